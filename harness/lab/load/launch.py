@@ -1,0 +1,1 @@
+"""Starts Locust as a subprocess."""

@@ -1,0 +1,41 @@
+"""
+SHA-256 digests in the three spellings clients use.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sha256:
+    """A SHA-256 digest; ``hex`` is lower case."""
+
+    hex: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Sha256":
+        """
+        Read ``sha256:<hex>``, hex or base64.
+
+        Raises:
+            ValueError: *text* is none of the three, or not 32 bytes long.
+        """
+        bare = text.strip().removeprefix("sha256:")
+        if _HEX.fullmatch(bare):
+            return cls(bare.lower())
+        try:
+            digest = base64.b64decode(bare, validate=True)
+        except (binascii.Error, ValueError):
+            digest = b""
+        if len(digest) != 32:
+            raise ValueError("must be a SHA-256 digest as sha256:<hex>, hex or base64")
+        return cls(digest.hex())
+
+    @property
+    def base64(self) -> str:
+        """As S3 wants it in ``x-amz-checksum-sha256``."""
+        return base64.b64encode(bytes.fromhex(self.hex)).decode()

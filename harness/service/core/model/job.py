@@ -1,0 +1,81 @@
+"""
+A job: one run of the pipeline over a batch. Every retry is a new job.
+
+``PENDING → RUNNING → SUCCEEDED | FAILED``; a job may also end without ever having been seen running.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from harness.service.core.errors import Conflict
+from harness.service.core.model.identifiers import BatchId, JobId
+
+
+class JobStatus(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+
+class Provider(StrEnum):
+    STEP_FUNCTIONS = "STEP_FUNCTIONS"
+    MEDIACONVERT = "MEDIACONVERT"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job before the repository numbered it."""
+
+    batch_id: BatchId
+    attempt: int
+    input_payload: Mapping[str, object]
+    provider: Provider = Provider.STEP_FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    One run of the pipeline.
+
+    Attributes:
+        attempt: 1 for the first job of a batch, one more for every retry.
+        external_id: ARN of the Step Functions execution, once it exists.
+    """
+
+    id: JobId
+    batch_id: BatchId
+    status: JobStatus
+    attempt: int
+    input_payload: Mapping[str, object]
+    provider: Provider = Provider.STEP_FUNCTIONS
+    external_id: str | None = None
+    output_payload: Mapping[str, object] | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def execution_name(self) -> str:
+        """Name of the execution: starting it twice starts it once."""
+        return f"batch-{self.batch_id}-job-{self.id}"
+
+    def run(self, external_id: str | None, *, at: datetime) -> "Job":
+        if self.status.terminal:
+            raise Conflict(f"Job {self.id} is already {self.status}.")
+        return replace(
+            self,
+            status=JobStatus.RUNNING,
+            external_id=external_id or self.external_id,
+            started_at=self.started_at or at,
+        )
+
+    def finish(self, status: JobStatus, output: Mapping[str, object], *, at: datetime) -> "Job":
+        if self.status.terminal or not status.terminal:
+            raise Conflict(f"Job {self.id} is {self.status} and cannot become {status}.")
+        return replace(self, status=status, output_payload=output, finished_at=at)

@@ -1,0 +1,109 @@
+"""
+What a client says it will upload, and the rules a manifest must keep.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.service.core.errors import FieldError, ManifestInvalid
+from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.media_type import Family, MediaType
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """
+    One file a client announces.
+
+    Attributes:
+        client_id: The client's own name for the file, unique in the batch.
+        bytes: Size [bytes].
+        sequence: Place in the gallery, from 1, unique in the batch.
+    """
+
+    client_id: str
+    media_type: MediaType
+    filename: str
+    content_type: str
+    bytes: int
+    checksum: Sha256
+    sequence: int
+    title: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """
+    How much a batch may carry. Sizes in bytes.
+    """
+
+    files: int = 60
+    file_bytes: int = 256 * MEBIBYTE
+    batch_bytes: int = 1024 * MEBIBYTE
+    content_types: frozenset[str] = frozenset(
+        {"image/jpeg", "image/png", "image/heic", "video/mp4", "video/quicktime", "application/pdf"}
+    )
+
+    def check(self, files: Sequence[ManifestFile]) -> Family:
+        """
+        Return the family of a manifest that keeps every rule.
+
+        Raises:
+            ManifestInvalid: With one complaint per broken rule.
+        """
+        complaints = [
+            *self._count(files),
+            *self._sizes(files),
+            *self._content_types(files),
+            *_repeated(files),
+            *_mixed(files),
+        ]
+        if complaints:
+            raise ManifestInvalid("The manifest breaks the upload rules.", complaints)
+        return files[0].media_type.family
+
+    def _count(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+        if not 1 <= len(files) <= self.files:
+            yield FieldError("files", f"must hold 1 to {self.files} files, not {len(files)}")
+
+    def _sizes(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+        for index, file in enumerate(files):
+            if not 1 <= file.bytes <= self.file_bytes:
+                yield FieldError(f"files[{index}].bytes", f"must be 1 to {self.file_bytes} bytes")
+        total = sum(file.bytes for file in files)
+        if total > self.batch_bytes:
+            yield FieldError("files", f"are {total} bytes together; {self.batch_bytes} are allowed")
+
+    def _content_types(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+        for index, file in enumerate(files):
+            if not self._accepts(file):
+                yield FieldError(
+                    f"files[{index}].contentType",
+                    f"{file.content_type} is not accepted for {file.media_type}",
+                )
+
+    def _accepts(self, file: ManifestFile) -> bool:
+        kind = file.content_type.strip().lower()
+        if file.media_type.family is Family.PROJECT:
+            return kind == "application/pdf" or kind.startswith("image/")
+        prefix = "video/" if file.media_type.is_video else "image/"
+        return kind in self.content_types and kind.startswith(prefix)
+
+
+def _repeated(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+    client_ids = Counter(file.client_id for file in files)
+    sequences = Counter(file.sequence for file in files)
+    for index, file in enumerate(files):
+        if client_ids[file.client_id] > 1:
+            yield FieldError(f"files[{index}].clientId", "must be unique in the batch")
+        if sequences[file.sequence] > 1:
+            yield FieldError(f"files[{index}].sequence", "must be unique in the batch")
+
+
+def _mixed(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+    if len({file.media_type.family for file in files}) > 1:
+        yield FieldError("files", "mix photos or videos with project files: one family per batch")

@@ -1,0 +1,24 @@
+"""
+Port: listings, their owners and their bookings.
+"""
+
+from abc import abstractmethod
+from typing import Protocol
+
+from harness.service.core.model.identifiers import ListingId, UserId
+from harness.service.core.model.listing import Listing
+
+
+class ListingRepository(Protocol):
+    @abstractmethod
+    def get_listing(self, listing_id: ListingId) -> Listing:
+        """
+        Return the listing with the photographer of its active booking.
+
+        Raises:
+            ListingNotFound: There is none, or it is deleted.
+        """
+
+    @abstractmethod
+    def get_privileges(self, user_id: UserId) -> frozenset[str]:
+        """Return the privileges of a user; empty for an unknown one."""
