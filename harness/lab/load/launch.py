@@ -1,1 +1,203 @@
-"""Starts Locust as a subprocess."""
+"""
+Play a scenario against a running service: start Locust, watch it, gather what it recorded.
+
+Locust runs as a process of its own and is never imported here, so a notebook's kernel or a program that
+uses other threads is safe. Times are float seconds.
+"""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+import psutil
+
+from harness.lab.alarms.objective import Dimension, Objective
+from harness.lab.load.locust_process import LocustProcess, worker_arguments
+from harness.lab.load.outcome import GENERATOR, Outcome
+from harness.lab.load.plan import Plan
+from harness.lab.load.preflight import preflight
+from harness.lab.load.progress import Progress
+from harness.lab.load.self_check import findings
+from harness.lab.load.watching import OnProgress
+from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.writer import RunWriter, new_run_folder
+from harness.lab.workload.scenario import Scenario
+
+LOOK_EVERY_S = 0.25
+
+Watch = Callable[[Path, float], AbstractContextManager[object]]
+"""Opened with the run folder and its beginning [epoch s] when it begins, closed before tables are made.
+
+Raises OSError or httpx.HTTPError when what it watches is gone: the run is then inconclusive, not lost."""
+
+
+class LoadFailed(RuntimeError):
+    """The run did not come about; says why, and what Locust said last."""
+
+
+def play(
+    scenario: Scenario,
+    *,
+    host: str,
+    identities: Path,
+    out: Path | None = None,
+    processes: int = 1,
+    on_progress: OnProgress | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """
+    Play *scenario* against *host* and return the run.
+
+    An interrupt (Ctrl-C) ends the run early: what is unfinished is recorded as such, and the run is
+    returned all the same, marked as interrupted. A second one gives up.
+
+    Args:
+        host: Base URL of a service that speaks the contract.
+        identities: CSV file of who may act on which listing.
+        out: The run folder; by default a new one under ``runs``.
+        processes: How many Locust workers play side by side on this machine [count].
+        on_progress: Told how far the run is, a few times a second.
+        watch: Records something beside the run, e.g. the stack's metrics.
+
+    Raises:
+        Unreachable: The service does not answer, refuses the tokens or the canary.
+        IdentitiesInvalid: The identities cannot be used, or are too few.
+        LoadFailed: Locust did not begin to play.
+    """
+    folder = out or new_run_folder(scenario.name, "live")
+    if (folder / "run.json").exists():
+        raise LoadFailed(f"{folder} already holds a run; name another folder")
+    plan = Plan.read(scenario, identities)
+    preflight(host, plan)
+    writer = RunWriter(folder, _header(scenario, folder, processes))
+    generator = folder / GENERATOR
+    shutil.rmtree(generator, ignore_errors=True)
+    generator.mkdir()
+    copy = generator / "scenario.json"
+    copy.write_text(scenario.model_dump_json(), encoding="utf-8")
+    arguments = ["--headless", "--only-summary", *worker_arguments(processes)]
+    locust = LocustProcess(folder, copy, identities, host, arguments)
+    try:
+        lacking = _watch_over(locust, folder, on_progress, watch)
+    finally:
+        locust.close()
+    outcome = _outcome(locust, generator)
+    outcome.shortfalls += lacking
+    return writer.finish(
+        started_at=datetime.fromtimestamp(outcome.began_at_epoch_s or 0.0, UTC),
+        duration_s=outcome.ended_at_s,
+        workers=outcome.workers,
+        lost_workers=outcome.lost,
+        notes={"generator": _account(scenario, outcome)},
+    )
+
+
+def _watch_over(
+    locust: LocustProcess, folder: Path, on_progress: OnProgress | None, watch: Watch | None
+) -> list[str]:
+    """
+    Return when Locust has ended, with what was not recorded beside it, in words.
+
+    An interrupt makes it end.
+    """
+    is_interrupted = False
+    try:
+        with ExitStack() as watching:
+            while True:
+                try:
+                    ended = locust.wait(LOOK_EVERY_S)
+                    if watch is not None and (began_at := _began_at(folder / GENERATOR)) is not None:
+                        watching.enter_context(watch(folder, began_at))
+                        watch = None
+                    if on_progress is not None:
+                        on_progress(Progress.read(folder / GENERATOR / "progress.json"))
+                    if ended is not None:
+                        return []
+                except KeyboardInterrupt:
+                    if is_interrupted:
+                        raise
+                    is_interrupted = True
+                    locust.interrupt()
+    except (OSError, httpx.HTTPError) as error:
+        return [f"what was to be recorded beside the run is incomplete: {error or type(error).__name__}"]
+
+
+def _began_at(generator: Path) -> float | None:
+    path = generator / "outcome.json"
+    return Outcome.read(path).began_at_epoch_s if path.exists() else None
+
+
+def _outcome(locust: LocustProcess, generator: Path) -> Outcome:
+    """
+    Return how the playing went.
+
+    Raises:
+        LoadFailed: It never began.
+    """
+    path = generator / "outcome.json"
+    outcome = Outcome.read(path) if path.exists() else Outcome()
+    if outcome.refusal is not None:
+        raise LoadFailed(outcome.refusal)
+    if outcome.began_at_epoch_s is None:
+        why = (
+            "interrupted before it began"
+            if outcome.interrupted
+            else f"Locust did not begin:\n{locust.log_tail()}"
+        )
+        raise LoadFailed(why)
+    if not outcome.is_over:
+        outcome.ended_at_s = Progress.read(generator / "progress.json").at_s
+        outcome.shortfalls.append(f"Locust was lost at {outcome.ended_at_s:.1f} s; see {locust.log.name}")
+    return outcome
+
+
+def _account(scenario: Scenario, outcome: Outcome) -> dict[str, object]:
+    """Return what ``run.json`` says of the generator."""
+    health = outcome.generator_health()
+    found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
+    if outcome.interrupted:
+        length = scenario.duration_s / scenario.time_scale
+        found.insert(0, f"interrupted {outcome.ended_at_s:.1f} s into a run of {length:.0f} s")
+    offered, started = sum(each.offered for each in health), sum(each.started for each in health)
+    return {
+        "findings": found,
+        "offered": offered,
+        "started": started,
+        "achieved": started / offered if offered else 1.0,
+        "interrupted": outcome.interrupted,
+        "workers": outcome.health,
+    }
+
+
+def _tightest_limit(scenario: Scenario) -> float | None:
+    """Return the smallest latency any objective allows [clock s]."""
+    parsed = [Objective.parse(each.expression) for each in scenario.objectives]
+    limits = [float(each.limit) for each in parsed if each.dimension is Dimension.TIME]
+    return min(limits) / scenario.time_scale if limits else None
+
+
+def _header(scenario: Scenario, folder: Path, processes: int) -> RunHeader:
+    return RunHeader(
+        id=folder.name,
+        engine="live",
+        scenario_name=scenario.name,
+        scenario=scenario.model_dump(mode="json"),
+        scenario_hash=scenario.hash,
+        seed=scenario.seed,
+        started_at=datetime.now(UTC),
+        time_scale=scenario.time_scale,
+        workers=processes,
+        versions={name: version(name) for name in ("harness", "locust", "gevent")}
+        | {"python": platform.python_version()},
+        machine={
+            "host": platform.node(),
+            "processors": os.cpu_count() or 1,
+            "memory_bytes": psutil.virtual_memory().total,
+        },
+    )

@@ -155,7 +155,7 @@ class FieldError:
 class Invalid(MediaError):
     """The request itself is wrong."""
 
-    reason = "INVALID"
+    reason = "MANIFEST_INVALID"
 
     def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
@@ -165,13 +165,9 @@ class Invalid(MediaError):
 class ManifestInvalid(Invalid):
     """The list of files breaks a rule; ``errors`` says which, file by file."""
 
-    reason = "MANIFEST_INVALID"
-
 
 class CallbackInvalid(Invalid):
     """The pipeline said something we do not understand."""
-
-    reason = "MANIFEST_INVALID"
 
 
 class Unavailable(MediaError):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from harness.service.core.errors import BatchStatusInvalid
+from harness.service.core.errors import BatchNotFound, BatchStatusInvalid
+from harness.service.core.model.failure import CODE_LENGTH, UPLOAD_ABANDONED
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import Family
@@ -45,6 +46,19 @@ class Upload:
     key: str
     etag: str | None = None
 
+    @property
+    def document(self) -> dict[str, object]:
+        """The file as the state machine is told about it."""
+        return {
+            "key": self.key,
+            "type": self.file.media_type.value,
+            "clientId": self.file.client_id,
+            "filename": self.file.filename,
+            "bytes": self.file.bytes,
+            "checksum": self.file.checksum.hex,
+            "contentType": self.file.content_type,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -55,6 +69,7 @@ class Batch:
         uploaded_by: The photographer, owner or operator who created it
             (column ``photographer_user_id``).
         issued_at: When the upload URLs were signed.
+        received_at: When the files were handed to the pipeline, by completion or by the latest retry.
     """
 
     id: BatchId
@@ -80,6 +95,14 @@ class Batch:
     def bytes(self) -> int:
         return sum(upload.file.bytes for upload in self.uploads)
 
+    def must_belong_to(self, listing_id: ListingId) -> None:
+        """
+        Raises:
+            BatchNotFound: It is the batch of another listing, which is nobody's business here.
+        """
+        if self.listing_id != listing_id:
+            raise BatchNotFound(f"Listing {listing_id} has no batch {self.id}.")
+
     def receive(self, uploads: tuple[Upload, ...], *, at: datetime) -> "Batch":
         """All files are in the bucket: hand the batch to the pipeline."""
         self._must_be(BatchStatus.PENDING_UPLOAD)
@@ -92,7 +115,7 @@ class Batch:
         return replace(self, status=BatchStatus.PROCESSING, processing_started_at=started)
 
     def mark_ready(self, *, at: datetime) -> "Batch":
-        self._must_be(BatchStatus.RECEIVED, BatchStatus.PROCESSING)
+        self._must_be(BatchStatus.PROCESSING)
         return replace(
             self, status=BatchStatus.READY, processing_finished_at=at, error_code=None, error_detail=None
         )
@@ -103,7 +126,7 @@ class Batch:
             self,
             status=BatchStatus.FAILED,
             processing_finished_at=at,
-            error_code=code[:50],
+            error_code=code[:CODE_LENGTH],
             error_detail=detail,
         )
 
@@ -114,7 +137,7 @@ class Batch:
             self,
             status=BatchStatus.FAILED,
             processing_finished_at=at,
-            error_code="UPLOAD_ABANDONED",
+            error_code=UPLOAD_ABANDONED,
             error_detail="The upload URLs expired before the upload was completed.",
         )
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from harness.service.core.errors import Conflict
+from harness.service.core.model.batch import Batch
 from harness.service.core.model.identifiers import BatchId, JobId
 
 
@@ -37,6 +38,18 @@ class NewJob:
     attempt: int
     input_payload: Mapping[str, object]
     provider: Provider = Provider.STEP_FUNCTIONS
+
+    @classmethod
+    def of(cls, batch: Batch, *, attempt: int, traceparent: str | None, **context: object) -> "NewJob":
+        """
+        A run over all files of *batch*; *context* (who asked, and why) is kept with its input.
+        """
+        payload = {
+            "listingId": batch.listing_id,
+            "assets": [upload.document for upload in batch.uploads],
+            "traceparent": traceparent,
+        }
+        return cls(batch_id=batch.id, attempt=attempt, input_payload=payload | context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 What the service needs to know of a listing, its bookings and its callers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -80,10 +81,17 @@ class Caller:
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """
-    Who may do what with the media of a listing (contract §1).
+    Who may do what with the media of a listing, and when.
+
+    Attributes:
+        development_types: Property types of development listings.
+        upload_statuses: Statuses in which a listing takes uploads, by family.
     """
 
     development_types: frozenset[int] = DEVELOPMENT_TYPES
+    upload_statuses: Mapping[Family, frozenset[ListingStatus]] = field(
+        default_factory=lambda: dict.fromkeys(Family, frozenset({ListingStatus.PENDING_PHOTO_PROCESSING}))
+    )
 
     def must_control(self, caller: Caller, listing: Listing, family: Family) -> None:
         """
@@ -111,6 +119,13 @@ class AccessPolicy:
         if MANAGE in caller.privileges or caller.user_id in (listing.owner_id, listing.photographer_id):
             return
         raise NotPhotographer("Only the photographer and the owner of the listing may see its media.")
+
+    def takes_uploads(self, status: ListingStatus | None, family: Family) -> bool:
+        return status in self.upload_statuses[family]
+
+    def advances(self, listing: Listing, family: Family) -> bool:
+        """Whether a batch of *family* may move the listing on: project files only on developments."""
+        return family is Family.SHOOT or self.is_development(listing)
 
     def is_development(self, listing: Listing) -> bool:
         return listing.property_type in self.development_types

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from harness.service.core.errors import FieldError, ManifestInvalid
 from harness.service.core.model.checksum import Sha256
-from harness.service.core.model.media_type import Family, MediaType
+from harness.service.core.model.media_type import Family, MediaType, Orientation
 
 MEBIBYTE = 1024 * 1024
+NAME_LENGTH = 255
+CONTENT_TYPE_LENGTH = 100
+LAST_SEQUENCE = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class ManifestFile:
         client_id: The client's own name for the file, unique in the batch.
         bytes: Size [bytes].
         sequence: Place in the gallery, from 1, unique in the batch.
+        orientation: As the client states it; must agree with the type of a photo or video, and is
+            ignored for project files.
     """
 
     client_id: str
@@ -33,6 +38,7 @@ class ManifestFile:
     sequence: int
     title: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    orientation: Orientation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class UploadLimits:
         """
         complaints = [
             *self._count(files),
+            *_texts(files),
+            *_orientations(files),
             *self._sizes(files),
             *self._content_types(files),
             *_repeated(files),
@@ -92,6 +100,29 @@ class UploadLimits:
             return kind == "application/pdf" or kind.startswith("image/")
         prefix = "video/" if file.media_type.is_video else "image/"
         return kind in self.content_types and kind.startswith(prefix)
+
+
+def _texts(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+    """What the columns hold: longer is refused, never cut."""
+    for index, file in enumerate(files):
+        for name, text, limit in (
+            ("clientId", file.client_id, NAME_LENGTH),
+            ("filename", file.filename, NAME_LENGTH),
+            ("contentType", file.content_type, CONTENT_TYPE_LENGTH),
+        ):
+            if not text.strip() or len(text) > limit:
+                yield FieldError(f"files[{index}].{name}", f"must be 1 to {limit} characters")
+        if file.title is not None and len(file.title) > NAME_LENGTH:
+            yield FieldError(f"files[{index}].title", f"must be at most {NAME_LENGTH} characters")
+        if not 1 <= file.sequence <= LAST_SEQUENCE:
+            yield FieldError(f"files[{index}].sequence", f"must be 1 to {LAST_SEQUENCE}")
+
+
+def _orientations(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
+    for index, file in enumerate(files):
+        wanted = file.media_type.orientation
+        if wanted and file.orientation and file.orientation is not wanted:
+            yield FieldError(f"files[{index}].orientation", f"must be {wanted}, as {file.media_type} says")
 
 
 def _repeated(files: Sequence[ManifestFile]) -> Iterable[FieldError]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.service.core.errors import Invalid
+from harness.service.core.model.batch import Batch
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+from harness.service.core.model.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,31 @@ class JobMessage:
     attempt: int
     assets: tuple[Mapping[str, object], ...]
     traceparent: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, batch: Batch) -> "JobMessage":
+        """The message that asks for *job*; a lost one can be made again at any time."""
+        traceparent = job.input_payload.get("traceparent")
+        return cls(
+            job_id=job.id,
+            batch_id=batch.id,
+            listing_id=batch.listing_id,
+            attempt=job.attempt,
+            assets=tuple(upload.document for upload in batch.uploads),
+            traceparent=str(traceparent) if traceparent else None,
+        )
+
+    @property
+    def execution_input(self) -> dict[str, object]:
+        """What the state machine is started with."""
+        return {
+            "jobId": self.job_id,
+            "batchId": self.batch_id,
+            "listingId": self.listing_id,
+            "attempt": self.attempt,
+            "traceparent": self.traceparent,
+            "assets": [dict(asset) for asset in self.assets],
+        }
 
     @property
     def body(self) -> str:
@@ -60,5 +87,5 @@ class JobMessage:
                 assets=tuple(dict(asset) for asset in fields["assets"]),
                 traceparent=attributes.get("Traceparent"),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise Invalid(f"Not a job message: {error!r}") from None

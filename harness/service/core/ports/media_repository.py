@@ -2,6 +2,10 @@
 Port: batches, assets, jobs and the outbox.
 
 Reads outside a transaction see what is committed. Every write happens inside one.
+
+Use cases lock first and read afterwards, always in the order listing, then batch: a read that follows
+a lock sees everything committed before the lock was granted (MySQL: READ COMMITTED), and nobody waits
+in a circle. A job has no lock of its own; whoever changes one holds the lock of its batch.
 """
 
 from abc import abstractmethod
@@ -21,20 +25,24 @@ from harness.service.core.model.message import JobMessage
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A message waiting to be sent; ``id`` grows with time."""
+    """A message to be sent; ``id`` grows with time, ``attempts`` counts sends that did not get through."""
 
     id: int
     message: JobMessage
     attempts: int = 0
+    sent_at: datetime | None = None
 
 
 class MediaReads(Protocol):
     """What can be asked, inside a transaction or outside."""
 
     @abstractmethod
-    def get_batch_by_id(self, batch_id: BatchId, *, for_update: bool = False) -> Batch:
+    def get_batch_by_id(
+        self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
+    ) -> Batch:
         """
-        Return a live batch; *for_update* locks its row until the transaction ends.
+        Return a live batch, or with *include_deleted* any; *for_update* locks its row until the
+        transaction ends (outside a transaction it means nothing).
 
         Raises:
             BatchNotFound: There is none, or it is soft-deleted.
@@ -59,7 +67,7 @@ class MediaReads(Protocol):
 
     @abstractmethod
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
-        """Return all assets of a batch: uploads by sequence, then what the pipeline made."""
+        """Return all assets of a batch: uploads by sequence, then what the pipeline made, oldest first."""
 
     @abstractmethod
     def get_job_by_id(self, job_id: JobId) -> Job:
@@ -73,8 +81,10 @@ class MediaReads(Protocol):
         """Return the jobs of a batch, newest first."""
 
     @abstractmethod
-    def list_jobs_by_status(self, statuses: Sequence[JobStatus], *, limit: int = 200) -> list[Job]:
-        """Return jobs in *statuses*, oldest first."""
+    def list_jobs_by_status(
+        self, statuses: Sequence[JobStatus], *, after: JobId | None = None, limit: int = 200
+    ) -> list[Job]:
+        """Return jobs in *statuses*, oldest first, beginning behind the job *after*."""
 
     @abstractmethod
     def count_inflight_jobs(self) -> int:
@@ -84,9 +94,23 @@ class MediaReads(Protocol):
     def list_outbox(self, *, limit: int = 100) -> list[OutboxEntry]:
         """Return unsent messages, oldest first."""
 
+    @abstractmethod
+    def get_last_message(self, job_id: JobId) -> OutboxEntry | None:
+        """Return the newest outbox entry of a job, sent or not; None if it never had one."""
+
 
 class MediaTransaction(MediaReads, Protocol):
     """One transaction: all of it happens, or none."""
+
+    @abstractmethod
+    def lock_listing(self, listing_id: ListingId) -> ListingStatus | None:
+        """
+        Lock a listing until the transaction ends and return its status; None if it is gone.
+
+        Taken before the lock of a batch by whoever puts a batch into the pipeline or takes one out:
+        two batches of a listing that finish together would otherwise each see the other still
+        processing, and neither would advance the listing.
+        """
 
     @abstractmethod
     def create_batch(self, batch: Batch) -> None:

@@ -1,0 +1,58 @@
+# Every target sets up what it needs: a virtual environment from the lock file, and a database server.
+BIN := .venv/bin
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types notebooks bench nightly mutation lab gate docs lock clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready ## Virtual environment from the lock file, and a database server
+
+.venv/.ready: requirements.lock pyproject.toml .ci/setup
+	@sh .ci/setup
+
+demo: setup ## Stack, a Locust run on real media, its verdict and its page
+	@$(BIN)/harness demo
+
+test: setup check ## Everything a change must pass
+	$(BIN)/pytest -m "(stack or slow) and not nightly"
+
+check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: under a minute
+	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly"
+
+format: setup ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache | tail -n 4
+	@$(BIN)/cfn-lint harness/blueprint/template.yaml
+
+types: setup
+	@$(BIN)/mypy
+
+notebooks: setup ## Build the notebooks from their sources and run them
+	$(BIN)/pytest --nbmake --nbmake-timeout=180 notebooks
+
+bench: setup ## Measure, as ratios, on this machine
+	$(BIN)/harness bench all
+
+nightly: setup ## The slow tests: long simulations, soak, mutation
+	$(BIN)/pytest -m nightly --timeout=3600
+
+lab: setup ## JupyterLab on the notebooks
+	$(BIN)/harness lab
+
+gate: setup ## Simulate smoke, judge it, fail the build on a breach
+	@sh docs/ci/gate.sh
+
+lock: ## Resolve the dependencies anew
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q -o requirements.lock
+
+clean: ## Remove what was built
+	rm -rf .venv build site runs .mypy_cache .ruff_cache .pytest_cache .hypothesis harness.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

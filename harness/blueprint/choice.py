@@ -1,0 +1,127 @@
+"""
+The rules of a Choice state: comparisons, joined by And, Or and Not.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import TypeAlias
+
+from harness.blueprint.node import Json, Node
+
+_ORDERS = ("Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals")
+_VALUES = {f"{kind}{order}" for kind, order in product(("String", "Numeric", "Timestamp"), _ORDERS)} | {
+    "BooleanEquals"
+}
+_TESTS = {"IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"}
+OPERATORS = frozenset(_VALUES | {f"{name}Path" for name in _VALUES} | _TESTS | {"StringMatches"})
+_COMBINED = frozenset({"And", "Or", "Not"})
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    ``Variable`` compared with a value.
+
+    Attributes:
+        operator: As in ASL without the suffix ``Path``, e.g. ``NumericLessThan``, ``IsPresent``.
+        operand: The literal to compare with; the JSONPath to it where ``operand_is_path``.
+    """
+
+    variable: str
+    operator: str
+    operand: Json
+    operand_is_path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    rules: tuple["Rule", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    rules: tuple["Rule", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    rule: "Rule"
+
+
+Rule: TypeAlias = Comparison | And | Or | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """One entry of ``Choices``: where to go when the rule holds."""
+
+    rule: Rule
+    next: str
+
+
+def read_branching(node: Node, unsupported: dict[str, str]) -> Branching:
+    """
+    Read one entry of ``Choices``.
+
+    Raises:
+        ValueError: It is not one; the message begins with its JSON path.
+    """
+    node.allow(OPERATORS | _COMBINED | {"Variable", "Next", "Comment"}, unsupported)
+    return Branching(rule=_read_rule(node, unsupported), next=node.require("Next").text())
+
+
+def _read_rule(node: Node, unsupported: dict[str, str]) -> Rule:
+    fields = node.fields()
+    given = [key for key in fields if key in OPERATORS or key in _COMBINED]
+    if len(given) != 1:
+        raise node.wrong(f"needs exactly one operator, not {', '.join(given) or 'none'}")
+    operator = given[0]
+    if operator in _COMBINED and "Variable" in fields:
+        raise node.wrong(f"Variable does not go with {operator}")
+    match operator:
+        case "And":
+            return And(tuple(_read_nested(item, unsupported) for item in fields["And"].items()))
+        case "Or":
+            return Or(tuple(_read_nested(item, unsupported) for item in fields["Or"].items()))
+        case "Not":
+            return Not(_read_nested(fields["Not"], unsupported))
+        case _:
+            return _read_comparison(node.require("Variable").json_path(), operator, fields[operator])
+
+
+def _read_nested(node: Node, unsupported: dict[str, str]) -> Rule:
+    node.allow(
+        OPERATORS | _COMBINED | {"Variable", "Comment"},
+        unsupported | {"Next": "only the outermost rule may have Next"},
+    )
+    return _read_rule(node, unsupported)
+
+
+def _read_comparison(variable: str, operator: str, operand: Node) -> Comparison:
+    if operator.endswith("Path"):
+        return Comparison(variable, operator.removesuffix("Path"), operand.json_path(), operand_is_path=True)
+    if operator in _TESTS or operator == "BooleanEquals":
+        return Comparison(variable, operator, operand.boolean())
+    if operator.startswith("Numeric"):
+        return Comparison(variable, operator, operand.number(low=float("-inf")))
+    if operator.startswith("Timestamp"):
+        read_timestamp(operand)
+    return Comparison(variable, operator, operand.text())
+
+
+def read_timestamp(node: Node) -> datetime:
+    """
+    Return an RFC 3339 instant with its offset, as ASL demands (``2026-03-14T01:59:00Z``).
+
+    Raises:
+        ValueError: It is not one.
+    """
+    text = node.text()
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise node.wrong(f"must be an RFC 3339 timestamp, not {text!r}") from None
+    if "T" not in text or instant.tzinfo is None:
+        raise node.wrong(f"must be an RFC 3339 timestamp with T and an offset, not {text!r}")
+    return instant

@@ -1,0 +1,164 @@
+"""
+A CloudFormation template as written: YAML or JSON, short intrinsics spelt out, lines remembered.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Properties = Mapping[str, Any]
+
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SHORT = ("Ref", "Condition")
+
+
+class Section(dict[str, Any]):
+    """A mapping of the template, with the line of the key it stands under and of each of its own keys."""
+
+    line: int
+    lines: dict[str, int]
+
+
+class TemplateError(ValueError):
+    """
+    A template that cannot be read; the message says where: ``template.yaml:12: …``.
+    """
+
+    def __init__(self, path: Path, line: int, complaint: str) -> None:
+        super().__init__(f"{path.name}:{line}: {complaint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One resource of the template, its properties not yet resolved."""
+
+    logical_id: str
+    type: str
+    properties: Section
+    condition: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A template's sections, unresolved."""
+
+    path: Path
+    parameters: Section
+    conditions: Section
+    mappings: Section
+    resources: Mapping[str, Declared]
+    transformed: bool
+
+    def wrong(self, line: int, complaint: str) -> TemplateError:
+        return TemplateError(self.path, line, complaint)
+
+    def of_type(self, type_: str) -> Iterator[Declared]:
+        """Yield the resources of one type, in the order of the file."""
+        return (declared for declared in self.resources.values() if declared.type == type_)
+
+
+def read_document(path: Path) -> Document:
+    """
+    Read a template.
+
+    Raises:
+        OSError: The file cannot be read.
+        TemplateError: It is neither YAML nor JSON, or no CloudFormation template.
+    """
+    text = path.read_text(encoding="utf-8")
+    if text.lstrip().startswith("{"):
+        # YAML dislikes JSON's tabs; inside JSON strings they cannot occur.
+        text = text.replace("\t", "  ")
+    try:
+        root = _Builder(path).build(yaml.compose(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TemplateError(path, line, f"not YAML or JSON: {error.problem}") from None
+    if not isinstance(root, Section):
+        raise TemplateError(path, 1, "a template is a mapping with Resources")
+    return Document(
+        path=path,
+        parameters=_section(path, root, "Parameters"),
+        conditions=_section(path, root, "Conditions"),
+        mappings=_section(path, root, "Mappings"),
+        resources=_resources(path, root),
+        transformed="Transform" in root,
+    )
+
+
+def _section(path: Path, parent: Section, key: str) -> Section:
+    found = parent.get(key)
+    if found is None:
+        empty = Section()
+        empty.line, empty.lines = parent.lines.get(key, parent.line), {}
+        return empty
+    if not isinstance(found, Section):
+        raise TemplateError(path, parent.lines[key], f"{key} must be a mapping")
+    return found
+
+
+def _resources(path: Path, root: Section) -> dict[str, Declared]:
+    if "Resources" not in root:
+        raise TemplateError(path, 1, "a template has Resources")
+    section = _section(path, root, "Resources")
+    found = {}
+    for logical_id, body in section.items():
+        line = section.lines[logical_id]
+        if logical_id.startswith("Fn::"):
+            raise TemplateError(path, line, f"{logical_id} makes resources and is not supported")
+        if not isinstance(body, Section) or not isinstance(body.get("Type"), str):
+            raise TemplateError(path, line, f"the resource {logical_id} needs a Type")
+        properties = _section(path, body, "Properties")
+        found[logical_id] = Declared(logical_id, body["Type"], properties, body.get("Condition"), line)
+    return found
+
+
+class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chosen at run time: libyaml's where it exists
+    """Turns YAML nodes into Sections, lists and scalars; ``!Short`` tags into their long spelling."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("")
+        self.path = path
+
+    def build(self, node: yaml.Node | None, line: int | None = None) -> Any:
+        if node is None:
+            return None
+        line = node.start_mark.line + 1 if line is None else line
+        if node.tag.startswith("!"):
+            return self._intrinsic(node, line)
+        return self._plain(node, line)
+
+    def _intrinsic(self, node: yaml.Node, line: int) -> Section:
+        name = node.tag.removeprefix("!")
+        value = node.value if isinstance(node, yaml.ScalarNode) else self._plain(node, line)
+        if name == "GetAtt" and isinstance(value, str):
+            value = value.split(".", 1)
+        section = Section({name if name in _SHORT else f"Fn::{name}": value})
+        section.line, section.lines = line, {}
+        return section
+
+    def _plain(self, node: yaml.Node, line: int) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, line)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(child) for child in node.value]
+        if node.tag == "tag:yaml.org,2002:timestamp":
+            # CloudFormation has no dates: a policy's Version is text.
+            return node.value
+        return self.construct_object(node)
+
+    def _mapping(self, node: yaml.MappingNode, line: int) -> Section:
+        self.flatten_mapping(node)
+        section = Section()
+        section.line, section.lines = line, {}
+        for key_node, value_node in node.value:
+            key, at = str(key_node.value), key_node.start_mark.line + 1
+            if key in section:
+                raise TemplateError(self.path, at, f"{key} is given twice")
+            section.lines[key] = at
+            section[key] = self.build(value_node, at)
+        return section

@@ -1,0 +1,319 @@
+"""
+What the intrinsic functions of a template come to, without asking AWS.
+
+Names are known from the template, so ARNs are known too. Three things are not: ids AWS draws by lot
+(of a key, a secret), which the caller may give or which get a stand-in derived from their name;
+parameters with neither value nor default, which stand as ``<Name>``; and attributes of resources
+this project does not deploy, which stand as ``<LogicalId.Attribute>``.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from harness.blueprint.document import Declared, Document, Section
+
+_PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
+_NO_VALUE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the stack would live."""
+
+    id: str
+    region: str
+
+    @property
+    def partition(self) -> str:
+        if self.region.startswith("cn-"):
+            return "aws-cn"
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
+    @property
+    def url_suffix(self) -> str:
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a type of resource is named: its name property, what Ref gives, and its ARN by name."""
+
+    name: str
+    arn: Callable[[Account, str], str]
+    ref_is_arn: bool = False
+
+
+NAMINGS: Mapping[str, Naming] = {
+    "AWS::S3::Bucket": Naming("BucketName", lambda here, name: f"arn:{here.partition}:s3:::{name}"),
+    "AWS::SQS::Queue": Naming("QueueName", lambda here, name: here.arn("sqs", name)),
+    "AWS::SNS::Topic": Naming("TopicName", lambda here, name: here.arn("sns", name), ref_is_arn=True),
+    "AWS::IAM::Role": Naming(
+        "RoleName", lambda here, name: f"arn:{here.partition}:iam::{here.id}:role/{name}"
+    ),
+    "AWS::Lambda::Function": Naming(
+        "FunctionName", lambda here, name: here.arn("lambda", f"function:{name}")
+    ),
+    "AWS::StepFunctions::StateMachine": Naming(
+        "StateMachineName", lambda here, name: here.arn("states", f"stateMachine:{name}"), ref_is_arn=True
+    ),
+    "AWS::Logs::LogGroup": Naming("LogGroupName", lambda here, name: here.arn("logs", f"log-group:{name}:*")),
+    "AWS::Events::Rule": Naming("Name", lambda here, name: here.arn("events", f"rule/{name}")),
+    "AWS::MediaConvert::Queue": Naming("Name", lambda here, name: here.arn("mediaconvert", f"queues/{name}")),
+    "AWS::MediaConvert::JobTemplate": Naming(
+        "Name", lambda here, name: here.arn("mediaconvert", f"jobTemplates/{name}")
+    ),
+    "AWS::CloudWatch::Alarm": Naming("AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")),
+    "AWS::CloudWatch::CompositeAlarm": Naming(
+        "AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")
+    ),
+    "AWS::CloudWatch::Dashboard": Naming(
+        "DashboardName", lambda here, name: f"arn:{here.partition}:cloudwatch::{here.id}:dashboard/{name}"
+    ),
+    "AWS::SecretsManager::Secret": Naming(
+        "Name", lambda here, name: here.arn("secretsmanager", f"secret:{name}"), ref_is_arn=True
+    ),
+    "AWS::KMS::Alias": Naming("AliasName", lambda here, name: here.arn("kms", name)),
+    "AWS::KMS::Key": Naming("", lambda here, key_id: here.arn("kms", f"key/{key_id}")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """
+    Replaces intrinsics by their values.
+
+    Attributes:
+        parameters: Values given; the template's defaults fill the rest.
+        ids: Physical ids of resources whose names AWS draws, by logical id.
+    """
+
+    document: Document
+    account: Account
+    stack_name: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.parameters:
+            if name not in self.document.parameters:
+                raise self.document.wrong(
+                    self.document.parameters.line, f"there is no parameter {name!r} to set"
+                )
+        for name in self.ids:
+            if name not in self.document.resources:
+                raise self.document.wrong(1, f"there is no resource {name!r} to give an id")
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """Parameters with neither a value nor a default."""
+        declared = self.document.parameters.items()
+        return tuple(name for name, body in declared if name not in self.parameters and "Default" not in body)
+
+    def properties(self, declared: Declared) -> dict[str, Any]:
+        """
+        Return a resource's properties with every intrinsic replaced.
+
+        Raises:
+            TemplateError: An intrinsic is unknown, malformed, or names nothing in the template.
+        """
+        resolved: dict[str, Any] = self._value(declared.properties, declared.line)
+        return resolved
+
+    def exists(self, declared: Declared) -> bool:
+        """Tell whether a resource's Condition, if it has one, holds."""
+        return declared.condition is None or self._condition(declared.condition, declared.line)
+
+    def name(self, logical_id: str) -> str:
+        """Return the physical name of a resource; one AWS would draw by lot stands as its logical id."""
+        declared = self.document.resources[logical_id]
+        if logical_id in self.ids:
+            return self.ids[logical_id]
+        if declared.type == "AWS::KMS::Key":
+            return str(uuid5(NAMESPACE_URL, f"{self.account.id}/{self.account.region}/{logical_id}"))
+        naming = NAMINGS.get(declared.type)
+        given = declared.properties.get(naming.name) if naming else None
+        if given is None:
+            return logical_id if naming else f"<{logical_id}>"
+        return str(self._value(given, declared.line))
+
+    def arn(self, logical_id: str) -> str:
+        naming = NAMINGS[self.document.resources[logical_id].type]
+        name = self.name(logical_id)
+        return name if name.startswith("arn:") else naming.arn(self.account, name)
+
+    def parameter(self, name: str) -> Any:
+        body = self.document.parameters[name]
+        value = self.parameters.get(name, body.get("Default", f"<{name}>"))
+        if str(body.get("Type", "String")).startswith(("CommaDelimitedList", "List<")):
+            return [part.strip() for part in str(value).split(",")]
+        return value if isinstance(value, str) else str(value)
+
+    def _value(self, value: Any, line: int) -> Any:
+        if isinstance(value, list):
+            members = (self._value(member, line) for member in value)
+            return [member for member in members if member is not _NO_VALUE]
+        if not isinstance(value, Section):
+            return value
+        line = value.line
+        if len(value) == 1:
+            key = next(iter(value))
+            # A policy statement's Condition is a mapping, the intrinsic names one.
+            if key in _FUNCTIONS and not (key == "Condition" and isinstance(value[key], Section)):
+                return _FUNCTIONS[key](self, value[key], line)
+            if key.startswith("Fn::"):
+                raise self.document.wrong(line, f"{key} is not supported")
+        resolved = {key: self._value(member, value.lines.get(key, line)) for key, member in value.items()}
+        return {key: member for key, member in resolved.items() if member is not _NO_VALUE}
+
+    def ref(self, name: Any, line: int) -> Any:
+        """Return what ``Ref`` gives for a parameter, a resource or a pseudo parameter."""
+        if name in self.document.parameters:
+            return self.parameter(name)
+        if name in self.document.resources:
+            naming = NAMINGS.get(self.document.resources[name].type)
+            if self.document.resources[name].type == "AWS::SQS::Queue":
+                here = self.account
+                return f"https://sqs.{here.region}.{here.url_suffix}/{here.id}/{self.name(name)}"
+            return self.arn(name) if naming and naming.ref_is_arn else self.name(name)
+        return self._pseudo(name, line)
+
+    def _pseudo(self, name: Any, line: int) -> Any:
+        here = self.account
+        known: dict[str, Any] = {
+            "AWS::AccountId": here.id,
+            "AWS::Region": here.region,
+            "AWS::Partition": here.partition,
+            "AWS::URLSuffix": here.url_suffix,
+            "AWS::StackName": self.stack_name,
+            "AWS::StackId": here.arn("cloudformation", f"stack/{self.stack_name}"),
+            "AWS::NotificationARNs": [],
+            "AWS::NoValue": _NO_VALUE,
+        }
+        if name in known:
+            return known[name]
+        # A transform (SAM) adds resources the file does not show.
+        if self.document.transformed and isinstance(name, str):
+            return f"<{name}>"
+        raise self.document.wrong(line, f"{name!r} is neither a parameter nor a resource")
+
+    def _get_att(self, target: Any, line: int) -> Any:
+        parts = target.split(".", 1) if isinstance(target, str) else self._value(target, line)
+        if not isinstance(parts, list) or len(parts) != 2:
+            raise self.document.wrong(line, "Fn::GetAtt takes a resource and an attribute")
+        name, attribute = parts
+        if name not in self.document.resources:
+            if self.document.transformed:
+                return f"<{name}.{attribute}>"
+            raise self.document.wrong(line, f"{name!r} is not a resource")
+        naming = NAMINGS.get(self.document.resources[name].type)
+        if naming and attribute in ("Arn", "TopicArn"):
+            return self.arn(name)
+        if naming and attribute in ("Name", "QueueName", "TopicName", "KeyId"):
+            return self.name(name)
+        return f"<{name}.{attribute}>"
+
+    def _sub(self, value: Any, line: int) -> str:
+        parts: list[Any] = [value, {}] if isinstance(value, str) else self._list(value, line, "Fn::Sub", 2)
+        text, extra = parts
+
+        def replaced(match: re.Match[str]) -> str:
+            literal, name = match[1], match[2].strip()
+            if literal:
+                return f"${{{name}}}"
+            if name in extra:
+                return str(extra[name])
+            return str(self._get_att(name, line) if "." in name else self.ref(name, line))
+
+        return _PLACEHOLDER.sub(replaced, text)
+
+    def _join(self, value: Any, line: int) -> str:
+        separator, members = self._list(value, line, "Fn::Join", 2)
+        return str(separator).join(str(member) for member in members)
+
+    def _split(self, value: Any, line: int) -> list[str]:
+        separator, text = self._list(value, line, "Fn::Split", 2)
+        return str(text).split(str(separator))
+
+    def _select(self, value: Any, line: int) -> Any:
+        index, members = self._list(value, line, "Fn::Select", 2)
+        if not isinstance(members, list):
+            return f"<member {index} of {members}>"
+        if not str(index).isdecimal() or int(index) >= len(members):
+            raise self.document.wrong(line, f"Fn::Select asks for member {index} of {len(members)}")
+        return members[int(index)]
+
+    def _find_in_map(self, value: Any, line: int) -> Any:
+        name, first, second, *_ = self._list(value, line, "Fn::FindInMap", 3)
+        try:
+            found = self.document.mappings[name][first][second]
+        except KeyError:
+            raise self.document.wrong(line, f"the mapping {name} has no {first} / {second}") from None
+        return self._value(found, line)
+
+    def _base64(self, value: Any, line: int) -> str:
+        return base64.b64encode(str(self._value(value, line)).encode()).decode()
+
+    def _import(self, value: Any, line: int) -> str:
+        return f"<import {self._value(value, line)}>"
+
+    def _zones(self, value: Any, line: int) -> list[str]:
+        region = self._value(value, line) or self.account.region
+        return [f"{region}{letter}" for letter in "abc"]
+
+    def _if(self, value: Any, line: int) -> Any:
+        if not isinstance(value, list) or len(value) != 3:
+            raise self.document.wrong(line, "Fn::If takes a condition and two values")
+        name, then, otherwise = value
+        return self._value(then if self._condition(name, line) else otherwise, line)
+
+    def _condition(self, name: Any, line: int) -> bool:
+        if name not in self.document.conditions:
+            raise self.document.wrong(line, f"{name!r} is not a condition")
+        return bool(self._value(self.document.conditions[name], line))
+
+    def _equals(self, value: Any, line: int) -> bool:
+        left, right = self._list(value, line, "Fn::Equals", 2)
+        return str(left) == str(right)
+
+    def _and(self, value: Any, line: int) -> bool:
+        return all(self._value(value, line))
+
+    def _or(self, value: Any, line: int) -> bool:
+        return any(self._value(value, line))
+
+    def _not(self, value: Any, line: int) -> bool:
+        (only,) = self._list(value, line, "Fn::Not", 1)
+        return not only
+
+    def _list(self, value: Any, line: int, function: str, length: int) -> list[Any]:
+        resolved = self._value(value, line)
+        if not isinstance(resolved, list) or len(resolved) < length:
+            raise self.document.wrong(line, f"{function} takes {length} values")
+        return resolved
+
+
+_FUNCTIONS: Mapping[str, Callable[[Resolver, Any, int], Any]] = {
+    "Ref": Resolver.ref,
+    "Condition": Resolver._condition,
+    "Fn::GetAtt": Resolver._get_att,
+    "Fn::Sub": Resolver._sub,
+    "Fn::Join": Resolver._join,
+    "Fn::Split": Resolver._split,
+    "Fn::Select": Resolver._select,
+    "Fn::FindInMap": Resolver._find_in_map,
+    "Fn::Base64": Resolver._base64,
+    "Fn::ImportValue": Resolver._import,
+    "Fn::GetAZs": Resolver._zones,
+    "Fn::If": Resolver._if,
+    "Fn::Equals": Resolver._equals,
+    "Fn::And": Resolver._and,
+    "Fn::Or": Resolver._or,
+    "Fn::Not": Resolver._not,
+}

@@ -1,0 +1,194 @@
+"""
+Where a run is played: at a host somebody named, on the stack that is up, or on one started for it.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from harness.lab.alarms.objective import Objective
+from harness.lab.load.launch import Watch, play
+from harness.lab.load.plan import Needs
+from harness.lab.load.watching import watching
+from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.scenario_file import Problem, ScenarioError
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
+    from harness.stack.state import StackState
+
+
+class StageUnfit(ValueError):
+    """The scenario cannot be played there; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """
+    A service to play at, the people to play as, and what to record beside the requests.
+    """
+
+    host: str
+    identities: Path
+    watch: Watch | None = None
+
+
+def play_scenario(
+    path: str | Path,
+    *,
+    host: str | None = None,
+    identities: str | Path | None = None,
+    out: str | Path | None = None,
+    rate: float | None = None,
+    duration: float | None = None,
+    processes: int = 1,
+    seed: int | None = None,
+    users: int | None = None,
+    ui: bool = False,
+) -> "Run":
+    """
+    Play a scenario and return the run; in a notebook with a progress bar and a live table.
+
+    Without *host* the stack that is up is used, or one is started for the run and stopped after it.
+
+    Args:
+        path: Scenario file.
+        host: Base URL of a service that speaks the contract; needs *identities*.
+        identities: CSV file of who may act on which listing.
+        out: The run folder; by default a new one under ``runs``.
+        rate: Mean arrival rate [1/s of model time], instead of the scenario's.
+        duration: How long arrivals keep coming [model s], instead of the scenario's.
+        processes: How many workers play [count].
+        seed: Instead of the scenario's.
+        users: Play it closed, with so many users, instead of at its arrival rate.
+        ui: Open Locust's page and start from there.
+
+    Raises:
+        ScenarioError: The file is no scenario; says which line.
+        StageUnfit: The service that is up cannot play it, or *identities* are missing.
+        Unreachable: The service does not answer or does not let us in.
+    """
+    scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
+    where = stage(scenario, Path(path), host, None if identities is None else Path(identities))
+    with where as found, watching(scenario.duration_s / scenario.time_scale) as on_progress:
+        return play(
+            scenario,
+            host=found.host,
+            identities=found.identities,
+            out=None if out is None else Path(out),
+            processes=processes,
+            on_progress=on_progress,
+            watch=found.watch,
+        )
+
+
+def read(
+    path: Path, *, rate: float | None, duration: float | None, seed: int | None, users: int | None
+) -> Scenario:
+    """
+    Read a scenario and adjust it as was said on the command line.
+
+    Raises:
+        ScenarioError: The file is no scenario, an objective is none, or an adjustment makes no sense.
+    """
+    scenario = load_scenario(path)
+    problems = list(_wrong_objectives(path, scenario))
+    try:
+        if users is not None:
+            scenario = Scenario.model_validate({**dict(scenario), "arrivals": (), "users": users})
+        if duration is not None:
+            scenario = scenario.lasting(duration)
+        if rate is not None:
+            scenario = scenario.at_rate(rate)
+        if seed is not None:
+            scenario = scenario.seeded(seed)
+    except ValueError as error:
+        problems.append(Problem(path, 0, str(error)))
+    if problems:
+        raise ScenarioError(*problems)
+    return scenario
+
+
+def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
+    for each in scenario.objectives:
+        try:
+            Objective.parse(each.expression)
+        except ValueError as error:
+            yield Problem(path, each.line, str(error))
+
+
+@contextmanager
+def stage(scenario: Scenario, path: Path, host: str | None, identities: Path | None) -> Iterator[Stage]:
+    """
+    Find or make a place to play *scenario*.
+
+    Raises:
+        StageUnfit: There is one, but not for this scenario.
+    """
+    if host is not None:
+        if identities is None:
+            raise StageUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
+        yield Stage(host.rstrip("/"), identities)
+        return
+    from harness.stack.state import StackState
+
+    state = StackState.read()
+    if state is not None:
+        _must_fit(scenario, path, state)
+        with _seeded(scenario, state, identities) as found:
+            yield found
+        return
+    with _own_stack(scenario, path) as state, _seeded(scenario, state, identities) as found:
+        yield found
+
+
+@contextmanager
+def _own_stack(scenario: Scenario, path: Path) -> Iterator["StackState"]:
+    from harness.stack.up import Options, Stack
+
+    with TemporaryDirectory(prefix="harness-stack-") as folder:
+        options = Options(
+            mode="real" if scenario.media == "real" else "modelled",
+            scenario=path,
+            time_scale=scenario.time_scale,
+            shoot=0,
+            state_file=Path(folder, "stack.json"),
+            development=0,
+            say=lambda words: print(f"stack: {words}", file=sys.stderr),
+        )
+        with Stack(options) as stack:
+            assert stack.state is not None  # noqa: S101 - a stack that has started has one
+            yield stack.state
+
+
+@contextmanager
+def _seeded(scenario: Scenario, state: "StackState", identities: Path | None) -> Iterator[Stage]:
+    """Give the scenario the listings it needs, and its people their tokens."""
+    from harness.stack.sampler import sampled  # noqa: PLC0415
+    from harness.stack.seed import Minter, seed, write_identities
+
+    with TemporaryDirectory(prefix="harness-identities-") as folder:
+        if identities is None:
+            needs = Needs.of(scenario)
+            listings = seed(state.database_url, shoot=needs.ordinary, development=needs.developments)
+            identities = Path(folder, "identities.csv")
+            write_identities(identities, listings, Minter(state.jwt_key))
+        yield Stage(state.api_url, identities, partial(sampled, state))
+
+
+def _must_fit(scenario: Scenario, path: Path, state: "StackState") -> None:
+    if scenario.media == "placeholder" and state.mode == "real":
+        raise StageUnfit(
+            f"{path} uploads filler, which the real pipeline of the stack that is up refuses: stop it, "
+            "or start one with modelled handlers"
+        )
+    if scenario.time_scale != state.time_scale:
+        raise StageUnfit(
+            f"{path} has time scale {scenario.time_scale:g}, the stack that is up {state.time_scale:g}: "
+            "stop it, or start one with the scenario's"
+        )

@@ -1,0 +1,196 @@
+"""
+``harness up``: the service and its stack on this machine, until Ctrl-C.
+"""
+
+import contextlib
+import csv
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from harness.stack.state import StackState
+    from harness.stack.up import Options
+
+
+def up(
+    modelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCENARIO", help="Model the handlers as this scenario says, instead of real work."
+        ),
+    ] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="SCENARIO", help="Real work, with this scenario's faults.")
+    ] = None,
+    time_scale: Annotated[
+        float | None, typer.Option(help="Model seconds per clock second, instead of the scenario's.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the API; 0: a free one.")] = 0,
+    aws_port: Annotated[int, typer.Option(help="Port of the local AWS; 0: a free one.")] = 0,
+    s3_port: Annotated[int, typer.Option(help="Port of the local S3; 0: a free one.")] = 0,
+    listings: Annotated[int, typer.Option(min=1, help="Listings for photo and video batches.")] = 200,
+    developments: Annotated[int, typer.Option(min=0, help="Development listings.")] = 50,
+    json_: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON object.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the processes log.")] = False,
+) -> None:
+    """
+    Start the service and everything it leans on, and keep it running until Ctrl-C.
+
+    Nothing stays behind. HARNESS_DATABASE_URL, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3 name servers of
+    your own to use instead.
+
+    Example: harness up --modelled scenarios/steady.toml --port 8080
+    """
+    from harness.stack.up import Options, StackFailed
+
+    try:
+        options = Options(
+            mode="modelled" if modelled else "real",
+            scenario=modelled or faults,
+            time_scale=_time_scale(modelled, time_scale),
+            ports={"api": port, "aws": aws_port, "s3": s3_port},
+            shoot=listings,
+            development=developments,
+            say=lambda text: typer.echo(text, err=True),
+        )
+    except (StackFailed, ValueError, OSError) as wrong:
+        _fail(str(wrong), ExitCode.USAGE)
+    _run(options, as_json=json_, verbose=verbose)
+
+
+def _run(options: "Options", *, as_json: bool, verbose: bool) -> None:
+    from harness.service.core.errors import Unavailable
+    from harness.stack.mysql import ServerFailed, ServerTooOld
+    from harness.stack.mysql_binary import ServerNotFound
+    from harness.stack.state import StackRunning
+    from harness.stack.up import Stack, StackFailed
+
+    stack = Stack(options)
+    try:
+        with _stopping_on_signals():
+            stack.start()
+            if stack.state is not None:
+                sys.stdout.write(_as_json(stack.state) if as_json else _as_text(stack.state))
+                sys.stdout.flush()
+                with _following(Path(stack.state.logs)) if verbose else contextlib.nullcontext():
+                    stack.wait()
+    except (StackFailed, StackRunning, ServerFailed, ServerNotFound, ServerTooOld, Unavailable) as failure:
+        _fail(str(failure), ExitCode.UNEXPECTED)
+    finally:
+        stack.stop()
+
+
+def _time_scale(scenario: Path | None, given: float | None) -> float:
+    if given is not None:
+        return given
+    if scenario is None:
+        return 1.0
+    from harness.lab.workload.scenario import load_scenario
+
+    return load_scenario(scenario).time_scale
+
+
+@contextlib.contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Make SIGTERM what Ctrl-C is, and Ctrl-C what it is even where a shell has it ignored."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopping …", err=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_json(state: "StackState") -> str:
+    shown = {
+        "api_url": state.api_url,
+        "docs_url": f"{state.api_url}/docs",
+        "metrics_urls": [f"{state.api_url}/metrics", state.worker_metrics_url],
+        "database": state.engine,
+        "environment": state.exports,
+        "identities": state.identities,
+        "logs": state.logs,
+        "mode": state.mode,
+        "time_scale": state.time_scale,
+    }
+    return json.dumps(shown) + "\n"
+
+
+def _as_text(state: "StackState") -> str:
+    exports = "\n".join(f"  export {name}={value}" for name, value in state.exports.items())
+    work = "real" if state.mode == "real" else f"modelled, {state.time_scale:g} model seconds a second"
+    return f"""
+API        {state.api_url}
+docs       {state.api_url}/docs
+metrics    {state.api_url}/metrics
+           {state.worker_metrics_url}
+database   {state.engine}
+work       {work}
+logs       {state.logs}
+identities {state.identities} (listings, roles and their tokens)
+
+The aws command line works here with
+{exports}
+  (its version 1 does not heed these for SQS: aws sqs --endpoint-url $AWS_ENDPOINT_URL …)
+
+A first question, as a photographer:
+{_sample(state)}
+
+Ctrl-C ends everything.
+"""
+
+
+def _sample(state: "StackState") -> str:
+    with Path(state.identities).open(newline="", encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    body = json.dumps({"listingId": int(first["listing_id"])})
+    return (
+        f"  curl -i {state.api_url}/api/v2/listings/media/downloads/query \\\n"
+        f"    -H 'Content-Type: application/json' -H 'Authorization: Bearer {first['token']}' \\\n"
+        f"    -d '{body}'"
+    )
+
+
+@contextlib.contextmanager
+def _following(logs: Path) -> Iterator[None]:
+    """Copy what is appended to the log files to standard error."""
+    over = threading.Event()
+    follower = threading.Thread(target=_follow, args=(logs, over), daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        over.set()
+        follower.join()
+
+
+def _follow(logs: Path, over: threading.Event) -> None:
+    read: dict[Path, int] = {}
+    while not over.wait(0.2):
+        for path in sorted(logs.glob("*.log")):
+            with path.open("rb") as file:
+                file.seek(read.get(path, 0))
+                new = file.read()
+                read[path] = file.tell()
+            for line in new.decode("utf-8", "replace").splitlines():
+                typer.echo(f"{path.stem:<7} {line}", err=True)
+
+
+def _fail(message: str, code: ExitCode) -> None:
+    typer.echo(f"harness up: {message}", err=True)
+    raise typer.Exit(code)

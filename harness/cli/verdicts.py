@@ -1,0 +1,112 @@
+"""
+Judging a run folder, for every verb that ends with a verdict.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.exit_codes import ExitCode
+from harness.lab.alarms.verdict import Outcome
+
+if TYPE_CHECKING:
+    from harness.lab.alarms.alarm import Alarm
+    from harness.lab.alarms.composite import CompositeAlarm
+    from harness.lab.alarms.objective import Objective
+    from harness.lab.alarms.timeline import Reading
+    from harness.lab.alarms.verdict import Verdict
+    from harness.lab.results.run import Run
+
+EXITS = {
+    Outcome.PASS: ExitCode.OK,
+    Outcome.BREACH: ExitCode.BREACHED,
+    Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Outcome.SECURITY: ExitCode.SECURITY,
+}
+
+
+def judge_folder(
+    folder: Path,
+    *,
+    template: Path | None = None,
+    endpoint: str | None = None,
+    reading: "Reading | None" = None,
+) -> "Verdict":
+    """
+    Judge a run folder and write the verdict into it.
+
+    Raises:
+        ValueError: The run, the template or an objective cannot be read.
+        OSError: A file cannot be read, or the folder not written to.
+    """
+    from harness.lab.alarms import outputs
+    from harness.lab.alarms.gate import judge
+    from harness.lab.results.run import Run
+
+    run = Run.load(folder)
+    alarms, composites = alarms_of(template, endpoint)
+    verdict = judge(run, alarms, composites, objectives_of(run), reading)
+    outputs.write(verdict, folder)
+    return verdict
+
+
+def alarms_of(
+    template: Path | None = None, endpoint: str | None = None
+) -> tuple[list["Alarm"], list["CompositeAlarm"]]:
+    """Return the alarms of a template (ours by default), or of an AWS endpoint (``aws``: the real one)."""
+    if endpoint is not None:
+        from harness.lab.alarms.account import describe
+
+        return describe(None if endpoint == "aws" else endpoint)
+    from harness.blueprint import alarms as blueprint
+    from harness.blueprint.template import TEMPLATE, load_alarms
+    from harness.lab.alarms.alarm import Alarm, Place
+    from harness.lab.alarms.composite import CompositeAlarm
+
+    alarms: list[Alarm] = []
+    composites: list[CompositeAlarm] = []
+    for defined in load_alarms(template or TEMPLATE):
+        place = Place(_relative(defined.path), defined.line)
+        if isinstance(defined, blueprint.CompositeAlarm):
+            composites.append(CompositeAlarm.from_properties(defined.properties, place=place))
+        else:
+            alarms.append(Alarm.from_properties(defined.properties, place=place))
+    return alarms, composites
+
+
+def objectives_of(run: "Run") -> list["Objective"]:
+    """Return the objectives of a run's scenario, each with the line that states it."""
+    from harness.lab.alarms.alarm import Place
+    from harness.lab.alarms.objective import Objective
+
+    file = f"scenarios/{run.header.scenario_name}.toml"
+    stated: Sequence[dict[str, object]] = run.scenario.get("objectives") or ()
+    return [
+        Objective.parse(
+            str(entry["expression"]), Place(file, int(str(entry["line"]))) if entry.get("line") else None
+        )
+        for entry in stated
+    ]
+
+
+def announce(verdict: "Verdict", *, as_json: bool) -> None:
+    """Tell people on stderr, machines on stdout, and GitHub where it listens."""
+    from harness.lab.alarms import outputs
+    from harness.lab.alarms.gate import as_json as text_of
+    from harness.lab.alarms.table import show
+
+    show(verdict)
+    if as_json:
+        sys.stdout.write(text_of(verdict) + "\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in outputs.annotations(verdict):
+            sys.stdout.write(line + "\n")
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return path.name

@@ -1,0 +1,139 @@
+"""
+The decision of a CloudWatch metric alarm at one instant.
+
+An alarm looks at an *evaluation range* somewhat larger than its N evaluation periods, so that missing
+datapoints can be stepped over; the surplus is not published, and is a parameter here. The rules, in the
+order they apply:
+
+1. N or more real datapoints in the range: the newest N decide, missing ones are ignored.
+2. None at all: ``missing`` → INSUFFICIENT_DATA, ``ignore`` → the state stays, the others fill.
+3. Fewer than N: ``breaching`` and ``notBreaching`` fill up to N; M breaching are an ALARM.
+4. ``missing`` and ``ignore``, fewer than N: M breaching are an ALARM; any datapoint that is fine is OK;
+   if all are breaching but too few, the oldest at least M periods old is an ALARM (``ignore`` keeps the
+   state), a younger one leaves the state as it is.
+
+Rule 4 reproduces all 40 cells of the two tables AWS publishes, and its prose on premature transitions.
+
+Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+Datapoint = float | None
+"""A statistic of one period; None is missing. 0.0 is data."""
+
+
+class AlarmState(StrEnum):
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class TreatMissing(StrEnum):
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+class Comparison(StrEnum):
+    GREATER = "GreaterThanThreshold"
+    GREATER_OR_EQUAL = "GreaterThanOrEqualToThreshold"
+    LESS = "LessThanThreshold"
+    LESS_OR_EQUAL = "LessThanOrEqualToThreshold"
+
+    def breached(self, value: float, threshold: float) -> bool:
+        """Whether *value* OP *threshold* holds."""
+        if self is Comparison.GREATER:
+            return value > threshold
+        if self is Comparison.GREATER_OR_EQUAL:
+            return value >= threshold
+        if self is Comparison.LESS:
+            return value < threshold
+        return value <= threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    When datapoints add up to an alarm: M breaching of the last N.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    threshold: float
+    comparison: Comparison
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    treat_missing: TreatMissing
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise ValueError(f"the threshold must be a finite number, not {self.threshold}")
+        if self.evaluation_periods < 1:
+            raise ValueError(f"EvaluationPeriods must be at least 1, not {self.evaluation_periods}")
+        if not 1 <= self.datapoints_to_alarm <= self.evaluation_periods:
+            raise ValueError(
+                f"DatapointsToAlarm must be 1 to {self.evaluation_periods}, not {self.datapoints_to_alarm}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What an alarm decides, and on what.
+
+    Attributes:
+        used: Ages (1 is the newest period) and values of the real datapoints that decided, oldest first.
+        breaching: How many of them breach.
+        to_fill: How many datapoints are missing from N.
+    """
+
+    state: AlarmState
+    used: tuple[tuple[int, float], ...]
+    breaching: int
+    to_fill: int
+
+
+def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> Decision:
+    """
+    Return the decision over one evaluation range.
+
+    Args:
+        datapoints: One per period of the evaluation range, oldest first.
+        current: The state before.
+
+    Raises:
+        ValueError: A datapoint is NaN or infinite; CloudWatch takes neither.
+    """
+    if any(value is not None and not math.isfinite(value) for value in datapoints):
+        raise ValueError("a datapoint is not a finite number")
+    ages = range(len(datapoints), 0, -1)
+    real = [(age, value) for age, value in zip(ages, datapoints, strict=True) if value is not None]
+    used = tuple(real[-rule.evaluation_periods :])
+    breaching = sum(rule.comparison.breached(value, rule.threshold) for _, value in used)
+    missing = rule.evaluation_periods - len(used)
+    return Decision(_state(rule, used, breaching, missing, current), used, breaching, missing)
+
+
+def _state(
+    rule: Rule, used: Sequence[tuple[int, float]], breaching: int, missing: int, current: AlarmState
+) -> AlarmState:
+    if rule.treat_missing is TreatMissing.BREACHING:
+        breaching += missing
+    enough = breaching >= rule.datapoints_to_alarm
+    if missing == 0 or rule.treat_missing in (TreatMissing.BREACHING, TreatMissing.NOT_BREACHING):
+        return AlarmState.ALARM if enough else AlarmState.OK
+    ignore = rule.treat_missing is TreatMissing.IGNORE
+    if not used:
+        return current if ignore else AlarmState.INSUFFICIENT_DATA
+    if enough:
+        return AlarmState.ALARM
+    if breaching < len(used):
+        return AlarmState.OK
+    oldest = used[0][0]
+    return AlarmState.ALARM if oldest >= rule.datapoints_to_alarm and not ignore else current

@@ -1,0 +1,101 @@
+"""
+What CloudWatch cannot see, read from the rows of a run.
+
+CloudWatch counts failing *periods*; people who say "consecutive failures" often mean *invocations*. Both are
+reported. A completion metric cannot show what never completes; unfinished batches therefore count here with
+the time they have waited so far, a lower bound.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.lab.alarms.statistic import percentile
+
+
+@dataclass(frozen=True, slots=True)
+class FailureStreak:
+    """The longest run of failures of one state: in invocations, and in minutes with at least one."""
+
+    state: str
+    invocations: int
+    failures: int
+    longest_by_invocation: int
+    longest_by_period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """
+    Batches the pipeline had not finished when the run ended.
+
+    Attributes:
+        batches: How many.
+        oldest_s: Age of the oldest [s], 0 if there is none.
+        p95_with_them_s: p95 of the processing duration if they had all ended now [s]; None without batches.
+        p95_without_s: p95 of the finished ones alone [s].
+    """
+
+    batches: int
+    oldest_s: float
+    p95_with_them_s: float | None
+    p95_without_s: float | None
+
+
+def failure_streaks(steps: pd.DataFrame, period: float = 60.0) -> list[FailureStreak]:
+    """Return the longest streaks of failures by state, worst first; states without a failure are left out."""
+    ended = steps[steps["outcome"].notna()].sort_values(["finished_at", "job_id", "item", "attempt"])
+    streaks = []
+    for state, rows in ended.groupby("state"):
+        failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
+        if not failed.any():
+            continue
+        # Lambda stamps its errors with the start of the invocation.
+        periods = sorted({int(at // period) for at in rows.loc[failed, "started_at"].dropna()})
+        streaks.append(
+            FailureStreak(
+                str(state), len(rows), int(failed.sum()), _longest(failed), _longest_contiguous(periods)
+            )
+        )
+    return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
+
+
+def unfinished(batches: pd.DataFrame, ended_at: float) -> Unfinished:
+    """
+    Args:
+        ended_at: When the run ended [s].
+    """
+    received = batches[batches["received_at"].notna()]
+    censored = received["censored"].fillna(False).astype(bool) | received["finished_at"].isna()
+    finished = (received["finished_at"] - received["received_at"])[~censored].to_numpy(dtype=float)
+    waiting = (ended_at - received["received_at"])[censored].to_numpy(dtype=float)
+    return Unfinished(
+        batches=int(waiting.size),
+        oldest_s=float(waiting.max()) if waiting.size else 0.0,
+        p95_with_them_s=_p95(np.concatenate([finished, waiting])),
+        p95_without_s=_p95(finished),
+    )
+
+
+def _p95(values: np.ndarray) -> float | None:
+    return percentile(np.sort(values), 95) if values.size else None
+
+
+def _longest(failed: Iterable[bool]) -> int:
+    longest = current = 0
+    for one in failed:
+        current = current + 1 if one else 0
+        longest = max(longest, current)
+    return longest
+
+
+def _longest_contiguous(periods: list[int]) -> int:
+    longest = current = 0
+    before: int | None = None
+    for period in periods:
+        current = current + 1 if before is not None and period == before + 1 else 1
+        longest = max(longest, current)
+        before = period
+    return longest

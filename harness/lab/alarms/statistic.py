@@ -1,0 +1,183 @@
+"""
+CloudWatch's statistics over the raw values of one period.
+
+Percentiles are nearest rank, ⌈p·n⌉, on the raw values: CloudWatch does not publish its rule, so the
+judge uses the exact one and marks verdicts that another rule would change.
+
+Source: CloudWatch user guide, "Statistics definitions".
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.lab.results.percentile import nearest_rank
+
+Values = npt.NDArray[np.float64]
+"""Raw values of one period, ascending, shape (n,), n ≥ 1."""
+
+SIMPLE: dict[str, Callable[[Values], float]] = {
+    "SampleCount": lambda values: float(values.size),
+    "Average": lambda values: float(values.mean()),
+    "Sum": lambda values: float(values.sum()),
+    "Minimum": lambda values: float(values[0]),
+    "Maximum": lambda values: float(values[-1]),
+}
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+_SHORT = re.compile(r"(tm|tc|ts|wm)(\d{1,2}(?:\.\d{1,10})?|100)")
+_LONG = re.compile(r"(TM|TC|TS|WM|PR)\(([^:()]*):([^:()]*)\)")
+
+PercentileMethod = Literal["nearest_rank", "linear", "higher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """
+    Which part of the values a trimmed statistic keeps.
+
+    Attributes:
+        lower, upper: Percentages 0…100, or values in the metric's unit; None is open.
+        percent: Whether the two are percentages.
+    """
+
+    lower: float | None
+    upper: float | None
+    percent: bool
+
+    def values(self, values: Values) -> tuple[float, float]:
+        """Return the bounds as values: the kept ones are > lower and ≤ upper."""
+        if not self.percent:
+            lower, upper = self.lower, self.upper
+        else:
+            lower = None if not self.lower else percentile(values, self.lower)
+            upper = None if self.upper in (None, 100.0) else percentile(values, self.upper or 0.0)
+        return -math.inf if lower is None else lower, math.inf if upper is None else upper
+
+    def kept(self, values: Values) -> Values:
+        """Return the kept part, ascending."""
+        if not self.percent:
+            lower, upper = self.values(values)
+            return values[(values > lower) & (values <= upper)]
+        first = math.ceil(values.size * (self.lower or 0.0) / 100 - 1e-9)
+        last = math.ceil(values.size * (100.0 if self.upper is None else self.upper) / 100 - 1e-9)
+        return values[first : max(last, first)]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """
+    A statistic by its CloudWatch name: ``Sum``, ``p95``, ``tm90``, ``TM(2%:98%)``, ``IQM``, ``PR(:300)``.
+    """
+
+    name: str
+    kind: str
+    percent: float | None = None
+    bounds: Bounds | None = None
+
+    @classmethod
+    def parse(cls, name: str) -> "Statistic":
+        """
+        Raises:
+            ValueError: CloudWatch has no statistic of this name.
+        """
+        if name in SIMPLE:
+            return cls(name, name)
+        if match := _PERCENTILE.fullmatch(name):
+            return cls(name, "p", percent=float(match[1]))
+        if name == "IQM":
+            return cls(name, "TM", bounds=Bounds(25.0, 75.0, percent=True))
+        if match := _SHORT.fullmatch(name):
+            return cls(name, match[1].upper(), bounds=Bounds(None, float(match[2]), percent=True))
+        if match := _LONG.fullmatch(name):
+            bounds = _bounds(match[2], match[3])
+            if bounds is not None and not (match[1] == "PR" and bounds.percent):
+                return cls(name, match[1], bounds=bounds)
+        raise ValueError(f"CloudWatch has no statistic {name!r}")
+
+    @property
+    def is_percentile(self) -> bool:
+        return self.kind == "p"
+
+    def of(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
+        """
+        Return the statistic of one period's values, None where nothing is kept.
+
+        Args:
+            values: Ascending, shape (n,), n ≥ 1.
+            method: How percentiles fall between values; only the default is the verdict.
+        """
+        if self.kind in SIMPLE:
+            return SIMPLE[self.kind](values)
+        if self.kind == "p":
+            return percentile(values, self.percent or 0.0, method)
+        if self.bounds is None:
+            raise ValueError(f"{self.name} has no bounds")
+        return _trimmed(self.kind, self.bounds, values)
+
+    def samples_wanted(self) -> float:
+        """
+        Return how many samples a percentile needs to be trusted: 10/(1-p) above the median, 10/p below.
+
+        Source: CloudWatch user guide, "Percentile-based alarms and low data samples".
+        """
+        if self.percent is None:
+            return 0.0
+        share = self.percent / 100
+        distance = 1 - share if share >= 0.5 else share
+        return round(10 / distance, 6) if distance > 0 else math.inf
+
+
+def percentile(values: Values, percent: float, method: PercentileMethod = "nearest_rank") -> float:
+    """
+    Return a percentile of ascending *values*.
+
+    Args:
+        percent: 0…100.
+        method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
+    """
+    if method == "linear":
+        return float(np.quantile(values, percent / 100))
+    rank = nearest_rank(percent, values.size) if percent else 1
+    if method == "higher" and values.size * percent % 100 == 0:
+        rank += 1
+    return float(values[min(rank, values.size) - 1])
+
+
+def _trimmed(kind: str, bounds: Bounds, values: Values) -> float | None:
+    kept = bounds.kept(values)
+    if kind == "TC":
+        return float(kept.size)
+    if kind == "TS":
+        return float(kept.sum())
+    if kind == "PR":
+        return 100.0 * kept.size / values.size
+    if kind == "WM":
+        lower, upper = bounds.values(values)
+        return float(np.clip(values, lower, upper).mean())
+    return float(kept.mean()) if kept.size else None
+
+
+def _bounds(lower: str, upper: str) -> Bounds | None:
+    texts = [text.strip() for text in (lower, upper)]
+    given = [text for text in texts if text]
+    percents = [text.endswith("%") for text in given]
+    if not given or any(percents) != all(percents):
+        return None
+    try:
+        numbers = [float(text.rstrip("%")) if text else None for text in texts]
+    except ValueError:
+        return None
+    percent = all(percents)
+    if percent and any(number is not None and not 0 <= number <= 100 for number in numbers):
+        return None
+    if any(number is not None and not math.isfinite(number) for number in numbers):
+        return None
+    if numbers[0] is not None and numbers[1] is not None and numbers[0] >= numbers[1]:
+        return None
+    return Bounds(numbers[0], numbers[1], percent)

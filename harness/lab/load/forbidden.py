@@ -1,0 +1,114 @@
+"""
+What must be refused, tried for real.
+
+Every attempt is recorded as ``refused`` when it was turned away in the way the contract says,
+``breached`` when it succeeded, and ``failed`` when it was turned away for another reason: then the
+refusal proves nothing.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import gevent
+
+from harness.lab.load.judging import refusing
+from harness.lab.load.visit import Stopped, Visit
+from harness.lab.workload.flows import Attempt
+from harness.lab.workload.identities import Role
+
+EXPIRY_MARGIN_S = 1.0
+
+_SIGNATURE = re.compile(r"(Signature=)([^&])")
+
+
+def forbidden(visit: Visit) -> None:
+    """Try what this arrival was drawn to try."""
+    assert visit.batch.attempt is not None  # noqa: S101 - every forbidden arrival has one
+    ATTEMPTS[visit.batch.attempt](visit)
+
+
+def wrong_role(visit: Visit) -> None:
+    """The owner of the listing starts a shoot, which only its photographer may."""
+    _create(visit, visit.token(Role.OWNER), 403)
+
+
+def other_listing(visit: Visit) -> None:
+    """A photographer starts a shoot of a listing that another one photographs."""
+    others = visit.stage.plan.identities.listings
+    other = next(
+        (
+            each
+            for each in others
+            if Role.PHOTOGRAPHER in each.tokens and each.listing_id != visit.listing.listing_id
+        ),
+        None,
+    )
+    if other is None:
+        raise Stopped("there is no other listing")
+    _create(visit, other.token(Role.PHOTOGRAPHER), 403)
+
+
+def no_token(visit: Visit) -> None:
+    """Somebody starts a shoot without saying who they are."""
+    _create(visit, None, 401)
+
+
+def bad_token(visit: Visit) -> None:
+    """Somebody starts a shoot with a token that was tampered with."""
+    token = visit.token(Role.PHOTOGRAPHER)
+    middle = len(token) - len(token) // 8 - 1
+    _create(visit, token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :], 401)
+
+
+def tampered_url(visit: Visit) -> None:
+    """A photographer uploads to a URL with another signature."""
+    visit.create(visit.token(Role.PHOTOGRAPHER))
+    ticket = visit.tickets[visit.batch.files[0].client_id]
+    url, found = _SIGNATURE.subn(
+        lambda match: match[1] + ("0" if match[2] != "0" else "1"), ticket["uploadUrl"]
+    )
+    if not found:
+        raise Stopped("the upload URL carries no signature to tamper with")
+    _put(visit, url, 403)
+
+
+def expired_url(visit: Visit) -> None:
+    """A photographer uploads after the URL's lifetime, if arrivals still come by then."""
+    visit.create(visit.token(Role.PHOTOGRAPHER))
+    expires_in = visit.upload_ttl + EXPIRY_MARGIN_S
+    if visit.stage.clock() + expires_in > visit.stage.plan.duration:
+        visit.stage.tally.counts["untried"] += 1
+        return
+    gevent.sleep(expires_in)
+    _put(visit, visit.tickets[visit.batch.files[0].client_id]["uploadUrl"], 403)
+
+
+def bad_checksum(visit: Visit) -> None:
+    """A photographer uploads other bytes than were announced, as many as were announced."""
+    visit.create(visit.token(Role.PHOTOGRAPHER))
+    _put(visit, visit.tickets[visit.batch.files[0].client_id]["uploadUrl"], 400, tampered=True)
+
+
+ATTEMPTS: Mapping[Attempt, Callable[[Visit], None]] = {
+    Attempt.WRONG_ROLE: wrong_role,
+    Attempt.OTHER_LISTING: other_listing,
+    Attempt.NO_TOKEN: no_token,
+    Attempt.BAD_TOKEN: bad_token,
+    Attempt.TAMPERED_URL: tampered_url,
+    Attempt.EXPIRED_URL: expired_url,
+    Attempt.BAD_CHECKSUM: bad_checksum,
+}
+
+
+def _create(visit: Visit, token: str | None, expected: int) -> None:
+    name = f"forbidden {visit.batch.attempt}"
+    visit.session.api("/uploads", visit.manifest(), token, refusing(expected), name=name)
+
+
+def _put(visit: Visit, url: str, expected: int, *, tampered: bool = False) -> None:
+    file = visit.batch.files[0]
+    payload = visit.stage.payloads.of(file)
+    body = b"\x01" * payload.size if tampered else payload.open()
+    headers = visit.tickets[file.client_id]["headers"]
+    name = f"forbidden {visit.batch.attempt}"
+    visit.session.put(url, headers, body, payload.size, refusing(expected), name)

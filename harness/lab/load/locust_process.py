@@ -1,0 +1,96 @@
+"""
+Locust as a process of its own: started, interrupted, ended, never imported.
+
+It lives no longer than whoever started it: it holds one end of a pipe and goes when the other closes.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+LIFELINE = "HARNESS_LIFELINE_FD"
+"""Names a pipe whose other end the launcher holds: when it closes, the launcher is gone, and Locust goes."""
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+
+LOG_TAIL = 2_000
+
+
+class LocustProcess:
+    """
+    One Locust master, with its workers or being its own.
+
+    Args:
+        folder: The run folder.
+        arguments: What Locust is told beyond the scenario and where to record it.
+    """
+
+    def __init__(
+        self, folder: Path, scenario: Path, identities: Path, host: str, arguments: Sequence[str]
+    ) -> None:
+        self.log = folder / "generator" / "locust.log"
+        lifeline, self._held = os.pipe()
+        try:
+            with self.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", host),
+                        *("--scenario", str(scenario.resolve()), "--identities", str(identities.resolve())),
+                        *("--run-folder", str(folder.resolve()), *arguments),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    # Locust reads configuration files of the directory it is started in.
+                    cwd=folder,
+                    env={**os.environ, LIFELINE: str(lifeline)},
+                    pass_fds=(lifeline,),
+                    # A terminal's Ctrl-C is ours to pass on, once.
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lifeline)
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for the end, at most so long; return its exit code, or None while it goes on."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def interrupt(self) -> None:
+        """Ask it to record what it has and end."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Make sure that neither it nor a worker of it is left."""
+        os.close(self._held)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def log_tail(self) -> str:
+        """Return the end of what it said."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
+
+
+def worker_arguments(processes: int) -> list[str]:
+    """Return how Locust is told to use so many processes of this machine."""
+    if processes == 1:
+        return ["--users", "1", "--spawn-rate", "1"]
+    port = str(_free_port())
+    return [
+        *("--processes", str(processes), "--users", str(processes), "--spawn-rate", str(processes)),
+        # Its default port is the same for everybody on the machine.
+        *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port),
+    ]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -1,0 +1,120 @@
+"""
+A worker's part of a run: prepare, start with the others, play, say how it went.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+
+from harness.lab.load.messages import DONE, PART, PROGRESS, READY
+from harness.lab.load.outcome import GENERATOR, Outcome
+from harness.lab.load.payloads import Filler, MadeFiles, Payloads
+from harness.lab.load.plan import Plan
+from harness.lab.load.playing import Playing
+from harness.lab.results.writer import PARTS
+from harness.lab.workload.scenario import Scenario
+
+REPORT_EVERY_S = 0.5
+PIECE_BYTES = 1 << 20
+
+
+class Player:
+    """
+    One worker of one run, as the conductor knows it.
+    """
+
+    def __init__(self, environment: Environment, message: Mapping[str, Any]) -> None:
+        self._environment = environment
+        assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
+        self._runner = environment.runner
+        self._message = message
+        self._index: int = message["index"]
+        self._own_disk = TemporaryDirectory(prefix="harness-load-")
+        self._playing: Playing | None = None
+        self._finished = Event()
+        self._is_finishing = False
+
+    def prepare(self) -> None:
+        """Make everything that takes time before the run begins, and say so."""
+        threads = gevent.get_hub().threadpool
+        # In a thread: a worker that does not answer for seconds is taken for lost.
+        handshake = threads.apply(self._prepare)
+        self._send(READY, {"handshake": handshake, "sent_at_epoch_s": time.time()})
+
+    def start(self, message: Mapping[str, Any]) -> None:
+        """Play this worker's share, from the common beginning."""
+        self._playing = Playing(
+            self._environment,
+            self._plan,
+            self._payloads,
+            index=self._index,
+            workers=self._message["workers"],
+            began_at_epoch_s=message["began_at_epoch_s"],
+            folder=self._folder(message["began_at_epoch_s"]),
+            ended=lambda: gevent.spawn(self.finish),
+        )
+        self._reporting = gevent.spawn(self._report_for_ever, self._playing)
+
+    def finish(self) -> None:
+        """End now if not ended yet, write what there is, and say goodbye. Twice does nothing more."""
+        if self._is_finishing:
+            self._finished.wait()
+            return
+        self._is_finishing = True
+        if self._playing is not None:
+            self._reporting.kill()
+            self._playing.stop()
+            self._send_parts()
+            self._send(
+                DONE,
+                {
+                    "report": self._playing.report(),
+                    "health": self._playing.health.as_json(),
+                    "shortfalls": self._playing.shortfalls,
+                },
+            )
+        self._own_disk.cleanup()
+        self._finished.set()
+
+    def _prepare(self) -> dict[str, Any]:
+        identities = Path(self._own_disk.name, "identities.csv")
+        identities.write_bytes(self._message["identities"])
+        self._plan = Plan.read(Scenario.model_validate_json(self._message["scenario"]), identities)
+        self._payloads = self._make_payloads()
+        return self._plan.handshake()
+
+    def _make_payloads(self) -> Payloads:
+        if self._plan.scenario.media == "placeholder":
+            return Filler(self._plan.scenario.placeholder_bytes)
+        made = MadeFiles(Path(self._own_disk.name, "media"), self._plan.scenario.seed)
+        made.make(arrival.batch for arrival in self._plan.share(self._index, self._message["workers"]))
+        return made
+
+    def _folder(self, began_at_epoch_s: float) -> Path:
+        """Return the run folder if we share the conductor's disk, else one of our own."""
+        folder = Path(self._message["folder"])
+        outcome = folder / GENERATOR / "outcome.json"
+        if outcome.exists() and Outcome.read(outcome).began_at_epoch_s == began_at_epoch_s:
+            return folder
+        return Path(self._own_disk.name)
+
+    def _report_for_ever(self, playing: Playing) -> None:
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            self._send(PROGRESS, playing.report())
+
+    def _send_parts(self) -> None:
+        """Send the conductor the tables it cannot reach."""
+        for path in sorted(Path(self._own_disk.name, PARTS).glob("*.arrows")):
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    self._send(PART, {"file": path.name, "bytes": piece})
+
+    def _send(self, kind: str, message: dict[str, Any]) -> None:
+        self._runner.send_message(kind, message)

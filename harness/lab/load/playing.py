@@ -1,0 +1,197 @@
+"""
+One worker's share of a run, being played.
+
+Times are float seconds since the run began, except where the name says epoch.
+"""
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import GreenletExit
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+
+from harness.lab.load import probes
+from harness.lab.load.flows import FLOWS
+from harness.lab.load.payloads import Payloads
+from harness.lab.load.plan import Arrival, Plan
+from harness.lab.load.progress import Tally
+from harness.lab.load.recorder import Recorder
+from harness.lab.load.scheduler import ClosedScheduler, OpenScheduler
+from harness.lab.load.self_check import GeneratorHealth, Probe
+from harness.lab.load.session import Session
+from harness.lab.load.visit import Stage, Stopped, Visit
+
+NETWORK_TIMEOUT_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Playing:
+    """
+    The arrivals of one worker, from the common beginning to the end of the drain.
+
+    Args:
+        folder: The run folder, on this machine.
+        ended: Called once, when everything has ended or the drain is over.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        plan: Plan,
+        payloads: Payloads,
+        *,
+        index: int,
+        workers: int,
+        began_at_epoch_s: float,
+        folder: Path,
+        ended: Callable[[], None],
+    ) -> None:
+        self._plan = plan
+        self._index = index
+        self._ended = ended
+        # Monotonic from here on: the wall clock may be set while we play.
+        self._zero = time.perf_counter() + (began_at_epoch_s - time.time())
+        self._tally = Tally()
+        self._probe = Probe()
+        self._recorder = Recorder(folder, index)
+        self._http = _open_http(environment, plan)
+        self._stage = Stage(
+            plan, self.clock, began_at_epoch_s, self._recorder, self._tally, payloads, self._open_session
+        )
+        self._scheduler = self._make_scheduler(workers)
+        self._watching = [
+            gevent.spawn(watch, self._probe) for watch in (probes.watch_event_loop, probes.watch_cpu)
+        ]
+        self._running = gevent.spawn(self._run)
+
+    def clock(self) -> float:
+        """Return the time."""
+        return time.perf_counter() - self._zero
+
+    def stop(self) -> None:
+        """Stop what is still under way, record it as a lower bound, and write everything."""
+        self._running.kill()
+        gevent.killall(self._watching)
+        self._recorder.close()
+
+    def report(self) -> dict[str, Any]:
+        """Return what was counted so far."""
+        self._tally.counts.update(
+            {
+                "offered": self._probe.offered - self._tally.counts["offered"],
+                "started": self._probe.started - self._tally.counts["started"],
+                "queued": self._probe.queued - self._tally.counts["queued"],
+                "in_flight": self._scheduler.in_flight - self._tally.counts["in_flight"],
+            }
+        )
+        return self._tally.take_report()
+
+    @property
+    def health(self) -> GeneratorHealth:
+        return self._probe.health(self._index)
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """What makes this worker's figures doubtful, beyond its health, in words."""
+        found = []
+        if defects := self._tally.counts["defects"]:
+            found.append(
+                f"worker {self._index}: {defects} arrivals ended in a defect of the harness; see its log"
+            )
+        if self._scheduler.ran_dry:
+            found.append(f"worker {self._index} ran out of listings before the time was up")
+        return found
+
+    def _run(self) -> None:
+        # What was built to get here stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        try:
+            self._scheduler.run()
+        finally:
+            self._ended()
+
+    def _play(self, arrival: Arrival, intended_at: float) -> None:
+        visit = Visit(self._stage, arrival, intended_at)
+        try:
+            FLOWS[arrival.batch.flow](visit)
+        except Stopped as stopped:
+            visit.stopped(str(stopped))
+        except GreenletExit:
+            visit.censor()
+            raise
+        except Exception as error:
+            # Nobody above would see it: it is logged, and makes the run inconclusive.
+            log.exception("arrival %d", arrival.index)
+            self._tally.counts["defects"] += 1
+            visit.stopped(f"{type(error).__name__}: {error}")
+        self._tally.counts["ended"] += 1
+
+    def _censor(self, arrival: Arrival) -> None:
+        Visit(self._stage, arrival, arrival.at).never_started()
+
+    def _make_scheduler(self, workers: int) -> OpenScheduler[Arrival] | ClosedScheduler[Arrival]:
+        plan = self._plan
+        arrivals = plan.share(self._index, workers)
+        ends_at = plan.duration + plan.drain
+        users = plan.scenario.users
+        if users is not None:
+            mine = len(range(self._index, users, workers))
+            return ClosedScheduler(
+                arrivals,
+                self._play,
+                self.clock,
+                users=mine,
+                until=plan.duration,
+                ends_at=ends_at,
+                probe=self._probe,
+            )
+        most = max(1, len(range(self._index, plan.scenario.max_in_flight, workers)))
+        return OpenScheduler(
+            arrivals,
+            self._play,
+            self._censor,
+            self.clock,
+            max_in_flight=most,
+            ends_at=ends_at,
+            probe=self._probe,
+        )
+
+    def _open_session(self, arrival: Arrival, intended_at: float, trace_id: str) -> Session:
+        return Session(
+            self._http,
+            self._recorder,
+            self._tally.counts,
+            self.clock,
+            worker=self._index,
+            arrival=arrival.index,
+            trace_id=trace_id,
+            intended_at=intended_at,
+        )
+
+
+def _open_http(environment: Environment, plan: Plan) -> FastHttpSession:
+    """Return the connections of one worker: as many to each host as may be in use at once."""
+    scenario = plan.scenario
+    at_once = (scenario.users or scenario.max_in_flight) * scenario.behaviour.uploads_at_once
+    http = FastHttpSession(
+        base_url=environment.host,
+        request_event=environment.events.request,
+        user=None,
+        # Certificates are checked; Locust's own default is not to.
+        insecure=False,
+        max_retries=0,
+        concurrency=at_once,
+        network_timeout=NETWORK_TIMEOUT_S,
+        connection_timeout=NETWORK_TIMEOUT_S,
+    )
+    # A redirect would carry the token to a host nobody named.
+    http.client.redirect_response_codes = frozenset()  # type: ignore[misc]  # as Locust itself does
+    return http

@@ -1,0 +1,84 @@
+"""
+Is anybody there, and will they let us play? Asked once, before a run.
+
+The canary announces a batch of one small file and uploads it, which proves the token, the service and
+the object store; it is never completed, so no pipeline runs and the listing stays as it was.
+"""
+
+import hashlib
+from typing import Any
+
+import httpx
+
+from harness.lab.load.plan import Plan
+from harness.lab.workload.identities import ListingAccess, Role
+
+API_PREFIX = "/api/v2/listings/media"
+TIMEOUT_S = 10.0
+
+
+class Unreachable(RuntimeError):
+    """The target cannot be played at; says what was asked and what came back."""
+
+
+def preflight(host: str, plan: Plan) -> None:
+    """
+    Make sure that *host* is healthy, takes the identities' tokens, and accepts an upload.
+
+    Raises:
+        Unreachable: It does not.
+        IdentitiesInvalid: There are too few listings for the plan.
+    """
+    listings = plan.listings
+    with httpx.Client(base_url=host, timeout=TIMEOUT_S, follow_redirects=False) as http:
+        try:
+            _must_be_healthy(http)
+            if listings:
+                _must_take_a_canary(http, listings[min(listings)])
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
+
+
+def _must_be_healthy(http: httpx.Client) -> None:
+    answer = http.get("/healthz")
+    # A service need not have this page; one that has it must be well.
+    if answer.status_code >= 500:
+        raise Unreachable(f"{http.base_url}/healthz answers {answer.status_code}: {answer.text[:200]}")
+
+
+def _must_take_a_canary(http: httpx.Client, listing: ListingAccess) -> None:
+    content = b"canary"
+    role = Role.OWNER if listing.development and Role.OWNER in listing.tokens else Role.PHOTOGRAPHER
+    answer = http.post(
+        f"{API_PREFIX}/uploads",
+        json=_manifest(listing, role, content),
+        headers={"Authorization": f"Bearer {listing.token(role)}"},
+    )
+    if answer.status_code != 201:
+        raise Unreachable(
+            f"the canary was not let in: POST {API_PREFIX}/uploads for listing {listing.listing_id} "
+            f"as its {role} answers {answer.status_code}: {answer.text[:200]}"
+        )
+    ticket = answer.json()["files"][0]
+    # A client of its own: the store's host must not see anything meant for the service.
+    stored = httpx.put(ticket["uploadUrl"], content=content, headers=ticket["headers"], timeout=TIMEOUT_S)
+    if stored.status_code != 200:
+        raise Unreachable(
+            f"the object store did not take the canary: {stored.status_code} {stored.text[:200]}"
+        )
+
+
+def _manifest(listing: ListingAccess, role: Role, content: bytes) -> dict[str, Any]:
+    digest = hashlib.sha256(content).hexdigest()
+    file = {
+        "clientId": "canary",
+        "filename": "canary.pdf" if role is Role.OWNER else "canary.jpg",
+        "contentType": "application/pdf" if role is Role.OWNER else "image/jpeg",
+        "mediaType": "PROJECT_DOC" if role is Role.OWNER else "PHOTO_HORIZONTAL",
+        "bytes": len(content),
+        "checksum": f"sha256:{digest}",
+        "sequence": 1,
+    }
+    if role is Role.PHOTOGRAPHER:
+        file["orientation"] = "HORIZONTAL"
+    return {"listingId": listing.listing_id, "batchReference": f"canary-{digest[:8]}", "files": [file]}

@@ -1,0 +1,146 @@
+"""
+What Locust needs to know to play scenarios: arguments, listeners, and one idle user.
+
+Locust's users send nothing here. One idles on each worker, so that Locust's states and its page work;
+the arrivals are greenlets of a scheduler of ours.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.socket import wait_read
+from locust import User, stats, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.event import EventHook, Events
+from locust.rpc.protocol import Message
+from locust.runners import MasterRunner, Runner, WorkerRunner
+
+from harness.lab.load import messages
+from harness.lab.load.conductor import Conductor
+from harness.lab.load.locust_process import LIFELINE
+from harness.lab.load.plan import Plan
+from harness.lab.load.player import Player
+from harness.lab.workload.scenario import Scenario, load_scenario
+
+
+class Arrivals(User):
+    """Stands for the arrivals in Locust's states and on its page; does nothing itself."""
+
+    @task
+    def idle(self) -> None:
+        gevent.sleep(3600)
+
+
+class Wiring:
+    """
+    One Locust process: a master, a worker, or both in one.
+    """
+
+    _conductor: Conductor
+    """Of the run being played; masters have one from the start of a run on."""
+
+    _player: Player
+    """Of the run being played; workers have one from the conductor's first message on."""
+
+    def install(self, events: Events) -> None:
+        """Listen to what Locust announces."""
+        listeners: Mapping[EventHook, Callable[..., None]] = {
+            events.init_command_line_parser: self._add_arguments,
+            events.init: self._init,
+            events.test_start: self._test_start,
+            events.test_stop: self._end,
+            events.quitting: self._end,
+        }
+        for event, listener in listeners.items():
+            event.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust does not say
+        # Locust's own percentiles to three significant digits: with its two, 504.9 ms pass as 500.
+        stats.bucket_response_time = _three_digits  # type: ignore[assignment]  # a float is as good a key
+
+    def _add_arguments(self, parser: LocustArgumentParser) -> None:
+        parser.add_argument("--scenario", help="scenario file (TOML, or JSON as in run.json)")
+        parser.add_argument("--identities", help="who may act: a CSV file", include_in_web_ui=False)
+        parser.add_argument("--run-folder", help="where the run is recorded", include_in_web_ui=False)
+
+    def _init(self, environment: Environment, **_: Any) -> None:
+        environment.process_exit_code = 0
+        runner = runner_of(environment)
+        if not isinstance(runner, WorkerRunner):
+            for kind in (messages.READY, messages.PROGRESS, messages.PART, messages.DONE):
+                runner.register_message(kind, self._tell_conductor)
+        if not isinstance(runner, MasterRunner):
+            for kind in (messages.PLAN, messages.START, messages.STOP):
+                runner.register_message(kind, self._tell_player, concurrent=True)
+        if LIFELINE in os.environ:
+            gevent.spawn(_die_with_launcher, int(os.environ[LIFELINE]))
+
+    def _test_start(self, environment: Environment, **_: Any) -> None:
+        if isinstance(environment.runner, WorkerRunner):
+            return
+        options: Any = environment.parsed_options
+        identities = Path(options.identities)
+        plan = Plan.read(read_scenario(Path(options.scenario)), identities)
+        folder = Path(options.run_folder)
+        self._conductor = Conductor(environment, plan, identities, folder, lambda: _let_go(environment))
+        self._conductor.begin()
+
+    def _tell_conductor(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
+        match msg.type:
+            case messages.READY:
+                self._conductor.worker_ready(msg.node_id, msg.data)
+            case messages.PROGRESS:
+                self._conductor.worker_progress(msg.node_id, msg.data)
+            case messages.PART:
+                self._conductor.worker_part(msg.data)
+            case messages.DONE:
+                self._conductor.worker_done(msg.node_id, msg.data)
+
+    def _tell_player(self, environment: Environment, msg: Message) -> None:
+        match msg.type:
+            case messages.PLAN:
+                self._player = Player(environment, msg.data)
+                gevent.spawn(self._player.prepare)
+            case messages.START:
+                self._player.start(msg.data)
+            case messages.STOP:
+                self._player.finish()
+
+    def _end(self, environment: Environment, **_: Any) -> None:
+        if hasattr(self, "_conductor"):
+            self._conductor.interrupt()
+            if self._conductor.outcome.refusal is not None:
+                environment.process_exit_code = 2
+        if hasattr(self, "_player"):
+            self._player.finish()
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario from its TOML file, or from the JSON a run folder keeps."""
+    if path.suffix == ".json":
+        return Scenario.model_validate_json(path.read_text(encoding="utf-8"))
+    return load_scenario(path)
+
+
+def runner_of(environment: Environment) -> Runner:
+    """Return the runner, which exists from the ``init`` event on."""
+    assert environment.runner is not None  # noqa: S101 - Locust makes it before it fires ``init``
+    return environment.runner
+
+
+def _let_go(environment: Environment) -> None:
+    """End Locust, or only the run when its page is to stay."""
+    runner = runner_of(environment)
+    gevent.spawn(runner.stop if environment.web_ui else runner.quit)
+
+
+def _die_with_launcher(lifeline: int) -> None:
+    wait_read(lifeline)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _three_digits(milliseconds: float) -> float:
+    return float(f"{milliseconds:.3g}")

@@ -1,0 +1,150 @@
+"""
+A chart: its data, what it shows in words, and how it is drawn on a page, as a picture and in a notebook.
+"""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
+
+from harness.lab.report.palette import VARIABLES, house_style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+POINTS_PER_INCH = 72
+WIDE, NARROW = 760, 350
+"""Widths of the two drawings of a chart [CSS pixels]: one for desks and paper, one for phones."""
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_FONT = re.compile(r"font-family:[^;]+;?|font:\s*(?P<size>[\d.]+px)\s[^;]+")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """
+    One chart, not drawn yet.
+
+    Attributes:
+        name: What its files are called.
+        title: What it is about, as a heading.
+        finding: What it shows, in words: for those who do not see it.
+        data: What is drawn, with units in the names of the columns.
+        draw: Draws it on axes.
+        height: Of the drawing [CSS pixels].
+    """
+
+    name: str
+    title: str
+    finding: str
+    data: "pd.DataFrame"
+    draw: Callable[["Axes"], None]
+    height: int = 300
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was recorded that it could show."""
+        return self.data.empty
+
+    def plot(self, ax: "Axes | None" = None) -> "tuple[Figure, Axes]":
+        """
+        Draw the chart with matplotlib, in the style of the house.
+
+        Args:
+            ax: Where; a new figure by default. The style of a figure that exists is left alone.
+        """
+        if ax is not None:
+            self.draw(ax)
+            figure = ax.get_figure(root=True)
+            assert figure is not None  # noqa: S101 - axes always have one
+            return figure, ax
+        with house_style():
+            return self._drawn(WIDE)
+
+    def svg(self, width: int = WIDE) -> str:
+        """Return the drawing as SVG for a page: its text is text, its colours are the page's."""
+        import matplotlib as mpl
+
+        with house_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}"}):
+            figure, _ = self._drawn(width)
+            buffer = io.StringIO()
+            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        return themed(buffer.getvalue(), f"{self.name}-{width}", self.title, self.finding)
+
+    def save(self, folder: Path) -> None:
+        """Write the chart as PNG and its data as CSV."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with house_style():
+            figure, _ = self._drawn(WIDE)
+            figure.savefig(folder / f"{self.name}.png", dpi=144, metadata={"Software": None})
+        self.data.to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
+
+    def _repr_html_(self) -> str:
+        from harness.lab.report.styles import chart_style
+
+        return f"<style>{chart_style()}</style><div class='harness-chart'>{self.svg()}</div>"
+
+    def _drawn(self, width: int) -> "tuple[Figure, Axes]":
+        # Not pyplot: it keeps every figure, and starts a window system where there is one.
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(width / POINTS_PER_INCH, self.height / POINTS_PER_INCH))
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        self.draw(ax)
+        return figure, ax
+
+
+def themed(svg: str, key: str, title: str, finding: str) -> str:
+    """
+    Return matplotlib's SVG fit to stand in a page among others.
+
+    Colours become variables of the page, fonts the page's, ids unique to *key*; it gets a title and
+    a description for those who listen to it.
+    """
+    root = ET.fromstring(svg)  # noqa: S314 - matplotlib just wrote it
+    for child in list(root):
+        if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}title"):
+            root.remove(child)
+    for element in root.iter():
+        _retouch(element, key)
+    inside = "".join(_plain(child) for child in root)
+    names = f"{key}-title {key}-finding"
+    return (
+        f'<svg viewBox="{root.get("viewBox")}" role="img" aria-labelledby={quoteattr(names)} class="chart">'
+        f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-finding">{escape(finding)}</desc>'
+        f"{inside}</svg>"
+    )
+
+
+def _retouch(element: ET.Element, key: str) -> None:
+    name = element.attrib.pop("id", None)
+    # Groups are numbered alike in every drawing and nobody refers to them.
+    if name is not None and element.tag != f"{{{SVG}}}g":
+        element.set("id", f"{key}-{name}")
+    target = element.attrib.pop(f"{{{XLINK}}}href", None)
+    if target is not None:
+        element.set("href", f"#{key}-{target[1:]}")
+    clip = element.get("clip-path")
+    if clip is not None:
+        element.set("clip-path", _REFERENCE.sub(rf"url(#{key}-\1)", clip))
+    style = element.get("style")
+    if style is not None:
+        style = _FONT.sub(lambda found: f"font-size: {found['size']}" if found["size"] else "", style)
+        element.set("style", _COLOUR.sub(lambda found: VARIABLES.get(found[0], found[0]), style).strip(" ;"))
+
+
+def _plain(element: ET.Element) -> str:
+    """Return an element as HTML wants its SVG: without a prefix on every name."""
+    text = ET.tostring(element, encoding="unicode")
+    return text.replace("ns0:", "").replace(f' xmlns:ns0="{SVG}"', "")

@@ -1,0 +1,42 @@
+"""
+The colours of charts, told apart by people who see colours differently, and the style they belong to.
+
+Hues are Okabe and Ito's, darkened until each has three times the luminance contrast a line needs on
+white; the page gives each a lighter twin for dark themes (``report.css``, same order).
+
+Source: Okabe and Ito, Color Universal Design (2008); WCAG 2.2, 1.4.11.
+"""
+
+from contextlib import AbstractContextManager
+from importlib.resources import files
+from typing import Final
+
+SERIES: Final = ("#0066a8", "#c04a00", "#00775a", "#9c3f77", "#8a5f00", "#59636d")
+BLUE, VERMILION, GREEN, PURPLE, OCHRE, GREY = SERIES
+INK: Final = "#1c2229"
+SOFT: Final = "#4a535d"
+AXIS: Final = "#8a939d"
+RULE: Final = "#dfe3e8"
+ALARM_BAND: Final = "#f6d5c3"
+FAULT_BAND: Final = "#e6dcf0"
+UNKNOWN_BAND: Final = "#e9ecef"
+
+VARIABLES: Final = {
+    **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, start=1)},
+    INK: "var(--ink)",
+    SOFT: "var(--soft)",
+    AXIS: "var(--axis)",
+    RULE: "var(--rule)",
+    ALARM_BAND: "var(--band-alarm)",
+    FAULT_BAND: "var(--band-fault)",
+    UNKNOWN_BAND: "var(--band-unknown)",
+}
+"""What each colour of a drawing is called in the page's style sheet."""
+
+
+def house_style() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib draws as the house does."""
+    import matplotlib.style
+
+    style = files("harness.lab.report") / "house.mplstyle"
+    return matplotlib.style.context(str(style))

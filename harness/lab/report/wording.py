@@ -1,0 +1,77 @@
+"""
+Numbers as people read them. Times in seconds, sizes in bytes, ratios 0…1.
+"""
+
+import math
+
+ABSENT = "–"
+
+
+def seconds(value: float | None) -> str:
+    """Return a time with three significant digits and the unit people think in."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    if math.isinf(value):
+        return "unbounded"
+    if abs(value) < 0.9995:
+        return f"{_digits(value * 1000)} ms"
+    if abs(value) < 120:
+        return f"{_digits(value)} s"
+    if abs(value) < 7200:
+        return f"{_digits(value / 60)} min"
+    return f"{_digits(value / 3600)} h"
+
+
+def count(value: float | None) -> str:
+    """Return a count with its thousands apart."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def number(value: float | None) -> str:
+    """Return a bare number with three significant digits."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    return _digits(value)
+
+
+def percent(ratio: float | None) -> str:
+    """Return a ratio in percent; what is not quite none or all never reads as such."""
+    if ratio is None or math.isnan(ratio):
+        return ABSENT
+    if 0 < ratio < 0.001:
+        return "< 0.1 %"
+    if 0.999 < ratio < 1:
+        return "> 99.9 %"
+    return f"{_digits(ratio * 100)} %"
+
+
+def data_size(value: float) -> str:
+    """Return a size in the decimal unit that suits it."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= size:
+            return f"{_digits(value / size)} {unit}"
+    return f"{value:.0f} bytes"
+
+
+def plural(amount: float, noun: str, many: str = "") -> str:
+    """Return "1 batch", "3 batches"."""
+    return f"{count(amount)} {noun if amount == 1 else many or noun + 's'}"
+
+
+def between(low: float, high: float) -> str:
+    """Return an interval of times; an end the sample could not give is said so."""
+    if math.isinf(low) and math.isinf(high):
+        return "too few samples for an interval"
+    if math.isinf(high):
+        return f"{seconds(low)} or more"
+    return f"{seconds(max(low, 0.0))} to {seconds(high)}"
+
+
+def _digits(value: float) -> str:
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return text.replace(",", "\u202f")

@@ -1,0 +1,212 @@
+"""
+A run folder, opened: what was played, and the tables of what came back.
+
+The tables keep *clock* seconds since the run began, as recorded; `Run.model_seconds` converts a
+duration or a point in time to model seconds. Sizes are bytes.
+"""
+
+import html
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from harness.lab.results.records import FORMAT_VERSION, TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
+
+Engine = Literal["live", "simpy", "compiled"]
+
+
+class RunUnreadable(ValueError):
+    """The folder is no run, or not one that this version can read; the message says why."""
+
+
+class RunHeader(BaseModel):
+    """
+    What ``run.json`` says: the scenario, who played it, when and where.
+
+    Attributes:
+        scenario: The scenario as JSON, whole: CSV files it named are inside.
+        started_at: The instant that is 0 s in the tables, UTC.
+        duration_s: From that instant to the last record [clock s]; None while the run goes on.
+        workers: How many processes played (live).
+        lost_workers: How many of them never reported: their arrivals are missing.
+        versions: Of the harness and of what it leans on.
+        machine: Host, processors, memory.
+        notes: What the player wants known, e.g. the schedule lag of a live run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: PositiveInt = FORMAT_VERSION
+    id: str
+    engine: Engine
+    scenario_name: str
+    scenario: dict[str, Any]
+    scenario_hash: str
+    blueprint_hash: str | None = None
+    seed: int
+    replication: int = 0
+    started_at: AwareDatetime
+    duration_s: float | None = None
+    time_scale: PositiveFloat = 1.0
+    workers: int = Field(1, ge=0)
+    lost_workers: int = Field(0, ge=0)
+    complete: bool = False
+    versions: dict[str, str] = Field(default_factory=dict)
+    machine: dict[str, str | int | float] = Field(default_factory=dict)
+    notes: dict[str, Any] = Field(default_factory=dict)
+
+
+class Run:
+    """
+    One playing of a scenario.
+
+    Tables are read when first asked for; a run of millions of rows opens at once.
+    """
+
+    def __init__(self, folder: Path, header: RunHeader) -> None:
+        self.folder = folder
+        self.header = header
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """
+        Open a run folder.
+
+        Raises:
+            RunUnreadable: It is no run folder, or a newer version wrote it.
+        """
+        folder = Path(folder)
+        return cls(folder, read_header(folder))
+
+    @property
+    def id(self) -> str:
+        return self.header.id
+
+    @property
+    def engine(self) -> Engine:
+        return self.header.engine
+
+    @property
+    def scenario(self) -> Mapping[str, Any]:
+        """The scenario as JSON; ``Scenario.model_validate`` makes it one again."""
+        return self.header.scenario
+
+    @property
+    def started_at(self) -> datetime:
+        return self.header.started_at
+
+    @property
+    def time_scale(self) -> float:
+        return self.header.time_scale
+
+    @property
+    def warm_up(self) -> float:
+        """Arrivals intended before this are not judged [clock s]."""
+        return float(self.scenario.get("warm_up_s", 0.0)) / self.time_scale
+
+    @cached_property
+    def requests(self) -> "pd.DataFrame":
+        """One row per HTTP request or end-to-end observation; see `records.REQUESTS`."""
+        return self.table("requests")
+
+    @cached_property
+    def batches(self) -> "pd.DataFrame":
+        """One row per processing job of a batch; see `records.BATCHES`."""
+        return self.table("batches")
+
+    @cached_property
+    def steps(self) -> "pd.DataFrame":
+        """One row per attempt of one state; see `records.STEPS`."""
+        return self.table("steps")
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """One row per datum of a metric; see `records.METRICS`."""
+        return self.table("metrics")
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """
+        Read one table.
+
+        Raises:
+            RunUnreadable: The table is missing, damaged, or has other columns.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = TABLES[name]
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            raise RunUnreadable(f"{self.folder} has no table {path.name}: the run did not end properly")
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise RunUnreadable(f"{path} is damaged: {error}") from error
+        missing = sorted(set(schema.names) - set(table.column_names))
+        if missing:
+            raise RunUnreadable(f"{path} lacks the columns {', '.join(missing)}")
+        frame: pd.DataFrame = table.select(schema.names).cast(schema).to_pandas()
+        return frame
+
+    def model_seconds(self, clock_seconds: Number) -> Number:
+        """Return recorded clock seconds as model seconds."""
+        return clock_seconds * self.time_scale
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Write every table as a CSV file and return their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name in TABLES:
+            paths.append(folder / f"{name}.csv")
+            self.table(name).to_csv(paths[-1], index=False)
+        return paths
+
+    def __repr__(self) -> str:
+        header = self.header
+        scale = "" if header.time_scale == 1 else f", time scale {header.time_scale:g}"
+        state = "" if header.complete else ", incomplete"
+        return (
+            f"<Run {header.id}: {header.scenario_name} on {header.engine}, seed {header.seed}{scale}{state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from harness.lab.results.summary import Summary
+
+        title = html.escape(repr(self).strip("<>"))
+        return f"<p><b>{title}</b></p>{Summary.of(self).to_html()}"
+
+
+def read_header(folder: Path) -> RunHeader:
+    """
+    Read ``run.json``.
+
+    Raises:
+        RunUnreadable: There is none, it is damaged, or a newer version wrote it.
+    """
+    path = folder / "run.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunUnreadable(f"{folder} is not a run folder: it has no run.json") from None
+    except (OSError, ValueError) as error:
+        raise RunUnreadable(f"{path} cannot be read: {error}") from error
+    version = raw.get("format_version") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise RunUnreadable(
+            f"{path} has format {version}; this harness reads up to {FORMAT_VERSION}. Install a newer one."
+        )
+    try:
+        return RunHeader.model_validate(raw)
+    except ValidationError as error:
+        raise RunUnreadable(f"{path} is not a valid header: {error}") from error

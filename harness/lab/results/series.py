@@ -1,0 +1,73 @@
+"""
+A run second by second: offered, started, finished, failed, in flight, and how long it took.
+
+All times are clock seconds since the run began; use `Run.model_seconds` on the result if the
+scenario compresses time.
+"""
+
+from typing import TYPE_CHECKING
+
+from harness.lab.results.percentile import percentile
+from harness.lab.results.run import Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+
+
+def timeline(
+    run: Run,
+    period: float = 1.0,
+    type: str | None = None,  # noqa: A002 - the name of the column
+    name: str | None = None,
+) -> "pd.DataFrame":
+    """
+    Return one row per period, from the start of the run to its last record.
+
+    Args:
+        period: Length of a row [clock s].
+        type: Only requests of this type; all but end-to-end rows by default.
+        name: Only requests of this name.
+
+    Returns:
+        Index ``at_s`` (start of the period); ``offered``, ``started``, ``finished``, ``failed``
+        (counts in the period), ``in_flight`` (at its end), ``p50_s``, ``p95_s``, ``p99_s`` of the
+        response times that ended in it (none: not a number).
+
+    Raises:
+        ValueError: *period* is not positive.
+    """
+    import numpy as np  # heavy: only whoever wants a series pays
+    import pandas as pd
+
+    if period <= 0:
+        raise ValueError(f"a period is longer than {period} s")
+    requests = run.requests
+    requests = requests[requests["type"] == type if type else requests["type"] != "E2E"]
+    if name:
+        requests = requests[requests["name"] == name]
+    ended = requests[requests["outcome"] != "censored"]
+    last = float(np.nan_to_num(requests["finished_at"].max()))
+    periods = int(last // period) + 1
+
+    def counted(times: "pd.Series[float]") -> "Integers":
+        return np.bincount((times // period).clip(lower=0).astype(int), minlength=periods)[:periods]
+
+    frame = pd.DataFrame(
+        {
+            "offered": counted(requests["intended_at"]),
+            "started": counted(requests["started_at"]),
+            "finished": counted(ended["finished_at"]),
+            "failed": counted(ended.loc[ended["outcome"].isin(["failed", "breached"]), "finished_at"]),
+        },
+        index=pd.Index(np.arange(periods) * period, name="at_s"),
+    )
+    frame["in_flight"] = (frame["started"] - frame["finished"]).cumsum()
+    response_time = ended["finished_at"] - ended["intended_at"]
+    by_period = response_time.groupby((ended["finished_at"] // period).astype(int) * period)
+    for p in (50, 95, 99):
+        frame[f"p{p}_s"] = by_period.agg(percentile, p).reindex(frame.index)
+    return frame

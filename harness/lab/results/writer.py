@@ -1,0 +1,193 @@
+"""
+Writing a run folder so that a crash loses at most what was not yet flushed.
+
+Each worker appends to its own part files, Arrow streams that can be read up to the last flush
+however the worker ended. When the run is over the parts become one Parquet file per table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.lab.results.records import TABLES
+from harness.lab.results.rows import TABLE_OF, Row
+from harness.lab.results.run import Run, RunHeader
+
+PARTS = "parts"
+
+ROWS_PER_GROUP = 131_072
+
+
+class PartWriter:
+    """
+    What one worker recorded: rows are kept until `flush` puts them on disk.
+
+    Rows may be added in one thread and flushed in another.
+
+    Args:
+        folder: The run folder.
+        worker: Number of the worker; no two of a run are equal.
+    """
+
+    def __init__(self, folder: Path, worker: int = 0) -> None:
+        self._folder = folder / PARTS
+        self._worker = worker
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+        self._streams: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
+        self._flushing = Lock()
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, row: Row) -> None:
+        """Take one row; nothing is written yet."""
+        self._rows[TABLE_OF[type(row)]].append(row)
+
+    def add_columns(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write many rows of one table at once, given by column."""
+        schema = TABLES[table]
+        arrays = [pa.array(columns[name], type=schema.field(name).type) for name in schema.names]
+        with self._flushing:
+            self._write(table, pa.record_batch(arrays, schema=schema))
+
+    def flush(self) -> None:
+        """Put the rows taken so far on disk, where a crash of this process cannot reach them."""
+        with self._flushing:
+            for table in TABLES:
+                rows, self._rows[table] = self._rows[table], []
+                if rows:
+                    self._write(table, _record_batch(TABLES[table], rows))
+
+    def close(self) -> None:
+        """Flush and close the part files."""
+        self.flush()
+        with self._flushing:
+            for file, stream in self._streams.values():
+                stream.close()
+                file.close()
+            self._streams.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, table: str, batch: pa.RecordBatch) -> None:
+        if table not in self._streams:
+            file = pa.OSFile(str(self._folder / f"{table}-{self._worker:04d}.arrows"), "wb")
+            self._streams[table] = (file, pa.ipc.new_stream(file, TABLES[table]))
+        # OSFile does not buffer: from here on the rows survive this process.
+        self._streams[table][1].write_batch(batch)
+
+
+class RunWriter:
+    """
+    A run folder in the making.
+
+    Starting it writes ``run.json``, so a run that never ends is still found and explained.
+    """
+
+    def __init__(self, folder: Path, header: RunHeader) -> None:
+        self.folder = folder
+        self.header = header
+        folder.mkdir(parents=True, exist_ok=True)
+        write_header(folder, header)
+
+    def part(self, worker: int = 0) -> PartWriter:
+        """Return where one worker of this process records."""
+        return PartWriter(self.folder, worker)
+
+    def finish(self, **changes: Any) -> Run:
+        """
+        Turn the parts into tables, complete the header and return the run.
+
+        Args:
+            changes: Header fields known only now: ``duration_s``, ``lost_workers``, ``notes``…
+        """
+        damaged = merge_parts(self.folder)
+        notes = {**self.header.notes, **changes.pop("notes", {})}
+        if damaged:
+            notes["damaged_parts"] = damaged
+        fields = {**dict(self.header), **changes, "notes": notes, "complete": True}
+        self.header = RunHeader.model_validate(fields)
+        write_header(self.folder, self.header)
+        return Run(self.folder, self.header)
+
+
+def merge_parts(folder: Path) -> list[str]:
+    """
+    Turn part files into one Parquet table each and remove them; return the names of damaged parts.
+
+    Of a damaged part, everything up to its last whole flush is kept. May be called on the folder of
+    a run that crashed. Rows are in the order of the workers, then as they were recorded.
+    """
+    damaged: list[str] = []
+    for table, schema in TABLES.items():
+        parts = sorted((folder / PARTS).glob(f"{table}-*.arrows"))
+        target = folder / f"{table}.parquet"
+        if not parts and target.exists():
+            continue
+        unfinished = folder / f"{table}.parquet.tmp"
+        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+            for group in _row_groups(parts, damaged):
+                writer.write_table(group)
+        unfinished.replace(target)
+        for part in parts:
+            part.unlink()
+    if (folder / PARTS).exists() and not any((folder / PARTS).iterdir()):
+        (folder / PARTS).rmdir()
+    return damaged
+
+
+def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Path:
+    """Return a folder that does not exist yet: ``runs/<time>-<scenario>-<engine>``."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{engine}"
+    folder, again = under / stem, 1
+    while folder.exists():
+        again += 1
+        folder = under / f"{stem}-{again}"
+    return folder
+
+
+def write_header(folder: Path, header: RunHeader) -> None:
+    """Write ``run.json``, whole or not at all."""
+    unfinished = folder / "run.json.tmp"
+    unfinished.write_text(header.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(folder / "run.json")
+
+
+def _row_groups(parts: Sequence[Path], damaged: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of all parts in tables of at least `ROWS_PER_GROUP` rows, but for the last."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for part in parts:
+        for batch in _batches(part, damaged):
+            waiting.append(batch)
+            count += batch.num_rows
+            if count >= ROWS_PER_GROUP:
+                yield pa.Table.from_batches(waiting)
+                waiting, count = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _batches(part: Path, damaged: list[str]) -> Iterator[pa.RecordBatch]:
+    with pa.OSFile(str(part)) as file:
+        try:
+            yield from pa.ipc.open_stream(file)
+        except (pa.ArrowInvalid, OSError):
+            # A worker died while writing: what came before is whole.
+            damaged.append(part.name)
+
+
+def _record_batch(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)

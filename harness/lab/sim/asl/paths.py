@@ -1,0 +1,157 @@
+"""
+JSONPath as state machines use it: into the data (``$``) and into the context object (``$$``).
+
+Supported are names (dotted or quoted), indices, slices and wildcards. Filters and recursive descent are
+refused when the state machine is read, not when an execution stumbles over them.
+
+A compiled path is a function of the data and a function that gives the context object, which is only
+called by paths that need it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Context = Callable[[], Mapping[str, Any]]
+Reader = Callable[[Any, Context], Any]
+
+_STEP = re.compile(
+    r"""\.(?P<name>[^.\[\]\s*@?()'"]+)
+      | \[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]
+      | \[(?P<index>-?\d+)\]
+      | \[(?P<low>-?\d*):(?P<high>-?\d*)\]
+      | (?P<all>\.\*|\[\*\])""",
+    re.VERBOSE,
+)
+
+
+class NotFound(LookupError):
+    """The path leads nowhere in these data."""
+
+
+def compile_path(path: str) -> Reader:
+    """
+    Return a function that reads *path*.
+
+    A path with a wildcard or a slice gives the list of what it finds; any other gives the one value or
+    raises `NotFound`.
+
+    Raises:
+        ValueError: It uses more of JSONPath than is supported.
+    """
+    of_context = path.startswith("$$")
+    steps = parse(path[2:] if of_context else path[1:], path)
+    if not steps:
+        return (lambda _data, context: context()) if of_context else (lambda data, _context: data)
+    if any(isinstance(step, slice) for step in steps):
+        return lambda data, context: list(_many(context() if of_context else data, steps))
+    if len(steps) == 1 and not of_context:
+        return _member(path, steps[0])
+
+    def read(data: Any, context: Context) -> Any:
+        value = context() if of_context else data
+        for step in steps:
+            value = _step(value, step, path)
+        return value
+
+    return read
+
+
+def parse(rest: str, path: str) -> list[str | int | slice]:
+    """Return the steps of a path after its root: names, indices, and slices (wildcards are whole ones)."""
+    steps: list[str | int | slice] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest[position:]!r}")
+        steps.append(_read_step(match))
+        position = match.end()
+    return steps
+
+
+def _read_step(match: re.Match[str]) -> str | int | slice:
+    if match["all"]:
+        return slice(None)
+    if match["index"] is not None:
+        return int(match["index"])
+    if match["low"] is not None:
+        return slice(int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None)
+    return match["name"] if match["name"] is not None else match["quoted"]
+
+
+def _member(path: str, step: str | int | slice) -> Reader:
+    def read(data: Any, _context: Context) -> Any:
+        try:
+            return data[step]
+        except (LookupError, TypeError):
+            raise NotFound(f"the JSONPath {path!r} could not be found in the input") from None
+
+    return read
+
+
+def _step(value: Any, step: str | int | slice, path: str) -> Any:
+    fits = isinstance(value, Mapping) if isinstance(step, str) else isinstance(value, list)
+    if fits:
+        try:
+            return value[step]
+        except LookupError:
+            pass
+    raise NotFound(f"the JSONPath {path!r} could not be found in the input")
+
+
+def _many(value: Any, steps: Sequence[str | int | slice]) -> Any:
+    if not steps:
+        yield value
+        return
+    first, rest = steps[0], steps[1:]
+    if isinstance(first, slice):
+        inside = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        for each in inside[first]:
+            yield from _many(each, rest)
+    elif isinstance(value, Mapping if isinstance(first, str) else list):
+        try:
+            yield from _many(value[first], rest)
+        except LookupError:
+            return
+
+
+def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
+    """
+    Return a function of the input and the result that puts the result at *path*.
+
+    The input is not changed: what lies on the way is copied, the rest is shared.
+
+    Raises:
+        ValueError: The path is no reference path.
+    """
+    steps = parse(path[1:], path)
+    if any(isinstance(step, slice) for step in steps):
+        raise ValueError(f"{path!r} does not name exactly one place")
+    if not steps:
+        return lambda _data, result: result
+    if len(steps) == 1 and isinstance(steps[0], str):
+        name = steps[0]
+        return lambda data, result: {**_object(data, path), name: result}
+    return lambda data, result: _put(data, steps, result, path)
+
+
+def _put(data: Any, steps: Sequence[str | int | slice], result: Any, path: str) -> Any:
+    if not steps:
+        return result
+    first, rest = steps[0], steps[1:]
+    if isinstance(first, int):
+        if not isinstance(data, list) or not -len(data) <= first < len(data):
+            raise NotFound(f"the ResultPath {path!r} does not fit the input")
+        copied = list(data)
+        copied[first] = _put(data[first], rest, result, path)
+        return copied
+    assert isinstance(first, str)  # noqa: S101 - slices are refused above
+    inside = _object(data, path)
+    return {**inside, first: _put(inside.get(first, {}), rest, result, path)}
+
+
+def _object(data: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise NotFound(f"the ResultPath {path!r} does not fit the input")
+    return data

@@ -1,0 +1,123 @@
+"""
+The rules of Choice states, compiled to functions of the data.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from harness.blueprint.choice import And, Comparison, Not, Or, Rule
+from harness.lab.sim.asl.paths import Context, NotFound, Reader
+from harness.lab.sim.asl.templates import compile_expression
+
+Test = Callable[[Any, Context], bool]
+
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "LessThan": operator.lt,
+    "GreaterThan": operator.gt,
+    "LessThanEquals": operator.le,
+    "GreaterThanEquals": operator.ge,
+}
+_KIND = re.compile(r"(String|Numeric|Timestamp|Boolean)(\w+)")
+
+
+def compile_rule(rule: Rule, place: str) -> Test:
+    """
+    Return a function that tells whether a rule holds.
+
+    It raises `NotFound` where a variable is missing, as AWS does, except for ``IsPresent``.
+
+    Raises:
+        ValueError: A path in it is not supported; the message begins with *place*.
+    """
+    match rule:
+        case And(rules):
+            tests = [compile_rule(each, place) for each in rules]
+            return lambda data, context: all(test(data, context) for test in tests)
+        case Or(rules):
+            tests = [compile_rule(each, place) for each in rules]
+            return lambda data, context: any(test(data, context) for test in tests)
+        case Not(inner):
+            test = compile_rule(inner, place)
+            return lambda data, context: not test(data, context)
+        case Comparison():
+            return _comparison(rule, place)
+
+
+def _comparison(rule: Comparison, place: str) -> Test:
+    variable = compile_expression(rule.variable, f"{place}.Variable")
+    if rule.operator.startswith("Is"):
+        return _is(rule.operator, variable, bool(rule.operand))
+    if rule.operand_is_path:
+        other = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
+    else:
+        literal = rule.operand
+        other = lambda _data, _context: literal  # noqa: E731 - a reader like the others
+    if rule.operator == "StringMatches":
+        return lambda data, context: _like(variable(data, context), str(other(data, context)))
+    match = _KIND.fullmatch(rule.operator)
+    assert match is not None  # noqa: S101 - the blueprint knows no other operators
+    typed, ordered = _TYPED[match[1]], _ORDERS[match[2]]
+
+    def holds(data: Any, context: Context) -> bool:
+        left, right = typed(variable(data, context)), typed(other(data, context))
+        # Values of another type are no error: the rule does not hold.
+        return left is not None and right is not None and ordered(left, right)
+
+    return holds
+
+
+def _is(test: str, variable: Reader, expected: bool) -> Test:
+    if test == "IsPresent":
+
+        def present(data: Any, context: Context) -> bool:
+            try:
+                variable(data, context)
+            except NotFound:
+                return not expected
+            return expected
+
+        return present
+    check = _IS[test]
+    return lambda data, context: check(variable(data, context)) is expected
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _instant(value: Any) -> datetime | None:
+    if not isinstance(value, str) or "T" not in value:
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
+
+
+_TYPED: Mapping[str, Callable[[Any], Any]] = {
+    "String": lambda value: value if isinstance(value, str) else None,
+    "Numeric": _number,
+    "Timestamp": _instant,
+    "Boolean": lambda value: value if isinstance(value, bool) else None,
+}
+_IS: Mapping[str, Callable[[Any], bool]] = {
+    "IsNull": lambda value: value is None,
+    "IsNumeric": lambda value: _number(value) is not None,
+    "IsString": lambda value: isinstance(value, str),
+    "IsBoolean": lambda value: isinstance(value, bool),
+    "IsTimestamp": lambda value: _instant(value) is not None,
+}
+
+
+def _like(value: Any, pattern: str) -> bool:
+    r"""Tell whether text is like a pattern in which ``*`` stands for anything and ``\*`` for itself."""
+    if not isinstance(value, str):
+        return False
+    parts = re.split(r"(\\.|\*)", pattern)
+    expression = "".join(".*" if part == "*" else re.escape(part.removeprefix("\\")) for part in parts)
+    return re.fullmatch(expression, value, re.DOTALL) is not None

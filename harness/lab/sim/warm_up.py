@@ -1,0 +1,98 @@
+"""
+How much of a run to forget: it starts empty, and empty is not how it stays.
+
+MSER-5 looks for the cut that makes the mean of the rest most certain. On one run it takes noise for a
+trend and cuts too much; on the mean over replications, as here, it does not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+BATCH = 5
+"""Observations averaged into one: the 5 of MSER-5."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """
+    Where steady state is taken to begin.
+
+    Attributes:
+        until: Observations that begin before this are deleted [s].
+        warning: Why to distrust it, empty if there is no reason.
+    """
+
+    until: float
+    warning: str = ""
+
+
+def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: float) -> WarmUp:
+    """
+    Return one common warm-up for all replications.
+
+    Args:
+        arrived_at: When each observation began, by replication [s].
+        values: The observations, by replication, in the same order.
+        horizon: End of arrivals [s].
+
+    Source:
+        White 1997; Hoad, Robinson and Davies 2010, for MSER-5; Welch 1983 for averaging over replications.
+    """
+    cells = min(_cells(arrived_at), 4000)
+    if cells < 4 * BATCH:
+        return WarmUp(0.0, "there are too few observations to tell a warm-up")
+    edges = np.linspace(0.0, horizon, cells + 1)
+    series = _ensemble_mean(arrived_at, values, edges)
+    batches = series[: series.size // BATCH * BATCH].reshape(-1, BATCH).mean(axis=1)
+    cut = mser(batches)
+    until = float(edges[cut * BATCH])
+    if cut >= batches.size // 2 or _still_moving(batches[cut:]):
+        return WarmUp(until, "no steady state was found: make the horizon longer, or lower the load")
+    return WarmUp(until)
+
+
+def mser(series: Floats) -> int:
+    """
+    Return how many leading entries to delete so that s²(d)/(n-d) is smallest, d ≤ n/2.
+    """
+    size = series.size
+    reverse = series[::-1]
+    counts = np.arange(1, size + 1)
+    sums, squares = np.cumsum(reverse), np.cumsum(reverse**2)
+    scatter = (squares - sums**2 / counts) / counts**2
+    half = math.ceil(size / 2)
+    # Entry n-1-d of `scatter` keeps all but the first d.
+    candidates = scatter[size - half - 1 :][::-1]
+    return int(np.argmin(candidates))
+
+
+def _still_moving(series: Floats, sections: int = 10) -> bool:
+    """Whether the later half of a series lies clearly and by more than a tenth above or below the earlier."""
+    means = np.array([part.mean() for part in np.array_split(series, sections)])
+    early, late = means[: sections // 2], means[sections // 2 :]
+    difference = abs(late.mean() - early.mean())
+    error = math.sqrt((early.var(ddof=1) + late.var(ddof=1)) / (sections // 2))
+    return bool(difference > 3 * error and difference > 0.1 * abs(means.mean()))
+
+
+def _cells(arrived_at: Sequence[Floats]) -> int:
+    return min((times.size for times in arrived_at), default=0)
+
+
+def _ensemble_mean(arrived_at: Sequence[Floats], values: Sequence[Floats], edges: Floats) -> Floats:
+    """Average over replications, by cell of the horizon; an empty cell repeats the one before."""
+    cells = edges.size - 1
+    sums, counts = np.zeros(cells), np.zeros(cells)
+    for times, found in zip(arrived_at, values, strict=True):
+        cell = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, cells - 1)
+        sums += np.bincount(cell, weights=found, minlength=cells)
+        counts += np.bincount(cell, minlength=cells)
+    means = np.divide(sums, counts, out=np.full(cells, np.nan), where=counts > 0)
+    filled = np.maximum.accumulate(np.where(np.isnan(means), 0, np.arange(cells)))
+    return np.asarray(np.nan_to_num(means[filled]))

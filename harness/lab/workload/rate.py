@@ -1,0 +1,133 @@
+"""
+Arrival rates over time and their exact integrals. Times in seconds, rates per second.
+
+A rate is a chain of pieces, each of which knows its mass (the expected number of arrivals) and
+inverts it: a Poisson process of unit rate, pushed through the inverse of the cumulative rate, is a
+Poisson process of that rate.
+
+Source:
+    Çinlar, Introduction to Stochastic Processes, 1975 (inversion of the cumulative rate).
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
+
+
+class Piece(Protocol):
+    """A stretch of time with a closed-form rate."""
+
+    @property
+    def length(self) -> float:
+        """How long it lasts [s]."""
+
+    def rate(self, at: float) -> float:
+        """Return the arrival rate *at* seconds into the piece [1/s]."""
+
+    def mass(self, until: float) -> float:
+        """Return the expected arrivals in the first *until* seconds."""
+
+    def invert(self, mass: float) -> float:
+        """Return when the expected arrivals reach *mass* [s into the piece]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A rate that changes evenly from *first* to *last*."""
+
+    length: float
+    first: float
+    last: float
+
+    def rate(self, at: float) -> float:
+        return self.first + (self.last - self.first) * at / self.length
+
+    def mass(self, until: float) -> float:
+        return until * (self.first + self.rate(until)) / 2
+
+    def invert(self, mass: float) -> float:
+        slope = (self.last - self.first) / self.length
+        # The root of slope/2·t² + first·t = mass in the form that survives slope = 0 and first = 0.
+        root = math.sqrt(max(0.0, self.first**2 + 2 * slope * mass))
+        return min(self.length, 2 * mass / (self.first + root)) if mass > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sine:
+    """A rate that swings around *mean* by *amplitude* (at most *mean*), rising first."""
+
+    length: float
+    mean: float
+    amplitude: float
+    period: float
+
+    def rate(self, at: float) -> float:
+        return self.mean + self.amplitude * math.sin(2 * math.pi * at / self.period)
+
+    def mass(self, until: float) -> float:
+        swing = self.amplitude * self.period / (2 * math.pi)
+        # 1 − cos x as 2 sin²(x/2): no cancellation near the start of a period.
+        return self.mean * until + 2 * swing * math.sin(math.pi * until / self.period) ** 2
+
+    def invert(self, mass: float) -> float:
+        low, high = 0.0, self.length
+        while True:
+            middle = (low + high) / 2
+            if middle in (low, high):
+                return middle
+            if self.mass(middle) < mass:
+                low = middle
+            else:
+                high = middle
+
+
+class Rate:
+    """
+    An arrival rate over the whole run: pieces one after the other, from time 0.
+    """
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = tuple(pieces)
+        self._starts = [0.0, *accumulate(piece.length for piece in pieces)]
+        self._masses = [0.0, *accumulate(piece.mass(piece.length) for piece in pieces)]
+
+    @property
+    def length(self) -> float:
+        """How long the rate is defined; zero afterwards [s]."""
+        return self._starts[-1]
+
+    @property
+    def total(self) -> float:
+        """The expected number of arrivals in all."""
+        return self._masses[-1]
+
+    def __call__(self, at: float) -> float:
+        """Return the arrival rate at one time [1/s]."""
+        if not 0 <= at < self.length:
+            return 0.0
+        index = bisect_right(self._starts, at) - 1
+        return self.pieces[index].rate(at - self._starts[index])
+
+    def expected(self, since: float, until: float) -> float:
+        """Return the expected number of arrivals in an interval."""
+        return self._cumulative(until) - self._cumulative(since)
+
+    def invert(self, mass: float) -> float:
+        """
+        Return when the expected arrivals since time 0 reach *mass*.
+
+        Raises:
+            ValueError: They never do.
+        """
+        if not 0 <= mass <= self.total:
+            raise ValueError(f"only {self.total} arrivals are expected, never {mass}")
+        index = min(bisect_right(self._masses, mass), len(self.pieces)) - 1
+        return self._starts[index] + self.pieces[index].invert(mass - self._masses[index])
+
+    def _cumulative(self, at: float) -> float:
+        at = min(max(at, 0.0), self.length)
+        index = min(bisect_right(self._starts, at), len(self.pieces)) - 1
+        return self._masses[index] + self.pieces[index].mass(at - self._starts[index])

@@ -1,0 +1,192 @@
+"""
+Reading a scenario file: TOML, the CSV files it names, overrides, and errors with their lines.
+"""
+
+import csv
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from harness.lab.workload.toml_lines import Path as KeyPath
+from harness.lab.workload.toml_lines import lines_by_path
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One thing wrong with a scenario file.
+
+    Attributes:
+        line: From 1; 0 if no line is to blame.
+    """
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+class ScenarioError(ValueError):
+    """A scenario file that cannot be played; ``problems`` says why, line by line."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def read(path: Path, model: type[Model], overrides: Mapping[str, str]) -> Model:
+    """
+    Read a TOML file as *model*.
+
+    Raises:
+        ScenarioError: Unreadable, not TOML, or not valid.
+    """
+    text, document = _parse(path)
+    lines = lines_by_path(text)
+    document.setdefault("name", path.stem)
+    _note_lines(document, lines)
+    for key, value in overrides.items():
+        _override(path, document, key, value)
+    _read_csv_files(path, document, (), lines)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems = _problems(path, document, lines, error)
+        raise ScenarioError(*sorted(problems, key=lambda problem: problem.line)) from None
+
+
+def _parse(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(Problem(path, 0, f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise ScenarioError(Problem(path, 0, "is not UTF-8 text")) from None
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+)", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise ScenarioError(Problem(path, line, f"is not TOML: {error}")) from None
+
+
+def _note_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
+    """Tell each objective where it stands: breaches are reported at that line."""
+    objectives = document.get("objectives")
+    for index, objective in enumerate(objectives if isinstance(objectives, list) else ()):
+        if isinstance(objective, dict):
+            line = lines.get(("objectives", index, "expression"), 0)
+            objective.setdefault("line", line)
+
+
+def _override(path: Path, document: dict[str, Any], key: str, value: str) -> None:
+    """Set a dotted key, e.g. ``flows.0.weight``, to a TOML value (or, if it is none, to the text)."""
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *parents, last = key.split(".")
+    place: Any = document
+    try:
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        place[int(last) if isinstance(place, list) else last] = parsed
+    except (IndexError, ValueError, TypeError, AttributeError):
+        raise ScenarioError(Problem(path, 0, f"has no {key} to set to {value}")) from None
+
+
+def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath, int]) -> None:
+    """Replace ``trace_csv`` and an empirical distribution's ``csv`` by what the files hold."""
+    if isinstance(value, list):
+        for index, element in enumerate(value):
+            _read_csv_files(path, element, (*at, index), lines)
+    if not isinstance(value, dict):
+        return
+    try:
+        if isinstance(value.get("trace_csv"), str):
+            value["trace_per_s"] = _columns(path.parent / value.pop("trace_csv"), "at_s", "rate_per_s")
+        if isinstance(value.get("csv"), str):
+            rows = _columns(path.parent / value.pop("csv"), "value")
+            value["values"] = [row[0] for row in rows]
+    except (OSError, ValueError, KeyError) as error:
+        raise ScenarioError(Problem(path, _line(lines, at), str(error))) from None
+    for key, element in value.items():
+        _read_csv_files(path, element, (*at, key), lines)
+
+
+def _columns(path: Path, *names: str) -> list[list[float]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = set(names) - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
+        return [[float(row[name]) for name in names] for row in reader]
+
+
+def _problems(
+    path: Path, document: dict[str, Any], lines: Mapping[KeyPath, int], error: ValidationError
+) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        where = _place(document, detail)
+        if _is_consequence(detail):
+            continue
+        yield Problem(path, _line(lines, where), f"{_spelled(where)} {_sentence(detail)}".strip())
+
+
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Tell whether pydantic calls a list too short only because its elements were refused."""
+    return detail["type"] == "too_short" and bool(detail["input"])
+
+
+def _place(document: Any, detail: ErrorDetails) -> KeyPath:
+    """Return the path in the file: pydantic also names the members of unions it tried."""
+    place: list[str | int] = []
+    value = document
+    parts = detail["loc"]
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        if isinstance(value, dict) and (part in value or (is_last and detail["type"] == "missing")):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part] if part < len(value) else None
+        else:
+            continue
+        place.append(part)
+    return tuple(place)
+
+
+def _line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
+    """Return the line of *path*, or of the nearest thing around it."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 0)
+
+
+def _spelled(path: KeyPath) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    key = str(context.get("discriminator", "")).strip("'")
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a known key"
+        case "union_tag_invalid":
+            return f"has the unknown {key} '{context['tag']}'; known are {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"has no {key}"
+        case _:
+            return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")

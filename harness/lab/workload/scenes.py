@@ -1,0 +1,36 @@
+"""
+The picture on every made-up photograph and video: four corners of different colours, so that
+independent eyes can tell whether it is the right side up. Sizes in pixels.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = tuple[int, int, int]
+
+TOP_LEFT: Rgb = (220, 40, 40)
+TOP_RIGHT: Rgb = (40, 180, 60)
+BOTTOM_LEFT: Rgb = (50, 70, 220)
+BOTTOM_RIGHT: Rgb = (230, 200, 40)
+
+
+def scene(seed: int, width: int, height: int) -> NDArray[np.uint8]:
+    """Return a picture with four coloured corners and some texture, shape (height, width, 3)."""
+    rng = np.random.default_rng(seed)
+    across = 60 * np.sin(np.linspace(0, rng.uniform(3, 20), width, dtype=np.float32))
+    down = 60 * np.cos(np.linspace(0, rng.uniform(3, 20), height, dtype=np.float32))
+    # Between 0 and 255 whatever the draw: no need to clip.
+    light = (120 + across + down[:, None]).astype(np.uint8) // 2 + 40
+    light += rng.integers(0, 16, (height, width), dtype=np.uint8)
+    tint = rng.integers(0, 60, 3, dtype=np.uint8)
+    pixels: NDArray[np.uint8] = light[:, :, None] + tint
+    _paint_corners(pixels)
+    return pixels
+
+
+def _paint_corners(pixels: NDArray[np.uint8]) -> None:
+    height, width = max(1, pixels.shape[0] // 4), max(1, pixels.shape[1] // 4)
+    pixels[:height, :width] = TOP_LEFT
+    pixels[:height, -width:] = TOP_RIGHT
+    pixels[-height:, :width] = BOTTOM_LEFT
+    pixels[-height:, -width:] = BOTTOM_RIGHT

@@ -1,0 +1,122 @@
+"""
+Where each value of a TOML document stands, which ``tomllib`` does not tell.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+
+Path = tuple[str | int, ...]
+
+_KEY_PART = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*""")
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:[^"\\\n]|\\.)*"' + r"|'[^'\n]*'", re.DOTALL
+)
+_SCALAR = re.compile(r"[^,\]}#\n]*")
+_SPACE = re.compile(r"(?:\s|#[^\n]*)*")
+
+
+def lines_by_path(text: str) -> Mapping[Path, int]:
+    """
+    Return the line (from 1) of every table, key and array element of a valid TOML document.
+
+    Paths are keys and indices: ``("flows", 0, "weight")``. Undefined on a text ``tomllib`` refuses.
+    """
+    return dict(_Scanner(text).document())
+
+
+class _Scanner:
+    """A reader that trusts its text to be valid and notes positions only."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.tables: dict[Path, int] = {}
+        """How many tables each array of tables has so far."""
+
+    def document(self) -> Iterator[tuple[Path, int]]:
+        table: Path = ()
+        self._skip()
+        while self.at < len(self.text):
+            line = self._line()
+            if self.text[self.at] == "[":
+                table = self._header()
+                yield table, line
+            else:
+                yield from self._assignment(table)
+            self._skip()
+
+    def _header(self) -> Path:
+        is_array = self.text.startswith("[[", self.at)
+        self.at += 2 if is_array else 1
+        parts = self._key()
+        self.at += 2 if is_array else 1
+        path: Path = ()
+        for depth, part in enumerate(parts):
+            path = (*path, part)
+            if is_array and depth == len(parts) - 1:
+                self.tables[path] = self.tables.get(path, 0) + 1
+            if path in self.tables:
+                path = (*path, self.tables[path] - 1)
+        return path
+
+    def _assignment(self, table: Path) -> Iterator[tuple[Path, int]]:
+        line = self._line()
+        path = (*table, *self._key())
+        self.at += 1  # the equals sign
+        yield path, line
+        yield from self._value(path)
+
+    def _value(self, path: Path) -> Iterator[tuple[Path, int]]:
+        self._skip()
+        if self.text[self.at] == "[":
+            yield from self._array(path)
+        elif self.text[self.at] == "{":
+            yield from self._inline_table(path)
+        else:
+            match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
+            assert match  # noqa: S101 - a scalar matches anything, even nothing
+            self.at = match.end()
+
+    def _array(self, path: Path) -> Iterator[tuple[Path, int]]:
+        for index in self._elements("]"):
+            yield (*path, index), self._line()
+            yield from self._value((*path, index))
+
+    def _inline_table(self, path: Path) -> Iterator[tuple[Path, int]]:
+        for _ in self._elements("}"):
+            yield from self._assignment(path)
+
+    def _elements(self, end: str) -> Iterator[int]:
+        self.at += 1
+        index = 0
+        while self._skip() != end:
+            yield index
+            index += 1
+            if self._skip() == ",":
+                self.at += 1
+        self.at += 1
+
+    def _key(self) -> list[str]:
+        parts = []
+        while match := _KEY_PART.match(self.text, self.at):
+            parts.append(_unquoted(match[1]))
+            self.at = match.end()
+            if self.text[self.at] != ".":
+                break
+            self.at += 1
+        return parts
+
+    def _skip(self) -> str:
+        """Pass white space and comments; return the character that follows, empty at the end."""
+        match = _SPACE.match(self.text, self.at)
+        assert match  # noqa: S101 - it matches the empty text
+        self.at = match.end()
+        return self.text[self.at : self.at + 1]
+
+    def _line(self) -> int:
+        return self.text.count("\n", 0, self.at) + 1
+
+
+def _unquoted(key: str) -> str:
+    return next(iter(tomllib.loads(f"{key} = 0"))) if key[0] in "\"'" else key

@@ -1,0 +1,19 @@
+"""
+A clock that stands still until it is told to go.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from harness.service.core.ports.clock import Clock
+
+
+class ManualClock(Clock):
+    def __init__(self, start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by *seconds*; backwards with a negative number, as clocks sometimes do."""
+        self._now += timedelta(seconds=seconds)

@@ -1,0 +1,59 @@
+"""
+A bucket in memory. It keeps what is known of objects, and their bytes when they are given.
+"""
+
+import hashlib
+
+from harness.service.core.errors import Unavailable
+from harness.service.core.model.checksum import Sha256
+from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload, StoredObject
+
+
+class InMemoryObjectStorage(ObjectStorage):
+    """
+    Attributes:
+        available: False makes every call that would need the network fail.
+        objects: What is stored, by key; tests put into it what an upload would have left.
+    """
+
+    def __init__(self, *, kms_key_id: str = "alias/toq-media-processing") -> None:
+        self.available = True
+        self.objects: dict[str, StoredObject] = {}
+        self._kms_key_id = kms_key_id
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> StoredObject:
+        """Store a body as a PUT to its signed URL would."""
+        digest = Sha256(hashlib.sha256(body).hexdigest())
+        return self.put_announced(key, size=len(body), checksum=digest, content_type=content_type)
+
+    def put_announced(
+        self, key: str, *, size: int, checksum: Sha256 | None, content_type: str = "image/jpeg"
+    ) -> StoredObject:
+        """Store an object of which only the size [bytes] and the checksum are known."""
+        etag = f'"{checksum.hex[:32] if checksum else size}"'
+        self.objects[key] = StoredObject(key, size, etag, content_type, checksum)
+        return self.objects[key]
+
+    def sign_upload(self, key: str, *, content_type: str, checksum: Sha256, ttl: int) -> SignedUpload:
+        headers = {
+            "Content-Type": content_type,
+            "x-amz-checksum-sha256": checksum.base64,
+            "x-amz-server-side-encryption": "aws:kms",
+            "x-amz-server-side-encryption-aws-kms-key-id": self._kms_key_id,
+        }
+        return SignedUpload(f"memory://bucket/{key}?ttl={ttl}", headers)
+
+    def sign_download(self, key: str, *, ttl: int) -> str:
+        return f"memory://bucket/{key}?ttl={ttl}"
+
+    def head(self, key: str) -> StoredObject | None:
+        self.ping()
+        return self.objects.get(key)
+
+    def delete(self, key: str) -> None:
+        self.ping()
+        self.objects.pop(key, None)
+
+    def ping(self) -> None:
+        if not self.available:
+            raise Unavailable("The bucket does not answer.")

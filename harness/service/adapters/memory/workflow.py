@@ -1,0 +1,67 @@
+"""
+An engine that runs nothing: executions start, and end when they are told to.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.service.core.errors import Unavailable
+from harness.service.core.ports.workflow import Execution, ExecutionStatus, Step, Workflow
+
+_ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:"
+
+
+class InMemoryWorkflow(Workflow):
+    """
+    Attributes:
+        available: False makes every call fail.
+        inputs: What each execution was started with, by name, in order of start.
+    """
+
+    def __init__(self) -> None:
+        self.available = True
+        self.inputs: dict[str, Mapping[str, object]] = {}
+        self._lock = threading.Lock()
+        self._executions: dict[str, Execution] = {}
+        self._steps: dict[str, tuple[Step, ...]] = {}
+
+    def start(self, name: str, payload: Mapping[str, object]) -> str:
+        self.ping()
+        with self._lock:
+            if name not in self._executions:
+                self._executions[name] = Execution(f"{_ARN}{name}", ExecutionStatus.RUNNING)
+                self.inputs[name] = payload
+            return self._executions[name].arn
+
+    def find(self, name: str) -> Execution | None:
+        self.ping()
+        return self._executions.get(name)
+
+    def steps(self, arn: str) -> Sequence[Step]:
+        self.ping()
+        return self._steps.get(arn, ())
+
+    def ping(self) -> None:
+        if not self.available:
+            raise Unavailable("The engine does not answer.")
+
+    def end(
+        self,
+        name: str,
+        status: ExecutionStatus = ExecutionStatus.SUCCEEDED,
+        *,
+        output: Mapping[str, object] | None = None,
+        error: str | None = None,
+        cause: str | None = None,
+    ) -> None:
+        """End a running execution; one that has ended stays as it is."""
+        with self._lock:
+            execution = self._executions[name]
+            if execution.status is ExecutionStatus.RUNNING:
+                ended = replace(execution, status=status, output=output, error=error, cause=cause)
+                self._executions[name] = ended
+
+    def visit(self, name: str, *steps: Step) -> None:
+        """Say which states an execution has entered."""
+        self._steps[self._executions[name].arn] = steps

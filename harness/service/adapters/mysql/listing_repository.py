@@ -1,0 +1,67 @@
+"""
+Listings, their owners and their bookings in MySQL or MariaDB.
+"""
+
+from harness.service.adapters.mysql.pool import Pool
+from harness.service.adapters.mysql.session import Statement
+from harness.service.core.errors import ListingNotFound
+from harness.service.core.model.identifiers import ListingId, UserId
+from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
+from harness.service.core.ports.listing_repository import ListingRepository
+
+COUNTING = tuple(status for status in BookingStatus if status.counts)
+
+# The newest booking that counts displaces the older ones; newest is the one entered last.
+GET_LISTING = Statement(
+    "select",
+    "listing_identities",
+    """
+    SELECT l.id, l.user_id, v.status, v.type, (
+        SELECT p.photographer_user_id
+        FROM photographer_photo_session_bookings p
+        WHERE p.listing_identity_id = l.id AND p.status IN %s
+        ORDER BY p.id DESC
+        LIMIT 1
+    )
+    FROM listing_identities l
+    JOIN listing_versions v ON v.id = l.active_version_id
+    WHERE l.id = %s AND l.deleted = 0
+    """,
+)
+GET_PRIVILEGES = Statement(
+    "select",
+    "user_privileges",
+    """
+    SELECT p.privilege
+    FROM user_privileges p
+    JOIN users u ON u.id = p.user_id
+    WHERE p.user_id = %s AND u.deleted = 0
+    """,
+)
+
+
+class MySQLListingRepository(ListingRepository):
+    """
+    A listing's status and type are those of its active version.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def get_listing(self, listing_id: ListingId) -> Listing:
+        with self._pool.session() as session:
+            row = session.one(GET_LISTING, COUNTING, listing_id)
+        if row is None:
+            raise ListingNotFound(f"There is no listing {listing_id}.")
+        id_, owner_id, status, property_type, photographer_id = row
+        return Listing(
+            id=ListingId(id_),
+            owner_id=UserId(owner_id),
+            status=ListingStatus(status),
+            property_type=property_type,
+            photographer_id=None if photographer_id is None else UserId(photographer_id),
+        )
+
+    def get_privileges(self, user_id: UserId) -> frozenset[str]:
+        with self._pool.session() as session:
+            return frozenset(str(row[0]) for row in session.all(GET_PRIVILEGES, user_id))

@@ -1,0 +1,267 @@
+"""
+Connections to MySQL or MariaDB, kept and reused.
+
+Newest first (LIFO), so that a quiet service runs on few warm connections. Connections are in
+autocommit: a read is one round trip and leaves nothing open. A connection that failed in any way
+but a refused row is dropped, and the idle ones with it when the server is gone. Times in seconds.
+"""
+
+import ipaddress
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from harness.service.adapters.mysql.session import Connection, Observe, Session, unobserved
+from harness.service.core.errors import Unavailable
+
+PING_AFTER_S = 30.0
+LOCK_WAIT_TIMEOUT_S = 10
+
+# READ COMMITTED: a read after a lock sees what was committed before the lock was granted.
+_ON_CONNECT = f"""
+    SET SESSION
+        time_zone = '+00:00',
+        innodb_lock_wait_timeout = {LOCK_WAIT_TIMEOUT_S},
+        sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'
+"""
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+TRANSIENT = {
+    1040,  # too many connections
+    1053,  # server shutdown in progress
+    1158,  # network error reading packets
+    1159,  # timeout reading packets
+    1160,  # network error writing packets
+    1161,  # timeout writing packets
+    1203,  # user has too many connections
+    1205,  # lock wait timeout
+    1213,  # deadlock
+    1290,  # read-only (fail-over)
+    1836,  # read-only (fail-over)
+    1927,  # connection was killed (MariaDB)
+    1969,  # statement timeout (MariaDB)
+    3024,  # statement timeout (MySQL)
+    3572,  # NOWAIT on a locked row (MySQL)
+}
+"""Server errors that may pass; whoever meets one raises `Unavailable` and the caller tries again."""
+LOST = range(2000, 2100)
+"""Errors of the client library: the server cannot be reached or went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where a database is and who we are there."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+    unix_socket: str | None = None
+    ssl_ca: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """
+        Read ``mysql+pymysql://user:password@host[:port]/database[?unix_socket=/path][&ssl_ca=/path]``.
+
+        Raises:
+            ValueError: Another scheme, no database, or an option unknown here.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("mysql", "mysql+pymysql"):
+            raise ValueError(f"database URL must begin with mysql+pymysql://, not {parts.scheme}://")
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        unknown = set(options) - {"unix_socket", "ssl_ca", "charset"}
+        if unknown:
+            raise ValueError(f"database URL has unknown options: {', '.join(sorted(unknown))}")
+        if not parts.path.strip("/"):
+            raise ValueError("database URL names no database: …@host/<database>")
+        return cls(
+            host=parts.hostname or "localhost",
+            port=parts.port or 3306,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            database=unquote(parts.path.strip("/")),
+            unix_socket=options.get("unix_socket"),
+            ssl_ca=options.get("ssl_ca"),
+        )
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether nobody can listen in between: TLS would only cost time."""
+        if self.unix_socket or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        """Return the address for people, without the password."""
+        return f"{self.user}@{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
+
+
+@dataclass(slots=True)
+class _Idle:
+    connection: Connection
+    since: float
+
+
+class Pool:
+    """
+    Connections for any number of threads.
+
+    Args:
+        size: How many connections at most [count].
+        observe: Told of every statement.
+        connect_timeout: For reaching the server, and for a free connection [s].
+        read_timeout: For one answer [s]; longer than the lock wait, which the server reports itself.
+    """
+
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        *,
+        size: int = 32,
+        observe: Observe = unobserved,
+        connect_timeout: float = 5.0,
+        read_timeout: float = LOCK_WAIT_TIMEOUT_S + 5.0,
+    ) -> None:
+        self.address = address
+        self._observe = observe
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._free = threading.BoundedSemaphore(size)
+        self._lock = threading.Lock()
+        self._idle: list[_Idle] = []
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """
+        Lend a connection in autocommit.
+
+        Raises:
+            Unavailable: The database does not answer, or every connection is busy.
+        """
+        if not self._free.acquire(timeout=self._connect_timeout):
+            raise Unavailable(f"Every connection to {self.address} is busy.")
+        try:
+            with self._translated():
+                connection = self._take()
+            try:
+                with self._translated(connection):
+                    yield Session(connection, self._observe)
+            finally:
+                self._give_back(connection)
+        finally:
+            self._free.release()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """
+        Lend a connection for one transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            Unavailable: Like `session`; also for deadlocks and lock waits. After a connection lost
+                during the commit nobody knows whether it happened: ask before trying again.
+        """
+        with self.session() as session:
+            session.begin()
+            try:
+                yield session
+            except BaseException:
+                session.rollback()
+                raise
+            session.commit()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for one in idle:
+            _discard(one.connection)
+
+    def _take(self) -> Connection:
+        while True:
+            with self._lock:
+                idle = self._idle.pop() if self._idle else None
+            if idle is None:
+                return self._connect()
+            if time.monotonic() - idle.since < PING_AFTER_S or _answers(idle.connection):
+                return idle.connection
+
+    def _give_back(self, connection: Connection) -> None:
+        if not connection.open:
+            return
+        with self._lock:
+            self._idle.append(_Idle(connection, time.monotonic()))
+
+    def _connect(self) -> Connection:
+        address = self.address
+        connection = pymysql.connect(
+            host=address.host,
+            port=address.port,
+            unix_socket=address.unix_socket,
+            user=address.user,
+            password=address.password,
+            database=address.database,
+            charset="utf8mb4",
+            autocommit=True,
+            # An UPDATE answers how many rows it found, not how many it changed: compare-and-set needs that.
+            client_flag=CLIENT.FOUND_ROWS,
+            init_command=_ON_CONNECT,
+            connect_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
+            write_timeout=self._read_timeout,
+            ssl_disabled=address.on_this_machine,
+            ssl_ca=address.ssl_ca,
+            ssl_verify_identity=bool(address.ssl_ca),
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(_ISOLATION)
+        return connection
+
+    @contextmanager
+    def _translated(self, connection: Connection | None = None) -> Iterator[None]:
+        """Drop the connection on all but a refused row; say `Unavailable` for what may pass."""
+        try:
+            yield
+        except pymysql.IntegrityError:
+            raise
+        except pymysql.MySQLError as error:
+            if connection is not None:
+                _discard(connection)
+            code = error.args[0] if error.args else 0
+            if isinstance(error, pymysql.InterfaceError) or code in LOST:
+                self.close()  # the idle ones lost their server too
+                raise Unavailable(f"No answer from {self.address}: {_sentence(error)}") from error
+            if code in TRANSIENT:
+                raise Unavailable(f"{self.address} is busy: {_sentence(error)}") from error
+            raise
+
+
+def _sentence(error: Exception) -> str:
+    return str(error.args[-1]) if error.args and str(error.args[-1]) else "the connection is closed"
+
+
+def _answers(connection: Connection) -> bool:
+    try:
+        connection.ping(reconnect=False)
+    except (pymysql.MySQLError, OSError):
+        _discard(connection)
+        return False
+    return True
+
+
+def _discard(connection: Connection) -> None:
+    if connection.open:
+        with suppress(pymysql.MySQLError):
+            connection.close()

@@ -1,0 +1,28 @@
+CREATE TABLE listing_media_assets (
+    id                    BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    batch_id              BIGINT UNSIGNED NOT NULL,
+    asset_type            ENUM ('PHOTO_VERTICAL', 'PHOTO_HORIZONTAL', 'VIDEO_VERTICAL', 'VIDEO_HORIZONTAL',
+                                'PROJECT_DOC', 'PROJECT_RENDER', 'THUMBNAIL', 'ZIP')
+                          CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    orientation           ENUM ('VERTICAL', 'HORIZONTAL') CHARACTER SET ascii COLLATE ascii_bin NULL,
+    client_id             VARCHAR(255) COLLATE utf8mb4_bin NULL,
+    filename              VARCHAR(1024) COLLATE utf8mb4_bin NULL,
+    source_key            VARCHAR(512) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    processed_key         VARCHAR(512) CHARACTER SET ascii COLLATE ascii_bin NULL,
+    thumbnail_key         VARCHAR(512) CHARACTER SET ascii COLLATE ascii_bin NULL,
+    checksum_sha256       CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    content_type          VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    bytes                 BIGINT UNSIGNED NOT NULL,
+    resolution            VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NULL,
+    duration_seconds      INT UNSIGNED NULL,
+    title                 VARCHAR(255) NULL,
+    sequence              INT UNSIGNED NULL,
+    variant_metadata_json JSON NULL,
+    error_code            VARCHAR(50) NULL,
+    error_message         TEXT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY uq_assets_source (batch_id, source_key, asset_type),
+    UNIQUE KEY uq_assets_sequence (batch_id, sequence),
+    KEY ix_assets_type (batch_id, asset_type),
+    CONSTRAINT fk_assets_batch FOREIGN KEY (batch_id) REFERENCES listing_media_batches (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci;

@@ -1,0 +1,100 @@
+"""
+One borrowed connection, and the statements that go through it: each is timed and counted.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import pymysql
+
+Row: TypeAlias = tuple[Any, ...]
+"""Values as the driver gives them: their types are the schema's business."""
+if TYPE_CHECKING:
+    Connection: TypeAlias = pymysql.Connection[pymysql.cursors.Cursor]
+else:
+    Connection = pymysql.Connection  # generic for the type checker only
+
+
+class Observe(Protocol):
+    """Told of every statement: what it did to which table, and how long it took [s]."""
+
+    def __call__(self, operation: str, table: str, duration: float, *, failed: bool) -> None: ...
+
+
+def unobserved(operation: str, table: str, duration: float, *, failed: bool) -> None:
+    """Observe nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL, and what to call it in the metrics: an operation (``select``, ``insert``, …) on a table."""
+
+    operation: str
+    table: str
+    sql: str
+
+
+class Session:
+    """
+    Runs statements on one connection.
+    """
+
+    def __init__(self, connection: Connection, observe: Observe) -> None:
+        self._connection = connection
+        self._observe = observe
+
+    def one(self, statement: Statement, *parameters: object) -> Row | None:
+        """Return the first row, None if there is none."""
+        with self._timed(statement), self._connection.cursor() as cursor:
+            cursor.execute(statement.sql, parameters)
+            return cursor.fetchone()
+
+    def all(self, statement: Statement, *parameters: object) -> Sequence[Row]:
+        """Return every row."""
+        with self._timed(statement), self._connection.cursor() as cursor:
+            cursor.execute(statement.sql, parameters)
+            return cursor.fetchall()
+
+    def write(self, statement: Statement, *parameters: object) -> int:
+        """Return how many rows were inserted, or found by an UPDATE."""
+        with self._timed(statement), self._connection.cursor() as cursor:
+            return cursor.execute(statement.sql, parameters)
+
+    def insert(self, statement: Statement, *parameters: object) -> int:
+        """Return the number the new row was given; 0 if nothing was inserted."""
+        with self._timed(statement), self._connection.cursor() as cursor:
+            return cursor.lastrowid if cursor.execute(statement.sql, parameters) else 0
+
+    def write_many(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """Insert many rows in as few round trips as the packet size allows."""
+        with self._timed(statement), self._connection.cursor() as cursor:
+            cursor.executemany(statement.sql, rows)
+
+    def begin(self) -> None:
+        self._connection.begin()
+
+    def commit(self) -> None:
+        with self._timed(COMMIT):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Undo; a connection that is gone has undone everything already."""
+        if self._connection.open:
+            self._connection.rollback()
+
+    @contextmanager
+    def _timed(self, statement: Statement) -> Iterator[None]:
+        started = time.perf_counter()
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            duration = time.perf_counter() - started
+            self._observe(statement.operation, statement.table, duration, failed=failed)
+
+
+COMMIT = Statement("commit", "transaction", "COMMIT")

@@ -1,0 +1,148 @@
+"""
+The internal endpoint the pipeline calls when a run has begun or ended.
+
+Believed by signature, never by user token. The signature is checked on the raw body, before anything
+in it is read.
+"""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from harness.service.api.body import BoundedRequest
+from harness.service.api.documented import errors
+from harness.service.api.responses import CallbackAccepted, answer
+from harness.service.api.telemetry import facts_of
+from harness.service.app import Service
+from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
+from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.signature import verify
+
+PATH = "/internal/media-processing/callback"
+SIGNATURE_HEADER = "X-Toq-Signature"
+
+
+class SignedRoute(APIRoute):
+    """
+    A route that reads nothing it has not checked the signature of, and counts what it refuses.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def signed(request: Request) -> Response:
+            service: Service = request.app.state.service
+            bounded = BoundedRequest(request.scope, request.receive)
+            try:
+                body = await bounded.body()
+                verify(request.app.state.callback_secret, body, request.headers.get(SIGNATURE_HEADER))
+                request.state.callback = ProcessingCallback.parse(await bounded.json())
+                return await handle(bounded)
+            except Exception:
+                service.instruments.callback_failed()
+                raise
+
+        return signed
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+async def _callback(request: Request) -> ProcessingCallback:
+    callback: ProcessingCallback = request.state.callback
+    return callback
+
+
+async def _facts(request: Request) -> dict[str, object]:
+    return facts_of(request)
+
+
+routes = APIRouter(tags=["pipeline"], route_class=SignedRoute)
+
+_OUTPUT = {
+    "type": "object",
+    "required": ["rawKey"],
+    "properties": {
+        "rawKey": {"type": "string"},
+        "processedKey": {"type": ["string", "null"]},
+        "thumbnailKey": {"type": ["string", "null"]},
+        "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
+        "width": {"type": ["integer", "null"]},
+        "height": {"type": ["integer", "null"]},
+        "durationSeconds": {"type": ["number", "null"]},
+        "errorCode": {"type": ["string", "null"]},
+        "errorMessage": {"type": ["string", "null"]},
+    },
+}
+_BODY = {
+    "type": "object",
+    "required": ["jobId", "status"],
+    "properties": {
+        "jobId": {"type": ["integer", "string"]},
+        "batchId": {"type": ["string", "null"]},
+        "listingId": {"type": ["integer", "string", "null"]},
+        "status": {"type": "string", "enum": list(CallbackStatus)},
+        "provider": {"type": ["string", "null"]},
+        "externalId": {"type": ["string", "null"]},
+        "startedAt": {"type": ["string", "null"], "format": "date-time"},
+        "outputs": {"type": ["array", "null"], "items": _OUTPUT},
+        "zip": {
+            "type": ["object", "null"],
+            "properties": {
+                "key": {"type": "string"},
+                "bytes": {"type": "integer"},
+                "assets": {"type": "integer"},
+            },
+        },
+        "failureReason": {"type": ["string", "null"]},
+        "error": {"type": ["string", "object", "null"]},
+        "traceparent": {"type": ["string", "null"]},
+    },
+    "examples": [{"jobId": 7, "status": "RUNNING", "externalId": "arn:aws:states:…:execution:…"}],
+}
+
+
+@routes.post(
+    PATH,
+    response_model=CallbackAccepted,
+    responses=errors(
+        CallbackInvalid("Not a callback: status 'DONE' is unknown."),
+        SignatureInvalid("The callback signature is missing or wrong."),
+        JobNotFound("There is no job 7."),
+        Unavailable("The database does not answer."),
+        without_details=(413, 500),
+    ),
+    openapi_extra={
+        "parameters": [
+            {
+                "name": SIGNATURE_HEADER,
+                "in": "header",
+                "required": True,
+                "description": "Lower-case hex HMAC-SHA256 of the raw body under the shared secret.",
+                "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            }
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}},
+    },
+)
+def handle_processing_callback(
+    service: Annotated[Service, Depends(_service)],
+    callback: Annotated[ProcessingCallback, Depends(_callback)],
+    facts: Annotated[dict[str, object], Depends(_facts)],
+) -> Response:
+    """Tell how a run of the pipeline stands. Told twice is told once."""
+    facts.update(job_id=callback.job_id, callback_status=callback.status)
+    outcome = service.handle_processing_callback(callback)
+    facts.update(batch_id=outcome.batch.id, listing_id=outcome.batch.listing_id, changed=outcome.changed)
+    accepted = CallbackAccepted(
+        job_id=outcome.job.id,
+        job_status=outcome.job.status,
+        batch_id=outcome.batch.id,
+        batch_status=outcome.batch.status,
+    )
+    return answer(HTTPStatus.OK, accepted)

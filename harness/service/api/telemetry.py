@@ -1,0 +1,134 @@
+"""
+What the API says about its own requests: a trace, one line in the access log, and HTTP instruments.
+
+`Telemetry` is the outermost layer: it also answers for what nobody foresaw. Paths are labelled by
+route template, never as sent: a scanner must not be able to fill the memory with labels.
+"""
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from http import HTTPMethod
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness.service.adapters.prometheus.http_instruments import HttpInstruments
+from harness.service.api.trace import Trace
+
+UNMATCHED = "unmatched"
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of it; *facts* are what the handler learned."""
+
+    method: str
+    path: str
+    trace: Trace
+    request_id: str
+    started_at: float = field(default_factory=time.perf_counter)
+    status: int | None = None
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float:
+        return time.perf_counter() - self.started_at
+
+
+def exchange_of(request: Request) -> Exchange:
+    """Return the exchange a request belongs to."""
+    exchange: Exchange = request.scope["state"]["exchange"]
+    return exchange
+
+
+def facts_of(request: Request) -> dict[str, object]:
+    """Return the facts of a request: what is put here is in its line of the access log."""
+    return exchange_of(request).facts
+
+
+class Telemetry:
+    """ASGI middleware; see the module."""
+
+    def __init__(self, app: ASGIApp, instruments: HttpInstruments) -> None:
+        self.app = app
+        self.instruments = instruments
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _begin(scope)
+
+        async def send_traced(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["traceparent"] = exchange.trace.traceparent
+                headers["x-request-id"] = exchange.request_id
+            await send(message)
+
+        with (
+            structlog.contextvars.bound_contextvars(
+                trace_id=exchange.trace.trace_id, request_id=exchange.request_id
+            ),
+            self.instruments.in_progress.track_inprogress(),
+        ):
+            try:
+                await self.app(scope, receive, send_traced)
+            except Exception:
+                log.exception("service.api.unexpected")
+                if exchange.status is not None:
+                    raise
+                await _INTERNAL_ERROR(scope, receive, send_traced)
+            finally:
+                self._finish(exchange, _template(scope))
+
+    def _finish(self, exchange: Exchange, template: str) -> None:
+        duration = exchange.duration
+        status = exchange.status or 499  # the client left before it was answered
+        self.instruments.served(exchange.method, template, status, duration)
+        if template in QUIET and status < 400:
+            return
+        about = {
+            "method": exchange.method,
+            "path": exchange.path,
+            "route": template,
+            "status": status,
+            "duration_s": round(duration, 6),
+        }
+        log.log(_level(status), "http.request", extra=about | exchange.facts)
+
+
+_INTERNAL_ERROR = JSONResponse(
+    {"code": 500, "message": "Something went wrong on our side.", "details": None}, status_code=500
+)
+
+
+def _begin(scope: Scope) -> Exchange:
+    method = scope["method"]
+    exchange = Exchange(
+        method=method if method in HTTPMethod.__members__ else "OTHER",
+        path=scope["path"],
+        trace=Trace.join(Headers(scope=scope).getlist("traceparent")),
+        request_id=str(uuid.uuid4()),
+    )
+    scope.setdefault("state", {})["exchange"] = exchange
+    return exchange
+
+
+def _template(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
+
+
+def _level(status: int) -> int:
+    if status >= 500:
+        return logging.ERROR
+    return logging.WARNING if status in (423, 429) else logging.INFO

@@ -1,0 +1,285 @@
+"""
+What the pipeline says at the end of a run (and, optionally, at its start).
+
+The same document arrives over HTTP and, if the callback got lost, in the output of the execution.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from harness.service.core.errors import CallbackInvalid, FieldError
+from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
+from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+
+KEY_LENGTH = 512
+_DATABASE_INTEGER = 2**63 - 1
+
+
+class CallbackStatus(StrEnum):
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    FAILED = "FAILED"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    PROCESSING_FAILED = "PROCESSING_FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """
+    What the pipeline made of one uploaded file.
+
+    Attributes:
+        variants: Derived objects by label: ``{"small": key, "720p": key}``.
+        width: Of the processed file [pixels], as *height*.
+        duration_seconds: Of a video [s].
+    """
+
+    raw_key: str
+    processed_key: str | None = None
+    thumbnail_key: str | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def resolution(self) -> str | None:
+        return f"{self.width}x{self.height}" if self.width and self.height else None
+
+
+@dataclass(frozen=True, slots=True)
+class ZipBundle:
+    """The bundle of a batch; size in bytes, ``assets`` counts the files inside."""
+
+    key: str
+    bytes: int = 0
+    assets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingCallback:
+    """
+    One message of the pipeline about one job.
+
+    Attributes:
+        external_id: ARN of the execution.
+        failure: Why the run failed, as far as the pipeline told.
+    """
+
+    job_id: JobId
+    status: CallbackStatus
+    batch_id: BatchId | None = None
+    listing_id: ListingId | None = None
+    provider: str | None = None
+    external_id: str | None = None
+    started_at: datetime | None = None
+    outputs: Sequence[Output] = ()
+    zip: ZipBundle | None = None
+    failure: Failure | None = None
+    traceparent: str | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether the callback is evidence that the run has started: it names it, or its results."""
+        return self.external_id is not None or self.status in (
+            CallbackStatus.RUNNING,
+            CallbackStatus.SUCCEEDED,
+            CallbackStatus.PARTIAL_SUCCESS,
+        )
+
+    @classmethod
+    def parse(cls, document: object) -> "ProcessingCallback":
+        """
+        Read the JSON document of a callback.
+
+        Raises:
+            CallbackInvalid: Something is missing, of the wrong type, or an unknown status.
+        """
+        fields = _Fields.of(document, "callback")
+        status = fields.status()
+        return cls(
+            job_id=JobId(fields.identifier("jobId")),
+            status=status,
+            batch_id=BatchId(batch) if (batch := fields.text("batchId", 36)) else None,
+            listing_id=ListingId(fields.identifier("listingId")) if fields.has("listingId") else None,
+            provider=fields.text("provider", 50),
+            external_id=fields.text("externalId", 255),
+            started_at=fields.moment("startedAt"),
+            outputs=tuple(_output(each) for each in fields.items("outputs")),
+            zip=_zip(_Fields.of(fields.values["zip"], "zip")) if fields.has("zip") else None,
+            failure=_failure(fields, status),
+            traceparent=fields.text("traceparent", 255),
+        )
+
+    def summary(self, failure: Failure | None) -> dict[str, object]:
+        """What the job keeps of it: which version of which file it made, and why it failed."""
+        return {
+            "status": self.status.value,
+            "error": {"code": failure.code, "detail": failure.detail} if failure else None,
+            "outputs": [
+                {
+                    "rawKey": output.raw_key,
+                    "processedKey": output.processed_key,
+                    "thumbnailKey": output.thumbnail_key,
+                    "errorCode": output.error_code,
+                }
+                for output in self.outputs
+            ],
+            "zip": self.zip.key if self.zip else None,
+        }
+
+    def failure_for(self, raw_keys: Sequence[str]) -> Failure | None:
+        """
+        Return why a batch with these uploads has failed; None only if everything promised is there.
+
+        A run that calls itself SUCCEEDED must have made something of every upload, and the bundle.
+        """
+        if self.status not in (CallbackStatus.SUCCEEDED, CallbackStatus.PARTIAL_SUCCESS):
+            return self.failure or Failure.of_status(self.status)
+        bad = [output for output in self.outputs if output.error_code]
+        if self.status is CallbackStatus.PARTIAL_SUCCESS:
+            codes = ", ".join(sorted({output.error_code or "" for output in bad})) or "no file named"
+            return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed: {codes}.")
+        made = {output.raw_key for output in self.outputs if output.processed_key}
+        missing = [key for key in raw_keys if key not in made]
+        if missing:
+            return Failure(MISSING_PROCESSED_KEY, f"Nothing was made of {', '.join(missing)}.")
+        if self.zip is None:
+            return Failure(MISSING_PROCESSED_KEY, "The bundle is missing.")
+        if bad:
+            return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed.")
+        return None
+
+
+def _output(document: object) -> Output:
+    fields = _Fields.of(document, "outputs[]")
+    return Output(
+        raw_key=fields.required("rawKey", KEY_LENGTH),
+        processed_key=fields.text("processedKey", KEY_LENGTH),
+        thumbnail_key=fields.text("thumbnailKey", KEY_LENGTH),
+        variants=fields.texts("outputs"),
+        width=fields.whole("width"),
+        height=fields.whole("height"),
+        duration_seconds=fields.number("durationSeconds"),
+        error_code=(fields.text("errorCode") or "")[:50] or None,
+        error_message=fields.text("errorMessage"),
+    )
+
+
+def _zip(fields: "_Fields") -> ZipBundle | None:
+    key = fields.text("key", KEY_LENGTH)
+    return ZipBundle(key, fields.whole("bytes") or 0, fields.whole("assets") or 0) if key else None
+
+
+def _failure(fields: "_Fields", status: CallbackStatus) -> Failure | None:
+    error, reason = fields.values.get("error"), fields.text("failureReason")
+    if isinstance(error, Mapping):
+        name = error.get("Error") or error.get("code")
+        cause = error.get("Cause") or error.get("message")
+        return Failure.read(str(name or ""), str(cause or reason or ""), status)
+    if error is not None and not isinstance(error, str):
+        raise _invalid("error", "must be text or an object")
+    text = error or reason
+    return Failure.read("", text, status) if text else None
+
+
+def _invalid(name: str, message: str) -> CallbackInvalid:
+    return CallbackInvalid(f"Not a callback: {name} {message}.", [FieldError(name, message)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """A JSON object of unknown honesty, read field by field; null and absent are the same."""
+
+    values: Mapping[str, object]
+
+    @classmethod
+    def of(cls, document: object, name: str) -> "_Fields":
+        if not isinstance(document, Mapping):
+            raise _invalid(name, "must be an object")
+        return cls(document)
+
+    def has(self, name: str) -> bool:
+        return self.values.get(name) is not None
+
+    def status(self) -> CallbackStatus:
+        text = self.required("status", 50)
+        if text not in CallbackStatus.__members__:
+            raise _invalid("status", f"{text!r} is unknown")
+        return CallbackStatus(text)
+
+    def text(self, name: str, limit: int | None = None) -> str | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _invalid(name, "must be text")
+        if limit is not None and len(value) > limit:
+            raise _invalid(name, f"must be at most {limit} characters")
+        return value or None
+
+    def required(self, name: str, limit: int) -> str:
+        value = self.text(name, limit)
+        if value is None:
+            raise _invalid(name, "is required")
+        return value
+
+    def identifier(self, name: str) -> int:
+        """A positive whole number, or the same in text: execution inputs turn numbers into strings."""
+        value = self.values.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _invalid(name, "must be a whole number")
+        if not 0 <= value <= _DATABASE_INTEGER:
+            raise _invalid(name, "is out of range")
+        return value
+
+    def number(self, name: str) -> float | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _invalid(name, "must be a number")
+        if not (math.isfinite(value) and 0 <= value <= _DATABASE_INTEGER):
+            raise _invalid(name, "is out of range")
+        return float(value)
+
+    def whole(self, name: str) -> int | None:
+        value = self.number(name)
+        return None if value is None else int(value)
+
+    def moment(self, name: str) -> datetime | None:
+        text = self.text(name, 40)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise _invalid(name, "must be an ISO 8601 time") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+    def items(self, name: str) -> Sequence[object]:
+        value = self.values.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            raise _invalid(name, "must be a list")
+        return value
+
+    def texts(self, name: str) -> Mapping[str, str]:
+        value = self.values.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise _invalid(name, "must be an object")
+        fields = _Fields(value)
+        return {str(label): key for label in value if (key := fields.text(label, KEY_LENGTH))}

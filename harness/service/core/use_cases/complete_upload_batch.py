@@ -1,0 +1,185 @@
+"""
+Use case: all files are in the bucket; hand the batch to the pipeline.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from harness.service.core.errors import (
+    BatchStatusInvalid,
+    ChecksumMismatch,
+    FieldError,
+    ListingStatusConflict,
+    ManifestInvalid,
+    SizeMismatch,
+    UploadMissing,
+    UploadUrlExpired,
+)
+from harness.service.core.model.asset import Asset
+from harness.service.core.model.batch import Batch, BatchStatus, Upload
+from harness.service.core.model.failure import UPLOAD_ABANDONED
+from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+from harness.service.core.model.job import Job, NewJob
+from harness.service.core.model.listing import AccessPolicy, Caller, ListingStatus
+from harness.service.core.model.message import JobMessage
+from harness.service.core.ports.clock import Clock
+from harness.service.core.ports.instruments import Instruments
+from harness.service.core.ports.listing_repository import ListingRepository
+from harness.service.core.ports.media_repository import MediaRepository
+from harness.service.core.ports.object_storage import ObjectStorage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file the client says it has uploaded; size in bytes."""
+
+    client_id: str
+    key: str
+    etag: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteUploadBatchRequest:
+    listing_id: ListingId
+    batch_id: BatchId
+    files: tuple[UploadedFile, ...]
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedJob:
+    """Work the pipeline will do; ``estimated_duration`` in seconds."""
+
+    job_id: JobId
+    status: BatchStatus
+    estimated_duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteUploadBatch:
+    """
+    Check that every announced file arrived as announced, and enqueue the batch.
+
+    Attributes:
+        upload_ttl: Life of an upload URL [s]: a missing file is 409 within it, 410 after it.
+        estimated_duration: What clients are told to expect [s], a promise and not a measurement.
+    """
+
+    media: MediaRepository
+    listings: ListingRepository
+    storage: ObjectStorage
+    clock: Clock
+    instruments: Instruments
+    policy: AccessPolicy
+    upload_ttl: int = 900
+    estimated_duration: int = 300
+
+    def __call__(self, caller: Caller, request: CompleteUploadBatchRequest) -> AcceptedJob:
+        """
+        Raises:
+            ListingNotFound, BatchNotFound: There is no such listing, or no such batch on it.
+            NotPhotographer, NotOwner, ProjectNotAllowed: The caller may not.
+            ListingStatusConflict: The listing takes no uploads any more.
+            BatchStatusInvalid: The batch has been completed before.
+            ManifestInvalid: The files are not exactly those of the batch.
+            UploadMissing, SizeMismatch, ChecksumMismatch: A file is not in the bucket as announced.
+            UploadUrlExpired: A file is missing and can no longer be uploaded.
+            Unavailable: The bucket or the database does not answer.
+        """
+        listing = self.listings.get_listing(request.listing_id)
+        batch = self.media.get_batch_by_id(request.batch_id)
+        batch.must_belong_to(listing.id)
+        self.policy.must_control(caller, listing, batch.family)
+        self._must_take_files(batch, listing.status)
+        uploads = _confirmed(batch, request.files)
+        for upload in uploads:
+            self._must_be_stored(upload, batch)
+
+        batch, job = self._receive(caller, request, uploads)
+
+        self.instruments.batch_entered(batch.status)
+        log.info(
+            "service.media.complete_upload_batch.received",
+            extra={"listing_id": listing.id, "batch_id": batch.id, "job_id": job.id},
+        )
+        return AcceptedJob(job.id, batch.status, self.estimated_duration)
+
+    def _receive(
+        self, caller: Caller, request: CompleteUploadBatchRequest, uploads: tuple[Upload, ...]
+    ) -> tuple[Batch, Job]:
+        with self.media.transaction() as tx:
+            status = tx.lock_listing(request.listing_id)
+            before = tx.get_batch_by_id(request.batch_id, for_update=True)
+            self._must_take_files(before, status)
+            batch = before.receive(uploads, at=self.clock.now())
+            tx.update_batch_status(batch, expected=before.status)
+            tx.upsert_assets(batch.id, [Asset.uploaded(batch.id, upload) for upload in uploads])
+            order = NewJob.of(
+                batch, attempt=1, traceparent=request.traceparent, requestedBy=int(caller.user_id)
+            )
+            job = tx.create_job(order)
+            # Same transaction as the job: a job without its message would wait for ever.
+            tx.add_to_outbox(JobMessage.of(job, batch))
+        return batch, job
+
+    def _must_take_files(self, batch: Batch, listing_status: ListingStatus | None) -> None:
+        # The answer to a late client must not depend on whether the sweeper was faster.
+        if batch.error_code == UPLOAD_ABANDONED:
+            raise UploadUrlExpired("The batch was abandoned after its upload URLs expired; create a new one.")
+        if batch.status is not BatchStatus.PENDING_UPLOAD:
+            raise BatchStatusInvalid(f"The batch is {batch.status}; this needs PENDING_UPLOAD.")
+        if not self.policy.takes_uploads(listing_status, batch.family):
+            raise ListingStatusConflict(f"Listing {batch.listing_id} takes no uploads any more.")
+
+    def _must_be_stored(self, upload: Upload, batch: Batch) -> None:
+        stored = self.storage.head(upload.key)
+        if stored is None:
+            if self.clock.now() > batch.issued_at + timedelta(seconds=self.upload_ttl):
+                raise UploadUrlExpired(f"{upload.key} is missing and its upload URL has expired.")
+            raise UploadMissing(f"{upload.key} is not in the bucket.")
+        if stored.bytes != upload.file.bytes:
+            raise SizeMismatch(f"{upload.key} has {stored.bytes} bytes, not {upload.file.bytes}.")
+        # Stored without a checksum is a mismatch too: nobody proved that it is the announced file.
+        if stored.checksum != upload.file.checksum:
+            found = stored.checksum.hex if stored.checksum else "none"
+            raise ChecksumMismatch(f"{upload.key} has SHA-256 {found}, not {upload.file.checksum.hex}.")
+
+
+def _confirmed(batch: Batch, files: Sequence[UploadedFile]) -> tuple[Upload, ...]:
+    """
+    Return the uploads of the batch with their ETags.
+
+    Raises:
+        ManifestInvalid: A file is unknown, named twice, missing, or under another key.
+        SizeMismatch: The client sent another size than it announced.
+    """
+    complaints = list(_complaints(batch, files))
+    if complaints:
+        raise ManifestInvalid("The files are not those of the batch: all of them or nothing.", complaints)
+    sent = {file.client_id: file for file in files}
+    for upload in batch.uploads:
+        size = sent[upload.file.client_id].bytes
+        if size != upload.file.bytes:
+            raise SizeMismatch(f"{upload.key} was announced with {upload.file.bytes} bytes, not {size}.")
+    return tuple(replace(upload, etag=sent[upload.file.client_id].etag) for upload in batch.uploads)
+
+
+def _complaints(batch: Batch, files: Sequence[UploadedFile]) -> Iterable[FieldError]:
+    keys = {upload.file.client_id: upload.key for upload in batch.uploads}
+    seen: set[str] = set()
+    for index, file in enumerate(files):
+        if file.client_id not in keys:
+            yield FieldError(f"files[{index}].clientId", "is not a file of the batch")
+        elif file.client_id in seen:
+            yield FieldError(f"files[{index}].clientId", "is named twice")
+        elif file.key != keys[file.client_id]:
+            yield FieldError(f"files[{index}].s3Key", "is not the key this file was given")
+        seen.add(file.client_id)
+    for client_id in keys:
+        if client_id not in seen:
+            yield FieldError("files", f"lack {client_id}")

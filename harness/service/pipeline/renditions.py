@@ -1,0 +1,151 @@
+"""
+What a video becomes: an MP4 per rung of the ladder and one HLS presentation with all of them.
+
+Sizes in pixels, rates in bits per second, time in seconds. "1080p" means 1080 on the shorter side,
+so that a vertical video is as sharp as a horizontal one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+KEYFRAME_INTERVAL_S = 2
+SEGMENT_S = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One size a video is offered in."""
+
+    label: str
+    width: int
+    height: int
+    max_bitrate: int
+    audio_bitrate: int
+
+
+_OFFERED = ((1080, 5_000_000, 128_000), (720, 3_000_000, 96_000))
+
+
+def ladder(width: int, height: int) -> tuple[Rung, ...]:
+    """
+    Return the sizes a video of *width* × *height* is offered in, best first.
+
+    None is larger than the source; a source below every rung gets one of its own size.
+    """
+    shorter = min(width, height)
+    rungs = [_rung(width, height, *offer) for offer in _OFFERED if offer[0] <= shorter]
+    return tuple(rungs) or (_rung(width, height, shorter, *_OFFERED[-1][1:]),)
+
+
+def _rung(width: int, height: int, shorter: int, max_bitrate: int, audio_bitrate: int) -> Rung:
+    scale = shorter / min(width, height)
+    return Rung(f"{shorter}p", _even(width * scale), _even(height * scale), max_bitrate, audio_bitrate)
+
+
+def _even(length: float) -> int:
+    # 4:2:0 pictures have even sides; rounding up would enlarge.
+    return max(2, int(length + 1e-6) // 2 * 2)
+
+
+def keys(video: Mapping[str, Any]) -> dict[str, str]:
+    """Return the objects a validated video becomes, by label, best MP4 first and ``hls`` last."""
+    files = {rung.label: f"{_mp4(video, rung)}.mp4" for rung in ladder(video["width"], video["height"])}
+    return files | {"hls": f"{_hls(video)}.m3u8"}
+
+
+def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
+    """
+    Return MediaConvert's ``Settings`` for a validated video.
+
+    Sound is kept if there is some. Encryption is left to the bucket's default, which is our KMS key.
+    """
+    rungs = ladder(video["width"], video["height"])
+    files = [_file_group(rung, f"s3://{bucket}/{_mp4(video, rung)}", video["hasAudio"]) for rung in rungs]
+    hls = _hls_group(rungs, f"s3://{bucket}/{_hls(video)}", video["hasAudio"])
+    return {"Inputs": [_input(f"s3://{bucket}/{video['key']}")], "OutputGroups": [*files, hls]}
+
+
+def _mp4(video: Mapping[str, Any], rung: Rung) -> str:
+    return f"{video['prefix']}/{rung.label}/{video['stem']}"
+
+
+def _hls(video: Mapping[str, Any]) -> str:
+    # A folder of its own: "x-1080p" may be both a rendition of x and the name of another video.
+    return f"{video['prefix']}/hls/{video['stem']}/index"
+
+
+def _input(uri: str) -> dict[str, Any]:
+    return {
+        "FileInput": uri,
+        "AudioSelectors": {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}},
+        "VideoSelector": {"Rotate": "AUTO"},
+        "TimecodeSource": "ZEROBASED",
+    }
+
+
+def _file_group(rung: Rung, destination: str, audio: bool) -> dict[str, Any]:
+    return {
+        "Name": rung.label,
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination},
+        },
+        "Outputs": [{"ContainerSettings": {"Container": "MP4"}, **_encoding(rung, audio)}],
+    }
+
+
+def _hls_group(rungs: Sequence[Rung], destination: str, audio: bool) -> dict[str, Any]:
+    return {
+        "Name": "hls",
+        "OutputGroupSettings": {
+            "Type": "HLS_GROUP_SETTINGS",
+            "HlsGroupSettings": {
+                "Destination": destination,
+                "SegmentLength": SEGMENT_S,
+                "MinSegmentLength": 0,
+            },
+        },
+        "Outputs": [
+            {
+                "NameModifier": f"-{rung.label}",
+                "ContainerSettings": {"Container": "M3U8"},
+                **_encoding(rung, audio),
+            }
+            for rung in rungs
+        ],
+    }
+
+
+def _encoding(rung: Rung, audio: bool) -> dict[str, Any]:
+    return {"VideoDescription": _video(rung)} | ({"AudioDescriptions": [_audio(rung)]} if audio else {})
+
+
+def _video(rung: Rung) -> dict[str, Any]:
+    return {
+        "Width": rung.width,
+        "Height": rung.height,
+        "CodecSettings": {
+            "Codec": "H_264",
+            "H264Settings": {
+                "RateControlMode": "QVBR",
+                "MaxBitrate": rung.max_bitrate,
+                "GopSize": KEYFRAME_INTERVAL_S,
+                "GopSizeUnits": "SECONDS",
+            },
+        },
+    }
+
+
+def _audio(rung: Rung) -> dict[str, Any]:
+    return {
+        "AudioSourceName": "Audio Selector 1",
+        "CodecSettings": {
+            "Codec": "AAC",
+            "AacSettings": {
+                "Bitrate": rung.audio_bitrate,
+                "CodingMode": "CODING_MODE_2_0",
+                "SampleRate": 48_000,
+            },
+        },
+    }

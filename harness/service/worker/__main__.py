@@ -1,0 +1,64 @@
+"""
+``python -m harness.service.worker``: the loops of the service.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+
+from harness.service.adapters.system import json_logs
+from harness.service.app import Service, build
+from harness.service.settings import Settings, SettingsInvalid
+from harness.service.worker.crew import Crew, loops
+from harness.service.worker.probes import probes
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    arguments = _arguments()
+    json_logs.configure()
+    try:
+        settings = Settings.from_environment()
+        service = build(settings, samples_inflight=True)
+    except SettingsInvalid as error:
+        print(error, file=sys.stderr)
+        return 2
+    return run(service, settings, host=arguments.host, port=arguments.port)
+
+
+def run(service: Service, settings: Settings, *, host: str, port: int) -> int:
+    """Keep the loops going until SIGTERM or SIGINT, finish what is in hand, and return the exit code."""
+    crew = Crew(loops(service, settings))
+    _stop_on_signals(crew)
+    with probes(host, port, service.registry, crew.health) as url:
+        crew.start()
+        print(url, flush=True)
+        log.info("service.worker.started", extra={"url": url, "loops": list(crew.health())})
+        crew.stopping.wait()
+        crew.stop()
+    service.close()
+    log.info("service.worker.stopped")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m harness.service.worker", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address of /metrics and /healthz")
+    parser.add_argument("--port", type=int, default=0, help="port of /metrics and /healthz; 0: a free one")
+    return parser.parse_args()
+
+
+def _stop_on_signals(crew: Crew) -> None:
+    def stop(number: int, _frame: object) -> None:
+        # A second signal of the kind is impatience, and does what it always does.
+        signal.signal(number, signal.SIG_DFL)
+        crew.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""
+What the stack's own tools ask the local AWS, beside what any AWS client may.
+
+``/healthz``; ``/_harness/metrics?since=N``: every raw datum from row N on; ``/_harness/histories?since=T``:
+the executions started from T [s since the epoch] on, with their histories but without their data.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+from harness.stack.metric_store import MetricStore
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+class Backstage:
+    """WSGI middleware that answers our own questions and passes on the others."""
+
+    def __init__(
+        self,
+        application: Application,
+        store: MetricStore,
+        histories: Callable[[float], list[dict[str, Any]]],
+    ) -> None:
+        self._application = application
+        self._store = store
+        self._histories = histories
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/healthz":
+            return _json({"status": "ok"}, start_response)
+        if path == "/_harness/metrics":
+            count, rows = self._store.since(int(_since(environ)))
+            return _json({"next": count, "data": rows}, start_response)
+        if path == "/_harness/histories":
+            return _json({"data": self._histories(_since(environ))}, start_response)
+        return self._application(environ, start_response)
+
+
+def _since(environ: Environ) -> float:
+    return float(parse_qs(environ.get("QUERY_STRING", "")).get("since", ["0"])[0])
+
+
+def _json(answer: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = json.dumps(answer, separators=(",", ":")).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,116 @@
+"""
+Puts the local AWS together: moto, its replacements, the function runtime, MediaConvert, the metrics.
+
+Times in seconds.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.config import default_user_config
+from moto.events.models import events_backends
+from moto.sqs.models import sqs_backends
+
+from harness.stack.backstage import Application, Backstage
+from harness.stack.functions import FunctionRuntime
+from harness.stack.history import histories_since, slim
+from harness.stack.mediaconvert import MediaConvert
+from harness.stack.metric_store import MetricStore
+from harness.stack.moto_patches import (
+    cloudwatch,
+    events,
+    executions,
+    interpreter,
+    invocation,
+    mediaconvert,
+    source,
+    sqs,
+)
+from harness.stack.moto_patches.dispatch import FastDispatcher
+from harness.stack.workforce import Workforce
+
+LOG = logging.getLogger(__name__)
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+DEPTH_PERIOD_S = 1.0
+NAMESPACE_SQS = "AWS/SQS"
+
+
+class LocalAws:
+    """
+    The services, their state, and the WSGI application that answers for them.
+
+    One per process: moto keeps its state in modules.
+
+    Args:
+        time_scale: How many times faster than the definitions say waits and time-outs pass.
+    """
+
+    def __init__(self, workforce: Workforce, *, time_scale: float = 1.0) -> None:
+        source.require_version()
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        self.metrics = MetricStore()
+        self.functions = FunctionRuntime(
+            workforce.runner, self.metrics.add, time_scale=time_scale, fault=workforce.fault
+        )
+        self.mediaconvert = MediaConvert(
+            REGION, ACCOUNT, workforce.transcoder, _announce, slots=workforce.transcoding_slots
+        )
+        sqs.install(time_scale, workforce.poison)
+        interpreter.install(time_scale)
+        executions.install(self.metrics.add, slim)
+        invocation.install(self.functions)
+        events.install()
+        cloudwatch.install(self.metrics)
+        mediaconvert.install(self.mediaconvert)
+        self.application: Application = Backstage(FastDispatcher(), self.metrics, histories_since)
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Begin to sample how deep the queues are."""
+        threading.Thread(target=self._sample_depths, daemon=True).start()
+
+    def close(self) -> None:
+        """End what handlers still run."""
+        self._closing.set()
+        self.functions.close()
+
+    def _sample_depths(self) -> None:
+        while not self._closing.wait(DEPTH_PERIOD_S):
+            for name, queue in list(sqs_backends[ACCOUNT][REGION].queues.items()):
+                visible, in_flight = sqs.depth(queue)
+                labels = {"QueueName": name}
+                self.metrics.add(NAMESPACE_SQS, "ApproximateNumberOfMessagesVisible", labels, float(visible))
+                self.metrics.add(
+                    NAMESPACE_SQS, "ApproximateNumberOfMessagesNotVisible", labels, float(in_flight)
+                )
+
+
+def _announce(job: Mapping[str, Any], status: str) -> None:
+    detail = {
+        "timestamp": int(1000 * datetime.now(tz=UTC).timestamp()),
+        "accountId": ACCOUNT,
+        "queue": job["Queue"],
+        "jobId": job["Id"],
+        "status": status,
+        "userMetadata": job["UserMetadata"],
+    }
+    if "ErrorMessage" in job:
+        detail |= {"errorCode": job["ErrorCode"], "errorMessage": job["ErrorMessage"]}
+    if status == "COMPLETE":
+        detail["outputGroupDetails"] = job["OutputGroupDetails"]
+    events_backends[ACCOUNT][REGION].put_events(
+        [
+            {
+                "Source": "aws.mediaconvert",
+                "DetailType": "MediaConvert Job State Change",
+                "Resources": [job["Arn"]],
+                "Detail": json.dumps(detail, default=str),
+            }
+        ]
+    )

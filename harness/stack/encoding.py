@@ -1,0 +1,97 @@
+"""
+How one output of a transcoding job is encoded, in MediaConvert's words and in ffmpeg's.
+
+Sizes in pixels, time in seconds, rates in bits per second.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+KEYFRAME_INTERVAL_S = 2.0
+MAX_BITRATE = 5_000_000
+AUDIO_BITRATE = 96_000
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """
+    Two outputs that ask for the same encoding share one file.
+
+    Attributes:
+        width: Box the picture is fitted into; 0 for the input's own width.
+        height: Likewise.
+        keyframe_interval: [s]
+        audio_bitrate: None for no sound, even if the input has some.
+    """
+
+    width: int
+    height: int
+    max_bitrate: int
+    keyframe_interval: float
+    audio_bitrate: int | None
+
+    @classmethod
+    def of(cls, output: Mapping[str, Any]) -> Self:
+        """
+        Read an output of MediaConvert's ``Settings``.
+
+        Raises:
+            ValueError: It asks for another codec than H.264 and AAC.
+        """
+        video = output["VideoDescription"]
+        codec = video.get("CodecSettings", {})
+        if codec.get("Codec", "H_264") != "H_264":
+            raise ValueError(f"the video codec {codec['Codec']} is not supported")
+        h264 = codec.get("H264Settings", {})
+        sound = output.get("AudioDescriptions") or []
+        return cls(
+            width=int(video.get("Width", 0)),
+            height=int(video.get("Height", 0)),
+            max_bitrate=int(h264.get("MaxBitrate") or h264.get("Bitrate") or MAX_BITRATE),
+            keyframe_interval=_keyframe_interval(h264),
+            audio_bitrate=_audio_bitrate(sound[0]) if sound else None,
+        )
+
+    def arguments(self, target: Path) -> list[str]:
+        """Return what tells ffmpeg to make *target*, an MP4."""
+        return [
+            *("-map", "0:v:0", "-vf", self._filter()),
+            *("-c:v", "libx264", "-threads:v", "1", "-preset", "superfast", "-crf", "23"),
+            *("-maxrate", str(self.max_bitrate), "-bufsize", str(2 * self.max_bitrate)),
+            # Every rendition has its key frames at the same times, so that a player can change over.
+            *("-force_key_frames", f"expr:gte(t,n_forced*{self.keyframe_interval})", "-sc_threshold", "0"),
+            *self._sound(),
+            *("-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart"),
+            *("-f", "mp4", str(target)),
+        ]
+
+    def _filter(self) -> str:
+        width = f"min(iw,{self.width})" if self.width else "iw"
+        height = f"min(ih,{self.height})" if self.height else "ih"
+        inside = "force_original_aspect_ratio=decrease:force_divisible_by=2"
+        # Square pixels first, so that width and height mean what people see.
+        return (
+            "scale='trunc(iw*sar/2)*2':ih,setsar=1,"
+            f"scale='{width}':'{height}':{inside},setsar=1,format=yuv420p"
+        )
+
+    def _sound(self) -> list[str]:
+        if self.audio_bitrate is None:
+            return ["-an"]
+        return ["-map", "0:a:0?", "-c:a", "aac", "-b:a", str(self.audio_bitrate), "-ac", "2", "-ar", "48000"]
+
+
+def _keyframe_interval(h264: Mapping[str, Any]) -> float:
+    # Frames cannot be told from seconds before the input is open; MediaConvert's AUTO is about two seconds.
+    if h264.get("GopSizeUnits") == "SECONDS":
+        return float(h264.get("GopSize") or KEYFRAME_INTERVAL_S)
+    return KEYFRAME_INTERVAL_S
+
+
+def _audio_bitrate(description: Mapping[str, Any]) -> int:
+    codec = description.get("CodecSettings", {})
+    if codec.get("Codec", "AAC") != "AAC":
+        raise ValueError(f"the audio codec {codec['Codec']} is not supported")
+    return int(codec.get("AacSettings", {}).get("Bitrate") or AUDIO_BITRATE)

@@ -1,0 +1,116 @@
+"""
+Every datum that reaches the local CloudWatch, in order of arrival and by metric.
+
+Values are kept raw, so that a percentile is the nearest rank of what was observed. Nothing is ever
+dropped: a row costs about 200 bytes. Times are float seconds since the epoch.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.lab.results.records import labels_text, metric_name
+
+Dimensions = tuple[tuple[str, str], ...]
+Row = tuple[float, str, str, float]
+"""When, the metric as the run folder calls it, its labels as text, the value."""
+
+
+@dataclass(slots=True)
+class Series:
+    """One metric with one set of dimensions."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+    unit: str | None = None
+    times: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def between(self, start: float, end: float) -> list[tuple[float, float]]:
+        """Return (time, value) of what was observed from *start* until before *end*."""
+        return [(at, value) for at, value in zip(self.times, self.values, strict=False) if start <= at < end]
+
+
+class MetricStore:
+    """The rows, and the series they belong to. Any thread may add."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._series: dict[tuple[str, str, Dimensions], Series] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        value: float,
+        at: float | None = None,
+        unit: str | None = None,
+    ) -> None:
+        """Take one observation, of now unless *at* says otherwise."""
+        self.add_many(namespace, name, dimensions, (value,), at, unit)
+
+    def add_many(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        values: Sequence[float],
+        at: float | None = None,
+        unit: str | None = None,
+    ) -> None:
+        """Take several observations of one metric at one time."""
+        when = time.time() if at is None else at
+        metric, labels = metric_name(namespace, name), labels_text(dimensions)
+        key = (namespace, name, tuple(sorted(dimensions.items())))
+        with self._lock:
+            series = self._series.get(key)
+            if series is None:
+                series = self._series[key] = Series(*key)
+            series.unit = unit or series.unit
+            for value in values:
+                series.times.append(when)
+                series.values.append(value)
+                self._rows.append((when, metric, labels, value))
+
+    def since(self, row: int) -> tuple[int, list[Row]]:
+        """Return the number of rows there are, and those from number *row* on."""
+        with self._lock:
+            return len(self._rows), self._rows[row:]
+
+    def find(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> Series | None:
+        """Return the series with exactly these dimensions, as CloudWatch matches them."""
+        return self._series.get((namespace, name, tuple(sorted(dimensions.items()))))
+
+    def series(self) -> list[Series]:
+        """Return all series."""
+        with self._lock:
+            return list(self._series.values())
+
+
+def statistic(name: str, values: Sequence[float]) -> float:
+    """
+    Return a CloudWatch statistic of raw values; a percentile ``pNN`` is the nearest rank ⌈pn⌉.
+
+    Raises:
+        ValueError: CloudWatch has this statistic under another name, or we do not have it.
+    """
+    match name:
+        case "Sum":
+            return math.fsum(values)
+        case "SampleCount":
+            return float(len(values))
+        case "Average":
+            return math.fsum(values) / len(values)
+        case "Minimum":
+            return min(values)
+        case "Maximum":
+            return max(values)
+    if name[:1] == "p" and name[1:].replace(".", "", 1).isdigit() and 0 < float(name[1:]) <= 100:
+        rank = math.ceil(round(float(name[1:]) * len(values) / 100, 9))
+        return sorted(values)[max(rank, 1) - 1]
+    raise ValueError(f"The statistic {name!r} is not supported.")

@@ -1,0 +1,97 @@
+"""
+Replaces parts of moto, and only the ones that were read.
+
+moto is pinned, but a pin can be lifted without thinking. Every replacement therefore names the
+digest of the source it stands in for: another source there, and the stack refuses to start rather
+than to behave in a way nobody has looked at.
+"""
+
+import hashlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+PINNED = "5.2.5"
+
+
+class MotoChanged(RuntimeError):
+    """This is not the moto these replacements were written against."""
+
+
+def require_version() -> None:
+    """
+    Check which moto is installed.
+
+    Raises:
+        MotoChanged: Another one than `PINNED`.
+    """
+    found = version("moto")
+    if found != PINNED:
+        raise MotoChanged(
+            f"The stack needs moto {PINNED}, not {found}: pip install 'moto[server]=={PINNED}'."
+        )
+
+
+def digest(thing: object) -> str:
+    """Return twelve hex digits that change when the source of a function, property or class does."""
+    if isinstance(thing, property):
+        thing = thing.fget
+    source = textwrap.dedent(inspect.getsource(thing))  # type: ignore[arg-type]  # what cannot be read raises
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def expect(owner: Any, name: str, written_against: str) -> Any:
+    """
+    Return the attribute *name* of *owner*, made sure that its source is the one known.
+
+    Raises:
+        MotoChanged: It is gone, or its source has another digest than *written_against*.
+    """
+    label = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
+    try:
+        found = inspect.getattr_static(owner, name)
+    except AttributeError:
+        raise MotoChanged(f"moto has no {label} any more, which the stack replaces.") from None
+    thing = found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    if digest(thing) != written_against:
+        raise MotoChanged(
+            f"The source of {label} is {digest(thing)}, but its replacement was written against "
+            f"{written_against}: read what changed before accepting the new digest."
+        )
+    return thing
+
+
+def replace(owner: Any, name: str, replacement: Any, *, written_against: str) -> Any:
+    """
+    Put *replacement* in the place of an attribute of a moto class or module; return the original.
+
+    Static and class methods stay what they were.
+
+    Raises:
+        MotoChanged: See `expect`.
+    """
+    original = expect(owner, name, written_against)
+    found = inspect.getattr_static(owner, name)
+    wrap = type(found) if isinstance(found, staticmethod | classmethod) else lambda function: function
+    setattr(owner, name, wrap(replacement))
+    return original
+
+
+def replace_imported(
+    home: ModuleType, name: str, replacement: Callable[..., Any], *, written_against: str
+) -> Callable[..., Any]:
+    """
+    Replace a function of *home* there and in every moto module that has imported it by name.
+
+    Raises:
+        MotoChanged: See `expect`.
+    """
+    original: Callable[..., Any] = expect(home, name, written_against)
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("moto.") and vars(module).get(name) is original:
+            setattr(module, name, replacement)
+    return original

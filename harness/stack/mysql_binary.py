@@ -1,0 +1,233 @@
+"""
+Finds a MariaDB or MySQL server program, or gets one.
+
+Looked for in this order: ``$HARNESS_MYSQLD``, the tree `install_server_binary` unpacks in the user's
+cache, ``PATH``, and where distributions put servers (``/usr/sbin`` is not on every ``PATH``).
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = "mariadb-server-core"
+# What the server program itself is linked against and a small machine may lack.
+LIBRARIES = ("libaio1", "libaio1t64", "liburing2")
+PROGRAMS = ("mariadbd", "mysqld")
+PLACES = ("/usr/sbin", "/usr/libexec", "/usr/bin", "/usr/local/mysql/bin", "/opt/mysql/bin")
+REMEDY = (
+    "Run `harness db install`, or `apt-get install mariadb-server-core` as root, "
+    "or set HARNESS_DATABASE_URL to a server of your own."
+)
+
+
+class ServerNotFound(RuntimeError):
+    """There is no usable server program on this machine, and none could be got."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerBinary:
+    """
+    A server program that runs here.
+
+    Attributes:
+        command: What to execute, a loader of its own in front if its tree brings one.
+        env: Environment it needs.
+        options: Where its messages, character sets and plugins are, and what this engine always needs.
+        version: What ``--version`` says.
+    """
+
+    path: Path
+    command: tuple[str, ...]
+    env: dict[str, str]
+    options: tuple[str, ...]
+    share: Path
+    version: str
+
+    @property
+    def is_mariadb(self) -> bool:
+        return "MariaDB" in self.version
+
+    def __str__(self) -> str:
+        """Return engine, version and place for people: ``MariaDB 10.11.14 (/usr/sbin/mariadbd)``."""
+        words = self.version.split()
+        number = next((word for word in words if word[:1].isdigit() and "." in word), "of unknown version")
+        return f"{'MariaDB' if self.is_mariadb else 'MySQL'} {number.split('-')[0]} ({self.path})"
+
+
+def cache_directory() -> Path:
+    """Return where unpacked servers and data templates are kept, made if need be."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(base) / "harness" / "mysql"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory
+
+
+def unpacked_tree() -> Path:
+    return cache_directory() / "root"
+
+
+def find_server() -> ServerBinary:
+    """
+    Return the first server program that runs.
+
+    Raises:
+        ServerNotFound: There is none; the message says what to do.
+    """
+    chosen = os.environ.get("HARNESS_MYSQLD")
+    if chosen:
+        if not os.access(chosen, os.X_OK):
+            raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not a program.")
+        return _describe(Path(chosen))
+    for path in _candidates():
+        if os.access(path, os.X_OK):
+            return _describe(path)
+    raise ServerNotFound(f"No MariaDB or MySQL server on this machine. {REMEDY}")
+
+
+def _candidates() -> Iterator[Path]:
+    for place in PLACES:
+        yield from (Path(f"{unpacked_tree()}{place}", program) for program in PROGRAMS)
+    for program in PROGRAMS:
+        on_path = shutil.which(program)
+        if on_path:
+            yield Path(on_path)
+    for place in PLACES:
+        yield from (Path(place, program) for program in PROGRAMS)
+
+
+def _describe(path: Path) -> ServerBinary:
+    root = _root_of(path)
+    command, env = _how_to_run(path, root)
+    version = _version(path, command, env)
+    share = _first_directory(root / "share" / "mysql", root / "share" / "mariadb", root / "share")
+    options = ["--no-defaults", f"--lc-messages-dir={share}", f"--character-sets-dir={share}/charsets"]
+    plugins = [
+        root / "lib" / "mysql" / "plugin",
+        *root.glob("lib/*/mariadb*/plugin"),
+        root / "lib" / "plugin",
+    ]
+    options += [f"--plugin-dir={one}" for one in plugins if one.is_dir()][:1]
+    if os.geteuid() == 0:
+        options.append("--user=root")  # it refuses to run as root unless told to
+    if "MariaDB" in version:
+        options.append("--innodb-log-file-size=16M")
+    else:
+        options += ["--innodb-redo-log-capacity=16M", "--mysqlx=OFF", "--secure-file-priv="]
+    return ServerBinary(path, command, env, tuple(options), share, version)
+
+
+def _root_of(path: Path) -> Path:
+    """Return the ``/usr`` a program belongs to, in the system or in an unpacked tree."""
+    return path.resolve().parent.parent
+
+
+def _how_to_run(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    tree = root.parent
+    if tree == Path("/") or root == Path("/usr"):
+        return (str(path),), env
+    machine = platform.machine()
+    libraries = [
+        one
+        for one in (tree / f"usr/lib/{machine}-linux-gnu", tree / f"lib/{machine}-linux-gnu")
+        if one.is_dir()
+    ]
+    if not libraries:
+        return (str(path),), env
+    search = ":".join(str(one) for one in libraries)
+    loader = next(tree.glob("usr/lib64/ld-linux-*"), None) or next(tree.glob("lib64/ld-linux-*"), None)
+    if loader:  # the tree brings a C library of its own, which only its own loader can load
+        return (str(loader), "--library-path", search, str(path)), env
+    return (str(path),), env | {"LD_LIBRARY_PATH": search}
+
+
+def _version(path: Path, command: tuple[str, ...], env: dict[str, str]) -> str:
+    question = [*command, "--no-defaults", "--version"]
+    try:
+        asked = subprocess.run(question, env=env, capture_output=True, text=True, check=False, timeout=30)
+    except OSError as error:
+        raise ServerNotFound(f"{path} does not run: {error.strerror}. {REMEDY}") from error
+    if asked.returncode:
+        raise ServerNotFound(f"{path} does not run: {asked.stderr.strip() or asked.stdout.strip()}. {REMEDY}")
+    return asked.stdout.strip()
+
+
+def _first_directory(*candidates: Path) -> Path:
+    return next((one for one in candidates if one.is_dir()), candidates[-1])
+
+
+def install_server_binary() -> ServerBinary:
+    """
+    Return the server program found, or get one: as root by ``apt-get install``, else unpacked into the cache.
+
+    Raises:
+        ServerNotFound: It could not be got; the message says why and what to do instead.
+    """
+    try:
+        return find_server()
+    except ServerNotFound:
+        if not shutil.which("apt-get"):
+            raise ServerNotFound(
+                "No MariaDB or MySQL server here and no apt-get to get one with: install MariaDB ≥ 10.6 or "
+                "MySQL ≥ 8.0.19, or set HARNESS_DATABASE_URL."
+            ) from None
+    if os.geteuid() == 0:
+        _install_as_root()
+    else:
+        unpack_server(unpacked_tree())
+    return find_server()
+
+
+def _install_as_root() -> None:
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE]
+    if _run(install, env=env):
+        _must(["apt-get", "update", "-q"], env=env)
+        _must(install, env=env)
+
+
+def unpack_server(tree: Path) -> None:
+    """
+    Download the server's packages and unpack them below *tree*; nothing is installed, no root needed.
+
+    Raises:
+        ServerNotFound: The packages could not be downloaded.
+    """
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with (tree.parent / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if tree.exists():
+            return
+        with tempfile.TemporaryDirectory(dir=tree.parent, prefix="unpack-") as scratch:
+            packages = [PACKAGE, *(name for name in LIBRARIES if _known(name))]
+            _must(["apt-get", "download", "-q", *packages], cwd=Path(scratch))
+            unpacked = Path(scratch) / "root"
+            for package in Path(scratch).glob("*.deb"):
+                _must(["dpkg", "-x", str(package), str(unpacked)])
+            unpacked.rename(tree)
+
+
+def _known(package: str) -> bool:
+    shown = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
+    return shown.returncode == 0
+
+
+def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Return nothing if *command* succeeded, else the last line it complained with."""
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return said[-1] if said else f"exit code {done.returncode}"
+
+
+def _must(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    complaint = _run(command, env=env, cwd=cwd)
+    if complaint:
+        raise ServerNotFound(f"`{' '.join(command[:3])}` failed: {complaint}. {REMEDY}")

@@ -1,0 +1,241 @@
+"""
+What S3 checks and moto does not: expiry, signatures, digests, anonymous writes, encryption keys.
+
+Without it a presigned URL works for ever, with any headers and any body. Sits in front of moto as
+WSGI middleware. Signatures are version 4, in the query or in the ``Authorization`` header.
+
+Source:
+    AWS, "Create a signed AWS API request" and "Authenticating Requests: Using Query Parameters".
+"""
+
+import base64
+import hashlib
+import hmac
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+KeyKnown = Callable[[str], bool]
+
+DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+LONGEST_EXPIRY_S = 604_800
+CLOCK_SKEW = timedelta(minutes=15)
+WRITES = {"PUT", "POST", "DELETE"}
+DIGESTS = {
+    "HTTP_X_AMZ_CHECKSUM_SHA256": hashlib.sha256,
+    "HTTP_X_AMZ_CHECKSUM_SHA1": hashlib.sha1,
+    "HTTP_CONTENT_MD5": hashlib.md5,
+}
+SIGNED_ELSEWHERE = ("UNSIGNED-PAYLOAD", "STREAMING-")
+READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """What S3 would answer instead."""
+
+    status: str
+    code: str
+    message: str
+
+
+def denied(message: str, code: str = "AccessDenied") -> Refusal:
+    """Return a 403."""
+    return Refusal("403 Forbidden", code, message)
+
+
+def bad(message: str, code: str) -> Refusal:
+    """Return a 400."""
+    return Refusal("400 Bad Request", code, message)
+
+
+class S3Guard:
+    """
+    The middleware.
+
+    Args:
+        secrets: Secret access key by access key id.
+        key_known: Tells whether a KMS key id, ARN or alias exists.
+    """
+
+    def __init__(self, application: Application, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
+        self._application = application
+        self._secrets = secrets
+        self._key_known = key_known
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            self._check(environ)
+        except Refusal as refusal:
+            _drain(environ)
+            return _answer(refusal, environ, start_response)
+        return self._application(environ, start_response)
+
+    def _check(self, environ: Environ) -> None:
+        query = environ.get("QUERY_STRING", "")
+        if "X-Amz-Signature=" in query:
+            self._check_presigned(environ, query)
+        elif environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4-HMAC-SHA256"):
+            self._check_signed(environ, query)
+        elif environ["REQUEST_METHOD"] in WRITES:
+            raise denied("Access Denied")
+        if environ["REQUEST_METHOD"] in WRITES:
+            self._check_key(environ)
+            _check_digests(environ)
+
+    def _check_presigned(self, environ: Environ, query: str) -> None:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        given = dict(pairs)
+        try:
+            credential = given["X-Amz-Credential"]
+            signed_at = _parse_date(given["X-Amz-Date"])
+            expires = int(given["X-Amz-Expires"])
+            headers = given["X-Amz-SignedHeaders"].split(";")
+        except (KeyError, ValueError):
+            raise bad(
+                "Query-string authentication is incomplete.", "AuthorizationQueryParametersError"
+            ) from None
+        if not 0 < expires <= LONGEST_EXPIRY_S:
+            raise bad("X-Amz-Expires must be between 1 and 604800.", "AuthorizationQueryParametersError")
+        if _now() > signed_at + timedelta(seconds=expires):
+            raise denied("Request has expired")
+        rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
+        payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+        request = _canonical(environ, rest, headers, payload)
+        self._compare(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
+
+    def _check_signed(self, environ: Environ, query: str) -> None:
+        words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
+        given = {name.strip(): value for name, _, value in (word.partition("=") for word in words)}
+        payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
+        try:
+            date = environ["HTTP_X_AMZ_DATE"]
+            signed_at = _parse_date(date)
+            credential, signature = given["Credential"], given["Signature"]
+            headers = given["SignedHeaders"].split(";")
+        except (KeyError, ValueError):
+            raise bad("The authorization header is malformed.", "AuthorizationHeaderMalformed") from None
+        if abs(_now() - signed_at) > CLOCK_SKEW:
+            raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        self._compare(_canonical(environ, pairs, headers, payload), credential, date, signature)
+
+    def _compare(self, request: str, credential: str, date: str, signature: str) -> None:
+        try:
+            access_key, day, region, service, _ = credential.split("/")
+        except ValueError:
+            raise bad("The credential is malformed.", "AuthorizationHeaderMalformed") from None
+        secret = self._secrets.get(access_key)
+        if secret is None:
+            raise denied("The AWS Access Key Id you provided does not exist.", "InvalidAccessKeyId")
+        scope = f"{day}/{region}/{service}/aws4_request"
+        hashed = hashlib.sha256(request.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"
+        ours = hmac.new(_signing_key(secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(ours, signature):
+            raise denied(
+                "The request signature we calculated does not match the signature you provided.",
+                "SignatureDoesNotMatch",
+            )
+
+    def _check_key(self, environ: Environ) -> None:
+        key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
+        if key and not self._key_known(key):
+            raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
+
+
+def _check_digests(environ: Environ) -> None:
+    wanted = {name: environ[name] for name in DIGESTS if environ.get(name)}
+    payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
+    if not wanted and payload.startswith(SIGNED_ELSEWHERE):
+        return
+    body = environ["wsgi.input"].read(_length(environ))
+    environ["wsgi.input"] = io.BytesIO(body)
+    for name, digest in wanted.items():
+        if base64.b64encode(DIGESTS[name](body).digest()).decode() != digest:
+            raise bad("The checksum you specified did not match what we received.", "BadDigest")
+    if not payload.startswith(SIGNED_ELSEWHERE) and hashlib.sha256(body).hexdigest() != payload:
+        raise bad("The provided x-amz-content-sha256 does not match.", "XAmzContentSHA256Mismatch")
+    if "HTTP_X_AMZ_CHECKSUM_SHA256" in wanted:
+        # moto keeps a checksum, to answer HEAD with ChecksumMode, only if the SDK's header names it.
+        environ.setdefault("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "SHA256")
+
+
+def _canonical(environ: Environ, query: list[tuple[str, str]], headers: list[str], payload: str) -> str:
+    lines = []
+    for header in headers:
+        value = _header(environ, header)
+        if value is None:
+            raise denied(f"There were headers present in the signature which were not sent: {header}")
+        lines.append(f"{header}:{' '.join(value.split())}\n")
+    encoded = sorted((_quote(name), _quote(value)) for name, value in query)
+    return "\n".join(
+        [
+            environ["REQUEST_METHOD"],
+            quote(environ["PATH_INFO"].encode("latin-1"), safe="/-_.~"),
+            "&".join(f"{name}={value}" for name, value in encoded),
+            "".join(lines),
+            ";".join(headers),
+            payload,
+        ]
+    )
+
+
+def _header(environ: Environ, name: str) -> str | None:
+    if name in ("content-type", "content-length"):
+        value = environ.get(name.upper().replace("-", "_"))
+    else:
+        value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+    return None if value is None else str(value)
+
+
+@lru_cache(maxsize=64)
+def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+def _parse_date(text: str) -> datetime:
+    return datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _length(environ: Environ) -> int:
+    return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def _drain(environ: Environ) -> None:
+    # The connection is kept alive: what is left of the body would be read as the next request.
+    left = _length(environ)
+    while left > 0 and (block := environ["wsgi.input"].read(min(left, READ_BYTES))):
+        left -= len(block)
+
+
+def _answer(refusal: Refusal, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+    ).encode()
+    headers = [
+        ("Content-Type", "application/xml"),
+        ("Content-Length", str(len(body))),
+        ("Access-Control-Allow-Origin", environ.get("HTTP_ORIGIN", "*")),
+    ]
+    start_response(refusal.status, headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -1,0 +1,71 @@
+"""
+Who works in the local AWS: real handlers in processes and ffmpeg, or modelled ones in threads.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.stack.faults import Trouble, function_fault, poison_of, untroubled
+from harness.stack.functions import Fault, Runner, Threads
+from harness.stack.mediaconvert import ON_DEMAND_SLOTS, Transcoder
+from harness.stack.modelled import ModelledPipeline
+from harness.stack.sandbox import Sandboxes
+from harness.stack.transcode import FfmpegTranscoder
+
+FEWEST_SANDBOXES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """
+    What the local AWS lends its functions, queues and jobs to.
+
+    Attributes:
+        transcoding_slots: Jobs at once in a queue that does not say.
+        fault: What strikes calls of functions on purpose.
+        poison: Changes message bodies on their way to the receiver, if anything does.
+    """
+
+    runner: Runner
+    transcoder: Transcoder
+    transcoding_slots: int = ON_DEMAND_SLOTS
+    fault: Fault = untroubled
+    poison: Callable[[str], str] | None = None
+
+
+def real(scenario_file: Path | None = None) -> Workforce:
+    """Return handlers and a transcoder that do the work, as many at once as there are processors."""
+    scenario = _load(scenario_file)
+    processors = os.cpu_count() or 1
+    trouble = Trouble(scenario) if scenario and scenario.faults else None
+    transcoder: Transcoder = FfmpegTranscoder(
+        boto3.client(
+            "s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
+        )
+    )
+    return Workforce(
+        runner=Sandboxes(max(FEWEST_SANDBOXES, processors)),
+        transcoder=trouble.around(transcoder) if trouble else transcoder,
+        transcoding_slots=processors,
+        fault=function_fault(trouble),
+        poison=poison_of(scenario),
+    )
+
+
+def modelled(scenario_file: Path | None, time_scale: float) -> Workforce:
+    """Return handlers and a transcoder that take the time a scenario says, and leave placeholders."""
+    scenario = _load(scenario_file)
+    pipeline = ModelledPipeline(scenario, time_scale=time_scale)
+    return Workforce(
+        runner=Threads(pipeline.handlers), transcoder=pipeline.transcode, poison=poison_of(scenario)
+    )
+
+
+def _load(path: Path | None) -> Scenario | None:
+    return load_scenario(path) if path else None

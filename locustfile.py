@@ -1,0 +1,17 @@
+"""
+Play a scenario with Locust's own command line.
+
+`harness load` does this for you, and afterwards merges and judges the run. Use Locust directly for its
+own options, or for a master and workers on several machines (docs/deploy):
+
+    locust -f locustfile.py --headless --host http://localhost:8080 \\
+        --scenario scenarios/smoke.toml --identities identities.csv --run-folder runs/by-hand
+"""
+
+from locust import events
+
+from harness.lab.load.wiring import Arrivals, Wiring
+
+__all__ = ["Arrivals"]
+
+Wiring().install(events)

@@ -1,0 +1,144 @@
+"""Nobody may more than the template's roles need; every wildcard has its reason."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import pytest
+
+from harness.blueprint.template import load_template
+
+BLUEPRINT = load_template()
+
+ANY_RESOURCE = {
+    "AccountAdministersTheKey": "in a key policy * is this key; without the statement nobody could manage it",
+    "AlertsReachTheEncryptedTopic": "in a key policy * is this key",
+    "WriteTraces": "X-Ray knows no resources",
+    "DeliverLogs": "log delivery knows no resources",
+    "PutMetrics": "PutMetricData knows no resources; a Condition fences the namespace",
+}
+"""Statements that allow on Resource *, by Sid, and why AWS demands it."""
+
+ANY_ACTION = {
+    "AccountAdministersTheKey": "AWS's own default statement, which lets IAM policies grant the key at all",
+}
+"""Statements that allow every action of a service, by Sid, and why."""
+
+
+def listed(value) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def statements() -> Iterator[tuple[str, dict]]:
+    """Every Allow statement of every policy, with where it stands."""
+    template = BLUEPRINT
+    documents = {
+        "key": template.key.policy,
+        "bucket": template.bucket.policy,
+        "queue": template.queue.policy,
+        "dead letters": template.dead_letter_queue.policy,
+        "topic": template.topic.policy,
+    }
+    for role in template.roles.values():
+        documents |= {f"{role.name}/{name}": policy for name, policy in role.policies.items()}
+    for place, document in documents.items():
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Allow":
+                yield place, statement
+
+
+ALLOWED = list(statements())
+
+
+@pytest.mark.parametrize(("place", "statement"), ALLOWED, ids=[f"{p}:{s.get('Sid')}" for p, s in ALLOWED])
+class TestStatements:
+    def test_names_its_resources(self, place, statement):
+        """No bare * but where AWS demands it."""
+        if "*" in listed(statement["Resource"]):
+            assert statement["Sid"] in ANY_RESOURCE
+
+    def test_names_its_actions(self, place, statement):
+        """No wildcard in an action but where AWS demands it."""
+        if any("*" in action for action in listed(statement["Action"])):
+            assert statement["Sid"] in ANY_ACTION
+
+    def test_lends_nothing_to_everybody(self, place, statement):
+        """An Allow never has the principal *."""
+        assert statement.get("Principal") not in ("*", {"AWS": "*"})
+
+
+def test_no_reason_outlives_its_statement():
+    """An excuse nobody needs any more must go."""
+    sids = {statement.get("Sid") for _, statement in ALLOWED}
+
+    assert set(ANY_RESOURCE) | set(ANY_ACTION) <= sids
+
+
+def may(role: str, action: str, resource: str) -> bool:
+    """Tell whether a role's policies allow an action on a resource, conditions left aside."""
+    found = BLUEPRINT.roles[f"toq-media-processing-{role}"]
+    return any(
+        statement["Effect"] == "Allow"
+        and any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
+        and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+        for policy in found.policies.values()
+        for statement in policy["Statement"]
+    )
+
+
+RAW = "arn:aws:s3:::toq-listing-medias/9/raw/photo/vertical/b/a.jpg"
+PROCESSED = "arn:aws:s3:::toq-listing-medias/9/processed/photo/vertical/b/7/large/a.jpg"
+ZIP = "arn:aws:s3:::toq-listing-medias/9/zip/b/7/full.zip"
+BUCKET = "arn:aws:s3:::toq-listing-medias"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:listing-media-processing"
+DEAD = f"{QUEUE}-dlq"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:listing-media-processing-sm"
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-b-job-7"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:listing-media-zip"
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource"),
+    [
+        ("validate", "s3:GetObject", RAW),
+        ("validate", "s3:ListBucket", BUCKET),
+        ("thumbnails", "s3:GetObject", RAW),
+        ("thumbnails", "s3:PutObject", PROCESSED),
+        ("zip", "s3:GetObject", PROCESSED),
+        ("zip", "s3:PutObject", ZIP),
+        ("zip", "s3:AbortMultipartUpload", ZIP),
+        ("mediaconvert", "s3:PutObject", PROCESSED),
+        ("stepfunctions", "lambda:InvokeFunction", FUNCTION),
+        ("backend", "s3:PutObject", RAW),
+        ("backend", "s3:GetObject", ZIP),
+        ("backend", "sqs:SendMessage", QUEUE),
+        ("backend", "sqs:ReceiveMessage", DEAD),
+        ("backend", "states:StartExecution", MACHINE),
+        ("backend", "states:GetExecutionHistory", EXECUTION),
+        ("backend", "cloudwatch:PutMetricData", "*"),
+    ],
+)
+def test_roles_may_do_their_work(role, action, resource):
+    """Least privilege is still enough privilege."""
+    assert may(role, action, resource)
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource"),
+    [
+        ("validate", "s3:PutObject", RAW),
+        ("thumbnails", "s3:PutObject", RAW),
+        ("thumbnails", "s3:PutObject", ZIP),
+        ("zip", "s3:PutObject", PROCESSED),
+        ("callback-dispatch", "s3:GetObject", RAW),
+        ("mediaconvert", "s3:PutObject", RAW),
+        ("backend", "s3:PutObject", PROCESSED),
+        ("backend", "s3:DeleteObject", RAW),
+        ("backend", "sqs:SendMessage", DEAD),
+        ("backend", "lambda:InvokeFunction", FUNCTION),
+        ("stepfunctions", "s3:GetObject", RAW),
+        ("validate", "s3:GetObject", RAW.replace("toq-listing-medias", "other-bucket")),
+    ],
+)
+def test_roles_may_not_do_others_work(role, action, resource):
+    """What a role does not need it cannot do."""
+    assert not may(role, action, resource)

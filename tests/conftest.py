@@ -1,0 +1,100 @@
+"""
+What every test of the house shares. Servers are started once per session, and die with it.
+"""
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+from hypothesis import HealthCheck, settings
+
+from harness.service.adapters.mysql.migrations import migrate
+from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.stack.guard import Guarded
+from harness.stack.mysql import PrivateDatabase
+
+# A property is right or wrong, however busy the machine is that checks it.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+BARE_MOTO = """
+import threading
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+print(f"http://{host}:{port}", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A private database with the newest schema and no rows."""
+    with PrivateDatabase() as database:
+        pool = Pool(DatabaseAddress.parse(database.url), size=1)
+        migrate(pool)
+        pool.close()
+        yield database.url
+
+
+@pytest.fixture(scope="session")
+def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """
+    A bare moto that runs state machines, without our patches.
+
+    It does not check presigned signatures and starts no Lambda functions.
+    """
+    log_path: Path = tmp_path_factory.mktemp("moto") / "moto.log"
+    env = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    with Guarded([sys.executable, "-c", BARE_MOTO], env, name="moto", log_path=log_path) as moto:
+        while not (url := next((it for it in moto.log_tail().split() if it.startswith("http:")), "")):
+            assert moto.poll() is None, moto.log_tail()
+        configuration = {"stepfunctions": {"execute_state_machine": True}}
+        httpx.post(f"{url}/moto-api/config", json=configuration).raise_for_status()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The stack's own S3, which checks signatures, expiry, checksums and keys; it knows one KMS alias."""
+    kms = boto3.client("kms", endpoint_url=moto_url, region_name="us-east-1", **CREDENTIALS)
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/toq-media-processing", TargetKeyId=key_id)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "harness.stack.s3_server", "--port", str(port)]
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": moto_url,
+    }
+    log_path = tmp_path_factory.mktemp("s3") / "s3.log"
+    with Guarded(command, env, name="s3", log_path=log_path) as server:
+        url = f"http://127.0.0.1:{port}"
+        while not answers(f"{url}/healthz"):
+            assert server.poll() is None, server.log_tail()
+        yield url
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    """A session whose clients talk to the session's moto."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
+    return boto3.Session(region_name="us-east-1", **CREDENTIALS)

@@ -1,0 +1,89 @@
+"""
+Run folders made of a few hand-written rows.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
+from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.writer import RunWriter
+
+NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
+DURATION = "media_processing_duration_seconds"
+DEAD = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+ERRORS = "AWS/Lambda/Errors"
+FAILED = "AWS/States/ExecutionsFailed"
+TIMED_OUT = "AWS/States/ExecutionsTimedOut"
+
+
+class Recorder:
+    """Writes run folders from rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+
+    def run(self, *rows, duration_s: float = 600.0, **header) -> Run:
+        self.count += 1
+        facts = {
+            "id": f"run-{self.count}",
+            "engine": "live",
+            "scenario_name": "steady",
+            "scenario": {"duration_s": 600.0, "warm_up_s": 0.0},
+            "scenario_hash": "0" * 64,
+            "seed": 7,
+            "started_at": NOON,
+        }
+        writer = RunWriter(self.folder / f"run-{self.count}", RunHeader(**(facts | header)))
+        with writer.part() as part:
+            for row in rows:
+                part.add(row)
+        return writer.finish(duration_s=duration_s)
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    return Recorder(tmp_path)
+
+
+def quiet(until: float = 600.0) -> list[MetricRow]:
+    """What the template's alarms read, with nothing wrong."""
+    functions = ("validate", "thumbnails", "zip", "callback-dispatch")
+    rows = [
+        MetricRow(60.0, DURATION, '{"outcome":"READY"}', 45.0),
+        MetricRow(61.0, FAILED, state_machine(), 0.0),
+        MetricRow(61.0, TIMED_OUT, state_machine(), 0.0),
+    ]
+    for at in range(30, int(until), 60):
+        rows.append(MetricRow(float(at), DEAD, '{"QueueName":"listing-media-processing-dlq"}', 0.0))
+        rows += [MetricRow(float(at), ERRORS, function(name), 0.0) for name in functions]
+    return rows
+
+
+def function(name: str) -> str:
+    return f'{{"FunctionName":"listing-media-{name}"}}'
+
+
+def state_machine() -> str:
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:listing-media-processing-sm"
+    return f'{{"StateMachineArn":"{arn}"}}'
+
+
+def ready(intended_at: float, seconds: float, outcome: str = "ok") -> RequestRow:
+    """An end-to-end observation."""
+    return RequestRow(0, 0, "E2E", "ready", None, outcome, intended_at, intended_at, intended_at + seconds)
+
+
+def step(at: float, outcome: str, state: str = "ValidateRawAssets") -> StepRow:
+    return StepRow(1, state, 0, 1, at, at, at + 1.0, outcome)
+
+
+def batch(received_at: float, finished_at: float | None) -> BatchRow:
+    return BatchRow(
+        "b", 1, 1, 1, "SHOOT", 1, 0, 0, 1, 0.0,
+        received_at=received_at, finished_at=finished_at,
+        outcome="READY" if finished_at else None, censored=finished_at is None,
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""
+A service that can be played at without a stack: `fake_service`, started as often as a test needs one.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
+ROLES = ("photographer", "owner", "operator", "stranger")
+
+
+@dataclass(frozen=True)
+class FakeService:
+    """A running fake: where it is, and who it knows."""
+
+    api_url: str
+    store_url: str
+    identities: Path
+
+    def seen_by_api(self) -> list[list[Any]]:
+        return httpx.get(f"{self.api_url}/_seen").json()
+
+    def seen_by_store(self) -> list[list[Any]]:
+        return httpx.get(f"{self.store_url}/_seen").json()
+
+
+def write_identities(path: Path, listings: int) -> Path:
+    """Every third listing is a development; every role of each has a token of its own."""
+    lines = ["listing_id,development,role,token"]
+    for listing in range(1, listings + 1):
+        lines += [f"{listing},{int(listing % 3 == 0)},{role},token-{role}-{listing:06d}" for role in ROLES]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@contextmanager
+def serving(folder: Path, listings: int, *flags: str) -> Iterator[FakeService]:
+    folder.mkdir(parents=True, exist_ok=True)
+    identities = write_identities(folder / "identities.csv", listings)
+    command = [sys.executable, str(FAKE_SERVICE), "--identities", str(identities), *flags]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield FakeService(**json.loads(process.stdout.readline()), identities=identities)
+        finally:
+            # It ends when nobody holds the other end of this pipe.
+            process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def running_fake() -> Callable[..., AbstractContextManager[FakeService]]:
+    """Make a context in which a fake service runs: folder, how many listings, flags."""
+    return serving
+
+
+@pytest.fixture
+def fake_service(tmp_path: Path) -> Iterator[Callable[..., FakeService]]:
+    """Start a fake service with the given flags; it ends with the test."""
+    with ExitStack() as services:
+        yield lambda *flags, listings=200: services.enter_context(
+            serving(tmp_path / "fake", listings, *flags)
+        )

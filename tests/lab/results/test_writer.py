@@ -1,0 +1,185 @@
+"""Run folders: written in parts, whole in the end, readable after a crash."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from harness.lab.results.records import TABLES
+from harness.lab.results.rows import TABLE_OF, BatchRow, MetricRow, RequestRow, StepRow
+from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.writer import PartWriter, RunWriter, merge_parts, new_run_folder
+
+
+def header(**changes):
+    return RunHeader(
+        **{
+            "id": "r1",
+            "engine": "live",
+            "scenario_name": "steady",
+            "scenario": {"warm_up_s": 0},
+            "scenario_hash": "abc",
+            "seed": 7,
+            "started_at": datetime(2026, 11, 23, tzinfo=UTC),
+            **changes,
+        }
+    )
+
+
+def request(arrival, worker=0):
+    return RequestRow(worker, arrival, "POST", "create", 201, "ok", arrival, arrival + 0.25, arrival + 1.0)
+
+
+class TestRows:
+    @pytest.mark.parametrize(("row", "table"), TABLE_OF.items(), ids=str)
+    def test_fields_are_the_columns(self, row, table):
+        """
+        Rows are written by position: the order of fields is the order of columns.
+        """
+        assert list(row._fields) == TABLES[table].names
+
+
+class TestRunWriter:
+    def test_what_is_recorded_comes_back(self, tmp_path):
+        """
+        One row of each kind, nulls included, through two workers into one folder.
+        """
+        writer = RunWriter(tmp_path / "r1", header())
+        with writer.part(0) as part:
+            part.add(request(0))
+            part.add(BatchRow("b1", 5, 9, 1, "SHOOT", 3, 0, 0, 12, 0.5, outcome="READY"))
+            part.add(StepRow(9, "CreateZipBundle", 0, 1, 1.0, 1.5))
+            part.add(MetricRow(2.0, "media_batches_failed_total", "{}", 1.0))
+        with writer.part(1) as part:
+            part.add(request(1, worker=1))
+        run = writer.finish(duration_s=3.5)
+
+        assert run.requests["arrival"].tolist() == [0, 1]
+        assert run.requests["worker"].tolist() == [0, 1]
+        assert run.batches.loc[0, "outcome"] == "READY"
+        assert run.batches["created_at"].isna().all()
+        assert run.steps.loc[0, "state"] == "CreateZipBundle"
+        assert run.metrics.loc[0, "value"] == 1.0
+        assert Run.load(tmp_path / "r1").header == run.header
+        assert (run.header.complete, run.header.duration_s) == (True, 3.5)
+        assert sorted(path.name for path in (tmp_path / "r1").iterdir()) == [
+            "batches.parquet", "metrics.parquet", "requests.parquet", "run.json", "steps.parquet",
+        ]  # fmt: skip
+
+    def test_columns_are_as_good_as_rows(self, tmp_path):
+        """
+        A simulator has columns; the table is the same.
+        """
+        writer = RunWriter(tmp_path, header())
+        with writer.part() as part:
+            part.add_columns("metrics", {"at": [1.0], "metric": ["m"], "labels": ["{}"], "value": [2.0]})
+
+        assert writer.finish().metrics.to_dict("records") == [
+            {"at": 1.0, "metric": "m", "labels": "{}", "value": 2.0}
+        ]
+
+    def test_the_same_rows_make_the_same_bytes(self, tmp_path):
+        """
+        However often they were flushed, the tables are identical.
+        """
+        for name, every in (("a", 1), ("b", 7)):
+            writer = RunWriter(tmp_path / name, header())
+            with writer.part() as part:
+                for arrival in range(20):
+                    part.add(request(arrival))
+                    if arrival % every == 0:
+                        part.flush()
+            writer.finish()
+
+        assert (tmp_path / "a/requests.parquet").read_bytes() == (
+            tmp_path / "b/requests.parquet"
+        ).read_bytes()
+
+    def test_a_run_that_never_ended_says_so(self, tmp_path):
+        """
+        The header is there from the start, incomplete.
+        """
+        RunWriter(tmp_path, header())
+
+        assert not Run.load(tmp_path).header.complete
+
+
+class TestCrash:
+    def test_a_killed_worker_loses_only_what_it_had_not_flushed(self, tmp_path):
+        """
+        SIGKILL in mid-run: the flushed rows are in the tables, the run is marked.
+        """
+        code = (
+            "import os, signal, sys\n"
+            "from pathlib import Path\n"
+            "from harness.lab.results.rows import MetricRow\n"
+            "from harness.lab.results.writer import PartWriter\n"
+            "part = PartWriter(Path(sys.argv[1]), 1)\n"
+            "for at in range(100): part.add(MetricRow(float(at), 'm', '{}', 1.0))\n"
+            "part.flush()\n"
+            "part.add(MetricRow(100.0, 'm', '{}', 1.0))\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        writer = RunWriter(tmp_path, header())
+        died = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+        run = writer.finish(lost_workers=1)
+
+        assert died.returncode == -signal.SIGKILL
+        assert run.metrics["at"].tolist() == [float(at) for at in range(100)]
+        assert run.header.lost_workers == 1
+
+    def test_a_flush_cut_in_two_loses_that_flush_only(self, tmp_path):
+        """
+        The disk filled up in mid-write: what came before is kept, the part is named.
+        """
+        writer = RunWriter(tmp_path, header())
+        part = writer.part()
+        part.add(request(0))
+        part.flush()
+        part.add(request(1))
+        part.close()
+        path = tmp_path / "parts/requests-0000.arrows"
+        os.truncate(path, path.stat().st_size - 100)
+        run = writer.finish()
+
+        assert run.requests["arrival"].tolist() == [0]
+        assert run.header.notes["damaged_parts"] == ["requests-0000.arrows"]
+
+    def test_merging_again_changes_nothing(self, tmp_path):
+        """
+        A folder may be merged after a crash whatever was merged before.
+        """
+        with PartWriter(tmp_path) as part:
+            part.add(request(0))
+        merge_parts(tmp_path)
+        before = (tmp_path / "requests.parquet").read_bytes()
+
+        assert merge_parts(tmp_path) == []
+        assert (tmp_path / "requests.parquet").read_bytes() == before
+
+    def test_a_value_of_the_wrong_type_is_refused(self, tmp_path):
+        """
+        A status that is no number is a defect of the recorder and must be seen.
+        """
+        part = PartWriter(tmp_path)
+        part.add(request(0)._replace(status="created"))
+
+        with pytest.raises((pa.ArrowInvalid, pa.ArrowTypeError)):
+            part.flush()
+
+
+class TestNewRunFolder:
+    def test_two_runs_of_one_second_have_two_folders(self, tmp_path):
+        """
+        A run never writes into another's folder.
+        """
+        first = new_run_folder("steady", "live", tmp_path)
+        first.mkdir()
+        second = new_run_folder("steady", "live", tmp_path)
+
+        assert first != second
+        assert first.name.endswith("-steady-live")

@@ -1,0 +1,184 @@
+"""
+Intervals that cover, warm-ups that are found, replications that suffice.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.lab.results.percentile import interval as iid_interval
+from harness.lab.sim.precision import run_until
+from harness.lab.sim.quantiles import (
+    Estimate,
+    Judgement,
+    mean_estimate,
+    paired_difference,
+    percentile_estimate,
+)
+from harness.lab.sim.warm_up import detect, mser
+
+P95_OF_MM1 = math.log(20) / 0.1  # ρ 0.9, μ 1
+
+
+def sojourn_times(draws: np.random.Generator, jobs: int, arrival_rate: float = 0.9) -> np.ndarray:
+    """M/M/1 with μ = 1 from an empty start, by Lindley's recursion."""
+    services = draws.exponential(1.0, jobs)
+    steps = services[:-1] - draws.exponential(1 / arrival_rate, jobs - 1)
+    walk = np.concatenate([[0.0], np.cumsum(steps)])
+    return walk - np.minimum.accumulate(walk) + services
+
+
+def coverage(macro: int, replications: int, jobs: int, warm_up: int) -> tuple[float, float]:
+    """Return how often the replication interval and the naive one hold the true p95."""
+    ours = naive = 0
+    for number in range(macro):
+        draws = np.random.default_rng([20260105, number])
+        runs = [sojourn_times(draws, jobs)[warm_up:] for _ in range(replications)]
+        estimate = percentile_estimate(runs, 95)
+        low, high = iid_interval(runs[0], 95)
+        ours += estimate.low <= P95_OF_MM1 <= estimate.high
+        naive += low <= P95_OF_MM1 <= high
+    return ours / macro, naive / macro
+
+
+class TestCoverage:
+    @pytest.mark.slow
+    def test_the_nominal_interval_covers(self):
+        """
+        Over 400 experiments the 95 % interval of p95 covers 92.5 to 97.5 %, the naive one hardly ever.
+        """
+        ours, naive = coverage(macro=400, replications=20, jobs=42_000, warm_up=2_000)
+
+        assert 0.925 <= ours <= 0.975
+        assert naive < 0.25
+
+
+class TestEstimate:
+    def test_a_mean_by_hand(self):
+        """
+        1, 2, 3: mean 2, t(2) 4.303 times 1/√3.
+        """
+        estimate = mean_estimate([1.0, 2.0, 3.0])
+
+        assert (estimate.value, estimate.half_width) == (2.0, pytest.approx(4.30265 / math.sqrt(3), rel=1e-5))
+
+    def test_one_replication_knows_nothing(self):
+        """
+        A single run has no interval.
+        """
+        assert mean_estimate([5.0]).half_width == math.inf
+        assert mean_estimate([5.0]).below(100.0) is Judgement.INCONCLUSIVE
+
+    @pytest.mark.parametrize(
+        ("limit", "judgement"),
+        [(600.0, Judgement.PASS), (520.0, Judgement.INCONCLUSIVE), (400.0, Judgement.FAIL)],
+    )
+    def test_judging_a_limit(self, limit, judgement):
+        """
+        Only an interval that lies on one side decides.
+        """
+        estimate = Estimate(value=515.0, half_width=21.0, standard_error=10.0, replications=20)
+
+        assert estimate.below(limit) is judgement
+
+    def test_pairs_cancel_common_noise(self):
+        """
+        The same noise in both leaves the difference exact.
+        """
+        noise = np.random.default_rng(1).normal(0, 10, 20)
+        estimate = paired_difference(list(noise + 3), list(noise))
+
+        assert estimate.value == pytest.approx(3.0)
+        assert estimate.half_width < 1e-9
+
+    def test_pairs_must_be_pairs(self):
+        """
+        Different numbers of replications cannot be paired.
+        """
+        with pytest.raises(ValueError, match="3 replications cannot be paired with 2"):
+            paired_difference([1, 2, 3], [1, 2])
+
+
+class TestWarmUp:
+    def test_mser_finds_a_step(self):
+        """
+        Twenty entries of another level are cut, and few more.
+        """
+        draws = np.random.default_rng(3)
+        series = np.concatenate([np.zeros(20), 10 + draws.normal(0, 0.1, 180)])
+
+        assert 20 <= mser(series) <= 40
+
+    def test_an_empty_start_is_found_over_replications(self):
+        """
+        Deleting the common warm-up brings the mean of short runs nearer to the truth (W = 10).
+        """
+        draws = np.random.default_rng(5)
+        runs = [sojourn_times(draws, 1000) for _ in range(1000)]
+        arrivals = [np.arange(1000.0) for _ in runs]
+        warm_up = detect(arrivals, runs, 1000.0)
+        kept = np.mean(
+            [run[times >= warm_up.until].mean() for run, times in zip(runs, arrivals, strict=True)]
+        )
+
+        assert 0 < warm_up.until <= 500
+        assert abs(kept - 10) < abs(np.mean(runs) - 10)
+
+    def test_a_trend_is_warned_about(self):
+        """
+        A queue that only grows has no steady state to find.
+        """
+        times = [np.arange(1000.0)]
+
+        assert "longer" in detect(times, [np.arange(1000.0) ** 2], 1000.0).warning
+
+    def test_too_little_is_said(self):
+        """
+        Ten observations are no series.
+        """
+        assert "too few" in detect([np.arange(10.0)], [np.ones(10)], 10.0).warning
+
+
+class TestRunUntil:
+    def test_stops_when_precise(self):
+        """
+        Replications are added until the interval is narrow enough.
+        """
+        draws = np.random.default_rng(7)
+        found = run_until(
+            lambda numbers: [float(draws.normal(100, 20)) for _ in numbers], mean_estimate, precision=0.05
+        )
+
+        assert found.reached
+        assert found.estimate.half_width <= 0.05 * 100
+        assert 10 < len(found.replications) < 200
+
+    def test_gives_up_at_the_cap(self):
+        """
+        The cap is kept, and said.
+        """
+        draws = np.random.default_rng(7)
+        found = run_until(
+            lambda numbers: [float(draws.normal(0, 20)) for _ in numbers],
+            mean_estimate,
+            precision=0.01,
+            at_most=30,
+        )
+
+        assert not found.reached
+        assert len(found.replications) == 30
+
+    def test_every_replication_is_played_once(self):
+        """
+        Numbers grow without gaps, so their streams are never used twice.
+        """
+        asked: list[int] = []
+
+        def replicate(numbers):
+            asked.extend(numbers)
+            return [0.0 if number % 2 else 1.0 for number in numbers]
+
+        run_until(replicate, mean_estimate, precision=0.01, at_most=40)
+
+        assert asked == list(range(40))

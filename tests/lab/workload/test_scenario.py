@@ -1,0 +1,327 @@
+"""Scenario files: what they say, and what is said about wrong ones."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from harness.lab.workload.scenario import Scenario, json_schema, load_scenario
+from harness.lab.workload.scenario_file import ScenarioError
+
+REPOSITORY = Path(__file__).parents[3]
+FILES = sorted((REPOSITORY / "scenarios").glob("*.toml"))
+
+SMALL = """\
+question = "Does it hold?"
+duration_s = 60
+
+[[arrivals]]
+stages = [{ hold_per_s = 2, for_s = 60 }]
+
+[[flows]]
+name = "photo_shoot"
+photos = 3
+
+[[objectives]]
+expression = "p95(E2E:ready) <= 10 min"
+"""
+
+
+@pytest.fixture
+def scenario_file(tmp_path):
+    """Return a function that writes a scenario and returns its path."""
+
+    def write(text):
+        path = tmp_path / "x.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def complaints(path, **options):
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(path, **options)
+    return [str(problem).removeprefix(f"{path.parent}/") for problem in refused.value.problems]
+
+
+class TestTheTenScenarios:
+    def test_all_ten_are_here(self):
+        """
+        The names people type.
+        """
+        assert [path.stem for path in FILES] == [
+            "burst", "forbidden", "poison", "project_docs", "ramp", "retry_storm", "smoke", "soak", "steady",
+            "video_heavy",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+    def test_each_loads_and_opens_with_its_question(self, path):
+        """
+        The header comment and the field ask the same, and there is an objective to answer it.
+        """
+        scenario = load_scenario(path)
+
+        assert path.read_text(encoding="utf-8").startswith(f"# {scenario.question}\n")
+        assert scenario.name == path.stem
+        assert scenario.objectives
+
+    @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+    def test_each_keeps_the_published_schema(self, path):
+        """
+        An editor that knows only the JSON Schema accepts them.
+        """
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+
+        jsonschema.validate(document, json_schema())
+
+
+class TestLoad:
+    def test_a_small_file_says_what_to_play(self, scenario_file):
+        """
+        What is not said has its default; objectives know their line.
+        """
+        scenario = load_scenario(scenario_file(SMALL))
+
+        assert scenario.name == "x"
+        assert scenario.seed == 1
+        assert scenario.flows[0].name == "photo_shoot"
+        assert scenario.flows[0].photos.mean == 3
+        assert scenario.behaviour.poll.cap_s == 5
+        assert set(scenario.model) == {"validate", "thumbnails", "transcode", "zip", "callback"}
+        assert scenario.objectives[0].line == 12
+
+    def test_a_state_nobody_knows_may_be_modelled(self, scenario_file):
+        """
+        Any state machine can be played: its states' service times are added to the known ones.
+        """
+        scenario = load_scenario(scenario_file(SMALL + "[model.WatermarkImages]\nper_file_s = 0.5\n"))
+
+        assert scenario.model["WatermarkImages"].per_file_s.mean == 0.5
+        assert "zip" in scenario.model
+
+    def test_overrides_are_values_of_dotted_keys(self, scenario_file):
+        """
+        Numbers, tables and plain text can be set, also inside arrays and where nothing was.
+        """
+        scenario = load_scenario(
+            scenario_file(SMALL),
+            {"seed": "9", "flows.0.photos": "5", "model.zip.fixed_s": "2", "media": "real"},
+        )
+
+        assert scenario.seed == 9
+        assert scenario.flows[0].photos.mean == 5
+        assert scenario.model["zip"].fixed_s.mean == 2
+        assert scenario.media == "real"
+
+    def test_a_trace_is_read_from_its_file(self, scenario_file, tmp_path):
+        """
+        The scenario is whole once loaded: the rates are in it, the file is not needed again.
+        """
+        (tmp_path / "day.csv").write_text("at_s,rate_per_s\n0,1\n30,2.5\n", encoding="utf-8")
+        text = SMALL.replace("hold_per_s = 2", 'trace_csv = "day.csv"')
+
+        stage = load_scenario(scenario_file(text)).arrivals[0].stages[0]
+
+        assert stage.trace_per_s == ((0, 1), (30, 2.5))
+        assert stage.trace_csv is None
+
+    def test_observed_sizes_are_read_from_their_file(self, scenario_file, tmp_path):
+        """
+        An empirical distribution may name a CSV file.
+        """
+        (tmp_path / "sizes.csv").write_text("value\n10\n30\n", encoding="utf-8")
+        text = SMALL.replace("photos = 3", 'photos = { distribution = "empirical", csv = "sizes.csv" }')
+
+        assert load_scenario(scenario_file(text)).flows[0].photos.mean == 20
+
+
+class TestRefusals:
+    def test_every_problem_is_said_with_its_line(self, scenario_file):
+        """
+        One run of the validator finds them all, each at the line to change.
+        """
+        path = scenario_file(
+            """\
+question = "Does it hold?"
+duration_s = 10
+colour = 1
+
+[[arrivals]]
+stages = [
+  { hold_per_s = 1, for_s = 2 },
+  { hold_per_s = -1, for_s = 2 },
+  { hld_per_s = 1, for_s = 2 },
+]
+
+[[flows]]
+name = "photo_shoot"
+weight = 0
+photos = { distribution = "uniform", low = 3, high = 1 }
+videos = { distribution = "binom" }
+
+[model.zip]
+fixed_s = { distribution = "lognormal", sigma = 1 }
+
+[[faults]]
+kind = "corrupt_file"
+"""
+        )
+
+        kinds = "hold_per_s, ramp_per_s, steps_per_s, spike_per_s, sine_per_s, trace_per_s, trace_csv"
+        known = (
+            "'constant', 'uniform', 'triangular', 'exponential', 'lognormal', 'gamma', 'negative_binomial', "
+            "'poisson', 'binomial', 'empirical'"
+        )
+        assert complaints(path) == [
+            "x.toml:3: colour is not a known key",
+            "x.toml:8: arrivals[0].stages[1].hold_per_s must be greater than or equal to 0",
+            f"x.toml:9: arrivals[0].stages[2] must have exactly one of {kinds}",
+            "x.toml:14: flows[0].weight must be greater than 0",
+            "x.toml:15: flows[0].photos low must not exceed high",
+            f"x.toml:16: flows[0].videos has the unknown distribution 'binom'; known are {known}",
+            "x.toml:19: model.zip.fixed_s.median is missing",
+            "x.toml:21: faults[0].rate is missing",
+        ]
+
+    def test_broken_toml_names_the_line(self, scenario_file):
+        """
+        A syntax error is found where TOML stops making sense.
+        """
+        (complaint,) = complaints(scenario_file('question = "x"\nduration_s = = 3\n'))
+
+        assert complaint.startswith("x.toml:2: is not TOML: Invalid value")
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+        """
+        The commonest mistake gets the shortest answer.
+        """
+        assert complaints(tmp_path / "no.toml") == ["no.toml: cannot be read: No such file or directory"]
+
+    def test_a_csv_file_that_is_not_there_is_named_at_its_line(self, scenario_file):
+        """
+        The line that names the file is the one to change.
+        """
+        (complaint,) = complaints(scenario_file(SMALL.replace("hold_per_s = 2", 'trace_csv = "no.csv"')))
+
+        assert complaint.startswith("x.toml:5: ")
+        assert "no.csv" in complaint
+
+    @pytest.mark.parametrize(
+        ("old", "new", "complaint"),
+        [
+            (
+                "[[arrivals]]",
+                "users = 3\n[[arrivals]]",
+                "x.toml: a scenario has either [[arrivals]] or users",
+            ),
+            ("duration_s = 60", "duration_s = 60\nwarm_up_s = 60", "x.toml: warm_up_s 60 leaves nothing"),
+            (
+                "duration_s = 60",
+                'duration_s = 60\nmedia = "real"\ntime_scale = 2',
+                'x.toml: media = "real" takes',
+            ),
+            ("duration_s = 60", 'duration_s = "long"', "x.toml:2: duration_s must be a valid number"),
+            ("photos = 3", "photos = true", "x.toml:9: flows[0].photos"),
+        ],
+        ids=[
+            "closed and open",
+            "all warm-up",
+            "compressed reality",
+            "text for a number",
+            "truth for a number",
+        ],
+    )
+    def test_contradictions_are_refused(self, scenario_file, old, new, complaint):
+        """
+        What cannot be played is refused before anything starts.
+        """
+        (said,) = complaints(scenario_file(SMALL.replace(old, new)))
+
+        assert said.startswith(complaint)
+
+    def test_an_override_of_nothing_is_refused(self, scenario_file):
+        """
+        A second flow cannot be changed where there is one.
+        """
+        assert complaints(scenario_file(SMALL), overrides={"flows.1.weight": "2"}) == [
+            "x.toml: has no flows.1.weight to set to 2"
+        ]
+
+
+class TestHash:
+    def test_only_what_is_played_counts(self, scenario_file):
+        """
+        A comment, a blank line or another file name changes nothing; a seed does.
+        """
+        scenario = load_scenario(scenario_file(SMALL))
+        moved = load_scenario(scenario_file("# A comment.\n\n" + SMALL), {"name": '"y"'})
+
+        assert moved.hash == scenario.hash
+        assert scenario.seeded(2).hash != scenario.hash
+
+    def test_a_scenario_survives_the_run_folder(self, scenario_file):
+        """
+        The JSON of a run folder is the scenario again, hash and all.
+        """
+        scenario = load_scenario(scenario_file(SMALL))
+        restored = Scenario.model_validate_json(json.dumps(scenario.model_dump(mode="json")))
+
+        assert restored == scenario
+        assert restored.hash == scenario.hash
+
+
+class TestChanges:
+    def test_another_duration_keeps_the_shape(self):
+        """
+        A burst played in 90 s instead of 900 has its spike at the same tenth, with the same rates.
+        """
+        short = load_scenario(REPOSITORY / "scenarios/burst.toml").lasting(90)
+
+        assert [stage.for_s for stage in short.arrivals[0].stages] == [30, 12, 48]
+        assert short.arrivals[0].stages[1].spike_per_s == 0.8
+        assert short.duration_s == 90
+
+    def test_another_rate_is_the_mean_rate(self):
+        """
+        A ramp scaled to 2/s expects 2/s times its duration.
+        """
+        scenario = load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(2)
+
+        assert scenario.arrivals[0].rate(900).total == pytest.approx(1800)
+
+    def test_a_changed_scenario_is_checked_again(self):
+        """
+        A negative rate is no more welcome from a flag than from a file.
+        """
+        with pytest.raises(ValidationError):
+            load_scenario(REPOSITORY / "scenarios/ramp.toml").lasting(-1)
+
+
+class TestSchema:
+    def test_every_default_is_stated(self):
+        """
+        Whoever reads the schema knows what a key left out means.
+        """
+        schema = json_schema()
+        sections = {name: section for name, section in schema["$defs"].items() if "properties" in section}
+
+        silent = [
+            f"{name}.{key}"
+            for name, section in {**sections, "Scenario": schema}.items()
+            for key, field in section["properties"].items()
+            if key not in section.get("required", ()) and "default" not in field and "const" not in field
+        ]
+
+        assert silent == []
+
+    def test_the_published_schema_is_the_current_one(self):
+        """
+        After a change ``scenario.write_json_schema("docs/scenario.schema.json")`` writes it again.
+        """
+        published = json.loads((REPOSITORY / "docs/scenario.schema.json").read_text(encoding="utf-8"))
+
+        assert published == json_schema()

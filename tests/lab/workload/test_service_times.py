@@ -1,0 +1,60 @@
+"""Modelled service times."""
+
+import pytest
+
+from harness.lab.workload.batch import File
+from harness.lab.workload.draws import uniform
+from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
+
+PHOTO = File("a0-1", 1, "PHOTO_HORIZONTAL", "p.jpg", "image/jpeg", 4_000_000, width=4000, height=3000)
+VIDEO = File("a0-2", 2, "VIDEO_HORIZONTAL", "v.mp4", "video/mp4", 10_000_000, 1920, 1080, seconds=20)
+
+
+class TestServiceTimes:
+    def test_parts_grow_with_what_there_is(self):
+        """
+        1 s, 2 files of 0.5 s, 12 megapixels of 0.1 s, 14 MB of 0.01 s, 20 s of video at 0.2: 7.34 s.
+        """
+        model = ServiceModel.model_validate(
+            {
+                "fixed_s": 1,
+                "per_file_s": 0.5,
+                "per_megapixel_s": 0.1,
+                "per_megabyte_s": 0.01,
+                "per_second_of_video_s": 0.2,
+            }
+        )
+
+        assert ServiceTimes({"any": model}, seed=1).seconds("any", [PHOTO, VIDEO], 0) == pytest.approx(7.34)
+
+    def test_the_draw_is_that_of_the_documented_key(self):
+        """
+        Stream ``service/<name>/<part>``, arrival, item, attempt: what every engine must draw.
+        """
+        model = ServiceModel.model_validate({"fixed_s": {"distribution": "uniform", "low": 0, "high": 1}})
+        times = ServiceTimes({"zip": model}, seed=7, replication=3)
+
+        assert times.seconds("zip", [], 5, item=1, attempt=2) == uniform(7, 3, "service/zip/fixed_s", 5, 1, 2)
+
+    def test_each_attempt_is_drawn_anew(self):
+        """
+        A retry does not repeat the time that failed.
+        """
+        times = ServiceTimes(DEFAULT_MODEL, seed=1)
+
+        assert len({times.seconds("transcode", [VIDEO], 0, attempt=attempt) for attempt in (1, 2, 3)}) == 3
+
+    def test_time_is_never_negative(self):
+        """
+        A distribution that strays below zero means no time at all.
+        """
+        model = ServiceModel.model_validate({"fixed_s": -1})
+
+        assert ServiceTimes({"zip": model}, seed=1).seconds("zip", [], 0) == 0
+
+    def test_an_unknown_name_is_an_error(self):
+        """
+        The known ones are listed.
+        """
+        with pytest.raises(ValueError, match="'unzip'; the scenario has callback, thumbnails, transcode"):
+            ServiceTimes(DEFAULT_MODEL, seed=1).seconds("unzip", [], 0)

@@ -1,0 +1,78 @@
+"""
+Listings, their owners and bookings: what every repository promises.
+"""
+
+from typing import Any
+
+import pytest
+
+from harness.service.core.errors import ListingNotFound
+from harness.service.core.model.identifiers import ListingId, UserId
+from harness.service.core.model.listing import MANAGE, BookingStatus, Listing, ListingStatus
+
+COUNTING = [BookingStatus.ACCEPTED, BookingStatus.ACTIVE, BookingStatus.DONE]
+OTHERS = [
+    BookingStatus.PENDING_APPROVAL,
+    BookingStatus.REJECTED,
+    BookingStatus.RESCHEDULED,
+    BookingStatus.CANCELLED,
+]
+
+
+class TestListings:
+    def test_a_listing_has_owner_status_and_type(self, tables: Any) -> None:
+        """
+        Without a booking it has no photographer.
+        """
+        tables.add_listing(7, owner_id=3, status=ListingStatus.PUBLISHED, property_type=32)
+
+        assert tables.listings.get_listing(ListingId(7)) == Listing(
+            ListingId(7), UserId(3), ListingStatus.PUBLISHED, 32, None
+        )
+
+    def test_unknown_and_deleted_listings_are_not_found(self, tables: Any) -> None:
+        """
+        Deleted is as good as never having been.
+        """
+        tables.add_listing(7)
+        tables.delete_listing(7)
+
+        for listing_id in (ListingId(7), ListingId(8)):
+            with pytest.raises(ListingNotFound):
+                tables.listings.get_listing(listing_id)
+
+    @pytest.mark.parametrize("status", COUNTING)
+    def test_the_newest_counting_booking_displaces_older_ones(
+        self, tables: Any, status: BookingStatus
+    ) -> None:
+        """
+        Accepted, active and done count alike.
+        """
+        tables.add_listing(7)
+        tables.add_booking(7, photographer_id=4, status=BookingStatus.DONE)
+        tables.add_booking(7, photographer_id=5, status=status)
+
+        assert tables.listings.get_listing(ListingId(7)).photographer_id == 5
+
+    @pytest.mark.parametrize("status", OTHERS)
+    def test_other_bookings_never_count(self, tables: Any, status: BookingStatus) -> None:
+        """
+        However new they are.
+        """
+        tables.add_listing(7)
+        tables.add_booking(7, photographer_id=4, status=BookingStatus.ACCEPTED)
+        tables.add_booking(7, photographer_id=5, status=status)
+
+        assert tables.listings.get_listing(ListingId(7)).photographer_id == 4
+
+
+class TestPrivileges:
+    def test_users_have_the_privileges_they_were_granted(self, tables: Any) -> None:
+        """
+        None for everybody else, known or not.
+        """
+        tables.grant(9, MANAGE)
+
+        assert tables.listings.get_privileges(UserId(9)) == {MANAGE}
+        assert tables.listings.get_privileges(UserId(8)) == frozenset()
+        assert tables.listings.get_privileges(UserId(12345)) == frozenset()

@@ -1,0 +1,26 @@
+"""
+One observation reaches every part.
+"""
+
+from harness.service.adapters.fan_out.instruments import FanOutInstruments
+from harness.service.adapters.memory.instruments import InMemoryInstruments
+from harness.service.core.model.batch import BatchStatus
+
+
+def test_every_part_is_told_everything() -> None:
+    """
+    Whatever is observed, once each.
+    """
+    parts = (InMemoryInstruments(), InMemoryInstruments())
+    instruments = FanOutInstruments(parts)
+
+    instruments.batch_entered(BatchStatus.READY)
+    instruments.processing_finished(12.5, outcome=BatchStatus.READY)
+    instruments.dead_letter()
+    instruments.reprocess_requested()
+    instruments.callback_failed()
+
+    for part in parts:
+        assert part.entered == {BatchStatus.READY: 1}
+        assert part.durations == [(BatchStatus.READY, 12.5)]
+        assert (part.dead_letters, part.reprocess_requests, part.callback_failures) == (1, 1, 1)

@@ -1,0 +1,245 @@
+"""
+Connections: where they go, how they are reused, and what becomes of dead ones.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pymysql
+import pytest
+
+from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
+from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.adapters.mysql.session import Session, Statement
+from harness.service.core.errors import Unavailable
+from harness.service.core.model.batch import Batch
+from harness.stack.mysql import PrivateDatabase
+
+CONNECTION_ID = Statement("select", "server", "SELECT CONNECTION_ID()")
+KILL = Statement("kill", "server", "KILL %s")
+
+
+def connection_id(session: Session) -> int:
+    row = session.one(CONNECTION_ID)
+    assert row is not None
+    return int(row[0])
+
+
+class TestDatabaseAddress:
+    def test_a_url_says_where_and_who(self) -> None:
+        """
+        Percent signs are undone, the port has a default.
+        """
+        address = DatabaseAddress.parse("mysql+pymysql://toq%40app:p%2Fw@db.example.org/toq_server")
+
+        assert address == DatabaseAddress("db.example.org", 3306, "toq@app", "p/w", "toq_server")
+        assert str(address) == "toq@app@db.example.org:3306/toq_server"
+
+    def test_a_socket_wins_over_the_host(self) -> None:
+        """
+        As PyMySQL has it.
+        """
+        address = DatabaseAddress.parse("mysql+pymysql://u:p@localhost/db?unix_socket=/tmp/x/s")
+
+        assert address.unix_socket == "/tmp/x/s"
+        assert "p" not in str(address).removeprefix("u@/tmp/x/s/db")
+
+    @pytest.mark.parametrize(
+        ("url", "near"),
+        [
+            ("mysql://u@127.0.0.1/db", True),
+            ("mysql://u@localhost:3307/db", True),
+            ("mysql://u@[::1]/db", True),
+            ("mysql://u@10.0.0.5/db", False),
+            ("mysql://u@db.example.org/db", False),
+            ("mysql://u@db.example.org/db?unix_socket=/s", True),
+        ],
+    )
+    def test_tls_is_left_out_on_this_machine_only(self, url: str, near: bool) -> None:
+        """
+        Nobody can listen on a loopback or a socket.
+        """
+        assert DatabaseAddress.parse(url).on_this_machine is near
+
+    @pytest.mark.parametrize(
+        ("url", "complaint"),
+        [
+            ("postgresql://u@h/db", "must begin with mysql"),
+            ("mysql://u@h/", "names no database"),
+            ("mysql://u@h/db?ssl=yes", "unknown options: ssl"),
+        ],
+    )
+    def test_a_url_we_cannot_follow_is_refused(self, url: str, complaint: str) -> None:
+        """
+        With the reason.
+        """
+        with pytest.raises(ValueError, match=complaint):
+            DatabaseAddress.parse(url)
+
+
+@pytest.mark.stack
+class TestPool:
+    def test_the_last_connection_returned_is_lent_first(self, pool: Pool) -> None:
+        """
+        One caller after the other uses one connection.
+        """
+        with pool.session() as session:
+            first = connection_id(session)
+        with pool.session() as session:
+            assert connection_id(session) == first
+
+    def test_a_connection_speaks_our_dialect(self, pool: Pool) -> None:
+        """
+        Strict, UTC and READ COMMITTED, whatever the server's defaults.
+        """
+        modes = Statement("select", "server", "SELECT @@sql_mode, @@time_zone, @@innodb_lock_wait_timeout")
+        with pool.session() as session:
+            row = session.one(modes)
+
+        assert row is not None
+        assert "STRICT_TRANS_TABLES" in row[0]
+        assert row[1:] == ("+00:00", 10)
+
+    def test_a_killed_connection_is_unavailable_once(self, pool: Pool) -> None:
+        """
+        Whoever meets it is told to try again; after that everything works.
+        """
+        with pool.session() as session:
+            victim = connection_id(session)
+            with pool.session() as other:
+                other.write(KILL, victim)
+        # The victim came back last, so it is lent first.
+
+        with pytest.raises(Unavailable), pool.session() as session:
+            connection_id(session)
+
+        with pool.session() as session:
+            assert connection_id(session) != victim
+
+    def test_an_error_of_ours_does_not_cost_the_connection(self, pool: Pool) -> None:
+        """
+        A refusal inside a transaction rolls back, and the connection is lent again.
+        """
+        with suppress(ZeroDivisionError), pool.transaction() as session:
+            first = connection_id(session)
+            raise ZeroDivisionError
+
+        with pool.session() as session:
+            assert connection_id(session) == first
+
+    def test_a_wrong_statement_is_a_defect_and_seen_as_one(self, pool: Pool) -> None:
+        """
+        It is not hidden behind `Unavailable`.
+        """
+        with pytest.raises(pymysql.ProgrammingError), pool.session() as session:
+            session.one(Statement("select", "nothing", "SELECT * FROM no_such_table"))
+
+    def test_when_all_connections_are_busy_the_next_is_told(self, database_url: str) -> None:
+        """
+        Waiting has an end.
+        """
+        pool = Pool(DatabaseAddress.parse(database_url), size=1, connect_timeout=0.05)
+        with pool.session(), pytest.raises(Unavailable, match="busy"), pool.session():
+            pass
+        pool.close()
+
+    def test_every_statement_is_observed(self, database_url: str) -> None:
+        """
+        What it did to which table, how long it took and whether it failed.
+        """
+        seen: list[tuple[str, str, bool]] = []
+
+        def observe(operation: str, table: str, duration: float, *, failed: bool) -> None:
+            assert duration > 0
+            seen.append((operation, table, failed))
+
+        pool = Pool(DatabaseAddress.parse(database_url), observe=observe)
+        with pool.transaction() as session:
+            session.one(CONNECTION_ID)
+        with pytest.raises(pymysql.ProgrammingError), pool.session() as session:
+            session.one(Statement("select", "nothing", "SELECT * FROM no_such_table"))
+        pool.close()
+
+        assert seen == [
+            ("select", "server", False),
+            ("commit", "transaction", False),
+            ("select", "nothing", True),
+        ]
+
+    def test_what_another_has_locked_is_unavailable_in_the_end(
+        self, media: MySQLMediaRepository, pending: Batch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Batch and listing alike. The server ends the wait; here after a second, the shortest it knows.
+        """
+        monkeypatch.setattr(
+            "harness.service.adapters.mysql.pool._ON_CONNECT", "SET SESSION innodb_lock_wait_timeout = 1"
+        )
+        impatient = MySQLMediaRepository(Pool(media._pool.address, size=1))
+
+        with media.transaction() as patient:
+            patient.lock_listing(pending.listing_id)
+            patient.get_batch_by_id(pending.id, for_update=True)
+            with pytest.raises(Unavailable, match="Lock wait timeout"), impatient.transaction() as tx:
+                tx.get_batch_by_id(pending.id, for_update=True)
+            with pytest.raises(Unavailable, match="Lock wait timeout"), impatient.transaction() as tx:
+                tx.lock_listing(pending.listing_id)
+        impatient._pool.close()
+
+
+class TestNoServer:
+    def test_a_closed_port_is_unavailable(self) -> None:
+        """
+        Nobody listens.
+        """
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            pool = Pool(DatabaseAddress("127.0.0.1", nobody.getsockname()[1], "u", "p", "db"))
+
+            with pytest.raises(Unavailable, match=r"No answer from u@127\.0\.0\.1"), pool.session():
+                pass
+
+    def test_a_server_that_never_speaks_is_unavailable(self, silent_port: int) -> None:
+        """
+        It takes the connection and says nothing: the time-out ends that.
+        """
+        pool = Pool(DatabaseAddress("127.0.0.1", silent_port, "u", "p", "db"), read_timeout=0.1)
+
+        with pytest.raises(Unavailable, match="No answer"), pool.session():
+            pass
+
+    @pytest.mark.stack
+    def test_a_server_that_dies_is_unavailable_to_all_and_all_idle_connections_go(self) -> None:
+        """
+        One error per caller in the middle of something, none hidden in the pool.
+        """
+        with PrivateDatabase() as database:
+            pool = Pool(DatabaseAddress.parse(database.url))
+            with pool.session(), pool.session():
+                pass
+            database.stop()
+            with pytest.raises(Unavailable), pool.session() as session:
+                connection_id(session)
+
+            assert pool._idle == []
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where somebody accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted: list[socket.socket] = []
+
+        def accept() -> None:
+            try:
+                while True:
+                    accepted.append(server.accept()[0])
+            except OSError:
+                return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        for one in accepted:
+            one.close()

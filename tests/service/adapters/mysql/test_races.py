@@ -1,0 +1,208 @@
+"""
+Two at once, on a real database: one wins, the other is told.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Barrier
+
+import pytest
+
+from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
+from harness.service.core.errors import BatchConflict, Conflict, Unavailable
+from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.job import JobStatus, NewJob
+from harness.service.core.model.listing import ListingStatus
+
+pytestmark = pytest.mark.stack
+
+AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
+SIX, SEVEN = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL
+
+
+def at_once(work: Callable[[int], object], many: int = 6) -> Counter[str]:
+    """Run *work* in threads that begin together; count how each ended, by name of the error or ``ok``."""
+    together = Barrier(many)
+
+    def run(number: int) -> str:
+        together.wait()
+        try:
+            work(number)
+        except Conflict as error:
+            return type(error).__name__
+        return "ok"
+
+    with ThreadPoolExecutor(many) as threads:
+        return Counter(threads.map(run, range(many)))
+
+
+class TestRaces:
+    def test_a_batch_is_completed_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
+        """
+        Of many who complete one batch with a row lock one succeeds, and one job is made.
+        """
+
+        def complete(_: int) -> None:
+            with media.transaction() as tx:
+                batch = tx.get_batch_by_id(pending.id, for_update=True)
+                received = batch.receive(batch.uploads, at=AT)
+                tx.update_batch_status(received, expected=batch.status)
+                tx.create_job(NewJob(batch.id, 1, {}))
+
+        outcomes = at_once(complete)
+
+        assert outcomes == {"ok": 1, "BatchStatusInvalid": 5}
+        assert len(media.list_jobs_by_batch(pending.id)) == 1
+
+    def test_without_a_lock_compare_and_set_still_holds(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        Everybody read the same status; one update finds it.
+        """
+        received = pending.receive(pending.uploads, at=AT)
+
+        def complete(_: int) -> None:
+            with media.transaction() as tx:
+                tx.update_batch_status(received, expected=BatchStatus.PENDING_UPLOAD)
+
+        assert at_once(complete) == {"ok": 1, "BatchStatusInvalid": 5}
+
+    def test_a_batch_is_retried_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
+        """
+        Many retries at once make one new job, with the next attempt number.
+        """
+        failed = replace(pending, status=BatchStatus.FAILED, received_at=AT)
+        with media.transaction() as tx:
+            tx.update_batch_status(failed, expected=BatchStatus.PENDING_UPLOAD)
+            tx.create_job(NewJob(pending.id, 1, {}))
+
+        def retry(_: int) -> None:
+            with media.transaction() as tx:
+                tx.lock_listing(ListingId(7))
+                batch = tx.get_batch_by_id(pending.id, for_update=True)
+                tx.update_batch_status(batch.retry(at=AT), expected=batch.status)
+                tx.create_job(NewJob(batch.id, 1 + len(tx.list_jobs_by_batch(batch.id)), {}))
+
+        outcomes = at_once(retry)
+
+        assert outcomes == {"ok": 1, "BatchStatusInvalid": 5}
+        assert [job.attempt for job in media.list_jobs_by_batch(pending.id)] == [2, 1]
+
+    def test_a_reference_is_given_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
+        """
+        Of many batches with one reference created at once one is stored.
+        """
+
+        def create(_: int) -> None:
+            with media.transaction() as tx:
+                tx.create_batch(replace(pending, id=BatchId(str(uuid.uuid4())), reference="evening"))
+
+        outcomes = at_once(create)
+
+        assert outcomes == {"ok": 1, "BatchConflict": 5}
+        assert len(media.list_batches_by_listing(ListingId(7))) == 2
+
+    def test_the_last_of_two_batches_advances_the_listing(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        Batches that finish together see each other one after the other, and the listing advances once.
+        """
+        batches = [replace(pending, id=BatchId(str(uuid.uuid4())), reference=f"r{n}") for n in range(6)]
+        for batch in batches:
+            with media.transaction() as tx:
+                tx.create_batch(replace(batch, status=BatchStatus.PROCESSING))
+        advanced: list[int] = []
+
+        def finish(number: int) -> None:
+            with media.transaction() as tx:
+                tx.lock_listing(ListingId(7))
+                batch = tx.get_batch_by_id(batches[number].id, for_update=True)
+                tx.update_batch_status(batch.mark_ready(at=AT), expected=batch.status)
+                if not tx.list_batches_by_listing(ListingId(7), statuses=[BatchStatus.PROCESSING]):
+                    assert tx.advance_listing(ListingId(7), expected=SIX, to=SEVEN)
+                    advanced.append(number)
+
+        outcomes = at_once(finish)
+
+        assert outcomes == {"ok": 6}
+        assert len(advanced) == 1
+
+
+class TestIsolation:
+    def test_a_later_read_sees_what_was_committed_meanwhile(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        READ COMMITTED: a transaction that waited for a lock must not decide on an old picture.
+        """
+        with media.transaction() as tx:
+            before = tx.get_batch_by_id(pending.id)
+            with media.transaction() as other:
+                received = pending.receive(pending.uploads, at=AT)
+                other.update_batch_status(received, expected=BatchStatus.PENDING_UPLOAD)
+
+            assert before.status is BatchStatus.PENDING_UPLOAD
+            assert tx.get_batch_by_id(pending.id).status is BatchStatus.RECEIVED
+
+
+class TestRefusals:
+    def test_a_finished_job_is_never_changed(self, media: MySQLMediaRepository, pending: Batch) -> None:
+        """
+        Whoever still holds the job as it was cannot bring it back to life.
+        """
+        with media.transaction() as tx:
+            job = tx.create_job(NewJob(pending.id, 1, {}))
+            tx.update_job(job.finish(JobStatus.SUCCEEDED, {"n": 1}, at=AT))
+
+        with pytest.raises(Conflict, match="already SUCCEEDED"), media.transaction() as tx:
+            tx.update_job(job.run("arn", at=AT))
+
+        assert media.get_job_by_id(job.id).status is JobStatus.SUCCEEDED
+
+    def test_an_ended_batch_cannot_take_its_reference_back(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        A retry meets the batch that has the reference now, even if nobody looked before.
+        """
+        failed = replace(pending, id=BatchId(str(uuid.uuid4())), status=BatchStatus.FAILED, received_at=AT)
+        with media.transaction() as tx:
+            tx.create_batch(failed)
+
+        with pytest.raises(BatchConflict), media.transaction() as tx:
+            tx.update_batch_status(failed.retry(at=AT), expected=BatchStatus.FAILED)
+
+    def test_a_deadlock_is_unavailable_and_leaves_nothing(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        Two transactions that wait in a circle: one ends, the other is told to try again.
+        """
+        other = replace(pending, id=BatchId(str(uuid.uuid4())), reference="evening")
+        with media.transaction() as tx:
+            tx.create_batch(other)
+        both_hold_one = Barrier(2)
+
+        def embrace(first: Batch, second: Batch) -> str:
+            try:
+                with media.transaction() as tx:
+                    tx.get_batch_by_id(first.id, for_update=True)
+                    both_hold_one.wait()
+                    tx.get_batch_by_id(second.id, for_update=True)
+            except Unavailable as error:
+                return str(error)
+            return "ok"
+
+        with ThreadPoolExecutor(2) as threads:
+            pairs = [(pending, other), (other, pending)]
+            outcomes = list(threads.map(lambda pair: embrace(*pair), pairs))
+
+        assert outcomes.count("ok") == 1
+        assert ["Deadlock found" in outcome for outcome in outcomes].count(True) == 1

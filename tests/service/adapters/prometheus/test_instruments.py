@@ -1,0 +1,148 @@
+"""
+What Prometheus reads at ``/metrics``.
+"""
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from harness.service.adapters.prometheus.database_instruments import DatabaseInstruments
+from harness.service.adapters.prometheus.http_instruments import HttpInstruments
+from harness.service.adapters.prometheus.instruments import InflightJobs, PrometheusInstruments
+from harness.service.core.errors import Unavailable
+from harness.service.core.model.batch import BatchStatus
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """A registry of this test alone."""
+    return CollectorRegistry()
+
+
+class TestPrometheusInstruments:
+    def test_every_series_exists_before_anything_happened(self, registry: CollectorRegistry) -> None:
+        """
+        At zero, with the names and labels of the contract, and nothing else.
+        """
+        PrometheusInstruments(registry)
+
+        names = {
+            line.split(" ")[0]
+            for line in generate_latest(registry).decode().splitlines()
+            if not line.startswith("#") and "_bucket" not in line
+        }
+
+        assert names == {
+            'media_batches_created_total{status="PENDING_UPLOAD"}',
+            'media_batches_created_total{status="RECEIVED"}',
+            'media_batches_created_total{status="PROCESSING"}',
+            'media_batches_created_total{status="READY"}',
+            'media_batches_created_total{status="FAILED"}',
+            "media_batches_failed_total",
+            'media_processing_duration_seconds_count{outcome="READY"}',
+            'media_processing_duration_seconds_count{outcome="FAILED"}',
+            'media_processing_duration_seconds_sum{outcome="READY"}',
+            'media_processing_duration_seconds_sum{outcome="FAILED"}',
+            "media_processing_dlq_messages_total",
+            "media_reprocess_requests_total",
+            "media_processing_callback_errors_total",
+        }
+
+    def test_a_failed_batch_counts_twice(self, registry: CollectorRegistry) -> None:
+        """
+        As entering a status, and as a failure.
+        """
+        instruments = PrometheusInstruments(registry)
+        instruments.batch_entered(BatchStatus.FAILED)
+        instruments.batch_entered(BatchStatus.READY)
+
+        assert registry.get_sample_value("media_batches_created_total", {"status": "FAILED"}) == 1
+        assert registry.get_sample_value("media_batches_created_total", {"status": "READY"}) == 1
+        assert registry.get_sample_value("media_batches_failed_total") == 1
+
+    def test_durations_fall_into_the_buckets_of_the_contract(self, registry: CollectorRegistry) -> None:
+        """
+        Ten minutes are in the bucket the alarm looks at, a second more is not.
+        """
+        instruments = PrometheusInstruments(registry)
+        for duration in (600, 601):
+            instruments.processing_finished(duration, outcome=BatchStatus.READY)
+
+        buckets = {
+            sample.labels["le"]: sample.value
+            for metric in registry.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_bucket") and sample.labels["outcome"] == "READY"
+        }
+
+        wanted = "5.0 15.0 30.0 60.0 120.0 180.0 300.0 450.0 600.0 900.0 1200.0 1800.0 3600.0 +Inf"
+        assert list(buckets) == wanted.split()
+        assert (buckets["450.0"], buckets["600.0"], buckets["900.0"]) == (0, 1, 2)
+
+    def test_the_other_counters_count(self, registry: CollectorRegistry) -> None:
+        """
+        Dead letters, retries and callbacks that could not be honoured.
+        """
+        instruments = PrometheusInstruments(registry)
+        instruments.dead_letter()
+        instruments.reprocess_requested()
+        instruments.callback_failed()
+
+        assert registry.get_sample_value("media_processing_dlq_messages_total") == 1
+        assert registry.get_sample_value("media_reprocess_requests_total") == 1
+        assert registry.get_sample_value("media_processing_callback_errors_total") == 1
+
+
+class TestInflightJobs:
+    def test_they_are_counted_when_asked_for(self, registry: CollectorRegistry) -> None:
+        """
+        Not before, and anew each time.
+        """
+        answers = iter([3, 5])
+        InflightJobs(lambda: next(answers), registry)
+
+        assert registry.get_sample_value("media_processing_inflight_jobs") == 3
+        assert registry.get_sample_value("media_processing_inflight_jobs") == 5
+
+    def test_an_absent_database_leaves_the_other_metrics(self, registry: CollectorRegistry) -> None:
+        """
+        No number rather than an old one, and no failed scrape.
+        """
+
+        def count() -> int:
+            raise Unavailable("The database does not answer.")
+
+        PrometheusInstruments(registry)
+        InflightJobs(count, registry)
+
+        text = generate_latest(registry).decode()
+
+        assert "\nmedia_processing_inflight_jobs " not in text
+        assert "media_batches_failed_total 0.0" in text
+
+
+class TestHttpInstruments:
+    def test_requests_are_counted_by_route_and_status(self, registry: CollectorRegistry) -> None:
+        """
+        And timed by route.
+        """
+        http = HttpInstruments(registry)
+        http.served("POST", "/api/v2/listings/media/uploads", 201, 0.02)
+
+        labels = {"method": "POST", "route": "/api/v2/listings/media/uploads"}
+        assert registry.get_sample_value("http_requests_total", labels | {"status": "201"}) == 1
+        assert registry.get_sample_value("http_request_duration_seconds_sum", labels) == 0.02
+
+
+class TestDatabaseInstruments:
+    def test_statements_are_counted_by_what_they_did(self, registry: CollectorRegistry) -> None:
+        """
+        Failed ones apart; all are timed.
+        """
+        database = DatabaseInstruments(registry)
+        database.statement("select", "users", 0.5, failed=False)
+        database.statement("select", "users", 0.25, failed=True)
+
+        labels = {"operation": "select", "table": "users"}
+        assert registry.get_sample_value("database_queries_total", labels | {"outcome": "ok"}) == 1
+        assert registry.get_sample_value("database_queries_total", labels | {"outcome": "error"}) == 1
+        assert registry.get_sample_value("database_query_duration_seconds_sum", labels) == 0.75

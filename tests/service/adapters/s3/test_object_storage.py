@@ -1,0 +1,89 @@
+"""
+What only S3 does: real signatures, and trouble with the network.
+"""
+
+import hashlib
+import socket
+import uuid
+
+import boto3
+import httpx
+import pytest
+
+from harness.service.adapters.s3.object_storage import S3ObjectStorage
+from harness.service.core.errors import Unavailable
+from harness.service.core.model.checksum import Sha256
+
+KEY = "7/raw/photo/vertical/0b6e/p1-front.jpg"
+BODY = b"a photo"
+CHECKSUM = Sha256(hashlib.sha256(BODY).hexdigest())
+
+
+@pytest.fixture
+def storage(aws: boto3.Session, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> S3ObjectStorage:
+    """A bucket on a server that checks signatures."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    name = f"bucket-{uuid.uuid4()}"
+    aws.client("s3").create_bucket(Bucket=name)
+    return S3ObjectStorage(aws, bucket=name, kms_key_id="alias/toq-media-processing")
+
+
+@pytest.mark.stack
+class TestSignedUrls:
+    def test_an_upload_can_be_downloaded(self, storage: S3ObjectStorage) -> None:
+        """
+        Both URLs work for somebody without credentials.
+        """
+        upload = storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=60)
+        httpx.put(upload.url, headers=dict(upload.headers), content=BODY).raise_for_status()
+
+        assert httpx.get(storage.sign_download(KEY, ttl=60)).content == BODY
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("Content-Type", "text/html"),
+            ("x-amz-checksum-sha256", Sha256("00" * 32).base64),
+            ("x-amz-server-side-encryption", "AES256"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "alias/other"),
+        ],
+    )
+    def test_no_header_can_be_exchanged(self, storage: S3ObjectStorage, name: str, value: str) -> None:
+        """
+        Content type, checksum and encryption are signed: another value is refused.
+        """
+        upload = storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=60)
+
+        answer = httpx.put(upload.url, headers=dict(upload.headers) | {name: value}, content=BODY)
+
+        assert answer.status_code in (400, 403)
+        assert storage.head(KEY) is None
+
+
+class TestTrouble:
+    def test_a_bucket_that_cannot_be_reached_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Nobody listens: that is a 503, not a missing file.
+        """
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+            session = boto3.Session(
+                aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+            )
+            storage = S3ObjectStorage(session, bucket="b", kms_key_id="k")
+
+            with pytest.raises(Unavailable, match="S3 does not answer"):
+                storage.head(KEY)
+            with pytest.raises(Unavailable, match="S3 does not answer"):
+                storage.ping()
+
+    @pytest.mark.stack
+    def test_a_missing_bucket_is_not_ready(self, aws: boto3.Session) -> None:
+        """
+        The server answers, but not with our bucket.
+        """
+        storage = S3ObjectStorage(aws, bucket="nobody-made-this", kms_key_id="k")
+
+        with pytest.raises(Unavailable, match="nobody-made-this"):
+            storage.ping()

@@ -1,0 +1,92 @@
+"""
+What only Step Functions does: histories of real runs, and trouble with the network.
+"""
+
+import json
+import socket
+import uuid
+
+import boto3
+import pytest
+
+from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
+from harness.service.core.errors import Unavailable
+from harness.service.core.ports.workflow import ExecutionStatus
+
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+MACHINE = {
+    "StartAt": "Both",
+    "States": {
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {"StartAt": "Left", "States": {"Left": {"Type": "Pass", "End": True}}},
+                {
+                    "StartAt": "Each",
+                    "States": {
+                        "Each": {
+                            "Type": "Map",
+                            "ItemsPath": "$.items",
+                            "ItemProcessor": {
+                                "ProcessorConfig": {"Mode": "INLINE"},
+                                "StartAt": "Item",
+                                "States": {"Item": {"Type": "Pass", "End": True}},
+                            },
+                            "End": True,
+                        }
+                    },
+                },
+            ],
+            "Next": "Done",
+        },
+        "Done": {"Type": "Fail", "Error": "Poison"},
+    },
+}
+
+
+@pytest.mark.stack
+def test_the_states_of_a_real_run_are_told(aws: boto3.Session) -> None:
+    """
+    Parallel, branches, map and every item of it; all ended, and only the last one failed.
+    """
+    machine = aws.client("stepfunctions").create_state_machine(
+        name=f"sm-{uuid.uuid4()}", definition=json.dumps(MACHINE), roleArn="arn:aws:iam::123456789012:role/r"
+    )
+    workflow = StepFunctionsWorkflow(aws, state_machine_arn=machine["stateMachineArn"])
+    arn = workflow.start("run", {"items": [1, 2, 3]})
+    while (found := workflow.find("run")) is None or found.status is ExecutionStatus.RUNNING:
+        pass
+
+    steps = workflow.steps(arn)
+
+    assert sorted((step.name, step.status) for step in steps) == [
+        ("Both", "SUCCEEDED"),
+        ("Done", "FAILED"),
+        ("Each", "SUCCEEDED"),
+        ("Item", "SUCCEEDED"),
+        ("Item", "SUCCEEDED"),
+        ("Item", "SUCCEEDED"),
+        ("Left", "SUCCEEDED"),
+    ]
+    assert steps[0].name == "Both"
+    assert all(step.started_at and step.finished_at for step in steps)
+
+
+def test_an_engine_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Nobody listens: starting, finding and asking say so.
+    """
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        arn = "arn:aws:states:us-east-1:123456789012:stateMachine:sm"
+        workflow = StepFunctionsWorkflow(boto3.Session(**CREDENTIALS), state_machine_arn=arn)
+
+        for question in (
+            lambda: workflow.start("n", {}),
+            lambda: workflow.find("n"),
+            lambda: workflow.steps(arn),
+            workflow.ping,
+        ):
+            with pytest.raises(Unavailable, match="Step Functions does not answer"):
+                question()

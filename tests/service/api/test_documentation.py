@@ -1,0 +1,104 @@
+"""
+The OpenAPI document and its page. (That no test sees an undocumented status is checked in `conftest`.)
+"""
+
+import re
+
+import pytest
+
+BASE = "/api/v2/listings/media"
+
+
+class TestDocument:
+    def test_it_is_openapi_3_1(self, world):
+        """
+        Clients generate code from it.
+        """
+        assert world.client.get("/openapi.json").json()["openapi"].startswith("3.1")
+
+    @pytest.mark.parametrize(
+        ("path", "statuses"),
+        [
+            (f"{BASE}/uploads", "201 400 401 403 404 409 413 500 503"),
+            (f"{BASE}/uploads/complete", "202 400 401 403 404 409 410 413 500 503"),
+            (f"{BASE}/uploads/status", "200 400 401 403 404 413 500 503"),
+            (f"{BASE}/downloads/query", "200 204 400 401 403 404 409 413 500 503"),
+            (f"{BASE}/uploads/retry", "202 400 401 403 404 409 413 500 503"),
+            ("/internal/media-processing/callback", "200 400 403 404 413 500 503"),
+        ],
+    )
+    def test_every_status_is_documented(self, world, path, statuses):
+        """
+        An endpoint documents what it answers and nothing else, its errors with the error body and an example.
+        """
+        document = world.client.get("/openapi.json").json()
+
+        responses = document["paths"][path]["post"]["responses"]
+
+        assert sorted(responses) == statuses.split()
+        for status, response in responses.items():
+            if int(status) >= 400:
+                content = response["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
+                assert all(each["value"]["code"] == int(status) for each in content["examples"].values())
+
+    def test_conflicts_on_completion_are_documented_by_reason(self, world):
+        """
+        A client can see which reasons a status may have.
+        """
+        document = world.client.get("/openapi.json").json()
+
+        responses = document["paths"][f"{BASE}/uploads/complete"]["post"]["responses"]
+
+        assert set(responses["409"]["content"]["application/json"]["examples"]) == {
+            "BATCH_STATUS_INVALID",
+            "LISTING_STATUS_INVALID",
+            "UPLOAD_MISSING",
+            "SIZE_MISMATCH",
+            "CHECKSUM_MISMATCH",
+        }
+
+    def test_requests_are_documented_as_they_are_sent(self, world):
+        """
+        Names, kinds and limits of a file are in the document.
+        """
+        schemas = world.client.get("/openapi.json").json()["components"]["schemas"]
+
+        file = schemas["FileToUpload"]["properties"]
+        assert file["checksum"]["type"] == "string"
+        assert file["sequence"]["minimum"] == 1
+        assert "THUMBNAIL" not in schemas["MediaType"]["enum"]
+        assert schemas["CreateUploads"]["properties"]["files"]["maxItems"] == 60
+        assert not {"Sha256", "HTTPValidationError"} & set(schemas)
+
+    def test_users_endpoints_want_a_bearer_token(self, world):
+        """
+        The page can be given a token; the callback takes none.
+        """
+        document = world.client.get("/openapi.json").json()
+
+        assert document["paths"][f"{BASE}/uploads"]["post"]["security"] == [{"HTTPBearer": []}]
+        assert "security" not in document["paths"]["/internal/media-processing/callback"]["post"]
+
+
+class TestPage:
+    def test_the_page_needs_no_network(self, world):
+        """
+        Every script, style and picture comes from us.
+        """
+        page = world.client.get("/docs").text
+
+        references = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert references
+        assert all(reference.startswith("/docs/assets/") for reference in references)
+        assert all(world.client.get(reference).status_code == 200 for reference in references)
+
+    def test_the_page_understands_openapi_3_1(self, world):
+        """
+        Swagger UI does so from version 5 on.
+        """
+        script = world.client.get("/docs/assets/swagger-ui-bundle.js").text
+
+        version = re.search(r'PACKAGE_VERSION:"(\d+)\.', script)
+        assert version
+        assert int(version[1]) >= 5

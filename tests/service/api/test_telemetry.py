@@ -1,0 +1,215 @@
+"""
+What the API says about its requests: traces, log lines, instruments.
+"""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from harness.service.adapters.system import json_logs
+from harness.service.api.trace import Trace
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def log_lines():
+    """JSON logs as the process writes them; afterwards logging is as it was."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    stream = io.StringIO()
+    json_logs.configure(stream=stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers[:], root.level = before
+    structlog.contextvars.clear_contextvars()
+
+
+def _line(lines, event):
+    return next(line for line in lines if line["event"] == event)
+
+
+class TestTrace:
+    def test_a_valid_header_is_joined(self):
+        """
+        The trace goes on with a span of our own.
+        """
+        trace = Trace.join([TRACEPARENT])
+
+        assert trace.trace_id == TRACE_ID
+        assert trace.span_id != "b7ad6b7169203331"
+        assert trace.traceparent == f"00-{TRACE_ID}-{trace.span_id}-01"
+
+    def test_an_unsampled_trace_stays_unsampled(self):
+        """
+        The decision was the caller's.
+        """
+        assert Trace.join([TRACEPARENT[:-2] + "00"]).traceparent.endswith("-00")
+
+    def test_a_future_version_is_understood(self):
+        """
+        Later versions may only append fields.
+        """
+        assert Trace.join([f"cc-{TRACE_ID}-b7ad6b7169203331-01-what-the-future"]).trace_id == TRACE_ID
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [],
+            [""],
+            [TRACEPARENT, TRACEPARENT],
+            [TRACEPARENT.upper()],
+            [f"ff-{TRACE_ID}-b7ad6b7169203331-01"],
+            [f"00-{'0' * 32}-b7ad6b7169203331-01"],
+            [f"00-{TRACE_ID}-{'0' * 16}-01"],
+            [f"{TRACEPARENT}-more"],
+            ["nonsense"],
+        ],
+    )
+    def test_anything_else_begins_a_new_trace(self, headers):
+        """
+        A broken header must not break the trace behind it.
+        """
+        assert Trace.join(headers).trace_id not in (TRACE_ID, "0" * 32)
+
+
+class TestPropagation:
+    def test_the_answer_carries_the_trace(self, world, make):
+        """
+        The client finds its own trace in the answer.
+        """
+        response = world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+
+        assert response.headers["traceparent"].startswith(f"00-{TRACE_ID}-")
+
+    def test_the_job_message_carries_the_trace(self, world):
+        """
+        What leaves for the pipeline belongs to the trace of the request that asked for it.
+        """
+        created = world.create()
+        world.upload(created)
+        response = world.post(
+            "/uploads/complete", world.completion(created), headers={"traceparent": TRACEPARENT}
+        )
+
+        [entry] = world.media.list_outbox()
+        assert entry.message.traceparent == response.headers["traceparent"]
+
+    def test_a_refused_request_has_a_trace_too(self, world):
+        """
+        Errors are what traces are read for.
+        """
+        assert world.client.get("/nowhere").headers["traceparent"].startswith("00-")
+
+
+class TestAccessLog:
+    def test_one_line_says_what_happened(self, world, make, log_lines):
+        """
+        Ids, trace, method, path, status and duration, as JSON.
+        """
+        created = world.create()
+        world.upload(created)
+        world.post("/uploads/complete", world.completion(created), headers={"traceparent": TRACEPARENT})
+
+        line = [each for each in log_lines() if each["event"] == "http.request"][-1]
+
+        assert line["level"] == "info"
+        assert line["trace_id"] == TRACE_ID
+        assert len(line["request_id"]) == 36
+        assert (line["method"], line["path"]) == ("POST", "/api/v2/listings/media/uploads/complete")
+        assert (line["status"], line["user_id"]) == (202, 1)
+        assert (line["listing_id"], line["batch_id"], line["job_id"]) == (42, created["batchId"], 1)
+        assert line["duration_s"] >= 0
+
+    def test_the_cores_own_lines_carry_the_trace(self, world, make, log_lines):
+        """
+        ``service.media.<use_case>.<event>`` can be found by trace, although the core knows of none.
+        """
+        world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+
+        line = _line(log_lines(), "service.media.create_upload_batch.created")
+
+        assert (line["trace_id"], line["listing_id"]) == (TRACE_ID, 42)
+
+    def test_a_refusal_says_why(self, world, make, log_lines):
+        """
+        The reason is in the line, so that nobody has to guess from a status.
+        """
+        world.post("/uploads", make.uploads(), 4)
+
+        line = _line(log_lines(), "http.request")
+
+        assert (line["level"], line["status"], line["reason"]) == ("info", 403, "NOT_PHOTOGRAPHER")
+
+    def test_what_is_down_is_an_error(self, world, make, log_lines):
+        """
+        5xx are errors.
+        """
+        world.media.available = False
+
+        world.post("/uploads", make.uploads())
+
+        line = _line(log_lines(), "http.request")
+        assert (line["level"], line["status"], line["reason"]) == ("error", 503, "UNAVAILABLE")
+
+    def test_a_defect_is_logged_with_its_traceback(self, world, make, log_lines):
+        """
+        What the client is not told, the log is, under the same trace.
+        """
+        world.listings.get_privileges = lambda user_id: 1 / 0
+
+        world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+
+        line = _line(log_lines(), "service.api.unexpected")
+        assert line["trace_id"] == TRACE_ID
+        assert "ZeroDivisionError" in line["exception"]
+
+    def test_no_token_and_no_signature_is_logged(self, world, make, log_lines):
+        """
+        Logs are read by many; secrets are not for them.
+        """
+        world.post("/uploads", make.uploads())
+        world.callback({"jobId": 1, "status": "FAILED"})
+
+        text = json.dumps(log_lines())
+
+        assert "eyJ" not in text
+        assert "Signature:" not in text
+
+    def test_probes_that_go_well_are_not_news(self, world, log_lines):
+        """
+        A scraper asks every second.
+        """
+        world.client.get("/healthz")
+        world.client.get("/metrics")
+
+        assert [line for line in log_lines() if line["event"] == "http.request"] == []
+
+
+class TestInstruments:
+    def test_requests_are_counted_by_route(self, world, make):
+        """
+        Method, route and status; the duration by method and route.
+        """
+        world.post("/uploads", make.uploads())
+
+        text = world.client.get("/metrics").text
+        labels = 'method="POST",route="/api/v2/listings/media/uploads"'
+        assert f'http_requests_total{{{labels},status="201"}} 1.0' in text
+        assert f"http_request_duration_seconds_count{{{labels}}} 1.0" in text
+
+    def test_unknown_paths_share_one_label(self, world):
+        """
+        A scanner must not be able to fill the memory with labels.
+        """
+        for number in range(3):
+            world.client.get(f"/secret/{number}")
+        world.client.request("BREW", "/coffee")
+
+        text = world.client.get("/metrics").text
+        assert 'http_requests_total{method="GET",route="unmatched",status="404"} 3.0' in text
+        assert 'http_requests_total{method="OTHER",route="unmatched",status="404"} 1.0' in text
+        assert "secret" not in text

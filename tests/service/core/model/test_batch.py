@@ -1,0 +1,123 @@
+"""
+A batch moves along its arrows and nowhere else.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.service.core.errors import BatchNotFound, BatchStatusInvalid
+from harness.service.core.model.batch import Batch, BatchStatus, Upload
+from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.identifiers import BatchId, ListingId, UserId
+from harness.service.core.model.manifest import ManifestFile
+from harness.service.core.model.media_type import MediaType
+
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+UPLOAD = Upload(
+    ManifestFile("c1", MediaType.PHOTO_VERTICAL, "a.jpg", "image/jpeg", 10, Sha256("0" * 64), 1), "key"
+)
+
+MOVES = {
+    "receive": lambda batch, at: batch.receive(batch.uploads, at=at),
+    "start_processing": lambda batch, at: batch.start_processing(at=at),
+    "mark_ready": lambda batch, at: batch.mark_ready(at=at),
+    "fail": lambda batch, at: batch.fail("CODE", "why", at=at),
+    "abandon": lambda batch, at: batch.abandon(at=at),
+    "retry": lambda batch, at: batch.retry(at=at),
+}
+ARROWS = {
+    ("PENDING_UPLOAD", "receive", "RECEIVED"),
+    ("PENDING_UPLOAD", "abandon", "FAILED"),
+    ("RECEIVED", "start_processing", "PROCESSING"),
+    ("RECEIVED", "fail", "FAILED"),
+    ("PROCESSING", "start_processing", "PROCESSING"),
+    ("PROCESSING", "mark_ready", "READY"),
+    ("PROCESSING", "fail", "FAILED"),
+    ("READY", "retry", "PROCESSING"),
+    ("FAILED", "retry", "PROCESSING"),
+}
+
+
+def fresh() -> Batch:
+    return Batch(
+        BatchId("b"), ListingId(1), "ref", UserId(10), BatchStatus.PENDING_UPLOAD, (UPLOAD,), issued_at=NOON
+    )
+
+
+class TestBatch:
+    @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
+    def test_moves_only_along_the_arrows(self, names):
+        """
+        Whatever is asked of a batch, it follows an arrow of the diagram or refuses and stays.
+        """
+        batch, now = fresh(), NOON
+        for name in names:
+            now += timedelta(seconds=1)
+            try:
+                moved = MOVES[name](batch, now)
+            except BatchStatusInvalid:
+                abandoned = name == "retry" and batch.received_at is None
+                assert abandoned or not any(arrow[:2] == (batch.status, name) for arrow in ARROWS)
+                continue
+            assert (batch.status, name, moved.status) in ARROWS
+            batch = moved
+
+    @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
+    def test_times_are_in_order(self, names):
+        """
+        A batch is issued, received, started and finished in this order, each when it happens.
+        """
+        batch, now = fresh(), NOON
+        for name in names:
+            now += timedelta(seconds=1)
+            try:
+                batch = MOVES[name](batch, now)
+            except BatchStatusInvalid:
+                continue
+            times = [
+                batch.issued_at,
+                batch.received_at,
+                batch.processing_started_at,
+                batch.processing_finished_at,
+            ]
+            known = [time for time in times if time]
+            assert known == sorted(known)
+            assert bool(batch.processing_finished_at) == batch.status.terminal
+
+    def test_abandoned_batch_cannot_be_retried(self):
+        """
+        Nothing was ever uploaded completely, so there is nothing to process again.
+        """
+        abandoned = fresh().abandon(at=NOON)
+
+        with pytest.raises(BatchStatusInvalid, match="abandoned"):
+            abandoned.retry(at=NOON)
+
+    def test_retry_forgets_the_error_and_restarts_the_clock(self):
+        """
+        The processing duration of a retried batch is measured from the retry.
+        """
+        failed = fresh().receive((UPLOAD,), at=NOON).fail("CODE", "why", at=NOON)
+
+        retried = failed.retry(at=NOON + timedelta(hours=1))
+
+        assert (retried.error_code, retried.error_detail) == (None, None)
+        assert retried.received_at == NOON + timedelta(hours=1)
+
+    def test_error_code_fits_its_column(self):
+        """
+        Codes are cut at the fifty characters the column holds.
+        """
+        failed = fresh().receive((UPLOAD,), at=NOON).fail("X" * 80, "why", at=NOON)
+
+        assert failed.error_code == "X" * 50
+
+    def test_batch_of_another_listing_is_not_found(self):
+        """
+        Who asks through the wrong listing learns nothing, not even that the batch exists.
+        """
+        with pytest.raises(BatchNotFound):
+            fresh().must_belong_to(ListingId(2))

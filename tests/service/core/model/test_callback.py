@@ -1,0 +1,208 @@
+"""
+Reading what the pipeline says, and what it means for a batch.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.service.core.errors import CallbackInvalid
+from harness.service.core.model.callback import CallbackStatus, Output, ProcessingCallback, ZipBundle
+from harness.service.core.model.failure import Failure
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = [
+    "jobId", "batchId", "listingId", "status", "provider", "externalId", "startedAt", "outputs", "zip",
+    "failureReason", "error", "traceparent",
+]  # fmt: skip
+
+
+class TestParse:
+    def test_reads_every_field(self):
+        """
+        The document of the contract, field by field.
+        """
+        callback = ProcessingCallback.parse(
+            {
+                "jobId": 5,
+                "batchId": "b",
+                "listingId": 7,
+                "status": "SUCCEEDED",
+                "provider": "STEP_FUNCTIONS",
+                "externalId": "arn",
+                "startedAt": "2026-01-05T12:00:00Z",
+                "outputs": [
+                    {
+                        "rawKey": "raw",
+                        "processedKey": "large",
+                        "thumbnailKey": "thumbnail",
+                        "outputs": {"large": "large", "hls": None},
+                        "width": 1200,
+                        "height": 800,
+                        "durationSeconds": 12.5,
+                    }
+                ],
+                "zip": {"key": "zip", "bytes": 9, "assets": 1},
+                "traceparent": "00-1-2-01",
+            }
+        )
+
+        assert callback == ProcessingCallback(
+            job_id=5,
+            batch_id="b",
+            listing_id=7,
+            status=CallbackStatus.SUCCEEDED,
+            provider="STEP_FUNCTIONS",
+            external_id="arn",
+            started_at=datetime(2026, 1, 5, 12, tzinfo=UTC),
+            outputs=(Output("raw", "large", "thumbnail", {"large": "large"}, 1200, 800, 12.5),),
+            zip=ZipBundle("zip", 9, 1),
+            traceparent="00-1-2-01",
+        )
+
+    @pytest.mark.parametrize("job_id", [5, "5", "005"])
+    def test_ids_may_be_text(self, job_id):
+        """
+        Execution inputs turn numbers into strings.
+        """
+        assert ProcessingCallback.parse({"jobId": job_id, "status": "RUNNING"}).job_id == 5
+
+    @pytest.mark.parametrize("job_id", [None, "", "five", -1, 1.5, True, [], {}, 2**64, "٥", "9" * 30])
+    def test_other_ids_are_invalid(self, job_id):
+        """
+        A job is a positive whole number that a database can hold.
+        """
+        with pytest.raises(CallbackInvalid):
+            ProcessingCallback.parse({"jobId": job_id, "status": "RUNNING"})
+
+    @pytest.mark.parametrize("status", [None, "", "running", "DONE", 1, "FINALIZATION_FAILED"])
+    def test_unknown_status_is_invalid(self, status):
+        """
+        A status we do not know is refused; guessing one would strand the batch.
+        """
+        with pytest.raises(CallbackInvalid):
+            ProcessingCallback.parse({"jobId": 5, "status": status})
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"outputs": {}},
+            {"outputs": ["raw"]},
+            {"outputs": [{}]},
+            {"outputs": [{"rawKey": "k" * 513}]},
+            {"outputs": [{"rawKey": "k", "outputs": {"large": 5}}]},
+            {"outputs": [{"rawKey": "k", "width": float("nan")}]},
+            {"outputs": [{"rawKey": "k", "width": "1200"}]},
+            {"zip": "key"},
+            {"startedAt": "yesterday"},
+            {"error": 5},
+        ],
+    )
+    def test_wrong_types_are_invalid(self, fields):
+        """
+        A document that drifted from the contract is refused with the field that did.
+        """
+        with pytest.raises(CallbackInvalid) as refused:
+            ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED"} | fields)
+
+        assert refused.value.errors[0].field
+
+    @pytest.mark.parametrize("document", [None, [], "x", 5, {"body": {"jobId": 5, "status": "RUNNING"}}])
+    def test_other_documents_are_invalid(self, document):
+        """
+        A callback is an object, unwrapped.
+        """
+        with pytest.raises(CallbackInvalid):
+            ProcessingCallback.parse(document)
+
+    @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+    def test_nonsense_is_refused_and_never_crashes(self, fields):
+        """
+        Any JSON whatever is read or refused as invalid.
+        """
+        with suppress(CallbackInvalid):
+            ProcessingCallback.parse({"jobId": 5, "status": "FAILED"} | fields)
+
+
+class TestFailureFor:
+    def test_everything_made_is_no_failure(self):
+        """
+        A batch succeeds when something was made of every upload, and the bundle.
+        """
+        callback = ProcessingCallback(
+            5, CallbackStatus.SUCCEEDED, outputs=[Output("a", "x"), Output("b", "y")], zip=ZipBundle("z")
+        )
+
+        assert callback.failure_for(["a", "b"]) is None
+
+    @pytest.mark.parametrize(
+        ("outputs", "bundle"),
+        [
+            ([], ZipBundle("z")),
+            ([Output("a", "x")], ZipBundle("z")),
+            ([Output("a", "x"), Output("b", None)], ZipBundle("z")),
+            ([Output("a", "x"), Output("c", "y")], ZipBundle("z")),
+            ([Output("a", "x"), Output("b", error_code="DECODE_FAILED")], ZipBundle("z")),
+            ([Output("a", "x"), Output("b", "y")], None),
+        ],
+    )
+    def test_success_with_something_missing_is_a_failure(self, outputs, bundle):
+        """
+        Never READY with nothing to download.
+        """
+        callback = ProcessingCallback(5, CallbackStatus.SUCCEEDED, outputs=outputs, zip=bundle)
+
+        assert callback.failure_for(["a", "b"]).code == "MISSING_PROCESSED_KEY"
+
+    def test_partial_success_is_a_failure_that_names_the_codes(self):
+        """
+        One bad file of two fails the batch.
+        """
+        outputs = [Output("a", "x"), Output("b", error_code="THUMBNAIL_PROCESSING_FAILED")]
+        callback = ProcessingCallback(5, CallbackStatus.PARTIAL_SUCCESS, outputs=outputs)
+
+        assert callback.failure_for(["a", "b"]) == Failure(
+            "DERIVATIVE_ERRORS_DETECTED", "1 of 2 files failed: THUMBNAIL_PROCESSING_FAILED."
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [
+            ("FAILED", "PROCESSING_FAILED"),
+            ("VALIDATION_FAILED", "VALIDATION_FAILED"),
+            ("PROCESSING_FAILED", "PROCESSING_FAILED"),
+            ("TIMED_OUT", "TIMED_OUT"),
+            ("ABORTED", "ABORTED"),
+        ],
+    )
+    def test_every_failing_status_has_a_code(self, status, code):
+        """
+        Even a pipeline that gives no reason leaves a code.
+        """
+        callback = ProcessingCallback.parse({"jobId": 5, "status": status})
+
+        assert callback.failure_for(["a"]).code == code
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"error": {"Error": "Rejected", "Cause": '{"errorMessage": "SIZE_MISMATCH: 5 bytes"}'}},
+            {"error": {"code": "SIZE_MISMATCH", "message": "5 bytes"}},
+            {"error": "SIZE_MISMATCH: 5 bytes"},
+            {"failureReason": "SIZE_MISMATCH: 5 bytes"},
+        ],
+    )
+    def test_reads_the_reason_in_each_of_its_shapes(self, fields):
+        """
+        Step Functions, a dispatcher that unpacked it, and plain text say the same.
+        """
+        callback = ProcessingCallback.parse({"jobId": 5, "status": "VALIDATION_FAILED"} | fields)
+
+        assert callback.failure_for(["a"]) == Failure("SIZE_MISMATCH", "5 bytes")

@@ -1,0 +1,119 @@
+"""
+Where objects live: readable keys that never collide.
+"""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+from harness.service.core.model.manifest import ManifestFile
+from harness.service.core.model.media_type import MediaType
+from harness.service.core.model.object_key import processed_key, raw_keys, safe_name, zip_key
+
+BATCH = BatchId("0b9f6a6e-6f0e-4b6c-9d0e-0a1b2c3d4e5f")
+
+
+def announced(
+    client_id: str, filename: str, media_type: MediaType = MediaType.PHOTO_VERTICAL
+) -> ManifestFile:
+    return ManifestFile(client_id, media_type, filename, "image/jpeg", 1, Sha256("0" * 64), 1)
+
+
+def names(*pairs: tuple[str, str]) -> list[str]:
+    keys = raw_keys(ListingId(7), BATCH, [announced(client_id, name) for client_id, name in pairs])
+    return [key.rpartition("/")[2] for key in keys]
+
+
+class TestRawKeys:
+    def test_layout(self):
+        """
+        listing / raw / type / batch / client id and file name.
+        """
+        keys = raw_keys(ListingId(7), BATCH, [announced("c1", "front.JPG", MediaType.PROJECT_RENDER)])
+
+        assert keys == (f"7/raw/project/render/{BATCH}/c1-front.JPG",)
+
+    def test_joined_names_do_not_collide(self):
+        """
+        "a" with "b-c.jpg" and "a-b" with "c.jpg" join to the same name; the second one yields.
+        """
+        assert names(("a", "b-c.jpg"), ("a-b", "c.jpg")) == ["a-b-c.jpg", "a-b-c-2.jpg"]
+
+    def test_derived_names_do_not_collide(self):
+        """
+        A thumbnail replaces the extension, so two files may not differ in nothing else.
+        """
+        assert names(("a", "b-c.jpg"), ("a-b", "c.png")) == ["a-b-c.jpg", "a-b-c-2.png"]
+
+    def test_names_do_not_collide_where_case_is_ignored(self):
+        """
+        A bundle must unpack on file systems that take A.jpg and a.jpg for the same.
+        """
+        assert names(("A", "x.jpg"), ("a", "x.jpg")) == ["A-x.jpg", "a-x-2.jpg"]
+
+    @given(
+        st.lists(
+            st.tuples(st.text(min_size=1), st.text(min_size=1)),
+            min_size=1,
+            max_size=60,
+            unique_by=lambda it: it[0],
+        )
+    )
+    def test_any_batch_has_distinct_safe_names(self, pairs):
+        """
+        Whatever clients call their files, keys are safe, short and distinct, even without extension and case.
+        """
+        made = names(*pairs)
+        stems = {re.sub(r"\.[A-Za-z0-9]{1,16}$", "", name).lower() for name in made}
+
+        assert len(stems) == len(pairs)
+        assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name) for name in made)
+
+    @given(st.text("ab-.", min_size=1, max_size=4), st.text("ab-.", min_size=1, max_size=4))
+    def test_tricky_joins_stay_apart(self, left, right):
+        """
+        No way of cutting the same letters into client id and file name gives the same key twice.
+        """
+        made = names((left, right), (f"{left}-{right}", "a"), (f"{left}-2", right), ("z" + left, right))
+
+        assert len({name.lower() for name in made}) == 4
+
+
+class TestSafeName:
+    def test_keeps_the_extension_when_cutting(self):
+        """
+        A long name loses its tail, not its type.
+        """
+        assert safe_name("x" * 300 + ".jpeg") == "x" * 91 + ".jpeg"
+
+    def test_keeps_the_extension_of_a_name_without_safe_letters(self):
+        """
+        A name of which nothing is safe still tells its type.
+        """
+        assert safe_name("фото.jpg") == "file.jpg"
+
+    def test_replaces_what_is_not_safe(self):
+        """
+        Runs of anything else become one dash; paths cannot be climbed.
+        """
+        assert safe_name("../../etc/pass wd?.png") == "etc-pass-wd.png"
+
+    def test_does_not_take_any_dot_for_an_extension(self):
+        """
+        What follows the last dot is an extension only if it looks like one.
+        """
+        assert safe_name("mr. smith's house") == "mr.-smith-s-house"
+
+
+class TestDerivedKeys:
+    def test_carry_the_job(self):
+        """
+        A retry never overwrites what people can download.
+        """
+        assert processed_key(ListingId(7), MediaType.VIDEO_VERTICAL, BATCH, JobId(3), "1080p", "c1.mp4") == (
+            f"7/processed/video/vertical/{BATCH}/3/1080p/c1.mp4"
+        )
+        assert zip_key(ListingId(7), BATCH, JobId(3)) == f"7/zip/{BATCH}/3/full.zip"

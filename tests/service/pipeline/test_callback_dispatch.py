@@ -1,0 +1,128 @@
+"""The fourth Lambda: the end of a run, signed and told."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from harness.service.core.errors import Rejected, Retryable
+from harness.service.core.model.signature import verify
+from harness.service.pipeline import callback_dispatch
+from harness.service.pipeline.callback_dispatch import handler
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+EVENT = {
+    "status": "PROCESSING_FAILED",
+    "executionArn": "arn",
+    "error": {"Error": "States.Timeout", "Cause": ""},
+    "detail": {"jobId": 7, "batchId": "b", "listingId": 42, "traceparent": TRACEPARENT},
+}
+
+
+class Backend:
+    """A backend that answers with one status and remembers what it was told."""
+
+    def __init__(self):
+        self.status = 200
+        self.received = []
+        backend = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                backend.received.append((self.path, dict(self.headers), body))
+                self.send_response(backend.status)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/internal/media-processing/callback"
+
+
+@pytest.fixture
+def backend(monkeypatch):
+    backend = Backend()
+    thread = threading.Thread(target=backend.server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("CALLBACK_URL", backend.url)
+    monkeypatch.setenv("CALLBACK_SECRET", "s3cret")
+    yield backend
+    backend.server.shutdown()
+    backend.server.server_close()
+    thread.join()
+
+
+def test_a_callback_is_signed_and_traced(backend):
+    """The signature is over the very bytes sent; the trace goes on in header and body."""
+    result = handler(EVENT)
+
+    path, headers, body = backend.received[0]
+    assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200}
+    assert path == "/internal/media-processing/callback"
+    verify("s3cret", body, headers["X-Toq-Signature"])
+    assert headers["traceparent"] == TRACEPARENT
+    assert headers["Content-Type"] == "application/json"
+    assert json.loads(body)["traceparent"] == TRACEPARENT
+    assert json.loads(body)["jobId"] == 7
+
+
+def test_without_a_trace_there_is_no_header(backend):
+    """An empty traceparent would be a broken one."""
+    handler(EVENT | {"detail": EVENT["detail"] | {"traceparent": None}})
+
+    assert "traceparent" not in backend.received[0][1]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 302])
+def test_a_refused_callback_is_not_sent_again(backend, status):
+    """The same words would be refused again."""
+    backend.status = status
+
+    with pytest.raises(Rejected, match=rf"^CALLBACK_REFUSED: .* answered {status}"):
+        handler(EVENT)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429, 408])
+def test_a_backend_in_trouble_is_asked_again(backend, status):
+    """Busy or broken may pass."""
+    backend.status = status
+
+    with pytest.raises(Retryable, match=rf"^CALLBACK_UNAVAILABLE: .* answered {status}"):
+        handler(EVENT)
+
+
+def test_a_backend_that_is_down_is_asked_again(backend, monkeypatch):
+    """Nobody listens on port 1."""
+    monkeypatch.setenv("CALLBACK_URL", "http://127.0.0.1:1/callback")
+
+    with pytest.raises(Retryable, match=r"^CALLBACK_UNREACHABLE: "):
+        handler(EVENT)
+
+
+def test_a_backend_that_does_not_answer_is_asked_again(backend, monkeypatch):
+    """A connection taken and never answered runs into the time-out, here made short."""
+    backend.server.shutdown()
+    monkeypatch.setattr(callback_dispatch, "TIMEOUT_S", 0.05)
+
+    with pytest.raises(Retryable, match=r"^CALLBACK_UNREACHABLE: .*Timeout"):
+        handler(EVENT)
+
+
+def test_without_a_secret_nothing_is_sent(backend, monkeypatch):
+    """An unsigned callback would be refused anyway."""
+    monkeypatch.delenv("CALLBACK_SECRET")
+
+    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET"):
+        handler(EVENT)
+    assert backend.received == []
+
+
+def test_an_event_without_a_job_is_rejected(backend):
+    """Nobody could be told about it."""
+    with pytest.raises(Rejected, match=r"^INPUT_INVALID: .*jobId"):
+        handler({"status": "SUCCEEDED", "executionArn": "arn", "detail": {}})

@@ -1,0 +1,40 @@
+"""Looking into videos without trusting them."""
+
+import pytest
+
+from harness.lab.workload.footage import video
+from harness.service.pipeline.clips import Clip, Unplayable, probe
+
+
+def test_a_whole_video_tells_what_it_is(tmp_path):
+    """Size as shown, length and sound."""
+    path = tmp_path / "v.mp4"
+    path.write_bytes(video(1, 320, 180, duration=1.0, audio=False).content)
+
+    assert probe(str(path)) == Clip(width=320, height=180, duration=1.0, has_audio=False)
+
+
+def test_a_list_of_other_files_is_never_followed(tmp_path):
+    """It would play, and whoever uploaded it could read what lies beside it."""
+    (tmp_path / "secret.mp4").write_bytes(video(1, 320, 180, duration=0.2).content)
+    disguised = tmp_path / "v.mp4"
+    disguised.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+
+    with pytest.raises(Unplayable):
+        probe(str(disguised))
+
+
+def test_sound_without_pictures_is_no_video(tmp_path):
+    """An MP4 may hold a song."""
+    import av
+
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=48_000, layout="stereo")
+        frame = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+        frame.sample_rate = 48_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+    with pytest.raises(Unplayable, match="no video stream"):
+        probe(str(path))

@@ -1,0 +1,75 @@
+"""The door of every handler."""
+
+import json
+
+import pytest
+
+from harness.service.core.errors import Rejected, Retryable
+from harness.service.pipeline.entry import entry
+
+EVENT = {
+    "jobId": 7,
+    "batchId": "b",
+    "listingId": 42,
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def handler_that_raises(error):
+    @entry("validate")
+    def handler(_event, _context):
+        raise error
+
+    return handler
+
+
+def test_every_line_carries_the_ids(capsys):
+    """One batch can be followed through all handlers by listing, batch, job or trace."""
+    handler = entry("zip")(lambda _event, _context: {"done": True})
+
+    assert handler(EVENT, None) == {"done": True}
+
+    started, succeeded = lines(capsys)
+    assert started["event"] == "service.media.zip.started"
+    assert succeeded["event"] == "service.media.zip.succeeded"
+    assert succeeded["duration_s"] >= 0
+    for line in (started, succeeded):
+        assert (line["listing_id"], line["batch_id"], line["job_id"]) == (42, "b", 7)
+        assert line["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_ids_of_a_callback_are_in_its_detail(capsys):
+    """The last handler gets the state wrapped."""
+    entry("callback_dispatch")(lambda _event, _context: {})({"status": "SUCCEEDED", "detail": EVENT}, None)
+
+    assert [line["job_id"] for line in lines(capsys)] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("error", "event"), [(Rejected("X: y"), "rejected"), (Retryable("X: y"), "retryable")]
+)
+def test_the_two_names_pass_and_are_logged(capsys, error, event):
+    """They are the only ones the state machine matches."""
+    with pytest.raises(type(error), match=r"^X: y$"):
+        handler_that_raises(error)(EVENT, None)
+
+    assert lines(capsys)[-1]["event"] == f"service.media.validate.{event}"
+
+
+def test_a_defect_is_seen_and_not_tried_again(capsys):
+    """The traceback is in the log, the name in the error."""
+    with pytest.raises(Rejected, match=r"^INTERNAL_ERROR: validate: KeyError\('videos'\)"):
+        handler_that_raises(KeyError("videos"))(EVENT, None)
+
+    assert "Traceback" in lines(capsys)[-1]["exception"]
+
+
+@pytest.mark.parametrize("event", [None, [], "text", {"detail": None}])
+def test_an_event_that_is_no_object_is_rejected(event):
+    """A state machine of somebody else's may send anything."""
+    with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
+        entry("validate")(lambda _event, _context: {})(event, None)

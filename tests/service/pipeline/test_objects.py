@@ -1,0 +1,76 @@
+"""What the bucket's troubles become."""
+
+import io
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from harness.service.core.errors import Rejected, Retryable
+from harness.service.pipeline.objects import NoSuchObject, media_objects, vendor_errors
+
+
+def client_error(code, status):
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("SlowDown", 503),
+        client_error("InternalError", 500),
+        client_error("TooManyRequests", 429),
+        client_error("RequestTimeout", 400),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1:1"),
+    ],
+)
+def test_what_may_pass_is_tried_again(error):
+    """Down, busy, throttled, slow or broken off: the state machine tries again."""
+    with pytest.raises(Retryable, match=r"^STORAGE_UNAVAILABLE: k: "), vendor_errors("k"):
+        raise error
+
+
+def test_a_missing_object_is_no_trouble_of_the_bucket():
+    """The caller knows what it means."""
+    with pytest.raises(NoSuchObject), vendor_errors("k"):
+        raise client_error("NoSuchKey", 404)
+
+
+def test_what_nobody_expected_is_seen():
+    """No permission is a defect of the deployment, and passes as it is."""
+    with pytest.raises(ClientError), vendor_errors("k"):
+        raise client_error("AccessDenied", 403)
+
+
+def test_a_bucket_nobody_named(monkeypatch):
+    """A missing variable says what it is for."""
+    monkeypatch.delenv("MEDIA_BUCKET", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    media_objects.cache_clear()
+
+    with pytest.raises(
+        Rejected, match=r"^CONFIGURATION_MISSING: set MEDIA_BUCKET, the bucket with the media"
+    ):
+        media_objects()
+
+
+def test_fetching_gives_the_content_and_its_digest(studio):
+    """The digest is of what came, not of what the bucket says."""
+    studio.client.put_object(Bucket="toq-listing-medias", Key="k", Body=b"abc")
+    file = io.BytesIO()
+
+    digest = media_objects().fetch("k", file)
+
+    assert file.read() == b"abc"
+    assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_written_is_encrypted_with_our_key(studio):
+    """Put and copied objects carry the key of the pipeline."""
+    media_objects().put("a", b"abc", "text/plain")
+    media_objects().copy("a", "b")
+
+    for key in ("a", "b"):
+        head = studio.client.head_object(Bucket="toq-listing-medias", Key=key)
+        assert head["ServerSideEncryption"] == "aws:kms"
+        assert head["SSEKMSKeyId"].endswith("alias/toq-media-processing")

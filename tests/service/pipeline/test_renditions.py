@@ -1,0 +1,63 @@
+"""What a video is offered as."""
+
+import pytest
+
+from harness.service.pipeline.renditions import job_settings, keys, ladder
+
+VIDEO = {
+    "key": "42/raw/video/horizontal/b/c1-v.mov",
+    "prefix": "42/processed/video/horizontal/b/7",
+    "stem": "c1-v",
+    "width": 1920,
+    "height": 1080,
+    "hasAudio": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "offered"),
+    [
+        ((3840, 2160), [("1080p", 1920, 1080), ("720p", 1280, 720)]),
+        ((1920, 1080), [("1080p", 1920, 1080), ("720p", 1280, 720)]),
+        ((1080, 1920), [("1080p", 1080, 1920), ("720p", 720, 1280)]),
+        ((1920, 1079), [("720p", 1280, 720)]),
+        ((640, 480), [("480p", 640, 480)]),
+        ((853, 481), [("481p", 852, 480)]),
+        ((2560, 1080), [("1080p", 2560, 1080), ("720p", 1706, 720)]),
+        ((1, 1), [("1p", 2, 2)]),
+    ],
+)
+def test_a_video_is_offered_in_sizes_up_to_its_own(source, offered):
+    """1080p and 720p count on the shorter side; nothing is upscaled; sides are even."""
+    assert [(rung.label, rung.width, rung.height) for rung in ladder(*source)] == offered
+
+
+def test_bitrates_are_capped():
+    """5 Mbps with 128 kbps of sound, 3 Mbps with 96."""
+    rates = [(rung.max_bitrate, rung.audio_bitrate) for rung in ladder(1920, 1080)]
+
+    assert rates == [(5_000_000, 128_000), (3_000_000, 96_000)]
+
+
+def test_the_keys_are_those_the_settings_make():
+    """MP4s are named by their group's destination, HLS by its playlist."""
+    settings = job_settings(VIDEO, "bucket")
+
+    groups = [group["OutputGroupSettings"] for group in settings["OutputGroups"]]
+    assert groups[0]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["1080p"]
+    assert groups[1]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["720p"]
+    assert groups[2]["HlsGroupSettings"]["Destination"] + ".m3u8" == "s3://bucket/" + keys(VIDEO)["hls"]
+    assert keys(VIDEO)["1080p"] == "42/processed/video/horizontal/b/7/1080p/c1-v.mp4"
+
+
+def test_the_settings_are_what_mediaconvert_takes():
+    """Checked against the API's own description."""
+    import botocore.session
+    from botocore.validate import ParamValidator
+
+    service = botocore.session.get_session().get_service_model("mediaconvert")
+    shape = service.operation_model("CreateJob").input_shape.members["Settings"]
+
+    report = ParamValidator().validate(job_settings(VIDEO, "bucket"), shape)
+
+    assert not report.has_errors(), report.generate_report()

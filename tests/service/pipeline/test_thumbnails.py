@@ -1,0 +1,273 @@
+"""The second Lambda: four sizes of every image, the right side up, with nothing hidden inside."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from harness.lab.workload import scenes
+from harness.lab.workload.documents import document
+from harness.lab.workload.media import Defect, spoilt
+from harness.lab.workload.media_file import MediaFile
+from harness.lab.workload.photographs import photograph
+from harness.service.core.errors import Retryable
+from harness.service.pipeline.objects import MediaObjects
+from harness.service.pipeline.thumbnails import handler
+from harness.service.pipeline.validate import handler as validate
+
+CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
+
+
+def state_of(studio):
+    return studio.execution_input | {"validation": validate(studio.execution_input)}
+
+
+def made_of(studio, file, media_type="PHOTO_HORIZONTAL"):
+    """Return the images made of one file, by size."""
+    studio.upload("a", media_type, file)
+    output = handler(state_of(studio))["outputs"][0]
+    return {
+        size: Image.open(io.BytesIO(studio.content(key))).convert("RGB")
+        for size, key in output["outputs"].items()
+    }
+
+
+def corners(image):
+    x, y = image.width // 10, image.height // 10
+    places = [(x, y), (image.width - x, y), (x, image.height - y), (image.width - x, image.height - y)]
+    return [image.getpixel(place) for place in places]
+
+
+def close(left, right, tolerance=12):
+    return np.abs(np.subtract(left, right)).max() <= tolerance
+
+
+class TestSizes:
+    def test_every_size_fits_its_box(self, studio):
+        """4:3 in boxes of 200, 400, 800 and 1200 pixels."""
+        images = made_of(studio, photograph(1, 1600, 1200))
+
+        assert {size: image.size for size, image in images.items()} == {
+            "thumbnail": (200, 150),
+            "small": (400, 300),
+            "medium": (800, 600),
+            "large": (1200, 900),
+        }
+
+    def test_sizes_follow_from_the_original_not_from_each_other(self, studio):
+        """906/1300 of 800 is 558 lines; by way of the large image, 836/1200 of 800, it would be 557."""
+        images = made_of(studio, photograph(1, 1300, 906))
+
+        assert [image.size for image in images.values()] == [(200, 139), (400, 279), (800, 558), (1200, 836)]
+
+    def test_a_small_image_is_never_enlarged(self, studio):
+        """It keeps its own size in every box it fits into."""
+        images = made_of(studio, photograph(1, 300, 200))
+
+        assert {size: image.size for size, image in images.items()} == {
+            "thumbnail": (200, 133),
+            "small": (300, 200),
+            "medium": (300, 200),
+            "large": (300, 200),
+        }
+
+    @pytest.mark.parametrize("size", [(1, 1), (2000, 1), (1, 2000)])
+    def test_an_image_of_one_line_has_at_least_one_pixel(self, studio, size):
+        """No side is ever scaled to nothing."""
+        images = made_of(studio, photograph(1, *size))
+
+        assert all(min(image.size) >= 1 for image in images.values())
+
+    def test_the_output_tells_the_size_of_what_is_downloaded(self, studio):
+        """Width and height belong to the processed image, not to the upload."""
+        studio.upload("a", "PHOTO_VERTICAL", photograph(1, 900, 1600, orientation=6))
+
+        output = handler(state_of(studio))["outputs"][0]
+
+        assert (output["width"], output["height"]) == (675, 1200)
+        assert output["processedKey"].endswith("/7/large/c1-a.jpg")
+        assert output["thumbnailKey"].endswith("/7/thumbnail/c1-a.jpg")
+
+
+class TestOrientation:
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_the_right_side_is_up(self, studio, orientation):
+        """For all eight EXIF orientations every corner is where people expect it."""
+        images = made_of(studio, photograph(1, 640, 480, orientation=orientation))
+
+        assert images["large"].size == (640, 480)
+        for image in images.values():
+            assert close(corners(image), CORNERS)
+
+    def test_an_orientation_nobody_defined_means_upright(self, studio):
+        """EXIF with nonsense in it does not fail the image."""
+        buffer = io.BytesIO()
+        exif = Image.Exif()
+        exif[0x0112] = 77
+        Image.fromarray(scenes.scene(1, 64, 48)).save(buffer, "JPEG", exif=exif, quality=95)
+
+        images = made_of(studio, MediaFile(buffer.getvalue(), "image/jpeg", ".jpg"))
+
+        assert close(corners(images["large"]), CORNERS)
+
+    @pytest.mark.parametrize("kind", ["png", "heic"])
+    def test_other_kinds_are_upright_too(self, studio, kind):
+        """PNG and HEIC show the same picture."""
+        images = made_of(studio, photograph(1, 320, 240, kind=kind))
+
+        assert close(corners(images["large"]), CORNERS)
+
+
+class TestWhatIsInside:
+    def test_nothing_but_pixels(self, studio):
+        """No EXIF, no GPS, no profile, no comment: plain JPEGs at quality 85."""
+        studio.upload("a", "PHOTO_HORIZONTAL", photograph(1, 640, 480, orientation=6))
+        keys = handler(state_of(studio))["outputs"][0]["outputs"].values()
+
+        for key in keys:
+            content = studio.content(key)
+            image = Image.open(io.BytesIO(content))
+            image.load()
+            assert image.format == "JPEG"
+            assert not image.getexif()
+            assert set(image.info) <= {
+                "jfif",
+                "jfif_version",
+                "jfif_unit",
+                "jfif_density",
+                "progressive",
+                "progression",
+            }
+            assert b"Exif" not in content
+            assert b"ICC_PROFILE" not in content
+            assert image.quantization[0][0] == 5  # the first luminance step at quality 85
+
+    def test_a_comment_does_not_come_along(self, studio):
+        """Pillow would copy it from the upload."""
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 40)).save(buffer, "JPEG", comment=b"the alarm code is 1234")
+        studio.upload("a", "PHOTO_HORIZONTAL", MediaFile(buffer.getvalue(), "image/jpeg", ".jpg"))
+
+        output = handler(state_of(studio))["outputs"][0]
+
+        assert b"1234" not in studio.content(output["processedKey"])
+
+    def test_a_transparent_image_is_put_on_white(self, studio):
+        """A JPEG has no transparency; black would look broken."""
+        images = made_of(studio, photograph(1, 320, 240, kind="png"))
+
+        assert min(images["large"].getpixel((160, 120))) > 245
+
+    def test_a_palette_with_a_transparent_colour_is_put_on_white(self, studio):
+        """The other way PNGs are transparent."""
+        palette = Image.new("P", (40, 40), 0)
+        palette.putpalette([10, 20, 30, 200, 0, 0])
+        palette.paste(1, (20, 0, 40, 40))
+        buffer = io.BytesIO()
+        palette.save(buffer, "PNG", transparency=0)
+
+        image = made_of(studio, MediaFile(buffer.getvalue(), "image/png", ".png"))["large"]
+
+        assert close([image.getpixel((5, 20)), image.getpixel((34, 20))], [(255, 255, 255), (200, 0, 0)])
+
+    def test_sixteen_bits_of_grey_are_scaled_not_clipped(self, studio):
+        """Half of 65535 is mid-grey."""
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((40, 40), 32768, np.uint16)).save(buffer, "PNG")
+
+        image = made_of(studio, MediaFile(buffer.getvalue(), "image/png", ".png"))["large"]
+
+        assert close([image.getpixel((20, 20))], [(128, 128, 128)], tolerance=2)
+
+    def test_cmyk_comes_out_in_colour(self, studio):
+        """A render from a print shop."""
+        buffer = io.BytesIO()
+        Image.new("CMYK", (40, 40), (0, 255, 255, 0)).save(buffer, "JPEG", quality=95)
+
+        image = made_of(studio, MediaFile(buffer.getvalue(), "image/jpeg", ".jpg"), "PROJECT_RENDER")["large"]
+
+        assert close([image.getpixel((20, 20))], [(255, 0, 0)], tolerance=6)
+
+    def test_another_colour_space_is_converted(self, studio):
+        """In a profile that swaps what red and blue mean, stored red is seen as something else."""
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        swapped = _swapped_red_and_blue(srgb.tobytes())
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 40), (200, 40, 40)).save(buffer, "JPEG", quality=95, icc_profile=swapped)
+
+        image = made_of(studio, MediaFile(buffer.getvalue(), "image/jpeg", ".jpg"))["large"]
+
+        assert close([image.getpixel((20, 20))], [(40, 40, 200)])
+
+    def test_a_broken_profile_is_ignored(self, studio):
+        """Nonsense in the profile does not fail the image."""
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 40), (200, 40, 40)).save(buffer, "JPEG", quality=95, icc_profile=b"nonsense")
+
+        image = made_of(studio, MediaFile(buffer.getvalue(), "image/jpeg", ".jpg"))["large"]
+
+        assert close([image.getpixel((20, 20))], [(200, 40, 40)])
+
+
+def _swapped_red_and_blue(profile: bytes) -> bytes:
+    """Return an ICC profile in which the red and blue colorants have changed names."""
+    return profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+
+
+class TestDocumentsAndFailures:
+    def test_a_document_passes_through(self, studio):
+        """What people download is the PDF, byte for byte, under a key of this job."""
+        studio.upload("plan", "PROJECT_DOC", document(1))
+
+        output = handler(state_of(studio))["outputs"][0]
+
+        assert studio.content(output["processedKey"]) == document(1).content
+        assert output["processedKey"].endswith("/7/original/c1-plan.pdf")
+        assert output["thumbnailKey"] is None
+
+    def test_one_bad_image_is_reported_and_the_others_go_on(self, studio):
+        """The batch fails later, with a code on the one asset that is to blame."""
+        studio.upload("a", "PHOTO_HORIZONTAL", photograph(1, 64, 48))
+        bad = studio.upload("b", "PHOTO_HORIZONTAL", photograph(2, 64, 48))
+        studio.upload("c", "PHOTO_HORIZONTAL", photograph(3, 64, 48))
+        state = state_of(studio)
+        studio.client.put_object(
+            Bucket="toq-listing-medias",
+            Key=bad["key"],
+            Body=spoilt(photograph(2, 64, 48), Defect.TRUNCATED).content,
+        )
+
+        outputs = handler(state)["outputs"]
+
+        assert [output.get("errorCode") for output in outputs] == [None, "THUMBNAIL_PROCESSING_FAILED", None]
+        assert bad["key"] in outputs[1]["errorMessage"]
+        assert outputs[1]["processedKey"] is None
+        assert outputs[2]["processedKey"] in studio.keys
+
+    def test_an_image_that_vanished_is_reported(self, studio):
+        """Gone between validation and now: nobody can make it."""
+        asset = studio.upload("a", "PHOTO_HORIZONTAL", photograph(1, 64, 48))
+        state = state_of(studio)
+        studio.client.delete_object(Bucket="toq-listing-medias", Key=asset["key"])
+
+        assert handler(state)["outputs"][0]["errorCode"] == "THUMBNAIL_PROCESSING_FAILED"
+
+    def test_a_bucket_that_is_down_is_not_the_image_s_fault(self, studio, monkeypatch):
+        """The whole step is tried again."""
+        studio.upload("a", "PHOTO_HORIZONTAL", photograph(1, 64, 48))
+        state = state_of(studio)
+
+        def down(*_):
+            raise Retryable("STORAGE_UNAVAILABLE")
+
+        monkeypatch.setattr(MediaObjects, "put", down)
+
+        with pytest.raises(Retryable):
+            handler(state)
+
+    def test_no_images_are_no_failure(self, studio):
+        """A batch of videos has nothing to do here."""
+        empty = {"images": [], "documents": []}
+
+        assert handler(studio.execution_input | {"validation": empty}) == {"outputs": []}

@@ -1,0 +1,194 @@
+"""The third Lambda: one ZIP with what people would download one by one."""
+
+import io
+import tracemalloc
+import zipfile
+from pathlib import PurePosixPath
+
+import pytest
+
+from harness.service.core.errors import Rejected, Retryable
+from harness.service.pipeline.objects import MediaObjects, media_objects
+from harness.service.pipeline.zip_bundle import entries_of, handler, readable_name
+
+MEBIBYTE = 1024 * 1024
+
+
+def image(sequence, title=None, *, filename="IMG.HEIC", failed=False):
+    """Return an image of the state and what became of it."""
+    key = f"42/raw/photo/horizontal/b/{sequence}-{filename}"
+    large = f"42/processed/photo/horizontal/b/7/large/{sequence}.jpg"
+    output = {"rawKey": key, "processedKey": None if failed else large}
+    asset = {"key": key, "sequence": sequence, "title": title, "filename": filename, "stem": "IMG"}
+    return asset, output
+
+
+def state_of(studio, *images, content=b"jpeg"):
+    """Return the state after fan-in, with every processed object in the bucket."""
+    for _, output in images:
+        if output["processedKey"]:
+            studio.client.put_object(Bucket="toq-listing-medias", Key=output["processedKey"], Body=content)
+    return studio.execution_input | {
+        "validation": {"images": [asset for asset, _ in images], "videos": [], "documents": []},
+        "processed": [{"outputs": [output for _, output in images]}, []],
+    }
+
+
+def opened(studio, result):
+    return zipfile.ZipFile(io.BytesIO(studio.content(result["key"])))
+
+
+class TestBundle:
+    def test_it_holds_what_was_processed_under_readable_names(self, studio):
+        """Sequence and title, or the name of the file; no folders."""
+        state = state_of(studio, image(2), image(1, "Kitchen, north"), content=b"pixels")
+
+        result = handler(state)
+
+        bundle = opened(studio, result)
+        assert result["key"] == "42/zip/0b0e7a34-5a52-4c8f-9f43-000000000001/7/full.zip"
+        assert result["assets"] == 2
+        assert result["bytes"] == len(studio.content(result["key"]))
+        assert bundle.testzip() is None
+        assert bundle.namelist() == ["01-Kitchen, north.jpg", "02-IMG.jpg"]
+        assert bundle.read("02-IMG.jpg") == b"pixels"
+
+    def test_media_are_stored_not_deflated(self, studio):
+        """JPEGs and MP4s do not get smaller."""
+        bundle = opened(studio, handler(state_of(studio, image(1), content=b"a" * 10_000)))
+
+        assert bundle.infolist()[0].compress_type == zipfile.ZIP_STORED
+
+    def test_the_same_media_give_the_same_bytes(self, studio):
+        """No clock inside."""
+        state = state_of(studio, image(1))
+
+        first = studio.content(handler(state)["key"])
+
+        assert studio.content(handler(state)["key"]) == first
+
+    def test_what_failed_is_left_out(self, studio):
+        """The batch fails anyway, with a code on its asset."""
+        result = handler(state_of(studio, image(1), image(2, failed=True)))
+
+        assert opened(studio, result).namelist() == ["01-IMG.jpg"]
+
+    def test_the_best_mp4_of_a_video_is_in_it(self, studio):
+        """Not the HLS presentation, which is no file to keep."""
+        video = {
+            "key": "42/raw/video/vertical/b/v.mp4",
+            "sequence": 1,
+            "filename": "tour.mov",
+            "stem": "v",
+            "prefix": "42/processed/video/vertical/b/7",
+            "width": 1080,
+            "height": 1920,
+            "durationSeconds": 3.0,
+        }
+        state = state_of(studio)
+        state["validation"]["videos"] = [video]
+        state["processed"][1] = [{"key": video["key"], "status": "COMPLETE"}]
+
+        entries = list(entries_of(state))
+
+        assert [(entry.key, entry.name) for entry in entries] == [
+            ("42/processed/video/vertical/b/7/1080p/v.mp4", "01-tour.mp4")
+        ]
+
+    def test_a_processed_object_that_is_gone(self, studio):
+        """Nobody can bundle it; nothing half-made is left."""
+        state = state_of(studio, image(1))
+        studio.client.delete_object(
+            Bucket="toq-listing-medias", Key="42/processed/photo/horizontal/b/7/large/1.jpg"
+        )
+
+        with pytest.raises(
+            Rejected, match=r"^OBJECT_MISSING: 42/processed/photo/horizontal/b/7/large/1\.jpg"
+        ):
+            handler(state)
+        assert studio.keys == []
+
+    def test_memory_does_not_grow_with_the_bundle(self, studio, monkeypatch):
+        """160 MiB of media go through in less than 48 MiB: a part, its copy, and a chunk."""
+        state = state_of(studio, *[image(n) for n in range(1, 41)])
+
+        def reading(self, key):
+            return _Endless(4 * MEBIBYTE)
+
+        monkeypatch.setattr(MediaObjects, "reading", reading)
+        client = media_objects().client
+        monkeypatch.setattr(client, "upload_part", lambda **_: {"ETag": "e"})
+        monkeypatch.setattr(client, "complete_multipart_upload", lambda **_: {})
+        tracemalloc.start()
+
+        result = handler(state)
+
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert result["bytes"] > 160 * MEBIBYTE
+        assert peak < 48 * MEBIBYTE
+
+
+class _Endless:
+    """An object of so many bytes that is nowhere."""
+
+    def __init__(self, size):
+        self._size = size
+
+    def __enter__(self):
+        return self._size, (bytes(MEBIBYTE) for _ in range(self._size // MEBIBYTE))
+
+    def __exit__(self, *_):
+        return False
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("title", "name"),
+        [
+            ("Sala de estar", "03-Sala de estar.jpg"),
+            ("Cozinha à noite", "03-Cozinha à noite.jpg"),
+            ("../../etc/passwd", "03-etc-passwd.jpg"),
+            ('a/b\\c:d*e?f"g<h>i|j\nk', "03-a-b-c-d-e-f-g-h-i-j-k.jpg"),
+            ("CON", "03-CON.jpg"),
+            (" . ", "03.jpg"),
+            ("x" * 300, "03-" + "x" * 100 + ".jpg"),
+        ],
+    )
+    def test_every_title_becomes_a_name_safe_on_any_disk(self, title, name):
+        """Letters of any alphabet stay; separators, wildcards and controls do not."""
+        asset, _ = image(3, title)
+
+        assert readable_name(asset, ".jpg") == name
+
+    def test_names_are_unique_whatever_their_case(self, studio):
+        """Windows would unpack A.jpg over a.jpg."""
+        state = state_of(studio, image(1, "A"), image(1, "a", filename="other.jpg"))
+
+        assert [entry.name for entry in entries_of(state)] == ["01-A.jpg", "01-a (2).jpg"]
+
+    def test_a_name_in_another_alphabet_is_marked_as_utf_8(self, studio):
+        """Or an unpacker would guess an old code page."""
+        bundle = opened(studio, handler(state_of(studio, image(1, "Küche"))))
+
+        info = bundle.infolist()[0]
+        assert info.filename == "01-Küche.jpg"
+        assert info.flag_bits & 0x800
+        assert PurePosixPath(info.filename).name == info.filename
+
+
+def test_a_bucket_that_goes_down_leaves_no_parts_behind(studio, monkeypatch):
+    """What was already sent is removed: unfinished uploads cost money and nobody sees them."""
+    state = state_of(studio, *[image(n) for n in range(1, 4)], content=bytes(6 * MEBIBYTE))
+    read = MediaObjects.reading
+
+    def breaking(self, key):
+        if key.endswith("/3.jpg"):
+            raise Retryable("STORAGE_UNAVAILABLE")
+        return read(self, key)
+
+    monkeypatch.setattr(MediaObjects, "reading", breaking)
+
+    with pytest.raises(Retryable):
+        handler(state)
+    assert studio.client.list_multipart_uploads(Bucket="toq-listing-medias").get("Uploads", []) == []

@@ -1,0 +1,162 @@
+"""
+One loop: it acts, pauses, backs off, tells once, and never dies.
+"""
+
+import logging
+import threading
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from harness.service.core.errors import Unavailable
+from harness.service.worker.loop import Health, Loop, LoopInstruments
+
+
+class Script:
+    """What an act does, call by call: a number is returned, an exception raised."""
+
+    def __init__(self, *lines):
+        self.lines = list(lines)
+
+    def __call__(self):
+        line = self.lines.pop(0)
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def loop_of(registry):
+    instruments = LoopInstruments(registry)
+    return lambda *lines, **kwargs: Loop("outbox", Script(*lines), 2.0, instruments, **kwargs)
+
+
+DOWN = Unavailable("The queue does not answer.")
+
+
+class TestPace:
+    def test_with_nothing_to_do_it_pauses(self, loop_of):
+        """
+        An idle loop looks again after its pause.
+        """
+        assert loop_of(0).step() == 2.0
+
+    def test_with_something_to_do_it_goes_on(self, loop_of):
+        """
+        Where there was work there may be more.
+        """
+        assert loop_of(3).step() == 0
+
+    def test_a_patient_loop_pauses_all_the_same(self, loop_of):
+        """
+        A reconciler has no reason to look again at once.
+        """
+        assert loop_of(3, eager=False).step() == 2.0
+
+    def test_failures_back_off_and_success_forgets_them(self, loop_of):
+        """
+        Half a second, doubled each time up to half a minute; after a success from the start.
+        """
+        loop = loop_of(*[DOWN] * 8, 0, DOWN)
+
+        assert [loop.step() for _ in range(10)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 2.0, 0.5]
+
+    def test_the_time_scale_divides_the_back_off(self, loop_of):
+        """
+        In a fast world one waits less.
+        """
+        assert loop_of(DOWN, time_scale=10).step() == 0.05
+
+
+class TestTelling:
+    def test_a_streak_is_told_once(self, loop_of, caplog):
+        """
+        An hour without a queue is one piece of news at its beginning and one at its end.
+        """
+        caplog.set_level(logging.INFO)
+        loop = loop_of(DOWN, DOWN, ExceptionGroup("several", [DOWN, DOWN]), 0, DOWN)
+
+        for _ in range(5):
+            loop.step()
+
+        assert [record.message for record in caplog.records] == [
+            "service.worker.unavailable",
+            "service.worker.recovered",
+            "service.worker.unavailable",
+        ]
+        assert caplog.records[0].error == "The queue does not answer."
+        assert caplog.records[1].failures == 3
+
+    @pytest.mark.parametrize(
+        "error", [ZeroDivisionError("defect"), ExceptionGroup("two", [DOWN, ZeroDivisionError("defect")])]
+    )
+    def test_a_defect_is_told_every_time_with_its_traceback(self, loop_of, caplog, error):
+        """
+        What nobody foresaw must be seen, also among what was foreseen; the loop goes on.
+        """
+        loop = loop_of(error, error, 0)
+
+        for _ in range(3):
+            loop.step()
+
+        defects = [record for record in caplog.records if record.message == "service.worker.defect"]
+        assert len(defects) == 2
+        assert all(record.exc_info[1] is error for record in defects)
+
+    def test_attempts_are_counted_by_outcome(self, loop_of, registry):
+        """
+        A dashboard sees what the log tells only once.
+        """
+        loop = loop_of(DOWN, DOWN, ZeroDivisionError(), 0)
+
+        for _ in range(4):
+            loop.step()
+
+        def count(outcome):
+            return registry.get_sample_value("worker_loop_runs_total", {"loop": "outbox", "outcome": outcome})
+
+        assert (count("unavailable"), count("defect"), count("ok")) == (2, 1, 1)
+
+
+class TestHealth:
+    def test_a_loop_is_ok_failing_or_stalled(self, loop_of):
+        """
+        Failing is trying again; stalled is an attempt that does not end.
+        """
+        now = [0.0]
+        loop = loop_of(0, DOWN, patience=60, monotonic=lambda: now[0])
+
+        loop.step()
+        after_success = loop.health()
+        loop.step()
+        after_failure = loop.health()
+        now[0] = 62.1
+        after_silence = loop.health()
+
+        assert (after_success, after_failure) == (Health.OK, Health.FAILING)
+        assert after_silence is Health.STALLED
+
+
+class TestRun:
+    def test_it_finishes_what_it_has_in_hand(self, loop_of):
+        """
+        Asked to stop in the middle of an attempt, the loop ends after it.
+        """
+        stopping = threading.Event()
+        finished = []
+
+        def act():
+            stopping.set()
+            finished.append("the message in hand")
+            return 1
+
+        loop = loop_of()
+        loop.act = act
+        loop.run(stopping)
+
+        assert finished == ["the message in hand"]
