@@ -2,14 +2,16 @@
 ``harness load``: play a scenario and judge it.
 """
 
-import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
 
 
 def load(
@@ -51,26 +53,17 @@ def load(
 
     Example: harness load scenarios/steady.toml --duration 60 --processes 2
     """
-    from harness.cli.stage import StageUnfit
-    from harness.lab.load.launch import LoadFailed
-    from harness.lab.load.preflight import Unreachable
-    from harness.lab.workload.identities import IdentitiesInvalid
-    from harness.lab.workload.scenario_file import ScenarioError
+    from harness.cli.failures import leaving
 
-    signal.signal(signal.SIGTERM, _interrupt)
     adjustments = {"rate": rate, "duration": duration, "seed": seed, "users": users}
-    try:
+    with leaving("load"):
         if validate:
-            raise typer.Exit(_validate(scenario, adjustments))
-        raise typer.Exit(_play(scenario, adjustments, host, identities, out, processes, ui, json))
-    except (ScenarioError, StageUnfit, IdentitiesInvalid) as error:
-        _leave(ExitCode.USAGE, error)
-    except Unreachable as error:
-        _leave(ExitCode.UNREACHABLE, error)
-    except LoadFailed as error:
-        _leave(ExitCode.UNEXPECTED, error)
-    except KeyboardInterrupt:
-        _leave(ExitCode.INCONCLUSIVE, "interrupted before the run began")
+            code = _validate(scenario, adjustments)
+        elif ui:
+            code = _serve(scenario, host, identities, out, processes)
+        else:
+            code = _play(scenario, adjustments, host, identities, out, processes, json)
+    raise typer.Exit(code)
 
 
 def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
@@ -94,30 +87,40 @@ def _play(
     identities: Path | None,
     out: Path | None,
     processes: int,
-    ui: bool,
     as_json: bool,
 ) -> ExitCode:
+    from harness.cli.stage import play_scenario
+
+    run = play_scenario(path, host=host, identities=identities, out=out, processes=processes, **adjustments)
+    return _judge(run, as_json=as_json)
+
+
+def _serve(
+    path: Path, host: str | None, identities: Path | None, out: Path | None, processes: int
+) -> ExitCode:
+    from harness.cli.stage import serve
+
+    codes: list[ExitCode] = []
+    runs = out or Path("runs")
+    serve(
+        path,
+        on_run=lambda run: codes.append(_judge(run, as_json=False)),
+        host=host,
+        identities=identities,
+        runs=runs,
+        processes=processes,
+    )
+    return max(codes, default=ExitCode.OK)
+
+
+def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
-    from harness.cli.stage import play_scenario
     from harness.cli.verdicts import EXITS, announce, judge_folder
     from harness.lab.results.summary import Summary
 
-    run = play_scenario(
-        path, host=host, identities=identities, out=out, processes=processes, ui=ui, **adjustments
-    )
     verdict = judge_folder(run.folder)
     Console(stderr=True).print(Summary.of(run).to_rich())
     announce(verdict, as_json=as_json)
     sys.stderr.write(f"run: {run.folder}\n")
     return EXITS[verdict.outcome]
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """Treat SIGTERM, which is what CI and Kubernetes send, as Ctrl-C."""
-    raise KeyboardInterrupt
-
-
-def _leave(code: ExitCode, why: object) -> NoReturn:
-    sys.stderr.write(f"harness load: {why}\n")
-    raise typer.Exit(code) from None

@@ -3,8 +3,9 @@ Where a run is played: at a host somebody named, on the stack that is up, or on 
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.objective import Objective
-from harness.lab.load.launch import Watch, play
+from harness.lab.load.launch import play
+from harness.lab.load.page_runs import People, Provide, serve_page
 from harness.lab.load.plan import Needs
 from harness.lab.load.watching import watching
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from harness.stack.state import StackState
 
 
+SETTLE_S = 2.5
+"""The service puts its metrics every two seconds: the last ones come after the run has ended."""
+
+
 class StageUnfit(ValueError):
     """The scenario cannot be played there; says why and what to do."""
 
@@ -30,12 +36,14 @@ class StageUnfit(ValueError):
 @dataclass(frozen=True, slots=True)
 class Stage:
     """
-    A service to play at, the people to play as, and what to record beside the requests.
+    A service to play at.
+
+    Attributes:
+        provide: Sees to the people a scenario needs.
     """
 
     host: str
-    identities: Path
-    watch: Watch | None = None
+    provide: Provide
 
 
 def play_scenario(
@@ -49,7 +57,6 @@ def play_scenario(
     processes: int = 1,
     seed: int | None = None,
     users: int | None = None,
-    ui: bool = False,
 ) -> "Run":
     """
     Play a scenario and return the run; in a notebook with a progress bar and a live table.
@@ -66,7 +73,6 @@ def play_scenario(
         processes: How many workers play [count].
         seed: Instead of the scenario's.
         users: Play it closed, with so many users, instead of at its arrival rate.
-        ui: Open Locust's page and start from there.
 
     Raises:
         ScenarioError: The file is no scenario; says which line.
@@ -75,15 +81,50 @@ def play_scenario(
     """
     scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
     where = stage(scenario, Path(path), host, None if identities is None else Path(identities))
-    with where as found, watching(scenario.duration_s / scenario.time_scale) as on_progress:
+    with (
+        where as found,
+        found.provide(scenario) as people,
+        watching(scenario.duration_s / scenario.time_scale) as on_progress,
+    ):
         return play(
             scenario,
             host=found.host,
-            identities=found.identities,
+            identities=people.identities,
             out=None if out is None else Path(out),
             processes=processes,
             on_progress=on_progress,
-            watch=found.watch,
+            watch=people.watch,
+        )
+
+
+def serve(
+    path: Path,
+    *,
+    on_run: Callable[["Run"], None],
+    host: str | None = None,
+    identities: Path | None = None,
+    runs: Path = Path("runs"),
+    processes: int = 1,
+) -> None:
+    """
+    Open Locust's page on the scenarios of a folder, until interrupted.
+
+    Args:
+        path: The scenario chosen at first; its neighbours can be chosen too.
+        on_run: Told each run when it is over.
+        runs: Under which the run folders are made.
+    """
+    scenario = load_scenario(path)
+    neighbours = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
+    with stage(scenario, path, host, identities) as found:
+        serve_page(
+            [path, *neighbours],
+            host=found.host,
+            runs=runs,
+            provide=found.provide,
+            on_open=lambda url: print(f"open {url}, press Start; Ctrl-C here ends it", file=sys.stderr),
+            on_run=on_run,
+            processes=processes,
         )
 
 
@@ -133,18 +174,18 @@ def stage(scenario: Scenario, path: Path, host: str | None, identities: Path | N
     if host is not None:
         if identities is None:
             raise StageUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
-        yield Stage(host.rstrip("/"), identities)
+        known = People(identities)
+        yield Stage(host.rstrip("/"), lambda _: nullcontext(known))
         return
     from harness.stack.state import StackState
 
     state = StackState.read()
     if state is not None:
-        _must_fit(scenario, path, state)
-        with _seeded(scenario, state, identities) as found:
-            yield found
+        _must_fit(scenario, state)
+        yield Stage(state.api_url, partial(_seeded, state, identities))
         return
-    with _own_stack(scenario, path) as state, _seeded(scenario, state, identities) as found:
-        yield found
+    with _own_stack(scenario, path) as state:
+        yield Stage(state.api_url, partial(_seeded, state, identities))
 
 
 @contextmanager
@@ -159,7 +200,7 @@ def _own_stack(scenario: Scenario, path: Path) -> Iterator["StackState"]:
             shoot=0,
             state_file=Path(folder, "stack.json"),
             development=0,
-            say=lambda words: print(f"stack: {words}", file=sys.stderr),
+            say=lambda words: print(f"stack: {words}", file=sys.stderr, flush=True),
         )
         with Stack(options) as stack:
             assert stack.state is not None  # noqa: S101 - a stack that has started has one
@@ -167,28 +208,38 @@ def _own_stack(scenario: Scenario, path: Path) -> Iterator["StackState"]:
 
 
 @contextmanager
-def _seeded(scenario: Scenario, state: "StackState", identities: Path | None) -> Iterator[Stage]:
+def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[People]:
     """Give the scenario the listings it needs, and its people their tokens."""
-    from harness.stack.sampler import sampled  # noqa: PLC0415
     from harness.stack.seed import Minter, seed, write_identities
 
+    _must_fit(scenario, state)
     with TemporaryDirectory(prefix="harness-identities-") as folder:
         if identities is None:
             needs = Needs.of(scenario)
             listings = seed(state.database_url, shoot=needs.ordinary, development=needs.developments)
             identities = Path(folder, "identities.csv")
             write_identities(identities, listings, Minter(state.jwt_key))
-        yield Stage(state.api_url, identities, partial(sampled, state))
+        yield People(identities, partial(_beside, state))
 
 
-def _must_fit(scenario: Scenario, path: Path, state: "StackState") -> None:
+@contextmanager
+def _beside(state: "StackState", folder: Path, began_at_epoch_s: float) -> Iterator[None]:
+    """Record what the stack knows of the run."""
+    from harness.stack.sampler import sampled
+
+    with sampled(state, folder, began_at_epoch_s):
+        yield
+        time.sleep(SETTLE_S)
+
+
+def _must_fit(scenario: Scenario, state: "StackState") -> None:
     if scenario.media == "placeholder" and state.mode == "real":
         raise StageUnfit(
-            f"{path} uploads filler, which the real pipeline of the stack that is up refuses: stop it, "
-            "or start one with modelled handlers"
+            f"{scenario.name} uploads filler, which the real pipeline of the stack that is up refuses: "
+            "stop it, or start one with modelled handlers"
         )
     if scenario.time_scale != state.time_scale:
         raise StageUnfit(
-            f"{path} has time scale {scenario.time_scale:g}, the stack that is up {state.time_scale:g}: "
-            "stop it, or start one with the scenario's"
+            f"{scenario.name} has time scale {scenario.time_scale:g}, the stack that is up "
+            f"{state.time_scale:g}: stop it, or start one with the scenario's"
         )

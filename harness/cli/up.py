@@ -69,8 +69,9 @@ def up(
 
 def _run(options: "Options", *, as_json: bool, verbose: bool) -> None:
     from harness.service.core.errors import Unavailable
-    from harness.stack.mysql import ServerFailed, ServerTooOld
+    from harness.stack.mysql import ServerTooOld
     from harness.stack.mysql_binary import ServerNotFound
+    from harness.stack.mysql_template import ServerFailed
     from harness.stack.state import StackRunning
     from harness.stack.up import Stack, StackFailed
 

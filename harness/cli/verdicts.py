@@ -57,9 +57,9 @@ def alarms_of(
 ) -> tuple[list["Alarm"], list["CompositeAlarm"]]:
     """Return the alarms of a template (ours by default), or of an AWS endpoint (``aws``: the real one)."""
     if endpoint is not None:
-        from harness.lab.alarms.account import describe
+        from harness.lab.alarms.account import Account
 
-        return describe(None if endpoint == "aws" else endpoint)
+        return Account(None if endpoint == "aws" else endpoint).alarms()
     from harness.blueprint import alarms as blueprint
     from harness.blueprint.template import TEMPLATE, load_alarms
     from harness.lab.alarms.alarm import Alarm, Place
@@ -94,13 +94,12 @@ def objectives_of(run: "Run") -> list["Objective"]:
 def announce(verdict: "Verdict", *, as_json: bool) -> None:
     """Tell people on stderr, machines on stdout, and GitHub where it listens."""
     from harness.lab.alarms import outputs
-    from harness.lab.alarms.gate import as_json as text_of
     from harness.lab.alarms.table import show
 
     show(verdict)
     if as_json:
-        sys.stdout.write(text_of(verdict) + "\n")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(outputs.as_json(verdict) + "\n")
+    elif os.environ.get("GITHUB_ACTIONS") == "true":
         for line in outputs.annotations(verdict):
             sys.stdout.write(line + "\n")
 

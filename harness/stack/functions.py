@@ -13,7 +13,6 @@ import traceback
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -157,25 +156,23 @@ class Threads(Runner):
     returns is ignored.
     """
 
-    MOST = 1024
-
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
-        self._pool = ThreadPoolExecutor(self.MOST, thread_name_prefix="function")
 
     def run(self, function: Function, event: str, request_id: str, timeout: float) -> Outcome:
         os.environ.update(function.environment)  # one process, hence one environment for all
         handler = self._handlers.get(function.name)
         if handler is None:
             return failure("Runtime.ImportModuleError", f"nothing models {function.name}", request_id)
-        future = self._pool.submit(call, handler, event, context_of(function, request_id, timeout))
-        try:
-            return future.result(timeout)
-        except TimeoutError:
-            return timed_out(function, request_id)
+        context = context_of(function, request_id, timeout)
+        outcomes: list[Outcome] = []
+        thread = threading.Thread(target=lambda: outcomes.append(call(handler, event, context)), daemon=True)
+        thread.start()
+        thread.join(timeout)
+        return outcomes[0] if outcomes else timed_out(function, request_id)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        pass
 
 
 def context_of(function: Function, request_id: str, timeout: float) -> Context:

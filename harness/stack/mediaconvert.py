@@ -14,7 +14,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +96,6 @@ class MediaConvert:
         self._jobs: dict[str, Job] = {}
         self._tokens: dict[str, str] = {}
         self._changing = threading.Lock()
-        self._workers = ThreadPoolExecutor(1024, thread_name_prefix="transcoding")
         self.create_queue({"Name": "Default"})
 
     def create_queue(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -253,7 +251,7 @@ class MediaConvert:
                 queue.progressing += 1
                 job.details["Status"] = "PROGRESSING"
                 job.details["Timing"]["StartTime"] = _now()
-            self._workers.submit(self._work, queue, job)
+            threading.Thread(target=self._work, args=(queue, job), daemon=True).start()
 
     def _work(self, queue: Queue, job: Job) -> None:
         self._announce(job.details, "PROGRESSING")

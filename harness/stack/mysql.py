@@ -7,14 +7,12 @@ Times in seconds.
 """
 
 import fcntl
-import hashlib
 import os
 import re
 import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from abc import abstractmethod
@@ -29,28 +27,15 @@ from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import Statement
 from harness.service.core.errors import Unavailable
 from harness.stack.guard import Guarded
-from harness.stack.mysql_binary import ServerBinary, cache_directory, find_server
+from harness.stack.mysql_binary import ServerBinary, find_server
+from harness.stack.mysql_template import ServerFailed, copy_template
 
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
 USER = "toq_app"
 READY_POLL_S = 0.005
 
-# MariaDB's own initialiser adds 3 MB of help texts and a sys schema nobody here reads.
-MARIADB_SYSTEM_TABLES = (
-    "mysql_system_tables.sql",
-    "mariadb_system_tables.sql",
-    "mysql_performance_tables.sql",
-    "mariadb_performance_tables.sql",
-    "mysql_system_tables_data.sql",
-    "mariadb_system_tables_data.sql",
-)
-
 _VERSION = Statement("select", "server", "SELECT VERSION()")
-
-
-class ServerFailed(RuntimeError):
-    """The private server did not come up; the message ends with the last lines of its log."""
 
 
 class ServerTooOld(RuntimeError):
@@ -187,7 +172,7 @@ class PrivateDatabase(Database):
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _copy(template(self.binary), directory / "data")
+            copy_template(self.binary, directory / "data")
             self._write_init_file(directory / "init.sql")
             self._server = Guarded(
                 self._command(directory),
@@ -314,55 +299,3 @@ def sweep(parent: Path) -> None:
             continue
         finally:
             os.close(lock)
-
-
-def template(binary: ServerBinary) -> Path:
-    """
-    Return an initialised, empty data directory for *binary*, made once and kept in the cache.
-
-    Raises:
-        ServerFailed: The server could not make its system tables.
-    """
-    facts = binary.path.stat()
-    key = f"1 {binary.version} {binary.options} {facts.st_mtime_ns} {facts.st_size}"
-    cache = cache_directory()
-    ready = cache / f"template-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    if ready.exists():
-        return ready
-    with (cache / "template.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
-            with tempfile.TemporaryDirectory(dir=cache, prefix="init-") as scratch:
-                _initialise(binary, Path(scratch) / "data")
-                (Path(scratch) / "data").rename(ready)
-    return ready
-
-
-def _initialise(binary: ServerBinary, data: Path) -> None:
-    data.mkdir(mode=0o700)
-    sql, how = _mariadb_system_tables(binary.share), ["--bootstrap", "--innodb-doublewrite=0"]
-    if not binary.is_mariadb:
-        sql, how = "", ["--initialize-insecure"]
-    made = subprocess.run(
-        [*binary.command, *binary.options, *how, f"--datadir={data}", "--innodb-flush-log-at-trx-commit=0"],
-        input=sql,
-        text=True,
-        capture_output=True,
-        env=binary.env,
-        check=False,
-    )
-    if made.returncode:
-        tail = "\n".join(made.stderr.splitlines()[-20:])
-        raise ServerFailed(f"{binary} could not make its system tables.\n{tail}")
-
-
-def _mariadb_system_tables(share: Path) -> str:
-    files = [share / name for name in MARIADB_SYSTEM_TABLES if (share / name).exists()]
-    # Nobody needs root here: the account is locked before the server first listens.
-    lock_root = "UPDATE global_priv SET Priv = json_set(Priv, '$.account_locked', true) WHERE User = 'root';"
-    begin = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;"
-    return "\n".join([begin, *(file.read_text("utf-8") for file in files), lock_root, ""])
-
-
-def _copy(source: Path, target: Path) -> None:
-    subprocess.run(["cp", "-a", "--reflink=auto", "--sparse=auto", source, target], check=True)

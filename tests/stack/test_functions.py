@@ -14,7 +14,7 @@ import pytest
 from harness.stack.functions import Context, Function, FunctionRuntime, Outcome, Runner, Threads, Throttled
 from harness.stack.sandbox import Sandboxes
 
-HANDLERS = '''
+HANDLERS = """
 import os, time
 
 class Retryable(Exception):
@@ -32,7 +32,7 @@ def crash(event, context):
 
 def hang(event, context):
     time.sleep(60)
-'''
+"""
 
 
 def function(handler: str = "work", **changes: object) -> Function:
@@ -141,19 +141,21 @@ class TestFunctionRuntime:
         assert json.loads(runtime.invoke(function(), "{}").payload)["errorType"] == "Retryable"
 
 
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionRuntime]:
+    """Sandboxes that can import `HANDLERS`."""
+    folder: Path = tmp_path_factory.mktemp("handlers")
+    (folder / "sandboxed_handlers.py").write_text(HANDLERS)
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(folder)
+    runtime = FunctionRuntime(Sandboxes(2), Recorded())
+    yield runtime
+    runtime.close()
+    patch.undo()
+
+
 @pytest.mark.stack
 class TestSandboxes:
-    @pytest.fixture(scope="class")
-    def runtime(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionRuntime]:
-        folder: Path = tmp_path_factory.mktemp("handlers")
-        (folder / "sandboxed_handlers.py").write_text(HANDLERS)
-        patch = pytest.MonkeyPatch()
-        patch.syspath_prepend(folder)
-        runtime = FunctionRuntime(Sandboxes(2), Recorded())
-        yield runtime
-        runtime.close()
-        patch.undo()
-
     def test_the_work_is_done_in_another_process_with_the_functions_environment(self, runtime):
         """
         The handler sees the function's variables and is not in our process.

@@ -92,7 +92,11 @@ class TestJobs:
         service.job(job_id).over.wait(10)
 
         job = service.get_job(job_id)
-        assert (job["Status"], job["ErrorCode"], job["ErrorMessage"]) == ("ERROR", 1040, "Unable to open input")
+        assert (job["Status"], job["ErrorCode"], job["ErrorMessage"]) == (
+            "ERROR",
+            1040,
+            "Unable to open input",
+        )
 
     def test_a_waiting_job_can_be_cancelled(self, service, bench):
         """

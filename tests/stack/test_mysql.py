@@ -18,13 +18,13 @@ from harness.stack.mysql import (
     Engine,
     ExternalDatabase,
     PrivateDatabase,
-    ServerFailed,
     ServerTooOld,
     engine_of,
     resolve_database,
     sweep,
 )
 from harness.stack.mysql_binary import ServerNotFound, find_server
+from harness.stack.mysql_template import ServerFailed
 
 OWNER = """
 import sys, time

@@ -228,4 +228,6 @@ class TestAnonymous:
         """
         A CORS preflight carries no signature and is the bucket's business.
         """
-        assert ask("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0] == "200"
+        assert (
+            ask("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0] == "200"
+        )

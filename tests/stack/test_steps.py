@@ -43,17 +43,17 @@ class TestStepRows:
         script = Script()
         script.add(0, "ExecutionStarted")
         script.add(1, "TaskStateEntered", name="CreateZipBundle")
-        script.add(1.1, "TaskScheduled", resource="invoke")
-        script.add(1.2, "TaskStarted", resource="invoke")
+        script.add(1.25, "TaskScheduled", resource="invoke")
+        script.add(1.5, "TaskStarted", resource="invoke")
         script.add(2, "TaskFailed", error="Retryable")
         script.add(12, "TaskScheduled", resource="invoke")
-        script.add(12.1, "TaskStarted", resource="invoke")
+        script.add(12.5, "TaskStarted", resource="invoke")
         script.add(13, "TaskSucceeded", resource="invoke")
         script.add(13, "TaskStateExited", name="CreateZipBundle")
 
         assert script.rows() == [
-            ("CreateZipBundle", 0, 1, 1, 1.2, 2, "FAILED", "Retryable"),
-            ("CreateZipBundle", 0, 2, 12, 12.1, 13, "SUCCEEDED", None),
+            ("CreateZipBundle", 0, 1, 1, 1.5, 2, "FAILED", "Retryable"),
+            ("CreateZipBundle", 0, 2, 12, 12.5, 13, "SUCCEEDED", None),
         ]
 
     def test_parallel_branches_are_told_apart_by_the_chain(self):

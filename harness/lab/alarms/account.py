@@ -1,34 +1,128 @@
 """
-Alarms as an AWS account, or anything that speaks its API, has them.
+Alarms as an AWS account, or anything that speaks its API, has them: read, set, and their actions run.
 """
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.composite import CompositeAlarm
+from harness.lab.alarms.live import Move
+
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+TRIGGER = (
+    "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Unit", "Period", "EvaluationPeriods",
+    "DatapointsToAlarm", "ComparisonOperator", "Threshold", "TreatMissingData",
+    "EvaluateLowSampleCountPercentile",
+)  # fmt: skip
 
 
-def describe(endpoint: str | None) -> tuple[list[Alarm], list[CompositeAlarm]]:
+class Account:
     """
-    Read every alarm by ``DescribeAlarms``, with the credentials boto3 finds.
+    The alarms behind one endpoint.
 
     Args:
         endpoint: URL of the endpoint; None is AWS itself.
+        credentials: As `boto3.Session` takes them; by default those boto3 finds.
 
     Raises:
-        ValueError: The endpoint does not answer, or an alarm is one the judge cannot evaluate.
+        ValueError: No region is known.
     """
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.client("cloudwatch", endpoint_url=endpoint)
-    alarms: list[Alarm] = []
-    composites: list[CompositeAlarm] = []
-    try:
-        pages = client.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        for page in pages:
-            alarms += [Alarm.from_properties(dict(entry)) for entry in page.get("MetricAlarms", ())]
-            composites += [
-                CompositeAlarm.from_properties(dict(entry)) for entry in page.get("CompositeAlarms", ())
-            ]
-    except (BotoCoreError, ClientError) as error:
-        raise ValueError(f"{endpoint or 'AWS'} does not tell its alarms: {error}") from None
-    return alarms, composites
+    def __init__(self, endpoint: str | None, credentials: Mapping[str, str] | None = None) -> None:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+
+        self._name = endpoint or "AWS"
+        try:
+            session = boto3.Session(**(credentials or {}))  # type: ignore[arg-type]  # its keywords, all texts
+            self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
+            self._sns = session.client("sns", endpoint_url=endpoint)
+        except BotoCoreError as error:
+            raise ValueError(f"{self._name} cannot be asked for its alarms: {error}") from None
+        self._known: dict[str, Mapping[str, Any]] = {}
+
+    def alarms(self) -> tuple[list[Alarm], list[CompositeAlarm]]:
+        """
+        Read every alarm by ``DescribeAlarms``.
+
+        Raises:
+            ValueError: The endpoint does not answer, or an alarm is one the judge cannot evaluate.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        alarms: list[Alarm] = []
+        composites: list[CompositeAlarm] = []
+        try:
+            pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            )
+            for page in pages:
+                simple, composed = page.get("MetricAlarms", ()), page.get("CompositeAlarms", ())
+                alarms += [Alarm.from_properties(dict(entry)) for entry in simple]
+                composites += [CompositeAlarm.from_properties(dict(entry)) for entry in composed]
+                self._known |= {str(entry["AlarmName"]): dict(entry) for entry in (*simple, *composed)}
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(f"{self._name} does not tell its alarms: {error}") from None
+        return alarms, composites
+
+    def tell(self, move: Move) -> None:
+        """
+        Set an alarm's state where `alarms` read it, and publish to the topics among its actions.
+
+        ``SetAlarmState`` in the local stack runs no actions, so the message CloudWatch would send is
+        published here. Never do this to AWS itself, which evaluates and acts on its own.
+
+        Raises:
+            ValueError: The endpoint refuses or does not answer.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        alarm = self._known[move.alarm]
+        try:
+            if move.state is not move.before:
+                self._cloudwatch.set_alarm_state(
+                    AlarmName=move.alarm,
+                    StateValue=move.state.value,
+                    StateReason=move.reason[:1023],
+                    StateReasonData=json.dumps(move.reason_data)[:4000],
+                )
+            for topic in _topics(alarm, move):
+                self._sns.publish(TopicArn=topic, Subject=_subject(move), Message=_message(alarm, move))
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(f"{self._name} does not take the state of {move.alarm}: {error}") from None
+
+
+def _topics(alarm: Mapping[str, Any], move: Move) -> list[str]:
+    if not move.acts or not alarm.get("ActionsEnabled", True):
+        return []
+    return [action for action in alarm.get(ACTIONS[move.state], ()) if action.startswith("arn:aws:sns:")]
+
+
+def _subject(move: Move) -> str:
+    return f'{move.state}: "{move.alarm}"'[:100]
+
+
+def _message(alarm: Mapping[str, Any], move: Move) -> str:
+    """Return what CloudWatch publishes, for the fields that are known here."""
+    arn = str(alarm.get("AlarmArn", ""))
+    _, _, _, region, account, *_ = [*arn.split(":"), *[""] * 6]
+    content: dict[str, Any] = {
+        "AlarmName": move.alarm,
+        "AlarmDescription": alarm.get("AlarmDescription"),
+        "AWSAccountId": account,
+        "NewStateValue": move.state.value,
+        "NewStateReason": move.reason,
+        "StateChangeTime": datetime.fromtimestamp(move.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "Region": region,
+        "AlarmArn": arn,
+        "OldStateValue": move.before.value,
+    } | {key: alarm.get(key, []) for key in ACTIONS.values()}
+    if "AlarmRule" in alarm:
+        content["AlarmRule"] = alarm["AlarmRule"]
+    else:
+        dimensions = [{"name": one["Name"], "value": one["Value"]} for one in alarm.get("Dimensions", ())]
+        content["Trigger"] = {key: alarm[key] for key in TRIGGER if key in alarm} | {"Dimensions": dimensions}
+    return json.dumps(content)

@@ -12,6 +12,13 @@ from harness.lab.alarms.statistic import Statistic
 Properties = Mapping[str, object]
 
 HIGH_RESOLUTION = (10, 20, 30)
+UNSUPPORTED = {
+    "EvaluationCriteria": "a PromQL alarm",
+    "EvaluationInterval": "a PromQL alarm",
+    "ThresholdMetricId": "an anomaly detection alarm",
+    "WarmUpConfiguration": "an alarm with a warm-up",
+}
+"""Properties that make an alarm another kind than the judge evaluates."""
 DAY = 86_400
 WEEK = 7 * DAY
 
@@ -46,6 +53,7 @@ class Alarm:
     Attributes:
         metrics: What it reads, by id; a plain alarm has one, called ``m1``.
         expression: The metric math that makes the datapoint, None for a plain alarm.
+        unit: ``Unit`` of a plain alarm. Runs record no units, so it is taken to match.
         ignore_low_samples: ``EvaluateLowSampleCountPercentile: ignore``: too few samples for the
             percentile leave the state as it is.
     """
@@ -56,7 +64,7 @@ class Alarm:
     rule: Rule
     expression: Expression | None = None
     ignore_low_samples: bool = False
-    description: str = ""
+    unit: str | None = None
     place: Place | None = None
 
     @classmethod
@@ -72,8 +80,8 @@ class Alarm:
         name = str(properties.get("AlarmName") or name)
         try:
             return _read(properties, name, place)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"alarm {name}: {error.args[0]!r} is missing or of the wrong type") from None
+        except KeyError as error:
+            raise ValueError(f"alarm {name}: it has no {error.args[0]}") from None
         except ValueError as error:
             raise ValueError(f"alarm {name}: {error}") from None
 
@@ -88,6 +96,7 @@ class Alarm:
 
 
 def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
+    _must_be_supported(properties)
     metrics, expression, period = _metrics(properties)
     evaluation_periods = _integer(properties["EvaluationPeriods"], "EvaluationPeriods")
     rule = Rule(
@@ -95,7 +104,7 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
         comparison=Comparison(str(properties["ComparisonOperator"])),
         evaluation_periods=evaluation_periods,
         datapoints_to_alarm=_integer(
-            properties.get("DatapointsToAlarm") or evaluation_periods, "DatapointsToAlarm"
+            properties.get("DatapointsToAlarm", evaluation_periods), "DatapointsToAlarm"
         ),
         treat_missing=TreatMissing(str(properties.get("TreatMissingData") or "missing")),
     )
@@ -113,9 +122,18 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
         rule=rule,
         expression=expression,
         ignore_low_samples=low == "ignore",
-        description=str(properties.get("AlarmDescription") or ""),
+        unit=str(properties["Unit"]) if properties.get("Unit") else None,
         place=place,
     )
+
+
+def _must_be_supported(properties: Properties) -> None:
+    for key, kind in UNSUPPORTED.items():
+        if properties.get(key):
+            raise ValueError(f"it has {key}: the judge does not evaluate {kind}")
+    window = properties.get("EvaluationWindow")
+    if window and "SlidingWindow" not in _mapping(window, "EvaluationWindow"):
+        raise ValueError("its EvaluationWindow is no SlidingWindow: the judge evaluates sliding windows only")
 
 
 def _metrics(
@@ -123,43 +141,53 @@ def _metrics(
 ) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
     if not properties.get("Metrics"):
         return (("m1", _metric(properties, properties)),), None, _period(properties["Period"])
-    queries = properties["Metrics"]
-    if not isinstance(queries, Sequence) or isinstance(queries, str):
-        raise ValueError("Metrics must be a list")
-    stats: list[tuple[str, MetricStat]] = []
+    if properties.get("MetricName"):
+        raise ValueError("it has both MetricName and Metrics")
+    stats: dict[str, MetricStat] = {}
     periods: set[int] = set()
     texts: dict[str, str] = {}
     shown: list[str] = []
-    for query in queries:
+    for query in _list(properties["Metrics"], "Metrics"):
+        key = str(query["Id"])
         if query.get("ReturnData", True) not in (False, "false"):
-            shown.append(query["Id"])
+            shown.append(key)
         if "MetricStat" in query:
-            stat = query["MetricStat"]
-            stats.append((query["Id"], _metric(stat["Metric"], stat)))
+            stat = _mapping(query["MetricStat"], "MetricStat")
+            stats[key] = _metric(_mapping(stat["Metric"], "Metric"), stat)
             periods.add(_period(stat["Period"]))
         else:
-            texts[query["Id"]] = str(query["Expression"])
-    if len(periods) != 1:
-        raise ValueError("the metrics of an expression must share one period")
+            texts[key] = str(query["Expression"])
     if len(shown) != 1:
         raise ValueError("exactly one of Metrics must have ReturnData true")
-    expression = Expression.parse(texts.get(shown[0], shown[0]), [key for key, _ in stats], texts)
-    return tuple(stats), expression, periods.pop()
+    expression = Expression.parse(texts.get(shown[0], shown[0]), list(stats), texts)
+    if len(periods) != 1:
+        raise ValueError("the metrics of an expression must share one period")
+    return tuple(stats.items()), expression, periods.pop()
 
 
 def _metric(metric: Properties, how: Properties) -> MetricStat:
-    statistic = how.get("Stat") or how.get("ExtendedStatistic") or how.get("Statistic")
-    if not statistic:
-        raise ValueError("it names no Statistic and no ExtendedStatistic")
-    dimensions = metric.get("Dimensions") or ()
-    if not isinstance(dimensions, Sequence):
-        raise ValueError("Dimensions must be a list of Name and Value")
+    given = [str(how[key]) for key in ("Stat", "ExtendedStatistic", "Statistic") if how.get(key)]
+    if len(given) != 1:
+        raise ValueError("it needs one of Statistic and ExtendedStatistic")
+    dimensions = _list(metric.get("Dimensions") or [], "Dimensions")
     return MetricStat(
         namespace=str(metric["Namespace"]),
         name=str(metric["MetricName"]),
         dimensions=tuple(sorted((str(entry["Name"]), str(entry["Value"])) for entry in dimensions)),
-        statistic=Statistic.parse(str(statistic)),
+        statistic=Statistic.parse(given[0]),
     )
+
+
+def _list(value: object, what: str) -> list[Properties]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"{what} must be a list, not {value!r}")
+    return [_mapping(entry, what) for entry in value]
+
+
+def _mapping(value: object, what: str) -> Properties:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} must hold names and values, not {value!r}")
+    return value
 
 
 def _period(value: object) -> int:
@@ -171,7 +199,7 @@ def _period(value: object) -> int:
 
 def _integer(value: object, what: str) -> int:
     number = _number(value, what)
-    if number != int(number):
+    if not number.is_integer():
         raise ValueError(f"{what} must be a whole number, not {value!r}")
     return int(number)
 

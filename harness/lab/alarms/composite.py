@@ -14,8 +14,8 @@ Source: CloudWatch API reference, ``PutCompositeAlarm``; user guide, "Combining 
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.lab.alarms.alarm import Place, Properties
 from harness.lab.alarms.evaluate import AlarmState
@@ -59,6 +59,7 @@ class CompositeAlarm:
         text = str(properties.get("AlarmRule") or "")
         try:
             condition, children = parse_rule(text)
+            wait, extension = _waits(properties)
         except ValueError as error:
             raise ValueError(f"composite alarm {name}: {error}") from None
         suppressor = properties.get("ActionsSuppressor")
@@ -68,78 +69,160 @@ class CompositeAlarm:
             condition=condition,
             children=children,
             suppressor=_bare(str(suppressor)) if suppressor else None,
-            wait=float(str(properties.get("ActionsSuppressorWaitPeriod") or 0)),
-            extension=float(str(properties.get("ActionsSuppressorExtensionPeriod") or 0)),
+            wait=wait,
+            extension=extension,
             place=place,
         )
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The alarms its state or its actions depend on."""
+        return self.children if self.suppressor is None else (*self.children, self.suppressor)
+
     def state(self, states: States) -> AlarmState:
-        """
-        Raises:
-            ValueError: A child has no state.
-        """
-        unknown = [child for child in self.children if child not in states]
-        if unknown:
-            raise ValueError(f"composite alarm {self.name}: there is no alarm {unknown[0]!r}")
+        """Return its state, given that of every child."""
         return AlarmState.ALARM if self.condition(states) else AlarmState.OK
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A composite alarm changing state; ``acted`` tells whether its actions ran or were suppressed."""
+    """
+    A composite alarm changing state.
+
+    Attributes:
+        acted_at: When its actions ran [s]; None if they were suppressed, or overtaken by the next change.
+    """
 
     at: float
     state: AlarmState
-    acted: bool = True
+    acted_at: float | None
 
 
 def play(
     alarm: CompositeAlarm, transitions: Sequence[tuple[float, str, AlarmState]], *, start: float, end: float
 ) -> list[Change]:
     """
-    Return a composite's transitions, given its children's.
+    Return a composite's transitions, given those of the alarms it watches.
 
     Args:
-        transitions: (at [s], child name, new state), ascending; children begin in INSUFFICIENT_DATA.
+        transitions: (at [s], alarm name, new state), ascending; all begin in INSUFFICIENT_DATA.
         start, end: The interval judged [s].
 
-    A change made while the suppressor is in ALARM (or less than ``extension`` after it was) does not act. One
-    made while it is not waits ``wait`` for it to go into ALARM, and acts if it does not.
     """
-    states = dict.fromkeys({*alarm.children, *filter(None, [alarm.suppressor])}, AlarmState.INSUFFICIENT_DATA)
-    current = AlarmState.INSUFFICIENT_DATA
-    changes: list[Change] = []
-    moments = [(start, "", AlarmState.INSUFFICIENT_DATA), *transitions]
-    for index, (at, child, new) in enumerate(moments):
-        if child:
-            states[child] = new
-        if index + 1 < len(moments) and moments[index + 1][0] == at:
-            continue
-        state = alarm.state(states)
-        if state is not current:
-            changes.append(Change(at, state, acted=not _suppressed(alarm, transitions, at, end)))
-            current = state
-    return changes
+    moves: dict[float, dict[str, AlarmState]] = {start: {}}
+    for at, name, state in transitions:
+        moves.setdefault(at, {})[name] = state
+    player = Player(alarm)
+    for at, moved in moves.items():
+        player.see(at, moved)
+    player.see(end, {})
+    return player.changes
 
 
-def _suppressed(
-    alarm: CompositeAlarm, transitions: Sequence[tuple[float, str, AlarmState]], at: float, end: float
-) -> bool:
-    if alarm.suppressor is None:
-        return False
-    spans: list[tuple[float, float]] = []
-    since: float | None = None
-    for moment, child, new in transitions:
-        if child != alarm.suppressor:
-            continue
-        if new is AlarmState.ALARM and since is None:
-            since = moment
-        elif new is not AlarmState.ALARM and since is not None:
-            spans.append((since, moment + alarm.extension))
-            since = None
-    if since is not None:
-        spans.append((since, math.inf))
-    return any(begin - alarm.wait <= at < finish for begin, finish in spans if begin <= end)
+class Player:
+    """
+    A composite alarm as it goes.
+
+    Attributes:
+        state: Its state.
+        changes: Its changes so far.
+    """
+
+    def __init__(self, alarm: CompositeAlarm) -> None:
+        self.alarm = alarm
+        self.state = AlarmState.INSUFFICIENT_DATA
+        self._states = dict.fromkeys(alarm.watched, AlarmState.INSUFFICIENT_DATA)
+        self._suppression = _Suppression(alarm.wait, alarm.extension)
+
+    @property
+    def changes(self) -> list[Change]:
+        return self._suppression.changes
+
+    def see(self, at: float, moved: States) -> None:
+        """Learn that these alarms, if it watches them, changed their states; *at* never goes back [s]."""
+        self._suppression.run_until(at)
+        self._states.update({name: state for name, state in moved.items() if name in self._states})
+        if self.alarm.suppressor is not None:
+            self._suppression.suppressor_is(self._states[self.alarm.suppressor], at)
+        state = self.alarm.state(self._states)
+        if state is not self.state:
+            self._suppression.changed(state, at)
+            self.state = state
+
+
+class _Suppression:
+    """
+    When the actions of a composite alarm run.
+
+    A change waits *wait* for the suppressor to go into ALARM; when that leaves ALARM, actions held back wait
+    *extension*. A change of either alarm discards a period that runs; at its end the composite acts on the
+    state it is in.
+
+    Source: CloudWatch user guide, "Composite alarm action suppression", examples 1 to 6.
+    """
+
+    def __init__(self, wait: float, extension: float) -> None:
+        self.changes: list[Change] = []
+        self._wait = wait
+        self._extension = extension
+        self._suppressing = False
+        self._acts_at = math.inf
+
+    def run_until(self, at: float) -> None:
+        if self._acts_at <= at:
+            self.changes[-1] = replace(self.changes[-1], acted_at=self._acts_at)
+            self._acts_at = math.inf
+
+    def suppressor_is(self, state: AlarmState, at: float) -> None:
+        before, self._suppressing = self._suppressing, state is AlarmState.ALARM
+        if self._suppressing:
+            self._acts_at = math.inf
+        elif before and self.changes and self.changes[-1].acted_at is None:
+            self._acts_at = at + self._extension
+            self.run_until(at)
+
+    def changed(self, state: AlarmState, at: float) -> None:
+        self.changes.append(Change(at, state, acted_at=None))
+        self._acts_at = math.inf if self._suppressing else at + self._wait
+        self.run_until(at)
+
+
+def in_order(composites: Iterable[CompositeAlarm], alarms: Iterable[str]) -> list[CompositeAlarm]:
+    """
+    Return composite alarms so that each comes after those it watches.
+
+    Args:
+        alarms: Names of the metric alarms there are.
+
+    Raises:
+        ValueError: One watches an alarm that does not exist, or itself in a circle.
+    """
+    waiting, known, ordered = list(composites), set(alarms), list[CompositeAlarm]()
+    everyone = known | {one.name for one in waiting}
+    for one in waiting:
+        unknown = [name for name in one.watched if name not in everyone]
+        if unknown:
+            raise ValueError(f"composite alarm {one.name}: there is no alarm {unknown[0]!r}")
+    while waiting:
+        ready = [one for one in waiting if known.issuperset(one.watched)]
+        if not ready:
+            names = ", ".join(sorted(one.name for one in waiting))
+            raise ValueError(f"composite alarms watch each other in a circle: {names}")
+        ordered += ready
+        known |= {one.name for one in ready}
+        waiting = [one for one in waiting if one not in ready]
+    return ordered
+
+
+def _waits(properties: Properties) -> tuple[float, float]:
+    names = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+    given = [properties.get(name) for name in names]
+    if not properties.get("ActionsSuppressor"):
+        return 0.0, 0.0
+    for name, value in zip(names, given, strict=True):
+        if not re.fullmatch(r"\d+(\.0+)?", str(value)):
+            raise ValueError(f"a suppressor needs {name} in whole seconds, not {value!r}")
+    return float(str(given[0])), float(str(given[1]))
 
 
 def parse_rule(text: str) -> tuple[Condition, tuple[str, ...]]:
@@ -155,7 +238,10 @@ def parse_rule(text: str) -> tuple[Condition, tuple[str, ...]]:
     if len(text) > LENGTH:
         raise ValueError(f"the rule is {len(text)} characters long; {LENGTH} are allowed")
     parser = _Parser(_tokens(text))
-    condition = parser.rule()
+    try:
+        condition = parser.rule()
+    except RecursionError:
+        raise ValueError("the rule is nested too deeply") from None
     if parser.peek() is not None:
         raise ValueError(f"the rule goes on after its end, at {parser.peek()!r}")
     children = tuple(dict.fromkeys(parser.children))

@@ -33,9 +33,10 @@ class Unfinished:
 
     Attributes:
         batches: How many.
-        oldest_s: Age of the oldest [s], 0 if there is none.
-        p95_with_them_s: p95 of the processing duration if they had all ended now [s]; None without batches.
-        p95_without_s: p95 of the finished ones alone [s].
+        oldest_s: Age of the oldest [model s], 0 if there is none.
+        p95_with_them_s: p95 of the processing duration if they had all ended now [model s]; None without
+            batches.
+        p95_without_s: p95 of the finished ones alone [model s].
     """
 
     batches: int
@@ -44,8 +45,13 @@ class Unfinished:
     p95_without_s: float | None
 
 
-def failure_streaks(steps: pd.DataFrame, period: float = 60.0) -> list[FailureStreak]:
-    """Return the longest streaks of failures by state, worst first; states without a failure are left out."""
+def failure_streaks(steps: pd.DataFrame, time_scale: float = 1.0) -> list[FailureStreak]:
+    """
+    Return the longest streaks of failures by state, worst first; states without a failure are left out.
+
+    Args:
+        time_scale: Model seconds per second of the rows.
+    """
     ended = steps[steps["outcome"].notna()].sort_values(["finished_at", "job_id", "item", "attempt"])
     streaks = []
     for state, rows in ended.groupby("state"):
@@ -53,24 +59,27 @@ def failure_streaks(steps: pd.DataFrame, period: float = 60.0) -> list[FailureSt
         if not failed.any():
             continue
         # Lambda stamps its errors with the start of the invocation.
-        periods = sorted({int(at // period) for at in rows.loc[failed, "started_at"].dropna()})
+        minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
         streaks.append(
             FailureStreak(
-                str(state), len(rows), int(failed.sum()), _longest(failed), _longest_contiguous(periods)
+                str(state), len(rows), int(failed.sum()), _longest(failed), _longest_contiguous(minutes)
             )
         )
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
 
 
-def unfinished(batches: pd.DataFrame, ended_at: float) -> Unfinished:
+def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float = 1.0) -> Unfinished:
     """
+    Return what was not done when the run ended.
+
     Args:
-        ended_at: When the run ended [s].
+        ended_at: When the run ended, on the clock of the rows [s].
+        time_scale: Model seconds per second of the rows.
     """
     received = batches[batches["received_at"].notna()]
     censored = received["censored"].fillna(False).astype(bool) | received["finished_at"].isna()
-    finished = (received["finished_at"] - received["received_at"])[~censored].to_numpy(dtype=float)
-    waiting = (ended_at - received["received_at"])[censored].to_numpy(dtype=float)
+    finished = (received["finished_at"] - received["received_at"])[~censored].to_numpy(float) * time_scale
+    waiting = (ended_at - received["received_at"])[censored].to_numpy(float) * time_scale
     return Unfinished(
         batches=int(waiting.size),
         oldest_s=float(waiting.max()) if waiting.size else 0.0,
@@ -91,11 +100,5 @@ def _longest(failed: Iterable[bool]) -> int:
     return longest
 
 
-def _longest_contiguous(periods: list[int]) -> int:
-    longest = current = 0
-    before: int | None = None
-    for period in periods:
-        current = current + 1 if before is not None and period == before + 1 else 1
-        longest = max(longest, current)
-        before = period
-    return longest
+def _longest_contiguous(minutes: set[int]) -> int:
+    return _longest(minute in minutes for minute in range(min(minutes), max(minutes) + 1)) if minutes else 0

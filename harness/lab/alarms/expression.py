@@ -10,6 +10,7 @@ Source: CloudWatch user guide, "Using metric math".
 
 import ast
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,11 +37,7 @@ class Expression:
         Raises:
             ValueError: The expression uses what is not supported; the message names it.
         """
-        try:
-            tree = ast.parse(text.strip(), mode="eval").body
-        except SyntaxError:
-            raise ValueError(f"metric math {text!r} cannot be read") from None
-        tree = _inlined(tree, others or {}, depth=0)
+        tree = _inlined(_parsed(text), others or {}, depth=0)
         _check(tree, set(ids), text)
         return cls(text, tree, tuple(ids))
 
@@ -51,11 +48,20 @@ class Expression:
         return value if value is not None and math.isfinite(value) else None
 
 
+def _parsed(text: str) -> ast.expr:
+    if re.match(r"\s*(SELECT|SEARCH)\b", text):
+        raise ValueError(f"metric math {text!r} is a query for metrics, which is not supported")
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, RecursionError):
+        raise ValueError(f"metric math {text!r} cannot be read") from None
+
+
 def _inlined(node: ast.expr, others: Mapping[str, str], depth: int) -> ast.expr:
     if depth > len(others):
         raise ValueError("metric math refers to itself")
     if isinstance(node, ast.Name) and node.id in others:
-        return _inlined(ast.parse(others[node.id], mode="eval").body, others, depth + 1)
+        return _inlined(_parsed(others[node.id]), others, depth + 1)
     if isinstance(node, ast.BinOp):
         return ast.BinOp(_inlined(node.left, others, depth), node.op, _inlined(node.right, others, depth))
     if isinstance(node, ast.UnaryOp):

@@ -5,26 +5,23 @@ Alarms are evaluated in model time on the minute of the run's own clock (UTC for
 start to the first minute at or after its end.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.lab.alarms import sensitivity
 from harness.lab.alarms.alarm import Alarm, MetricStat
-from harness.lab.alarms.composite import Change, CompositeAlarm, play
+from harness.lab.alarms.composite import Change, CompositeAlarm, in_order, play
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.events import failure_streaks, unfinished
 from harness.lab.alarms.measure import measure
 from harness.lab.alarms.objective import Objective
 from harness.lab.alarms.reason import reason, reason_data
-from harness.lab.alarms.timeline import Reading, Samples, Timeline, evaluate
+from harness.lab.alarms.recorded import Recorded
+from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
 from harness.lab.alarms.verdict import AlarmVerdict, Outcome, Transition, Verdict, overall
-from harness.lab.results.records import SERVICE_NAMESPACE, labels_text, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,17 +67,22 @@ def judge(
     """
     span, reading = Span.of(run), reading or Reading()
     spoken_for = {objective.selector for objective in objectives if objective.function == "alarm"}
-    frame = run.metrics
+    recorded = Recorded(run.metrics, span.start, run.time_scale)
     timelines: list[Timeline] = []
     verdicts: list[AlarmVerdict] = []
     for alarm in alarms:
-        samples = samples_of(alarm, frame, span.start, run.time_scale)
-        timeline = evaluate(alarm, samples, start=span.start, end=span.end, reading=reading)
+        samples = recorded.samples(alarm)
+        timeline = evaluate(alarm, Periods(alarm, samples), start=span.start, end=span.end, reading=reading)
         timelines.append(timeline)
         verdicts.append(_alarm_verdict(timeline, samples, span, reading, excused=alarm.name in spoken_for))
-    for composite in composites:
-        changes = play(composite, _transitions(timelines), start=span.start, end=span.end)
-        verdicts.append(_composite_verdict(composite, changes, span, excused=composite.name in spoken_for))
+    moves = [
+        (one.at, timeline.alarm.name, one.state) for timeline in timelines for one in timeline.transitions
+    ]
+    for composite in in_order(composites, [timeline.alarm.name for timeline in timelines]):
+        changes = play(composite, sorted(moves), start=span.start, end=span.end)
+        moves += [(change.at, composite.name, change.state) for change in changes]
+        fired = {one.name for one in verdicts if one.fired_at_s is not None}
+        verdicts.append(_composite_verdict(composite, changes, span, fired, composite.name in spoken_for))
     states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in verdicts}
     measured = tuple(measure(objective, run, states) for objective in objectives)
     doubts = tuple(_doubts(run))
@@ -92,29 +94,11 @@ def judge(
         reasons=reasons,
         alarms=tuple(verdicts),
         objectives=measured,
-        streaks=tuple(failure_streaks(run.steps)),
-        unfinished=unfinished(run.batches, run.header.duration_s or run.model_seconds(span.end - span.start)),
+        streaks=tuple(failure_streaks(run.steps, run.time_scale)),
+        unfinished=unfinished(run.batches, (span.end - span.start) / run.time_scale, run.time_scale),
         doubts=doubts,
         breaches_of_security=insecure,
     )
-
-
-def samples_of(alarm: Alarm, frame: "pd.DataFrame", started_at: float, time_scale: float) -> MetricSamples:
-    """
-    Return what the ``metrics`` table holds for an alarm, on the model clock.
-
-    Args:
-        started_at: Unix time of the run's second 0.
-    """
-    found = {}
-    for _, metric in alarm.metrics:
-        rows = frame[frame["metric"] == metric_name(metric.namespace, metric.name)]
-        # The service puts each datum with its labels and without any; the table has it once, with them.
-        if metric.labels or metric.namespace != SERVICE_NAMESPACE:
-            rows = rows[rows["labels"] == labels_text(metric.labels)]
-        at = rows["at"].to_numpy(dtype=np.float64) * time_scale + started_at
-        found[metric] = Samples.of(at, rows["value"].to_numpy(dtype=np.float64))
-    return found
 
 
 def _alarm_verdict(
@@ -134,8 +118,8 @@ def _alarm_verdict(
                 at_s=span.relative(one.at),
                 at=_iso(one.at),
                 state=one.state,
-                reason=reason(timeline, one),
-                reason_data=reason_data(timeline, one),
+                reason=reason(alarm, one),
+                reason_data=reason_data(alarm, one),
             )
             for one in timeline.transitions
         ),
@@ -162,35 +146,31 @@ def _alarm_outcome(timeline: Timeline, samples: MetricSamples, span: Span) -> tu
 
 
 def _composite_verdict(
-    composite: CompositeAlarm, changes: Sequence[Change], span: Span, *, excused: bool
+    composite: CompositeAlarm, changes: Sequence[Change], span: Span, fired: set[str], excused: bool
 ) -> AlarmVerdict:
-    fired = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
-    # Its children are judged themselves; a composite only repeats them, so it adds no breach of its own.
+    first = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
+    # Mostly a composite repeats an alarm that fired and is judged itself; it is a breach of its own only
+    # where it fires on something else, as NOT OK(…) does.
+    breach = first is not None and fired.isdisjoint(composite.children) and not excused
+    minutes = 0.0 if first is None else span.relative(first) / 60
     return AlarmVerdict(
         name=composite.name,
-        outcome=Outcome.PASS,
+        outcome=Outcome.BREACH if breach else Outcome.PASS,
         state=changes[-1].state if changes else AlarmState.INSUFFICIENT_DATA,
-        why="",
-        fired_at_s=None if fired is None else span.relative(fired),
+        why=f"Alarm {composite.name} fired {minutes:.1f} min into the run." if breach else "",
+        fired_at_s=None if first is None else span.relative(first),
         transitions=tuple(
             Transition(
                 at_s=span.relative(change.at),
                 at=_iso(change.at),
                 state=change.state,
-                reason=f"{composite.rule}{'' if change.acted else ' (actions suppressed)'}",
+                reason=f"{composite.rule}{'' if change.acted_at is not None else ' (no actions taken)'}",
             )
             for change in changes
         ),
         excused=excused,
         place=composite.place,
     )
-
-
-def _transitions(timelines: Sequence[Timeline]) -> list[tuple[float, str, AlarmState]]:
-    moves = [
-        (one.at, timeline.alarm.name, one.state) for timeline in timelines for one in timeline.transitions
-    ]
-    return sorted(moves, key=lambda move: move[0])
 
 
 def _doubts(run: "Run") -> Iterable[str]:
@@ -211,10 +191,3 @@ def _last(frame: "pd.DataFrame", column: str) -> float:
 
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()
-
-
-def as_json(verdict: Verdict) -> str:
-    """Return a verdict as the text of ``verdict.json``."""
-    from harness.lab.alarms.outputs import to_dict
-
-    return json.dumps(to_dict(verdict), indent=2, ensure_ascii=False)

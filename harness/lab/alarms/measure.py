@@ -1,7 +1,8 @@
 """
 Measuring what an objective asks of a run.
 
-Everything is in model seconds, from arrivals after the warm-up only.
+Everything is in model seconds. Requests count from the end of the warm-up on, by their intended start;
+metrics count from the start, because a datum does not say which arrival it belongs to.
 """
 
 import math
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from harness.lab.alarms.objective import Objective, is_metric
+from harness.lab.alarms.objective import Objective, Window, is_metric
 from harness.lab.alarms.verdict import ObjectiveVerdict, Outcome
 from harness.lab.results.percentile import interval as percentile_interval
 from harness.lab.results.percentile import least_samples, percentile
+from harness.lab.results.records import is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -56,8 +58,8 @@ def measure(objective: Objective, run: "Run", states: dict[str, str]) -> Objecti
             objective, Outcome.BREACH, None, 0, f"the run has no {objective.selector!r} to measure"
         )
     if objective.window is not None:
-        return _windowed(objective, rows)
-    value = _value(objective, rows, run)
+        return _windowed(objective, objective.window, rows)
+    value = _of(objective, rows, _measured_s(run) if objective.function == "rate" else math.inf)
     if value is None:
         return _verdict(
             objective, Outcome.BREACH, None, 0, f"nothing was measured for {objective.selector!r}"
@@ -109,18 +111,21 @@ def _metric_rows(selector: str, run: "Run") -> Rows:
     # A counter that never moved has no datum, which is a zero as long as the service was measured at all.
     counter = name.strip().endswith("_total") and bool(frame["metric"].str.startswith("media_").any())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
-    return Rows(at, rows["value"].to_numpy(dtype=float), np.full(len(rows), "ok"), bool(len(rows)) or counter)
+    values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name.strip()) else 1.0)
+    return Rows(at, values, np.full(len(rows), "ok"), bool(len(rows)) or counter)
 
 
-def _value(objective: Objective, rows: Rows, run: "Run") -> float | None:
+def _measured_s(run: "Run") -> float:
+    planned = run.scenario.get("duration_s")
+    if planned is None:
+        raise ValueError(f"{run.folder}: the scenario of the run has no duration_s, so there is no rate")
+    return float(planned) - float(run.scenario.get("warm_up_s", 0.0))
+
+
+def _of(objective: Objective, rows: Rows, length: float) -> float | None:
+    """Return what is asked of rows that began within *length* [s]."""
     if objective.function == "rate":
-        completed = int(np.isin(rows.outcomes, ("ok", "refused")).sum())
-        window = float(run.scenario["duration_s"]) - float(run.scenario.get("warm_up_s", 0.0))
-        return completed / window
-    return _of(objective, rows)
-
-
-def _of(objective: Objective, rows: Rows) -> float | None:
+        return int(np.isin(rows.outcomes, ("ok", "refused")).sum()) / length
     if objective.function == "count":
         return float(rows.values.size)
     if objective.function == "total":
@@ -142,32 +147,55 @@ def _judged(objective: Objective, rows: Rows, value: float) -> ObjectiveVerdict:
     samples = int(rows.values.size)
     bounds = None
     if objective.percent is not None:
-        bounds = percentile_interval(rows.values, objective.percent, CONFIDENCE)
-        wanted = least_samples(objective.percent)
+        bounds = _interval(rows.values, objective.percent)
+        wanted = _wanted(objective.percent)
         if samples < wanted:
             why = f"{objective.text}: {samples} samples are too few to tell; {wanted} are needed"
             return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
     return _compared(objective, value, samples, bounds)
 
 
-def _windowed(objective: Objective, rows: Rows) -> ObjectiveVerdict:
-    window = objective.window
-    if window is None or not rows.values.size:
-        return _verdict(
-            objective, Outcome.BREACH, None, 0, f"nothing was measured for {objective.selector!r}"
-        )
+def _interval(values: np.ndarray, percent: float) -> tuple[float | None, float | None]:
+    low, high = percentile_interval(values, percent, CONFIDENCE) if percent < 100 else (math.inf, math.inf)
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+
+
+def _windowed(objective: Objective, window: Window, rows: Rows) -> ObjectiveVerdict:
+    """Judge period by period; those with too few samples for their percentile may have broken it or not."""
+    if not rows.values.size:
+        why = f"nothing was measured for {objective.selector!r}"
+        return _verdict(objective, Outcome.BREACH, None, 0, why)
     first, last = math.floor(rows.at.min() / window.period), math.floor(rows.at.max() / window.period)
-    values = [
-        _of(objective, rows.between(number * window.period, (number + 1) * window.period))
-        for number in range(first, last + 1)
-    ]
-    broken = [value is not None and not objective.holds(value) for value in values]
-    worst = max(sum(broken[index : index + window.periods]) for index in range(len(broken)))
-    samples = int(rows.values.size)
-    value = _of(objective, rows)
-    why = f"{objective.text}: {worst} of {window.periods} periods broke it"
-    outcome = Outcome.BREACH if worst >= window.points else Outcome.PASS
-    return _verdict(objective, outcome, value, samples, why)
+    periods = [rows.between(at * window.period, (at + 1) * window.period) for at in range(first, last + 1)]
+    broken = [_broken(objective, window, period) for period in periods]
+    certain = _most([one is True for one in broken], window.periods)
+    possible = _most([one is not False for one in broken], window.periods)
+    value, samples = _of(objective, rows, len(periods) * window.period), int(rows.values.size)
+    if certain >= window.points:
+        why = f"{objective.text}: {certain} of {window.periods} periods broke it"
+        return _verdict(objective, Outcome.BREACH, value, samples, why)
+    if possible >= window.points:
+        why = f"{objective.text}: too many periods have too few samples to tell"
+        return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why)
+    return _verdict(objective, Outcome.PASS, value, samples, "")
+
+
+def _broken(objective: Objective, window: Window, rows: Rows) -> bool | None:
+    """Return whether a period broke the promise, None where its samples are too few to tell."""
+    value = _of(objective, rows, window.period)
+    if value is None:
+        return False
+    if objective.percent is not None and rows.values.size < _wanted(objective.percent):
+        return None
+    return not objective.holds(value)
+
+
+def _wanted(percent: float) -> int:
+    return least_samples(percent) if percent < 100 else 1
+
+
+def _most(flags: list[bool], length: int) -> int:
+    return max(sum(flags[index : index + length]) for index in range(len(flags)))
 
 
 def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:

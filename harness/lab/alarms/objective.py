@@ -114,6 +114,8 @@ class Objective:
             )
         function, selector = match["function"], match["selector"] or ""
         dimension = _dimension(function, selector, text)
+        if dimension is Dimension.STATE and match["comparison"] not in ("==", "!="):
+            raise ValueError(f"{text!r}: an alarm's state is compared by == or !=")
         limit = _limit(match["limit"], match["unit"] or "", dimension, text)
         return cls(
             text, function, selector, match["comparison"], limit, dimension, _window(match, text), place
@@ -156,7 +158,8 @@ def is_metric(selector: str) -> bool:
 
 
 def _dimension(function: str, selector: str, text: str) -> Dimension:
-    dimension = Dimension.TIME if re.fullmatch(r"p\d.*", function) else FUNCTIONS.get(function)
+    is_percentile = re.fullmatch(r"p\d.*", function) is not None and float(function[1:]) > 0
+    dimension = Dimension.TIME if is_percentile else FUNCTIONS.get(function)
     if dimension is None:
         known = ", ".join(["p50 … p99.9", *FUNCTIONS])
         raise ValueError(f"{text!r}: there is no function {function!r}; there are {known}")
@@ -186,6 +189,8 @@ def _limit(text: str, unit: str, dimension: Dimension, line: str) -> float | str
 def _window(match: re.Match[str], text: str) -> Window | None:
     if match["points"] is None:
         return None
+    if match["function"] in ("alarm", "achieved"):
+        raise ValueError(f"{text!r}: {match['function']} is of the whole run, not of periods")
     window = Window(int(match["points"]), int(match["periods"]), int(match["period"]))
     if not 1 <= window.points <= window.periods or window.period < 1:
         raise ValueError(f"{text!r}: {window.points} of {window.periods} periods cannot be")

@@ -2,6 +2,7 @@
 A verdict written down: ``verdict.json``, ``junit.xml``, ``summary.md``, annotations for GitHub.
 """
 
+import json
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -15,15 +16,14 @@ VERSION = 1
 MARKS = {Outcome.PASS: "✅", Outcome.BREACH: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.SECURITY: "🛑"}
 
 
-def to_dict(verdict: Verdict) -> dict[str, object]:
-    """Return a verdict as plain values; ``version`` grows when their meaning changes."""
-    return {"version": VERSION, "sentence": verdict.sentence, **asdict(verdict)}
+def as_json(verdict: Verdict) -> str:
+    """Return the text of ``verdict.json``; ``version`` grows when the meaning of a value changes."""
+    values = {"version": VERSION, "sentence": verdict.sentence, **asdict(verdict)}
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def write(verdict: Verdict, folder: Path) -> list[Path]:
     """Write the three files into a run folder, and append the summary where GitHub wants it."""
-    from harness.lab.alarms.gate import as_json
-
     texts = {"verdict.json": as_json(verdict), "junit.xml": junit(verdict), "summary.md": markdown(verdict)}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -95,7 +95,7 @@ def annotations(verdict: Verdict) -> Iterable[str]:
     for one in judged:
         if one.outcome is not Outcome.PASS:
             level = "warning" if one.outcome is Outcome.INCONCLUSIVE else "error"
-            yield f"::{level} {_position(one.place)}title={_escaped(_name(one))}::{_escaped(one.why)}"
+            yield f"::{level} {_position(one.place)}title={_property(_name(one))}::{_message(one.why)}"
 
 
 def _cases(verdict: Verdict) -> Iterable[tuple[str, str, Outcome, str]]:
@@ -126,14 +126,12 @@ def _interval(objective: ObjectiveVerdict) -> str:
 
 
 def _position(place: Place | None) -> str:
-    return f"file={place.file},line={place.line}," if place else ""
+    return f"file={_property(place.file)},line={place.line}," if place else ""
 
 
-def _escaped(text: str) -> str:
-    return (
-        text.replace("%", "%25")
-        .replace("\r", "%0D")
-        .replace("\n", "%0A")
-        .replace(":", "%3A")
-        .replace(",", "%2C")
-    )
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -7,8 +7,9 @@ Source: ``DescribeAlarmHistory`` samples in the CloudWatch user guide.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from harness.lab.alarms.evaluate import AlarmState, Comparison, TreatMissing
-from harness.lab.alarms.timeline import Evaluation, Timeline
+from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.evaluate import AlarmState, Comparison, Rule, TreatMissing
+from harness.lab.alarms.timeline import Evaluation
 
 _WORDS = {
     Comparison.GREATER: "greater than",
@@ -18,14 +19,9 @@ _WORDS = {
 }
 
 
-def reason(timeline: Timeline, evaluation: Evaluation, epoch: float = 0.0) -> str:
-    """
-    Return the sentence CloudWatch would give for a transition.
-
-    Args:
-        epoch: Unix time of second 0 of the evaluation's clock.
-    """
-    rule, decision = timeline.alarm.rule, evaluation.decision
+def reason(alarm: Alarm, evaluation: Evaluation) -> str:
+    """Return the sentence CloudWatch would give for a transition; its clock is Unix time."""
+    rule, decision = alarm.rule, evaluation.decision
     if evaluation.state is AlarmState.INSUFFICIENT_DATA:
         periods = rule.evaluation_periods
         return f"Insufficient Data: {periods} datapoint{_s(periods)} {_were(periods)} unknown."
@@ -36,56 +32,44 @@ def reason(timeline: Timeline, evaluation: Evaluation, epoch: float = 0.0) -> st
             f"period{_s(decision.to_fill)} and {decision.to_fill} missing datapoint{_s(decision.to_fill)} "
             f"{_were(decision.to_fill)} treated as [{treated}]."
         )
-    return _crossed(timeline, evaluation, epoch)
+    return _crossed(rule, evaluation)
 
 
-def reason_data(timeline: Timeline, evaluation: Evaluation, epoch: float = 0.0) -> Mapping[str, object]:
+def reason_data(alarm: Alarm, evaluation: Evaluation) -> Mapping[str, object]:
     """Return the object CloudWatch keeps beside the sentence (``StateReasonData``, version 1.0)."""
-    alarm, decision = timeline.alarm, evaluation.decision
     starts = _starts(evaluation)
-    shown = [starts[age] for age, _ in decision.used]
+    shown = [starts[age] for age, _ in evaluation.decision.used]
     return {
         "version": "1.0",
-        "queryDate": _iso(evaluation.at + epoch),
-        "startDate": _iso(min(shown, default=evaluation.at) + epoch),
+        "queryDate": _iso(evaluation.at),
+        "startDate": _iso(min(shown, default=evaluation.at)),
         "statistic": alarm.metrics[0][1].statistic.name,
         "period": alarm.period,
-        "recentDatapoints": [value for _, value in decision.used],
+        "recentDatapoints": [value for _, value in evaluation.decision.used],
         "threshold": alarm.rule.threshold,
         "evaluatedDatapoints": [
-            {
-                "timestamp": _iso(point.start + epoch),
-                **(
-                    {} if point.value is None else {"sampleCount": float(point.samples), "value": point.value}
-                ),
-            }
+            {"timestamp": _iso(point.start)}
+            | ({} if point.value is None else {"sampleCount": float(point.samples), "value": point.value})
             for point in reversed(evaluation.datapoints)
         ],
     }
 
 
-def _crossed(timeline: Timeline, evaluation: Evaluation, epoch: float) -> str:
-    rule, decision = timeline.alarm.rule, evaluation.decision
-    comparison, threshold = _WORDS[rule.comparison], f"the threshold ({rule.threshold})"
+def _crossed(rule: Rule, evaluation: Evaluation) -> str:
+    used, starts = evaluation.decision.used, _starts(evaluation)
     alarming = evaluation.state is AlarmState.ALARM
-    starts = _starts(evaluation)
     shown = [
-        (starts[age], value)
-        for age, value in reversed(decision.used)
-        if not alarming or rule.comparison.breached(value, rule.threshold)
+        f"{value} ({_stamp(starts[age])})"
+        for age, value in reversed(used)
+        if rule.comparison.breached(value, rule.threshold) == alarming
     ]
-    listed = ", ".join(f"{value} ({_stamp(start + epoch)})" for start, value in shown)
-    if not alarming:
-        count = len(shown)
-        return (
-            f"Threshold Crossed: {count} datapoint{_s(count)} [{listed}] "
-            f"{_were(count)} not {comparison} {threshold}."
-        )
-    least = rule.datapoints_to_alarm
+    least = rule.datapoints_to_alarm if alarming else rule.evaluation_periods - rule.datapoints_to_alarm + 1
+    change = "OK -> ALARM" if alarming else "ALARM -> OK"
     return (
-        f"Threshold Crossed: {len(shown)} out of the last {len(decision.used)} datapoints [{listed}] "
-        f"{_were(len(shown))} {comparison} {threshold} "
-        f"(minimum {least} datapoint{_s(least)} for OK -> ALARM transition)."
+        f"Threshold Crossed: {len(shown)} out of the last {len(used)} datapoints [{', '.join(shown)}] "
+        f"{_were(len(shown))} {'' if alarming else 'not '}{_WORDS[rule.comparison]} "
+        f"the threshold ({rule.threshold}) "
+        f"(minimum {least} datapoint{_s(least)} for {change} transition)."
     )
 
 

@@ -8,10 +8,12 @@ is still given, but marked, so that nobody trusts it more than it deserves.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from harness.lab.alarms.alarm import MetricStat
-from harness.lab.alarms.timeline import Reading, Samples, Timeline, evaluate
+from harness.lab.alarms.alarm import Alarm, MetricStat
+from harness.lab.alarms.statistic import PercentileMethod
+from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
 
 SURPLUSES = (1, 2, 4)
+METHODS: tuple[PercentileMethod, ...] = ("linear", "higher")
 NEAR = 0.05
 
 
@@ -19,21 +21,29 @@ def doubts(
     timeline: Timeline, samples: Mapping[MetricStat, Samples], start: float, end: float, reading: Reading
 ) -> Iterable[str]:
     """Yield, in words, each other reading under which the alarm would have fired, or not fired."""
-    alarm, fired = timeline.alarm, timeline.fired_at is not None
-
-    def would_fire(other: Reading, factor: float = 1.0) -> bool:
-        played = evaluate(alarm.scaled(factor), samples, start=start, end=end, reading=other)
-        return played.fired_at is not None
-
+    fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
+    if timeline.alarm.unit is not None:
+        yield f"it reads data in {timeline.alarm.unit} only; runs record no units, so they are taken to match"
+    for words, alarm, other, periods in _others(timeline.alarm, samples, reading):
+        played = evaluate(alarm, periods, start=start, end=end, reading=other)
+        if (played.fired_at is not None) != fired:
+            yield f"with {words} it would {verb}"
+
+
+def _others(
+    alarm: Alarm, samples: Mapping[MetricStat, Samples], reading: Reading
+) -> Iterable[tuple[str, Alarm, Reading, Periods]]:
+    same = Periods(alarm, samples)
     for surplus in SURPLUSES:
-        if surplus != reading.surplus and would_fire(replace(reading, surplus=surplus)) != fired:
-            yield f"with an evaluation range of N+{surplus} it would {verb}"
-    if any(metric.statistic.is_percentile for _, metric in alarm.metrics):
-        for method in ("linear", "higher"):
-            if would_fire(replace(reading, method=method)) != fired:
-                yield f"with {method} percentiles it would {verb}"
+        if surplus != reading.surplus:
+            yield f"an evaluation range of N+{surplus}", alarm, replace(reading, surplus=surplus), same
+    if alarm.ignore_low_samples and alarm.rule.evaluation_periods > 1:
+        yield "low samples counted in each period", alarm, replace(reading, low_samples="period"), same
     if alarm.rule.threshold:
         for factor in (1 - NEAR, 1 + NEAR):
-            if would_fire(reading, factor) != fired:
-                yield f"with a threshold of {alarm.rule.threshold * factor:g} (5 % away) it would {verb}"
+            threshold = alarm.rule.threshold * factor
+            yield f"a threshold of {threshold:g} (5 % away)", alarm.scaled(factor), reading, same
+    if any(metric.statistic.is_percentile for _, metric in alarm.metrics):
+        for method in METHODS:
+            yield f"{method} percentiles", alarm, reading, Periods(alarm, samples, method)

@@ -11,12 +11,11 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from harness.lab.results.percentile import nearest_rank
 
 Values = npt.NDArray[np.float64]
 """Raw values of one period, ascending, shape (n,), n ≥ 1."""
@@ -106,7 +105,9 @@ class Statistic:
 
     def of(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
         """
-        Return the statistic of one period's values, None where nothing is kept.
+        Return the statistic of one period's values, None where CloudWatch has none.
+
+        That is where nothing is kept, and, for all but the simple statistics, where a value is negative.
 
         Args:
             values: Ascending, shape (n,), n ≥ 1.
@@ -114,6 +115,8 @@ class Statistic:
         """
         if self.kind in SIMPLE:
             return SIMPLE[self.kind](values)
+        if values[0] < 0:
+            return None
         if self.kind == "p":
             return percentile(values, self.percent or 0.0, method)
         if self.bounds is None:
@@ -143,9 +146,8 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
     """
     if method == "linear":
         return float(np.quantile(values, percent / 100))
-    rank = nearest_rank(percent, values.size) if percent else 1
-    if method == "higher" and values.size * percent % 100 == 0:
-        rank += 1
+    share = Fraction(str(percent)) * values.size / 100
+    rank = math.floor(share) + 1 if method == "higher" else max(math.ceil(share), 1)
     return float(values[min(rank, values.size) - 1])
 
 

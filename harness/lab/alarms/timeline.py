@@ -12,7 +12,7 @@ Source: CloudWatch user guide, "Evaluating an alarm"; the event samples in "Alar
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.evaluate import AlarmState, Decision, decide
-from harness.lab.alarms.statistic import PercentileMethod, Statistic
+from harness.lab.alarms.statistic import PercentileMethod
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,11 +46,12 @@ class Samples:
     at: Floats
     values: Floats
     arrived_at: Floats | None = None
-    _cache: dict[tuple[str, str, float, float], tuple[float | None, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.at.shape != self.values.shape:
             raise ValueError(f"{self.at.size} timestamps for {self.values.size} values")
+        if self.arrived_at is not None and self.at.shape != self.arrived_at.shape:
+            raise ValueError(f"{self.at.size} timestamps for {self.arrived_at.size} arrivals")
         if not np.isfinite(self.values).all() or not np.isfinite(self.at).all():
             raise ValueError("a sample is NaN or infinite; CloudWatch takes neither")
         if self.at.size and np.any(np.diff(self.at) < 0):
@@ -66,21 +67,13 @@ class Samples:
         arrived = None if arrived_at is None else np.asarray(arrived_at, dtype=np.float64)[order]
         return cls(times[order], np.asarray(values, dtype=np.float64)[order], arrived)
 
-    def datapoint(
-        self, statistic: Statistic, start: float, end: float, seen_at: float, method: PercentileMethod
-    ) -> tuple[float | None, int]:
-        """Return the statistic of the samples in [start, end) visible at *seen_at*, and their number."""
-        key = (statistic.name, method, start, end)
-        if self.arrived_at is None and key in self._cache:
-            return self._cache[key]
+    def between(self, start: float, end: float, seen_at: float) -> Floats:
+        """Return the values stamped in [start, end) that were visible at *seen_at*, ascending."""
         first, last = np.searchsorted(self.at, (start, end), side="left")
         values = self.values[first:last]
         if self.arrived_at is not None:
             values = values[self.arrived_at[first:last] <= seen_at]
-        result = (statistic.of(np.sort(values), method), int(values.size)) if values.size else (None, 0)
-        if self.arrived_at is None:
-            self._cache[key] = result
-        return result
+        return np.sort(values)
 
 
 NO_SAMPLES = Samples(np.empty(0), np.empty(0))
@@ -93,12 +86,10 @@ class Reading:
 
     Attributes:
         surplus: Periods the evaluation range exceeds N by.
-        method: How percentiles fall between values.
         low_samples: Whether the samples a percentile needs are counted over the N periods or in each.
     """
 
     surplus: int = DEFAULT_SURPLUS
-    method: PercentileMethod = "nearest_rank"
     low_samples: Literal["window", "period"] = "window"
 
 
@@ -134,26 +125,16 @@ class Timeline:
 
     Attributes:
         transitions: The evaluations that changed the state, in order.
-        evaluations: How often CloudWatch looked.
-        nearest: The deciding value closest to the threshold, relative to it: 0.02 is 2 % away.
     """
 
     alarm: Alarm
     transitions: tuple[Evaluation, ...]
     state: AlarmState
-    evaluations: int
-    nearest: float = math.inf
 
     @property
     def fired_at(self) -> float | None:
         """When it first went into ALARM [s]."""
         return next((one.at for one in self.transitions if one.state is AlarmState.ALARM), None)
-
-    @property
-    def seconds_in_alarm(self) -> float:
-        """Time in ALARM between the first and the last transition [s]."""
-        pairs = zip(self.transitions, self.transitions[1:], strict=False)
-        return sum(after.at - before.at for before, after in pairs if before.state is AlarmState.ALARM)
 
 
 def instants(alarm: Alarm, start: float, end: float) -> Iterator[float]:
@@ -164,9 +145,46 @@ def instants(alarm: Alarm, start: float, end: float) -> Iterator[float]:
         yield float(number * step)
 
 
+class Periods:
+    """
+    The datapoints of an alarm's periods; unless samples come late, each is computed once.
+
+    Args:
+        samples: By metric; an absent metric has none.
+    """
+
+    def __init__(
+        self,
+        alarm: Alarm,
+        samples: Mapping[MetricStat, Samples],
+        method: PercentileMethod = "nearest_rank",
+    ) -> None:
+        self._period = alarm.period
+        self._expression = alarm.expression
+        self._method = method
+        self._metrics = [(key, stat.statistic, samples.get(stat, NO_SAMPLES)) for key, stat in alarm.metrics]
+        self._late = any(one.arrived_at is not None for _, _, one in self._metrics)
+        self._known: dict[float, Datapoint] = {}
+
+    def at(self, start: float, seen_at: float) -> Datapoint:
+        """Return the datapoint of the period from *start* on, as visible at *seen_at* [s]."""
+        point = None if self._late else self._known.get(start)
+        if point is None:
+            point = self._known[start] = self._computed(start, seen_at)
+        return point
+
+    def _computed(self, start: float, seen_at: float) -> Datapoint:
+        count, found = 0, dict[str, float | None]()
+        for key, statistic, samples in self._metrics:
+            values = samples.between(start, start + self._period, seen_at)
+            count += values.size
+            found[key] = statistic.of(values, self._method) if values.size else None
+        return Datapoint(start, self._expression.of(found) if self._expression else found["m1"], count)
+
+
 def evaluate(
     alarm: Alarm,
-    samples: Mapping[MetricStat, Samples],
+    periods: Periods,
     *,
     start: float,
     end: float,
@@ -174,50 +192,28 @@ def evaluate(
     state: AlarmState = AlarmState.INSUFFICIENT_DATA,
 ) -> Timeline:
     """
-    Play an alarm over recorded samples.
+    Play an alarm over what was recorded.
 
     Args:
-        samples: By metric; an absent metric has none.
         start, end: The interval to judge [s]; evaluated to the first instant at or after *end*.
         state: The state before; a new alarm has INSUFFICIENT_DATA.
     """
     reading = reading or Reading()
     transitions: list[Evaluation] = []
-    nearest, count = math.inf, 0
     for at in instants(alarm, start, end):
-        evaluation = look(alarm, samples, at=at, state=state, reading=reading)
-        nearest = min(nearest, _distance(alarm, evaluation))
+        evaluation = look(alarm, periods, at=at, state=state, reading=reading)
         if evaluation.state is not state:
             transitions.append(evaluation)
         state = evaluation.state
-        count += 1
-    return Timeline(alarm, tuple(transitions), state, count, nearest)
+    return Timeline(alarm, tuple(transitions), state)
 
 
-def look(
-    alarm: Alarm, samples: Mapping[MetricStat, Samples], *, at: float, state: AlarmState, reading: Reading
-) -> Evaluation:
+def look(alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, reading: Reading) -> Evaluation:
     """Evaluate an alarm once, as CloudWatch would at *at* [s]."""
     length = alarm.rule.evaluation_periods + reading.surplus
-    starts = [at - alarm.period * age for age in range(length, 0, -1)]
-    datapoints = tuple(_datapoint(alarm, samples, start, at, reading) for start in starts)
+    datapoints = tuple(periods.at(at - alarm.period * age, at) for age in range(length, 0, -1))
     decision = decide(alarm.rule, [point.value for point in datapoints], state)
     return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, reading))
-
-
-def _datapoint(
-    alarm: Alarm, samples: Mapping[MetricStat, Samples], start: float, seen_at: float, reading: Reading
-) -> Datapoint:
-    found = {
-        key: samples.get(metric, NO_SAMPLES).datapoint(
-            metric.statistic, start, start + alarm.period, seen_at, reading.method
-        )
-        for key, metric in alarm.metrics
-    }
-    count = sum(number for _, number in found.values())
-    if alarm.expression is None:
-        return Datapoint(start, found["m1"][0], count)
-    return Datapoint(start, alarm.expression.of({key: value for key, (value, _) in found.items()}), count)
 
 
 def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], reading: Reading) -> bool:
@@ -228,10 +224,3 @@ def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], reading: Reading) ->
     if not counts:
         return False
     return (sum(counts) if reading.low_samples == "window" else min(counts)) < wanted
-
-
-def _distance(alarm: Alarm, evaluation: Evaluation) -> float:
-    threshold = alarm.rule.threshold
-    if not threshold:
-        return math.inf
-    return min((abs(value / threshold - 1) for _, value in evaluation.decision.used), default=math.inf)

@@ -19,10 +19,12 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
+from harness.lab.load import live
 from harness.lab.load.messages import PLAN, START, STOP
 from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.plan import Plan
 from harness.lab.load.progress import Total
+from harness.lab.load.watching import figures
 from harness.lab.results.writer import PARTS
 
 START_DELAY_S = 0.5
@@ -114,6 +116,15 @@ class Conductor:
         self._send_all(STOP, None)
         self._over.wait(STOP_TIMEOUT_S)
         self._finish()
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return how the run goes, as names and texts; reads files, so ask in a thread."""
+        progress = self._total.progress(self.now, self.phase, self._plan.scheduled)
+        told = [("phase", f"{self.phase}, {self.now:.0f} s"), *figures(progress)]
+        began_at = self.outcome.began_at_epoch_s
+        if began_at is None or self.outcome.is_over:
+            return told
+        return [*told, *live.rows(self._folder, began_at, self.now, self._plan.scenario.time_scale)]
 
     @property
     def now(self) -> float:

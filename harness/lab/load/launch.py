@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from harness.blueprint.template import load_template
 from harness.lab.alarms.objective import Dimension, Objective
 from harness.lab.load.locust_process import LocustProcess, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
@@ -75,26 +76,55 @@ def play(
         raise LoadFailed(f"{folder} already holds a run; name another folder")
     plan = Plan.read(scenario, identities)
     preflight(host, plan)
-    writer = RunWriter(folder, _header(scenario, folder, processes))
+    writer = RunWriter(folder, header(scenario, folder, processes))
     generator = folder / GENERATOR
     shutil.rmtree(generator, ignore_errors=True)
     generator.mkdir()
     copy = generator / "scenario.json"
     copy.write_text(scenario.model_dump_json(), encoding="utf-8")
-    arguments = ["--headless", "--only-summary", *worker_arguments(processes)]
-    locust = LocustProcess(folder, copy, identities, host, arguments)
+    arguments = ["--headless", "--only-summary", "--host", host, *worker_arguments(processes)]
+    arguments += ["--scenario", str(copy.resolve()), "--identities", str(identities.resolve())]
+    locust = LocustProcess(generator / "locust.log", [*arguments, "--run-folder", str(folder.resolve())])
     try:
         lacking = _watch_over(locust, folder, on_progress, watch)
     finally:
         locust.close()
     outcome = _outcome(locust, generator)
     outcome.shortfalls += lacking
+    return finish(writer, scenario, outcome)
+
+
+def finish(writer: RunWriter, scenario: Scenario, outcome: Outcome) -> Run:
+    """Make the tables of a run that has begun and is over, and return it."""
     return writer.finish(
         started_at=datetime.fromtimestamp(outcome.began_at_epoch_s or 0.0, UTC),
         duration_s=outcome.ended_at_s,
         workers=outcome.workers,
         lost_workers=outcome.lost,
         notes={"generator": _account(scenario, outcome)},
+    )
+
+
+def header(scenario: Scenario, folder: Path, processes: int) -> RunHeader:
+    """Return what ``run.json`` says when a run begins."""
+    return RunHeader(
+        id=folder.name,
+        engine="live",
+        scenario_name=scenario.name,
+        scenario=scenario.model_dump(mode="json"),
+        scenario_hash=scenario.hash,
+        blueprint_hash=load_template().hash,
+        seed=scenario.seed,
+        started_at=datetime.now(UTC),
+        time_scale=scenario.time_scale,
+        workers=processes,
+        versions={name: version(name) for name in ("harness", "locust", "gevent")}
+        | {"python": platform.python_version()},
+        machine={
+            "host": platform.node(),
+            "processors": os.cpu_count() or 1,
+            "memory_bytes": psutil.virtual_memory().total,
+        },
     )
 
 
@@ -112,8 +142,8 @@ def _watch_over(
             while True:
                 try:
                     ended = locust.wait(LOOK_EVERY_S)
-                    if watch is not None and (began_at := _began_at(folder / GENERATOR)) is not None:
-                        watching.enter_context(watch(folder, began_at))
+                    if watch is not None and (began := began_at(folder / GENERATOR)) is not None:
+                        watching.enter_context(watch(folder, began))
                         watch = None
                     if on_progress is not None:
                         on_progress(Progress.read(folder / GENERATOR / "progress.json"))
@@ -128,7 +158,8 @@ def _watch_over(
         return [f"what was to be recorded beside the run is incomplete: {error or type(error).__name__}"]
 
 
-def _began_at(generator: Path) -> float | None:
+def began_at(generator: Path) -> float | None:
+    """Return when a run began [epoch s]; None if it has not yet."""
     path = generator / "outcome.json"
     return Outcome.read(path).began_at_epoch_s if path.exists() else None
 
@@ -180,24 +211,3 @@ def _tightest_limit(scenario: Scenario) -> float | None:
     parsed = [Objective.parse(each.expression) for each in scenario.objectives]
     limits = [float(each.limit) for each in parsed if each.dimension is Dimension.TIME]
     return min(limits) / scenario.time_scale if limits else None
-
-
-def _header(scenario: Scenario, folder: Path, processes: int) -> RunHeader:
-    return RunHeader(
-        id=folder.name,
-        engine="live",
-        scenario_name=scenario.name,
-        scenario=scenario.model_dump(mode="json"),
-        scenario_hash=scenario.hash,
-        seed=scenario.seed,
-        started_at=datetime.now(UTC),
-        time_scale=scenario.time_scale,
-        workers=processes,
-        versions={name: version(name) for name in ("harness", "locust", "gevent")}
-        | {"python": platform.python_version()},
-        machine={
-            "host": platform.node(),
-            "processors": os.cpu_count() or 1,
-            "memory_bytes": psutil.virtual_memory().total,
-        },
-    )

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,8 @@ LIFELINE = "HARNESS_LIFELINE_FD"
 """Names a pipe whose other end the launcher holds: when it closes, the launcher is gone, and Locust goes."""
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+
+PAGE_PORT = 8089
 
 LOG_TAIL = 2_000
 
@@ -26,29 +28,26 @@ class LocustProcess:
     One Locust master, with its workers or being its own.
 
     Args:
-        folder: The run folder.
-        arguments: What Locust is told beyond the scenario and where to record it.
+        log: Where what it says is kept.
+        arguments: What it is told, beyond which file to load.
+        environment: What it finds in its environment beyond what we do.
     """
 
     def __init__(
-        self, folder: Path, scenario: Path, identities: Path, host: str, arguments: Sequence[str]
+        self, log: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
-        self.log = folder / "generator" / "locust.log"
+        self.log = log
         lifeline, self._held = os.pipe()
         try:
-            with self.log.open("wb") as log:
+            with log.open("wb") as said:
                 self._process = subprocess.Popen(
-                    [
-                        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", host),
-                        *("--scenario", str(scenario.resolve()), "--identities", str(identities.resolve())),
-                        *("--run-folder", str(folder.resolve()), *arguments),
-                    ],
+                    [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
                     stdin=subprocess.DEVNULL,
-                    stdout=log,
+                    stdout=said,
                     stderr=subprocess.STDOUT,
                     # Locust reads configuration files of the directory it is started in.
-                    cwd=folder,
-                    env={**os.environ, LIFELINE: str(lifeline)},
+                    cwd=log.parent,
+                    env={**os.environ, **(environment or {}), LIFELINE: str(lifeline)},
                     pass_fds=(lifeline,),
                     # A terminal's Ctrl-C is ours to pass on, once.
                     start_new_session=True,
@@ -89,6 +88,15 @@ def worker_arguments(processes: int) -> list[str]:
         # Its default port is the same for everybody on the machine.
         *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port),
     ]
+
+
+def page_port() -> int:
+    """Return Locust's usual port for its page, or another one if that is taken."""
+    try:
+        socket.create_server(("127.0.0.1", PAGE_PORT)).close()
+    except OSError:
+        return _free_port()
+    return PAGE_PORT
 
 
 def _free_port() -> int:

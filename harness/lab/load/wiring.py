@@ -20,11 +20,13 @@ from locust.event import EventHook, Events
 from locust.rpc.protocol import Message
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from harness.lab.load import messages
+from harness.lab.load import messages, page
 from harness.lab.load.conductor import Conductor
 from harness.lab.load.locust_process import LIFELINE
+from harness.lab.load.permission import NotAllowed, ask_to_play
 from harness.lab.load.plan import Plan
 from harness.lab.load.player import Player
+from harness.lab.results.writer import new_run_folder
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 
@@ -47,6 +49,9 @@ class Wiring:
     _player: Player
     """Of the run being played; workers have one from the conductor's first message on."""
 
+    _notice = "press Start"
+    """What the page says of the run as a whole."""
+
     def install(self, events: Events) -> None:
         """Listen to what Locust announces."""
         listeners: Mapping[EventHook, Callable[..., None]] = {
@@ -62,7 +67,7 @@ class Wiring:
         stats.bucket_response_time = _three_digits  # type: ignore[assignment]  # a float is as good a key
 
     def _add_arguments(self, parser: LocustArgumentParser) -> None:
-        parser.add_argument("--scenario", help="scenario file (TOML, or JSON as in run.json)")
+        page.add_form_fields(parser)
         parser.add_argument("--identities", help="who may act: a CSV file", include_in_web_ui=False)
         parser.add_argument("--run-folder", help="where the run is recorded", include_in_web_ui=False)
 
@@ -75,6 +80,8 @@ class Wiring:
         if not isinstance(runner, MasterRunner):
             for kind in (messages.PLAN, messages.START, messages.STOP):
                 runner.register_message(kind, self._tell_player, concurrent=True)
+        if environment.web_ui:
+            page.MediaTab(self._look).show(environment.web_ui)
         if LIFELINE in os.environ:
             gevent.spawn(_die_with_launcher, int(os.environ[LIFELINE]))
 
@@ -82,11 +89,37 @@ class Wiring:
         if isinstance(environment.runner, WorkerRunner):
             return
         options: Any = environment.parsed_options
-        identities = Path(options.identities)
-        plan = Plan.read(read_scenario(Path(options.scenario)), identities)
-        folder = Path(options.run_folder)
+        if environment.web_ui:
+            gevent.spawn(self._begin_from_page, environment)
+        else:
+            scenario = read_scenario(Path(options.scenario))
+            self._begin(environment, scenario, Path(options.identities), Path(options.run_folder))
+
+    def _begin(self, environment: Environment, scenario: Scenario, identities: Path, folder: Path) -> None:
+        plan = Plan.read(scenario, identities)
         self._conductor = Conductor(environment, plan, identities, folder, lambda: _let_go(environment))
         self._conductor.begin()
+
+    def _begin_from_page(self, environment: Environment) -> None:
+        options: Any = environment.parsed_options
+        self._notice = "preparing"
+        try:
+            scenario = read_scenario(Path(options.scenario))
+            if options.rate:
+                scenario = scenario.at_rate(float(options.rate))
+            folder = new_run_folder(scenario.name, "live", Path(options.run_folder))
+            identities = ask_to_play(folder, scenario, gevent.sleep)
+            self._begin(environment, scenario, identities, folder)
+            self._notice = f"recorded in {folder}"
+        except (ValueError, NotAllowed) as error:
+            # There is nobody but the page to tell.
+            self._notice = str(error)
+            runner_of(environment).stop()
+
+    def _look(self) -> page.Rows:
+        """Return what the page's tab shows."""
+        said = [("run", self._notice)]
+        return [*said, *self._conductor.rows()] if hasattr(self, "_conductor") else said
 
     def _tell_conductor(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
         match msg.type:

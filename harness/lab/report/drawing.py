@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from xml.sax.saxutils import escape, quoteattr
 
 from harness.lab.report.palette import VARIABLES, house_style
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 POINTS_PER_INCH = 72
-WIDE, NARROW = 760, 350
+WIDE, NARROW = 760, 320
 """Widths of the two drawings of a chart [CSS pixels]: one for desks and paper, one for phones."""
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -49,6 +49,7 @@ class Chart:
     data: "pd.DataFrame"
     draw: Callable[["Axes"], None]
     height: int = 300
+    kind: ClassVar[str] = "chart"
 
     @property
     def is_empty(self) -> bool:
@@ -74,7 +75,9 @@ class Chart:
         """Return the drawing as SVG for a page: its text is text, its colours are the page's."""
         import matplotlib as mpl
 
-        with house_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}"}):
+        # On a phone the drawing is shown smaller than on a desk; its words should not be.
+        size = 10 if width > NARROW else 11
+        with house_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}", "font.size": size}):
             figure, _ = self._drawn(width)
             buffer = io.StringIO()
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

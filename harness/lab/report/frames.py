@@ -7,8 +7,6 @@ passes. Columns carry their unit.
 """
 
 import json
-import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-BINS = 240
+BINS = 120
 """Periods a series is cut into, at most."""
 
 CURVE = 200
@@ -64,7 +62,8 @@ def http(run: "Run") -> pd.DataFrame:
 def arrivals(run: "Run") -> pd.DataFrame:
     """Return arrivals due and started, and batches ended, per model second."""
     length = extent(run)
-    period = period_of(length)
+    # Coarser than the rest: a rate of a few arrivals is noise in a short period.
+    period = period_of(length, 60)
     edges = np.arange(0.0, length + period, period)
     rows = run.requests
     due = rows.groupby("arrival")["intended_at"].min()
@@ -104,9 +103,9 @@ def queue_depth(run: "Run") -> pd.DataFrame:
     """Return how many messages waited in each queue, the most in each period."""
     rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
     period = period_of(extent(run))
-    bins = np.floor(run.model_seconds(rows["at"]) / period) * period
-    queues = rows["labels"].map(_label("QueueName"))
-    grouped = rows["value"].groupby([queues.rename("queue"), bins.rename("at_s")]).max()
+    bins = (run.model_seconds(rows["at"]) // period) * period
+    queues = _labelled(rows["labels"], "QueueName").rename("queue")
+    grouped = rows["value"].groupby([queues, bins.rename("at_s")]).max()
     return grouped.rename("messages").reset_index()
 
 
@@ -185,8 +184,11 @@ def end_to_end_curve(run: "Run") -> pd.DataFrame:
 
 def percents(count: int) -> "Floats":
     """Return percentiles that *count* values can tell apart, evenly on the scale of 1/(1 − p)."""
-    tails = np.geomspace(1.0, max(count, 2), min(CURVE, max(count, 2)))
-    return np.asarray(np.round((1 - 1 / tails) * 100, 6))
+    # Half a value from the end is the largest one: 100 has no place on this scale.
+    tails = np.geomspace(1.0, 2.0 * count, min(CURVE, count + 1))
+    points = np.round((1 - 1 / tails) * 100, 6)
+    named = [p for p in (50.0, 90.0, 95.0, 99.0, 99.9) if p <= points[-1]]
+    return np.union1d(points, named)
 
 
 def at_percents(values: "Floats", points: "Floats") -> "Floats":
@@ -222,5 +224,60 @@ def _per_bin(times: "pd.Series[float]", edges: "Floats") -> "Floats":
     return np.histogram(times.dropna().to_numpy(), bins=edges)[0].astype(float)
 
 
-def _label(name: str) -> "Iterable[str]":
-    raise NotImplementedError(name, json, math)
+def _labelled(labels: "pd.Series[str]", name: str) -> "pd.Series[str]":
+    """Return one label of each datum; empty where it has none."""
+    known = {text: str(json.loads(text).get(name, "")) for text in labels.unique()}
+    return labels.map(known)
+
+
+def size_classes(run: "Run", few: float | None = None) -> "pd.DataFrame":
+    """
+    Return processing time against percentile for each class of batches.
+
+    Shoots with a video are one class; those without are cut in two at the median number of photos.
+
+    Args:
+        few: Photos a small shoot has at most; the run's own median by default.
+    """
+    batches = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
+    few = median_photos(run) if few is None else few
+    spent = run.model_seconds(batches["finished_at"] - batches["received_at"]).to_numpy()
+    shoot = (batches["documents"] == 0).to_numpy()
+    video = (batches["videos"] > 0).to_numpy()
+    small = (batches["photos"] <= few).to_numpy()
+    classes = {
+        f"up to {few:.0f} photos": shoot & ~video & small,
+        f"more than {few:.0f} photos": shoot & ~video & ~small,
+        "with video": shoot & video,
+        "project files": ~shoot,
+    }
+    parts = []
+    for name, chosen in classes.items():
+        if chosen.any():
+            points = np.round(np.linspace(0.0, 100.0, min(CURVE, int(chosen.sum())) + 1), 6).astype(
+                np.float64
+            )
+            times = at_percents(spent[chosen], points)
+            parts.append(
+                pd.DataFrame(
+                    {"class": name, "batches": int(chosen.sum()), "percentile": points, "duration_s": times}
+                )
+            )
+    columns = ["class", "batches", "percentile", "duration_s"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def median_photos(run: "Run") -> float:
+    """Return the median number of photos of shoots without video; 0 without any."""
+    batches = run.batches
+    plain = batches.loc[(batches["videos"] == 0) & (batches["documents"] == 0), "photos"].dropna()
+    return percentile(plain, 50) if len(plain) else 0.0
+
+
+def dead_letters(run: "Run") -> pd.DataFrame:
+    """Return how many messages had reached the dead-letter queue by the end of each period."""
+    rows = run.metrics[run.metrics["metric"] == DEAD_LETTERS]
+    length = extent(run)
+    edges = np.arange(0.0, length + period_of(length), period_of(length))
+    counted = np.histogram(run.model_seconds(rows["at"]), bins=edges, weights=rows["value"])[0]
+    return pd.DataFrame({"at_s": edges[1:], "dead_letters": np.cumsum(counted)})

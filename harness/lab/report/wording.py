@@ -13,13 +13,20 @@ def seconds(value: float | None) -> str:
         return ABSENT
     if math.isinf(value):
         return "unbounded"
-    if abs(value) < 0.9995:
+    if 0 < abs(value) < 0.9995:
         return f"{_digits(value * 1000)} ms"
-    if abs(value) < 120:
-        return f"{_digits(value)} s"
-    if abs(value) < 7200:
-        return f"{_digits(value / 60)} min"
-    return f"{_digits(value / 3600)} h"
+    for least, unit, name in ((7200, 3600, "h"), (120, 60, "min")):
+        if abs(value) >= least:
+            return f"{_digits(value / unit)} {name}"
+    return f"{_digits(value)} s"
+
+
+def exact(value: float) -> str:
+    """Return a round time as it is written on axes: 10 min, not 10.0 min."""
+    for unit, name in ((3600.0, "h"), (60.0, "min"), (1.0, "s")):
+        if value >= unit:
+            return f"{value / unit:g} {name}"
+    return f"{value * 1000:g} ms"
 
 
 def count(value: float | None) -> str:

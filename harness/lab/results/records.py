@@ -9,7 +9,8 @@ The ``metrics`` table speaks CloudWatch's language: a row is one datum. Counters
 (usually 1), gauges are the value seen, a histogram has one row per observation. Metrics of the
 service's own namespace (``TOQ/MediaProcessing``) go by their bare name, others by
 ``<namespace>/<name>``, e.g. ``AWS/SQS/ApproximateNumberOfMessagesVisible``. ``labels`` is a JSON
-object with sorted keys: the dimensions.
+object with sorted keys: the dimensions. The service puts a datum that has dimensions once more without
+any, because CloudWatch does not add them up; the table has it once, with them.
 """
 
 import json
@@ -98,6 +99,11 @@ TABLES: Mapping[str, pa.Schema] = {
 def metric_name(namespace: str, name: str) -> str:
     """Return how the ``metrics`` table calls a CloudWatch metric."""
     return name if namespace == SERVICE_NAMESPACE else f"{namespace}/{name}"
+
+
+def is_duration(metric: str) -> bool:
+    """Whether a metric's values are durations, which compressed time shortens like everything else."""
+    return metric.endswith(("_seconds", "/Duration"))
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

@@ -66,6 +66,44 @@ class Metrics:
     duration_p95_s: float | None
     duration_p99_s: float | None
 
+    @classmethod
+    def of(cls, table: "pd.DataFrame", time_scale: float) -> "Metrics":
+        """Return what a ``metrics`` table holds of them; it may be that of a run that goes on."""
+
+        def rows_of(name: str) -> "pd.DataFrame":
+            return table[table["metric"] == name]
+
+        created = rows_of("media_batches_created_total")
+        by_status = created["value"].groupby(created["labels"].map(_status)).sum()
+        inflight = rows_of("media_processing_inflight_jobs")["value"]
+        durations = rows_of("media_processing_duration_seconds")["value"] * time_scale
+        return cls(
+            created={str(status): int(count) for status, count in by_status.items()},
+            failed=int(rows_of("media_batches_failed_total")["value"].sum()),
+            dead_letters=int(rows_of("media_processing_dlq_messages_total")["value"].sum()),
+            inflight_max=int(inflight.max()) if len(inflight) else None,
+            durations=len(durations),
+            duration_p50_s=percentile(durations, 50) if len(durations) else None,
+            duration_p95_s=percentile(durations, 95) if len(durations) else None,
+            duration_p99_s=percentile(durations, 99) if len(durations) else None,
+        )
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the five as names and texts."""
+        created = ", ".join(f"{count} {status}" for status, count in sorted(self.created.items())) or "none"
+        durations = "none"
+        if self.durations:
+            parts = (self.duration_p50_s, self.duration_p95_s, self.duration_p99_s)
+            p50, p95, p99 = (_cell(part) for part in parts)
+            durations = f"{self.durations}: p50 {p50} s, p95 {p95} s, p99 {p99} s"
+        return [
+            ("media_batches_created_total", created),
+            ("media_processing_duration_seconds", durations),
+            ("media_processing_inflight_jobs", f"at most {_cell(self.inflight_max)}"),
+            ("media_processing_dlq_messages_total", str(self.dead_letters)),
+            ("media_batches_failed_total", str(self.failed)),
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -84,7 +122,8 @@ class Summary:
         Raises:
             RunUnreadable: A table is missing or damaged.
         """
-        return cls(repr(run).strip("<>"), run.time_scale, tuple(_timings(run)), _metrics(run))
+        metrics = Metrics.of(run.metrics, run.time_scale)
+        return cls(repr(run).strip("<>"), run.time_scale, tuple(_timings(run)), metrics)
 
     def to_json(self) -> str:
         """Return everything as JSON, for machines."""
@@ -102,7 +141,7 @@ class Summary:
         import pandas as pd  # heavy: only whoever wants a page pays
 
         timings = self.to_frame().to_html(index=False, float_format=_seconds, border=0)
-        metrics = pd.DataFrame(_metric_lines(self.metrics), columns=["metric", "value"])
+        metrics = pd.DataFrame(self.metrics.lines(), columns=["metric", "value"])
         return timings + metrics.to_html(index=False, border=0)
 
     def to_rich(self) -> "Group":
@@ -118,7 +157,7 @@ class Summary:
         for timing in self.timings:
             timings.add_row(*(_cell(value) for value in asdict(timing).values()))
         metrics = Table(show_header=False)
-        for line in _metric_lines(self.metrics):
+        for line in self.metrics.lines():
             metrics.add_row(*line)
         return Group(timings, metrics)
 
@@ -142,44 +181,6 @@ def _timings(run: Run) -> Iterator[Timing]:
             max_s=float(response_time.max()),
             latency_p99_s=percentile(latency, 99),
         )
-
-
-def _metrics(run: Run) -> Metrics:
-    metrics = run.metrics
-
-    def rows_of(name: str) -> "pd.DataFrame":
-        return metrics[metrics["metric"] == name]
-
-    created = rows_of("media_batches_created_total")
-    by_status = created["value"].groupby(created["labels"].map(_status)).sum()
-    inflight = rows_of("media_processing_inflight_jobs")["value"]
-    durations = run.model_seconds(rows_of("media_processing_duration_seconds")["value"])
-    return Metrics(
-        created={str(status): int(count) for status, count in by_status.items()},
-        failed=int(rows_of("media_batches_failed_total")["value"].sum()),
-        dead_letters=int(rows_of("media_processing_dlq_messages_total")["value"].sum()),
-        inflight_max=int(inflight.max()) if len(inflight) else None,
-        durations=len(durations),
-        duration_p50_s=percentile(durations, 50) if len(durations) else None,
-        duration_p95_s=percentile(durations, 95) if len(durations) else None,
-        duration_p99_s=percentile(durations, 99) if len(durations) else None,
-    )
-
-
-def _metric_lines(metrics: Metrics) -> list[tuple[str, str]]:
-    created = ", ".join(f"{count} {status}" for status, count in sorted(metrics.created.items())) or "none"
-    durations = "none"
-    if metrics.durations:
-        parts = (metrics.duration_p50_s, metrics.duration_p95_s, metrics.duration_p99_s)
-        p50, p95, p99 = (_cell(part) for part in parts)
-        durations = f"{metrics.durations}: p50 {p50} s, p95 {p95} s, p99 {p99} s"
-    return [
-        ("media_batches_created_total", created),
-        ("media_processing_duration_seconds", durations),
-        ("media_processing_inflight_jobs", f"at most {_cell(metrics.inflight_max)}"),
-        ("media_processing_dlq_messages_total", str(metrics.dead_letters)),
-        ("media_batches_failed_total", str(metrics.failed)),
-    ]
 
 
 def _status(labels: str) -> str:

@@ -69,9 +69,14 @@ class Engine(simpy.Environment):
         return event
 
 
+def about(entity: int, item: int = 0, attempt: int = 0) -> int:
+    """Return the part of a key that says what an event is about."""
+    return (entity << 20 | item) << 16 | attempt
+
+
 def order(kind: Kind, entity: int = 0, item: int = 0, attempt: int = 0) -> int:
     """Return the key that orders events of one instant."""
-    return ((kind << 48 | entity) << 20 | item) << 16 | attempt
+    return kind << 84 | about(entity, item, attempt)
 
 
 def nanoseconds(seconds: float) -> int:

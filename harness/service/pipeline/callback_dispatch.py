@@ -1,8 +1,8 @@
 """
 Lambda ``listing-media-callback-dispatch``: tell the backend how a run ended, signed.
 
-In: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``. Out: the status told
-and the answer's HTTP status.
+In: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``. Out: the status told,
+the answer's HTTP status, and the callback itself, so that the execution's output keeps it on record.
 """
 
 import json
@@ -34,7 +34,7 @@ def handler(event: Event, _context: object) -> Event:
     body = callback_body(event)
     content = json.dumps(body, separators=(",", ":")).encode()
     status = _post(url, content, _headers(secret, content, body["traceparent"]))
-    return {"status": body["status"], "httpStatus": status}
+    return {"status": body["status"], "httpStatus": status, "callback": body}
 
 
 def _headers(secret: str, content: bytes, traceparent: str | None) -> dict[str, str]:

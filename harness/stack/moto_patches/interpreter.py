@@ -59,6 +59,7 @@ def install(time_scale: float) -> None:
     replace(
         ExecutionState, "_evaluate_with_timeout", _evaluating_task(time_scale), written_against="024c6f9bf003"
     )
+    replace(environment.Environment, "as_inner_frame_of", _framing(), written_against="2365486c51ae")
     replace(environment.Environment, "set_stop", _stopping(), written_against="3bddad3ad761")
     replace(environment.Environment, "set_error", _failing(), written_against="4caa76a68982")
     replace(EventManager, "add_event", _recording(), written_against="18d8edb48c9a")
@@ -232,6 +233,22 @@ def _take_output(state: ExecutionState, env: Any, output: Any) -> None:
         state.result_path.eval(env)
     else:
         env.states.reset(input_value=env.stack.pop())
+
+
+def _framing() -> Callable[..., Any]:
+    original = environment.Environment.as_inner_frame_of.__func__
+
+    def as_inner_frame_of(
+        cls: Any, env: Any, variable_store: Any, event_history_frame_cache: Any = None
+    ) -> Any:
+        frame = original(cls, env, variable_store, event_history_frame_cache)
+        # A task inside a Map may ask for $$.Map.Item in its own parameters; moto forgets it there.
+        context = env.states.context_object.context_object_data
+        if "Map" in context:
+            frame.states.context_object.context_object_data["Map"] = context["Map"]
+        return frame
+
+    return as_inner_frame_of
 
 
 def _stopping() -> Callable[..., None]:

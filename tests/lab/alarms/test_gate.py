@@ -121,8 +121,8 @@ class TestRequiredAlarms:
         """
         At time scale 60, eleven clock seconds of processing are eleven minutes.
         """
-        rows = [MetricRow(row.at / 60, row.metric, row.labels, row.value) for row in quiet()]
-        slow = MetricRow(245.0 / 60, DURATION, '{"outcome":"READY"}', 661.0)
+        rows = [MetricRow(row.at / 60, row.metric, row.labels, row.value / 60) for row in quiet()]
+        slow = MetricRow(245.0 / 60, DURATION, '{"outcome":"READY"}', 11.0)
         verdict = verdict_of(recorder.run(*rows, slow, duration_s=10.0, time_scale=60.0))
 
         assert fired(verdict) == {"media-processing-duration-p95": 300.0}

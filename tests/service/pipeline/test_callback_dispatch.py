@@ -62,7 +62,7 @@ def test_a_callback_is_signed_and_traced(backend):
     result = handler(EVENT)
 
     path, headers, body = backend.received[0]
-    assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200}
+    assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200, "callback": json.loads(body)}
     assert path == "/internal/media-processing/callback"
     verify("s3cret", body, headers["X-Toq-Signature"])
     assert headers["traceparent"] == TRACEPARENT

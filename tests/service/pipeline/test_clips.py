@@ -1,5 +1,7 @@
 """Looking into videos without trusting them."""
 
+import av
+import numpy as np
 import pytest
 
 from harness.lab.workload.footage import video
@@ -26,12 +28,11 @@ def test_a_list_of_other_files_is_never_followed(tmp_path):
 
 def test_sound_without_pictures_is_no_video(tmp_path):
     """An MP4 may hold a song."""
-    import av
-
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48_000, layout="stereo")
-        frame = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+        silence = np.zeros((2, 1024), np.float32)
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="stereo")
         frame.sample_rate = 48_000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

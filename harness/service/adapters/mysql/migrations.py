@@ -105,7 +105,7 @@ def _missing(session: Session, migrations: list[Migration]) -> list[Migration]:
         if done_at is None:
             raise SchemaError(
                 f"Migration {name} is half applied: it stopped at its statement {statement}. "
-                "Repair it by hand, or start from an empty database (`harness db reset`)."
+                "Repair it by hand, or point at an empty database."
             )
         if version not in known:
             raise SchemaError(f"Migration {name} is in the database but not here: this version is too old.")

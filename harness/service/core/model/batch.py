@@ -57,6 +57,8 @@ class Upload:
             "bytes": self.file.bytes,
             "checksum": self.file.checksum.hex,
             "contentType": self.file.content_type,
+            "title": self.file.title,
+            "sequence": self.file.sequence,
         }
 
 

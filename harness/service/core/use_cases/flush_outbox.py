@@ -28,30 +28,24 @@ class FlushOutbox:
         Return how many messages the queue acknowledged.
 
         Raises:
-            Unavailable: The database does not answer.
+            Unavailable: The database or the queue does not answer. What could not be sent stays, and the
+                rest is not tried: it would only wait for the same time-out.
         """
-        sent = 0
-        for entry in self.media.list_outbox(limit=limit):
-            if not self._send(entry):
-                break  # The queue is down: the others would only wait for the same time-out.
-            sent += 1
-        return sent
+        entries = self.media.list_outbox(limit=limit)
+        for entry in entries:
+            self._send(entry)
+        return len(entries)
 
-    def _send(self, entry: OutboxEntry) -> bool:
+    def _send(self, entry: OutboxEntry) -> None:
         try:
             self.queue.send(entry.message)
         except Unavailable as error:
             with self.media.transaction() as tx:
                 tx.mark_send_failed(entry.id, str(error))
-            log.warning(
-                "service.media.flush_outbox.send_failed",
-                extra=_ids(entry) | {"attempts": entry.attempts + 1, "error": str(error)},
-            )
-            return False
+            raise
         with self.media.transaction() as tx:
             tx.mark_sent(entry.id, at=self.clock.now())
         log.info("service.media.flush_outbox.sent", extra=_ids(entry))
-        return True
 
 
 def _ids(entry: OutboxEntry) -> dict[str, object]:

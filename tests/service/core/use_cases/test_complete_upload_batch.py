@@ -93,6 +93,8 @@ class TestCompleteUploadBatch:
                     "bytes": 1001,
                     "checksum": f"{1:064x}",
                     "contentType": "image/jpeg",
+                    "title": "Title 1",
+                    "sequence": 1,
                 },
                 {
                     "key": created.slots[1].key,
@@ -102,6 +104,8 @@ class TestCompleteUploadBatch:
                     "bytes": 1002,
                     "checksum": f"{2:064x}",
                     "contentType": "video/mp4",
+                    "title": "Title 2",
+                    "sequence": 2,
                 },
             ],
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from harness.service.core.errors import Unavailable
 from harness.service.core.model.job import JobStatus
 
 
@@ -54,7 +55,8 @@ class TestFlushOutbox:
         world.received(reference="second")
         world.queue.available = False
 
-        assert world.flush() == 0
+        with pytest.raises(Unavailable):
+            world.flush()
         assert [entry.attempts for entry in world.media.list_outbox()] == [1, 0]
 
         world.queue.available = True

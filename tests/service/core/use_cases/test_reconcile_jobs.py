@@ -21,7 +21,7 @@ class TestExecutionsThatEndedWithoutACallback:
         accepted = world.processing()
         document = world.report(accepted.job_id, "SUCCEEDED", outputs=world.outputs(accepted.job_id))
         document |= {"zip": {"key": "zip", "bytes": 1, "assets": 1}}
-        world.workflow.end(world.job(accepted.job_id).execution_name, output={"callback": document})
+        world.workflow.end(world.job(accepted.job_id).execution_name, output={"callback": {"document": document}})
         world.clock.advance(GRACE)
 
         assert world.reconcile() == 1
@@ -29,7 +29,7 @@ class TestExecutionsThatEndedWithoutACallback:
         assert world.batch_status(accepted.job_id) is BatchStatus.READY
         assert world.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
 
-    @pytest.mark.parametrize("output", [None, {}, {"zip": {}}, {"callback": {"jobId": "x"}}])
+    @pytest.mark.parametrize("output", [None, {}, {"zip": {}}, {"callback": {"document": {"jobId": "x"}}}])
     def test_success_nobody_can_read_is_a_failure_with_a_name(self, world, output):
         """
         Never READY with nothing to download; a retry does it again.

@@ -1,0 +1,164 @@
+"""
+``harness watch``: evaluate the alarms while a stack or a run is going.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.lab.alarms.live import Datum, LiveJudge, Move
+
+POLL_S = 1.0
+SETTLE_S = 5.0
+"""An instant is judged this much later: the service puts its metrics every two seconds."""
+
+
+def watch(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run folder in the making; without it, the stack that is up.")
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take a run's alarms from this CloudFormation template instead of ours.", metavar="FILE"
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, print what there is, and leave.")] = False,
+    duration: Annotated[
+        float | None, typer.Option("--for", help="Leave after so many seconds.", metavar="SECONDS", min=0)
+    ] = None,
+) -> None:
+    """
+    Evaluate the alarms while a stack or a run is going, and print each change of state with its reason.
+
+    On a stack the states are set in its CloudWatch, and the alarms' topics get their messages.
+    Leaves with 0 when no alarm is in ALARM at the end, 3 when one is, 2 without a run, 5 without a stack.
+
+    Example: harness watch --for 600
+    """
+    try:
+        watched = _stack() if run is None else _folder(run, template)
+        raise typer.Exit(_follow(watched, 0.0 if once else duration))
+    except ConnectionError as error:
+        sys.stderr.write(f"harness watch: {error}\n")
+        raise typer.Exit(ExitCode.UNREACHABLE) from None
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"harness watch: {error}\n")
+        raise typer.Exit(ExitCode.USAGE) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """
+    Something that is going.
+
+    Attributes:
+        fetch: Returns the data that are new.
+        over_at: Returns when it ended [s since the epoch], None while it is going.
+        tell: Is told of every change of state, None for what happened before we came.
+    """
+
+    judge: "LiveJudge"
+    fetch: "Callable[[], Iterable[Datum]]"
+    over_at: Callable[[], float | None]
+    tell: "Callable[[Move], None]"
+
+
+def _follow(watched: _Watched, duration: float | None) -> ExitCode:
+    until = None if duration is None else time.monotonic() + duration
+    told, over = 0, None
+    try:
+        while over is None:
+            over = watched.over_at()
+            watched.judge.feed(watched.fetch())
+            states = watched.judge.states(time.time() - SETTLE_S if over is None else over)
+            told = _tell(watched, told)
+            if until is not None and time.monotonic() >= until:
+                break
+            if over is None:
+                time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        states = watched.judge.states(0.0)
+    for name, state in states.items():
+        sys.stdout.write(f"{state:<17} {name}\n")
+    return ExitCode.BREACHED if "ALARM" in states.values() else ExitCode.OK
+
+
+def _tell(watched: _Watched, told: int) -> int:
+    news = watched.judge.moves[told:]
+    for move in news:
+        at = datetime.fromtimestamp(move.at, UTC).strftime("%H:%M:%S")
+        what = f"{move.before} -> {move.state}" if move.state is not move.before else f"{move.state}, acting"
+        sys.stdout.write(f"{at}  {move.alarm}: {what}. {move.reason}\n")
+    sys.stdout.flush()
+    # At the first look the past is caught up with: only where it left each alarm is worth telling.
+    for move in news if told else {move.alarm: move for move in news}.values():
+        watched.tell(move)
+    return told + len(news)
+
+
+def _stack() -> _Watched:
+    import httpx
+
+    from harness.lab.alarms.account import Account
+    from harness.lab.alarms.live import LiveJudge
+    from harness.stack.state import StackState
+
+    state = StackState.read()
+    if state is None:
+        raise ConnectionError("No stack is up: start one with 'harness up', or name a run folder.")
+    account = Account(
+        state.aws_url,
+        {
+            "aws_access_key_id": state.aws_access_key_id,
+            "aws_secret_access_key": state.aws_secret_access_key,
+            "region_name": state.region,
+        },
+    )
+    alarms, composites = account.alarms()
+    judge = LiveJudge(alarms, composites, started_at=state.started_at, time_scale=state.time_scale)
+    client, seen = httpx.Client(base_url=state.aws_url, timeout=30.0), 0
+
+    def fetch() -> "Iterable[Datum]":
+        nonlocal seen
+        try:
+            answer = client.get("/_harness/metrics", params={"since": seen}).raise_for_status().json()
+        except httpx.HTTPError as error:
+            raise ConnectionError(f"The stack does not answer any more: {error}") from None
+        seen = answer["next"]
+        return [(at, metric, labels, value) for at, metric, labels, value in answer["data"]]
+
+    return _Watched(judge, fetch, lambda: None, account.tell)
+
+
+def _folder(folder: Path, template: Path | None) -> _Watched:
+    from harness.cli.verdicts import alarms_of
+    from harness.lab.alarms.live import LiveJudge
+    from harness.lab.results.run import read_header
+    from harness.lab.results.writer import MetricsTail
+
+    header = read_header(folder)
+    alarms, composites = alarms_of(template)
+    start = header.started_at.timestamp()
+    judge = LiveJudge(alarms, composites, started_at=start, time_scale=header.time_scale)
+    tail = MetricsTail(folder)
+
+    def over_at() -> float | None:
+        now = read_header(folder)
+        return start + (now.duration_s or 0.0) if now.complete else None
+
+    def fetch() -> "Iterable[Datum]":
+        return ((start + row.at, row.metric, row.labels, row.value) for row in tail.new_rows())
+
+    return _Watched(judge, fetch, over_at, lambda _: None)

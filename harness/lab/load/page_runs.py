@@ -1,0 +1,132 @@
+"""
+Runs that people start from Locust's page: each is given its listings, recorded and finished.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from harness.lab.load.launch import Watch, began_at, finish, header
+from harness.lab.load.locust_process import LocustProcess, page_port, worker_arguments
+from harness.lab.load.outcome import GENERATOR, Outcome
+from harness.lab.load.permission import Request, requests_in
+from harness.lab.load.plan import Plan
+from harness.lab.load.preflight import Unreachable, preflight
+from harness.lab.results.run import Run
+from harness.lab.results.writer import RunWriter
+from harness.lab.workload.identities import IdentitiesInvalid
+from harness.lab.workload.scenario import Scenario
+
+SCENARIOS = "HARNESS_SCENARIOS"
+"""Names, for Locust's process, the scenario files its form offers, separated as paths are."""
+
+LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """
+    Who a run is played as, and what is recorded beside it.
+    """
+
+    identities: Path
+    watch: Watch | None = None
+
+
+Provide = Callable[[Scenario], AbstractContextManager[People]]
+"""Sees to identities for a scenario, as long as the context is open; raises ValueError when it cannot."""
+
+
+def serve_page(
+    scenarios: Sequence[Path],
+    *,
+    host: str,
+    runs: Path,
+    provide: Provide,
+    on_open: Callable[[str], None],
+    on_run: Callable[[Run], None],
+    processes: int = 1,
+) -> None:
+    """
+    Open Locust's page and finish every run started there, until interrupted.
+
+    Args:
+        scenarios: What the form offers; the first one is chosen already.
+        runs: Under which the run folders are made.
+        on_open: Told the page's address.
+        on_run: Told each run when it is over.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    port = page_port()
+    arguments = ["--web-host", "127.0.0.1", "--web-port", str(port), "--host", host]
+    arguments += [*worker_arguments(processes), "--run-folder", str(runs.resolve())]
+    offered = os.pathsep.join(str(path.resolve()) for path in scenarios)
+    locust = LocustProcess(runs / "locust.log", arguments, {SCENARIOS: offered})
+    playing: _Playing | None = None
+    on_open(f"http://127.0.0.1:{port}")
+    try:
+        while True:
+            try:
+                ended = locust.wait(LOOK_EVERY_S)
+                for request in requests_in(runs):
+                    playing = _allow(request, host, provide, processes)
+                if playing is not None and playing.is_over(ended is not None):
+                    on_run(playing.finish())
+                    playing = None
+                if ended is not None:
+                    return
+            except KeyboardInterrupt:
+                locust.interrupt()
+    finally:
+        locust.close()
+
+
+class _Playing:
+    """
+    The run being played.
+    """
+
+    def __init__(self, request: Request, people: People, held: ExitStack, processes: int) -> None:
+        self._request = request
+        self._watch = people.watch
+        self._held = held
+        self._generator = request.folder / GENERATOR
+        self._writer = RunWriter(request.folder, header(request.scenario, request.folder, processes))
+
+    def is_over(self, is_locust_gone: bool) -> bool:
+        """Look after the run, and tell whether it is over."""
+        began = began_at(self._generator)
+        if began is not None and self._watch is not None:
+            self._held.enter_context(self._watch(self._request.folder, began))
+            self._watch = None
+        return is_locust_gone or (began is not None and self._outcome().is_over)
+
+    def finish(self) -> Run:
+        outcome = self._outcome()
+        try:
+            self._held.close()
+        except (OSError, httpx.HTTPError) as error:
+            outcome.shortfalls.append(f"what was to be recorded beside the run is incomplete: {error}")
+        return finish(self._writer, self._request.scenario, outcome)
+
+    def _outcome(self) -> Outcome:
+        path = self._generator / "outcome.json"
+        return Outcome.read(path) if path.exists() else Outcome()
+
+
+def _allow(request: Request, host: str, provide: Provide, processes: int) -> _Playing | None:
+    held = ExitStack()
+    try:
+        people = held.enter_context(provide(request.scenario))
+        preflight(host, Plan.read(request.scenario, people.identities))
+    except (ValueError, IdentitiesInvalid, Unreachable) as error:
+        held.close()
+        request.refuse(str(error))
+        return None
+    playing = _Playing(request, people, held, processes)
+    request.allow(people.identities)
+    return playing

@@ -1,0 +1,215 @@
+"""
+What several charts do with their axes: scales of time and percentiles, bands, lines with a label, legends.
+
+Times in model seconds since the run began.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.lab.report.palette import ALARM_BAND, FAULT_BAND, INK
+from harness.lab.report.wording import exact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from harness.lab.alarms.verdict import AlarmVerdict, Verdict
+    from harness.lab.results.run import Run
+
+Lines = Sequence[tuple[str, str, str, float]]
+"""Column, name in the legend, colour and width of each line."""
+
+DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.8)))
+"""Of the lines of the first run and of the other."""
+
+UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+NARROW_INCHES = 6.0
+PERCENT_TICKS = (0, 50, 90, 99, 99.9, 99.99, 99.999)
+COARSE = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000)
+FINE = tuple(
+    step * unit
+    for unit, steps in (
+        (0.001, (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+        (1, (1, 2, 5, 10, 20, 30)),
+        (60, (1, 2, 5, 10, 20, 30)),
+        (3600, (1, 2, 5, 10)),
+    )
+    for step in steps
+)
+"""Times people count in, closer together."""
+
+
+def time_scale_of(length: float) -> float:
+    """Return the unit the time axis of a run of *length* is labelled in [s]."""
+    return next(unit for least, unit, _ in UNITS if length >= least)
+
+
+def time_axis(ax: "Axes", length: float) -> float:
+    """Label the horizontal axis with the time since the run began; return its unit [s]."""
+    name = next(name for least, _, name in UNITS if length >= least)
+    ax.set_xlabel(f"{name} since the run began")
+    return time_scale_of(length)
+
+
+def log_time_axis(ax: "Axes", which: Literal["x", "y"] = "y") -> None:
+    """Scale an axis of times by powers, with ticks people know: milliseconds, seconds, a minute, ten."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    (ax.set_yscale if which == "y" else ax.set_xscale)("log")
+    low, high = axis.get_view_interval()
+    ticks = next(
+        (
+            found
+            for found in ([tick for tick in scale if low <= tick <= high] for scale in (COARSE, FINE))
+            if len(found) >= 3
+        ),
+        [],
+    )
+    ticks = ticks or [tick for tick in FINE if low <= tick <= high]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value)))
+
+
+def percentile_axis(ax: "Axes", highest: float) -> None:
+    """Scale the horizontal axis, which counts 1/(1 − p), as percentiles."""
+    ax.set_xscale("log")
+    ticks = [tick for tick in PERCENT_TICKS if tick <= highest]
+    ax.set_xticks(
+        [100 / (100 - tick) for tick in ticks], [f"p{tick:g}" if tick else "least" for tick in ticks]
+    )
+    ax.minorticks_off()
+
+
+def whole_numbers(ax: "Axes", label: str) -> None:
+    """Count upwards from nothing: no half messages."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    ax.set_ylabel(label)
+    ax.set_ylim(bottom=0)
+
+
+def lanes(ax: "Axes", names: Sequence[str]) -> None:
+    """Make of the vertical axis one lane for each name, from 0 at the top; it stands above what it names."""
+    for place, name in enumerate(names):
+        ax.annotate(
+            name,
+            (0, place - 0.3),
+            xycoords=("axes fraction", "data"),
+            ha="left",
+            va="bottom",
+            color=INK,
+            fontsize=9,
+        )
+    ax.set_yticks([])
+    ax.set_ylim(len(names) - 0.5, -0.75)
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+
+
+def legend(ax: "Axes", columns: int = 4) -> None:
+    """Name the lines above the axes, in as many columns as there is room for."""
+    figure = ax.get_figure(root=True)
+    is_narrow = figure is not None and figure.get_figwidth() < NARROW_INCHES
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(columns, 3 if is_narrow else 6))
+
+
+def label_line(ax: "Axes", value: float, text: str) -> None:
+    """Draw a horizontal line that nobody should cross, and say what it is."""
+    ax.axhline(value, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+    ax.annotate(
+        text, (1, value), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
+        ha="right", va="bottom", color=INK, fontsize=9,
+    )  # fmt: skip
+
+
+def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> None:
+    """Shade when an alarm was in ALARM, and when faults were played."""
+    in_alarm = _merged(
+        (start, end)
+        for alarm in (verdict.alarms if verdict else ())
+        for start, end, state in spans(alarm, run.model_seconds(run.header.duration_s or 0.0))
+        if state == "ALARM"
+    )
+    for place, (start, end) in enumerate(in_alarm):
+        ax.axvspan(
+            start / scale,
+            end / scale,
+            color=ALARM_BAND,
+            zorder=0,
+            label=None if place else "some alarm in ALARM",
+        )
+    named = False
+    for fault in run.scenario.get("faults") or ():
+        start, end = fault.get("from_s") or 0.0, fault.get("until_s")
+        if start or end:
+            end = end or float(run.scenario["duration_s"])
+            ax.axvspan(
+                start / scale,
+                end / scale,
+                color=FAULT_BAND,
+                zorder=0,
+                label=None if named else "fault played",
+            )
+            named = True
+
+
+def spans(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
+    """Return the states of an alarm: from when to when, and which; unknown before the first transition."""
+    times = [0.0, *(one.at_s for one in alarm.transitions)]
+    states = ["INSUFFICIENT_DATA", *(one.state for one in alarm.transitions)]
+    ends = [*times[1:], max(end, times[-1])]
+    return [span for span in zip(times, ends, states, strict=True) if span[1] > span[0]]
+
+
+def courses(
+    ax: "Axes", data: "pd.DataFrame", lines: Lines, *, stepped: bool = False, marker: str = ""
+) -> None:
+    """Draw columns over time, the second run dashed."""
+    scale = time_axis(ax, float(data["at_s"].max()))
+    for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
+        for column, name, colour, width in lines:
+            label = name if place == 0 else None
+            style: dict[str, Any] = {
+                "color": colour,
+                "linestyle": DASHES[place],
+                "label": label,
+                "marker": marker,
+                "linewidth": width,
+            }
+            if stepped:
+                ax.step(rows["at_s"] / scale, rows[column], where="post", **style)
+            else:
+                ax.plot(rows["at_s"] / scale, rows[column], **style)
+    ax.set_xlim(left=0)
+    legend(ax)
+
+
+def curves(ax: "Axes", data: "pd.DataFrame", lines: Lines) -> None:
+    """Draw columns against percentile, the second run dashed."""
+    for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
+        for column, name, colour, width in lines:
+            tail = 100 / (100 - rows["percentile"])
+            ax.step(
+                tail, rows[column], where="pre", color=colour, linestyle=DASHES[place], linewidth=width,
+                label=name if place == 0 else None,
+            )  # fmt: skip
+    log_time_axis(ax)
+    percentile_axis(ax, float(data["percentile"].max()))
+    ax.set_xlabel("percentile")
+    legend(ax)
+
+
+def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return intervals that overlap as one, in order."""
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

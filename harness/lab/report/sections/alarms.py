@@ -1,0 +1,28 @@
+"""
+What CloudWatch would have done.
+"""
+
+from harness.lab.report import charts
+from harness.lab.report.section import Block, Points, Section, Subject, Table
+from harness.lab.report.wording import plural, seconds
+
+
+def alarms(subject: Subject) -> Section | None:
+    verdict = subject.verdict
+    if verdict is None or not verdict.alarms:
+        return None
+    moves = sorted(
+        ((one.at_s, alarm.name, one) for alarm in verdict.alarms for one in alarm.transitions),
+        key=lambda move: move[:2],
+    )
+    transitions = [(name, seconds(at), one.state, one.reason) for at, name, one in moves]
+    doubts = [f"{alarm.name}: {text}." for alarm in verdict.alarms for text in alarm.sensitive]
+    fired = [alarm for alarm in verdict.alarms if alarm.fired_at_s is not None]
+    fired_of_all = f"{plural(len(fired), 'alarm')} of {len(verdict.alarms)} fired"
+    lead = f"{fired_of_all}, each evaluated every minute as CloudWatch would."
+    blocks: list[Block] = [
+        charts.alarm_timelines(subject.run, verdict),
+        Table("Every change of state", ("alarm", "at", "state", "reason"), transitions, frozenset({1})),
+        *([Points(doubts)] if doubts else []),
+    ]
+    return Section("alarms", "Alarms", lead, blocks)

@@ -1,0 +1,38 @@
+"""
+What a report has, in order. A new section is a module here and a line in `SECTIONS`.
+"""
+
+from collections.abc import Callable
+
+from harness.lab.report.section import Section, Subject
+from harness.lab.report.sections.alarms import alarms
+from harness.lab.report.sections.cost import cost
+from harness.lab.report.sections.environment import environment
+from harness.lab.report.sections.errors import dead_letters, errors, retries
+from harness.lab.report.sections.generator import generator
+from harness.lab.report.sections.load import arrivals, in_flight, queues
+from harness.lab.report.sections.objectives import objectives
+from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
+from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
+
+SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
+    objectives,
+    alarms,
+    processing,
+    end_to_end,
+    arrivals,
+    in_flight,
+    queues,
+    time_spent,
+    size_classes,
+    stations,
+    requests,
+    percentile_curve,
+    retries,
+    dead_letters,
+    errors,
+    generator,
+    cost,
+    environment,
+)
+"""Each returns its section, or None when the run has no data for it."""

@@ -1,0 +1,46 @@
+"""
+Where the run came from, and how to have it again.
+"""
+
+from harness.lab.report.section import Prose, Section, Subject, Table
+from harness.lab.report.wording import count, data_size, seconds
+from harness.lab.results.run import RunHeader
+
+
+def environment(subject: Subject) -> Section:
+    header = subject.run.header
+    machine = [(name.removesuffix("_bytes"), _machine(name, value)) for name, value in header.machine.items()]
+    facts = [
+        ("run", header.id),
+        ("engine", header.engine),
+        ("started", f"{header.started_at:%-d %B %Y, %H:%M:%S} UTC"),
+        ("length", seconds(header.duration_s)),
+        ("time scale", f"{header.time_scale:g}"),
+        ("workers", count(header.workers)),
+        ("seed", str(header.seed)),
+        ("replication", str(header.replication)),
+        ("scenario", f"{header.scenario_name}, SHA-256 {header.scenario_hash}"),
+        ("blueprint", header.blueprint_hash or "not recorded"),
+        *machine,
+        *((f"{name} version", text) for name, text in sorted(header.versions.items())),
+    ]
+    lead = "The scenario is in run.json, whole; the same seed plays the same arrivals with the same files."
+    blocks = (Prose(command(header), code=True), Table("Environment", ("what", "value"), facts))
+    return Section("environment", "Environment, and how to reproduce", lead, blocks)
+
+
+def command(header: RunHeader) -> str:
+    """Return the command line that plays the run again: as it was given, if it was kept."""
+    kept = header.notes.get("command")
+    if isinstance(kept, str):
+        return kept
+    scenario = f"scenarios/{header.scenario_name}.toml"
+    duration = header.scenario.get("duration_s")
+    flags = f"--seed {header.seed}" + (f" --duration {duration:g}" if duration else "")
+    if header.engine == "live":
+        return f"harness load {scenario} {flags} --processes {max(header.workers, 1)}"
+    return f"harness sim {scenario} {flags} --engine {header.engine}"
+
+
+def _machine(name: str, value: str | int | float) -> str:
+    return data_size(float(value)) if name.endswith("_bytes") else str(value)

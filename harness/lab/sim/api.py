@@ -1,0 +1,75 @@
+"""
+The service's HTTP door and the object store, as clients see them. Times are nanoseconds.
+"""
+
+from heapq import heapreplace
+
+from harness.lab.sim.engine import NS, Engine, nanoseconds
+from harness.lab.sim.platform.draws import Draws
+from harness.lab.sim.platform.settings import Api, Storage
+
+UNAVAILABLE = 503
+
+
+class Door:
+    """
+    The API: so many threads, first come, first served.
+
+    Requests come in the order of time, so when each will be answered is known at once.
+
+    Attributes:
+        busy_time: Added up over threads.
+        requests: How many came.
+    """
+
+    def __init__(self, engine: Engine, settings: Api, seed: int, replication: int) -> None:
+        self._engine = engine
+        self._free_at = [0] * settings.threads
+        self._request = Draws(settings.request_s, seed, replication, "api/request", 32)
+        self._network = Draws(settings.network_s, seed, replication, "api/network", 32)
+        self._longest_wait = (
+            None if settings.longest_wait_s is None else nanoseconds(settings.longest_wait_s)
+        )
+        self.busy_time = 0
+        self.requests = 0
+
+    def request(self, arrival: int, number: int) -> tuple[int, bool]:
+        """
+        Ask something now.
+
+        Args:
+            number: Of the request among those of the arrival.
+
+        Returns:
+            How long until the answer is there [ns], and whether the service took the request on.
+        """
+        now = self._engine._now
+        self.requests += 1
+        network = self._network(arrival, number)
+        wait = max(0, self._free_at[0] - now)
+        if self._longest_wait is not None and wait > self._longest_wait:
+            return network, False
+        took = self._request(arrival, number)
+        heapreplace(self._free_at, now + wait + took)
+        self.busy_time += took
+        return network + wait + took, True
+
+
+class Store:
+    """S3 as one client's uploads and downloads meet it."""
+
+    def __init__(self, settings: Storage, seed: int, replication: int) -> None:
+        self._request = Draws(settings.request_s, seed, replication, "s3/request", 64)
+        self._ns_per_byte = NS / settings.bytes_per_s if settings.bytes_per_s else 0.0
+
+    def transfers(self, arrival: int, sizes: list[int]) -> list[int]:
+        """Return how long each of an arrival's transfers takes."""
+        latencies = self._request.row(arrival)
+        speed = self._ns_per_byte
+        return [
+            latency + int(size * speed) for latency, size in zip(latencies, sizes, strict=False)
+        ]
+
+    def transfer(self, arrival: int, number: int, size: int) -> int:
+        """Return how long one more takes; *number* tells it from the others."""
+        return self._request(arrival, number, 2) + int(size * self._ns_per_byte)

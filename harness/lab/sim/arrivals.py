@@ -1,0 +1,113 @@
+"""
+Who plays when: arrivals on schedule (open), or users who take one after another (closed).
+
+Times are nanoseconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from harness.lab.sim.clients import Pauses, Visit, World
+from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
+from harness.lab.workload.arrivals import Schedule
+
+
+class Crowd:
+    """
+    Starts visits and carries them on.
+
+    Args:
+        settle: Called now and then, when nothing is half done.
+
+    Attributes:
+        started, ended: Visits [count].
+    """
+
+    def __init__(self, world: World, schedule: Schedule | None, settle: Callable[[], None]) -> None:
+        self._world = world
+        self._engine: Engine = world.engine
+        self._schedule = schedule
+        self._settle = settle
+        self._waiting: deque[Visit] = deque()
+        self._under_way: dict[int, Visit] = {}
+        self._next = 0
+        self.started = 0
+        self.ended = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is under way and nobody will come any more."""
+        if self._under_way or self._waiting:
+            return False
+        return self._schedule is None or self._next >= len(self._schedule)
+
+    def start(self) -> None:
+        """Let the first arrival or all users come."""
+        if self._schedule is None:
+            for _ in range(self._world.scenario.users or 0):
+                self._take_next(None)
+        elif len(self._schedule):
+            self._await_next()
+
+    def give_up(self, at: int) -> None:
+        """Record everything that has not ended."""
+        for visit in list(self._under_way.values()):
+            visit.censor(at)
+        for visit in self._waiting:
+            visit.never_started(at)
+
+    def _await_next(self) -> None:
+        assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
+        index = self._next
+        if index < len(self._schedule):
+            at = nanoseconds(float(self._schedule.at[index]))
+            self._engine.call_in(at - self._engine._now, order(Kind.ARRIVAL, index), self._arrive)
+
+    def _arrive(self, _: object) -> None:
+        assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
+        arrival = self._schedule[self._next]
+        self._next += 1
+        self._await_next()
+        visit = Visit(self._world, arrival.batch, int(self._engine._now))
+        if len(self._under_way) >= self._world.scenario.max_in_flight:
+            self._waiting.append(visit)
+        else:
+            self._begin(visit)
+
+    def _take_next(self, _: object) -> None:
+        now = int(self._engine._now)
+        if now >= self._world.duration:
+            return
+        index = self._next
+        self._next += 1
+        self._begin(Visit(self._world, self._world.mix.batch(index, now / 1e9), now))
+
+    def _begin(self, visit: Visit) -> None:
+        self.started += 1
+        self._under_way[visit.arrival] = visit
+        self._carry_on(visit, visit.play())
+
+    def _carry_on(self, visit: Visit, playing: Pauses) -> None:
+        key = order(Kind.CLIENT, visit.arrival)
+        call_in = self._engine.call_in
+
+        def resume(_: object) -> None:
+            try:
+                pause = next(playing)
+            except StopIteration:
+                self._end(visit)
+                return
+            call_in(pause, key, resume)
+
+        resume(None)
+
+    def _end(self, visit: Visit) -> None:
+        del self._under_way[visit.arrival]
+        self.ended += 1
+        if not self.ended % 100:
+            self._settle()
+        if self._schedule is None:
+            # Not at once: a user whose visits take no time would never let the clock go on.
+            self._engine.call_in(1, order(Kind.CLIENT, visit.arrival), self._take_next)
+        elif self._waiting:
+            self._begin(self._waiting.popleft())

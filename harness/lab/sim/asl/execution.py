@@ -1,0 +1,89 @@
+"""
+Executions of a state machine.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from harness.lab.sim.asl.program import Program
+from harness.lab.sim.asl.visits import visit
+from harness.lab.sim.asl.walk import Host, Walk
+
+
+class Status(StrEnum):
+    """How an execution ended, as Step Functions calls it."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+class Execution:
+    """
+    One playing of a state machine.
+
+    Attributes:
+        entity: Number that keys the draws.
+        subject: What the execution is about; nobody here looks at it.
+        output: Of an execution that succeeded.
+        history: Events so far, about as AWS counts them.
+        transitions: States entered so far.
+    """
+
+    visit = staticmethod(visit)
+
+    __slots__ = (
+        "cause",
+        "data",
+        "entity",
+        "error",
+        "history",
+        "host",
+        "name",
+        "open",
+        "output",
+        "program",
+        "root",
+        "started_at",
+        "status",
+        "subject",
+        "transitions",
+    )
+
+    def __init__(
+        self, host: Host, program: Program, name: str, entity: int, data: Any, subject: Any = None
+    ) -> None:
+        self.host = host
+        self.program = program
+        self.name = name
+        self.entity = entity
+        self.data = data
+        self.subject = subject
+        self.status: Status | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.output: Any = None
+        self.history = 0
+        self.transitions = 0
+        self.started_at = host.engine._now
+        self.root = Walk(self, program, 0, self._succeeded, self._failed)
+
+    def start(self) -> None:
+        self.root.start(self.data)
+
+    def time_out(self) -> None:
+        """End the execution if it has not ended: its machine's time is up."""
+        if self.status is None:
+            self.root.cancel()
+            self._end(Status.TIMED_OUT, "States.Timeout", "the execution took longer than it may")
+
+    def _succeeded(self, output: Any) -> None:
+        self.output = output
+        self._end(Status.SUCCEEDED)
+
+    def _failed(self, error: str, cause: str) -> None:
+        self._end(Status.FAILED, error, cause)
+
+    def _end(self, status: Status, error: str | None = None, cause: str | None = None) -> None:
+        self.status, self.error, self.cause = status, error, cause
+        self.host.ended(self)

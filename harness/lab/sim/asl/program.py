@@ -1,0 +1,283 @@
+"""
+A state machine made ready to be played: every path, template and rule of it compiled.
+
+What the simulator cannot play is refused here, with the JSON path of the place, before anything runs.
+Times are nanoseconds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from harness.blueprint import flow as asl
+from harness.blueprint.recovery import Catcher, Retrier
+from harness.lab.sim.asl.paths import Reader, compile_result_path
+from harness.lab.sim.asl.rules import Test, compile_rule
+from harness.lab.sim.asl.templates import compile_expression, compile_template
+from harness.lab.sim.engine import NS
+
+Placing = Callable[[Any, Any], Any]
+"""Puts a result into the input, as ResultPath says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """
+    What compiled states have in common; None for a reader means: as it is.
+
+    Attributes:
+        index: Number of the state in its machine, in the order of the definition.
+        next: None where the flow ends.
+    """
+
+    name: str
+    index: int
+    next: str | None
+    read_input: Reader | None
+    read_output: Reader | None
+    parameters: Reader | None = None
+    place_result: Placing | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkNode(Node):
+    """Task, Parallel or Map: it may fail, be tried again and be caught."""
+
+    selector: Reader | None
+    retry: tuple[Retrier, ...]
+    catch: tuple[tuple[Catcher, Placing], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNode(WorkNode):
+    """*timeout* and *heartbeat* give seconds, or None without a limit."""
+
+    task: asl.Task
+    timeout: Reader | None
+    heartbeat: Reader | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelNode(WorkNode):
+    branches: tuple["Program", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapNode(WorkNode):
+    items: Reader
+    processor: "Program"
+    max_concurrency: Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceNode(Node):
+    rules: tuple[tuple[Test, str], ...]
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitNode(Node):
+    """Exactly one of the three: a time [ns], a reader of seconds, a reader of an RFC 3339 instant."""
+
+    fixed: int | None
+    seconds: Reader | None
+    until: Reader | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassNode(Node):
+    result: Any
+    has_result: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SucceedNode(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailNode(Node):
+    error: Reader
+    cause: Reader
+
+
+AnyNode: TypeAlias = (
+    TaskNode | ParallelNode | MapNode | ChoiceNode | WaitNode | PassNode | SucceedNode | FailNode
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A flow: where it starts, and its states by name."""
+
+    start_at: str
+    nodes: Mapping[str, AnyNode]
+
+    def tasks(self) -> list[TaskNode]:
+        """Return every Task, those of branches and item processors too, in the order of the definition."""
+        found: list[TaskNode] = []
+        for node in self.nodes.values():
+            if isinstance(node, TaskNode):
+                found.append(node)
+            for inner in _inner(node):
+                found += inner.tasks()
+        return found
+
+
+def compile_machine(machine: asl.StateMachine) -> Program:
+    """
+    Compile a state machine.
+
+    Raises:
+        ValueError: It uses something the simulator cannot play; the message begins with the JSON path.
+    """
+    numbers = {id(state): number for number, state in enumerate(machine.walk())}
+    return _flow(machine, "$", numbers)
+
+
+def _flow(flow: asl.Flow, place: str, numbers: Mapping[int, int]) -> Program:
+    nodes = {
+        name: _node(state, f"{place}.States{_step(name)}", numbers) for name, state in flow.states.items()
+    }
+    return Program(flow.start_at, nodes)
+
+
+def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
+    common: dict[str, Any] = {
+        "name": state.name,
+        "index": numbers[id(state)],
+        "next": state.next,
+        "read_input": _filter(state.input_path, f"{place}.InputPath"),
+        "read_output": _filter(state.output_path, f"{place}.OutputPath"),
+    }
+    match state:
+        case asl.Task():
+            return TaskNode(
+                **common,
+                **_working(state, place),
+                task=state,
+                timeout=_seconds(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath"),
+                heartbeat=_seconds(
+                    state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
+                ),
+            )
+        case asl.Parallel():
+            branches = tuple(
+                _flow(branch, f"{place}.Branches[{number}]", numbers)
+                for number, branch in enumerate(state.branches)
+            )
+            return ParallelNode(**common, **_working(state, place), branches=branches)
+        case asl.Map():
+            return _map(state, common, place, numbers)
+        case asl.Choice():
+            rules = tuple(
+                (compile_rule(choice.rule, f"{place}.Choices[{number}]"), choice.next)
+                for number, choice in enumerate(state.choices)
+            )
+            return ChoiceNode(**common, rules=rules, default=state.default)
+        case asl.Wait():
+            return _wait(state, common, place)
+        case asl.Pass():
+            return PassNode(
+                **common,
+                parameters=_template(state.parameters, f"{place}.Parameters"),
+                place_result=_placing(state.result_path, f"{place}.ResultPath"),
+                result=state.result,
+                has_result=state.has_result,
+            )
+        case asl.Fail():
+            return FailNode(
+                **common,
+                error=_text(state.error, state.error_path, f"{place}.ErrorPath"),
+                cause=_text(state.cause, state.cause_path, f"{place}.CausePath"),
+            )
+        case asl.Succeed():
+            return SucceedNode(**common)
+
+
+def _working(state: asl.Task | asl.Parallel | asl.Map, place: str) -> dict[str, Any]:
+    return {
+        "parameters": _template(state.parameters, f"{place}.Parameters"),
+        "selector": _template(state.result_selector, f"{place}.ResultSelector"),
+        "place_result": _placing(state.result_path, f"{place}.ResultPath"),
+        "retry": state.retry,
+        "catch": tuple(
+            (catcher, _placing(catcher.result_path, f"{place}.Catch[{number}].ResultPath"))
+            for number, catcher in enumerate(state.catch)
+        ),
+    }
+
+
+def _map(state: asl.Map, common: dict[str, Any], place: str, numbers: Mapping[int, int]) -> MapNode:
+    most = state.max_concurrency or asl.INLINE_CONCURRENCY
+    path = state.max_concurrency_path
+    return MapNode(
+        **common,
+        **_working(state, place),
+        items=compile_expression(state.items_path, f"{place}.ItemsPath"),
+        processor=_flow(state.processor, f"{place}.ItemProcessor", numbers),
+        max_concurrency=compile_expression(path, f"{place}.MaxConcurrencyPath")
+        if path
+        else lambda _data, _context: most,
+    )
+
+
+def _wait(state: asl.Wait, common: dict[str, Any], place: str) -> WaitNode:
+    until: Reader | None = None
+    if state.timestamp_path:
+        until = compile_expression(state.timestamp_path, f"{place}.TimestampPath")
+    elif state.timestamp:
+        instant = state.timestamp.isoformat()
+        until = lambda _data, _context: instant  # noqa: E731 - a reader like the others
+    return WaitNode(
+        **common,
+        fixed=None if state.seconds is None else state.seconds * NS,
+        seconds=compile_expression(state.seconds_path, f"{place}.SecondsPath") if state.seconds_path else None,
+        until=until,
+    )
+
+
+def _filter(path: str | None, place: str) -> Reader | None:
+    """Return the reader of InputPath or OutputPath; None where it is the whole."""
+    if path == "$":
+        return None
+    return (lambda _data, _context: {}) if path is None else compile_expression(path, place)
+
+
+def _template(template: Any, place: str) -> Reader | None:
+    return None if template is None else compile_template(template, place)
+
+
+def _placing(path: str | None, place: str) -> Placing:
+    if path is None:
+        return lambda data, _result: data
+    try:
+        return compile_result_path(path)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _seconds(fixed: int | None, path: str | None, place: str) -> Reader | None:
+    if path is not None:
+        return compile_expression(path, place)
+    return None if fixed is None else lambda _data, _context: fixed
+
+
+def _text(literal: str | None, path: str | None, place: str) -> Reader:
+    return compile_expression(path, place) if path else lambda _data, _context: literal
+
+
+def _inner(node: AnyNode) -> tuple[Program, ...]:
+    match node:
+        case ParallelNode():
+            return node.branches
+        case MapNode():
+            return (node.processor,)
+        case _:
+            return ()
+
+
+def _step(name: str) -> str:
+    return f".{name}" if name.isidentifier() else f"['{name}']"
+
+

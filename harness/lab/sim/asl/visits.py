@@ -1,0 +1,356 @@
+"""
+One visit to a state that works: Task, Parallel or Map, with its attempts, retries and catchers.
+
+Times are nanoseconds of the engine's clock.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from harness.blueprint.flow import INLINE_CONCURRENCY
+from harness.lab.sim.asl.program import MapNode, ParallelNode, TaskNode
+from harness.lab.sim.asl.walk import StateFailed, Walk
+from harness.lab.sim.engine import NS, Kind, order
+
+EVENTS_OF_AN_ATTEMPT = 3
+
+
+class Visit:
+    """
+    What the three have in common.
+
+    Attributes:
+        number: Of the attempt under way, from 1.
+        ready_at: When it could begin: on entering, or when the back-off was over; None during one.
+        started_at: When somebody began to work on it; None as long as nobody has.
+    """
+
+    __slots__ = ("data", "node", "number", "over", "ready_at", "retries", "started_at", "walk")
+
+    def __init__(self, walk: Walk, node: TaskNode | ParallelNode | MapNode, data: Any) -> None:
+        self.walk = walk
+        self.node = node
+        self.data = data
+        self.number = 0
+        self.ready_at: int | None = walk.entered_at
+        self.started_at: int | None = None
+        self.retries: list[int] | None = None
+        self.over = False
+
+    def begin(self) -> None:
+        """Begin the next attempt."""
+        self.number += 1
+        self.started_at = None
+        self.walk.execution.history += EVENTS_OF_AN_ATTEMPT
+        try:
+            data = self.data
+            if self.node.read_input is not None:
+                data = self.walk.read(self.node.read_input, data)
+            self._work(data)
+        except StateFailed as failure:
+            self.fail(failure.error, failure.cause)
+
+    @abstractmethod
+    def _work(self, data: Any) -> None:
+        """Have the work done; somebody calls `succeed` or `fail`."""
+
+    def cancel(self) -> None:
+        self.over = True
+
+    def under_way(self) -> Iterator[Walk]:
+        """Yield the walks this visit waits for."""
+        yield from ()
+
+    def succeed(self, result: Any) -> None:
+        """The attempt under way has ended well."""
+        walk, node = self.walk, self.node
+        try:
+            if node.selector is not None:
+                result = walk.read(node.selector, result, "States.ParameterPathFailure")
+            assert node.place_result is not None  # noqa: S101 - every working state has one
+            placed = walk.place(node.place_result, self.data, result)
+        except StateFailed as failure:
+            self.fail(failure.error, failure.cause)
+            return
+        self.over = True
+        self._record(None)
+        walk.go(*walk.leave(node, placed))
+
+    def fail(self, error: str, cause: str) -> None:
+        """The attempt under way has failed: try again, catch, or fail the flow."""
+        self._record(error)
+        delay = self._back_off(error)
+        if delay is not None:
+            key = order(Kind.TIMER, self.walk.execution.entity, self.walk.item, self.node.index)
+            self.walk.execution.host.engine.call_in(delay, key, self._again)
+            self.ready_at = None
+            return
+        self.over = True
+        walk = self.walk
+        for catcher, place in self.node.catch:
+            if _answers(catcher, error):
+                try:
+                    data = walk.place(place, self.data, {"Error": error, "Cause": cause})
+                except StateFailed as failure:
+                    walk.failed(failure.error, failure.cause)
+                    return
+                walk.go(catcher.next, data)
+                return
+        walk.failed(error, cause)
+
+    def _again(self, _: object) -> None:
+        if not self.over:
+            self.ready_at = self.walk.execution.host.engine._now
+            self.begin()
+
+    def _back_off(self, error: str) -> int | None:
+        """Return how long to pause before the next attempt [ns]; None if there is none."""
+        for position, retrier in enumerate(self.node.retry):
+            if not _answers(retrier, error):
+                continue
+            if self.retries is None:
+                self.retries = [0] * len(self.node.retry)
+            if self.retries[position] >= retrier.max_attempts:
+                return None
+            self.retries[position] += 1
+            delay = retrier.delay(self.retries[position])
+            if retrier.full_jitter:
+                execution = self.walk.execution
+                delay *= execution.host.draw("jitter", execution, self.node, self.walk.item, self.number)
+            return round(delay * NS)
+        return None
+
+    def _record(self, error: str | None) -> None:
+        walk = self.walk
+        host = walk.execution.host
+        assert self.ready_at is not None  # noqa: S101 - an attempt is under way
+        host.step(
+            walk.execution,
+            self.node.name,
+            walk.item,
+            self.number,
+            self.ready_at,
+            self.started_at,
+            host.engine._now,
+            error,
+        )
+
+
+class TaskVisit(Visit):
+    """A visit to a Task."""
+
+    __slots__ = ("attempt",)
+
+    node: TaskNode
+
+    def _work(self, data: Any) -> None:
+        walk, node = self.walk, self.node
+        payload = data
+        if node.parameters is not None:
+            payload = walk.read(node.parameters, data, "States.ParameterPathFailure")
+        now = walk.execution.host.engine._now
+        deadline = None
+        if node.timeout is not None:
+            deadline = now + _limit(walk.read(node.timeout, data), "TimeoutSecondsPath")
+        heartbeat = None
+        if node.heartbeat is not None:
+            heartbeat = _limit(walk.read(node.heartbeat, data), "HeartbeatSecondsPath")
+        self.attempt = Attempt(self, payload, deadline, heartbeat)
+        walk.execution.host.work(self.attempt)
+
+    def cancel(self) -> None:
+        self.over = True
+        self.attempt.is_open = False
+
+
+class Attempt:
+    """
+    One attempt of a Task, as the one sees it who does the work.
+
+    Attributes:
+        payload: What the work is given.
+        deadline: When the state gives up [ns]; None if never.
+        heartbeat: How long the state waits for a sign of life [ns].
+        is_open: False once it does not matter any more: timed out, or its branch was stopped.
+    """
+
+    __slots__ = ("deadline", "heartbeat", "is_open", "payload", "visit")
+
+    def __init__(self, visit: TaskVisit, payload: Any, deadline: int | None, heartbeat: int | None) -> None:
+        self.visit = visit
+        self.payload = payload
+        self.deadline = deadline
+        self.heartbeat = heartbeat
+        self.is_open = True
+
+    @property
+    def number(self) -> int:
+        return self.visit.number
+
+    @property
+    def node(self) -> TaskNode:
+        return self.visit.node
+
+    @property
+    def item(self) -> int:
+        return self.visit.walk.item
+
+    @property
+    def execution(self) -> Any:
+        return self.visit.walk.execution
+
+    def begun(self) -> None:
+        """Somebody begins to work on it now."""
+        if self.is_open:
+            self.visit.started_at = self.execution.host.engine._now
+
+    def succeed(self, result: Any) -> None:
+        if self.is_open:
+            self.is_open = False
+            self.visit.succeed(result)
+
+    def fail(self, error: str, cause: str = "") -> None:
+        if self.is_open:
+            self.is_open = False
+            self.visit.fail(error, cause)
+
+    def guard(self, until: int | None = None) -> None:
+        """
+        See to it that the attempt ends at its deadline, if it would go on until after it.
+
+        Args:
+            until: When the work will have ended [ns]; None if that is not known yet.
+        """
+        if self.deadline is None or (until is not None and until <= self.deadline):
+            return
+        engine = self.execution.host.engine
+        key = order(Kind.DEADLINE, self.execution.entity, self.item, self.number)
+        engine.call_in(self.deadline - engine._now, key, self._expire)
+
+    def _expire(self, _: object) -> None:
+        self.fail("States.Timeout", "the task took longer than it may")
+
+
+class ForkVisit(Visit):
+    """A visit to a Parallel or a Map: several walks at once, all of which must end well."""
+
+    __slots__ = ("children", "effective", "left", "limit", "outputs", "running", "starting", "waiting")
+
+    def _work(self, data: Any) -> None:
+        self.started_at = self.ready_at
+        self.effective = data
+        self.children: list[Walk | None] = []
+        self.running = 0
+        self.starting = False
+        if isinstance(self.node, ParallelNode):
+            given = data if self.node.parameters is None else self.walk.read(self.node.parameters, data)
+            self.waiting: list[Any] = [given] * len(self.node.branches)
+            self.limit = len(self.waiting)
+        else:
+            self.waiting = self._items(data)
+            self.limit = self._limit(data)
+        self.left = len(self.waiting)
+        self.outputs: list[Any] = [None] * self.left
+        self._start_more()
+
+    def cancel(self) -> None:
+        self.over = True
+        self._stop_children()
+
+    def under_way(self) -> Iterator[Walk]:
+        for child in self.children:
+            if child is not None and not child.cancelled:
+                yield from child.under_way()
+
+    def _items(self, data: Any) -> list[Any]:
+        assert isinstance(self.node, MapNode)  # noqa: S101 - the other kind has branches
+        items = self.walk.read(self.node.items, data)
+        if not isinstance(items, list):
+            raise StateFailed("States.Runtime", f"the items of {self.node.name} are no array")
+        return items
+
+    def _limit(self, data: Any) -> int:
+        assert isinstance(self.node, MapNode)  # noqa: S101 - the other kind has branches
+        limit = self.walk.read(self.node.max_concurrency, data)
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise StateFailed("States.Runtime", f"{limit!r} is no MaxConcurrency")
+        return min(limit, INLINE_CONCURRENCY) or INLINE_CONCURRENCY
+
+    def _start_more(self) -> None:
+        # A child that takes no time ends while it is started: this loop goes on, not a deeper one.
+        if self.starting:
+            return
+        self.starting = True
+        number = self.number
+        while not self.over and self.number == number and self.running < self.limit:
+            index = len(self.children)
+            if index >= len(self.waiting):
+                break
+            self.running += 1
+            child = self._child(index)
+            self.children.append(child)
+            try:
+                child.start(self._input(index, child))
+            except StateFailed as failure:
+                self._child_failed(number, failure.error, failure.cause)
+        self.starting = False
+        if self.left == 0 and not self.over and self.number == number:
+            self.left = -1
+            self.succeed(self.outputs)
+
+    def _child(self, index: int) -> Walk:
+        walk, number = self.walk, self.number
+        is_map = isinstance(self.node, MapNode)
+        program = self.node.processor if isinstance(self.node, MapNode) else self.node.branches[index]  # type: ignore[union-attr]  # a fork is one of the two
+        return Walk(
+            walk.execution,
+            program,
+            index if is_map else walk.item,
+            lambda output: self._child_done(number, index, output),
+            lambda error, cause: self._child_failed(number, error, cause),
+            {"Index": index, "Value": self.waiting[index]} if is_map else walk.map_item,
+        )
+
+    def _input(self, index: int, child: Walk) -> Any:
+        if isinstance(self.node, MapNode) and self.node.parameters is not None:
+            child.node, child.entered_at = self.node, self.walk.entered_at
+            return child.read(self.node.parameters, self.effective, "States.ParameterPathFailure")
+        return self.waiting[index]
+
+    def _child_done(self, number: int, index: int, output: Any) -> None:
+        if self.over or number != self.number:
+            return
+        self.outputs[index] = output
+        self.children[index] = None
+        self.running -= 1
+        self.left -= 1
+        self._start_more()
+
+    def _child_failed(self, number: int, error: str, cause: str) -> None:
+        if self.over or number != self.number:
+            return
+        self._stop_children()
+        self.waiting, self.left = [], -1
+        self.fail(error, cause)
+
+    def _stop_children(self) -> None:
+        for child in self.children:
+            if child is not None:
+                child.cancel()
+
+
+def visit(walk: Walk, node: TaskNode | ParallelNode | MapNode, data: Any) -> Visit:
+    """Return a visit to a state that works."""
+    return TaskVisit(walk, node, data) if isinstance(node, TaskNode) else ForkVisit(walk, node, data)
+
+
+def _limit(seconds: Any, field: str) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        raise StateFailed("States.Runtime", f"{field} leads to {seconds!r}, which is no number of seconds")
+    return round(seconds * NS)
+
+
+def _answers(rule: Any, error: str) -> bool:
+    """Whether a retrier or catcher answers an error; a missed heartbeat is a time-out too."""
+    return rule.matches(error) or (error == "States.HeartbeatTimeout" and rule.matches("States.Timeout"))

@@ -1,0 +1,314 @@
+"""
+The way of an execution through its states, by the rules of the states language.
+
+A `Walk` is one thread of control on its way through one flow: the machine itself, a branch or an
+iteration. It runs through states that take no time in a loop and is called back by whatever it waits
+for. Times are nanoseconds of the engine's clock.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.lab.sim.asl.paths import NotFound, Reader
+from harness.lab.sim.asl.program import (
+    AnyNode,
+    ChoiceNode,
+    FailNode,
+    MapNode,
+    ParallelNode,
+    PassNode,
+    Program,
+    SucceedNode,
+    TaskNode,
+    WaitNode,
+)
+from harness.lab.sim.asl.templates import DRAW, IntrinsicFailure
+from harness.lab.sim.engine import NS, Engine, Kind, order
+
+if TYPE_CHECKING:
+    from harness.lab.sim.asl.execution import Execution
+    from harness.lab.sim.asl.visits import Attempt, Visit
+
+MOST_EVENTS = 25_000
+"""AWS ends an execution whose history grows longer."""
+
+EVENTS_OF_A_STATE = 2
+
+
+class StateFailed(Exception):
+    """A state failed with an error name and a cause."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+class Host(Protocol):
+    """
+    What executions are played in: the rest of the world, as they see it.
+
+    Attributes:
+        epoch: What the engine's time 0 is in UTC.
+    """
+
+    engine: Engine
+    epoch: datetime
+
+    @abstractmethod
+    def transition(self, execution: "Execution", node: AnyNode) -> int:
+        """Return how long it takes to enter a state [ns]."""
+
+    @abstractmethod
+    def work(self, attempt: "Attempt") -> None:
+        """Let somebody do the work of a Task's attempt; they call it back."""
+
+    @abstractmethod
+    def draw(self, purpose: str, execution: "Execution", node: AnyNode, item: int, attempt: int) -> float:
+        """Return a random number in (0, 1) for one purpose."""
+
+    @abstractmethod
+    def step(
+        self,
+        execution: "Execution",
+        state: str,
+        item: int,
+        attempt: int,
+        ready_at: int,
+        started_at: int | None,
+        finished_at: int,
+        error: str | None,
+    ) -> None:
+        """Take down that an attempt of a state has ended."""
+
+    @abstractmethod
+    def ended(self, execution: "Execution") -> None:
+        """Take note that an execution has ended."""
+
+
+class Walk:
+    """
+    One thread of control through one flow.
+
+    Args:
+        item: Index in the innermost Map, 0 outside of any.
+        done: Called with the output.
+        failed: Called with error and cause; exactly one of the two is called, unless cancelled.
+        map_item: The item, where the flow is a Map's processor.
+    """
+
+    __slots__ = (
+        "cancelled",
+        "done",
+        "entered_at",
+        "execution",
+        "failed",
+        "item",
+        "map_item",
+        "node",
+        "program",
+        "visit",
+    )
+
+    def __init__(
+        self,
+        execution: "Execution",
+        program: Program,
+        item: int,
+        done: Callable[[Any], None],
+        failed: Callable[[str, str], None],
+        map_item: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.execution = execution
+        self.program = program
+        self.item = item
+        self.done = done
+        self.failed = failed
+        self.map_item = map_item
+        self.cancelled = False
+        self.node: AnyNode | None = None
+        self.entered_at = 0
+        self.visit: "Visit | None" = None
+
+    def start(self, data: Any) -> None:
+        self.go(self.program.start_at, data)
+
+    def cancel(self) -> None:
+        """Go no further; work that is under way elsewhere is not waited for."""
+        self.cancelled = True
+        if self.visit is not None:
+            self.visit.cancel()
+
+    def under_way(self) -> Iterator["Walk"]:
+        """Yield this walk and those it waits for."""
+        yield self
+        if self.visit is not None and not self.visit.over:
+            yield from self.visit.under_way()
+
+    def go(self, name: str | None, data: Any) -> None:
+        """Go on with a state, and with those after it as long as they take no time."""
+        execution = self.execution
+        while name is not None:
+            node = self.program.nodes[name]
+            delay = execution.host.transition(execution, node)
+            if delay > 0:
+                self._later(delay, node, lambda node=node, data=data: self._enter_and_go(node, data))
+                return
+            name, data = self._enter(node, data)
+
+    def leave(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
+        """Leave a state with its output; return where to go, None where the flow has ended."""
+        if node.read_output is not None:
+            try:
+                data = self.read(node.read_output, data)
+            except StateFailed as failure:
+                self.failed(failure.error, failure.cause)
+                return None, None
+        if node.next is None:
+            self.done(data)
+        return node.next, data
+
+    def read(self, reader: Reader, data: Any, place: str = "States.Runtime") -> Any:
+        """
+        Read something from the data.
+
+        Raises:
+            StateFailed: There is no such thing; with the error name *place*.
+        """
+        try:
+            return reader(data, self.context)
+        except NotFound as error:
+            raise StateFailed(place, str(error)) from None
+        except IntrinsicFailure as error:
+            raise StateFailed("States.IntrinsicFailure", str(error)) from None
+
+    def context(self) -> Mapping[str, Any]:
+        """Return the context object, which paths beginning with ``$$`` read."""
+        execution, node = self.execution, self.node
+        assert node is not None  # noqa: S101 - only states ask
+        epoch = execution.host.epoch
+        found: dict[str, Any] = {
+            "Execution": {
+                "Id": f"execution:{execution.name}",
+                "Input": execution.data,
+                "Name": execution.name,
+                "StartTime": _timestamp(epoch, execution.started_at),
+            },
+            "State": {
+                "EnteredTime": _timestamp(epoch, self.entered_at),
+                "Name": node.name,
+                "RetryCount": self.visit.number - 1 if self.visit is not None else 0,
+            },
+            "StateMachine": {"Id": "stateMachine", "Name": "stateMachine"},
+            DRAW: execution.host.draw("intrinsic", execution, node, self.item, execution.history),
+        }
+        if self.map_item is not None:
+            found["Map"] = {"Item": self.map_item}
+        return found
+
+    def _later(self, delay: int, node: AnyNode, action: Callable[[], None]) -> None:
+        def unless_cancelled(_: object) -> None:
+            if not self.cancelled:
+                action()
+
+        execution = self.execution
+        key = order(Kind.TIMER, execution.entity, self.item, node.index)
+        execution.host.engine.call_in(delay, key, unless_cancelled)
+
+    def _enter_and_go(self, node: AnyNode, data: Any) -> None:
+        self.go(*self._enter(node, data))
+
+    def _enter(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
+        """Enter a state; return where to go next, None where somebody calls back or the flow has ended."""
+        execution = self.execution
+        self.node, self.visit = node, None
+        self.entered_at = execution.host.engine._now
+        execution.history += EVENTS_OF_A_STATE
+        if execution.history > MOST_EVENTS:
+            self.failed("States.Runtime", f"the history has more than {MOST_EVENTS} events")
+            return None, None
+        try:
+            if isinstance(node, TaskNode | ParallelNode | MapNode):
+                self._visit(node, data)
+                return None, None
+            seen = data if node.read_input is None else self.read(node.read_input, data)
+            return self._pass_through(node, data, seen)
+        except StateFailed as failure:
+            self._record(node, failure.error)
+            self.failed(failure.error, failure.cause)
+            return None, None
+
+    def _visit(self, node: TaskNode | ParallelNode | MapNode, data: Any) -> None:
+        self.visit = self.execution.visit(self, node, data)
+        self.visit.begin()
+
+    def _pass_through(self, node: AnyNode, data: Any, seen: Any) -> tuple[str | None, Any]:
+        """Play a state that does no work; *seen* is what its InputPath leaves of *data*."""
+        match node:
+            case ChoiceNode():
+                chosen = self._choose(node, seen)
+                self._record(node)
+                return chosen, seen if node.read_output is None else self.read(node.read_output, seen)
+            case PassNode():
+                result = seen if node.parameters is None else self.read(node.parameters, seen)
+                assert node.place_result is not None  # noqa: S101 - every Pass has one
+                placed = self.place(node.place_result, data, node.result if node.has_result else result)
+                self._record(node)
+                return self.leave(node, placed)
+            case WaitNode():
+                self._later(self._wait(node, seen), node, lambda: self._waited(node, seen))
+                return None, None
+            case SucceedNode():
+                self._record(node)
+                return self.leave(node, seen)
+            case FailNode():
+                error, cause = self.read(node.error, seen), self.read(node.cause, seen)
+                raise StateFailed(str(error or ""), str(cause or ""))
+        raise AssertionError(node)
+
+    def place(self, place_result: Callable[[Any, Any], Any], data: Any, result: Any) -> Any:
+        """Put a result into the input, as ResultPath says."""
+        try:
+            return place_result(data, result)
+        except NotFound as error:
+            raise StateFailed("States.ResultPathMatchFailure", str(error)) from None
+
+    def _choose(self, node: ChoiceNode, data: Any) -> str:
+        for test, target in node.rules:
+            if self.read(test, data):
+                return target
+        if node.default is None:
+            raise StateFailed("States.NoChoiceMatched", f"no rule of {node.name} holds")
+        return node.default
+
+    def _wait(self, node: WaitNode, data: Any) -> int:
+        if node.fixed is not None:
+            return node.fixed
+        if node.seconds is not None:
+            seconds = self.read(node.seconds, data)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+                raise StateFailed("States.Runtime", f"{seconds!r} is no time to wait")
+            return round(seconds * NS)
+        assert node.until is not None  # noqa: S101 - one of the three is given
+        text = self.read(node.until, data)
+        try:
+            until = datetime.fromisoformat(text)
+            wait = until - (self.execution.host.epoch + timedelta(microseconds=self.entered_at // 1000))
+        except (TypeError, ValueError):
+            raise StateFailed("States.Runtime", f"{text!r} is no instant to wait for") from None
+        return max(0, round(wait / timedelta(microseconds=1)) * 1000)
+
+    def _waited(self, node: WaitNode, data: Any) -> None:
+        self._record(node)
+        self.go(*self.leave(node, data))
+
+    def _record(self, node: AnyNode, error: str | None = None) -> None:
+        execution, at = self.execution, self.entered_at
+        now = execution.host.engine._now
+        execution.host.step(execution, node.name, self.item, 1, at, at, now, error)
+
+
+def _timestamp(epoch: datetime, at: int) -> str:
+    return (epoch + timedelta(microseconds=at // 1000)).astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,452 @@
+"""
+The people of a scenario: what each arrival does, step by step, and what is recorded of it.
+
+The flows are those of the live load, with the same rows. A flow is a generator of pauses: it yields how
+long until it goes on [ns]. What must be refused is taken to be refused: nobody can break into a model.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from heapq import heapify, heapreplace
+
+from harness.lab.results.records import labels_text
+from harness.lab.sim.api import UNAVAILABLE, Door, Store
+from harness.lab.sim.engine import NS, Engine, nanoseconds
+from harness.lab.sim.jobs import MediaBatch, MediaJob
+from harness.lab.sim.recording import Recorder
+from harness.lab.sim.service import Service
+from harness.lab.workload import flows
+from harness.lab.workload.batch import Batch, File
+from harness.lab.workload.draws import Stream
+from harness.lab.workload.flows import Attempt
+from harness.lab.workload.mix import Mix
+from harness.lab.workload.scenario import Scenario
+
+END_TO_END = "E2E"
+OBJECT = "object"
+WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
+REFUSALS: Mapping[Attempt, tuple[bool, int]] = {
+    Attempt.WRONG_ROLE: (False, 403),
+    Attempt.OTHER_LISTING: (False, 403),
+    Attempt.NO_TOKEN: (False, 401),
+    Attempt.BAD_TOKEN: (False, 401),
+    Attempt.TAMPERED_URL: (True, 403),
+    Attempt.EXPIRED_URL: (True, 403),
+    Attempt.BAD_CHECKSUM: (True, 400),
+}
+"""For each attempt whether it goes to the object store, and the status that turns it away."""
+
+EXPIRY_MARGIN = NS
+
+Pauses = Generator[int, None, None]
+
+
+class Stopped(Exception):
+    """A step the flow needs has failed; says which and why."""
+
+
+class World:
+    """
+    What all visits of a run share.
+
+    Attributes:
+        sizes: Bytes sent for a file.
+        ready: Batches that are READY, by listing: what a viewer sees.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        mix: Mix,
+        engine: Engine,
+        service: Service,
+        door: Door,
+        store: Store,
+        recorder: Recorder,
+        *,
+        placeholders: bool,
+        upload_ttl: float,
+    ) -> None:
+        self.scenario = scenario
+        self.mix = mix
+        self.engine = engine
+        self.service = service
+        self.door = door
+        self.store = store
+        self.recorder = recorder
+        self.placeholders = placeholders
+        self.upload_ttl = nanoseconds(upload_ttl)
+        self.duration = nanoseconds(scenario.duration_s)
+        self.ready: dict[int, MediaBatch] = {}
+        self.thinks = not (scenario.behaviour.think_time_s.mean == 0)
+        poll = scenario.behaviour.poll
+        self.poll = (
+            nanoseconds(poll.first_s),
+            poll.factor,
+            nanoseconds(poll.cap_s),
+            nanoseconds(poll.timeout_s),
+        )
+        self.viewers = Stream(scenario.seed, mix.replication, "viewer")
+        self.resolution_labels = {
+            family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
+        }
+
+    def size(self, file: File) -> int:
+        return self.scenario.placeholder_bytes if self.placeholders else file.bytes
+
+
+class Visit:
+    """
+    One arrival.
+
+    Attributes:
+        intended_at: When it was due [ns]; end-to-end times count from then.
+    """
+
+    __slots__ = (
+        "_accepted_at",
+        "_attempts",
+        "_due_at",
+        "_is_ready_told",
+        "_job",
+        "_job_due_at",
+        "_requests",
+        "_steps",
+        "_transfers",
+        "arrival",
+        "batch",
+        "intended_at",
+        "listing_id",
+        "media",
+        "world",
+    )
+
+    def __init__(self, world: World, batch: Batch, intended_at: int) -> None:
+        self.world = world
+        self.batch = batch
+        self.arrival = batch.arrival
+        self.intended_at = intended_at
+        self.listing_id = batch.arrival + 1
+        self.media: MediaBatch | None = None
+        self._due_at: int | None = intended_at
+        self._job: MediaJob | None = None
+        self._job_due_at = intended_at
+        self._accepted_at = 0
+        self._attempts = 0
+        self._requests = 0
+        self._transfers = 0
+        self._steps = 0
+        self._is_ready_told = False
+
+    def play(self) -> Pauses:
+        """Do what this arrival does."""
+        try:
+            yield from FLOWS[self.batch.flow](self)
+        except Stopped as stopped:
+            if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
+                self._tell_ready("failed", self._now, str(stopped))
+
+    def think(self) -> Pauses:
+        """Pause, as people do between two steps."""
+        self._steps += 1
+        if self.world.thinks:
+            yield nanoseconds(self.world.mix.think_time(self.arrival, self._steps))
+
+    def create(self) -> Pauses:
+        """Announce the batch."""
+        yield from self._ask("uploads", 201)
+        batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.world.mix.replication:012x}"
+        self.media = self.world.service.create(self.batch, batch_id, self.listing_id)
+
+    def upload_files(self) -> Pauses:
+        """Upload every file, some side by side."""
+        world = self.world
+        files = self.batch.files
+        sizes = [world.size(file) for file in files]
+        now = self._now
+        lanes = [now] * min(world.scenario.behaviour.uploads_at_once, len(files))
+        heapify(lanes)
+        end = now
+        rows = world.recorder.requests
+        batch_id = self._batch_id
+        for size, took in zip(sizes, world.store.transfers(self.arrival, sizes), strict=True):
+            start = lanes[0]
+            finish = start + took
+            heapreplace(lanes, finish)
+            end = max(end, finish)
+            rows.append(
+                (0, self.arrival, "PUT", OBJECT, 200, "ok", start, start, finish, size, 0, batch_id, None, None)
+            )
+        self._due_at = None
+        yield end - now
+
+    def complete(self) -> Pauses:
+        """Say that everything is uploaded."""
+        yield from self._ask("uploads/complete", 202)
+        assert self.media is not None  # noqa: S101 - it was created
+        job = self.world.service.complete(self.media)
+        if job is None:
+            raise Stopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
+        self._took_on(job, self.intended_at)
+
+    def retry(self) -> Pauses:
+        """Have the batch processed again."""
+        due_at = self._now
+        yield from self._ask("uploads/retry", 202)
+        assert self.media is not None  # noqa: S101 - it was created
+        job = self.world.service.retry(self.media)
+        if job is None:
+            raise Stopped("/uploads/retry: 409 BATCH_STATUS_INVALID")
+        self._took_on(job, due_at)
+
+    def wait_until_ended(self) -> Generator[int, None, bool]:
+        """
+        Ask for the status until the batch has ended; return whether it is READY.
+
+        Raises:
+            Stopped: The scenario's patience is over.
+        """
+        media, engine, door = self.media, self.world.engine, self.world.door
+        assert media is not None  # noqa: S101 - a flow waits for what it has completed
+        rows = self.world.recorder.requests
+        wait, factor, cap, patience = self.world.poll
+        not_before = self._accepted_at
+        gives_up_at = self._accepted_at + patience
+        pause = wait
+        while engine._now + pause - wait < gives_up_at:
+            yield pause
+            asked_at = engine._now
+            self._requests += 1
+            latency, taken = door.request(self.arrival, self._requests)
+            answered_at = asked_at + latency
+            status, outcome, error = (200, "ok", None) if taken else (UNAVAILABLE, "failed", "UNAVAILABLE")
+            rows.append(
+                (0, self.arrival, "POST", "uploads/status", status, outcome, asked_at, asked_at, answered_at,
+                 0, 0, media.id, None, error)
+            )  # fmt: skip
+            if taken and media.has_ended:
+                yield latency
+                self._ended(media, not_before, answered_at)
+                return media.status == "READY"
+            if taken:
+                not_before = asked_at
+            wait = min(int(wait * factor), cap)
+            pause = latency + wait
+        self._censor("POLL_TIMEOUT")
+        raise Stopped("POLL_TIMEOUT")
+
+    def look_at_downloads(self) -> Pauses:
+        """Ask for the downloads and fetch them: all of real media, the first of placeholders."""
+        yield from self._ask("downloads/query", 200)
+        files = self.batch.files
+        wanted = files[:1] if self.world.scenario.media == "placeholder" else files
+        for file in wanted:
+            yield from self._fetch(self.world.size(file))
+
+    def view(self) -> Pauses:
+        """Look at what a listing shows, if it shows anything yet."""
+        flow = self.world.scenario.flows[self.batch.flow_index]
+        assert isinstance(flow, flows.Viewer)  # noqa: S101 - the batch names the flow it was drawn from
+        self.listing_id = 1 + int(self.world.viewers(self.arrival) * self.arrival)
+        seen = self.world.ready.get(self.listing_id)
+        yield from self._ask("downloads/query", 204 if seen is None else 200)
+        if seen is None:
+            return
+        self.media = seen
+        yield from self._ask("uploads/status", 200)
+        fetches = self.world.mix.fetches(self.arrival, flow.fetches)
+        for file in seen.files[:fetches]:
+            yield from self._fetch(self.world.size(file))
+
+    def try_forbidden(self) -> Pauses:
+        """Try what must be refused."""
+        attempt = self.batch.attempt
+        assert attempt is not None  # noqa: S101 - every forbidden arrival has one
+        to_store, status = REFUSALS[attempt]
+        if to_store:
+            yield from self.create()
+        if attempt is Attempt.EXPIRED_URL:
+            expires_in = self.world.upload_ttl + EXPIRY_MARGIN
+            if self._now + expires_in > self.world.duration:
+                return
+            yield expires_in
+        name, due_at, now = f"forbidden {attempt}", self._take_due_at(), self._now
+        if to_store:
+            self._transfers += 1
+            latency, method = self.world.store.transfer(self.arrival, self._transfers, 0), "PUT"
+        else:
+            self._requests += 1
+            latency, method = self.world.door.request(self.arrival, self._requests)[0], "POST"
+        self._row(method, name, status, "refused", due_at, now, now + latency, 0, None)
+        yield latency
+
+    def censor(self, at: int) -> None:
+        """Record as a lower bound what had not ended when the run did."""
+        self._censor(None, at)
+
+    def never_started(self, at: int) -> None:
+        """Record that the arrival had no turn before the run ended."""
+        if self.batch.flow in WAITS_FOR_READY:
+            self._censor("NEVER_STARTED", at)
+        else:
+            self._observe("start", "censored", self.intended_at, at, "NEVER_STARTED")
+
+    @property
+    def _now(self) -> int:
+        return int(self.world.engine._now)
+
+    @property
+    def _batch_id(self) -> str | None:
+        return self.media.id if self.media is not None else None
+
+    def _take_due_at(self) -> int:
+        due_at, self._due_at = self._due_at, None
+        return self._now if due_at is None else due_at
+
+    def _ask(self, endpoint: str, status: int) -> Pauses:
+        """Ask the API, and again as the scenario's retry policy says; a request that fails has no effect."""
+        policy = self.world.scenario.behaviour.retry
+        wait = policy.base_s
+        for number in range(1, policy.max_attempts + 1):
+            self._requests += 1
+            due_at, now = self._take_due_at(), self._now
+            latency, taken = self.world.door.request(self.arrival, self._requests)
+            if taken:
+                self._row("POST", endpoint, status, "ok", due_at, now, now + latency, 0, None)
+                yield latency
+                return
+            self._row("POST", endpoint, UNAVAILABLE, "failed", due_at, now, now + latency, 0, "UNAVAILABLE")
+            yield latency
+            if UNAVAILABLE not in policy.on or number == policy.max_attempts:
+                break
+            yield nanoseconds(wait)
+            wait = min(wait * policy.factor, policy.cap_s)
+        raise Stopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
+
+    def _fetch(self, size: int) -> Pauses:
+        self._transfers += 1
+        took, now = self.world.store.transfer(self.arrival, self._transfers, size), self._now
+        batch_id = self._batch_id
+        self.world.recorder.requests.append(
+            (0, self.arrival, "GET", OBJECT, 200, "ok", now, now, now + took, 0, size, batch_id, None, None)
+        )
+        yield took
+
+    def _took_on(self, job: MediaJob, due_at: int) -> None:
+        self._job, self._job_due_at, self._accepted_at = job, due_at, self._now
+
+    def _ended(self, media: MediaBatch, not_before: int, observed_at: int) -> None:
+        assert media.finished_at is not None  # noqa: S101 - it has ended
+        is_ready = media.status == "READY"
+        if is_ready:
+            self.world.ready[self.listing_id] = media
+        outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
+        ended_at = min(max(media.finished_at, not_before), observed_at)
+        if not self._is_ready_told:
+            self._tell_ready(outcome, ended_at, error)
+        self._observe("processing", outcome, self._accepted_at, ended_at, error)
+        labels = self.world.resolution_labels[self.batch.family]
+        width = (observed_at - not_before) / NS
+        self.world.recorder.metrics.append((observed_at, "Load/ReadyResolution", labels, width))
+        assert self._job is not None  # noqa: S101 - it waited for one
+        self._batch_row(self._job, media.finished_at, observed_at, media.status, error, censored=False)
+        self._attempts, self._job = self._job.attempt, None
+
+    def _censor(self, reason: str | None, at: int | None = None) -> None:
+        at = self._now if at is None else at
+        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
+            self._tell_ready("censored", at, reason)
+        if self._job is not None:
+            self._observe("processing", "censored", self._accepted_at, at, reason)
+            self._batch_row(self._job, None, None, None, None, censored=True)
+            self._job = None
+
+    def _tell_ready(self, outcome: str, at: int, error: str | None) -> None:
+        self._is_ready_told = True
+        self._observe("ready", outcome, self.intended_at, at, error)
+
+    def _observe(self, name: str, outcome: str, since: int, until: int, error: str | None) -> None:
+        self._row(END_TO_END, name, None, outcome, since, since, until, self.batch.bytes, error)
+
+    def _row(
+        self,
+        kind: str,
+        name: str,
+        status: int | None,
+        outcome: str,
+        intended_at: int,
+        started_at: int,
+        finished_at: int,
+        size: int,
+        error: str | None,
+    ) -> None:
+        batch_id = self._batch_id
+        self.world.recorder.requests.append(
+            (0, self.arrival, kind, name, status, outcome, intended_at, started_at, finished_at, size, 0,
+             batch_id, None, error)
+        )  # fmt: skip
+
+    def _batch_row(
+        self,
+        job: MediaJob,
+        finished_at: int | None,
+        observed_at: int | None,
+        outcome: str | None,
+        error: str | None,
+        *,
+        censored: bool,
+    ) -> None:
+        batch, media = self.batch, job.batch
+        sizes = sum(self.world.size(file) for file in batch.files)
+        self.world.recorder.batches.append(
+            (media.id, self.listing_id, job.id, job.attempt, batch.family, len(batch.photos), len(batch.videos),
+             len(batch.project_files), sizes, self._job_due_at, media.created_at, media.received_at,
+             media.started_at, finished_at, observed_at, outcome, error, censored)
+        )  # fmt: skip
+
+
+def upload(visit: Visit) -> Pauses:
+    """Create a batch, upload its files and complete it."""
+    yield from visit.create()
+    yield from visit.think()
+    yield from visit.upload_files()
+    yield from visit.think()
+    yield from visit.complete()
+
+
+def wait_and_look(visit: Visit) -> Pauses:
+    """Upload a batch, wait until it is ready and look at what came of it."""
+    yield from upload(visit)
+    if (yield from visit.wait_until_ended()):
+        yield from visit.look_at_downloads()
+
+
+def retry(visit: Visit) -> Pauses:
+    """Have a batch that ended processed again."""
+    yield from upload(visit)
+    yield from visit.wait_until_ended()
+    flow = visit.world.scenario.flows[visit.batch.flow_index]
+    assert isinstance(flow, flows.Retry)  # noqa: S101 - the batch names the flow it was drawn from
+    for _ in range(flow.retries):
+        yield from visit.think()
+        yield from visit.retry()
+        yield from visit.wait_until_ended()
+
+
+def abandon(visit: Visit) -> Pauses:
+    """Start a batch and never complete it."""
+    yield from visit.create()
+    flow = visit.world.scenario.flows[visit.batch.flow_index]
+    assert isinstance(flow, flows.Abandon)  # noqa: S101 - the batch names the flow it was drawn from
+    if flow.after == "uploads":
+        yield from visit.think()
+        yield from visit.upload_files()
+
+
+FLOWS: Mapping[str, Callable[[Visit], Pauses]] = {
+    "photo_shoot": wait_and_look,
+    "project_documents": wait_and_look,
+    "retry": retry,
+    "abandon": abandon,
+    "viewer": Visit.view,
+    "forbidden": Visit.try_forbidden,
+}

@@ -1,0 +1,104 @@
+"""
+Batches and their jobs, as the simulated service knows them. Times are nanoseconds.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.lab.workload.batch import Batch, File
+
+if TYPE_CHECKING:
+    from harness.lab.sim.asl.execution import Execution
+
+
+class MediaBatch:
+    """
+    One batch of one arrival.
+
+    Attributes:
+        status: As the contract calls it: PENDING_UPLOAD, RECEIVED, PROCESSING, READY, FAILED.
+        received_at: When it was handed to the pipeline, by completion or by the latest retry.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_videos",
+        "arrival",
+        "created_at",
+        "error_code",
+        "files",
+        "finished_at",
+        "id",
+        "images",
+        "jobs",
+        "listing_id",
+        "planned",
+        "received_at",
+        "started_at",
+        "status",
+    )
+
+    def __init__(self, planned: Batch, batch_id: str, listing_id: int, created_at: int) -> None:
+        self.planned = planned
+        self.id = batch_id
+        self.listing_id = listing_id
+        self.arrival = planned.arrival
+        self.files = planned.files
+        self.images = planned.images
+        self.status = "PENDING_UPLOAD"
+        self.created_at = created_at
+        self.received_at: int | None = None
+        self.started_at: int | None = None
+        self.finished_at: int | None = None
+        self.error_code: str | None = None
+        self.jobs = 0
+        self._attempts: Counter[tuple[str, int]] = Counter()
+        self._videos: dict[str, tuple[File, int]] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("READY", "FAILED")
+
+    def count(self, step: str, item: int = 0) -> int:
+        """Count one more attempt of a step on this batch; the first is 1."""
+        self._attempts[step, item] += 1
+        return self._attempts[step, item]
+
+    def key_of(self, file: File) -> str:
+        """Return the key of an uploaded file."""
+        return f"{self.listing_id}/raw/{self.id}/{file.client_id}-{file.filename}"
+
+    def video(self, key: str) -> tuple[File | None, int]:
+        """Return a video by its key and its place among the videos; none and 0 if there is no such."""
+        if self._videos is None:
+            self._videos = {
+                self.key_of(file): (file, place) for place, file in enumerate(self.planned.videos)
+            }
+        return self._videos.get(key, (None, 0))
+
+
+class MediaJob:
+    """
+    One run of the pipeline over a batch.
+
+    Attributes:
+        status: PENDING, RUNNING, SUCCEEDED or FAILED.
+        attempt: Of the batch, from 1.
+        created_at: When it was asked for.
+    """
+
+    __slots__ = ("attempt", "batch", "created_at", "error_code", "execution", "id", "started_at", "status")
+
+    def __init__(self, job_id: int, batch: MediaBatch, attempt: int, created_at: int) -> None:
+        self.id = job_id
+        self.batch = batch
+        self.attempt = attempt
+        self.created_at = created_at
+        self.status = "PENDING"
+        self.started_at: int | None = None
+        self.error_code: str | None = None
+        self.execution: Execution | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("SUCCEEDED", "FAILED")

@@ -1,0 +1,82 @@
+"""
+Keyed draws of the platform's latencies, made for a block of entities at once.
+
+A draw is the pure function of its key that `harness.lab.workload.draws` defines; a block is only a
+quicker way to get at it. Times are nanoseconds.
+"""
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from harness.lab.sim.engine import NS, nanoseconds
+from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
+from harness.lab.workload.draws import Stream
+
+ENTITIES = 64
+KEPT_BLOCKS = 128
+
+Floats = NDArray[np.float64]
+
+
+class Draws:
+    """
+    Times of one purpose.
+
+    Args:
+        width: Items of an entity drawn in one go; others are drawn alone.
+    """
+
+    def __init__(
+        self, distribution: Distribution, seed: int, replication: int, name: str, width: int = 32
+    ) -> None:
+        self._distribution = distribution
+        self._stream = Stream(seed, replication, f"platform/{name}")
+        self._width = width
+        self._constant = nanoseconds(distribution.value) if isinstance(distribution, Constant) else None
+        self._blocks: OrderedDict[int, list[list[int]]] = OrderedDict()
+
+    @property
+    def always_zero(self) -> bool:
+        return self._constant == 0
+
+    def __call__(self, entity: int, item: int = 0, attempt: int = 1) -> int:
+        """Return the time of one key [ns], never negative."""
+        if self._constant is not None:
+            return self._constant
+        if attempt != 1 or item >= self._width:
+            return self._times(np.array([self._stream(entity, item, attempt)]))[0]
+        return self.row(entity)[item]
+
+    def row(self, entity: int) -> list[int]:
+        """Return the times of an entity's first items [ns]."""
+        if self._constant is not None:
+            return [self._constant] * self._width
+        number, place = divmod(entity, ENTITIES)
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = self._block(number)
+            if len(self._blocks) > KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
+        return block[place]
+
+    def _block(self, number: int) -> list[list[int]]:
+        entities = np.repeat(np.arange(ENTITIES) + number * ENTITIES, self._width)
+        items = np.tile(np.arange(self._width), ENTITIES)
+        times = self._times(self._stream.many(entities, items, 1))
+        return [times[start : start + self._width] for start in range(0, len(times), self._width)]
+
+    def _times(self, draws: Floats) -> list[int]:
+        found: list[int] = np.rint(np.maximum(_sampled(self._distribution, draws), 0) * NS).astype(np.int64).tolist()
+        return found
+
+
+def _sampled(distribution: Distribution, draws: Floats) -> Floats:
+    """Return the values that belong to uniform draws; quickly for the distributions latencies have."""
+    if isinstance(distribution, Uniform):
+        return np.asarray(distribution.low + draws * (distribution.high - distribution.low))
+    if isinstance(distribution, Lognormal) and distribution.max is None and distribution.min == 0:
+        return np.asarray(distribution.median * np.exp(distribution.sigma * ndtri(draws)))
+    return np.array([distribution.sample(float(draw)) for draw in draws])

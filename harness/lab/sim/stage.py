@@ -1,0 +1,260 @@
+"""
+The stage of one replication: blueprint, platform, service and people, put together and played.
+
+Times in seconds, unless they are the engine's.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.blueprint.flow import StateMachine
+from harness.blueprint.template import Template, load_template
+from harness.lab.results.records import labels_text
+from harness.lab.sim.api import Door, Store
+from harness.lab.sim.arrivals import Crowd
+from harness.lab.sim.asl.execution import Execution, Status
+from harness.lab.sim.asl.program import compile_machine
+from harness.lab.sim.clients import World
+from harness.lab.sim.engine import NS, Engine, Kind, nanoseconds, order
+from harness.lab.sim.jobs import MediaJob
+from harness.lab.sim.media_functions import MediaFunctions
+from harness.lab.sim.platform.draws import Draws
+from harness.lab.sim.platform.functions import PREFIX, Functions
+from harness.lab.sim.platform.settings import Platform
+from harness.lab.sim.platform.transcoder import Transcoder
+from harness.lab.sim.recording import Recorder
+from harness.lab.sim.service import NO_LABELS, Service
+from harness.lab.sim.workers import Workers
+from harness.lab.sim.workflow import Workflow
+from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.mix import Mix
+from harness.lab.workload.scenario import Scenario
+
+EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
+"""What second 0 of a simulated run is, a Monday: only then are two runs of one seed the same."""
+
+INFLIGHT_EVERY = 10
+DEPTH_EVERY = 60
+CALLBACK = PREFIX + "callback-dispatch"
+
+OnProgress = Callable[[float], None]
+"""Told how far the run is [model s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """
+    What happened in a replication, for costs and checks.
+
+    Attributes:
+        empty_receives: Long polls that found nothing.
+        transcoder_busy_s: Slot-seconds of the transcoding queue.
+    """
+
+    events: int
+    arrivals: int
+    transitions: int
+    messages: int
+    receives: int
+    empty_receives: int
+    api_requests: int
+    transcoder_busy_s: float
+
+
+class Stage:
+    """
+    One replication.
+
+    Args:
+        machine: The state machine to play; the blueprint's if None.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        platform: Platform,
+        recorder: Recorder,
+        *,
+        machine: StateMachine | None = None,
+        replication: int = 0,
+        epoch: datetime = EPOCH,
+        template: Template | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.platform = platform
+        self.recorder = recorder
+        self.template = template or load_template(parameters={"CallbackUrl": ""})
+        self.engine = Engine()
+        self._machine = machine or parse(self.template)
+        key = (scenario.seed, replication)
+        program = compile_machine(self._machine)
+        functions = Functions(
+            self.engine, platform.functions, self.template.functions, recorder, *key
+        )
+        self.functions = functions
+        self.transcoder = Transcoder(self.engine, platform.mediaconvert, *key)
+        way = Draws(platform.callback_s, *key, "callback", 8)
+        media = MediaFunctions(
+            scenario,
+            replication,
+            lambda: self.engine.seconds,
+            lambda job, status, cause: self.service.callback(job, status, cause),
+            lambda entity, attempt: way(entity, attempt) / NS,
+        )
+        self.workers = Workers(
+            self.engine,
+            functions,
+            self.transcoder,
+            media,
+            behaviours=platform.behaviours,
+            models=scenario.model,
+            seed=key[0],
+            replication=key[1],
+        )
+        self.workflow = Workflow(
+            self.engine,
+            platform.stepfunctions,
+            program,
+            self.workers.of(program),
+            recorder,
+            arn=self.template.state_machine.arn,
+            time_limit=self._machine.timeout_seconds,
+            epoch=epoch,
+            seed=key[0],
+            replication=key[1],
+            ended=self._execution_ended,
+        )
+        # A state machine that never calls back is taken at its word when it ends.
+        self._calls_back = any(node.task.function_name == CALLBACK for node in program.tasks())
+        self.service = self._service(key)
+        self.door = Door(self.engine, platform.api, *key)
+        self.crowd = self._crowd(replication)
+
+    def _service(self, key: tuple[int, int]) -> Service:
+        queue, sqs = self.template.queue, self.platform.sqs
+        return Service(
+            self.engine,
+            self.platform,
+            self.recorder,
+            visibility_timeout=sqs.visibility_timeout_s or queue.visibility_timeout,
+            most_receives=sqs.max_receive_count or queue.max_receive_count or 1,
+            seed=key[0],
+            replication=key[1],
+            start=self.workflow.start,
+        )
+
+    def _crowd(self, replication: int) -> Crowd:
+        scenario, platform = self.scenario, self.platform
+        placeholders = platform.preset == "local" and scenario.media == "placeholder"
+        world = World(
+            scenario,
+            Mix(scenario, replication),
+            self.engine,
+            self.service,
+            self.door,
+            Store(platform.s3, scenario.seed, replication),
+            self.recorder,
+            placeholders=placeholders,
+            upload_ttl=platform.api.upload_ttl_s,
+        )
+        plan = None if scenario.users else schedule(scenario, replication)
+        return Crowd(world, plan, self.recorder.settle)
+
+    @property
+    def unmodelled(self) -> list[str]:
+        """States that take no time because nothing says how long they do."""
+        return self.workers.unmodelled
+
+    @property
+    def horizon(self) -> float:
+        """The latest end: the drain's."""
+        return self.scenario.duration_s + self.scenario.drain_s
+
+    def play(self, progress: OnProgress | None = None) -> float:
+        """Play to the end of the last visit or of the drain; return when that was [s]."""
+        self._sample_every(INFLIGHT_EVERY, self._sample_inflight)
+        self._sample_every(DEPTH_EVERY, self._sample_depths)
+        self.crowd.start()
+        # Nothing here is circular garbage worth looking for, and looking costs a third of the time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            end = self._run(progress)
+        finally:
+            if collecting:
+                gc.enable()
+        self.crowd.give_up(end)
+        for job in self.service.unfinished():
+            if job.execution is not None and job.execution.status is None:
+                self.workflow.record_unfinished(job.execution)
+        return end / NS
+
+    def counts(self) -> Counts:
+        """Return what happened so far."""
+        queue, waits = self.service.queue, self.platform.dispatcher.wait_s
+        return Counts(
+            events=self.engine.events,
+            arrivals=self.crowd.started,
+            transitions=self.workflow.transitions,
+            messages=queue.sent,
+            receives=queue.receives,
+            empty_receives=int(queue.idle_time / NS / waits) if waits else 0,
+            api_requests=self.door.requests,
+            transcoder_busy_s=self.transcoder.station.busy_time / NS,
+        )
+
+    def _run(self, progress: OnProgress | None) -> int:
+        """Step on in slices, so that the end of the last visit is noticed; return the end [ns]."""
+        engine, horizon = self.engine, nanoseconds(self.horizon)
+        duration = nanoseconds(self.scenario.duration_s)
+        slice_length = INFLIGHT_EVERY * NS
+        while engine._now < horizon:
+            until = min(int(engine._now) + slice_length, horizon)
+            engine.run(until=until)
+            if progress is not None:
+                progress(engine.seconds)
+            if until >= duration and self.crowd.is_over and not self.service.inflight:
+                break
+        return int(engine._now)
+
+    def _execution_ended(self, execution: Execution) -> None:
+        job: MediaJob = execution.subject
+        if not self._calls_back:
+            status = "SUCCEEDED" if execution.status is Status.SUCCEEDED else str(execution.status)
+            self.service.callback(job, status, execution.cause or "")
+
+    def _sample_every(self, seconds: int, sample: Callable[[], None]) -> None:
+        def act(_: object) -> None:
+            sample()
+            self.engine.call_in(seconds * NS, order(Kind.SAMPLE, seconds), act)
+
+        self.engine.call_in(seconds * NS, order(Kind.SAMPLE, seconds), act)
+
+    def _sample_inflight(self) -> None:
+        row: tuple[Any, ...] = (
+            self.engine._now,
+            "media_processing_inflight_jobs",
+            NO_LABELS,
+            float(self.service.inflight),
+        )
+        self.recorder.metrics.append(row)
+
+    def _sample_depths(self) -> None:
+        depths = (
+            (self.template.queue.name, self.service.queue.depth),
+            (self.template.dead_letter_queue.name, self.service.dead_letters),
+        )
+        for name, depth in depths:
+            labels = labels_text({"QueueName": name})
+            metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+            self.recorder.metrics.append((self.engine._now, metric, labels, float(depth)))
+
+
+def parse(template: Template) -> StateMachine:
+    """Return the blueprint's own state machine."""
+    from harness.blueprint.states import parse_state_machine
+
+    return parse_state_machine(template.state_machine.definition)

@@ -1,0 +1,106 @@
+"""
+A station: servers, and a queue before them. Times are nanoseconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from harness.lab.sim.engine import Engine, Kind, order
+
+
+class Job:
+    """
+    Something that is to be served.
+
+    Attributes:
+        key: What it is about (see `about`): orders what ends at the same instant.
+        service_time: How long it takes [ns].
+        begun: Called when service begins.
+        done: Called when service has ended.
+        wanted: Asked before service begins: whether it is still worth it.
+    """
+
+    __slots__ = ("begun", "done", "key", "service_time", "wanted")
+
+    def __init__(
+        self,
+        key: int,
+        service_time: int,
+        begun: Callable[[], None],
+        done: Callable[[], None],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.key = key
+        self.service_time = service_time
+        self.begun = begun
+        self.done = done
+        self.wanted = wanted
+
+
+class Station:
+    """
+    c servers, first come first served within a priority, at most K jobs.
+
+    Args:
+        servers: None for as many as there are jobs.
+        capacity: Jobs waiting and in service; None without a limit.
+
+    Attributes:
+        busy: Servers at work.
+        busy_time: Added up over all servers and completed services [ns].
+        served: Services completed.
+    """
+
+    def __init__(self, engine: Engine, servers: int | None, capacity: int | None = None) -> None:
+        self._engine = engine
+        self._servers = servers
+        self._capacity = capacity
+        self._fifo: deque[Job] = deque()
+        self._urgent: list[tuple[float, int, Job]] = []
+        self._arrivals = 0
+        self.busy = 0
+        self.busy_time = 0
+        self.served = 0
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._fifo) + len(self._urgent)
+
+    def offer(self, job: Job, priority: float | None = None) -> bool:
+        """Take a job in, or refuse it; tell which."""
+        if self._servers is None or self.busy < self._servers:
+            self._begin(job)
+        elif self._capacity is not None and self.busy + self.waiting >= self._capacity:
+            return False
+        elif priority is None:
+            self._fifo.append(job)
+        else:
+            self._arrivals += 1
+            heappush(self._urgent, (priority, self._arrivals, job))
+        return True
+
+    def _begin(self, job: Job) -> None:
+        self.busy += 1
+        key = order(Kind.END_OF_WORK) | job.key
+        self._engine.call_in(job.service_time, key, lambda _: self._end(job))
+        job.begun()
+
+    def _end(self, job: Job) -> None:
+        self.busy -= 1
+        self.busy_time += job.service_time
+        self.served += 1
+        # The next one begins before this one's owner can come back for more.
+        while (following := self._next()) is not None:
+            if following.wanted():
+                self._begin(following)
+                break
+        job.done()
+
+    def _next(self) -> Job | None:
+        if self._urgent:
+            return heappop(self._urgent)[2]
+        return self._fifo.popleft() if self._fifo else None
+

@@ -1,0 +1,263 @@
+"""
+Who does the work of each Task: the pipeline's own functions, MediaConvert, or what a scenario describes.
+
+Times are nanoseconds, except in models.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from harness.lab.sim.asl.paths import NotFound
+from harness.lab.sim.asl.program import Program, TaskNode
+from harness.lab.sim.asl.templates import compile_expression
+from harness.lab.sim.asl.visits import Attempt
+from harness.lab.sim.behaviour import Behaviour
+from harness.lab.sim.engine import Engine, Kind, about, nanoseconds, order
+from harness.lab.sim.media_functions import MediaFunctions, Work
+from harness.lab.sim.platform.functions import PREFIX, FunctionPool, Functions
+from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
+from harness.lab.sim.station import Job, Station
+from harness.lab.sim.workflow import Worker, payload_of
+from harness.lab.workload.draws import Stream
+from harness.lab.workload.service_times import ServiceModel, ServiceTimes
+
+OURS = frozenset({"validate", "thumbnails", "zip", "callback-dispatch"})
+TOO_MANY = "Lambda.TooManyRequestsException"
+NO_ROOM = "Capacity.Exceeded"
+TIMED_OUT = "Sandbox.Timedout"
+NO_HEARTBEAT = "States.HeartbeatTimeout"
+
+
+class Workers:
+    """
+    Finds out who works on a Task.
+
+    Attributes:
+        unmodelled: Names of states and functions nobody said anything about: they take no time.
+        stations: Stations of the described resources, by name.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        functions: Functions,
+        transcoder: Transcoder,
+        media: MediaFunctions,
+        *,
+        behaviours: Mapping[str, Behaviour],
+        models: Mapping[str, ServiceModel],
+        seed: int,
+        replication: int,
+    ) -> None:
+        self._engine = engine
+        self._functions = functions
+        self._transcoder = transcoder
+        self._media = media
+        self._behaviours = behaviours
+        self._models = models
+        self._times = ServiceTimes(models, seed, replication)
+        self._seed, self._replication = seed, replication
+        self.unmodelled: list[str] = []
+        self.stations: dict[str, Station] = {}
+
+    def of(self, program: Program) -> dict[str, Worker]:
+        """
+        Return who does the work of each Task of a state machine, by the name of the state.
+
+        Raises:
+            ValueError: A behaviour or model belongs to no Task, or a priority is no path.
+        """
+        tasks = program.tasks()
+        known = {name for node in tasks for name in _names(node)}
+        for name in self._behaviours:
+            if name not in known:
+                raise ValueError(
+                    f"platform.behaviours.{name} belongs to no Task; the state machine has "
+                    f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
+                )
+        return {node.name: self._worker(node) for node in tasks}
+
+    def _worker(self, node: TaskNode) -> Worker:
+        function = node.task.function_name
+        described = next((name for name in _names(node) if name in self._behaviours), None)
+        if described is None:
+            if function is not None and function.removeprefix(PREFIX) in OURS:
+                return partial(
+                    self._invoke_ours, self._functions.pool(function), function.removeprefix(PREFIX)
+                )
+            if ":mediaconvert:createJob" in node.task.resource:
+                return partial(self._transcode, waits=".sync" in node.task.resource)
+        return self._described(node, described, function)
+
+    def _described(self, node: TaskNode, described: str | None, function: str | None) -> Worker:
+        model = next((name for name in _names(node) if name in self._models), None)
+        if model is None and described is None:
+            self.unmodelled.append(node.name)
+        behaviour = self._behaviours[described] if described else Behaviour()
+        name = described or model or node.name
+        if name not in self.stations:
+            self.stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
+        return Described(
+            self._engine,
+            name,
+            behaviour,
+            self.stations[name],
+            self._functions.pool(function) if function else None,
+            self._functions,
+            self._times if model else None,
+            model or "",
+            (self._seed, self._replication),
+        )
+
+    def _invoke_ours(self, pool: FunctionPool, function: str, attempt: Attempt) -> None:
+        work = self._media.plan(function, attempt.execution.subject, attempt.payload)
+        invoke(self._functions, pool, work, attempt)
+
+    def _transcode(self, attempt: Attempt, *, waits: bool) -> None:
+        job = attempt.execution.subject
+        work = self._media.transcode(job, attempt.payload)
+
+        def ended() -> None:
+            if waits:
+                _finish(attempt, work, work.output())
+
+        let_in = self._transcoder.create(
+            (attempt.execution.entity, attempt.item, attempt.number),
+            work,
+            attempt.begun,
+            ended,
+            lambda: attempt.is_open or not waits,
+        )
+        if not let_in:
+            attempt.fail(THROTTLED, "Rate exceeded")
+        elif waits:
+            attempt.guard()
+        else:
+            attempt.succeed({"Job": {"Status": "SUBMITTED"}})
+
+
+def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: Attempt) -> None:
+    """Run a Lambda function for an attempt."""
+    attempt.begun()
+
+    def ended(killed: bool) -> None:
+        if killed:
+            attempt.fail(TIMED_OUT, f"Task timed out after {pool.timeout / 1e9:.2f} seconds")
+        elif work.error:
+            attempt.fail(work.error, work.cause)
+        else:
+            # The function has done its work even if nobody waits for it any more.
+            answer = work.output()
+            attempt.succeed(payload_of(answer, attempt.node.task.resource))
+
+    key = (attempt.execution.entity, attempt.item, attempt.number)
+    until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
+    if until is None:
+        attempt.visit.started_at = None
+        attempt.fail(TOO_MANY, "Rate Exceeded.")
+    else:
+        attempt.guard(until)
+
+
+class Described:
+    """
+    A resource as the scenario describes it: a station, failures, outputs.
+
+    Args:
+        pool: Where its Lambda function runs, if it is one.
+        times: Draws service times of *model*; None: it takes no time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        behaviour: Behaviour,
+        station: Station,
+        pool: FunctionPool | None,
+        functions: Functions,
+        times: ServiceTimes | None,
+        model: str,
+        key: tuple[int, int],
+    ) -> None:
+        self._engine = engine
+        self._behaviour = behaviour
+        self._station = station
+        self._pool = pool
+        self._functions = functions
+        self._times = times
+        self._model = model
+        self._failing = [Stream(*key, f"behaviour/{name}/{index}") for index in range(len(behaviour.failures))]
+        path = behaviour.priority
+        self._priority = compile_expression(path, f"platform.behaviours.{name}.priority") if path else None
+
+    def __call__(self, attempt: Attempt) -> None:
+        execution = attempt.execution
+        # Draws go by how often this resource worked on the batch, whatever the reason.
+        number = execution.subject.batch.count(attempt.node.name, attempt.item)
+        work = self._work(attempt, number)
+        if self._pool is not None and self._behaviour.servers is None:
+            invoke(self._functions, self._pool, work, attempt)
+            return
+        key = about(execution.entity, attempt.item, attempt.number)
+        job = Job(
+            key,
+            nanoseconds(work.seconds),
+            attempt.begun,
+            lambda: _finish(attempt, work, self._result(attempt, work)),
+            lambda: attempt.is_open,
+        )
+        if not self._station.offer(job, self._priority_of(attempt)):
+            attempt.fail(NO_ROOM, "nobody could take it in")
+            return
+        attempt.guard()
+        self._guard_heartbeat(attempt)
+
+    def _work(self, attempt: Attempt, number: int) -> Work:
+        execution = attempt.execution
+        seconds = 0.0
+        if self._times is not None:
+            files = execution.subject.batch.files
+            seconds = self._times.seconds(self._model, files, execution.entity, attempt.item, number)
+        outputs = self._behaviour.outputs
+        output = outputs[min(number, len(outputs)) - 1] if outputs else {}
+        for stream, failing in zip(self._failing, self._behaviour.failures, strict=True):
+            certain = number <= failing.first_attempts
+            if certain or (failing.rate and stream(execution.entity, attempt.item, number) < failing.rate):
+                return Work(seconds, dict, failing.error, "as the scenario describes it")
+        return Work(seconds, lambda: output)
+
+    def _result(self, attempt: Attempt, work: Work) -> Any:
+        return payload_of(work.output(), attempt.node.task.resource) if self._pool else work.output()
+
+    def _priority_of(self, attempt: Attempt) -> float | None:
+        if self._priority is None:
+            return None
+        try:
+            return float(self._priority(attempt.payload, dict))
+        except (NotFound, TypeError, ValueError):
+            # Without a number it comes after all who have one.
+            return float("inf")
+
+    def _guard_heartbeat(self, attempt: Attempt) -> None:
+        beats = self._behaviour.heartbeat_s
+        limit = attempt.heartbeat
+        if limit is None or (beats is not None and nanoseconds(beats) <= limit):
+            return
+        key = order(Kind.DEADLINE, attempt.execution.entity, attempt.item, attempt.number)
+        message = "no sign of life"
+        self._engine.call_in(limit, key, lambda _: attempt.fail(NO_HEARTBEAT, message))
+
+
+def _finish(attempt: Attempt, work: Work, result: Any) -> None:
+    if work.error:
+        attempt.fail(work.error, work.cause)
+    else:
+        attempt.succeed(result)
+
+
+def _names(node: TaskNode) -> tuple[str, ...]:
+    """Return the names a Task's work goes by: its state, its function, its resource."""
+    function = node.task.function_name
+    return (node.name, *((function, function.removeprefix(PREFIX)) if function else ()), node.task.resource)

@@ -1,0 +1,191 @@
+"""
+Step Functions and those who do its work: where executions of a state machine are played.
+
+Times are nanoseconds.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from harness.lab.results.records import labels_text
+from harness.lab.sim.asl.execution import Execution, Status
+from harness.lab.sim.asl.program import AnyNode, MapNode, ParallelNode, Program, TaskNode
+from harness.lab.sim.asl.visits import Attempt
+from harness.lab.sim.asl.walk import Host
+from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
+from harness.lab.sim.jobs import MediaJob
+from harness.lab.sim.media_functions import execution_input
+from harness.lab.sim.platform.draws import Draws
+from harness.lab.sim.platform.settings import StepFunctions
+from harness.lab.sim.platform.token_bucket import TokenBucket
+from harness.lab.sim.recording import Recorder
+from harness.lab.workload.draws import Stream
+
+Worker = Callable[[Attempt], None]
+"""Does the work of a Task's attempt."""
+
+
+class Workflow(Host):
+    """
+    Plays executions.
+
+    Args:
+        workers: Who does the work of each Task, by the name of its state.
+        time_limit: Of an execution [s]; None without one.
+        ended: Told of executions that have ended.
+
+    Attributes:
+        transitions: States entered and attempts repeated, by all executions: what AWS bills.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: StepFunctions,
+        program: Program,
+        workers: Mapping[str, Worker],
+        recorder: Recorder,
+        *,
+        arn: str,
+        time_limit: float | None,
+        epoch: datetime,
+        seed: int,
+        replication: int,
+        ended: Callable[[Execution], None],
+    ) -> None:
+        self.engine = engine
+        self.epoch = epoch
+        self._program = program
+        self._workers = workers
+        self._recorder = recorder
+        self._ended = ended
+        self._seed, self._replication = seed, replication
+        self._starts = TokenBucket(settings.start_bucket, settings.start_per_s)
+        self._tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
+        self._start = Draws(settings.start_s, seed, replication, "states/start", 1)
+        self._hop = Draws(settings.hop_s, seed, replication, "states/hop", 32)
+        self._plain_hop = Draws(settings.plain_hop_s, seed, replication, "states/plain_hop", 32)
+        self._time_limit = None if time_limit is None else nanoseconds(time_limit)
+        self._deadlines: deque[tuple[int, Execution]] = deque()
+        self._watching = False
+        self._labels = labels_text({"StateMachineArn": arn})
+        self._streams: dict[tuple[str, int], Stream] = {}
+        self.transitions = 0
+        self.throttled_starts = 0
+
+    def start(self, job: MediaJob) -> bool:
+        """Start an execution for a job; tell whether the quota let it."""
+        now = self.engine._now
+        if not self._starts.take(now):
+            self.throttled_starts += 1
+            return False
+        name = f"batch-{job.batch.id}-job-{job.id}"
+        execution = Execution(self, self._program, name, job.batch.arrival, execution_input(job), job)
+        job.execution = execution
+        self._metric("ExecutionsStarted", 1.0)
+        self._watch(execution)
+        delay = self._start(job.batch.arrival, 0, job.attempt)
+        key = order(Kind.TIMER, job.batch.arrival, 0, job.attempt)
+        self.engine.call_in(delay, key, lambda _: execution.start())
+        return True
+
+    def transition(self, execution: Execution, node: AnyNode) -> int:
+        self.transitions += 1
+        number = execution.transitions
+        execution.transitions = number + 1
+        wait = self._tokens.delay(self.engine._now)
+        if number == 0:
+            # The way to the first state is part of the start.
+            return wait
+        hop = self._hop if isinstance(node, TaskNode) else self._plain_hop
+        return wait + hop(execution.entity, number, execution.subject.attempt if execution.subject else 1)
+
+    def work(self, attempt: Attempt) -> None:
+        if attempt.number > 1:
+            self.transitions += 1
+        self._workers[attempt.node.name](attempt)
+
+    def draw(self, purpose: str, execution: Execution, node: AnyNode, item: int, attempt: int) -> float:
+        stream = self._streams.get((purpose, node.index))
+        if stream is None:
+            stream = Stream(self._seed, self._replication, f"states/{purpose}/{node.name}")
+            self._streams[purpose, node.index] = stream
+        return stream(execution.entity, item, attempt)
+
+    def step(
+        self,
+        execution: Execution,
+        state: str,
+        item: int,
+        attempt: int,
+        ready_at: int,
+        started_at: int | None,
+        finished_at: int,
+        error: str | None,
+    ) -> None:
+        self._recorder.steps.append(
+            (
+                execution.subject.id,
+                state,
+                item,
+                attempt,
+                ready_at,
+                started_at,
+                finished_at,
+                "FAILED" if error else "SUCCEEDED",
+                error,
+            )
+        )
+
+    def ended(self, execution: Execution) -> None:
+        for name, status in (
+            ("ExecutionsSucceeded", Status.SUCCEEDED),
+            ("ExecutionsFailed", Status.FAILED),
+            ("ExecutionsTimedOut", Status.TIMED_OUT),
+        ):
+            self._metric(name, float(execution.status is status))
+        self._ended(execution)
+
+    def record_unfinished(self, execution: Execution) -> None:
+        """Record the states an execution is in and has not left."""
+        for walk in execution.root.under_way():
+            node, visit = walk.node, walk.visit
+            if node is None or (visit is not None and (visit.over or visit.ready_at is None)):
+                continue
+            number, ready_at, started_at = 1, walk.entered_at, None
+            if visit is not None:
+                assert visit.ready_at is not None  # noqa: S101 - those in a back-off were left out
+                number, ready_at, started_at = visit.number, visit.ready_at, visit.started_at
+            elif not isinstance(node, TaskNode | ParallelNode | MapNode):
+                started_at = walk.entered_at
+            row = (execution.subject.id, node.name, walk.item, number, ready_at, started_at, None, None, None)
+            self._recorder.steps.append(row)
+
+    def _watch(self, execution: Execution) -> None:
+        """See to the machine's time limit: all executions have the same, so the oldest is due first."""
+        if self._time_limit is None:
+            return
+        self._deadlines.append((self.engine._now + self._time_limit, execution))
+        if not self._watching:
+            self._watching = True
+            self.engine.call_in(self._time_limit, order(Kind.DEADLINE), self._expire)
+
+    def _expire(self, _: object) -> None:
+        now = self.engine._now
+        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][1].status is not None):
+            self._deadlines.popleft()[1].time_out()
+        self._watching = bool(self._deadlines)
+        if self._watching:
+            self.engine.call_in(self._deadlines[0][0] - now, order(Kind.DEADLINE), self._expire)
+
+    def _metric(self, name: str, value: float) -> None:
+        self._recorder.metrics.append((self.engine._now, f"AWS/States/{name}", self._labels, value))
+
+
+def payload_of(result: Any, task_resource: str) -> Any:
+    """Return what a Lambda's answer is to its Task: wrapped, unless the function is its resource."""
+    if ":function:" in task_resource:
+        return result
+    return {"ExecutedVersion": "$LATEST", "Payload": result, "StatusCode": 200}

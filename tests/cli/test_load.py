@@ -1,0 +1,180 @@
+"""
+``harness load``, as a shell or a CI job sees it.
+
+Those that play start Locust and take the seconds their scenario says; that is what a load test is.
+"""
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_FAKE = Path(__file__).parent.parent / "lab" / "load" / "conftest.py"
+
+SCENARIO = """
+question = "Does it play?"
+seed = 7
+duration_s = {duration}
+drain_s = 10
+
+[[arrivals]]
+process = "paced"
+stages = [{{ hold_per_s = 10.0, for_s = 60 }}]
+
+[behaviour.poll]
+first_s = 0.1
+
+[[flows]]
+name = "{flow}"
+photos = 1
+videos = 0
+
+[[objectives]]
+expression = "count(forbidden succeeded) == 0"
+"""
+
+
+@pytest.fixture(scope="module")
+def fakes():
+    """The fake service of the load room."""
+    spec = importlib.util.spec_from_file_location("load_room_conftest", _FAKE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def scenario(folder, *, duration=1, flow="photo_shoot", text=None):
+    path = folder / "try.toml"
+    path.write_text(text or SCENARIO.format(duration=duration, flow=flow), encoding="utf-8")
+    return path
+
+
+def harness(*words):
+    command = [sys.executable, "-m", "harness.cli.main", "load", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+class TestUsage:
+    def test_a_bad_scenario_leaves_with_2_and_names_file_and_line(self, tmp_path):
+        """
+        An editor can jump to what is wrong.
+        """
+        path = scenario(tmp_path, text=SCENARIO.format(duration=-1, flow="photo_shoot"))
+
+        told = harness(path, "--validate")
+
+        assert told.returncode == 2
+        assert f"{path}:4: duration_s must be greater than 0" in told.stderr
+
+    def test_an_objective_that_is_none_is_found_before_anything_is_played(self, tmp_path):
+        """
+        It would be a pity to find out after an hour.
+        """
+        path = scenario(tmp_path, text=SCENARIO.format(duration=1, flow="forbidden").replace("count(", "cuont("))
+
+        told = harness(path)
+
+        assert told.returncode == 2
+        assert f"{path}:" in told.stderr
+        assert "cuont" in told.stderr
+
+    def test_a_good_scenario_leaves_with_0_and_says_what_it_would_play(self, tmp_path):
+        """
+        Arrivals, time and listings.
+        """
+        told = harness(scenario(tmp_path), "--validate")
+
+        assert told.returncode == 0
+        assert "10 arrivals in 1 s" in told.stdout
+
+    def test_rate_and_duration_adjust_the_scenario(self, tmp_path):
+        """
+        Four a second for thirty seconds.
+        """
+        told = harness(scenario(tmp_path), "--validate", "--rate", "4", "--duration", "30")
+
+        assert "120 arrivals in 30 s" in told.stdout
+
+    def test_a_host_needs_identities(self, tmp_path):
+        """
+        Nobody can mint tokens for a service that is not ours.
+        """
+        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9")
+
+        assert told.returncode == 2
+        assert "--identities" in told.stderr
+
+    def test_too_few_listings_leave_with_2(self, fakes, tmp_path):
+        """
+        It says how many are needed.
+        """
+        people = fakes.write_identities(tmp_path / "few.csv", 4)
+
+        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people)
+
+        assert told.returncode == 2
+        assert "needs 10 listings" in told.stderr
+
+
+@pytest.mark.stack
+class TestPlaying:
+    def test_nobody_at_home_leaves_with_5(self, fakes, tmp_path):
+        """
+        A deployment that is down is not a breach of anything.
+        """
+        people = fakes.write_identities(tmp_path / "people.csv", 60)
+
+        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people)
+
+        assert told.returncode == 5
+        assert "does not answer" in told.stderr
+
+    def test_a_forbidden_success_leaves_with_6(self, fakes, tmp_path):
+        """
+        A service that lets anybody in is found out, whatever else the run says.
+        """
+        with fakes.serving(tmp_path / "fake", 60, "--lenient", "any_token") as service:
+            told = harness(
+                *(scenario(tmp_path, flow="forbidden"), "--host", service.api_url),
+                *("--identities", service.identities, "--out", tmp_path / "run", "--json"),
+            )
+
+        assert told.returncode == 6
+        assert json.loads(told.stdout)["outcome"] == "security"
+
+    def test_sigterm_in_mid_run_leaves_a_judged_run_and_4(self, fakes, tmp_path):
+        """
+        What CI and Kubernetes send to a job that takes too long.
+        """
+        out = tmp_path / "run"
+        with fakes.serving(tmp_path / "fake", 1000) as service:
+            command = [sys.executable, "-m", "harness.cli.main", "load"]
+            command += [str(scenario(tmp_path, duration=60)), "--host", service.api_url]
+            command += ["--identities", str(service.identities), "--out", str(out)]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as playing:
+                wait_until_recorded(out)
+                playing.send_signal(signal.SIGTERM)
+                _, told = playing.communicate()
+
+        assert playing.returncode == 4
+        assert "interrupted" in told
+        assert {path.name for path in out.glob("*.parquet")} == {
+            "batches.parquet",
+            "metrics.parquet",
+            "requests.parquet",
+            "steps.parquet",
+        }
+        assert json.loads((out / "verdict.json").read_text())["outcome"] == "inconclusive"
+
+
+def wait_until_recorded(folder):
+    """Return when the first second of the run has been written to disk."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(folder.glob("parts/requests-*.arrows")):
+        time.sleep(0.05)

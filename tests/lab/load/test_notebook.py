@@ -1,0 +1,49 @@
+"""
+A run in a notebook cell leaves the kernel as it was.
+"""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+SCENARIO = """
+question = "Does it play in a notebook?"
+duration_s = 1
+drain_s = 10
+
+[[arrivals]]
+process = "paced"
+stages = [{ hold_per_s = 4.0, for_s = 1 }]
+
+[behaviour.poll]
+first_s = 0.1
+
+[[flows]]
+name = "photo_shoot"
+photos = 1
+videos = 0
+"""
+
+
+def test_a_cell_plays_a_scenario_with_a_bar_and_a_table_and_the_kernel_is_unharmed(fake_service, tmp_path):
+    """
+    The run is returned, progress was displayed, and later cells still await and still have no gevent.
+    """
+    service = fake_service()
+    path = tmp_path / "notebook.toml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    where = f"host={service.api_url!r}, identities={str(service.identities)!r}, out={str(tmp_path / 'run')!r}"
+    cells = [
+        f"import harness\nrun = harness.play({str(path)!r}, {where})\nlen(run.batches)",
+        "import asyncio, sys\nawait asyncio.sleep(0)\n'gevent' in sys.modules",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+    NotebookClient(notebook, kernel_name="python3", timeout=100).execute()
+    played, after = (cell.outputs for cell in notebook.cells)
+
+    assert played[-1].data["text/plain"] == "4"
+    assert any("batches ready" in output.get("data", {}).get("text/html", "") for output in played)
+    assert after[-1].data["text/plain"] == "False"

@@ -1,0 +1,112 @@
+"""
+The contract of `Instruments`: every fact is counted once, and read back the same from each vendor.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from harness.service.adapters.fan_out.instruments import FanOutInstruments
+from harness.service.adapters.memory.instruments import InMemoryInstruments
+from harness.service.adapters.prometheus.instruments import PrometheusInstruments
+from harness.service.core.model.batch import BatchStatus
+from harness.service.core.ports.instruments import Instruments
+
+READY, FAILED = BatchStatus.READY, BatchStatus.FAILED
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Instruments, and how to read them back by metric."""
+
+    instruments: Instruments
+    read: Callable[[], Mapping[str, float]]
+
+
+def memory() -> Measured:
+    kept = InMemoryInstruments()
+
+    def read() -> Mapping[str, float]:
+        return {
+            "ready": kept.entered[READY],
+            "failed": kept.entered[FAILED],
+            "finished": len(kept.durations),
+            "seconds": sum(seconds for _, seconds in kept.durations),
+            "dead": kept.dead_letters,
+            "reprocess": kept.reprocess_requests,
+            "callback errors": kept.callback_failures,
+        }
+
+    return Measured(kept, read)
+
+
+def prometheus() -> Measured:
+    registry = CollectorRegistry()
+
+    def value(name: str, **labels: str) -> float:
+        return registry.get_sample_value(name, labels) or 0.0
+
+    def read() -> Mapping[str, float]:
+        outcomes = ("READY", "FAILED")
+        duration = "media_processing_duration_seconds"
+        return {
+            "ready": value("media_batches_created_total", status="READY"),
+            "failed": value("media_batches_failed_total"),
+            "finished": sum(value(f"{duration}_count", outcome=one) for one in outcomes),
+            "seconds": sum(value(f"{duration}_sum", outcome=one) for one in outcomes),
+            "dead": value("media_processing_dlq_messages_total"),
+            "reprocess": value("media_reprocess_requests_total"),
+            "callback errors": value("media_processing_callback_errors_total"),
+        }
+
+    return Measured(PrometheusInstruments(registry), read)
+
+
+def fan_out() -> Measured:
+    first, second = memory(), prometheus()
+    both = FanOutInstruments((first.instruments, second.instruments))
+
+    def read() -> Mapping[str, float]:
+        assert first.read() == second.read()
+        return first.read()
+
+    return Measured(both, read)
+
+
+@pytest.fixture(params=[memory, prometheus, fan_out], ids=lambda make: make.__name__)
+def measured(request):
+    return request.param()
+
+
+def test_nothing_happened_yet(measured):
+    """
+    Every counter starts at zero.
+    """
+    assert set(measured.read().values()) == {0}
+
+
+def test_every_fact_is_counted_once(measured):
+    """
+    Each call moves its own metric and no other; a failed batch is counted apart as well.
+    """
+    instruments = measured.instruments
+    instruments.batch_entered(READY)
+    instruments.batch_entered(FAILED)
+    instruments.batch_entered(FAILED)
+    instruments.processing_finished(12.5, outcome=READY)
+    instruments.processing_finished(600.0, outcome=FAILED)
+    instruments.dead_letter()
+    instruments.reprocess_requested()
+    instruments.callback_failed()
+
+    assert measured.read() == {
+        "ready": 1,
+        "failed": 2,
+        "finished": 2,
+        "seconds": 612.5,
+        "dead": 1,
+        "reprocess": 1,
+        "callback errors": 1,
+    }
