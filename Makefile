@@ -44,6 +44,9 @@ bench: setup ## Measure, as ratios, on this machine
 nightly: setup ## The slow tests: long simulations, soak, mutation
 	$(BIN)/pytest -m nightly --timeout=3600
 
+mutation: setup ## Break the judge in many small ways; 90 % must be noticed
+	nice $(BIN)/python tests/lab/alarms/mutation.py
+
 lab: setup ## JupyterLab on the notebooks
 	$(BIN)/harness lab
 

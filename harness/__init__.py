@@ -13,6 +13,7 @@ from typing import Any
 
 _HOMES = {
     "play": ("harness.cli.stage", "play_scenario"),
+    "simulate": ("harness.lab.sim.simulation", "simulate"),
 }
 
 

@@ -2,9 +2,10 @@
 ``harness watch``: evaluate the alarms while a stack or a run is going.
 """
 
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,6 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from harness.lab.alarms.live import Datum, LiveJudge, Move
 
 POLL_S = 1.0
@@ -58,54 +57,63 @@ def watch(
         raise typer.Exit(ExitCode.USAGE) from None
 
 
+def _tell_nobody(move: "Move") -> None:
+    """A run folder has no endpoint behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Watched:
     """
     Something that is going.
 
     Attributes:
+        judge: Evaluates its alarms.
         fetch: Returns the data that are new.
-        over_at: Returns when it ended [s since the epoch], None while it is going.
-        tell: Is told of every change of state, None for what happened before we came.
+        moves_of_all: Returns every change of state once it is over, None while it is going.
+        tell: Is told of every change of state.
     """
 
     judge: "LiveJudge"
     fetch: "Callable[[], Iterable[Datum]]"
-    over_at: Callable[[], float | None]
-    tell: "Callable[[Move], None]"
+    moves_of_all: "Callable[[], list[Move] | None]" = lambda: None
+    tell: "Callable[[Move], None]" = _tell_nobody
 
 
 def _follow(watched: _Watched, duration: float | None) -> ExitCode:
-    until = None if duration is None else time.monotonic() + duration
-    told, over = 0, None
+    until = math.inf if duration is None else time.monotonic() + duration
+    states: dict[str, str] = {name: str(state) for name, state in watched.judge.states(0.0).items()}
+    told: set[tuple[float, str, str]] = set()
     try:
-        while over is None:
-            over = watched.over_at()
-            watched.judge.feed(watched.fetch())
-            states = watched.judge.states(time.time() - SETTLE_S if over is None else over)
-            told = _tell(watched, told)
-            if until is not None and time.monotonic() >= until:
+        while True:
+            moves = watched.moves_of_all()
+            is_over = moves is not None
+            if moves is None:
+                watched.judge.feed(watched.fetch())
+                watched.judge.states(time.time() - SETTLE_S)
+                moves = watched.judge.moves
+            news = [move for move in moves if (move.at, move.alarm, move.state) not in told]
+            _print(news)
+            # What happened before we came is over: only where it left each alarm is worth telling.
+            for move in news if told else {move.alarm: move for move in news}.values():
+                watched.tell(move)
+            told |= {(move.at, move.alarm, move.state) for move in news}
+            states |= {move.alarm: move.state for move in moves}
+            if is_over or time.monotonic() >= until:
                 break
-            if over is None:
-                time.sleep(POLL_S)
+            time.sleep(POLL_S)
     except KeyboardInterrupt:
-        states = watched.judge.states(0.0)
+        sys.stderr.write("\n")
     for name, state in states.items():
-        sys.stdout.write(f"{state:<17} {name}\n")
+        sys.stdout.write(f"{state:<17}  {name}\n")
     return ExitCode.BREACHED if "ALARM" in states.values() else ExitCode.OK
 
 
-def _tell(watched: _Watched, told: int) -> int:
-    news = watched.judge.moves[told:]
-    for move in news:
-        at = datetime.fromtimestamp(move.at, UTC).strftime("%H:%M:%S")
-        what = f"{move.before} -> {move.state}" if move.state is not move.before else f"{move.state}, acting"
-        sys.stdout.write(f"{at}  {move.alarm}: {what}. {move.reason}\n")
+def _print(moves: "Iterable[Move]") -> None:
+    for move in moves:
+        at = datetime.fromtimestamp(move.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        change = f"{move.before} -> {move.state}" if move.state is not move.before else f"{move.state} acts"
+        sys.stdout.write(f"{at}  {move.alarm}  {change}  {move.reason}\n")
     sys.stdout.flush()
-    # At the first look the past is caught up with: only where it left each alarm is worth telling.
-    for move in news if told else {move.alarm: move for move in news}.values():
-        watched.tell(move)
-    return told + len(news)
 
 
 def _stack() -> _Watched:
@@ -139,26 +147,27 @@ def _stack() -> _Watched:
         seen = answer["next"]
         return [(at, metric, labels, value) for at, metric, labels, value in answer["data"]]
 
-    return _Watched(judge, fetch, lambda: None, account.tell)
+    return _Watched(judge, fetch, tell=account.tell)
 
 
 def _folder(folder: Path, template: Path | None) -> _Watched:
     from harness.cli.verdicts import alarms_of
-    from harness.lab.alarms.live import LiveJudge
-    from harness.lab.results.run import read_header
-    from harness.lab.results.writer import MetricsTail
+    from harness.lab.alarms.gate import judge
+    from harness.lab.alarms.live import LiveJudge, moves_of
+    from harness.lab.results.run import Run, read_header
+    from harness.lab.results.tail import MetricsTail
 
     header = read_header(folder)
     alarms, composites = alarms_of(template)
     start = header.started_at.timestamp()
-    judge = LiveJudge(alarms, composites, started_at=start, time_scale=header.time_scale)
+    live = LiveJudge(alarms, composites, started_at=start, time_scale=header.time_scale)
     tail = MetricsTail(folder)
-
-    def over_at() -> float | None:
-        now = read_header(folder)
-        return start + (now.duration_s or 0.0) if now.complete else None
 
     def fetch() -> "Iterable[Datum]":
         return ((start + row.at, row.metric, row.labels, row.value) for row in tail.new_rows())
 
-    return _Watched(judge, fetch, over_at, lambda _: None)
+    def moves_of_all() -> "list[Move] | None":
+        run = Run.load(folder)
+        return moves_of(judge(run, alarms, composites), start) if run.header.complete else None
+
+    return _Watched(live, fetch, moves_of_all)

@@ -122,6 +122,7 @@ class FunctionRuntime:
         took = time.perf_counter() - started
         self._record("AWS/Lambda", "Invocations", labels, 1.0)
         self._record("AWS/Lambda", "Errors", labels, float(outcome.failed))
+        self._record("AWS/Lambda", "Throttles", labels, 0.0)
         self._record("AWS/Lambda", "Duration", labels, 1000 * took)
         return replace(outcome, log=_framed(function, request_id, outcome, took))
 

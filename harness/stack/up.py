@@ -220,7 +220,10 @@ class Stack:
             command = ["-m", "harness.stack.core_server", "--port", str(ports["aws"])]
             command += ["--mode", options.mode, "--time-scale", str(options.time_scale)]
             command += ["--scenario", str(options.scenario)] if options.scenario else []
-            self._run("aws", command, environment)
+            template = load_template(parameters={"CallbackUrl": ""})
+            # A modelled transcoder works in that process and asks for the bucket as the handlers do.
+            bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key.alias}
+            self._run("aws", command, environment | bucket)
         return aws_url, s3_url
 
     def _await_aws(self, aws_url: str, s3_url: str) -> None:

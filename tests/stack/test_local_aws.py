@@ -42,6 +42,13 @@ JOB_SETTINGS = {
     ],
 }
 
+TRANSCODE = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::mediaconvert:createJob.sync",
+    "Parameters": {"Role": ROLE, "Queue": QUEUE, "Settings.$": "$.settings", "UserMetadata": {"a": "b"}},
+    "End": True,
+}
+
 Play = Callable[..., dict[str, Any]]
 
 
@@ -249,19 +256,12 @@ class TestLambdaTasks:
 
 
 class TestTranscodingTasks:
-    TASK = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::mediaconvert:createJob.sync",
-        "Parameters": {"Role": ROLE, "Queue": QUEUE, "Settings.$": "$.settings", "UserMetadata": {"a": "b"}},
-        "End": True,
-    }
-
     def test_every_item_of_a_map_waits_for_its_own_job(self, play, client):
         """
         Two videos, two jobs, and the Map's items are known inside.
         """
         client("s3").put_object(Bucket="toq-listing-medias", Key="nowhere/raw.mp4", Body=b"a video")
-        each = self.TASK | {"ResultSelector": {"key.$": "$$.Map.Item.Value.key", "status.$": "$.Job.Status"}}
+        each = TRANSCODE | {"ResultSelector": {"key.$": "$$.Map.Item.Value.key", "status.$": "$.Job.Status"}}
         loop = {
             "Type": "Map",
             "ItemsPath": "$.videos",
@@ -302,7 +302,7 @@ class TestTranscodingTasks:
         The error is MediaConvert's, the cause the job's.
         """
         settings = json.loads(json.dumps(JOB_SETTINGS).replace("nowhere/raw.mp4", "missing.mp4"))
-        found = play({"Work": self.TASK}, {"settings": settings})
+        found = play({"Work": TRANSCODE}, {"settings": settings})
 
         assert found["error"] == "MediaConvert.JobFailedException"
         assert "missing.mp4" in found["cause"]
@@ -311,7 +311,7 @@ class TestTranscodingTasks:
         """
         What MediaConvert refuses is an error of the task.
         """
-        task = self.TASK | {"Parameters": self.TASK["Parameters"] | {"Queue": "nowhere"}}
+        task = TRANSCODE | {"Parameters": TRANSCODE["Parameters"] | {"Queue": "nowhere"}}
 
         assert play({"Work": task}, {"settings": {}})["error"] == "MediaConvert.NotFoundException"
 

@@ -37,11 +37,11 @@ class TestStackState:
         """
         lock = StateLock(path)
         state().write(path)
-        holder = subprocess.run(
-            [sys.executable, "-c", f"from pathlib import Path; from harness.stack.state import StackState;"
-             f"print(StackState.read(Path({str(path)!r})).time_scale)"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        reader = (
+            "from pathlib import Path; from harness.stack.state import StackState;"
+            f"print(StackState.read(Path({str(path)!r})).time_scale)"
+        )
+        holder = subprocess.run([sys.executable, "-c", reader], capture_output=True, text=True, check=True)
         lock.release()
 
         assert holder.stdout.strip() == "10.0"
@@ -88,7 +88,10 @@ class TestStateLock:
         A second one is told what to do.
         """
         lock = StateLock(path)
-        second = f"from pathlib import Path; from harness.stack.state import StateLock; StateLock(Path({str(path)!r}))"
+        second = (
+            "from pathlib import Path; from harness.stack.state import StateLock;"
+            f"StateLock(Path({str(path)!r}))"
+        )
         refused = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True, check=False)
         lock.release()
 

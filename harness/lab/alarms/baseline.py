@@ -8,7 +8,7 @@ flatters the interval when a queue ties neighbours together.
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3; David and Nagaraja, Order Statistics, 2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +72,7 @@ class Comparison:
         return "\n".join(lines) + "\n"
 
 
-def compare(folder: Path, baseline: Path) -> Comparison:
+def compare(folder: Path, baseline: Path, percents: Sequence[float] = PERCENTS) -> Comparison:
     """
     Compare response times of two run folders, row by row, from arrivals after the warm-up.
 
@@ -82,17 +82,17 @@ def compare(folder: Path, baseline: Path) -> Comparison:
     from harness.lab.results.run import Run
 
     now, before = Run.load(folder), Run.load(baseline)
-    return Comparison(now.id, before.id, tuple(_ratios(now, before)))
+    return Comparison(now.id, before.id, tuple(_ratios(now, before, percents)))
 
 
-def _ratios(now: "Run", before: "Run") -> Iterable[Ratio]:
-    current, earlier = _response_times(now), _response_times(before)
+def _ratios(now: "Run", before: "Run", percents: Sequence[float]) -> Iterable[Ratio]:
+    current, earlier = response_times(now), response_times(before)
     draws = np.random.default_rng(0)
     for name in sorted(current.keys() & earlier.keys()):
         a, b = current[name], earlier[name]
         if min(a.size, b.size) < LEAST:
             continue
-        for percent in PERCENTS:
+        for percent in percents:
             rank_a, rank_b = nearest_rank(percent, a.size), nearest_rank(percent, b.size)
             ratios = _resampled(a, rank_a, draws) / _resampled(b, rank_b, draws)
             low, high = np.quantile(ratios, [0.025, 0.975])
@@ -104,7 +104,7 @@ def _resampled(ordered: np.ndarray, rank: int, draws: np.random.Generator) -> np
     return np.asarray(ordered[np.minimum((shares * ordered.size).astype(int), ordered.size - 1)])
 
 
-def _response_times(run: "Run") -> dict[str, np.ndarray]:
+def response_times(run: "Run") -> dict[str, np.ndarray]:
     """Return response times by row in model seconds, ascending."""
     frame = run.requests
     frame = frame[(frame["intended_at"] >= run.warm_up) & frame["outcome"].isin(("ok", "failed", "censored"))]

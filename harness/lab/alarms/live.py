@@ -16,6 +16,7 @@ from harness.lab.alarms.composite import CompositeAlarm, Player, in_order
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.timeline import Evaluation, Periods, Reading, Samples, instants, look
+from harness.lab.alarms.verdict import Verdict
 from harness.lab.results.records import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
 
 Datum = tuple[float, str, str, float]
@@ -41,6 +42,18 @@ class Move:
     reason: str
     reason_data: Mapping[str, object] = field(default_factory=dict)
     acts: bool = True
+
+
+def moves_of(verdict: Verdict, started_at: float) -> list[Move]:
+    """Return every change of an alarm's state in a run that is over and judged."""
+    moves: list[Move] = []
+    for alarm in verdict.alarms:
+        before = INSUFFICIENT
+        for one in alarm.transitions:
+            state = AlarmState(one.state)
+            moves.append(Move(started_at + one.at_s, alarm.name, before, state, one.reason, one.reason_data))
+            before = state
+    return sorted(moves, key=lambda move: move.at)
 
 
 class LiveJudge:
@@ -149,7 +162,8 @@ class _Watch:
             return None
         for series in self._series.values():
             series.forget(at - self._length)
-        periods = Periods(self.alarm, {metric: series.samples() for metric, series in self._series.items()})
+        seen = {metric: series.before(at) for metric, series in self._series.items()}
+        periods = Periods(self.alarm, seen)
         evaluation = look(self.alarm, periods, at=at, state=self.state, reading=self._reading)
         self.state = evaluation.state
         return evaluation
@@ -177,7 +191,8 @@ class _Series:
         for rows in (self._exact, self._others):
             del rows[: bisect.bisect_left(rows, (before, -math.inf))]
 
-    def samples(self) -> Samples:
-        """What `recorded.rows_of` would choose."""
+    def before(self, at: float) -> Samples:
+        """Return what is left of before *at*, from the rows `recorded.rows_of` would choose."""
         rows = self._exact if self._is_exact else self._others
+        rows = rows[: bisect.bisect_left(rows, (at, -math.inf))]
         return Samples.of([at for at, _ in rows], [value for _, value in rows])

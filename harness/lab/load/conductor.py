@@ -19,7 +19,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
-from harness.lab.load import live
+from harness.lab.load.live import LiveView
 from harness.lab.load.messages import PLAN, START, STOP
 from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.plan import Plan
@@ -65,6 +65,7 @@ class Conductor:
         self._lost: set[str] = set()
         self._total = Total()
         self._over = Event()
+        self._live: LiveView | None = None
         self.outcome = Outcome(workers=len(self._expected))
 
     def begin(self) -> None:
@@ -124,7 +125,9 @@ class Conductor:
         began_at = self.outcome.began_at_epoch_s
         if began_at is None or self.outcome.is_over:
             return told
-        return [*told, *live.rows(self._folder, began_at, self.now, self._plan.scenario.time_scale)]
+        if self._live is None:
+            self._live = LiveView(self._folder, began_at, self._plan.scenario.time_scale)
+        return [*told, *self._live.rows(self.now)]
 
     @property
     def now(self) -> float:

@@ -27,7 +27,7 @@ from harness.lab.load.progress import Progress
 from harness.lab.load.self_check import findings
 from harness.lab.load.watching import OnProgress
 from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.writer import RunWriter, new_run_folder
+from harness.lab.results.writer import RunWriter, new_run_folder, write_header
 from harness.lab.workload.scenario import Scenario
 
 LOOK_EVERY_S = 0.25
@@ -86,12 +86,19 @@ def play(
     arguments += ["--scenario", str(copy.resolve()), "--identities", str(identities.resolve())]
     locust = LocustProcess(generator / "locust.log", [*arguments, "--run-folder", str(folder.resolve())])
     try:
-        lacking = _watch_over(locust, folder, on_progress, watch)
+        lacking = _watch_over(locust, writer, on_progress, watch)
     finally:
         locust.close()
     outcome = _outcome(locust, generator)
     outcome.shortfalls += lacking
     return finish(writer, scenario, outcome)
+
+
+def begin(writer: RunWriter, began_at_epoch_s: float) -> None:
+    """Say in ``run.json`` when the run began, for whoever looks while it goes on."""
+    started_at = datetime.fromtimestamp(began_at_epoch_s, UTC)
+    writer.header = writer.header.model_copy(update={"started_at": started_at})
+    write_header(writer.folder, writer.header)
 
 
 def finish(writer: RunWriter, scenario: Scenario, outcome: Outcome) -> Run:
@@ -129,24 +136,27 @@ def header(scenario: Scenario, folder: Path, processes: int) -> RunHeader:
 
 
 def _watch_over(
-    locust: LocustProcess, folder: Path, on_progress: OnProgress | None, watch: Watch | None
+    locust: LocustProcess, writer: RunWriter, on_progress: OnProgress | None, watch: Watch | None
 ) -> list[str]:
     """
     Return when Locust has ended, with what was not recorded beside it, in words.
 
     An interrupt makes it end.
     """
-    is_interrupted = False
+    generator = writer.folder / GENERATOR
+    has_begun = is_interrupted = False
     try:
         with ExitStack() as watching:
             while True:
                 try:
                     ended = locust.wait(LOOK_EVERY_S)
-                    if watch is not None and (began := began_at(folder / GENERATOR)) is not None:
-                        watching.enter_context(watch(folder, began))
-                        watch = None
+                    if not has_begun and (began := began_at(generator)) is not None:
+                        has_begun = True
+                        begin(writer, began)
+                        if watch is not None:
+                            watching.enter_context(watch(writer.folder, began))
                     if on_progress is not None:
-                        on_progress(Progress.read(folder / GENERATOR / "progress.json"))
+                        on_progress(Progress.read(generator / "progress.json"))
                     if ended is not None:
                         return []
                 except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from harness.lab.load.launch import Watch, began_at, finish, header
+from harness.lab.load.launch import Watch, began_at, begin, finish, header
 from harness.lab.load.locust_process import LocustProcess, page_port, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.permission import Request, requests_in
@@ -94,15 +94,18 @@ class _Playing:
         self._request = request
         self._watch = people.watch
         self._held = held
+        self._has_begun = False
         self._generator = request.folder / GENERATOR
         self._writer = RunWriter(request.folder, header(request.scenario, request.folder, processes))
 
     def is_over(self, is_locust_gone: bool) -> bool:
         """Look after the run, and tell whether it is over."""
         began = began_at(self._generator)
-        if began is not None and self._watch is not None:
-            self._held.enter_context(self._watch(self._request.folder, began))
-            self._watch = None
+        if began is not None and not self._has_begun:
+            self._has_begun = True
+            begin(self._writer, began)
+            if self._watch is not None:
+                self._held.enter_context(self._watch(self._request.folder, began))
         return is_locust_gone or (began is not None and self._outcome().is_over)
 
     def finish(self) -> Run:

@@ -17,6 +17,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 
 from harness.lab.load import probes
+from harness.lab.load.chronicle import Stage
 from harness.lab.load.flows import FLOWS
 from harness.lab.load.payloads import Payloads
 from harness.lab.load.plan import Arrival, Plan
@@ -25,7 +26,7 @@ from harness.lab.load.recorder import Recorder
 from harness.lab.load.scheduler import ClosedScheduler, OpenScheduler
 from harness.lab.load.self_check import GeneratorHealth, Probe
 from harness.lab.load.session import Session
-from harness.lab.load.visit import Stage, Stopped, Visit
+from harness.lab.load.visit import Stopped, Visit
 
 NETWORK_TIMEOUT_S = 60.0
 
@@ -123,19 +124,19 @@ class Playing:
         try:
             FLOWS[arrival.batch.flow](visit)
         except Stopped as stopped:
-            visit.stopped(str(stopped))
+            visit.chronicle.stopped(str(stopped))
         except GreenletExit:
-            visit.censor()
+            visit.chronicle.censored()
             raise
         except Exception as error:
             # Nobody above would see it: it is logged, and makes the run inconclusive.
             log.exception("arrival %d", arrival.index)
             self._tally.counts["defects"] += 1
-            visit.stopped(f"{type(error).__name__}: {error}")
+            visit.chronicle.stopped(f"{type(error).__name__}: {error}")
         self._tally.counts["ended"] += 1
 
     def _censor(self, arrival: Arrival) -> None:
-        Visit(self._stage, arrival, arrival.at).never_started()
+        Visit(self._stage, arrival, arrival.at).chronicle.never_started()
 
     def _make_scheduler(self, workers: int) -> OpenScheduler[Arrival] | ClosedScheduler[Arrival]:
         plan = self._plan

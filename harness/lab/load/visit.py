@@ -1,79 +1,33 @@
 """
 One arrival being played: the steps a flow is made of, and what they leave in the run folder.
 
-A visit asks, uploads, waits and looks, as one person on one listing. It records the end-to-end times:
-``ready`` from the intended start to READY, ``processing`` from when complete (or retry) was granted to
-READY. READY is known to lie between the last poll that did not see it and the first that did; the
-service's own time is used as far as it lies in there, else the upper end; the width is recorded too.
+A visit asks, uploads, waits and looks, as one person on one listing; what becomes of its batch is told
+to its `Chronicle`.
 Times are float seconds of the clock since the run began, sizes bytes.
 """
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 import gevent
 from gevent.pool import Pool
 
+from harness.lab.load.chronicle import Chronicle, Stage
 from harness.lab.load.downloads import OBJECT, downloads
-from harness.lab.load.judging import Judge, Outcome, expecting
-from harness.lab.load.payloads import Payloads
-from harness.lab.load.plan import Arrival, Plan
-from harness.lab.load.progress import Tally
-from harness.lab.load.recorder import Recorder
-from harness.lab.load.session import Reply, Session
-from harness.lab.results.records import labels_text
-from harness.lab.results.rows import BatchRow, MetricRow
+from harness.lab.load.judging import Judge, expecting
+from harness.lab.load.plan import Arrival
+from harness.lab.load.session import Reply
 from harness.lab.workload.batch import Batch, File
 from harness.lab.workload.flows import Flow
 from harness.lab.workload.identities import ListingAccess, Role
 from harness.lab.workload.mix import Mix
 
-RESOLUTION_METRIC = "Load/ReadyResolution"
-"""Width of the interval READY was seen in [s], one datum a batch."""
-
 F = TypeVar("F", bound=Flow)
-
-WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 
 
 class Stopped(Exception):
     """A step the flow needs has failed; says which and why."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """
-    What all visits of one worker share.
-
-    Attributes:
-        clock: Seconds since the run began.
-        began_at: When that was [epoch s], for the service's own times.
-        open_session: Gives a visit its HTTP session.
-    """
-
-    plan: Plan
-    clock: Callable[[], float]
-    began_at: float
-    recorder: Recorder
-    tally: Tally
-    payloads: Payloads
-    open_session: Callable[[Arrival, float, str], Session]
-
-
-@dataclass
-class _Job:
-    """
-    One run of the pipeline over the batch: when it was due, asked for, and granted.
-    """
-
-    job_id: int | None
-    attempt: int
-    due_at: float
-    asked_at: float
-    accepted_at: float
 
 
 class Visit:
@@ -91,11 +45,8 @@ class Visit:
         self.session = stage.open_session(arrival, intended_at, secrets.token_hex(16))
         self.tickets: dict[str, Mapping[str, Any]] = {}
         self.upload_ttl = 0.0
-        self._created_at: float | None = None
+        self.chronicle = Chronicle(stage, self.session, arrival, intended_at)
         self._etags: dict[str, str] = {}
-        self._job: _Job | None = None
-        self._attempts = 0
-        self._is_ready_told = False
         self._steps = 0
 
     @property
@@ -136,7 +87,7 @@ class Visit:
         """Announce the batch and take the upload URLs."""
         reply = self._ask("/uploads", self.manifest(), token, 201)
         answer = reply.json
-        self._created_at = reply.finished_at
+        self.chronicle.created_at = reply.finished_at
         self.session.batch_id = answer["batchId"]
         self.upload_ttl = float(answer["uploadUrlTtlSeconds"])
         self.tickets = {ticket["clientId"]: ticket for ticket in answer["files"]}
@@ -169,15 +120,18 @@ class Visit:
         ]
         asked_at = self.stage.clock()
         reply = self._ask("/uploads/complete", {**self._about(), "files": files}, token, 202)
-        self._job = _Job(reply.json["jobId"], 1, self.intended_at, asked_at, reply.finished_at)
+        self.chronicle.granted(
+            reply.json["jobId"], due_at=self.intended_at, asked_at=asked_at, granted_at=reply.finished_at
+        )
 
     def retry(self, token: str) -> None:
         """Have the batch processed again."""
-        due_at = self.stage.clock()
-        attempt = self._attempts + 1
+        asked_at = self.stage.clock()
         body = {**self._about(), "reason": "Played again by the load scenario."}
         reply = self._ask("/uploads/retry", body, token, 202)
-        self._job = _Job(reply.json["jobId"], attempt, due_at, due_at, reply.finished_at)
+        self.chronicle.granted(
+            reply.json["jobId"], due_at=asked_at, asked_at=asked_at, granted_at=reply.finished_at
+        )
 
     def wait_until_ended(self, token: str) -> bool:
         """
@@ -186,10 +140,11 @@ class Visit:
         Raises:
             Stopped: The scenario's patience is over.
         """
-        assert self._job is not None  # noqa: S101 - a flow waits for what it has completed
+        job = self.chronicle.job
+        assert job is not None  # noqa: S101 - a flow waits for what it has completed
         poll = self.stage.plan.scenario.behaviour.poll
-        wait, not_before = poll.first_s, self._job.asked_at
-        gives_up_at = self._job.accepted_at + poll.timeout_s / self._time_scale
+        wait, not_before = poll.first_s, job.asked_at
+        gives_up_at = job.granted_at + poll.timeout_s / self._time_scale
         while self.stage.clock() < gives_up_at:
             self._sleep(wait)
             asked_at = self.stage.clock()
@@ -197,11 +152,11 @@ class Visit:
             if reply.status == 200:
                 answer = reply.json
                 if answer["status"] in ("READY", "FAILED"):
-                    self._ended(self._job, answer, not_before, reply.finished_at)
+                    self.chronicle.ended(job, answer, not_before, reply.finished_at)
                     return bool(answer["status"] == "READY")
                 not_before = asked_at
             wait = min(wait * poll.factor, poll.cap_s)
-        self.censor("POLL_TIMEOUT")
+        self.chronicle.censored("POLL_TIMEOUT")
         raise Stopped("POLL_TIMEOUT")
 
     def look_at_downloads(self, token: str) -> None:
@@ -226,29 +181,6 @@ class Visit:
         self._ask("/uploads/status", self._about(), token, 200)
         for each in downloads(answer, 0)[:fetches]:
             self.session.get(each.url, expecting(200), each.name)
-
-    def stopped(self, reason: str) -> None:
-        """Record that the flow ended early."""
-        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
-            self._tell_ready(Outcome.FAILED, self.stage.clock(), reason)
-
-    def censor(self, reason: str | None = None) -> None:
-        """Record as a lower bound what had not ended when the run did."""
-        now = self.stage.clock()
-        job = self._job
-        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
-            self._tell_ready(Outcome.CENSORED, now, reason)
-        if job is not None:
-            self._observe("processing", Outcome.CENSORED, job.accepted_at, now, reason)
-            self.stage.recorder.add(self._batch_row(job, censored=True))
-            self._job = None
-
-    def never_started(self) -> None:
-        """Record that the arrival had no turn before the run ended."""
-        if self.batch.flow in WAITS_FOR_READY:
-            self.censor("NEVER_STARTED")
-        else:
-            self._observe("start", Outcome.CENSORED, self.intended_at, self.stage.clock(), "NEVER_STARTED")
 
     @property
     def _time_scale(self) -> float:
@@ -310,72 +242,3 @@ class Visit:
             self._sleep(wait)
             wait = min(wait * policy.factor, policy.cap_s)
         return ask()
-
-    def _ended(self, job: _Job, answer: Mapping[str, Any], not_before: float, observed_at: float) -> None:
-        is_ready = answer["status"] == "READY"
-        error_code = None if is_ready else _error_code(answer.get("error"))
-        received_at = self._run_time(answer.get("submittedAt"))
-        finished_at = self._run_time(answer.get("finishedAt"))
-        since = _within(job.asked_at, received_at, job.accepted_at)
-        ended_at = _within(not_before, finished_at, observed_at)
-        outcome = Outcome.OK if is_ready else Outcome.FAILED
-        if not self._is_ready_told:
-            self._tell_ready(outcome, ended_at, error_code)
-        self._observe("processing", outcome, since, ended_at, error_code)
-        labels = labels_text({"Family": self.batch.family})
-        self.stage.recorder.add(MetricRow(observed_at, RESOLUTION_METRIC, labels, observed_at - not_before))
-        self.stage.recorder.add(
-            self._batch_row(
-                job,
-                received_at=received_at,
-                started_at=self._run_time(answer.get("startedAt")),
-                finished_at=finished_at,
-                observed_at=observed_at,
-                outcome=answer["status"],
-                error_code=error_code,
-            )
-        )
-        self._job, self._attempts = None, job.attempt
-
-    def _tell_ready(self, outcome: Outcome, at: float, error: str | None) -> None:
-        self._is_ready_told = True
-        if outcome is Outcome.OK:
-            self.stage.tally.batch_ready(at - self.intended_at)
-        else:
-            self.stage.tally.counts["not_ready"] += 1
-        self._observe("ready", outcome, self.intended_at, at, error)
-
-    def _observe(self, name: str, outcome: Outcome, since: float, until: float, error: str | None) -> None:
-        self.session.observe(name, outcome, since, until, self.batch.bytes, error)
-
-    def _batch_row(self, job: _Job, **ended: Any) -> BatchRow:
-        batch = self.batch
-        return BatchRow(
-            batch_id=self.session.batch_id or "",
-            listing_id=self.listing.listing_id,
-            job_id=job.job_id,
-            attempt=job.attempt,
-            family=batch.family,
-            photos=len(batch.photos),
-            videos=len(batch.videos),
-            documents=len(batch.project_files),
-            bytes=sum(self.stage.payloads.of(file).size for file in batch.files),
-            intended_at=job.due_at,
-            created_at=self._created_at,
-            **{"received_at": job.accepted_at, **ended},
-        )
-
-    def _run_time(self, timestamp: str | None) -> float | None:
-        """Return one of the service's own times as seconds since the run began."""
-        if timestamp is None:
-            return None
-        return datetime.fromisoformat(timestamp).timestamp() - self.stage.began_at
-
-
-def _within(earliest: float, told: float | None, latest: float) -> float:
-    """Return the service's own time where it can be true; its clock may be another than ours."""
-    return latest if told is None else min(max(told, earliest), latest)
-
-
-def _error_code(error: Any) -> str | None:
-    return str(error.get("code", error)) if isinstance(error, Mapping) else error

@@ -25,7 +25,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.8)))
 
 UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 NARROW_INCHES = 6.0
-PERCENT_TICKS = (0, 50, 90, 99, 99.9, 99.99, 99.999)
+PERCENT_TICKS = (50, 90, 99, 99.9, 99.99, 99.999)
 COARSE = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000)
 FINE = tuple(
     step * unit
@@ -68,6 +68,8 @@ def log_time_axis(ax: "Axes", which: Literal["x", "y"] = "y") -> None:
         [],
     )
     ticks = ticks or [tick for tick in FINE if low <= tick <= high]
+    while which == "x" and _is_narrow(ax) and len(ticks) > 4:
+        ticks = ticks[::2]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value)))
@@ -77,9 +79,7 @@ def percentile_axis(ax: "Axes", highest: float) -> None:
     """Scale the horizontal axis, which counts 1/(1 − p), as percentiles."""
     ax.set_xscale("log")
     ticks = [tick for tick in PERCENT_TICKS if tick <= highest]
-    ax.set_xticks(
-        [100 / (100 - tick) for tick in ticks], [f"p{tick:g}" if tick else "least" for tick in ticks]
-    )
+    ax.set_xticks([100 / (100 - tick) for tick in ticks], [f"p{tick:g}" for tick in ticks])
     ax.minorticks_off()
 
 
@@ -112,10 +112,8 @@ def lanes(ax: "Axes", names: Sequence[str]) -> None:
 
 def legend(ax: "Axes", columns: int = 4) -> None:
     """Name the lines above the axes, in as many columns as there is room for."""
-    figure = ax.get_figure(root=True)
-    is_narrow = figure is not None and figure.get_figwidth() < NARROW_INCHES
     if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(columns, 3 if is_narrow else 6))
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(columns, 3 if _is_narrow(ax) else 6))
 
 
 def label_line(ax: "Axes", value: float, text: str) -> None:
@@ -202,6 +200,11 @@ def curves(ax: "Axes", data: "pd.DataFrame", lines: Lines) -> None:
     percentile_axis(ax, float(data["percentile"].max()))
     ax.set_xlabel("percentile")
     legend(ax)
+
+
+def _is_narrow(ax: "Axes") -> bool:
+    figure = ax.get_figure(root=True)
+    return figure is not None and figure.get_figwidth() < NARROW_INCHES
 
 
 def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

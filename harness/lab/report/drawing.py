@@ -6,7 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from xml.sax.saxutils import escape, quoteattr
@@ -49,6 +49,7 @@ class Chart:
     data: "pd.DataFrame"
     draw: Callable[["Axes"], None]
     height: int = 300
+    _kept: "dict[str, Figure]" = field(default_factory=dict, repr=False, compare=False)
     kind: ClassVar[str] = "chart"
 
     @property
@@ -75,11 +76,9 @@ class Chart:
         """Return the drawing as SVG for a page: its text is text, its colours are the page's."""
         import matplotlib as mpl
 
-        # On a phone the drawing is shown smaller than on a desk; its words should not be.
-        size = 10 if width > NARROW else 11
-        with house_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}", "font.size": size}):
-            figure, _ = self._drawn(width)
-            buffer = io.StringIO()
+        figure = self._laid_out(width)
+        buffer = io.StringIO()
+        with house_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}"}):
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         return themed(buffer.getvalue(), f"{self.name}-{width}", self.title, self.finding)
 
@@ -87,7 +86,7 @@ class Chart:
         """Write the chart as PNG and its data as CSV."""
         folder.mkdir(parents=True, exist_ok=True)
         with house_style():
-            figure, _ = self._drawn(WIDE)
+            figure = self._laid_out(WIDE)
             figure.savefig(folder / f"{self.name}.png", dpi=144, metadata={"Software": None})
         self.data.to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
 
@@ -96,15 +95,30 @@ class Chart:
 
         return f"<style>{chart_style()}</style><div class='harness-chart'>{self.svg()}</div>"
 
+    def _laid_out(self, width: int) -> "Figure":
+        """Return the drawing with its layout settled, which is the slow half of it; the wide one is kept."""
+        if width == WIDE and "figure" in self._kept:
+            return self._kept["figure"]
+        with house_style():
+            figure, _ = self._drawn(width)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        if width == WIDE:
+            self._kept["figure"] = figure
+        return figure
+
     def _drawn(self, width: int) -> "tuple[Figure, Axes]":
         # Not pyplot: it keeps every figure, and starts a window system where there is one.
+        import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(width / POINTS_PER_INCH, self.height / POINTS_PER_INCH))
-        FigureCanvasAgg(figure)
-        ax = figure.add_subplot()
-        self.draw(ax)
+        # On a phone the drawing is shown smaller than on a desk; its words should not be.
+        with mpl.rc_context({"font.size": 10 if width > NARROW else 11}):
+            figure = Figure(figsize=(width / POINTS_PER_INCH, self.height / POINTS_PER_INCH))
+            FigureCanvasAgg(figure)
+            ax = figure.add_subplot()
+            self.draw(ax)
         return figure, ax
 
 

@@ -7,7 +7,7 @@ passes. Columns carry their unit.
 """
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -182,7 +182,7 @@ def end_to_end_curve(run: "Run") -> pd.DataFrame:
     return pd.DataFrame({"percentile": points, "ready_s": at_percents(times, points)})
 
 
-def percents(count: int) -> "Floats":
+def percents(count: int) -> "NDArray[Any]":
     """Return percentiles that *count* values can tell apart, evenly on the scale of 1/(1 − p)."""
     # Half a value from the end is the largest one: 100 has no place on this scale.
     tails = np.geomspace(1.0, 2.0 * count, min(CURVE, count + 1))
@@ -191,7 +191,7 @@ def percents(count: int) -> "Floats":
     return np.union1d(points, named)
 
 
-def at_percents(values: "Floats", points: "Floats") -> "Floats":
+def at_percents(values: "Floats", points: "NDArray[Any]") -> "Floats":
     """Return the nearest-rank percentiles of *values*; 0 is the smallest."""
     ordered = np.sort(values)
     ranks = [nearest_rank(p, len(ordered)) if p > 0 else 1 for p in points.tolist()]

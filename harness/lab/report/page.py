@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from harness.lab.alarms.verdict import Verdict
 from harness.lab.report.drawing import NARROW, WIDE, Chart
+from harness.lab.report.life import median, slowest, write_trace
 from harness.lab.report.overview import Overview
 from harness.lab.report.section import Section, Subject
 from harness.lab.report.sections.contents import SECTIONS
@@ -44,6 +45,9 @@ def render(
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
     for chart in charts_of(sections):
         chart.save(path.parent / FIGURES)
+    for name, batch_id in (("slowest", slowest(run)), ("median", median(run))):
+        if batch_id is not None:
+            write_trace(run, batch_id, path.parent / FIGURES / f"life_{name}.trace.json")
     text = template("report.html.j2").render(
         overview=Overview.of(subject),
         sections=sections,
@@ -87,5 +91,6 @@ def template(name: str) -> Any:
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     environment.globals["style"] = Markup(page_style())  # noqa: S704 - shipped with the harness
     room = files("harness.lab.report")
+    environment.globals["frame"] = environment.from_string((room / "frame.html.j2").read_text())
     environment.globals["blocks"] = environment.from_string((room / "blocks.html.j2").read_text()).module
     return environment.from_string((room / name).read_text())

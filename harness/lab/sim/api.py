@@ -27,9 +27,7 @@ class Door:
         self._free_at = [0] * settings.threads
         self._request = Draws(settings.request_s, seed, replication, "api/request", 32)
         self._network = Draws(settings.network_s, seed, replication, "api/network", 32)
-        self._longest_wait = (
-            None if settings.longest_wait_s is None else nanoseconds(settings.longest_wait_s)
-        )
+        self._longest_wait = None if settings.longest_wait_s is None else nanoseconds(settings.longest_wait_s)
         self.busy_time = 0
         self.requests = 0
 
@@ -43,7 +41,7 @@ class Door:
         Returns:
             How long until the answer is there [ns], and whether the service took the request on.
         """
-        now = self._engine._now
+        now = self._engine.now
         self.requests += 1
         network = self._network(arrival, number)
         wait = max(0, self._free_at[0] - now)
@@ -66,9 +64,7 @@ class Store:
         """Return how long each of an arrival's transfers takes."""
         latencies = self._request.row(arrival)
         speed = self._ns_per_byte
-        return [
-            latency + int(size * speed) for latency, size in zip(latencies, sizes, strict=False)
-        ]
+        return [latency + int(size * speed) for latency, size in zip(latencies, sizes, strict=False)]
 
     def transfer(self, arrival: int, number: int, size: int) -> int:
         """Return how long one more takes; *number* tells it from the others."""

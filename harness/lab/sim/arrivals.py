@@ -61,21 +61,21 @@ class Crowd:
         index = self._next
         if index < len(self._schedule):
             at = nanoseconds(float(self._schedule.at[index]))
-            self._engine.call_in(at - self._engine._now, order(Kind.ARRIVAL, index), self._arrive)
+            self._engine.call_in(at - self._engine.now, order(Kind.ARRIVAL, index), self._arrive)
 
     def _arrive(self, _: object) -> None:
         assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
         arrival = self._schedule[self._next]
         self._next += 1
         self._await_next()
-        visit = Visit(self._world, arrival.batch, int(self._engine._now))
+        visit = Visit(self._world, arrival.batch, self._engine.now)
         if len(self._under_way) >= self._world.scenario.max_in_flight:
             self._waiting.append(visit)
         else:
             self._begin(visit)
 
     def _take_next(self, _: object) -> None:
-        now = int(self._engine._now)
+        now = self._engine.now
         if now >= self._world.duration:
             return
         index = self._next

@@ -16,6 +16,7 @@ from harness.lab.sim.recording import Recorder
 from harness.lab.sim.service import Service
 from harness.lab.workload import flows
 from harness.lab.workload.batch import Batch, File
+from harness.lab.workload.distributions import Constant
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.flows import Attempt
 from harness.lab.workload.mix import Mix
@@ -77,7 +78,7 @@ class World:
         self.upload_ttl = nanoseconds(upload_ttl)
         self.duration = nanoseconds(scenario.duration_s)
         self.ready: dict[int, MediaBatch] = {}
-        self.thinks = not (scenario.behaviour.think_time_s.mean == 0)
+        self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
         poll = scenario.behaviour.poll
         self.poll = (
             nanoseconds(poll.first_s),
@@ -174,7 +175,22 @@ class Visit:
             heapreplace(lanes, finish)
             end = max(end, finish)
             rows.append(
-                (0, self.arrival, "PUT", OBJECT, 200, "ok", start, start, finish, size, 0, batch_id, None, None)
+                (
+                    0,
+                    self.arrival,
+                    "PUT",
+                    OBJECT,
+                    200,
+                    "ok",
+                    start,
+                    start,
+                    finish,
+                    size,
+                    0,
+                    batch_id,
+                    None,
+                    None,
+                )
             )
         self._due_at = None
         yield end - now
@@ -212,9 +228,9 @@ class Visit:
         not_before = self._accepted_at
         gives_up_at = self._accepted_at + patience
         pause = wait
-        while engine._now + pause - wait < gives_up_at:
+        while engine.now + pause - wait < gives_up_at:
             yield pause
-            asked_at = engine._now
+            asked_at = engine.now
             self._requests += 1
             latency, taken = door.request(self.arrival, self._requests)
             answered_at = asked_at + latency
@@ -292,7 +308,7 @@ class Visit:
 
     @property
     def _now(self) -> int:
-        return int(self.world.engine._now)
+        return self.world.engine.now
 
     @property
     def _batch_id(self) -> str | None:
@@ -396,10 +412,11 @@ class Visit:
         censored: bool,
     ) -> None:
         batch, media = self.batch, job.batch
+        photos, videos, others = len(batch.photos), len(batch.videos), len(batch.project_files)
         sizes = sum(self.world.size(file) for file in batch.files)
         self.world.recorder.batches.append(
-            (media.id, self.listing_id, job.id, job.attempt, batch.family, len(batch.photos), len(batch.videos),
-             len(batch.project_files), sizes, self._job_due_at, media.created_at, media.received_at,
+            (media.id, self.listing_id, job.id, job.attempt, batch.family, photos, videos, others, sizes,
+             self._job_due_at, media.created_at, media.received_at,
              media.started_at, finished_at, observed_at, outcome, error, censored)
         )  # fmt: skip
 

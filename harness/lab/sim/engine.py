@@ -41,14 +41,21 @@ class Engine(simpy.Environment):
         events: How many events were scheduled with `call_in` [count].
     """
 
+    _now: int
+
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.events = 0
 
     @property
+    def now(self) -> int:
+        """The time since the beginning [ns]."""
+        return self._now
+
+    @property
     def seconds(self) -> float:
-        """Now [s]."""
-        return int(self._now) / NS
+        """The time since the beginning [s]."""
+        return self._now / NS
 
     def call_in(self, delay: int, key: int, callback: Callable[[Event], Any]) -> Event:
         """

@@ -89,9 +89,7 @@ class MediaFunctions:
         attempt = batch.count("transcode", item)
         files = (video,) if video else ()
         seconds = self._times.seconds("transcode", files, batch.arrival, item, attempt)
-        failing = (
-            (index, fault) for index, fault in self._faults if isinstance(fault, MediaConvertError)
-        )
+        failing = ((index, fault) for index, fault in self._faults if isinstance(fault, MediaConvertError))
         if any(self._strikes(index, fault, batch, item, attempt) for index, fault in failing):
             return Work(seconds, dict, "States.TaskFailed", "the transcoding job ended with ERROR")
         details = {"Id": f"{job.id}-{item}-{attempt}", "Status": "COMPLETE"}
@@ -100,7 +98,9 @@ class MediaFunctions:
     def _validate(self, batch: MediaBatch, job: MediaJob, attempt: int) -> Work:
         for file in batch.files:
             if file.corrupt:
-                return Work(0.0, dict, "Rejected", f"DECODE_FAILED: {file.client_id}: told to by the scenario")
+                return Work(
+                    0.0, dict, "Rejected", f"DECODE_FAILED: {file.client_id}: told to by the scenario"
+                )
         seconds = self._times.seconds("validate", batch.files, batch.arrival, 0, attempt)
         return Work(seconds, lambda: _sorted_out(job))
 
@@ -135,9 +135,7 @@ class MediaFunctions:
         )
 
     def _strikes(self, index: int, fault: AnyFault, batch: MediaBatch, item: int, attempt: int) -> bool:
-        return (
-            fault.active(self._now()) and self._draw(f"fault/{index}", batch, item, attempt) < fault.rate
-        )
+        return fault.active(self._now()) and self._draw(f"fault/{index}", batch, item, attempt) < fault.rate
 
     def _draw(self, stream: str, batch: MediaBatch, item: int, attempt: int) -> float:
         return Stream(self._seed, self._replication, stream)(batch.arrival, item, attempt)
@@ -209,7 +207,11 @@ def _outputs(payload: Any) -> list[dict[str, Any]]:
 
 def _bundle(job: MediaJob) -> dict[str, Any]:
     batch = job.batch
-    return {"key": f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip", "bytes": 22, "assets": len(batch.files)}
+    return {
+        "key": f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip",
+        "bytes": 22,
+        "assets": len(batch.files),
+    }
 
 
 def _input_of(payload: Any) -> str:

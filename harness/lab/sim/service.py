@@ -74,7 +74,7 @@ class Service:
 
     def create(self, planned: Batch, batch_id: str, listing_id: int) -> MediaBatch:
         """Begin a batch."""
-        batch = MediaBatch(planned, batch_id, listing_id, self._engine._now)
+        batch = MediaBatch(planned, batch_id, listing_id, self._engine.now)
         self._uploading[batch.id] = batch
         self._entered("PENDING_UPLOAD")
         return batch
@@ -109,7 +109,7 @@ class Service:
         return list(self._open.values())
 
     def _hand_over(self, batch: MediaBatch) -> MediaJob:
-        now = self._engine._now
+        now = self._engine.now
         batch.received_at = now
         batch.jobs += 1
         self._jobs += 1
@@ -128,17 +128,17 @@ class Service:
             return False
         if job.status == "PENDING":
             job.status = "RUNNING"
-            job.started_at = self._engine._now
+            job.started_at = self._engine.now
         if job.batch.status == "RECEIVED":
             self._enter(job.batch, "PROCESSING")
         if job.batch.started_at is None:
-            job.batch.started_at = self._engine._now
+            job.batch.started_at = self._engine.now
         return True
 
     def _bury(self, message: Message) -> None:
         self.dead_letters += 1
         interval = nanoseconds(self._settings.dead_letter_interval_s)
-        wait = -self._engine._now % interval
+        wait = -self._engine.now % interval
 
         def drain(_: object) -> None:
             self.dead_letters -= 1
@@ -154,7 +154,7 @@ class Service:
         job.status = "FAILED" if error_code else "SUCCEEDED"
         job.error_code = error_code
         del self._open[job.id]
-        batch, now = job.batch, self._engine._now
+        batch, now = job.batch, self._engine.now
         if job.attempt != batch.jobs or batch.has_ended:
             return
         if batch.started_at is None and not error_code:
@@ -170,7 +170,7 @@ class Service:
         self._metric("media_processing_duration_seconds", _OUTCOME[outcome], took)
 
     def _reconcile(self) -> None:
-        settings, now = self._settings, self._engine._now
+        settings, now = self._settings, self._engine.now
         grace, stuck = nanoseconds(settings.reconcile_grace_s), nanoseconds(settings.stuck_job_timeout_s)
         for job in self.unfinished():
             age = now - (job.started_at or job.created_at)
@@ -202,7 +202,7 @@ class Service:
             self._metric("media_batches_failed_total", NO_LABELS, 1.0)
 
     def _metric(self, name: str, labels: str, value: float) -> None:
-        self._recorder.metrics.append((self._engine._now, name, labels, value))
+        self._recorder.metrics.append((self._engine.now, name, labels, value))
 
     def _every(self, seconds: float, action: Callable[[], None]) -> None:
         interval = nanoseconds(seconds)

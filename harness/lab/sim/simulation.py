@@ -71,9 +71,7 @@ def simulate(
     recorder = FolderRecorder()
     try:
         # Before there is a folder: what cannot be played leaves nothing behind.
-        stage = Stage(
-            scenario, settings, recorder, machine=played, replication=replication, epoch=started_at
-        )
+        stage = Stage(scenario, settings, recorder, machine=played, replication=replication, epoch=started_at)
     except ValueError as error:
         raise MachineInvalid(str(error)) from None
     header = _header(scenario, stage, folder, digest, replication, started_at)
@@ -94,7 +92,9 @@ def platform_of(
     Raises:
         PlatformInvalid: A parameter does not exist or makes no sense.
     """
-    changes = {key: value if isinstance(value, str) else repr(value) for key, value in (overrides or {}).items()}
+    changes = {
+        key: value if isinstance(value, str) else repr(value) for key, value in (overrides or {}).items()
+    }
     return Platform.read(scenario.platform, changes, preset=preset, time_scale=scenario.time_scale)
 
 

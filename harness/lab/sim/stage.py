@@ -91,9 +91,7 @@ class Stage:
         self._machine = machine or parse(self.template)
         key = (scenario.seed, replication)
         program = compile_machine(self._machine)
-        functions = Functions(
-            self.engine, platform.functions, self.template.functions, recorder, *key
-        )
+        functions = Functions(self.engine, platform.functions, self.template.functions, recorder, *key)
         self.functions = functions
         self.transcoder = Transcoder(self.engine, platform.mediaconvert, *key)
         way = Draws(platform.callback_s, *key, "callback", 8)
@@ -101,7 +99,7 @@ class Stage:
             scenario,
             replication,
             lambda: self.engine.seconds,
-            lambda job, status, cause: self.service.callback(job, status, cause),
+            self._called_back,
             lambda entity, attempt: way(entity, attempt) / NS,
         )
         self.workers = Workers(
@@ -211,14 +209,17 @@ class Stage:
         engine, horizon = self.engine, nanoseconds(self.horizon)
         duration = nanoseconds(self.scenario.duration_s)
         slice_length = INFLIGHT_EVERY * NS
-        while engine._now < horizon:
-            until = min(int(engine._now) + slice_length, horizon)
+        while engine.now < horizon:
+            until = min(engine.now + slice_length, horizon)
             engine.run(until=until)
             if progress is not None:
                 progress(engine.seconds)
             if until >= duration and self.crowd.is_over and not self.service.inflight:
                 break
-        return int(engine._now)
+        return engine.now
+
+    def _called_back(self, job: MediaJob, status: str, cause: str) -> None:
+        self.service.callback(job, status, cause)
 
     def _execution_ended(self, execution: Execution) -> None:
         job: MediaJob = execution.subject
@@ -235,7 +236,7 @@ class Stage:
 
     def _sample_inflight(self) -> None:
         row: tuple[Any, ...] = (
-            self.engine._now,
+            self.engine.now,
             "media_processing_inflight_jobs",
             NO_LABELS,
             float(self.service.inflight),
@@ -250,7 +251,7 @@ class Stage:
         for name, depth in depths:
             labels = labels_text({"QueueName": name})
             metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-            self.recorder.metrics.append((self.engine._now, metric, labels, float(depth)))
+            self.recorder.metrics.append((self.engine.now, metric, labels, float(depth)))
 
 
 def parse(template: Template) -> StateMachine:

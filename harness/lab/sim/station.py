@@ -5,7 +5,6 @@ A station: servers, and a queue before them. Times are nanoseconds.
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any
 
 from harness.lab.sim.engine import Engine, Kind, order
 
@@ -103,4 +102,3 @@ class Station:
         if self._urgent:
             return heappop(self._urgent)[2]
         return self._fifo.popleft() if self._fifo else None
-

@@ -188,7 +188,9 @@ class Described:
         self._functions = functions
         self._times = times
         self._model = model
-        self._failing = [Stream(*key, f"behaviour/{name}/{index}") for index in range(len(behaviour.failures))]
+        self._failing = [
+            Stream(*key, f"behaviour/{name}/{index}") for index in range(len(behaviour.failures))
+        ]
         path = behaviour.priority
         self._priority = compile_expression(path, f"platform.behaviours.{name}.priority") if path else None
 

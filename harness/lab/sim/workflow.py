@@ -70,6 +70,7 @@ class Workflow(Host):
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
         self._deadlines: deque[tuple[int, Execution]] = deque()
         self._watching = False
+        self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[tuple[str, int], Stream] = {}
         self.transitions = 0
@@ -77,7 +78,7 @@ class Workflow(Host):
 
     def start(self, job: MediaJob) -> bool:
         """Start an execution for a job; tell whether the quota let it."""
-        now = self.engine._now
+        now = self.engine.now
         if not self._starts.take(now):
             self.throttled_starts += 1
             return False
@@ -95,7 +96,7 @@ class Workflow(Host):
         self.transitions += 1
         number = execution.transitions
         execution.transitions = number + 1
-        wait = self._tokens.delay(self.engine._now)
+        wait = self._tokens.delay(self.engine.now)
         if number == 0:
             # The way to the first state is part of the start.
             return wait
@@ -167,13 +168,13 @@ class Workflow(Host):
         """See to the machine's time limit: all executions have the same, so the oldest is due first."""
         if self._time_limit is None:
             return
-        self._deadlines.append((self.engine._now + self._time_limit, execution))
+        self._deadlines.append((self.engine.now + self._time_limit, execution))
         if not self._watching:
             self._watching = True
             self.engine.call_in(self._time_limit, order(Kind.DEADLINE), self._expire)
 
     def _expire(self, _: object) -> None:
-        now = self.engine._now
+        now = self.engine.now
         while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][1].status is not None):
             self._deadlines.popleft()[1].time_out()
         self._watching = bool(self._deadlines)
@@ -181,7 +182,7 @@ class Workflow(Host):
             self.engine.call_in(self._deadlines[0][0] - now, order(Kind.DEADLINE), self._expire)
 
     def _metric(self, name: str, value: float) -> None:
-        self._recorder.metrics.append((self.engine._now, f"AWS/States/{name}", self._labels, value))
+        self._recorder.metrics.append((self.engine.now, f"AWS/States/{name}", self._labels, value))
 
 
 def payload_of(result: Any, task_resource: str) -> Any:

@@ -45,6 +45,8 @@ class Shoot(_Flow):
     videos: Distribution = Field(Binomial(n=1, p=0.3))
     vertical_ratio: Probability = Field(0.3, description="Share of upright photos and videos.")
     rotated_ratio: Probability = Field(0.3, description="Share of photos that rely on EXIF orientation.")
+    heic_ratio: Probability = Field(0.0, description="Share of photos that are HEIC, as phones make them.")
+    png_ratio: Probability = Field(0.0, description="Share of photos that are PNG; the rest are JPEG.")
     photo_megapixels: Distribution = Field(Lognormal(median=12, sigma=0.35, min=1, max=60))
     photo_bytes: Distribution = Field(Lognormal(median=3_500_000, sigma=0.5, min=20_000, max=40_000_000))
     video_seconds: Distribution = Field(Lognormal(median=30, sigma=0.6, min=2, max=240))

@@ -115,12 +115,13 @@ class Mix:
         vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio
         long, short = _sides(flow.photo_megapixels.sample(self._draw("megapixels", arrival, n)))
         rotated = self._draw("rotated", arrival, n)
+        kind = self._photo_kind(flow, arrival, n)
         return File(
             client_id=f"a{arrival}-{n}",
             sequence=n,
             media_type="PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
-            filename=f"photo-{n:02d}.jpg",
-            content_type="image/jpeg",
+            filename=f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
+            content_type=f"image/{kind}",
             bytes=self._bytes(flow.photo_bytes, arrival, n),
             width=short if vertical else long,
             height=long if vertical else short,
@@ -128,6 +129,12 @@ class Mix:
             exif_orientation=2 + int(7 * rotated / flow.rotated_ratio) if rotated < flow.rotated_ratio else 1,
             corrupt=self._is_corrupt(arrival, n, at),
         )
+
+    def _photo_kind(self, flow: Shoot, arrival: int, n: int) -> str:
+        draw = self._draw("kind", arrival, n)
+        if draw < flow.heic_ratio:
+            return "heic"
+        return "png" if draw < flow.heic_ratio + flow.png_ratio else "jpeg"
 
     def _video(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
         vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio

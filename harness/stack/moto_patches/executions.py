@@ -245,7 +245,9 @@ def _ending(record: Record, slim: Slim) -> Callable[..., None]:
             self._reflect_execution_status()
         _pack(execution, slim)
         dimensions = {"StateMachineArn": execution.state_machine_arn}
-        record("AWS/States", metrics[execution.exec_status], dimensions, 1.0)
+        for status, metric in metrics.items():
+            # Zeros too: "none failed" is something else than "nobody said".
+            record("AWS/States", metric, dimensions, float(status == execution.exec_status))
         took = (execution.stop_date - execution.start_date).total_seconds()
         record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
 

@@ -37,6 +37,23 @@ class TestStatistic:
             ("WM(10%:90%)", 50.4),
             ("PR(:30)", 30.0),
             ("PR(100:2000)", 0.0),
+            ("p0", 1.0),
+            ("p2.5", 3.0),
+            ("TM(:90%)", 45.5),
+            ("TM(10%:)", 55.5),
+            ("TM(0%:100%)", 50.5),
+            ("TM(:10)", 5.5),
+            ("TM(90:)", 95.5),
+            ("TC(10%:20%)", 10.0),
+            ("TS(10%:20%)", 155.0),
+            ("TC(200:300)", 0.0),
+            ("TS(200:300)", 0.0),
+            ("WM(10%:)", 50.95),
+            ("WM(:90%)", 49.95),
+            ("WM(10:90)", 50.4),
+            ("PR(10:)", 90.0),
+            ("tm100", 50.5),
+            ("tc2.5", 3.0),
         ],
     )
     def test_of_one_to_a_hundred(self, name, expected):
@@ -60,6 +77,14 @@ class TestStatistic:
             "TM(10:5)",
             "TM(10%:90)",
             "PR(1%:2%)",
+            "TM(a:b)",
+            "TM(5:5)",
+            "TM(-1%:50%)",
+            "TM(1%:101%)",
+            "TM(nan:)",
+            "p1234",
+            "p99.12345678901",
+            "TM(1:2:3)",
             "p-5",
             "",
         ],
@@ -72,7 +97,17 @@ class TestStatistic:
             Statistic.parse(name)
 
     @pytest.mark.parametrize(
-        ("name", "wanted"), [("p50", 20), ("p90", 100), ("p95", 200), ("p99", 1000), ("p10", 100)]
+        ("name", "wanted"),
+        [
+            ("p50", 20),
+            ("p90", 100),
+            ("p95", 200),
+            ("p99", 1000),
+            ("p10", 100),
+            ("p99.9", 10_000),
+            ("p100", np.inf),
+            ("Sum", 0),
+        ],
     )
     def test_samples_a_percentile_needs(self, name, wanted):
         """
@@ -80,8 +115,41 @@ class TestStatistic:
         """
         assert Statistic.parse(name).samples_wanted() == pytest.approx(wanted)
 
+    @pytest.mark.parametrize(
+        ("name", "value"), [("p50", None), ("tm90", None), ("PR(:3)", None), ("Sum", 1.0)]
+    )
+    def test_a_negative_value_leaves_the_simple_ones(self, name, value):
+        """
+        CloudWatch has no percentile and nothing trimmed where a value is negative.
+        """
+        assert Statistic.parse(name).of(np.array([-1.0, 2.0])) == value
+
+    def test_zero_is_not_negative(self):
+        """
+        A period of zeroes has a percentile.
+        """
+        assert Statistic.parse("p95").of(np.zeros(3)) == 0.0
+
+    def test_only_percentiles_are_percentiles(self):
+        """
+        Trimmed means are not.
+        """
+        assert [Statistic.parse(name).is_percentile for name in ("p95", "tm95", "Maximum")] == [
+            True, False, False,
+        ]  # fmt: skip
+
 
 class TestPercentile:
+    @pytest.mark.parametrize(
+        ("percent", "size", "rank"),
+        [(99.9, 1000, 1000), (29, 100, 30), (95, 19, 19), (100, 10, 10), (0, 5, 1)],
+    )
+    def test_the_higher_rank(self, percent, size, rank):
+        """
+        ⌊p·n⌋+1, by exact arithmetic, and never beyond the last value.
+        """
+        assert percentile(np.arange(1.0, size + 1), percent, "higher") == rank
+
     def test_of_one_value_is_that_value(self):
         """
         Any percentile of a single value is the value.

@@ -181,3 +181,13 @@ def simulated_morning(tmp_path_factory) -> Run:
         id="20260105T090500Z-steady-simpy",
         workers=0,
     )
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Return a function that makes a run folder of a few rows."""
+
+    def make(rows=(), **changes) -> Run:
+        return recorded(tmp_path / "run", rows, **{"duration_s": None, **changes})
+
+    return make

@@ -10,6 +10,7 @@ from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
 from harness.lab.report.sections.errors import dead_letters, errors, retries
 from harness.lab.report.sections.generator import generator
+from harness.lab.report.sections.lives import lives
 from harness.lab.report.sections.load import arrivals, in_flight, queues
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
@@ -26,6 +27,7 @@ SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     time_spent,
     size_classes,
     stations,
+    lives,
     requests,
     percentile_curve,
     retries,

@@ -2,12 +2,13 @@
 Executions of a state machine.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from harness.lab.sim.asl.program import Program
 from harness.lab.sim.asl.visits import visit
-from harness.lab.sim.asl.walk import Host, Walk
+from harness.lab.sim.asl.walk import Host, Walk, timestamp
 
 
 class Status(StrEnum):
@@ -33,6 +34,7 @@ class Execution:
     visit = staticmethod(visit)
 
     __slots__ = (
+        "_about",
         "cause",
         "data",
         "entity",
@@ -60,13 +62,27 @@ class Execution:
         self.data = data
         self.subject = subject
         self.status: Status | None = None
+        self._about: Mapping[str, Any] | None = None
         self.error: str | None = None
         self.cause: str | None = None
         self.output: Any = None
         self.history = 0
         self.transitions = 0
-        self.started_at = host.engine._now
+        self.started_at = host.engine.now
         self.root = Walk(self, program, 0, self._succeeded, self._failed)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """``$$.Execution``."""
+        if self._about is None:
+            machine = self.host.machine["Id"]
+            self._about = {
+                "Id": f"{machine.replace(':stateMachine:', ':execution:')}:{self.name}",
+                "Input": self.data,
+                "Name": self.name,
+                "StartTime": timestamp(self.host.epoch, self.started_at),
+            }
+        return self._about
 
     def start(self) -> None:
         self.root.start(self.data)

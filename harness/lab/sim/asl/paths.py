@@ -42,7 +42,7 @@ def compile_path(path: str) -> Reader:
     of_context = path.startswith("$$")
     steps = parse(path[2:] if of_context else path[1:], path)
     if not steps:
-        return (lambda _data, context: context()) if of_context else (lambda data, _context: data)
+        return (lambda _data, context: dict(context())) if of_context else (lambda data, _context: data)
     if any(isinstance(step, slice) for step in steps):
         return lambda data, context: list(_many(context() if of_context else data, steps))
     if len(steps) == 1 and not of_context:
@@ -76,7 +76,9 @@ def _read_step(match: re.Match[str]) -> str | int | slice:
     if match["index"] is not None:
         return int(match["index"])
     if match["low"] is not None:
-        return slice(int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None)
+        return slice(
+            int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None
+        )
     return match["name"] if match["name"] is not None else match["quoted"]
 
 
@@ -106,7 +108,9 @@ def _many(value: Any, steps: Sequence[str | int | slice]) -> Any:
         return
     first, rest = steps[0], steps[1:]
     if isinstance(first, slice):
-        inside = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        inside = (
+            list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        )
         for each in inside[first]:
             yield from _many(each, rest)
     elif isinstance(value, Mapping if isinstance(first, str) else list):

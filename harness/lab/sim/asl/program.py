@@ -152,15 +152,7 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
     }
     match state:
         case asl.Task():
-            return TaskNode(
-                **common,
-                **_working(state, place),
-                task=state,
-                timeout=_seconds(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath"),
-                heartbeat=_seconds(
-                    state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
-                ),
-            )
+            return _task(state, common, place)
         case asl.Parallel():
             branches = tuple(
                 _flow(branch, f"{place}.Branches[{number}]", numbers)
@@ -169,6 +161,14 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
             return ParallelNode(**common, **_working(state, place), branches=branches)
         case asl.Map():
             return _map(state, common, place, numbers)
+        case _:
+            return _plain_node(state, common, place)
+
+
+def _plain_node(
+    state: asl.Choice | asl.Wait | asl.Pass | asl.Succeed | asl.Fail, common: dict[str, Any], place: str
+) -> AnyNode:
+    match state:
         case asl.Choice():
             rules = tuple(
                 (compile_rule(choice.rule, f"{place}.Choices[{number}]"), choice.next)
@@ -191,8 +191,16 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
                 error=_text(state.error, state.error_path, f"{place}.ErrorPath"),
                 cause=_text(state.cause, state.cause_path, f"{place}.CausePath"),
             )
-        case asl.Succeed():
+        case _:
             return SucceedNode(**common)
+
+
+def _task(state: asl.Task, common: dict[str, Any], place: str) -> TaskNode:
+    timeout = _seconds(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath")
+    heartbeat = _seconds(
+        state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
+    )
+    return TaskNode(**common, **_working(state, place), task=state, timeout=timeout, heartbeat=heartbeat)
 
 
 def _working(state: asl.Task | asl.Parallel | asl.Map, place: str) -> dict[str, Any]:
@@ -232,7 +240,9 @@ def _wait(state: asl.Wait, common: dict[str, Any], place: str) -> WaitNode:
     return WaitNode(
         **common,
         fixed=None if state.seconds is None else state.seconds * NS,
-        seconds=compile_expression(state.seconds_path, f"{place}.SecondsPath") if state.seconds_path else None,
+        seconds=compile_expression(state.seconds_path, f"{place}.SecondsPath")
+        if state.seconds_path
+        else None,
         until=until,
     )
 
@@ -279,5 +289,3 @@ def _inner(node: AnyNode) -> tuple[Program, ...]:
 
 def _step(name: str) -> str:
     return f".{name}" if name.isidentifier() else f"['{name}']"
-
-

@@ -101,7 +101,7 @@ class Visit:
 
     def _again(self, _: object) -> None:
         if not self.over:
-            self.ready_at = self.walk.execution.host.engine._now
+            self.ready_at = self.walk.execution.host.engine.now
             self.begin()
 
     def _back_off(self, error: str) -> int | None:
@@ -132,7 +132,7 @@ class Visit:
             self.number,
             self.ready_at,
             self.started_at,
-            host.engine._now,
+            host.engine.now,
             error,
         )
 
@@ -149,7 +149,7 @@ class TaskVisit(Visit):
         payload = data
         if node.parameters is not None:
             payload = walk.read(node.parameters, data, "States.ParameterPathFailure")
-        now = walk.execution.host.engine._now
+        now = walk.execution.host.engine.now
         deadline = None
         if node.timeout is not None:
             deadline = now + _limit(walk.read(node.timeout, data), "TimeoutSecondsPath")
@@ -203,7 +203,7 @@ class Attempt:
     def begun(self) -> None:
         """Somebody begins to work on it now."""
         if self.is_open:
-            self.visit.started_at = self.execution.host.engine._now
+            self.visit.started_at = self.execution.host.engine.now
 
     def succeed(self, result: Any) -> None:
         if self.is_open:
@@ -226,7 +226,7 @@ class Attempt:
             return
         engine = self.execution.host.engine
         key = order(Kind.DEADLINE, self.execution.entity, self.item, self.number)
-        engine.call_in(self.deadline - engine._now, key, self._expire)
+        engine.call_in(self.deadline - engine.now, key, self._expire)
 
     def _expire(self, _: object) -> None:
         self.fail("States.Timeout", "the task took longer than it may")

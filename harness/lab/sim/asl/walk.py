@@ -9,6 +9,7 @@ for. Times are nanoseconds of the engine's clock.
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.lab.sim.asl.paths import NotFound, Reader
@@ -52,10 +53,12 @@ class Host(Protocol):
 
     Attributes:
         epoch: What the engine's time 0 is in UTC.
+        machine: ``$$.StateMachine``.
     """
 
     engine: Engine
     epoch: datetime
+    machine: Mapping[str, str]
 
     @abstractmethod
     def transition(self, execution: "Execution", node: AnyNode) -> int:
@@ -130,7 +133,7 @@ class Walk:
         self.cancelled = False
         self.node: AnyNode | None = None
         self.entered_at = 0
-        self.visit: "Visit | None" = None
+        self.visit: Visit | None = None
 
     def start(self, data: Any) -> None:
         self.go(self.program.start_at, data)
@@ -154,7 +157,7 @@ class Walk:
             node = self.program.nodes[name]
             delay = execution.host.transition(execution, node)
             if delay > 0:
-                self._later(delay, node, lambda node=node, data=data: self._enter_and_go(node, data))
+                self._later(delay, node, partial(self._enter_and_go, node, data))
                 return
             name, data = self._enter(node, data)
 
@@ -184,29 +187,9 @@ class Walk:
         except IntrinsicFailure as error:
             raise StateFailed("States.IntrinsicFailure", str(error)) from None
 
-    def context(self) -> Mapping[str, Any]:
+    def context(self) -> "ContextObject":
         """Return the context object, which paths beginning with ``$$`` read."""
-        execution, node = self.execution, self.node
-        assert node is not None  # noqa: S101 - only states ask
-        epoch = execution.host.epoch
-        found: dict[str, Any] = {
-            "Execution": {
-                "Id": f"execution:{execution.name}",
-                "Input": execution.data,
-                "Name": execution.name,
-                "StartTime": _timestamp(epoch, execution.started_at),
-            },
-            "State": {
-                "EnteredTime": _timestamp(epoch, self.entered_at),
-                "Name": node.name,
-                "RetryCount": self.visit.number - 1 if self.visit is not None else 0,
-            },
-            "StateMachine": {"Id": "stateMachine", "Name": "stateMachine"},
-            DRAW: execution.host.draw("intrinsic", execution, node, self.item, execution.history),
-        }
-        if self.map_item is not None:
-            found["Map"] = {"Item": self.map_item}
-        return found
+        return ContextObject(self)
 
     def _later(self, delay: int, node: AnyNode, action: Callable[[], None]) -> None:
         def unless_cancelled(_: object) -> None:
@@ -224,7 +207,7 @@ class Walk:
         """Enter a state; return where to go next, None where somebody calls back or the flow has ended."""
         execution = self.execution
         self.node, self.visit = node, None
-        self.entered_at = execution.host.engine._now
+        self.entered_at = execution.host.engine.now
         execution.history += EVENTS_OF_A_STATE
         if execution.history > MOST_EVENTS:
             self.failed("States.Runtime", f"the history has more than {MOST_EVENTS} events")
@@ -306,9 +289,48 @@ class Walk:
 
     def _record(self, node: AnyNode, error: str | None = None) -> None:
         execution, at = self.execution, self.entered_at
-        now = execution.host.engine._now
+        now = execution.host.engine.now
         execution.host.step(execution, node.name, self.item, 1, at, at, now, error)
 
 
-def _timestamp(epoch: datetime, at: int) -> str:
+class ContextObject(Mapping[str, Any]):
+    """
+    What ``$$`` is; each part is made when somebody looks at it.
+    """
+
+    __slots__ = ("_walk",)
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+
+    def __getitem__(self, key: str) -> Any:
+        walk, execution = self._walk, self._walk.execution
+        node = walk.node
+        assert node is not None  # noqa: S101 - only states ask
+        match key:
+            case "Execution":
+                return execution.about
+            case "Map" if walk.map_item is not None:
+                return {"Item": walk.map_item}
+            case "State":
+                retries = walk.visit.number - 1 if walk.visit is not None else 0
+                entered_at = timestamp(execution.host.epoch, walk.entered_at)
+                return {"EnteredTime": entered_at, "Name": node.name, "RetryCount": retries}
+            case "StateMachine":
+                return execution.host.machine
+            case _ if key == DRAW:
+                return execution.host.draw("intrinsic", execution, node, walk.item, execution.history)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ("Execution", "State", "StateMachine")
+        if self._walk.map_item is not None:
+            yield "Map"
+
+    def __len__(self) -> int:
+        return 3 + (self._walk.map_item is not None)
+
+
+def timestamp(epoch: datetime, at: int) -> str:
+    """Return a time of the clock [ns] as Step Functions writes it."""
     return (epoch + timedelta(microseconds=at // 1000)).astimezone(UTC).isoformat(timespec="milliseconds")

@@ -65,11 +65,13 @@ class Draws:
     def _block(self, number: int) -> list[list[int]]:
         entities = np.repeat(np.arange(ENTITIES) + number * ENTITIES, self._width)
         items = np.tile(np.arange(self._width), ENTITIES)
-        times = self._times(self._stream.many(entities, items, 1))
+        times = self._times(self._stream.many(entities, items, np.ones(1, dtype=np.int64)))
         return [times[start : start + self._width] for start in range(0, len(times), self._width)]
 
     def _times(self, draws: Floats) -> list[int]:
-        found: list[int] = np.rint(np.maximum(_sampled(self._distribution, draws), 0) * NS).astype(np.int64).tolist()
+        found: list[int] = (
+            np.rint(np.maximum(_sampled(self._distribution, draws), 0) * NS).astype(np.int64).tolist()
+        )
         return found
 
 

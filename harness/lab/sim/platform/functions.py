@@ -30,7 +30,16 @@ class FunctionPool:
         idle_since: When each idle environment became idle, the longest idle one first [ns].
     """
 
-    __slots__ = ("concurrency", "environments", "idle_since", "labels", "memory", "name", "running", "timeout")
+    __slots__ = (
+        "concurrency",
+        "environments",
+        "idle_since",
+        "labels",
+        "memory",
+        "name",
+        "running",
+        "timeout",
+    )
 
     def __init__(
         self, name: str, concurrency: int | None, timeout: float, memory: int, environments: TokenBucket
@@ -109,7 +118,7 @@ class Functions:
         Returns:
             When it will end [ns]; None if it was throttled.
         """
-        now = self._engine._now
+        now = self._engine.now
         if self._is_full(pool) or (start := self._environment(pool, now, key)) is None:
             self._recorder.metrics.append((now, "AWS/Lambda/Throttles", pool.labels, 1.0))
             return None
@@ -121,7 +130,7 @@ class Functions:
         failed = float(error or killed)
 
         def end(_: object) -> None:
-            at = self._engine._now
+            at = self._engine.now
             pool.running -= 1
             self.running -= 1
             self._running_unreserved -= pool.concurrency is None

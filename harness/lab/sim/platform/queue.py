@@ -98,12 +98,12 @@ class JobQueue:
             return
         self._visible.append(message)
         if self._idle:
-            self.idle_time += self._engine._now - self._idle.popleft()
+            self.idle_time += self._engine.now - self._idle.popleft()
             self._receive()
 
     def _receive(self) -> None:
         """Let a dispatcher take messages, or wait for one."""
-        now = self._engine._now
+        now = self._engine.now
         taken: list[Message] = []
         while self._visible and len(taken) < self._batch_size:
             message = self._visible.popleft()

@@ -52,7 +52,8 @@ class StepFunctions(_Section):
     """How fast the workflow engine goes from state to state, and how much it takes on."""
 
     start_s: Distribution = Field(
-        Lognormal(median=0.099, sigma=0.23), description="StartExecution to the first state. BSS: p50 99, p90 133 ms."
+        Lognormal(median=0.099, sigma=0.23),
+        description="StartExecution to the first state. BSS: p50 99, p90 133 ms.",
     )
     hop_s: Distribution = Field(
         Lognormal(median=0.16, sigma=0.216),
@@ -71,7 +72,8 @@ class Sqs(_Section):
     """The queue of jobs and its dead letters; None takes the template's value."""
 
     delivery_s: Distribution = Field(
-        Lognormal(median=0.0162, sigma=0.574), description="Sent to received by a waiting poll. BSS: p50 16.2, p90 33.8 ms."
+        Lognormal(median=0.0162, sigma=0.574),
+        description="Sent to received by a waiting poll. BSS: p50 16.2, p90 33.8 ms.",
     )
     visibility_timeout_s: PositiveFloat | None = Field(None, description="Template.")
     max_receive_count: PositiveInt | None = Field(None, description="Template.")
@@ -84,7 +86,9 @@ class Dispatcher(_Section):
     """The worker of the service: sends, receives, starts, repairs."""
 
     threads: PositiveInt = Field(2, description="Dispatchers. ours.")
-    wait_s: NonNegativeFloat = Field(20.0, description="Long poll; an empty one is a request all the same. ours.")
+    wait_s: NonNegativeFloat = Field(
+        20.0, description="Long poll; an empty one is a request all the same. ours."
+    )
     batch_size: Annotated[int, Field(ge=1, le=10)] = Field(10, description="Messages a receive. ours.")
     message_s: Distribution = Field(
         Lognormal(median=0.03, sigma=0.4), description="Look up, start and delete one message. ?"
@@ -94,7 +98,9 @@ class Dispatcher(_Section):
     )
     dead_letter_interval_s: PositiveFloat = Field(5.0, description="Between looks at the dead letters. ours.")
     reconciler_interval_s: PositiveFloat = Field(60.0, description="Between reconciliations. ours.")
-    reconcile_grace_s: NonNegativeFloat = Field(120.0, description="Age below which a job is left alone. ours.")
+    reconcile_grace_s: NonNegativeFloat = Field(
+        120.0, description="Age below which a job is left alone. ours."
+    )
     stuck_job_timeout_s: PositiveFloat = Field(1800.0, description="When a running job counts as lost. ours.")
     abandon_after_s: PositiveFloat = Field(1800.0, description="When an open upload is given up. ours.")
 
@@ -114,7 +120,9 @@ class Lambda(_Section):
     placement_s: Distribution = Field(
         Lognormal(median=0.11, sigma=0.25), description="Download and placement before Init. SF."
     )
-    keep_alive_s: PositiveFloat = Field(600.0, description="Idle time an environment survives. 300–900 s seen.")
+    keep_alive_s: PositiveFloat = Field(
+        600.0, description="Idle time an environment survives. 300–900 s seen."
+    )
     scale_up_bucket: PositiveInt = Field(1000, description="New environments at once, a function. LDG.")
     scale_up_per_s: PositiveFloat = Field(100.0, description="New environments, refill, a function. LDG.")
 
@@ -137,15 +145,20 @@ INIT_S: Mapping[str, Distribution] = {
 class MediaConvert(_Section):
     """The transcoding queue."""
 
-    slots: PositiveInt = Field(20, description="Jobs at once; AWS's default differs by region, unpublished. ?")
+    slots: PositiveInt = Field(
+        20, description="Jobs at once; AWS's default differs by region, unpublished. ?"
+    )
     start_delay_s: Distribution = Field(
         _AT_ONCE, description="Before a job begins, beyond what [model.transcode] fixed_s says."
     )
     speed: PositiveFloat = Field(1.0, description="Divides the transcoding times of the model.")
     completion_s: Distribution = Field(
-        Lognormal(median=0.148, sigma=0.38), description="End of a job to its EventBridge event. BSS: p50 148, p90 241 ms."
+        Lognormal(median=0.148, sigma=0.38),
+        description="End of a job to its EventBridge event. BSS: p50 148, p90 241 ms.",
     )
-    create_bucket: PositiveInt | None = Field(None, description="CreateJob at once; none: not limited. Unpublished.")
+    create_bucket: PositiveInt | None = Field(
+        None, description="CreateJob at once; none: not limited. Unpublished."
+    )
     create_per_s: PositiveFloat = Field(2.0, description="CreateJob, refill, if it is limited. ?")
 
 
@@ -165,7 +178,9 @@ class Api(_Section):
 
     threads: PositiveInt = Field(32, description="Requests handled at once. ours.")
     request_s: Distribution = Field(Lognormal(median=0.008, sigma=0.5), description="Handling one request. ?")
-    network_s: Distribution = Field(Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?")
+    network_s: Distribution = Field(
+        Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?"
+    )
     longest_wait_s: PositiveFloat | None = Field(
         None, description="A request that would wait longer for a thread is answered 503; none: it waits."
     )
@@ -224,6 +239,10 @@ class Platform(_Section):
             return cls.model_validate(document)
         except ValidationError as error:
             raise PlatformInvalid("; ".join(_sentences(error))) from None
+
+
+SECTIONS = frozenset(field.alias or name for name, field in Platform.model_fields.items())
+"""What the keys of the platform begin with."""
 
 
 def _local(time_scale: float) -> dict[str, Any]:

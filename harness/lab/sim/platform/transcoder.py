@@ -43,7 +43,7 @@ class Transcoder:
             ended: Called when the news of its end has arrived.
             wanted: Asked when a slot is free: a job that was cancelled does not begin.
         """
-        if self._requests is not None and not self._requests.take(self._engine._now):
+        if self._requests is not None and not self._requests.take(self._engine.now):
             return False
         service_time = self._start_delay(*key) + round(nanoseconds(work.seconds) / self._speed)
         news = self._completion(*key)

@@ -1,0 +1,315 @@
+"""
+``harness sim``: play a scenario in simulation and judge it.
+"""
+
+import json as json_format
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
+    from harness.lab.sim.experiment import Experiment
+    from harness.lab.workload.scenario import Scenario
+
+MOST_REPLICATIONS = 200
+"""With --precision and without --replications."""
+
+
+def sim(
+    scenario: Annotated[Path, typer.Argument(help="The scenario file to play.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-simpy]")
+    ] = None,
+    engine: Annotated[Literal["simpy"], typer.Option(help="What plays it.")] = "simpy",
+    replications: Annotated[
+        int, typer.Option(help="Independent runs, for confidence intervals; the first is recorded.", min=1)
+    ] = 1,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="Replicate until p95 of ready is this precise, e.g. 0.05; --replications is then the most."
+        ),
+    ] = None,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(help="Arrivals before this are not counted [s].  [default: found by MSER-5]", min=0),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Replications side by side.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="How long arrivals keep coming [model seconds].", min=0)
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].", min=0)] = None,
+    state_machine: Annotated[
+        Path | None, typer.Option(help="Play this state machine (ASL) instead of ours.", metavar="FILE")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A parameter, e.g. mediaconvert.slots=20.", metavar="KEY=VALUE"),
+    ] = None,
+    platform: Annotated[
+        Literal["aws", "local"] | None,
+        typer.Option(help="AWS, or the stack of one machine.  [default: the scenario's, else aws]"),
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="Price table instead of ours.", metavar="FILE")] = None,
+    trace: Annotated[
+        int | None,
+        typer.Option(
+            help="Show the life of this arrival's batch, and write it for Perfetto.", metavar="BATCH"
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
+) -> None:
+    """
+    Play a scenario in simulation and judge the run.
+
+    The state machine played is the one the stack deploys; arrivals, batches and service times are those
+    of the live load. --set changes the platform (mediaconvert.slots=20,
+    lambda.reserved_concurrency.thumbnails=5) or, with the key of a scenario, that (max_in_flight=10).
+    Leaves with 0 fine, 2 bad scenario, state machine or setting, 3 breached, 4 inconclusive.
+
+    Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
+    """
+    from harness.lab.sim.cost import PricesInvalid
+    from harness.lab.sim.platform.settings import PlatformInvalid
+    from harness.lab.sim.simulation import MachineInvalid
+    from harness.lab.sim.trace import NoSuchBatch
+    from harness.lab.workload.scenario_file import ScenarioError
+
+    options = Options(
+        out=out,
+        engine=engine,
+        replications=replications,
+        precision=precision,
+        warm_up=warm_up,
+        processes=processes,
+        state_machine=state_machine,
+        platform=platform,
+        prices=prices,
+        trace=trace,
+        json=json,
+    )
+    try:
+        changes, overrides = _split(settings or [])
+        played = _scenario(scenario, changes, rate=rate, duration=duration, seed=seed)
+        raise typer.Exit(_simulate(played, overrides, options))
+    except (
+        ScenarioError,
+        PlatformInvalid,
+        MachineInvalid,
+        PricesInvalid,
+        NoSuchBatch,
+        SettingInvalid,
+    ) as error:
+        _leave(ExitCode.USAGE, error)
+    except FileExistsError as error:
+        _leave(ExitCode.USAGE, error)
+    except KeyboardInterrupt:
+        _leave(ExitCode.INCONCLUSIVE, "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the scenario and its changes."""
+
+    out: Path | None
+    engine: str
+    replications: int
+    precision: float | None
+    warm_up: float | None
+    processes: int | None
+    state_machine: Path | None
+    platform: Literal["aws", "local"] | None
+    prices: Path | None
+    trace: int | None
+    json: bool
+
+
+class SettingInvalid(ValueError):
+    """A ``--set`` that is none."""
+
+
+def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what is set in the scenario and what on the platform."""
+    from harness.lab.sim.platform.settings import SECTIONS
+
+    changes: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals and value):
+            raise SettingInvalid(f"--set takes KEY=VALUE, e.g. mediaconvert.slots=20, not {setting!r}")
+        key = key.removeprefix("platform.")
+        of_platform = key.partition(".")[0] in SECTIONS
+        (overrides if of_platform else changes)[key] = value
+    return changes, overrides
+
+
+def _scenario(
+    path: Path, changes: dict[str, str], *, rate: float | None, duration: float | None, seed: int | None
+) -> "Scenario":
+    from harness.lab.workload.scenario import load_scenario
+    from harness.lab.workload.scenario_file import Problem, ScenarioError
+
+    scenario = load_scenario(path, changes)
+    try:
+        if duration is not None:
+            scenario = scenario.lasting(duration)
+        if rate is not None:
+            scenario = scenario.at_rate(rate)
+        if seed is not None:
+            scenario = scenario.seeded(seed)
+    except ValueError as error:
+        raise ScenarioError(Problem(path, 0, str(error))) from None
+    return scenario
+
+
+def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options) -> ExitCode:
+    from rich.console import Console
+
+    from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.lab.results.summary import Summary
+    from harness.lab.sim.cost import Prices, bill
+    from harness.lab.sim.simulation import simulate
+
+    people = Console(stderr=True)
+    prices = Prices.read(options.prices)
+    with _bar("simulating", scenario.duration_s + scenario.drain_s, "s") as show:
+        run = simulate(
+            scenario,
+            engine=options.engine,
+            state_machine=options.state_machine,
+            platform=options.platform,
+            overrides=overrides,
+            out=options.out,
+            progress=show,
+        )
+    for name in run.header.notes.get("unmodelled", ()):
+        people.print(f"warning: nothing says how long {name} takes: taken as 0 s; give [model.{name!r}]")
+    people.print(Summary.of(run).to_rich())
+    people.print(bill(run, prices).to_rich())
+    if options.trace is not None:
+        _trace(run, options.trace)
+    codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
+    verdict = judge_folder(run.folder)
+    announce(verdict, as_json=options.json)
+    sys.stderr.write(f"run: {run.folder}\n")
+    return _worst([EXITS[verdict.outcome], *codes])
+
+
+def _wants_experiment(options: Options) -> bool:
+    return options.replications > 1 or options.precision is not None
+
+
+def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Options, run: "Run") -> ExitCode:
+    """Replicate, show the intervals, and judge the objectives about the time to READY by them."""
+    from harness.lab.sim.experiment import experiment
+
+    most = options.replications if options.replications > 1 else MOST_REPLICATIONS
+    with _bar("replicating", most, "replications") as show:
+        found = experiment(
+            scenario,
+            replications=most,
+            precision=options.precision,
+            warm_up=options.warm_up,
+            processes=options.processes,
+            state_machine=options.state_machine,
+            platform=options.platform,
+            overrides=overrides,
+            progress=show,
+        )
+    lines = dict(_lines(found))
+    judgements = dict(_judgements(found))
+    if found.warm_up.warning:
+        sys.stderr.write(f"warning: {found.warm_up.warning}\n")
+    for name, text in (*lines.items(), *judgements.items()):
+        sys.stderr.write(f"{name}: {text}\n")
+    document = {
+        "replications": len(found.replications),
+        "warm_up_s": found.warm_up.until,
+        "warning": found.warm_up.warning,
+        "cool_down_s": found.cool_down,
+        "precision_reached": found.reached,
+        "estimates": lines,
+        "objectives": judgements,
+    }
+    text = json_format.dumps(document, indent=2, ensure_ascii=False)
+    (run.folder / "experiment.json").write_text(text + "\n", encoding="utf-8")
+    if "fail" in judgements.values():
+        return ExitCode.BREACHED
+    doubtful = "inconclusive" in judgements.values() or not found.reached
+    return ExitCode.INCONCLUSIVE if doubtful else ExitCode.OK
+
+
+def _lines(found: "Experiment") -> Iterator[tuple[str, str]]:
+    for percent in (50, 95, 99):
+        try:
+            yield f"p{percent}(E2E:ready)", f"{found.percentile(percent)} s"
+        except ValueError as error:
+            yield f"p{percent}(E2E:ready)", str(error)
+    yield "fail_ratio(E2E:ready)", str(found.failed)
+    yield "counted from", f"{found.warm_up.until:g} s"
+
+
+def _judgements(found: "Experiment") -> Iterator[tuple[str, str]]:
+    """Judge what replications can: upper limits of percentiles of the time to READY."""
+    from harness.lab.alarms.objective import Objective
+
+    for stated in found.scenario.objectives:
+        objective = Objective.parse(stated.expression)
+        is_ours = objective.selector in ("E2E:ready", "E2E ready", "ready") and objective.function[0] == "p"
+        if is_ours and objective.comparison in ("<", "<=") and objective.window is None:
+            percent, limit = float(objective.function[1:]), float(objective.limit)
+            yield stated.expression, found.judge(percent, limit).value
+
+
+def _trace(run: "Run", arrival: int) -> None:
+    from rich.console import Console
+
+    from harness.lab.sim.trace import life, to_rich, write_trace
+
+    moments = life(run, arrival)
+    path = run.folder / f"trace-{arrival}.json"
+    write_trace(moments, path)
+    people = Console(stderr=True)
+    people.print(to_rich(moments, f"The life of arrival {arrival}"))
+    people.print(f"trace: {path} (open it in https://ui.perfetto.dev)")
+
+
+@contextmanager
+def _bar(words: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+    """Show progress where somebody can see it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        TimeElapsedColumn(),
+    )
+    people = Console(stderr=True)
+    with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bars:
+        task = bars.add_task(words, total=total)
+        yield lambda done: bars.update(task, completed=done)
+
+
+def _worst(codes: list[ExitCode]) -> ExitCode:
+    for code in (ExitCode.SECURITY, ExitCode.BREACHED, ExitCode.INCONCLUSIVE):
+        if code in codes:
+            return code
+    return ExitCode.OK
+
+
+def _leave(code: ExitCode, why: object) -> NoReturn:
+    sys.stderr.write(f"harness sim: {why}\n")
+    raise typer.Exit(code) from None

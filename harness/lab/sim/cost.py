@@ -1,0 +1,208 @@
+"""
+What a run would have cost on AWS: dollars by service, from the run's own tables.
+
+Works on live runs too. Prices are a dated table (``prices.toml``) that the user can replace. Storage by
+the month, data transfer, logs and alarms are not counted: they do not go by the batch.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
+
+from harness.blueprint.template import load_template
+from harness.lab.results.records import labels_text
+from harness.lab.results.run import Run
+from harness.lab.workload.mix import Mix
+from harness.lab.workload.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+PRICES = Path(__file__).with_name("prices.toml")
+
+
+class PricesInvalid(ValueError):
+    """The price table cannot be read; says why."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class LambdaPrices(_Table):
+    request: NonNegativeFloat
+    gigabyte_second: NonNegativeFloat
+
+
+class StepFunctionsPrices(_Table):
+    transition: NonNegativeFloat
+
+
+class SqsPrices(_Table):
+    request: NonNegativeFloat
+    requests_per_message: NonNegativeFloat
+
+
+class S3Prices(_Table):
+    put: NonNegativeFloat
+    get: NonNegativeFloat
+    puts_per_photo: NonNegativeFloat
+    puts_per_video: NonNegativeFloat
+    puts_per_document: NonNegativeFloat
+    puts_per_batch: NonNegativeFloat
+    gets_per_file: NonNegativeFloat
+
+
+class MediaConvertPrices(_Table):
+    output_minute: NonNegativeFloat
+    outputs_per_video: NonNegativeFloat
+
+
+class Prices(_Table):
+    """A price table."""
+
+    as_of: date
+    functions: LambdaPrices = Field(alias="lambda")
+    stepfunctions: StepFunctionsPrices
+    sqs: SqsPrices
+    s3: S3Prices
+    mediaconvert: MediaConvertPrices
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> "Prices":
+        """
+        Read a price table, ours by default.
+
+        Raises:
+            PricesInvalid: It cannot be read, or lacks something.
+        """
+        path = path or PRICES
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise PricesInvalid(f"{path} cannot be read: {error}") from None
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in wrong["loc"])
+            raise PricesInvalid(f"{path}: {where}: {wrong['msg']}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the bill; *dollars* is for the whole run."""
+
+    service: str
+    what: str
+    quantity: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """
+    What a run would have cost.
+
+    Attributes:
+        batches: Batches that were handed to the pipeline.
+    """
+
+    as_of: date
+    batches: int
+    items: tuple[Item, ...]
+
+    @property
+    def dollars(self) -> float:
+        return sum(item.dollars for item in self.items)
+
+    def per_thousand(self, dollars: float) -> float:
+        """Return dollars of the run as dollars per thousand batches; 0 without any batch."""
+        return 1000 * dollars / self.batches if self.batches else 0.0
+
+    def to_frame(self) -> "pd.DataFrame":
+        import pandas as pd  # heavy: only whoever wants a frame pays
+
+        return pd.DataFrame(
+            [
+                (item.service, item.what, item.quantity, item.dollars, self.per_thousand(item.dollars))
+                for item in self.items
+            ],
+            columns=["service", "what", "quantity", "dollars", "dollars_per_thousand_batches"],
+        )
+
+    def to_rich(self) -> "Table":
+        from rich.table import Table  # heavy: only a terminal needs it
+
+        title = f"Cost of {self.batches} batches, prices of {self.as_of}"
+        table = Table(title=title, title_justify="left")
+        for heading in ("service", "what"):
+            table.add_column(heading)
+        for heading in ("quantity", "$ per 1,000 batches"):
+            table.add_column(heading, justify="right")
+        for item in self.items:
+            dollars = f"{self.per_thousand(item.dollars):.4f}"
+            table.add_row(item.service, item.what, f"{item.quantity:,.0f}", dollars)
+        table.add_section()
+        table.add_row("all", "", "", f"{self.per_thousand(self.dollars):.4f}")
+        return table
+
+
+def bill(run: Run, prices: Prices | None = None) -> Bill:
+    """
+    Return what a run would have cost.
+
+    Raises:
+        RunUnreadable: A table is missing or damaged.
+    """
+    prices = prices or Prices.read()
+    items = (*_functions(run, prices), *_workflow(run, prices), *_storage(run, prices), *_video(run, prices))
+    return Bill(prices.as_of, int(run.batches["batch_id"].nunique()), items)
+
+
+def _functions(run: Run, prices: Prices) -> Iterator[Item]:
+    metrics = run.metrics
+    durations = metrics[metrics["metric"] == "AWS/Lambda/Duration"]
+    deployed = load_template(parameters={"CallbackUrl": ""}).functions
+    memory = {labels_text({"FunctionName": name}): function.memory for name, function in deployed.items()}
+    gigabytes = durations["labels"].map(memory).fillna(128) / 1024
+    used = float((durations["value"] / 1000 * run.time_scale * gigabytes).sum())
+    yield Item("Lambda", "requests", len(durations), len(durations) * prices.functions.request)
+    yield Item("Lambda", "GB-seconds", used, used * prices.functions.gigabyte_second)
+
+
+def _workflow(run: Run, prices: Prices) -> Iterator[Item]:
+    # Every state entered and every retry is a transition, and each of them has a row.
+    transitions = len(run.steps)
+    yield Item("Step Functions", "transitions", transitions, transitions * prices.stepfunctions.transition)
+    counts = run.header.notes.get("counts", {})
+    requests = len(run.batches) * prices.sqs.requests_per_message + counts.get("empty_receives", 0)
+    yield Item("SQS", "requests", requests, requests * prices.sqs.request)
+
+
+def _storage(run: Run, prices: Prices) -> Iterator[Item]:
+    batches, s3 = run.batches, prices.s3
+    photos, videos, documents = (int(batches[name].sum()) for name in ("photos", "videos", "documents"))
+    puts = (
+        photos * s3.puts_per_photo
+        + videos * s3.puts_per_video
+        + documents * s3.puts_per_document
+        + len(batches) * s3.puts_per_batch
+    )
+    gets = (photos + videos + documents) * s3.gets_per_file + int((run.requests["type"] == "GET").sum())
+    yield Item("S3", "PUT requests", puts, puts * s3.put)
+    yield Item("S3", "GET requests", gets, gets * s3.get)
+
+
+def _video(run: Run, prices: Prices) -> Iterator[Item]:
+    """Bill the minutes of video: their length is the scenario's, by the number of the arrival."""
+    requests = run.requests
+    processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
+    mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
+    seconds = sum(file.seconds for arrival in processed["arrival"] for file in mix.batch(int(arrival)).videos)
+    minutes = seconds / 60 * prices.mediaconvert.outputs_per_video
+    yield Item("MediaConvert", "output minutes", minutes, minutes * prices.mediaconvert.output_minute)

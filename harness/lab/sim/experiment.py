@@ -1,0 +1,274 @@
+"""
+Experiments: many replications, honest intervals, and how long to go on.
+
+Replications of one scenario have random numbers of their own; two systems compared have the same ones,
+so that most of the noise cancels. Times in seconds of model time.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.lab.results.percentile import percentile
+from harness.lab.sim.engine import NS
+from harness.lab.sim.platform.settings import Platform, Preset
+from harness.lab.sim.precision import FIRST, run_until
+from harness.lab.sim.quantiles import (
+    Estimate,
+    Judgement,
+    mean_estimate,
+    paired_difference,
+    percentile_estimate,
+)
+from harness.lab.sim.recording import MemoryRecorder
+from harness.lab.sim.simulation import platform_of, read_machine
+from harness.lab.sim.stage import Stage
+from harness.lab.sim.warm_up import WarmUp, detect
+from harness.lab.workload.scenario import Scenario, load_scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.blueprint.flow import StateMachine
+
+Floats = NDArray[np.float64]
+
+COOL_DOWN_AT_MOST = 0.1
+"""Of the duration: arrivals at the end, after whom nobody comes who could get in their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """
+    What one replication says about its batches, by arrival.
+
+    Attributes:
+        arrived_at: When each batch was due [s].
+        ready: From then to READY [s]; of failed and unfinished ones what they had waited.
+        is_ready: Whether it became READY.
+    """
+
+    number: int
+    arrived_at: Floats
+    ready: Floats
+    is_ready: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """
+    Replications of one system, and what they say together.
+
+    Attributes:
+        warm_up: Arrivals before it are left out of every estimate.
+        cool_down: Arrivals in this last stretch are left out too [s].
+        reached: Whether the precision asked for was reached; True if none was.
+    """
+
+    scenario: Scenario
+    replications: tuple[Replication, ...]
+    warm_up: WarmUp
+    cool_down: float
+    confidence: float = 0.95
+    reached: bool = True
+
+    @cached_property
+    def ready(self) -> list[Floats]:
+        """Time to READY of the batches counted, by replication [s]; only of those that became READY."""
+        return [each.ready[_counted(each, self) & each.is_ready] for each in self.replications]
+
+    def percentile(self, percent: float) -> Estimate:
+        """
+        Estimate a percentile of the time to READY [s].
+
+        Raises:
+            ValueError: No batch became READY in the stretch that counts.
+        """
+        return percentile_estimate(self.ready, percent, self.confidence)
+
+    @property
+    def mean(self) -> Estimate:
+        """The mean time to READY [s]."""
+        return mean_estimate([values.mean() for values in self.ready if values.size], self.confidence)
+
+    @property
+    def failed(self) -> Estimate:
+        """The share of batches that did not become READY."""
+        shares = [1 - each.is_ready[_counted(each, self)].mean() for each in self.replications]
+        return mean_estimate([share for share in shares if not math.isnan(share)], self.confidence)
+
+    def judge(self, percent: float, limit: float) -> Judgement:
+        """Judge "a percentile of the time to READY is at most *limit* seconds"."""
+        return self.percentile(percent).below(limit)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per replication."""
+        import pandas as pd  # heavy: only whoever wants a frame pays
+
+        rows = [
+            {
+                "replication": each.number,
+                "batches": int(_counted(each, self).sum()),
+                "failed": int((~each.is_ready[_counted(each, self)]).sum()),
+                **{f"p{percent}_s": _percentile(values, percent) for percent in (50, 95, 99)},
+            }
+            for each, values in zip(self.replications, self.ready, strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        estimates = "".join(
+            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>" for percent in (50, 95, 99)
+        )
+        return f"<table>{estimates}</table>{self.to_frame().to_html(index=False)}"
+
+
+def experiment(
+    scenario: Scenario | str | Path,
+    *,
+    replications: int = FIRST,
+    precision: float | None = None,
+    percent: float = 95,
+    warm_up: float | None = None,
+    cool_down: float | None = None,
+    confidence: float = 0.95,
+    processes: int | None = None,
+    state_machine: str | Path | Mapping[str, Any] | None = None,
+    platform: Preset | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Experiment:
+    """
+    Simulate a scenario several times.
+
+    A script that asks for more than one process must be importable (``if __name__ == "__main__":``).
+
+    Args:
+        replications: How many; with *precision* the most there may be.
+        precision: Go on until the half-width of the percentile is this part of it, e.g. 0.05.
+        percent: Which percentile of the time to READY *precision* is about.
+        warm_up: Arrivals before it do not count [s]; found by MSER-5 over all replications if None, and
+            never less than the scenario's own.
+        cool_down: Likewise the last arrivals [s]; the time three in four batches take if None.
+        processes: How many play side by side; as many as there are processors if None.
+        progress: Told how many replications are done.
+
+    Raises:
+        ValueError: As `harness.lab.sim.simulation.simulate`; or there is nothing to replicate.
+    """
+    if replications < 1:
+        raise ValueError(f"an experiment has at least one replication, not {replications}")
+    scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    settings = platform_of(scenario, platform, overrides)
+    machine, _ = read_machine(state_machine)
+    play = partial(replicate, scenario, settings, machine)
+    summarise = partial(_summarise, scenario, warm_up=warm_up, cool_down=cool_down, confidence=confidence)
+    with _pool(processes, replications) as play_all:
+        done: list[int] = []
+
+        def play_some(numbers: Sequence[int]) -> list[Replication]:
+            found = []
+            for each in play_all(play, numbers):
+                found.append(each)
+                done.append(each.number)
+                if progress is not None:
+                    progress(len(done))
+            return found
+
+        if precision is None:
+            return summarise(play_some(range(replications)))
+        precise = run_until(
+            play_some,
+            lambda played: summarise(played).percentile(percent),
+            precision=precision,
+            at_most=replications,
+        )
+    return summarise(precise.replications, reached=precise.reached)
+
+
+def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estimate:
+    """
+    Return how much later *ours* is READY than *theirs*, at a percentile [s].
+
+    Replication *i* of both has the same arrivals, batches and service times.
+
+    Raises:
+        ValueError: They have different numbers of replications.
+    """
+    pairs = [[percentile(values, percent) for values in each.ready] for each in (ours, theirs)]
+    return paired_difference(pairs[0], pairs[1], ours.confidence)
+
+
+def replicate(
+    scenario: Scenario, platform: Platform, machine: "StateMachine | None", number: int
+) -> Replication:
+    """Play one replication and keep what it says about its batches."""
+    recorder = MemoryRecorder()
+    Stage(scenario, platform, recorder, machine=machine, replication=number).play()
+    rows = [row for row in recorder.requests if row[2] == "E2E" and row[3] == "ready"]
+    # In the order of arrival, whatever the order of ending.
+    rows.sort(key=lambda row: row[1])
+    due = np.array([row[6] for row in rows], dtype=np.int64)
+    ended = np.array([row[8] for row in rows], dtype=np.int64)
+    is_ready = np.array([row[5] == "ok" for row in rows], dtype=np.bool_)
+    return Replication(number, due / NS, (ended - due) / NS, is_ready)
+
+
+class _pool:  # noqa: N801 - used as a context, like a function
+    """Gives a function that plays replications: in this process, or in several."""
+
+    def __init__(self, processes: int | None, replications: int) -> None:
+        self._processes = min(processes or os.cpu_count() or 1, replications)
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Callable[..., Any]:
+        if self._processes == 1:
+            return map
+        self._executor = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
+        return self._executor.map
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+
+def _summarise(
+    scenario: Scenario,
+    replications: Sequence[Replication],
+    *,
+    warm_up: float | None,
+    cool_down: float | None,
+    confidence: float,
+    reached: bool = True,
+) -> Experiment:
+    found = WarmUp(scenario.warm_up_s if warm_up is None else warm_up)
+    if warm_up is None:
+        detected = detect(
+            [each.arrived_at for each in replications],
+            [each.ready for each in replications],
+            scenario.duration_s,
+        )
+        found = WarmUp(max(detected.until, scenario.warm_up_s), detected.warning)
+    if cool_down is None:
+        times = np.concatenate([each.ready for each in replications])
+        typical = percentile(times, 75) if times.size else 0.0
+        cool_down = min(typical, COOL_DOWN_AT_MOST * scenario.duration_s)
+    return Experiment(scenario, tuple(replications), found, cool_down, confidence, reached)
+
+
+def _counted(replication: Replication, of: Experiment) -> NDArray[np.bool_]:
+    last = of.scenario.duration_s - of.cool_down
+    return np.asarray((replication.arrived_at >= of.warm_up.until) & (replication.arrived_at < last))
+
+
+def _percentile(values: Floats, percent: float) -> float:
+    return percentile(values, percent) if values.size else math.nan

@@ -1,0 +1,40 @@
+"""
+The three required alarms over recorded runs: each fires in one, at the exact minute, and not in another.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli.verdicts import alarms_of
+from harness.lab.alarms.gate import judge
+from harness.lab.alarms.verdict import Outcome
+from harness.lab.results.run import Run
+
+RUNS = Path(__file__).parents[3] / "fixtures" / "runs"
+
+
+@pytest.mark.parametrize(
+    ("run", "alarm", "fired_at"),
+    [
+        ("slow", "media-processing-duration-p95", "2026-01-05T09:13:00+00:00"),
+        ("slow_but_within", "media-processing-duration-p95", None),
+        ("dead_letter", "media-processing-dead-letters", "2026-01-05T09:07:00+00:00"),
+        ("busy_queue", "media-processing-dead-letters", None),
+        ("failing_function", "media-processing-thumbnails-errors", "2026-01-05T09:07:00+00:00"),
+        ("failing_now_and_then", "media-processing-thumbnails-errors", None),
+    ],
+)
+def test_the_required_alarms(run, alarm, fired_at):
+    """
+    When the alarm fired, on the wall clock of the run, and that no other metric alarm did.
+    """
+    verdict = judge(Run.load(RUNS / run), *alarms_of())
+    fired = {
+        one.name: next(move.at for move in one.transitions if move.state == "ALARM")
+        for one in verdict.alarms
+        if one.fired_at_s is not None
+    }
+
+    assert fired == ({} if fired_at is None else {alarm: fired_at, "media-pipeline-unhealthy": fired_at})
+    assert verdict.outcome is (Outcome.PASS if fired_at is None else Outcome.BREACH)

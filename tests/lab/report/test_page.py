@@ -1,0 +1,288 @@
+"""
+The page of a run, read as a browser would.
+"""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Transition, Verdict
+from harness.lab.alarms.events import Unfinished
+from harness.lab.report.page import render
+from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
+from harness.lab.results.run import RunUnreadable
+
+VOID = {"meta", "link", "br", "wbr", "img", "hr", "input", "path", "rect", "use"}
+
+
+class Page(HTMLParser):
+    """A page that must be well-formed: every element is closed, in order, and no id is used twice."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text = path.read_text(encoding="utf-8")
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(self.text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self._element(tag, dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self._element(tag, dict(attrs))
+
+    def handle_endtag(self, tag):
+        if tag in VOID:
+            return
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def _element(self, tag, attributes):
+        self.elements.append((tag, attributes))
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def sections(self) -> list[str]:
+        """The anchors of the sections below the first screen."""
+        return [one["id"] for one in self.all("section") if "id" in one]
+
+
+def verdict(outcome: Outcome = Outcome.BREACH) -> Verdict:
+    alarm = AlarmVerdict(
+        "media-processing-duration-p95", outcome, "OK", "It fired.", 300.0,
+        (
+            Transition(60.0, "2026-01-05T09:01:00+00:00", "OK", "Threshold Crossed."),
+            Transition(300.0, "2026-01-05T09:05:00+00:00", "ALARM", "Threshold <b>Crossed</b>."),
+            Transition(600.0, "2026-01-05T09:10:00+00:00", "OK", "Threshold Crossed."),
+        ),
+        sensitive=("a threshold 5 % higher would have stayed quiet",),
+    )  # fmt: skip
+    objective = ObjectiveVerdict(
+        "p95(E2E:ready) <= 10 min", Outcome.PASS, "", 92.4, "92.40 s", 600.0, 185, interval=(64.6, 145.8)
+    )
+    return Verdict("run", outcome, ("It fired.",), (alarm,), (objective,), (), Unfinished(0, 0.0, None, None))
+
+
+@pytest.fixture(scope="module")
+def full_page(busy_morning, simulated_morning, tmp_path_factory) -> Page:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    return Page(render(busy_morning, verdict(), simulated_morning, path))
+
+
+class TestPage:
+    def test_it_is_well_formed(self, full_page):
+        """
+        Every element is closed where it was opened, and no id names two things.
+        """
+        assert full_page.open == []
+        assert len(full_page.ids) == len(set(full_page.ids))
+
+    def test_it_asks_the_network_for_nothing(self, full_page):
+        """
+        No address of another machine is in it, but for the names of XML's vocabularies, of which none is left.
+        """
+        assert re.findall(r"https?://", full_page.text) == []
+        assert [one["href"] for one in full_page.all("link")] == ["data:,"]
+        assert full_page.all("script") == []
+
+    def test_every_drawing_says_in_words_what_it_shows(self, full_page):
+        """
+        Each chart is an image named by a title, and those of sections are described by their finding.
+        """
+        drawings = full_page.all("svg")
+        named = [name for drawing in drawings for name in (drawing["aria-labelledby"] or "").split()]
+
+        assert len(drawings) > 20
+        assert all(drawing["role"] == "img" for drawing in drawings)
+        assert set(named) <= set(full_page.ids)
+        assert len(full_page.all("desc")) == len(drawings) - 1
+        assert "<desc></desc>" not in full_page.text
+
+    def test_references_inside_drawings_lead_somewhere(self, full_page):
+        """
+        Markers and clips are found, although many drawings share the page.
+        """
+        used = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', full_page.text)
+
+        assert {clip or link for clip, link in used} <= set(full_page.ids)
+
+    def test_drawings_take_their_colours_from_the_page(self, full_page):
+        """
+        A fixed colour would vanish on one of the two backgrounds.
+        """
+        styles = [attributes.get("style") or "" for tag, attributes in full_page.elements if tag in {"path", "text", "use"}]
+
+        assert not [style for style in styles if re.search(r"#[0-9a-f]{6}", style)]
+
+    def test_headings_come_in_order(self, full_page):
+        """
+        One first heading; no level is skipped.
+        """
+        levels = [int(tag[1]) for tag, _ in full_page.elements if re.fullmatch(r"h\d", tag)]
+
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+    def test_tables_have_captions_and_scopes(self, full_page):
+        """
+        Somebody who hears a table knows which row and column a cell is of.
+        """
+        assert len(full_page.all("caption")) == len(full_page.all("table"))
+        assert all(cell["scope"] in {"row", "col"} for cell in full_page.all("th"))
+
+    def test_what_the_run_says_is_text_not_markup(self, full_page):
+        """
+        An alarm's reason cannot smuggle an element into the page.
+        """
+        assert "Threshold &lt;b&gt;Crossed&lt;/b&gt;." in full_page.text
+
+    def test_every_figure_is_also_a_picture_and_data(self, busy_morning, simulated_morning, tmp_path):
+        """
+        Beside the page lies each figure as PNG and CSV, and two batches as traces.
+        """
+        page = render(busy_morning, verdict(), simulated_morning, tmp_path / "page.html")
+
+        names = {path.stem for path in (tmp_path / "figures").glob("*.csv")}
+        assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == names
+        assert set(re.findall(r"figures/(\w+)\.csv", page.read_text())) == names
+        assert (tmp_path / "figures" / "life_slowest.trace.json").exists()
+
+    def test_the_same_run_makes_the_same_page(self, busy_morning, tmp_path):
+        """
+        Rendered twice, every byte of the page, the pictures and the data is the same.
+        """
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            render(busy_morning, verdict(), to=tmp_path / name / "report.html")
+
+        files = sorted(path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*.*"))
+        assert [path for path in files if (tmp_path / "first" / path).read_bytes() != (tmp_path / "second" / path).read_bytes()] == []
+
+
+class TestSections:
+    def test_a_full_run_has_them_all(self, full_page):
+        """
+        A judged live run with steps, metrics, faults and failures shows everything but its cost.
+        """
+        assert full_page.sections == [
+            "objectives", "alarms", "processing", "end-to-end", "arrivals", "in-flight", "queues", "time-spent",
+            "size-classes", "stations", "lives", "requests", "percentiles", "retries", "dead-letters", "errors",
+            "generator", "environment",
+        ]  # fmt: skip
+
+    def test_a_simulated_run_has_no_http(self, simulated_morning, tmp_path):
+        """
+        Without requests and generator their sections are absent, not empty.
+        """
+        page = Page(render(simulated_morning, to=tmp_path / "report.html"))
+
+        assert not {"requests", "percentiles", "generator", "objectives", "alarms"} & set(page.sections)
+        assert {"processing", "stations", "time-spent"} <= set(page.sections)
+
+    def test_cost_appears_where_somebody_worked_it_out(self, make_run, tmp_path):
+        """
+        A note of what was used and what it costs becomes a section with the total.
+        """
+        items = [{"name": "Lambda", "quantity": 1200.0, "unit": "GB-seconds", "usd": 0.02}]
+        page = Page(render(make_run(notes={"cost": {"items": items}}), to=tmp_path / "report.html"))
+
+        assert page.sections == ["cost", "environment"]
+        assert "0.02 US dollars" in page.text
+
+    def test_a_cost_nobody_can_read_is_an_error(self, make_run, tmp_path):
+        """
+        A figure is never guessed.
+        """
+        with pytest.raises(RunUnreadable, match="cost"):
+            render(make_run(notes={"cost": {"items": [{"name": "Lambda"}]}}), to=tmp_path / "report.html")
+
+
+class TestVerdict:
+    def test_the_first_screen_says_it_in_words(self, full_page):
+        """
+        The word, the reason and p95 with its interval against the alarm line.
+        """
+        words = " ".join(full_page.words)
+
+        assert "Breached" in words
+        assert "It fired." in words
+        assert "p95 of 200 processing times is" in words
+        assert "below the alarm line at 10 min" in words
+
+    def test_a_run_nobody_judged_says_so(self, busy_morning, tmp_path):
+        """
+        No verdict is not a good one.
+        """
+        page = Page(render(busy_morning, to=tmp_path / "report.html"))
+
+        assert "Not judged" in page.words
+
+    def test_a_verdict_in_the_folder_is_used(self, make_run, tmp_path):
+        """
+        What ``harness check`` wrote is what the page says.
+        """
+        from harness.lab.alarms import outputs
+
+        run = make_run()
+        outputs.write(verdict(Outcome.SECURITY), run.folder)
+
+        assert "Insecure" in Page(render(run, to=tmp_path / "report.html")).words
+
+
+class TestPoorRuns:
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            [],
+            [RequestRow(0, 0, "POST", "uploads", 201, "ok", 0.1, 0.1, 0.2)],
+            [RequestRow(0, 0, "E2E", "ready", None, "censored", 0.1, 0.1, 9.0)],
+            [BatchRow("b", 1, None, 1, "SHOOT", 1, 0, 0, 9, 0.1, censored=True)],
+            [BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.1, 0.2, 0.3, censored=True)],
+            [MetricRow(1.0, "media_processing_duration_seconds", "{}", 700.0)],
+            [MetricRow(1.0, "media_processing_dlq_messages_total", "{}", 1.0)],
+            [RequestRow(0, 0, "PUT", "object", None, "failed", float("nan"), 0.1, float("nan"), error="x" * 300)],
+        ],
+        ids=["empty", "one request", "censored", "never received", "unfinished", "one metric", "dead letter", "nan"],
+    )
+    def test_they_have_a_page(self, make_run, rows, tmp_path):
+        """
+        However little was recorded, the page says what there is.
+        """
+        page = Page(render(make_run(rows), to=tmp_path / "report.html"))
+
+        assert page.open == []
+        assert page.sections[-1] == "environment"
+
+    def test_p95_without_an_upper_bound_says_so(self, make_run, tmp_path):
+        """
+        One slow batch says that p95 may be anything above.
+        """
+        run = make_run([MetricRow(1.0, "media_processing_duration_seconds", "{}", 700.0)])
+        page = Page(render(run, to=tmp_path / "report.html"))
+
+        assert "p95 of 1 processing time is 11.7 min (95 % interval: too few samples for an interval), above" in page.text
+
+    def test_a_run_that_did_not_end_properly_is_an_error(self, make_run, tmp_path):
+        """
+        A missing table is said, not skipped.
+        """
+        run = make_run()
+        (run.folder / "steps.parquet").unlink()
+
+        with pytest.raises(RunUnreadable, match=r"steps\.parquet"):
+            render(type(run).load(run.folder), to=tmp_path / "report.html")
