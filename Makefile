@@ -53,6 +53,9 @@ lab: setup ## JupyterLab on the notebooks
 gate: setup ## Simulate smoke, judge it, fail the build on a breach
 	@sh docs/ci/gate.sh
 
+docs: setup ## The documentation, to read without a network: site/index.html
+	$(BIN)/mkdocs build --strict -q
+
 lock: ## Resolve the dependencies anew
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q -o requirements.lock
 

@@ -56,12 +56,10 @@ def demo(
 
 def _simulated(scenario: Path) -> "Run":
     """The scenario's twin on a platform like this machine's stack."""
-    from harness.lab.results.writer import new_run_folder
-    from harness.lab.sim.simulate import simulate
+    from harness.lab.sim.simulation import simulate
     from harness.lab.workload.scenario import load_scenario
 
-    played = load_scenario(scenario)
-    return simulate(played, platform="local", out=new_run_folder(played.name, "simpy"))
+    return simulate(load_scenario(scenario), platform="local")
 
 
 def _side_by_side(live: "Run", twin: "Run") -> "Table":

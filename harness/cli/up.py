@@ -5,6 +5,7 @@
 import contextlib
 import csv
 import json
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def up(
+    *,
     modelled: Annotated[
         Path | None,
         typer.Option(
@@ -40,6 +42,9 @@ def up(
     listings: Annotated[int, typer.Option(min=1, help="Listings for photo and video batches.")] = 200,
     developments: Annotated[int, typer.Option(min=0, help="Development listings.")] = 50,
     json_: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON object.")] = False,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Serve the live page and open it in a browser.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the processes log.")] = False,
 ) -> None:
     """
@@ -64,10 +69,10 @@ def up(
         )
     except (StackFailed, ValueError, OSError) as wrong:
         _fail(str(wrong), ExitCode.USAGE)
-    _run(options, as_json=json_, verbose=verbose)
+    _run(options, as_json=json_, open_page=open_, verbose=verbose)
 
 
-def _run(options: "Options", *, as_json: bool, verbose: bool) -> None:
+def _run(options: "Options", *, as_json: bool, open_page: bool, verbose: bool) -> None:
     from harness.service.core.errors import Unavailable
     from harness.stack.mysql import ServerTooOld
     from harness.stack.mysql_binary import ServerNotFound
@@ -82,7 +87,10 @@ def _run(options: "Options", *, as_json: bool, verbose: bool) -> None:
             if stack.state is not None:
                 sys.stdout.write(_as_json(stack.state) if as_json else _as_text(stack.state))
                 sys.stdout.flush()
-                with _following(Path(stack.state.logs)) if verbose else contextlib.nullcontext():
+                with (
+                    _following(Path(stack.state.logs)) if verbose else contextlib.nullcontext(),
+                    _live_page(stack.state) if open_page else contextlib.nullcontext(),
+                ):
                     stack.wait()
     except (StackFailed, StackRunning, ServerFailed, ServerNotFound, ServerTooOld, Unavailable) as failure:
         _fail(str(failure), ExitCode.UNEXPECTED)
@@ -165,6 +173,22 @@ def _sample(state: "StackState") -> str:
         f"    -H 'Content-Type: application/json' -H 'Authorization: Bearer {first['token']}' \\\n"
         f"    -d '{body}'"
     )
+
+
+@contextlib.contextmanager
+def _live_page(state: "StackState") -> Iterator[None]:
+    """Serve the live page, say where, and show it in the browser of whoever has a screen."""
+    import webbrowser
+
+    from harness.stack.dashboard.observer import Observer
+    from harness.stack.dashboard.server import dashboard
+
+    with dashboard(Observer(state)) as url:
+        typer.echo(f"live page  {url}", err=True)
+        # Without a screen webbrowser would start a text browser in this terminal.
+        if sys.platform == "darwin" or {"BROWSER", "DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+            webbrowser.open(url)
+        yield
 
 
 @contextlib.contextmanager

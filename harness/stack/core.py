@@ -30,7 +30,7 @@ from harness.stack.moto_patches import (
     source,
     sqs,
 )
-from harness.stack.moto_patches.dispatch import FastDispatcher
+from harness.stack.moto_patches.dispatch import FastDispatcher, remember_names
 from harness.stack.workforce import Workforce
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class LocalAws:
         self.mediaconvert = MediaConvert(
             REGION, ACCOUNT, workforce.transcoder, _announce, slots=workforce.transcoding_slots
         )
+        remember_names()
         sqs.install(time_scale, workforce.poison)
         interpreter.install(time_scale)
         executions.install(self.metrics.add, slim)

@@ -138,7 +138,7 @@ class S3Guard:
         scope = f"{day}/{region}/{service}/aws4_request"
         hashed = hashlib.sha256(request.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"
-        ours = hmac.new(_signing_key(secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
+        ours = hmac.new(signing_key(secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(ours, signature):
             raise denied(
                 "The request signature we calculated does not match the signature you provided.",
@@ -197,7 +197,8 @@ def _header(environ: Environ, name: str) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    """Return the key that signs the requests of one day to one service."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()

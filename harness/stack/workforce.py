@@ -15,6 +15,7 @@ from harness.stack.faults import Trouble, function_fault, poison_of, untroubled
 from harness.stack.functions import Fault, Runner, Threads
 from harness.stack.mediaconvert import ON_DEMAND_SLOTS, Transcoder
 from harness.stack.modelled import ModelledPipeline
+from harness.stack.placeholders import placeholder_objects
 from harness.stack.sandbox import Sandboxes
 from harness.stack.transcode import FfmpegTranscoder
 
@@ -61,7 +62,7 @@ def real(scenario_file: Path | None = None) -> Workforce:
 def modelled(scenario_file: Path | None, time_scale: float) -> Workforce:
     """Return handlers and a transcoder that take the time a scenario says, and leave placeholders."""
     scenario = _load(scenario_file)
-    pipeline = ModelledPipeline(scenario, time_scale=time_scale)
+    pipeline = ModelledPipeline(scenario, time_scale=time_scale, objects=placeholder_objects)
     return Workforce(
         runner=Threads(pipeline.handlers), transcoder=pipeline.transcode, poison=poison_of(scenario)
     )

@@ -76,7 +76,8 @@ class TestUsage:
         """
         It would be a pity to find out after an hour.
         """
-        path = scenario(tmp_path, text=SCENARIO.format(duration=1, flow="forbidden").replace("count(", "cuont("))
+        text = SCENARIO.format(duration=1, flow="forbidden").replace("count(", "cuont(")
+        path = scenario(tmp_path, text=text)
 
         told = harness(path)
 

@@ -34,18 +34,13 @@ def wrong_role(visit: Visit) -> None:
 
 def other_listing(visit: Visit) -> None:
     """A photographer starts a shoot of a listing that another one photographs."""
-    others = visit.stage.plan.identities.listings
-    other = next(
-        (
-            each
-            for each in others
-            if Role.PHOTOGRAPHER in each.tokens and each.listing_id != visit.listing.listing_id
-        ),
-        None,
-    )
+    own = visit.token(Role.PHOTOGRAPHER)
+    photographers = (each.tokens.get(Role.PHOTOGRAPHER) for each in visit.stage.plan.identities.listings)
+    # One photographer has many listings: only another token is another person.
+    other = next((token for token in photographers if token not in (None, own)), None)
     if other is None:
-        raise Stopped("there is no other listing")
-    _create(visit, other.token(Role.PHOTOGRAPHER), 403)
+        raise Stopped("there is no other photographer")
+    _create(visit, other, 403)
 
 
 def no_token(visit: Visit) -> None:

@@ -154,6 +154,7 @@ def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> No
                 label=None if named else "fault played",
             )
             named = True
+    legend(ax)
 
 
 def spans(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
@@ -166,8 +167,8 @@ def spans(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
 
 def courses(
     ax: "Axes", data: "pd.DataFrame", lines: Lines, *, stepped: bool = False, marker: str = ""
-) -> None:
-    """Draw columns over time, the second run dashed."""
+) -> float:
+    """Draw columns over time, the second run dashed; return the unit of the time axis [s]."""
     scale = time_axis(ax, float(data["at_s"].max()))
     for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
         for column, name, colour, width in lines:
@@ -185,6 +186,7 @@ def courses(
                 ax.plot(rows["at_s"] / scale, rows[column], **style)
     ax.set_xlim(left=0)
     legend(ax)
+    return scale
 
 
 def curves(ax: "Axes", data: "pd.DataFrame", lines: Lines) -> None:

@@ -134,8 +134,7 @@ def processing_over_time(run: "Run", other: "Run | None" = None, verdict: "Verdi
         )
 
     def draw(ax: "Axes") -> None:
-        bands(ax, run, verdict, time_axis(ax, frames.extent(run)))
-        courses(ax, data, PERCENTILES, marker=".")
+        bands(ax, run, verdict, courses(ax, data, PERCENTILES, marker="."))
         label_line(ax, ALARM_S, f"alarm line {exact(ALARM_S)}")
         log_time_axis(ax)
         ax.set_ylabel("RECEIVED to READY or FAILED")

@@ -175,7 +175,7 @@ def end_to_end_curve(run: "Run") -> pd.DataFrame:
     """Return the time from an arrival's intended start until READY, against percentile [model s]."""
     rows = run.requests
     rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
-    times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).dropna().to_numpy()
+    times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).dropna().to_numpy(dtype=float)
     if not len(times):
         return pd.DataFrame(columns=["percentile", "ready_s"])
     points = percents(len(times))
@@ -191,7 +191,7 @@ def percents(count: int) -> "NDArray[Any]":
     return np.union1d(points, named)
 
 
-def at_percents(values: "Floats", points: "NDArray[Any]") -> "Floats":
+def at_percents(values: "NDArray[Any]", points: "NDArray[Any]") -> "Floats":
     """Return the nearest-rank percentiles of *values*; 0 is the smallest."""
     ordered = np.sort(values)
     ranks = [nearest_rank(p, len(ordered)) if p > 0 else 1 for p in points.tolist()]

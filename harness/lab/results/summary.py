@@ -149,14 +149,14 @@ class Summary:
         from rich.console import Group  # heavy: only a terminal needs it
         from rich.table import Table
 
-        timings = Table(title=self.title, title_justify="left")
-        for heading in ("type", "name"):
-            timings.add_column(heading)
-        for heading in ("count", "failed", "censored", "p50 s", "p95 s", "p99 s", "max s", "latency p99 s"):
-            timings.add_column(heading, justify="right")
-        for timing in self.timings:
-            timings.add_row(*(_cell(value) for value in asdict(timing).values()))
-        metrics = Table(show_header=False)
+        timings = Table(title=self.title, title_justify="left", box=None)
+        timings.add_column("response times")
+        for heading in ("n", "failed", "open", "p50 s", "p95 s", "p99 s", "max s"):
+            timings.add_column(heading, justify="right", no_wrap=True)
+        for one in self.timings:
+            numbers = (one.count, one.failed, one.censored, one.p50_s, one.p95_s, one.p99_s, one.max_s)
+            timings.add_row(f"{one.type} {one.name}", *(_cell(number) for number in numbers))
+        metrics = Table(title="Metrics", title_justify="left", box=None, show_header=False)
         for line in self.metrics.lines():
             metrics.add_row(*line)
         return Group(timings, metrics)

@@ -3,7 +3,7 @@ Batches and their jobs, as the simulated service knows them. Times are nanosecon
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.lab.workload.batch import Batch, File
 
@@ -21,6 +21,7 @@ class MediaBatch:
     """
 
     __slots__ = (
+        "_assets",
         "_attempts",
         "_videos",
         "arrival",
@@ -53,11 +54,30 @@ class MediaBatch:
         self.error_code: str | None = None
         self.jobs = 0
         self._attempts: Counter[tuple[str, int]] = Counter()
+        self._assets: list[dict[str, Any]] | None = None
         self._videos: dict[str, tuple[File, int]] | None = None
 
     @property
     def has_ended(self) -> bool:
         return self.status in ("READY", "FAILED")
+
+    @property
+    def assets(self) -> list[dict[str, Any]]:
+        """The files as the queue's message describes them."""
+        if self._assets is None:
+            self._assets = [
+                {
+                    "key": self.key_of(file),
+                    "type": file.media_type,
+                    "clientId": file.client_id,
+                    "filename": file.filename,
+                    "bytes": file.bytes,
+                    "checksum": "",
+                    "contentType": file.content_type,
+                }
+                for file in self.files
+            ]
+        return self._assets
 
     def count(self, step: str, item: int = 0) -> int:
         """Count one more attempt of a step on this batch; the first is 1."""

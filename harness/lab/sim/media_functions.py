@@ -113,7 +113,7 @@ class MediaFunctions:
 
         def tell() -> dict[str, Any]:
             self._callback(job, status, str(error.get("Cause", "")))
-            return {"status": status, "httpStatus": 200}
+            return {"status": status, "httpStatus": 200, "callback": _callback_body(job, status, given)}
 
         return Work(seconds, tell)
 
@@ -150,19 +150,7 @@ def execution_input(job: MediaJob) -> dict[str, Any]:
         "listingId": batch.listing_id,
         "attempt": job.attempt,
         "traceparent": None,
-        "assets": [_asset(batch, file) for file in batch.files],
-    }
-
-
-def _asset(batch: MediaBatch, file: File) -> dict[str, Any]:
-    return {
-        "key": batch.key_of(file),
-        "type": file.media_type,
-        "clientId": file.client_id,
-        "filename": file.filename,
-        "bytes": file.bytes,
-        "checksum": "",
-        "contentType": file.content_type,
+        "assets": batch.assets,
     }
 
 
@@ -171,8 +159,7 @@ def _sorted_out(job: MediaJob) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     videos: list[dict[str, Any]] = []
     documents: list[dict[str, Any]] = []
-    for file in batch.files:
-        asset = _asset(batch, file)
+    for file, asset in zip(batch.files, batch.assets, strict=True):
         if file.is_video:
             videos.append(asset | _about_video(batch, job, file))
         elif file.is_image:
@@ -211,6 +198,20 @@ def _bundle(job: MediaJob) -> dict[str, Any]:
         "key": f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip",
         "bytes": 22,
         "assets": len(batch.files),
+    }
+
+
+def _callback_body(job: MediaJob, status: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Return what the callback said, as the function leaves it on record."""
+    batch, detail = job.batch, payload.get("detail")
+    bundle = detail.get("zip") if isinstance(detail, dict) else None
+    return {
+        "jobId": job.id,
+        "batchId": batch.id,
+        "listingId": batch.listing_id,
+        "status": status,
+        "externalId": payload.get("executionArn"),
+        "zip": bundle,
     }
 
 

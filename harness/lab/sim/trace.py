@@ -99,7 +99,7 @@ def _of_states(run: Run, job_id: int) -> list[Moment]:
         start = ready_at if pd.isna(row["started_at"]) else row["started_at"]
         end = start if pd.isna(row["finished_at"]) else row["finished_at"]
         name = row["state"] if item == 0 and attempt == 1 else f"{row['state']} #{item} ×{attempt}"
-        outcome = row["error"] or row["outcome"] or "unfinished"
+        outcome = next((row[name] for name in ("error", "outcome") if pd.notna(row[name])), "unfinished")
         found.append(Moment(f"job {job_id}", name, start, end, start - ready_at, str(outcome)))
     return found
 

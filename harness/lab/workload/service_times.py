@@ -5,7 +5,7 @@ The modelled handlers and the simulator both call `ServiceTimes`, so a live and 
 one scenario have the same service times, draw for draw.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -100,19 +100,17 @@ class ServiceTimes:
         """
         if name not in self._parts:
             raise ValueError(f"no service model {name!r}; the scenario has {', '.join(sorted(self._parts))}")
-        amounts = _amounts(files)
+        files = tuple(files)
         return sum(
-            max(0.0, distribution.sample(stream(arrival, item, attempt))) * amounts[part]
+            max(0.0, distribution.sample(stream(arrival, item, attempt))) * _AMOUNTS[part](files)
             for part, distribution, stream in self._parts[name]
         )
 
 
-def _amounts(files: Iterable[File]) -> Mapping[str, float]:
-    files = tuple(files)
-    return {
-        "fixed_s": 1,
-        "per_file_s": len(files),
-        "per_megapixel_s": sum(file.pixels for file in files) / 1e6,
-        "per_megabyte_s": sum(file.bytes for file in files) / 1e6,
-        "per_second_of_video_s": sum(file.seconds for file in files),
-    }
+_AMOUNTS: Mapping[str, Callable[[tuple[File, ...]], float]] = {
+    "fixed_s": lambda _: 1,
+    "per_file_s": len,
+    "per_megapixel_s": lambda files: sum([file.pixels for file in files]) / 1e6,
+    "per_megabyte_s": lambda files: sum([file.bytes for file in files]) / 1e6,
+    "per_second_of_video_s": lambda files: sum([file.seconds for file in files]),
+}

@@ -167,7 +167,7 @@ function show(now) {
   fill("moves", now.moves, move, none("No alarm has changed its state."));
   fill("queues", now.queues, queue);
   fill("processes", now.processes, process);
-  say("checks", now.checks.map((one) => `${one.well ? "✓" : "▲"} ${one.name}: ${one.words}`).join(" · "));
+  say("checks", now.checks.map((one) => `${one.well ? "✓" : "▲"}\u00a0${one.name}: ${one.words}`).join(" · "));
   fill("failures", now.failures, failure, none("No execution has failed."));
 }
 

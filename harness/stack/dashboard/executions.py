@@ -35,7 +35,7 @@ class Failure:
 
 
 def states_in_flight(executions: Iterable[Execution]) -> dict[str, int]:
-    """Return how many executions are in each state, most first; in parallel ones they count more than once."""
+    """Return how many executions are in each state, most first; in parallel ones they count for each."""
     counted = Counter(
         state for one in executions if one["status"] == "RUNNING" for state in _inside(one["events"])
     )
@@ -84,7 +84,7 @@ def _failure(execution: Execution) -> Failure:
 
 
 def _given_up(events: Sequence[Event]) -> tuple[str, Event]:
-    """Return the first state whose last attempt failed, and that attempt's end: what came after is its fault."""
+    """Return the first state whose last attempt failed, and that attempt's end; the rest followed."""
     entered = {event["id"]: event["stateEnteredEventDetails"]["name"] for event in events if _enters(event)}
     parents = {event["id"]: event["previousEventId"] for event in events}
     ends: dict[int, Event] = {}

@@ -25,11 +25,13 @@ from harness.stack.dashboard.processes import Census, Process
 from harness.stack.state import StackState
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+    from types_boto3_sqs import SQSClient
 
 Answer = TypeVar("Answer")
 
 TIMEOUT_S = 5.0
+SETTLE_S = 5.0
+"""An instant is judged this much later: the service puts its metrics every two seconds."""
 FAILURES_SHOWN = 8
 MOVES_SHOWN = 6
 LOCUST_URL = "http://127.0.0.1:8089"
@@ -168,9 +170,7 @@ class Observer:
         stack = self._stack
         return Snapshot(0.0, stack.started_at, stack.mode, stack.time_scale, stack.engine)
 
-    def _ask(
-        self, question: Callable[[], Answer], about: str, before: Answer, troubles: list[str]
-    ) -> Answer:
+    def _ask(self, question: Callable[[], Answer], about: str, before: Answer, troubles: list[str]) -> Answer:
         try:
             return question()
         except (httpx.HTTPError, BotoCoreError, ClientError) as error:
@@ -235,11 +235,14 @@ class Observer:
         return told
 
     def _alarms_at(self, now: float) -> list[AlarmNow]:
-        states = self._judge.states(now)
+        states = self._judge.states(now - SETTLE_S)
         alarms, composites = self._alarms
         return [
             *(AlarmNow(one.name, in_words(one), states[one.name].value) for one in alarms),
-            *(AlarmNow(one.name, f"composite of {len(one.children)} alarms", states[one.name].value) for one in composites),
+            *(
+                AlarmNow(one.name, f"composite of {len(one.children)} alarms", states[one.name].value)
+                for one in composites
+            ),
         ]
 
     def _on_our_clock(self, model_at: float) -> float:
@@ -263,7 +266,7 @@ class Observer:
 
 
 def in_words(alarm: Alarm) -> str:
-    """Return what makes an alarm fire, e.g. ``p95 of media_processing_duration_seconds > 600 in 1 of 1 × 300 s``."""
+    """Return what makes an alarm fire, e.g. ``Sum of Errors listing-media-zip ≥ 1 in 3 of 3 × 60 s``."""
     signs = {
         "GreaterThanThreshold": ">",
         "GreaterThanOrEqualToThreshold": "≥",
@@ -272,7 +275,8 @@ def in_words(alarm: Alarm) -> str:
     }
     rule = alarm.rule
     read = ", ".join(
-        f"{metric.statistic.name} of {metric.name}" + "".join(f" {value.split(':')[-1]}" for _, value in metric.dimensions[:1])
+        f"{metric.statistic.name} of {metric.name}"
+        + "".join(f" {value.split(':')[-1]}" for _, value in metric.dimensions[:1])
         for _, metric in alarm.metrics
     )
     what = f"an expression of {read}" if alarm.expression is not None else read

@@ -99,7 +99,8 @@ class _News:
         try:
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._edition > read or self._over.is_set())
+                    while self._edition == read and not self._over.is_set():
+                        self._changed.wait()
                     if self._over.is_set():
                         return
                     text, read = self._text, self._edition

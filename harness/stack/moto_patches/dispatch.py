@@ -6,18 +6,29 @@ and tries up to 250 patterns. A cache from host to back end is all it needs; mea
 times the requests per second.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask
+from moto.core import utils
 from moto.moto_server.werkzeug_app import (
     DEFAULT_SERVICE_REGION,
     DomainDispatcherApplication,
     create_backend_app,
 )
 
-from harness.stack.moto_patches.source import expect
+from harness.stack.moto_patches.source import expect, replace_imported
 
 CACHED_HOSTS = 4096
+CACHED_NAMES = 8192
+
+
+def remember_names() -> None:
+    """Turn each name from camel case to underscores once: moto does it with regexes for every request."""
+    convert = expect(utils, "camelcase_to_underscores", "084cdc5bab92")
+    replace_imported(
+        utils, "camelcase_to_underscores", lru_cache(CACHED_NAMES)(convert), written_against="084cdc5bab92"
+    )
 
 
 class FastDispatcher(DomainDispatcherApplication):

@@ -292,7 +292,7 @@ def _answer_describe(self: Any) -> ActionResult:
     return ActionResult(answer)
 
 
-def _answer_history(self: Any) -> ActionResult:
+def _answer_history(self: Any) -> tuple[int, dict[str, str], str]:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     events = events_of(execution)
     if self._get_param("reverseOrder"):
@@ -306,10 +306,15 @@ def _answer_history(self: Any) -> ActionResult:
     if not token.isdecimal():
         raise ValidationException(f"Invalid Token: '{token}'")
     first = int(token)
-    answer: dict[str, Any] = {"events": events[first : first + size]}
+    answer: dict[str, Any] = {"events": [_on_the_wire(event) for event in events[first : first + size]]}
     if first + size < len(events):
         answer["nextToken"] = str(first + size)
-    return ActionResult(answer)
+    # Not an ActionResult: moto's serializer took three quarters of the whole process under status polls.
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)
+
+
+def _on_the_wire(event: dict[str, Any]) -> dict[str, Any]:
+    return event | {"timestamp": datetime.fromisoformat(event["timestamp"]).timestamp()}
 
 
 def _without_data(event: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from moto.stepfunctions.parser import utils
 from moto.stepfunctions.parser.api import ExecutionTimedOutEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError, TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
@@ -29,12 +30,14 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 
 from harness.stack.moto_patches.source import expect, replace
 
 LOG = logging.getLogger(__name__)
 
 PARSED_DEFINITIONS = 256
+PARSED_PATHS = 1024
 LAST_EVENTS = {
     HistoryEventType.ExecutionSucceeded,
     HistoryEventType.ExecutionFailed,
@@ -111,6 +114,10 @@ def _parse_once() -> None:
     # A parsed program keeps nothing of an evaluation but its heap key, which is made lazily (two
     # threads would make two): with a fixed key one program serves all executions.
     replace(EvalComponent, "heap_key", property(lambda self: f"{id(self):x}"), written_against="a9be3aef8b40")
+    expect(json_path, "extract_json", "932245247973")
+    expect(result_path.ResultPath, "_eval_body", "d2e91c4e1de5")
+    for module in (json_path, result_path):
+        module.parse = lru_cache(maxsize=PARSED_PATHS)(module.parse)
     original = AmazonStateLanguageParser.parse
     replace(
         AmazonStateLanguageParser,

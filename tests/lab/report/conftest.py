@@ -2,6 +2,7 @@
 Run folders as a morning of uploads leaves them, made up from a seed.
 """
 
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +27,9 @@ HEALTH = {
     "interrupted": False,
     "workers": [
         {
-            "worker": 0, "offered": 200, "started": 199, "queued": 3, "lag_p50_s": 0.0004, "lag_p99_s": 0.0123,
-            "lag_max_s": 0.02, "overshoot_p99_s": 0.011, "overshoot_max_s": 0.05, "cpu_mean": 0.41, "cpu_max": 0.66,
+            "worker": 0, "offered": 200, "started": 199, "queued": 3,
+            "lag_p50_s": 0.0004, "lag_p99_s": 0.0123, "lag_max_s": 0.02,
+            "overshoot_p99_s": 0.011, "overshoot_max_s": 0.05, "cpu_mean": 0.41, "cpu_max": 0.66,
         }
     ],
 }  # fmt: skip
@@ -72,7 +74,7 @@ def recorded(folder: Path, rows=(), duration_s: float | None = 1500.0, **changes
 
 
 def morning(seed: int = 7, arrivals: int = 200, slowness: float = 1.0):
-    """Yield the rows of a morning: shoots and project files, a fault that makes thumbnails fail for a while."""
+    """Yield the rows of a morning: shoots, project files, and a while in which thumbnails fail."""
     draws = np.random.default_rng(seed)
     due = np.sort(draws.uniform(0, 1200, arrivals))
     for number, at in enumerate(due.tolist()):
@@ -118,12 +120,12 @@ def _arrival(number: int, at: float, draws: np.random.Generator, slowness: float
     yield request("POST", "uploads/status", float(draws.lognormal(-4.5, 0.4)))
     ready = draws.random() > 0.01
     yield RequestRow(
-        0, number, "E2E", "ready", None, "ok" if ready else "failed", at, at, observed_at, 0, 0, batch_id, trace_id,
-        None if ready else "THUMBNAIL_PROCESSING_FAILED",
+        0, number, "E2E", "ready", None, "ok" if ready else "failed", at, at, observed_at,
+        0, 0, batch_id, trace_id, None if ready else "THUMBNAIL_PROCESSING_FAILED",
     )  # fmt: skip
     yield BatchRow(
-        batch_id, number, number, 1, "PROJECT" if project else "SHOOT", photos, videos, documents, 4_000_000 * photos, at,
-        created_at, received_at, started_at, ended_at, observed_at, "READY" if ready else "FAILED",
+        batch_id, number, number, 1, "PROJECT" if project else "SHOOT", photos, videos, documents,
+        4_000_000 * photos, at, created_at, received_at, started_at, ended_at, observed_at, "READY" if ready else "FAILED",
         None if ready else "THUMBNAIL_PROCESSING_FAILED",
     )  # fmt: skip
     yield MetricRow(ended_at, "media_processing_duration_seconds", READY, ended_at - received_at)
@@ -184,10 +186,22 @@ def simulated_morning(tmp_path_factory) -> Run:
 
 
 @pytest.fixture
-def make_run(tmp_path):
-    """Return a function that makes a run folder of a few rows."""
+def make_folder(tmp_path):
+    """Return a function that makes a run folder of that name of a few rows."""
 
-    def make(rows=(), **changes) -> Run:
-        return recorded(tmp_path / "run", rows, **{"duration_s": None, **changes})
+    def make(name: str, rows=(), **changes) -> Run:
+        return recorded(tmp_path / name, rows, **{"duration_s": None, **changes})
 
     return make
+
+
+@pytest.fixture
+def make_run(make_folder):
+    """Return a function that makes one run folder of a few rows."""
+    return functools.partial(make_folder, "run")
+
+
+@pytest.fixture(scope="session")
+def run_header():
+    """Return the function that makes a header."""
+    return header

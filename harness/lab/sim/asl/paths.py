@@ -9,7 +9,7 @@ called by paths that need it.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 Context = Callable[[], Mapping[str, Any]]
@@ -102,7 +102,8 @@ def _step(value: Any, step: str | int | slice, path: str) -> Any:
     raise NotFound(f"the JSONPath {path!r} could not be found in the input")
 
 
-def _many(value: Any, steps: Sequence[str | int | slice]) -> Any:
+def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:
+    """Yield everything a path with wildcards finds; what is missing is left out."""
     if not steps:
         yield value
         return
@@ -113,11 +114,11 @@ def _many(value: Any, steps: Sequence[str | int | slice]) -> Any:
         )
         for each in inside[first]:
             yield from _many(each, rest)
-    elif isinstance(value, Mapping if isinstance(first, str) else list):
-        try:
+    elif isinstance(first, str) and isinstance(value, Mapping):
+        if first in value:
             yield from _many(value[first], rest)
-        except LookupError:
-            return
+    elif isinstance(first, int) and isinstance(value, list) and -len(value) <= first < len(value):
+        yield from _many(value[first], rest)
 
 
 def compile_result_path(path: str) -> Callable[[Any, Any], Any]:

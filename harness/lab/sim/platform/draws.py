@@ -48,7 +48,8 @@ class Draws:
             return self._constant
         if attempt != 1 or item >= self._width:
             return self._times(np.array([self._stream(entity, item, attempt)]))[0]
-        return self.row(entity)[item]
+        block = self._blocks.get(entity // ENTITIES)
+        return (self.row(entity) if block is None else block[entity % ENTITIES])[item]
 
     def row(self, entity: int) -> list[int]:
         """Return the times of an entity's first items [ns]."""

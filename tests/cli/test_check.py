@@ -1,0 +1,334 @@
+"""
+``harness check``, as a shell or a CI job sees it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness.cli.main import main
+from harness.lab.results.records import METRICS
+
+ROOT = Path(__file__).parents[2]
+RUNS = ROOT / "fixtures" / "runs"
+CASES = ROOT / "tests" / "lab" / "alarms" / "vectors"
+
+
+NAN_CASE = """
+[{"name": "x", "start_state": "OK", "threshold": 1, "comparison": "LessThanThreshold",
+  "evaluation_periods": 1, "datapoints": [NaN]}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def outside_ci(monkeypatch):
+    """As on a developer's machine."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def judged_run(tmp_path):
+    """Return a copy of a recorded run, to be judged."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(RUNS / name, tmp_path / name))
+
+    return copy
+
+
+@pytest.fixture
+def check(capsys):
+    """Return what a call leaves with and says."""
+
+    def call(*words: object):
+        with pytest.raises(SystemExit) as left:
+            main(["check", *map(str, words)])
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return call
+
+
+def with_objectives(run: Path, *expressions: str) -> Path:
+    """Let the scenario of a run promise something."""
+    header = json.loads((run / "run.json").read_text())
+    header["scenario"]["objectives"] = [
+        {"expression": text, "line": 12 + number} for number, text in enumerate(expressions)
+    ]
+    (run / "run.json").write_text(json.dumps(header))
+    return run
+
+
+def with_metrics(run: Path, **columns: list) -> Path:
+    """Replace the metrics of a run."""
+    pq.write_table(pa.table(columns, schema=METRICS), run / "metrics.parquet")
+    return run
+
+
+class TestVectors:
+    @pytest.mark.parametrize(("file", "cases"), [("alarm_vectors.json", 101), ("alarm_sequences.json", 7)])
+    def test_the_collected_cases_agree(self, check, file, cases):
+        """
+        Every case, AWS's own among them.
+        """
+        code, out, _ = check("--vectors", CASES / file)
+
+        assert (code, out) == (0, f"{cases} of {cases} cases agree\n")
+
+    def test_each_mismatch_is_named_and_leaves_with_3(self, check, tmp_path):
+        """
+        Two wrong expectations, one of them in a sequence, and one right.
+        """
+        right = {
+            "name": "right", "threshold": 1, "comparison": "GreaterThanThreshold", "evaluation_periods": 3,
+            "datapoints_to_alarm": 2, "treat_missing": "missing", "datapoints": [0, 2, 2],
+            "start_state": "OK", "expected_state": "ALARM",
+        }  # fmt: skip
+        steps = [
+            {"datapoints": [0, 0, 0], "expected_state": "OK"},
+            {"datapoints": [2, 2, 2], "expected_state": "OK"},
+        ]
+        cases = [
+            right,
+            right | {"name": "wrong", "expected_state": "OK", "filled": 1},
+            right | {"name": "story", "steps": steps},
+        ]
+        path = tmp_path / "cases.json"
+        path.write_text(json.dumps(cases))
+
+        code, out, _ = check("--vectors", path)
+
+        assert code == 3
+        assert out.splitlines() == [
+            "wrong: expected OK, judged ALARM",
+            "wrong: expected 1 to fill, judged 0 to fill",
+            "story, step 1: expected OK, judged ALARM",
+            "1 of 3 cases agree",
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("{", "cannot be read as JSON"),
+            ("{}", "must be a JSON list of cases"),
+            ("[1]", "must be a JSON list of cases"),
+            ('[{"name": "x"}]', "x has no 'start_state'"),
+            ('[{"name": "x", "start_state": "RED"}]', "x: 'RED' is not a valid AlarmState"),
+            (NAN_CASE, "x: a datapoint is not a finite number"),
+        ],
+    )
+    def test_a_file_that_is_none_leaves_with_2(self, check, tmp_path, text, complaint):
+        """
+        With the case and what is wrong with it.
+        """
+        path = tmp_path / "cases.json"
+        path.write_text(text)
+
+        code, _, err = check("--vectors", path)
+
+        assert code == 2
+        assert complaint in err
+        assert len(err.splitlines()) == 1
+
+
+class TestRun:
+    def test_a_run_that_is_fine_leaves_with_0(self, check, judged_run):
+        """
+        And leaves its three files.
+        """
+        run = judged_run("busy_queue")
+
+        code, out, err = check(run)
+
+        assert (code, out) == (0, "")
+        assert "every alarm stayed quiet" in " ".join(err.split())
+        assert {"verdict.json", "junit.xml", "summary.md"} <= {path.name for path in run.iterdir()}
+
+    def test_a_run_that_fired_leaves_with_3_and_says_when(self, check, judged_run):
+        """
+        At the minute, and which alarm.
+        """
+        code, _, err = check(judged_run("dead_letter"))
+
+        assert code == 3
+        assert "media-processing-dead-letters fired 7.0 min into the run" in " ".join(err.split())
+
+    def test_the_verdict_fits_its_schema(self, check, judged_run):
+        """
+        With an objective too small to be bounded, whose interval has no upper end.
+        """
+        run = with_objectives(
+            judged_run("slow"), "p95(media_processing_duration_seconds) <= 20 min", "alarm(nobody) == OK"
+        )
+        schema = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
+
+        code, out, _ = check(run, "--json")
+        verdict = json.loads(out)
+
+        assert code == 3
+        assert verdict == json.loads((run / "verdict.json").read_text())
+        jsonschema.validate(verdict, schema, format_checker=jsonschema.FormatChecker())
+        assert verdict["objectives"][0]["interval"][1] is None
+
+    def test_annotations_go_where_github_listens(self, check, judged_run, monkeypatch, tmp_path):
+        """
+        The line of the scenario that makes the promise, and the summary of the job.
+        """
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+        run = with_objectives(judged_run("busy_queue"), "total(media_nothing) == 0")
+
+        code, out, _ = check(run)
+
+        assert code == 3
+        assert out.startswith("::error file=scenarios/steady.toml,line=12,title=total(media_nothing) == 0::")
+        assert "media_nothing" in (tmp_path / "step.md").read_text()
+
+    def test_another_evaluation_range_may_be_asked_for(self, check, judged_run):
+        """
+        With a longer range the alarm stays on longer: what fired still fired at the same minute.
+        """
+        run = judged_run("dead_letter")
+        check(run, "--evaluation-range", 0)
+        short = json.loads((run / "verdict.json").read_text())
+        check(run, "--evaluation-range", 4)
+        long = json.loads((run / "verdict.json").read_text())
+
+        def alarm(verdict):
+            return next(one for one in verdict["alarms"] if one["name"] == "media-processing-dead-letters")
+
+        assert alarm(short)["fired_at_s"] == alarm(long)["fired_at_s"] == 420.0
+
+
+class TestBaseline:
+    def test_a_run_against_itself_is_no_regression(self, check, judged_run):
+        """
+        And says that there is nothing to compare.
+        """
+        run = judged_run("busy_queue")
+
+        code, _, err = check(run, "--baseline", run, "--fail-on-regression")
+
+        assert code == 0
+        assert "no row has 20 or more requests" in err
+
+
+def a_broken_table(run: Path) -> Path:
+    path = run / "metrics.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    return run
+
+
+def a_missing_table(run: Path) -> Path:
+    (run / "requests.parquet").unlink()
+    return run
+
+
+def another_table(run: Path) -> Path:
+    pq.write_table(pa.table({"at": [1.0]}), run / "metrics.parquet")
+    return run
+
+
+def a_newer_run(run: Path) -> Path:
+    header = json.loads((run / "run.json").read_text()) | {"format_version": 99}
+    (run / "run.json").write_text(json.dumps(header))
+    return run
+
+
+def a_header_cut_off(run: Path) -> Path:
+    (run / "run.json").write_text((run / "run.json").read_text()[:50])
+    return run
+
+
+def not_a_number(run: Path) -> Path:
+    return with_metrics(
+        run, at=[1.0], metric=["media_processing_duration_seconds"], labels=["{}"], value=[float("nan")]
+    )
+
+
+def an_odd_objective(run: Path) -> Path:
+    return with_objectives(run, "p95(ready) <= 10")
+
+
+def no_run_at_all(run: Path) -> Path:
+    return run / "nowhere"
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("damage", "complaint"),
+        [
+            (a_broken_table, "metrics.parquet is damaged"),
+            (a_missing_table, "has no table requests.parquet"),
+            (another_table, "metrics.parquet lacks the columns labels, metric, value"),
+            (a_newer_run, "has format 99"),
+            (a_header_cut_off, "run.json cannot be read"),
+            (not_a_number, "media_processing_duration_seconds: a sample is NaN or infinite"),
+            (an_odd_objective, "needs the unit"),
+            (no_run_at_all, "is not a run folder"),
+        ],
+    )
+    def test_one_sentence_and_2(self, check, judged_run, damage, complaint):
+        """
+        Never a traceback, never a verdict.
+        """
+        code, out, err = check(damage(judged_run("busy_queue")))
+
+        assert (code, out) == (2, "")
+        assert complaint in err
+        assert len(err.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("changes", "complaint"),
+        [
+            ({"Period": -60}, "Period must be"),
+            ({"Statistic": "Median"}, "no statistic 'Median'"),
+            ({"ThresholdMetricId": "band"}, "anomaly detection"),
+        ],
+    )
+    def test_an_alarm_that_is_none(self, check, judged_run, tmp_path, changes, complaint):
+        """
+        The template's alarm is named.
+        """
+        properties = {
+            "AlarmName": "mine", "Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60,
+            "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+        }  # fmt: skip
+        template = tmp_path / "template.json"
+        alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties | changes}
+        template.write_text(json.dumps({"Resources": {"Mine": alarm}}, indent=1))
+
+        code, _, err = check(judged_run("busy_queue"), "--template", template)
+
+        assert code == 2
+        assert complaint in err
+        assert len(err.splitlines()) == 1
+
+    def test_nothing_named(self, check):
+        """
+        Says what to name.
+        """
+        code, _, err = check()
+
+        assert code == 2
+        assert "Name a run folder" in err
+
+    def test_an_endpoint_that_does_not_answer(self, check, judged_run, monkeypatch):
+        """
+        Named, with what went wrong.
+        """
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+        code, _, err = check(judged_run("busy_queue"), "--endpoint", "http://127.0.0.1:9")
+
+        assert code == 2
+        assert "http://127.0.0.1:9 does not tell its alarms" in err

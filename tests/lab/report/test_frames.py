@@ -1,0 +1,118 @@
+"""
+What charts are drawn from, on cases small enough to count by hand.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.lab.report import frames, stations
+from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
+
+
+def series(*values: float | None) -> "pd.Series[float]":
+    return pd.Series(values, dtype=float)
+
+
+class TestMostAtOnce:
+    def test_it_counts_the_peak_inside_a_period(self):
+        """
+        Two that overlap between the edges are two, though none is there at either edge.
+        """
+        edges = np.array([0.0, 10.0, 20.0])
+
+        assert frames.most_at_once(series(1, 2), series(4, 3), edges).tolist() == [2.0, 0.0]
+
+    def test_what_ends_makes_room_for_what_begins_then(self):
+        """
+        A server handed over at one instant serves one.
+        """
+        assert frames.most_at_once(series(0, 5), series(5, 9), np.array([0.0, 10.0])).tolist() == [1.0]
+
+    def test_what_never_ends_stays(self):
+        """
+        An unfinished batch is in the pipeline to the last.
+        """
+        assert frames.most_at_once(series(1), series(None), np.array([0.0, 2.0, 4.0])).tolist() == [1.0, 1.0]
+
+    @given(st.lists(st.tuples(st.floats(0, 90), st.floats(0.1, 50)), max_size=30))
+    def test_it_is_never_more_than_there_are(self, spells):
+        """
+        Whatever overlaps, the peak is between 0 and all of them.
+        """
+        starts, ends = series(*(at for at, _ in spells)), series(*(at + length for at, length in spells))
+        most = frames.most_at_once(starts, ends, np.linspace(0, 200, 21))
+
+        assert most.min() >= 0
+        assert most.max() <= len(spells)
+        assert (most.max() >= 1) == bool(spells)
+
+
+class TestTimeScale:
+    def test_charts_speak_model_time(self, make_run):
+        """
+        At time scale 10 a batch of 3 clock seconds took 30, and an arrival a clock second is 0.1 a second.
+        """
+        rows = [
+            MetricRow(6.0, "media_processing_duration_seconds", "{}", 3.0),
+            *(RequestRow(0, at, "POST", "uploads", 201, "ok", at, at, at + 0.1) for at in range(60)),
+        ]
+        run = make_run(rows, time_scale=10.0, duration_s=60.0)
+
+        assert frames.processing(run).to_dict("records") == [{"at_s": 60.0, "duration_s": 30.0}]
+        assert frames.arrivals(run)["offered_per_s"].tolist() == pytest.approx([0.1] * 60)
+
+    def test_http_latency_stays_on_the_clock(self, make_run):
+        """
+        A machine is as slow as it is, however fast model time passes.
+        """
+        run = make_run([RequestRow(0, 0, "POST", "uploads", 201, "ok", 20.0, 20.2, 20.5)], time_scale=10.0)
+
+        curve = frames.response_curve(run).iloc[-1]
+        assert (curve["corrected_s"], curve["uncorrected_s"]) == pytest.approx((0.5, 0.3))
+
+
+class TestCurve:
+    def test_its_end_is_the_largest_value(self):
+        """
+        No slow request disappears behind the last percentile.
+        """
+        values = np.arange(1.0, 1001.0)
+
+        assert frames.at_percents(values, frames.percents(1000))[-1] == 1000.0
+
+    def test_the_percentiles_people_name_are_on_it(self):
+        """
+        p50 … p99.9 exactly, not the nearest point.
+        """
+        assert {50.0, 90.0, 95.0, 99.0, 99.9} <= set(frames.percents(5000).tolist())
+
+
+class TestStations:
+    def test_busy_time_over_the_run_is_the_mean_in_service(self, make_run):
+        """
+        Two attempts of 5 s in 100 s: a tenth of a server, one at once.
+        """
+        rows = [
+            StepRow(1, "CreateZipBundle", 0, 1, 10.0, 12.0, 17.0, "SUCCEEDED"),
+            StepRow(2, "CreateZipBundle", 0, 1, 50.0, 50.0, 55.0, "SUCCEEDED"),
+        ]
+        (row,) = stations.stations(make_run(rows, duration_s=100.0)).to_dict("records")
+
+        assert (row["mean_busy"], row["most_busy"], row["wait_p95_s"]) == pytest.approx((0.1, 1.0, 2.0))
+
+    def test_time_spent_takes_repeated_attempts_as_one_visit(self, make_run):
+        """
+        From the first attempt's readiness to the last one's end, back-off included.
+        """
+        rows = [
+            BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.0, 1.0, 2.0, 3.0, 20.0, 21.0, "READY"),
+            StepRow(1, "GenerateThumbnails", 0, 1, 4.0, 4.0, 5.0, "FAILED"),
+            StepRow(1, "GenerateThumbnails", 0, 2, 9.0, 9.0, 12.0, "SUCCEEDED"),
+        ]
+        spent = stations.time_spent(make_run(rows)).set_index("name")
+
+        assert spent.loc["GenerateThumbnails", ["from_s", "p50_s"]].tolist() == [2.0, 8.0]
+        assert spent.index.tolist() == ["upload", "queue", "GenerateThumbnails", "seen by the client"]

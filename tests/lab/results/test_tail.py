@@ -1,0 +1,50 @@
+"""
+The metrics of a run while it is being recorded.
+"""
+
+from harness.lab.results.rows import MetricRow
+from harness.lab.results.tail import MetricsTail
+from harness.lab.results.writer import PartWriter
+
+
+def row(at: float) -> MetricRow:
+    return MetricRow(at, "m", "{}", at)
+
+
+def test_what_is_flushed_is_told_once(tmp_path):
+    """
+    From every worker, and only what is new.
+    """
+    tail = MetricsTail(tmp_path)
+    with PartWriter(tmp_path, 0) as one, PartWriter(tmp_path, 1) as other:
+        one.add(row(1.0))
+        assert list(tail.new_rows()) == []
+        one.flush()
+        other.add(row(2.0))
+        other.add(row(3.0))
+        other.flush()
+        assert list(tail.new_rows()) == [row(1.0), row(2.0), row(3.0)]
+        one.add(row(4.0))
+        one.flush()
+
+        assert list(tail.new_rows()) == [row(4.0)]
+        assert list(tail.new_rows()) == []
+
+
+def test_half_a_batch_waits_until_it_is_whole(tmp_path):
+    """
+    What a worker is writing at this moment is told at the next look.
+    """
+    with PartWriter(tmp_path, 0) as part:
+        part.add(row(1.0))
+        part.flush()
+        path = next((tmp_path / "parts").iterdir())
+        length = path.stat().st_size
+        part.add(row(2.0))
+        part.flush()
+    whole, tail = path.read_bytes(), MetricsTail(tmp_path)
+    path.write_bytes(whole[: length + 20])
+
+    assert list(tail.new_rows()) == [row(1.0)]
+    path.write_bytes(whole)
+    assert list(tail.new_rows()) == [row(2.0)]

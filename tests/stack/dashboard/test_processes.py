@@ -1,0 +1,48 @@
+"""
+What runs under this process, found by its keepers.
+"""
+
+import os
+import sys
+
+from harness.stack.dashboard.processes import Census
+from harness.stack.guard import Guarded
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+class TestCensus:
+    def test_a_guarded_command_is_found_by_its_name(self, tmp_path):
+        """
+        The pid is the command's own, not that of one of its keepers.
+        """
+        with Guarded(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log") as part:
+            found = {one.name: one for one in Census(os.getpid()).take()}
+
+        assert found["sleeper"].pid == part.pid
+        assert found["sleeper"].alive
+        assert found["sleeper"].memory_bytes > 1_000_000
+
+    def test_cpu_is_known_from_the_second_look_on(self, tmp_path):
+        """
+        Usage is a difference: the first look has nothing to subtract.
+        """
+        with Guarded(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log"):
+            census = Census(os.getpid())
+            first = next(one for one in census.take() if one.name == "sleeper")
+            second = next(one for one in census.take() if one.name == "sleeper")
+
+        assert first.cpu is None
+        assert second.cpu is not None
+
+    def test_what_has_ended_stays_in_the_list(self, tmp_path):
+        """
+        A process that vanished is the one thing a page must not leave out.
+        """
+        census = Census(os.getpid())
+        with Guarded(SLEEPER, {}, name="short-lived", log_path=tmp_path / "log"):
+            census.take()
+        ended = next(one for one in census.take() if one.name == "short-lived")
+
+        assert not ended.alive
+        assert ended.pid == 0
