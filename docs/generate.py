@@ -36,7 +36,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def command_line() -> str:
     """Every verb, as its ``--help`` says."""
-    return "\n".join(line for verb, about in VERBS.items() if exists(verb) for line in _verb(verb, about))
+    return "\n".join(line for verb in VERBS if exists(verb) for line in _verb(verb))
 
 
 def exists(verb: str) -> bool:
@@ -44,13 +44,13 @@ def exists(verb: str) -> bool:
     return importlib.util.find_spec(f"harness.cli.{verb}") is not None
 
 
-def _verb(verb: str, about: str) -> Iterator[str]:
+def _verb(verb: str) -> Iterator[str]:
     module = importlib.import_module(f"harness.cli.{verb}")
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False)
         app.command()(getattr(module, verb))
-    yield f"## harness {verb}\n\n{about}.\n"
+    yield f"## harness {verb}\n"
     command = typer.main.get_command(app)
     if isinstance(command, TyperGroup):
         for name, sub in command.commands.items():
@@ -72,7 +72,7 @@ def _usage(name: str, command: Any) -> Iterator[str]:
         if (record := param.get_help_record(context)) is not None
     ]
     if records:
-        yield "| | |\n|---|---|"
+        yield "| option | meaning |\n|---|---|"
         yield from (f"| `{_cell(option)}` | {_prose(text)} |" for option, text in records)
     yield ""
 

@@ -184,18 +184,21 @@ def stage(scenario: Scenario, path: Path, host: str | None, identities: Path | N
         _must_fit(scenario, state)
         yield Stage(state.api_url, partial(_seeded, state, identities))
         return
-    with _own_stack(scenario, path) as state:
+    with _own_stack(scenario) as state:
         yield Stage(state.api_url, partial(_seeded, state, identities))
 
 
 @contextmanager
-def _own_stack(scenario: Scenario, path: Path) -> Iterator["StackState"]:
+def _own_stack(scenario: Scenario) -> Iterator["StackState"]:
     from harness.stack.up import Options, Stack
 
     with TemporaryDirectory(prefix="harness-stack-") as folder:
+        # As it was adjusted: service times and faults are keyed by its seed.
+        resolved = Path(folder, "scenario.json")
+        resolved.write_text(scenario.model_dump_json(), encoding="utf-8")
         options = Options(
             mode="real" if scenario.media == "real" else "modelled",
-            scenario=path,
+            scenario=resolved,
             time_scale=scenario.time_scale,
             shoot=0,
             state_file=Path(folder, "stack.json"),
@@ -242,4 +245,11 @@ def _must_fit(scenario: Scenario, state: "StackState") -> None:
         raise StageUnfit(
             f"{scenario.name} has time scale {scenario.time_scale:g}, the stack that is up "
             f"{state.time_scale:g}: stop it, or start one with the scenario's"
+        )
+    is_work_from_scenario = state.mode == "modelled" or scenario.faults
+    if is_work_from_scenario and state.work_hash != scenario.work_hash:
+        played = state.scenario or "no scenario"
+        raise StageUnfit(
+            f"the stack that is up plays the service times and faults of {played}, not those of "
+            f"{scenario.name} with seed {scenario.seed}: stop it, or start one with this scenario"
         )

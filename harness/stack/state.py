@@ -31,6 +31,7 @@ class StackState:
         started_at: Seconds since the epoch.
         identities: CSV file of listings and tokens.
         logs: Directory of one log file per process.
+        work_hash: Of the scenario that is modelled, or whose faults are played; None without one.
     """
 
     api_url: str
@@ -51,6 +52,7 @@ class StackState:
     aws_access_key_id: str
     aws_secret_access_key: str = field(repr=False)
     region: str
+    work_hash: str | None = None
 
     @classmethod
     def read(cls, path: Path | None = None) -> Self | None:

@@ -21,6 +21,7 @@ from typing import Self
 import boto3
 
 from harness.blueprint.template import load_template
+from harness.lab.workload.scenario import load_scenario
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack import ffmpeg, s3_server
@@ -189,6 +190,7 @@ class Stack:
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             region=environment["AWS_REGION"],
+            work_hash=load_scenario(options.scenario).work_hash if options.scenario else None,
         )
 
     def _check(self) -> None:

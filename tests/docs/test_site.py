@@ -35,6 +35,16 @@ def test_every_verb_is_in_the_reference():
         assert f"```sh\nharness {verb}" in text or verb == "db"
 
 
+def test_every_verb_is_in_the_readme():
+    """
+    One line each.
+    """
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [verb for verb in VERBS if f"\n| `{verb}" not in readme] == []
+    assert len(readme.splitlines()) < 150
+
+
 def test_what_a_page_asks_for_can_be_generated():
     """
     A misspelt place would stay a comment that nobody sees.

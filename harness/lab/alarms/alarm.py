@@ -192,7 +192,7 @@ def _mapping(value: object, what: str) -> Properties:
 
 def _period(value: object) -> int:
     period = _integer(value, "Period")
-    if period in HIGH_RESOLUTION or (period > 0 and period % 60 == 0):
+    if period in HIGH_RESOLUTION or (period >= 60 and period % 60 == 0):
         return period
     raise ValueError(f"Period must be 10, 20, 30 or a multiple of 60 s, not {period}")
 

@@ -41,31 +41,28 @@ class Bounds:
     Which part of the values a trimmed statistic keeps.
 
     Attributes:
-        lower, upper: Percentages 0…100, or values in the metric's unit; None is open.
+        lower, upper: Percentages 0…100, or values in the metric's unit; infinite where open.
         percent: Whether the two are percentages.
     """
 
-    lower: float | None
-    upper: float | None
+    lower: float
+    upper: float
     percent: bool
 
     def values(self, values: Values) -> tuple[float, float]:
-        """Return the bounds as values: the kept ones are > lower and ≤ upper."""
-        if not self.percent:
-            lower, upper = self.lower, self.upper
-        else:
-            lower = None if not self.lower else percentile(values, self.lower)
-            upper = None if self.upper in (None, 100.0) else percentile(values, self.upper or 0.0)
-        return -math.inf if lower is None else lower, math.inf if upper is None else upper
+        """Return the bounds as values."""
+        if self.percent:
+            return percentile(values, self.lower), percentile(values, self.upper)
+        return self.lower, self.upper
 
     def kept(self, values: Values) -> Values:
-        """Return the kept part, ascending."""
+        """Return the kept part, ascending: what is > lower and ≤ upper, by value or by rank."""
         if not self.percent:
-            lower, upper = self.values(values)
-            return values[(values > lower) & (values <= upper)]
-        first = math.ceil(values.size * (self.lower or 0.0) / 100 - 1e-9)
-        last = math.ceil(values.size * (100.0 if self.upper is None else self.upper) / 100 - 1e-9)
-        return values[first : max(last, first)]
+            return values[(values > self.lower) & (values <= self.upper)]
+        first, last = (
+            math.ceil(Fraction(str(share)) * values.size / 100) for share in (self.lower, self.upper)
+        )
+        return values[first:last]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class Statistic:
         if name == "IQM":
             return cls(name, "TM", bounds=Bounds(25.0, 75.0, percent=True))
         if match := _SHORT.fullmatch(name):
-            return cls(name, match[1].upper(), bounds=Bounds(None, float(match[2]), percent=True))
+            return cls(name, match[1].upper(), bounds=Bounds(0.0, float(match[2]), percent=True))
         if match := _LONG.fullmatch(name):
             bounds = _bounds(match[2], match[3])
             if bounds is not None and not (match[1] == "PR" and bounds.percent):
@@ -117,8 +114,8 @@ class Statistic:
             return SIMPLE[self.kind](values)
         if values[0] < 0:
             return None
-        if self.kind == "p":
-            return percentile(values, self.percent or 0.0, method)
+        if self.percent is not None:
+            return percentile(values, self.percent, method)
         if self.bounds is None:
             raise ValueError(f"{self.name} has no bounds")
         return _trimmed(self.kind, self.bounds, values)
@@ -171,15 +168,14 @@ def _bounds(lower: str, upper: str) -> Bounds | None:
     percents = [text.endswith("%") for text in given]
     if not given or any(percents) != all(percents):
         return None
+    percent = all(percents)
+    open_ends = (0.0, 100.0) if percent else (-math.inf, math.inf)
     try:
-        numbers = [float(text.rstrip("%")) if text else None for text in texts]
+        numbers = [
+            float(text.rstrip("%")) if text else end for text, end in zip(texts, open_ends, strict=True)
+        ]
     except ValueError:
         return None
-    percent = all(percents)
-    if percent and any(number is not None and not 0 <= number <= 100 for number in numbers):
+    if percent and not all(0 <= number <= 100 for number in numbers):
         return None
-    if any(number is not None and not math.isfinite(number) for number in numbers):
-        return None
-    if numbers[0] is not None and numbers[1] is not None and numbers[0] >= numbers[1]:
-        return None
-    return Bounds(numbers[0], numbers[1], percent)
+    return Bounds(numbers[0], numbers[1], percent) if numbers[0] < numbers[1] else None

@@ -110,7 +110,7 @@ class Evaluation:
     datapoints: tuple[Datapoint, ...]
     decision: Decision
     before: AlarmState
-    held: bool = False
+    held: bool
     """Too few samples for the percentile: the state stayed as it was."""
 
     @property

@@ -92,7 +92,7 @@ class Wiring:
         if environment.web_ui:
             gevent.spawn(self._begin_from_page, environment)
         else:
-            scenario = read_scenario(Path(options.scenario))
+            scenario = load_scenario(options.scenario)
             self._begin(environment, scenario, Path(options.identities), Path(options.run_folder))
 
     def _begin(self, environment: Environment, scenario: Scenario, identities: Path, folder: Path) -> None:
@@ -104,7 +104,7 @@ class Wiring:
         options: Any = environment.parsed_options
         self._notice = "preparing"
         try:
-            scenario = read_scenario(Path(options.scenario))
+            scenario = load_scenario(options.scenario)
             if options.rate:
                 scenario = scenario.at_rate(float(options.rate))
             folder = new_run_folder(scenario.name, "live", Path(options.run_folder))
@@ -149,13 +149,6 @@ class Wiring:
                 environment.process_exit_code = 2
         if hasattr(self, "_player"):
             self._player.finish()
-
-
-def read_scenario(path: Path) -> Scenario:
-    """Read a scenario from its TOML file, or from the JSON a run folder keeps."""
-    if path.suffix == ".json":
-        return Scenario.model_validate_json(path.read_text(encoding="utf-8"))
-    return load_scenario(path)
 
 
 def runner_of(environment: Environment) -> Runner:

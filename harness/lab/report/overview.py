@@ -164,5 +164,6 @@ def _order(status: str) -> tuple[int, str]:
 
 
 def _sentence(reason: str) -> str:
-    reason = reason[:1].upper() + reason[1:]
+    if reason[:2].isalpha():  # an expression such as p95(…) is quoted as written
+        reason = reason[:1].upper() + reason[1:]
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."

@@ -232,7 +232,7 @@ class Stage:
             sample()
             self.engine.call_in(seconds * NS, order(Kind.SAMPLE, seconds), act)
 
-        self.engine.call_in(seconds * NS, order(Kind.SAMPLE, seconds), act)
+        self.engine.call_in(0, order(Kind.SAMPLE, seconds), act)
 
     def _sample_inflight(self) -> None:
         row: tuple[Any, ...] = (

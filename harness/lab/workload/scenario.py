@@ -137,6 +137,12 @@ class Scenario(_Section):
         played = self.model_dump(mode="json", exclude={"name": True, "objectives": {"__all__": {"line"}}})
         return hashlib.sha256(json.dumps(played, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def work_hash(self) -> str:
+        """SHA-256 of what the pipeline's work depends on [hex]: not on when arrivals come, nor how many."""
+        work = self.model_dump(mode="json", include={"seed", "flows", "model", "faults"})
+        return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
+
     def lasting(self, duration: float) -> Self:
         """Return the scenario stretched to another duration [s], the shape of its arrivals kept."""
         factor = duration / self.duration_s
@@ -168,7 +174,7 @@ class Scenario(_Section):
 
 def load_scenario(path: str | Path, overrides: Mapping[str, str] | None = None) -> Scenario:
     """
-    Read a scenario file.
+    Read a scenario file; one that ends in ``.json`` is taken as a program wrote it.
 
     Args:
         overrides: TOML values by dotted key, e.g. ``{"flows.0.weight": "2"}``, set before validation.
@@ -176,7 +182,10 @@ def load_scenario(path: str | Path, overrides: Mapping[str, str] | None = None) 
     Raises:
         ScenarioError: It cannot be read or is no scenario; says every problem with its line.
     """
-    return read(Path(path), Scenario, overrides or {})
+    path = Path(path)
+    if path.suffix == ".json":
+        return Scenario.model_validate_json(path.read_text(encoding="utf-8"))
+    return read(path, Scenario, overrides or {})
 
 
 def json_schema() -> dict[str, Any]:

@@ -359,6 +359,7 @@ class TestMath:
             "+a",
             "True",
             "FILL(a)",
+            "FILL(a > 1, 2)",
         ],
     )
     def test_what_is_not_supported_is_named(self, text):

@@ -125,7 +125,8 @@ def _arrival(number: int, at: float, draws: np.random.Generator, slowness: float
     )  # fmt: skip
     yield BatchRow(
         batch_id, number, number, 1, "PROJECT" if project else "SHOOT", photos, videos, documents,
-        4_000_000 * photos, at, created_at, received_at, started_at, ended_at, observed_at, "READY" if ready else "FAILED",
+        4_000_000 * photos,
+        at, created_at, received_at, started_at, ended_at, observed_at, "READY" if ready else "FAILED",
         None if ready else "THUMBNAIL_PROCESSING_FAILED",
     )  # fmt: skip
     yield MetricRow(ended_at, "media_processing_duration_seconds", READY, ended_at - received_at)

@@ -93,7 +93,8 @@ def _steps(draws: np.random.Generator, due: np.ndarray) -> dict[str, list | np.n
     return _filled(
         "steps", job_id=np.repeat(np.arange(BATCHES), len(STATES)), state=list(STATES) * BATCHES,
         item=np.zeros(count, int), attempt=draws.integers(1, 3, count), ready_at=ready,
-        started_at=ready + 0.05, finished_at=ready + 0.05 + draws.exponential(4, count), outcome=["SUCCEEDED"] * count,
+        started_at=ready + 0.05,
+        finished_at=ready + 0.05 + draws.exponential(4, count), outcome=["SUCCEEDED"] * count,
     )  # fmt: skip
 
 

@@ -235,11 +235,11 @@ class TestVerdict:
         assert "p95 of 200 processing times is" in words
         assert "below the alarm line at 10 min" in words
 
-    def test_a_run_nobody_judged_says_so(self, busy_morning, tmp_path):
+    def test_a_run_nobody_judged_says_so(self, make_run, tmp_path):
         """
         No verdict is not a good one.
         """
-        page = Page(render(busy_morning, to=tmp_path / "report.html"))
+        page = Page(render(make_run(), to=tmp_path / "report.html"))
 
         assert "Not judged" in page.words
 

@@ -81,7 +81,7 @@ class Bench(Host):
         return work
 
     def fails(self, *errors: str | None, seconds: float = 0) -> Work:
-        """Return a worker whose n-th attempt ends with the n-th error; None succeeds, the last one repeats."""
+        """Return a worker whose n-th attempt ends with the n-th error (None: well), the last one for ever."""
         calls = 0
 
         def work(attempt: Attempt) -> None:
@@ -117,7 +117,7 @@ class Bench(Host):
         return work
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bench() -> type[Bench]:
     """Return the bench."""
     return Bench

@@ -21,6 +21,7 @@ from harness.lab.sim.platform.settings import Dispatcher, Sqs
 from harness.lab.workload.batch import Batch
 from harness.lab.workload.distributions import Constant
 
+AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
 
 
@@ -37,6 +38,10 @@ def agrees(estimates, exact, tolerance=0.01):
 
     assert error <= tolerance * abs(exact), f"standard error {error:.4g} of {exact:.4g}"
     assert abs(values.mean() - exact) <= 3.3 * error, f"{values.mean():.6g} ± {error:.2g}, exact {exact:.6g}"
+
+
+def exponential(draws, mean):
+    return lambda: draws.exponential(mean)
 
 
 def task(name, **fields):
@@ -91,7 +96,7 @@ class TestRows:
             draws = np.random.default_rng([14, number])
             played = bench(tandem("A", "B", "C"))
             for name, rate in zip("ABC", line.service_rates, strict=True):
-                played.workers[name] = played.station(1, lambda rate=rate: draws.exponential(1 / rate))
+                played.workers[name] = played.station(1, exponential(draws, 1 / rate))
             times = sojourn_times(played, draws, 1.0, 60_000, warm_up=2_000)
             means.append(times.mean())
             highs.append(percentile(times, 95))
@@ -107,13 +112,14 @@ class TestRows:
         means, highs, medians = [], [], []
         definition = tandem("A", "M", "Z")
         definition["States"]["M"] = {
-            "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": task("T"), "ResultPath": None, "Next": "Z",
+            "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": task("T"),
+            "ResultPath": None, "Next": "Z",
         }  # fmt: skip
         for number in range(10):
             draws = np.random.default_rng([24, number])
             played = bench(definition)
             for name, mean in (("A", 2.0), ("T", 6.0), ("Z", 5.0)):
-                played.workers[name] = played.station(None, lambda mean=mean: draws.exponential(mean))
+                played.workers[name] = played.station(None, exponential(draws, mean))
             played.start_in = lambda seconds, _, entity, start=played.start_in: start(
                 seconds, {"items": list(range(12))}, entity
             )
@@ -157,7 +163,7 @@ class TestForks:
             draws = np.random.default_rng([17, number])
             played = bench(parallel(12))
             for branch in range(12):
-                played.workers[f"T{branch}"] = played.station(None, lambda: draws.exponential(6.0))
+                played.workers[f"T{branch}"] = played.station(None, exponential(draws, 6.0))
             times = sojourn_times(played, draws, 1.0, 700)
             means.append(times.mean())
             highs.append(percentile(times, 95))
@@ -171,7 +177,7 @@ class TestForks:
             draws = np.random.default_rng([15, branches, number])
             played = bench(parallel(branches))
             for branch in range(branches):
-                played.workers[f"T{branch}"] = played.station(1, lambda: draws.exponential(1.0))
+                played.workers[f"T{branch}"] = played.station(1, exponential(draws, 1.0))
             means.append(sojourn_times(played, draws, load, executions, warm_up=executions // 20).mean())
         return means
 
@@ -190,7 +196,7 @@ class TestRetries:
         for number in range(10):
             draws = np.random.default_rng([23, number])
             played = bench(task("T", TimeoutSeconds=2, Retry=retry))
-            played.workers["T"] = played.station(None, lambda: draws.exponential(1.0))
+            played.workers["T"] = played.station(None, exponential(draws, 1.0))
             for entity in range(4_000):
                 played.start_in(0, {}, entity=entity)
             played.engine.run()
@@ -216,7 +222,7 @@ class TestRetries:
         for number in range(60):
             draws = np.random.default_rng([230, number])
             played = bench(task("T", TimeoutSeconds=2, Retry=retry))
-            played.workers["T"] = played.station(None, lambda: draws.exponential(1.0))
+            played.workers["T"] = played.station(None, exponential(draws, 1.0))
             played.step = lambda *_: None
             for entity in range(25_000):
                 played.start_in(0, {}, entity=entity)
@@ -267,7 +273,7 @@ class TestRedelivery:
             return True
 
         queue = JobQueue(
-            engine, Sqs(delivery_s=Constant(value=0)), Dispatcher(message_s=Constant(value=0), outbox_s=Constant(value=0)),
+            engine, Sqs(delivery_s=AT_ONCE), Dispatcher(message_s=AT_ONCE, outbox_s=AT_ONCE),
             visibility_timeout=30.0, most_receives=5, seed=1, replication=0, handle=handle, bury=dead.append,
         )  # fmt: skip
         for number in range(messages):

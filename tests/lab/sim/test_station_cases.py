@@ -225,7 +225,7 @@ CASES = [
         exponential(1 / 8.0),
         exponential(1.0),
         10,
-        20_000,
+        28_000,
         {"loss": 0.121661},
         capacity=10,
         replications=12,
@@ -258,7 +258,7 @@ CASES = [
         exponential(1 / 2.7),
         exponential(1.0),
         3,
-        16_000,
+        38_000,
         {"loss": 0.085275, "mean wait": 0.601323, "probability of waiting": 0.646518, "p95 wait": 2.084504},
         capacity=8,
         replications=12,
@@ -303,10 +303,9 @@ CASES = [
         constant(1 / 0.8),
         exponential(1.0),
         1,
-        30_000,
+        120_000,
         {"probability of waiting": BEAT.sigma, "mean wait": 1.692731, "p95 sojourn time": 8.066701},
-        replications=10,
-        marks=SLOW,
+        replications=20,
     ),
 ]
 
@@ -396,8 +395,8 @@ class TestStations:
         waits = []
         for number in range(12):
             draws = np.random.default_rng([18, number])
-            longest = draws.exponential(1.0, (25_000, 4)).max(axis=1)
-            waits.append(play(draws.exponential(1 / 0.3, 25_000), longest, 1, warm_up=500).waits.mean())
+            longest = draws.exponential(1.0, (45_000, 4)).max(axis=1)
+            waits.append(play(draws.exponential(1 / 0.3, 45_000), longest, 1, warm_up=500).waits.mean())
 
         agrees(waits, queue.mean_wait)
 

@@ -1,0 +1,80 @@
+"""
+How fast the judge is: beside a naive evaluator, beside sorting the same numbers, and at its start.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.cli.bench_figure import Figure, seconds
+from harness.lab.alarms import sensitivity
+from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
+
+HOUR = 3600.0
+FEW = 20_000
+MANY = 1_000_000
+
+
+def figures() -> Iterator[Figure]:
+    """Yield the figures of the judge."""
+    alarm = _alarm()
+    few, many = _samples(FEW), _samples(MANY)
+    ours, naive = seconds(lambda: _play(alarm, few)), seconds(lambda: _naive(few), tries=1)
+    if [one.at for one in _play(alarm, few).transitions] != _naive(few):
+        raise AssertionError("the two evaluators disagree")
+    yield Figure(f"alarm over {FEW} datapoints", ours, "s", naive / ours, "faster than a naive evaluator")
+    whole, sort = seconds(lambda: _verdict(alarm, many)), seconds(lambda: np.sort(many.values))
+    against = "the time to sort them once"
+    yield Figure(f"verdict over {MANY} datapoints, with its sensitivity", whole, "s", whole / sort, against)
+    check = [sys.executable, "-m", "harness.cli.main", "check", "--help"]
+    start, bare = seconds(lambda: _run(check)), seconds(lambda: _run([sys.executable, "-c", "pass"]))
+    yield Figure("start of harness check", start, "s", start / bare, "a bare interpreter")
+
+
+def _alarm() -> Alarm:
+    return Alarm.from_properties(
+        {
+            "AlarmName": "p95", "Namespace": "N", "MetricName": "M", "ExtendedStatistic": "p95", "Period": 60,
+            "EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Threshold": 125.0,
+            "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+        }
+    )  # fmt: skip
+
+
+def _samples(count: int) -> Samples:
+    draws = np.random.default_rng(7)
+    return Samples.of(draws.uniform(0, HOUR, count), draws.lognormal(4.0, 0.5, count))
+
+
+def _play(alarm: Alarm, samples: Samples) -> Timeline:
+    return evaluate(alarm, Periods(alarm, {alarm.metrics[0][1]: samples}), start=0.0, end=HOUR)
+
+
+def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
+    by_metric = {alarm.metrics[0][1]: samples}
+    return list(sensitivity.doubts(_play(alarm, samples), by_metric, 0.0, HOUR, Reading()))
+
+
+def _naive(samples: Samples) -> list[float]:
+    """Return when the alarm's state changes, by reading all the rows for every datapoint of every minute."""
+    rows = list(zip(samples.at.tolist(), samples.values.tolist(), strict=True))
+    state, changes = "INSUFFICIENT_DATA", []
+    for minute in range(1, int(HOUR) // 60 + 1):
+        points = []
+        for age in range(5, 0, -1):
+            start = 60.0 * (minute - age)
+            values = sorted(value for at, value in rows if start <= at < start + 60.0)
+            if values:
+                points.append(values[-(-len(values) * 95 // 100) - 1])
+        new = "ALARM" if sum(point > 125.0 for point in points[-3:]) >= 2 else "OK"
+        if new != state:
+            state = new
+            changes.append(60.0 * minute)
+    return changes
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)

@@ -1,0 +1,298 @@
+"""
+A whole scenario in simulation: what it leaves behind, what it depends on, what it refuses.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.lab.sim.platform.settings import PlatformInvalid
+from harness.lab.sim.simulation import MachineInvalid, simulate
+from harness.lab.workload.scenario import Scenario, load_scenario
+
+SCENARIOS = sorted(Path("scenarios").glob("*.toml"))
+NO_OVERHEAD = {
+    "stepfunctions.start_s": 0,
+    "stepfunctions.hop_s": 0,
+    "stepfunctions.plain_hop_s": 0,
+    "sqs.delivery_s": 0,
+    "dispatcher.message_s": 0,
+    "dispatcher.outbox_s": 0,
+    "lambda.cold_starts": "false",
+    "mediaconvert.completion_s": 0,
+    "s3.request_s": 0,
+    "s3.bytes_per_s": 1e12,
+    "api.request_s": 0,
+    "api.network_s": 0,
+    "callback_s": 0,
+}
+
+
+def scenario(**changes):
+    """Return one paced arrival with one photo, and nothing that takes time."""
+    nothing = {name: {"fixed_s": 0} for name in ("validate", "thumbnails", "transcode", "zip", "callback")}
+    fields = {
+        "name": "one",
+        "question": "What becomes of a single batch?",
+        "duration_s": 1,
+        "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": 1}]}],
+        "flows": [{"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": 1}],
+        "model": nothing,
+    }
+    return Scenario.model_validate(fields | changes)
+
+
+def task(**fields):
+    return {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:kitchen", **fields}
+
+
+KITCHEN = {
+    "StartAt": "Plan",
+    "States": {
+        "Plan": {"Type": "Pass", "Result": {"orders": [1, 2, 3, 4, 5, 6, 7]}, "Next": "Cook"},
+        "Cook": {
+            "Type": "Map",
+            "ItemsPath": "$.orders",
+            "MaxConcurrency": 3,
+            "ItemProcessor": {"StartAt": "Fry", "States": {"Fry": task(End=True)}},
+            "ResultPath": "$.cooked",
+            "Next": "Taste",
+        },
+        "Taste": task(ResultPath="$.taste", Next="Good?"),
+        "Good?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.taste.good", "BooleanEquals": True, "Next": "Deliver"}],
+            "Default": "Simmer",
+        },
+        "Simmer": {"Type": "Wait", "Seconds": 5, "Next": "Taste"},
+        "Deliver": task(
+            ResultPath=None,
+            Retry=[
+                {
+                    "ErrorEquals": ["Busy"],
+                    "IntervalSeconds": 2,
+                    "BackoffRate": 3,
+                    "MaxAttempts": 2,
+                    "JitterStrategy": "NONE",
+                }
+            ],
+            Next="PayByCard",
+        ),
+        "PayByCard": task(
+            Catch=[{"ErrorEquals": ["Declined"], "ResultPath": "$.declined", "Next": "PayCash"}], End=True
+        ),
+        "PayCash": task(End=True),
+    },
+}
+KITCHEN_TIMES = {"Fry": 8, "Taste": 2, "Deliver": 2, "PayByCard": 3, "PayCash": 3}
+KITCHEN_BEHAVIOURS = {
+    "Taste": {"outputs": [{"good": False}, {"good": False}, {"good": True}]},
+    "Deliver": {"failures": [{"error": "Busy", "first_attempts": 2}]},
+    "PayByCard": {"failures": [{"error": "Declined", "rate": 1.0}]},
+}
+
+
+@pytest.fixture(scope="module")
+def one_batch(tmp_path_factory):
+    """Return the run of a single batch where nothing takes time but what the test says."""
+    times = {
+        "model": {**scenario().model_dump()["model"], "thumbnails": {"fixed_s": 5}, "zip": {"fixed_s": 2}}
+    }
+    return simulate(scenario(**times), overrides=NO_OVERHEAD, out=tmp_path_factory.mktemp("one") / "run")
+
+
+class TestOneBatch:
+    def test_the_blueprint_plays_to_its_end(self, one_batch):
+        """
+        The state machine the stack deploys succeeds, state by state, in the modelled time.
+        """
+        steps = one_batch.steps.set_index("state")
+
+        assert steps["outcome"].eq("SUCCEEDED").all()
+        assert steps.loc["GenerateThumbnails", ["started_at", "finished_at"]].tolist() == [0.5, 5.5]
+        assert steps.loc["FinalizeAndCallback", "finished_at"] == 7.5
+
+    def test_the_batch_is_ready(self, one_batch):
+        """
+        Its times are those of the service, and the client saw it at its next question.
+        """
+        batch = one_batch.batches.iloc[0]
+
+        assert (batch["outcome"], batch["received_at"], batch["finished_at"]) == ("READY", 0.5, 7.5)
+        assert batch["observed_at"] >= 7.5
+        assert not batch["censored"]
+
+    def test_the_five_metrics(self, one_batch):
+        """
+        The service's metrics are there under the names and labels of a live run.
+        """
+        metrics = one_batch.metrics
+
+        def values(name):
+            rows = metrics[metrics["metric"] == name]
+            return dict(zip(rows["labels"], rows["value"], strict=True))
+
+        assert values("media_processing_duration_seconds") == {'{"outcome":"READY"}': 7.0}
+        assert set(values("media_batches_created_total")) == {
+            '{"status":"PENDING_UPLOAD"}', '{"status":"RECEIVED"}', '{"status":"PROCESSING"}',
+            '{"status":"READY"}',
+        }  # fmt: skip
+        assert "{}" in values("media_processing_inflight_jobs")
+        assert values("AWS/Lambda/Errors")['{"FunctionName":"listing-media-zip"}'] == 0
+        assert list(values("AWS/States/ExecutionsFailed").values()) == [0]
+
+    def test_the_requests_of_a_live_run(self, one_batch):
+        """
+        The same kinds of requests, by the same names.
+        """
+        kinds = set(zip(one_batch.requests["type"], one_batch.requests["name"], strict=True))
+
+        assert kinds == {
+            ("POST", "uploads"), ("PUT", "object"), ("POST", "uploads/complete"), ("POST", "uploads/status"),
+            ("POST", "downloads/query"), ("GET", "object"), ("E2E", "ready"), ("E2E", "processing"),
+        }  # fmt: skip
+
+    def test_a_notebook_can_show_it(self, one_batch):
+        """
+        harness.simulate gives a run with a page of its own.
+        """
+        assert harness.simulate is simulate
+        assert "E2E" in one_batch._repr_html_()
+
+
+class TestAnotherMachine:
+    def test_plays_to_the_hand_computed_minute(self, tmp_path):
+        """
+        Three waves of 8 s, three tastings with two pauses of 5 s, 2+2+2+6+2 s of delivery, 3+3 s of
+        payment: one minute.
+        """
+        model = {name: {"fixed_s": seconds} for name, seconds in KITCHEN_TIMES.items()}
+        played = scenario(model=model, platform={"behaviours": KITCHEN_BEHAVIOURS})
+        run = simulate(played, state_machine=KITCHEN, overrides=NO_OVERHEAD, out=tmp_path / "run")
+        steps = run.steps
+
+        ends = steps.groupby("state")["finished_at"].max() - 0.5
+        assert ends[["Cook", "Taste", "Deliver", "PayByCard", "PayCash"]].tolist() == [24, 40, 54, 57, 60]
+        assert run.batches.iloc[0]["outcome"] == "READY"
+        assert "unmodelled" not in run.header.notes
+
+    def test_says_what_nobody_modelled(self, tmp_path):
+        """
+        A Task without a model takes no time, and the run's notes say so.
+        """
+        run = simulate(scenario(), state_machine=KITCHEN, overrides=NO_OVERHEAD, out=tmp_path / "run")
+
+        assert run.header.notes["unmodelled"] == ["Fry", "Taste", "Deliver", "PayByCard", "PayCash"]
+
+
+class TestSameSeed:
+    def test_same_tables(self, tmp_path):
+        """
+        Twice, and in a process with another hash seed, the tables are the same bytes; with another seed not.
+        """
+        played = load_scenario("scenarios/retry_storm.toml").lasting(60)
+        here, again, other = (tmp_path / name for name in ("here", "again", "other"))
+        for folder, what in ((here, played), (again, played), (other, played.seeded(8))):
+            simulate(what, out=folder)
+        there = tmp_path / "there"
+        code = (
+            "from harness.lab.sim.simulation import simulate\n"
+            "from harness.lab.workload.scenario import load_scenario\n"
+            f"simulate(load_scenario('scenarios/retry_storm.toml').lasting(60), out={str(there)!r})"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
+
+        assert _tables(here) == _tables(again) == _tables(there)
+        assert _tables(here) != _tables(other)
+
+
+class TestScenarios:
+    @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+    @pytest.mark.parametrize("preset", ["aws", "local"])
+    def test_all_simulate(self, path, preset, tmp_path):
+        """
+        Every scenario of the repository plays, on both platforms, and every job is accounted for.
+        """
+        run = simulate(load_scenario(path).lasting(60), platform=preset, out=tmp_path / "run")
+        started = run.metrics[run.metrics["metric"] == "media_batches_created_total"]
+        received = started["labels"].str.contains("RECEIVED").sum()
+
+        assert run.header.complete
+        assert (run.batches["attempt"] == 1).sum() == received
+        assert run.batches["job_id"].is_unique
+
+    def test_closed(self, tmp_path):
+        """
+        Users take one arrival after another until the time is up.
+        """
+        closed = scenario(arrivals=[], users=3, duration_s=60)
+        run = simulate(closed, out=tmp_path / "run")
+        ready = run.requests[run.requests["name"] == "ready"]
+
+        assert (ready["intended_at"] == 0).sum() == 3
+        assert len(ready) > 3
+        assert ready["intended_at"].max() < 60
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("key", "value", "complaint"),
+        [
+            ("mediaconvert.slots", "-3", "platform.mediaconvert.slots must be greater than 0, not -3"),
+            ("mediaconvert.slots", "many", "platform.mediaconvert.slots"),
+            ("mediaconvert.slot", "3", "platform.mediaconvert.slot is not a parameter"),
+            ("lambda.keep_alive_s", "nan", "platform.lambda.keep_alive_s"),
+        ],
+    )
+    def test_an_absurd_parameter(self, key, value, complaint, tmp_path):
+        """
+        Named, with what it must be; nothing is left behind.
+        """
+        with pytest.raises(PlatformInvalid, match=complaint.replace(".", r"\.")):
+            simulate(scenario(), overrides={key: value}, out=tmp_path / "run")
+
+        assert not (tmp_path / "run").exists()
+
+    def test_an_unsupported_machine(self, tmp_path):
+        """
+        Its place is said.
+        """
+        machine = {"StartAt": "A", "States": {"A": {"Type": "Pass", "InputPath": "$..x", "End": True}}}
+
+        with pytest.raises(MachineInvalid, match=r"\$\.States\.A\.InputPath"):
+            simulate(scenario(), state_machine=machine, out=tmp_path / "run")
+
+    def test_a_behaviour_of_nobody(self, tmp_path):
+        """
+        A misspelt name is no silence.
+        """
+        platform = {"behaviours": {"Frey": {"servers": 1}}}
+
+        with pytest.raises(MachineInvalid, match="Frey belongs to no Task"):
+            simulate(scenario(platform=platform), state_machine=KITCHEN, out=tmp_path / "run")
+
+    def test_a_folder_with_a_run(self, one_batch):
+        """
+        An earlier run is not overwritten.
+        """
+        with pytest.raises(FileExistsError, match="already holds a run"):
+            simulate(scenario(), out=one_batch.folder)
+
+    def test_a_file_that_is_no_machine(self, tmp_path):
+        """
+        The file is named.
+        """
+        path = tmp_path / "machine.json"
+        path.write_text(json.dumps({"StartAt": "A"}))
+
+        with pytest.raises(MachineInvalid, match=r"machine\.json: \$: States is missing"):
+            simulate(scenario(), state_machine=path, out=tmp_path / "run")
+
+
+def _tables(folder):
+    return [(folder / f"{name}.parquet").read_bytes() for name in ("requests", "batches", "steps", "metrics")]
