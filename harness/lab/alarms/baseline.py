@@ -105,9 +105,10 @@ def _resampled(ordered: np.ndarray, rank: int, draws: np.random.Generator) -> np
 
 
 def response_times(run: "Run") -> dict[str, np.ndarray]:
-    """Return response times by row in model seconds, ascending."""
+    """Return response times by row, ascending: end-to-end ones in model seconds, requests as they took."""
     frame = run.requests
     frame = frame[(frame["intended_at"] >= run.warm_up) & frame["outcome"].isin(("ok", "failed", "censored"))]
-    times = (frame["finished_at"] - frame["intended_at"]) * run.time_scale
+    scales = np.where(frame["type"] == "E2E", run.time_scale, 1.0)
+    times = (frame["finished_at"] - frame["intended_at"]) * scales
     label = frame["type"].str.cat(frame["name"], sep=" ")
     return {str(name): np.sort(group.to_numpy(dtype=float)) for name, group in times.groupby(label)}

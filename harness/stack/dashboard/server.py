@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         # A page elsewhere that has bent a name to this address must not read along.
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname in ():
+        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in LOCAL_NAMES:
             self._send(HTTPStatus.FORBIDDEN, b"Ask for 127.0.0.1.\n", "text/plain")
         elif self.path == "/events":
             self._send_events()

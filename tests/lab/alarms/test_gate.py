@@ -329,3 +329,18 @@ class TestOutputs:
         Markdown with a row per gate.
         """
         assert "| `p95(ready) <= 1 s` | 5.00 s |" in markdown(broken[1])
+
+
+def test_compressed_time_scales_what_is_modelled_only(recorder):
+    """
+    At time scale 60 a batch ready after 2 clock seconds took 2 minutes; an HTTP request still took its 50 ms.
+    """
+    rows = [
+        RequestRow(0, 0, "E2E", "ready", None, "ok", 1.0, 1.0, 3.0),
+        RequestRow(0, 0, "POST", "uploads", 201, "ok", 1.0, 1.0, 1.05),
+    ]
+    verdict = verdict_of(
+        recorder.run(*rows, time_scale=60.0), "max(E2E:ready) <= 2 min", "max(POST uploads) <= 50 ms"
+    )
+
+    assert [one.value for one in verdict.objectives] == [pytest.approx(120.0), pytest.approx(0.05)]

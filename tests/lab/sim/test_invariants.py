@@ -121,11 +121,11 @@ class _watch:  # noqa: N801 - used like a function
         step = engine.step
 
         def watched():
-            now = engine.peek()
+            now = engine.now if engine.peek() == float("inf") else int(engine.peek())
             for name, station in self._stations.items():
-                self.area[name] += (station.busy + station.waiting) * (int(now) - self._since)
+                self.area[name] += (station.busy + station.waiting) * (now - self._since)
                 self.most_busy[name] = max(self.most_busy[name], station.busy)
-            self._since = int(now)
+            self._since = now
             step()
 
         engine.step = watched

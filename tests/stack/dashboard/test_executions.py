@@ -103,6 +103,21 @@ class TestFailures:
         assert (failure.batch, failure.job) == ("3c99", "7")
         assert failure.at == 1767348960.0
 
+    def test_a_branch_that_was_still_retrying_is_not_blamed(self):
+        """
+        The branch that failed first of all was tried again; the other one gave up before it.
+        """
+        failed = execution(
+            "FAILED",
+            event(2, "TaskStateEntered", name="Thumbnails"),
+            event(3, "TaskStateEntered", previous=1, name="Transcode"),
+            event(4, "TaskFailed", previous=2, error="Retryable"),
+            event(5, "TaskFailed", previous=3, error="Rejected"),
+            event(6, "TaskFailed", previous=4, error="Retryable"),
+        )
+
+        assert [one.state for one in failures([failed])] == ["Transcode"]
+
     def test_a_state_that_recovered_is_not_blamed(self):
         """
         A retry that worked makes the failed attempt before it harmless.

@@ -165,8 +165,8 @@ def _ended(job: Job, execution: Execution) -> ProcessingCallback:
         failure = Failure.read(execution.error or "", execution.cause or "", status) if told else None
         return ProcessingCallback(job.id, status, external_id=execution.arn, failure=failure)
     output = execution.output or {}
-    told = output.get("callback")
-    document = told["document"] if isinstance(told, Mapping) and "document" in told else output
+    posted = output.get("callback")
+    document = posted["document"] if isinstance(posted, Mapping) and "document" in posted else output
     try:
         callback = ProcessingCallback.parse(document)
     except CallbackInvalid as error:

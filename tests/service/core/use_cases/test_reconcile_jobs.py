@@ -21,7 +21,9 @@ class TestExecutionsThatEndedWithoutACallback:
         accepted = world.processing()
         document = world.report(accepted.job_id, "SUCCEEDED", outputs=world.outputs(accepted.job_id))
         document |= {"zip": {"key": "zip", "bytes": 1, "assets": 1}}
-        world.workflow.end(world.job(accepted.job_id).execution_name, output={"callback": {"document": document}})
+        world.workflow.end(
+            world.job(accepted.job_id).execution_name, output={"callback": {"document": document}}
+        )
         world.clock.advance(GRACE)
 
         assert world.reconcile() == 1
