@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types notebooks bench nightly mutation lab gate docs lock clean
+.PHONY: help setup demo test check format lint types bench nightly mutation gate docs lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,9 +35,6 @@ lint: setup
 types: setup
 	@$(BIN)/mypy
 
-notebooks: setup ## Build the notebooks from their sources and run them
-	$(BIN)/pytest --nbmake --nbmake-timeout=180 notebooks
-
 bench: setup ## Measure, as ratios, on this machine
 	$(BIN)/harness bench all
 
@@ -47,10 +44,7 @@ nightly: setup ## The slow tests: long simulations, soak, mutation
 mutation: setup ## Break the judge in many small ways; 90 % must be noticed
 	nice $(BIN)/python tests/lab/alarms/mutation.py
 
-lab: setup ## JupyterLab on the notebooks
-	$(BIN)/harness lab
-
-gate: setup ## Simulate smoke, judge it, fail the build on a breach
+gate: setup ## Play smoke on the local stack, judge it, fail the build on a breach
 	@sh docs/ci/gate.sh
 
 docs: setup ## The documentation, to read without a network: site/index.html

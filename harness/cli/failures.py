@@ -17,7 +17,7 @@ from harness.cli.exit_codes import ExitCode
 def leaving(verb: str) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
     from harness.cli.stage import StageUnfit
-    from harness.lab.load.launch import LoadFailed
+    from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
     from harness.lab.load.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable
     from harness.lab.workload.identities import IdentitiesInvalid
@@ -27,10 +27,12 @@ def leaving(verb: str) -> Iterator[None]:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
-    except (ScenarioError, StageUnfit, IdentitiesInvalid, RunUnreadable) as error:
+    except (ScenarioError, StageUnfit, IdentitiesInvalid, RunUnreadable, PlayersDisagree) as error:
         leave(verb, ExitCode.USAGE, error)
     except Unreachable as error:
         leave(verb, ExitCode.UNREACHABLE, error)
+    except WorkersMissing as error:
+        leave(verb, ExitCode.INCONCLUSIVE, error)
     except LoadFailed as error:
         leave(verb, ExitCode.UNEXPECTED, error)
     except KeyboardInterrupt:

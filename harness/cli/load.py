@@ -11,11 +11,16 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from harness.lab.load.locust_process import Master
     from harness.lab.results.run import Run
+
+SEVERAL = "Several machines"
 
 
 def load(
-    scenario: Annotated[Path, typer.Argument(help="The scenario file to play.")],
+    scenario: Annotated[
+        Path | None, typer.Argument(help="The scenario file to play; a worker need not name one.")
+    ] = None,
     *,
     out: Annotated[
         Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-live]")
@@ -43,6 +48,32 @@ def load(
         bool, typer.Option("--validate", help="Only say whether the scenario is one.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
+    master: Annotated[
+        bool,
+        typer.Option("--master", help="Let workers elsewhere play; judge here.", rich_help_panel=SEVERAL),
+    ] = False,
+    expect_workers: Annotated[
+        int,
+        typer.Option(help="Master: begin when so many have come.", min=1, rich_help_panel=SEVERAL),
+    ] = 1,
+    bind: Annotated[
+        str, typer.Option(help="Master: address to listen on; *: all.", rich_help_panel=SEVERAL)
+    ] = "*",
+    worker: Annotated[
+        bool,
+        typer.Option(
+            "--worker",
+            help="Play what a master says: of the other options only --processes counts, and SCENARIO, if "
+            "given, must be the master's.",
+            rich_help_panel=SEVERAL,
+        ),
+    ] = False,
+    master_host: Annotated[
+        str | None, typer.Option(help="Worker: where the master is.", rich_help_panel=SEVERAL)
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Port of the master.", min=1, max=65535, rich_help_panel=SEVERAL)
+    ] = 5557,
 ) -> None:
     """
     Play a scenario with Locust and judge the run.
@@ -53,17 +84,54 @@ def load(
 
     Example: harness load scenarios/steady.toml --duration 60 --processes 2
     """
-    from harness.cli.failures import leaving
+    from harness.cli.failures import leave, leaving
 
     adjustments = {"rate": rate, "duration": duration, "seed": seed, "users": users}
+    if wrong := _misuse(scenario, ui=ui, master=master, worker=worker, master_host=master_host):
+        leave("load", ExitCode.USAGE, wrong)
     with leaving("load"):
-        if validate:
+        if worker:
+            code = _join(str(master_host), port, processes, scenario, adjustments)
+        elif scenario is None:
+            raise AssertionError("a missing scenario is misuse")
+        elif validate:
             code = _validate(scenario, adjustments)
         elif ui:
             code = _serve(scenario, host, identities, out, processes)
         else:
-            code = _play(scenario, adjustments, host, identities, out, processes, json)
+            conducting = _master(expect_workers, bind, port) if master else None
+            code = _play(scenario, adjustments, host, identities, out, processes, conducting, json)
     raise typer.Exit(code)
+
+
+def _misuse(
+    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None
+) -> str | None:
+    """Return what does not go together in what was asked for, in words."""
+    if master and worker:
+        return "either --master or --worker"
+    if worker and master_host is None:
+        return "--worker needs --master-host: the address of the machine that runs with --master"
+    if master and ui:
+        return "--ui plays on this machine only"
+    if scenario is None and not worker:
+        return "name a scenario file, e.g. scenarios/smoke.toml"
+    return None
+
+
+def _master(workers: int, bind: str, port: int) -> "Master":
+    from harness.lab.load.locust_process import Master
+
+    return Master(workers, bind, port)
+
+
+def _join(host: str, port: int, processes: int, path: Path | None, adjustments: dict[str, Any]) -> ExitCode:
+    from harness.cli.stage import read
+    from harness.lab.load.joining import join
+
+    scenario_hash = read(path, **adjustments).hash if path else None
+    join(host, port=port, processes=processes, scenario_hash=scenario_hash)
+    return ExitCode.OK
 
 
 def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
@@ -87,11 +155,14 @@ def _play(
     identities: Path | None,
     out: Path | None,
     processes: int,
+    master: "Master | None",
     as_json: bool,
 ) -> ExitCode:
     from harness.cli.stage import play_scenario
 
-    run = play_scenario(path, host=host, identities=identities, out=out, processes=processes, **adjustments)
+    run = play_scenario(
+        path, host=host, identities=identities, out=out, processes=processes, master=master, **adjustments
+    )
     return _judge(run, as_json=as_json)
 
 

@@ -16,7 +16,6 @@ VERBS = {
     "watch": "Evaluate the alarms while a stack or a run is going",
     "db": "The private database: install, status, migrate",
     "bench": "Measure this machine, as ratios",
-    "lab": "Open JupyterLab on the notebooks",
     "demo": "Stack, smoke run, verdict and page in one go",
 }
 

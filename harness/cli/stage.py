@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.lab.alarms.objective import Objective
 from harness.lab.load.launch import play
+from harness.lab.load.locust_process import Master
 from harness.lab.load.page_runs import People, Provide, serve_page
 from harness.lab.load.plan import Needs
 from harness.lab.load.watching import watching
@@ -57,6 +58,7 @@ def play_scenario(
     processes: int = 1,
     seed: int | None = None,
     users: int | None = None,
+    master: Master | None = None,
 ) -> "Run":
     """
     Play a scenario and return the run; in a notebook with a progress bar and a live table.
@@ -73,14 +75,16 @@ def play_scenario(
         processes: How many workers play [count].
         seed: Instead of the scenario's.
         users: Play it closed, with so many users, instead of at its arrival rate.
+        master: Let workers of other machines play, and only conduct them.
 
     Raises:
         ScenarioError: The file is no scenario; says which line.
         StageUnfit: The service that is up cannot play it, or *identities* are missing.
+        PlayersDisagree: A worker has another version or another scenario.
         Unreachable: The service does not answer or does not let us in.
     """
     scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
-    where = stage(scenario, Path(path), host, None if identities is None else Path(identities))
+    where = stage(scenario, host, None if identities is None else Path(identities))
     with (
         where as found,
         found.provide(scenario) as people,
@@ -94,6 +98,7 @@ def play_scenario(
             processes=processes,
             on_progress=on_progress,
             watch=people.watch,
+            master=master,
         )
 
 
@@ -116,7 +121,7 @@ def serve(
     """
     scenario = load_scenario(path)
     neighbours = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
-    with stage(scenario, path, host, identities) as found:
+    with stage(scenario, host, identities) as found:
         serve_page(
             [path, *neighbours],
             host=found.host,
@@ -164,7 +169,7 @@ def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
 
 
 @contextmanager
-def stage(scenario: Scenario, path: Path, host: str | None, identities: Path | None) -> Iterator[Stage]:
+def stage(scenario: Scenario, host: str | None, identities: Path | None) -> Iterator[Stage]:
     """
     Find or make a place to play *scenario*.
 

@@ -22,7 +22,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 from harness.lab.load.live import LiveView
 from harness.lab.load.messages import PLAN, START, STOP
 from harness.lab.load.outcome import GENERATOR, Outcome
-from harness.lab.load.plan import Plan
+from harness.lab.load.plan import Plan, differences
 from harness.lab.load.progress import Total
 from harness.lab.load.watching import figures
 from harness.lab.results.writer import PARTS
@@ -52,6 +52,7 @@ class Conductor:
         self, environment: Environment, plan: Plan, identities: Path, folder: Path, ended: Callable[[], None]
     ) -> None:
         assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
+        self._environment = environment
         self._runner = environment.runner
         self._plan = plan
         self._identities = identities
@@ -76,15 +77,16 @@ class Conductor:
             "scenario": self._plan.scenario.model_dump_json(),
             "identities": self._identities.read_bytes(),
             "workers": len(self._expected),
-            "folder": str(self._folder),
+            "folder": str(self._folder) if self._is_disk_shared else None,
         }
         for index, worker in enumerate(self._expected):
             self._runner.send_message(PLAN, {**played, "index": index}, client_id=worker)
 
     def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         """Take a worker's answer to the plan."""
-        if message["handshake"] != self._plan.handshake():
-            self._refuse(f"worker {worker} would play something else: {message['handshake']}")
+        if differences := differences(self._plan.handshake(), message["handshake"]):
+            self.outcome.disagreement = f"worker {worker} would play something else: {differences}"
+            self._refuse(self.outcome.disagreement)
             return
         skew = message["sent_at_epoch_s"] - time.time()
         if abs(skew) > SKEW_LIMIT_S:
@@ -101,6 +103,7 @@ class Conductor:
         self._total.add(worker, message["report"])
         self.outcome.health.append(message["health"])
         self.outcome.shortfalls.extend(message["shortfalls"])
+        self.outcome.untried += message["untried"]
         self._done.add(worker)
 
     def worker_part(self, message: Mapping[str, Any]) -> None:
@@ -114,7 +117,7 @@ class Conductor:
         if self._over.is_set():
             return
         self.outcome.interrupted = True
-        self._send_all(STOP, None)
+        self._send_all(STOP, {"refusal": None})
         self._over.wait(STOP_TIMEOUT_S)
         self._finish()
 
@@ -152,7 +155,7 @@ class Conductor:
     def _refuse(self, reason: str) -> None:
         log.error("%s", reason)
         self.outcome.refusal = reason
-        self._send_all(STOP, None)
+        self._send_all(STOP, {"refusal": reason})
         self._finish()
 
     def _watch(self) -> None:
@@ -188,6 +191,12 @@ class Conductor:
     def _write_progress(self) -> None:
         progress = self._total.progress(self.now, self.phase, self._plan.scheduled)
         progress.write(self._generator / "progress.json")
+
+    @property
+    def _is_disk_shared(self) -> bool:
+        """Whether the workers are processes of this machine, by Locust's own doing."""
+        options: Any = self._environment.parsed_options
+        return not isinstance(self._runner, MasterRunner) or bool(options.processes)
 
     def _present(self) -> list[str]:
         if not isinstance(self._runner, MasterRunner):

@@ -19,7 +19,7 @@ import psutil
 
 from harness.blueprint.template import load_template
 from harness.lab.alarms.objective import Dimension, Objective
-from harness.lab.load.locust_process import LocustProcess, worker_arguments
+from harness.lab.load.locust_process import WORKERS_MAX_WAIT_S, LocustProcess, Master, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.plan import Plan
 from harness.lab.load.preflight import preflight
@@ -38,8 +38,20 @@ Watch = Callable[[Path, float], AbstractContextManager[object]]
 Raises OSError or httpx.HTTPError when what it watches is gone: the run is then inconclusive, not lost."""
 
 
+GAVE_UP = "Gave up waiting for workers"
+"""What Locust says when fewer workers came than it was told to expect."""
+
+
 class LoadFailed(RuntimeError):
     """The run did not come about; says why, and what Locust said last."""
+
+
+class WorkersMissing(LoadFailed):
+    """Not every worker of the other machines came."""
+
+
+class PlayersDisagree(ValueError):
+    """A worker would play something else than its master; says in what they differ."""
 
 
 def play(
@@ -51,6 +63,7 @@ def play(
     processes: int = 1,
     on_progress: OnProgress | None = None,
     watch: Watch | None = None,
+    master: Master | None = None,
 ) -> Run:
     """
     Play *scenario* against *host* and return the run.
@@ -65,10 +78,13 @@ def play(
         processes: How many Locust workers play side by side on this machine [count].
         on_progress: Told how far the run is, a few times a second.
         watch: Records something beside the run, e.g. the stack's metrics.
+        master: Let workers of other machines play, and only conduct them; *processes* then do not count.
 
     Raises:
         Unreachable: The service does not answer, refuses the tokens or the canary.
         IdentitiesInvalid: The identities cannot be used, or are too few.
+        PlayersDisagree: A worker has another version or another scenario.
+        WorkersMissing: Fewer workers came than were expected.
         LoadFailed: Locust did not begin to play.
     """
     folder = out or new_run_folder(scenario.name, "live")
@@ -76,13 +92,14 @@ def play(
         raise LoadFailed(f"{folder} already holds a run; name another folder")
     plan = Plan.read(scenario, identities)
     preflight(host, plan)
-    writer = RunWriter(folder, header(scenario, folder, processes))
+    writer = RunWriter(folder, header(scenario, folder, master.workers if master else processes))
     generator = folder / GENERATOR
     shutil.rmtree(generator, ignore_errors=True)
     generator.mkdir()
     copy = generator / "scenario.json"
     copy.write_text(scenario.model_dump_json(), encoding="utf-8")
-    arguments = ["--headless", "--only-summary", "--host", host, *worker_arguments(processes)]
+    arguments = ["--headless", "--only-summary", "--host", host]
+    arguments += master.arguments if master else worker_arguments(processes)
     arguments += ["--scenario", str(copy.resolve()), "--identities", str(identities.resolve())]
     locust = LocustProcess(generator / "locust.log", [*arguments, "--run-folder", str(folder.resolve())])
     try:
@@ -179,13 +196,17 @@ def _outcome(locust: LocustProcess, generator: Path) -> Outcome:
     Return how the playing went.
 
     Raises:
-        LoadFailed: It never began.
+        PlayersDisagree, WorkersMissing, LoadFailed: It never began.
     """
     path = generator / "outcome.json"
     outcome = Outcome.read(path) if path.exists() else Outcome()
+    if outcome.disagreement is not None:
+        raise PlayersDisagree(outcome.disagreement)
     if outcome.refusal is not None:
         raise LoadFailed(outcome.refusal)
     if outcome.began_at_epoch_s is None:
+        if GAVE_UP in locust.log_tail():
+            raise WorkersMissing(f"not every expected worker came within {WORKERS_MAX_WAIT_S} s")
         why = (
             "interrupted before it began"
             if outcome.interrupted
@@ -212,6 +233,7 @@ def _account(scenario: Scenario, outcome: Outcome) -> dict[str, object]:
         "started": started,
         "achieved": started / offered if offered else 1.0,
         "interrupted": outcome.interrupted,
+        "untried": outcome.untried,
         "workers": outcome.health,
     }
 

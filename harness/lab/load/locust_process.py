@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 LIFELINE = "HARNESS_LIFELINE_FD"
@@ -21,6 +22,40 @@ LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 PAGE_PORT = 8089
 
 LOG_TAIL = 2_000
+
+NEVER_PLAYED, DISAGREED = 5, 2
+"""How a worker leaves that no master made play, or whose scenario or version is not its master's."""
+
+MASTER_PORT = 5557
+
+WORKERS_MAX_WAIT_S = 600
+"""How long a master waits for its workers: a cluster may have to fetch their image first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """
+    Conducts workers of other machines instead of playing itself.
+
+    Attributes:
+        workers: How many must have come before the run begins [count].
+        bind: Address it listens on; Locust's channel is neither encrypted nor authenticated.
+        port: TCP port it listens on.
+    """
+
+    workers: int
+    bind: str = "*"
+    port: int = MASTER_PORT
+
+    @property
+    def arguments(self) -> list[str]:
+        """How Locust is told so."""
+        workers = str(self.workers)
+        return [
+            *("--master", "--master-bind-host", self.bind, "--master-bind-port", str(self.port)),
+            *("--expect-workers", workers, "--expect-workers-max-wait", str(WORKERS_MAX_WAIT_S)),
+            *("--users", workers, "--spawn-rate", workers),
+        ]
 
 
 class LocustProcess:

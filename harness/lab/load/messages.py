@@ -15,7 +15,7 @@ PROGRESS = "media_progress"
 """To the conductor, once a second: what was counted."""
 
 STOP = "media_stop"
-"""To a worker: end now, record what is unfinished."""
+"""To a worker: end now, record what is unfinished; or why the run cannot begin."""
 
 PART = "media_part"
 """To the conductor: a piece of a table, from a worker that does not share its disk."""

@@ -24,6 +24,8 @@ class Outcome:
         lost: How many of them never came to their end.
         shortfalls: In words, what makes the run inconclusive: workers lost, clocks apart, defects.
         refusal: Why the run could not begin, if it could not.
+        disagreement: In what a worker would have played something else, if one would.
+        untried: Forbidden attempts that could not be made: their URL outlived the arrivals [count].
         interrupted: Somebody stopped the run before its end.
         is_over: The conductor came to the end of it, one way or another.
         health: What the workers measured of themselves.
@@ -35,6 +37,8 @@ class Outcome:
     lost: int = 0
     shortfalls: list[str] = field(default_factory=list)
     refusal: str | None = None
+    disagreement: str | None = None
+    untried: int = 0
     interrupted: bool = False
     is_over: bool = False
     health: list[dict[str, float]] = field(default_factory=list)

@@ -12,7 +12,6 @@ from functools import cached_property
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -118,7 +117,7 @@ class Plan:
             at = arrival.at / self.scenario.time_scale
             yield Arrival(arrival.index, at, arrival.batch, self.listings[arrival.index])
 
-    def handshake(self) -> dict[str, Any]:
+    def handshake(self) -> dict[str, str]:
         """Return what everybody who plays the plan must agree on."""
         return {
             "version": version("harness"),
@@ -139,3 +138,12 @@ def numbered(scenario: Scenario) -> Schedule:
     clock_seconds = scenario.duration_s / scenario.time_scale
     count = ceil(scenario.users * max(1.0, clock_seconds * CLOSED_ARRIVALS_PER_USER_S))
     return Schedule(scenario, 0, np.zeros(count))
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """Say in what two handshakes differ; empty when they do not."""
+    differing = [name for name in ours if ours[name] != theirs.get(name, "")]
+    told = [f"{name} {theirs.get(name, 'none')[:12]} instead of {ours[name][:12]}" for name in differing]
+    if refusal := theirs.get("refusal"):
+        told.append(refusal)
+    return ", ".join(told)

@@ -4,6 +4,7 @@ A worker's part of a run: prepare, start with the others, play, say how it went.
 
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,6 @@ from gevent.event import Event
 from locust.env import Environment
 
 from harness.lab.load.messages import DONE, PART, PROGRESS, READY
-from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.payloads import Filler, MadeFiles, Payloads
 from harness.lab.load.plan import Plan
 from harness.lab.load.playing import Playing
@@ -27,13 +27,20 @@ PIECE_BYTES = 1 << 20
 class Player:
     """
     One worker of one run, as the conductor knows it.
+
+    Args:
+        message: What the conductor would like to be played.
+        scenario_hash: Of the only scenario this worker will play; None for any.
     """
 
-    def __init__(self, environment: Environment, message: Mapping[str, Any]) -> None:
+    def __init__(
+        self, environment: Environment, message: Mapping[str, Any], scenario_hash: str | None = None
+    ) -> None:
         self._environment = environment
         assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
         self._runner = environment.runner
         self._message = message
+        self._scenario_hash = scenario_hash
         self._index: int = message["index"]
         self._own_disk = TemporaryDirectory(prefix="harness-load-")
         self._playing: Playing | None = None
@@ -56,13 +63,18 @@ class Player:
             index=self._index,
             workers=self._message["workers"],
             began_at_epoch_s=message["began_at_epoch_s"],
-            folder=self._folder(message["began_at_epoch_s"]),
-            ended=lambda: gevent.spawn(self.finish),
+            folder=Path(self._message["folder"] or self._own_disk.name),
+            ended=lambda: gevent.spawn(self.finish, is_over=True),
         )
         self._reporting = gevent.spawn(self._report_for_ever, self._playing)
 
-    def finish(self) -> None:
-        """End now if not ended yet, write what there is, and say goodbye. Twice does nothing more."""
+    def finish(self, *, is_over: bool) -> None:
+        """
+        End now if not ended yet, write what there is, and say goodbye. Twice does nothing more.
+
+        Args:
+            is_over: All was played, or the conductor ends the run; else only this worker goes.
+        """
         if self._is_finishing:
             self._finished.wait()
             return
@@ -76,13 +88,25 @@ class Player:
                 {
                     "report": self._playing.report(),
                     "health": self._playing.health.as_json(),
-                    "shortfalls": self._playing.shortfalls,
+                    "shortfalls": [*self._playing.shortfalls, *self._desertion(is_over)],
+                    "untried": self._playing.untried,
                 },
             )
         self._own_disk.cleanup()
         self._finished.set()
 
-    def _prepare(self) -> dict[str, Any]:
+    def _desertion(self, is_over: bool) -> list[str]:
+        return [] if is_over else [f"worker {self._index} was stopped where it ran; its arrivals are missing"]
+
+    def _prepare(self) -> dict[str, str]:
+        """Return the handshake, with a refusal in it when the plan cannot be played here."""
+        try:
+            told = self._understand()
+        except ValueError as error:
+            told = {"version": version("harness"), "refusal": str(error)}
+        return told if self._scenario_hash is None else {**told, "scenario": self._scenario_hash}
+
+    def _understand(self) -> dict[str, str]:
         identities = Path(self._own_disk.name, "identities.csv")
         identities.write_bytes(self._message["identities"])
         self._plan = Plan.read(Scenario.model_validate_json(self._message["scenario"]), identities)
@@ -95,14 +119,6 @@ class Player:
         made = MadeFiles(Path(self._own_disk.name, "media"), self._plan.scenario.seed)
         made.make(arrival.batch for arrival in self._plan.share(self._index, self._message["workers"]))
         return made
-
-    def _folder(self, began_at_epoch_s: float) -> Path:
-        """Return the run folder if we share the conductor's disk, else one of our own."""
-        folder = Path(self._message["folder"])
-        outcome = folder / GENERATOR / "outcome.json"
-        if outcome.exists() and Outcome.read(outcome).began_at_epoch_s == began_at_epoch_s:
-            return folder
-        return Path(self._own_disk.name)
 
     def _report_for_ever(self, playing: Playing) -> None:
         while True:

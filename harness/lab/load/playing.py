@@ -110,6 +110,11 @@ class Playing:
             found.append(f"worker {self._index} ran out of listings before the time was up")
         return found
 
+    @property
+    def untried(self) -> int:
+        """Forbidden attempts that could not be made before the arrivals ended [count]."""
+        return self._tally.counts["untried"]
+
     def _run(self) -> None:
         # What was built to get here stays; the collector need not look at it again.
         gc.collect()

@@ -5,6 +5,7 @@ Locust's users send nothing here. One idles on each worker, so that Locust's sta
 the arrivals are greenlets of a scheduler of ours.
 """
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -22,12 +23,14 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from harness.lab.load import messages, page
 from harness.lab.load.conductor import Conductor
-from harness.lab.load.locust_process import LIFELINE
+from harness.lab.load.locust_process import DISAGREED, LIFELINE, NEVER_PLAYED
 from harness.lab.load.permission import NotAllowed, ask_to_play
 from harness.lab.load.plan import Plan
 from harness.lab.load.player import Player
 from harness.lab.results.writer import new_run_folder
 from harness.lab.workload.scenario import Scenario, load_scenario
+
+log = logging.getLogger(__name__)
 
 
 class Arrivals(User):
@@ -49,6 +52,9 @@ class Wiring:
     _player: Player
     """Of the run being played; workers have one from the conductor's first message on."""
 
+    _scenario_hash: str | None = None
+    """Of the only scenario this worker will play."""
+
     _notice = "press Start"
     """What the page says of the run as a whole."""
 
@@ -69,11 +75,17 @@ class Wiring:
     def _add_arguments(self, parser: LocustArgumentParser) -> None:
         page.add_form_fields(parser)
         parser.add_argument("--identities", help="who may act: a CSV file", include_in_web_ui=False)
+        parser.add_argument(
+            "--scenario-hash", help="worker: play no other scenario than this", include_in_web_ui=False
+        )
         parser.add_argument("--run-folder", help="where the run is recorded", include_in_web_ui=False)
 
     def _init(self, environment: Environment, **_: Any) -> None:
-        environment.process_exit_code = 0
         runner = runner_of(environment)
+        environment.process_exit_code = NEVER_PLAYED if isinstance(runner, WorkerRunner) else 0
+        options: Any = environment.parsed_options
+        # Kept: when a run starts Locust gives its workers the master's options.
+        self._scenario_hash = options.scenario_hash
         if not isinstance(runner, WorkerRunner):
             for kind in (messages.READY, messages.PROGRESS, messages.PART, messages.DONE):
                 runner.register_message(kind, self._tell_conductor)
@@ -135,20 +147,24 @@ class Wiring:
     def _tell_player(self, environment: Environment, msg: Message) -> None:
         match msg.type:
             case messages.PLAN:
-                self._player = Player(environment, msg.data)
+                self._player = Player(environment, msg.data, self._scenario_hash)
                 gevent.spawn(self._player.prepare)
             case messages.START:
                 self._player.start(msg.data)
+                environment.process_exit_code = 0
             case messages.STOP:
-                self._player.finish()
+                self._player.finish(is_over=True)
+                if msg.data["refusal"] is not None:
+                    log.error("%s", msg.data["refusal"])
+                    environment.process_exit_code = DISAGREED
 
     def _end(self, environment: Environment, **_: Any) -> None:
         if hasattr(self, "_conductor"):
             self._conductor.interrupt()
             if self._conductor.outcome.refusal is not None:
-                environment.process_exit_code = 2
+                environment.process_exit_code = DISAGREED
         if hasattr(self, "_player"):
-            self._player.finish()
+            self._player.finish(is_over=not isinstance(environment.runner, WorkerRunner))
 
 
 def runner_of(environment: Environment) -> Runner:

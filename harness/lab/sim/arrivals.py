@@ -85,21 +85,7 @@ class Crowd:
     def _begin(self, visit: Visit) -> None:
         self.started += 1
         self._under_way[visit.arrival] = visit
-        self._carry_on(visit, visit.play())
-
-    def _carry_on(self, visit: Visit, playing: Pauses) -> None:
-        key = order(Kind.CLIENT, visit.arrival)
-        call_in = self._engine.call_in
-
-        def resume(_: object) -> None:
-            try:
-                pause = next(playing)
-            except StopIteration:
-                self._end(visit)
-                return
-            call_in(pause, key, resume)
-
-        resume(None)
+        _Playing(self._engine, visit, self._end)(None)
 
     def _end(self, visit: Visit) -> None:
         del self._under_way[visit.arrival]
@@ -111,3 +97,27 @@ class Crowd:
             self._engine.call_in(1, order(Kind.CLIENT, visit.arrival), self._take_next)
         elif self._waiting:
             self._begin(self._waiting.popleft())
+
+
+class _Playing:
+    """
+    A visit being played: called whenever one of its pauses is over.
+
+    An object and no closure, which would refer to itself and have to be found by the collector.
+    """
+
+    __slots__ = ("_ended", "_engine", "_key", "_pauses", "_visit")
+
+    def __init__(self, engine: Engine, visit: Visit, ended: Callable[[Visit], None]) -> None:
+        self._engine = engine
+        self._visit = visit
+        self._ended = ended
+        self._key = order(Kind.CLIENT, visit.arrival)
+        self._pauses: Pauses = visit.play()
+
+    def __call__(self, _: object) -> None:
+        pause = next(self._pauses, None)
+        if pause is None:
+            self._ended(self._visit)
+        else:
+            self._engine.call_in(pause, self._key, self)

@@ -51,7 +51,7 @@ class World:
 
     Attributes:
         sizes: Bytes sent for a file.
-        ready: Batches that are READY, by listing: what a viewer sees.
+        ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class World:
         self.placeholders = placeholders
         self.upload_ttl = nanoseconds(upload_ttl)
         self.duration = nanoseconds(scenario.duration_s)
-        self.ready: dict[int, MediaBatch] = {}
+        self.ready: dict[int, tuple[str, tuple[int, ...]]] = {}
+        self.has_viewers = any(isinstance(flow, flows.Viewer) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
         poll = scenario.behaviour.poll
         self.poll = (
@@ -111,6 +112,7 @@ class Visit:
         "_job",
         "_job_due_at",
         "_requests",
+        "_seen_id",
         "_steps",
         "_transfers",
         "arrival",
@@ -128,6 +130,7 @@ class Visit:
         self.intended_at = intended_at
         self.listing_id = batch.arrival + 1
         self.media: MediaBatch | None = None
+        self._seen_id: str | None = None
         self._due_at: int | None = intended_at
         self._job: MediaJob | None = None
         self._job_due_at = intended_at
@@ -267,11 +270,10 @@ class Visit:
         yield from self._ask("downloads/query", 204 if seen is None else 200)
         if seen is None:
             return
-        self.media = seen
+        self._seen_id, sizes = seen
         yield from self._ask("uploads/status", 200)
-        fetches = self.world.mix.fetches(self.arrival, flow.fetches)
-        for file in seen.files[:fetches]:
-            yield from self._fetch(self.world.size(file))
+        for size in sizes[: self.world.mix.fetches(self.arrival, flow.fetches)]:
+            yield from self._fetch(size)
 
     def try_forbidden(self) -> Pauses:
         """Try what must be refused."""
@@ -312,7 +314,7 @@ class Visit:
 
     @property
     def _batch_id(self) -> str | None:
-        return self.media.id if self.media is not None else None
+        return self.media.id if self.media is not None else self._seen_id
 
     def _take_due_at(self) -> int:
         due_at, self._due_at = self._due_at, None
@@ -353,8 +355,9 @@ class Visit:
     def _ended(self, media: MediaBatch, not_before: int, observed_at: int) -> None:
         assert media.finished_at is not None  # noqa: S101 - it has ended
         is_ready = media.status == "READY"
-        if is_ready:
-            self.world.ready[self.listing_id] = media
+        if is_ready and self.world.has_viewers:
+            sizes = tuple(self.world.size(file) for file in media.files)
+            self.world.ready[self.listing_id] = (media.id, sizes)
         outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
         ended_at = min(max(media.finished_at, not_before), observed_at)
         if not self._is_ready_told:

@@ -148,10 +148,11 @@ class Workflow(Host):
         ):
             self._metric(name, float(execution.status is status))
         self._ended(execution)
+        execution.subject = execution.data = execution.output = None
 
     def record_unfinished(self, execution: Execution) -> None:
         """Record the states an execution is in and has not left."""
-        for walk in execution.root.under_way():
+        for walk in execution.root.under_way() if execution.root is not None else ():
             node, visit = walk.node, walk.visit
             if node is None or (visit is not None and (visit.over or visit.ready_at is None)):
                 continue

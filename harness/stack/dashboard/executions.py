@@ -91,7 +91,7 @@ def _given_up(events: Sequence[Event]) -> tuple[str, Event]:
     for event in events:
         if ENDED_WELL.search(event["type"]) or ENDED_BADLY.search(event["type"]):
             visit = _visit(event["id"], parents, entered)
-            pass  # a later attempt moves the state to the end of the order
+            ends.pop(visit, None)  # a later attempt moves the state to the end of the order
             ends[visit] = event
     for visit, event in ends.items():
         if ENDED_BADLY.search(event["type"]):

@@ -26,6 +26,7 @@ class Execution:
     Attributes:
         entity: Number that keys the draws.
         subject: What the execution is about; nobody here looks at it.
+        root: Its main thread of control; None once it has ended.
         output: Of an execution that succeeded.
         history: Events so far, about as AWS counts them.
         transitions: States entered so far.
@@ -69,7 +70,7 @@ class Execution:
         self.history = 0
         self.transitions = 0
         self.started_at = host.engine.now
-        self.root = Walk(self, program, 0, self._succeeded, self._failed)
+        self.root: Walk | None = Walk(self, program, 0, self._succeeded, self._failed)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -85,11 +86,13 @@ class Execution:
         return self._about
 
     def start(self) -> None:
-        self.root.start(self.data)
+        """Enter the first state, unless the time is up already."""
+        if self.root is not None:
+            self.root.start(self.data)
 
     def time_out(self) -> None:
         """End the execution if it has not ended: its machine's time is up."""
-        if self.status is None:
+        if self.root is not None:
             self.root.cancel()
             self._end(Status.TIMED_OUT, "States.Timeout", "the execution took longer than it may")
 
@@ -102,4 +105,6 @@ class Execution:
 
     def _end(self, status: Status, error: str | None = None, cause: str | None = None) -> None:
         self.status, self.error, self.cause = status, error, cause
+        # What is left points to nothing that points back.
+        self.root = None
         self.host.ended(self)

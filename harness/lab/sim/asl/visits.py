@@ -75,6 +75,8 @@ class Visit:
             return
         self.over = True
         self._record(None)
+        # Nothing may point in circles: a day's garbage would pile up while the collector is off.
+        walk.visit = None
         walk.go(*walk.leave(node, placed))
 
     def fail(self, error: str, cause: str) -> None:
@@ -156,12 +158,15 @@ class TaskVisit(Visit):
         heartbeat = None
         if node.heartbeat is not None:
             heartbeat = _limit(walk.read(node.heartbeat, data), "HeartbeatSecondsPath")
-        self.attempt = Attempt(self, payload, deadline, heartbeat)
-        walk.execution.host.work(self.attempt)
+        attempt = Attempt(self, payload, deadline, heartbeat)
+        self.attempt: Attempt | None = attempt
+        walk.execution.host.work(attempt)
 
     def cancel(self) -> None:
         self.over = True
-        self.attempt.is_open = False
+        if self.attempt is not None:
+            self.attempt.is_open = False
+            self.attempt = None
 
 
 class Attempt:
@@ -208,11 +213,13 @@ class Attempt:
     def succeed(self, result: Any) -> None:
         if self.is_open:
             self.is_open = False
+            self.visit.attempt = None
             self.visit.succeed(result)
 
     def fail(self, error: str, cause: str = "") -> None:
         if self.is_open:
             self.is_open = False
+            self.visit.attempt = None
             self.visit.fail(error, cause)
 
     def guard(self, until: int | None = None) -> None:

@@ -16,7 +16,8 @@ from harness.lab.workload.distributions import Constant, Distribution, Lognormal
 from harness.lab.workload.draws import Stream
 
 ENTITIES = 64
-KEPT_BLOCKS = 128
+KEPT_BLOCKS = 64
+"""Older entities than these blocks have are drawn alone: in an overload there are too many to keep."""
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +37,7 @@ class Draws:
         self._stream = Stream(seed, replication, f"platform/{name}")
         self._width = width
         self._constant = nanoseconds(distribution.value) if isinstance(distribution, Constant) else None
+        self._newest = -1
         self._blocks: OrderedDict[int, list[list[int]]] = OrderedDict()
 
     @property
@@ -46,9 +48,10 @@ class Draws:
         """Return the time of one key [ns], never negative."""
         if self._constant is not None:
             return self._constant
-        if attempt != 1 or item >= self._width:
+        number = entity // ENTITIES
+        block = self._blocks.get(number)
+        if attempt != 1 or item >= self._width or (block is None and number < self._newest):
             return self._times(np.array([self._stream(entity, item, attempt)]))[0]
-        block = self._blocks.get(entity // ENTITIES)
         return (self.row(entity) if block is None else block[entity % ENTITIES])[item]
 
     def row(self, entity: int) -> list[int]:
@@ -59,6 +62,7 @@ class Draws:
         block = self._blocks.get(number)
         if block is None:
             block = self._blocks[number] = self._block(number)
+            self._newest = max(self._newest, number)
             if len(self._blocks) > KEPT_BLOCKS:
                 self._blocks.popitem(last=False)
         return block[place]

@@ -1,0 +1,137 @@
+"""
+A master and workers of several machines: separate processes that share a TCP port and nothing else.
+
+Each run takes the seconds its scenario says; that is what a load test is.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.lab.load.plan import differences
+from harness.lab.results.run import Run
+
+pytestmark = pytest.mark.stack
+
+SCENARIO = """
+question = "Do two machines play what one would?"
+seed = {seed}
+duration_s = 2
+drain_s = 15
+
+[[arrivals]]
+process = "paced"
+stages = [{{ hold_per_s = 10.0, for_s = 60 }}]
+
+[behaviour.poll]
+first_s = 0.1
+
+[[flows]]
+name = "photo_shoot"
+photos = 1
+videos = 0
+
+[[objectives]]
+expression = "fail_ratio(E2E:ready) == 0 %"
+"""
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def scenario(folder: Path, seed: int = 7) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "together.toml"
+    path.write_text(SCENARIO.format(seed=seed), encoding="utf-8")
+    return path
+
+
+def start(folder: Path, *words: object) -> subprocess.Popen[str]:
+    """``harness load`` in a folder of its own, with a place of its own for what is temporary."""
+    own = folder / "tmp"
+    own.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "harness.cli.main", "load", *map(str, words)]
+    environment = {**os.environ, "TMPDIR": str(own)}
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def ended(*processes: subprocess.Popen[str]) -> list[tuple[int, str]]:
+    """Wait for them all; none outlives the test."""
+    try:
+        return [
+            (process.returncode, said)
+            for process in processes
+            for said in [process.communicate(timeout=90)[1]]
+        ]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_two_workers_play_for_a_master_they_share_no_folder_with(fake_service, tmp_path):
+    """
+    Every arrival is in the master's tables once, half from each worker, and all three leave with 0.
+    """
+    service, port = fake_service(), free_port()
+    played = scenario(tmp_path / "master")
+    master = start(
+        tmp_path / "master",
+        *(played, "--master", "--expect-workers", 2, "--bind", "127.0.0.1", "--port", port),
+        *("--host", service.api_url, "--identities", service.identities, "--out", "run"),
+    )
+    worker = ("--worker", "--master-host", "127.0.0.1", "--port", port)
+    # The second one knows what it will be asked to play, and says so.
+    workers = start(tmp_path / "one", *worker), start(tmp_path / "two", played, *worker)
+
+    codes = [code for code, _ in ended(master, *workers)]
+
+    run = Run.load(tmp_path / "master" / "run")
+    assert codes == [0, 0, 0]
+    assert (run.header.workers, run.header.lost_workers) == (2, 0)
+    assert set(run.requests.arrival) == set(range(20))
+    assert (run.requests.arrival % 2 == run.requests.worker).all()
+    assert len(run.batches) == 20
+    assert list((tmp_path / "one").rglob("*.arrows")) == []
+
+
+def test_a_worker_with_another_scenario_ends_everybody_with_2(fake_service, tmp_path):
+    """
+    Both sides say what differs, before anything is played.
+    """
+    service, port = fake_service(), free_port()
+    master = start(
+        tmp_path / "master",
+        *(scenario(tmp_path / "master"), "--master", "--bind", "127.0.0.1", "--port", port),
+        *("--host", service.api_url, "--identities", service.identities, "--out", "run"),
+    )
+    worker = start(
+        tmp_path / "worker",
+        *(scenario(tmp_path / "worker", seed=8), "--worker", "--master-host", "127.0.0.1", "--port", port),
+    )
+
+    (master_code, master_said), (worker_code, worker_said) = ended(master, worker)
+
+    assert (master_code, worker_code) == (2, 2)
+    assert "would play something else: scenario " in master_said
+    assert "would play something else: scenario " in worker_said
+    assert (
+        json.loads((tmp_path / "master/run/generator/outcome.json").read_text())["began_at_epoch_s"] is None
+    )
+
+
+def test_another_version_is_named():
+    """
+    A worker that cannot read the scenario says why; one that can, but otherwise, is told apart by version.
+    """
+    ours = {"version": "2.0", "scenario": "abc"}
+
+    assert differences(ours, ours) == ""
+    assert differences(ours, {"version": "1.9", "scenario": "abc"}) == "version 1.9 instead of 2.0"
+    assert "does not know" in differences(ours, {"version": "1.9", "refusal": "it does not know sines"})
