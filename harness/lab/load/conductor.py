@@ -84,8 +84,8 @@ class Conductor:
 
     def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         """Take a worker's answer to the plan."""
-        if differences := differences(self._plan.handshake(), message["handshake"]):
-            self.outcome.disagreement = f"worker {worker} would play something else: {differences}"
+        if found := differences(self._plan.handshake(), message["handshake"]):
+            self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
             return
         skew = message["sent_at_epoch_s"] - time.time()

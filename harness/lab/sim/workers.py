@@ -18,7 +18,7 @@ from harness.lab.sim.media_functions import MediaFunctions, Work
 from harness.lab.sim.platform.functions import PREFIX, FunctionPool, Functions
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.sim.station import Job, Station
-from harness.lab.sim.workflow import Worker, payload_of
+from harness.lab.sim.workflow import Worker, event_of, result_of
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import ServiceModel, ServiceTimes
 
@@ -111,7 +111,7 @@ class Workers:
         )
 
     def _invoke_ours(self, pool: FunctionPool, function: str, attempt: Attempt) -> None:
-        work = self._media.plan(function, attempt.execution.subject, attempt.payload)
+        work = self._media.plan(function, attempt.execution.subject, event_of(attempt))
         invoke(self._functions, pool, work, attempt)
 
     def _transcode(self, attempt: Attempt, *, waits: bool) -> None:
@@ -149,7 +149,7 @@ def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: Attemp
         else:
             # The function has done its work even if nobody waits for it any more.
             answer = work.output()
-            attempt.succeed(payload_of(answer, attempt.node.task.resource))
+            attempt.succeed(result_of(answer, attempt.node.task.resource))
 
     key = (attempt.execution.entity, attempt.item, attempt.number)
     until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
@@ -231,13 +231,14 @@ class Described:
         return Work(seconds, lambda: output)
 
     def _result(self, attempt: Attempt, work: Work) -> Any:
-        return payload_of(work.output(), attempt.node.task.resource) if self._pool else work.output()
+        return result_of(work.output(), attempt.node.task.resource) if self._pool else work.output()
 
     def _priority_of(self, attempt: Attempt) -> float | None:
         if self._priority is None:
             return None
         try:
-            return float(self._priority(attempt.payload, dict))
+            given = event_of(attempt) if self._pool else attempt.payload
+            return float(self._priority(given, dict))
         except (NotFound, TypeError, ValueError):
             # Without a number it comes after all who have one.
             return float("inf")

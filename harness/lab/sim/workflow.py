@@ -186,8 +186,16 @@ class Workflow(Host):
         self._recorder.metrics.append((self.engine.now, f"AWS/States/{name}", self._labels, value))
 
 
-def payload_of(result: Any, task_resource: str) -> Any:
+def event_of(attempt: Attempt) -> Any:
+    """Return what a Lambda function is given: the Task's payload, or its part of the parameters."""
+    payload, task = attempt.payload, attempt.node.task
+    if ":function:" in task.resource or not isinstance(payload, Mapping):
+        return payload
+    return payload.get("Payload", {})
+
+
+def result_of(answer: Any, task_resource: str) -> Any:
     """Return what a Lambda's answer is to its Task: wrapped, unless the function is its resource."""
     if ":function:" in task_resource:
-        return result
-    return {"ExecutedVersion": "$LATEST", "Payload": result, "StatusCode": 200}
+        return answer
+    return {"ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200}

@@ -1,0 +1,228 @@
+"""
+The platform's limits: functions, the queue, the transcoder, faults, and the people who meet them.
+"""
+
+import pytest
+
+from harness.lab.sim.platform.settings import Platform
+from harness.lab.sim.recording import MemoryRecorder
+from harness.lab.sim.stage import Stage
+from harness.lab.workload.scenario import Scenario
+
+AT_ONCE = {
+    "stepfunctions": {"start_s": 0, "hop_s": 0, "plain_hop_s": 0},
+    "sqs": {"delivery_s": 0},
+    "dispatcher": {"message_s": 0, "outbox_s": 0},
+    "mediaconvert": {"completion_s": 0},
+    "s3": {"request_s": 0, "bytes_per_s": 1e12},
+    "api": {"request_s": 0, "network_s": 0},
+    "lambda": {"cold_starts": False},
+    "callback_s": 0,
+}
+
+
+def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, **platform):
+    """Play so many batches that come together; return the stage and what it recorded."""
+    times = {name: {"fixed_s": 0} for name in ("validate", "thumbnails", "transcode", "zip", "callback")}
+    scenario = Scenario.model_validate(
+        {
+            "name": "x",
+            "question": "?",
+            "duration_s": until,
+            "drain_s": 7200,
+            "arrivals": [{"process": "paced", "stages": [{"hold_per_s": batches / until, "for_s": until}]}],
+            "flows": flows or [{"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": 1}],
+            "model": times | (model or {}),
+            "faults": faults,
+            "behaviour": {"poll": {"timeout_s": patience}},
+        }
+    )
+    given = {**AT_ONCE, **{key: {**AT_ONCE.get(key, {}), **value} for key, value in platform.items()}}
+    recorder = MemoryRecorder()
+    stage = Stage(scenario, Platform.read(given), recorder)
+    stage.play()
+    return stage, recorder
+
+
+def values(recorder, metric):
+    return [row[3] for row in recorder.metrics if row[1] == metric]
+
+
+def outcomes(recorder):
+    return [(row[15], row[16]) for row in recorder.batches]
+
+
+class TestFunctions:
+    def test_throttled_beyond_the_reservation(self):
+        """
+        Three at once with room for one: two are throttled, back off as the state machine says, and succeed.
+        """
+        _, recorder = play(
+            3, {"thumbnails": {"fixed_s": 1}}, until=0.01,
+            **{"lambda": {"reserved_concurrency": {"thumbnails": 1}}},
+        )  # fmt: skip
+        throttles = [row for row in recorder.steps if row[8] == "Lambda.TooManyRequestsException"]
+
+        assert len(values(recorder, "AWS/Lambda/Throttles")) == len(throttles) >= 2
+        assert outcomes(recorder) == [("READY", None)] * 3
+
+    def test_killed_at_the_time_out(self):
+        """
+        Validation may take 60 s; killed three times it fails the batch, and Errors are counted.
+        """
+        _, recorder = play(1, {"validate": {"fixed_s": 100}})
+        attempts = [(row[3], row[8]) for row in recorder.steps if row[1] == "ValidateRawAssets"]
+
+        assert attempts == [(1, "Sandbox.Timedout"), (2, "Sandbox.Timedout"), (3, "Sandbox.Timedout")]
+        assert sum(values(recorder, "AWS/Lambda/Errors")) == 3
+        assert outcomes(recorder) == [("FAILED", "VALIDATION_FAILED")]
+
+    def test_first_is_cold_next_is_warm(self):
+        """
+        An environment is made for the first batch and used again by those that follow in time.
+        """
+        settings = {"cold_starts": True, "init_s": 3, "placement_s": 2, "keep_alive_s": 50}
+        _, recorder = play(3, {"zip": {"fixed_s": 1}}, until=120, **{"lambda": settings})
+        spent = [round((row[6] - row[5]) / 1e9) for row in recorder.steps if row[1] == "CreateZipBundle"]
+
+        assert spent == [6, 1, 1]
+
+
+class TestQueue:
+    def test_a_poisoned_message_ends_as_a_dead_letter(self):
+        """
+        Received five times, 180 s apart; then the batch fails and the letter is counted once.
+        """
+        _, recorder = play(1, faults=[{"kind": "poisoned_message", "rate": 1.0}])
+
+        assert outcomes(recorder) == [("FAILED", "DLQ_REDRIVE")]
+        assert values(recorder, "media_processing_dlq_messages_total") == [1.0]
+        assert recorder.batches[0][13] / 1e9 == pytest.approx(5 * 180, abs=6)
+
+    def test_duplicates_change_nothing(self):
+        """
+        Every message delivered twice starts one execution.
+        """
+        stage, recorder = play(5, sqs={"duplicate_rate": 1.0})
+
+        assert len(values(recorder, "AWS/States/ExecutionsStarted")) == 5
+        assert outcomes(recorder) == [("READY", None)] * 5
+        assert stage.service.queue.sent == 5
+
+    def test_start_quota(self):
+        """
+        What the quota refuses comes back after its visibility time-out.
+        """
+        _, recorder = play(
+            3,
+            until=0.01,
+            stepfunctions={"start_bucket": 1, "start_per_s": 0.01},
+            sqs={"visibility_timeout_s": 150},
+        )
+        started = sorted(
+            row[0] // 10**9 for row in recorder.metrics if row[1] == "AWS/States/ExecutionsStarted"
+        )
+
+        assert started == [0, 150, 300]
+
+
+class TestFaults:
+    def test_a_corrupt_file_fails_its_batch(self):
+        """
+        Rejected is never retried; the code says why.
+        """
+        _, recorder = play(1, faults=[{"kind": "corrupt_file", "rate": 1.0}])
+
+        assert outcomes(recorder) == [("FAILED", "DECODE_FAILED")]
+        assert [row[3] for row in recorder.steps if row[1] == "ValidateRawAssets"] == [1]
+
+    def test_lambda_errors_are_retried(self):
+        """
+        A window of errors is outlived by the state machine's retries.
+        """
+        fault = {"kind": "lambda_error", "function": "thumbnails", "rate": 1.0, "until_s": 3}
+        _, recorder = play(1, faults=[fault])
+        attempts = [row[8] for row in recorder.steps if row[1] == "GenerateThumbnails"]
+
+        assert attempts == ["Retryable", None]
+        assert outcomes(recorder) == [("READY", None)]
+
+    def test_transcoding_errors(self):
+        """
+        One retry, then the batch fails and the failure is reported.
+        """
+        flows = [{"name": "photo_shoot", "photos": 1, "videos": 1, "photo_bytes": 1, "video_bytes_per_s": 1}]
+        stage, recorder = play(1, faults=[{"kind": "mediaconvert_error", "rate": 1.0}], flows=flows)
+        attempts = [row[8] for row in recorder.steps if row[1] == "TranscodeVideo"]
+
+        assert attempts == ["States.TaskFailed", "States.TaskFailed"]
+        assert outcomes(recorder) == [("FAILED", "PROCESSING_FAILED")]
+        assert values(recorder, "AWS/States/ExecutionsFailed") == [1.0]
+        assert stage.service.inflight == 0
+
+    def test_a_slow_callback_takes_its_time(self):
+        """
+        The delay is in the processing time.
+        """
+        _, recorder = play(1, faults=[{"kind": "slow_callback", "rate": 1.0, "delay_s": 30}])
+
+        assert values(recorder, "media_processing_duration_seconds") == [30.0]
+
+
+class TestTranscoder:
+    def test_slots(self):
+        """
+        Four videos of ten seconds on two slots take twenty.
+        """
+        flows = [{"name": "photo_shoot", "photos": 1, "videos": 4, "photo_bytes": 1, "video_bytes_per_s": 1}]
+        _, recorder = play(1, {"transcode": {"fixed_s": 10}}, flows=flows, mediaconvert={"slots": 2})
+        rows = [row for row in recorder.steps if row[1] == "TranscodeVideo"]
+
+        assert sorted((row[5] - row[4]) // 10**9 for row in rows) == [0, 0, 10, 10]
+        assert values(recorder, "media_processing_duration_seconds") == [20.0]
+
+
+class TestReconciler:
+    def test_a_machine_that_times_out_is_noticed(self):
+        """
+        An execution longer than the stuck time-out leaves the job, and the batch fails with STUCK_TIMEOUT.
+        """
+        flows = [{"name": "photo_shoot", "photos": 1, "videos": 1, "photo_bytes": 1, "video_bytes_per_s": 1}]
+        stage, recorder = play(1, {"transcode": {"fixed_s": 2600}}, flows=flows)
+
+        assert outcomes(recorder) == [("FAILED", "STUCK_TIMEOUT")]
+        assert stage.service.inflight == 0
+
+    def test_abandoned_uploads_fail(self):
+        """
+        Half an hour after its creation an upload that was never completed is given up.
+        """
+        stage, recorder = play(1, flows=[{"name": "abandon", "photos": 1, "videos": 0}], until=4000)
+        statuses = [row[2] for row in recorder.metrics if row[1] == "media_batches_created_total"]
+
+        assert statuses == ['{"status":"PENDING_UPLOAD"}', '{"status":"FAILED"}']
+        assert recorder.batches == []
+        assert stage.service.inflight == 0
+
+
+class TestClients:
+    def test_a_full_door_is_tried_again(self):
+        """
+        503s are recorded as failures and repeated as the scenario says.
+        """
+        _, recorder = play(4, until=0.001, api={"threads": 1, "request_s": 0.3, "longest_wait_s": 0.1})
+        first = [row for row in recorder.requests if row[3] == "uploads"]
+
+        assert {row[4] for row in first} == {201, 503}
+        assert all(row[5] == "failed" for row in first if row[4] == 503)
+
+    def test_patience_ends(self):
+        """
+        A client that gives up leaves a censored batch; the pipeline goes on.
+        """
+        _, recorder = play(1, {"thumbnails": {"fixed_s": 250}}, patience=60)
+        ready = [row for row in recorder.requests if row[3] == "ready"]
+
+        assert [(row[5], row[13]) for row in ready] == [("censored", "POLL_TIMEOUT")]
+        assert values(recorder, "media_processing_duration_seconds") == [250.0]
+        assert recorder.batches[0][17] is True

@@ -1,0 +1,114 @@
+"""
+Replications: independent, reproducible, enough of them; two systems under common random numbers.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.lab.results.percentile import percentile
+from harness.lab.sim.experiment import compare, experiment
+from harness.lab.sim.quantiles import Judgement
+from harness.lab.workload.scenario import Scenario
+
+
+def scenario(**changes):
+    """Return ten minutes of shoots, each with a video that takes 20 s on average."""
+    fields = {
+        "name": "videos",
+        "question": "How many slots?",
+        "duration_s": 600,
+        "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.2, "for_s": 600}]}],
+        "flows": [{"name": "photo_shoot", "photos": 1, "videos": 1}],
+        "model": {"transcode": {"fixed_s": {"distribution": "exponential", "scale": 20}}},
+        "drain_s": 1200,
+    }
+    return Scenario.model_validate(fields | changes)
+
+
+SLOTS_5 = {"mediaconvert.slots": 5}
+SLOTS_8 = {"mediaconvert.slots": 8}
+
+
+class TestReplications:
+    def test_each_has_numbers_of_its_own(self):
+        """
+        No two replications are alike, and replication 1 is the same however it is reached.
+        """
+        found = experiment(scenario(), replications=3, overrides=SLOTS_8, processes=1)
+        again = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+
+        assert found.replications[0].arrived_at[0] != found.replications[1].arrived_at[0]
+        assert np.array_equal(found.replications[1].ready, again.replications[1].ready)
+
+    def test_processes_change_nothing(self):
+        """
+        Two processes find what one finds.
+        """
+        alone = experiment(scenario(duration_s=60), replications=2, processes=1)
+        together = experiment(scenario(duration_s=60), replications=2, processes=2)
+
+        for one, other in zip(alone.replications, together.replications, strict=True):
+            assert np.array_equal(one.ready, other.ready)
+
+    def test_precision_decides_how_many(self):
+        """
+        It goes on until the interval is narrow enough, or says that it was not.
+        """
+        loose = experiment(scenario(), precision=0.5, replications=30, overrides=SLOTS_8, processes=1)
+        strict = experiment(scenario(), precision=0.001, replications=11, overrides=SLOTS_8, processes=1)
+
+        assert loose.reached
+        assert len(loose.replications) == 10
+        assert loose.percentile(95).relative_half_width <= 0.5 / 1.5
+        assert not strict.reached
+        assert len(strict.replications) == 11
+
+    def test_warm_up_and_cool_down_do_not_count(self):
+        """
+        Deleted by arrival: the first by the user's word, the last because nobody comes after them.
+        """
+        found = experiment(
+            scenario(), replications=2, warm_up=100, cool_down=50, overrides=SLOTS_8, processes=1
+        )
+        kept = [
+            int(((each.arrived_at >= 100) & (each.arrived_at < 550)).sum()) for each in found.replications
+        ]
+
+        assert found.to_frame()["batches"].tolist() == kept
+
+    def test_judges_by_the_interval(self):
+        """
+        Far below a limit passes, far above fails.
+        """
+        found = experiment(scenario(), replications=5, overrides=SLOTS_8, processes=1)
+
+        assert found.judge(95, 3600.0) is Judgement.PASS
+        assert found.judge(95, 1.0) is Judgement.FAIL
+
+    def test_nothing_to_replicate(self):
+        """
+        Zero replications are an error.
+        """
+        with pytest.raises(ValueError, match="at least one replication"):
+            experiment(scenario(), replications=0)
+
+
+class TestComparison:
+    def test_common_random_numbers(self):
+        """
+        A sixth slot never makes a replication slower, and pairing sees it with far fewer replications.
+        """
+        five = experiment(scenario(), replications=6, overrides=SLOTS_5, processes=1)
+        six = experiment(scenario(), replications=6, overrides={"mediaconvert.slots": 6}, processes=1)
+        difference = compare(five, six)
+
+        slower = [
+            percentile(one, 95) - percentile(other, 95)
+            for one, other in zip(five.ready, six.ready, strict=True)
+        ]
+        apart = math.hypot(five.percentile(95).standard_error, six.percentile(95).standard_error)
+        assert min(slower) >= 0 < difference.value
+        assert difference.standard_error < apart
+        assert np.array_equal(five.replications[3].arrived_at, six.replications[3].arrived_at)
