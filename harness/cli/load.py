@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from harness.lab.load.locust_process import Master
     from harness.lab.results.run import Run
 
-SEVERAL = "Several machines"
-
 
 def load(
     scenario: Annotated[
@@ -50,30 +48,23 @@ def load(
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
     master: Annotated[
         bool,
-        typer.Option("--master", help="Let workers elsewhere play; judge here.", rich_help_panel=SEVERAL),
+        typer.Option("--master", help="Let workers elsewhere play; judge here."),
     ] = False,
     expect_workers: Annotated[
         int,
-        typer.Option(help="Master: begin when so many have come.", min=1, rich_help_panel=SEVERAL),
+        typer.Option(help="Master: begin when so many have come.", min=1),
     ] = 1,
-    bind: Annotated[
-        str, typer.Option(help="Master: address to listen on; *: all.", rich_help_panel=SEVERAL)
-    ] = "*",
+    bind: Annotated[str, typer.Option(help="Master: address to listen on; *: all.")] = "*",
     worker: Annotated[
         bool,
         typer.Option(
             "--worker",
             help="Play what a master says: of the other options only --processes counts, and SCENARIO, if "
             "given, must be the master's.",
-            rich_help_panel=SEVERAL,
         ),
     ] = False,
-    master_host: Annotated[
-        str | None, typer.Option(help="Worker: where the master is.", rich_help_panel=SEVERAL)
-    ] = None,
-    port: Annotated[
-        int, typer.Option(help="Port of the master.", min=1, max=65535, rich_help_panel=SEVERAL)
-    ] = 5557,
+    master_host: Annotated[str | None, typer.Option(help="Worker: where the master is.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the master.", min=1, max=65535)] = 5557,
 ) -> None:
     """
     Play a scenario with Locust and judge the run.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.sim.experiment import Experiment
     from harness.lab.workload.scenario import Scenario
+    from harness.lab.workload.scenario_file import Problem
 
 MOST_REPLICATIONS = 200
 """With --precision and without --replications."""
@@ -99,6 +100,8 @@ def sim(
         json=json,
     )
     try:
+        if precision is not None and not 0 < precision < 1:
+            raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {precision:g}")
         changes, overrides = _split(settings or [])
         played = _scenario(scenario, changes, rate=rate, duration=duration, seed=seed)
         raise typer.Exit(_simulate(played, overrides, options))
@@ -161,6 +164,9 @@ def _scenario(
     from harness.lab.workload.scenario_file import Problem, ScenarioError
 
     scenario = load_scenario(path, changes)
+    problems = list(_wrong_objectives(path, scenario))
+    if problems:
+        raise ScenarioError(*problems)
     try:
         if duration is not None:
             scenario = scenario.lasting(duration)
@@ -171,6 +177,17 @@ def _scenario(
     except ValueError as error:
         raise ScenarioError(Problem(path, 0, str(error))) from None
     return scenario
+
+
+def _wrong_objectives(path: Path, scenario: "Scenario") -> Iterator["Problem"]:
+    from harness.lab.alarms.objective import Objective
+    from harness.lab.workload.scenario_file import Problem
+
+    for stated in scenario.objectives:
+        try:
+            Objective.parse(stated.expression)
+        except ValueError as error:
+            yield Problem(path, stated.line, str(error))
 
 
 def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options) -> ExitCode:

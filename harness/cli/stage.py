@@ -186,7 +186,7 @@ def stage(scenario: Scenario, host: str | None, identities: Path | None) -> Iter
 
     state = StackState.read()
     if state is not None:
-        _must_fit(scenario, state)
+        must_fit(scenario, state)
         yield Stage(state.api_url, partial(_seeded, state, identities))
         return
     with _own_stack(scenario) as state:
@@ -220,7 +220,7 @@ def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) ->
     """Give the scenario the listings it needs, and its people their tokens."""
     from harness.stack.seed import Minter, seed, write_identities
 
-    _must_fit(scenario, state)
+    must_fit(scenario, state)
     with TemporaryDirectory(prefix="harness-identities-") as folder:
         if identities is None:
             needs = Needs.of(scenario)
@@ -240,7 +240,13 @@ def _beside(state: "StackState", folder: Path, began_at_epoch_s: float) -> Itera
         time.sleep(SETTLE_S)
 
 
-def _must_fit(scenario: Scenario, state: "StackState") -> None:
+def must_fit(scenario: Scenario, state: "StackState") -> None:
+    """
+    Make sure that a stack is one for this scenario.
+
+    Raises:
+        StageUnfit: It is not; says why and what to do.
+    """
     if scenario.media == "placeholder" and state.mode == "real":
         raise StageUnfit(
             f"{scenario.name} uploads filler, which the real pipeline of the stack that is up refuses: "

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.stage import StageUnfit, must_fit
+from harness.lab.workload.scenario import load_scenario
+from harness.stack.state import StackState
+
 _FAKE = Path(__file__).parent.parent / "lab" / "load" / "conftest.py"
 
 SCENARIO = """
@@ -111,6 +115,24 @@ class TestUsage:
         assert told.returncode == 2
         assert "--identities" in told.stderr
 
+    def test_a_worker_needs_to_know_its_master(self):
+        """
+        And a master is no worker.
+        """
+        told, both = harness("--worker"), harness("--worker", "--master", "--master-host", "10.0.0.1")
+
+        assert (told.returncode, both.returncode) == (2, 2)
+        assert "--master-host" in told.stderr
+
+    def test_a_scenario_is_needed_to_play(self):
+        """
+        Only a worker is told what to play.
+        """
+        told = harness()
+
+        assert told.returncode == 2
+        assert "name a scenario file" in told.stderr
+
     def test_too_few_listings_leave_with_2(self, fakes, tmp_path):
         """
         It says how many are needed.
@@ -121,6 +143,57 @@ class TestUsage:
 
         assert told.returncode == 2
         assert "needs 10 listings" in told.stderr
+
+
+class TestStackThatIsUp:
+    def state(self, played, **changes):
+        """A stack that models *played*."""
+        return StackState(
+            **dict.fromkeys(("api_url", "worker_metrics_url", "aws_url", "s3_url", "database_url"), "x"),
+            **dict.fromkeys(("jwt_key", "callback_secret", "identities", "logs", "engine", "region"), "x"),
+            **dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "x"),
+            mode="modelled",
+            time_scale=played.time_scale,
+            scenario="try.toml",
+            **{"supervisor_pid": 1, "started_at": 0.0, "work_hash": played.work_hash, **changes},
+        )
+
+    def test_it_may_be_played_at_with_another_rate_and_duration(self, tmp_path):
+        """
+        What the handlers do is drawn from the seed, the flows, the model and the faults.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        must_fit(played.at_rate(3.0).lasting(9.0), self.state(played))
+
+    @pytest.mark.parametrize("work_hash", [None, "of another scenario"])
+    def test_one_that_models_something_else_is_refused(self, tmp_path, work_hash):
+        """
+        Its service times and faults would not be the scenario's.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        with pytest.raises(StageUnfit, match=r"service times and faults of try\.toml, not those of try"):
+            must_fit(played, self.state(played, work_hash=work_hash))
+
+    def test_another_seed_is_other_work(self, tmp_path):
+        """
+        Every draw is keyed by it.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        with pytest.raises(StageUnfit, match="with seed 8"):
+            must_fit(played.seeded(8), self.state(played))
+
+    def test_a_program_reads_the_same_scenario_from_json(self, tmp_path):
+        """
+        That is how a stack of its own learns of what was adjusted on the command line.
+        """
+        adjusted = load_scenario(scenario(tmp_path)).seeded(11).at_rate(2.5)
+        path = tmp_path / "adjusted.json"
+        path.write_text(adjusted.model_dump_json(), encoding="utf-8")
+
+        assert load_scenario(path).hash == adjusted.hash
 
 
 @pytest.mark.stack

@@ -13,6 +13,8 @@ from harness.lab.results.rows import MetricRow, RequestRow
 from harness.lab.results.run import RunHeader
 from harness.lab.results.writer import RunWriter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def uploads_run(tmp_path):

@@ -122,6 +122,8 @@ class TestSim:
             (["--state-machine", "nowhere.json"], "nowhere.json cannot be read"),
             (["--rate", "0", "--duration", "-5"], ""),
             (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
+            (["--precision", "5"], "--precision lies between 0 and 1"),
+            (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
             (["--trace", "99"], "the run has no arrival 99"),
         ],
     )

@@ -21,6 +21,8 @@ from harness.stack import ffmpeg
 from harness.stack.mediaconvert import TranscodingFailed
 from harness.stack.transcode import FfmpegTranscoder
 
+pytestmark = pytest.mark.slow
+
 NEVER = threading.Event()
 
 

@@ -7,8 +7,10 @@ Times are nanoseconds.
 from collections import deque
 from collections.abc import Callable
 
-from harness.lab.sim.clients import Pauses, Visit, World
 from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
+from harness.lab.sim.flows import play
+from harness.lab.sim.visit import Pauses, Visit
+from harness.lab.sim.world import World
 from harness.lab.workload.arrivals import Schedule
 
 
@@ -90,7 +92,7 @@ class Crowd:
     def _end(self, visit: Visit) -> None:
         del self._under_way[visit.arrival]
         self.ended += 1
-        if not self.ended % 100:
+        if not self.ended % 50:
             self._settle()
         if self._schedule is None:
             # Not at once: a user whose visits take no time would never let the clock go on.
@@ -113,7 +115,7 @@ class _Playing:
         self._visit = visit
         self._ended = ended
         self._key = order(Kind.CLIENT, visit.arrival)
-        self._pauses: Pauses = visit.play()
+        self._pauses: Pauses = play(visit)
 
     def __call__(self, _: object) -> None:
         pause = next(self._pauses, None)

@@ -92,10 +92,7 @@ def platform_of(
     Raises:
         PlatformInvalid: A parameter does not exist or makes no sense.
     """
-    changes = {
-        key: value if isinstance(value, str) else repr(value) for key, value in (overrides or {}).items()
-    }
-    return Platform.read(scenario.platform, changes, preset=preset, time_scale=scenario.time_scale)
+    return Platform.read(scenario.platform, overrides, preset=preset, time_scale=scenario.time_scale)
 
 
 def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMachine | None, str | None]:

@@ -17,7 +17,6 @@ from harness.lab.sim.api import Door, Store
 from harness.lab.sim.arrivals import Crowd
 from harness.lab.sim.asl.execution import Execution, Status
 from harness.lab.sim.asl.program import compile_machine
-from harness.lab.sim.clients import World
 from harness.lab.sim.engine import NS, Engine, Kind, nanoseconds, order
 from harness.lab.sim.jobs import MediaJob
 from harness.lab.sim.media_functions import MediaFunctions
@@ -29,6 +28,7 @@ from harness.lab.sim.recording import Recorder
 from harness.lab.sim.service import NO_LABELS, Service
 from harness.lab.sim.workers import Workers
 from harness.lab.sim.workflow import Workflow
+from harness.lab.sim.world import World
 from harness.lab.workload.arrivals import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario

@@ -128,6 +128,8 @@ class _Truncated(_Distribution):
         return self
 
     def sample(self, u: float) -> float:
+        if self.max is None and self.min == 0:
+            return self._inverse(u)
         value = self._inverse(self._below + u * (self._above - self._below))
         # Rounding near the bounds must not leave the interval.
         return min(max(value, self.min), math.inf if self.max is None else self.max)

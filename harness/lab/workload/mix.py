@@ -37,6 +37,8 @@ class Mix:
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
         # Draws are made for a block of arrivals at once, which is ten times as fast as one by one.
         self._block = lru_cache(maxsize=256)(self._draw_block)
+        # The row of the arrival asked for last, by stream.
+        self._rows: dict[str, tuple[int, list[float]]] = {}
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -194,8 +196,11 @@ class Mix:
 
     def _draw(self, stream: str, arrival: int, n: int = 0) -> float:
         """Return a draw in (0, 1) for one purpose, arrival and file."""
-        block, row = divmod(arrival, ARRIVALS_PER_BLOCK)
-        return self._block(stream, block)[row][n]
+        kept = self._rows.get(stream)
+        if kept is None or kept[0] != arrival:
+            block, row = divmod(arrival, ARRIVALS_PER_BLOCK)
+            kept = self._rows[stream] = (arrival, self._block(stream, block)[row])
+        return kept[1][n]
 
     def _draw_block(self, stream: str, block: int) -> list[list[float]]:
         arrivals = np.arange(ARRIVALS_PER_BLOCK) + block * ARRIVALS_PER_BLOCK

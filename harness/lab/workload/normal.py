@@ -53,10 +53,8 @@ def cdf(x: float) -> float:
 
 
 def _ratio(polynomials: tuple[_Polynomial, _Polynomial], r: float) -> float:
-    return _horner(polynomials[0], r) / _horner(polynomials[1], r)
-
-
-def _horner(coefficients: _Polynomial, r: float) -> float:
-    """Return the polynomial at *r*, constant term first."""
-    a, b, c, d, e, f, g, h = coefficients
-    return ((((((h * r + g) * r + f) * r + e) * r + d) * r + c) * r + b) * r + a
+    """Return the quotient of two polynomials at *r*, given by their coefficients, constant terms first."""
+    (a, b, c, d, e, f, g, h), (i, j, k, m, n, o, p, q) = polynomials
+    above = ((((((h * r + g) * r + f) * r + e) * r + d) * r + c) * r + b) * r + a
+    below = ((((((q * r + p) * r + o) * r + n) * r + m) * r + k) * r + j) * r + i
+    return above / below

@@ -239,6 +239,21 @@ def test_a_slow_endpoint_at_the_end_of_a_run_loses_nothing(fake_service, tmp_pat
     assert (polls.finished_at - polls.started_at).min() >= 1.5
 
 
+def test_an_upload_url_that_outlives_the_run_is_told_as_untried(service, tmp_path):
+    """
+    Ten attempts with an expired URL, none of which could be made: the run says so instead of passing them.
+    """
+    played = play(
+        scenario(duration_s=1, flows=[{"name": "forbidden", "attempts": ["expired_url"]}]),
+        host=service.api_url,
+        identities=service.identities,
+        out=tmp_path / "run",
+    )
+
+    assert played.header.notes["generator"]["untried"] == 10
+    assert not played.requests.name.str.startswith("forbidden").any()
+
+
 def test_latency_counts_from_the_intended_start(fake_service, tmp_path):
     """
     A server that answers nobody for 0.4 s in every 2 s: p95 is 300 ms, p99 380 ms (uniform in the stall).

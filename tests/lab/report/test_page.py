@@ -15,6 +15,8 @@ from harness.lab.report.page import render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input", "path", "rect", "use"}
 
 

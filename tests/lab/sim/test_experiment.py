@@ -12,6 +12,8 @@ from harness.lab.sim.experiment import compare, experiment
 from harness.lab.sim.quantiles import Judgement
 from harness.lab.workload.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 
 def scenario(**changes):
     """Return ten minutes of shoots, each with a video that takes 20 s on average."""
@@ -42,6 +44,7 @@ class TestReplications:
         assert found.replications[0].arrived_at[0] != found.replications[1].arrived_at[0]
         assert np.array_equal(found.replications[1].ready, again.replications[1].ready)
 
+    @pytest.mark.slow
     def test_processes_change_nothing(self):
         """
         Two processes find what one finds.

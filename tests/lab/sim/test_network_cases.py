@@ -134,13 +134,18 @@ class TestRows:
 
 
 class TestForks:
-    @nightly
-    @pytest.mark.parametrize(("load", "mean", "count"), [(0.8, 7.0, 60_000), (0.6, 3.5625, 30_000)])
+    @pytest.mark.parametrize(
+        ("load", "mean", "count"),
+        [
+            pytest.param(0.6, 3.5625, 9_000, marks=pytest.mark.slow),
+            pytest.param(0.8, 7.0, 70_000, marks=NIGHTLY),
+        ],
+    )
     def test_fork_join(self, bench, load, mean, count):
         """
         D15: two branches, each with a queue of its own; the slower one decides. Exact (Flatto and Hahn).
         """
-        agrees(self._fork_join(bench, 2, load, count, 20), mean)
+        agrees(self._fork_join(bench, 2, load, count, 16), mean)
 
     @nightly
     @pytest.mark.parametrize("load", [0.5, 0.8])

@@ -239,6 +239,26 @@ class TestScenarios:
         assert ready["intended_at"].max() < 60
 
 
+class TestParameters:
+    def test_values_as_python_has_them(self, tmp_path):
+        """
+        Numbers, None and whole distributions, beside the text of the command line.
+        """
+        overrides = {
+            "mediaconvert.slots": 3,
+            "s3.bytes_per_s": None,
+            "callback_s": {"distribution": "uniform", "low": 1, "high": 2},
+            "lambda.runtime": "go",
+        }
+        run = simulate(scenario(), overrides=overrides, out=tmp_path / "run")
+        platform = run.header.notes["platform"]
+
+        assert platform["mediaconvert"]["slots"] == 3
+        assert platform["s3"]["bytes_per_s"] is None
+        assert platform["callback_s"]["high"] == 2
+        assert platform["lambda"]["runtime"] == "go"
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("key", "value", "complaint"),

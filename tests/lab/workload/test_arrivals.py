@@ -95,6 +95,7 @@ class TestPoisson:
         assert kstest(spread, "uniform").statistic < 1.95 / math.sqrt(len(planned))
 
     @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+    @pytest.mark.slow
     def test_counts_have_the_mean_and_the_variance_of_a_poisson_process(self, stage):
         """
         100 replications: mean within 3.3 standard errors, variance/mean within 1 ± 3.3·√(2/99).

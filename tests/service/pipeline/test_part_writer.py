@@ -21,6 +21,7 @@ def test_a_small_object_is_put_at_once(studio):
 
 
 @pytest.mark.parametrize("extra", [0, 1])
+@pytest.mark.slow
 def test_a_large_object_is_sent_in_parts(studio, extra):
     """Two whole parts, and the rest if there is one; a writer gives what it was given."""
     content = bytes(range(256)) * (2 * PART_BYTES // 256) + b"x" * extra

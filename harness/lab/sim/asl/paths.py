@@ -51,7 +51,8 @@ def compile_path(path: str) -> Reader:
     def read(data: Any, context: Context) -> Any:
         value = context() if of_context else data
         for step in steps:
-            value = _step(value, step, path)
+            # Nearly all are members of plain objects.
+            value = value[step] if type(value) is dict and step in value else _step(value, step, path)
         return value
 
     return read

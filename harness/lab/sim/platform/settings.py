@@ -212,7 +212,7 @@ class Platform(_Section):
     def read(
         cls,
         given: Mapping[str, Any],
-        changes: Mapping[str, str] | None = None,
+        changes: Mapping[str, Any] | None = None,
         *,
         preset: Preset | None = None,
         time_scale: float = 1.0,
@@ -222,7 +222,7 @@ class Platform(_Section):
 
         Args:
             given: A scenario's ``[platform]``.
-            changes: TOML values by dotted key, e.g. ``{"mediaconvert.slots": "20"}``.
+            changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; text is read as TOML.
             preset: Where it plays; else what *given* says, else ``aws``.
             time_scale: Of the live run that ``local`` stands for: its overhead is in clock seconds.
 
@@ -277,17 +277,22 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _set(document: dict[str, Any], key: str, text: str) -> None:
+def _set(document: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     place = document
     for part in parents:
         inside = place.get(part)
         place[part] = dict(inside) if isinstance(inside, Mapping) else {}
         place = place[part]
+    place[last] = _read(value) if isinstance(value, str) else value
+
+
+def _read(text: str) -> Any:
+    """Return what TOML makes of a text; the text itself if it is no value."""
     try:
-        place[last] = tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        place[last] = text
+        return text
 
 
 def _sentences(error: ValidationError) -> list[str]:

@@ -73,6 +73,7 @@ class TestUrlSigner:
 
     @example("../a//./b%20c+d")
     @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1, max_size=40))
+    @pytest.mark.slow
     def test_any_key_is_signed_like_botocore_signs(self, name: str) -> None:
         """
         Spaces, percent signs, plus signs, dots and letters of any alphabet.

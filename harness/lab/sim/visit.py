@@ -1,26 +1,20 @@
 """
-The people of a scenario: what each arrival does, step by step, and what is recorded of it.
+One arrival being played: the steps a flow is made of, and the rows they leave, as in a live run.
 
-The flows are those of the live load, with the same rows. A flow is a generator of pauses: it yields how
-long until it goes on [ns]. What must be refused is taken to be refused: nobody can break into a model.
+A step is a generator of pauses: it yields how long until it goes on [ns]. What must be refused is taken
+to be refused: nobody can break into a model.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from heapq import heapify, heapreplace
 
-from harness.lab.results.records import labels_text
-from harness.lab.sim.api import UNAVAILABLE, Door, Store
-from harness.lab.sim.engine import NS, Engine, nanoseconds
+from harness.lab.sim.api import UNAVAILABLE
+from harness.lab.sim.engine import NS, nanoseconds
 from harness.lab.sim.jobs import MediaBatch, MediaJob
-from harness.lab.sim.recording import Recorder
-from harness.lab.sim.service import Service
+from harness.lab.sim.world import World
 from harness.lab.workload import flows
-from harness.lab.workload.batch import Batch, File
-from harness.lab.workload.distributions import Constant
-from harness.lab.workload.draws import Stream
+from harness.lab.workload.batch import Batch
 from harness.lab.workload.flows import Attempt
-from harness.lab.workload.mix import Mix
-from harness.lab.workload.scenario import Scenario
 
 END_TO_END = "E2E"
 OBJECT = "object"
@@ -43,57 +37,6 @@ Pauses = Generator[int, None, None]
 
 class Stopped(Exception):
     """A step the flow needs has failed; says which and why."""
-
-
-class World:
-    """
-    What all visits of a run share.
-
-    Attributes:
-        sizes: Bytes sent for a file.
-        ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
-    """
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        mix: Mix,
-        engine: Engine,
-        service: Service,
-        door: Door,
-        store: Store,
-        recorder: Recorder,
-        *,
-        placeholders: bool,
-        upload_ttl: float,
-    ) -> None:
-        self.scenario = scenario
-        self.mix = mix
-        self.engine = engine
-        self.service = service
-        self.door = door
-        self.store = store
-        self.recorder = recorder
-        self.placeholders = placeholders
-        self.upload_ttl = nanoseconds(upload_ttl)
-        self.duration = nanoseconds(scenario.duration_s)
-        self.ready: dict[int, tuple[str, tuple[int, ...]]] = {}
-        self.has_viewers = any(isinstance(flow, flows.Viewer) for flow in scenario.flows)
-        self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
-        poll = scenario.behaviour.poll
-        self.poll = (
-            nanoseconds(poll.first_s),
-            poll.factor,
-            nanoseconds(poll.cap_s),
-            nanoseconds(poll.timeout_s),
-        )
-        self.viewers = Stream(scenario.seed, mix.replication, "viewer")
-        self.resolution_labels = {
-            family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
-        }
-
-    def size(self, file: File) -> int:
-        return self.scenario.placeholder_bytes if self.placeholders else file.bytes
 
 
 class Visit:
@@ -141,13 +84,10 @@ class Visit:
         self._steps = 0
         self._is_ready_told = False
 
-    def play(self) -> Pauses:
-        """Do what this arrival does."""
-        try:
-            yield from FLOWS[self.batch.flow](self)
-        except Stopped as stopped:
-            if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
-                self._tell_ready("failed", self._now, str(stopped))
+    def stopped(self, reason: str) -> None:
+        """Record that the flow ended early."""
+        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
+            self._tell_ready("failed", self._now, reason)
 
     def think(self) -> Pauses:
         """Pause, as people do between two steps."""
@@ -422,51 +362,3 @@ class Visit:
              self._job_due_at, media.created_at, media.received_at,
              media.started_at, finished_at, observed_at, outcome, error, censored)
         )  # fmt: skip
-
-
-def upload(visit: Visit) -> Pauses:
-    """Create a batch, upload its files and complete it."""
-    yield from visit.create()
-    yield from visit.think()
-    yield from visit.upload_files()
-    yield from visit.think()
-    yield from visit.complete()
-
-
-def wait_and_look(visit: Visit) -> Pauses:
-    """Upload a batch, wait until it is ready and look at what came of it."""
-    yield from upload(visit)
-    if (yield from visit.wait_until_ended()):
-        yield from visit.look_at_downloads()
-
-
-def retry(visit: Visit) -> Pauses:
-    """Have a batch that ended processed again."""
-    yield from upload(visit)
-    yield from visit.wait_until_ended()
-    flow = visit.world.scenario.flows[visit.batch.flow_index]
-    assert isinstance(flow, flows.Retry)  # noqa: S101 - the batch names the flow it was drawn from
-    for _ in range(flow.retries):
-        yield from visit.think()
-        yield from visit.retry()
-        yield from visit.wait_until_ended()
-
-
-def abandon(visit: Visit) -> Pauses:
-    """Start a batch and never complete it."""
-    yield from visit.create()
-    flow = visit.world.scenario.flows[visit.batch.flow_index]
-    assert isinstance(flow, flows.Abandon)  # noqa: S101 - the batch names the flow it was drawn from
-    if flow.after == "uploads":
-        yield from visit.think()
-        yield from visit.upload_files()
-
-
-FLOWS: Mapping[str, Callable[[Visit], Pauses]] = {
-    "photo_shoot": wait_and_look,
-    "project_documents": wait_and_look,
-    "retry": retry,
-    "abandon": abandon,
-    "viewer": Visit.view,
-    "forbidden": Visit.try_forbidden,
-}

@@ -1,0 +1,64 @@
+"""
+What the people of a scenario do, step by step: the flows of the live load.
+"""
+
+from collections.abc import Callable, Mapping
+
+from harness.lab.sim.visit import Pauses, Stopped, Visit
+from harness.lab.workload import flows
+
+
+def play(visit: Visit) -> Pauses:
+    """Do what an arrival does."""
+    try:
+        yield from FLOWS[visit.batch.flow](visit)
+    except Stopped as stopped:
+        visit.stopped(str(stopped))
+
+
+def upload(visit: Visit) -> Pauses:
+    """Create a batch, upload its files and complete it."""
+    yield from visit.create()
+    yield from visit.think()
+    yield from visit.upload_files()
+    yield from visit.think()
+    yield from visit.complete()
+
+
+def wait_and_look(visit: Visit) -> Pauses:
+    """Upload a batch, wait until it is ready and look at what came of it."""
+    yield from upload(visit)
+    if (yield from visit.wait_until_ended()):
+        yield from visit.look_at_downloads()
+
+
+def retry(visit: Visit) -> Pauses:
+    """Have a batch that ended processed again."""
+    yield from upload(visit)
+    yield from visit.wait_until_ended()
+    flow = visit.world.scenario.flows[visit.batch.flow_index]
+    assert isinstance(flow, flows.Retry)  # noqa: S101 - the batch names the flow it was drawn from
+    for _ in range(flow.retries):
+        yield from visit.think()
+        yield from visit.retry()
+        yield from visit.wait_until_ended()
+
+
+def abandon(visit: Visit) -> Pauses:
+    """Start a batch and never complete it."""
+    yield from visit.create()
+    flow = visit.world.scenario.flows[visit.batch.flow_index]
+    assert isinstance(flow, flows.Abandon)  # noqa: S101 - the batch names the flow it was drawn from
+    if flow.after == "uploads":
+        yield from visit.think()
+        yield from visit.upload_files()
+
+
+FLOWS: Mapping[str, Callable[[Visit], Pauses]] = {
+    "photo_shoot": wait_and_look,
+    "project_documents": wait_and_look,
+    "retry": retry,
+    "abandon": abandon,
+    "viewer": Visit.view,
+    "forbidden": Visit.try_forbidden,
+}

@@ -1,0 +1,66 @@
+"""
+What all visits of a simulated run share. Times are nanoseconds.
+"""
+
+from harness.lab.results.records import labels_text
+from harness.lab.sim.api import Door, Store
+from harness.lab.sim.engine import Engine, nanoseconds
+from harness.lab.sim.recording import Recorder
+from harness.lab.sim.service import Service
+from harness.lab.workload import flows
+from harness.lab.workload.batch import File
+from harness.lab.workload.distributions import Constant
+from harness.lab.workload.draws import Stream
+from harness.lab.workload.mix import Mix
+from harness.lab.workload.scenario import Scenario
+
+
+class World:
+    """
+    What all visits of a run share.
+
+    Attributes:
+        sizes: Bytes sent for a file.
+        ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        mix: Mix,
+        engine: Engine,
+        service: Service,
+        door: Door,
+        store: Store,
+        recorder: Recorder,
+        *,
+        placeholders: bool,
+        upload_ttl: float,
+    ) -> None:
+        self.scenario = scenario
+        self.mix = mix
+        self.engine = engine
+        self.service = service
+        self.door = door
+        self.store = store
+        self.recorder = recorder
+        self.placeholders = placeholders
+        self.upload_ttl = nanoseconds(upload_ttl)
+        self.duration = nanoseconds(scenario.duration_s)
+        self.ready: dict[int, tuple[str, tuple[int, ...]]] = {}
+        self.has_viewers = any(isinstance(flow, flows.Viewer) for flow in scenario.flows)
+        self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
+        poll = scenario.behaviour.poll
+        self.poll = (
+            nanoseconds(poll.first_s),
+            poll.factor,
+            nanoseconds(poll.cap_s),
+            nanoseconds(poll.timeout_s),
+        )
+        self.viewers = Stream(scenario.seed, mix.replication, "viewer")
+        self.resolution_labels = {
+            family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
+        }
+
+    def size(self, file: File) -> int:
+        return self.scenario.placeholder_bytes if self.placeholders else file.bytes
