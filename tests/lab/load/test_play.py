@@ -314,7 +314,7 @@ class TestInterruption:
         threading.Thread(target=kill_a_worker_when_playing, args=(out,)).start()
 
         played = play(
-            scenario(duration_s=8, flows=[{"name": "viewer"}]),
+            scenario(duration_s=16, flows=[{"name": "viewer"}]),
             host=service.api_url,
             identities=service.identities,
             out=out,
@@ -324,8 +324,8 @@ class TestInterruption:
 
         assert played.header.lost_workers == 1
         assert any("was lost" in finding for finding in played.header.notes["generator"]["findings"])
-        assert last.iloc[-1] >= 78
-        assert last.iloc[0] < 70
+        assert last.iloc[-1] >= 158
+        assert last.iloc[0] < 150
         assert (played.requests.arrival % 2 == played.requests.worker).all()
 
 

@@ -148,12 +148,12 @@ class TestForks:
         agrees(self._fork_join(bench, 2, load, count, 16), mean)
 
     @nightly
-    @pytest.mark.parametrize("load", [0.5, 0.8])
-    def test_many_branches(self, bench, load):
+    @pytest.mark.parametrize(("load", "count"), [(0.5, 6_000), (0.8, 40_000)])
+    def test_many_branches(self, bench, load, count):
         """
         D16: twelve branches, within the 5 % that Nelson and Tantawi claim for their approximation.
         """
-        means = self._fork_join(bench, 12, load, 6_000, 12)
+        means = self._fork_join(bench, 12, load, count, 12)
 
         assert np.mean(means) == pytest.approx(fork_join_mean(load, 1.0, 12), rel=0.05)
 

@@ -21,7 +21,7 @@ class TestCensus:
 
         assert found["sleeper"].pid == part.pid
         assert found["sleeper"].alive
-        assert found["sleeper"].memory_bytes > 1_000_000
+        assert found["sleeper"].memory_bytes > 0
 
     def test_cpu_is_known_from_the_second_look_on(self, tmp_path):
         """
