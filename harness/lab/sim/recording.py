@@ -14,7 +14,7 @@ from harness.lab.results.records import BATCHES, METRICS, REQUESTS, STEPS, TABLE
 from harness.lab.results.writer import PartWriter
 from harness.lab.sim.engine import NS
 
-ROWS_AT_ONCE = 32768
+ROWS_AT_ONCE = 4096
 """Few enough to stay in the processor's cache while rows become columns."""
 
 _SECONDS = {

@@ -17,7 +17,10 @@ from harness.lab.workload.batch import Batch
 from harness.lab.workload.flows import Attempt
 
 END_TO_END = "E2E"
-OBJECT = "object"
+OBJECT, PREVIEW, ZIP = "object", "preview", "zip"
+PREVIEW_BYTES = 20_000
+"""What a 200-pixel JPEG is taken for."""
+
 WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 REFUSALS: Mapping[Attempt, tuple[bool, int]] = {
     Attempt.WRONG_ROLE: (False, 403),
@@ -197,9 +200,14 @@ class Visit:
         """Ask for the downloads and fetch them: all of real media, the first of placeholders."""
         yield from self._ask("downloads/query", 200)
         files = self.batch.files
-        wanted = files[:1] if self.world.scenario.media == "placeholder" else files
-        for file in wanted:
+        if self.world.scenario.media == "placeholder":
+            yield from self._fetch(self.world.size(files[0]))
+            return
+        for file in files:
             yield from self._fetch(self.world.size(file))
+            if file.is_image:
+                yield from self._fetch(PREVIEW_BYTES, PREVIEW)
+        yield from self._fetch(sum(self.world.size(file) for file in files), ZIP)
 
     def view(self) -> Pauses:
         """Look at what a listing shows, if it shows anything yet."""
@@ -280,12 +288,12 @@ class Visit:
             wait = min(wait * policy.factor, policy.cap_s)
         raise Stopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
 
-    def _fetch(self, size: int) -> Pauses:
+    def _fetch(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
         took, now = self.world.store.transfer(self.arrival, self._transfers, size), self._now
         batch_id = self._batch_id
         self.world.recorder.requests.append(
-            (0, self.arrival, "GET", OBJECT, 200, "ok", now, now, now + took, 0, size, batch_id, None, None)
+            (0, self.arrival, "GET", name, 200, "ok", now, now, now + took, 0, size, batch_id, None, None)
         )
         yield took
 

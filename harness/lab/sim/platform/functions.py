@@ -138,6 +138,7 @@ class Functions:
             self._recorder.metrics += (
                 (at, "AWS/Lambda/Invocations", pool.labels, 1.0),
                 (at, "AWS/Lambda/Errors", pool.labels, failed),
+                (at, "AWS/Lambda/Throttles", pool.labels, 0.0),
                 (at, "AWS/Lambda/Duration", pool.labels, duration * 1000 / NS),
             )
             ended(killed)
