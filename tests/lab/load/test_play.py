@@ -239,10 +239,11 @@ def test_a_slow_endpoint_at_the_end_of_a_run_loses_nothing(fake_service, tmp_pat
     assert (polls.finished_at - polls.started_at).min() >= 1.5
 
 
-def test_an_upload_url_that_outlives_the_run_is_told_as_untried(service, tmp_path):
+def test_an_upload_url_that_outlives_the_run_is_told_as_untried(fake_service, tmp_path):
     """
     Ten attempts with an expired URL, none of which could be made: the run says so instead of passing them.
     """
+    service = fake_service()
     played = play(
         scenario(duration_s=1, flows=[{"name": "forbidden", "attempts": ["expired_url"]}]),
         host=service.api_url,
