@@ -2,12 +2,14 @@
 What every test of the house shares. Servers are started once per session, and die with it.
 """
 
+import functools
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import botocore.session
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +22,9 @@ from harness.stack.mysql import PrivateDatabase
 # A property is right or wrong, however busy the machine is that checks it.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+# Every session would read the descriptions of its services anew: some tenths of a second a test.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
