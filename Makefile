@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types bench nightly mutation gate docs lock clean
+.PHONY: help setup demo test check format lint types bench nightly mutation gate docs lab notebooks lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,12 @@ lint: setup
 
 types: setup
 	@$(BIN)/mypy
+
+lab: setup ## JupyterLab on the notebooks, the kernel ready
+	@$(BIN)/harness lab
+
+notebooks: setup ## Execute the notebooks' sources anew: notebooks/*.ipynb
+	$(BIN)/python notebooks/build.py
 
 bench: setup ## Measure, as ratios, on this machine
 	$(BIN)/harness bench all

@@ -1,17 +1,34 @@
 """
 Play, simulate and judge an asynchronous media-processing service.
 
-    import harness
+>>> import harness
+>>> run = harness.load_run("fixtures/runs/slow")
+>>> run.percentiles(period=300)["p95_s"].tolist()
+[45.0, 45.0, 650.0]
+>>> harness.check(run).passed
+False
 
-    run = harness.play("scenarios/steady.toml")
-
-Names are loaded when they are first used, so importing the package costs next to nothing.
+`play` lets Locust play a scenario against the service, `simulate` plays it in simulation; both return a
+run, and `load_run` opens one that was played before. `check` judges a run, `compare` holds it against
+another. Names are loaded when they are first used, so importing the package costs next to nothing.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.cli.notebook import check as check
+    from harness.cli.notebook import compare as compare
+    from harness.cli.notebook import load_run as load_run
+    from harness.cli.stage import play_scenario as play
+    from harness.lab.sim.simulation import simulate as simulate
+
+__all__ = ["check", "compare", "load_run", "play", "simulate"]
 
 _HOMES = {
+    "check": ("harness.cli.notebook", "check"),
+    "compare": ("harness.cli.notebook", "compare"),
+    "load_run": ("harness.cli.notebook", "load_run"),
     "play": ("harness.cli.stage", "play_scenario"),
     "simulate": ("harness.lab.sim.simulation", "simulate"),
 }
@@ -25,4 +42,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES})

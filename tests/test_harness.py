@@ -1,32 +1,190 @@
 """
-Importing the package costs next to nothing.
+``import harness`` costs nothing, and what it gives does what its documentation says.
 """
 
+import doctest
+import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
-PROBE = """
-import sys
-before = set(sys.modules)
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
 import harness
-new = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
-print(sorted(new), sorted(name for name in sys.modules if name.startswith("harness.")))
-"""
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numpy", "pandas", "pydantic", "rich", "simpy", "typer"]
+FLAGS = doctest.NORMALIZE_WHITESPACE
+RUNS = ROOT / "fixtures" / "runs"
 
 
-def test_importing_harness_loads_nothing_else():
-    """
-    Names are loaded when they are first used: no pandas, no Locust, none of our own rooms.
-    """
-    told = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
-
-    assert told.stdout.strip() == "['harness'] []"
+def modules_with_examples():
+    files = (path for path in (ROOT / "harness").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files)
+    return sorted(name.removesuffix(".__init__") for name in names)
 
 
-def test_an_unknown_name_is_an_attribute_error():
-    """
-    hasattr, and whoever uses it, keeps working.
-    """
-    import harness
+def examples_of(module, tmp_path):
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    return finder.find(module, extraglobs={"folder": tmp_path})
 
-    assert not hasattr(harness, "playy")
+
+class TestImport:
+    def test_nothing_heavy_is_loaded(self):
+        """
+        Whoever only asks for the version pays for nothing else.
+        """
+        probe = f"import harness, sys; print([it for it in {HEAVY} if it in sys.modules])"
+        told = subprocess.run(
+            [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+
+        assert told.stdout == "[]\n"
+
+    def test_the_names_are_there_when_asked_for(self):
+        """
+        All five can be called, are listed for completion, and say what they do.
+        """
+        assert harness.__all__ == ["check", "compare", "load_run", "play", "simulate"]
+        assert set(harness.__all__) <= set(dir(harness))
+        for name in harness.__all__:
+            assert callable(getattr(harness, name))
+            assert ">>> import harness" in getattr(harness, name).__doc__
+
+    def test_editors_see_the_same_names(self):
+        """
+        What type checkers import is what the module gives at run time.
+        """
+        text = (ROOT / "harness" / "__init__.py").read_text(encoding="utf-8")
+        seen = re.findall(r"^    from ([\w.]+) import (\w+) as (\w+)$", text, re.MULTILINE)
+
+        assert {alias: (module, name) for module, name, alias in seen} == harness._HOMES
+
+    def test_another_name_is_an_attribute_error(self):
+        """
+        A typing mistake is said as Python says it.
+        """
+        with pytest.raises(AttributeError, match="no attribute 'paly'"):
+            harness.paly  # noqa: B018
+
+
+class TestExamples:
+    @pytest.mark.parametrize("name", modules_with_examples())
+    def test_they_come_out_as_written(self, name, tmp_path, monkeypatch):
+        """
+        Every example in a docstring is run, from the root of the repository; a live one elsewhere.
+        """
+        monkeypatch.chdir(ROOT)
+        examples = [
+            one for one in examples_of(importlib.import_module(name), tmp_path) if "play" not in one.name
+        ]
+        runner = doctest.DocTestRunner(optionflags=FLAGS)
+
+        failed = sum(runner.run(one).failed for one in examples)
+
+        assert failed == 0
+
+    @pytest.mark.stack
+    def test_playing_comes_out_as_written(self, tmp_path, monkeypatch):
+        """
+        The example that needs a stack starts one.
+        """
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "state.json"))
+        module = importlib.import_module("harness.cli.stage")
+        (example,) = (one for one in examples_of(module, tmp_path) if one.name.endswith("play_scenario"))
+
+        assert doctest.DocTestRunner(optionflags=FLAGS).run(example).failed == 0
+
+    @pytest.mark.parametrize("page", ["README.md", "docs/how_to/pandas.md"])
+    def test_the_path_of_an_analyst_is_under_ten_lines(self, page, tmp_path, monkeypatch):
+        """
+        Load a run, compare two, plot p95 by hour, export CSV: as the page says it.
+        """
+        text = (ROOT / page).read_text(encoding="utf-8")
+        code = next(it for it in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "by_hour" in it)
+        (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+        monkeypatch.chdir(tmp_path)
+        mpl.use("agg")
+
+        exec(compile(code, page, "exec"), {})  # noqa: S102 - our own page
+
+        assert len(code.strip().splitlines()) < 10
+        assert pd.read_csv("p95_by_hour.csv").columns.tolist() == [
+            "at_s",
+            "samples",
+            "p50_s",
+            "p95_s",
+            "p99_s",
+        ]
+
+
+class TestLooks:
+    def test_a_verdict(self):
+        """
+        A sentence where there is room for one, a table where there is room for that.
+        """
+        verdict = harness.check(RUNS / "slow")
+        page = verdict._repr_html_()
+
+        assert repr(verdict).startswith("<Verdict of slow: Breached.")
+        assert "fired 13.0 min into the run" in page
+        assert page.count("<tr") == 1 + len(verdict.alarms)
+        assert verdict.table().query("outcome == 'breach'")["fired_at_s"].tolist() == [780.0]
+
+    def test_a_comparison(self):
+        """
+        The same lines as ``harness compare``, a frame of the ratios, and a page.
+        """
+        comparison = harness.compare(RUNS / "day_before", RUNS / "day_after")
+        table = comparison.table()
+
+        assert repr(comparison).splitlines()[0] == "day_after against day_before"
+        assert table.columns.tolist() == [
+            "name", "percent", "before_s", "now_s", "low", "high", "ratio", "slower",
+        ]  # fmt: skip
+        assert (table["low"] <= table["ratio"]).all()
+        assert (table["ratio"] <= table["high"]).all()
+        assert "Ratios of percentiles" in comparison._repr_html_()
+
+    def test_a_chart_is_a_small_picture_on_white(self):
+        """
+        It can be read in a dark notebook, too, and says in words what it shows.
+        """
+        data, shown = harness.load_run(RUNS / "slow").plot.processing()._repr_mimebundle_()
+
+        assert data["image/png"].startswith(b"\x89PNG")
+        assert len(data["image/png"]) < 40_000
+        assert "The highest p95 of a period was 10.8 min" in data["text/plain"]
+        assert shown["image/png"]["width"] == 860
+
+    def test_a_chart_on_axes_of_yours_is_not_shown_twice(self):
+        """
+        Drawn where it was asked for, it shows itself in words.
+        """
+        from matplotlib.figure import Figure
+
+        ax = Figure().add_subplot()
+        chart = harness.load_run(RUNS / "day_before").plot.latency(ax=ax)
+
+        assert len(ax.lines) == 3
+        assert set(chart._repr_mimebundle_()) == {"text/plain"}
+
+    def test_every_chart_can_be_asked_for(self):
+        """
+        Each has a finding in words, and data whose columns carry their unit.
+        """
+        run, twin = harness.load_run(RUNS / "day_before"), harness.load_run(RUNS / "day_after")
+        names = [
+            name
+            for name in dir(run.plot)
+            if not name.startswith("_") and name not in ("run", "alarms", "life")
+        ]
+        charts = [getattr(run.plot, name)(other=twin) for name in names]
+        charts += [run.plot.alarms(harness.check(run)), run.plot.life()]
+
+        assert len(charts) == 14
+        assert all(chart.finding for chart in charts if not chart.is_empty)

@@ -55,7 +55,9 @@ def _play(alarm: Alarm, samples: Samples) -> Timeline:
 
 def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
     by_metric = {alarm.metrics[0][1]: samples}
-    return list(sensitivity.doubts(_play(alarm, samples), by_metric, 0.0, HOUR, Reading()))
+    periods = Periods(alarm, by_metric)
+    timeline = evaluate(alarm, periods, start=0.0, end=HOUR)
+    return list(sensitivity.doubts(timeline, by_metric, periods, start=0.0, end=HOUR, reading=Reading()))
 
 
 def _naive(samples: Samples) -> list[float]:

@@ -1,128 +1,76 @@
 """
-How many requests the generator makes: our open scheduler, stock Locust, and wrk if it is here, on one server.
+How honest and how fast the generator is, beside stock Locust and, if it is here, wrk, on one server.
 
-Each saturates the same small local server from one process with as many connections; what they reach is set
-against stock Locust. The server shares the processors, so the ratios count, not the rates.
+First a server that stands still for a second in every ten: what each reports of it, beside the truth. Then
+one that answers at once, at 5,000 arrivals a second: how late the schedule is kept, what others reach.
 """
 
-import json
-import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from harness.cli.bench_figure import Figure
 
-CONNECTIONS = 20
-LENGTH_S = 5
+if TYPE_CHECKING:
+    from harness.lab.load.bench import Row
 
-_SERVER = """
-import socket, uvicorn
-
-async def app(scope, receive, send):
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off")).run([listener])
-"""
-
-_LOCUSTFILE = """
-from locust import FastHttpUser, constant, task
-
-class Visitor(FastHttpUser):
-    wait_time = constant(0)
-
-    @task
-    def visit(self):
-        self.client.get("/")
-"""
-
-_OURS = """
-from gevent import monkey; monkey.patch_all()
-import sys, time
-from dataclasses import dataclass
-from geventhttpclient import HTTPClient
-from harness.lab.load.scheduler import OpenScheduler
-from harness.lab.load.self_check import Probe
-
-port, connections, length = map(int, sys.argv[1:])
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    at: float
-
-began, done = time.perf_counter(), 0
-clock = lambda: time.perf_counter() - began
-client = HTTPClient("127.0.0.1", port, concurrency=connections)
-
-def play(arrival, intended):
-    global done
-    response = client.get("/")
-    response.read()
-    done += response.status_code == 200
-
-def flood():
-    while clock() < length:
-        yield Arrival(clock())
-        while scheduler.in_flight >= connections and clock() < length:
-            time.sleep(0)
-
-scheduler = OpenScheduler(flood(), play, lambda arrival: None, clock,
-                          max_in_flight=connections, ends_at=length + 2, probe=Probe())
-scheduler.run()
-print(done / clock())
-"""
+STALL_S, PERIOD_S, STALL_FOR_S = 1.0, 10.0, 30.0
+RATE, RATE_FOR_S = 5_000.0, 10.0
+LAG_LIMIT_S = 0.005
 
 
 def figures() -> Iterator[Figure]:
-    """Yield the figures of the generator."""
-    with _server() as port:
-        stock = _locust(port)
-        yield Figure("stock Locust, FastHttpUser", stock, "requests/s", 1.0, "itself")
-        ours = float(_said([sys.executable, "-c", _OURS, str(port), str(CONNECTIONS), str(LENGTH_S)]))
-        yield Figure("our open scheduler", ours, "requests/s", ours / stock, "stock Locust")
-        wrk = shutil.which("wrk")
-        if wrk is None:
-            yield Figure("wrk", None, "requests/s", note="wrk is not installed here")
-            return
-        told = _said([wrk, "-t1", f"-c{CONNECTIONS}", f"-d{LENGTH_S}s", f"http://127.0.0.1:{port}/"])
-        match = re.search(r"Requests/sec:\s*([\d.]+)", told)
-        rate = float(match[1]) if match else None
-        yield Figure("wrk", rate, "requests/s", rate and rate / stock, "stock Locust")
+    """Yield the figures of the generator, and show what they are taken from on stderr."""
+    yield from _stall()
+    yield from _rate()
 
 
-@contextmanager
-def _server() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            if server.stdout is None:
-                raise AssertionError("its output is piped")
-            yield int(server.stdout.readline())
-        finally:
-            server.terminate()
+def _stall() -> Iterator[Figure]:
+    from harness.lab.load import bench
+
+    sys.stderr.write(
+        f"load   a server that stalls {STALL_S:g} s in every {PERIOD_S:g} s, 500 arrivals/s: "
+        f"{2 * STALL_FOR_S:g} s …\n"
+    )
+    rows = bench.stall(seconds=STALL_FOR_S, stall=STALL_S, period=PERIOD_S)
+    _show(rows)
+    for row in rows:
+        for p, value in ((95, row.p95), (99, row.p99)):
+            truth = bench.stalled(p, stall=STALL_S, period=PERIOD_S)
+            ratio = None if value is None else value / truth
+            yield Figure(f"stall: {row.name}, p{p}", value, "s", ratio, f"the truth, {truth:g} s")
 
 
-def _locust(port: int) -> float:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "locustfile.py"
-        path.write_text(_LOCUSTFILE, encoding="utf-8")
-        told = _said(
-            [
-                *(sys.executable, "-m", "locust", "-f", str(path), "--headless", "--json", "--skip-log"),
-                *("--users", str(CONNECTIONS), "--spawn-rate", str(CONNECTIONS)),
-                *("--run-time", f"{LENGTH_S}s", "--host", f"http://127.0.0.1:{port}"),
-            ]
-        )
-    (row,) = json.loads(told)
-    return float(row["num_requests"]) / (float(row["last_request_timestamp"]) - float(row["start_time"]))
+def _rate() -> Iterator[Figure]:
+    from harness.lab.load import bench
+
+    sys.stderr.write(f"load   a server that answers at once, {RATE:g} arrivals/s: {3 * RATE_FOR_S:g} s …\n")
+    rows = bench.rate(rate=RATE, seconds=RATE_FOR_S)
+    _show(rows)
+    ours, stock, *others = rows
+    for row in rows:
+        yield Figure(f"rate: {row.name}", row.rate, "requests/s", row.rate / stock.rate, "stock Locust")
+    if not others:
+        yield Figure("rate: wrk", None, "requests/s", note="wrk is not installed here")
+    if ours.lag_p99 is not None:
+        limit = f"the limit of {LAG_LIMIT_S * 1000:g} ms"
+        yield Figure("rate: schedule lag p99", ours.lag_p99, "s", ours.lag_p99 / LAG_LIMIT_S, limit)
+    if ours.cpu_s is not None:
+        yield Figure("rate: CPU for an arrival", ours.cpu_s, "s", note=f"{ours.cpu_s * RATE:.0%} of a core")
 
 
-def _said(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def _show(rows: "Sequence[Row]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "generator", "offered", "done", "rate", "p50 ms", "p95 ms", "p99 ms", "lag p99 ms", box=None
+    )
+    for row in rows:
+        times = (_milliseconds(value) for value in (row.p50, row.p95, row.p99, row.lag_p99))
+        table.add_row(row.name, str(row.offered or "–"), str(row.done), f"{row.rate:.0f}/s", *times)
+    Console(stderr=True).print(table)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1000:.1f}"

@@ -36,7 +36,6 @@ def compare(
     """
     from json import dumps
 
-    from harness.lab.alarms.baseline import Comparison
     from harness.lab.report.compare import compare as compare_runs
     from harness.lab.report.compare import render_comparison
     from harness.lab.results.run import Run
@@ -48,9 +47,7 @@ def compare(
     except (ValueError, OSError) as error:
         sys.stderr.write(f"harness compare: {error}\n")
         raise typer.Exit(ExitCode.USAGE) from None
-    sys.stderr.write(Comparison(comparison.now, comparison.before, comparison.ratios).table())
-    for one in comparison.differences:
-        sys.stderr.write(f"  {one.what}: {one.before} → {one.now}\n")
+    sys.stderr.write(f"{comparison!r}\n")
     if json:
         sys.stdout.write(dumps(comparison.to_dict(), indent=2, ensure_ascii=False) + "\n")
     sys.stderr.write(f"page: {path}\n")

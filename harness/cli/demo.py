@@ -32,15 +32,16 @@ def demo(
     from rich.console import Console
 
     from harness.cli.failures import leaving
-    from harness.cli.stage import play_scenario
+    from harness.cli.stage import command_line, play_scenario
     from harness.cli.verdicts import EXITS, announce, judge_folder
     from harness.lab.report.page import render
     from harness.lab.results.summary import Summary
+    from harness.lab.sim.cost import bill
 
     console = Console(stderr=True, highlight=False)
     with leaving("demo"):
         console.print("[bold]1/4[/] Locust plays real photos, a video and a PDF against the service")
-        live = play_scenario(scenario)
+        live = play_scenario(scenario, command=command_line())
         console.print("[bold]2/4[/] SimPy plays the same scenario against the blueprint")
         twin = _simulated(scenario)
         console.print("[bold]3/4[/] the judge")
@@ -49,7 +50,7 @@ def demo(
         console.print(_side_by_side(live, twin))
         announce(verdict, as_json=json)
         console.print("[bold]4/4[/] the page")
-        page = render(live, verdict, twin)
+        page = render(live, verdict, twin, cost=bill(live).to_dict())
     sys.stderr.write(f"run: {live.folder}\nsimulated: {twin.folder}\npage: {page}\n")
     raise typer.Exit(EXITS[verdict.outcome])
 

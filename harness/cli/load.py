@@ -37,6 +37,10 @@ def load(
     identities: Annotated[
         Path | None, typer.Option(help="CSV: listing_id,development,role,token.", metavar="FILE")
     ] = None,
+    metrics_url: Annotated[
+        list[str] | None,
+        typer.Option(help="A Prometheus page of the host; again for each of its processes.", metavar="URL"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
     users: Annotated[
         int | None, typer.Option(help="Play closed, with so many users, instead of at a rate.", min=1)
@@ -70,6 +74,8 @@ def load(
     Play a scenario with Locust and judge the run.
 
     Arrivals come when they are due, however slow the service is; times count from then.
+    At a --host the alarms are judged as far as its status and its Prometheus pages show what they watch.
+
     Leaves with 0 fine, 2 bad scenario, 3 breached, 4 inconclusive, 5 target unreachable, 6 a forbidden
     attempt succeeded.
 
@@ -77,6 +83,7 @@ def load(
     """
     from harness.cli.failures import leave, leaving
 
+    target = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
     adjustments = {"rate": rate, "duration": duration, "seed": seed, "users": users}
     if wrong := _misuse(scenario, ui=ui, master=master, worker=worker, master_host=master_host):
         leave("load", ExitCode.USAGE, wrong)
@@ -88,10 +95,10 @@ def load(
         elif validate:
             code = _validate(scenario, adjustments)
         elif ui:
-            code = _serve(scenario, host, identities, out, processes)
+            code = _serve(scenario, target, out, processes)
         else:
             conducting = _master(expect_workers, bind, port) if master else None
-            code = _play(scenario, adjustments, host, identities, out, processes, conducting, json)
+            code = _play(scenario, adjustments, target, out, processes, conducting, json)
     raise typer.Exit(code)
 
 
@@ -142,35 +149,38 @@ def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
 def _play(
     path: Path,
     adjustments: dict[str, Any],
-    host: str | None,
-    identities: Path | None,
+    target: dict[str, Any],
     out: Path | None,
     processes: int,
     master: "Master | None",
     as_json: bool,
 ) -> ExitCode:
-    from harness.cli.stage import play_scenario
+    from harness.cli.stage import command_line, play_scenario
 
     run = play_scenario(
-        path, host=host, identities=identities, out=out, processes=processes, master=master, **adjustments
+        path,
+        out=out,
+        processes=processes,
+        master=master,
+        command=command_line(),
+        **target,
+        **adjustments,
     )
     return _judge(run, as_json=as_json)
 
 
-def _serve(
-    path: Path, host: str | None, identities: Path | None, out: Path | None, processes: int
-) -> ExitCode:
-    from harness.cli.stage import serve
+def _serve(path: Path, target: dict[str, Any], out: Path | None, processes: int) -> ExitCode:
+    from harness.cli.stage import command_line, serve
 
     codes: list[ExitCode] = []
     runs = out or Path("runs")
     serve(
         path,
         on_run=lambda run: codes.append(_judge(run, as_json=False)),
-        host=host,
-        identities=identities,
         runs=runs,
         processes=processes,
+        command=command_line(),
+        **target,
     )
     return max(codes, default=ExitCode.OK)
 
@@ -184,5 +194,7 @@ def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     verdict = judge_folder(run.folder)
     Console(stderr=True).print(Summary.of(run).to_rich())
     announce(verdict, as_json=as_json)
+    for remark in run.header.notes.get("remarks", ()):
+        sys.stderr.write(f"note: {remark}\n")
     sys.stderr.write(f"run: {run.folder}\n")
     return EXITS[verdict.outcome]

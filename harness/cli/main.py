@@ -13,6 +13,7 @@ VERBS = {
     "check": "Judge a run: alarms, objectives, exit code",
     "report": "Write a run's page",
     "compare": "Set two runs side by side",
+    "lab": "Open JupyterLab on the notebooks",
     "watch": "Evaluate the alarms while a stack or a run is going",
     "db": "The private database: install, status, migrate",
     "bench": "Measure this machine, as ratios",

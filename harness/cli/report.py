@@ -39,11 +39,13 @@ def report(
     from harness.lab.alarms.gate import judge
     from harness.lab.report.page import render, stored_verdict
     from harness.lab.results.run import Run
+    from harness.lab.sim.cost import bill
 
     try:
         shown = Run.load(run)
         verdict = stored_verdict(shown) or judge(shown, *alarms_of(), objectives_of(shown))
-        path = render(shown, verdict, Run.load(other) if other else None, out)
+        cost = bill(shown).to_dict() if len(shown.batches) else None
+        path = render(shown, verdict, Run.load(other) if other else None, out, cost=cost)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"harness report: {error}\n")
         raise typer.Exit(ExitCode.USAGE) from None

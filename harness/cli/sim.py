@@ -3,6 +3,8 @@
 """
 
 import json as json_format
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -209,11 +211,17 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
             overrides=overrides,
             out=options.out,
             progress=show,
+            command=shlex.join(["harness", *sys.argv[1:]]),
         )
     for name in run.header.notes.get("unmodelled", ()):
-        people.print(f"warning: nothing says how long {name} takes: taken as 0 s; give [model.{name!r}]")
+        sys.stderr.write(
+            f"warning: nothing says how long {name} takes: taken as 0 s without errors; "
+            f"say so with [model.{_key(name)}] in the scenario\n"
+        )
     people.print(Summary.of(run).to_rich())
-    people.print(bill(run, prices).to_rich())
+    costs = bill(run, prices)
+    people.print(costs.to_rich())
+    (run.folder / "cost.json").write_text(json_format.dumps(costs.to_dict(), indent=2) + "\n")
     if options.trace is not None:
         _trace(run, options.trace)
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
@@ -221,6 +229,11 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     announce(verdict, as_json=options.json)
     sys.stderr.write(f"run: {run.folder}\n")
     return _worst([EXITS[verdict.outcome], *codes])
+
+
+def _key(name: str) -> str:
+    """Return a name as a key of TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json_format.dumps(name, ensure_ascii=False)
 
 
 def _wants_experiment(options: Options) -> bool:

@@ -2,9 +2,10 @@
 Where a run is played: at a host somebody named, on the stack that is up, or on one started for it.
 """
 
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from harness.lab.alarms.objective import Objective
 from harness.lab.load.launch import play
 from harness.lab.load.locust_process import Master
+from harness.lab.load.outside import outside
 from harness.lab.load.page_runs import People, Provide, serve_page
 from harness.lab.load.plan import Needs
 from harness.lab.load.watching import watching
@@ -59,11 +61,18 @@ def play_scenario(
     seed: int | None = None,
     users: int | None = None,
     master: Master | None = None,
+    metrics_urls: Sequence[str] = (),
+    command: str | None = None,
 ) -> "Run":
     """
     Play a scenario and return the run; in a notebook with a progress bar and a live table.
 
     Without *host* the stack that is up is used, or one is started for the run and stopped after it.
+
+    >>> import harness
+    >>> run = harness.play("scenarios/steady.toml", duration=60, out=folder / "live")
+    >>> run.engine, run.header.complete
+    ('live', True)
 
     Args:
         path: Scenario file.
@@ -76,6 +85,8 @@ def play_scenario(
         seed: Instead of the scenario's.
         users: Play it closed, with so many users, instead of at its arrival rate.
         master: Let workers of other machines play, and only conduct them.
+        metrics_urls: Prometheus pages of *host*, e.g. of its API and of its worker.
+        command: The command line that asked for it, to be kept with the run.
 
     Raises:
         ScenarioError: The file is no scenario; says which line.
@@ -84,7 +95,7 @@ def play_scenario(
         Unreachable: The service does not answer or does not let us in.
     """
     scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
-    where = stage(scenario, host, None if identities is None else Path(identities))
+    where = stage(scenario, host, None if identities is None else Path(identities), metrics_urls)
     with (
         where as found,
         found.provide(scenario) as people,
@@ -99,6 +110,7 @@ def play_scenario(
             on_progress=on_progress,
             watch=people.watch,
             master=master,
+            command=command,
         )
 
 
@@ -110,6 +122,8 @@ def serve(
     identities: Path | None = None,
     runs: Path = Path("runs"),
     processes: int = 1,
+    metrics_urls: Sequence[str] = (),
+    command: str | None = None,
 ) -> None:
     """
     Open Locust's page on the scenarios of a folder, until interrupted.
@@ -121,7 +135,7 @@ def serve(
     """
     scenario = load_scenario(path)
     neighbours = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
-    with stage(scenario, host, identities) as found:
+    with stage(scenario, host, identities, metrics_urls) as found:
         serve_page(
             [path, *neighbours],
             host=found.host,
@@ -130,7 +144,13 @@ def serve(
             on_open=lambda url: print(f"open {url}, press Start; Ctrl-C here ends it", file=sys.stderr),
             on_run=on_run,
             processes=processes,
+            command=command,
         )
+
+
+def command_line() -> str:
+    """Return how this process was asked."""
+    return shlex.join(["harness", *sys.argv[1:]])
 
 
 def read(
@@ -169,19 +189,24 @@ def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
 
 
 @contextmanager
-def stage(scenario: Scenario, host: str | None, identities: Path | None) -> Iterator[Stage]:
+def stage(
+    scenario: Scenario, host: str | None, identities: Path | None, metrics_urls: Sequence[str] = ()
+) -> Iterator[Stage]:
     """
     Find or make a place to play *scenario*.
 
     Raises:
         StageUnfit: There is one, but not for this scenario.
+        Unreachable: One of *metrics_urls* is no page of metrics.
     """
     if host is not None:
         if identities is None:
             raise StageUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
-        known = People(identities)
+        known = People(identities, outside(metrics_urls))
         yield Stage(host.rstrip("/"), lambda _: nullcontext(known))
         return
+    if metrics_urls:
+        raise StageUnfit("--metrics-url needs --host: of the local stack everything is recorded anyway")
     from harness.stack.state import StackState
 
     state = StackState.read()
@@ -232,9 +257,12 @@ def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) ->
 
 @contextmanager
 def _beside(state: "StackState", folder: Path, began_at_epoch_s: float) -> Iterator[None]:
-    """Record what the stack knows of the run."""
+    """Tell the stack when the run begins, and record what it knows of it."""
+    import httpx
+
     from harness.stack.sampler import sampled
 
+    httpx.post(f"{state.aws_url}/_harness/began", params={"at": began_at_epoch_s}).raise_for_status()
     with sampled(state, folder, began_at_epoch_s):
         yield
         time.sleep(SETTLE_S)

@@ -4,27 +4,21 @@ Judging a run folder, for every verb that ends with a verdict.
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_codes import ExitCode
-from harness.lab.alarms.verdict import Outcome
+from harness.lab.alarms.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
-    from harness.lab.alarms.alarm import Alarm
+    from harness.lab.alarms.alarm import Alarm, Unjudged
     from harness.lab.alarms.composite import CompositeAlarm
     from harness.lab.alarms.objective import Objective
     from harness.lab.alarms.timeline import Reading
     from harness.lab.alarms.verdict import Verdict
     from harness.lab.results.run import Run
 
-EXITS = {
-    Outcome.PASS: ExitCode.OK,
-    Outcome.BREACH: ExitCode.BREACHED,
-    Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    Outcome.SECURITY: ExitCode.SECURITY,
-}
+EXITS = {outcome: ExitCode(code) for outcome, code in EXIT_CODES.items()}
 
 
 def judge_folder(
@@ -54,18 +48,27 @@ def judge_folder(
 
 def alarms_of(
     template: Path | None = None, endpoint: str | None = None
-) -> tuple[list["Alarm"], list["CompositeAlarm"]]:
-    """Return the alarms of a template (ours by default), or of an AWS endpoint (``aws``: the real one)."""
+) -> tuple[list["Alarm | Unjudged"], list["CompositeAlarm"]]:
+    """
+    Return the alarms of a template (ours by default), or of an AWS endpoint (``aws``: the real one).
+
+    A template is read for the judge, an account holds the alarms of others too: what the judge cannot
+    evaluate is an error in the one, and unjudged in the other.
+
+    Raises:
+        ValueError: An alarm of the template cannot be read, or the endpoint does not answer.
+        OSError: The template cannot be read.
+    """
     if endpoint is not None:
         from harness.lab.alarms.account import Account
 
         return Account(None if endpoint == "aws" else endpoint).alarms()
     from harness.blueprint import alarms as blueprint
     from harness.blueprint.template import TEMPLATE, load_alarms
-    from harness.lab.alarms.alarm import Alarm, Place
+    from harness.lab.alarms.alarm import Alarm, Place, Unjudged
     from harness.lab.alarms.composite import CompositeAlarm
 
-    alarms: list[Alarm] = []
+    alarms: list[Alarm | Unjudged] = []
     composites: list[CompositeAlarm] = []
     for defined in load_alarms(template or TEMPLATE):
         place = Place(_relative(defined.path), defined.line)
@@ -77,18 +80,28 @@ def alarms_of(
 
 
 def objectives_of(run: "Run") -> list["Objective"]:
-    """Return the objectives of a run's scenario, each with the line that states it."""
+    """
+    Return the objectives of a run's scenario, each with the line that states it.
+
+    Raises:
+        ValueError: One of them is no objective, or they are no list of them.
+    """
     from harness.lab.alarms.alarm import Place
     from harness.lab.alarms.objective import Objective
 
     file = f"scenarios/{run.header.scenario_name}.toml"
-    stated: Sequence[dict[str, object]] = run.scenario.get("objectives") or ()
-    return [
-        Objective.parse(
-            str(entry["expression"]), Place(file, int(str(entry["line"]))) if entry.get("line") else None
+    stated = run.scenario.get("objectives") or []
+    objectives = []
+    for entry in stated if isinstance(stated, list) else [stated]:
+        expression, line = (
+            (entry.get("expression"), entry.get("line")) if isinstance(entry, dict) else (None, 0)
         )
-        for entry in stated
-    ]
+        if not isinstance(expression, str) or not isinstance(line, int | None):
+            raise ValueError(
+                f"{run.folder}/run.json: an objective has an expression and perhaps a line, not {entry!r}"
+            )
+        objectives.append(Objective.parse(expression, Place(file, line) if line else None))
+    return objectives
 
 
 def announce(verdict: "Verdict", *, as_json: bool) -> None:

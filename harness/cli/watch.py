@@ -80,6 +80,8 @@ class _Watched:
 
 
 def _follow(watched: _Watched, duration: float | None) -> ExitCode:
+    for alarm in watched.judge.unjudged:
+        sys.stderr.write(f"harness watch: {alarm.name} is not judged: {alarm.why}\n")
     until = math.inf if duration is None else time.monotonic() + duration
     states: dict[str, str] = {name: str(state) for name, state in watched.judge.states(0.0).items()}
     told: set[tuple[float, str, str]] = set()
@@ -125,7 +127,7 @@ def _stack() -> _Watched:
 
     state = StackState.read()
     if state is None:
-        raise ConnectionError("No stack is up: start one with 'harness up', or name a run folder.")
+        raise ConnectionError(_nothing_up())
     account = Account(
         state.aws_url,
         {
@@ -150,18 +152,29 @@ def _stack() -> _Watched:
     return _Watched(judge, fetch, tell=account.tell)
 
 
+def _nothing_up() -> str:
+    """Return what to do instead; a stack that 'harness load' starts for itself is known to that run alone."""
+    from harness.lab.results.writer import PARTS
+
+    going = sorted(Path("runs").glob(f"*/{PARTS}"), key=lambda parts: parts.stat().st_mtime)
+    if going:
+        return f"No stack is up; a run is being recorded: 'harness watch {going[-1].parent}' watches it."
+    return "No stack is up: start one with 'harness up', or name the folder of a run that is going."
+
+
 def _folder(folder: Path, template: Path | None) -> _Watched:
     from harness.cli.verdicts import alarms_of
     from harness.lab.alarms.gate import judge
     from harness.lab.alarms.live import LiveJudge, moves_of
+    from harness.lab.results.rows import MetricRow
     from harness.lab.results.run import Run, read_header
-    from harness.lab.results.tail import MetricsTail
+    from harness.lab.results.tail import Tail
 
     header = read_header(folder)
     alarms, composites = alarms_of(template)
     start = header.started_at.timestamp()
     live = LiveJudge(alarms, composites, started_at=start, time_scale=header.time_scale)
-    tail = MetricsTail(folder)
+    tail = Tail(folder, MetricRow)
 
     def fetch() -> "Iterable[Datum]":
         return ((start + row.at, row.metric, row.labels, row.value) for row in tail.new_rows())

@@ -4,8 +4,11 @@ The composition root: which adapter stands behind which port, and what each use 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import boto3
+import botocore.session
+from botocore.utils import parse_timestamp
 from prometheus_client import CollectorRegistry
 
 from harness.service.adapters.cloudwatch.instruments import CloudWatchInstruments
@@ -208,9 +211,16 @@ def _database(settings: Settings) -> DatabaseAddress:
 
 def _aws(settings: Settings) -> boto3.Session:
     # A session of our own: the default one is not safe to share between threads.
-    session = boto3.Session(region_name=settings.aws_region)
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
+    session = boto3.Session(botocore_session=core, region_name=settings.aws_region)
     if session.get_credentials() is None:
         raise SettingsInvalid(
             "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
     return session
+
+
+def _instant(told: str | float) -> datetime:
+    """Read a timestamp of AWS; botocore reads the machine's time zone for each, thirty in a history."""
+    return datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else parse_timestamp(told)

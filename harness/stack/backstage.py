@@ -2,7 +2,8 @@
 What the stack's own tools ask the local AWS, beside what any AWS client may.
 
 ``/healthz``; ``/_harness/metrics?since=N``: every raw datum from row N on; ``/_harness/histories?since=T``:
-the executions started from T [s since the epoch] on, with their histories but without their data.
+the executions started from T [s since the epoch] on, with their histories but without their data;
+``/_harness/began?at=T``: tells when the run began that is played now.
 """
 
 import json
@@ -24,25 +25,30 @@ class Backstage:
         application: Application,
         store: MetricStore,
         histories: Callable[[float], list[dict[str, Any]]],
+        begin: Callable[[float], None],
     ) -> None:
         self._application = application
         self._store = store
         self._histories = histories
+        self._begin = begin
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/healthz":
             return _json({"status": "ok"}, start_response)
         if path == "/_harness/metrics":
-            count, rows = self._store.since(int(_since(environ)))
+            count, rows = self._store.since(int(_asked(environ, "since")))
             return _json({"next": count, "data": rows}, start_response)
         if path == "/_harness/histories":
-            return _json({"data": self._histories(_since(environ))}, start_response)
+            return _json({"data": self._histories(_asked(environ, "since"))}, start_response)
+        if path == "/_harness/began":
+            self._begin(_asked(environ, "at"))
+            return _json({}, start_response)
         return self._application(environ, start_response)
 
 
-def _since(environ: Environ) -> float:
-    return float(parse_qs(environ.get("QUERY_STRING", "")).get("since", ["0"])[0])
+def _asked(environ: Environ, name: str) -> float:
+    return float(parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0])
 
 
 def _json(answer: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -22,15 +22,18 @@ from harness.stack.mediaconvert import MediaConvert
 from harness.stack.metric_store import MetricStore
 from harness.stack.moto_patches import (
     cloudwatch,
+    copies,
     events,
     executions,
+    histories,
     interpreter,
     invocation,
     mediaconvert,
     source,
     sqs,
 )
-from harness.stack.moto_patches.dispatch import FastDispatcher, remember_names
+from harness.stack.moto_patches.dispatch import FastDispatcher, find_backends_unlocked, remember_names
+from harness.stack.moto_patches.histories import QuickHistories
 from harness.stack.workforce import Workforce
 
 LOG = logging.getLogger(__name__)
@@ -62,14 +65,19 @@ class LocalAws:
             REGION, ACCOUNT, workforce.transcoder, _announce, slots=workforce.transcoding_slots
         )
         remember_names()
+        find_backends_unlocked()
         sqs.install(time_scale, workforce.poison)
         interpreter.install(time_scale)
+        copies.install()
         executions.install(self.metrics.add, slim)
+        histories.install()
         invocation.install(self.functions)
         events.install()
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
-        self.application: Application = Backstage(FastDispatcher(), self.metrics, histories_since)
+        self.application: Application = Backstage(
+            QuickHistories(FastDispatcher()), self.metrics, histories_since, workforce.run_clock.begin
+        )
         self._closing = threading.Event()
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.stack.functions import Fault
 from harness.stack.mediaconvert import OutputGroupDetails, Transcoder, TranscodingFailed
+from harness.stack.run_clock import RunClock
 
 FUNCTION_PREFIX = "listing-media-"
 CALLBACK = FUNCTION_PREFIX + "callback-dispatch"
@@ -67,12 +68,13 @@ class Trouble:
 
     Args:
         scenario: Its times are clock times here: real work cannot be compressed.
+        now: Seconds since the run began; by default, since this was made.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, now: Callable[[], float] | None = None) -> None:
         self._seed = scenario.seed
         self._faults = list(enumerate(scenario.faults))
-        self._began = time.monotonic()
+        self._now = now or RunClock().now
         self._calls: dict[str, itertools.count[int]] = {}
         self._counting = threading.Lock()
 
@@ -107,8 +109,7 @@ class Trouble:
         return name == FUNCTION_PREFIX + fault.function and self._strikes(index, fault, call)
 
     def _strikes(self, index: int, fault: LambdaError | MediaConvertError | SlowCallback, call: int) -> bool:
-        now = time.monotonic() - self._began
-        return fault.active(now) and uniform(self._seed, 0, f"fault/{index}", call) < fault.rate
+        return fault.active(self._now()) and uniform(self._seed, 0, f"fault/{index}", call) < fault.rate
 
 
 def untroubled(_: str) -> str | None:

@@ -5,7 +5,8 @@ What is left of executions for those who measure: their events, as AWS shapes th
 import json
 from typing import Any
 
-from harness.stack.moto_patches.executions import all_executions, events_of
+from harness.stack.moto_patches.executions import all_executions
+from harness.stack.moto_patches.histories import events_of
 
 KEPT_DETAILS = ("name", "index", "error", "cause", "resource", "resourceType")
 LONGEST_CAUSE = 300

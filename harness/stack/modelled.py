@@ -32,6 +32,7 @@ from harness.service.pipeline.validate import sorted_out
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.mediaconvert import OutputGroupDetails, TranscodingFailed
 from harness.stack.modelled_work import ModelledWork, Plan
+from harness.stack.run_clock import RunClock
 from harness.stack.transcode import location, read_settings
 
 PIXEL = jpeg(Image.new("RGB", (1, 1), "grey"))
@@ -51,6 +52,8 @@ class ModelledPipeline:
             real handlers do.
         callback: Posts callbacks; the real handler, which reads its environment at every call.
         pause: Sleeps so many clock seconds, or until the event is set.
+        now: Clock seconds since the run began, from where windows of faults count; by default since this
+            was made.
     """
 
     def __init__(
@@ -61,9 +64,10 @@ class ModelledPipeline:
         objects: Callable[[], MediaObjects] = media_objects,
         callback: Handler = callback_dispatch.handler,
         pause: Callable[[threading.Event, float], object] = threading.Event.wait,
+        now: Callable[[], float] | None = None,
     ) -> None:
-        began = time.monotonic()
-        self._work = ModelledWork(scenario, now=lambda: (time.monotonic() - began) * time_scale)
+        now = now or RunClock().now
+        self._work = ModelledWork(scenario, now=lambda: now() * time_scale)
         self._time_scale = time_scale
         self._objects = objects
         self._callback = callback

@@ -108,7 +108,14 @@ def resolve_database(url: str | None = None) -> Database:
         ValueError: *url* is not a database URL.
     """
     named = url or os.environ.get(URL_VARIABLE)
-    return ExternalDatabase(named) if named else PrivateDatabase()
+    if not named:
+        return PrivateDatabase()
+    try:
+        return ExternalDatabase(named)
+    except Unavailable as away:
+        raise Unavailable(
+            f"{away}; start that server or correct {URL_VARIABLE}; unset it for a private database."
+        ) from away
 
 
 class ExternalDatabase(Database):

@@ -209,6 +209,7 @@ def _quote(text: str) -> str:
     return quote(text, safe="-_.~")
 
 
+@lru_cache(maxsize=1024)
 def _parse_date(text: str) -> datetime:
     return datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC)
 

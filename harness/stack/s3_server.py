@@ -54,10 +54,12 @@ def application() -> "Iterable[bytes]":
     from botocore.exceptions import ClientError
 
     from harness.stack.moto_patches import source
-    from harness.stack.moto_patches.dispatch import FastDispatcher
+    from harness.stack.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
+    from harness.stack.moto_patches.plain_objects import PlainObjects
     from harness.stack.s3_guard import Application, Environ, S3Guard, StartResponse
 
     source.require_version()
+    find_backends_unlocked()
     kms = boto3.client("kms", config=Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 1}))
     known: set[str] = set()
 
@@ -71,7 +73,7 @@ def application() -> "Iterable[bytes]":
         return True
 
     secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
-    guard = S3Guard(FastDispatcher(), secrets, key_known)
+    guard = S3Guard(PlainObjects(FastDispatcher()), secrets, key_known)
 
     def healthy(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/healthz":

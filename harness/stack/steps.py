@@ -75,7 +75,6 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
     parents = {event["id"]: event["previousEventId"] for event in events}
     visits: dict[int, _Visit] = {}
     items: dict[int, int] = {}
-    last_visit: dict[str, int] = {}
     for event in events:
         kind, at = event["type"], _epoch(event["timestamp"]) - began_at
         if kind == "MapIterationStarted":
@@ -84,11 +83,10 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
             name = event["stateEnteredEventDetails"]["name"]
             item = next((items[one] for one in _chain(event["id"], parents) if one in items), 0)
             visits[event["id"]] = _Visit(name, item, at)
-            last_visit[f"{name}/{item}"] = event["id"]
         elif EXITED.search(kind):
-            item = next((items[one] for one in _chain(event["id"], parents) if one in items), 0)
             name = event["stateExitedEventDetails"]["name"]
-            entered = last_visit.get(f"{name}/{item}")
+            chain = _chain(event["id"], parents)
+            entered = next((one for one in chain if one in visits and visits[one].state == name), None)
             if entered is not None and not visits[entered].rows:
                 _end_plain(visits[entered], job_id, at)
         else:

@@ -4,7 +4,7 @@ Who works in the local AWS: real handlers in processes and ffmpeg, or modelled o
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -16,6 +16,7 @@ from harness.stack.functions import Fault, Runner, Threads
 from harness.stack.mediaconvert import ON_DEMAND_SLOTS, Transcoder
 from harness.stack.modelled import ModelledPipeline
 from harness.stack.placeholders import placeholder_objects
+from harness.stack.run_clock import RunClock
 from harness.stack.sandbox import Sandboxes
 from harness.stack.transcode import FfmpegTranscoder
 
@@ -31,6 +32,7 @@ class Workforce:
         transcoding_slots: Jobs at once in a queue that does not say.
         fault: What strikes calls of functions on purpose.
         poison: Changes message bodies on their way to the receiver, if anything does.
+        run_clock: From when windows of faults count.
     """
 
     runner: Runner
@@ -38,13 +40,15 @@ class Workforce:
     transcoding_slots: int = ON_DEMAND_SLOTS
     fault: Fault = untroubled
     poison: Callable[[str], str] | None = None
+    run_clock: RunClock = field(default_factory=RunClock)
 
 
 def real(scenario_file: Path | None = None) -> Workforce:
     """Return handlers and a transcoder that do the work, as many at once as there are processors."""
     scenario = _load(scenario_file)
     processors = os.cpu_count() or 1
-    trouble = Trouble(scenario) if scenario and scenario.faults else None
+    run_clock = RunClock()
+    trouble = Trouble(scenario, run_clock.now) if scenario and scenario.faults else None
     transcoder: Transcoder = FfmpegTranscoder(
         boto3.client(
             "s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
@@ -56,15 +60,22 @@ def real(scenario_file: Path | None = None) -> Workforce:
         transcoding_slots=processors,
         fault=function_fault(trouble),
         poison=poison_of(scenario),
+        run_clock=run_clock,
     )
 
 
 def modelled(scenario_file: Path | None, time_scale: float) -> Workforce:
     """Return handlers and a transcoder that take the time a scenario says, and leave placeholders."""
     scenario = _load(scenario_file)
-    pipeline = ModelledPipeline(scenario, time_scale=time_scale, objects=placeholder_objects)
+    run_clock = RunClock()
+    pipeline = ModelledPipeline(
+        scenario, time_scale=time_scale, objects=placeholder_objects, now=run_clock.now
+    )
     return Workforce(
-        runner=Threads(pipeline.handlers), transcoder=pipeline.transcode, poison=poison_of(scenario)
+        runner=Threads(pipeline.handlers),
+        transcoder=pipeline.transcode,
+        poison=poison_of(scenario),
+        run_clock=run_clock,
     )
 
 

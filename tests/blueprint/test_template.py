@@ -188,6 +188,12 @@ class TestOurAlarms:
         dead = alarms["media-processing-dead-letters"]
         assert dead["MetricName"] == "ApproximateNumberOfMessagesVisible"
         assert dead["Dimensions"] == [{"Name": "QueueName", "Value": "listing-media-processing-dlq"}]
+        arrived = alarms["media-processing-dead-letters-arrived"]
+        assert (arrived["Namespace"], arrived["MetricName"]) == (
+            "TOQ/MediaProcessing",
+            "media_processing_dlq_messages_total",
+        )
+        assert (arrived["Statistic"], arrived["Threshold"], arrived.get("Dimensions")) == ("Sum", 0.0, None)
         for name in ("validate", "thumbnails", "zip", "callback-dispatch"):
             errors = alarms[f"media-processing-{name}-errors"]
             assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": f"listing-media-{name}"}]

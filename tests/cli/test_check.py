@@ -4,6 +4,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -260,6 +261,31 @@ def no_run_at_all(run: Path) -> Path:
     return run / "nowhere"
 
 
+def a_file(run: Path) -> Path:
+    return run / "metrics.parquet"
+
+
+def texts_for_numbers(run: Path) -> Path:
+    columns = {"at": ["noon"], "metric": ["m"], "labels": ["{}"], "value": ["high"]}
+    pq.write_table(pa.table(columns), run / "metrics.parquet")
+    return run
+
+
+def with_header(**changes: object) -> Callable[[Path], Path]:
+    """Return how to change the header of a run."""
+
+    def damage(run: Path) -> Path:
+        header = json.loads((run / "run.json").read_text()) | changes
+        (run / "run.json").write_text(json.dumps(header))
+        return run
+
+    return damage
+
+
+def with_scenario(**changes: object) -> Callable[[Path], Path]:
+    return with_header(scenario={"duration_s": 900.0, "warm_up_s": 0.0} | changes)
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("damage", "complaint"),
@@ -272,6 +298,23 @@ class TestBadInput:
             (not_a_number, "media_processing_duration_seconds: a sample is NaN or infinite"),
             (an_odd_objective, "needs the unit"),
             (no_run_at_all, "is not a run folder"),
+            (a_file, "is not a run folder but a file"),
+            (texts_for_numbers, "metrics.parquet has a column of another kind"),
+            (with_header(started_at="2026-01-05T09:00:00"), "started_at: Input should have timezone info"),
+            (with_header(started_at="yesterday"), "run.json is not a valid header: started_at"),
+            (with_header(seed=None), "run.json is not a valid header: seed"),
+            (with_header(duration_s=-1.0), "duration_s: Input should be greater than or equal to 0"),
+            (with_header(duration_s=float("nan")), "duration_s: Input should be a finite number"),
+            (with_header(time_scale=0), "time_scale: Input should be greater than 0"),
+            (with_header(time_scale=float("inf")), "time_scale: Input should be a finite number"),
+            (with_header(duration_s=1e12), "at most 31622400 s can be judged"),
+            (with_header(format_version="nine"), "run.json is not a valid header: format_version"),
+            (with_header(notes={"generator": {"findings": 5}}), "findings of the generator must be a list"),
+            (with_header(notes={"unobserved_namespaces": "AWS/SQS"}), "must be a list of names"),
+            (with_scenario(objectives="p95(ready) <= 10 s"), "an objective has an expression"),
+            (with_scenario(objectives=["p95(ready) <= 10 s"]), "an objective has an expression"),
+            (with_scenario(objectives=[{"line": 3}]), "an objective has an expression"),
+            (with_scenario(objectives=[{"expression": "max(a) < 1 s", "line": "x"}]), "perhaps a line"),
         ],
     )
     def test_one_sentence_and_2(self, check, judged_run, damage, complaint):

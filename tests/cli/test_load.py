@@ -13,8 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
+from harness.cli.failures import leaving
 from harness.cli.stage import StageUnfit, must_fit
+from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
+from harness.lab.load.preflight import Unreachable
 from harness.lab.workload.scenario import load_scenario
 from harness.stack.state import StackState
 
@@ -41,6 +45,11 @@ videos = 0
 [[objectives]]
 expression = "count(forbidden succeeded) == 0"
 """
+
+
+REFUSED_OR_READY = SCENARIO.format(duration=1, flow="photo_shoot").replace(
+    "count(forbidden succeeded) == 0", "fail_ratio(E2E:ready) == 0 %"
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +154,26 @@ class TestUsage:
         assert "needs 10 listings" in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (WorkersMissing("1 of 2 expected workers came"), 4),
+        (PlayersDisagree("seed 8 instead of 7"), 2),
+        (Unreachable("nobody there"), 5),
+        (LoadFailed("it did not begin"), 1),
+    ],
+)
+def test_whatever_keeps_a_run_from_beginning_has_its_code_and_its_sentence(error, code, capsys):
+    """
+    A build must be able to tell a bad scenario from a target that is down.
+    """
+    with pytest.raises(typer.Exit) as left, leaving("load"):
+        raise error
+
+    assert left.value.exit_code == code
+    assert capsys.readouterr().err == f"harness load: {error}\n"
+
+
 class TestStackThatIsUp:
     def state(self, played, **changes):
         """A stack that models *played*."""
@@ -208,6 +237,42 @@ class TestPlaying:
 
         assert told.returncode == 5
         assert "does not answer" in told.stderr
+
+    def test_a_good_run_at_a_host_leaves_with_0_and_says_which_alarms_nobody_could_observe(
+        self, fakes, tmp_path
+    ):
+        """
+        The service tells how long processing took and its page counts dead letters; the rest is AWS's.
+        """
+        with fakes.serving(tmp_path / "fake", 60) as service:
+            told = harness(
+                *(scenario(tmp_path, text=REFUSED_OR_READY), "--host", service.api_url, "--json"),
+                *("--metrics-url", f"{service.api_url}/metrics"),
+                *("--identities", service.identities, "--out", tmp_path / "run"),
+            )
+        verdict = json.loads(told.stdout)
+        alarms = {each["name"].removeprefix("media-processing-"): each for each in verdict["alarms"]}
+        judged = {name for name, each in alarms.items() if each["outcome"] != "skipped"}
+
+        assert told.returncode == 0
+        assert judged == {"duration-p95", "dead-letters-arrived"}
+        assert alarms["executions-failed"]["state"] == "not observed"
+        assert "not observed" in told.stderr
+        assert "harness load" in json.loads((tmp_path / "run/run.json").read_text())["notes"]["command"]
+
+    def test_a_page_without_metrics_leaves_with_5(self, fakes, tmp_path):
+        """
+        It is found out before anything is played.
+        """
+        people = fakes.write_identities(tmp_path / "people.csv", 60)
+
+        told = harness(
+            *(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people),
+            *("--metrics-url", "http://127.0.0.1:9/metrics"),
+        )
+
+        assert told.returncode == 5
+        assert "is no page of Prometheus metrics" in told.stderr
 
     def test_a_forbidden_success_leaves_with_6(self, fakes, tmp_path):
         """

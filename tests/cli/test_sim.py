@@ -163,8 +163,25 @@ class TestSim:
         )
 
         assert sim(scenario_file, "--state-machine", machine, "--out", tmp_path / "run") == 2
-        assert "$.States.M.ItemProcessor.ProcessorConfig.Mode" in capsys.readouterr().err
+        assert f"{machine}: $.States.M.ItemProcessor.ProcessorConfig.Mode" in capsys.readouterr().err
         assert not Path(tmp_path / "run").exists()
+
+    def test_a_machine_nobody_described(self, scenario_file, tmp_path, capsys):
+        """
+        A Task of another kind takes no time; the warning says so, and what to write where.
+
+        Alarms about our functions see none of them, so the verdict is inconclusive.
+        """
+        machine = tmp_path / "machine.json"
+        task = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "End": True}
+        machine.write_text(json.dumps({"StartAt": "Put it", "States": {"Put it": task}}))
+
+        code = sim(scenario_file, "--state-machine", machine, "--out", tmp_path / "run")
+        err = capsys.readouterr().err
+
+        assert code == 4
+        assert "nothing says how long Put it takes: taken as 0 s" in err
+        assert '[model."Put it"] in the scenario' in err
 
     def test_there_is_no_such_file(self, tmp_path, capsys):
         """

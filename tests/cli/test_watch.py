@@ -2,17 +2,26 @@
 ``harness watch``, over a run that is over, one in the making, and without either.
 """
 
+import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
 from harness.cli.main import main
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.run import RunHeader
 from harness.lab.results.writer import RunWriter
+from harness.stack.up import Options, Stack
+from tests.stack.conftest import Uploader
 
 RUNS = Path(__file__).parents[2] / "fixtures" / "runs"
 DLQ = '{"QueueName":"listing-media-processing-dlq"}'
@@ -97,3 +106,114 @@ def test_a_damaged_run_is_refused(watch, tmp_path):
     (run / "run.json").write_text(json.dumps(header))
 
     assert watch(run)[0] == 2
+
+
+def test_a_load_under_way_is_named_where_no_stack_is_up(watch, tmp_path, monkeypatch):
+    """
+    A stack that `harness load` started for itself is not for others; its run can be watched.
+    """
+    monkeypatch.chdir(tmp_path)
+    header = RunHeader(
+        id="now", engine="live", scenario_name="steady", scenario={}, scenario_hash="0" * 64, seed=7,
+        started_at=datetime.now(UTC),
+    )  # fmt: skip
+    RunWriter(tmp_path / "runs" / "now", header).part().flush()
+
+    code, _, err = watch()
+
+    assert code == 5
+    assert "'harness watch runs/now'" in err
+
+
+BROKEN = """
+question = "Who hears that a function is broken?"
+seed = 7
+duration_s = 600
+time_scale = 60
+
+[[arrivals]]
+process = "paced"
+stages = [{ hold_per_s = 1.0, for_s = 600 }]
+
+[[flows]]
+name = "photo_shoot"
+photos = 1
+videos = 0
+
+[[faults]]
+kind = "lambda_error"
+function = "validate"
+error = "Retryable"
+rate = 1.0
+"""
+
+
+@pytest.fixture
+def broken_stack(tmp_path):
+    """A stack one of whose functions always fails, a model minute a second."""
+    scenario = tmp_path / "broken.toml"
+    scenario.write_text(BROKEN)
+    options = Options(
+        mode="modelled", scenario=scenario, time_scale=60, shoot=60, development=0,
+        state_file=tmp_path / "stack.json",
+    )  # fmt: skip
+    with Stack(options) as stack:
+        yield stack.state
+
+
+@pytest.fixture
+def watching(broken_stack, tmp_path):
+    """`harness watch` on that stack, as somebody types it."""
+    command = [sys.executable, "-m", "harness.cli.main", "watch", "--for", "100"]
+    environment = os.environ | {"HARNESS_STATE": str(tmp_path / "stack.json")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+def test_a_broken_function_is_seen_by_describe_alarms_and_told_by_sns(broken_stack, watching):
+    """
+    Three failing model minutes after the first upload, which are seconds of the clock.
+    """
+    session = boto3.Session(
+        broken_stack.aws_access_key_id,
+        broken_stack.aws_secret_access_key,
+        region_name=broken_stack.region,
+    )
+    cloudwatch, sns, sqs = (
+        session.client(name, endpoint_url=broken_stack.aws_url) for name in ("cloudwatch", "sns", "sqs")
+    )
+
+    def alarm() -> dict:
+        return cloudwatch.describe_alarms(AlarmNames=["media-processing-validate-errors"])["MetricAlarms"][0]
+
+    queue = sqs.create_queue(QueueName="ears")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=alarm()["AlarmActions"][0], Protocol="sqs", Endpoint=arn)
+    with Path(broken_stack.identities).open(newline="") as file:
+        uploader = Uploader(broken_stack, list(csv.DictReader(file)))
+    deadline = time.monotonic() + 90
+    # An alarm of three minutes wants failures in each: batches keep coming until it has fired.
+    while alarm()["StateValue"] != "ALARM" and time.monotonic() < deadline:
+        uploader.upload(photos=1, videos=0)
+        time.sleep(0.5)
+    fired = alarm()
+    heard = []
+    while not heard and time.monotonic() < deadline:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        messages = [json.loads(json.loads(one["Body"])["Message"]) for one in received.get("Messages", ())]
+        heard = [
+            one
+            for one in messages
+            if (one["AlarmName"], one["NewStateValue"]) == ("media-processing-validate-errors", "ALARM")
+        ]
+    watching.send_signal(signal.SIGINT)
+    told, _ = watching.communicate(timeout=30)
+
+    assert fired["StateValue"] == "ALARM"
+    assert fired["StateReason"].startswith("Threshold Crossed: 3 out of the last 3 datapoints")
+    assert heard[0]["NewStateReason"] == fired["StateReason"]
+    assert "media-processing-validate-errors  OK -> ALARM" in told
+    assert watching.returncode == 3

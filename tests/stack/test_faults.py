@@ -10,6 +10,7 @@ import pytest
 from harness.lab.workload.scenario import Scenario
 from harness.stack.faults import UNREADABLE, Trouble, poison_of
 from harness.stack.mediaconvert import TranscodingFailed
+from harness.stack.run_clock import RunClock
 
 
 def scenario(*faults: dict[str, object]) -> Scenario:
@@ -81,3 +82,19 @@ class TestPoison:
         """
         assert poison_of(scenario()) is None
         assert poison_of(None) is None
+
+
+class TestWindow:
+    def test_it_counts_from_the_beginning_of_the_run_and_not_of_the_stack(self):
+        """
+        A stack that has been up for an hour strikes from the second the scenario says; before, nothing.
+        """
+        times = iter((3600.0, 3601.0, 3614.0, 3616.0, 3626.0))
+        clock = RunClock(lambda: next(times))
+        fault = {"kind": "lambda_error", "function": "zip", "rate": 1.0, "from_s": 10, "until_s": 20}
+        trouble = Trouble(scenario(fault), clock.now)
+        clock.begin(3605.0)
+
+        struck = [trouble.function("listing-media-zip") for _ in range(4)]
+
+        assert struck == [None, None, "Retryable", None]

@@ -91,6 +91,13 @@ def ended(states: Any, arn: str) -> dict[str, Any]:
         time.sleep(0.02)
 
 
+def histories_both_ways(states, arn: str) -> tuple[list[Any], list[Any]]:
+    """Return the events without data, asked for forwards and backwards, both oldest first."""
+    forwards = states.get_execution_history(executionArn=arn, includeExecutionData=False)
+    backwards = states.get_execution_history(executionArn=arn, includeExecutionData=False, reverseOrder=True)
+    return forwards["events"], backwards["events"][::-1]
+
+
 def kinds(states: Any, arn: str) -> list[str]:
     return [
         event["type"] for event in states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
@@ -195,6 +202,37 @@ class TestExecutions:
             event["id"] for event in reversed(whole)
         ]
         assert "nextToken" not in rest
+
+    def test_a_history_without_data_lacks_nothing_else(self, states, machine):
+        """
+        While it runs and when it has ended, asked forwards (the quick way) and backwards (moto's).
+        """
+        arn = states.start_execution(
+            stateMachineArn=machine(
+                {
+                    "First": {"Type": "Pass", "Result": {"a": 1}, "Next": "Wait"},
+                    "Wait": {"Type": "Wait", "Seconds": 30, "End": True},
+                }
+            ),
+            input='{"b": 2}',
+        )["executionArn"]
+        running = histories_both_ways(states, arn)
+        ended(states, arn)
+        over = histories_both_ways(states, arn)
+
+        assert running[0] == running[1]
+        assert over[0] == over[1]
+        assert [event["id"] for event in over[0]] == [1, 2, 3, 4, 5, 6]
+        assert over[0][1]["stateEnteredEventDetails"]["name"] == "First"
+        assert "input" not in over[0][1]["stateEnteredEventDetails"]
+
+    def test_a_history_nobody_has_does_not_exist(self, states, machine):
+        """
+        Without data or with.
+        """
+        arn = machine({"Only": {"Type": "Succeed"}}).replace(":stateMachine:", ":execution:") + ":nothing"
+        with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+            states.get_execution_history(executionArn=arn, includeExecutionData=False)
 
 
 class TestLambdaTasks:

@@ -97,6 +97,30 @@ class TestStepRows:
             ("Note", 0, 1, 3, 3, 4, "SUCCEEDED", None),
         ]
 
+    def test_a_map_is_left_from_within_its_last_item(self):
+        """
+        Its exit, and that of the Parallel around it, follows an event of an item; it is theirs all the same.
+        """
+        script = Script()
+        script.add(0, "ParallelStateEntered", name="ParallelProcessing")
+        script.add(0, "ParallelStateStarted")
+        started = script.add(1, "MapStateEntered", name="ProcessVideos")
+        script.add(1, "MapIterationStarted", after=started, name="ProcessVideos", index=0)
+        script.add(1, "MapIterationStarted", after=started, name="ProcessVideos", index=1)
+        script.add(2, "PassStateEntered", name="Note")
+        script.add(3, "PassStateExited", name="Note")
+        script.add(4, "MapIterationSucceeded", name="ProcessVideos", index=1)
+        script.add(4, "MapStateSucceeded")
+        script.add(5, "MapStateExited", name="ProcessVideos")
+        script.add(6, "ParallelStateSucceeded")
+        script.add(7, "ParallelStateExited", name="ParallelProcessing")
+
+        assert script.rows() == [
+            ("ParallelProcessing", 0, 1, 0, 0, 7, "SUCCEEDED", None),
+            ("ProcessVideos", 0, 1, 1, 1, 5, "SUCCEEDED", None),
+            ("Note", 1, 1, 2, 2, 3, "SUCCEEDED", None),
+        ]
+
     def test_a_transcoding_job_begins_when_it_leaves_its_queue(self):
         """
         Between the submission and the job's own start it waited.

@@ -64,6 +64,15 @@ class TestBatch:
         urls = [kinds["ZIP_FULL"]["url"], *(item["url"] for item in kinds["PHOTO_HORIZONTAL"]["items"])]
         assert [httpx.get(url).status_code for url in urls] == [200, 200, 200]
 
+    def test_the_biggest_batch_fits_through_the_state_machine(self, uploader):
+        """
+        Sixty videos: what Step Functions carries from state to state stays under its 256 KiB.
+        """
+        listing, batch = uploader.upload(photos=0, videos=60)
+        found = uploader.status(listing, batch)
+
+        assert (found["status"], found["error"]) == ("READY", None)
+
     def test_many_batches_at_once_all_end_and_the_counters_agree(self, uploader, modelled_stack, tmp_path):
         """
         Thirty-two batches end READY; what was counted is what the database says.

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.alarm import Alarm, Unjudged
 from harness.lab.alarms.composite import CompositeAlarm
 from harness.lab.alarms.live import Move
 
 ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+LONGEST_DATA = 4000
 TRIGGER = (
     "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Unit", "Period", "EvaluationPeriods",
     "DatapointsToAlarm", "ComparisonOperator", "Threshold", "TreatMissingData",
@@ -44,16 +45,16 @@ class Account:
             raise ValueError(f"{self._name} cannot be asked for its alarms: {error}") from None
         self._known: dict[str, Mapping[str, Any]] = {}
 
-    def alarms(self) -> tuple[list[Alarm], list[CompositeAlarm]]:
+    def alarms(self) -> tuple[list[Alarm | Unjudged], list[CompositeAlarm]]:
         """
-        Read every alarm by ``DescribeAlarms``.
+        Read every alarm by ``DescribeAlarms``; those of a kind the judge does not evaluate come as unjudged.
 
         Raises:
-            ValueError: The endpoint does not answer, or an alarm is one the judge cannot evaluate.
+            ValueError: The endpoint does not answer.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        alarms: list[Alarm] = []
+        alarms: list[Alarm | Unjudged] = []
         composites: list[CompositeAlarm] = []
         try:
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
@@ -61,9 +62,13 @@ class Account:
             )
             for page in pages:
                 simple, composed = page.get("MetricAlarms", ()), page.get("CompositeAlarms", ())
-                alarms += [Alarm.from_properties(dict(entry)) for entry in simple]
-                composites += [CompositeAlarm.from_properties(dict(entry)) for entry in composed]
                 self._known |= {str(entry["AlarmName"]): dict(entry) for entry in (*simple, *composed)}
+                alarms += map(_read, simple)
+                for composite in map(_read_composite, composed):
+                    if isinstance(composite, Unjudged):
+                        alarms.append(composite)
+                    else:
+                        composites.append(composite)
         except (BotoCoreError, ClientError) as error:
             raise ValueError(f"{self._name} does not tell its alarms: {error}") from None
         return alarms, composites
@@ -87,12 +92,40 @@ class Account:
                     AlarmName=move.alarm,
                     StateValue=move.state.value,
                     StateReason=move.reason[:1023],
-                    StateReasonData=json.dumps(move.reason_data)[:4000],
+                    StateReasonData=_reason_data(move),
                 )
             for topic in _topics(alarm, move):
                 self._sns.publish(TopicArn=topic, Subject=_subject(move), Message=_message(alarm, move))
         except (BotoCoreError, ClientError) as error:
             raise ValueError(f"{self._name} does not take the state of {move.alarm}: {error}") from None
+
+
+def _read(entry: Mapping[str, Any]) -> Alarm | Unjudged:
+    try:
+        return Alarm.from_properties(entry)
+    except ValueError as error:
+        return _unjudged(entry, error)
+
+
+def _read_composite(entry: Mapping[str, Any]) -> CompositeAlarm | Unjudged:
+    try:
+        return CompositeAlarm.from_properties(entry)
+    except ValueError as error:
+        return _unjudged(entry, error)
+
+
+def _unjudged(entry: Mapping[str, Any], error: ValueError) -> Unjudged:
+    name = str(entry["AlarmName"])
+    return Unjudged(name, str(error).partition(f"alarm {name}: ")[2])
+
+
+def _reason_data(move: Move) -> str:
+    """Return the data as JSON of at most 4,000 characters: the lists of a long alarm are left out."""
+    data = dict(move.reason_data)
+    for name in ("evaluatedDatapoints", "recentDatapoints"):
+        if len(json.dumps(data)) > LONGEST_DATA:
+            data[name] = []
+    return json.dumps(data)
 
 
 def _topics(alarm: Mapping[str, Any], move: Move) -> list[str]:

@@ -32,6 +32,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """An alarm that exists, but is of a kind the judge does not evaluate, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricStat:
     """One metric an alarm reads: its name, dimensions and statistic."""
 
@@ -98,12 +106,12 @@ class Alarm:
 def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
     _must_be_supported(properties)
     metrics, expression, period = _metrics(properties)
-    evaluation_periods = _integer(properties["EvaluationPeriods"], "EvaluationPeriods")
+    evaluation_periods = whole(properties["EvaluationPeriods"], "EvaluationPeriods")
     rule = Rule(
-        threshold=_number(properties.get("Threshold"), "Threshold"),
+        threshold=number(properties.get("Threshold"), "Threshold"),
         comparison=Comparison(str(properties["ComparisonOperator"])),
         evaluation_periods=evaluation_periods,
-        datapoints_to_alarm=_integer(
+        datapoints_to_alarm=whole(
             properties.get("DatapointsToAlarm", evaluation_periods), "DatapointsToAlarm"
         ),
         treat_missing=TreatMissing(str(properties.get("TreatMissingData") or "missing")),
@@ -140,7 +148,7 @@ def _metrics(
     properties: Properties,
 ) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
     if not properties.get("Metrics"):
-        return (("m1", _metric(properties, properties)),), None, _period(properties["Period"])
+        return (("m1", _metric(properties, properties)),), None, checked_period(properties["Period"])
     if properties.get("MetricName"):
         raise ValueError("it has both MetricName and Metrics")
     stats: dict[str, MetricStat] = {}
@@ -154,7 +162,7 @@ def _metrics(
         if "MetricStat" in query:
             stat = _mapping(query["MetricStat"], "MetricStat")
             stats[key] = _metric(_mapping(stat["Metric"], "Metric"), stat)
-            periods.add(_period(stat["Period"]))
+            periods.add(checked_period(stat["Period"]))
         else:
             texts[key] = str(query["Expression"])
     if len(shown) != 1:
@@ -190,21 +198,39 @@ def _mapping(value: object, what: str) -> Properties:
     return value
 
 
-def _period(value: object) -> int:
-    period = _integer(value, "Period")
+def checked_period(value: object) -> int:
+    """
+    Return a period [s].
+
+    Raises:
+        ValueError: CloudWatch has no such period.
+    """
+    period = whole(value, "Period")
     if period in HIGH_RESOLUTION or (period >= 60 and period % 60 == 0):
         return period
     raise ValueError(f"Period must be 10, 20, 30 or a multiple of 60 s, not {period}")
 
 
-def _integer(value: object, what: str) -> int:
-    number = _number(value, what)
-    if not number.is_integer():
+def whole(value: object, what: str) -> int:
+    """
+    Return a whole number, which CloudFormation also takes as text.
+
+    Raises:
+        ValueError: It is none; the message begins with *what* it is.
+    """
+    found = number(value, what)
+    if not found.is_integer():
         raise ValueError(f"{what} must be a whole number, not {value!r}")
-    return int(number)
+    return int(found)
 
 
-def _number(value: object, what: str) -> float:
+def number(value: object, what: str) -> float:
+    """
+    Return a number, which CloudFormation also takes as text.
+
+    Raises:
+        ValueError: It is none; the message begins with *what* it is.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{what} must be a number, not {value!r}")
     try:

@@ -106,12 +106,12 @@ def play(
 
     Args:
         transitions: (at [s], alarm name, new state), ascending; all begin in INSUFFICIENT_DATA.
-        start, end: The interval judged [s].
-
+        start: When it is first looked at, all it watches having been looked at by then [s].
+        end: The end of the interval judged [s].
     """
     moves: dict[float, dict[str, AlarmState]] = {start: {}}
     for at, name, state in transitions:
-        moves.setdefault(at, {})[name] = state
+        moves.setdefault(max(at, start), {})[name] = state
     player = Player(alarm)
     for at, moved in moves.items():
         player.see(at, moved)
@@ -138,10 +138,14 @@ class Player:
     def changes(self) -> list[Change]:
         return self._suppression.changes
 
-    def see(self, at: float, moved: States) -> None:
-        """Learn that these alarms, if it watches them, changed their states; *at* never goes back [s]."""
-        self._suppression.run_until(at)
+    def learn(self, moved: States) -> None:
+        """Take note that these alarms, if it watches them, changed their states."""
         self._states.update({name: state for name, state in moved.items() if name in self._states})
+
+    def see(self, at: float, moved: States) -> None:
+        """Take note of these changes and act on them; *at* never goes back [s]."""
+        self._suppression.run_until(at)
+        self.learn(moved)
         if self.alarm.suppressor is not None:
             self._suppression.suppressor_is(self._states[self.alarm.suppressor], at)
         state = self.alarm.state(self._states)

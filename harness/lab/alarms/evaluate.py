@@ -18,12 +18,15 @@ Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 Datapoint = float | None
 """A statistic of one period; None is missing. 0.0 is data."""
+
+BREACHING, FINE, MISSING = b"X", b"0", b"-"
+"""Marks of a datapoint, as in the tables AWS publishes."""
 
 
 class AlarmState(StrEnum):
@@ -110,30 +113,53 @@ def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> 
     Raises:
         ValueError: A datapoint is NaN or infinite; CloudWatch takes neither.
     """
-    if any(value is not None and not math.isfinite(value) for value in datapoints):
-        raise ValueError("a datapoint is not a finite number")
+    state = next_state(rule, marks(rule, datapoints), current)
     ages = range(len(datapoints), 0, -1)
     real = [(age, value) for age, value in zip(ages, datapoints, strict=True) if value is not None]
     used = tuple(real[-rule.evaluation_periods :])
     breaching = sum(rule.comparison.breached(value, rule.threshold) for _, value in used)
-    missing = rule.evaluation_periods - len(used)
-    return Decision(_state(rule, used, breaching, missing, current), used, breaching, missing)
+    return Decision(state, used, breaching, to_fill=rule.evaluation_periods - len(used))
 
 
-def _state(
-    rule: Rule, used: Sequence[tuple[int, float]], breaching: int, missing: int, current: AlarmState
-) -> AlarmState:
-    if rule.treat_missing is TreatMissing.BREACHING:
-        breaching += missing
-    enough = breaching >= rule.datapoints_to_alarm
+def marks(rule: Rule, datapoints: Iterable[Datapoint]) -> bytes:
+    """
+    Return one mark per datapoint: ``X`` breaches, ``0`` does not, ``-`` is missing.
+
+    Raises:
+        ValueError: A datapoint is NaN or infinite.
+    """
+    return bytes(_mark(rule, value) for value in datapoints)
+
+
+def _mark(rule: Rule, value: Datapoint) -> int:
+    if value is None:
+        return MISSING[0]
+    if not math.isfinite(value):
+        raise ValueError("a datapoint is not a finite number")
+    return BREACHING[0] if rule.comparison.breached(value, rule.threshold) else FINE[0]
+
+
+def next_state(rule: Rule, window: bytes, current: AlarmState) -> AlarmState:
+    """
+    Return the state after an evaluation range, by the four rules above.
+
+    Args:
+        window: The marks of the range, oldest first.
+        current: The state before.
+    """
+    real = window.translate(None, delete=MISSING)[-rule.evaluation_periods :]
+    missing = rule.evaluation_periods - len(real)
+    breaching = real.count(BREACHING)
+    filled = breaching + missing if rule.treat_missing is TreatMissing.BREACHING else breaching
+    enough = filled >= rule.datapoints_to_alarm
     if missing == 0 or rule.treat_missing in (TreatMissing.BREACHING, TreatMissing.NOT_BREACHING):
         return AlarmState.ALARM if enough else AlarmState.OK
     ignore = rule.treat_missing is TreatMissing.IGNORE
-    if not used:
+    if not real:
         return current if ignore else AlarmState.INSUFFICIENT_DATA
     if enough:
         return AlarmState.ALARM
-    if breaching < len(used):
+    if breaching < len(real):
         return AlarmState.OK
-    oldest = used[0][0]
+    oldest = len(window.lstrip(MISSING))
     return AlarmState.ALARM if oldest >= rule.datapoints_to_alarm and not ignore else current

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.lab.alarms.alarm import Alarm, MetricStat
+from harness.lab.alarms.alarm import Alarm, MetricStat, Unjudged
 from harness.lab.alarms.composite import CompositeAlarm, Player, in_order
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
@@ -63,6 +63,7 @@ class LiveJudge:
     Attributes:
         moves: Every change of state so far, in order; a suppressed composite that acts later appears
             once more, from its state to itself.
+        unjudged: The alarms that are not evaluated: of a kind the judge cannot, or watching one of those.
 
     Args:
         started_at: When model time and the clock of the data agree; nothing earlier is judged [s].
@@ -74,7 +75,7 @@ class LiveJudge:
 
     def __init__(
         self,
-        alarms: Iterable[Alarm],
+        alarms: Iterable[Alarm | Unjudged],
         composites: Iterable[CompositeAlarm] = (),
         *,
         started_at: float,
@@ -86,9 +87,23 @@ class LiveJudge:
         self._started_at = started_at
         self._time_scale = time_scale
         self._seen_to = started_at
-        self._watches = [_Watch(alarm, self._reading) for alarm in alarms]
-        ordered = in_order(composites, [watch.alarm.name for watch in self._watches])
-        self._players = [Player(composite) for composite in ordered]
+        self.unjudged: list[Unjudged] = []
+        self._watches: list[_Watch] = []
+        self._players: list[Player] = []
+        for alarm in alarms:
+            if isinstance(alarm, Unjudged):
+                self.unjudged.append(alarm)
+            else:
+                self._watches.append(_Watch(alarm, self._reading))
+        known = [watch.alarm.name for watch in self._watches] + [one.name for one in self.unjudged]
+        for composite in in_order(composites, known):
+            unjudged = {one.name for one in self.unjudged}.intersection(composite.watched)
+            if unjudged:
+                why = f"it watches {', '.join(sorted(unjudged))}, which is not judged"
+                self.unjudged.append(Unjudged(composite.name, why))
+            else:
+                self._players.append(Player(composite))
+        self._looked_at: set[str] = set()
 
     def feed(self, rows: Iterable[Datum]) -> None:
         """
@@ -121,12 +136,19 @@ class LiveJudge:
         moved: dict[str, AlarmState] = {}
         for watch in self._watches:
             before, evaluation = watch.state, watch.look(at)
-            if evaluation is not None and evaluation.state is not before:
+            if evaluation is None:
+                continue
+            self._looked_at.add(watch.alarm.name)
+            if evaluation.state is not before:
                 moved[watch.alarm.name] = evaluation.state
                 words, data = reason(watch.alarm, evaluation), reason_data(watch.alarm, evaluation)
                 self.moves.append(Move(at, watch.alarm.name, before, evaluation.state, words, data))
         for player in self._players:
-            self._see(player, at, moved)
+            if self._looked_at.issuperset(player.alarm.watched):
+                self._looked_at.add(player.alarm.name)
+                self._see(player, at, moved)
+            else:
+                player.learn(moved)
 
     def _see(self, player: Player, at: float, moved: dict[str, AlarmState]) -> None:
         before, known = player.state, len(player.changes)

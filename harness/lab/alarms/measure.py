@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.alarms.bench import unobserved_namespaces
 from harness.lab.alarms.objective import Objective, Window, is_metric
-from harness.lab.alarms.verdict import ObjectiveVerdict, Outcome
+from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
 from harness.lab.results.percentile import interval as percentile_interval
 from harness.lab.results.percentile import least_samples, percentile
-from harness.lab.results.records import is_duration
+from harness.lab.results.records import is_counter, is_duration, namespace_of
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -49,10 +50,13 @@ def measure(objective: Objective, run: "Run", states: dict[str, str]) -> Objecti
     Args:
         states: State of every alarm by name: ALARM if it ever fired, else its state at the end.
     """
-    if objective.function == "alarm":
-        return _alarm(objective, states)
-    if objective.function == "achieved":
-        return _achieved(objective, run)
+    if objective.function in ("alarm", "achieved"):
+        return _alarm(objective, states) if objective.function == "alarm" else _achieved(objective, run)
+    if is_metric(objective.selector):
+        metric = _metric_of(objective.selector)
+        if not unobserved_namespaces(run).isdisjoint((metric, namespace_of(metric))):
+            why = f"{objective.text}: nobody could observe {metric} in this run"
+            return _verdict(objective, Outcome.INCONCLUSIVE, None, 0, why)
     rows = rows_of(objective, run)
     if not rows.known:
         return _verdict(
@@ -102,6 +106,10 @@ def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":
     return (label == wanted) | (frame["name"] == wanted) | (frame["type"] == wanted)
 
 
+def _metric_of(selector: str) -> str:
+    return selector.partition("{")[0].strip()
+
+
 def _metric_rows(selector: str, run: "Run") -> Rows:
     name, _, wanted = selector.partition("{")
     frame = run.metrics
@@ -112,7 +120,7 @@ def _metric_rows(selector: str, run: "Run") -> Rows:
             rows["labels"].str.contains(f'"{key.strip()}":"{value.strip().strip(chr(34))}"', regex=False)
         ]
     # A counter that never moved has no datum, which is a zero as long as the service was measured at all.
-    counter = name.strip().endswith("_total") and bool(frame["metric"].str.startswith("media_").any())
+    counter = is_counter(name.strip()) and any("/" not in one for one in frame["metric"].unique())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name.strip()) else 1.0)
     return Rows(at, values, np.full(len(rows), "ok"), bool(len(rows)) or counter)
@@ -207,6 +215,9 @@ def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
         known = ", ".join(sorted(states)) or "none"
         why = f"there is no alarm {objective.selector!r}; there are {known}"
         return _verdict(objective, Outcome.BREACH, None, 0, why)
+    if state in (NOT_JUDGED, NOT_OBSERVED):
+        why = f"{objective.text}: the alarm was {state}"
+        return _verdict(objective, Outcome.INCONCLUSIVE, state, 0, why)
     return _compared(objective, state, 1, None)
 
 

@@ -13,7 +13,13 @@ from harness.lab.alarms.alarm import Place
 from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
 
 VERSION = 1
-MARKS = {Outcome.PASS: "✅", Outcome.BREACH: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.SECURITY: "🛑"}
+MARKS = {
+    Outcome.PASS: "✅",
+    Outcome.BREACH: "❌",
+    Outcome.INCONCLUSIVE: "❔",
+    Outcome.SECURITY: "🛑",
+    Outcome.SKIPPED: "➖",
+}
 
 
 def as_json(verdict: Verdict) -> str:
@@ -39,13 +45,17 @@ def junit(verdict: Verdict) -> str:
     cases = list(_cases(verdict))
     failures = sum(1 for _, _, outcome, _ in cases if outcome in (Outcome.BREACH, Outcome.SECURITY))
     errors = sum(1 for _, _, outcome, _ in cases if outcome is Outcome.INCONCLUSIVE)
+    skipped = sum(1 for _, _, outcome, _ in cases if outcome is Outcome.SKIPPED)
+    counts = {"tests": len(cases), "failures": failures, "errors": errors, "skipped": skipped}
     suite = ET.Element(
-        "testsuite", name=verdict.run, tests=str(len(cases)), failures=str(failures), errors=str(errors)
+        "testsuite", {"name": verdict.run} | {key: str(count) for key, count in counts.items()}
     )
     for group, name, outcome, text in cases:
         case = ET.SubElement(suite, "testcase", classname=group, name=name)
         if outcome is Outcome.INCONCLUSIVE:
             ET.SubElement(case, "error", message=text, type="inconclusive")
+        elif outcome is Outcome.SKIPPED:
+            ET.SubElement(case, "skipped", message=text)
         elif outcome is not Outcome.PASS:
             ET.SubElement(case, "failure", message=text, type=outcome.value)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
@@ -73,7 +83,12 @@ def markdown(verdict: Verdict) -> str:
 
 
 def beside(verdict: Verdict) -> Iterable[str]:
-    """Yield what the events say that no alarm can: streaks of failures, and what never finished."""
+    """Yield what was skipped and why, then what no alarm can say: streaks of failures, what never ended."""
+    skipped: dict[str, list[str]] = {}
+    for one in verdict.alarms:
+        if one.outcome is Outcome.SKIPPED:
+            skipped.setdefault(one.why, []).append(one.name)
+    yield from (f"{', '.join(names)}: {why}" for why, names in skipped.items())
     for streak in verdict.streaks:
         yield (
             f"{streak.state} failed {streak.failures} of {streak.invocations} times; longest streak "
@@ -93,7 +108,7 @@ def annotations(verdict: Verdict) -> Iterable[str]:
     """Yield GitHub workflow commands that point at the line defining each gate that did not pass."""
     judged: list[AlarmVerdict | ObjectiveVerdict] = [*verdict.alarms, *verdict.objectives]
     for one in judged:
-        if one.outcome is not Outcome.PASS:
+        if one.outcome not in (Outcome.PASS, Outcome.SKIPPED):
             level = "warning" if one.outcome is Outcome.INCONCLUSIVE else "error"
             yield f"::{level} {_position(one.place)}title={_property(_name(one))}::{_message(one.why)}"
 
@@ -115,6 +130,8 @@ def _name(one: AlarmVerdict | ObjectiveVerdict) -> str:
 
 
 def _fired(alarm: AlarmVerdict) -> str:
+    if alarm.outcome is Outcome.SKIPPED:
+        return ""
     return "never" if alarm.fired_at_s is None else f"{alarm.fired_at_s / 60:.1f} min"
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.timeline import Samples
-from harness.lab.results.records import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
+from harness.lab.results.records import SERVICE_NAMESPACE, is_counter, is_duration, labels_text, metric_name
 
 NO_LABELS = labels_text({})
 
@@ -24,16 +24,16 @@ class Recorded:
     Every metric of a run.
 
     Args:
-        frame: The ``metrics`` table.
+        table: The ``metrics`` table.
         started_at: Unix time of its second 0.
         time_scale: Model seconds per second of the table.
     """
 
-    def __init__(self, frame: pd.DataFrame, started_at: float, time_scale: float) -> None:
-        self._at = frame["at"].to_numpy(dtype=np.float64) * time_scale + started_at
+    def __init__(self, table: pa.Table, started_at: float, time_scale: float) -> None:
+        self._at = table["at"].to_numpy() * time_scale + started_at
         self._time_scale = time_scale
-        self._values = frame["value"].to_numpy(dtype=np.float64)
-        self._rows = _by_metric(frame)
+        self._values = table["value"].to_numpy()
+        self._rows = _by_metric(table)
         self._samples: dict[tuple[str, str], Samples] = {}
 
     def samples(self, alarm: Alarm) -> dict[MetricStat, Samples]:
@@ -44,6 +44,11 @@ class Recorded:
             ValueError: One of them is NaN or infinite.
         """
         return {metric: self._of(metric) for _, metric in alarm.metrics}
+
+    def is_zero(self, metric: MetricStat) -> bool:
+        """Whether nothing recorded means 0: a counter has no datum until it moves; its service was seen."""
+        name = metric_name(metric.namespace, metric.name)
+        return is_counter(name) and any("/" not in known for known in self._rows)
 
     def _of(self, metric: MetricStat) -> Samples:
         name, labels = metric_name(metric.namespace, metric.name), labels_text(metric.labels)
@@ -72,14 +77,21 @@ def rows_of(by_labels: Mapping[str, Rows], labels: str, *, service: bool) -> Row
     return np.empty(0, dtype=np.intp)
 
 
-def _by_metric(frame: pd.DataFrame) -> dict[str, dict[str, Rows]]:
-    metrics, names = pd.factorize(frame["metric"])
-    labels, texts = pd.factorize(frame["labels"])
-    pairs = metrics * max(len(texts), 1) + labels
-    order = np.argsort(pairs, kind="stable")
-    starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+def _by_metric(table: pa.Table) -> dict[str, dict[str, Rows]]:
+    (metrics, names), (labels, texts) = _codes(table["metric"]), _codes(table["labels"])
+    pairs = metrics * len(texts) + labels
+    # Numbers of two bytes are sorted in one pass.
+    order = np.argsort(pairs.astype(np.min_scalar_type(len(names) * len(texts))), kind="stable")
+    ends = np.flatnonzero(np.diff(pairs[order])) + 1
     found: dict[str, dict[str, Rows]] = {}
-    for rows in np.split(order, starts)[1:]:
+    for rows in np.split(order, ends) if len(order) else ():
         metric, label = divmod(int(pairs[rows[0]]), len(texts))
-        found.setdefault(str(names[metric]), {})[str(texts[label])] = rows
+        found.setdefault(names[metric], {})[texts[label]] = rows
     return found
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Rows, list[str]]:
+    """Return for each row the number of its text, and the texts; one that is missing is empty."""
+    array = column.combine_chunks()
+    texts = [*array.dictionary.to_pylist(), ""]
+    return array.indices.fill_null(len(texts) - 1).to_numpy().astype(np.intp), texts

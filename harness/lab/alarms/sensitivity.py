@@ -18,23 +18,33 @@ NEAR = 0.05
 
 
 def doubts(
-    timeline: Timeline, samples: Mapping[MetricStat, Samples], start: float, end: float, reading: Reading
+    timeline: Timeline,
+    samples: Mapping[MetricStat, Samples],
+    periods: Periods,
+    *,
+    start: float,
+    end: float,
+    reading: Reading,
 ) -> Iterable[str]:
-    """Yield, in words, each other reading under which the alarm would have fired, or not fired."""
+    """
+    Yield, in words, each other reading under which the alarm would have fired, or not fired.
+
+    Args:
+        periods: The datapoints of *samples*, as the timeline was played over them.
+    """
     fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
     if timeline.alarm.unit is not None:
         yield f"it reads data in {timeline.alarm.unit} only; runs record no units, so they are taken to match"
-    for words, alarm, other, periods in _others(timeline.alarm, samples, reading):
-        played = evaluate(alarm, periods, start=start, end=end, reading=other)
+    for words, alarm, other, seen in _others(timeline.alarm, samples, periods, reading):
+        played = evaluate(alarm, seen, start=start, end=end, reading=other)
         if (played.fired_at is not None) != fired:
             yield f"with {words} it would {verb}"
 
 
 def _others(
-    alarm: Alarm, samples: Mapping[MetricStat, Samples], reading: Reading
+    alarm: Alarm, samples: Mapping[MetricStat, Samples], same: Periods, reading: Reading
 ) -> Iterable[tuple[str, Alarm, Reading, Periods]]:
-    same = Periods(alarm, samples)
     for surplus in SURPLUSES:
         if surplus != reading.surplus:
             yield f"an evaluation range of N+{surplus}", alarm, replace(reading, surplus=surplus), same

@@ -7,6 +7,7 @@ judge uses the exact one and marks verdicts that another rule would change.
 Source: CloudWatch user guide, "Statistics definitions".
 """
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -59,9 +60,7 @@ class Bounds:
         """Return the kept part, ascending: what is > lower and ≤ upper, by value or by rank."""
         if not self.percent:
             return values[(values > self.lower) & (values <= self.upper)]
-        first, last = (
-            math.ceil(Fraction(str(share)) * values.size / 100) for share in (self.lower, self.upper)
-        )
+        first, last = (math.ceil(_exactly(share) * values.size / 100) for share in (self.lower, self.upper))
         return values[first:last]
 
 
@@ -142,10 +141,17 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
         method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
     """
     if method == "linear":
-        return float(np.quantile(values, percent / 100))
-    share = Fraction(str(percent)) * values.size / 100
+        below, rest = divmod(_exactly(percent) * (values.size - 1) / 100, 1)
+        return float(values[below] + (values[min(below + 1, values.size - 1)] - values[below]) * float(rest))
+    share = _exactly(percent) * values.size / 100
     rank = math.floor(share) + 1 if method == "higher" else max(math.ceil(share), 1)
     return float(values[min(rank, values.size) - 1])
+
+
+@functools.cache
+def _exactly(percent: float) -> Fraction:
+    """Return a percentage as it is written: 99.9 as a binary fraction is not 999/1000."""
+    return Fraction(str(percent))
 
 
 def _trimmed(kind: str, bounds: Bounds, values: Values) -> float | None:

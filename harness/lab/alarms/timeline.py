@@ -20,10 +20,11 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
-from harness.lab.alarms.evaluate import AlarmState, Decision, decide
+from harness.lab.alarms.evaluate import AlarmState, Decision, decide, marks, next_state
 from harness.lab.alarms.statistic import PercentileMethod
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
 
 DEFAULT_SURPLUS = 2
 """Periods the evaluation range is longer than N; unpublished by AWS, so the judge also tries 1 and 4."""
@@ -67,9 +68,13 @@ class Samples:
         arrived = None if arrived_at is None else np.asarray(arrived_at, dtype=np.float64)[order]
         return cls(times[order], np.asarray(values, dtype=np.float64)[order], arrived)
 
-    def between(self, start: float, end: float, seen_at: float) -> Floats:
-        """Return the values stamped in [start, end) that were visible at *seen_at*, ascending."""
-        first, last = np.searchsorted(self.at, (start, end), side="left")
+    def bounds(self, starts: Floats, length: float) -> tuple[Rows, Rows]:
+        """Return, for each start, the first row stamped in [start, start + length) and the first after it."""
+        firsts, lasts = np.searchsorted(self.at, np.concatenate([starts, starts + length])).reshape(2, -1)
+        return firsts, lasts
+
+    def between(self, first: int, last: int, seen_at: float) -> Floats:
+        """Return the values of rows [first, last) that were visible at *seen_at*, ascending."""
         values = self.values[first:last]
         if self.arrived_at is not None:
             values = values[self.arrived_at[first:last] <= seen_at]
@@ -137,9 +142,14 @@ class Timeline:
         return next((one.at for one in self.transitions if one.state is AlarmState.ALARM), None)
 
 
+def looks_every(alarm: Alarm) -> int:
+    """Return the time between two evaluations of an alarm [s]."""
+    return 10 if alarm.high_resolution else 60
+
+
 def instants(alarm: Alarm, start: float, end: float) -> Iterator[float]:
     """Yield when CloudWatch evaluates the alarm, up to the first instant at or after *end* [s]."""
-    step = 10 if alarm.high_resolution else 60
+    step = looks_every(alarm)
     first, last = math.floor(start / step) + 1, math.ceil(end / step)
     for number in range(first, max(last, first) + 1):
         yield float(number * step)
@@ -151,6 +161,9 @@ class Periods:
 
     Args:
         samples: By metric; an absent metric has none.
+
+    Attributes:
+        late: Whether a sample becomes visible after its timestamp, so that a datapoint depends on who looks.
     """
 
     def __init__(
@@ -163,23 +176,32 @@ class Periods:
         self._expression = alarm.expression
         self._method = method
         self._metrics = [(key, stat.statistic, samples.get(stat, NO_SAMPLES)) for key, stat in alarm.metrics]
-        self._late = any(one.arrived_at is not None for _, _, one in self._metrics)
+        self.late = any(one.arrived_at is not None for _, _, one in self._metrics)
         self._known: dict[float, Datapoint] = {}
 
-    def at(self, start: float, seen_at: float) -> Datapoint:
-        """Return the datapoint of the period from *start* on, as visible at *seen_at* [s]."""
-        point = None if self._late else self._known.get(start)
-        if point is None:
-            point = self._known[start] = self._computed(start, seen_at)
-        return point
+    def at(self, starts: Sequence[float], seen_at: float) -> list[Datapoint]:
+        """Return the datapoints of the periods from each of *starts* on, as visible at *seen_at* [s]."""
+        if self.late:
+            return self._computed(starts, seen_at)
+        unknown = [start for start in starts if start not in self._known]
+        if unknown:
+            self._known.update(zip(unknown, self._computed(unknown, seen_at), strict=True))
+        return [self._known[start] for start in starts]
 
-    def _computed(self, start: float, seen_at: float) -> Datapoint:
-        count, found = 0, dict[str, float | None]()
+    @np.errstate(over="ignore")  # a sum too large for a number is an infinite datapoint, which is refused
+    def _computed(self, starts: Sequence[float], seen_at: float) -> list[Datapoint]:
+        counts = [0] * len(starts)
+        found: list[dict[str, float | None]] = [{} for _ in starts]
         for key, statistic, samples in self._metrics:
-            values = samples.between(start, start + self._period, seen_at)
-            count += values.size
-            found[key] = statistic.of(values, self._method) if values.size else None
-        return Datapoint(start, self._expression.of(found) if self._expression else found["m1"], count)
+            firsts, lasts = samples.bounds(np.array(starts), self._period)
+            for index, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+                values = samples.between(first, last, seen_at)
+                counts[index] += values.size
+                found[index][key] = statistic.of(values, self._method) if values.size else None
+        return [
+            Datapoint(start, self._expression.of(one) if self._expression else one["m1"], count)
+            for start, one, count in zip(starts, found, counts, strict=True)
+        ]
 
 
 def evaluate(
@@ -200,7 +222,9 @@ def evaluate(
     """
     reading = reading or Reading()
     transitions: list[Evaluation] = []
-    for at in instants(alarm, start, end):
+    for at, window in _windows(alarm, periods, list(instants(alarm, start, end)), reading):
+        if window is not None and next_state(alarm.rule, window, state) is state:
+            continue
         evaluation = look(alarm, periods, at=at, state=state, reading=reading)
         if evaluation.state is not state:
             transitions.append(evaluation)
@@ -208,10 +232,30 @@ def evaluate(
     return Timeline(alarm, tuple(transitions), state)
 
 
+def _windows(
+    alarm: Alarm, periods: Periods, looks: Sequence[float], reading: Reading
+) -> Iterator[tuple[float, bytes | None]]:
+    """
+    Yield each instant with the marks of its evaluation range.
+
+    None where marks alone do not decide: it matters who looks, or how many samples there are.
+    """
+    if periods.late or alarm.ignore_low_samples:
+        yield from ((at, None) for at in looks)
+        return
+    step = looks_every(alarm)
+    stride, length = alarm.period // step, alarm.rule.evaluation_periods + reading.surplus
+    reach = length * stride
+    grid = [looks[0] + step * index for index in range(-reach, len(looks) - stride)]
+    row = marks(alarm.rule, (point.value for point in periods.at(grid, looks[-1])))
+    for index, at in enumerate(looks):
+        yield at, row[index : index + reach : stride]
+
+
 def look(alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, reading: Reading) -> Evaluation:
     """Evaluate an alarm once, as CloudWatch would at *at* [s]."""
     length = alarm.rule.evaluation_periods + reading.surplus
-    datapoints = tuple(periods.at(at - alarm.period * age, at) for age in range(length, 0, -1))
+    datapoints = tuple(periods.at([at - alarm.period * age for age in range(length, 0, -1)], at))
     decision = decide(alarm.rule, [point.value for point in datapoints], state)
     return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, reading))
 

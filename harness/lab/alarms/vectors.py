@@ -1,17 +1,22 @@
 """
 Alarm cases from a file: others can bring their own and see whether the judge agrees.
 
-A file is a JSON list. A *vector* has ``name, threshold, comparison, evaluation_periods, datapoints_to_alarm,
-treat_missing, datapoints, start_state, expected_state`` and may have ``filled``, ``extended_statistic``,
-``evaluate_low_sample_count_percentile`` and ``sample_counts``; a *sequence* has ``steps`` of ``datapoints``
-and ``expected_state`` instead, and carries the state along.
+A file is a JSON list. A *vector* has ``name, threshold, comparison, evaluation_periods, datapoints,
+start_state, expected_state``; a *sequence* has ``steps`` of ``datapoints`` and ``expected_state`` instead,
+and carries the state along. Both may have ``datapoints_to_alarm`` (by default all), ``treat_missing``
+(``missing``), ``period``, ``statistic`` or ``extended_statistic``, and ``evaluation_range``: of more
+datapoints the oldest are not looked at. A vector or a step may have ``filled`` (how many datapoints are
+missing from N), ``transition`` (``OK->ALARM``, or null for none), and, with
+``evaluate_low_sample_count_percentile``, ``sample_counts``. What else a case says, as ``source`` or
+``note``, is for people.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.lab.alarms.alarm import checked_period, number, whole
 from harness.lab.alarms.evaluate import AlarmState, Comparison, Rule, TreatMissing, decide
 from harness.lab.alarms.statistic import Statistic
 
@@ -38,52 +43,64 @@ def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
         ValueError: The file is no list of cases; the message names the case and what it lacks.
     """
     try:
-        cases = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        cases = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+    if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
         raise ValueError(f"{path} must be a JSON list of cases")
     mismatches: list[Mismatch] = []
-    for number, case in enumerate(cases):
-        name = str(case.get("name", f"case {number}"))
+    for position, case in enumerate(cases):
+        name = str(case.get("name", f"case {position}"))
         try:
-            mismatches += _sequence(name, case) if "steps" in case else _vector(name, case)
+            mismatches += _judged(name, case)
         except KeyError as error:
             raise ValueError(f"{path}: {name} has no {error.args[0]!r}") from None
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(f"{path}: {name}: {error}") from None
     return len(cases), mismatches
 
 
-def _vector(name: str, case: Case) -> list[Mismatch]:
-    start = AlarmState(str(case["start_state"]))
-    decision = decide(_rule(case), _datapoints(case), start)
-    state = start if _too_few(case) else decision.state
-    found = [Mismatch(name, str(case["expected_state"]), state)] if state != case["expected_state"] else []
-    if "filled" in case and decision.to_fill != case["filled"]:
-        found.append(Mismatch(name, f"{case['filled']} to fill", f"{decision.to_fill} to fill"))
-    return found
-
-
-def _sequence(name: str, case: Case) -> list[Mismatch]:
+def _judged(name: str, case: Case) -> Iterator[Mismatch]:
+    """Yield what a case expects otherwise; a vector is a sequence of one step."""
     state, rule = AlarmState(str(case["start_state"])), _rule(case)
+    if "steps" not in case:
+        yield from _step(name, rule, case, state)[1]
+        return
     steps = case["steps"]
-    if not isinstance(steps, list):
-        raise ValueError("steps must be a list")
-    found = []
-    for number, step in enumerate(steps):
-        state = decide(rule, _datapoints(step), state).state
-        if state != step["expected_state"]:
-            found.append(Mismatch(f"{name}, step {number}", step["expected_state"], state))
-    return found
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
+        raise ValueError("steps must be a list of datapoints and expected states")
+    for position, step in enumerate(steps):
+        state, mismatches = _step(f"{name}, step {position}", rule, {**case, **step}, state)
+        yield from mismatches
+
+
+def _step(name: str, rule: Rule, case: Case, before: AlarmState) -> tuple[AlarmState, list[Mismatch]]:
+    """Return the state after one evaluation, and what was expected otherwise."""
+    decision = decide(rule, _datapoints(case), before)
+    state = before if _too_few(case, rule) else decision.state
+    found = [(str(AlarmState(str(case["expected_state"]))), str(state))]
+    if "filled" in case:
+        found.append((f"{whole(case['filled'], 'filled')} to fill", f"{decision.to_fill} to fill"))
+    if "transition" in case:
+        found.append(
+            (str(case["transition"]).replace(" ", ""), "None" if state is before else f"{before}->{state}")
+        )
+    return state, [Mismatch(name, expected, judged) for expected, judged in found if expected != judged]
 
 
 def _rule(case: Case) -> Rule:
+    if case.get("period") is not None:
+        checked_period(case["period"])
+    for key in ("statistic", "extended_statistic"):
+        if case.get(key) is not None:
+            Statistic.parse(str(case[key]))
+    periods = whole(case["evaluation_periods"], "evaluation_periods")
+    least = case.get("datapoints_to_alarm")
     return Rule(
-        float(str(case["threshold"])),
+        number(case["threshold"], "threshold"),
         Comparison(str(case["comparison"])),
-        int(str(case["evaluation_periods"])),
-        int(str(case.get("datapoints_to_alarm") or case["evaluation_periods"])),
+        periods,
+        periods if least is None else whole(least, "datapoints_to_alarm"),
         TreatMissing(str(case.get("treat_missing") or "missing")),
     )
 
@@ -95,15 +112,23 @@ def _datapoints(case: Case) -> list[float | None]:
     for point in points:
         if point is not None and (isinstance(point, bool) or not isinstance(point, int | float)):
             raise ValueError(f"the datapoint {point!r} is no number")
-    return points
+    if case.get("evaluation_range") is None:
+        return points
+    length = whole(case["evaluation_range"], "evaluation_range")
+    if length < 1:
+        raise ValueError(f"evaluation_range must be at least 1, not {length}")
+    return points[-length:]
 
 
-def _too_few(case: Case) -> bool:
-    if case.get("evaluate_low_sample_count_percentile") != "ignore" or "sample_counts" not in case:
+def _too_few(case: Case, rule: Rule) -> bool:
+    low = str(case.get("evaluate_low_sample_count_percentile") or "evaluate")
+    if low not in ("evaluate", "ignore"):
+        raise ValueError(f"evaluate_low_sample_count_percentile is evaluate or ignore, not {low!r}")
+    if low == "evaluate" or "sample_counts" not in case:
         return False
     counts = case["sample_counts"]
     if not isinstance(counts, list):
         raise ValueError("sample_counts must be a list of numbers")
-    present = [count for count in counts if count][-int(str(case["evaluation_periods"])) :]
+    present = [count for one in counts if (count := whole(one, "a sample count"))][-rule.evaluation_periods :]
     wanted = Statistic.parse(str(case["extended_statistic"])).samples_wanted()
     return bool(present) and sum(present) < wanted

@@ -2,12 +2,17 @@
 What the judge says of a run, as values; `outputs` writes them for people and machines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Place
 from harness.lab.alarms.events import FailureStreak, Unfinished
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Group
 
 
 class Outcome(StrEnum):
@@ -17,6 +22,16 @@ class Outcome(StrEnum):
     BREACH = "breach"
     INCONCLUSIVE = "inconclusive"
     SECURITY = "security"
+    SKIPPED = "skipped"
+    """Of an alarm only: it was not judged, and the verdict does not hang on it."""
+
+
+EXIT_CODES = {Outcome.PASS: 0, Outcome.BREACH: 3, Outcome.INCONCLUSIVE: 4, Outcome.SECURITY: 6}
+"""What a build sees of a run's outcome."""
+
+NOT_OBSERVED = "not observed"
+NOT_JUDGED = "not judged"
+"""What stands for the state of an alarm whose metric nobody could see, or that the judge cannot evaluate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +46,26 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a plain alarm holds a statistic of one metric against; *metric* as in the ``metrics`` table."""
+
+    metric: str
+    statistic: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmVerdict:
     """
     One alarm over the run.
 
     Attributes:
+        state: At the end; `NOT_OBSERVED` or `NOT_JUDGED` where it was skipped.
         fired_at_s: When it first went into ALARM [model s], None if never.
         excused: An objective of the scenario speaks for this alarm, so firing is not a breach by itself.
         sensitive: What would have changed the outcome, in words: an evaluation range, a percentile
             rule, a threshold 5 % away.
+        threshold: None of composite alarms and metric math.
     """
 
     name: str
@@ -51,6 +77,7 @@ class AlarmVerdict:
     excused: bool = False
     sensitive: tuple[str, ...] = ()
     place: Place | None = None
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +103,17 @@ class ObjectiveVerdict:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """
     The judgement of one run.
+
+    >>> import harness
+    >>> verdict = harness.check("fixtures/runs/slow_but_within")
+    >>> verdict
+    <Verdict of slow_but_within: Fine: every alarm stayed quiet and every objective was met.>
+    >>> verdict.passed, verdict.exit_code
+    (True, 0)
 
     Attributes:
         reasons: Why it is not a pass, worst first; empty for a pass.
@@ -100,12 +134,56 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in words."""
         opening = {
-            Outcome.PASS: "Fine: every alarm stayed quiet and every objective was met.",
             Outcome.BREACH: "Breached.",
             Outcome.INCONCLUSIVE: "Inconclusive.",
             Outcome.SECURITY: "Insecure.",
-        }[self.outcome]
+        }.get(self.outcome) or f"Fine: {' and '.join(self._fine())}."
         return " ".join([opening, *self.reasons])
+
+    def _fine(self) -> Iterator[str]:
+        judged = [one for one in self.alarms if one.outcome is not Outcome.SKIPPED]
+        if judged:
+            expected = any(one.fired_at_s is not None for one in judged)
+            yield (
+                f"every alarm{'' if len(judged) == len(self.alarms) else ' judged'} stayed quiet"
+                f"{' but those an objective speaks for' if expected else ''}"
+            )
+        yield "every objective was met"
+
+    @property
+    def passed(self) -> bool:
+        """Everything was judged, and is fine."""
+        return self.outcome is Outcome.PASS
+
+    @property
+    def exit_code(self) -> int:
+        """What ``harness check`` leaves with."""
+        return EXIT_CODES[self.outcome]
+
+    def table(self) -> "pd.DataFrame":
+        """
+        Return what was judged, one alarm or objective a row.
+
+        Returns:
+            ``kind`` (alarm or objective), ``name``, ``outcome``, ``shown`` (the alarm's last state, or what
+            was measured), ``fired_at_s`` [model s], ``samples`` [count], ``why``.
+        """
+        from harness.lab.alarms.table import frame
+
+        return frame(self)
+
+    def __repr__(self) -> str:
+        return f"<Verdict of {self.run}: {self.sentence}>"
+
+    def __rich__(self) -> "Group":
+        from harness.lab.alarms.table import told
+
+        return told(self)
+
+    def _repr_html_(self) -> str:
+        from harness.lab.alarms.table import as_html
+
+        return as_html(self)
 
 
 def overall(
@@ -118,7 +196,8 @@ def overall(
     Return the outcome of a run and the reasons for it.
 
     A forbidden success outranks all. Figures that cannot be trusted are no verdict either way. Then a
-    breach counts more than what could not be judged.
+    breach counts more than what could not be judged. Skipped alarms do not count; but a run of which
+    nothing at all was judged is no pass.
     """
     if insecure:
         return Outcome.SECURITY, (f"{insecure} forbidden attempt{'s' if insecure > 1 else ''} succeeded.",)
@@ -129,4 +208,8 @@ def overall(
         reasons = tuple(one.why for one in judged if one.outcome is outcome)
         if reasons:
             return outcome, reasons
+    if alarms and all(one.outcome is Outcome.SKIPPED for one in judged):
+        return Outcome.INCONCLUSIVE, (
+            "Nothing was judged: every alarm was skipped, and there is no objective.",
+        )
     return Outcome.PASS, ()

@@ -6,6 +6,8 @@ server shares the processors. Times in seconds, rates per second.
 """
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +32,14 @@ class Visitor(FastHttpUser):
 """
 
 
+_WRK = {
+    "rate": re.compile(r"Requests/sec:\s*([\d.]+)"),
+    "done": re.compile(r"(\d+) requests in"),
+    "p50": re.compile(r"50%\s+([\d.]+[mus]+)"),
+    "p99": re.compile(r"99%\s+([\d.]+[mus]+)"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """
@@ -38,18 +48,20 @@ class Row:
     Attributes:
         offered: Requests the schedule asked for [count]; None for one that has no schedule.
         rate: Requests done in a second of the measurement.
-        p95, p99: What it reports of the server.
+        p50, p95, p99: What it reports of the server; None what it does not report.
         lag_p99: How late it took up arrivals; None where there is no schedule.
+        cpu_s: What a request cost its process [s of CPU]; None where nobody measured.
     """
 
     name: str
     offered: int | None
     done: int
     rate: float
-    p50: float
-    p95: float
-    p99: float
+    p50: float | None
+    p95: float | None
+    p99: float | None
     lag_p99: float | None = None
+    cpu_s: float | None = None
 
 
 def stall(
@@ -58,8 +70,8 @@ def stall(
     """
     Measure a server that stands still for *stall* in every *period*, with and without a schedule.
 
-    The truth: of arrivals spread evenly the share stall/period waits, evenly between nothing and all of
-    it; of 1 s in 10 s p95 is 0.5 s and p99 0.9 s.
+    The truth is `stalled`. What is measured is longer by the time it takes to answer, and to hear, those
+    who came in the stall: by half of that at p95.
 
     Args:
         seconds: How long; a multiple of *period*, for as many arrivals to wait as should.
@@ -80,20 +92,41 @@ def stall(
 
 def rate(*, rate: float = 5_000.0, seconds: float = 10.0) -> list[Row]:
     """
-    Measure how late the schedule is kept at *rate*, and what stock Locust reaches with all it has.
+    Measure how late the schedule is kept at *rate*, and what others reach with all they have.
 
     Returns:
-        Ours, with its schedule lag; stock Locust's.
+        Ours, with its schedule lag; stock Locust's; wrk's, if it is installed.
     """
     with _server() as port:
         ours = _ours(port, rate, seconds, connections=ceil(rate / 10))
         stock = _stock(port, seconds, "constant(0)")
-    return [_row("open scheduler", ours, "response_time_s", seconds), stock]
+        wrk = shutil.which("wrk")
+        others = [] if wrk is None else [_wrk(wrk, port, seconds)]
+    return [_row("open scheduler", ours, "response_time_s", seconds), stock, *others]
+
+
+def stalled(p: float, *, stall: float, period: float) -> float:
+    """
+    Return the true percentile of waiting for a server that stalls and else answers at once.
+
+    Of arrivals spread evenly the share stall/period waits, evenly between nothing and all of it; of 1 s in
+    10 s p95 is 0.5 s and p99 0.9 s.
+    """
+    quick = 1 - stall / period
+    return max(0.0, p / 100 - quick) * period
 
 
 def _row(name: str, told: dict[str, Any], times: str, seconds: float) -> Row:
     done = told["done"]
-    return Row(name, told["offered"], done, done / seconds, **told[times], lag_p99=told["lag_s"]["p99"])
+    return Row(
+        name,
+        told["offered"],
+        done,
+        done / seconds,
+        **told[times],
+        lag_p99=told["lag_s"]["p99"],
+        cpu_s=told["cpu_s"] / done,
+    )
 
 
 @contextmanager
@@ -127,6 +160,24 @@ def _stock(port: int, seconds: float, wait_time: str) -> Row:
     took = float(told["last_request_timestamp"]) - float(told["start_time"])
     name = f"stock Locust, {STOCK_USERS} FastHttpUsers"
     return Row(name, None, done, done / took, *(_rank(counts, p) / 1000 for p in (50, 95, 99)))
+
+
+def _wrk(wrk: str, port: int, seconds: float) -> Row:
+    url = f"http://127.0.0.1:{port}/"
+    told = _said([wrk, "-t1", f"-c{STOCK_USERS}", f"-d{ceil(seconds)}s", "--latency", url])
+    found = {what: _WRK[what].search(told) for what in _WRK}
+    if not all(found.values()):
+        raise ValueError(f"wrk said something else than expected: {told!r}")
+    text = {what: match[1] for what, match in found.items() if match}
+    p50, p99 = (_seconds(text[what]) for what in ("p50", "p99"))
+    name = f"wrk, {STOCK_USERS} connections"
+    return Row(name, None, int(text["done"]), float(text["rate"]), p50, None, p99)
+
+
+def _seconds(text: str) -> float:
+    """Return what wrk writes as ``1.25ms`` [s]."""
+    number = text.rstrip("mus")
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[text[len(number) :]]
 
 
 def _rank(counts: dict[float, int], p: float) -> float:

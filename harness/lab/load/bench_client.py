@@ -1,7 +1,8 @@
 """
-The open scheduler by itself, for measuring it: one GET an arrival, paced, at a server that only answers.
+The generator without its flows, for measuring it: one GET an arrival, paced, at a server that only answers.
 
-Run as ``python -m harness.lab.load.bench_client PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
+Scheduler, session, connections, recorder and Locust's own statistics are those of every run. Run as
+``python -m harness.lab.load.bench_client PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
 Times in seconds.
 """
 
@@ -9,17 +10,24 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import gc  # noqa: E402 - nothing may come before the patching
-import json  # noqa: E402
+import json  # noqa: E402 - nothing may come before the patching
 import sys  # noqa: E402
 import time  # noqa: E402
+from collections import Counter  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
+from pathlib import Path  # noqa: E402
+from tempfile import TemporaryDirectory  # noqa: E402
 
-from geventhttpclient import HTTPClient  # noqa: E402
+from locust.env import Environment  # noqa: E402
 
+from harness.lab.load.connections import Connections  # noqa: E402
+from harness.lab.load.judging import expecting  # noqa: E402
+from harness.lab.load.playing import settle_down  # noqa: E402
+from harness.lab.load.recorder import Recorder  # noqa: E402
 from harness.lab.load.scheduler import OpenScheduler  # noqa: E402
 from harness.lab.load.self_check import Probe  # noqa: E402
+from harness.lab.load.session import Session  # noqa: E402
 from harness.lab.results.percentile import percentile  # noqa: E402
 
 DRAIN_S = 10.0
@@ -30,12 +38,17 @@ SETTLE_S = 0.5
 class Arrival:
     """One GET and when it is due."""
 
+    index: int
     at: float
 
 
-def main(port: int, rate: float, length: float, connections: int) -> None:
+def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> None:
     """Play, and print what was measured."""
-    http = HTTPClient("127.0.0.1", port, concurrency=connections, network_timeout=DRAIN_S)
+    environment = Environment(host=f"http://127.0.0.1:{port}")
+    environment.create_local_runner()
+    connections = Connections(str(environment.host), at_once=at_once, timeout=DRAIN_S)
+    recorder = Recorder(folder, 0)
+    counts: Counter[str] = Counter()
     from_intended: list[float] = []
     from_started: list[float] = []
     zero = time.perf_counter() + SETTLE_S
@@ -44,29 +57,37 @@ def main(port: int, rate: float, length: float, connections: int) -> None:
     def clock() -> float:
         return time.perf_counter() - zero
 
-    def play(_: Arrival, intended_at: float) -> None:
+    def play(arrival: Arrival, intended_at: float) -> None:
+        session = Session(
+            *(connections, environment.events.request.fire, recorder, counts, clock),
+            worker=0,
+            arrival=arrival.index,
+            trace_id="",
+            intended_at=intended_at,
+        )
         started_at = clock()
-        http.get("/").read()
-        finished_at = clock()
+        finished_at = session.get("/", expecting(200), "answer").finished_at
         from_intended.append(finished_at - intended_at)
         from_started.append(finished_at - started_at)
 
-    gc.collect()
-    gc.freeze()
-    began_cpu = time.process_time()
-    OpenScheduler(
+    scheduler = OpenScheduler(
         arrivals(rate, length),
         play,
         lambda _: None,
         clock,
-        max_in_flight=connections,
+        max_in_flight=at_once,
         ends_at=length + DRAIN_S,
         probe=probe,
-    ).run()
+    )
+    settle_down()
+    began_cpu = time.process_time()
+    scheduler.run()
+    cpu = time.process_time() - began_cpu
+    recorder.close()
     told = {
         "offered": probe.offered,
-        "done": len(from_intended),
-        "cpu": (time.process_time() - began_cpu) / clock(),
+        "done": counts["ok"],
+        "cpu_s": cpu,
         "response_time_s": percentiles(from_intended),
         "latency_s": percentiles(from_started),
         "lag_s": percentiles(probe.lags),
@@ -77,7 +98,7 @@ def main(port: int, rate: float, length: float, connections: int) -> None:
 def arrivals(rate: float, length: float) -> Iterator[Arrival]:
     """Yield evenly spaced arrivals."""
     for index in range(round(rate * length)):
-        yield Arrival(index / rate)
+        yield Arrival(index, index / rate)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
@@ -85,4 +106,5 @@ def percentiles(values: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    with TemporaryDirectory(prefix="harness-bench-") as records:
+        main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), Path(records))

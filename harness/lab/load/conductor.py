@@ -72,7 +72,7 @@ class Conductor:
     def begin(self) -> None:
         """Tell everybody what to play, and keep watch until it is over."""
         log.info("Playing %s with %d worker(s)", self._plan.scenario.name, len(self._expected))
-        gevent.spawn(self._watch)
+        gevent.spawn(self._watch).link_exception(lambda watch: self.give_up(f"{watch.exception!r}"))
         played = {
             "scenario": self._plan.scenario.model_dump_json(),
             "identities": self._identities.read_bytes(),
@@ -117,9 +117,19 @@ class Conductor:
         if self._over.is_set():
             return
         self.outcome.interrupted = True
-        self._send_all(STOP, {"refusal": None})
-        self._over.wait(STOP_TIMEOUT_S)
-        self._finish()
+        self._stop()
+
+    def give_up(self, defect: str) -> None:
+        """End the run because of something that should not have happened; return at once."""
+        if self._over.is_set():
+            return
+        log.error("%s", defect)
+        if self.outcome.began_at_epoch_s is None:
+            self._refuse(defect)
+        else:
+            self.outcome.shortfalls.append(defect)
+            # Not here: whoever brings this message brings the workers' last ones too.
+            gevent.spawn(self._stop)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return how the run goes, as names and texts; reads files, so ask in a thread."""
@@ -145,6 +155,11 @@ class Conductor:
         if self.outcome.began_at_epoch_s is None:
             return "preparing"
         return "playing" if self.now < self._plan.duration else "draining"
+
+    def _stop(self) -> None:
+        self._send_all(STOP, {"refusal": None})
+        self._over.wait(STOP_TIMEOUT_S)
+        self._finish()
 
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
@@ -184,9 +199,11 @@ class Conductor:
         self._over.set()
         self.outcome.ended_at_s = self.now
         self.outcome.is_over = True
-        self.outcome.write(self._generator / "outcome.json")
-        self._write_progress()
-        self._ended()
+        try:
+            self.outcome.write(self._generator / "outcome.json")
+            self._write_progress()
+        finally:
+            self._ended()
 
     def _write_progress(self) -> None:
         progress = self._total.progress(self.now, self.phase, self._plan.scheduled)

@@ -9,11 +9,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.lab.load.launch import LOOK_EVERY_S, LoadFailed, PlayersDisagree
-from harness.lab.load.locust_process import DISAGREED, MASTER_PORT, NEVER_PLAYED, LocustProcess
+from harness.lab.load.locust_process import (
+    DISAGREED,
+    MASTER_PORT,
+    MASTER_RETRIES,
+    NEVER_PLAYED,
+    LocustProcess,
+)
 from harness.lab.load.preflight import Unreachable
 
+NO_MASTER = "Failed to connect to the Locust master"
+"""What Locust says when it has looked often enough."""
 
-def join(host: str, *, port: int = MASTER_PORT, processes: int = 1, scenario_hash: str | None = None) -> None:
+RETRIES = 60
+"""Five minutes: a cluster may start a worker long before its master."""
+
+
+def join(
+    host: str,
+    *,
+    port: int = MASTER_PORT,
+    processes: int = 1,
+    scenario_hash: str | None = None,
+    retries: int = RETRIES,
+) -> None:
     """
     Play one run for the master at *host*, and return when it is over.
 
@@ -22,6 +41,7 @@ def join(host: str, *, port: int = MASTER_PORT, processes: int = 1, scenario_has
     Args:
         processes: How many workers to be [count].
         scenario_hash: Of the only scenario to play; None for whatever the master says.
+        retries: How often to look for the master, every five seconds [count].
 
     Raises:
         PlayersDisagree: The master has another version or another scenario.
@@ -32,7 +52,7 @@ def join(host: str, *, port: int = MASTER_PORT, processes: int = 1, scenario_has
     arguments += ["--processes", str(processes)] if processes > 1 else []
     arguments += ["--scenario-hash", scenario_hash] if scenario_hash else []
     with TemporaryDirectory(prefix="harness-worker-") as folder:
-        locust = LocustProcess(Path(folder, "locust.log"), arguments)
+        locust = LocustProcess(Path(folder, "locust.log"), arguments, {MASTER_RETRIES: str(retries)})
         try:
             code = _wait(locust)
         finally:
@@ -40,7 +60,7 @@ def join(host: str, *, port: int = MASTER_PORT, processes: int = 1, scenario_has
         told = locust.log_tail()
     if code == DISAGREED:
         raise PlayersDisagree(_last_error(told))
-    if code == NEVER_PLAYED or "ConnectionError" in told:
+    if code == NEVER_PLAYED or NO_MASTER in told:
         raise Unreachable(f"no master at {host}:{port} began a run")
     if code:
         raise LoadFailed(f"the worker ended with exit code {code}:\n{told}")

@@ -5,38 +5,33 @@ Locust runs as a process of its own and is never imported here, so a notebook's 
 uses other threads is safe. Times are float seconds.
 """
 
-import os
-import platform
+import re
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import psutil
 
-from harness.blueprint.template import load_template
+from harness.lab.alarms.bench import UNOBSERVED
 from harness.lab.alarms.objective import Dimension, Objective
-from harness.lab.load.locust_process import WORKERS_MAX_WAIT_S, LocustProcess, Master, worker_arguments
+from harness.lab.load.blueprint_alarms import blueprint_alarms
+from harness.lab.load.header import REMARKS, header
+from harness.lab.load.locust_process import LocustProcess, Master, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
+from harness.lab.load.outside import Watch, outside, unobserved
 from harness.lab.load.plan import Plan
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.self_check import findings
 from harness.lab.load.watching import OnProgress
-from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.run import Run
 from harness.lab.results.writer import RunWriter, new_run_folder, write_header
 from harness.lab.workload.scenario import Scenario
 
 LOOK_EVERY_S = 0.25
-
-Watch = Callable[[Path, float], AbstractContextManager[object]]
-"""Opened with the run folder and its beginning [epoch s] when it begins, closed before tables are made.
-
-Raises OSError or httpx.HTTPError when what it watches is gone: the run is then inconclusive, not lost."""
-
 
 GAVE_UP = "Gave up waiting for workers"
 """What Locust says when fewer workers came than it was told to expect."""
@@ -64,6 +59,7 @@ def play(
     on_progress: OnProgress | None = None,
     watch: Watch | None = None,
     master: Master | None = None,
+    command: str | None = None,
 ) -> Run:
     """
     Play *scenario* against *host* and return the run.
@@ -77,8 +73,10 @@ def play(
         out: The run folder; by default a new one under ``runs``.
         processes: How many Locust workers play side by side on this machine [count].
         on_progress: Told how far the run is, a few times a second.
-        watch: Records something beside the run, e.g. the stack's metrics.
+        watch: Records something beside the run, e.g. the stack's metrics; by default what can be known from
+            outside.
         master: Let workers of other machines play, and only conduct them; *processes* then do not count.
+        command: The command line that asked for it; it is kept in ``run.json`` without passwords.
 
     Raises:
         Unreachable: The service does not answer, refuses the tokens or the canary.
@@ -91,8 +89,10 @@ def play(
     if (folder / "run.json").exists():
         raise LoadFailed(f"{folder} already holds a run; name another folder")
     plan = Plan.read(scenario, identities)
-    preflight(host, plan)
-    writer = RunWriter(folder, header(scenario, folder, master.workers if master else processes))
+    canary = preflight(host, plan)
+    workers = master.workers if master else processes
+    remarks = [canary.told] if canary else []
+    writer = RunWriter(folder, header(scenario, folder, workers, command=command, remarks=remarks))
     generator = folder / GENERATOR
     shutil.rmtree(generator, ignore_errors=True)
     generator.mkdir()
@@ -103,12 +103,12 @@ def play(
     arguments += ["--scenario", str(copy.resolve()), "--identities", str(identities.resolve())]
     locust = LocustProcess(generator / "locust.log", [*arguments, "--run-folder", str(folder.resolve())])
     try:
-        lacking = _watch_over(locust, writer, on_progress, watch)
+        beside = _watch_over(locust, writer, on_progress, watch or outside())
     finally:
         locust.close()
-    outcome = _outcome(locust, generator)
-    outcome.shortfalls += lacking
-    return finish(writer, scenario, outcome)
+    outcome = _outcome(locust, generator, master)
+    outcome.shortfalls += beside.lacking
+    return finish(writer, scenario, outcome, beside.observed)
 
 
 def begin(writer: RunWriter, began_at_epoch_s: float) -> None:
@@ -118,49 +118,49 @@ def begin(writer: RunWriter, began_at_epoch_s: float) -> None:
     write_header(writer.folder, writer.header)
 
 
-def finish(writer: RunWriter, scenario: Scenario, outcome: Outcome) -> Run:
-    """Make the tables of a run that has begun and is over, and return it."""
+def finish(writer: RunWriter, scenario: Scenario, outcome: Outcome, observed: Collection[str] | None) -> Run:
+    """
+    Make the tables of a run that has begun and is over, and return it.
+
+    Args:
+        observed: Names of the service's metrics that were observed; None if they and AWS's all were.
+    """
+    missed = [] if observed is None else unobserved(blueprint_alarms(), observed)
     return writer.finish(
         started_at=datetime.fromtimestamp(outcome.began_at_epoch_s or 0.0, UTC),
         duration_s=outcome.ended_at_s,
         workers=outcome.workers,
         lost_workers=outcome.lost,
-        notes={"generator": _account(scenario, outcome)},
-    )
-
-
-def header(scenario: Scenario, folder: Path, processes: int) -> RunHeader:
-    """Return what ``run.json`` says when a run begins."""
-    return RunHeader(
-        id=folder.name,
-        engine="live",
-        scenario_name=scenario.name,
-        scenario=scenario.model_dump(mode="json"),
-        scenario_hash=scenario.hash,
-        blueprint_hash=load_template().hash,
-        seed=scenario.seed,
-        started_at=datetime.now(UTC),
-        time_scale=scenario.time_scale,
-        workers=processes,
-        versions={name: version(name) for name in ("harness", "locust", "gevent")}
-        | {"python": platform.python_version()},
-        machine={
-            "host": platform.node(),
-            "processors": os.cpu_count() or 1,
-            "memory_bytes": psutil.virtual_memory().total,
+        notes={
+            "generator": _account(scenario, outcome),
+            REMARKS: [*writer.header.notes.get(REMARKS, ()), *_untried(outcome)],
+            UNOBSERVED: missed,
         },
     )
 
 
-def _watch_over(
-    locust: LocustProcess, writer: RunWriter, on_progress: OnProgress | None, watch: Watch | None
-) -> list[str]:
+@dataclass
+class _Beside:
     """
-    Return when Locust has ended, with what was not recorded beside it, in words.
+    What became of what was recorded beside a run.
 
-    An interrupt makes it end.
+    Attributes:
+        observed: See `finish`.
+        lacking: What is not there that should be, in words.
+    """
+
+    observed: Collection[str] | None = None
+    lacking: list[str] = field(default_factory=list)
+
+
+def _watch_over(
+    locust: LocustProcess, writer: RunWriter, on_progress: OnProgress | None, watch: Watch
+) -> _Beside:
+    """
+    Return when Locust has ended. An interrupt makes it end.
     """
     generator = writer.folder / GENERATOR
+    beside = _Beside()
     has_begun = is_interrupted = False
     try:
         with ExitStack() as watching:
@@ -170,19 +170,24 @@ def _watch_over(
                     if not has_begun and (began := began_at(generator)) is not None:
                         has_begun = True
                         begin(writer, began)
-                        if watch is not None:
-                            watching.enter_context(watch(writer.folder, began))
+                        beside.observed = watching.enter_context(watch(writer.folder, began))
                     if on_progress is not None:
                         on_progress(Progress.read(generator / "progress.json"))
                     if ended is not None:
-                        return []
+                        return beside
                 except KeyboardInterrupt:
                     if is_interrupted:
                         raise
                     is_interrupted = True
                     locust.interrupt()
     except (OSError, httpx.HTTPError) as error:
-        return [f"what was to be recorded beside the run is incomplete: {error or type(error).__name__}"]
+        beside.lacking.append(incomplete(error))
+        return beside
+
+
+def incomplete(error: Exception) -> str:
+    """Say that what was to be recorded beside a run was not."""
+    return f"what was to be recorded beside the run is incomplete: {error or type(error).__name__}"
 
 
 def began_at(generator: Path) -> float | None:
@@ -191,7 +196,7 @@ def began_at(generator: Path) -> float | None:
     return Outcome.read(path).began_at_epoch_s if path.exists() else None
 
 
-def _outcome(locust: LocustProcess, generator: Path) -> Outcome:
+def _outcome(locust: LocustProcess, generator: Path, master: Master | None) -> Outcome:
     """
     Return how the playing went.
 
@@ -205,8 +210,11 @@ def _outcome(locust: LocustProcess, generator: Path) -> Outcome:
     if outcome.refusal is not None:
         raise LoadFailed(outcome.refusal)
     if outcome.began_at_epoch_s is None:
-        if GAVE_UP in locust.log_tail():
-            raise WorkersMissing(f"not every expected worker came within {WORKERS_MAX_WAIT_S} s")
+        if master is not None and GAVE_UP in locust.log_tail():
+            raise WorkersMissing(
+                f"{_came(locust.log_tail())} of {master.workers} expected workers came within "
+                f"{master.patience} s to {master.bind}:{master.port}"
+            )
         why = (
             "interrupted before it began"
             if outcome.interrupted
@@ -217,6 +225,20 @@ def _outcome(locust: LocustProcess, generator: Path) -> Outcome:
         outcome.ended_at_s = Progress.read(generator / "progress.json").at_s
         outcome.shortfalls.append(f"Locust was lost at {outcome.ended_at_s:.1f} s; see {locust.log.name}")
     return outcome
+
+
+def _untried(outcome: Outcome) -> Iterator[str]:
+    if outcome.untried:
+        yield (
+            f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
+            "arrivals; play longer than they live (--duration)"
+        )
+
+
+def _came(log: str) -> str:
+    """Return how many workers were there when Locust gave up waiting, as it says itself."""
+    told = re.findall(r"(\d+) of \d+ connected", log)
+    return str(told[-1]) if told else "0"
 
 
 def _account(scenario: Scenario, outcome: Outcome) -> dict[str, object]:

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.blueprint import alarms as blueprint
-from harness.blueprint.template import load_alarms
-from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.live import LiveJudge
+from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.summary import Metrics
-from harness.lab.results.tail import MetricsTail
+from harness.lab.results.tail import Tail
 
 
 class LiveView:
@@ -24,10 +22,10 @@ class LiveView:
     """
 
     def __init__(self, folder: Path, began_at_epoch_s: float, time_scale: float) -> None:
-        self._tail = MetricsTail(folder)
+        self._tail = Tail(folder, MetricRow)
         self._began_at = began_at_epoch_s
         self._time_scale = time_scale
-        self._judge = LiveJudge(_alarms(), started_at=began_at_epoch_s, time_scale=time_scale)
+        self._judge = LiveJudge(blueprint_alarms(), started_at=began_at_epoch_s, time_scale=time_scale)
         self._rows: list[MetricRow] = []
 
     def rows(self, now: float) -> list[tuple[str, str]]:
@@ -44,11 +42,3 @@ class LiveView:
         table = pd.DataFrame(self._rows, columns=MetricRow._fields)
         metrics = Metrics.of(table, self._time_scale)
         return [*metrics.lines(), *((f"alarm {name}", state.value) for name, state in states.items())]
-
-
-def _alarms() -> list[Alarm]:
-    return [
-        Alarm.from_properties(each.properties)
-        for each in load_alarms()
-        if isinstance(each, blueprint.MetricAlarm)
-    ]

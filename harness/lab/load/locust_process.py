@@ -28,6 +28,9 @@ NEVER_PLAYED, DISAGREED = 5, 2
 
 MASTER_PORT = 5557
 
+MASTER_RETRIES = "HARNESS_MASTER_RETRIES"
+"""Names how often a worker looks for its master, every five seconds; Locust's own number is 60."""
+
 WORKERS_MAX_WAIT_S = 600
 """How long a master waits for its workers: a cluster may have to fetch their image first."""
 
@@ -41,11 +44,13 @@ class Master:
         workers: How many must have come before the run begins [count].
         bind: Address it listens on; Locust's channel is neither encrypted nor authenticated.
         port: TCP port it listens on.
+        patience: How long it waits for them [s].
     """
 
     workers: int
     bind: str = "*"
     port: int = MASTER_PORT
+    patience: int = WORKERS_MAX_WAIT_S
 
     @property
     def arguments(self) -> list[str]:
@@ -53,7 +58,7 @@ class Master:
         workers = str(self.workers)
         return [
             *("--master", "--master-bind-host", self.bind, "--master-bind-port", str(self.port)),
-            *("--expect-workers", workers, "--expect-workers-max-wait", str(WORKERS_MAX_WAIT_S)),
+            *("--expect-workers", workers, "--expect-workers-max-wait", str(self.patience)),
             *("--users", workers, "--spawn-rate", workers),
         ]
 

@@ -20,5 +20,8 @@ STOP = "media_stop"
 PART = "media_part"
 """To the conductor: a piece of a table, from a worker that does not share its disk."""
 
+DEFECT = "media_defect"
+"""To the conductor: this worker cannot go on, and why."""
+
 DONE = "media_done"
 """To the conductor: everything is recorded; the worker's health."""

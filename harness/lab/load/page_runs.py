@@ -3,20 +3,23 @@ Runs that people start from Locust's page: each is given its listings, recorded 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
 
-from harness.lab.load.launch import Watch, began_at, begin, finish, header
+from harness.lab.load.header import header
+from harness.lab.load.launch import began_at, begin, finish, incomplete
 from harness.lab.load.locust_process import LocustProcess, page_port, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
+from harness.lab.load.outside import Watch, outside
 from harness.lab.load.permission import Request, requests_in
 from harness.lab.load.plan import Plan
 from harness.lab.load.preflight import Unreachable, preflight
-from harness.lab.results.run import Run
+from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter
 from harness.lab.workload.identities import IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
@@ -34,7 +37,7 @@ class People:
     """
 
     identities: Path
-    watch: Watch | None = None
+    watch: Watch = field(default_factory=outside)
 
 
 Provide = Callable[[Scenario], AbstractContextManager[People]]
@@ -50,6 +53,7 @@ def serve_page(
     on_open: Callable[[str], None],
     on_run: Callable[[Run], None],
     processes: int = 1,
+    command: str | None = None,
 ) -> None:
     """
     Open Locust's page and finish every run started there, until interrupted.
@@ -59,6 +63,7 @@ def serve_page(
         runs: Under which the run folders are made.
         on_open: Told the page's address.
         on_run: Told each run when it is over.
+        command: The command line that asked for the page; it is kept with every run.
     """
     runs.mkdir(parents=True, exist_ok=True)
     port = page_port()
@@ -73,7 +78,9 @@ def serve_page(
             try:
                 ended = locust.wait(LOOK_EVERY_S)
                 for request in requests_in(runs):
-                    playing = _allow(request, host, provide, processes)
+                    playing = _allow(
+                        request, host, provide, partial(header, processes=processes, command=command)
+                    )
                 if playing is not None and playing.is_over(ended is not None):
                     on_run(playing.finish())
                     playing = None
@@ -90,13 +97,14 @@ class _Playing:
     The run being played.
     """
 
-    def __init__(self, request: Request, people: People, held: ExitStack, processes: int) -> None:
+    def __init__(self, request: Request, people: People, held: ExitStack, told: RunHeader) -> None:
         self._request = request
         self._watch = people.watch
         self._held = held
         self._has_begun = False
+        self._observed: Collection[str] | None = None
         self._generator = request.folder / GENERATOR
-        self._writer = RunWriter(request.folder, header(request.scenario, request.folder, processes))
+        self._writer = RunWriter(request.folder, told)
 
     def is_over(self, is_locust_gone: bool) -> bool:
         """Look after the run, and tell whether it is over."""
@@ -104,8 +112,7 @@ class _Playing:
         if began is not None and not self._has_begun:
             self._has_begun = True
             begin(self._writer, began)
-            if self._watch is not None:
-                self._held.enter_context(self._watch(self._request.folder, began))
+            self._observed = self._held.enter_context(self._watch(self._request.folder, began))
         return is_locust_gone or (began is not None and self._outcome().is_over)
 
     def finish(self) -> Run:
@@ -113,23 +120,30 @@ class _Playing:
         try:
             self._held.close()
         except (OSError, httpx.HTTPError) as error:
-            outcome.shortfalls.append(f"what was to be recorded beside the run is incomplete: {error}")
-        return finish(self._writer, self._request.scenario, outcome)
+            outcome.shortfalls.append(incomplete(error))
+        return finish(self._writer, self._request.scenario, outcome, self._observed)
 
     def _outcome(self) -> Outcome:
         path = self._generator / "outcome.json"
         return Outcome.read(path) if path.exists() else Outcome()
 
 
-def _allow(request: Request, host: str, provide: Provide, processes: int) -> _Playing | None:
+def _allow(
+    request: Request, host: str, provide: Provide, header_of: Callable[..., RunHeader]
+) -> _Playing | None:
     held = ExitStack()
     try:
         people = held.enter_context(provide(request.scenario))
-        preflight(host, Plan.read(request.scenario, people.identities))
+        canary = preflight(host, Plan.read(request.scenario, people.identities))
     except (ValueError, IdentitiesInvalid, Unreachable) as error:
         held.close()
         request.refuse(str(error))
         return None
-    playing = _Playing(request, people, held, processes)
+    playing = _Playing(
+        request,
+        people,
+        held,
+        header_of(request.scenario, request.folder, remarks=[canary.told] if canary else []),
+    )
     request.allow(people.identities)
     return playing

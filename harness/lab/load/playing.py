@@ -6,6 +6,7 @@ Times are float seconds since the run began, except where the name says epoch.
 
 import gc
 import logging
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,11 @@ from typing import Any
 
 import gevent
 from gevent import GreenletExit
-from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 
 from harness.lab.load import probes
 from harness.lab.load.chronicle import Stage
+from harness.lab.load.connections import Connections
 from harness.lab.load.flows import FLOWS
 from harness.lab.load.payloads import Payloads
 from harness.lab.load.plan import Arrival, Plan
@@ -29,6 +30,9 @@ from harness.lab.load.session import Session
 from harness.lab.load.visit import Stopped, Visit
 
 NETWORK_TIMEOUT_S = 60.0
+
+COLLECT_AT = (50_000, 50, 100)
+SWITCH_EVERY_S = 0.0005
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +66,8 @@ class Playing:
         self._tally = Tally()
         self._probe = Probe()
         self._recorder = Recorder(folder, index)
-        self._http = _open_http(environment, plan)
+        self._connections = _connections(str(environment.host), plan)
+        self._announce = environment.events.request.fire
         self._stage = Stage(
             plan, self.clock, began_at_epoch_s, self._recorder, self._tally, payloads, self._open_session
         )
@@ -116,9 +121,7 @@ class Playing:
         return self._tally.counts["untried"]
 
     def _run(self) -> None:
-        # What was built to get here stays; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        settle_down()
         try:
             self._scheduler.run()
         finally:
@@ -172,7 +175,8 @@ class Playing:
 
     def _open_session(self, arrival: Arrival, intended_at: float, trace_id: str) -> Session:
         return Session(
-            self._http,
+            self._connections,
+            self._announce,
             self._recorder,
             self._tally.counts,
             self.clock,
@@ -183,21 +187,19 @@ class Playing:
         )
 
 
-def _open_http(environment: Environment, plan: Plan) -> FastHttpSession:
+def settle_down() -> None:
+    """Keep this process from pausing while it plays."""
+    # What was built to get here stays; the collector need not look at it again. What comes is freed when it
+    # is done with: cycles are rare, so looking for them may be rare.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AT)
+    # The recorder's thread would keep the schedule waiting for 5 ms at a time.
+    sys.setswitchinterval(SWITCH_EVERY_S)
+
+
+def _connections(host: str, plan: Plan) -> Connections:
     """Return the connections of one worker: as many to each host as may be in use at once."""
     scenario = plan.scenario
     at_once = (scenario.users or scenario.max_in_flight) * scenario.behaviour.uploads_at_once
-    http = FastHttpSession(
-        base_url=environment.host,
-        request_event=environment.events.request,
-        user=None,
-        # Certificates are checked; Locust's own default is not to.
-        insecure=False,
-        max_retries=0,
-        concurrency=at_once,
-        network_timeout=NETWORK_TIMEOUT_S,
-        connection_timeout=NETWORK_TIMEOUT_S,
-    )
-    # A redirect would carry the token to a host nobody named.
-    http.client.redirect_response_codes = frozenset()  # type: ignore[misc]  # as Locust itself does
-    return http
+    return Connections(host, at_once=at_once, timeout=NETWORK_TIMEOUT_S)

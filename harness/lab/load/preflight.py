@@ -2,10 +2,13 @@
 Is anybody there, and will they let us play? Asked once, before a run.
 
 The canary announces a batch of one small file and uploads it, which proves the token, the service and
-the object store; it is never completed, so no pipeline runs and the listing stays as it was.
+the object store; it is never completed, so no pipeline runs and the listing stays as it was. The contract
+knows no way to take it back: it stays PENDING_UPLOAD until the service gives it up as abandoned.
 """
 
 import hashlib
+import secrets
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,9 +24,28 @@ class Unreachable(RuntimeError):
     """The target cannot be played at; says what was asked and what came back."""
 
 
-def preflight(host: str, plan: Plan) -> None:
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The batch that was announced and is left behind."""
+
+    batch_id: str
+    listing_id: int
+
+    @property
+    def told(self) -> str:
+        """What became of it, in words."""
+        return (
+            f"the preflight left batch {self.batch_id} of listing {self.listing_id} behind, PENDING_UPLOAD "
+            "until the service gives it up"
+        )
+
+
+def preflight(host: str, plan: Plan) -> Canary | None:
     """
     Make sure that *host* is healthy, takes the identities' tokens, and accepts an upload.
+
+    Returns:
+        The batch it did so with; None if there was no listing to do it on.
 
     Raises:
         Unreachable: It does not.
@@ -33,8 +55,7 @@ def preflight(host: str, plan: Plan) -> None:
     with httpx.Client(base_url=host, timeout=TIMEOUT_S, follow_redirects=False) as http:
         try:
             _must_be_healthy(http)
-            if listings:
-                _must_take_a_canary(http, listings[min(listings)])
+            return _taken_canary(http, listings[min(listings)]) if listings else None
         except httpx.HTTPError as error:
             raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
 
@@ -46,7 +67,7 @@ def _must_be_healthy(http: httpx.Client) -> None:
         raise Unreachable(f"{http.base_url}/healthz answers {answer.status_code}: {answer.text[:200]}")
 
 
-def _must_take_a_canary(http: httpx.Client, listing: ListingAccess) -> None:
+def _taken_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
     content = b"canary"
     role = Role.OWNER if listing.development and Role.OWNER in listing.tokens else Role.PHOTOGRAPHER
     answer = http.post(
@@ -59,13 +80,15 @@ def _must_take_a_canary(http: httpx.Client, listing: ListingAccess) -> None:
             f"the canary was not let in: POST {API_PREFIX}/uploads for listing {listing.listing_id} "
             f"as its {role} answers {answer.status_code}: {answer.text[:200]}"
         )
-    ticket = answer.json()["files"][0]
+    created = answer.json()
+    ticket = created["files"][0]
     # A client of its own: the store's host must not see anything meant for the service.
     stored = httpx.put(ticket["uploadUrl"], content=content, headers=ticket["headers"], timeout=TIMEOUT_S)
     if stored.status_code != 200:
         raise Unreachable(
             f"the object store did not take the canary: {stored.status_code} {stored.text[:200]}"
         )
+    return Canary(str(created["batchId"]), listing.listing_id)
 
 
 def _manifest(listing: ListingAccess, role: Role, content: bytes) -> dict[str, Any]:
@@ -81,4 +104,6 @@ def _manifest(listing: ListingAccess, role: Role, content: bytes) -> dict[str, A
     }
     if role is Role.PHOTOGRAPHER:
         file["orientation"] = "HORIZONTAL"
-    return {"listingId": listing.listing_id, "batchReference": f"canary-{digest[:8]}", "files": [file]}
+    # A listing may have the canary of an earlier run still open: the same reference would be a conflict.
+    reference = f"canary-{secrets.token_hex(8)}"
+    return {"listingId": listing.listing_id, "batchReference": reference, "files": [file]}

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 from gevent import GreenletExit
-from locust.contrib.fasthttp import FastHttpSession
 
 from harness.lab.load.checks import Check
+from harness.lab.load.connections import Connections, Unanswered
 from harness.lab.load.judging import Judge, Outcome
 from harness.lab.load.payloads import Body
 from harness.lab.load.recorder import Recorder
@@ -29,6 +30,11 @@ END_TO_END = "E2E"
 API_PREFIX = "/api/v2/listings/media"
 
 _URL = re.compile(r"https?://\S+")
+
+_NO_HEADERS: Mapping[str, Any] = {}
+
+Announce = Callable[..., None]
+"""Takes what Locust's own page shows of a request; the ``request`` event's arguments."""
 
 Clock = Callable[[], float]
 """Seconds since the run began."""
@@ -48,7 +54,7 @@ class Reply:
     content: bytes
     error: str | None
     finished_at: float
-    headers: Mapping[str, str]
+    headers: Mapping[str, Any]
 
     @property
     def json(self) -> Any:
@@ -67,7 +73,8 @@ class Session:
 
     def __init__(
         self,
-        http: FastHttpSession,
+        connections: Connections,
+        announce: Announce,
         recorder: Recorder,
         counts: Counter[str],
         clock: Clock,
@@ -77,7 +84,8 @@ class Session:
         trace_id: str,
         intended_at: float,
     ) -> None:
-        self._http = http
+        self._connections = connections
+        self._announce = announce
         self._recorder = recorder
         self._counts = counts
         self._clock = clock
@@ -133,15 +141,6 @@ class Session:
     ) -> None:
         """Record something that took several requests, from when it was due until it ended."""
         self._record(END_TO_END, name, 0, outcome, since, since, until, size, 0, error)
-        self._http.request_event.fire(
-            request_type=END_TO_END,
-            name=name,
-            response_time=(until - since) * 1000,
-            response_length=size,
-            exception=None if outcome is Outcome.OK else RuntimeError(f"{outcome}: {error}"),
-            context={},
-            response=None,
-        )
 
     def _trace_headers(self) -> dict[str, str]:
         self._spans += 1
@@ -167,36 +166,38 @@ class Session:
         # The store must not see a coding it may sign or refuse; JSON is small.
         headers["Accept-Encoding"] = "identity"
         try:
-            with self._http.request(
-                method,
-                url,
-                name=name,
-                data=body,  # type: ignore[arg-type]  # takes bytes and files too, but does not say
-                headers=headers,
-                catch_response=True,
-            ) as response:
-                finished_at = self._clock()
-                status = response.status_code or 0
-                content = response.content or b""
-                outcome = judge(status)
-                error = None if outcome is Outcome.OK else _reason(response, status, content)
-                if check is not None and outcome is Outcome.OK and (error := check(content)):
-                    outcome = Outcome.FAILED
-                # Locust's own page shows the time from the intended moment too.
-                response.request_meta["response_time"] = (finished_at - intended_at) * 1000
-                if outcome in (Outcome.OK, Outcome.REFUSED):
-                    response.success()
-                else:
-                    response.failure(f"{outcome}: {status} {error}")
+            status, content, answered, error = self._ask(method, url, headers, body)
         except GreenletExit:
             self._record(
                 method, name, 0, Outcome.CENSORED, intended_at, started_at, self._clock(), size, 0, None
             )
             raise
-        self._record(
-            method, name, status, outcome, intended_at, started_at, finished_at, size, len(content), error
-        )
-        return Reply(status, content, error, finished_at, response.headers or {})
+        finished_at = self._clock()
+        outcome = judge(status)
+        try:
+            # Whoever else was answered at this moment is timed before anybody is recorded: after a stall
+            # there are many.
+            gevent.sleep(0)
+            if outcome is Outcome.OK:
+                if check is not None and (error := check(content)):
+                    outcome = Outcome.FAILED
+            elif error is None:
+                error = _reason(content)
+        finally:
+            self._record(
+                method, name, status, outcome, intended_at, started_at, finished_at, size, len(content), error
+            )
+        return Reply(status, content, error, finished_at, answered)
+
+    def _ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None
+    ) -> tuple[int, bytes, Mapping[str, Any], str | None]:
+        """Return status, content and headers; 0 and why, if no answer came."""
+        try:
+            answer = self._connections.exchange(method, url, headers, body)
+        except Unanswered as unanswered:
+            return 0, b"", _NO_HEADERS, scrubbed(str(unanswered))
+        return answer.status, answer.content, answer.headers, None
 
     def _record(
         self,
@@ -214,6 +215,9 @@ class Session:
         if method != END_TO_END:
             self._counts["requests"] += 1
             self._counts[outcome.value] += 1
+        if outcome is not Outcome.CENSORED or method == END_TO_END:
+            size = bytes_out if method == END_TO_END else bytes_in
+            self._tell_locust(method, name, outcome, finished_at - intended_at, size, status, error)
         self._recorder.add(
             RequestRow(
                 self._worker,
@@ -233,15 +237,36 @@ class Session:
             )
         )
 
+    def _tell_locust(
+        self,
+        method: str,
+        name: str,
+        outcome: Outcome,
+        response_time: float,
+        size: int,
+        status: int,
+        error: str | None,
+    ) -> None:
+        """Show Locust's own page the time from the intended moment too."""
+        is_fine = outcome in (Outcome.OK, Outcome.REFUSED)
+        self._announce(
+            request_type=method,
+            name=name,
+            response_time=response_time * 1000,
+            response_length=size,
+            exception=None if is_fine else RuntimeError(f"{outcome}: {status or ''} {error}"),
+            context={},
+            response=None,
+        )
+
 
 def scrubbed(text: str) -> str:
     """Return *text* without URLs, and so without signatures."""
     return _URL.sub("<url>", text)
 
 
-def _reason(response: Any, status: int, content: bytes) -> str:
-    if status == 0:
-        return scrubbed(f"{type(response.error).__name__}: {response.error}")
+def _reason(content: bytes) -> str:
+    """Return why the service refused, as it says it."""
     try:
         details = json.loads(content)["details"]
         return str(details["reason"])

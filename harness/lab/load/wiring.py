@@ -14,7 +14,7 @@ from typing import Any
 
 import gevent
 from gevent.socket import wait_read
-from locust import User, stats, task
+from locust import User, runners, stats, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.event import EventHook, Events
@@ -23,7 +23,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from harness.lab.load import messages, page
 from harness.lab.load.conductor import Conductor
-from harness.lab.load.locust_process import DISAGREED, LIFELINE, NEVER_PLAYED
+from harness.lab.load.locust_process import DISAGREED, LIFELINE, MASTER_RETRIES, NEVER_PLAYED
 from harness.lab.load.permission import NotAllowed, ask_to_play
 from harness.lab.load.plan import Plan
 from harness.lab.load.player import Player
@@ -31,6 +31,8 @@ from harness.lab.results.writer import new_run_folder
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 log = logging.getLogger(__name__)
+
+_TO_CONDUCTOR = (messages.READY, messages.PROGRESS, messages.PART, messages.DONE, messages.DEFECT)
 
 
 class Arrivals(User):
@@ -69,6 +71,7 @@ class Wiring:
         }
         for event, listener in listeners.items():
             event.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust does not say
+        runners.CONNECT_RETRY_COUNT = int(os.environ.get(MASTER_RETRIES, runners.CONNECT_RETRY_COUNT))
         # Locust's own percentiles to three significant digits: with its two, 504.9 ms pass as 500.
         stats.bucket_response_time = _three_digits  # type: ignore[assignment]  # a float is as good a key
 
@@ -87,7 +90,7 @@ class Wiring:
         # Kept: when a run starts Locust gives its workers the master's options.
         self._scenario_hash = options.scenario_hash
         if not isinstance(runner, WorkerRunner):
-            for kind in (messages.READY, messages.PROGRESS, messages.PART, messages.DONE):
+            for kind in _TO_CONDUCTOR:
                 runner.register_message(kind, self._tell_conductor)
         if not isinstance(runner, MasterRunner):
             for kind in (messages.PLAN, messages.START, messages.STOP):
@@ -124,8 +127,9 @@ class Wiring:
             self._begin(environment, scenario, identities, folder)
             self._notice = f"recorded in {folder}"
         except (ValueError, NotAllowed) as error:
-            # There is nobody but the page to tell.
-            self._notice = str(error)
+            # There is nobody but the page to tell: its tab, and its logs.
+            self._notice = f"cannot be played here: {error}"
+            log.error("%s %s", options.scenario, self._notice)  # noqa: TRY400 - what is wrong is the request
             runner_of(environment).stop()
 
     def _look(self) -> page.Rows:
@@ -134,6 +138,14 @@ class Wiring:
         return [*said, *self._conductor.rows()] if hasattr(self, "_conductor") else said
 
     def _tell_conductor(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
+        try:
+            self._pass_on(msg)
+        except Exception as error:
+            # Locust would log it and wait for ever.
+            log.exception("message %s", msg.type)
+            self._conductor.give_up(f"the master failed on {msg.type}: {type(error).__name__}: {error}")
+
+    def _pass_on(self, msg: Message) -> None:
         match msg.type:
             case messages.READY:
                 self._conductor.worker_ready(msg.node_id, msg.data)
@@ -143,12 +155,23 @@ class Wiring:
                 self._conductor.worker_part(msg.data)
             case messages.DONE:
                 self._conductor.worker_done(msg.node_id, msg.data)
+            case messages.DEFECT:
+                self._conductor.give_up(f"worker {msg.node_id} failed: {msg.data['reason']}")
 
     def _tell_player(self, environment: Environment, msg: Message) -> None:
+        try:
+            self._obey(environment, msg)
+        except Exception as error:
+            # Nobody above would tell the conductor, who waits for an answer.
+            log.exception("message %s", msg.type)
+            _tell_defect(environment, error)
+
+    def _obey(self, environment: Environment, msg: Message) -> None:
         match msg.type:
             case messages.PLAN:
                 self._player = Player(environment, msg.data, self._scenario_hash)
-                gevent.spawn(self._player.prepare)
+                preparing = gevent.spawn(self._player.prepare)
+                preparing.link_exception(lambda ended: _tell_defect(environment, ended.exception))
             case messages.START:
                 self._player.start(msg.data)
                 environment.process_exit_code = 0
@@ -171,6 +194,10 @@ def runner_of(environment: Environment) -> Runner:
     """Return the runner, which exists from the ``init`` event on."""
     assert environment.runner is not None  # noqa: S101 - Locust makes it before it fires ``init``
     return environment.runner
+
+
+def _tell_defect(environment: Environment, error: BaseException) -> None:
+    runner_of(environment).send_message(messages.DEFECT, {"reason": f"{type(error).__name__}: {error}"})
 
 
 def _let_go(environment: Environment) -> None:

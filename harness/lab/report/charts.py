@@ -17,6 +17,7 @@ import pandas as pd
 
 from harness.lab.report import frames
 from harness.lab.report import stations as measured
+from harness.lab.report.alarm_line import alarm_line
 from harness.lab.report.axes import (
     DASHES,
     Lines,
@@ -46,8 +47,6 @@ PERCENTILES: Lines = (
     ("p95_s", "p95", BLUE, 1.6),
     ("p50_s", "p50", GREEN, 1.2),
 )
-
-ALARM_S = 600.0
 
 STATES = {"OK": (GREEN, 0.16), "ALARM": (VERMILION, 0.5), "INSUFFICIENT_DATA": (AXIS, 0.06)}
 """Colour and thickness: a state can be told without seeing its colour."""
@@ -125,17 +124,20 @@ def processing_over_time(run: "Run", other: "Run | None" = None, verdict: "Verdi
     """Processing time from RECEIVED to the end, by when it ended, against the alarm line."""
     data = _together(frames.processing_over_time, run, other)
     own = data[data["run"] == run.id]
+    line = alarm_line(verdict)
     finding = ""
     if len(own):
         worst = own.nlargest(1, "p95_s").iloc[0]
+        compared = "" if line is None else f"; the alarm line is at {exact(line)}"
         finding = (
             f"The highest p95 of a period was {seconds(worst['p95_s'])}, "
-            f"{seconds(worst['at_s'])} into the run; the alarm line is at {exact(ALARM_S)}."
+            f"{seconds(worst['at_s'])} into the run{compared}."
         )
 
     def draw(ax: "Axes") -> None:
         bands(ax, run, verdict, courses(ax, data, PERCENTILES, marker="."))
-        label_line(ax, ALARM_S, f"alarm line {exact(ALARM_S)}")
+        if line is not None:
+            label_line(ax, line, f"alarm line {exact(line)}")
         log_time_axis(ax)
         ax.set_ylabel("RECEIVED to READY or FAILED")
 

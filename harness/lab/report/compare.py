@@ -5,6 +5,7 @@ Ratios are the second run over the first. Distances are not tests: with enough r
 significant, so they say how far apart two distributions are, not whether they are.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.lab.alarms.baseline import LEAST, Ratio, response_times
+from harness.lab.alarms.baseline import LEAST, Comparison, Ratio, response_times
 from harness.lab.alarms.baseline import compare as compare_percentiles
-from harness.lab.report import frames
 from harness.lab.report.section import Points, Section, Subject, Table
 from harness.lab.report.sections import errors, load, pipeline, times
 from harness.lab.report.wording import count, number, seconds
+from harness.lab.results.durations import PROCESSING, processing
 from harness.lab.results.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 PERCENTS = (50.0, 95.0, 99.0)
@@ -37,6 +39,9 @@ SECTIONS = (
     errors.retries,
 )
 """Sections of a report that lay one run over the other."""
+
+HASH = re.compile(r"[0-9a-f]{64}")
+"""Its beginning tells two apart, and leaves room for the other column."""
 
 IRRELEVANT = ("id", "started_at", "scenario", "notes", "format_version", "complete", "duration_s")
 
@@ -67,9 +72,19 @@ class Difference:
     now: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunComparison:
-    """Two runs side by side; *before* is what *now* is held against."""
+    """
+    Two runs side by side; *before* is what *now* is held against.
+
+    >>> import harness
+    >>> comparison = harness.compare("fixtures/runs/day_before", "fixtures/runs/day_after")
+    >>> table = comparison.table()
+    >>> table.columns.tolist()
+    ['name', 'percent', 'before_s', 'now_s', 'low', 'high', 'ratio', 'slower']
+    >>> table.query("slower")["name"].tolist()
+    ['E2E processing', 'E2E ready']
+    """
 
     before: str
     now: str
@@ -81,6 +96,25 @@ class RunComparison:
         """Return everything as plain values."""
         ratios = [{**asdict(one), "ratio": one.ratio, "slower": one.slower} for one in self.ratios]
         return {**asdict(self), "ratios": ratios}
+
+    def table(self) -> "pd.DataFrame":
+        """
+        Return the ratios of percentiles, one a row.
+
+        Returns:
+            ``name`` and ``percent`` of the response time, ``before_s`` and ``now_s`` [model s], their
+            ``ratio`` with the bounds ``low`` and ``high`` of its 95 % interval, and whether it is surely
+            ``slower``.
+        """
+        import pandas as pd
+
+        columns = [*Ratio.__dataclass_fields__, "ratio", "slower"]
+        return pd.DataFrame(self.to_dict()["ratios"], columns=columns)
+
+    def __repr__(self) -> str:
+        differences = [f"  {one.what}: {one.before} → {one.now}" for one in self.differences]
+        lines = Comparison(self.now, self.before, self.ratios).table()
+        return "\n".join([lines.rstrip("\n"), *differences])
 
     def _repr_html_(self) -> str:
         from harness.lab.report.page import template
@@ -168,7 +202,7 @@ def _distance_table(comparison: RunComparison) -> Table:
 def _distances(before: Run, now: Run) -> Iterator[Distance]:
     earlier, current = response_times(before), response_times(now)
     for key, run in ((earlier, before), (current, now)):
-        key[frames.PROCESSING] = np.sort(frames.processing(run)["duration_s"].to_numpy(dtype=float))
+        key[PROCESSING] = np.sort(processing(run)["duration_s"].to_numpy(dtype=float))
     for name in sorted(earlier.keys() & current.keys()):
         a, b = earlier[name], current[name]
         if min(a.size, b.size) >= LEAST:
@@ -217,7 +251,8 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: object) -> str:
-    return "absent" if value is None else str(value)
+    text = "absent" if value is None else str(value)
+    return f"{text[:12]}…" if HASH.fullmatch(text) else text
 
 
 def render_comparison(before: Run, now: Run, to: Path | None = None) -> Path:

@@ -6,9 +6,9 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from xml.sax.saxutils import escape, quoteattr
 
 from harness.lab.report.palette import VARIABLES, house_style
@@ -23,13 +23,17 @@ XLINK = "http://www.w3.org/1999/xlink"
 POINTS_PER_INCH = 72
 WIDE, NARROW = 760, 320
 """Widths of the two drawings of a chart [CSS pixels]: one for desks and paper, one for phones."""
+SHOWN = 860
+"""Width of a drawing in a notebook [CSS pixels]."""
+SHADES = 64
+"""Colours of a small picture: those of the lines, and of their edges."""
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _FONT = re.compile(r"font-family:[^;]+;?|font:\s*(?P<size>[\d.]+px)\s[^;]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """
     One chart, not drawn yet.
@@ -41,6 +45,7 @@ class Chart:
         data: What is drawn, with units in the names of the columns.
         draw: Draws it on axes.
         height: Of the drawing [CSS pixels].
+        is_drawn: It is to be seen on axes of somebody else's.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Chart:
     data: "pd.DataFrame"
     draw: Callable[["Axes"], None]
     height: int = 300
+    is_drawn: bool = False
     _kept: "dict[str, Figure]" = field(default_factory=dict, repr=False, compare=False)
     kind: ClassVar[str] = "chart"
 
@@ -90,10 +96,33 @@ class Chart:
             figure.savefig(folder / f"{self.name}.png", dpi=144, metadata={"Software": None})
         self.data.to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
 
-    def _repr_html_(self) -> str:
-        from harness.lab.report.styles import chart_style
+    def shown_on(self, ax: "Axes | None") -> "Chart":
+        """Draw the chart on axes of a figure that exists; nothing happens without."""
+        if ax is None:
+            return self
+        self.plot(ax)
+        return replace(self, is_drawn=True)
 
-        return f"<style>{chart_style()}</style><div class='harness-chart'>{self.svg()}</div>"
+    def __repr__(self) -> str:
+        return f"<Chart {self.title}: {self.finding}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]:
+        """Show a picture in a notebook, on white whatever its theme; only words if it is drawn elsewhere."""
+        words = {"text/plain": repr(self)}
+        if self.is_drawn or self.is_empty:
+            return words
+        shown = {"image/png": {"width": SHOWN, "height": round(self.height * SHOWN / WIDE)}}
+        return {**words, "image/png": self.png()}, shown
+
+    def png(self) -> bytes:
+        """Return the drawing as a small picture, twice as fine as it is shown."""
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        self._laid_out(WIDE).savefig(buffer, format="png", dpi=2 * POINTS_PER_INCH, facecolor="white")
+        small = Image.open(buffer).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE)
+        small.save(packed := io.BytesIO(), format="png", optimize=True)
+        return packed.getvalue()
 
     def _laid_out(self, width: int) -> "Figure":
         """Return the drawing with its layout settled, which is the slow half of it; the wide one is kept."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from harness.lab.results.durations import over_time, processing
 from harness.lab.results.percentile import nearest_rank, percentile
 from harness.lab.results.summary import E2E
 
@@ -29,7 +30,6 @@ CURVE = 200
 """Points of a curve over percentiles, at most."""
 
 ALARM_PERIOD = 60.0
-PROCESSING = "media_processing_duration_seconds"
 DEAD_LETTERS = "media_processing_dlq_messages_total"
 INFLIGHT = "media_processing_inflight_jobs"
 QUEUE_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
@@ -109,24 +109,6 @@ def queue_depth(run: "Run") -> pd.DataFrame:
     return grouped.rename("messages").reset_index()
 
 
-def processing(run: "Run") -> pd.DataFrame:
-    """
-    Return every processing time: when it was known, and how long it was.
-
-    From the metric the alarm reads; from the batches where no metrics were recorded.
-    """
-    rows = run.metrics[run.metrics["metric"] == PROCESSING]
-    if len(rows):
-        times = {"at_s": run.model_seconds(rows["at"]), "duration_s": run.model_seconds(rows["value"])}
-    else:
-        ended = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
-        times = {
-            "at_s": run.model_seconds(ended["finished_at"]),
-            "duration_s": run.model_seconds(ended["finished_at"] - ended["received_at"]),
-        }
-    return pd.DataFrame(times).dropna().reset_index(drop=True)
-
-
 def processing_over_time(run: "Run") -> pd.DataFrame:
     """Return percentiles of the processing times that ended in each period."""
     times = processing(run)
@@ -140,17 +122,6 @@ def latency_over_time(run: "Run") -> pd.DataFrame:
     rows = http(run)
     response = rows["finished_at"] - rows["intended_at"]
     return over_time(run.model_seconds(rows["intended_at"]), response, period_of(extent(run), 120))
-
-
-def over_time(at: "pd.Series[float]", values: "pd.Series[float]", period: float) -> pd.DataFrame:
-    """Return p50, p95 and p99 of *values* in each period that has any."""
-    known = at.notna() & values.notna()
-    order = np.argsort(at[known].to_numpy(), kind="stable")
-    times, ordered = at[known].to_numpy()[order], values[known].to_numpy()[order]
-    numbers, firsts = np.unique(np.floor(times / period), return_index=True)
-    groups = np.split(ordered, firsts[1:]) if len(numbers) else []
-    columns = {f"p{p}_s": [percentile(group, p) for group in groups] for p in (50, 95, 99)}
-    return pd.DataFrame({"at_s": numbers * period, "samples": [len(group) for group in groups], **columns})
 
 
 def response_curve(run: "Run") -> pd.DataFrame:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from harness.lab.alarms.verdict import Outcome, Verdict
-from harness.lab.report import frames
-from harness.lab.report.charts import ALARM_S
+from harness.lab.report.alarm_line import alarm_line
 from harness.lab.report.section import Subject, Table
 from harness.lab.report.sections.times import COLUMNS, figures
 from harness.lab.report.wording import ABSENT, between, count, exact, plural, seconds
+from harness.lab.results.durations import processing
 from harness.lab.results.percentile import interval, percentile
 from harness.lab.results.summary import E2E
 
@@ -68,11 +68,12 @@ class Overview:
     def of(cls, subject: Subject) -> "Overview":
         verdict = subject.verdict
         word, tone, reasons = _said(verdict)
-        against = against_the_line(frames.processing(subject.run))
+        line = alarm_line(verdict)
+        against = None if line is None else against_the_line(processing(subject.run), line)
         return cls(word, tone, reasons, _tiles(subject), against, _timings(subject))
 
 
-def against_the_line(times: pd.DataFrame) -> AgainstTheLine | None:
+def against_the_line(times: pd.DataFrame, threshold: float) -> AgainstTheLine | None:
     """
     Return p95 of processing times with its 95 % interval, and where the alarm's threshold lies.
 
@@ -83,11 +84,11 @@ def against_the_line(times: pd.DataFrame) -> AgainstTheLine | None:
         return None
     p95, (low, high) = percentile(values, 95), interval(values, 95)
     known_high = high if np.isfinite(high) else float(values.max())
-    width = max(ALARM_S, p95, known_high) * 1.15
-    side = "above" if p95 > ALARM_S else "below"
+    width = max(threshold, p95, known_high) * 1.15
+    side = "above" if p95 > threshold else "below"
     sentence = (
         f"p95 of {plural(len(values), 'processing time')} is {seconds(p95)} "
-        f"(95 % interval: {between(low, high)}), {side} the alarm line at {exact(ALARM_S)}."
+        f"(95 % interval: {between(low, high)}), {side} the alarm line at {exact(threshold)}."
     )
     share = 100 / width
     return AgainstTheLine(
@@ -95,9 +96,9 @@ def against_the_line(times: pd.DataFrame) -> AgainstTheLine | None:
         value=p95 * share,
         low=max(low, 0.0) * share,
         high=known_high * share,
-        line=ALARM_S * share,
-        threshold=exact(ALARM_S),
-        breached=p95 > ALARM_S,
+        line=threshold * share,
+        threshold=exact(threshold),
+        breached=p95 > threshold,
     )
 
 

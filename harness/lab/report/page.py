@@ -5,7 +5,7 @@ The page asks the network for nothing. Rendering a run twice gives the same byte
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,12 @@ FIGURES = "figures"
 
 
 def render(
-    run: Run, verdict: Verdict | None = None, other: Run | None = None, to: Path | None = None
+    run: Run,
+    verdict: Verdict | None = None,
+    other: Run | None = None,
+    to: Path | None = None,
+    *,
+    cost: Mapping[str, Any] | None = None,
 ) -> Path:
     """
     Write the page of a run, and its figures as PNG and CSV in a folder beside it.
@@ -36,12 +41,13 @@ def render(
         verdict: What the judge said; by default what ``verdict.json`` in the run folder says, if it is there.
         other: A run to lay over the charts, dashed.
         to: The page's path; ``report.html`` in the run folder by default.
+        cost: What the run would have cost, as `sections.cost` reads it.
 
     Raises:
         RunUnreadable: A table of either run is missing or damaged.
     """
     path = to or run.folder / "report.html"
-    subject = Subject(run, verdict or stored_verdict(run), other)
+    subject = Subject(run, verdict or stored_verdict(run), other, cost)
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
     for chart in charts_of(sections):
         chart.save(path.parent / FIGURES)

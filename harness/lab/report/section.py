@@ -2,10 +2,10 @@
 What a page is made of: sections of charts, tables and paragraphs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness.lab.alarms.verdict import Verdict
 from harness.lab.report.drawing import Chart
@@ -20,11 +20,13 @@ class Subject:
 
     Attributes:
         other: A run to lay over the charts, dashed: the simulated twin of a live one, or the reverse.
+        cost: What the run would have cost, as `sections.cost` reads it.
     """
 
     run: Run
     verdict: Verdict | None = None
     other: Run | None = None
+    cost: Mapping[str, Any] | None = None
 
     @cached_property
     def summary(self) -> Summary:

@@ -13,6 +13,8 @@ def seconds(value: float | None) -> str:
         return ABSENT
     if math.isinf(value):
         return "unbounded"
+    if 0 < abs(value) < 5e-7:
+        return "< 1 µs"
     if 0 < abs(value) < 0.9995:
         return f"{_digits(value * 1000)} ms"
     for least, unit, name in ((7200, 3600, "h"), (120, 60, "min")):

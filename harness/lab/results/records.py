@@ -101,9 +101,19 @@ def metric_name(namespace: str, name: str) -> str:
     return name if namespace == SERVICE_NAMESPACE else f"{namespace}/{name}"
 
 
+def namespace_of(metric: str) -> str:
+    """Return the CloudWatch namespace of a metric of the ``metrics`` table."""
+    return metric.rpartition("/")[0] or SERVICE_NAMESPACE
+
+
 def is_duration(metric: str) -> bool:
     """Whether a metric's values are durations, which compressed time shortens like everything else."""
     return metric.endswith(("_seconds", "/Duration"))
+
+
+def is_counter(metric: str) -> bool:
+    """Whether a metric of the service counts: its values are increments, and it has none until it moves."""
+    return metric.endswith("_total") and "/" not in metric
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

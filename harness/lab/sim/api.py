@@ -25,8 +25,8 @@ class Door:
     def __init__(self, engine: Engine, settings: Api, seed: int, replication: int) -> None:
         self._engine = engine
         self._free_at = [0] * settings.threads
-        self._request = Draws(settings.request_s, seed, replication, "api/request", 32)
-        self._network = Draws(settings.network_s, seed, replication, "api/network", 32)
+        self._request = Draws(settings.request_s, seed, replication, "api/request", 16)
+        self._network = Draws(settings.network_s, seed, replication, "api/network", 16)
         self._longest_wait = None if settings.longest_wait_s is None else nanoseconds(settings.longest_wait_s)
         self.busy_time = 0
         self.requests = 0
@@ -44,7 +44,8 @@ class Door:
         now = self._engine.now
         self.requests += 1
         network = self._network(arrival, number)
-        wait = max(0, self._free_at[0] - now)
+        wait = self._free_at[0] - now
+        wait = max(wait, 0)
         if self._longest_wait is not None and wait > self._longest_wait:
             return network, False
         took = self._request(arrival, number)
@@ -58,6 +59,7 @@ class Store:
 
     def __init__(self, settings: Storage, seed: int, replication: int) -> None:
         self._request = Draws(settings.request_s, seed, replication, "s3/request", 64)
+        self._single = Draws(settings.request_s, seed, replication, "s3/request", 4, attempt=2)
         self._ns_per_byte = NS / settings.bytes_per_s if settings.bytes_per_s else 0.0
 
     def transfers(self, arrival: int, sizes: list[int]) -> list[int]:
@@ -68,4 +70,4 @@ class Store:
 
     def transfer(self, arrival: int, number: int, size: int) -> int:
         """Return how long one more takes; *number* tells it from the others."""
-        return self._request(arrival, number, 2) + int(size * self._ns_per_byte)
+        return self._single(arrival, number, 2) + int(size * self._ns_per_byte)

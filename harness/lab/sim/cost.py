@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 
@@ -124,6 +124,15 @@ class Bill:
         """Return dollars of the run as dollars per thousand batches; 0 without any batch."""
         return 1000 * dollars / self.batches if self.batches else 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the bill as plain values, for ``cost.json`` and for a run's page."""
+        items = [
+            {"name": f"{item.service} {item.what}", "quantity": item.quantity, "usd": item.dollars}
+            for item in self.items
+            if item.quantity
+        ]
+        return {"as_of": self.as_of.isoformat(), "batches": self.batches, "items": items}
+
     def to_frame(self) -> "pd.DataFrame":
         import pandas as pd  # heavy: only whoever wants a frame pays
 
@@ -169,7 +178,7 @@ def _functions(run: Run, prices: Prices) -> Iterator[Item]:
     durations = metrics[metrics["metric"] == "AWS/Lambda/Duration"]
     deployed = load_template(parameters={"CallbackUrl": ""}).functions
     memory = {labels_text({"FunctionName": name}): function.memory for name, function in deployed.items()}
-    gigabytes = durations["labels"].map(memory).fillna(128) / 1024
+    gigabytes = durations["labels"].map(memory).astype("float64").fillna(128) / 1024
     used = float((durations["value"] / 1000 * run.time_scale * gigabytes).sum())
     yield Item("Lambda", "requests", len(durations), len(durations) * prices.functions.request)
     yield Item("Lambda", "GB-seconds", used, used * prices.functions.gigabyte_second)
@@ -199,10 +208,13 @@ def _storage(run: Run, prices: Prices) -> Iterator[Item]:
 
 
 def _video(run: Run, prices: Prices) -> Iterator[Item]:
-    """Bill the minutes of video: their length is the scenario's, by the number of the arrival."""
-    requests = run.requests
-    processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
-    mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
-    seconds = sum(file.seconds for arrival in processed["arrival"] for file in mix.batch(int(arrival)).videos)
+    """Bill the minutes of video of all jobs; their length is not in the tables, but the scenario's."""
+    seconds = run.header.notes.get("counts", {}).get("video_s")
+    if seconds is None:
+        requests = run.requests
+        processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
+        mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
+        batches = (mix.batch(int(arrival)) for arrival in processed["arrival"])
+        seconds = sum(file.seconds for batch in batches for file in batch.videos)
     minutes = seconds / 60 * prices.mediaconvert.outputs_per_video
     yield Item("MediaConvert", "output minutes", minutes, minutes * prices.mediaconvert.output_minute)

@@ -2,7 +2,6 @@
 Batches and their jobs, as the simulated service knows them. Times are nanoseconds.
 """
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from harness.lab.workload.batch import Batch, File
@@ -53,7 +52,7 @@ class MediaBatch:
         self.finished_at: int | None = None
         self.error_code: str | None = None
         self.jobs = 0
-        self._attempts: Counter[tuple[str, int]] = Counter()
+        self._attempts: dict[tuple[str, int], int] = {}
         self._assets: list[dict[str, Any]] | None = None
         self._videos: dict[str, tuple[File, int]] | None = None
 
@@ -81,8 +80,8 @@ class MediaBatch:
 
     def count(self, step: str, item: int = 0) -> int:
         """Count one more attempt of a step on this batch; the first is 1."""
-        self._attempts[step, item] += 1
-        return self._attempts[step, item]
+        number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
+        return number
 
     def key_of(self, file: File) -> str:
         """Return the key of an uploaded file."""

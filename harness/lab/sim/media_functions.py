@@ -7,8 +7,7 @@ Times in seconds.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from harness.lab.sim.jobs import MediaBatch, MediaJob
 from harness.lab.workload.batch import File
@@ -22,8 +21,7 @@ BUCKET = "toq-listing-medias"
 AnyFault = TypeVar("AnyFault", LambdaError, MediaConvertError, SlowCallback)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """
     What one attempt will come to.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from harness.lab.results.records import labels_text
 from harness.lab.sim.engine import NS, Engine, Kind, nanoseconds, order
 from harness.lab.sim.jobs import MediaBatch, MediaJob
+from harness.lab.sim.level import Level
 from harness.lab.sim.platform.queue import JobQueue, Message
 from harness.lab.sim.platform.settings import Platform
 from harness.lab.sim.recording import Recorder
@@ -31,7 +32,11 @@ class Service:
 
     Args:
         start: Starts the state machine for a job; tells whether the engine let it.
-        is_running: Whether a job's execution is still under way.
+
+    Attributes:
+        inflight: Jobs that are PENDING or RUNNING.
+        dead_letters: Messages in the dead-letter queue.
+        video_seconds: Length of all videos in all jobs.
     """
 
     def __init__(
@@ -53,7 +58,9 @@ class Service:
         self._open: OrderedDict[int, MediaJob] = OrderedDict()
         self._uploading: OrderedDict[str, MediaBatch] = OrderedDict()
         self._jobs = 0
-        self.dead_letters = 0
+        self.inflight = Level()
+        self.dead_letters = Level()
+        self.video_seconds = 0.0
         self.queue = JobQueue(
             engine,
             platform.sqs,
@@ -66,11 +73,6 @@ class Service:
             bury=self._bury,
         )
         self._every(platform.dispatcher.reconciler_interval_s, self._reconcile)
-
-    @property
-    def inflight(self) -> int:
-        """Jobs that are PENDING or RUNNING."""
-        return len(self._open)
 
     def create(self, planned: Batch, batch_id: str, listing_id: int) -> MediaBatch:
         """Begin a batch."""
@@ -113,8 +115,10 @@ class Service:
         batch.received_at = now
         batch.jobs += 1
         self._jobs += 1
+        self.video_seconds += sum(file.seconds for file in batch.files)
         job = MediaJob(self._jobs, batch, batch.jobs, now)
         self._open[job.id] = job
+        self.inflight.set(len(self._open))
         self.queue.send(Message(job, batch.planned.poisoned))
         return job
 
@@ -136,12 +140,12 @@ class Service:
         return True
 
     def _bury(self, message: Message) -> None:
-        self.dead_letters += 1
+        self.dead_letters.set(self.dead_letters.value + 1)
         interval = nanoseconds(self._settings.dead_letter_interval_s)
         wait = -self._engine.now % interval
 
         def drain(_: object) -> None:
-            self.dead_letters -= 1
+            self.dead_letters.set(self.dead_letters.value - 1)
             self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
             self._settle(message.job, "DLQ_REDRIVE")
 
@@ -154,6 +158,7 @@ class Service:
         job.status = "FAILED" if error_code else "SUCCEEDED"
         job.error_code = error_code
         del self._open[job.id]
+        self.inflight.set(len(self._open))
         batch, now = job.batch, self._engine.now
         if job.attempt != batch.jobs or batch.has_ended:
             return

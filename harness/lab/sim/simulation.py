@@ -41,9 +41,15 @@ def simulate(
     out: str | Path | None = None,
     progress: OnProgress | None = None,
     started_at: datetime = EPOCH,
+    command: str | None = None,
 ) -> Run:
     """
     Simulate a scenario and return the run.
+
+    >>> import harness
+    >>> run = harness.simulate("scenarios/smoke.toml", out=folder / "simulated")
+    >>> run.batches["outcome"].value_counts().to_dict()
+    {'READY': 8}
 
     Args:
         scenario: The scenario, or its file.
@@ -54,6 +60,7 @@ def simulate(
         out: The run folder; by default a new one under ``runs``.
         progress: Told how far the run is [model s].
         started_at: What second 0 is called, aware.
+        command: What plays it again, for the run's page.
 
     Raises:
         ScenarioError: The file is no scenario.
@@ -73,14 +80,16 @@ def simulate(
         # Before there is a folder: what cannot be played leaves nothing behind.
         stage = Stage(scenario, settings, recorder, machine=played, replication=replication, epoch=started_at)
     except ValueError as error:
-        raise MachineInvalid(str(error)) from None
+        named = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
+        raise MachineInvalid(f"{named}{error}") from None
     header = _header(scenario, stage, folder, digest, replication, started_at)
     writer = RunWriter(folder, header)
     with writer.part() as part:
         recorder.write_to(part)
         end = stage.play(progress)
         recorder.close()
-    return writer.finish(duration_s=end, notes={"counts": asdict(stage.counts())})
+    told = {} if command is None else {"command": command}
+    return writer.finish(duration_s=end, notes=told | {"counts": asdict(stage.counts())})
 
 
 def platform_of(

@@ -36,8 +36,9 @@ from harness.lab.workload.scenario import Scenario
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
 """What second 0 of a simulated run is, a Monday: only then are two runs of one seed the same."""
 
-INFLIGHT_EVERY = 10
-DEPTH_EVERY = 60
+SAMPLE_EVERY = 10
+"""Between two samples of the gauges [s]."""
+
 CALLBACK = PREFIX + "callback-dispatch"
 
 OnProgress = Callable[[float], None]
@@ -52,6 +53,7 @@ class Counts:
     Attributes:
         empty_receives: Long polls that found nothing.
         transcoder_busy_s: Slot-seconds of the transcoding queue.
+        video_s: Seconds of video in all jobs.
     """
 
     events: int
@@ -62,6 +64,7 @@ class Counts:
     empty_receives: int
     api_requests: int
     transcoder_busy_s: float
+    video_s: float
 
 
 class Stage:
@@ -173,8 +176,7 @@ class Stage:
 
     def play(self, progress: OnProgress | None = None) -> float:
         """Play to the end of the last visit or of the drain; return when that was [s]."""
-        self._sample_every(INFLIGHT_EVERY, self._sample_inflight)
-        self._sample_every(DEPTH_EVERY, self._sample_depths)
+        self._sample_and_again(None)
         self.crowd.start()
         # Nothing here is circular garbage worth looking for, and looking costs a third of the time.
         collecting = gc.isenabled()
@@ -184,6 +186,7 @@ class Stage:
         finally:
             if collecting:
                 gc.enable()
+        self._sample()
         self.crowd.give_up(end)
         for job in self.service.unfinished():
             if job.execution is not None and job.execution.status is None:
@@ -202,19 +205,20 @@ class Stage:
             empty_receives=int(queue.idle_time / NS / waits) if waits else 0,
             api_requests=self.door.requests,
             transcoder_busy_s=self.transcoder.station.busy_time / NS,
+            video_s=self.service.video_seconds,
         )
 
     def _run(self, progress: OnProgress | None) -> int:
         """Step on in slices, so that the end of the last visit is noticed; return the end [ns]."""
         engine, horizon = self.engine, nanoseconds(self.horizon)
         duration = nanoseconds(self.scenario.duration_s)
-        slice_length = INFLIGHT_EVERY * NS
+        slice_length = SAMPLE_EVERY * NS
         while engine.now < horizon:
             until = min(engine.now + slice_length, horizon)
-            engine.run(until=until)
+            engine.run_until(until)
             if progress is not None:
                 progress(engine.seconds)
-            if until >= duration and self.crowd.is_over and not self.service.inflight:
+            if until >= duration and self.crowd.is_over and not self.service.inflight.value:
                 break
         return engine.now
 
@@ -227,31 +231,24 @@ class Stage:
             status = "SUCCEEDED" if execution.status is Status.SUCCEEDED else str(execution.status)
             self.service.callback(job, status, execution.cause or "")
 
-    def _sample_every(self, seconds: int, sample: Callable[[], None]) -> None:
-        def act(_: object) -> None:
-            sample()
-            self.engine.call_in(seconds * NS, order(Kind.SAMPLE, seconds), act)
+    def _sample_and_again(self, _: object) -> None:
+        self._sample()
+        self.engine.call_in(SAMPLE_EVERY * NS, order(Kind.SAMPLE), self._sample_and_again)
 
-        self.engine.call_in(0, order(Kind.SAMPLE, seconds), act)
-
-    def _sample_inflight(self) -> None:
-        row: tuple[Any, ...] = (
-            self.engine.now,
-            "media_processing_inflight_jobs",
-            NO_LABELS,
-            float(self.service.inflight),
-        )
-        self.recorder.metrics.append(row)
-
-    def _sample_depths(self) -> None:
+    def _sample(self) -> None:
+        """Record the gauges: each time the most there was since the last time."""
+        template, service = self.template, self.service
         depths = (
-            (self.template.queue.name, self.service.queue.depth),
-            (self.template.dead_letter_queue.name, self.service.dead_letters),
+            (template.queue.name, service.queue.depth),
+            (template.dead_letter_queue.name, service.dead_letters),
         )
+        rows: list[tuple[Any, ...]] = [
+            (self.engine.now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample())
+        ]
         for name, depth in depths:
-            labels = labels_text({"QueueName": name})
             metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-            self.recorder.metrics.append((self.engine.now, metric, labels, float(depth)))
+            rows.append((self.engine.now, metric, labels_text({"QueueName": name}), depth.sample()))
+        self.recorder.metrics += rows
 
 
 def parse(template: Template) -> StateMachine:

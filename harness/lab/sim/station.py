@@ -4,9 +4,12 @@ A station: servers, and a queue before them. Times are nanoseconds.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 
 from harness.lab.sim.engine import Engine, Kind, order
+
+_END_OF_WORK = order(Kind.END_OF_WORK)
 
 
 class Job:
@@ -83,22 +86,17 @@ class Station:
 
     def _begin(self, job: Job) -> None:
         self.busy += 1
-        key = order(Kind.END_OF_WORK) | job.key
-        self._engine.call_in(job.service_time, key, lambda _: self._end(job))
+        self._engine.call_in(job.service_time, _END_OF_WORK | job.key, partial(self._end, job))
         job.begun()
 
-    def _end(self, job: Job) -> None:
+    def _end(self, job: Job, _: object) -> None:
         self.busy -= 1
         self.busy_time += job.service_time
         self.served += 1
         # The next one begins before this one's owner can come back for more.
-        while (following := self._next()) is not None:
+        while self._fifo or self._urgent:
+            following = heappop(self._urgent)[2] if self._urgent else self._fifo.popleft()
             if following.wanted():
                 self._begin(following)
                 break
         job.done()
-
-    def _next(self) -> Job | None:
-        if self._urgent:
-            return heappop(self._urgent)[2]
-        return self._fifo.popleft() if self._fifo else None

@@ -53,6 +53,7 @@ class Visit:
     __slots__ = (
         "_accepted_at",
         "_attempts",
+        "_bytes",
         "_due_at",
         "_is_ready_told",
         "_job",
@@ -86,6 +87,7 @@ class Visit:
         self._transfers = 0
         self._steps = 0
         self._is_ready_told = False
+        self._bytes: int | None = None
 
     def stopped(self, reason: str) -> None:
         """Record that the flow ended early."""
@@ -108,7 +110,7 @@ class Visit:
         """Upload every file, some side by side."""
         world = self.world
         files = self.batch.files
-        sizes = [world.size(file) for file in files]
+        sizes = world.sizes(files)
         now = self._now
         lanes = [now] * min(world.scenario.behaviour.uploads_at_once, len(files))
         heapify(lanes)
@@ -207,7 +209,7 @@ class Visit:
             yield from self._fetch(self.world.size(file))
             if file.is_image:
                 yield from self._fetch(PREVIEW_BYTES, PREVIEW)
-        yield from self._fetch(sum(self.world.size(file) for file in files), ZIP)
+        yield from self._fetch(sum(self.world.sizes(files)), ZIP)
 
     def view(self) -> Pauses:
         """Look at what a listing shows, if it shows anything yet."""
@@ -304,7 +306,7 @@ class Visit:
         assert media.finished_at is not None  # noqa: S101 - it has ended
         is_ready = media.status == "READY"
         if is_ready and self.world.has_viewers:
-            sizes = tuple(self.world.size(file) for file in media.files)
+            sizes = tuple(self.world.sizes(media.files))
             self.world.ready[self.listing_id] = (media.id, sizes)
         outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
         ended_at = min(max(media.finished_at, not_before), observed_at)
@@ -332,7 +334,9 @@ class Visit:
         self._observe("ready", outcome, self.intended_at, at, error)
 
     def _observe(self, name: str, outcome: str, since: int, until: int, error: str | None) -> None:
-        self._row(END_TO_END, name, None, outcome, since, since, until, self.batch.bytes, error)
+        if self._bytes is None:
+            self._bytes = self.batch.bytes
+        self._row(END_TO_END, name, None, outcome, since, since, until, self._bytes, error)
 
     def _row(
         self,
@@ -363,8 +367,9 @@ class Visit:
         censored: bool,
     ) -> None:
         batch, media = self.batch, job.batch
-        photos, videos, others = len(batch.photos), len(batch.videos), len(batch.project_files)
-        sizes = sum(self.world.size(file) for file in batch.files)
+        kinds = [file.media_type.partition("_")[0] for file in batch.files]
+        photos, videos, others = (kinds.count(kind) for kind in ("PHOTO", "VIDEO", "PROJECT"))
+        sizes = sum(self.world.sizes(batch.files))
         self.world.recorder.batches.append(
             (media.id, self.listing_id, job.id, job.attempt, batch.family, photos, videos, others, sizes,
              self._job_due_at, media.created_at, media.received_at,

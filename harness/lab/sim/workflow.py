@@ -65,8 +65,8 @@ class Workflow(Host):
         self._starts = TokenBucket(settings.start_bucket, settings.start_per_s)
         self._tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
         self._start = Draws(settings.start_s, seed, replication, "states/start", 1)
-        self._hop = Draws(settings.hop_s, seed, replication, "states/hop", 32)
-        self._plain_hop = Draws(settings.plain_hop_s, seed, replication, "states/plain_hop", 32)
+        self._hop = Draws(settings.hop_s, seed, replication, "states/hop", 16)
+        self._plain_hop = Draws(settings.plain_hop_s, seed, replication, "states/plain_hop", 16)
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
         self._deadlines: deque[tuple[int, Execution]] = deque()
         self._watching = False
@@ -188,10 +188,10 @@ class Workflow(Host):
 
 def event_of(attempt: Attempt) -> Any:
     """Return what a Lambda function is given: the Task's payload, or its part of the parameters."""
-    payload, task = attempt.payload, attempt.node.task
-    if ":function:" in task.resource or not isinstance(payload, Mapping):
+    payload = attempt.payload
+    if ":function:" in attempt.node.task.resource:
         return payload
-    return payload.get("Payload", {})
+    return payload.get("Payload", {}) if isinstance(payload, dict) else payload
 
 
 def result_of(answer: Any, task_resource: str) -> Any:

@@ -2,6 +2,8 @@
 What all visits of a simulated run share. Times are nanoseconds.
 """
 
+from collections.abc import Sequence
+
 from harness.lab.results.records import labels_text
 from harness.lab.sim.api import Door, Store
 from harness.lab.sim.engine import Engine, nanoseconds
@@ -20,7 +22,6 @@ class World:
     What all visits of a run share.
 
     Attributes:
-        sizes: Bytes sent for a file.
         ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
     """
 
@@ -64,3 +65,8 @@ class World:
 
     def size(self, file: File) -> int:
         return self.scenario.placeholder_bytes if self.placeholders else file.bytes
+
+    def sizes(self, files: Sequence[File]) -> list[int]:
+        if self.placeholders:
+            return [self.scenario.placeholder_bytes] * len(files)
+        return [file.bytes for file in files]

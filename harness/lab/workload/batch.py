@@ -4,6 +4,7 @@ What one arrival brings: the files of its batch. Sizes in bytes, lengths in seco
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.lab.workload.flows import Attempt
 
@@ -15,10 +16,9 @@ MAX_BATCH_BYTES = 1024 * MEBIBYTE
 _CLIENT_ID = re.compile(r"a(\d+)-(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """
-    One file to upload.
+    One file to upload: a tuple, since a simulated day makes a million of them.
 
     Attributes:
         client_id: ``a<arrival>-<sequence>``.

@@ -130,14 +130,21 @@ class _Truncated(_Distribution):
     def sample(self, u: float) -> float:
         if self.max is None and self.min == 0:
             return self._inverse(u)
-        value = self._inverse(self._below + u * (self._above - self._below))
+        below, width, low, high = self._interval
+        value = self._inverse(below + u * width)
         # Rounding near the bounds must not leave the interval.
-        return min(max(value, self.min), math.inf if self.max is None else self.max)
+        return low if value < low else high if value > high else value
 
     @property
     def mean(self) -> float:
         part = self._partial_mean(math.inf if self.max is None else self.max) - self._partial_mean(self.min)
         return part / (self._above - self._below)
+
+    @cached_property
+    def _interval(self) -> tuple[float, float, float, float]:
+        """Probability below it and in it; its bounds."""
+        bound = math.inf if self.max is None else self.max
+        return self._below, self._above - self._below, self.min, bound
 
     @cached_property
     def _below(self) -> float:
@@ -185,9 +192,9 @@ class Lognormal(_Truncated):
         return normal.cdf(self._score(x))
 
     def _inverse(self, p: float) -> float:
-        if not 0 < p < 1:
-            return math.inf if p >= 1 else 0.0
-        return self.median * math.exp(self.sigma * normal.quantile(p))
+        if 0.0 < p < 1.0:
+            return self.median * math.exp(self.sigma * normal.quantile(p))
+        return math.inf if p >= 1 else 0.0
 
     def _partial_mean(self, x: float) -> float:
         return self.median * math.exp(self.sigma**2 / 2) * normal.cdf(self._score(x) - self.sigma)

@@ -66,11 +66,12 @@ class Stream:
         Return the draws of many keys at once, the same bits as one call for each.
 
         Args:
-            entities: Shape (n,); *items* and *attempts* broadcast against it.
+            entities: Of any shape; *items* and *attempts* broadcast against it, and cost least where they
+                have an axis of their own.
         """
         state = np.array([self.state], dtype=np.uint64)
         for words in (entities, items, attempts):
-            state = _absorb_many(state, np.asarray(words).astype(np.uint64))
+            state = _absorb_many(state, np.atleast_1d(words).astype(np.uint64))
         return ((state >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.lab.workload.batch import MAX_BATCH_BYTES, MAX_FILE_BYTES, MAX_FILES, Batch, File
 from harness.lab.workload.distributions import Distribution
@@ -20,6 +21,8 @@ from harness.lab.workload.flows import Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
 
 ARRIVALS_PER_BLOCK = 64
+FEW_FILES = 32
+"""Blocks hold draws for fewer files than this; the few arrivals with more have theirs made alone."""
 
 
 class Mix:
@@ -37,8 +40,6 @@ class Mix:
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
         # Draws are made for a block of arrivals at once, which is ten times as fast as one by one.
         self._block = lru_cache(maxsize=256)(self._draw_block)
-        # The row of the arrival asked for last, by stream.
-        self._rows: dict[str, tuple[int, list[float]]] = {}
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -98,8 +99,7 @@ class Mix:
         photos = self._count("photos", flow.photos, arrival, MAX_FILES - videos)
         if photos + videos == 0:
             photos = 1
-        for n in range(1, photos + 1):
-            yield self._photo(flow, arrival, n, at)
+        yield from self._photos(flow, arrival, photos, at)
         for n in range(photos + 1, photos + videos + 1):
             yield self._video(flow, arrival, n, at)
 
@@ -113,30 +113,33 @@ class Mix:
         for n in range(documents + 1, documents + renders + 1):
             yield self._render(flow, arrival, n, at)
 
-    def _photo(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
-        vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio
-        long, short = _sides(flow.photo_megapixels.sample(self._draw("megapixels", arrival, n)))
-        rotated = self._draw("rotated", arrival, n)
-        kind = self._photo_kind(flow, arrival, n)
-        return File(
-            client_id=f"a{arrival}-{n}",
-            sequence=n,
-            media_type="PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
-            filename=f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
-            content_type=f"image/{kind}",
-            bytes=self._bytes(flow.photo_bytes, arrival, n),
-            width=short if vertical else long,
-            height=long if vertical else short,
-            # The draw that decides whether also decides which of the seven, each equally likely.
-            exif_orientation=2 + int(7 * rotated / flow.rotated_ratio) if rotated < flow.rotated_ratio else 1,
-            corrupt=self._is_corrupt(arrival, n, at),
+    def _photos(self, flow: Shoot, arrival: int, photos: int, at: float) -> Iterator[File]:
+        """Yield the photos of a shoot: most of all files there are, so draws are looked up by the row."""
+        uprights, megapixels, rotations, kinds, sizes = (
+            self._row(stream, arrival, photos)
+            for stream in ("vertical", "megapixels", "rotated", "kind", "bytes")
         )
-
-    def _photo_kind(self, flow: Shoot, arrival: int, n: int) -> str:
-        draw = self._draw("kind", arrival, n)
-        if draw < flow.heic_ratio:
-            return "heic"
-        return "png" if draw < flow.heic_ratio + flow.png_ratio else "jpeg"
+        pixels_of, bytes_of = flow.photo_megapixels.sample, flow.photo_bytes.sample
+        vertical_ratio, rotated_ratio = flow.vertical_ratio, flow.rotated_ratio
+        for n in range(1, photos + 1):
+            vertical = uprights[n] < vertical_ratio
+            long, short = _sides(pixels_of(megapixels[n]))
+            rotated = rotations[n]
+            kind = _photo_kind(flow, kinds[n])
+            yield File(
+                f"a{arrival}-{n}",
+                n,
+                "PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
+                f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
+                f"image/{kind}",
+                _file_bytes(bytes_of(sizes[n])),
+                short if vertical else long,
+                long if vertical else short,
+                0.0,
+                # The draw that decides whether also decides which of the seven, each equally likely.
+                2 + int(7 * rotated / rotated_ratio) if rotated < rotated_ratio else 1,
+                self._is_corrupt(arrival, n, at) if self._corrupt else False,
+            )
 
     def _video(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
         vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio
@@ -189,28 +192,37 @@ class Mix:
         return _file_bytes(of.sample(self._draw("bytes", arrival, n)))
 
     def _is_corrupt(self, arrival: int, n: int, at: float) -> bool:
-        return bool(self._corrupt) and any(
+        return any(
             fault.active(at) and self._draw(stream, arrival, n) < fault.rate
             for stream, fault in self._corrupt
         )
 
     def _draw(self, stream: str, arrival: int, n: int = 0) -> float:
         """Return a draw in (0, 1) for one purpose, arrival and file."""
-        kept = self._rows.get(stream)
-        if kept is None or kept[0] != arrival:
-            block, row = divmod(arrival, ARRIVALS_PER_BLOCK)
-            kept = self._rows[stream] = (arrival, self._block(stream, block)[row])
-        return kept[1][n]
+        return self._row(stream, arrival, n)[n]
 
-    def _draw_block(self, stream: str, block: int) -> list[list[float]]:
-        arrivals = np.arange(ARRIVALS_PER_BLOCK) + block * ARRIVALS_PER_BLOCK
-        files = np.arange(MAX_FILES + 1)
-        keyed = self._stream(stream).many(np.repeat(arrivals, len(files)), np.tile(files, len(arrivals)))
-        rows: list[list[float]] = keyed.reshape(len(arrivals), len(files)).tolist()
+    def _row(self, stream: str, arrival: int, last: int) -> list[float]:
+        """Return the draws of one purpose and arrival, for the files 0 to *last* and perhaps more."""
+        if last >= FEW_FILES:
+            return self._draws(stream, np.array([arrival]), MAX_FILES + 1)[0]
+        block, row = divmod(arrival, ARRIVALS_PER_BLOCK)
+        return self._block(stream, block, FEW_FILES if last else 1)[row]
+
+    def _draw_block(self, stream: str, block: int, width: int) -> list[list[float]]:
+        return self._draws(stream, np.arange(ARRIVALS_PER_BLOCK) + block * ARRIVALS_PER_BLOCK, width)
+
+    def _draws(self, stream: str, arrivals: NDArray[np.int64], width: int) -> list[list[float]]:
+        rows: list[list[float]] = self._stream(stream).many(arrivals[:, None], np.arange(width)).tolist()
         return rows
 
     def _stream(self, name: str) -> Stream:
         return Stream(self.scenario.seed, self.replication, f"mix/{name}")
+
+
+def _photo_kind(flow: Shoot, draw: float) -> str:
+    if draw < flow.heic_ratio:
+        return "heic"
+    return "png" if draw < flow.heic_ratio + flow.png_ratio else "jpeg"
 
 
 def _within_limits(files: Iterator[File]) -> tuple[File, ...]:
@@ -225,13 +237,14 @@ def _within_limits(files: Iterator[File]) -> tuple[File, ...]:
 
 
 def _file_bytes(size: float) -> int:
-    return max(1, min(MAX_FILE_BYTES, round(size)))
+    whole = round(size)
+    return whole if 1 <= whole <= MAX_FILE_BYTES else max(1, min(MAX_FILE_BYTES, whole))
 
 
 def _sides(megapixels: float) -> tuple[int, int]:
     """Return the long and the short side of a 4:3 picture [pixels]."""
-    short = max(1, round((max(0.0, megapixels) * 1e6 * 3 / 4) ** 0.5))
-    return round(short * 4 / 3), short
+    short = round((megapixels * 1e6 * 3 / 4) ** 0.5) if megapixels > 0 else 0
+    return round((short or 1) * 4 / 3), short or 1
 
 
 def _even(side: float) -> int:

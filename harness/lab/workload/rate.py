@@ -52,7 +52,8 @@ class Linear:
         slope = (self.last - self.first) / self.length
         # The root of slope/2·t² + first·t = mass in the form that survives slope = 0 and first = 0.
         root = math.sqrt(max(0.0, self.first**2 + 2 * slope * mass))
-        return min(self.length, 2 * mass / (self.first + root)) if mass > 0 else 0.0
+        twice = self.first + root  # 0 where nothing, or less than floats can tell, is asked for
+        return min(self.length, 2 * mass / twice) if twice > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class ServiceTimes:
     def __init__(self, model: Mapping[str, ServiceModel], seed: int, replication: int = 0) -> None:
         self._parts = {
             name: [
-                (part, distribution, Stream(seed, replication, f"service/{name}/{part}"))
+                (_AMOUNTS[part], distribution.sample, Stream(seed, replication, f"service/{name}/{part}"))
                 for part, distribution in service.parts.items()
             ]
             for name, service in model.items()
@@ -101,10 +101,12 @@ class ServiceTimes:
         if name not in self._parts:
             raise ValueError(f"no service model {name!r}; the scenario has {', '.join(sorted(self._parts))}")
         files = tuple(files)
-        return sum(
-            max(0.0, distribution.sample(stream(arrival, item, attempt))) * _AMOUNTS[part](files)
-            for part, distribution, stream in self._parts[name]
-        )
+        seconds = 0.0
+        for amount, sample, stream in self._parts[name]:
+            value = sample(stream(arrival, item, attempt))
+            if value > 0:
+                seconds += value * amount(files)
+        return seconds
 
 
 _AMOUNTS: Mapping[str, Callable[[tuple[File, ...]], float]] = {

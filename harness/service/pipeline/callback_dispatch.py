@@ -16,6 +16,8 @@ from harness.service.pipeline.consolidation import callback_body, require_detail
 from harness.service.pipeline.entry import Event, entry, required
 
 TIMEOUT_S = 10
+# One per process, made at cold start: each new one reads all the certificates of the machine.
+_CLIENT = httpx.Client(timeout=TIMEOUT_S)
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -44,7 +46,7 @@ def _headers(secret: str, content: bytes, traceparent: str | None) -> dict[str, 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
     try:
-        answer = httpx.post(url, content=content, headers=headers, timeout=TIMEOUT_S)
+        answer = _CLIENT.post(url, content=content, headers=headers)
     except httpx.TransportError as error:
         raise Retryable(f"CALLBACK_UNREACHABLE: {url}: {error!r}") from error
     if answer.status_code >= 500 or answer.status_code in _PASSING:

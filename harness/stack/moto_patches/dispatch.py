@@ -11,13 +11,14 @@ from typing import Any
 
 from flask import Flask
 from moto.core import utils
+from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import (
     DEFAULT_SERVICE_REGION,
     DomainDispatcherApplication,
     create_backend_app,
 )
 
-from harness.stack.moto_patches.source import expect, replace_imported
+from harness.stack.moto_patches.source import expect, replace, replace_imported
 
 CACHED_HOSTS = 4096
 CACHED_NAMES = 8192
@@ -29,6 +30,18 @@ def remember_names() -> None:
     replace_imported(
         utils, "camelcase_to_underscores", lru_cache(CACHED_NAMES)(convert), written_against="084cdc5bab92"
     )
+
+
+def find_backends_unlocked() -> None:
+    """Find the back end of an account without a lock that all threads share; moto takes one to look."""
+    create = expect(BackendDict, "_create_account_specific_backend", "1eb9c6b3c9aa")
+
+    def find(self: Any, account_id: str) -> Any:
+        if account_id not in self:
+            create(self, account_id)
+        return dict.__getitem__(self, account_id)
+
+    replace(BackendDict, "__getitem__", find, written_against="b7c5b4bc0fc8")
 
 
 class FastDispatcher(DomainDispatcherApplication):

@@ -1,17 +1,14 @@
 """
-Executions: found at once, named, stopped when told to, and remembered small.
+Executions: found at once, named, and stopped when told to.
 
 moto scans all executions to find one, names two of them ``None`` when no name is given, forgets why
-one was stopped, leaves a stopped one running until its task ends, and answers a history whole,
-whatever page was asked for. A finished history is kept compressed: it repeats the whole state at
-every event, some 200 kB for a batch of twelve files.
+one was stopped, and leaves a stopped one running until its task ends. What became of them is kept in
+`harness.stack.moto_patches.histories`.
 """
 
 import json
-import pickle
 import threading
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -19,7 +16,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.stepfunctions import models
-from moto.stepfunctions.exceptions import ExecutionDoesNotExist, ValidationException
+from moto.stepfunctions.exceptions import ExecutionDoesNotExist
 from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.api import (
     ExecutionAbortedEventDetails,
@@ -34,17 +31,11 @@ from moto.stepfunctions.parser.backend import execution as executions
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from harness.stack.moto_patches.histories import Slim, events_of, pack
 from harness.stack.moto_patches.source import replace
-
-HISTORY_PAGE = 100
-LONGEST_HISTORY_PAGE = 1000
 
 Record = Callable[[str, str, dict[str, str], float], None]
 """Takes a datum: namespace, metric, dimensions, value."""
-
-
-Slim = Callable[[dict[str, Any]], dict[str, Any]]
-"""Returns what of an event stays at hand when the execution has ended."""
 
 
 def install(record: Record, slim: Slim) -> None:
@@ -83,7 +74,6 @@ def install(record: Record, slim: Slim) -> None:
     replace(ExecutionWorker, "_execution_logic", _work, written_against="b6f86b0dc6b2")
     replace(StepFunctionResponse, "stop_execution", _answer_stop, written_against="86d2841f7070")
     replace(StepFunctionResponse, "describe_execution", _answer_describe, written_against="c0cd30253243")
-    replace(StepFunctionResponse, "get_execution_history", _answer_history, written_against="2f3bee9a7d4c")
 
 
 class Executions(list[Any]):
@@ -107,16 +97,6 @@ def all_executions() -> Iterator[Any]:
         for backend in list(regions.values()):
             for machine in list(backend.state_machines):
                 yield from list(machine.executions)
-
-
-def events_of(execution: Any) -> list[dict[str, Any]]:
-    """Return the whole history of an execution, oldest event first."""
-    packed = getattr(execution, "packed_history", None)
-    if packed is not None:
-        events: list[dict[str, Any]] = pickle.loads(zlib.decompress(packed))  # noqa: S301 — packed below
-        return events
-    env = execution.exec_worker.env
-    return list(env.event_manager.get_event_history()) if env else []
 
 
 def _making_machine() -> Callable[..., None]:
@@ -243,7 +223,7 @@ def _ending(record: Record, slim: Slim) -> Callable[..., None]:
             if execution.exec_status != ExecutionStatus.RUNNING:
                 return  # stopped before; this is only its last thread coming home
             self._reflect_execution_status()
-        _pack(execution, slim)
+        pack(execution, slim)
         dimensions = {"StateMachineArn": execution.state_machine_arn}
         for status, metric in metrics.items():
             # Zeros too: "none failed" is something else than "nobody said".
@@ -252,13 +232,6 @@ def _ending(record: Record, slim: Slim) -> Callable[..., None]:
         record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
 
     return terminated
-
-
-def _pack(execution: Any, slim: Slim) -> None:
-    events = events_of(execution)
-    execution.slim_history = [slim(event) for event in events]
-    execution.packed_history = zlib.compress(pickle.dumps(events), 1)
-    execution.exec_worker.env.event_manager._history_event_list.clear()
 
 
 def _history(self: Any) -> dict[str, Any]:
@@ -290,38 +263,3 @@ def _answer_describe(self: Any) -> ActionResult:
         answer["outputDetails"] = {"included": True}
     answer |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     return ActionResult(answer)
-
-
-def _answer_history(self: Any) -> tuple[int, dict[str, str], str]:
-    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    events = events_of(execution)
-    if self._get_param("reverseOrder"):
-        events.reverse()
-    if self._get_param("includeExecutionData") is False:
-        events = [_without_data(event) for event in events]
-    size = int(self._get_param("maxResults") or HISTORY_PAGE)
-    if not 1 <= size <= LONGEST_HISTORY_PAGE:
-        raise ValidationException(f"maxResults must be between 1 and {LONGEST_HISTORY_PAGE}, not {size}")
-    token = self._get_param("nextToken") or "0"
-    if not token.isdecimal():
-        raise ValidationException(f"Invalid Token: '{token}'")
-    first = int(token)
-    answer: dict[str, Any] = {"events": [_on_the_wire(event) for event in events[first : first + size]]}
-    if first + size < len(events):
-        answer["nextToken"] = str(first + size)
-    # Not an ActionResult: moto's serializer took three quarters of the whole process under status polls.
-    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer)
-
-
-def _on_the_wire(event: dict[str, Any]) -> dict[str, Any]:
-    return event | {"timestamp": datetime.fromisoformat(event["timestamp"]).timestamp()}
-
-
-def _without_data(event: dict[str, Any]) -> dict[str, Any]:
-    hidden = {"input", "output", "parameters"}
-    return {
-        name: {key: item for key, item in value.items() if key not in hidden}
-        if isinstance(value, dict)
-        else value
-        for name, value in event.items()
-    }

@@ -6,7 +6,6 @@ prints the whole program on every caught error, and lets a task that has timed o
 on writing history and change how the execution ended. Times in seconds.
 """
 
-import copy
 import logging
 import sys
 import threading
@@ -32,6 +31,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
 
+from harness.stack.moto_patches.copies import deep_copy
 from harness.stack.moto_patches.source import expect, replace
 
 LOG = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ def _evaluating_task(time_scale: float) -> Callable[..., None]:
         timeout = env.stack.pop()
         frame = env.open_frame()
         frame.states.reset(input_value=env.states.get_input())
-        frame.stack = copy.deepcopy(env.stack)
+        frame.stack = deep_copy(env.stack)
         attempt = _Attempt(self, frame)
         if timeout == TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS:
             attempt.run()

@@ -1,169 +1,232 @@
 """
 Break the judge on purpose, one small way at a time, and see whether its tests notice.
 
-``make mutation``, or ``python tests/lab/alarms/mutation.py --sample 200 evaluate timeline``. A mutant is a
-comparison, number, operator, condition or return value changed in memory; no file is touched. Each runs
-the tests of the room in a forked process. Prints the survivors, and leaves with 3 below 90 %.
+``make mutation``, or ``python tests/lab/alarms/mutation.py evaluate timeline`` for some modules only. No file
+is touched. The tests are imported once, and traced once to learn which of them run which line. Each mutant is
+a forked process in which one function's code is another; it runs the tests that reach the line, quickest
+first, until one fails. A change outside of functions, and one that also runs while the tests are imported and
+survives, gets a process that imports everything anew and runs all tests.
+
+Results are kept in ``build/mutation.jsonl``; a run that was interrupted goes on there, unless the room or its
+tests have changed. Prints the survivors and a table, and leaves with 3 below 90 %.
 """
 
 import argparse
-import ast
-import copy
+import functools
+import gc
+import hashlib
 import importlib.machinery
+import json
 import os
-import random
+import resource
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import pytest
+from mutants import Mutant, functions_of, mutants_of
 
 ROOT = Path(__file__).parents[3]
 ROOM = ROOT / "harness" / "lab" / "alarms"
-TESTS = Path(__file__).parent
+CLI = ROOT / "tests" / "cli"
+TESTS = [Path(__file__).parent, CLI / "test_check.py", CLI / "test_watch.py"]
+KEPT = ROOT / "build" / "mutation.jsonl"
 LEAST = 0.9
-TIMEOUT_S = 120
+COLD_S = 60
+"""CPU seconds of a mutant that runs all tests."""
+OPTIONS = [
+    "-x", "-q", "-s", "--no-header", "--import-mode=importlib", "-m", "not stack and not slow",
+    "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", "--tb=no", "--hypothesis-profile=mutation",
+]  # fmt: skip
 
-NEAR = {
-    "alarm": "timeline",
-    "expression": "timeline",
-    "reason": "timeline",
-    "sensitivity": "gate",
-    "measure": "gate",
-    "events": "gate",
-    "outputs": "gate",
-    "verdict": "gate",
-    "table": "gate",
-    "recorded": "gate",
-}
-"""Modules whose tests are under another name."""
-
-SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
-    ast.Lt: [ast.LtE, ast.GtE],
-    ast.LtE: [ast.Lt, ast.Gt],
-    ast.Gt: [ast.GtE, ast.LtE],
-    ast.GtE: [ast.Gt, ast.Lt],
-    ast.Eq: [ast.NotEq],
-    ast.NotEq: [ast.Eq],
-    ast.Is: [ast.IsNot],
-    ast.IsNot: [ast.Is],
-    ast.In: [ast.NotIn],
-    ast.NotIn: [ast.In],
-    ast.Add: [ast.Sub],
-    ast.Sub: [ast.Add],
-    ast.Mult: [ast.Div],
-    ast.Div: [ast.Mult],
-    ast.FloorDiv: [ast.Div],
-    ast.Mod: [ast.Mult],
-    ast.And: [ast.Or],
-    ast.Or: [ast.And],
-}
+Line = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One change: the node with this number becomes another."""
+@dataclass(slots=True)
+class Traced:
+    """
+    What the tests reach.
 
-    path: Path
-    number: int
-    variant: int
-    line: int
-    what: str
+    Attributes:
+        importing: Lines that run while the tests are imported.
+        testing: Tests by the lines they run, by number.
+        seconds: CPU seconds of each test.
+    """
 
-    def __str__(self) -> str:
-        return f"{self.path.name}:{self.line}  {self.what}"
+    importing: set[Line]
+    testing: dict[Line, list[int]]
+    seconds: list[float]
 
 
-def changes(node: ast.AST) -> list[tuple[str, ast.AST]]:
-    """Return what a node could become."""
-    found: list[tuple[str, ast.AST]] = []
-    new: ast.AST
-    if isinstance(node, ast.Compare | ast.BinOp | ast.BoolOp):
-        operator = node.ops[0] if isinstance(node, ast.Compare) else node.op
-        for other in SWAPS.get(type(operator), []):
-            new = copy.deepcopy(node)
-            if isinstance(new, ast.Compare):
-                new.ops[0] = other()
+class Tracer:
+    """Notes which lines of the room run."""
+
+    def __init__(self) -> None:
+        self.lines: set[Line] = set()
+        self._room = str(ROOM)
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        return self._line if frame.f_code.co_filename.startswith(self._room) else None
+
+    def _line(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        if event == "line":
+            self.lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return self._line
+
+
+class Warm:
+    """A pytest plugin that, instead of running the tests, runs them for one mutant after the other."""
+
+    def __init__(
+        self, mutants: Sequence[Mutant], tracer: Tracer, tell: Callable[[Mutant, bool], None]
+    ) -> None:
+        self._mutants = mutants
+        self._tracer = tracer
+        self._tell = tell
+        self.rest: list[Mutant] = []
+        """Those to be run cold."""
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        sys.settrace(None)
+        traced = self._traced(session.items)
+        functions = _functions()
+        gc.freeze()
+        for mutant in self._mutants:
+            changed = _changed_function(mutant)
+            if changed is None:
+                self.rest.append(mutant)
+                continue
+            original, new = changed
+            tests = _reaching(traced, mutant)
+            changes = [(function, new) for function in functions[original]]
+            work = functools.partial(_run, session.items, tests, traced.seconds, changes)
+            noticed = bool(tests) and not _passes(work)
+            if not noticed and any((str(mutant.path), line) in traced.importing for line in mutant.lines):
+                self.rest.append(mutant)
             else:
-                new.op = other()
-            found.append((f"{ast.unparse(node)}  ->  {ast.unparse(new)}", new))
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
-        found.append((f"{ast.unparse(node)}  ->  {ast.unparse(node.operand)}", node.operand))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
-        value = not node.value if isinstance(node.value, bool) else node.value + 1
-        found.append((f"{node.value}  ->  {value}", ast.Constant(value)))
-    elif isinstance(node, ast.Return) and not (node.value is None or ast.unparse(node.value) == "None"):
-        found.append((f"{ast.unparse(node)}  ->  return None", ast.Return(ast.Constant(None))))
-    elif isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(
-        node.test, ast.Compare | ast.UnaryOp | ast.BoolOp
-    ):
-        new = copy.deepcopy(node)
-        new.test = ast.UnaryOp(ast.Not(), new.test)
-        found.append((f"if {ast.unparse(node.test)}  ->  if not …", new))
+                self._tell(mutant, noticed)
+        return True
+
+    def _traced(self, items: Sequence[pytest.Item]) -> Traced:
+        """Run every test once, in a process of its own, and see which lines it runs."""
+        with tempfile.NamedTemporaryFile() as file:
+
+            def trace() -> None:
+                found: dict[Line, list[int]] = defaultdict(list)
+                seconds = []
+                for number in range(len(items)):
+                    tracer, began = Tracer(), time.process_time()
+                    sys.settrace(tracer)
+                    _run(items, [number])
+                    sys.settrace(None)
+                    seconds.append(time.process_time() - began)
+                    for line in tracer.lines:
+                        found[line].append(number)
+                told = {"seconds": seconds, "lines": [[*line, tests] for line, tests in found.items()]}
+                Path(file.name).write_text(json.dumps(told), encoding="utf-8")
+
+            if not _passes(trace):
+                raise SystemExit("the tests fail without any change")
+            told = json.loads(Path(file.name).read_text(encoding="utf-8"))
+        testing = {(path, line): tests for path, line, tests in told["lines"]}
+        return Traced(self._tracer.lines, testing, told["seconds"])
+
+
+def _functions() -> dict[CodeType, list[FunctionType]]:
+    """Return the functions of the room that exist, by their code."""
+    found: dict[CodeType, list[FunctionType]] = defaultdict(list)
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(str(ROOM)):
+            found[one.__code__].append(one)
     return found
 
 
-def nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that run, in a fixed order: no annotations, decorators or typing-only imports."""
-    for name, field in ast.iter_fields(tree):
-        if name in ("annotation", "returns", "decorator_list", "type_comment"):
-            continue
-        for child in field if isinstance(field, list) else [field]:
-            if not isinstance(child, ast.AST):
-                continue
-            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-                continue
-            yield child
-            yield from nodes(child)
+def _changed_function(mutant: Mutant) -> tuple[CodeType, CodeType] | None:
+    """Return a function's code before and after the change; None if it is in no function."""
+    before, after = _functions_before(mutant.path), functions_of(mutant.code())
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    return pairs[0] if pairs else None
 
 
-def mutants_of(path: Path) -> list[Mutant]:
-    """Return every mutant of a module."""
-    return [
-        Mutant(path, number, variant, getattr(node, "lineno", 0), what)
-        for number, node in enumerate(nodes(ast.parse(path.read_text(encoding="utf-8"))))
-        for variant, (what, _) in enumerate(changes(node))
-    ]
+@functools.cache
+def _functions_before(path: Path) -> list[CodeType]:
+    return functions_of(compile(path.read_text(encoding="utf-8"), str(path), "exec"))
 
 
-def mutated(mutant: Mutant) -> ast.Module:
-    """Return the module with the change made."""
-    tree = ast.parse(mutant.path.read_text(encoding="utf-8"))
-    target = list(nodes(tree))[mutant.number]
-    new = changes(target)[mutant.variant][1]
-
-    class Put(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return ast.copy_location(new, node) if node is target else super().visit(node)
-
-    return ast.fix_missing_locations(Put().visit(tree))
+def _reaching(traced: Traced, mutant: Mutant) -> list[int]:
+    tests = {test for line in mutant.lines for test in traced.testing.get((str(mutant.path), line), ())}
+    return sorted(tests, key=lambda test: traced.seconds[test])
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether the tests pass with the change: first those of the module, because they know best."""
-    near = TESTS / f"test_{NEAR.get(mutant.path.stem, mutant.path.stem)}.py"
-    return (not near.exists() or passes(near, mutant)) and passes(TESTS, mutant)
+def _run(
+    items: Sequence[pytest.Item],
+    tests: Sequence[int],
+    seconds: Sequence[float] = (),
+    changes: Iterable[tuple[FunctionType, CodeType]] = (),
+) -> None:
+    """
+    Run some tests with some functions changed; leave the process at the first that fails.
+
+    Args:
+        seconds: What each test takes; ten times that, and two more, are too long [CPU s].
+    """
+    for function, code in changes:
+        function.__code__ = code
+    chosen = [items[test] for test in tests]
+    plugins = chosen[0].session.config.pluginmanager
+    plugins.register(_Stop(), "stop")
+    for test, item, following in zip(tests, chosen, [*chosen[1:], None], strict=True):
+        if seconds:
+            signal.setitimer(signal.ITIMER_PROF, 2 + 10 * seconds[test])
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    plugins.unregister(name="stop")
 
 
-def passes(tests: Path, mutant: Mutant | None) -> bool:
-    """Whether these tests pass in a process of their own, with a change if there is one."""
+class _Stop:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception):
+            os._exit(1)
+
+
+def _passes(work: Callable[[], None]) -> bool:
+    """Whether some work in a process of its own ends well, and within a quarter of an hour."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] == 0
-    signal.alarm(TIMEOUT_S)
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
     code = 1
     try:
-        if mutant is not None:
-            _load_instead(mutant)
-        import pytest
-
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", str(tests)]))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(900)
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        work()
+        code = 0
     finally:
         os._exit(code)
+
+
+def _cold(mutant: Mutant | None) -> bool:
+    """Whether all tests pass in a process that imports the room anew, with a change if there is one."""
+
+    def work() -> None:
+        signal.setitimer(signal.ITIMER_PROF, COLD_S)
+        if mutant is not None:
+            _load_instead(mutant)
+        code = int(pytest.main([*OPTIONS, *map(str, TESTS)]))
+        if code:
+            os._exit(code)
+
+    return _passes(work)
 
 
 def _load_instead(mutant: Mutant) -> None:
@@ -171,9 +234,7 @@ def _load_instead(mutant: Mutant) -> None:
     original = loader.get_code
 
     def get_code(self: importlib.machinery.SourceFileLoader, name: str) -> object:
-        if Path(self.path) == mutant.path:
-            return compile(mutated(mutant), self.path, "exec")
-        return original(self, name)
+        return mutant.code() if Path(self.path) == mutant.path else original(self, name)
 
     loader.get_code = get_code  # type: ignore[method-assign,assignment]
 
@@ -181,47 +242,109 @@ def _load_instead(mutant: Mutant) -> None:
 def _warm_up() -> None:
     """Import once what every test needs, but nothing of the room."""
     import hypothesis
+    import jsonschema
+    import moto
     import pandas as pd
     import pyarrow.parquet
-    import pytest
     import rich.table
     import scipy.special
 
     import harness.blueprint.template
+    import harness.cli.main
     import harness.lab.results.writer
 
-    hypothesis.settings.register_profile("mutation", max_examples=30, derandomize=True, database=None)
-    hypothesis.settings.load_profile("mutation")
-    loaded = (pd, pyarrow, pytest, rich, scipy, harness)
+    hypothesis.settings.register_profile(
+        "mutation",
+        max_examples=30,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    )
+    loaded = (pd, pyarrow, rich, scipy, harness, jsonschema, moto)
     assert all(loaded)
-    assert not [name for name in sys.modules if name.startswith("harness.lab.alarms.")]
+
+
+class Ledger:
+    """What became of each mutant, kept so that an interrupted run goes on."""
+
+    def __init__(self) -> None:
+        files = [*sorted(ROOM.glob("*.py")), *(path for one in TESTS for path in _sources(one))]
+        self._of = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+        self._noticed: dict[str, bool] = {}
+        lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else []
+        if lines and json.loads(lines[0])["of"] == self._of:
+            self._noticed = {entry["mutant"]: entry["noticed"] for entry in map(json.loads, lines[1:])}
+        else:
+            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.write_text(json.dumps({"of": self._of}) + "\n", encoding="utf-8")
+
+    def get(self, mutant: Mutant) -> bool | None:
+        return self._noticed.get(_key(mutant))
+
+    def tell(self, mutant: Mutant, noticed: bool) -> None:
+        self._noticed[_key(mutant)] = noticed
+        with KEPT.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"mutant": _key(mutant), "noticed": noticed}) + "\n")
+        if not noticed:
+            print(f"survived  {mutant}", flush=True)
+
+
+def _sources(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _key(mutant: Mutant) -> str:
+    return f"{mutant.path.stem}/{mutant.number}/{mutant.variant}"
+
+
+def table(mutants: Sequence[Mutant], ledger: Ledger) -> tuple[str, float]:
+    """Return how many mutants of each module were noticed, as text, and the share of all."""
+    all_of = Counter(mutant.path.stem for mutant in mutants)
+    noticed = Counter(mutant.path.stem for mutant in mutants if ledger.get(mutant))
+    lines = [f"{'module':<14} {'mutants':>7} {'killed':>7} {'share':>7}"]
+    rows = [
+        *((name, all_of[name], noticed[name]) for name in all_of),
+        ("all", all_of.total(), noticed.total()),
+    ]
+    lines += [f"{name:<14} {all_:>7} {killed:>7} {killed / all_:>7.1%}" for name, all_, killed in rows]
+    return "\n".join(lines), noticed.total() / all_of.total()
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("modules", nargs="*", help="Only these, by name.")
-    parser.add_argument("--sample", type=int, help="So many mutants, drawn at random.")
-    parser.add_argument("--seed", type=int, default=7)
     given = parser.parse_args()
-    os.nice(10)
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    _warm_up()
-    assert passes(TESTS, None), "the tests fail without any change"
+    ledger = Ledger()
     paths = [path for path in sorted(ROOM.glob("*.py")) if not given.modules or path.stem in given.modules]
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
-    if given.sample and given.sample < len(mutants):
-        mutants = random.Random(given.seed).sample(mutants, given.sample)
-    began, survivors = time.monotonic(), []
-    for number, mutant in enumerate(mutants, 1):
-        if survives(mutant):
-            survivors.append(mutant)
-            print(f"survived  {mutant}", flush=True)
-        if number % 25 == 0:
-            print(f"{number} of {len(mutants)}, {time.monotonic() - began:.0f} s", flush=True)
-    share = 1 - len(survivors) / len(mutants)
-    print(f"{len(mutants) - len(survivors)} of {len(mutants)} mutants killed: {share:.1%}")
+    due = [mutant for mutant in mutants if ledger.get(mutant) is None]
+    _warm_up()
+    for mutant in _warm(due, ledger) if due else ():
+        ledger.tell(mutant, not _cold(mutant))
+    text, share = table(mutants, Ledger())
+    print(text)
     return 0 if share >= LEAST else 3
+
+
+def _warm(due: Sequence[Mutant], ledger: Ledger) -> list[Mutant]:
+    """Run mutants in a process that has everything imported; return those that need a cold one."""
+    with tempfile.NamedTemporaryFile() as file:
+        child = os.fork()
+        if not child:
+            tracer = Tracer()
+            warm = Warm(due, tracer, ledger.tell)
+            sys.settrace(tracer)
+            code = int(pytest.main([*OPTIONS, *map(str, TESTS)], plugins=[warm]))
+            Path(file.name).write_text(json.dumps([_key(one) for one in warm.rest]), encoding="utf-8")
+            os._exit(code)
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit("the tests could not be run")
+        rest = json.loads(Path(file.name).read_text(encoding="utf-8"))
+    return [mutant for mutant in due if _key(mutant) in rest]
 
 
 if __name__ == "__main__":

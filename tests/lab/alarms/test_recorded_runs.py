@@ -21,6 +21,8 @@ RUNS = Path(__file__).parents[3] / "fixtures" / "runs"
         ("slow_but_within", "media-processing-duration-p95", None),
         ("dead_letter", "media-processing-dead-letters", "2026-01-05T09:07:00+00:00"),
         ("busy_queue", "media-processing-dead-letters", None),
+        ("drained_dead_letter", "media-processing-dead-letters-arrived", "2026-01-05T09:07:00+00:00"),
+        ("failed_without_dead_letter", "media-processing-dead-letters-arrived", None),
         ("failing_function", "media-processing-thumbnails-errors", "2026-01-05T09:07:00+00:00"),
         ("failing_now_and_then", "media-processing-thumbnails-errors", None),
     ],

@@ -4,12 +4,14 @@ An alarm over time: when it is evaluated, what it sees, and how its state moves.
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.expression import Expression
 from harness.lab.alarms.reason import reason, reason_data
-from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate, instants
+from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate, instants, look
 
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 
@@ -228,6 +230,11 @@ class TestReason:
         }
 
 
+def values_between(samples: Samples, start: float, end: float, *, seen_at: float) -> list[float]:
+    (first,), (last,) = samples.bounds(np.array([start]), end - start)
+    return list(samples.between(first, last, seen_at))
+
+
 class TestSamples:
     def test_nan_is_refused(self):
         """
@@ -260,7 +267,7 @@ class TestSamples:
         """
         samples = Samples.of([60.0, 0.0, 120.0, 119.9], [3.0, 1.0, 9.0, 2.0])
 
-        assert list(samples.between(60.0, 120.0, 120.0)) == [2.0, 3.0]
+        assert values_between(samples, 60.0, 120.0, seen_at=120.0) == [2.0, 3.0]
 
     def test_a_sample_is_visible_from_its_arrival_on(self):
         """
@@ -268,7 +275,8 @@ class TestSamples:
         """
         samples = Samples.of([10.0, 20.0], [1.0, 2.0], [10.0, 80.0])
 
-        assert [list(samples.between(0.0, 60.0, at)) for at in (79.0, 80.0)] == [[1.0], [1.0, 2.0]]
+        assert values_between(samples, 0.0, 60.0, seen_at=79.0) == [1.0]
+        assert values_between(samples, 0.0, 60.0, seen_at=80.0) == [1.0, 2.0]
 
 
 class TestLowSamples:
@@ -558,3 +566,41 @@ class TestBadAlarms:
         assert (key, others) == ("m1", [])
         assert metric.dimensions == (("a", "1"), ("b", "2"))
         assert (an_alarm.unit, an_alarm.rule.treat_missing, alarm().unit) == ("Seconds", "missing", None)
+
+
+class TestWholeRun:
+    @given(
+        st.sampled_from([10, 30, 60, 120, 300]),
+        st.integers(1, 4),
+        st.integers(0, 3),
+        st.sampled_from(["missing", "ignore", "breaching", "notBreaching"]),
+        st.lists(st.tuples(st.integers(-400, 1000), st.sampled_from([0.0, 2.0])), max_size=12),
+        st.integers(-100, 100),
+        st.booleans(),
+    )
+    def test_is_the_same_as_looking_at_every_instant(
+        self, period, n, surplus, treat, rows, start, high_percentile
+    ):
+        """
+        What was skipped because nothing could change would have changed nothing.
+        """
+        an_alarm = alarm(
+            Period=period, EvaluationPeriods=n, DatapointsToAlarm=1 + n // 2, Threshold=1,
+            TreatMissingData=treat,
+            ExtendedStatistic="p90" if high_percentile else None,
+            Statistic=None if high_percentile else "Sum",
+        )  # fmt: skip
+        samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
+        reading = Reading(surplus=surplus)
+        timeline = evaluate(
+            an_alarm, Periods(an_alarm, samples), start=start, end=start + 900, reading=reading
+        )
+
+        state, seen = INSUFFICIENT, []
+        for at in instants(an_alarm, start, start + 900):
+            one = look(an_alarm, Periods(an_alarm, samples), at=at, state=state, reading=reading)
+            if one.state is not state:
+                seen.append(one)
+            state = one.state
+        assert timeline.transitions == tuple(seen)
+        assert timeline.state is state

@@ -30,6 +30,16 @@ import uvicorn
 PREFIX = "/api/v2/listings/media"
 
 
+METRICS = """\
+# TYPE media_batches_created_total counter
+media_batches_created_total{{status="PENDING_UPLOAD"}} {created}
+# TYPE media_batches_failed_total counter
+media_batches_failed_total {failed}
+# TYPE media_processing_dlq_messages_total counter
+media_processing_dlq_messages_total 0.0
+"""
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -331,6 +341,10 @@ def api_app(service):
             return
         if path == "/_seen":
             await respond(send, 200, as_json(service.seen))
+            return
+        if path == "/metrics":
+            failed = sum(batch.status == "FAILED" for batch in service.batches.values())
+            await respond(send, 200, METRICS.format(created=len(service.batches), failed=failed).encode())
             return
         if path == "/_count":
             counts = Counter(batch.status for batch in service.batches.values())

@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.lab.load.joining import join
+from harness.lab.load.launch import WorkersMissing, play
+from harness.lab.load.locust_process import Master
 from harness.lab.load.plan import differences
+from harness.lab.load.preflight import Unreachable
 from harness.lab.results.run import Run
+from harness.lab.workload.scenario import load_scenario
 
 pytestmark = pytest.mark.stack
 
@@ -38,6 +43,19 @@ videos = 0
 
 [[objectives]]
 expression = "fail_ratio(E2E:ready) == 0 %"
+"""
+
+
+FAILING = """
+from types import SimpleNamespace
+from harness.lab.load.wiring import Wiring
+
+def full(_):
+    raise OSError("the disk is full")
+
+wiring = Wiring()
+wiring._conductor = SimpleNamespace(worker_part=full, give_up=print)
+wiring._tell_conductor(None, SimpleNamespace(type="media_part", node_id="1", data={}))
 """
 
 
@@ -93,8 +111,7 @@ def test_two_workers_play_for_a_master_they_share_no_folder_with(fake_service, t
     codes = [code for code, _ in ended(master, *workers)]
 
     run = Run.load(tmp_path / "master" / "run")
-    # The master cannot call it fine: nobody recorded what the alarms watch.
-    assert codes == [4, 0, 0]
+    assert codes == [0, 0, 0]
     assert (run.header.workers, run.header.lost_workers) == (2, 0)
     assert set(run.requests.arrival) == set(range(20))
     assert (run.requests.arrival % 2 == run.requests.worker).all()
@@ -125,6 +142,41 @@ def test_a_worker_with_another_scenario_ends_everybody_with_2(fake_service, tmp_
     assert (
         json.loads((tmp_path / "master/run/generator/outcome.json").read_text())["began_at_epoch_s"] is None
     )
+
+
+def test_a_master_that_waits_in_vain_says_how_many_came(fake_service, tmp_path):
+    """
+    Nothing is played with fewer workers than were expected.
+    """
+    service = fake_service()
+
+    with pytest.raises(WorkersMissing, match=r"0 of 2 expected workers came within 1 s to 127\.0\.0\.1:\d+"):
+        play(
+            load_scenario(scenario(tmp_path)),
+            host=service.api_url,
+            identities=service.identities,
+            out=tmp_path / "run",
+            master=Master(2, "127.0.0.1", int(free_port()), patience=1),
+        )
+
+
+def test_a_worker_without_a_master_says_where_it_looked():
+    """
+    It looks once, for the five seconds Locust takes.
+    """
+    port = int(free_port())
+
+    with pytest.raises(Unreachable, match=f"no master at 127.0.0.1:{port} began a run"):
+        join("127.0.0.1", port=port, retries=0)
+
+
+def test_a_master_that_fails_on_a_message_ends_the_run_and_says_why():
+    """
+    Locust would log it and wait for ever. A process of its own, since Locust patches the interpreter.
+    """
+    told = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "the master failed on media_part: OSError: the disk is full"
 
 
 def test_another_version_is_named():

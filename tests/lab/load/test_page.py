@@ -58,7 +58,8 @@ def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_
     fake_service, tmp_path
 ):
     """
-    Two scenarios are offered; the second one is played at eight a second, and the tab shows it.
+    Two scenarios are offered; the first one needs another stack, and the tab says so; the second one is
+    played at eight a second, and the tab shows it.
     """
     service = fake_service()
     first, second = tmp_path / "first.toml", tmp_path / "second.toml"
@@ -72,6 +73,11 @@ def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_
                 page = eventually(lambda: http.get("/").text)
                 seen["offered"] = all(str(path) in page for path in (first, second))
                 form = {"user_count": 1, "spawn_rate": 1, "host": service.api_url}
+                http.post("/swarm", data={**form, "scenario": str(first)})
+                seen["refusal"] = eventually(
+                    lambda: "cannot" in (said := tab_of(http).get("run", "")) and said
+                )
+                eventually(lambda: http.get("/stats/requests").json()["state"] == "stopped")
                 http.post("/swarm", data={**form, "scenario": str(second), "rate": "8"})
                 eventually(lambda: runs)
                 eventually(lambda: tab_of(http).get("batches ready") == "8")
@@ -79,13 +85,18 @@ def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
+    def provide(scenario):
+        if scenario.name == "first":
+            raise ValueError("the stack that is up plays the service times of another scenario")
+        return nullcontext(People(service.identities))
+
     browser = threading.Thread(target=browse)
     browser.start()
     serve_page(
         [first, second],
         host=service.api_url,
         runs=tmp_path / "runs",
-        provide=lambda scenario: nullcontext(People(service.identities)),
+        provide=provide,
         on_open=addresses.append,
         on_run=runs.append,
     )
@@ -93,6 +104,7 @@ def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_
     (run,) = runs
 
     assert seen["offered"]
+    assert seen["refusal"].startswith("cannot be played here: the stack that is up plays")
     assert run.header.scenario_name == "second"
     assert list(run.requests[run.requests.name == "ready"].outcome) == ["ok"] * 8
     assert seen["tab"]["arrivals"] == "8 of 8"

@@ -14,7 +14,7 @@ SCENARIO = """
 question = "Is a hurried run a run?"
 seed = 7
 duration_s = 40
-drain_s = 120
+drain_s = 300
 time_scale = {time_scale}
 
 [[arrivals]]
@@ -27,7 +27,7 @@ photos = 1
 videos = 0
 
 [model.thumbnails]
-fixed_s = {{ distribution = "lognormal", median = 20, sigma = 0.3 }}
+fixed_s = {{ distribution = "lognormal", median = 60, sigma = 0.3 }}
 """
 
 
@@ -35,7 +35,10 @@ fixed_s = {{ distribution = "lognormal", median = 20, sigma = 0.3 }}
 @pytest.mark.nightly
 def test_ten_times_faster_is_the_same_in_model_seconds(tmp_path, monkeypatch):
     """
-    Twenty batches of some twenty seconds, each drawn the same in both runs: p50 and p95 within 10 %.
+    Twenty batches of about a minute, each drawn the same in both runs: p50 and p95 within 10 %.
+
+    What is not modelled (HTTP, the queue, the state machine's own time) takes as long either way, and weighs
+    ten times as much in the hurried run: some seconds of a minute, on a machine that is not busy otherwise.
     """
     monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "none.json"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.lab.alarms.events import Unfinished
-from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Transition, Verdict
+from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Threshold, Transition, Verdict
 from harness.lab.report.page import render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
@@ -74,6 +74,7 @@ def verdict(outcome: Outcome = Outcome.BREACH) -> Verdict:
             Transition(600.0, "2026-01-05T09:10:00+00:00", "OK", "Threshold Crossed."),
         ),
         sensitive=("a threshold 5 % higher would have stayed quiet",),
+        threshold=Threshold("media_processing_duration_seconds", "p95", 600.0),
     )  # fmt: skip
     objective = ObjectiveVerdict(
         "p95(E2E:ready) <= 10 min", Outcome.PASS, "", 92.4, "92.40 s", 600.0, 185, interval=(64.6, 145.8)
@@ -209,20 +210,21 @@ class TestSections:
 
     def test_cost_appears_where_somebody_worked_it_out(self, make_run, tmp_path):
         """
-        A note of what was used and what it costs becomes a section with the total.
+        What was used and what it costs becomes a section with the total, and what a thousand batches cost.
         """
-        items = [{"name": "Lambda", "quantity": 1200.0, "unit": "GB-seconds", "usd": 0.02}]
-        page = Page(render(make_run(notes={"cost": {"items": items}}), to=tmp_path / "report.html"))
+        items = [{"name": "Lambda GB-seconds", "quantity": 1200.0, "usd": 0.02}]
+        cost = {"as_of": "2026-01-02", "batches": 4, "items": items}
+        page = Page(render(make_run(), to=tmp_path / "report.html", cost=cost))
 
         assert page.sections == ["cost", "environment"]
-        assert "0.02 US dollars" in page.text
+        assert "4 batches would have cost 0.02 US dollars: 5.00 per thousand." in page.text
 
     def test_a_cost_nobody_can_read_is_an_error(self, make_run, tmp_path):
         """
         A figure is never guessed.
         """
         with pytest.raises(RunUnreadable, match="cost"):
-            render(make_run(notes={"cost": {"items": [{"name": "Lambda"}]}}), to=tmp_path / "report.html")
+            render(make_run(), to=tmp_path / "report.html", cost={"items": [{"name": "Lambda"}]})
 
 
 class TestVerdict:

@@ -3,7 +3,7 @@ The metrics of a run while it is being recorded.
 """
 
 from harness.lab.results.rows import MetricRow
-from harness.lab.results.tail import MetricsTail
+from harness.lab.results.tail import Tail
 from harness.lab.results.writer import PartWriter
 
 
@@ -15,7 +15,7 @@ def test_what_is_flushed_is_told_once(tmp_path):
     """
     From every worker, and only what is new.
     """
-    tail = MetricsTail(tmp_path)
+    tail = Tail(tmp_path, MetricRow)
     with PartWriter(tmp_path, 0) as one, PartWriter(tmp_path, 1) as other:
         one.add(row(1.0))
         assert list(tail.new_rows()) == []
@@ -42,7 +42,7 @@ def test_half_a_batch_waits_until_it_is_whole(tmp_path):
         length = path.stat().st_size
         part.add(row(2.0))
         part.flush()
-    whole, tail = path.read_bytes(), MetricsTail(tmp_path)
+    whole, tail = path.read_bytes(), Tail(tmp_path, MetricRow)
     path.write_bytes(whole[: length + 20])
 
     assert list(tail.new_rows()) == [row(1.0)]

@@ -5,6 +5,7 @@ Times are small whole seconds, so that many things happen at the same instant.
 """
 
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,44 +14,74 @@ from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.asl.execution import Status
-from harness.lab.sim.engine import NS, Engine, Kind, order
+from harness.lab.sim.engine import NS, Engine, Kind, about, order
 from harness.lab.sim.platform.draws import Draws
 from harness.lab.sim.platform.token_bucket import TokenBucket
+from harness.lab.sim.station import Job, Station
 from harness.lab.workload.distributions import Exponential, Lognormal
 from harness.lab.workload.draws import Stream
 
 SERVERS = st.integers(1, 3)
 
 
+PLAIN = ["Task", "Wait", "Choice"]
+FORKS = ["Parallel", "Map"]
+
+
 @st.composite
 def machines(draw):
-    """Return a state machine of Tasks in a row, some of them in branches or iterations, and their names."""
+    """
+    Return a state machine and the names of its states.
+
+    Tasks, waits and choices in a row, some of them in branches or iterations; some Tasks are tried again
+    when they fail, and all catch what is left.
+    """
     names: list[str] = []
 
     def flow(depth):
-        states, order_ = {}, []
+        row: dict[str, dict] = {}
         for _ in range(draw(st.integers(1, 3))):
-            kind = draw(st.sampled_from(["Task", "Parallel", "Map"] if depth else ["Task"]))
+            kind = draw(st.sampled_from([*PLAIN, *FORKS] if depth else PLAIN))
             name = f"{kind}{len(names)}"
             names.append(name)
-            order_.append(name)
-            if kind == "Task":
-                states[name] = {"Type": "Task", "Resource": "arn:x", "ResultPath": None}
-            elif kind == "Parallel":
+            row[name] = {"Type": kind, **fields(kind, depth)}
+        end = f"End{len(names)}"
+        names.append(end)
+        return {"StartAt": next(iter(row)), "States": _joined(row, end)}
+
+    def fields(kind, depth):
+        match kind:
+            case "Task":
+                retry = {"ErrorEquals": ["Busy"], "IntervalSeconds": draw(st.integers(1, 3))}
+                catch = {"ErrorEquals": ["States.ALL"], "ResultPath": None}
+                retry["MaxAttempts"] = draw(st.integers(0, 2))
+                return {"Resource": "arn:x", "ResultPath": None, "Retry": [retry], "Catch": [catch]}
+            case "Wait":
+                return {"Seconds": draw(st.integers(0, 3))}
+            case "Choice":
+                return {"Choices": [{"Variable": "$.items[0]", "NumericEquals": draw(st.integers(0, 1))}]}
+            case "Parallel":
                 branches = [flow(depth - 1) for _ in range(draw(st.integers(1, 3)))]
-                states[name] = {"Type": "Parallel", "Branches": branches, "ResultPath": None}
-            else:
-                states[name] = {
-                    "Type": "Map", "ItemsPath": "$.items", "ResultPath": None,
-                    "MaxConcurrency": draw(st.integers(0, 2)), "ItemProcessor": flow(depth - 1),
-                    "ItemSelector": {"items.$": "$.items"},
-                }  # fmt: skip
-        for name, after in pairwise(order_):
-            states[name]["Next"] = after
-        states[order_[-1]]["End"] = True
-        return {"StartAt": order_[0], "States": states}
+                return {"Branches": branches, "ResultPath": None}
+        return {
+            "ItemsPath": "$.items", "ResultPath": None, "ItemSelector": {"items.$": "$.items"},
+            "MaxConcurrency": draw(st.integers(0, 2)), "ItemProcessor": flow(depth - 1),
+        }  # fmt: skip
 
     return flow(2), names
+
+
+def _joined(row, end):
+    """Join states in a row; choices go on or to the end, who catches goes where he would have gone."""
+    states = {**row, end: {"Type": "Succeed"}}
+    for name, after in pairwise(states):
+        state = states[name]
+        state["Default" if state["Type"] == "Choice" else "Next"] = after
+        for rule in state.get("Choices", ()):
+            rule["Next"] = end
+        for catcher in state.get("Catch", ()):
+            catcher["Next"] = after
+    return states
 
 
 class TestEveryRun:
@@ -58,25 +89,32 @@ class TestEveryRun:
         machine=machines(),
         servers=SERVERS,
         seed=st.integers(0, 1000),
+        failing=st.sampled_from([0.0, 0.3, 1.0]),
         arrivals=st.lists(st.integers(0, 20), min_size=1, max_size=6),
     )
     @settings(max_examples=60, deadline=None)
-    def test_laws(self, bench, machine, servers, seed, arrivals):
+    def test_laws(self, bench, machine, servers, seed, failing, arrivals):
         """
         All that starts ends; who comes leaves; busy servers are at most as many as there are; L = λW.
+
+        Attempts that fail, are tried again or caught count as visits of their station like all others.
         """
         definition, names = machine
         played = bench(definition)
         tasks = [name for name in names if name.startswith("Task")]
         times = np.random.default_rng(seed)
         for name in tasks:
-            played.workers[name] = played.station(servers, lambda: int(times.integers(0, 4)))
+            played.workers[name] = _moody(played, servers, times, failing)
+        entered: Counter[str] = Counter()
+        played.transition = lambda _, node: entered.update([node.name]) or 0
         for entity, at in enumerate(arrivals):
             played.start_in(at, {"items": [1, 2, 3]}, entity)
         watched = _watch(played, tasks)
         played.engine.run()
 
         assert [execution.status for execution in played.ends] == [Status.SUCCEEDED] * len(arrivals)
+        # Flow balance: every state that was entered was left, and each visit has a first attempt.
+        assert entered == Counter(step[0] for step in played.steps if step[2] == 1)
         for name in tasks:
             station = played.workers[name].station
             rows = [step for step in played.steps if step[0] == name]
@@ -107,6 +145,20 @@ class TestEveryRun:
             for last in range(first, len(taken)):
                 most = size + (taken[last] - taken[first]) * rate / NS
                 assert last - first + 1 <= most + 1e-6
+
+
+def _moody(played, servers, times, failing):
+    """Return a worker that is a station some of whose attempts fail, after having taken their time."""
+    found = Station(played.engine, servers)
+
+    def work(attempt):
+        key = about(attempt.execution.entity, attempt.item, attempt.number)
+        takes, fails = int(times.integers(0, 4)) * NS, times.random() < failing
+        done = partial(attempt.fail, "Busy") if fails else partial(attempt.succeed, attempt.payload)
+        found.offer(Job(key, takes, attempt.begun, done))
+
+    work.station = found
+    return work
 
 
 class _watch:  # noqa: N801 - used like a function

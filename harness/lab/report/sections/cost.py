@@ -1,35 +1,50 @@
 """
 What the run would have cost, where somebody worked it out.
 
-A ``cost.json`` in the run folder, or the note ``cost``: ``{"items": [{"name", "quantity", "unit", "usd"}]}``.
+From ``cost.json`` in the run folder, else from who renders the page:
+``{"as_of", "batches", "items": [{"name", "quantity", "usd"}]}``.
 """
 
 import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
 
-from harness.lab.report.section import Section, Subject, Table
-from harness.lab.report.wording import number
+from harness.lab.report.section import Points, Section, Subject, Table
+from harness.lab.report.wording import number, plural
 from harness.lab.results.run import RunUnreadable
+
+LEFT_OUT = (
+    "Storage by the month, data transfer, logs, alarms, the API and its database are not in it. "
+    "Neither is what was not observed: a service without a line had no use, or nobody recorded it."
+)
 
 
 def cost(subject: Subject) -> Section | None:
     path = subject.run.folder / "cost.json"
     try:
-        stated = (
-            json.loads(path.read_text(encoding="utf-8"))
-            if path.exists()
-            else subject.run.header.notes.get("cost")
-        )
-        if stated is None:
-            return None
-        items = [
-            (str(one["name"]), float(one["quantity"]), str(one["unit"]), float(one["usd"]))
-            for one in stated["items"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else subject.cost
+        return None if stated is None else _section(stated)
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise RunUnreadable(f"the cost of {subject.run.id} cannot be read: {error!r}") from error
-    rows = [(name, f"{number(quantity)} {unit}", f"{usd:,.4f}") for name, quantity, unit, usd in items]
+
+
+def _section(stated: Mapping[str, Any]) -> Section:
+    batches, as_of = int(stated["batches"]), date.fromisoformat(stated["as_of"])
+    items = [(str(one["name"]), float(one["quantity"]), float(one["usd"])) for one in stated["items"]]
     total = sum(usd for *_, usd in items)
-    table = Table("Cost by item", ("item", "quantity", "US dollars"), rows, frozenset({1, 2}))
+    rows = [
+        (name, number(quantity), f"{usd:,.4f}", f"{1000 * usd / batches:,.4f}")
+        for name, quantity, usd in items
+    ]
+    columns = ("item", "quantity", "US dollars", "per 1000 batches")
+    lead = (
+        f"At AWS's list prices of {as_of:%-d %B %Y}, {plural(batches, 'batch', 'batches')} would have cost "
+        f"{total:,.2f} US dollars: {1000 * total / batches:,.2f} per thousand."
+    )
     return Section(
-        "cost", "Cost", f"At AWS's list prices the run would have cost {total:,.2f} US dollars.", (table,)
+        "cost",
+        "Cost",
+        lead,
+        (Table("Cost by item", columns, rows, frozenset({1, 2, 3})), Points((LEFT_OUT,))),
     )

@@ -11,6 +11,7 @@ def generator(subject: Subject) -> Section | None:
     if not isinstance(notes, dict):
         return None
     findings = [f"{finding}." for finding in notes.get("findings", ())]
+    told = [*findings, *(f"{remark}." for remark in subject.run.header.notes.get("remarks", ()))]
     rows = [
         (
             str(worker["worker"]),
@@ -41,5 +42,5 @@ def generator(subject: Subject) -> Section | None:
         "generator",
         "Generator health",
         lead,
-        [*([Points(findings)] if findings else []), *([table] if rows else [])],
+        [*([Points(told)] if told else []), *([table] if rows else [])],
     )

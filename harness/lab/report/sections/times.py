@@ -14,7 +14,7 @@ def processing(subject: Subject) -> Section | None:
     chart = charts.processing_over_time(subject.run, subject.other, subject.verdict)
     if chart.is_empty:
         return None
-    lead = "From RECEIVED to READY or FAILED, by when the batch ended: what the ten-minute alarm reads."
+    lead = "From RECEIVED to READY or FAILED, by when it ended: what the alarm on processing times reads."
     return Section("processing", "Processing time", lead, (chart,))
 
 

@@ -2,7 +2,7 @@
 Executions of a state machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -76,13 +76,7 @@ class Execution:
     def about(self) -> Mapping[str, Any]:
         """``$$.Execution``."""
         if self._about is None:
-            machine = self.host.machine["Id"]
-            self._about = {
-                "Id": f"{machine.replace(':stateMachine:', ':execution:')}:{self.name}",
-                "Input": self.data,
-                "Name": self.name,
-                "StartTime": timestamp(self.host.epoch, self.started_at),
-            }
+            self._about = ExecutionObject(self)
         return self._about
 
     def start(self) -> None:
@@ -108,3 +102,34 @@ class Execution:
         # What is left points to nothing that points back.
         self.root = None
         self.host.ended(self)
+
+
+class ExecutionObject(Mapping[str, Any]):
+    """
+    What ``$$.Execution`` is; each part is made when somebody looks at it.
+    """
+
+    __slots__ = ("_execution",)
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def __getitem__(self, key: str) -> Any:
+        execution = self._execution
+        match key:
+            case "Id":
+                machine = execution.host.machine["Id"]
+                return f"{machine.replace(':stateMachine:', ':execution:')}:{execution.name}"
+            case "Input":
+                return execution.data
+            case "Name":
+                return execution.name
+            case "StartTime":
+                return timestamp(execution.host.epoch, execution.started_at)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("Id", "Input", "Name", "StartTime"))
+
+    def __len__(self) -> int:
+        return 4

@@ -42,7 +42,7 @@ def compile_path(path: str) -> Reader:
     of_context = path.startswith("$$")
     steps = parse(path[2:] if of_context else path[1:], path)
     if not steps:
-        return (lambda _data, context: dict(context())) if of_context else (lambda data, _context: data)
+        return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
     if any(isinstance(step, slice) for step in steps):
         return lambda data, context: list(_many(context() if of_context else data, steps))
     if len(steps) == 1 and not of_context:
@@ -53,9 +53,14 @@ def compile_path(path: str) -> Reader:
         for step in steps:
             # Nearly all are members of plain objects.
             value = value[step] if type(value) is dict and step in value else _step(value, step, path)
-        return value
+        return _plain(value) if of_context else value
 
     return read
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of the context as data: it is made when somebody looks at it, and then is plain."""
+    return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
 
 
 def parse(rest: str, path: str) -> list[str | int | slice]:
@@ -158,6 +163,6 @@ def _put(data: Any, steps: Sequence[str | int | slice], result: Any, path: str) 
 
 
 def _object(data: Any, path: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise NotFound(f"the ResultPath {path!r} does not fit the input")
-    return data
+    if type(data) is dict or isinstance(data, Mapping):
+        return data
+    raise NotFound(f"the ResultPath {path!r} does not fit the input")

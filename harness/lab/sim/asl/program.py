@@ -50,11 +50,11 @@ class WorkNode(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNode(WorkNode):
-    """*timeout* and *heartbeat* give seconds, or None without a limit."""
+    """*timeout* and *heartbeat* give seconds, or a whole limit [ns]; None without one."""
 
     task: asl.Task
-    timeout: Reader | None
-    heartbeat: Reader | None
+    timeout: Reader | int | None
+    heartbeat: Reader | int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +267,10 @@ def _placing(path: str | None, place: str) -> Placing:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _seconds(fixed: int | None, path: str | None, place: str) -> Reader | None:
+def _seconds(fixed: int | None, path: str | None, place: str) -> Reader | int | None:
     if path is not None:
         return compile_expression(path, place)
-    return None if fixed is None else lambda _data, _context: fixed
+    return None if fixed is None else fixed * NS
 
 
 def _text(literal: str | None, path: str | None, place: str) -> Reader:

@@ -151,16 +151,16 @@ class TaskVisit(Visit):
         payload = data
         if node.parameters is not None:
             payload = walk.read(node.parameters, data, "States.ParameterPathFailure")
-        now = walk.execution.host.engine.now
-        deadline = None
-        if node.timeout is not None:
-            deadline = now + _limit(walk.read(node.timeout, data), "TimeoutSecondsPath")
-        heartbeat = None
-        if node.heartbeat is not None:
-            heartbeat = _limit(walk.read(node.heartbeat, data), "HeartbeatSecondsPath")
+        host = walk.execution.host
+        timeout, heartbeat = node.timeout, node.heartbeat
+        if callable(timeout):
+            timeout = _limit(walk.read(timeout, data), "TimeoutSecondsPath")
+        if callable(heartbeat):
+            heartbeat = _limit(walk.read(heartbeat, data), "HeartbeatSecondsPath")
+        deadline = None if timeout is None else host.engine.now + timeout
         attempt = Attempt(self, payload, deadline, heartbeat)
         self.attempt: Attempt | None = attempt
-        walk.execution.host.work(attempt)
+        host.work(attempt)
 
     def cancel(self) -> None:
         self.over = True
@@ -180,30 +180,20 @@ class Attempt:
         is_open: False once it does not matter any more: timed out, or its branch was stopped.
     """
 
-    __slots__ = ("deadline", "heartbeat", "is_open", "payload", "visit")
+    __slots__ = (
+        "deadline", "execution", "heartbeat", "is_open", "item", "node", "number", "payload", "visit",
+    )  # fmt: skip
 
     def __init__(self, visit: TaskVisit, payload: Any, deadline: int | None, heartbeat: int | None) -> None:
         self.visit = visit
+        self.number = visit.number
+        self.node = visit.node
+        self.item = visit.walk.item
+        self.execution: Any = visit.walk.execution
         self.payload = payload
         self.deadline = deadline
         self.heartbeat = heartbeat
         self.is_open = True
-
-    @property
-    def number(self) -> int:
-        return self.visit.number
-
-    @property
-    def node(self) -> TaskNode:
-        return self.visit.node
-
-    @property
-    def item(self) -> int:
-        return self.visit.walk.item
-
-    @property
-    def execution(self) -> Any:
-        return self.visit.walk.execution
 
     def begun(self) -> None:
         """Somebody begins to work on it now."""

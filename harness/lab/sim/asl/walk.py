@@ -17,13 +17,12 @@ from harness.lab.sim.asl.program import (
     AnyNode,
     ChoiceNode,
     FailNode,
-    MapNode,
-    ParallelNode,
     PassNode,
     Program,
     SucceedNode,
     TaskNode,
     WaitNode,
+    WorkNode,
 )
 from harness.lab.sim.asl.templates import DRAW, IntrinsicFailure
 from harness.lab.sim.engine import NS, Engine, Kind, order
@@ -103,11 +102,13 @@ class Walk:
     """
 
     __slots__ = (
+        "ahead",
         "cancelled",
         "done",
         "entered_at",
         "execution",
         "failed",
+        "going",
         "item",
         "map_item",
         "node",
@@ -131,6 +132,8 @@ class Walk:
         self.failed = failed
         self.map_item = map_item
         self.cancelled = False
+        self.going = False
+        self.ahead: tuple[str | None, Any] | None = None
         self.node: AnyNode | None = None
         self.entered_at = 0
         self.visit: Visit | None = None
@@ -151,15 +154,27 @@ class Walk:
             yield from self.visit.under_way()
 
     def go(self, name: str | None, data: Any) -> None:
-        """Go on with a state, and with those after it as long as they take no time."""
+        """
+        Go on with a state, and with those after it as long as they take no time.
+
+        Called while it goes already, by work that was done at once, it only takes note: a loop without
+        time must not become a deep recursion.
+        """
+        if self.going:
+            self.ahead = (name, data)
+            return
+        self.going = True
         execution = self.execution
         while name is not None:
             node = self.program.nodes[name]
             delay = execution.host.transition(execution, node)
             if delay > 0:
                 self._later(delay, node, partial(self._enter_and_go, node, data))
-                return
+                break
             name, data = self._enter(node, data)
+            if self.ahead is not None:
+                (name, data), self.ahead = self.ahead, None
+        self.going = False
 
     def leave(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
         """Leave a state with its output; return where to go, None where the flow has ended."""
@@ -191,17 +206,20 @@ class Walk:
         """Return the context object, which paths beginning with ``$$`` read."""
         return ContextObject(self)
 
-    def _later(self, delay: int, node: AnyNode, action: Callable[[], None]) -> None:
-        def unless_cancelled(_: object) -> None:
-            if not self.cancelled:
-                action()
-
+    def _later(self, delay: int, node: AnyNode, action: Callable[[object], None]) -> None:
         execution = self.execution
         key = order(Kind.TIMER, execution.entity, self.item, node.index)
-        execution.host.engine.call_in(delay, key, unless_cancelled)
+        execution.host.engine.call_in(delay, key, action)
 
-    def _enter_and_go(self, node: AnyNode, data: Any) -> None:
-        self.go(*self._enter(node, data))
+    def _enter_and_go(self, node: AnyNode, data: Any, _: object) -> None:
+        if self.cancelled:
+            return
+        self.going = True
+        name, data = self._enter(node, data)
+        self.going = False
+        if self.ahead is not None:
+            (name, data), self.ahead = self.ahead, None
+        self.go(name, data)
 
     def _enter(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
         """Enter a state; return where to go next, None where somebody calls back or the flow has ended."""
@@ -213,8 +231,9 @@ class Walk:
             self.failed("States.Runtime", f"the history has more than {MOST_EVENTS} events")
             return None, None
         try:
-            if isinstance(node, TaskNode | ParallelNode | MapNode):
-                self._visit(node, data)
+            if isinstance(node, WorkNode):
+                self.visit = self.execution.visit(self, node, data)
+                self.visit.begin()
                 return None, None
             seen = data if node.read_input is None else self.read(node.read_input, data)
             return self._pass_through(node, data, seen)
@@ -222,10 +241,6 @@ class Walk:
             self._record(node, failure.error)
             self.failed(failure.error, failure.cause)
             return None, None
-
-    def _visit(self, node: TaskNode | ParallelNode | MapNode, data: Any) -> None:
-        self.visit = self.execution.visit(self, node, data)
-        self.visit.begin()
 
     def _pass_through(self, node: AnyNode, data: Any, seen: Any) -> tuple[str | None, Any]:
         """Play a state that does no work; *seen* is what its InputPath leaves of *data*."""
@@ -241,7 +256,7 @@ class Walk:
                 self._record(node)
                 return self.leave(node, placed)
             case WaitNode():
-                self._later(self._wait(node, seen), node, lambda: self._waited(node, seen))
+                self._later(self._wait(node, seen), node, partial(self._waited, node, seen))
                 return None, None
             case SucceedNode():
                 self._record(node)
@@ -283,9 +298,10 @@ class Walk:
             raise StateFailed("States.Runtime", f"{text!r} is no instant to wait for") from None
         return max(0, round(wait / timedelta(microseconds=1)) * 1000)
 
-    def _waited(self, node: WaitNode, data: Any) -> None:
-        self._record(node)
-        self.go(*self.leave(node, data))
+    def _waited(self, node: WaitNode, data: Any, _: object) -> None:
+        if not self.cancelled:
+            self._record(node)
+            self.go(*self.leave(node, data))
 
     def _record(self, node: AnyNode, error: str | None = None) -> None:
         execution, at = self.execution, self.entered_at
@@ -318,6 +334,9 @@ class ContextObject(Mapping[str, Any]):
                 return {"EnteredTime": entered_at, "Name": node.name, "RetryCount": retries}
             case "StateMachine":
                 return execution.host.machine
+            case "Task" if isinstance(node, TaskNode):
+                attempt = walk.visit.number if walk.visit is not None else 1
+                return {"Token": f"{execution.name}/{node.name}/{walk.item}/{attempt}"}
             case _ if key == DRAW:
                 return execution.host.draw("intrinsic", execution, node, walk.item, execution.history)
         raise KeyError(key)
@@ -326,9 +345,11 @@ class ContextObject(Mapping[str, Any]):
         yield from ("Execution", "State", "StateMachine")
         if self._walk.map_item is not None:
             yield "Map"
+        if isinstance(self._walk.node, TaskNode):
+            yield "Task"
 
     def __len__(self) -> int:
-        return 3 + (self._walk.map_item is not None)
+        return sum(1 for _ in self)
 
 
 def timestamp(epoch: datetime, at: int) -> str:

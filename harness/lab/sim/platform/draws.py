@@ -6,6 +6,7 @@ quicker way to get at it. Times are nanoseconds.
 """
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,31 +29,33 @@ class Draws:
 
     Args:
         width: Items of an entity drawn in one go; others are drawn alone.
+        attempt: The attempt drawn so; others are drawn alone.
     """
 
     def __init__(
-        self, distribution: Distribution, seed: int, replication: int, name: str, width: int = 32
+        self,
+        distribution: Distribution,
+        seed: int,
+        replication: int,
+        name: str,
+        width: int = 32,
+        attempt: int = 1,
     ) -> None:
         self._distribution = distribution
         self._stream = Stream(seed, replication, f"platform/{name}")
         self._width = width
+        self._attempt = attempt
         self._constant = nanoseconds(distribution.value) if isinstance(distribution, Constant) else None
         self._newest = -1
         self._blocks: OrderedDict[int, list[list[int]]] = OrderedDict()
 
-    @property
-    def always_zero(self) -> bool:
-        return self._constant == 0
-
     def __call__(self, entity: int, item: int = 0, attempt: int = 1) -> int:
         """Return the time of one key [ns], never negative."""
-        if self._constant is not None:
-            return self._constant
-        number = entity // ENTITIES
-        block = self._blocks.get(number)
-        if attempt != 1 or item >= self._width or (block is None and number < self._newest):
-            return self._times(np.array([self._stream(entity, item, attempt)]))[0]
-        return (self.row(entity) if block is None else block[entity % ENTITIES])[item]
+        if attempt == self._attempt and item < self._width:
+            rows = self._blocks.get(entity // ENTITIES)
+            if rows is not None:
+                return rows[entity % ENTITIES][item]
+        return self._rarely(entity, item, attempt)
 
     def row(self, entity: int) -> list[int]:
         """Return the times of an entity's first items [ns]."""
@@ -67,17 +70,24 @@ class Draws:
                 self._blocks.popitem(last=False)
         return block[place]
 
-    def _block(self, number: int) -> list[list[int]]:
-        entities = np.repeat(np.arange(ENTITIES) + number * ENTITIES, self._width)
-        items = np.tile(np.arange(self._width), ENTITIES)
-        times = self._times(self._stream.many(entities, items, np.ones(1, dtype=np.int64)))
-        return [times[start : start + self._width] for start in range(0, len(times), self._width)]
+    def _rarely(self, entity: int, item: int, attempt: int) -> int:
+        if self._constant is not None:
+            return self._constant
+        if attempt == self._attempt and item < self._width and entity // ENTITIES >= self._newest:
+            return self.row(entity)[item]
+        alone: int = self._times(np.array([self._stream(entity, item, attempt)]))[0]
+        return alone
 
-    def _times(self, draws: Floats) -> list[int]:
-        found: list[int] = (
-            np.rint(np.maximum(_sampled(self._distribution, draws), 0) * NS).astype(np.int64).tolist()
-        )
-        return found
+    def _block(self, number: int) -> list[list[int]]:
+        entities = np.arange(ENTITIES) + number * ENTITIES
+        draws = self._stream.many(entities[:, None], np.arange(self._width), self._attempt)
+        rows: list[list[int]] = self._times(draws)
+        return rows
+
+    def _times(self, draws: Floats) -> Any:
+        """Return the times [ns] of uniform draws of any shape, as lists of that shape."""
+        seconds = np.maximum(_sampled(self._distribution, draws), 0)
+        return np.rint(seconds * NS).astype(np.int64).tolist()
 
 
 def _sampled(distribution: Distribution, draws: Floats) -> Floats:
@@ -86,4 +96,4 @@ def _sampled(distribution: Distribution, draws: Floats) -> Floats:
         return np.asarray(distribution.low + draws * (distribution.high - distribution.low))
     if isinstance(distribution, Lognormal) and distribution.max is None and distribution.min == 0:
         return np.asarray(distribution.median * np.exp(distribution.sigma * ndtri(draws)))
-    return np.array([distribution.sample(float(draw)) for draw in draws])
+    return np.array([distribution.sample(draw) for draw in draws.ravel().tolist()]).reshape(draws.shape)

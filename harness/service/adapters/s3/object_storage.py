@@ -4,8 +4,10 @@ The bucket, in S3.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import boto3
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
@@ -17,6 +19,7 @@ from harness.service.core.ports.object_storage import ObjectStorage, SignedUploa
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
+HEAD_TTL_S = 60
 
 
 class S3ObjectStorage(ObjectStorage):
@@ -43,6 +46,8 @@ class S3ObjectStorage(ObjectStorage):
         credentials = session.get_credentials()
         if credentials is None:
             raise ValueError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        # The client's own, which has its proxies, certificates, time-outs and connections.
+        self._http = self._client._endpoint.http_session  # type: ignore[attr-defined]  # no public way to it
         self._bucket = bucket
         self._signer = UrlSigner(self._client, bucket, credentials)
         self._encryption = {
@@ -62,12 +67,40 @@ class S3ObjectStorage(ObjectStorage):
         return self._signer.sign("GET", key, {}, ttl=ttl)
 
     def head(self, key: str) -> StoredObject | None:
+        answer = self._ask_head(key)
+        if answer is None:
+            return self._head(key)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        return StoredObject(
+            key=key,
+            bytes=int(answer.headers["content-length"]),
+            etag=answer.headers["etag"],
+            content_type=answer.headers["content-type"],
+            checksum=_whole(answer.headers.get("x-amz-checksum-sha256")),
+        )
+
+    def _ask_head(self, key: str) -> AWSResponse | None:
+        """
+        Return S3's answer when it is a plain one; the rest (retries, errors) is the client's to handle.
+
+        The client takes three times as long for a HEAD, and completing a batch takes one for each file.
+        """
+        headers = {"x-amz-checksum-mode": "ENABLED"}
+        url = self._signer.sign("HEAD", key, headers, ttl=HEAD_TTL_S)
+        try:
+            answer: AWSResponse = self._http.send(AWSRequest("HEAD", url, headers).prepare())
+        except (NoConnection, HTTPClientError):
+            return None
+        return answer if answer.status_code in (HTTPStatus.OK, HTTPStatus.NOT_FOUND) else None
+
+    def _head(self, key: str) -> StoredObject | None:
         try:
             with _answering():
                 found = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             # HEAD has no body, so a missing object is a bare 404; a missing bucket looks the same.
-            if _status(error) == 404:
+            if _status(error) == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return StoredObject(

@@ -158,7 +158,7 @@ class TestFaults:
         assert attempts == ["States.TaskFailed", "States.TaskFailed"]
         assert outcomes(recorder) == [("FAILED", "PROCESSING_FAILED")]
         assert values(recorder, "AWS/States/ExecutionsFailed") == [1.0]
-        assert stage.service.inflight == 0
+        assert stage.service.inflight.value == 0
 
     def test_a_slow_callback_takes_its_time(self):
         """
@@ -167,6 +167,30 @@ class TestFaults:
         _, recorder = play(1, faults=[{"kind": "slow_callback", "rate": 1.0, "delay_s": 30}])
 
         assert values(recorder, "media_processing_duration_seconds") == [30.0]
+
+
+class TestGauges:
+    def test_what_comes_and_goes_between_two_samples_is_seen(self):
+        """
+        Three jobs of 4 s, none of them under way when a sample is due at 0 s or 10 s.
+        """
+        _, recorder = play(3, {"thumbnails": {"fixed_s": 4}})
+
+        assert max(values(recorder, "media_processing_inflight_jobs")) == 3.0
+
+    def test_a_dead_letter_that_is_drained_within_seconds_is_seen(self):
+        """
+        It stood in its queue until the next look, 5 s at most: between two samples.
+        """
+        stage, recorder = play(1, faults=[{"kind": "poisoned_message", "rate": 1.0}])
+        depths = [
+            row[3]
+            for row in recorder.metrics
+            if row[1] == "AWS/SQS/ApproximateNumberOfMessagesVisible" and "dlq" in row[2]
+        ]
+
+        assert max(depths) == 1.0
+        assert stage.service.dead_letters.value == 0
 
 
 class TestTranscoder:
@@ -191,7 +215,7 @@ class TestReconciler:
         stage, recorder = play(1, {"transcode": {"fixed_s": 2600}}, flows=flows)
 
         assert outcomes(recorder) == [("FAILED", "STUCK_TIMEOUT")]
-        assert stage.service.inflight == 0
+        assert stage.service.inflight.value == 0
 
     def test_abandoned_uploads_fail(self):
         """
@@ -202,7 +226,7 @@ class TestReconciler:
 
         assert statuses == ['{"status":"PENDING_UPLOAD"}', '{"status":"FAILED"}']
         assert recorder.batches == []
-        assert stage.service.inflight == 0
+        assert stage.service.inflight.value == 0
 
 
 class TestClients:

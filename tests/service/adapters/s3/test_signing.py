@@ -2,12 +2,13 @@
 Presigned URLs equal botocore's, character by character.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import botocore.auth
+import botocore.crt.auth
 import pytest
 from botocore.config import Config
 from hypothesis import example, given
@@ -43,9 +44,10 @@ def client_of(its: boto3.Session, endpoint: str | None = None, style: str = "aut
 def by_botocore(client: Any, url: str, operation: str, **parameters: str) -> str:
     """What botocore would have signed at the moment *url* was."""
     date = parse_qs(urlsplit(url).query)["X-Amz-Date"][0]
-    moment = datetime.strptime(date, "%Y%m%dT%H%M%SZ")
+    moment = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.auth, "get_current_datetime", lambda: moment)
+        for signing in (botocore.auth, botocore.crt.auth):
+            patch.setattr(signing, "get_current_datetime", lambda **_: moment)
         signed: str = client.generate_presigned_url(
             operation, {"Bucket": BUCKET, **parameters}, ExpiresIn=900
         )

@@ -1,0 +1,16 @@
+"""
+The metric alarms of the blueprint, as the judge reads them.
+"""
+
+from harness.blueprint import alarms as blueprint
+from harness.blueprint.template import load_alarms
+from harness.lab.alarms.alarm import Alarm
+
+
+def blueprint_alarms() -> list[Alarm]:
+    """Return them in the order of the template."""
+    return [
+        Alarm.from_properties(each.properties)
+        for each in load_alarms()
+        if isinstance(each, blueprint.MetricAlarm)
+    ]

@@ -1,0 +1,61 @@
+"""
+Build the notebooks: ``python notebooks/build.py [NN …]`` makes of each source one that was executed.
+
+``01_first_run.py``, in the percent format, becomes ``01_first_run.ipynb`` with its outputs. Building twice
+gives the same bytes: no times, no paths, no ids that chance has drawn. What a slider shows lives in the
+kernel and is left out; a source draws one picture of it, too, for those who read without a kernel.
+"""
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+HERE = Path(__file__).parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+TIMEOUT_S = 120
+
+
+def sources() -> list[Path]:
+    """Return the sources, in reading order."""
+    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+
+
+def read(source: Path) -> NotebookNode:
+    """Return the notebook of a source, not executed; cells are named by their place."""
+    notebook = jupytext.read(source, fmt="py:percent")
+    for place, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{place:02}"
+    notebook["metadata"] = NotebookNode(kernelspec=KERNEL, language_info=NotebookNode(name="python"))
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
+    return notebook
+
+
+def build(source: Path) -> Path:
+    """
+    Execute a source beside which it is read, and write the notebook.
+
+    Raises:
+        CellExecutionError: A cell failed.
+    """
+    notebook = read(source)
+    resources = {"metadata": {"path": str(HERE)}}
+    NotebookClient(notebook, timeout=TIMEOUT_S, resources=resources, record_timing=False).execute()
+    notebook["metadata"] = read(source)["metadata"]
+    for cell in notebook.cells:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [one for one in cell["outputs"] if WIDGET not in one.get("data", {})]
+    target = source.with_suffix(".ipynb")
+    nbformat.write(notebook, target)
+    return target
+
+
+if __name__ == "__main__":
+    wanted = tuple(sys.argv[1:])
+    for one in sources():
+        if one.name.startswith(wanted or ""):
+            sys.stderr.write(f"{build(one).relative_to(HERE.parent)}\n")

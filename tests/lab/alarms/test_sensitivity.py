@@ -1,0 +1,119 @@
+"""
+What a verdict hangs on.
+"""
+
+import numpy as np
+import pytest
+
+from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.sensitivity import doubts
+from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate
+
+
+def alarm(**changes: object) -> Alarm:
+    properties = {
+        "AlarmName": "a",
+        "Namespace": "N",
+        "MetricName": "M",
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 600,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    } | changes
+    return Alarm.from_properties({key: value for key, value in properties.items() if value is not None})
+
+
+def doubts_about(an_alarm: Alarm, rows, *, end: float, reading: Reading | None = None) -> list[str]:
+    reading = reading or Reading()
+    samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
+    periods = Periods(an_alarm, samples)
+    timeline = evaluate(an_alarm, periods, start=0, end=end, reading=reading)
+    return list(doubts(timeline, samples, periods, start=0, end=end, reading=reading))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (569, []),
+        (571, ["with a threshold of 570 (5 % away) it would have fired"]),
+        (600, ["with a threshold of 570 (5 % away) it would have fired"]),
+        (601, ["with a threshold of 630 (5 % away) it would not have fired"]),
+        (630, ["with a threshold of 630 (5 % away) it would not have fired"]),
+        (631, []),
+    ],
+)
+def test_within_five_percent_of_the_threshold(value, expected):
+    """
+    Of the threshold, not of the value: from 570 to 630 s for an alarm at 600 s.
+    """
+    assert doubts_about(alarm(), [(30, value)], end=120) == expected
+
+
+def test_a_threshold_of_zero_has_no_five_percent():
+    """
+    A message is a message.
+    """
+    assert doubts_about(alarm(Threshold=0), [(30, 1)], end=120) == []
+
+
+@pytest.mark.parametrize(
+    ("surplus", "expected"),
+    [
+        (2, ["with an evaluation range of N+1 it would have fired"]),
+        (
+            1,
+            [
+                "with an evaluation range of N+2 it would not have fired",
+                "with an evaluation range of N+4 it would not have fired",
+            ],
+        ),
+        (4, ["with an evaluation range of N+1 it would have fired"]),
+    ],
+)
+def test_the_evaluation_range(surplus, expected):
+    """
+    Data every three minutes: two further periods step over the gap, one does not.
+    """
+    silent = alarm(TreatMissingData="breaching")
+    rows = [(at, 1) for at in range(0, 1200, 180)]
+
+    assert doubts_about(silent, rows, end=1200, reading=Reading(surplus=surplus)) == expected
+
+
+def test_the_rule_of_the_percentile():
+    """
+    Of 1 … 100 the 95th is 95 by nearest rank, 95.05 interpolated, 96 by the higher rank.
+    """
+    rows = [(at / 10, value) for at, value in enumerate(range(1, 101))]
+    p95 = alarm(Statistic=None, ExtendedStatistic="p95", Threshold=95.0)
+
+    assert [one for one in doubts_about(p95, rows, end=60) if "percentiles" in one] == [
+        "with linear percentiles it would have fired",
+        "with higher percentiles it would have fired",
+    ]
+
+
+@pytest.mark.parametrize(("low", "periods", "told"), [("ignore", 2, 1), ("ignore", 1, 0), ("evaluate", 2, 0)])
+def test_how_low_samples_are_counted(low, periods, told):
+    """
+    150 in each of two periods are 300 in both, and p95 wants 200; a single period has no two readings.
+    """
+    slow = alarm(
+        Statistic=None, ExtendedStatistic="p95", EvaluationPeriods=periods,
+        EvaluateLowSampleCountPercentile=low,
+    )  # fmt: skip
+    rows = [(at, 900) for at in [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]]
+    found = doubts_about(slow, rows, end=120, reading=Reading(surplus=0))
+
+    assert sum("low samples counted in each period" in one for one in found) == told
+
+
+def test_a_unit_is_taken_to_match():
+    """
+    Runs record none.
+    """
+    assert doubts_about(alarm(Unit="Seconds"), [(30, 1)], end=120) == [
+        "it reads data in Seconds only; runs record no units, so they are taken to match"
+    ]

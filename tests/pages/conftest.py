@@ -1,0 +1,121 @@
+"""
+A browser without a window, spoken to by the Chrome DevTools protocol.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+SERIOUS = """
+axe.run({resultTypes: ["violations"]}).then(found => found.violations
+    .filter(one => ["serious", "critical"].includes(one.impact))
+    .map(one => `${one.id}: ${one.help}: ${one.nodes.map(node => node.html.slice(0, 120)).slice(0, 3)}`))
+"""
+WIDER = """
+[...document.querySelectorAll("body *")].filter(one => document.documentElement.scrollWidth > innerWidth
+    && one.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(one => one.outerHTML.slice(0, 120))
+"""
+
+
+class Browser:
+    """One tab."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._number = 0
+        self._events: deque[dict[str, Any]] = deque()
+        self._session: str | None = None
+        target = self._do("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self._do(f"{domain}.enable")
+
+    def open(self, url: str, *, width: int, dark: bool) -> list[str]:
+        """Show a page and return the errors it made."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._do("Emulation.setEmulatedMedia", features=[scheme])
+        self._do(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+        self._events.clear()
+        self._do("Page.navigate", url=url)
+        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+            self._take()
+        return [words for event in self._events if (words := _error(event))]
+
+    def ask(self, expression: str) -> Any:
+        """Return what an expression of JavaScript comes to."""
+        told = self._do("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
+
+    def barriers(self) -> list[str]:
+        """Return what axe-core finds serious or critical."""
+        self.ask(AXE)
+        found: list[str] = self.ask(SERIOUS)
+        return found
+
+    def too_wide(self) -> list[str]:
+        """Return what makes the page scroll sideways."""
+        found: list[str] = self.ask(WIDER)
+        return found
+
+    def _do(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        self._socket.send(json.dumps(message))
+        while (answer := self._take()).get("id") != self._number:
+            pass
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _take(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._socket.recv(timeout=60))
+        if "method" in message:
+            self._events.append(message)
+        return message
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no browser on the PATH: none of {', '.join(PROGRAMS)}")
+    folder = tmp_path_factory.mktemp("browser")
+    log = folder / "log"
+    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
+    with log.open("w") as file:
+        process = subprocess.Popen([*command, f"--user-data-dir={folder / 'profile'}"], stderr=file)
+        try:
+            while not (found := re.search(r"DevTools listening on (\S+)", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.05)  # it is starting
+            with connect(found[1], max_size=None) as socket:
+                yield Browser(socket)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _error(event: dict[str, Any]) -> str | None:
+    kind, params = event["method"], event["params"]
+    if kind == "Runtime.exceptionThrown":
+        return str(params["exceptionDetails"])
+    if kind == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
+        return str(params["args"])
+    if kind == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+        return str(params["entry"])
+    return None

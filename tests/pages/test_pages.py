@@ -1,0 +1,71 @@
+"""
+What people look at, looked at by a browser: on a phone, a tablet and a desk, by day and by night.
+"""
+
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.lab.report.compare import render_comparison
+from harness.lab.report.page import render
+from harness.lab.sim.cost import bill
+from harness.stack.dashboard.executions import Failure
+from harness.stack.dashboard.measures import Measure
+from harness.stack.dashboard.observer import AlarmNow, Check, Link, Queue, Snapshot
+from harness.stack.dashboard.processes import Process
+from harness.stack.dashboard.server import dashboard
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+RUNS = Path(__file__).parents[2] / "fixtures" / "runs"
+WIDTHS = (360, 800, 1280)
+
+
+def snapshot() -> Snapshot:
+    """A stack on a bad day: long names, a failure, a trouble."""
+    failure = Failure(
+        990.0, "3c99aa10-7c11-4a52-9d3e-5f5a70c9a8f1", "7", "CreateZipBundle", "Rejected", "x" * 200
+    )
+    return Snapshot(
+        at=1000.0,
+        started_at=940.0,
+        mode="modelled",
+        time_scale=10.0,
+        engine="MariaDB 10.11",
+        processes=[Process("api", 17, True, 0.25, 2**20), Process("worker", 18, False, 0.0, 0)],
+        checks=[Check("API", True, "ready"), Check("worker", False, "no answer: connection refused")],
+        queues=[Queue("jobs", 3, 1, 0, False), Queue("dead letters", 1, 0, 0, True)],
+        running=2,
+        states={"CreateZipBundle": 2, "GenerateThumbnails": 1},
+        failures=[failure],
+        measures=[Measure("media_processing_duration_seconds", "histogram", "p95", 1.0, [0.0, None, 1.0])],
+        alarms=[AlarmNow("media-processing-callback-dispatch-errors", "Sum >= 1, 3 of 3 × 60 s", "ALARM")],
+        links=[Link("API documentation", "http://127.0.0.1:1/docs")],
+        troubles=["No answer about the queues: refused"],
+    )
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The addresses of a report, a comparison and the live page."""
+    folder = tmp_path_factory.mktemp("pages")
+    live, twin = (harness.load_run(RUNS / f"morning_{world}") for world in ("live", "simulated"))
+    report = render(live, harness.check(live), twin, folder / "report.html", cost=bill(live).to_dict())
+    comparison = render_comparison(live, twin, folder / "compare.html")
+    with dashboard(snapshot) as url:
+        yield {"report": report.as_uri(), "comparison": comparison.as_uri(), "live page": url}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["report", "comparison", "live page"])
+def test_it_can_be_read_by_everybody_everywhere(browser, pages, name, width, dark):
+    """
+    No error on the console, nothing to scroll sideways for, no serious barrier by axe-core.
+    """
+    errors = browser.open(pages[name], width=width, dark=dark)
+
+    assert errors == []
+    assert browser.too_wide() == []
+    assert browser.barriers() == []
