@@ -32,11 +32,15 @@ _HOMES = {
     "play": ("harness.cli.stage", "play_scenario"),
     "simulate": ("harness.lab.sim.simulation", "simulate"),
 }
+_GIVE_RUNS = ("load_run", "play", "simulate")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    if name in _GIVE_RUNS:
+        # It gives every run its `plot`, which the floor of the runs must not know of.
+        importlib.import_module("harness.lab.report.plots")
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(module), attribute)
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.lab.results.run import Run
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numpy", "pandas", "pydantic", "rich", "simpy", "typer"]
@@ -172,6 +173,30 @@ class TestLooks:
 
         assert len(ax.lines) == 3
         assert set(chart._repr_mimebundle_()) == {"text/plain"}
+
+    @pytest.mark.parametrize("door", ["load_run", "simulate", "play"])
+    def test_every_run_the_package_gives_can_be_drawn(self, door):
+        """
+        Asking for what gives runs is enough; nothing is drawn, so matplotlib stays away.
+        """
+        probe = (
+            f"import harness, sys; harness.{door}; from harness.lab.results.run import Run;"
+            f"print(Run.load('fixtures/runs/slow').plot, 'matplotlib' in sys.modules)"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+
+        assert told.stdout == "Plots(run=<Run slow: steady on live, seed 7>) False\n"
+
+    def test_a_run_got_otherwise_says_how(self, monkeypatch):
+        """
+        The floor of the runs knows nobody who draws.
+        """
+        monkeypatch.setattr(Run, "drawn_by", None)
+
+        with pytest.raises(AttributeError, match=r"import harness; harness\.load_run"):
+            Run.load(RUNS / "slow").plot  # noqa: B018
 
     def test_every_chart_can_be_asked_for(self):
         """

@@ -189,12 +189,13 @@ def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
     from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
 
     verdict = judge_folder(run.folder)
     Console(stderr=True).print(Summary.of(run).to_rich())
     announce(verdict, as_json=as_json)
-    for remark in run.header.notes.get("remarks", ()):
+    for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"note: {remark}\n")
     sys.stderr.write(f"run: {run.folder}\n")
     return EXITS[verdict.outcome]

@@ -196,6 +196,7 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     from rich.console import Console
 
     from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import Prices, bill
     from harness.lab.sim.simulation import simulate
@@ -218,6 +219,8 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
             f"warning: nothing says how long {name} takes: taken as 0 s without errors; "
             f"say so with [model.{_key(name)}] in the scenario\n"
         )
+    for remark in run.header.notes.get(REMARKS, ()):
+        sys.stderr.write(f"warning: {remark}\n")
     people.print(Summary.of(run).to_rich())
     costs = bill(run, prices)
     people.print(costs.to_rich())

@@ -18,7 +18,8 @@ from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.recorded import Recorded
 from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate, instants
 from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, AlarmVerdict, Outcome, Threshold, Transition
-from harness.lab.results.records import metric_name
+from harness.lab.results.notes import UNOBSERVED
+from harness.lab.results.records import labels_text, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 LONGEST = 366 * 86_400
 """The longest stretch of time judged [s]."""
-
-UNOBSERVED = "unobserved_namespaces"
-"""Key of the header's notes under which a recorder lists the namespaces it had no means to see.
-
-Of a namespace it saw in part, it lists single metrics, as the ``metrics`` table spells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +95,7 @@ class Bench:
             return
         named = {metric.namespace for _, metric in alarm.metrics}
         named |= {metric_name(metric.namespace, metric.name) for _, metric in alarm.metrics}
+        named |= {metric.namespace + labels_text(metric.labels) for _, metric in alarm.metrics}
         unseen = named & self._unobserved
         if unseen:
             why = f"nobody could observe {' and '.join(sorted(unseen))} in this run"
@@ -237,7 +234,7 @@ def _threshold(alarm: Alarm) -> Threshold | None:
 
 def unobserved_namespaces(run: "Run") -> frozenset[str]:
     """
-    Return the CloudWatch namespaces, e.g. ``AWS/Lambda``, and single metrics nobody had the means to see.
+    Return what nobody had the means to see: see `harness.lab.results.notes.UNOBSERVED`.
 
     Raises:
         ValueError: The note is no list of names.

@@ -45,19 +45,19 @@ class Unfinished:
     p95_without_s: float | None
 
 
-def failure_streaks(steps: pd.DataFrame, time_scale: float = 1.0) -> list[FailureStreak]:
+def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:
     """
     Return the longest streaks of failures by state, worst first; states without a failure are left out.
 
     Args:
         time_scale: Model seconds per second of the rows.
     """
-    ended = steps[steps["outcome"].notna()].sort_values(["finished_at", "job_id", "item", "attempt"])
+    failures = steps["outcome"].notna() & (steps["outcome"] != "SUCCEEDED")
+    failing = steps["outcome"].notna() & steps["state"].isin(steps.loc[failures, "state"].unique())
+    ended = steps[failing].sort_values(["finished_at", "job_id", "item", "attempt"])
     streaks = []
     for state, rows in ended.groupby("state"):
         failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
-        if not failed.any():
-            continue
         # Lambda stamps its errors with the start of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
         streaks.append(
@@ -68,7 +68,7 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float = 1.0) -> list[Failur
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
 
 
-def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float = 1.0) -> Unfinished:
+def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:
     """
     Return what was not done when the run ended.
 

@@ -80,17 +80,17 @@ def rows_of(objective: Objective, run: "Run") -> Rows:
 
 
 def _request_rows(selector: str, run: "Run") -> Rows:
-    frame = run.requests
-    frame = frame[frame["intended_at"] >= run.warm_up]
+    frame = run.requests[["type", "name", "outcome", "intended_at", "finished_at"]]
+    measured = frame["intended_at"] >= run.warm_up
     wanted = selector.replace(":", " ", 1)
-    chosen = _matching(frame, wanted)
+    chosen = measured & _matching(frame, wanted)
     known = bool(chosen.any())
     words, _, suffix = wanted.rpartition(" ")
     if not known and suffix in SUFFIXES:
         if words == "forbidden":
-            chosen = frame["outcome"].isin(("refused", "breached"))
+            chosen = measured & frame["outcome"].isin(("refused", "breached"))
         else:
-            chosen = _matching(frame, words)
+            chosen = measured & _matching(frame, words)
         known = bool(chosen.any())
         chosen &= frame["outcome"].isin(SUFFIXES[suffix])
     rows = frame[chosen]
@@ -102,8 +102,9 @@ def _request_rows(selector: str, run: "Run") -> Rows:
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":
-    label = frame["type"].str.cat(frame["name"], sep=" ")
-    return (label == wanted) | (frame["name"] == wanted) | (frame["type"] == wanted)
+    kind, _, name = wanted.partition(" ")
+    both = (frame["type"] == kind) & (frame["name"] == name)
+    return both | (frame["name"] == wanted) | (frame["type"] == wanted)
 
 
 def _metric_of(selector: str) -> str:
@@ -159,7 +160,7 @@ def _judged(objective: Objective, rows: Rows, value: float) -> ObjectiveVerdict:
     bounds = None
     if objective.percent is not None:
         bounds = _interval(rows.values, objective.percent)
-        wanted = _wanted(objective.percent)
+        wanted = least_samples(objective.percent)
         if samples < wanted:
             why = f"{objective.text}: {samples} samples are too few to tell; {wanted} are needed"
             return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
@@ -167,7 +168,7 @@ def _judged(objective: Objective, rows: Rows, value: float) -> ObjectiveVerdict:
 
 
 def _interval(values: np.ndarray, percent: float) -> tuple[float | None, float | None]:
-    low, high = percentile_interval(values, percent, CONFIDENCE) if percent < 100 else (math.inf, math.inf)
+    low, high = percentile_interval(values, percent, CONFIDENCE)
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
@@ -196,13 +197,9 @@ def _broken(objective: Objective, window: Window, rows: Rows) -> bool | None:
     value = _of(objective, rows, window.period)
     if value is None:
         return False
-    if objective.percent is not None and rows.values.size < _wanted(objective.percent):
+    if objective.percent is not None and rows.values.size < least_samples(objective.percent):
         return None
     return not objective.holds(value)
-
-
-def _wanted(percent: float) -> int:
-    return least_samples(percent) if percent < 100 else 1
 
 
 def _most(flags: list[bool], length: int) -> int:
@@ -235,9 +232,8 @@ def _compared(
 ) -> ObjectiveVerdict:
     if objective.holds(value):
         return _verdict(objective, Outcome.PASS, value, samples, "", bounds)
-    return _verdict(
-        objective, Outcome.BREACH, value, samples, f"{objective.text}: it is {objective.show(value)}.", bounds
-    )
+    why = f"{objective.text}: it is {objective.show(value)}"
+    return _verdict(objective, Outcome.BREACH, value, samples, why, bounds)
 
 
 def _verdict(
@@ -251,7 +247,7 @@ def _verdict(
     return ObjectiveVerdict(
         text=objective.text,
         outcome=outcome,
-        why=why if why.endswith(".") or not why else f"{why}.",
+        why=f"{why}." if why else "",
         value=value,
         shown=objective.show(value),
         limit=objective.limit,

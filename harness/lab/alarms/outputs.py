@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.lab.alarms.alarm import Place
+from harness.lab.alarms.objective import Dimension, Objective
 from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
 
 VERSION = 1
@@ -28,7 +29,7 @@ def as_json(verdict: Verdict) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def write(verdict: Verdict, folder: Path) -> list[Path]:
+def write(verdict: Verdict, folder: Path) -> None:
     """Write the three files into a run folder, and append the summary where GitHub wants it."""
     texts = {"verdict.json": as_json(verdict), "junit.xml": junit(verdict), "summary.md": markdown(verdict)}
     for name, text in texts.items():
@@ -37,7 +38,6 @@ def write(verdict: Verdict, folder: Path) -> list[Path]:
     if step_summary:
         with Path(step_summary).open("a", encoding="utf-8") as file:
             file.write(texts["summary.md"])
-    return [folder / name for name in texts]
 
 
 def junit(verdict: Verdict) -> str:
@@ -138,8 +138,9 @@ def _fired(alarm: AlarmVerdict) -> str:
 def _interval(objective: ObjectiveVerdict) -> str:
     if objective.interval is None:
         return ""
-    low, high = objective.interval
-    return f"{'…' if low is None else f'{low:.3g}'} – {'…' if high is None else f'{high:.3g}'} s"
+    low, high = ("…" if end is None else f"{end:.3g}" for end in objective.interval)
+    unit = " s" if Objective.parse(objective.text).dimension is Dimension.TIME else ""
+    return f"{low} – {high}{unit}"
 
 
 def _position(place: Place | None) -> str:

@@ -27,7 +27,7 @@ STYLES = {
 
 def show(verdict: Verdict, console: Console | None = None) -> None:
     """Print the alarms, the objectives, what the events say, and the verdict; to stderr unless told."""
-    (console or Console(stderr=True)).print(told(verdict), highlight=False)
+    (console or Console(stderr=True)).print(told(verdict))
 
 
 def told(verdict: Verdict) -> Group:
@@ -81,15 +81,20 @@ def _html(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _alarms(verdict: Verdict) -> Table:
     table = Table("alarm", "state", "fired", "", title="Alarms", title_justify="left", box=None)
     for one in verdict.alarms:
-        table.add_row(one.name, one.state, _fired(one), _remark(one), style=STYLES[one.outcome])
+        _add(table, one.outcome, one.name, one.state, _fired(one), _remark(one))
     return table
 
 
 def _objectives(verdict: Verdict) -> Table:
     table = Table("objective", "measured", "samples", "", title="Objectives", title_justify="left", box=None)
     for one in verdict.objectives:
-        table.add_row(one.text, one.shown, str(one.samples), one.outcome, style=STYLES[one.outcome])
+        _add(table, one.outcome, one.text, one.shown, str(one.samples), one.outcome)
     return table
+
+
+def _add(table: Table, outcome: Outcome, *cells: str) -> None:
+    # As text: a name such as "[prod] errors" is no markup.
+    table.add_row(*(Text(cell) for cell in cells), style=STYLES[outcome])
 
 
 def _fired(alarm: AlarmVerdict) -> str:

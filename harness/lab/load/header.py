@@ -13,11 +13,9 @@ from pathlib import Path
 import psutil
 
 from harness.blueprint.template import load_template
+from harness.lab.results.notes import REMARKS
 from harness.lab.results.run import RunHeader
 from harness.lab.workload.scenario import Scenario
-
-REMARKS = "remarks"
-"""Key of the notes under which sentences are kept that put nothing in doubt."""
 
 _ADDRESS = re.compile(r"(https?://)(?:[^/@\s']*@)?([^?#\s']*)(?:[?#][^\s']*)?")
 

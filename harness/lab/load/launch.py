@@ -15,10 +15,9 @@ from pathlib import Path
 
 import httpx
 
-from harness.lab.alarms.bench import UNOBSERVED
 from harness.lab.alarms.objective import Dimension, Objective
 from harness.lab.load.blueprint_alarms import blueprint_alarms
-from harness.lab.load.header import REMARKS, header
+from harness.lab.load.header import header
 from harness.lab.load.locust_process import LocustProcess, Master, worker_arguments
 from harness.lab.load.outcome import GENERATOR, Outcome
 from harness.lab.load.outside import Watch, outside, unobserved
@@ -27,6 +26,7 @@ from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.self_check import findings
 from harness.lab.load.watching import OnProgress
+from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run
 from harness.lab.results.writer import RunWriter, new_run_folder, write_header
 from harness.lab.workload.scenario import Scenario

@@ -4,7 +4,7 @@ What several charts do with their axes: scales of time and percentiles, bands, l
 Times in model seconds since the run began.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.lab.report.palette import ALARM_BAND, FAULT_BAND, INK
@@ -126,35 +126,32 @@ def label_line(ax: "Axes", value: float, text: str) -> None:
 
 
 def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> None:
-    """Shade when an alarm was in ALARM, and when faults were played."""
-    in_alarm = _merged(
+    """Shade when an alarm was in ALARM, and when faults were played; if both, one above the other."""
+    alarmed = _merged(
         (start, end)
         for alarm in (verdict.alarms if verdict else ())
         for start, end, state in spans(alarm, run.model_seconds(run.header.duration_s or 0.0))
         if state == "ALARM"
     )
-    for place, (start, end) in enumerate(in_alarm):
-        ax.axvspan(
-            start / scale,
-            end / scale,
-            color=ALARM_BAND,
-            zorder=0,
-            label=None if place else "some alarm in ALARM",
-        )
-    named = False
+    faulty = list(_played(run))
+    middle = 0.5
+    shades = (
+        (alarmed, ALARM_BAND, "some alarm in ALARM", middle if faulty else 0.0, 1.0),
+        (faulty, FAULT_BAND, "fault played", 0.0, middle if alarmed else 1.0),
+    )
+    for intervals, colour, name, low, high in shades:
+        for place, (start, end) in enumerate(intervals):
+            label = None if place else name
+            ax.axvspan(start / scale, end / scale, low, high, color=colour, zorder=0, label=label)
+    legend(ax)
+
+
+def _played(run: "Run") -> Iterator[tuple[float, float]]:
+    """Yield from when to when faults were played, but for those of the whole run."""
     for fault in run.scenario.get("faults") or ():
         start, end = fault.get("from_s") or 0.0, fault.get("until_s")
         if start or end:
-            end = end or float(run.scenario["duration_s"])
-            ax.axvspan(
-                start / scale,
-                end / scale,
-                color=FAULT_BAND,
-                zorder=0,
-                label=None if named else "fault played",
-            )
-            named = True
-    legend(ax)
+            yield start, end or float(run.scenario["duration_s"])
 
 
 def spans(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:

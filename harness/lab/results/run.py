@@ -7,11 +7,11 @@ duration or a point in time to model seconds. Sizes are bytes.
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
 
@@ -20,8 +20,6 @@ from harness.lab.results.records import FORMAT_VERSION, TABLES
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-    from harness.lab.report.plots import Plots
 
 Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
 
@@ -74,7 +72,12 @@ class Run:
     One playing of a scenario.
 
     Tables are read when first asked for; a run of millions of rows opens at once.
+
+    Attributes:
+        drawn_by: Makes `plot` of a run; whoever can draw runs enters it.
     """
+
+    drawn_by: ClassVar[Callable[["Run"], Any] | None] = None
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
         self.folder = folder
@@ -180,12 +183,19 @@ class Run:
         return clock_seconds * self.time_scale
 
     @property
-    def plot(self) -> "Plots":
-        """The charts of the house, of this run: ``run.plot.latency()``; see `Plots`."""
-        # The one import upwards: a run that can be looked at is worth more than a clean graph.
-        from harness.lab.report.plots import Plots
+    def plot(self) -> Any:
+        """
+        The charts of this run: ``run.plot.latency()``; a `harness.lab.report.plots.Plots`.
 
-        return Plots(self)
+        Raises:
+            AttributeError: Nobody who draws has come forward; ``import harness`` sees to that.
+        """
+        if Run.drawn_by is None:
+            raise AttributeError(
+                "this run was not opened by the package's own functions, so nothing draws it yet; "
+                "open it with: import harness; harness.load_run(folder)"
+            )
+        return Run.drawn_by(self)
 
     def durations(self) -> "pd.DataFrame":
         """

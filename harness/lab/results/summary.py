@@ -9,6 +9,7 @@ are left out.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from harness.lab.results.percentile import percentile
@@ -74,7 +75,8 @@ class Metrics:
             return table[table["metric"] == name]
 
         created = rows_of("media_batches_created_total")
-        by_status = created["value"].groupby(created["labels"].map(_status)).sum()
+        by_labels = created["value"].groupby(created["labels"].astype(str)).sum()
+        by_status = by_labels.groupby(by_labels.index.map(_status)).sum()
         inflight = rows_of("media_processing_inflight_jobs")["value"]
         durations = rows_of("media_processing_duration_seconds")["value"] * time_scale
         return cls(
@@ -122,7 +124,7 @@ class Summary:
         Raises:
             RunUnreadable: A table is missing or damaged.
         """
-        metrics = Metrics.of(run.metrics, run.time_scale)
+        metrics = Metrics.of(run.arrow("metrics").to_pandas(), run.time_scale)
         return cls(repr(run).strip("<>"), run.time_scale, tuple(_timings(run)), metrics)
 
     def to_json(self) -> str:
@@ -163,9 +165,10 @@ class Summary:
 
 
 def _timings(run: Run) -> Iterator[Timing]:
-    requests = run.requests
+    columns = ["type", "name", "outcome", "intended_at", "started_at", "finished_at"]
+    requests = run.arrow("requests").select(columns).to_pandas()
     judged = requests[requests["intended_at"] >= run.warm_up]
-    for (kind, name), rows in judged.groupby(["type", "name"], sort=True):
+    for (kind, name), rows in sorted(judged.groupby(["type", "name"], observed=True), key=itemgetter(0)):
         scale = run.time_scale if kind == E2E else 1.0
         response_time = (rows["finished_at"] - rows["intended_at"]) * scale
         latency = (rows["finished_at"] - rows["started_at"]) * scale

@@ -2,7 +2,8 @@
 What a run would have cost on AWS: dollars by service, from the run's own tables.
 
 Works on live runs too. Prices are a dated table (``prices.toml``) that the user can replace. Storage by
-the month, data transfer, logs and alarms are not counted: they do not go by the batch.
+the month, data transfer, logs and alarms are not counted: they do not go by the batch. Nor is what functions
+of somebody else's read and write in S3: nobody says.
 """
 
 import tomllib
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 
 from harness.blueprint.template import load_template
+from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
@@ -161,6 +163,56 @@ class Bill:
         return table
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """
+    What the pipeline did for the files of a run; a state machine of somebody else's may do without any of it.
+
+    Attributes:
+        validated, derived, archived: Share of the jobs whose files a function of ours worked on.
+        videos: Videos that were transcoded.
+        video_s: Their length [s].
+    """
+
+    validated: float
+    derived: float
+    archived: float
+    videos: int
+    video_s: float
+
+    @classmethod
+    def of(cls, run: Run) -> "_Done":
+        counts = run.header.notes.get("counts", {})
+        is_counted = "transcodings" in counts
+        return cls(
+            validated=_share(run, "listing-media-validate"),
+            derived=_share(run, "listing-media-thumbnails"),
+            archived=_share(run, "listing-media-zip"),
+            videos=counts["transcodings"] if is_counted else int(run.batches["videos"].sum()),
+            video_s=counts["video_s"] if is_counted else _planned_video_s(run),
+        )
+
+
+def _share(run: Run, function: str) -> float:
+    """Return the share of a run's jobs that a function worked on; all, where nobody could see it."""
+    if not len(run.batches) or "AWS/Lambda" in run.header.notes.get(UNOBSERVED, ()):
+        return 1.0
+    metrics = run.metrics
+    values = metrics[metrics["labels"] == labels_text({"FunctionName": function})].groupby("metric")["value"]
+    sums = values.sum().to_dict()
+    succeeded = sums.get("AWS/Lambda/Invocations", 0.0) - sums.get("AWS/Lambda/Errors", 0.0)
+    return float(min(1.0, succeeded / len(run.batches)))
+
+
+def _planned_video_s(run: Run) -> float:
+    """Return the length of all videos of all jobs [s]: not in the tables, but the scenario's."""
+    requests = run.requests
+    processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
+    mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
+    batches = (mix.batch(int(arrival)) for arrival in processed["arrival"])
+    return sum(file.seconds for batch in batches for file in batch.videos)
+
+
 def bill(run: Run, prices: Prices | None = None) -> Bill:
     """
     Return what a run would have cost.
@@ -169,7 +221,13 @@ def bill(run: Run, prices: Prices | None = None) -> Bill:
         RunUnreadable: A table is missing or damaged.
     """
     prices = prices or Prices.read()
-    items = (*_functions(run, prices), *_workflow(run, prices), *_storage(run, prices), *_video(run, prices))
+    done = _Done.of(run)
+    items = (
+        *_functions(run, prices),
+        *_workflow(run, prices),
+        *_storage(run, prices, done),
+        *_video(prices, done),
+    )
     return Bill(prices.as_of, int(run.batches["batch_id"].nunique()), items)
 
 
@@ -193,28 +251,29 @@ def _workflow(run: Run, prices: Prices) -> Iterator[Item]:
     yield Item("SQS", "requests", requests, requests * prices.sqs.request)
 
 
-def _storage(run: Run, prices: Prices) -> Iterator[Item]:
+def _storage(run: Run, prices: Prices, done: _Done) -> Iterator[Item]:
     batches, s3 = run.batches, prices.s3
     photos, videos, documents = (int(batches[name].sum()) for name in ("photos", "videos", "documents"))
     puts = (
-        photos * s3.puts_per_photo
-        + videos * s3.puts_per_video
-        + documents * s3.puts_per_document
-        + len(batches) * s3.puts_per_batch
+        _puts(photos, s3.puts_per_photo, photos * done.derived)
+        + _puts(videos, s3.puts_per_video, done.videos)
+        + _puts(documents, s3.puts_per_document, documents * done.derived)
+        + len(batches) * s3.puts_per_batch * done.archived
     )
-    gets = (photos + videos + documents) * s3.gets_per_file + int((run.requests["type"] == "GET").sum())
+    # A file is read to validate it, to derive others from it, and for the archive.
+    read = (done.validated + done.derived + done.archived) / 3
+    gets = (photos + videos + documents) * s3.gets_per_file * read
+    gets += int((run.requests["type"] == "GET").sum())
     yield Item("S3", "PUT requests", puts, puts * s3.put)
     yield Item("S3", "GET requests", gets, gets * s3.get)
 
 
-def _video(run: Run, prices: Prices) -> Iterator[Item]:
-    """Bill the minutes of video of all jobs; their length is not in the tables, but the scenario's."""
-    seconds = run.header.notes.get("counts", {}).get("video_s")
-    if seconds is None:
-        requests = run.requests
-        processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
-        mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
-        batches = (mix.batch(int(arrival)) for arrival in processed["arrival"])
-        seconds = sum(file.seconds for batch in batches for file in batch.videos)
-    minutes = seconds / 60 * prices.mediaconvert.outputs_per_video
+def _puts(files: int, per_file: float, processed: float) -> float:
+    """Return the objects put for files: each is uploaded, the rest is made of those that were processed."""
+    uploads = min(per_file, 1.0)
+    return files * uploads + processed * (per_file - uploads)
+
+
+def _video(prices: Prices, done: _Done) -> Iterator[Item]:
+    minutes = done.video_s / 60 * prices.mediaconvert.outputs_per_video
     yield Item("MediaConvert", "output minutes", minutes, minutes * prices.mediaconvert.output_minute)

@@ -28,12 +28,14 @@ class Work(NamedTuple):
     Attributes:
         error: Name of the error it ends with; None if it succeeds.
         output: What it answers, made when it has succeeded.
+        video_s: Length of the video it converts [s].
     """
 
     seconds: float
     output: Callable[[], Any]
     error: str | None = None
     cause: str = ""
+    video_s: float = 0.0
 
 
 class MediaFunctions:
@@ -91,7 +93,7 @@ class MediaFunctions:
         if any(self._strikes(index, fault, batch, item, attempt) for index, fault in failing):
             return Work(seconds, dict, "States.TaskFailed", "the transcoding job ended with ERROR")
         details = {"Id": f"{job.id}-{item}-{attempt}", "Status": "COMPLETE"}
-        return Work(seconds, lambda: {"Job": details})
+        return Work(seconds, lambda: {"Job": details}, video_s=video.seconds if video else 0.0)
 
     def _validate(self, batch: MediaBatch, job: MediaJob, attempt: int) -> Work:
         for file in batch.files:

@@ -36,7 +36,6 @@ class Service:
     Attributes:
         inflight: Jobs that are PENDING or RUNNING.
         dead_letters: Messages in the dead-letter queue.
-        video_seconds: Length of all videos in all jobs.
     """
 
     def __init__(
@@ -60,7 +59,6 @@ class Service:
         self._jobs = 0
         self.inflight = Level()
         self.dead_letters = Level()
-        self.video_seconds = 0.0
         self.queue = JobQueue(
             engine,
             platform.sqs,
@@ -115,7 +113,6 @@ class Service:
         batch.received_at = now
         batch.jobs += 1
         self._jobs += 1
-        self.video_seconds += sum(file.seconds for file in batch.files)
         job = MediaJob(self._jobs, batch, batch.jobs, now)
         self._open[job.id] = job
         self.inflight.set(len(self._open))

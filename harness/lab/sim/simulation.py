@@ -16,6 +16,8 @@ from typing import Any
 
 from harness.blueprint.flow import StateMachine
 from harness.blueprint.states import parse_state_machine
+from harness.lab.results.notes import REMARKS, UNOBSERVED
+from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, new_run_folder
 from harness.lab.sim.platform.settings import Platform, Preset
@@ -88,8 +90,12 @@ def simulate(
         recorder.write_to(part)
         end = stage.play(progress)
         recorder.close()
-    told = {} if command is None else {"command": command}
-    return writer.finish(duration_s=end, notes=told | {"counts": asdict(stage.counts())})
+    told: dict[str, Any] = {"counts": asdict(stage.counts())}
+    if command is not None:
+        told["command"] = command
+    if remarks := stage.workflow.remarks:
+        told[REMARKS] = remarks
+    return writer.finish(duration_s=end, notes=told)
 
 
 def platform_of(
@@ -144,6 +150,9 @@ def _header(
     }
     if stage.unmodelled:
         notes["unmodelled"] = stage.unmodelled
+    if uncalled := stage.functions.uncalled:
+        # Nobody can see a function at work that the state machine does not have.
+        notes[UNOBSERVED] = [f"AWS/Lambda{labels_text({'FunctionName': name})}" for name in uncalled]
     return RunHeader(
         id=folder.name,
         engine="simpy",

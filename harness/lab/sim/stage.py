@@ -53,7 +53,8 @@ class Counts:
     Attributes:
         empty_receives: Long polls that found nothing.
         transcoder_busy_s: Slot-seconds of the transcoding queue.
-        video_s: Seconds of video in all jobs.
+        transcodings: Transcoding jobs that ended well.
+        video_s: Seconds of video in those.
     """
 
     events: int
@@ -64,6 +65,7 @@ class Counts:
     empty_receives: int
     api_requests: int
     transcoder_busy_s: float
+    transcodings: int
     video_s: float
 
 
@@ -205,7 +207,8 @@ class Stage:
             empty_receives=int(queue.idle_time / NS / waits) if waits else 0,
             api_requests=self.door.requests,
             transcoder_busy_s=self.transcoder.station.busy_time / NS,
-            video_s=self.service.video_seconds,
+            transcodings=self.transcoder.completed,
+            video_s=self.transcoder.video_seconds,
         )
 
     def _run(self, progress: OnProgress | None) -> int:

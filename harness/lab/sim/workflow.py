@@ -4,7 +4,7 @@ Step Functions and those who do its work: where executions of a state machine ar
 Times are nanoseconds.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,17 @@ from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.sim.recording import Recorder
 from harness.lab.workload.draws import Stream
 
+BROKEN = frozenset(
+    {
+        "States.IntrinsicFailure",
+        "States.NoChoiceMatched",
+        "States.ParameterPathFailure",
+        "States.ResultPathMatchFailure",
+        "States.Runtime",
+    }
+)
+"""Errors of the state machine itself, not of the work it has done."""
+
 Worker = Callable[[Attempt], None]
 """Does the work of a Task's attempt."""
 
@@ -38,6 +49,7 @@ class Workflow(Host):
 
     Attributes:
         transitions: States entered and attempts repeated, by all executions: what AWS bills.
+        broken: How many executions the state machine itself made fail, by state and error.
     """
 
     def __init__(
@@ -75,6 +87,16 @@ class Workflow(Host):
         self._streams: dict[tuple[str, int], Stream] = {}
         self.transitions = 0
         self.throttled_starts = 0
+        self.broken: Counter[tuple[str, str]] = Counter()
+        self._causes: dict[tuple[str, str], str] = {}
+
+    @property
+    def remarks(self) -> list[str]:
+        """What in the state machine made executions fail, in words: once for each state and error."""
+        return [
+            f"{state}: {error} {count} times: {self._causes[state, error]}"
+            for (state, error), count in self.broken.items()
+        ]
 
     def start(self, job: MediaJob) -> bool:
         """Start an execution for a job; tell whether the quota let it."""
@@ -147,8 +169,16 @@ class Workflow(Host):
             ("ExecutionsTimedOut", Status.TIMED_OUT),
         ):
             self._metric(name, float(execution.status is status))
+        if execution.error in BROKEN:
+            self._take_down(execution, execution.error)
         self._ended(execution)
         execution.subject = execution.data = execution.output = None
+
+    def _take_down(self, execution: Execution, error: str) -> None:
+        root = execution.root
+        assert root is not None and root.node is not None  # noqa: S101, PT018 - it failed in a state
+        self.broken[root.node.name, error] += 1
+        self._causes.setdefault((root.node.name, error), execution.cause or "")
 
     def record_unfinished(self, execution: Execution) -> None:
         """Record the states an execution is in and has not left."""

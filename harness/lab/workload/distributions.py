@@ -14,6 +14,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -43,6 +45,10 @@ class _Distribution(BaseModel):
     def sample(self, u: float) -> float:
         """Return the value that belongs to a uniform draw 0 < *u* < 1."""
         raise NotImplementedError
+
+    def samples(self, draws: NDArray[np.float64]) -> list[float]:
+        """Return `sample` of each draw, bit for bit; some distributions are quicker at many."""
+        return [self.sample(u) for u in draws.tolist()]
 
     @property
     def mean(self) -> float:
@@ -195,6 +201,15 @@ class Lognormal(_Truncated):
         if 0.0 < p < 1.0:
             return self.median * math.exp(self.sigma * normal.quantile(p))
         return math.inf if p >= 1 else 0.0
+
+    def samples(self, draws: NDArray[np.float64]) -> list[float]:
+        below, width, low, high = self._interval
+        inside = draws if self.max is None and self.min == 0 else below + draws * width
+        if not ((inside > 0) & (inside < 1)).all():
+            return super().samples(draws)
+        median, exp = self.median, math.exp
+        scores = (self.sigma * normal.quantiles(inside)).tolist()
+        return [min(max(median * exp(score), low), high) for score in scores]
 
     def _partial_mean(self, x: float) -> float:
         return self.median * math.exp(self.sigma**2 / 2) * normal.cdf(self._score(x) - self.sigma)

@@ -40,6 +40,7 @@ class Mix:
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
         # Draws are made for a block of arrivals at once, which is ten times as fast as one by one.
         self._block = lru_cache(maxsize=256)(self._draw_block)
+        self._photo_block = lru_cache(maxsize=32)(self._make_photos)
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -64,7 +65,7 @@ class Mix:
         files: Iterator[File] = iter(())
         attempt = None
         if isinstance(flow, Shoot):
-            files = self._shoot(flow, arrival, at)
+            files = self._shoot(index, flow, arrival, at)
         elif isinstance(flow, ProjectDocuments):
             files = self._project(flow, arrival, at)
         if isinstance(flow, Forbidden):
@@ -94,12 +95,9 @@ class Mix:
             0.0, self.scenario.behaviour.think_time_s.sample(self._stream("think_time")(arrival, step))
         )
 
-    def _shoot(self, flow: Shoot, arrival: int, at: float) -> Iterator[File]:
-        videos = self._count("videos", flow.videos, arrival, MAX_FILES)
-        photos = self._count("photos", flow.photos, arrival, MAX_FILES - videos)
-        if photos + videos == 0:
-            photos = 1
-        yield from self._photos(flow, arrival, photos, at)
+    def _shoot(self, index: int, flow: Shoot, arrival: int, at: float) -> Iterator[File]:
+        photos, videos = self._shot(flow, arrival)
+        yield from self._photos(index, arrival, at)
         for n in range(photos + 1, photos + videos + 1):
             yield self._video(flow, arrival, n, at)
 
@@ -113,33 +111,62 @@ class Mix:
         for n in range(documents + 1, documents + renders + 1):
             yield self._render(flow, arrival, n, at)
 
-    def _photos(self, flow: Shoot, arrival: int, photos: int, at: float) -> Iterator[File]:
-        """Yield the photos of a shoot: most of all files there are, so draws are looked up by the row."""
+    def _photos(self, index: int, arrival: int, at: float) -> Iterator[File]:
+        photos = self._photo_block(index, arrival // ARRIVALS_PER_BLOCK)[arrival]
+        if not self._corrupt:
+            return iter(photos)
+        return (each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in photos)
+
+    def _make_photos(self, index: int, block: int) -> dict[int, list[File]]:
+        """Return the photos of a block's shoots by arrival: most of all files there are."""
+        flow = self.scenario.flows[index]
+        assert isinstance(flow, Shoot)  # noqa: S101 - others have no photos
+        first = block * ARRIVALS_PER_BLOCK
+        arrivals = [one for one in range(first, first + ARRIVALS_PER_BLOCK) if self.flow_index(one) == index]
+        counts = [self._shot(flow, arrival)[0] for arrival in arrivals]
+        whose = np.repeat(arrivals, counts)
+        numbers = np.concatenate([np.arange(1, count + 1) for count in counts])
         uprights, megapixels, rotations, kinds, sizes = (
-            self._row(stream, arrival, photos)
-            for stream in ("vertical", "megapixels", "rotated", "kind", "bytes")
+            self._stream(name).many(whose, numbers)
+            for name in ("vertical", "megapixels", "rotated", "kind", "bytes")
         )
-        pixels_of, bytes_of = flow.photo_megapixels.sample, flow.photo_bytes.sample
-        vertical_ratio, rotated_ratio = flow.vertical_ratio, flow.rotated_ratio
-        for n in range(1, photos + 1):
-            vertical = uprights[n] < vertical_ratio
-            long, short = _sides(pixels_of(megapixels[n]))
-            rotated = rotations[n]
-            kind = _photo_kind(flow, kinds[n])
-            yield File(
-                f"a{arrival}-{n}",
-                n,
-                "PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
-                f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
-                f"image/{kind}",
-                _file_bytes(bytes_of(sizes[n])),
-                short if vertical else long,
-                long if vertical else short,
-                0.0,
-                # The draw that decides whether also decides which of the seven, each equally likely.
-                2 + int(7 * rotated / rotated_ratio) if rotated < rotated_ratio else 1,
-                self._is_corrupt(arrival, n, at) if self._corrupt else False,
+        pixels = np.maximum(flow.photo_megapixels.samples(megapixels), 0) * 1e6
+        shorts = np.maximum(np.rint(np.sqrt(pixels * 3 / 4)), 1)
+        photos: dict[int, list[File]] = {arrival: [] for arrival in arrivals}
+        for arrival, n, vertical, long, short, rotated, draw, size in zip(
+            whose.tolist(),
+            numbers.tolist(),
+            (uprights < flow.vertical_ratio).tolist(),
+            np.rint(shorts * 4 / 3).astype(int).tolist(),
+            shorts.astype(int).tolist(),
+            rotations.tolist(),
+            kinds.tolist(),
+            np.clip(np.rint(flow.photo_bytes.samples(sizes)), 1, MAX_FILE_BYTES).astype(int).tolist(),
+            strict=True,
+        ):
+            kind = _photo_kind(flow, draw)
+            photos[arrival].append(
+                File(
+                    f"a{arrival}-{n}",
+                    n,
+                    "PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
+                    f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
+                    f"image/{kind}",
+                    size,
+                    short if vertical else long,
+                    long if vertical else short,
+                    0.0,
+                    # The draw that decides whether also decides which of the seven, each equally likely.
+                    2 + int(7 * rotated / flow.rotated_ratio) if rotated < flow.rotated_ratio else 1,
+                )
             )
+        return photos
+
+    def _shot(self, flow: Shoot, arrival: int) -> tuple[int, int]:
+        """Return how many photos and videos a shoot brings."""
+        videos = self._count("videos", flow.videos, arrival, MAX_FILES)
+        photos = self._count("photos", flow.photos, arrival, MAX_FILES - videos)
+        return (photos, videos) if photos + videos else (1, 0)
 
     def _video(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
         vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio

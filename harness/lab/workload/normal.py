@@ -3,6 +3,10 @@ The standard normal distribution, in plain arithmetic so that every engine gets 
 """
 
 import math
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 # fmt: off
 _MIDDLE = (
@@ -23,6 +27,7 @@ _TAIL = (
 )
 # fmt: on
 
+Number = TypeVar("Number", float, NDArray[np.float64])
 _Polynomial = tuple[float, float, float, float, float, float, float, float]
 
 
@@ -41,12 +46,21 @@ def quantile(p: float) -> float:
     return -value if q < 0 else value
 
 
+def quantiles(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `quantile` of each, bit for bit: the same sums and products, in the same order."""
+    q = p - 0.5
+    values = q * _central(0.180625 - q * q)
+    tails = abs(q) > 0.425
+    values[tails] = [quantile(each) for each in p[tails].tolist()]
+    return values
+
+
 def cdf(x: float) -> float:
     """Return the probability that a standard normal variable is at most *x*."""
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
-def _central(r: float) -> float:
+def _central(r: Number) -> Number:
     """Return `_ratio` with the coefficients of the middle 85 %, written out: most draws end here."""
     # fmt: off
     return (

@@ -1,5 +1,5 @@
 """
-Run folders made of a few hand-written rows.
+Run folders made of a few hand-written rows, and verdicts made of a few hand-written values.
 """
 
 from datetime import UTC, datetime
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.lab.alarms.events import Unfinished
+from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter
@@ -87,3 +89,25 @@ def batch(received_at: float, finished_at: float | None) -> BatchRow:
         received_at=received_at, finished_at=finished_at,
         outcome="READY" if finished_at else None, censored=finished_at is None,
     )  # fmt: skip
+
+
+def alarm_verdict(name: str, outcome: Outcome = Outcome.PASS, **changes: object) -> AlarmVerdict:
+    """An alarm that stayed quiet, but for what is said."""
+    facts = {"state": "OK", "why": "", "fired_at_s": None, "transitions": ()}
+    return AlarmVerdict(name=name, outcome=outcome, **(facts | changes))
+
+
+def objective_verdict(text: str, outcome: Outcome = Outcome.PASS, **changes: object) -> ObjectiveVerdict:
+    """An objective of 60 samples that was met, but for what is said."""
+    facts = {"why": "", "value": 1.0, "shown": "1.00 s", "limit": 2.0, "samples": 60}
+    return ObjectiveVerdict(text=text, outcome=outcome, **(facts | changes))
+
+
+def verdict_over(
+    *judged: AlarmVerdict | ObjectiveVerdict, outcome: Outcome = Outcome.PASS, **changes: object
+) -> Verdict:
+    """The verdict over alarms and objectives; nothing failed and nothing was left, but for what is said."""
+    facts = {"run": "run-1", "reasons": (), "streaks": (), "unfinished": Unfinished(0, 0.0, None, None)}
+    alarms = tuple(one for one in judged if isinstance(one, AlarmVerdict))
+    objectives = tuple(one for one in judged if isinstance(one, ObjectiveVerdict))
+    return Verdict(outcome=outcome, alarms=alarms, objectives=objectives, **(facts | changes))

@@ -15,6 +15,7 @@ import argparse
 import functools
 import gc
 import hashlib
+import importlib
 import importlib.machinery
 import json
 import os
@@ -96,6 +97,8 @@ class Warm:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         sys.settrace(None)
         traced = self._traced(session.items)
+        for path in ROOM.glob("*.py"):  # some are imported by functions only, which here no test has run yet
+            importlib.import_module(f"harness.lab.alarms.{path.stem}")
         functions = _functions()
         gc.freeze()
         for mutant in self._mutants:

@@ -3,16 +3,18 @@ The alarms of one run: those that are skipped, the composites over them, and how
 """
 
 import json
+import math
 
 import pytest
 
 from harness.cli.verdicts import alarms_of
 from harness.lab.alarms.alarm import Alarm, Unjudged
+from harness.lab.alarms.bench import Span
 from harness.lab.alarms.composite import CompositeAlarm
 from harness.lab.alarms.gate import judge
 from harness.lab.alarms.objective import Objective
 from harness.lab.alarms.outputs import annotations, beside, junit, markdown
-from harness.lab.alarms.verdict import Outcome
+from harness.lab.alarms.verdict import Outcome, Threshold
 from harness.lab.results.rows import MetricRow
 from tests.lab.alarms.conftest import DEAD, quiet, ready
 
@@ -121,6 +123,16 @@ class TestUnobserved:
 
         assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
 
+    def test_dimensions_may_be_named_alone(self, recorder):
+        """
+        What has others in the same namespace is judged.
+        """
+        run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ['AWS/SQS{"QueueName":"r"}']})
+        other = alarm("other", Dimensions=[{"Name": "QueueName", "Value": "r"}])
+        verdict = judge(run, [alarm(), other])
+
+        assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
+
     @pytest.mark.parametrize("note", ["AWS/SQS", [1], {"AWS/SQS": True}])
     def test_the_note_must_be_a_list_of_names(self, recorder, note):
         """
@@ -207,6 +219,7 @@ class TestComposites:
         verdict = judge(recorder.run(depth(70.0, 1.0)), [alarm()], [composite("ALARM(deep)")])
 
         assert (of(verdict, "deep").outcome, of(verdict, "both").outcome) == (Outcome.BREACH, Outcome.PASS)
+        assert (of(verdict, "both").fired_at_s, of(verdict, "both").why) == (120.0, "")
         assert verdict.reasons == ("Alarm deep fired 2.0 min into the run.",)
 
     def test_may_be_spoken_for(self, recorder):
@@ -245,11 +258,12 @@ class TestComposites:
 
     def test_that_watch_nobody_are_looked_at_from_the_start(self, recorder):
         """
-        A rule that always holds.
+        A rule that always holds is in ALARM until the end.
         """
         verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm()], [composite("TRUE")])
 
         assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(0.0, "ALARM")]
+        assert of(verdict, "both").state == "ALARM"
 
 
 class TestOutcomes:
@@ -293,6 +307,16 @@ class TestOutcomes:
 
         assert judge(run, [alarm(TreatMissingData="missing")]).alarms[0].state == state
 
+    def test_a_run_without_any_record_took_no_time(self, recorder):
+        """
+        Nor did one whose only request says not when it ended.
+        """
+        silent = Span.of(recorder.run(duration_s=None))
+        endless = Span.of(recorder.run(ready(1.0, math.nan), duration_s=None))
+
+        assert silent.start == silent.end
+        assert endless.start == endless.end
+
     def test_a_run_without_any_record_is_looked_at_once(self, recorder):
         """
         At its first minute.
@@ -305,10 +329,12 @@ class TestOutcomes:
         """
         Minute by minute it would take for ever.
         """
-        day = 86_400.0
-        assert judge(recorder.run(duration_s=366 * day / 1e6, time_scale=1e3), [alarm()])
+        year = 366 * 86_400.0
+        longest = Span.of(recorder.run(duration_s=year / 60, time_scale=60.0))
+
+        assert longest.relative(longest.end) == year
         with pytest.raises(ValueError, match="at most 31622400 s can be judged"):
-            judge(recorder.run(duration_s=366 * day + 1), [alarm()])
+            judge(recorder.run(duration_s=year + 1), [alarm()])
 
     def test_a_sum_too_large_for_a_number_names_its_alarm(self, recorder):
         """
@@ -318,6 +344,25 @@ class TestOutcomes:
 
         with pytest.raises(ValueError, match="alarm deep: a datapoint is not a finite number"):
             judge(run, [alarm(Statistic="Sum")])
+
+    def test_a_plain_alarm_says_what_it_holds_its_metric_against(self, recorder):
+        """
+        So that a report can draw the line; a computed one has no metric to draw it over.
+        """
+        stat = {"Period": 60, "Stat": "Sum"}
+        metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors"}
+        queries = [
+            {"Id": "m", "MetricStat": stat | {"Metric": metric}, "ReturnData": False},
+            {"Id": "e", "Expression": "m * 2", "ReturnData": True},
+        ]
+        computed = Alarm.from_properties(
+            {"AlarmName": "computed", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 1,
+             "ComparisonOperator": "GreaterThanThreshold"}
+        )  # fmt: skip
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm(Threshold=5), computed])
+
+        assert of(verdict, "deep").threshold == Threshold(DEAD, "Maximum", 5.0)
+        assert of(verdict, "computed").threshold is None
 
     def test_the_verdict_is_json(self, recorder):
         """

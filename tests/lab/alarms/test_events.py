@@ -47,6 +47,15 @@ def test_the_worst_state_comes_first():
     assert [state for state, _, _ in streaks(*rows)] == ["B", "A"]
 
 
+def test_a_failure_that_never_started_is_of_no_minute():
+    """
+    A throttled function is refused before it starts: it counts as an invocation only.
+    """
+    refused = step(25.0, "FAILED")._replace(started_at=None)
+
+    assert streaks(refused) == [("ValidateRawAssets", 1, 0)]
+
+
 def left_of(*rows: BatchRow, time_scale: float = 1.0):
     return unfinished(pd.DataFrame(rows, columns=BatchRow._fields), 100.0, time_scale)
 
@@ -62,6 +71,29 @@ def test_unfinished_batches_count_with_what_they_have_waited():
 
     assert (done.batches, done.oldest_s, done.p95_with_them_s, done.p95_without_s) == (0, 0.0, 48.0, 48.0)
     assert (left.batches, left.oldest_s, left.p95_with_them_s, left.p95_without_s) == (2, 180.0, 120.0, 48.0)
+
+
+def test_p95_is_the_nineteenth_of_twenty():
+    """
+    Waiting or ended; the slowest one stays outside.
+    """
+    rows = [batch(0.0, float(seconds)) for seconds in range(1, 20)]
+
+    left = left_of(*rows, batch(0.0, None))
+
+    assert (left.p95_with_them_s, left.p95_without_s) == (19.0, 19.0)
+    assert left_of(*rows, batch(0.0, 90.0)).p95_without_s == 19.0
+
+
+def test_a_batch_that_ended_is_done_unless_the_recorder_says_otherwise():
+    """
+    Whoever wrote the run may leave ``censored`` empty.
+    """
+    unsaid = batch(0.0, 5.0)._replace(censored=None)
+    said = batch(0.0, 5.0)._replace(censored=True)
+
+    assert left_of(unsaid).batches == 0
+    assert left_of(said).batches == 1
 
 
 def test_without_batches_there_is_no_percentile():

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.bench import UNOBSERVED
 from harness.lab.alarms.gate import judge
 from harness.lab.alarms.objective import Objective
 from harness.lab.alarms.verdict import Outcome
@@ -19,6 +18,7 @@ from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.load.header import header, without_secrets
 from harness.lab.load.outside import outside, unobserved
 from harness.lab.load.preflight import Unreachable
+from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.rows import BatchRow
 from harness.lab.results.writer import PartWriter, RunWriter, merge_parts
 from harness.lab.workload.scenario import Scenario

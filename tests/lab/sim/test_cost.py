@@ -34,9 +34,9 @@ outputs_per_video = 2
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Return a run of one batch: two photos and a video of half a minute."""
-    scenario = Scenario.model_validate(
+def of_one_batch():
+    """Return a scenario of one batch: two photos and a video of half a minute."""
+    return Scenario.model_validate(
         {
             "name": "bill",
             "question": "What does it cost?",
@@ -45,7 +45,16 @@ def run(tmp_path_factory):
             "flows": [{"name": "photo_shoot", "photos": 2, "videos": 1, "video_seconds": 30}],
         }
     )
-    return simulate(scenario, out=tmp_path_factory.mktemp("bill") / "run")
+
+
+@pytest.fixture(scope="module")
+def run(of_one_batch, tmp_path_factory):
+    return simulate(of_one_batch, out=tmp_path_factory.mktemp("bill") / "run")
+
+
+def billed(run, prices) -> dict[str, float]:
+    """Return the quantities billed."""
+    return {f"{item.service} {item.what}": item.quantity for item in bill(run, prices).items}
 
 
 class TestBill:
@@ -63,6 +72,31 @@ class TestBill:
         assert dollars["S3", "PUT requests"] == 100 * 18
         assert dollars["MediaConvert", "output minutes"] == 1000
         assert found.per_thousand(found.dollars) == 1000 * found.dollars
+
+    def test_what_nobody_did_is_not_billed(self, of_one_batch, tmp_path):
+        """
+        A machine that only waits: three files uploaded, nothing made of them.
+        """
+        machine = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": True}}}
+        rested = simulate(of_one_batch, state_machine=machine, out=tmp_path / "run")
+        found = billed(rested, Prices.read())
+
+        assert found["MediaConvert output minutes"] == 0
+        assert found["S3 PUT requests"] == 3
+        assert found["S3 GET requests"] == (rested.requests["type"] == "GET").sum()
+        assert found["Lambda requests"] == 0
+
+    def test_a_video_that_could_not_be_transcoded(self, of_one_batch, tmp_path):
+        """
+        All attempts end with an error: no minutes, no objects of the video and no archive.
+        """
+        failing = {"kind": "mediaconvert_error", "rate": 1}
+        document = of_one_batch.model_dump(mode="json") | {"faults": [failing]}
+        failed = simulate(Scenario.model_validate(document), out=tmp_path / "run")
+        found = billed(failed, Prices.read())
+
+        assert found["MediaConvert output minutes"] == 0
+        assert found["S3 PUT requests"] == 3 + 2 * 4
 
     def test_our_table(self, run):
         """

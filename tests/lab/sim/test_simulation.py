@@ -190,6 +190,52 @@ class TestAnotherMachine:
         assert run.header.notes["unmodelled"] == ["Fry", "Taste", "Deliver", "PayByCard", "PayCash"]
 
 
+class TestForeignMachine:
+    def test_says_why_executions_failed(self, tmp_path):
+        """
+        Each state once, with the first cause.
+        """
+        fan = {"Type": "Map", "ItemsPath": "$.guests", "ItemProcessor": {"StartAt": "Greet", "States": {}}}
+        fan["ItemProcessor"]["States"]["Greet"] = task(End=True)
+        machine = {"StartAt": "All", "States": {"All": {**fan, "End": True}}}
+        three = {"process": "paced", "stages": [{"hold_per_s": 3, "for_s": 1}]}
+
+        run = simulate(scenario(arrivals=[three]), state_machine=machine, out=tmp_path / "run")
+
+        cause = "the JSONPath '$.guests' could not be found in the input"
+        assert run.header.notes["remarks"] == [f"All: States.Runtime 3 times: {cause}"]
+
+    def test_errors_of_the_work_need_no_remark(self, tmp_path):
+        """
+        What a Task fails with is in its steps.
+        """
+        failing = {"behaviours": {"Cook": {"failures": [{"error": "Burnt", "rate": 1}]}}}
+        machine = {"StartAt": "Cook", "States": {"Cook": task(End=True)}}
+
+        run = simulate(scenario(platform=failing), state_machine=machine, out=tmp_path / "run")
+
+        assert run.steps["error"].tolist() == ["Burnt"]
+        assert "remarks" not in run.header.notes
+
+    def test_functions_it_does_not_have_are_not_observed(self, tmp_path):
+        """
+        Those it has are; the blueprint's own machine has all of them.
+        """
+        call = {"Resource": "arn:aws:states:::lambda:invoke", "End": True}
+        check = task(**call, Parameters={"FunctionName": "listing-media-validate", "Payload.$": "$"})
+        machine = {"StartAt": "Check", "States": {"Check": check}}
+
+        run = simulate(scenario(), state_machine=machine, out=tmp_path / "run")
+        ours = simulate(scenario(), out=tmp_path / "ours")
+
+        assert run.header.notes["unobserved_namespaces"] == [
+            'AWS/Lambda{"FunctionName":"listing-media-thumbnails"}',
+            'AWS/Lambda{"FunctionName":"listing-media-zip"}',
+            'AWS/Lambda{"FunctionName":"listing-media-callback-dispatch"}',
+        ]
+        assert "unobserved_namespaces" not in ours.header.notes
+
+
 class TestSameSeed:
     def test_same_tables(self, tmp_path):
         """

@@ -4,6 +4,7 @@ Whether the generator's figures can be believed.
 
 from harness.lab.report.section import Points, Section, Subject, Table
 from harness.lab.report.wording import count, percent, seconds
+from harness.lab.results.notes import REMARKS
 
 
 def generator(subject: Subject) -> Section | None:
@@ -11,7 +12,7 @@ def generator(subject: Subject) -> Section | None:
     if not isinstance(notes, dict):
         return None
     findings = [f"{finding}." for finding in notes.get("findings", ())]
-    told = [*findings, *(f"{remark}." for remark in subject.run.header.notes.get("remarks", ()))]
+    told = [*findings, *(f"{remark}." for remark in subject.run.header.notes.get(REMARKS, ()))]
     rows = [
         (
             str(worker["worker"]),

@@ -99,9 +99,9 @@ class Execution:
 
     def _end(self, status: Status, error: str | None = None, cause: str | None = None) -> None:
         self.status, self.error, self.cause = status, error, cause
+        self.host.ended(self)
         # What is left points to nothing that points back.
         self.root = None
-        self.host.ended(self)
 
 
 class ExecutionObject(Mapping[str, Any]):

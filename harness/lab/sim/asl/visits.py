@@ -146,6 +146,11 @@ class TaskVisit(Visit):
 
     node: TaskNode
 
+    def __init__(self, walk: Walk, node: TaskNode, data: Any) -> None:
+        super().__init__(walk, node, data)
+        # A visit can be cancelled before anybody has been given the work.
+        self.attempt: Attempt | None = None
+
     def _work(self, data: Any) -> None:
         walk, node = self.walk, self.node
         payload = data
@@ -158,8 +163,7 @@ class TaskVisit(Visit):
         if callable(heartbeat):
             heartbeat = _limit(walk.read(heartbeat, data), "HeartbeatSecondsPath")
         deadline = None if timeout is None else host.engine.now + timeout
-        attempt = Attempt(self, payload, deadline, heartbeat)
-        self.attempt: Attempt | None = attempt
+        attempt = self.attempt = Attempt(self, payload, deadline, heartbeat)
         host.work(attempt)
 
     def cancel(self) -> None:
@@ -234,10 +238,14 @@ class ForkVisit(Visit):
 
     __slots__ = ("children", "effective", "left", "limit", "outputs", "running", "starting", "waiting")
 
+    def __init__(self, walk: Walk, node: ParallelNode | MapNode, data: Any) -> None:
+        super().__init__(walk, node, data)
+        self.children: list[Walk | None] = []
+
     def _work(self, data: Any) -> None:
         self.started_at = self.ready_at
         self.effective = data
-        self.children: list[Walk | None] = []
+        self.children = []
         self.running = 0
         self.starting = False
         if isinstance(self.node, ParallelNode):

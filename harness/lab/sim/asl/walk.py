@@ -198,9 +198,9 @@ class Walk:
         try:
             return reader(data, self.context)
         except NotFound as error:
-            raise StateFailed(place, str(error)) from None
+            raise StateFailed(place, self._told(error)) from None
         except IntrinsicFailure as error:
-            raise StateFailed("States.IntrinsicFailure", str(error)) from None
+            raise StateFailed("States.IntrinsicFailure", self._told(error)) from None
 
     def context(self) -> "ContextObject":
         """Return the context object, which paths beginning with ``$$`` read."""
@@ -271,7 +271,13 @@ class Walk:
         try:
             return place_result(data, result)
         except NotFound as error:
-            raise StateFailed("States.ResultPathMatchFailure", str(error)) from None
+            raise StateFailed("States.ResultPathMatchFailure", self._told(error)) from None
+
+    def _told(self, error: Exception) -> str:
+        """Say what is wrong; in a branch or an iteration also where: the execution fails in the fork."""
+        if self.node is None or self is self.execution.root:
+            return str(error)
+        return f"{error}, in {self.node.name}"
 
     def _choose(self, node: ChoiceNode, data: Any) -> str:
         for test, target in node.rules:

@@ -98,6 +98,11 @@ class Functions:
             )
         return self._pools[name]
 
+    @property
+    def uncalled(self) -> list[str]:
+        """Deployed functions that nobody asked for by name."""
+        return [name for name in self._deployed if name not in self._pools]
+
     def invoke(
         self,
         pool: FunctionPool,

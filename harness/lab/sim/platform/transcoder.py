@@ -15,10 +15,18 @@ THROTTLED = "MediaConvert.TooManyRequestsException"
 
 
 class Transcoder:
-    """The on-demand queue: first come, first served, as many at once as it has slots."""
+    """
+    The on-demand queue: first come, first served, as many at once as it has slots.
+
+    Attributes:
+        completed: Jobs that ended well.
+        video_seconds: Length of the videos of those.
+    """
 
     def __init__(self, engine: Engine, settings: MediaConvert, seed: int, replication: int) -> None:
         self.station = Station(engine, settings.slots)
+        self.completed = 0
+        self.video_seconds = 0.0
         self._engine = engine
         self._speed = settings.speed
         self._start_delay = Draws(settings.start_delay_s, seed, replication, "mediaconvert/start", 4)
@@ -49,6 +57,9 @@ class Transcoder:
         news = self._completion(*key)
 
         def done() -> None:
+            if work.error is None:
+                self.completed += 1
+                self.video_seconds += work.video_s
             if news:
                 self._engine.call_in(news, about(*key), lambda _: ended())
             else:

@@ -212,6 +212,31 @@ class TestForks:
         assert execution.output == ["a", "b"]
         assert played.steps[-1][:6] == ("P", 0, 1, 0, 0, 5)
 
+    def test_a_branch_that_fails_before_its_task_is_given_to_anybody(self, bench):
+        """
+        The Parallel fails with it; the cause says in which state of the branch.
+        """
+        branches = [machine(task("A", Parameters={"of.$": "$.nothing"}, End=True))]
+        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        execution = played.play({})
+
+        assert execution.error == "States.ParameterPathFailure"
+        assert execution.cause == "the JSONPath '$.nothing' could not be found in the input, in A"
+
+    def test_a_failing_branch_stops_one_that_waits_to_begin(self, bench):
+        """
+        The sibling could not begin either and pauses before it tries again: it never does.
+        """
+        retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 9}]
+        waits = machine(task("A", Parameters={"of.$": "$.nothing"}, Retry=retry, End=True))
+        branches = [waits, machine(task("B", End=True))]
+        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        played.workers["B"] = played.fails("Broken", seconds=2)
+        execution = played.play({})
+
+        assert execution.error == "Broken"
+        assert [(step[0], step[5]) for step in played.steps] == [("A", 0), ("B", 2), ("P", 2)]
+
     def test_a_failing_branch_stops_the_others(self, bench):
         """
         The Parallel fails with its first error, at once; the sibling's next state is never entered.
