@@ -3,6 +3,7 @@ What every test of the house shares. Servers are started once per session, and d
 """
 
 import functools
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack.guard import Guarded
 from harness.stack.mysql import PrivateDatabase
+
+# A build started in the background ignores Ctrl-C, and so would everything the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A property is right or wrong, however busy the machine is that checks it.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -195,7 +195,7 @@ def _wrong_objectives(path: Path, scenario: "Scenario") -> Iterator["Problem"]:
 def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options) -> ExitCode:
     from rich.console import Console
 
-    from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.cli.verdicts import EXITS, announce, judge_run
     from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import Prices, bill
@@ -228,7 +228,7 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     if options.trace is not None:
         _trace(run, options.trace)
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
-    verdict = judge_folder(run.folder)
+    verdict = judge_run(run)
     announce(verdict, as_json=options.json)
     sys.stderr.write(f"run: {run.folder}\n")
     return _worst([EXITS[verdict.outcome], *codes])

@@ -35,14 +35,31 @@ def judge_folder(
         ValueError: The run, the template or an objective cannot be read.
         OSError: A file cannot be read, or the folder not written to.
     """
-    from harness.lab.alarms import outputs
-    from harness.lab.alarms.gate import judge
     from harness.lab.results.run import Run
 
-    run = Run.load(folder)
+    return judge_run(Run.load(folder), template=template, endpoint=endpoint, reading=reading)
+
+
+def judge_run(
+    run: "Run",
+    *,
+    template: Path | None = None,
+    endpoint: str | None = None,
+    reading: "Reading | None" = None,
+) -> "Verdict":
+    """
+    Judge a run whose tables may have been read already; otherwise as `judge_folder`.
+
+    Raises:
+        ValueError: The run, the template or an objective cannot be read.
+        OSError: A file cannot be read, or the folder not written to.
+    """
+    from harness.lab.alarms import outputs
+    from harness.lab.alarms.gate import judge
+
     alarms, composites = alarms_of(template, endpoint)
     verdict = judge(run, alarms, composites, objectives_of(run), reading)
-    outputs.write(verdict, folder)
+    outputs.write(verdict, run.folder)
     return verdict
 
 
