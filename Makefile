@@ -17,7 +17,7 @@ demo: setup ## Stack, a Locust run on real media, its verdict and its page
 	@$(BIN)/harness demo
 
 test: setup check ## Everything a change must pass
-	$(BIN)/pytest -m "(stack or slow) and not nightly"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "(stack or slow) and not nightly"
 
 check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: under a minute
 	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly"

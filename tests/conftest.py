@@ -107,3 +107,10 @@ def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
     """A session whose clients talk to the session's moto."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
     return boto3.Session(region_name="us-east-1", **CREDENTIALS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep those that start servers in one process, one after the other, beside everything else."""
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
