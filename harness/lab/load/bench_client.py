@@ -46,7 +46,7 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     """Play, and print what was measured."""
     environment = Environment(host=f"http://127.0.0.1:{port}")
     environment.create_local_runner()
-    connections = Connections(str(environment.host), at_once=at_once, timeout=DRAIN_S)
+    connections = Connections(str(environment.host), timeout=DRAIN_S)
     recorder = Recorder(folder, 0)
     counts: Counter[str] = Counter()
     from_intended: list[float] = []

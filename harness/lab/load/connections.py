@@ -2,20 +2,30 @@
 The connections of one worker: what is asked goes out as it is, and what comes back is read whole.
 
 No cookies, no redirects, nothing added but what HTTP itself needs: a header reaches the host it was meant
-for and no other, and a request costs little of the generator's time. Times are float seconds.
+for and no other, and a request costs little of the generator's time, which is why no client in general use
+stands here. Times are float seconds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Iterator, Mapping
 from select import POLLIN
-from typing import Any
 from urllib.parse import urlsplit
 
+from gevent import socket
 from gevent.monkey import get_original
-from geventhttpclient import HTTPClient
-from geventhttpclient.response import HTTPParseError
+from gevent.ssl import SSLContext, create_default_context
+from geventhttpclient._parser import HTTPParseError
 
+from harness.lab.load.answer import Answer, Reading
 from harness.lab.load.payloads import Body
+
+USER_AGENT = "media-processing-harness"
+PIECE = 64 * 1024
+PORTS = {"http": 80, "https": 443}
+
+_TARGET = re.compile(r"[\x21-\x7e]+")
+_FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*")
 
 _poll = get_original("select", "poll")
 
@@ -24,32 +34,25 @@ class Unanswered(Exception):
     """No answer came; says why, without the address: a presigned one is a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; names of headers in any case."""
-
-    status: int
-    content: bytes
-    headers: Mapping[str, Any]
+class _Closed(OSError):
+    """The other side had closed the connection before it was asked."""
 
 
 class Connections:
     """
-    Connections to every host that is named, kept open.
+    Connections to every host that is named, kept open: as many as are in use at once.
 
     Args:
         base_url: Where paths lead; a path of its own is put before them.
-        at_once: How many to each host may be in use at once [count].
         timeout: How long to wait for a connection, and for each piece of an answer.
     """
 
-    def __init__(self, base_url: str, *, at_once: int, timeout: float) -> None:
+    def __init__(self, base_url: str, *, timeout: float) -> None:
         base = urlsplit(base_url)
         self._base = f"{base.scheme}://{base.netloc}"
         self._prefix = base.path.rstrip("/")
-        self._at_once = at_once
         self._timeout = timeout
-        self._clients: dict[str, HTTPClient] = {}
+        self._hosts: dict[str, _Host] = {}
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
         """
@@ -62,29 +65,141 @@ class Connections:
             Unanswered: No answer came.
         """
         origin, target = (self._base, self._prefix + url) if url.startswith("/") else _parts(url)
-        client = self._clients.get(origin) or self._open(origin)
         try:
-            response = client.request(method, target, body, headers)
-            return Answer(response.status_code, response.read(), response.info())
+            host = self._hosts.get(origin) or self._open(origin)
+            return host.exchange(_head(method, target, host.name, headers, body), method, body)
         except (OSError, HTTPParseError) as error:
             raise Unanswered(f"{type(error).__name__}: {error}") from None
         except ValueError:
             raise Unanswered("the address or a header is none that can be sent") from None
 
-    def _open(self, origin: str) -> HTTPClient:
-        # Certificates are checked: that is the library's default.
-        client = self._clients[origin] = HTTPClient.from_url(
-            origin, concurrency=self._at_once, network_timeout=self._timeout, connection_timeout=self._timeout
-        )
-        # Its own question gives way to every other greenlet, and knows no more than 1,024 descriptors.
-        client._connection_pool._is_socket_alive = _is_alive  # type: ignore[assignment]  # no setting for it
-        return client
+    def _open(self, origin: str) -> "_Host":
+        host = self._hosts[origin] = _Host(origin, self._timeout)
+        return host
 
 
-def _is_alive(connection: Any) -> bool:
-    """Tell whether a kept connection is open: one with something to read was closed, or is not clean."""
-    if connection is None or connection.fileno() < 0:
-        return False
+class _Host:
+    """The connections to one host; the one used last is used first."""
+
+    def __init__(self, origin: str, timeout: float) -> None:
+        address = urlsplit(origin)
+        if address.scheme not in PORTS or not address.hostname:
+            raise ValueError("no address of a web server")
+        standard = PORTS[address.scheme]
+        self._address = (address.hostname, address.port or standard)
+        self._timeout = timeout
+        self._tls: SSLContext | None = create_default_context() if address.scheme == "https" else None
+        self._free: list[socket.socket] = []
+        literal = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
+        self.name = literal if self._address[1] == standard else f"{literal}:{self._address[1]}"
+
+    def exchange(self, head: bytes, method: str, body: Body | None) -> Answer:
+        """Ask on a connection that is free, or on a new one."""
+        kept = self._kept()
+        if kept is not None:
+            try:
+                return self._ask(kept, head, body)
+            except _Closed:
+                # It was closed while we asked. What may be done twice is asked again; HTTP allows no more.
+                if method not in ("GET", "PUT"):
+                    raise
+                if body is not None and not isinstance(body, bytes):
+                    body.seek(0)
+        return self._ask(self._connect(), head, body)
+
+    def _ask(self, connection: socket.socket, head: bytes, body: Body | None) -> Answer:
+        try:
+            _send(connection, head, body)
+            reading = Reading()
+            _read(connection, reading)
+        except BaseException:
+            connection.close()
+            raise
+        if reading.should_keep_alive():
+            self._free.append(connection)
+        else:
+            connection.close()
+        return reading.take()
+
+    def _kept(self) -> socket.socket | None:
+        while self._free:
+            connection = self._free.pop()
+            if _is_silent(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(self._address, timeout=self._timeout)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_hostname=self._address[0])
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _head(method: str, target: str, host: str, headers: Mapping[str, str], body: Body | None) -> bytes:
+    """
+    Return a request's first line and its headers.
+
+    Raises:
+        ValueError: Something in them cannot be sent.
+    """
+    given = {name.lower() for name in headers}
+    needed = ((name, value) for name, value in _needed(method, host, body) if name.lower() not in given)
+    fields = [f"{name}: {value}" for name, value in (*headers.items(), *needed)]
+    if not _TARGET.fullmatch(target) or not all(map(_FIELD.fullmatch, fields)):
+        raise ValueError("a target or a header that cannot be sent")
+    return "\r\n".join([f"{method} {target} HTTP/1.1", *fields, "", ""]).encode("latin-1")
+
+
+def _needed(method: str, host: str, body: Body | None) -> Iterator[tuple[str, str]]:
+    yield "Host", host
+    yield "User-Agent", USER_AGENT
+    if body is not None or method in ("POST", "PUT"):
+        yield "Content-Length", str(_length(body))
+
+
+def _length(body: Body | None) -> int:
+    if body is None:
+        return 0
+    return len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
+
+
+def _send(connection: socket.socket, head: bytes, body: Body | None) -> None:
+    try:
+        if body is None or isinstance(body, bytes):
+            connection.sendall(head + body if body else head)
+        else:
+            connection.sendall(head)
+            connection.sendfile(body)
+    except (BrokenPipeError, ConnectionResetError):
+        # Whoever refuses a large body may answer and close without reading it: the answer tells why.
+        pass
+
+
+def _read(connection: socket.socket, reading: Reading) -> None:
+    heard = False
+    while not reading.is_whole:
+        try:
+            piece = connection.recv(PIECE)
+        except ConnectionResetError:
+            if heard:
+                raise
+            piece = b""
+        if not piece and not heard:
+            raise _Closed("the connection was closed without an answer")
+        heard = True
+        reading.feed(piece)  # nothing tells it that this was the end
+        if not piece and not reading.is_whole:
+            raise ConnectionError("the connection was closed in the middle of the answer")
+
+
+def _is_silent(connection: socket.socket) -> bool:
+    """Tell whether a kept connection may be used: one with something to read was closed, or is not clean."""
     question = _poll()
     question.register(connection.fileno(), POLLIN)
     return not question.poll(0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import pandas as pd  # noqa: F401 - Arrow imports it when it first converts, which would be in mid-run
 from gevent import GreenletExit
 from locust.env import Environment
 
@@ -66,7 +67,7 @@ class Playing:
         self._tally = Tally()
         self._probe = Probe()
         self._recorder = Recorder(folder, index)
-        self._connections = _connections(str(environment.host), plan)
+        self._connections = Connections(str(environment.host), timeout=NETWORK_TIMEOUT_S)
         self._announce = environment.events.request.fire
         self._stage = Stage(
             plan, self.clock, began_at_epoch_s, self._recorder, self._tally, payloads, self._open_session
@@ -196,10 +197,3 @@ def settle_down() -> None:
     gc.set_threshold(*COLLECT_AT)
     # The recorder's thread would keep the schedule waiting for 5 ms at a time.
     sys.setswitchinterval(SWITCH_EVERY_S)
-
-
-def _connections(host: str, plan: Plan) -> Connections:
-    """Return the connections of one worker: as many to each host as may be in use at once."""
-    scenario = plan.scenario
-    at_once = (scenario.users or scenario.max_in_flight) * scenario.behaviour.uploads_at_once
-    return Connections(host, at_once=at_once, timeout=NETWORK_TIMEOUT_S)
