@@ -34,8 +34,8 @@ class Unanswered(Exception):
     """No answer came; says why, without the address: a presigned one is a secret."""
 
 
-class _Closed(OSError):
-    """The other side had closed the connection before it was asked."""
+class ConnectionClosed(OSError):
+    """The other side closed the connection and did not answer."""
 
 
 class Connections:
@@ -99,7 +99,7 @@ class _Host:
         if kept is not None:
             try:
                 return self._ask(kept, head, body)
-            except _Closed:
+            except ConnectionClosed:
                 # It was closed while we asked. What may be done twice is asked again; HTTP allows no more.
                 if method not in ("GET", "PUT"):
                     raise
@@ -191,7 +191,7 @@ def _read(connection: socket.socket, reading: Reading) -> None:
                 raise
             piece = b""
         if not piece and not heard:
-            raise _Closed("the connection was closed without an answer")
+            raise ConnectionClosed("the connection was closed without an answer")
         heard = True
         reading.feed(piece)  # nothing tells it that this was the end
         if not piece and not reading.is_whole:
