@@ -133,6 +133,7 @@ def read_transcoding_queue(properties: Properties, name: str, arn: str) -> Trans
         description=properties["Description"],
         pricing_plan=properties["PricingPlan"],
         status=properties["Status"],
+        concurrent_jobs=int(properties["ConcurrentJobs"]),
     )
 
 

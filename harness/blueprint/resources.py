@@ -140,6 +140,7 @@ class TranscodingQueue:
     description: str
     pricing_plan: str
     status: str
+    concurrent_jobs: int
 
 
 @dataclass(frozen=True, slots=True)

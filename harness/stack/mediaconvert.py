@@ -75,7 +75,7 @@ class MediaConvert:
     The service of one account and region.
 
     Args:
-        slots: Jobs at once in a queue that does not say.
+        slots: The most jobs at once of any queue, whatever it asks for.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class MediaConvert:
         self.create_queue({"Name": "Default"})
 
     def create_queue(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a queue; its concurrency is ``ConcurrentJobs``, or the slots it reserves."""
+        """Make a queue; ``ConcurrentJobs``, or the slots it reserves, are worked on at once."""
         name = request["Name"]
         if name in self._queues:
             raise Refused("ConflictException", 409, f"There is already a queue named {name}.")
@@ -114,8 +114,8 @@ class MediaConvert:
             "CreatedAt": _now(),
             "LastUpdated": _now(),
         }
-        slots = int(request.get("ConcurrentJobs") or reserved or self._slots)
-        self._queues[name] = Queue(details, slots)
+        wanted = int(request.get("ConcurrentJobs") or reserved or self._slots)
+        self._queues[name] = Queue(details, min(wanted, self._slots))
         return self.get_queue(name)
 
     def get_queue(self, name: str) -> dict[str, Any]:

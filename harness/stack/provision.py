@@ -288,6 +288,7 @@ def _transcoding(mediaconvert: Any, template: Template) -> None:
             Description=queue.description,
             PricingPlan=queue.pricing_plan,
             Status=queue.status,
+            ConcurrentJobs=queue.concurrent_jobs,
         )
     with suppress(mediaconvert.exceptions.ConflictException):
         mediaconvert.create_job_template(

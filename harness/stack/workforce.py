@@ -29,7 +29,7 @@ class Workforce:
     What the local AWS lends its functions, queues and jobs to.
 
     Attributes:
-        transcoding_slots: Jobs at once in a queue that does not say.
+        transcoding_slots: The most transcoding jobs at once of a queue.
         fault: What strikes calls of functions on purpose.
         poison: Changes message bodies on their way to the receiver, if anything does.
         run_clock: From when windows of faults count.

@@ -71,6 +71,16 @@ class TestJobs:
         assert all(service.job(one).over.wait(10) for one in ids)
         assert service.get_queue("toq-media-queue")["ProgressingJobsCount"] == 0
 
+    def test_a_queue_gets_no_more_than_the_machine_has(self, bench):
+        """
+        What transcodes for real has as many slots as processors, however many the template asks for.
+        """
+        small = MediaConvert("us-east-1", "123456789012", bench, lambda *_: None, slots=2)
+
+        small.create_queue({"Name": "toq-media-queue", "ConcurrentJobs": 20})
+
+        assert small.get_queue("toq-media-queue")["ConcurrentJobs"] == 2
+
     def test_the_end_of_a_job_is_told(self, service, bench, announced):
         """
         A job goes from PROGRESSING to COMPLETE, each an event, and says what was made.
