@@ -165,9 +165,7 @@ class Summary:
 
 
 def _timings(run: Run) -> Iterator[Timing]:
-    columns = ["type", "name", "outcome", "intended_at", "started_at", "finished_at"]
-    requests = run.arrow("requests").select(columns).to_pandas()
-    judged = requests[requests["intended_at"] >= run.warm_up]
+    judged = run.timings[run.timings["intended_at"] >= run.warm_up]
     for (kind, name), rows in sorted(judged.groupby(["type", "name"], observed=True), key=itemgetter(0)):
         scale = run.time_scale if kind == E2E else 1.0
         response_time = (rows["finished_at"] - rows["intended_at"]) * scale

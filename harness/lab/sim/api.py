@@ -58,13 +58,13 @@ class Store:
     """S3 as one client's uploads and downloads meet it."""
 
     def __init__(self, settings: Storage, seed: int, replication: int) -> None:
-        self._request = Draws(settings.request_s, seed, replication, "s3/request", 64)
+        self._request = Draws(settings.request_s, seed, replication, "s3/request", 24)
         self._single = Draws(settings.request_s, seed, replication, "s3/request", 4, attempt=2)
         self._ns_per_byte = NS / settings.bytes_per_s if settings.bytes_per_s else 0.0
 
     def transfers(self, arrival: int, sizes: list[int]) -> list[int]:
         """Return how long each of an arrival's transfers takes."""
-        latencies = self._request.row(arrival)
+        latencies = self._request.row(arrival, len(sizes))
         speed = self._ns_per_byte
         return [latency + int(size * speed) for latency, size in zip(latencies, sizes, strict=False)]
 

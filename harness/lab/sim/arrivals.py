@@ -33,6 +33,7 @@ class Crowd:
         self._waiting: deque[Visit] = deque()
         self._under_way: dict[int, Visit] = {}
         self._next = 0
+        self._due_s = 0.0
         self.started = 0
         self.ended = 0
 
@@ -62,15 +63,15 @@ class Crowd:
         assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
         index = self._next
         if index < len(self._schedule):
-            at = nanoseconds(float(self._schedule.at[index]))
-            self._engine.call_in(at - self._engine.now, order(Kind.ARRIVAL, index), self._arrive)
+            self._due_s = float(self._schedule.at[index])
+            delay = nanoseconds(self._due_s) - self._engine.now
+            self._engine.call_in(delay, order(Kind.ARRIVAL, index), self._arrive)
 
     def _arrive(self, _: object) -> None:
-        assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
-        arrival = self._schedule[self._next]
+        batch = self._world.mix.batch(self._next, self._due_s)
         self._next += 1
         self._await_next()
-        visit = Visit(self._world, arrival.batch, self._engine.now)
+        visit = Visit(self._world, batch, self._engine.now)
         if len(self._under_way) >= self._world.scenario.max_in_flight:
             self._waiting.append(visit)
         else:
@@ -118,8 +119,9 @@ class _Playing:
         self._pauses: Pauses = play(visit)
 
     def __call__(self, _: object) -> None:
-        pause = next(self._pauses, None)
-        if pause is None:
+        try:
+            pause = next(self._pauses)
+        except StopIteration:
             self._ended(self._visit)
         else:
             self._engine.call_in(pause, self._key, self)

@@ -7,7 +7,7 @@ of somebody else's read and write in S3: nobody says.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.lab.workload.scenario import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from rich.table import Table
 
 PRICES = Path(__file__).with_name("prices.toml")
@@ -181,27 +182,59 @@ class _Done:
     video_s: float
 
     @classmethod
-    def of(cls, run: Run) -> "_Done":
+    def of(cls, run: Run, calls: "Mapping[str, _Calls]") -> "_Done":
         counts = run.header.notes.get("counts", {})
         is_counted = "transcodings" in counts
         return cls(
-            validated=_share(run, "listing-media-validate"),
-            derived=_share(run, "listing-media-thumbnails"),
-            archived=_share(run, "listing-media-zip"),
+            validated=_share(run, calls, "listing-media-validate"),
+            derived=_share(run, calls, "listing-media-thumbnails"),
+            archived=_share(run, calls, "listing-media-zip"),
             videos=counts["transcodings"] if is_counted else int(run.batches["videos"].sum()),
             video_s=counts["video_s"] if is_counted else _planned_video_s(run),
         )
 
 
-def _share(run: Run, function: str) -> float:
+@dataclass(slots=True)
+class _Calls:
+    """
+    What CloudWatch counted of one function.
+
+    Attributes:
+        succeeded: Invocations less errors.
+        billed: Invocations whose duration is known.
+        billed_ms: Those durations, added up [clock ms].
+    """
+
+    succeeded: float = 0.0
+    billed: int = 0
+    billed_ms: float = 0.0
+
+    @classmethod
+    def of(cls, run: Run) -> "dict[str, _Calls]":
+        """Return what was counted of each function of a run, by its labels."""
+        metrics = run.arrow("metrics", ("metric", "labels", "value"))
+        # In one thread: several add up in any order, and the last bits of a sum depend on it.
+        groups = metrics.group_by(["metric", "labels"], use_threads=False)
+        sums = groups.aggregate([("value", "sum"), ("value", "count")])
+        found: dict[str, _Calls] = {}
+        for row in sums.to_pylist():
+            calls, total = found.setdefault(row["labels"], cls()), row["value_sum"]
+            match row["metric"]:
+                case "AWS/Lambda/Invocations":
+                    calls.succeeded += total
+                case "AWS/Lambda/Errors":
+                    calls.succeeded -= total
+                case "AWS/Lambda/Duration":
+                    calls.billed, calls.billed_ms = row["value_count"], total
+        return found
+
+
+def _share(run: Run, calls: Mapping[str, _Calls], function: str) -> float:
     """Return the share of a run's jobs that a function worked on; all, where nobody could see it."""
     if not len(run.batches) or "AWS/Lambda" in run.header.notes.get(UNOBSERVED, ()):
         return 1.0
-    metrics = run.metrics
-    values = metrics[metrics["labels"] == labels_text({"FunctionName": function})].groupby("metric")["value"]
-    sums = values.sum().to_dict()
-    succeeded = sums.get("AWS/Lambda/Invocations", 0.0) - sums.get("AWS/Lambda/Errors", 0.0)
-    return float(min(1.0, succeeded / len(run.batches)))
+    called = calls.get(labels_text({"FunctionName": function}), _Calls())
+    return float(min(1.0, called.succeeded / len(run.batches)))
 
 
 def _planned_video_s(run: Run) -> float:
@@ -221,9 +254,10 @@ def bill(run: Run, prices: Prices | None = None) -> Bill:
         RunUnreadable: A table is missing or damaged.
     """
     prices = prices or Prices.read()
-    done = _Done.of(run)
+    calls = _Calls.of(run)
+    done = _Done.of(run, calls)
     items = (
-        *_functions(run, prices),
+        *_functions(run, prices, calls),
         *_workflow(run, prices),
         *_storage(run, prices, done),
         *_video(prices, done),
@@ -231,20 +265,21 @@ def bill(run: Run, prices: Prices | None = None) -> Bill:
     return Bill(prices.as_of, int(run.batches["batch_id"].nunique()), items)
 
 
-def _functions(run: Run, prices: Prices) -> Iterator[Item]:
-    metrics = run.metrics
-    durations = metrics[metrics["metric"] == "AWS/Lambda/Duration"]
+def _functions(run: Run, prices: Prices, calls: Mapping[str, _Calls]) -> Iterator[Item]:
     deployed = load_template(parameters={"CallbackUrl": ""}).functions
     memory = {labels_text({"FunctionName": name}): function.memory for name, function in deployed.items()}
-    gigabytes = durations["labels"].map(memory).astype("float64").fillna(128) / 1024
-    used = float((durations["value"] / 1000 * run.time_scale * gigabytes).sum())
-    yield Item("Lambda", "requests", len(durations), len(durations) * prices.functions.request)
+    used = sum(
+        one.billed_ms / 1000 * run.time_scale * memory.get(labels, 128) / 1024
+        for labels, one in sorted(calls.items())
+    )
+    requests = sum(one.billed for one in calls.values())
+    yield Item("Lambda", "requests", requests, requests * prices.functions.request)
     yield Item("Lambda", "GB-seconds", used, used * prices.functions.gigabyte_second)
 
 
 def _workflow(run: Run, prices: Prices) -> Iterator[Item]:
     # Every state entered and every retry is a transition, and each of them has a row.
-    transitions = len(run.steps)
+    transitions = run.arrow("steps", ["job_id"]).num_rows
     yield Item("Step Functions", "transitions", transitions, transitions * prices.stepfunctions.transition)
     counts = run.header.notes.get("counts", {})
     requests = len(run.batches) * prices.sqs.requests_per_message + counts.get("empty_receives", 0)
@@ -263,9 +298,16 @@ def _storage(run: Run, prices: Prices, done: _Done) -> Iterator[Item]:
     # A file is read to validate it, to derive others from it, and for the archive.
     read = (done.validated + done.derived + done.archived) / 3
     gets = (photos + videos + documents) * s3.gets_per_file * read
-    gets += int((run.requests["type"] == "GET").sum())
+    gets += _count(run.arrow("requests", ["type"])["type"], "GET")
     yield Item("S3", "PUT requests", puts, puts * s3.put)
     yield Item("S3", "GET requests", gets, gets * s3.get)
+
+
+def _count(texts: "pa.ChunkedArray", wanted: str) -> int:
+    """Return how many of a column's texts are the wanted one."""
+    import pyarrow.compute as pc  # heavy: only a bill pays
+
+    return int(pc.sum(pc.equal(texts, wanted)).as_py() or 0)
 
 
 def _puts(files: int, per_file: float, processed: float) -> float:

@@ -8,7 +8,6 @@ which events were scheduled.
 """
 
 from collections.abc import Callable
-from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,9 +17,16 @@ from simpy.events import Event
 NS = 1_000_000_000
 """Nanoseconds in a second."""
 
+Callback = Callable[[Any], Any]
+"""Called with nothing of interest."""
 
-class Kind(IntEnum):
-    """What comes first of what happens at the same instant."""
+
+class Kind:
+    """
+    What comes first of what happens at the same instant.
+
+    Plain numbers, which are looked up fifteen times an arrival: an enumeration's take four times as long.
+    """
 
     DEADLINE = 2
     END_OF_WORK = 3
@@ -32,22 +38,12 @@ class Kind(IntEnum):
     SAMPLE = 9
 
 
-class Call(Event):
-    """SimPy's cheapest event: one that calls somebody back."""
-
-    _ok = True
-    _value = None
-
-    def __init__(self, engine: "Engine", callback: Callable[[Event], Any]) -> None:
-        self.env = engine
-        self.callbacks = [callback]
-
-
 class Engine(simpy.Environment):
     """
     SimPy's environment on a clock of whole nanoseconds.
 
-    Processes, resources and everything else of SimPy work in it, with delays in nanoseconds.
+    Processes, resources and everything else of SimPy work in it, with delays in nanoseconds. Beside SimPy's
+    events its agenda holds plain callbacks: nearly all a simulation does needs no more, at a third less time.
 
     Attributes:
         events: How many events were scheduled with `call_in` [count].
@@ -60,6 +56,8 @@ class Engine(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.events = 0
+        # SimPy's own, whose entries it takes for events only.
+        self._agenda: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # see above
 
     @property
     def _now(self) -> int:
@@ -74,7 +72,7 @@ class Engine(simpy.Environment):
         """The time since the beginning [s]."""
         return self.now / NS
 
-    def call_in(self, delay: int, key: int, callback: Callable[[Event], Any]) -> Event:
+    def call_in(self, delay: int, key: int, callback: Callback) -> None:
         """
         Call something later.
 
@@ -83,27 +81,33 @@ class Engine(simpy.Environment):
             key: Orders what happens at the same instant; see `order`.
         """
         self.events += 1
-        event = Call(self, callback)
-        # What `schedule` does, without the call: nearly all events of a simulation pass here.
-        entry = (self.now + delay, key, next(self._eid), event)
-        heappush(self._queue, entry)  # type: ignore[misc]  # any integer orders, not only SimPy's two
-        return event
+        heappush(self._agenda, (self.now + delay, key, next(self._eid), callback))
+
+    def step(self) -> None:
+        """Let the next of what is due happen."""
+        if self._agenda and not isinstance(self._agenda[0][3], Event):
+            self.now, _, _, callback = heappop(self._agenda)
+            callback(None)
+        else:
+            super().step()
 
     def run_until(self, until: int) -> None:
         """
         Let everything happen that is due before *until* [ns], then set the clock to it.
 
-        What `run` does, without its call for each event.
+        What `run` does, without its call of `step` for each callback.
         """
-        queue = self._queue
-        while queue and queue[0][0] < until:
-            if type(queue[0][3]) is not Call:
+        agenda = self._agenda
+        while agenda:
+            now, _, _, callback = agenda[0]
+            if now >= until:
+                break
+            if isinstance(callback, Event):
                 self.step()
                 continue
-            self.now, _, _, event = heappop(queue)  # type: ignore[assignment]  # whole numbers only
-            (callback,) = event.callbacks
-            event.callbacks = None  # type: ignore[assignment]  # so says SimPy: it has happened
-            callback(event)
+            heappop(agenda)
+            self.now = now
+            callback(None)
         self.now = until
 
 
@@ -112,9 +116,9 @@ def about(entity: int, item: int = 0, attempt: int = 0) -> int:
     return (entity << 20 | item) << 16 | attempt
 
 
-def order(kind: Kind, entity: int = 0, item: int = 0, attempt: int = 0) -> int:
+def order(kind: int, entity: int = 0, item: int = 0, attempt: int = 0) -> int:
     """Return the key that orders events of one instant."""
-    return ((kind << 48 | entity) << 20 | item) << 16 | attempt
+    return (kind << 84) + (entity << 36) + (item << 16) + attempt
 
 
 def nanoseconds(seconds: float) -> int:

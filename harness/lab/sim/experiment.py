@@ -214,7 +214,7 @@ def replicate(
     """Play one replication and keep what it says about its batches."""
     recorder = MemoryRecorder()
     Stage(scenario, platform, recorder, machine=machine, replication=number).play()
-    rows = [row for row in recorder.requests if row[2] == "E2E" and row[3] == "ready"]
+    rows = [row for row in recorder.rows("requests") if row[2] == "E2E" and row[3] == "ready"]
     # In the order of arrival, whatever the order of ending.
     rows.sort(key=lambda row: row[1])
     due = np.array([row[6] for row in rows], dtype=np.int64)

@@ -16,6 +16,7 @@ class MediaBatch:
 
     Attributes:
         status: As the contract calls it: PENDING_UPLOAD, RECEIVED, PROCESSING, READY, FAILED.
+        kinds: What each file is to the pipeline.
         received_at: When it was handed to the pipeline, by completion or by the latest retry.
     """
 
@@ -29,8 +30,8 @@ class MediaBatch:
         "files",
         "finished_at",
         "id",
-        "images",
         "jobs",
+        "kinds",
         "listing_id",
         "planned",
         "received_at",
@@ -44,7 +45,7 @@ class MediaBatch:
         self.listing_id = listing_id
         self.arrival = planned.arrival
         self.files = planned.files
-        self.images = planned.images
+        self.kinds = [file.kind for file in planned.files]
         self.status = "PENDING_UPLOAD"
         self.created_at = created_at
         self.received_at: int | None = None
@@ -61,12 +62,17 @@ class MediaBatch:
         return self.status in ("READY", "FAILED")
 
     @property
+    def images(self) -> list[File]:
+        return [file for file, kind in zip(self.files, self.kinds, strict=True) if kind == "image"]
+
+    @property
     def assets(self) -> list[dict[str, Any]]:
         """The files as the queue's message describes them."""
         if self._assets is None:
+            way = self._way
             self._assets = [
                 {
-                    "key": self.key_of(file),
+                    "key": f"{way}{file.client_id}-{file.filename}",
                     "type": file.media_type,
                     "clientId": file.client_id,
                     "filename": file.filename,
@@ -85,14 +91,17 @@ class MediaBatch:
 
     def key_of(self, file: File) -> str:
         """Return the key of an uploaded file."""
-        return f"{self.listing_id}/raw/{self.id}/{file.client_id}-{file.filename}"
+        return f"{self._way}{file.client_id}-{file.filename}"
+
+    @property
+    def _way(self) -> str:
+        return f"{self.listing_id}/raw/{self.id}/"
 
     def video(self, key: str) -> tuple[File | None, int]:
         """Return a video by its key and its place among the videos; none and 0 if there is no such."""
         if self._videos is None:
-            self._videos = {
-                self.key_of(file): (file, place) for place, file in enumerate(self.planned.videos)
-            }
+            videos = [file for file, kind in zip(self.files, self.kinds, strict=True) if kind == "video"]
+            self._videos = {self.key_of(file): (file, place) for place, file in enumerate(videos)}
         return self._videos.get(key, (None, 0))
 
 

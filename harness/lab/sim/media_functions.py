@@ -159,10 +159,10 @@ def _sorted_out(job: MediaJob) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     videos: list[dict[str, Any]] = []
     documents: list[dict[str, Any]] = []
-    for file, asset in zip(batch.files, batch.assets, strict=True):
-        if file.is_video:
+    for file, kind, asset in zip(batch.files, batch.kinds, batch.assets, strict=True):
+        if kind == "video":
             videos.append(asset | _about_video(batch, job, file))
-        elif file.is_image:
+        elif kind == "image":
             images.append(asset)
         else:
             documents.append(asset)

@@ -1,7 +1,8 @@
 """
 What a simulated run leaves behind: rows, gathered and written in columns.
 
-Those who report give whole nanoseconds; the tables have seconds.
+Those who report give whole nanoseconds; the tables have seconds. Rows are gathered as one long list of
+cells: a third of the time of a list of tuples, and a column is every so-many-th cell.
 """
 
 from abc import abstractmethod
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from harness.lab.results.records import BATCHES, METRICS, REQUESTS, STEPS, TABLES
+from harness.lab.results.records import TABLES
 from harness.lab.results.writer import PartWriter
 from harness.lab.sim.engine import NS
 
@@ -31,13 +32,13 @@ class Recorder(Protocol):
     Takes rows in the order of the columns of `records`, times as nanoseconds.
 
     Attributes:
-        requests, batches, steps, metrics: The rows of each table; append to them.
+        requests, batches, steps, metrics: The cells of each table, row after row; extend them by whole rows.
     """
 
-    requests: list[tuple[Any, ...]]
-    batches: list[tuple[Any, ...]]
-    steps: list[tuple[Any, ...]]
-    metrics: list[tuple[Any, ...]]
+    requests: list[Any]
+    batches: list[Any]
+    steps: list[Any]
+    metrics: list[Any]
 
     @abstractmethod
     def settle(self) -> None:
@@ -61,16 +62,16 @@ class FolderRecorder(Recorder):
     def settle(self, at_least: int = ROWS_AT_ONCE) -> None:
         if self._part is None:
             return
-        for table, rows in self._tables():
-            if len(rows) >= at_least:
-                self._part.add_columns(table, _columns(table, rows))
-                rows.clear()
+        for table, cells in self._tables():
+            if len(cells) >= at_least * len(_NAMES[table]):
+                self._part.add_columns(table, _columns(table, cells))
+                cells.clear()
 
     def close(self) -> None:
         """Write everything."""
         self.settle(at_least=1)
 
-    def _tables(self) -> Sequence[tuple[str, list[tuple[Any, ...]]]]:
+    def _tables(self) -> Sequence[tuple[str, list[Any]]]:
         return (
             ("requests", self.requests),
             ("batches", self.batches),
@@ -91,22 +92,22 @@ class MemoryRecorder(Recorder):
     def settle(self) -> None:
         """Keep them."""
 
-    def column(self, table: str, name: str) -> list[Any]:
-        """Return one column of a table, times in nanoseconds."""
-        schema = {"requests": REQUESTS, "batches": BATCHES, "steps": STEPS, "metrics": METRICS}[table]
-        index = schema.names.index(name)
-        rows: list[tuple[Any, ...]] = getattr(self, table)
-        return [row[index] for row in rows]
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a table, times in nanoseconds."""
+        cells: list[Any] = getattr(self, table)
+        width = len(_NAMES[table])
+        return list(zip(*(cells[place::width] for place in range(width)), strict=True))
 
 
-def _columns(table: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    columns: dict[str, Any] = dict(zip(_NAMES[table], zip(*rows, strict=True), strict=True))
+def _columns(table: str, cells: list[Any]) -> dict[str, Any]:
+    names = _NAMES[table]
+    columns: dict[str, Any] = {name: cells[place :: len(names)] for place, name in enumerate(names)}
     for name in _SECONDS[table]:
         columns[name] = _seconds(columns[name])
     return columns
 
 
-def _seconds(times: Sequence[int | None]) -> Any:
+def _seconds(times: list[int | None]) -> Any:
     try:
         return np.array(times, dtype=np.int64) / NS
     except TypeError:

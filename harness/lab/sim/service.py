@@ -199,12 +199,13 @@ class Service:
         self._entered(status)
 
     def _entered(self, status: str) -> None:
-        self._metric("media_batches_created_total", _STATUS[status], 1.0)
+        entered = (self._engine.now, "media_batches_created_total", _STATUS[status], 1.0)
+        self._recorder.metrics.extend(entered)
         if status == "FAILED":
             self._metric("media_batches_failed_total", NO_LABELS, 1.0)
 
     def _metric(self, name: str, labels: str, value: float) -> None:
-        self._recorder.metrics.append((self._engine.now, name, labels, value))
+        self._recorder.metrics.extend((self._engine.now, name, labels, value))
 
     def _every(self, seconds: float, action: Callable[[], None]) -> None:
         interval = nanoseconds(seconds)

@@ -8,7 +8,6 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from harness.blueprint.flow import StateMachine
 from harness.blueprint.template import Template, load_template
@@ -98,8 +97,10 @@ class Stage:
         program = compile_machine(self._machine)
         functions = Functions(self.engine, platform.functions, self.template.functions, recorder, *key)
         self.functions = functions
-        self.transcoder = Transcoder(self.engine, platform.mediaconvert, *key)
-        way = Draws(platform.callback_s, *key, "callback", 8)
+        self.transcoder = Transcoder(
+            self.engine, platform.mediaconvert, self.template.media_convert_queue.concurrent_jobs, *key
+        )
+        way = Draws(platform.callback_s, *key, "callback", 4)
         media = MediaFunctions(
             scenario,
             replication,
@@ -245,13 +246,11 @@ class Stage:
             (template.queue.name, service.queue.depth),
             (template.dead_letter_queue.name, service.dead_letters),
         )
-        rows: list[tuple[Any, ...]] = [
-            (self.engine.now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample())
-        ]
+        now, cells = self.engine.now, self.recorder.metrics
+        cells.extend((now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample()))
         for name, depth in depths:
             metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-            rows.append((self.engine.now, metric, labels_text({"QueueName": name}), depth.sample()))
-        self.recorder.metrics += rows
+            cells.extend((now, metric, labels_text({"QueueName": name}), depth.sample()))
 
 
 def parse(template: Template) -> StateMachine:

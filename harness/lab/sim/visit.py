@@ -6,7 +6,7 @@ to be refused: nobody can break into a model.
 """
 
 from collections.abc import Generator, Mapping
-from heapq import heapify, heapreplace
+from heapq import heapreplace
 
 from harness.lab.sim.api import UNAVAILABLE
 from harness.lab.sim.engine import NS, nanoseconds
@@ -32,6 +32,10 @@ REFUSALS: Mapping[Attempt, tuple[bool, int]] = {
     Attempt.BAD_CHECKSUM: (True, 400),
 }
 """For each attempt whether it goes to the object store, and the status that turns it away."""
+
+ANSWERED = 200, "ok", None
+TURNED_AWAY = UNAVAILABLE, "failed", "UNAVAILABLE"
+"""Status, outcome and error of a request that found room at the door, and of one that found none."""
 
 EXPIRY_MARGIN = NS
 
@@ -60,6 +64,7 @@ class Visit:
         "_job_due_at",
         "_requests",
         "_seen_id",
+        "_sizes",
         "_steps",
         "_transfers",
         "arrival",
@@ -87,6 +92,7 @@ class Visit:
         self._transfers = 0
         self._steps = 0
         self._is_ready_told = False
+        self._sizes: list[int] = []
         self._bytes: int | None = None
 
     def stopped(self, reason: str) -> None:
@@ -108,40 +114,20 @@ class Visit:
 
     def upload_files(self) -> Pauses:
         """Upload every file, some side by side."""
-        world = self.world
-        files = self.batch.files
-        sizes = world.sizes(files)
-        now = self._now
-        lanes = [now] * min(world.scenario.behaviour.uploads_at_once, len(files))
-        heapify(lanes)
-        end = now
-        rows = world.recorder.requests
-        batch_id = self._batch_id
-        for size, took in zip(sizes, world.store.transfers(self.arrival, sizes), strict=True):
+        world, arrival, batch_id = self.world, self.arrival, self._batch_id
+        sizes = self._sizes = world.sizes(self.batch.files)
+        now = world.engine.now
+        lanes = [now] * min(world.scenario.behaviour.uploads_at_once, len(sizes))
+        put = world.recorder.requests.extend
+        for size, took in zip(sizes, world.store.transfers(arrival, sizes), strict=True):
             start = lanes[0]
             finish = start + took
             heapreplace(lanes, finish)
-            end = max(end, finish)
-            rows.append(
-                (
-                    0,
-                    self.arrival,
-                    "PUT",
-                    OBJECT,
-                    200,
-                    "ok",
-                    start,
-                    start,
-                    finish,
-                    size,
-                    0,
-                    batch_id,
-                    None,
-                    None,
-                )
-            )
+            put(
+                (0, arrival, "PUT", OBJECT, 200, "ok", start, start, finish, size, 0, batch_id, None, None)
+            )  # fmt: skip
         self._due_at = None
-        yield end - now
+        yield max(lanes, default=now) - now
 
     def complete(self) -> Pauses:
         """Say that everything is uploaded."""
@@ -171,7 +157,7 @@ class Visit:
         """
         media, engine, door = self.media, self.world.engine, self.world.door
         assert media is not None  # noqa: S101 - a flow waits for what it has completed
-        rows = self.world.recorder.requests
+        arrival, batch_id, record = self.arrival, media.id, self.world.recorder.requests.extend
         wait, factor, cap, patience = self.world.poll
         not_before = self._accepted_at
         gives_up_at = self._accepted_at + patience
@@ -180,18 +166,18 @@ class Visit:
             yield pause
             asked_at = engine.now
             self._requests += 1
-            latency, taken = door.request(self.arrival, self._requests)
+            latency, taken = door.request(arrival, self._requests)
             answered_at = asked_at + latency
-            status, outcome, error = (200, "ok", None) if taken else (UNAVAILABLE, "failed", "UNAVAILABLE")
-            rows.append(
-                (0, self.arrival, "POST", "uploads/status", status, outcome, asked_at, asked_at, answered_at,
-                 0, 0, media.id, None, error)
+            status, outcome, error = ANSWERED if taken else TURNED_AWAY
+            record(
+                (0, arrival, "POST", "uploads/status", status, outcome, asked_at, asked_at, answered_at,
+                 0, 0, batch_id, None, error)
             )  # fmt: skip
-            if taken and media.has_ended:
-                yield latency
-                self._ended(media, not_before, answered_at)
-                return media.status == "READY"
             if taken:
+                if media.has_ended:
+                    yield latency
+                    self._ended(media, not_before, answered_at)
+                    return media.status == "READY"
                 not_before = asked_at
             wait = min(int(wait * factor), cap)
             pause = latency + wait
@@ -201,15 +187,15 @@ class Visit:
     def look_at_downloads(self) -> Pauses:
         """Ask for the downloads and fetch them: all of real media, the first of placeholders."""
         yield from self._ask("downloads/query", 200)
-        files = self.batch.files
+        sizes = self._sizes
         if self.world.scenario.media == "placeholder":
-            yield from self._fetch(self.world.size(files[0]))
+            yield from self._fetch(sizes[0])
             return
-        for file in files:
-            yield from self._fetch(self.world.size(file))
+        for file, size in zip(self.batch.files, sizes, strict=True):
+            yield from self._fetch(size)
             if file.is_image:
                 yield from self._fetch(PREVIEW_BYTES, PREVIEW)
-        yield from self._fetch(sum(self.world.sizes(files)), ZIP)
+        yield from self._fetch(sum(sizes), ZIP)
 
     def view(self) -> Pauses:
         """Look at what a listing shows, if it shows anything yet."""
@@ -272,18 +258,19 @@ class Visit:
 
     def _ask(self, endpoint: str, status: int) -> Pauses:
         """Ask the API, and again as the scenario's retry policy says; a request that fails has no effect."""
-        policy = self.world.scenario.behaviour.retry
+        world = self.world
+        policy = world.scenario.behaviour.retry
         wait = policy.base_s
         for number in range(1, policy.max_attempts + 1):
             self._requests += 1
-            due_at, now = self._take_due_at(), self._now
-            latency, taken = self.world.door.request(self.arrival, self._requests)
-            if taken:
-                self._row("POST", endpoint, status, "ok", due_at, now, now + latency, 0, None)
-                yield latency
-                return
-            self._row("POST", endpoint, UNAVAILABLE, "failed", due_at, now, now + latency, 0, "UNAVAILABLE")
+            now = world.engine.now
+            due_at = self._take_due_at()
+            latency, taken = world.door.request(self.arrival, self._requests)
+            told, outcome, error = (status, "ok", None) if taken else TURNED_AWAY
+            self._row("POST", endpoint, told, outcome, due_at, now, now + latency, 0, error)
             yield latency
+            if taken:
+                return
             if UNAVAILABLE not in policy.on or number == policy.max_attempts:
                 break
             yield nanoseconds(wait)
@@ -292,9 +279,9 @@ class Visit:
 
     def _fetch(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
-        took, now = self.world.store.transfer(self.arrival, self._transfers, size), self._now
-        batch_id = self._batch_id
-        self.world.recorder.requests.append(
+        world, batch_id = self.world, self._batch_id
+        took, now = world.store.transfer(self.arrival, self._transfers, size), world.engine.now
+        world.recorder.requests.extend(
             (0, self.arrival, "GET", name, 200, "ok", now, now, now + took, 0, size, batch_id, None, None)
         )
         yield took
@@ -306,8 +293,7 @@ class Visit:
         assert media.finished_at is not None  # noqa: S101 - it has ended
         is_ready = media.status == "READY"
         if is_ready and self.world.has_viewers:
-            sizes = tuple(self.world.sizes(media.files))
-            self.world.ready[self.listing_id] = (media.id, sizes)
+            self.world.ready[self.listing_id] = (media.id, self._sizes)
         outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
         ended_at = min(max(media.finished_at, not_before), observed_at)
         if not self._is_ready_told:
@@ -315,7 +301,7 @@ class Visit:
         self._observe("processing", outcome, self._accepted_at, ended_at, error)
         labels = self.world.resolution_labels[self.batch.family]
         width = (observed_at - not_before) / NS
-        self.world.recorder.metrics.append((observed_at, "Load/ReadyResolution", labels, width))
+        self.world.recorder.metrics.extend((observed_at, "Load/ReadyResolution", labels, width))
         assert self._job is not None  # noqa: S101 - it waited for one
         self._batch_row(self._job, media.finished_at, observed_at, media.status, error, censored=False)
         self._attempts, self._job = self._job.attempt, None
@@ -351,7 +337,7 @@ class Visit:
         error: str | None,
     ) -> None:
         batch_id = self._batch_id
-        self.world.recorder.requests.append(
+        self.world.recorder.requests.extend(
             (0, self.arrival, kind, name, status, outcome, intended_at, started_at, finished_at, size, 0,
              batch_id, None, error)
         )  # fmt: skip
@@ -367,11 +353,12 @@ class Visit:
         censored: bool,
     ) -> None:
         batch, media = self.batch, job.batch
-        kinds = [file.media_type.partition("_")[0] for file in batch.files]
-        photos, videos, others = (kinds.count(kind) for kind in ("PHOTO", "VIDEO", "PROJECT"))
-        sizes = sum(self.world.sizes(batch.files))
-        self.world.recorder.batches.append(
-            (media.id, self.listing_id, job.id, job.attempt, batch.family, photos, videos, others, sizes,
-             self._job_due_at, media.created_at, media.received_at,
+        videos = media.kinds.count("video")
+        # Families do not mix: of project files the tables tell no photos.
+        others = len(batch.files) if batch.family == "PROJECT" else 0
+        photos = len(batch.files) - videos - others
+        self.world.recorder.batches.extend(
+            (media.id, self.listing_id, job.id, job.attempt, batch.family, photos, videos, others,
+             sum(self._sizes), self._job_due_at, media.created_at, media.received_at,
              media.started_at, finished_at, observed_at, outcome, error, censored)
         )  # fmt: skip

@@ -149,7 +149,7 @@ def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: Attemp
         else:
             # The function has done its work even if nobody waits for it any more.
             answer = work.output()
-            attempt.succeed(result_of(answer, attempt.node.task.resource))
+            attempt.succeed(result_of(answer, attempt.node))
 
     key = (attempt.execution.entity, attempt.item, attempt.number)
     until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
@@ -231,7 +231,7 @@ class Described:
         return Work(seconds, lambda: output)
 
     def _result(self, attempt: Attempt, work: Work) -> Any:
-        return result_of(work.output(), attempt.node.task.resource) if self._pool else work.output()
+        return result_of(work.output(), attempt.node) if self._pool else work.output()
 
     def _priority_of(self, attempt: Attempt) -> float | None:
         if self._priority is None:

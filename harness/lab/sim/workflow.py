@@ -34,6 +34,13 @@ BROKEN = frozenset(
 )
 """Errors of the state machine itself, not of the work it has done."""
 
+ENDS = (
+    ("AWS/States/ExecutionsSucceeded", Status.SUCCEEDED),
+    ("AWS/States/ExecutionsFailed", Status.FAILED),
+    ("AWS/States/ExecutionsTimedOut", Status.TIMED_OUT),
+)
+"""The metrics of an execution's end: each gets a 1 or a 0."""
+
 Worker = Callable[[Attempt], None]
 """Does the work of a Task's attempt."""
 
@@ -107,7 +114,7 @@ class Workflow(Host):
         name = f"batch-{job.batch.id}-job-{job.id}"
         execution = Execution(self, self._program, name, job.batch.arrival, execution_input(job), job)
         job.execution = execution
-        self._metric("ExecutionsStarted", 1.0)
+        self._metric("AWS/States/ExecutionsStarted", 1.0)
         self._watch(execution)
         delay = self._start(job.batch.arrival, 0, job.attempt)
         key = order(Kind.TIMER, job.batch.arrival, 0, job.attempt)
@@ -148,26 +155,13 @@ class Workflow(Host):
         finished_at: int,
         error: str | None,
     ) -> None:
-        self._recorder.steps.append(
-            (
-                execution.subject.id,
-                state,
-                item,
-                attempt,
-                ready_at,
-                started_at,
-                finished_at,
-                "FAILED" if error else "SUCCEEDED",
-                error,
-            )
+        job, outcome = execution.subject, "FAILED" if error else "SUCCEEDED"
+        self._recorder.steps.extend(
+            (job.id, state, item, attempt, ready_at, started_at, finished_at, outcome, error)
         )
 
     def ended(self, execution: Execution) -> None:
-        for name, status in (
-            ("ExecutionsSucceeded", Status.SUCCEEDED),
-            ("ExecutionsFailed", Status.FAILED),
-            ("ExecutionsTimedOut", Status.TIMED_OUT),
-        ):
+        for name, status in ENDS:
             self._metric(name, float(execution.status is status))
         if execution.error in BROKEN:
             self._take_down(execution, execution.error)
@@ -193,7 +187,7 @@ class Workflow(Host):
             elif not isinstance(node, TaskNode | ParallelNode | MapNode):
                 started_at = walk.entered_at
             row = (execution.subject.id, node.name, walk.item, number, ready_at, started_at, None, None, None)
-            self._recorder.steps.append(row)
+            self._recorder.steps.extend(row)
 
     def _watch(self, execution: Execution) -> None:
         """See to the machine's time limit: all executions have the same, so the oldest is due first."""
@@ -213,19 +207,19 @@ class Workflow(Host):
             self.engine.call_in(self._deadlines[0][0] - now, order(Kind.DEADLINE), self._expire)
 
     def _metric(self, name: str, value: float) -> None:
-        self._recorder.metrics.append((self.engine.now, f"AWS/States/{name}", self._labels, value))
+        self._recorder.metrics.extend((self.engine.now, name, self._labels, value))
 
 
 def event_of(attempt: Attempt) -> Any:
     """Return what a Lambda function is given: the Task's payload, or its part of the parameters."""
     payload = attempt.payload
-    if ":function:" in attempt.node.task.resource:
+    if attempt.node.is_bare or not isinstance(payload, dict):
         return payload
-    return payload.get("Payload", {}) if isinstance(payload, dict) else payload
+    return payload.get("Payload", {})
 
 
-def result_of(answer: Any, task_resource: str) -> Any:
+def result_of(answer: Any, node: TaskNode) -> Any:
     """Return what a Lambda's answer is to its Task: wrapped, unless the function is its resource."""
-    if ":function:" in task_resource:
+    if node.is_bare:
         return answer
     return {"ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200}

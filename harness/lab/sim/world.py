@@ -48,7 +48,7 @@ class World:
         self.placeholders = placeholders
         self.upload_ttl = nanoseconds(upload_ttl)
         self.duration = nanoseconds(scenario.duration_s)
-        self.ready: dict[int, tuple[str, tuple[int, ...]]] = {}
+        self.ready: dict[int, tuple[str, list[int]]] = {}
         self.has_viewers = any(isinstance(flow, flows.Viewer) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
         poll = scenario.behaviour.poll
@@ -63,10 +63,8 @@ class World:
             family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
         }
 
-    def size(self, file: File) -> int:
-        return self.scenario.placeholder_bytes if self.placeholders else file.bytes
-
     def sizes(self, files: Sequence[File]) -> list[int]:
+        """Return how much of each file is uploaded, and downloaded again."""
         if self.placeholders:
             return [self.scenario.placeholder_bytes] * len(files)
         return [file.bytes for file in files]

@@ -4,7 +4,7 @@ What one arrival brings: the files of its batch. Sizes in bytes, lengths in seco
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.lab.workload.flows import Attempt
 
@@ -12,6 +12,8 @@ MEBIBYTE = 1024 * 1024
 MAX_FILES = 60
 MAX_FILE_BYTES = 256 * MEBIBYTE
 MAX_BATCH_BYTES = 1024 * MEBIBYTE
+
+Kind = Literal["image", "video", "document"]
 
 _CLIENT_ID = re.compile(r"a(\d+)-(\d+)")
 
@@ -46,20 +48,27 @@ class File(NamedTuple):
     @property
     def pixels(self) -> int:
         """How many pixels a picture has; 0 for videos and documents."""
-        return 0 if self.is_video else self.width * self.height
+        return 0 if self.media_type.startswith("VIDEO") else self.width * self.height
 
     @property
     def is_photo(self) -> bool:
         return self.media_type.startswith("PHOTO")
 
     @property
+    def kind(self) -> Kind:
+        """What the pipeline takes it for."""
+        if self.media_type.startswith("VIDEO"):
+            return "video"
+        return "image" if self.width > 0 else "document"
+
+    @property
     def is_video(self) -> bool:
-        return self.media_type.startswith("VIDEO")
+        return self.kind == "video"
 
     @property
     def is_image(self) -> bool:
         """Photos and renders: what becomes thumbnails."""
-        return self.width > 0 and not self.is_video
+        return self.kind == "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Batch:
 
     @property
     def bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
+        return sum([file.bytes for file in self.files])
 
     @property
     def photos(self) -> tuple[File, ...]:

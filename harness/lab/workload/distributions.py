@@ -46,9 +46,9 @@ class _Distribution(BaseModel):
         """Return the value that belongs to a uniform draw 0 < *u* < 1."""
         raise NotImplementedError
 
-    def samples(self, draws: NDArray[np.float64]) -> list[float]:
+    def samples(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `sample` of each draw, bit for bit; some distributions are quicker at many."""
-        return [self.sample(u) for u in draws.tolist()]
+        return np.array([self.sample(u) for u in draws.ravel().tolist()]).reshape(draws.shape)
 
     @property
     def mean(self) -> float:
@@ -202,14 +202,15 @@ class Lognormal(_Truncated):
             return self.median * math.exp(self.sigma * normal.quantile(p))
         return math.inf if p >= 1 else 0.0
 
-    def samples(self, draws: NDArray[np.float64]) -> list[float]:
+    def samples(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         below, width, low, high = self._interval
         inside = draws if self.max is None and self.min == 0 else below + draws * width
         if not ((inside > 0) & (inside < 1)).all():
             return super().samples(draws)
-        median, exp = self.median, math.exp
-        scores = (self.sigma * normal.quantiles(inside)).tolist()
-        return [min(max(median * exp(score), low), high) for score in scores]
+        scores = self.sigma * normal.quantiles(inside)
+        # Not numpy's exponential, whose last bit may differ from one machine to another.
+        values = self.median * np.array([math.exp(score) for score in scores.ravel().tolist()])
+        return np.clip(values, low, high).reshape(draws.shape)
 
     def _partial_mean(self, x: float) -> float:
         return self.median * math.exp(self.sigma**2 / 2) * normal.cdf(self._score(x) - self.sigma)

@@ -5,10 +5,10 @@ A batch keeps the service's limits whatever the distributions say: 1 to 60 files
 each and 1 GiB together; a batch without files gets one.
 """
 
-from bisect import bisect
-from collections.abc import Iterator
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Sequence
+from functools import cache, lru_cache, partial
+from itertools import accumulate, islice, repeat
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,20 @@ from harness.lab.workload.faults import CorruptFile, PoisonedMessage
 from harness.lab.workload.flows import Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
 
-ARRIVALS_PER_BLOCK = 64
-FEW_FILES = 32
-"""Blocks hold draws for fewer files than this; the few arrivals with more have theirs made alone."""
+ARRIVALS_PER_BLOCK = 256
+
+_CONTENT_TYPES = {each: f"image/{each}" for each in ("heic", "jpeg", "png")}
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Plan(NamedTuple):
+    """What an arrival does, by its place in the scenario's ``flows``, and how much a shoot brings."""
+
+    flow_index: int
+    photos: int = 0
+    videos: int = 0
 
 
 class Mix:
@@ -38,9 +49,10 @@ class Mix:
         self.scenario = scenario
         self.replication = replication
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
-        # Draws are made for a block of arrivals at once, which is ten times as fast as one by one.
-        self._block = lru_cache(maxsize=256)(self._draw_block)
-        self._photo_block = lru_cache(maxsize=32)(self._make_photos)
+        self._streams: dict[str, Stream] = {}
+        # What every arrival has is drawn for a block of them at once: ten times as fast as one by one.
+        self._plans = lru_cache(maxsize=64)(self._plan_block)
+        self._photo_block = lru_cache(maxsize=16)(self._make_photos)
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -60,30 +72,23 @@ class Mix:
             arrival: Its number, from 0.
             at: When it is due [model s]; matters only to faults that have a time window.
         """
-        index = self.flow_index(arrival)
-        flow = self.scenario.flows[index]
-        files: Iterator[File] = iter(())
+        block, place = divmod(arrival, ARRIVALS_PER_BLOCK)
+        plan = self._plans(block)[place]
+        flow = self.scenario.flows[plan.flow_index]
+        files: Sequence[File] = ()
         attempt = None
         if isinstance(flow, Shoot):
-            files = self._shoot(index, flow, arrival, at)
+            files = self._shoot(flow, plan, arrival, at)
         elif isinstance(flow, ProjectDocuments):
             files = self._project(flow, arrival, at)
         if isinstance(flow, Forbidden):
             attempt = flow.attempts[int(self._draw("attempt", arrival) * len(flow.attempts))]
-        poisoned = any(
-            fault.active(at) and self._draw(stream, arrival) < fault.rate for stream, fault in self._poisoned
-        )
-        return Batch(arrival, flow.name, index, _within_limits(files), attempt, poisoned)
-
-    def flow_index(self, arrival: int) -> int:
-        """Return the place in the scenario's ``flows`` of what an arrival does."""
-        return bisect(self._weights, self._draw("flow", arrival) * self._weights[-1])
+        poisoned = bool(self._poisoned) and self._is_poisoned(arrival, at)
+        return Batch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, poisoned)
 
     def flows(self, arrivals: int) -> list[str]:
         """Return the names of the flows of the first so many arrivals."""
-        draws = self._stream("flow").many(np.arange(arrivals))
-        indices = np.searchsorted(self._weights, draws * self._weights[-1], side="right")
-        return [self.scenario.flows[index].name for index in indices]
+        return [self.scenario.flows[index].name for index in self._flow_indices(np.arange(arrivals))]
 
     def fetches(self, arrival: int, of: Distribution) -> int:
         """Return how many downloads a viewer fetches."""
@@ -91,82 +96,89 @@ class Mix:
 
     def think_time(self, arrival: int, step: int) -> float:
         """Return the pause before the given step of an arrival's flow [model s]."""
-        return max(
-            0.0, self.scenario.behaviour.think_time_s.sample(self._stream("think_time")(arrival, step))
-        )
+        return max(0.0, self.scenario.behaviour.think_time_s.sample(self._draw("think_time", arrival, step)))
 
-    def _shoot(self, index: int, flow: Shoot, arrival: int, at: float) -> Iterator[File]:
-        photos, videos = self._shot(flow, arrival)
-        yield from self._photos(index, arrival, at)
-        for n in range(photos + 1, photos + videos + 1):
-            yield self._video(flow, arrival, n, at)
+    def _plan_block(self, block: int) -> list[Plan]:
+        """Return what each arrival of a block does, and how much it brings."""
+        first = block * ARRIVALS_PER_BLOCK
+        arrivals = np.arange(first, first + ARRIVALS_PER_BLOCK)
+        indices = self._flow_indices(arrivals)
+        plans = [Plan(index) for index in indices.tolist()]
+        for index, flow in enumerate(self.scenario.flows):
+            (places,) = np.nonzero(indices == index)
+            if isinstance(flow, Shoot) and len(places):
+                videos = self._counts("videos", flow.videos, arrivals[places], MAX_FILES)
+                photos = self._counts("photos", flow.photos, arrivals[places], MAX_FILES - videos)
+                photos[photos + videos == 0] = 1
+                for place, *counts in zip(places.tolist(), photos.tolist(), videos.tolist(), strict=True):
+                    plans[place] = Plan(index, *counts)
+        return plans
 
-    def _project(self, flow: ProjectDocuments, arrival: int, at: float) -> Iterator[File]:
+    def _flow_indices(self, arrivals: Integers) -> Integers:
+        draws = self._stream("flow").many(arrivals)
+        return np.searchsorted(self._weights, draws * self._weights[-1], side="right")
+
+    def _counts(self, stream: str, of: Distribution, arrivals: Integers, most: Integers | int) -> Integers:
+        """Return how many files of one kind each of some arrivals brings."""
+        counts = np.rint(of.samples(self._stream(stream).many(arrivals)))
+        return np.maximum(0, np.minimum(most, counts)).astype(np.int64)
+
+    def _shoot(self, flow: Shoot, plan: Plan, arrival: int, at: float) -> list[File]:
+        photos = self._photo_block(plan.flow_index, arrival // ARRIVALS_PER_BLOCK)[arrival]
+        if self._corrupt:
+            photos = [each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in photos]
+        numbers = range(plan.photos + 1, plan.photos + plan.videos + 1)
+        return photos + [self._video(flow, arrival, n, at) for n in numbers] if numbers else photos
+
+    def _project(self, flow: ProjectDocuments, arrival: int, at: float) -> list[File]:
         documents = self._count("documents", flow.documents, arrival, MAX_FILES)
         renders = self._count("renders", flow.renders, arrival, MAX_FILES - documents)
         if documents + renders == 0:
             documents = 1
-        for n in range(1, documents + 1):
-            yield self._document(flow, arrival, n, at)
-        for n in range(documents + 1, documents + renders + 1):
-            yield self._render(flow, arrival, n, at)
-
-    def _photos(self, index: int, arrival: int, at: float) -> Iterator[File]:
-        photos = self._photo_block(index, arrival // ARRIVALS_PER_BLOCK)[arrival]
-        if not self._corrupt:
-            return iter(photos)
-        return (each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in photos)
+        files = [self._document(flow, arrival, n, at) for n in range(1, documents + 1)]
+        files += [self._render(flow, arrival, n, at) for n in range(documents + 1, documents + renders + 1)]
+        return files
 
     def _make_photos(self, index: int, block: int) -> dict[int, list[File]]:
         """Return the photos of a block's shoots by arrival: most of all files there are."""
         flow = self.scenario.flows[index]
         assert isinstance(flow, Shoot)  # noqa: S101 - others have no photos
-        first = block * ARRIVALS_PER_BLOCK
-        arrivals = [one for one in range(first, first + ARRIVALS_PER_BLOCK) if self.flow_index(one) == index]
-        counts = [self._shot(flow, arrival)[0] for arrival in arrivals]
-        whose = np.repeat(arrivals, counts)
-        numbers = np.concatenate([np.arange(1, count + 1) for count in counts])
+        counts = {
+            block * ARRIVALS_PER_BLOCK + place: plan.photos
+            for place, plan in enumerate(self._plans(block))
+            if plan.flow_index == index
+        }
+        whose = np.repeat(list(counts), list(counts.values()))
+        numbers = np.concatenate([np.arange(1, count + 1) for count in counts.values()])
+        photos = iter(self._photos(flow, whose, numbers))
+        return {arrival: list(islice(photos, count)) for arrival, count in counts.items()}
+
+    def _photos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[File]:
+        """Return photos, given by their arrivals and their numbers in those: column by column."""
         uprights, megapixels, rotations, kinds, sizes = (
             self._stream(name).many(whose, numbers)
             for name in ("vertical", "megapixels", "rotated", "kind", "bytes")
         )
         pixels = np.maximum(flow.photo_megapixels.samples(megapixels), 0) * 1e6
         shorts = np.maximum(np.rint(np.sqrt(pixels * 3 / 4)), 1)
-        photos: dict[int, list[File]] = {arrival: [] for arrival in arrivals}
-        for arrival, n, vertical, long, short, rotated, draw, size in zip(
-            whose.tolist(),
+        longs = np.rint(shorts * 4 / 3)
+        are_vertical = uprights < flow.vertical_ratio
+        formats = _photo_formats(flow, kinds)
+        columns = (
+            [f"a{arrival}-{n}" for arrival, n in zip(whose.tolist(), numbers.tolist(), strict=True)],
             numbers.tolist(),
-            (uprights < flow.vertical_ratio).tolist(),
-            np.rint(shorts * 4 / 3).astype(int).tolist(),
-            shorts.astype(int).tolist(),
-            rotations.tolist(),
-            kinds.tolist(),
+            ["PHOTO_VERTICAL" if each else "PHOTO_HORIZONTAL" for each in are_vertical.tolist()],
+            map(_photo_name, numbers.tolist(), formats),
+            map(_CONTENT_TYPES.__getitem__, formats),
             np.clip(np.rint(flow.photo_bytes.samples(sizes)), 1, MAX_FILE_BYTES).astype(int).tolist(),
-            strict=True,
-        ):
-            kind = _photo_kind(flow, draw)
-            photos[arrival].append(
-                File(
-                    f"a{arrival}-{n}",
-                    n,
-                    "PHOTO_VERTICAL" if vertical else "PHOTO_HORIZONTAL",
-                    f"photo-{n:02d}.{'jpg' if kind == 'jpeg' else kind}",
-                    f"image/{kind}",
-                    size,
-                    short if vertical else long,
-                    long if vertical else short,
-                    0.0,
-                    # The draw that decides whether also decides which of the seven, each equally likely.
-                    2 + int(7 * rotated / flow.rotated_ratio) if rotated < flow.rotated_ratio else 1,
-                )
-            )
-        return photos
-
-    def _shot(self, flow: Shoot, arrival: int) -> tuple[int, int]:
-        """Return how many photos and videos a shoot brings."""
-        videos = self._count("videos", flow.videos, arrival, MAX_FILES)
-        photos = self._count("photos", flow.photos, arrival, MAX_FILES - videos)
-        return (photos, videos) if photos + videos else (1, 0)
+            np.where(are_vertical, shorts, longs).astype(int).tolist(),
+            np.where(are_vertical, longs, shorts).astype(int).tolist(),
+            repeat(0.0),
+            _orientations(flow, rotations),
+            repeat(False),
+        )
+        # What `File._make` does, without a call in Python for each.
+        return list(map(partial(tuple.__new__, File), zip(*columns, strict=False)))
 
     def _video(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
         vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio
@@ -219,41 +231,48 @@ class Mix:
         return _file_bytes(of.sample(self._draw("bytes", arrival, n)))
 
     def _is_corrupt(self, arrival: int, n: int, at: float) -> bool:
-        return any(
+        return bool(self._corrupt) and any(
             fault.active(at) and self._draw(stream, arrival, n) < fault.rate
             for stream, fault in self._corrupt
         )
 
+    def _is_poisoned(self, arrival: int, at: float) -> bool:
+        return any(
+            fault.active(at) and self._draw(stream, arrival) < fault.rate for stream, fault in self._poisoned
+        )
+
     def _draw(self, stream: str, arrival: int, n: int = 0) -> float:
         """Return a draw in (0, 1) for one purpose, arrival and file."""
-        return self._row(stream, arrival, n)[n]
-
-    def _row(self, stream: str, arrival: int, last: int) -> list[float]:
-        """Return the draws of one purpose and arrival, for the files 0 to *last* and perhaps more."""
-        if last >= FEW_FILES:
-            return self._draws(stream, np.array([arrival]), MAX_FILES + 1)[0]
-        block, row = divmod(arrival, ARRIVALS_PER_BLOCK)
-        return self._block(stream, block, FEW_FILES if last else 1)[row]
-
-    def _draw_block(self, stream: str, block: int, width: int) -> list[list[float]]:
-        return self._draws(stream, np.arange(ARRIVALS_PER_BLOCK) + block * ARRIVALS_PER_BLOCK, width)
-
-    def _draws(self, stream: str, arrivals: NDArray[np.int64], width: int) -> list[list[float]]:
-        rows: list[list[float]] = self._stream(stream).many(arrivals[:, None], np.arange(width)).tolist()
-        return rows
+        return self._stream(stream)(arrival, n)
 
     def _stream(self, name: str) -> Stream:
-        return Stream(self.scenario.seed, self.replication, f"mix/{name}")
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = Stream(self.scenario.seed, self.replication, f"mix/{name}")
+        return stream
 
 
-def _photo_kind(flow: Shoot, draw: float) -> str:
-    if draw < flow.heic_ratio:
-        return "heic"
-    return "png" if draw < flow.heic_ratio + flow.png_ratio else "jpeg"
+def _photo_formats(flow: Shoot, draws: Floats) -> list[str]:
+    heic, png = flow.heic_ratio, flow.heic_ratio + flow.png_ratio
+    return ["heic" if draw < heic else "png" if draw < png else "jpeg" for draw in draws.tolist()]
 
 
-def _within_limits(files: Iterator[File]) -> tuple[File, ...]:
+@cache
+def _photo_name(n: int, format: str) -> str:  # noqa: A002 - the word for it
+    return f"photo-{n:02d}.{'jpg' if format == 'jpeg' else format}"
+
+
+def _orientations(flow: Shoot, draws: Floats) -> list[int]:
+    """Return what EXIF says of how photos are stored: upright, or one of the other seven ways."""
+    ratio = flow.rotated_ratio
+    # The draw that decides whether also decides which of the seven, each equally likely.
+    return [2 + int(7 * draw / ratio) if draw < ratio else 1 for draw in draws.tolist()]
+
+
+def _within_limits(files: Sequence[File]) -> tuple[File, ...]:
     """Return the files that fit into one batch: the first always does."""
+    if sum([file.bytes for file in files]) <= MAX_BATCH_BYTES:
+        return tuple(files)
     kept: list[File] = []
     left = MAX_BATCH_BYTES
     for file in files:

@@ -51,7 +51,12 @@ def quantiles(p: NDArray[np.float64]) -> NDArray[np.float64]:
     q = p - 0.5
     values = q * _central(0.180625 - q * q)
     tails = abs(q) > 0.425
-    values[tails] = [quantile(each) for each in p[tails].tolist()]
+    q = q[tails]
+    # Not numpy's logarithm, whose last bit may differ from one machine to another.
+    logs = [math.log(each) for each in np.where(q < 0, p[tails], 1.0 - p[tails]).tolist()]
+    r = np.sqrt(-np.array(logs))
+    far = np.where(r <= 5.0, _ratio(_MIDDLE, r - 1.6), _ratio(_TAIL, r - 5.0))
+    values[tails] = np.where(q < 0, -far, far)
     return values
 
 
@@ -74,7 +79,7 @@ def _central(r: Number) -> Number:
     # fmt: on
 
 
-def _ratio(polynomials: tuple[_Polynomial, _Polynomial], r: float) -> float:
+def _ratio(polynomials: tuple[_Polynomial, _Polynomial], r: Number) -> Number:
     """Return the quotient of two polynomials at *r*, given by their coefficients, constant terms first."""
     (a, b, c, d, e, f, g, h), (i, j, k, m, n, o, p, q) = polynomials
     above = ((((((h * r + g) * r + f) * r + e) * r + d) * r + c) * r + b) * r + a

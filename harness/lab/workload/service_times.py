@@ -6,13 +6,16 @@ one scenario have the same service times, draw for draw.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.lab.workload.batch import File
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
+
+ARRIVALS_PER_BLOCK = 512
 
 _NOTHING = Constant(value=0)
 
@@ -77,7 +80,7 @@ class ServiceTimes:
     def __init__(self, model: Mapping[str, ServiceModel], seed: int, replication: int = 0) -> None:
         self._parts = {
             name: [
-                (_AMOUNTS[part], distribution.sample, Stream(seed, replication, f"service/{name}/{part}"))
+                (_AMOUNTS[part], _Part(distribution, Stream(seed, replication, f"service/{name}/{part}")))
                 for part, distribution in service.parts.items()
             ]
             for name, service in model.items()
@@ -102,11 +105,34 @@ class ServiceTimes:
             raise ValueError(f"no service model {name!r}; the scenario has {', '.join(sorted(self._parts))}")
         files = tuple(files)
         seconds = 0.0
-        for amount, sample, stream in self._parts[name]:
-            value = sample(stream(arrival, item, attempt))
+        for amount, part in self._parts[name]:
+            value = part.value(arrival, item, attempt)
             if value > 0:
                 seconds += value * amount(files)
         return seconds
+
+
+class _Part:
+    """
+    One part of one service time: a draw for each attempt, and the distribution it is of.
+
+    Nearly every attempt is a batch's first, and of its first item: those are drawn a block at a time.
+    """
+
+    def __init__(self, distribution: Distribution, stream: Stream) -> None:
+        self._distribution = distribution
+        self._stream = stream
+        self._block = lru_cache(maxsize=8)(self._draw_block)
+
+    def value(self, arrival: int, item: int, attempt: int) -> float:
+        if item == 0 and attempt == 1:
+            return self._block(arrival // ARRIVALS_PER_BLOCK)[arrival % ARRIVALS_PER_BLOCK]
+        return self._distribution.sample(self._stream(arrival, item, attempt))
+
+    def _draw_block(self, number: int) -> list[float]:
+        arrivals = np.arange(ARRIVALS_PER_BLOCK) + number * ARRIVALS_PER_BLOCK
+        values: list[float] = self._distribution.samples(self._stream.many(arrivals, 0, 1)).tolist()
+        return values
 
 
 _AMOUNTS: Mapping[str, Callable[[tuple[File, ...]], float]] = {

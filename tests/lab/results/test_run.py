@@ -48,6 +48,25 @@ class TestRun:
         assert compressed_run.model_seconds(compressed_run.metrics["at"]).tolist() == [10, 15, 15, 15, 10]
         assert compressed_run.warm_up == 1.0
 
+    def test_some_columns_are_read_alone(self, compressed_run):
+        """
+        Who needs two columns reads two, in the order asked for.
+        """
+        table = compressed_run.arrow("requests", ["outcome", "arrival"])
+
+        assert table.column_names == ["outcome", "arrival"]
+        assert table["outcome"].to_pylist() == ["ok", "ok", "failed", "censored", "ok"]
+
+    def test_timings_are_those_of_the_requests(self, compressed_run):
+        """
+        What is read to judge says the same as the whole table.
+        """
+        timings, requests = compressed_run.timings, compressed_run.requests
+
+        assert {name: timings[name].tolist() for name in timings} == {
+            name: requests[name].tolist() for name in timings
+        }
+
     def test_tables_go_to_csv(self, compressed_run, tmp_path):
         """
         For those who want their own tools: one file per table, all columns.

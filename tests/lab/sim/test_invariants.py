@@ -9,13 +9,14 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.asl.execution import Status
 from harness.lab.sim.engine import NS, Engine, Kind, about, order
-from harness.lab.sim.platform.draws import Draws
+from harness.lab.sim.platform.draws import ENTITIES, KEPT_BLOCKS, Draws
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.sim.station import Job, Station
 from harness.lab.workload.distributions import Exponential, Lognormal
@@ -197,6 +198,25 @@ class TestClock:
 
         assert seen == ["work first", 1, 2, 3]
 
+    @pytest.mark.parametrize("play", [Engine.run, Engine.run_until])
+    def test_events_of_simpy_and_callbacks_share_the_clock(self, play):
+        """
+        A process that waits and a callback each have their turn at their time.
+        """
+        engine, seen = Engine(), []
+
+        def process():
+            for _ in range(2):
+                yield engine.timeout(10)
+                seen.append(("process", engine.now))
+
+        engine.process(process())
+        engine.call_in(15, order(Kind.TIMER), lambda _: seen.append(("callback", engine.now)))
+        play(engine, 21)
+
+        assert seen == [("process", 10), ("callback", 15), ("process", 20)]
+        assert engine.now == 21
+
 
 class TestDraws:
     def test_a_block_is_the_keyed_draw(self):
@@ -207,6 +227,26 @@ class TestDraws:
         alone = Exponential(scale=2.0).sample(Stream(7, 3, "platform/x")(70, 2, 1))
 
         assert draws(70, 2) == round(alone * NS)
+
+    def test_a_row_is_as_long_as_it_must_be(self):
+        """
+        More items than a block has are drawn for one entity, and the first of them are the block's.
+        """
+        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=4)
+
+        assert draws.row(70, items=9)[:4] == draws.row(70)
+        assert len(draws.row(70, items=9)) == 9
+
+    def test_what_is_forgotten_is_drawn_again(self):
+        """
+        An entity so old that its block has gone has the numbers it had.
+        """
+        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=2)
+        young = [draws(3, item) for item in range(2)]
+        for entity in range(0, 2 * KEPT_BLOCKS * ENTITIES, ENTITIES):
+            draws(entity)
+
+        assert [draws(3, item) for item in range(2)] == young
 
     def test_quick_lognormal(self):
         """

@@ -2,6 +2,7 @@
 
 from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,3 +34,10 @@ class TestQuantile:
         Python's own inverse is the same algorithm.
         """
         assert normal.quantile(p) == pytest.approx(NormalDist().inv_cdf(p), rel=1e-12, abs=1e-12)
+
+    @given(st.lists(st.floats(1e-300, 1 - 1e-15), min_size=1))
+    def test_many_at_once_are_the_same_bits(self, ps):
+        """
+        The middle, the tails and the far tails of an array are those of single numbers.
+        """
+        assert normal.quantiles(np.array(ps)).tolist() == [normal.quantile(p) for p in ps]

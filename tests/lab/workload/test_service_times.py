@@ -36,6 +36,18 @@ class TestServiceTimes:
 
         assert times.seconds("zip", [], 5, item=1, attempt=2) == uniform(7, 3, "service/zip/fixed_s", 5, 1, 2)
 
+    def test_first_attempts_are_drawn_as_any_other(self):
+        """
+        Those drawn for a block of arrivals have the numbers of their keys, to the last bit.
+        """
+        part = {"distribution": "lognormal", "median": 3.5, "sigma": 0.8, "max": 60}
+        model = ServiceModel.model_validate({"fixed_s": part})
+        times = ServiceTimes({"zip": model}, seed=7)
+
+        for arrival in (0, 511, 512, 100_000):
+            draw = uniform(7, 0, "service/zip/fixed_s", arrival, 0, 1)
+            assert times.seconds("zip", [], arrival) == model.fixed_s.sample(draw)
+
     def test_each_attempt_is_drawn_anew(self):
         """
         A retry does not repeat the time that failed.

@@ -45,22 +45,15 @@ def compile_path(path: str) -> Reader:
         return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
     if any(isinstance(step, slice) for step in steps):
         return lambda data, context: list(_many(context() if of_context else data, steps))
-    if len(steps) == 1 and not of_context:
-        return _member(path, steps[0])
-
-    def read(data: Any, context: Context) -> Any:
-        value = context() if of_context else data
-        for step in steps:
-            # Nearly all are members of plain objects.
-            value = value[step] if type(value) is dict and step in value else _step(value, step, path)
-        return _plain(value) if of_context else value
-
-    return read
+    read = _reader(steps, path)
+    return (lambda _data, context: _plain(read(context(), context))) if of_context else read
 
 
 def _plain(value: Any) -> Any:
     """Return a part of the context as data: it is made when somebody looks at it, and then is plain."""
-    return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
+    if isinstance(value, str) or not isinstance(value, Mapping):
+        return value
+    return {key: _plain(each) for key, each in value.items()}
 
 
 def parse(rest: str, path: str) -> list[str | int | slice]:
@@ -88,24 +81,30 @@ def _read_step(match: re.Match[str]) -> str | int | slice:
     return match["name"] if match["name"] is not None else match["quoted"]
 
 
-def _member(path: str, step: str | int | slice) -> Reader:
-    def read(data: Any, _context: Context) -> Any:
+def _reader(steps: Sequence[Any], path: str) -> Reader:
+    """Return a function that goes down into data by names and indices."""
+    told = f"the JSONPath {path!r} could not be found in the input"
+
+    def read_members(data: Any, _context: Context) -> Any:
         try:
-            return data[step]
+            for name in steps:
+                data = data[name]
         except (LookupError, TypeError):
-            raise NotFound(f"the JSONPath {path!r} could not be found in the input") from None
+            raise NotFound(told) from None
+        return data
 
-    return read
+    def read(data: Any, _context: Context) -> Any:
+        for step in steps:
+            if not isinstance(data, Mapping if isinstance(step, str) else list):
+                raise NotFound(told)
+            try:
+                data = data[step]
+            except LookupError:
+                raise NotFound(told) from None
+        return data
 
-
-def _step(value: Any, step: str | int | slice, path: str) -> Any:
-    fits = isinstance(value, Mapping) if isinstance(step, str) else isinstance(value, list)
-    if fits:
-        try:
-            return value[step]
-        except LookupError:
-            pass
-    raise NotFound(f"the JSONPath {path!r} could not be found in the input")
+    # By names alone nothing but an object can be entered: anything else raises of itself.
+    return read_members if all(isinstance(step, str) for step in steps) else read
 
 
 def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:

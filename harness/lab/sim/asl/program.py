@@ -50,9 +50,14 @@ class WorkNode(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNode(WorkNode):
-    """*timeout* and *heartbeat* give seconds, or a whole limit [ns]; None without one."""
+    """
+    *timeout* and *heartbeat* give seconds, or a whole limit [ns]; None without one.
+
+    *is_bare*: Its resource is a Lambda function itself, which is given and answers no more than the payload.
+    """
 
     task: asl.Task
+    is_bare: bool
     timeout: Reader | int | None
     heartbeat: Reader | int | None
 
@@ -200,7 +205,14 @@ def _task(state: asl.Task, common: dict[str, Any], place: str) -> TaskNode:
     heartbeat = _seconds(
         state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
     )
-    return TaskNode(**common, **_working(state, place), task=state, timeout=timeout, heartbeat=heartbeat)
+    return TaskNode(
+        **common,
+        **_working(state, place),
+        task=state,
+        is_bare=":function:" in state.resource,
+        timeout=timeout,
+        heartbeat=heartbeat,
+    )
 
 
 def _working(state: asl.Task | asl.Parallel | asl.Map, place: str) -> dict[str, Any]:

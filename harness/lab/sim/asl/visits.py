@@ -77,15 +77,14 @@ class Visit:
         self._record(None)
         # Nothing may point in circles: a day's garbage would pile up while the collector is off.
         walk.visit = None
-        walk.go(*walk.leave(node, placed))
+        walk.go_on(node, placed)
 
     def fail(self, error: str, cause: str) -> None:
         """The attempt under way has failed: try again, catch, or fail the flow."""
         self._record(error)
         delay = self._back_off(error)
         if delay is not None:
-            key = order(Kind.TIMER, self.walk.execution.entity, self.walk.item, self.node.index)
-            self.walk.execution.host.engine.call_in(delay, key, self._again)
+            self.walk.execution.host.engine.call_in(delay, self.walk.key + self.node.index, self._again)
             self.ready_at = None
             return
         self.over = True

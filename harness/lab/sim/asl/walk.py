@@ -99,6 +99,9 @@ class Walk:
         done: Called with the output.
         failed: Called with error and cause; exactly one of the two is called, unless cancelled.
         map_item: The item, where the flow is a Map's processor.
+
+    Attributes:
+        key: Plus the number of a state, orders what the walk waits for.
     """
 
     __slots__ = (
@@ -110,6 +113,7 @@ class Walk:
         "failed",
         "going",
         "item",
+        "key",
         "map_item",
         "node",
         "program",
@@ -128,6 +132,7 @@ class Walk:
         self.execution = execution
         self.program = program
         self.item = item
+        self.key = order(Kind.TIMER, execution.entity, item)
         self.done = done
         self.failed = failed
         self.map_item = map_item
@@ -169,12 +174,20 @@ class Walk:
             node = self.program.nodes[name]
             delay = execution.host.transition(execution, node)
             if delay > 0:
-                self._later(delay, node, partial(self._enter_and_go, node, data))
+                execution.host.engine.call_in(
+                    delay, self.key + node.index, partial(self._enter_and_go, node, data)
+                )
                 break
             name, data = self._enter(node, data)
             if self.ahead is not None:
                 (name, data), self.ahead = self.ahead, None
         self.going = False
+
+    def go_on(self, node: AnyNode, data: Any) -> None:
+        """Leave a state with its output, and go on with the one after it if there is one."""
+        name, data = self.leave(node, data)
+        if name is not None:
+            self.go(name, data)
 
     def leave(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
         """Leave a state with its output; return where to go, None where the flow has ended."""
@@ -206,11 +219,6 @@ class Walk:
         """Return the context object, which paths beginning with ``$$`` read."""
         return ContextObject(self)
 
-    def _later(self, delay: int, node: AnyNode, action: Callable[[object], None]) -> None:
-        execution = self.execution
-        key = order(Kind.TIMER, execution.entity, self.item, node.index)
-        execution.host.engine.call_in(delay, key, action)
-
     def _enter_and_go(self, node: AnyNode, data: Any, _: object) -> None:
         if self.cancelled:
             return
@@ -219,7 +227,8 @@ class Walk:
         self.going = False
         if self.ahead is not None:
             (name, data), self.ahead = self.ahead, None
-        self.go(name, data)
+        if name is not None:
+            self.go(name, data)
 
     def _enter(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
         """Enter a state; return where to go next, None where somebody calls back or the flow has ended."""
@@ -232,8 +241,8 @@ class Walk:
             return None, None
         try:
             if isinstance(node, WorkNode):
-                self.visit = self.execution.visit(self, node, data)
-                self.visit.begin()
+                visit = self.visit = execution.visit(self, node, data)
+                visit.begin()
                 return None, None
             seen = data if node.read_input is None else self.read(node.read_input, data)
             return self._pass_through(node, data, seen)
@@ -256,7 +265,10 @@ class Walk:
                 self._record(node)
                 return self.leave(node, placed)
             case WaitNode():
-                self._later(self._wait(node, seen), node, partial(self._waited, node, seen))
+                execution = self.execution
+                execution.host.engine.call_in(
+                    self._wait(node, seen), self.key + node.index, partial(self._waited, node, seen)
+                )
                 return None, None
             case SucceedNode():
                 self._record(node)
@@ -307,7 +319,7 @@ class Walk:
     def _waited(self, node: WaitNode, data: Any, _: object) -> None:
         if not self.cancelled:
             self._record(node)
-            self.go(*self.leave(node, data))
+            self.go_on(node, data)
 
     def _record(self, node: AnyNode, error: str | None = None) -> None:
         execution, at = self.execution, self.entered_at

@@ -5,7 +5,7 @@ A draw is the pure function of its key that `harness.lab.workload.draws` defines
 quicker way to get at it. Times are nanoseconds.
 """
 
-from collections import OrderedDict
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from harness.lab.sim.engine import NS, nanoseconds
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
 
-ENTITIES = 64
-KEPT_BLOCKS = 64
+ENTITIES = 512
+KEPT_BLOCKS = 8
 """Older entities than these blocks have are drawn alone: in an overload there are too many to keep."""
 
 Floats = NDArray[np.float64]
@@ -46,43 +46,51 @@ class Draws:
         self._width = width
         self._attempt = attempt
         self._constant = nanoseconds(distribution.value) if isinstance(distribution, Constant) else None
-        self._newest = -1
-        self._blocks: OrderedDict[int, list[list[int]]] = OrderedDict()
+        self._rows: dict[int, list[int]] = {}
+        self._next_block = 0
 
     def __call__(self, entity: int, item: int = 0, attempt: int = 1) -> int:
         """Return the time of one key [ns], never negative."""
-        if attempt == self._attempt and item < self._width:
-            rows = self._blocks.get(entity // ENTITIES)
-            if rows is not None:
-                return rows[entity % ENTITIES][item]
+        row = self._rows.get(entity)
+        if row is not None and attempt == self._attempt and item < self._width:
+            return row[item]
         return self._rarely(entity, item, attempt)
 
-    def row(self, entity: int) -> list[int]:
-        """Return the times of an entity's first items [ns]."""
+    def row(self, entity: int, items: int = 0) -> list[int]:
+        """
+        Return the times of an entity's first items [ns].
+
+        Args:
+            items: So many at least.
+        """
         if self._constant is not None:
-            return [self._constant] * self._width
-        number, place = divmod(entity, ENTITIES)
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = self._block(number)
-            self._newest = max(self._newest, number)
-            if len(self._blocks) > KEPT_BLOCKS:
-                self._blocks.popitem(last=False)
-        return block[place]
+            return [self._constant] * max(items, self._width)
+        if items > self._width:
+            draws = self._stream.many(np.array([entity]), np.arange(items), self._attempt)
+            wide: list[int] = self._times(draws)
+            return wide
+        if entity not in self._rows:
+            self._draw_block(entity // ENTITIES)
+        return self._rows[entity]
 
     def _rarely(self, entity: int, item: int, attempt: int) -> int:
         if self._constant is not None:
             return self._constant
-        if attempt == self._attempt and item < self._width and entity // ENTITIES >= self._newest:
+        is_new = entity // ENTITIES >= self._next_block
+        if is_new and attempt == self._attempt and item < self._width:
             return self.row(entity)[item]
         alone: int = self._times(np.array([self._stream(entity, item, attempt)]))[0]
         return alone
 
-    def _block(self, number: int) -> list[list[int]]:
-        entities = np.arange(ENTITIES) + number * ENTITIES
+    def _draw_block(self, number: int) -> None:
+        """Draw for a block of entities, and forget the oldest if there are too many."""
+        entities = np.arange(number * ENTITIES, (number + 1) * ENTITIES)
         draws = self._stream.many(entities[:, None], np.arange(self._width), self._attempt)
-        rows: list[list[int]] = self._times(draws)
-        return rows
+        self._rows.update(zip(entities.tolist(), self._times(draws), strict=True))
+        self._next_block = max(self._next_block, number + 1)
+        if len(self._rows) > KEPT_BLOCKS * ENTITIES:
+            for oldest in list(islice(self._rows, ENTITIES)):
+                del self._rows[oldest]
 
     def _times(self, draws: Floats) -> Any:
         """Return the times [ns] of uniform draws of any shape, as lists of that shape."""

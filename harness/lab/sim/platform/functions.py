@@ -125,7 +125,7 @@ class Functions:
         """
         now = self._engine.now
         if self._is_full(pool) or (start := self._environment(pool, now, key)) is None:
-            self._recorder.metrics.append((now, "AWS/Lambda/Throttles", pool.labels, 1.0))
+            self._recorder.metrics.extend((now, "AWS/Lambda/Throttles", pool.labels, 1.0))
             return None
         killed = service_time > pool.timeout
         duration = pool.timeout if killed else service_time
@@ -140,12 +140,13 @@ class Functions:
             self.running -= 1
             self._running_unreserved -= pool.concurrency is None
             pool.idle_since.append(at)
-            self._recorder.metrics += (
-                (at, "AWS/Lambda/Invocations", pool.labels, 1.0),
-                (at, "AWS/Lambda/Errors", pool.labels, failed),
-                (at, "AWS/Lambda/Throttles", pool.labels, 0.0),
-                (at, "AWS/Lambda/Duration", pool.labels, duration * 1000 / NS),
-            )
+            labels = pool.labels
+            self._recorder.metrics.extend(
+                (at, "AWS/Lambda/Invocations", labels, 1.0,
+                 at, "AWS/Lambda/Errors", labels, failed,
+                 at, "AWS/Lambda/Throttles", labels, 0.0,
+                 at, "AWS/Lambda/Duration", labels, duration * 1000 / NS)
+            )  # fmt: skip
             ended(killed)
 
         self._engine.call_in(start + duration, order(Kind.END_OF_WORK, *key), end)

@@ -63,8 +63,8 @@ class JobQueue:
         self._handle = handle
         self._bury = bury
         self._outbox = Draws(dispatcher.outbox_s, seed, replication, "outbox", 1)
-        self._delivery = Draws(sqs.delivery_s, seed, replication, "sqs/delivery", 8)
-        self._message_time = Draws(dispatcher.message_s, seed, replication, "dispatcher/message", 8)
+        self._delivery = Draws(sqs.delivery_s, seed, replication, "sqs/delivery", 2)
+        self._message_time = Draws(dispatcher.message_s, seed, replication, "dispatcher/message", 4)
         self._duplicate_rate = sqs.duplicate_rate
         self._duplicate = Stream(seed, replication, "platform/sqs/duplicate")
         self._visible: deque[Message] = deque()

@@ -145,9 +145,7 @@ INIT_S: Mapping[str, Distribution] = {
 class MediaConvert(_Section):
     """The transcoding queue."""
 
-    slots: PositiveInt = Field(
-        20, description="Jobs at once; AWS's default differs by region, unpublished. ?"
-    )
+    slots: PositiveInt | None = Field(None, description="Jobs at once; else what the template's queue says.")
     start_delay_s: Distribution = Field(
         _AT_ONCE, description="Before a job begins, beyond what [model.transcode] fixed_s says."
     )
@@ -261,7 +259,7 @@ def _local(time_scale: float) -> dict[str, Any]:
             "outbox_s": {"distribution": "uniform", "low": 0.0, "high": 0.25},
         },
         "lambda": {"cold_starts": False},
-        "mediaconvert": {"slots": 100, "completion_s": 0.01 * tick},
+        "mediaconvert": {"completion_s": 0.01 * tick},
         "s3": {"request_s": 0.008 * tick, "bytes_per_s": None},
         "api": {"request_s": 0.008 * tick, "network_s": 0.001 * tick},
         "callback_s": 0.02 * tick,

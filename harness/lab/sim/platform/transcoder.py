@@ -18,13 +18,18 @@ class Transcoder:
     """
     The on-demand queue: first come, first served, as many at once as it has slots.
 
+    Args:
+        slots: Jobs at once, where the settings leave it to the deployment.
+
     Attributes:
         completed: Jobs that ended well.
         video_seconds: Length of the videos of those.
     """
 
-    def __init__(self, engine: Engine, settings: MediaConvert, seed: int, replication: int) -> None:
-        self.station = Station(engine, settings.slots)
+    def __init__(
+        self, engine: Engine, settings: MediaConvert, slots: int, seed: int, replication: int
+    ) -> None:
+        self.station = Station(engine, settings.slots or slots)
         self.completed = 0
         self.video_seconds = 0.0
         self._engine = engine
