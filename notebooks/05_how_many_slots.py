@@ -245,7 +245,7 @@ Chart("morning", "Refused and failed by limit", finding, morning, draw_morning, 
 # %% [markdown]
 # Here, too, it is the work, rounded up, and one more: 0.3 batches a second at some 5.6 seconds each keep
 # 1.7 executions busy. With three no batch fails, and the p95 is 23 seconds instead of 17. The template
-# reserves twenty.
+# reserves forty.
 #
 # ## What it costs
 #

@@ -37,7 +37,7 @@ def read(source: Path) -> NotebookNode:
 
 def build(source: Path) -> Path:
     """
-    Execute a source beside which it is read, and write the notebook.
+    Execute a source in its own folder, and write the notebook beside it.
 
     Raises:
         CellExecutionError: A cell failed.

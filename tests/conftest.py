@@ -4,7 +4,6 @@ What every test of the house shares. Servers are started once per session, and d
 
 import functools
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,11 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from harness.lab.load.ports import free_port
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack.guard import Guarded
+from harness.stack.health import answers, wait_until
 from harness.stack.mysql import PrivateDatabase
 
 # A build started in the background ignores Ctrl-C, and so would everything the tests start.
@@ -63,11 +64,16 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log_path: Path = tmp_path_factory.mktemp("moto") / "moto.log"
     env = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     with Guarded([sys.executable, "-c", BARE_MOTO], env, name="moto", log_path=log_path) as moto:
-        while not (url := next((it for it in moto.log_tail().split() if it.startswith("http:")), "")):
-            assert moto.poll() is None, moto.log_tail()
+        wait_until(lambda: bool(_url(moto)), "moto", moto, timeout=60)
+        url = _url(moto)
         configuration = {"stepfunctions": {"execute_state_machine": True}}
         httpx.post(f"{url}/moto-api/config", json=configuration).raise_for_status()
         yield url
+
+
+def _url(server: Guarded) -> str:
+    """Return the address a server has printed, or nothing yet."""
+    return next((word for word in server.log_tail().split() if word.startswith("http:")), "")
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +82,7 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     kms = boto3.client("kms", endpoint_url=moto_url, region_name="us-east-1", **CREDENTIALS)
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName="alias/toq-media-processing", TargetKeyId=key_id)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "harness.stack.s3_server", "--port", str(port)]
     env = {
         "PATH": "/usr/bin:/bin",
@@ -90,16 +94,8 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     log_path = tmp_path_factory.mktemp("s3") / "s3.log"
     with Guarded(command, env, name="s3", log_path=log_path) as server:
         url = f"http://127.0.0.1:{port}"
-        while not answers(f"{url}/healthz"):
-            assert server.poll() is None, server.log_tail()
+        wait_until(lambda: answers(f"{url}/healthz"), "S3", server, timeout=60)
         yield url
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url).is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture

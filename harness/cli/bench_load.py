@@ -32,7 +32,7 @@ def _stall() -> Iterator[Figure]:
         f"load   a server that stalls {STALL_S:g} s in every {PERIOD_S:g} s, 500 arrivals/s: "
         f"{2 * STALL_FOR_S:g} s …\n"
     )
-    rows = bench.stall(seconds=STALL_FOR_S, stall=STALL_S, period=PERIOD_S)
+    rows = bench.measure_stall(seconds=STALL_FOR_S, stall=STALL_S, period=PERIOD_S)
     _show(rows)
     for row in rows:
         for p, value in ((95, row.p95), (99, row.p99)):
@@ -45,7 +45,7 @@ def _rate() -> Iterator[Figure]:
     from harness.lab.load import bench
 
     sys.stderr.write(f"load   a server that answers at once, {RATE:g} arrivals/s: {3 * RATE_FOR_S:g} s …\n")
-    rows = bench.rate(rate=RATE, seconds=RATE_FOR_S)
+    rows = bench.measure_rate(rate=RATE, seconds=RATE_FOR_S)
     _show(rows)
     ours, stock, *others = rows
     for row in rows:

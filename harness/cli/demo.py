@@ -31,8 +31,9 @@ def demo(
     """
     from rich.console import Console
 
+    from harness.cli.asked import command_line
     from harness.cli.failures import leaving
-    from harness.cli.stage import command_line, play_scenario
+    from harness.cli.stage import play_scenario
     from harness.cli.verdicts import EXITS, announce, judge_folder
     from harness.lab.report.page import render
     from harness.lab.results.summary import Summary

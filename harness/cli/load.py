@@ -85,7 +85,10 @@ def load(
 
     target = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
     adjustments = {"rate": rate, "duration": duration, "seed": seed, "users": users}
-    if wrong := _misuse(scenario, ui=ui, master=master, worker=worker, master_host=master_host):
+    adjusted = any(value is not None for value in adjustments.values())
+    if wrong := _misuse(
+        scenario, ui=ui, master=master, worker=worker, master_host=master_host, adjusted=adjusted
+    ):
         leave("load", ExitCode.USAGE, wrong)
     with leaving("load"):
         if worker:
@@ -103,7 +106,7 @@ def load(
 
 
 def _misuse(
-    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None
+    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None, adjusted: bool
 ) -> str | None:
     """Return what does not go together in what was asked for, in words."""
     if master and worker:
@@ -112,6 +115,11 @@ def _misuse(
         return "--worker needs --master-host: the address of the machine that runs with --master"
     if master and ui:
         return "--ui plays on this machine only"
+    if ui and adjusted:
+        return (
+            "--ui plays scenarios as they are, at the rate said on its page: "
+            "leave out --rate, --duration, --seed and --users"
+        )
     if scenario is None and not worker:
         return "name a scenario file, e.g. scenarios/smoke.toml"
     return None
@@ -124,7 +132,7 @@ def _master(workers: int, bind: str, port: int) -> "Master":
 
 
 def _join(host: str, port: int, processes: int, path: Path | None, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.stage import read
+    from harness.cli.asked import read
     from harness.lab.load.joining import join
 
     scenario_hash = read(path, **adjustments).hash if path else None
@@ -133,7 +141,7 @@ def _join(host: str, port: int, processes: int, path: Path | None, adjustments: 
 
 
 def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.stage import read
+    from harness.cli.asked import read
     from harness.lab.load.plan import Needs, numbered
 
     scenario = read(path, **adjustments)
@@ -155,7 +163,8 @@ def _play(
     master: "Master | None",
     as_json: bool,
 ) -> ExitCode:
-    from harness.cli.stage import command_line, play_scenario
+    from harness.cli.asked import command_line
+    from harness.cli.stage import play_scenario
 
     run = play_scenario(
         path,
@@ -170,7 +179,8 @@ def _play(
 
 
 def _serve(path: Path, target: dict[str, Any], out: Path | None, processes: int) -> ExitCode:
-    from harness.cli.stage import command_line, serve
+    from harness.cli.asked import command_line
+    from harness.cli.stage import serve
 
     codes: list[ExitCode] = []
     runs = out or Path("runs")

@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from harness.stack.loopback import bypass_proxies
+
 VERBS = {
     "up": "Start the service and its stack on this machine",
     "load": "Play a scenario against the service with Locust",
@@ -15,7 +17,7 @@ VERBS = {
     "compare": "Set two runs side by side",
     "lab": "Open JupyterLab on the notebooks",
     "watch": "Evaluate the alarms while a stack or a run is going",
-    "db": "The private database: install, status, migrate",
+    "db": "The private database: install, status, migrate, shell",
     "bench": "Measure this machine, as ratios",
     "demo": "Stack, smoke run, verdict and page in one go",
 }
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[0] not in VERBS:
         sys.stderr.write(f"harness: there is no verb {words[0]!r}.\n{USAGE}\n")
         raise SystemExit(2)
+    bypass_proxies()
     _run(words[0], words[1:])
 
 

@@ -4,7 +4,6 @@
 
 import json as json_format
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.sim.experiment import Experiment
     from harness.lab.workload.scenario import Scenario
-    from harness.lab.workload.scenario_file import Problem
 
 MOST_REPLICATIONS = 200
 """With --precision and without --replications."""
@@ -82,6 +80,7 @@ def sim(
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
+    from harness.cli.asked import read
     from harness.lab.sim.cost import PricesInvalid
     from harness.lab.sim.platform.settings import PlatformInvalid
     from harness.lab.sim.simulation import MachineInvalid
@@ -105,7 +104,7 @@ def sim(
         if precision is not None and not 0 < precision < 1:
             raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {precision:g}")
         changes, overrides = _split(settings or [])
-        played = _scenario(scenario, changes, rate=rate, duration=duration, seed=seed)
+        played = read(scenario, changes, rate=rate, duration=duration, seed=seed)
         raise typer.Exit(_simulate(played, overrides, options))
     except (
         ScenarioError,
@@ -159,42 +158,10 @@ def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     return changes, overrides
 
 
-def _scenario(
-    path: Path, changes: dict[str, str], *, rate: float | None, duration: float | None, seed: int | None
-) -> "Scenario":
-    from harness.lab.workload.scenario import load_scenario
-    from harness.lab.workload.scenario_file import Problem, ScenarioError
-
-    scenario = load_scenario(path, changes)
-    problems = list(_wrong_objectives(path, scenario))
-    if problems:
-        raise ScenarioError(*problems)
-    try:
-        if duration is not None:
-            scenario = scenario.lasting(duration)
-        if rate is not None:
-            scenario = scenario.at_rate(rate)
-        if seed is not None:
-            scenario = scenario.seeded(seed)
-    except ValueError as error:
-        raise ScenarioError(Problem(path, 0, str(error))) from None
-    return scenario
-
-
-def _wrong_objectives(path: Path, scenario: "Scenario") -> Iterator["Problem"]:
-    from harness.lab.alarms.objective import Objective
-    from harness.lab.workload.scenario_file import Problem
-
-    for stated in scenario.objectives:
-        try:
-            Objective.parse(stated.expression)
-        except ValueError as error:
-            yield Problem(path, stated.line, str(error))
-
-
 def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options) -> ExitCode:
     from rich.console import Console
 
+    from harness.cli.asked import command_line
     from harness.cli.verdicts import EXITS, announce, judge_run
     from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
@@ -212,7 +179,7 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
             overrides=overrides,
             out=options.out,
             progress=show,
-            command=shlex.join(["harness", *sys.argv[1:]]),
+            command=command_line(),
         )
     for name in run.header.notes.get("unmodelled", ()):
         sys.stderr.write(
@@ -331,7 +298,10 @@ def _bar(words: str, total: float, unit: str) -> Iterator[Callable[[float], None
         TimeElapsedColumn(),
     )
     people = Console(stderr=True)
-    with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bars:
+    # Twice a second: drawn ten times, as is the custom, it takes a twentieth of a simulation's time.
+    with Progress(
+        *columns, console=people, transient=True, disable=not people.is_terminal, refresh_per_second=2
+    ) as bars:
         task = bars.add_task(words, total=total)
         yield lambda done: bars.update(task, completed=done)
 

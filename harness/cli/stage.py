@@ -2,7 +2,6 @@
 Where a run is played: at a host somebody named, on the stack that is up, or on one started for it.
 """
 
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from harness.lab.alarms.objective import Objective
+from harness.cli.asked import read
 from harness.lab.load.launch import play
 from harness.lab.load.locust_process import Master
 from harness.lab.load.outside import outside
@@ -21,7 +20,7 @@ from harness.lab.load.page_runs import People, Provide, serve_page
 from harness.lab.load.plan import Needs
 from harness.lab.load.watching import watching
 from harness.lab.workload.scenario import Scenario, load_scenario
-from harness.lab.workload.scenario_file import Problem, ScenarioError
+from harness.stack.loopback import bypass_proxies
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -94,6 +93,7 @@ def play_scenario(
         PlayersDisagree: A worker has another version or another scenario.
         Unreachable: The service does not answer or does not let us in.
     """
+    bypass_proxies()
     scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
     where = stage(scenario, host, None if identities is None else Path(identities), metrics_urls)
     with (
@@ -146,46 +146,6 @@ def serve(
             processes=processes,
             command=command,
         )
-
-
-def command_line() -> str:
-    """Return how this process was asked."""
-    return shlex.join(["harness", *sys.argv[1:]])
-
-
-def read(
-    path: Path, *, rate: float | None, duration: float | None, seed: int | None, users: int | None
-) -> Scenario:
-    """
-    Read a scenario and adjust it as was said on the command line.
-
-    Raises:
-        ScenarioError: The file is no scenario, an objective is none, or an adjustment makes no sense.
-    """
-    scenario = load_scenario(path)
-    problems = list(_wrong_objectives(path, scenario))
-    try:
-        if users is not None:
-            scenario = Scenario.model_validate({**dict(scenario), "arrivals": (), "users": users})
-        if duration is not None:
-            scenario = scenario.lasting(duration)
-        if rate is not None:
-            scenario = scenario.at_rate(rate)
-        if seed is not None:
-            scenario = scenario.seeded(seed)
-    except ValueError as error:
-        problems.append(Problem(path, 0, str(error)))
-    if problems:
-        raise ScenarioError(*problems)
-    return scenario
-
-
-def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
-    for each in scenario.objectives:
-        try:
-            Objective.parse(each.expression)
-        except ValueError as error:
-            yield Problem(path, each.line, str(error))
 
 
 @contextmanager

@@ -10,11 +10,9 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from harness.stack.metric_store import MetricStore
-
-Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class Backstage:
@@ -22,7 +20,7 @@ class Backstage:
 
     def __init__(
         self,
-        application: Application,
+        application: WSGIApplication,
         store: MetricStore,
         histories: Callable[[float], list[dict[str, Any]]],
         begin: Callable[[float], None],
@@ -32,7 +30,7 @@ class Backstage:
         self._histories = histories
         self._begin = begin
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/healthz":
             return _json({"status": "ok"}, start_response)
@@ -47,11 +45,11 @@ class Backstage:
         return self._application(environ, start_response)
 
 
-def _asked(environ: Environ, name: str) -> float:
+def _asked(environ: WSGIEnvironment, name: str) -> float:
     return float(parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0])
 
 
-def _json(answer: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _json(answer: Any, start_response: StartResponse) -> Iterable[bytes]:
     body = json.dumps(answer, separators=(",", ":")).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]

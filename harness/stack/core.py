@@ -10,12 +10,13 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
-from harness.stack.backstage import Application, Backstage
+from harness.stack.backstage import Backstage
 from harness.stack.functions import FunctionRuntime
 from harness.stack.history import histories_since, slim
 from harness.stack.mediaconvert import MediaConvert
@@ -75,7 +76,7 @@ class LocalAws:
         events.install()
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
-        self.application: Application = Backstage(
+        self.application: WSGIApplication = Backstage(
             QuickHistories(FastDispatcher()), self.metrics, histories_since, workforce.run_clock.begin
         )
         self._closing = threading.Event()

@@ -2,38 +2,21 @@
 Is it there yet? Ports, and processes that are asked until they answer. Times in seconds.
 """
 
-import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from random import SystemRandom
 
 import httpx
 
+from harness.lab.load.ports import trouble_with
 from harness.stack.guard import Guarded
 
 POLL_S = 0.05
 ASK_S = 2.0
-LISTENING = range(20_000, 32_000)
-"""Below the ports Linux gives to outgoing connections: one of those could take a port that was just free."""
-TRIES = 100
 
 
 class NotReady(RuntimeError):
     """A part of the stack cannot begin or does not answer; the message says what to do."""
-
-
-def free_port() -> int:
-    """
-    Return a port nobody listens on; it is not reserved.
-
-    Raises:
-        NotReady: None was found.
-    """
-    for port in SystemRandom().sample(LISTENING, TRIES):
-        if _trouble_with(port) is None:
-            return port
-    raise NotReady(f"None of {TRIES} ports from {LISTENING[0]} to {LISTENING[-1]} can be listened on.")
 
 
 def require_free(port: int, name: str) -> None:
@@ -43,20 +26,10 @@ def require_free(port: int, name: str) -> None:
     Raises:
         NotReady: Somebody does already, or it is not ours to take.
     """
-    if trouble := _trouble_with(port):
+    if trouble := trouble_with(port):
         raise NotReady(
             f"Port {port} for {name} cannot be used ({trouble}): give another one, or 0 for a free one."
         )
-
-
-def _trouble_with(port: int) -> str | None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.strerror or str(error)
-    return None
 
 
 def answers(url: str, *, any_status: bool = False) -> bool:

@@ -98,16 +98,16 @@ class Database(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def resolve_database(url: str | None = None) -> Database:
+def resolve_database() -> Database:
     """
-    Return *url*'s database, else that of ``$HARNESS_DATABASE_URL``, else a private one (not yet started).
+    Return the database of ``$HARNESS_DATABASE_URL``, or a private one (not yet started).
 
     Raises:
         Unavailable, ServerTooOld: The database named does not answer, or is too old.
         ServerNotFound: None was named, and there is no server program on this machine.
-        ValueError: *url* is not a database URL.
+        ValueError: What was named is not a database URL.
     """
-    named = url or os.environ.get(URL_VARIABLE)
+    named = os.environ.get(URL_VARIABLE)
     if not named:
         return PrivateDatabase()
     try:

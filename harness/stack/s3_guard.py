@@ -16,12 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl, quote
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 KeyKnown = Callable[[str], bool]
 
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -65,12 +62,12 @@ class S3Guard:
         key_known: Tells whether a KMS key id, ARN or alias exists.
     """
 
-    def __init__(self, application: Application, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
+    def __init__(self, application: WSGIApplication, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
         self._application = application
         self._secrets = secrets
         self._key_known = key_known
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             self._check(environ)
         except Refusal as refusal:
@@ -78,7 +75,7 @@ class S3Guard:
             return _answer(refusal, environ, start_response)
         return self._application(environ, start_response)
 
-    def _check(self, environ: Environ) -> None:
+    def _check(self, environ: WSGIEnvironment) -> None:
         query = environ.get("QUERY_STRING", "")
         if "X-Amz-Signature=" in query:
             self._check_presigned(environ, query)
@@ -90,7 +87,7 @@ class S3Guard:
             self._check_key(environ)
             _check_digests(environ)
 
-    def _check_presigned(self, environ: Environ, query: str) -> None:
+    def _check_presigned(self, environ: WSGIEnvironment, query: str) -> None:
         pairs = parse_qsl(query, keep_blank_values=True)
         given = dict(pairs)
         try:
@@ -111,7 +108,7 @@ class S3Guard:
         request = _canonical(environ, rest, headers, payload)
         self._compare(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
-    def _check_signed(self, environ: Environ, query: str) -> None:
+    def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
         words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
         given = {name.strip(): value for name, _, value in (word.partition("=") for word in words)}
         payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
@@ -145,13 +142,13 @@ class S3Guard:
                 "SignatureDoesNotMatch",
             )
 
-    def _check_key(self, environ: Environ) -> None:
+    def _check_key(self, environ: WSGIEnvironment) -> None:
         key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
         if key and not self._key_known(key):
             raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
 
 
-def _check_digests(environ: Environ) -> None:
+def _check_digests(environ: WSGIEnvironment) -> None:
     wanted = {name: environ[name] for name in DIGESTS if environ.get(name)}
     payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
     if not wanted and payload.startswith(SIGNED_ELSEWHERE):
@@ -168,7 +165,9 @@ def _check_digests(environ: Environ) -> None:
         environ.setdefault("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "SHA256")
 
 
-def _canonical(environ: Environ, query: list[tuple[str, str]], headers: list[str], payload: str) -> str:
+def _canonical(
+    environ: WSGIEnvironment, query: list[tuple[str, str]], headers: list[str], payload: str
+) -> str:
     lines = []
     for header in headers:
         value = _header(environ, header)
@@ -188,7 +187,7 @@ def _canonical(environ: Environ, query: list[tuple[str, str]], headers: list[str
     )
 
 
-def _header(environ: Environ, name: str) -> str | None:
+def _header(environ: WSGIEnvironment, name: str) -> str | None:
     if name in ("content-type", "content-length"):
         value = environ.get(name.upper().replace("-", "_"))
     else:
@@ -218,18 +217,18 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _length(environ: Environ) -> int:
+def _length(environ: WSGIEnvironment) -> int:
     return int(environ.get("CONTENT_LENGTH") or 0)
 
 
-def _drain(environ: Environ) -> None:
+def _drain(environ: WSGIEnvironment) -> None:
     # The connection is kept alive: what is left of the body would be read as the next request.
     left = _length(environ)
     while left > 0 and (block := environ["wsgi.input"].read(min(left, READ_BYTES))):
         left -= len(block)
 
 
-def _answer(refusal: Refusal, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _answer(refusal: Refusal, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"

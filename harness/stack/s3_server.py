@@ -11,6 +11,7 @@ cheroot and 3.5 to 4.5 times those of moto's own server (1 kB objects, two cores
 import argparse
 import os
 from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 32
 MEMORY = {
@@ -47,7 +48,7 @@ def main() -> None:
     ).serve()
 
 
-def application() -> "Iterable[bytes]":
+def application() -> WSGIApplication:
     """Make the WSGI application, in the worker."""
     import boto3
     from botocore.config import Config
@@ -56,7 +57,7 @@ def application() -> "Iterable[bytes]":
     from harness.stack.moto_patches import source
     from harness.stack.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
     from harness.stack.moto_patches.plain_objects import PlainObjects
-    from harness.stack.s3_guard import Application, Environ, S3Guard, StartResponse
+    from harness.stack.s3_guard import S3Guard
 
     source.require_version()
     find_backends_unlocked()
@@ -75,14 +76,13 @@ def application() -> "Iterable[bytes]":
     secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
     guard = S3Guard(PlainObjects(FastDispatcher()), secrets, key_known)
 
-    def healthy(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def healthy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/healthz":
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
             return [b"ok"]
         return guard(environ, start_response)
 
-    served: Application = healthy
-    return served  # type: ignore[return-value]  # granian calls it
+    return healthy
 
 
 if __name__ == "__main__":

@@ -20,29 +20,18 @@ from botocore.config import Config
 
 from harness.blueprint.template import load_template
 from harness.lab.results.rows import MetricRow
-from harness.lab.results.writer import PartWriter, merge_parts
-from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
-from harness.service.adapters.mysql.session import Statement
+from harness.lab.results.writer import OBSERVER, PartWriter
 from harness.stack.state import StackState
 from harness.stack.steps import job_of, step_rows
 
 LOG = logging.getLogger(__name__)
 
-WORKER = 9_000
-"""Our number among those who write to the run folder; Locust's workers count from 0."""
 PERIOD_S = 1.0
 LOOK_BACK_ROWS = 10_000
 TIMEOUT_S = 120.0
 READERS = 8
 PUT_TWICE = frozenset({"media_batches_created_total", "media_processing_duration_seconds"})
 """What the service puts with a dimension and, for CloudWatch's sake, once more without: kept once."""
-
-_BATCHES = Statement(
-    "select", "listing_media_batches", "SELECT status, COUNT(*) FROM listing_media_batches GROUP BY status"
-)
-_JOBS = Statement(
-    "select", "listing_media_jobs", "SELECT status, COUNT(*) FROM listing_media_jobs GROUP BY status"
-)
 
 
 @contextmanager
@@ -54,7 +43,7 @@ def sampled(state: StackState, run_folder: Path, began_at: float) -> Iterator[No
         began_at: The run's beginning [s since the epoch].
     """
     with (
-        PartWriter(run_folder, WORKER) as part,
+        PartWriter(run_folder, OBSERVER) as part,
         httpx.Client(base_url=state.aws_url, timeout=TIMEOUT_S) as aws,
     ):
         metrics = _Metrics(aws, part, began_at)
@@ -73,26 +62,6 @@ def sampled(state: StackState, run_folder: Path, began_at: float) -> Iterator[No
                     for row in step_rows(job_id, history["events"], began_at):
                         part.add(row)
             part.flush()
-
-
-def collect(state: StackState, run_folder: Path, began_at: float) -> None:
-    """Write ``metrics.parquet`` and ``steps.parquet`` of a run that is over."""
-    with sampled(state, run_folder, began_at):
-        pass
-    merge_parts(run_folder)
-
-
-def counts(database_url: str) -> Mapping[str, Mapping[str, int]]:
-    """Return how many batches and jobs are in each status, to hold the counters against."""
-    pool = Pool(DatabaseAddress.parse(database_url), size=1)
-    try:
-        with pool.session() as session:
-            return {
-                name: {str(status): int(str(count)) for status, count in session.all(statement)}
-                for name, statement in (("batches", _BATCHES), ("jobs", _JOBS))
-            }
-    finally:
-        pool.close()
 
 
 class _Metrics:

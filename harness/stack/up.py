@@ -21,12 +21,13 @@ from typing import Self
 import boto3
 
 from harness.blueprint.template import load_template
+from harness.lab.load.ports import free_port
 from harness.lab.workload.scenario import load_scenario
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack import ffmpeg, s3_server
 from harness.stack.guard import Guarded
-from harness.stack.health import NotReady, answers, free_port, require_free, wait_until
+from harness.stack.health import NotReady, answers, require_free, wait_until
 from harness.stack.mysql import resolve_database
 from harness.stack.provision import Endpoints, Provisioned, provision
 from harness.stack.seed import Minter, seed, write_identities

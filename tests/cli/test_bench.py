@@ -92,8 +92,8 @@ class TestLoad:
         """
         Half a second is the truth at p95; what is not installed is said not to be.
         """
-        monkeypatch.setattr(bench, "stall", lambda **_: list(self.STALL))
-        monkeypatch.setattr(bench, "rate", lambda **_: list(self.RATE))
+        monkeypatch.setattr(bench, "measure_stall", lambda **_: list(self.STALL))
+        monkeypatch.setattr(bench, "measure_rate", lambda **_: list(self.RATE))
 
         lines = [figure.line for figure in bench_load.figures()]
 

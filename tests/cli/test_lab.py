@@ -4,23 +4,16 @@ JupyterLab opens on the notebooks, and leaves nothing behind.
 
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterable
 
 import httpx
 import psutil
 import pytest
 
 from harness.cli import lab
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+from harness.lab.load.ports import free_port
 
 
 def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):
@@ -37,17 +30,17 @@ def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted(free_port, tmp_path):
+def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted():
     """
     The kernel can be started, the first notebook opened; Ctrl-C ends the server and its kernels at once.
     """
-    command = [sys.executable, "-m", "harness.cli.main", "lab", "--no-browser", "--port", str(free_port)]
-    log = tmp_path / "log"
-    with log.open("w") as file, subprocess.Popen(command, stderr=file) as server:
+    port = free_port()
+    command = [sys.executable, "-m", "harness.cli.main", "lab", "--no-browser", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             client = httpx.Client(
-                base_url=f"http://127.0.0.1:{free_port}",
-                headers={"Authorization": f"token {_token(log, server)}"},
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"Authorization": f"token {_token(server.stderr)}"},
                 transport=httpx.HTTPTransport(retries=8),  # it says where before it listens there
                 timeout=30,
             )
@@ -56,7 +49,7 @@ def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted(free_port
             started = client.post("/api/kernels", json={"name": specs["default"]})
             kernels = psutil.Process(server.pid).children(recursive=True)
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+            server.communicate(timeout=30)
         finally:
             server.kill()
 
@@ -67,9 +60,11 @@ def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted(free_port
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
 
 
-def _token(log, server) -> str:
-    """Return what the server lets in by."""
-    while not (found := re.search(r"token=(\w+)", log.read_text())):
-        assert server.poll() is None, log.read_text()
-        time.sleep(0.05)  # it is starting
-    return found[1]
+def _token(said: Iterable[str]) -> str:
+    """Return what the server lets in by, as soon as it says so."""
+    lines = []
+    for line in said:
+        if found := re.search(r"token=(\w+)", line):
+            return found[1]
+        lines.append(line)
+    raise AssertionError(f"it ended: {''.join(lines)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
-from harness.lab.results.rows import MetricRow, RequestRow
+from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunHeader
 from harness.lab.results.writer import RunWriter
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def uploads_run(tmp_path):
     """Return a function that records thirty uploads of so many seconds."""
 
-    def record(name: str, seconds: float) -> Path:
+    def record(name: str, seconds: float, *rows: BatchRow) -> Path:
         header = RunHeader(
             id=name, engine="live", scenario_name="steady", scenario={"duration_s": 60.0},
             scenario_hash="0" * 64, seed=7, started_at=datetime(2026, 1, 5, 9, 0, tzinfo=UTC),
@@ -30,6 +30,8 @@ def uploads_run(tmp_path):
             part.add(MetricRow(30.0, "media_batches_failed_total", "{}", 1.0))
             for at in range(30):
                 part.add(RequestRow(0, at, "POST", "uploads", 201, "ok", at, at, at + seconds))
+            for row in rows:
+                part.add(row)
         return writer.finish(duration_s=60.0).folder
 
     return record
@@ -71,6 +73,18 @@ class TestReport:
 
         assert left_with("report", folder, "--with", uploads_run("night", 0.2)) == 0
         assert "dashed lines are night" in (folder / "report.html").read_text()
+
+    def test_a_run_of_somebody_elses_scenario_has_a_page_without_cost(self, uploads_run, capsys):
+        """
+        What it has the judge reads, and so does the page; how long its videos were nobody says.
+        """
+        folder = uploads_run(
+            "theirs", 0.1, BatchRow("b", 1, 1, 1, "SHOOT", 0, 1, 0, 10, 0.0, outcome="READY")
+        )
+
+        assert left_with("report", folder) == 0
+        assert "no cost" in capsys.readouterr().err
+        assert 'id="cost"' not in (folder / "report.html").read_text()
 
     def test_a_folder_that_is_no_run_is_said_in_one_sentence(self, tmp_path, capsys):
         """

@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_S = 60
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 SERIOUS = """
 axe.run({resultTypes: ["violations"]}).then(found => found.violations
@@ -100,14 +101,21 @@ def browser(tmp_path_factory):
     with log.open("w") as file:
         process = subprocess.Popen([*command, f"--user-data-dir={folder / 'profile'}"], stderr=file)
         try:
-            while not (found := re.search(r"DevTools listening on (\S+)", log.read_text())):
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.05)  # it is starting
-            with connect(found[1], max_size=None) as socket:
+            with connect(_address(process, log), max_size=None) as socket:
                 yield Browser(socket)
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return where the browser listens, as soon as it says so."""
+    deadline = time.monotonic() + START_S
+    while not (found := re.search(r"DevTools listening on (\S+)", log.read_text())):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)  # it is starting, and says more than a pipe nobody reads would hold
+    return found[1]
 
 
 def _error(event: dict[str, Any]) -> str | None:

@@ -1,10 +1,11 @@
 """
-One modelled stack for all tests that need a running service, and somebody who uploads to it.
+One modelled stack for all tests that need a running service, who uploads to it, and state machines on it.
 """
 
 import csv
 import hashlib
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from harness.stack.up import Options, Stack
 
 TIME_SCALE = 30.0
 ENOUGH_S = 60.0
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 
 
 @pytest.fixture(scope="session")
@@ -145,3 +148,43 @@ def unique() -> Callable[[str], str]:
 
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture
+def states(client) -> Any:
+    return client("stepfunctions")
+
+
+@pytest.fixture
+def machine(states, unique) -> Callable[[dict[str, Any]], str]:
+    """Make a state machine of some states; the first one begins."""
+
+    def make(definition: dict[str, Any], **more: Any) -> str:
+        whole = {"StartAt": next(iter(definition)), "States": definition} | more
+        made = states.create_state_machine(name=unique("machine"), definition=json.dumps(whole), roleArn=ROLE)
+        return str(made["stateMachineArn"])
+
+    return make
+
+
+@pytest.fixture
+def play(states, machine) -> Callable[..., dict[str, Any]]:
+    """Run a machine of some states to its end; return what DescribeExecution says."""
+
+    def run(definition: dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
+        arn = states.start_execution(
+            stateMachineArn=machine(definition, **more), input=json.dumps(given or {})
+        )["executionArn"]
+        return ended(states, arn)
+
+    return run
+
+
+def ended(states: Any, arn: str) -> dict[str, Any]:
+    """Return what DescribeExecution says when an execution has ended, or after half a minute."""
+    deadline = time.monotonic() + 30
+    while True:
+        found: dict[str, Any] = states.describe_execution(executionArn=arn)
+        if found["status"] != "RUNNING" or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)

@@ -105,11 +105,14 @@ class TestResolveDatabase:
             resolve_database()
 
     @pytest.mark.stack
-    def test_a_named_database_is_used_and_left_running(self, database_url: str) -> None:
+    def test_a_named_database_is_used_and_left_running(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         Stopping it is its owner's business.
         """
-        database = resolve_database(database_url)
+        monkeypatch.setenv("HARNESS_DATABASE_URL", database_url)
+        database = resolve_database()
         with database:
             pass
 
@@ -122,10 +125,11 @@ class TestResolveDatabase:
         """
         Before anything is asked of it.
         """
+        monkeypatch.setenv("HARNESS_DATABASE_URL", database_url)
         monkeypatch.setattr("harness.stack.mysql.engine_of", lambda _: Engine("MySQL", (5, 7, 44)))
 
         with pytest.raises(ServerTooOld, match=r"MySQL 5\.7\.44 is too old"):
-            resolve_database(database_url)
+            resolve_database()
 
 
 @pytest.mark.stack

@@ -11,19 +11,58 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import psutil
 import pytest
 
+from harness.lab.results.writer import merge_parts
+from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.adapters.mysql.session import Statement
 from harness.stack.health import NotReady, require_free
-from harness.stack.sampler import collect, counts
+from harness.stack.sampler import sampled
 from harness.stack.state import StackState
 from harness.stack.up import Options, StackFailed
 
+READY_BATCHES = Statement(
+    "select", "listing_media_batches", "SELECT COUNT(*) FROM listing_media_batches WHERE status = 'READY'"
+)
 FUNCTIONS = ["validate", "thumbnails", "zip", "callback-dispatch"]
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:listing-media-processing-sm"
+
+
+def ready_in(database_url: str) -> int:
+    """How many batches are READY in the database."""
+    pool = Pool(DatabaseAddress.parse(database_url), size=1)
+    with closing(pool), pool.session() as session:
+        return int(str(session.one(READY_BATCHES)[0]))
+
+
+def recorded_when_counted(
+    batches: int, state: StackState, folder: Path, began_at: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and steps since then, once so many batches were counted: the service puts its metrics later."""
+    deadline = time.monotonic() + 30
+    look = 0
+    while True:
+        run = folder / f"look-{look}"
+        with sampled(state, run, began_at):
+            pass
+        merge_parts(run)
+        metrics, steps = (pd.read_parquet(run / f"{name}.parquet") for name in ("metrics", "steps"))
+        if counted_ready(metrics) >= batches or time.monotonic() > deadline:
+            return metrics, steps
+        look += 1
+        time.sleep(0.2)
+
+
+def counted_ready(metrics: pd.DataFrame) -> float:
+    """How many batches the service counted as READY."""
+    ready = (metrics.metric == "media_batches_created_total") & (metrics.labels == '{"status":"READY"}')
+    return float(metrics[ready].value.sum())
 
 
 class TestOptions:
@@ -77,25 +116,16 @@ class TestBatch:
         """
         Thirty-two batches end READY; what was counted is what the database says.
         """
-        before = counts(modelled_stack.database_url)["batches"].get("READY", 0)
+        before = ready_in(modelled_stack.database_url)
         began_at = time.time()
         with ThreadPoolExecutor(8) as crowd:
             batches = list(crowd.map(lambda _: uploader.upload(photos=3, videos=0), range(32)))
             ends = list(crowd.map(lambda one: uploader.status(*one)["status"], batches))
-        time.sleep(2)  # the service puts its metrics once a second
+        metrics, steps = recorded_when_counted(32, modelled_stack, tmp_path, began_at)
 
-        collect(modelled_stack, tmp_path, began_at)
-
-        import pandas as pd
-
-        metrics = pd.read_parquet(tmp_path / "metrics.parquet")
-        steps = pd.read_parquet(tmp_path / "steps.parquet")
-        ready = metrics[
-            (metrics.metric == "media_batches_created_total") & (metrics.labels == '{"status":"READY"}')
-        ]
         assert ends == ["READY"] * 32
-        assert counts(modelled_stack.database_url)["batches"]["READY"] - before == 32
-        assert ready.value.sum() == 32
+        assert ready_in(modelled_stack.database_url) - before == 32
+        assert counted_ready(metrics) == 32
         ended = steps[steps.state == "FinalizeAndCallback"]
         assert len(ended) == 32
         assert set(ended.outcome) == {"SUCCEEDED"}

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Alarm, Unjudged
-from harness.lab.alarms.bench import Bench
 from harness.lab.alarms.composite import CompositeAlarm, in_order
 from harness.lab.alarms.events import failure_streaks, unfinished
+from harness.lab.alarms.hearing import Hearing
 from harness.lab.alarms.measure import measure
 from harness.lab.alarms.objective import Objective
 from harness.lab.alarms.timeline import Reading
@@ -40,22 +40,22 @@ def judge(
         ValueError: A composite alarm reads one that does not exist, or a value of the run makes no sense.
     """
     spoken_for = frozenset(one.selector for one in objectives if one.function == "alarm")
-    bench = Bench(run, spoken_for, reading or Reading())
+    hearing = Hearing(run, spoken_for, reading or Reading())
     for alarm in alarms:
-        bench.judge(alarm)
-    for composite in in_order(composites, [one.name for one in bench.verdicts]):
-        bench.judge_composite(composite)
-    states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in bench.verdicts}
+        hearing.judge(alarm)
+    for composite in in_order(composites, [one.name for one in hearing.verdicts]):
+        hearing.judge_composite(composite)
+    states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in hearing.verdicts}
     measured = tuple(measure(objective, run, states) for objective in objectives)
     doubts = tuple(_doubts(run))
-    insecure = int((run.requests["outcome"] == "breached").sum())
-    outcome, reasons = overall(bench.verdicts, measured, doubts, insecure)
-    ended_at = bench.span.relative(bench.span.end) / run.time_scale
+    insecure = int((run.timings["outcome"] == "breached").sum())
+    outcome, reasons = overall(hearing.verdicts, measured, doubts, insecure)
+    ended_at = hearing.span.relative(hearing.span.end) / run.time_scale
     return Verdict(
         run=run.id,
         outcome=outcome,
         reasons=reasons,
-        alarms=tuple(bench.verdicts),
+        alarms=tuple(hearing.verdicts),
         objectives=measured,
         streaks=tuple(failure_streaks(run.steps, run.time_scale)),
         unfinished=unfinished(run.batches, ended_at, run.time_scale),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from harness.lab.alarms.bench import unobserved_namespaces
 from harness.lab.alarms.objective import Objective, Window, is_metric
+from harness.lab.alarms.recorded import unobserved_namespaces
 from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
 from harness.lab.results.percentile import interval as percentile_interval
 from harness.lab.results.percentile import least_samples, percentile
@@ -50,8 +50,14 @@ def measure(objective: Objective, run: "Run", states: dict[str, str]) -> Objecti
     Args:
         states: State of every alarm by name: ALARM if it ever fired, else its state at the end.
     """
-    if objective.function in ("alarm", "achieved"):
-        return _alarm(objective, states) if objective.function == "alarm" else _achieved(objective, run)
+    if objective.function == "alarm":
+        return _alarm(objective, states)
+    if objective.function == "achieved":
+        return _achieved(objective, run)
+    return _measured(objective, run)
+
+
+def _measured(objective: Objective, run: "Run") -> ObjectiveVerdict:
     if is_metric(objective.selector):
         metric = _metric_of(objective.selector)
         if not unobserved_namespaces(run).isdisjoint((metric, namespace_of(metric))):
@@ -80,7 +86,7 @@ def rows_of(objective: Objective, run: "Run") -> Rows:
 
 
 def _request_rows(selector: str, run: "Run") -> Rows:
-    frame = run.requests[["type", "name", "outcome", "intended_at", "finished_at"]]
+    frame = run.timings
     measured = frame["intended_at"] >= run.warm_up
     wanted = selector.replace(":", " ", 1)
     chosen = measured & _matching(frame, wanted)

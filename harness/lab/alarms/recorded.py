@@ -5,6 +5,7 @@ Times are Unix seconds of the model clock.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,11 @@ import pyarrow as pa
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.timeline import Samples
+from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.records import SERVICE_NAMESPACE, is_counter, is_duration, labels_text, metric_name
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
 
 NO_LABELS = labels_text({})
 
@@ -60,6 +65,21 @@ class Recorded:
             except ValueError as error:
                 raise ValueError(f"the metric {name}: {error}") from None
         return self._samples[name, labels]
+
+
+def unobserved_namespaces(run: "Run") -> frozenset[str]:
+    """
+    Return what nobody had the means to see: see `harness.lab.results.notes.UNOBSERVED`.
+
+    Raises:
+        ValueError: The note is no list of names.
+    """
+    named = run.header.notes.get(UNOBSERVED, [])
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ValueError(
+            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {named!r}"
+        )
+    return frozenset(named)
 
 
 def rows_of(by_labels: Mapping[str, Rows], labels: str, *, service: bool) -> Rows:

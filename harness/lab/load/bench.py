@@ -64,7 +64,7 @@ class Row:
     cpu_s: float | None = None
 
 
-def stall(
+def measure_stall(
     *, rate: float = 500.0, seconds: float = 30.0, stall: float = 1.0, period: float = 10.0
 ) -> list[Row]:
     """
@@ -90,7 +90,7 @@ def stall(
     ]
 
 
-def rate(*, rate: float = 5_000.0, seconds: float = 10.0) -> list[Row]:
+def measure_rate(*, rate: float = 5_000.0, seconds: float = 10.0) -> list[Row]:
     """
     Measure how late the schedule is kept at *rate*, and what others reach with all they have.
 

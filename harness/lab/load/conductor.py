@@ -19,6 +19,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
+from harness.lab.load.clock_skew import SKEW_LIMIT_S, certain_skew
 from harness.lab.load.live import LiveView
 from harness.lab.load.messages import PLAN, START, STOP
 from harness.lab.load.outcome import GENERATOR, Outcome
@@ -32,7 +33,6 @@ START_DELAY_S = 0.5
 
 READY_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 30.0
-SKEW_LIMIT_S = 0.05
 LOOK_EVERY_S = 0.25
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Conductor:
         self._generator = folder / GENERATOR
         self._generator.mkdir(parents=True, exist_ok=True)
         self._ended = ended
+        self._asked_at_epoch_s = 0.0
         self._expected = self._present()
         self._ready: set[str] = set()
         self._done: set[str] = set()
@@ -79,6 +80,7 @@ class Conductor:
             "workers": len(self._expected),
             "folder": str(self._folder) if self._is_disk_shared else None,
         }
+        self._asked_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
             self._runner.send_message(PLAN, {**played, "index": index}, client_id=worker)
 
@@ -88,9 +90,13 @@ class Conductor:
             self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
             return
-        skew = message["sent_at_epoch_s"] - time.time()
+        skew = certain_skew(
+            self._asked_at_epoch_s, message["heard_at_epoch_s"], message["sent_at_epoch_s"], time.time()
+        )
         if abs(skew) > SKEW_LIMIT_S:
-            self.outcome.shortfalls.append(f"the clock of worker {worker} is {skew * 1000:.0f} ms off")
+            self.outcome.shortfalls.append(
+                f"the clock of worker {worker} is {skew * 1000:.0f} ms off or more"
+            )
         self._ready.add(worker)
         if self._ready >= set(self._expected) - self._lost:
             self._start()

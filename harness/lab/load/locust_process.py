@@ -6,13 +6,14 @@ It lives no longer than whoever started it: it holds one end of a pipe and goes 
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.lab.load.ports import free_port, trouble_with
 
 LIFELINE = "HARNESS_LIFELINE_FD"
 """Names a pipe whose other end the launcher holds: when it closes, the launcher is gone, and Locust goes."""
@@ -122,7 +123,7 @@ def worker_arguments(processes: int) -> list[str]:
     """Return how Locust is told to use so many processes of this machine."""
     if processes == 1:
         return ["--users", "1", "--spawn-rate", "1"]
-    port = str(_free_port())
+    port = str(free_port())
     return [
         *("--processes", str(processes), "--users", str(processes), "--spawn-rate", str(processes)),
         # Its default port is the same for everybody on the machine.
@@ -132,13 +133,4 @@ def worker_arguments(processes: int) -> list[str]:
 
 def page_port() -> int:
     """Return Locust's usual port for its page, or another one if that is taken."""
-    try:
-        socket.create_server(("127.0.0.1", PAGE_PORT)).close()
-    except OSError:
-        return _free_port()
-    return PAGE_PORT
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_port() if trouble_with(PAGE_PORT) else PAGE_PORT

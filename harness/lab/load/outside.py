@@ -20,21 +20,18 @@ from prometheus_client.samples import Sample
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.load.preflight import Unreachable
+from harness.lab.results.durations import PROCESSING
 from harness.lab.results.records import SERVICE_NAMESPACE, is_counter, labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
 from harness.lab.results.tail import Tail
-from harness.lab.results.writer import PartWriter
-
-WORKER = 9_000
-"""Our number among those who write to the run folder; Locust's workers count from 0."""
+from harness.lab.results.writer import OBSERVER, PartWriter
 
 LOOK_EVERY_S = 1.0
 TIMEOUT_S = 5.0
 
 PREFIX = "media_"
-DURATION = "media_processing_duration_seconds"
 METRICS = {
-    DURATION,
+    PROCESSING,
     "media_batches_created_total",
     "media_batches_failed_total",
     "media_processing_dlq_messages_total",
@@ -99,7 +96,7 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
 
 @contextmanager
 def _watching(pages: Sequence[str], folder: Path, began_at: float) -> Iterator[set[str]]:
-    with PartWriter(folder, WORKER) as part:
+    with PartWriter(folder, OBSERVER) as part:
         observer = _Observer(pages, folder, part, began_at)
         over = threading.Event()
         thread = threading.Thread(target=observer.follow, args=(over,), daemon=True)
@@ -144,9 +141,9 @@ class _Observer:
     def _note_duration(self, row: BatchRow) -> None:
         if row.outcome is None or row.received_at is None or row.finished_at is None:
             return
-        self.observed.add(DURATION)
+        self.observed.add(PROCESSING)
         labels = labels_text({"outcome": row.outcome})
-        self._part.add(MetricRow(row.finished_at, DURATION, labels, row.finished_at - row.received_at))
+        self._part.add(MetricRow(row.finished_at, PROCESSING, labels, row.finished_at - row.received_at))
 
     def _note_samples(self, page: str) -> None:
         at, before, now = max(0.0, time.time() - self._began_at), self._counted[page], _read(page)

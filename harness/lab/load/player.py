@@ -40,6 +40,7 @@ class Player:
         assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
         self._runner = environment.runner
         self._message = message
+        self._heard_at_epoch_s = time.time()
         self._scenario_hash = scenario_hash
         self._index: int = message["index"]
         self._own_disk = TemporaryDirectory(prefix="harness-load-")
@@ -52,7 +53,14 @@ class Player:
         threads = gevent.get_hub().threadpool
         # In a thread: a worker that does not answer for seconds is taken for lost.
         handshake = threads.apply(self._prepare)
-        self._send(READY, {"handshake": handshake, "sent_at_epoch_s": time.time()})
+        self._send(
+            READY,
+            {
+                "handshake": handshake,
+                "heard_at_epoch_s": self._heard_at_epoch_s,
+                "sent_at_epoch_s": time.time(),
+            },
+        )
 
     def start(self, message: Mapping[str, Any]) -> None:
         """Play this worker's share, from the common beginning."""

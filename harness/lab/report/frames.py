@@ -31,7 +31,6 @@ CURVE = 200
 
 ALARM_PERIOD = 60.0
 DEAD_LETTERS = "media_processing_dlq_messages_total"
-INFLIGHT = "media_processing_inflight_jobs"
 QUEUE_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 FAILED = ("failed", "breached")
 

@@ -2,7 +2,7 @@
 The colours of charts, told apart by people who see colours differently, and the style they belong to.
 
 Hues are Okabe and Ito's, darkened until each has three times the luminance contrast a line needs on
-white; the page gives each a lighter twin for dark themes (``report.css``, same order).
+white; the page gives each a lighter twin for dark themes (``colours.css``, same order).
 
 Source: Okabe and Ito, Color Universal Design (2008); WCAG 2.2, 1.4.11.
 """

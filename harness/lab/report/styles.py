@@ -1,5 +1,5 @@
 """
-The style sheet of pages and charts.
+The style sheet of pages.
 """
 
 from importlib.resources import files
@@ -10,8 +10,3 @@ def page_style() -> str:
     return (files("harness.lab.report") / "colours.css").read_text() + (
         files("harness.lab.report") / "page.css"
     ).read_text()
-
-
-def chart_style() -> str:
-    """Return what a chart needs that stands alone, e.g. in a notebook."""
-    return (files("harness.lab.report") / "colours.css").read_text()

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.stepfunctions.exceptions import ValidationException
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -31,8 +32,6 @@ DATA = {"input", "output", "parameters"}
 Event = dict[str, Any]
 Slim = Callable[[Event], Event]
 """Returns what of an event stays at hand when the execution has ended."""
-Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _changing = threading.Lock()
 """Held while a history moves from the interpreter's list to its compressed form, or becomes text."""
@@ -40,7 +39,7 @@ _changing = threading.Lock()
 
 def install() -> None:
     """Answer histories ourselves."""
-    replace(StepFunctionResponse, "get_execution_history", _answer_moto, written_against="2f3bee9a7d4c")
+    replace(StepFunctionResponse, "get_execution_history", _answer_page, written_against="2f3bee9a7d4c")
 
 
 def events_of(execution: Any) -> list[Event]:
@@ -64,10 +63,10 @@ def pack(execution: Any, slim: Slim) -> None:
 class QuickHistories:
     """WSGI middleware that answers for histories without data, and passes on everything else."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: WSGIApplication) -> None:
         self._application = application
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("HTTP_X_AMZ_TARGET") != TARGET:
             return self._application(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -129,7 +128,7 @@ def _events_of(execution: Any) -> list[Event]:
     return list(env.event_manager._history_event_list) if env else []
 
 
-def _answer_moto(self: Any) -> tuple[int, dict[str, str], str]:
+def _answer_page(self: Any) -> tuple[int, dict[str, str], str]:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     events = events_of(execution)
     if self._get_param("reverseOrder"):

@@ -8,9 +8,10 @@ named below, and every failure: those go moto's own way.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from secrets import token_hex
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import PermissionResult
@@ -20,8 +21,6 @@ from moto.s3.responses import S3Response
 
 from harness.stack.moto_patches.source import expect
 
-Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Headers = dict[str, Any]
 
 _PATH = re.compile(r"/([a-z0-9.-]+)/([A-Za-z0-9_./~-]*[A-Za-z0-9_~-])")
@@ -61,7 +60,7 @@ _KNOWN_HEADERS = {
 class PlainObjects:
     """WSGI middleware in front of moto's S3, behind whatever checks signatures."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: WSGIApplication) -> None:
         expect(S3Response, "key_response", "0a085550c5d8")
         expect(S3Response, "_key_response", "e1c5ad133c15")
         expect(S3Response, "_key_response_put", "6a972cac9e4c")
@@ -70,7 +69,7 @@ class PlainObjects:
         expect(S3Backend, "put_object", "d5913ba5812e")
         self._application = application
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = _answer(environ)
         if answer is None:
             return self._application(environ, start_response)
@@ -80,7 +79,7 @@ class PlainObjects:
         return []
 
 
-def _answer(environ: Environ) -> Headers | None:
+def _answer(environ: WSGIEnvironment) -> Headers | None:
     """Return the headers of a plain success, None if moto shall answer."""
     method = environ["REQUEST_METHOD"]
     path = _PATH.fullmatch(environ["PATH_INFO"])
@@ -97,7 +96,7 @@ def _answer(environ: Environ) -> Headers | None:
     return _put(backend, bucket, key, environ) if method == "PUT" else _head(bucket, key, environ)
 
 
-def _is_plain(environ: Environ) -> bool:
+def _is_plain(environ: WSGIEnvironment) -> bool:
     query = environ.get("QUERY_STRING", "")
     return (
         ("HTTP_AUTHORIZATION" in environ or "X-Amz-Signature=" in query)
@@ -113,7 +112,7 @@ def _denied(bucket: FakeBucket, method: str, key: str) -> bool:
     return bucket.get_permission(f"s3:{method.capitalize()}Object", resource) == PermissionResult.DENIED
 
 
-def _put(backend: S3Backend, bucket: FakeBucket, key: str, environ: Environ) -> Headers | None:
+def _put(backend: S3Backend, bucket: FakeBucket, key: str, environ: WSGIEnvironment) -> Headers | None:
     algorithm = environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "")
     checksum = environ.get("HTTP_X_AMZ_CHECKSUM_SHA256") if algorithm else None
     if (algorithm and (algorithm != "SHA256" or not checksum)) or not environ.get("CONTENT_LENGTH"):
@@ -137,7 +136,7 @@ def _put(backend: S3Backend, bucket: FakeBucket, key: str, environ: Environ) -> 
     return headers | stored.response_dict | {"content-length": "0"}
 
 
-def _head(bucket: FakeBucket, key: str, environ: Environ) -> Headers | None:
+def _head(bucket: FakeBucket, key: str, environ: WSGIEnvironment) -> Headers | None:
     stored = bucket.keys.get(key)
     if not isinstance(stored, FakeKey):
         return None

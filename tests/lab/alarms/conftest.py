@@ -1,5 +1,5 @@
 """
-Run folders made of a few hand-written rows, and verdicts made of a few hand-written values.
+Run folders made of a few hand-written rows; alarms and verdicts made of a few hand-written values.
 """
 
 from datetime import UTC, datetime
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.events import Unfinished
+from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
 from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.run import Run, RunHeader
@@ -89,6 +91,30 @@ def batch(received_at: float, finished_at: float | None) -> BatchRow:
         received_at=received_at, finished_at=finished_at,
         outcome="READY" if finished_at else None, censored=finished_at is None,
     )  # fmt: skip
+
+
+def alarm(**changes: object) -> Alarm:
+    """The alarm on slow batches, but for what is said; None leaves a property out."""
+    properties = {
+        "AlarmName": "p95",
+        "Namespace": "TOQ/MediaProcessing",
+        "MetricName": DURATION,
+        "ExtendedStatistic": "p95",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 600,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    } | changes
+    return Alarm.from_properties({key: value for key, value in properties.items() if value is not None})
+
+
+def play(
+    an_alarm: Alarm, at, values, *, end: float, arrived_at=None, reading: Reading | None = None
+) -> Timeline:
+    """An alarm of one metric over samples, from 0 s on."""
+    samples = {an_alarm.metrics[0][1]: Samples.of(at, values, arrived_at)}
+    return evaluate(an_alarm, Periods(an_alarm, samples), start=0, end=end, reading=reading)
 
 
 def alarm_verdict(name: str, outcome: Outcome = Outcome.PASS, **changes: object) -> AlarmVerdict:

@@ -11,7 +11,7 @@ from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.gate import judge
 from harness.lab.alarms.live import LiveJudge, moves_of
 from harness.lab.results.rows import MetricRow
-from tests.lab.alarms.conftest import DEAD, DURATION, ERRORS, NOON, function, quiet
+from tests.lab.alarms.conftest import DEAD, DURATION, ERRORS, NOON, alarm, function, quiet
 
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 DLQ = '{"QueueName":"listing-media-processing-dlq"}'
@@ -19,19 +19,9 @@ BEGAN = 1_000_020.0
 """On the minute."""
 
 
-def alarm(**changes: object) -> Alarm:
-    properties = {
-        "AlarmName": "slow",
-        "Namespace": "TOQ/MediaProcessing",
-        "MetricName": DURATION,
-        "ExtendedStatistic": "p95",
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "Threshold": 600,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
-    }
-    return Alarm.from_properties(properties | changes)
+def slow(**changes: object) -> Alarm:
+    """An alarm on the slow batches of each minute."""
+    return alarm(**{"AlarmName": "slow", "Period": 60} | changes)
 
 
 def unhealthy(**changes: object) -> CompositeAlarm:
@@ -71,7 +61,7 @@ class TestLiveJudge:
         """
         A new alarm has INSUFFICIENT_DATA until it is looked at.
         """
-        live = LiveJudge([alarm()], [unhealthy()], started_at=BEGAN)
+        live = LiveJudge([slow()], [unhealthy()], started_at=BEGAN)
 
         assert live.states(BEGAN + 59) == {"slow": INSUFFICIENT, "unhealthy": INSUFFICIENT}
         assert live.states(BEGAN + 60) == {"slow": OK, "unhealthy": OK}
@@ -80,7 +70,7 @@ class TestLiveJudge:
         """
         A datum of the first minute that comes in the third fires in the third, and says of when it is.
         """
-        live = LiveJudge([alarm()], started_at=BEGAN)
+        live = LiveJudge([slow()], started_at=BEGAN)
         live.states(BEGAN + 120)
         live.feed([(BEGAN + 30, DURATION, "{}", 700.0)])
         live.states(BEGAN + 180)
@@ -93,7 +83,7 @@ class TestLiveJudge:
         """
         However much was fed before it was asked.
         """
-        live = LiveJudge([alarm()], started_at=BEGAN)
+        live = LiveJudge([slow()], started_at=BEGAN)
         live.feed([(BEGAN + 100, DURATION, "{}", 700.0)])
         live.states(BEGAN + 300)
 
@@ -103,7 +93,7 @@ class TestLiveJudge:
         """
         At time scale 60 a second is a minute, and eleven seconds are eleven minutes.
         """
-        live = LiveJudge([alarm()], started_at=BEGAN, time_scale=60.0)
+        live = LiveJudge([slow()], started_at=BEGAN, time_scale=60.0)
         live.feed([(BEGAN + 1.5, DURATION, "{}", 11.0)])
         live.states(BEGAN + 2.0)
 
@@ -113,7 +103,7 @@ class TestLiveJudge:
         """
         With its label and without: an alarm without dimensions reads the second.
         """
-        count = alarm(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
+        count = slow(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
         live = LiveJudge([count], started_at=BEGAN)
         live.feed([(BEGAN + 1, DURATION, labels, 5.0) for labels in ('{"outcome":"READY"}', "{}")])
 
@@ -123,7 +113,7 @@ class TestLiveJudge:
         """
         Where the second was left out, as the tables of a run do.
         """
-        count = alarm(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
+        count = slow(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
         live = LiveJudge([count], started_at=BEGAN)
         live.feed([(BEGAN + 1, DURATION, f'{{"outcome":"{name}"}}', 5.0) for name in ("READY", "FAILED")])
 
@@ -133,8 +123,8 @@ class TestLiveJudge:
         """
         Beside others that are not.
         """
-        fast = alarm(AlarmName="fast", Period=10)
-        live = LiveJudge([fast, alarm()], started_at=BEGAN)
+        fast = slow(AlarmName="fast", Period=10)
+        live = LiveJudge([fast, slow()], started_at=BEGAN)
         live.feed([(BEGAN + 12, DURATION, "{}", 700.0)])
 
         assert live.states(BEGAN + 20) == {"fast": ALARM, "slow": INSUFFICIENT}
@@ -143,7 +133,7 @@ class TestLiveJudge:
         """
         It remembers as far as its alarms can look, not as long as it runs.
         """
-        live = LiveJudge([alarm()], started_at=BEGAN)
+        live = LiveJudge([slow()], started_at=BEGAN)
         for minute in range(1, 100):
             live.feed([(BEGAN + 60 * minute - 1, DURATION, "{}", 1.0)])
             live.states(BEGAN + 60 * minute)
@@ -157,8 +147,8 @@ class TestLiveJudge:
         composite = unhealthy(
             ActionsSuppressor="deploying", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=60
         )
-        deploying = alarm(AlarmName="deploying", MetricName="deployments")
-        live = LiveJudge([alarm(), deploying], [composite], started_at=BEGAN)
+        deploying = slow(AlarmName="deploying", MetricName="deployments")
+        live = LiveJudge([slow(), deploying], [composite], started_at=BEGAN)
         live.feed([(BEGAN + 61, DURATION, "{}", 700.0)])
         live.states(BEGAN + 200)
 
@@ -179,13 +169,13 @@ class TestLiveJudge:
         By the name of its metric.
         """
         with pytest.raises(ValueError, match=DURATION):
-            LiveJudge([alarm()], started_at=BEGAN).feed([(BEGAN, DURATION, "{}", float("nan"))])
+            LiveJudge([slow()], started_at=BEGAN).feed([(BEGAN, DURATION, "{}", float("nan"))])
 
     def test_time_never_goes_back(self):
         """
         Asked for the past it tells what it knows.
         """
-        live = LiveJudge([alarm()], started_at=BEGAN)
+        live = LiveJudge([slow()], started_at=BEGAN)
         live.states(BEGAN + 120)
 
         assert live.states(0.0) == {"slow": OK}

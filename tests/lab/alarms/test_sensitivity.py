@@ -8,21 +8,12 @@ import pytest
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.sensitivity import doubts
 from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate
+from tests.lab.alarms.conftest import alarm
 
 
-def alarm(**changes: object) -> Alarm:
-    properties = {
-        "AlarmName": "a",
-        "Namespace": "N",
-        "MetricName": "M",
-        "Statistic": "Maximum",
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "Threshold": 600,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
-    } | changes
-    return Alarm.from_properties({key: value for key, value in properties.items() if value is not None})
+def longest(**changes: object) -> Alarm:
+    """An alarm on the longest time of each minute."""
+    return alarm(**{"ExtendedStatistic": None, "Statistic": "Maximum", "Period": 60} | changes)
 
 
 def doubts_about(an_alarm: Alarm, rows, *, end: float, reading: Reading | None = None) -> list[str]:
@@ -48,14 +39,14 @@ def test_within_five_percent_of_the_threshold(value, expected):
     """
     Of the threshold, not of the value: from 570 to 630 s for an alarm at 600 s.
     """
-    assert doubts_about(alarm(), [(30, value)], end=120) == expected
+    assert doubts_about(longest(), [(30, value)], end=120) == expected
 
 
 def test_a_threshold_of_zero_has_no_five_percent():
     """
     A message is a message.
     """
-    assert doubts_about(alarm(Threshold=0), [(30, 1)], end=120) == []
+    assert doubts_about(longest(Threshold=0), [(30, 1)], end=120) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +67,7 @@ def test_the_evaluation_range(surplus, expected):
     """
     Data every three minutes: two further periods step over the gap, one does not.
     """
-    silent = alarm(TreatMissingData="breaching")
+    silent = longest(TreatMissingData="breaching")
     rows = [(at, 1) for at in range(0, 1200, 180)]
 
     assert doubts_about(silent, rows, end=1200, reading=Reading(surplus=surplus)) == expected
@@ -87,7 +78,7 @@ def test_the_rule_of_the_percentile():
     Of 1 … 100 the 95th is 95 by nearest rank, 95.05 interpolated, 96 by the higher rank.
     """
     rows = [(at / 10, value) for at, value in enumerate(range(1, 101))]
-    p95 = alarm(Statistic=None, ExtendedStatistic="p95", Threshold=95.0)
+    p95 = alarm(Period=60, Threshold=95.0)
 
     assert [one for one in doubts_about(p95, rows, end=60) if "percentiles" in one] == [
         "with linear percentiles it would have fired",
@@ -100,10 +91,7 @@ def test_how_low_samples_are_counted(low, periods, told):
     """
     150 in each of two periods are 300 in both, and p95 wants 200; a single period has no two readings.
     """
-    slow = alarm(
-        Statistic=None, ExtendedStatistic="p95", EvaluationPeriods=periods,
-        EvaluateLowSampleCountPercentile=low,
-    )  # fmt: skip
+    slow = alarm(Period=60, EvaluationPeriods=periods, EvaluateLowSampleCountPercentile=low)
     rows = [(at, 900) for at in [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]]
     found = doubts_about(slow, rows, end=120, reading=Reading(surplus=0))
 
@@ -114,6 +102,6 @@ def test_a_unit_is_taken_to_match():
     """
     Runs record none.
     """
-    assert doubts_about(alarm(Unit="Seconds"), [(30, 1)], end=120) == [
+    assert doubts_about(longest(Unit="Seconds"), [(30, 1)], end=120) == [
         "it reads data in Seconds only; runs record no units, so they are taken to match"
     ]

@@ -1,10 +1,11 @@
 """
-A service that can be played at without a stack: `fake_service`, started as often as a test needs one.
+A service that can be played at without a stack, started as often as a test needs one; and what to play at it.
 """
 
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,30 @@ from typing import Any
 import httpx
 import pytest
 
-FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
+FAKE_SERVER = Path(__file__).with_name("fake_server.py")
 ROLES = ("photographer", "owner", "operator", "stranger")
+
+_SCENARIO = """
+question = "Does it play?"
+seed = {seed}
+duration_s = {duration_s}
+drain_s = 15
+
+[[arrivals]]
+process = "paced"
+stages = [{{ hold_per_s = {rate}, for_s = 60 }}]
+
+[behaviour.poll]
+first_s = 0.1
+
+[[flows]]
+name = "{flow}"
+photos = 1
+videos = 0
+
+[[objectives]]
+expression = "{objective}"
+"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +56,18 @@ class FakeService:
         return httpx.get(f"{self.store_url}/_seen").json()
 
 
+def scenario_text(
+    *,
+    seed: int = 7,
+    duration_s: float = 2,
+    rate: float = 10.0,
+    flow: str = "photo_shoot",
+    objective: str = "fail_ratio(E2E:ready) == 0 %",
+) -> str:
+    """A scenario of evenly spaced arrivals with a photo each, and one promise."""
+    return _SCENARIO.format(seed=seed, duration_s=duration_s, rate=rate, flow=flow, objective=objective)
+
+
 def write_identities(path: Path, listings: int) -> Path:
     """Every third listing is a development; every role of each has a token of its own."""
     lines = ["listing_id,development,role,token"]
@@ -42,11 +77,19 @@ def write_identities(path: Path, listings: int) -> Path:
     return path
 
 
+def wait_until_recorded(folder: Path) -> None:
+    """Return when the first second of a run is on disk; fail if that takes a minute."""
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in folder.glob("parts/requests-*.arrows")):
+        assert time.monotonic() < deadline, f"nothing was recorded in {folder}"
+        time.sleep(0.05)  # it is another process that records
+
+
 @contextmanager
 def serving(folder: Path, listings: int, *flags: str) -> Iterator[FakeService]:
     folder.mkdir(parents=True, exist_ok=True)
     identities = write_identities(folder / "identities.csv", listings)
-    command = [sys.executable, str(FAKE_SERVICE), "--identities", str(identities), *flags]
+    command = [sys.executable, str(FAKE_SERVER), "--identities", str(identities), *flags]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

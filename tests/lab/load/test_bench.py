@@ -36,7 +36,7 @@ def test_a_stall_is_seen_from_the_intended_start_and_not_by_stock_locust():
     """
     Ours offers and finishes every arrival; stock Locust sends fewer than it was asked to.
     """
-    ours, _, stock = bench.stall(rate=100, seconds=2, stall=0.5, period=1)
+    ours, _, stock = bench.measure_stall(rate=100, seconds=2, stall=0.5, period=1)
 
     assert ours.offered == ours.done == 200
     assert ours.p95 > 0.2
@@ -49,7 +49,7 @@ def test_a_rate_is_offered_whole():
     """
     Every arrival of the schedule was taken up, and how late is told.
     """
-    ours, stock, *_ = bench.rate(rate=200, seconds=1)
+    ours, stock, *_ = bench.measure_rate(rate=200, seconds=1)
 
     assert (ours.offered, ours.done) == (200, 200)
     assert ours.lag_p99 is not None

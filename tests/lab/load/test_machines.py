@@ -6,7 +6,6 @@ Each run takes the seconds its scenario says; that is what a load test is.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,35 +15,13 @@ import pytest
 from harness.lab.load.joining import join
 from harness.lab.load.launch import WorkersMissing, play
 from harness.lab.load.locust_process import Master
-from harness.lab.load.plan import differences
+from harness.lab.load.ports import free_port
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import load_scenario
+from tests.lab.load.conftest import scenario_text
 
 pytestmark = pytest.mark.stack
-
-SCENARIO = """
-question = "Do two machines play what one would?"
-seed = {seed}
-duration_s = 2
-drain_s = 15
-
-[[arrivals]]
-process = "paced"
-stages = [{{ hold_per_s = 10.0, for_s = 60 }}]
-
-[behaviour.poll]
-first_s = 0.1
-
-[[flows]]
-name = "photo_shoot"
-photos = 1
-videos = 0
-
-[[objectives]]
-expression = "fail_ratio(E2E:ready) == 0 %"
-"""
-
 
 FAILING = """
 from types import SimpleNamespace
@@ -59,15 +36,10 @@ wiring._tell_conductor(None, SimpleNamespace(type="media_part", node_id="1", dat
 """
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
-
-
 def scenario(folder: Path, seed: int = 7) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "together.toml"
-    path.write_text(SCENARIO.format(seed=seed), encoding="utf-8")
+    path.write_text(scenario_text(seed=seed), encoding="utf-8")
     return path
 
 
@@ -156,7 +128,7 @@ def test_a_master_that_waits_in_vain_says_how_many_came(fake_service, tmp_path):
             host=service.api_url,
             identities=service.identities,
             out=tmp_path / "run",
-            master=Master(2, "127.0.0.1", int(free_port()), patience=1),
+            master=Master(2, "127.0.0.1", free_port(), patience=1),
         )
 
 
@@ -164,7 +136,7 @@ def test_a_worker_without_a_master_says_where_it_looked():
     """
     It looks once, for the five seconds Locust takes.
     """
-    port = int(free_port())
+    port = free_port()
 
     with pytest.raises(Unreachable, match=f"no master at 127.0.0.1:{port} began a run"):
         join("127.0.0.1", port=port, retries=0)
@@ -177,14 +149,3 @@ def test_a_master_that_fails_on_a_message_ends_the_run_and_says_why():
     told = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True)
 
     assert told.stdout.strip() == "the master failed on media_part: OSError: the disk is full"
-
-
-def test_another_version_is_named():
-    """
-    A worker that cannot read the scenario says why; one that can, but otherwise, is told apart by version.
-    """
-    ours = {"version": "2.0", "scenario": "abc"}
-
-    assert differences(ours, ours) == ""
-    assert differences(ours, {"version": "1.9", "scenario": "abc"}) == "version 1.9 instead of 2.0"
-    assert "does not know" in differences(ours, {"version": "1.9", "refusal": "it does not know sines"})

@@ -6,25 +6,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.lab.load.conftest import scenario_text
+
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
-
-SCENARIO = """
-question = "Does it play in a notebook?"
-duration_s = 1
-drain_s = 10
-
-[[arrivals]]
-process = "paced"
-stages = [{ hold_per_s = 4.0, for_s = 1 }]
-
-[behaviour.poll]
-first_s = 0.1
-
-[[flows]]
-name = "photo_shoot"
-photos = 1
-videos = 0
-"""
 
 
 def test_a_cell_plays_a_scenario_with_a_bar_and_a_table_and_the_kernel_is_unharmed(fake_service, tmp_path):
@@ -33,7 +17,7 @@ def test_a_cell_plays_a_scenario_with_a_bar_and_a_table_and_the_kernel_is_unharm
     """
     service = fake_service()
     path = tmp_path / "notebook.toml"
-    path.write_text(SCENARIO, encoding="utf-8")
+    path.write_text(scenario_text(duration_s=1, rate=4.0), encoding="utf-8")
     where = f"host={service.api_url!r}, identities={str(service.identities)!r}, out={str(tmp_path / 'run')!r}"
     cells = [
         f"import harness\nrun = harness.play({str(path)!r}, {where})\nlen(run.batches)",

@@ -15,7 +15,7 @@ from harness.lab.alarms.gate import judge
 from harness.lab.alarms.objective import Objective
 from harness.lab.alarms.verdict import Outcome
 from harness.lab.load.blueprint_alarms import blueprint_alarms
-from harness.lab.load.header import header, without_secrets
+from harness.lab.load.header import header
 from harness.lab.load.outside import outside, unobserved
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.notes import UNOBSERVED
@@ -205,12 +205,3 @@ def test_an_objective_about_what_nobody_observed_is_neither_met_nor_broken(tmp_p
     judged = {one.name for one in verdict.alarms if one.outcome is not Outcome.SKIPPED}
     assert verdict.outcome is outcome
     assert judged == {"media-processing-duration-p95"}
-
-
-def test_the_command_is_kept_without_passwords_and_queries():
-    """
-    Addresses may carry both.
-    """
-    command = "harness load a.toml --host 'https://me:secret@media.example/api?key=abc' --seed 3"
-
-    assert without_secrets(command) == "harness load a.toml --host 'https://media.example/api' --seed 3"

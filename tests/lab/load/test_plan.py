@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from harness.lab.load.plan import Needs, Plan
+from harness.lab.load.plan import Needs, Plan, differences
 from harness.lab.workload.identities import Identities, IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
@@ -114,3 +114,14 @@ def test_identities_are_compared_by_their_bytes(tmp_path):
         found.handshake()["identities"]
         == hashlib.sha256((tmp_path / "identities.csv").read_bytes()).hexdigest()
     )
+
+
+def test_another_version_is_named():
+    """
+    A worker that cannot read the scenario says why; one that can, but otherwise, is told apart by version.
+    """
+    ours = {"version": "2.0", "scenario": "abc"}
+
+    assert differences(ours, ours) == ""
+    assert differences(ours, {"version": "1.9", "scenario": "abc"}) == "version 1.9 instead of 2.0"
+    assert "does not know" in differences(ours, {"version": "1.9", "refusal": "it does not know sines"})

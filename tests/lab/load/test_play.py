@@ -7,7 +7,6 @@ Each run takes the seconds its scenario says; that is what a load test is.
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +16,9 @@ import pytest
 from harness.lab.load.launch import LoadFailed, play
 from harness.lab.load.preflight import Unreachable
 from harness.lab.workload.scenario import Scenario
+from tests.lab.load.conftest import wait_until_recorded
 
 pytestmark = pytest.mark.stack
-
-API = "/api/v2/listings/media"
 
 
 def scenario(**changes) -> Scenario:
@@ -363,6 +361,19 @@ class TestPreflight:
         with pytest.raises(Unreachable, match="does not answer"):
             play(scenario(), host="http://127.0.0.1:9", identities=service.identities, out=tmp_path / "run")
 
+    def test_it_goes_the_way_the_players_go(self, service, tmp_path, monkeypatch):
+        """
+        They ask no proxy: one that lets only the canary through would let in a run that fails.
+        """
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+        played = play(
+            scenario(duration_s=1), host=service.api_url, identities=service.identities, out=tmp_path / "run"
+        )
+
+        assert set(played.requests.outcome) <= {"ok", "refused"}
+
     def test_tokens_the_service_does_not_know(self, service, tmp_path):
         """
         The canary says what was asked, as whom, and what came back.
@@ -383,26 +394,15 @@ class TestPreflight:
 
 def interrupt_when_playing(folder: Path) -> None:
     """As a terminal does on Ctrl-C."""
-    if is_playing(folder):
-        os.kill(os.getpid(), signal.SIGINT)
+    wait_until_recorded(folder)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def kill_a_worker_when_playing(folder: Path) -> None:
-    if not is_playing(folder):
-        return
+    wait_until_recorded(folder)
     master = next(
         each
         for each in psutil.Process().children()
         if "locust" in " ".join(each.cmdline()) and str(folder) in " ".join(each.cmdline())
     )
     master.children()[0].kill()
-
-
-def is_playing(folder: Path) -> bool:
-    """Wait until the first second of the run is on disk; False if that never happens."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if any(path.stat().st_size for path in folder.glob("parts/requests-*.arrows")):
-            return True
-        time.sleep(0.05)
-    return False

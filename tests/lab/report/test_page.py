@@ -208,6 +208,17 @@ class TestSections:
         assert not {"requests", "percentiles", "generator", "objectives", "alarms"} & set(page.sections)
         assert {"processing", "stations", "time-spent"} <= set(page.sections)
 
+    def test_a_simulated_run_tells_what_was_noticed(self, make_run, tmp_path):
+        """
+        What the player remarks is in the page whoever played: one sentence, one full stop.
+        """
+        run = make_run(notes={"remarks": ["2 executions failed: States.Runtime at $.a", "A canary stays."]})
+
+        text = render(run, to=tmp_path / "report.html").read_text(encoding="utf-8")
+
+        assert "<li>2 executions failed: States.Runtime at $.a.</li>" in text
+        assert "<li>A canary stays.</li>" in text
+
     def test_cost_appears_where_somebody_worked_it_out(self, make_run, tmp_path):
         """
         What was used and what it costs becomes a section with the total, and what a thousand batches cost.
@@ -218,6 +229,15 @@ class TestSections:
 
         assert page.sections == ["cost", "environment"]
         assert "4 batches would have cost 0.02 US dollars: 5.00 per thousand." in page.text
+
+    def test_without_a_batch_nothing_had_a_cost(self, make_run, tmp_path):
+        """
+        A run of people who only look has a page like any other.
+        """
+        cost = {"as_of": "2026-01-02", "batches": 0, "items": []}
+        page = Page(render(make_run(), to=tmp_path / "report.html", cost=cost))
+
+        assert page.sections == ["environment"]
 
     def test_a_cost_nobody_can_read_is_an_error(self, make_run, tmp_path):
         """

@@ -14,11 +14,13 @@ from harness.lab.report.sections.lives import lives
 from harness.lab.report.sections.load import arrivals, in_flight, queues
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
+from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     objectives,
     alarms,
+    remarks,
     processing,
     end_to_end,
     arrivals,

@@ -24,8 +24,9 @@ def cost(subject: Subject) -> Section | None:
     path = subject.run.folder / "cost.json"
     try:
         stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else subject.cost
-        return None if stated is None else _section(stated)
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        # Where nobody uploaded anything there is nothing a thousand batches would cost.
+        return _section(stated) if stated is not None and stated["batches"] else None
+    except (ValueError, KeyError, TypeError) as error:
         raise RunUnreadable(f"the cost of {subject.run.id} cannot be read: {error!r}") from error
 
 

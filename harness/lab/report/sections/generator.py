@@ -4,7 +4,6 @@ Whether the generator's figures can be believed.
 
 from harness.lab.report.section import Points, Section, Subject, Table
 from harness.lab.report.wording import count, percent, seconds
-from harness.lab.results.notes import REMARKS
 
 
 def generator(subject: Subject) -> Section | None:
@@ -12,7 +11,6 @@ def generator(subject: Subject) -> Section | None:
     if not isinstance(notes, dict):
         return None
     findings = [f"{finding}." for finding in notes.get("findings", ())]
-    told = [*findings, *(f"{remark}." for remark in subject.run.header.notes.get(REMARKS, ()))]
     rows = [
         (
             str(worker["worker"]),
@@ -43,5 +41,5 @@ def generator(subject: Subject) -> Section | None:
         "generator",
         "Generator health",
         lead,
-        [*([Points(told)] if told else []), *([table] if rows else [])],
+        [*([Points(findings)] if findings else []), *([table] if rows else [])],
     )

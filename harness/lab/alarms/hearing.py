@@ -1,5 +1,5 @@
 """
-Where the alarms of a run are judged one after the other: metric alarms first, then the composites over them.
+The alarms of a run, judged one after the other: metric alarms first, then the composites over them.
 
 Times are Unix seconds of the model clock.
 """
@@ -15,10 +15,9 @@ from harness.lab.alarms.alarm import Alarm, MetricStat, Unjudged
 from harness.lab.alarms.composite import Change, CompositeAlarm, play
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
-from harness.lab.alarms.recorded import Recorded
+from harness.lab.alarms.recorded import Recorded, unobserved_namespaces
 from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate, instants
 from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, AlarmVerdict, Outcome, Threshold, Transition
-from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.records import labels_text, metric_name
 
 if TYPE_CHECKING:
@@ -58,9 +57,9 @@ class Span:
         return at - self.start
 
 
-class Bench:
+class Hearing:
     """
-    The alarms of one run.
+    The alarms of one run, heard in order.
 
     Attributes:
         verdicts: Those judged so far, in order.
@@ -230,21 +229,6 @@ def _threshold(alarm: Alarm) -> Threshold | None:
         return None
     ((_, metric),) = alarm.metrics
     return Threshold(metric_name(metric.namespace, metric.name), metric.statistic.name, alarm.rule.threshold)
-
-
-def unobserved_namespaces(run: "Run") -> frozenset[str]:
-    """
-    Return what nobody had the means to see: see `harness.lab.results.notes.UNOBSERVED`.
-
-    Raises:
-        ValueError: The note is no list of names.
-    """
-    named = run.header.notes.get(UNOBSERVED, [])
-    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-        raise ValueError(
-            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {named!r}"
-        )
-    return frozenset(named)
 
 
 def _last(frame: "pd.DataFrame", column: str) -> float:

@@ -9,11 +9,11 @@ import pytest
 
 from harness.cli.verdicts import alarms_of
 from harness.lab.alarms.alarm import Alarm, Unjudged
-from harness.lab.alarms.bench import Span
 from harness.lab.alarms.composite import CompositeAlarm
 from harness.lab.alarms.gate import judge
+from harness.lab.alarms.hearing import Span
 from harness.lab.alarms.objective import Objective
-from harness.lab.alarms.outputs import annotations, beside, junit, markdown
+from harness.lab.alarms.outputs import annotations, as_json, beside, junit, markdown
 from harness.lab.alarms.verdict import Outcome, Threshold
 from harness.lab.results.rows import MetricRow
 from tests.lab.alarms.conftest import DEAD, quiet, ready
@@ -368,8 +368,6 @@ class TestOutcomes:
         """
         Whatever was skipped.
         """
-        from harness.lab.alarms.outputs import as_json
-
         verdict = judge(recorder.run(depth(70.0, 1.0)), [Unjudged("band", "no"), alarm()])
 
         assert json.loads(as_json(verdict))["alarms"][0]["outcome"] == "skipped"

@@ -1,0 +1,61 @@
+"""
+What was asked for: the command line itself, and the scenario as it adjusts it.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.lab.alarms.objective import Objective
+from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.scenario_file import Problem, ScenarioError
+
+
+def command_line() -> str:
+    """Return how this process was asked."""
+    return shlex.join(["harness", *sys.argv[1:]])
+
+
+def read(
+    path: Path,
+    changes: Mapping[str, str] | None = None,
+    *,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
+    users: int | None = None,
+) -> Scenario:
+    """
+    Read a scenario and adjust it as was said on the command line.
+
+    Args:
+        changes: TOML values by dotted key, set before anything else.
+
+    Raises:
+        ScenarioError: The file is no scenario, an objective is none, or an adjustment makes no sense.
+    """
+    scenario = load_scenario(path, changes)
+    problems = list(_wrong_objectives(path, scenario))
+    try:
+        if users is not None:
+            scenario = Scenario.model_validate({**dict(scenario), "arrivals": (), "users": users})
+        if duration is not None:
+            scenario = scenario.lasting(duration)
+        if rate is not None:
+            scenario = scenario.at_rate(rate)
+        if seed is not None:
+            scenario = scenario.seeded(seed)
+    except ValueError as error:
+        problems.append(Problem(path, 0, str(error)))
+    if problems:
+        raise ScenarioError(*problems)
+    return scenario
+
+
+def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
+    for each in scenario.objectives:
+        try:
+            Objective.parse(each.expression)
+        except ValueError as error:
+            yield Problem(path, each.line, str(error))

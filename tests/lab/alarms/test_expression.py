@@ -1,0 +1,81 @@
+"""
+Metric math: the arithmetic that is evaluated, and what is refused.
+"""
+
+import pytest
+
+from harness.lab.alarms.expression import Expression
+
+
+class TestExpression:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "ANOMALY_DETECTION_BAND(a, 2)",
+            "a ** 2",
+            "a > 1",
+            "FILL(a, REPEAT)",
+            "SUM(a)",
+            "-'a'",
+            "+a",
+            "True",
+            "FILL(a)",
+            "FILL(a > 1, 2)",
+        ],
+    )
+    def test_what_is_not_supported_is_named(self, text):
+        """
+        Metric math beyond arithmetic is refused, never guessed.
+        """
+        with pytest.raises(ValueError, match="not supported"):
+            Expression.parse(text, ["a"])
+
+    @pytest.mark.parametrize(
+        ("text", "others", "complaint"),
+        [
+            ("a +", {}, "cannot be read"),
+            ("x", {"x": "a +"}, "cannot be read"),
+            ("x", {"x": "y", "y": "x"}, "refers to itself"),
+            ("b", {}, "reads 'b'"),
+            ("SELECT AVG(CPU) FROM x", {}, "query for metrics"),
+            ("SEARCH('x', 'Sum', 60)", {}, "query for metrics"),
+        ],
+    )
+    def test_what_cannot_be_read_says_why(self, text, others, complaint):
+        """
+        Each mistake has a sentence.
+        """
+        with pytest.raises(ValueError, match=complaint):
+            Expression.parse(text, ["a"], others)
+
+    @pytest.mark.parametrize(
+        ("text", "a", "b", "expected"),
+        [
+            ("a + b", 1.0, 2.0, 3.0),
+            ("a - b", 1.0, 2.0, -1.0),
+            ("a * b + 1", 3.0, 2.0, 7.0),
+            ("-a / b", 3.0, 2.0, -1.5),
+            ("a / b", 3.0, 0.0, None),
+            ("a / b", 3.0, None, None),
+            ("a + b", 3.0, None, 3.0),
+            ("a + b", None, None, None),
+            ("-a", None, None, None),
+            ("-a", None, 1.0, 0.0),
+            ("SUM(METRICS())", 3.0, 4.0, 7.0),
+            ("SUM(METRICS())", 3.0, None, 3.0),
+            ("SUM(METRICS())", None, None, None),
+            ("FILL(a, 5)", None, None, 5.0),
+            ("FILL(a, 5) + 1", 2.0, None, 3.0),
+            ("twice + b", 2.0, 1.0, 5.0),
+            ("-twice", 2.0, None, -4.0),
+            ("FILL(twice, 9)", 2.0, None, 4.0),
+            ("a * 1e308 * 10", 1.0, None, None),
+        ],
+    )
+    def test_arithmetic(self, text, a, b, expected):
+        """
+        A missing operand is 0 beside one that has data; division by zero has no datapoint.
+        """
+        expression = Expression.parse(text, ["a", "b"], {"twice": "2 * a"})
+
+        assert expression.of({"a": a, "b": b}) == expected
