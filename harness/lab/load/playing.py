@@ -18,6 +18,7 @@ from gevent import GreenletExit
 from locust.env import Environment
 
 from harness.lab.load import probes
+from harness.lab.load.ahead import Ahead
 from harness.lab.load.chronicle import Stage
 from harness.lab.load.connections import Connections
 from harness.lab.load.flows import FLOWS
@@ -32,6 +33,7 @@ from harness.lab.load.visit import Stopped, Visit
 
 NETWORK_TIMEOUT_S = 60.0
 
+MADE_AT_ONCE = 64
 COLLECT_AT = (50_000, 50, 100)
 SWITCH_EVERY_S = 0.0005
 
@@ -149,7 +151,7 @@ class Playing:
 
     def _make_scheduler(self, workers: int) -> OpenScheduler[Arrival] | ClosedScheduler[Arrival]:
         plan = self._plan
-        arrivals = plan.share(self._index, workers)
+        arrivals = Ahead(plan.share(self._index, workers), MADE_AT_ONCE)
         ends_at = plan.duration + plan.drain
         users = plan.scenario.users
         if users is not None:

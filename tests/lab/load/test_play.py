@@ -361,10 +361,11 @@ class TestPreflight:
         with pytest.raises(Unreachable, match="does not answer"):
             play(scenario(), host="http://127.0.0.1:9", identities=service.identities, out=tmp_path / "run")
 
-    def test_it_goes_the_way_the_players_go(self, service, tmp_path, monkeypatch):
+    def test_it_goes_the_way_the_players_go(self, fake_service, tmp_path, monkeypatch):
         """
         They ask no proxy: one that lets only the canary through would let in a run that fails.
         """
+        service = fake_service()
         for name in ("http_proxy", "HTTP_PROXY"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
 
