@@ -3,13 +3,12 @@ What came back for one request, read from the connection as it comes in.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back; names of headers in small letters, values of repeated ones joined by commas."""
 
     status: int

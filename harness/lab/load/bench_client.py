@@ -51,6 +51,7 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     counts: Counter[str] = Counter()
     from_intended: list[float] = []
     from_started: list[float] = []
+    settle_down()
     zero = time.perf_counter() + SETTLE_S
     probe = Probe()
 
@@ -79,7 +80,6 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
         ends_at=length + DRAIN_S,
         probe=probe,
     )
-    settle_down()
     began_cpu = time.process_time()
     scheduler.run()
     cpu = time.process_time() - began_cpu

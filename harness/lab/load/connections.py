@@ -9,25 +9,20 @@ stands here. Times are float seconds.
 import os
 import re
 from collections.abc import Iterator, Mapping
-from select import POLLIN
 from urllib.parse import urlsplit
 
-from gevent import socket
-from gevent.monkey import get_original
 from gevent.ssl import SSLContext, create_default_context
 from geventhttpclient._parser import HTTPParseError
 
 from harness.lab.load.answer import Answer, Reading
+from harness.lab.load.connection import PIECE, Connection, connect
 from harness.lab.load.payloads import Body
 
 USER_AGENT = "media-processing-harness"
-PIECE = 64 * 1024
 PORTS = {"http": 80, "https": 443}
 
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*")
-
-_poll = get_original("select", "poll")
 
 
 class Unanswered(Exception):
@@ -89,7 +84,7 @@ class _Host:
         self._address = (address.hostname, address.port or standard)
         self._timeout = timeout
         self._tls: SSLContext | None = create_default_context() if address.scheme == "https" else None
-        self._free: list[socket.socket] = []
+        self._free: list[Connection] = []
         literal = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
         self.name = literal if self._address[1] == standard else f"{literal}:{self._address[1]}"
 
@@ -105,9 +100,9 @@ class _Host:
                     raise
                 if body is not None and not isinstance(body, bytes):
                     body.seek(0)
-        return self._ask(self._connect(), head, body)
+        return self._ask(connect(self._address, self._timeout, self._tls), head, body)
 
-    def _ask(self, connection: socket.socket, head: bytes, body: Body | None) -> Answer:
+    def _ask(self, connection: Connection, head: bytes, body: Body | None) -> Answer:
         try:
             _send(connection, head, body)
             reading = Reading()
@@ -121,24 +116,13 @@ class _Host:
             connection.close()
         return reading.take()
 
-    def _kept(self) -> socket.socket | None:
+    def _kept(self) -> Connection | None:
         while self._free:
             connection = self._free.pop()
-            if _is_silent(connection):
+            if connection.is_silent():
                 return connection
             connection.close()
         return None
-
-    def _connect(self) -> socket.socket:
-        connection = socket.create_connection(self._address, timeout=self._timeout)
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_hostname=self._address[0])
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
 def _head(method: str, target: str, host: str, headers: Mapping[str, str], body: Body | None) -> bytes:
@@ -169,23 +153,24 @@ def _length(body: Body | None) -> int:
     return len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
 
 
-def _send(connection: socket.socket, head: bytes, body: Body | None) -> None:
+def _send(connection: Connection, head: bytes, body: Body | None) -> None:
     try:
         if body is None or isinstance(body, bytes):
-            connection.sendall(head + body if body else head)
+            connection.send(head + body if body else head)
         else:
-            connection.sendall(head)
-            connection.sendfile(body)
+            connection.send(head)
+            while piece := body.read(PIECE):
+                connection.send(piece)
     except (BrokenPipeError, ConnectionResetError):
         # Whoever refuses a large body may answer and close without reading it: the answer tells why.
         pass
 
 
-def _read(connection: socket.socket, reading: Reading) -> None:
+def _read(connection: Connection, reading: Reading) -> None:
     heard = False
     while not reading.is_whole:
         try:
-            piece = connection.recv(PIECE)
+            piece = connection.receive()
         except ConnectionResetError:
             if heard:
                 raise
@@ -196,13 +181,6 @@ def _read(connection: socket.socket, reading: Reading) -> None:
         reading.feed(piece)  # nothing tells it that this was the end
         if not piece and not reading.is_whole:
             raise ConnectionError("the connection was closed in the middle of the answer")
-
-
-def _is_silent(connection: socket.socket) -> bool:
-    """Tell whether a kept connection may be used: one with something to read was closed, or is not clean."""
-    question = _poll()
-    question.register(connection.fileno(), POLLIN)
-    return not question.poll(0)
 
 
 def _parts(url: str) -> tuple[str, str]:

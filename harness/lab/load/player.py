@@ -16,7 +16,7 @@ from locust.env import Environment
 from harness.lab.load.messages import DONE, PART, PROGRESS, READY
 from harness.lab.load.payloads import Filler, MadeFiles, Payloads
 from harness.lab.load.plan import Plan
-from harness.lab.load.playing import Playing
+from harness.lab.load.playing import Playing, settle_down
 from harness.lab.results.writer import PARTS
 from harness.lab.workload.scenario import Scenario
 
@@ -53,6 +53,7 @@ class Player:
         threads = gevent.get_hub().threadpool
         # In a thread: a worker that does not answer for seconds is taken for lost.
         handshake = threads.apply(self._prepare)
+        settle_down()
         self._send(
             READY,
             {

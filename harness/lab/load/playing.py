@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import pandas as pd  # noqa: F401 - Arrow imports it when it first converts, which would be in mid-run
+import pyarrow as pa
 from gevent import GreenletExit
 from locust.env import Environment
 
@@ -124,7 +124,6 @@ class Playing:
         return self._tally.counts["untried"]
 
     def _run(self) -> None:
-        settle_down()
         try:
             self._scheduler.run()
         finally:
@@ -191,7 +190,9 @@ class Playing:
 
 
 def settle_down() -> None:
-    """Keep this process from pausing while it plays."""
+    """Keep this process from pausing while it plays; takes the better part of a second itself."""
+    # With its first conversion Arrow imports what it wants for all of them.
+    pa.array([None])
     # What was built to get here stays; the collector need not look at it again. What comes is freed when it
     # is done with: cycles are rare, so looking for them may be rare.
     gc.collect()

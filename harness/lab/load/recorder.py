@@ -36,4 +36,4 @@ class Recorder:
     def _flush_until_closed(self) -> None:
         threads = gevent.get_hub().threadpool
         while not self._closing.wait(FLUSH_EVERY_S):
-            threads.apply(self._part.flush)
+            threads.apply(self._part.write, (self._part.take(),))

@@ -2,9 +2,9 @@
 Start arrivals when they are due, whatever became of the ones before.
 
 Locust's users ask again when they have been answered, so a server that stalls is asked less. Here the
-schedule is kept: an arrival whose time has come starts in a greenlet of its own; when ``max_in_flight``
-are under way it queues, with its intended moment, and is never dropped. After the last arrival the
-scheduler drains; what is then unfinished is stopped and must be recorded as a lower bound.
+schedule is kept: an arrival whose time has come is played by somebody who is free, or somebody new; when
+``max_in_flight`` are under way it queues, with its intended moment, and is never dropped. After the last
+arrival the scheduler drains; what is then unfinished is stopped and must be recorded as a lower bound.
 
 Times are float seconds since the run began.
 """
@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 import gevent
 from gevent import Greenlet
 from gevent.event import Event
+from gevent.queue import SimpleQueue
 
 from harness.lab.load.self_check import Probe
 
@@ -65,7 +66,11 @@ class OpenScheduler(Generic[A]):
         self._ends_at = ends_at
         self._probe = probe
         self._waiting: deque[A] = deque()
-        self._under_way: set[Greenlet] = set()
+        # A greenlet costs as much as a request: those who have played one arrival play another.
+        self._players: set[Greenlet] = set()
+        self._resting = 0
+        self._given: SimpleQueue[A] = SimpleQueue()
+        self._in_flight = 0
         self._idle = Event()
 
     ran_dry = False
@@ -74,7 +79,7 @@ class OpenScheduler(Generic[A]):
     @property
     def in_flight(self) -> int:
         """Arrivals under way, without those that queue [count]."""
-        return len(self._under_way)
+        return self._in_flight
 
     def run(self) -> None:
         """Play everything; return when all has ended, or the drain is over, or this greenlet is killed."""
@@ -93,7 +98,7 @@ class OpenScheduler(Generic[A]):
             self._take_up(arrival)
 
     def _take_up(self, arrival: A) -> None:
-        if len(self._under_way) >= self._max_in_flight:
+        if self._in_flight >= self._max_in_flight:
             self._probe.queued += 1
             self._waiting.append(arrival)
         else:
@@ -102,26 +107,44 @@ class OpenScheduler(Generic[A]):
     def _start(self, arrival: A) -> None:
         self._probe.started += 1
         self._idle.clear()
-        greenlet = Greenlet(self._play, arrival, arrival.at)
-        self._under_way.add(greenlet)
-        greenlet.rawlink(self._ended)
-        greenlet.start()
+        self._in_flight += 1
+        if self._resting:
+            self._resting -= 1
+            self._given.put(arrival)
+        else:
+            player = gevent.spawn(self._play_on, arrival)
+            self._players.add(player)
+            player.rawlink(self._left)
 
-    def _ended(self, greenlet: Greenlet) -> None:
-        self._under_way.discard(greenlet)
+    def _play_on(self, arrival: A) -> None:
+        """Play an arrival, and then whatever one is given."""
+        while True:
+            try:
+                self._play(arrival, arrival.at)
+            finally:
+                self._in_flight -= 1
+            self._resting += 1
+            self._go_on()
+            arrival = self._given.get()
+
+    def _left(self, player: Greenlet) -> None:
+        self._players.discard(player)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._waiting:
             self._start(self._waiting.popleft())
-        elif not self._under_way:
+        elif not self._in_flight:
             self._idle.set()
 
     def _drain(self) -> None:
-        if self._under_way:
+        if self._in_flight:
             self._idle.wait(max(0.0, self._ends_at - self._clock()))
 
     def _give_up(self) -> None:
         never_started = list(self._waiting)
         self._waiting.clear()
-        gevent.killall(list(self._under_way))
+        gevent.killall(list(self._players))
         for arrival in never_started:
             self._censor(arrival)
 
