@@ -108,24 +108,24 @@ class OpenScheduler(Generic[A]):
         self._probe.started += 1
         self._idle.clear()
         self._in_flight += 1
+        self._given.put(arrival)
         if self._resting:
             self._resting -= 1
-            self._given.put(arrival)
         else:
-            player = gevent.spawn(self._play_on, arrival)
+            player = gevent.spawn(self._play_on)
             self._players.add(player)
             player.rawlink(self._left)
 
-    def _play_on(self, arrival: A) -> None:
-        """Play an arrival, and then whatever one is given."""
+    def _play_on(self) -> None:
+        """Play whatever one is given."""
         while True:
+            arrival = self._given.get()
             try:
                 self._play(arrival, arrival.at)
             finally:
                 self._in_flight -= 1
             self._resting += 1
             self._go_on()
-            arrival = self._given.get()
 
     def _left(self, player: Greenlet) -> None:
         self._players.discard(player)
@@ -142,7 +142,8 @@ class OpenScheduler(Generic[A]):
             self._idle.wait(max(0.0, self._ends_at - self._clock()))
 
     def _give_up(self) -> None:
-        never_started = list(self._waiting)
+        # Some may have been given to a player who has not had a turn since.
+        never_started = [self._given.get() for _ in range(self._given.qsize())] + list(self._waiting)
         self._waiting.clear()
         gevent.killall(list(self._players))
         for arrival in never_started:

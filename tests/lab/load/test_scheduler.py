@@ -5,6 +5,7 @@ The open scheduler keeps the schedule whatever becomes of the arrivals; the clos
 from dataclasses import dataclass
 
 import gevent
+import pytest
 from gevent.event import Event
 
 from harness.lab.load.scheduler import ClosedScheduler, OpenScheduler
@@ -104,6 +105,31 @@ class TestOpenScheduler:
         ).run()
 
         assert (sorted(stopped), censored) == (["a", "b"], ["c"])
+
+    @pytest.mark.parametrize("names", ["a", "ab"], ids=["by somebody new", "by somebody who was free"])
+    def test_who_was_taken_up_at_the_last_moment_and_never_began_is_censored(self, names):
+        """
+        SIGTERM comes between an arrival and the turn of whoever is to play it, now and then.
+        """
+        played, censored = [], []
+
+        def one_after_another():
+            for name in names:
+                yield Arrival(name, 0.0)
+                if name != names[-1]:
+                    gevent.sleep(0.001)  # it is played, and its player rests
+            raise gevent.GreenletExit
+
+        scheduler = open_scheduler(
+            one_after_another(),
+            lambda arrival, at: played.append(arrival.name),
+            censor=lambda arrival: censored.append(arrival.name),
+        )
+
+        with pytest.raises(gevent.GreenletExit):
+            scheduler.run()
+
+        assert (played, censored) == (list(names[:-1]), [names[-1]])
 
     def test_killing_it_stops_what_is_under_way(self):
         """
