@@ -5,9 +5,9 @@ A load generator spends most of its time here, so a plain connection is the oper
 a watcher of gevent's event loop: a third of the cost of gevent's socket, which is used for TLS.
 """
 
+from abc import ABC, abstractmethod
 from ipaddress import ip_address
 from select import POLLIN, poll
-from typing import Protocol
 
 from gevent import get_hub, socket
 from gevent.monkey import get_original
@@ -22,19 +22,27 @@ _System = get_original("socket", "socket")
 _poll: type[poll] = get_original("select", "poll")
 
 
-class Connection(Protocol):
+class Connection(ABC):
     """Everything here raises OSError when the connection fails, TimeoutError when it takes too long."""
 
+    def __init__(self, descriptor: int) -> None:
+        self._unasked = _poll()
+        self._unasked.register(descriptor, POLLIN)
+
+    @abstractmethod
     def send(self, data: bytes) -> None:
         """Send all of it."""
 
+    @abstractmethod
     def receive(self) -> bytes:
         """Return the next piece that comes; nothing when the other side has closed."""
 
+    @abstractmethod
+    def close(self) -> None: ...
+
     def is_silent(self) -> bool:
         """Tell whether there is nothing to read: where nothing was asked, that is the end, or not clean."""
-
-    def close(self) -> None: ...
+        return not self._unasked.poll(0)
 
 
 def connect(address: tuple[str, int], timeout: float, tls: SSLContext | None) -> Connection:
@@ -46,42 +54,39 @@ def connect(address: tuple[str, int], timeout: float, tls: SSLContext | None) ->
         timeout: How long to wait for the connection, and later for each piece sent or received.
         tls: How the host is made to prove itself, if it must.
     """
-    connected = _connected(address, timeout)
+    # A name is looked up in a thread, each time: the servers behind it may change. A number need not be.
+    if (family := _family(address[0])) is None:
+        connected = socket.create_connection(address, timeout=timeout)
+    else:
+        connected = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if family is not None:
+            connected.settimeout(timeout)
+            connected.connect(address)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            return _Secured(connected, tls, address[0])
+        return _Plain(connected, timeout) if tls is None else _Secured(connected, tls, address[0])
     except BaseException:
         connected.close()
         raise
-    return _Plain(connected, timeout)
 
 
-def _connected(address: tuple[str, int], timeout: float) -> socket.socket:
+def _family(host: str) -> socket.AddressFamily | None:
+    """Return the family of a numerical address; None for a name."""
     try:
-        # A name is looked up in a thread, each time: servers behind it may change. A number need not be.
-        family = socket.AF_INET6 if ip_address(address[0]).version == 6 else socket.AF_INET
+        return socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
     except ValueError:
-        return socket.create_connection(address, timeout=timeout)
-    connected = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        connected.settimeout(timeout)
-        connected.connect(address)
-    except BaseException:
-        connected.close()
-        raise
-    return connected
+        return None
 
 
-class _Plain:
+class _Plain(Connection):
     def __init__(self, connected: socket.socket, timeout: float) -> None:
         self._socket = _System(fileno=connected.detach())
+        super().__init__(self._socket.fileno())
         self._socket.setblocking(False)
         self._timeout = timeout
         loop = get_hub().loop
         self._readable = loop.io(self._socket.fileno(), _READ)
         self._writable = loop.io(self._socket.fileno(), _WRITE)
-        self._unasked = _readiness(self._socket.fileno())
 
     def send(self, data: bytes) -> None:
         left = memoryview(data)
@@ -104,19 +109,16 @@ class _Plain:
                 continue  # the news was of something that has gone again
             return piece
 
-    def is_silent(self) -> bool:
-        return not self._unasked.poll(0)
-
     def close(self) -> None:
         self._readable.close()
         self._writable.close()
         self._socket.close()
 
 
-class _Secured:
+class _Secured(Connection):
     def __init__(self, connected: socket.socket, tls: SSLContext, name: str) -> None:
         self._socket = tls.wrap_socket(connected, server_hostname=name)
-        self._unasked = _readiness(self._socket.fileno())
+        super().__init__(self._socket.fileno())
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -125,14 +127,5 @@ class _Secured:
         piece: bytes = self._socket.recv(PIECE)
         return piece
 
-    def is_silent(self) -> bool:
-        return not self._unasked.poll(0)
-
     def close(self) -> None:
         self._socket.close()
-
-
-def _readiness(descriptor: int) -> poll:
-    question = _poll()
-    question.register(descriptor, POLLIN)
-    return question

@@ -44,8 +44,7 @@ class Door:
         now = self._engine.now
         self.requests += 1
         network = self._network(arrival, number)
-        wait = self._free_at[0] - now
-        wait = max(wait, 0)
+        wait = max(self._free_at[0] - now, 0)
         if self._longest_wait is not None and wait > self._longest_wait:
             return network, False
         took = self._request(arrival, number)

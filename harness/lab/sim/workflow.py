@@ -93,7 +93,6 @@ class Workflow(Host):
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[tuple[str, int], Stream] = {}
         self.transitions = 0
-        self.throttled_starts = 0
         self.broken: Counter[tuple[str, str]] = Counter()
         self._causes: dict[tuple[str, str], str] = {}
 
@@ -109,7 +108,6 @@ class Workflow(Host):
         """Start an execution for a job; tell whether the quota let it."""
         now = self.engine.now
         if not self._starts.take(now):
-            self.throttled_starts += 1
             return False
         name = f"batch-{job.batch.id}-job-{job.id}"
         execution = Execution(self, self._program, name, job.batch.arrival, execution_input(job), job)

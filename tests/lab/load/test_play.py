@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from harness.lab.load.launch import LoadFailed, play
-from harness.lab.load.preflight import Unreachable
 from harness.lab.workload.scenario import Scenario
 from tests.lab.load.conftest import wait_until_recorded
 
@@ -353,44 +352,12 @@ class TestInterruption:
         assert (played.requests.arrival % 2 == played.requests.worker).all()
 
 
-class TestPreflight:
-    def test_nobody_at_home(self, service, tmp_path):
-        """
-        A host that does not answer is told from one that refuses.
-        """
-        with pytest.raises(Unreachable, match="does not answer"):
-            play(scenario(), host="http://127.0.0.1:9", identities=service.identities, out=tmp_path / "run")
-
-    def test_it_goes_the_way_the_players_go(self, fake_service, tmp_path, monkeypatch):
-        """
-        They ask no proxy: one that lets only the canary through would let in a run that fails.
-        """
-        service = fake_service()
-        for name in ("http_proxy", "HTTP_PROXY"):
-            monkeypatch.setenv(name, "http://127.0.0.1:9")
-
-        played = play(
-            scenario(duration_s=1), host=service.api_url, identities=service.identities, out=tmp_path / "run"
-        )
-
-        assert set(played.requests.outcome) <= {"ok", "refused"}
-
-    def test_tokens_the_service_does_not_know(self, service, tmp_path):
-        """
-        The canary says what was asked, as whom, and what came back.
-        """
-        forged = tmp_path / "forged.csv"
-        forged.write_text(service.identities.read_text().replace("token-", "forged-"), encoding="utf-8")
-
-        with pytest.raises(Unreachable, match=r"for listing \d+ as its \w+ answers 401"):
-            play(scenario(), host=service.api_url, identities=forged, out=tmp_path / "run")
-
-    def test_a_folder_that_holds_a_run_is_not_overwritten(self, run, service):
-        """
-        Two runs in one folder would mix their tables.
-        """
-        with pytest.raises(LoadFailed, match="already holds a run"):
-            play(scenario(), host=service.api_url, identities=service.identities, out=run.folder)
+def test_a_folder_that_holds_a_run_is_not_overwritten(run, service):
+    """
+    Two runs in one folder would mix their tables.
+    """
+    with pytest.raises(LoadFailed, match="already holds a run"):
+        play(scenario(), host=service.api_url, identities=service.identities, out=run.folder)
 
 
 def interrupt_when_playing(folder: Path) -> None:
