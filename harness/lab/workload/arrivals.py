@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.rate import Rate
 from harness.lab.workload.scenario import Scenario
+
+DRAWN_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,10 @@ def _paced(rate: Rate) -> Iterator[float]:
 
 def _poisson(rate: Rate, stream: Stream) -> Iterator[float]:
     """Yield a Poisson process: one of unit rate through the inverse of the cumulative rate."""
-    mass, index = 0.0, 0
-    while True:
-        mass -= math.log(stream(index))
-        if mass > rate.total:
-            return
-        yield rate.invert(mass)
-        index += 1
+    mass = 0.0
+    for first in count(0, DRAWN_AT_ONCE):
+        for draw in stream.many(np.arange(first, first + DRAWN_AT_ONCE)).tolist():
+            mass -= math.log(draw)
+            if mass > rate.total:
+                return
+            yield rate.invert(mass)

@@ -5,10 +5,10 @@ A batch keeps the service's limits whatever the distributions say: 1 to 60 files
 each and 1 GiB together; a batch without files gets one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate, islice, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,16 @@ from harness.lab.workload.faults import CorruptFile, PoisonedMessage
 from harness.lab.workload.flows import Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
 
-ARRIVALS_PER_BLOCK = 256
+BLOCK = 256
+"""Arrivals planned at once: few enough that nobody who waits for one notices."""
+
+LARGE_BLOCK = 2048
+"""For who asks for many arrivals and does not mind waiting now and then: a twentieth faster."""
+
+KEPT = 4096
+"""Arrivals whose plans and files are kept, for those who come back."""
+
+BRINGS_FILES = (Shoot, ProjectDocuments)
 
 _CONTENT_TYPES = {each: f"image/{each}" for each in ("heic", "jpeg", "png")}
 
@@ -29,11 +38,15 @@ Floats = NDArray[np.float64]
 
 
 class Plan(NamedTuple):
-    """What an arrival does, by its place in the scenario's ``flows``, and how much a shoot brings."""
+    """
+    What an arrival does, by its place in the scenario's ``flows``, and how much it brings.
+
+    Attributes:
+        counts: Photos and videos of a shoot, documents and renders of a project.
+    """
 
     flow_index: int
-    photos: int = 0
-    videos: int = 0
+    counts: tuple[int, int] = (0, 0)
 
 
 class Mix:
@@ -43,16 +56,17 @@ class Mix:
     Args:
         replication: 0 for a live run; simulated replications count from 0 too, so that the first
             is the live one.
+        block: Arrivals planned at once: ten times as fast as one by one. They do not depend on it.
     """
 
-    def __init__(self, scenario: Scenario, replication: int = 0) -> None:
+    def __init__(self, scenario: Scenario, replication: int = 0, *, block: int = BLOCK) -> None:
         self.scenario = scenario
         self.replication = replication
+        self._block = block
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
         self._streams: dict[str, Stream] = {}
-        # What every arrival has is drawn for a block of them at once: ten times as fast as one by one.
-        self._plans = lru_cache(maxsize=64)(self._plan_block)
-        self._photo_block = lru_cache(maxsize=16)(self._make_photos)
+        self._plans = lru_cache(maxsize=4 * KEPT // block)(self._plan_block)
+        self._files = lru_cache(maxsize=KEPT // block)(self._make_files)
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -72,15 +86,17 @@ class Mix:
             arrival: Its number, from 0.
             at: When it is due [model s]; matters only to faults that have a time window.
         """
-        block, place = divmod(arrival, ARRIVALS_PER_BLOCK)
+        block, place = divmod(arrival, self._block)
         plan = self._plans(block)[place]
         flow = self.scenario.flows[plan.flow_index]
         files: Sequence[File] = ()
         attempt = None
-        if isinstance(flow, Shoot):
-            files = self._shoot(flow, plan, arrival, at)
-        elif isinstance(flow, ProjectDocuments):
-            files = self._project(flow, arrival, at)
+        if isinstance(flow, BRINGS_FILES):
+            files = self._files(plan.flow_index, block)[arrival]
+            if self._corrupt:
+                files = [
+                    each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in files
+                ]
         if isinstance(flow, Forbidden):
             attempt = flow.attempts[int(self._draw("attempt", arrival) * len(flow.attempts))]
         poisoned = bool(self._poisoned) and self._is_poisoned(arrival, at)
@@ -100,19 +116,31 @@ class Mix:
 
     def _plan_block(self, block: int) -> list[Plan]:
         """Return what each arrival of a block does, and how much it brings."""
-        first = block * ARRIVALS_PER_BLOCK
-        arrivals = np.arange(first, first + ARRIVALS_PER_BLOCK)
+        arrivals = np.arange(block * self._block, (block + 1) * self._block)
         indices = self._flow_indices(arrivals)
         plans = [Plan(index) for index in indices.tolist()]
         for index, flow in enumerate(self.scenario.flows):
             (places,) = np.nonzero(indices == index)
-            if isinstance(flow, Shoot) and len(places):
-                videos = self._counts("videos", flow.videos, arrivals[places], MAX_FILES)
-                photos = self._counts("photos", flow.photos, arrivals[places], MAX_FILES - videos)
-                photos[photos + videos == 0] = 1
-                for place, *counts in zip(places.tolist(), photos.tolist(), videos.tolist(), strict=True):
-                    plans[place] = Plan(index, *counts)
+            if isinstance(flow, BRINGS_FILES) and len(places):
+                counts = self._shoot if isinstance(flow, Shoot) else self._project
+                both = zip(*(each.tolist() for each in counts(flow, arrivals[places])), strict=True)
+                for place, pair in zip(places.tolist(), both, strict=True):
+                    plans[place] = Plan(index, pair)
         return plans
+
+    def _shoot(self, flow: Any, arrivals: Integers) -> tuple[Integers, Integers]:
+        """Return how many photos and videos each of some shoots brings."""
+        videos = self._counts("videos", flow.videos, arrivals, MAX_FILES)
+        photos = self._counts("photos", flow.photos, arrivals, MAX_FILES - videos)
+        photos[photos + videos == 0] = 1
+        return photos, videos
+
+    def _project(self, flow: Any, arrivals: Integers) -> tuple[Integers, Integers]:
+        """Return how many documents and renders each of some projects brings."""
+        documents = self._counts("documents", flow.documents, arrivals, MAX_FILES)
+        renders = self._counts("renders", flow.renders, arrivals, MAX_FILES - documents)
+        documents[documents + renders == 0] = 1
+        return documents, renders
 
     def _flow_indices(self, arrivals: Integers) -> Integers:
         draws = self._stream("flow").many(arrivals)
@@ -123,35 +151,28 @@ class Mix:
         counts = np.rint(of.samples(self._stream(stream).many(arrivals)))
         return np.maximum(0, np.minimum(most, counts)).astype(np.int64)
 
-    def _shoot(self, flow: Shoot, plan: Plan, arrival: int, at: float) -> list[File]:
-        photos = self._photo_block(plan.flow_index, arrival // ARRIVALS_PER_BLOCK)[arrival]
-        if self._corrupt:
-            photos = [each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in photos]
-        numbers = range(plan.photos + 1, plan.photos + plan.videos + 1)
-        return photos + [self._video(flow, arrival, n, at) for n in numbers] if numbers else photos
-
-    def _project(self, flow: ProjectDocuments, arrival: int, at: float) -> list[File]:
-        documents = self._count("documents", flow.documents, arrival, MAX_FILES)
-        renders = self._count("renders", flow.renders, arrival, MAX_FILES - documents)
-        if documents + renders == 0:
-            documents = 1
-        files = [self._document(flow, arrival, n, at) for n in range(1, documents + 1)]
-        files += [self._render(flow, arrival, n, at) for n in range(documents + 1, documents + renders + 1)]
-        return files
-
-    def _make_photos(self, index: int, block: int) -> dict[int, list[File]]:
-        """Return the photos of a block's shoots by arrival: most of all files there are."""
-        flow = self.scenario.flows[index]
-        assert isinstance(flow, Shoot)  # noqa: S101 - others have no photos
+    def _make_files(self, index: int, block: int) -> dict[int, list[File]]:
+        """Return the files of those arrivals of a block that have one flow, by arrival."""
+        flow: Any = self.scenario.flows[index]
         counts = {
-            block * ARRIVALS_PER_BLOCK + place: plan.photos
+            block * self._block + place: plan.counts
             for place, plan in enumerate(self._plans(block))
             if plan.flow_index == index
         }
-        whose = np.repeat(list(counts), list(counts.values()))
-        numbers = np.concatenate([np.arange(1, count + 1) for count in counts.values()])
-        photos = iter(self._photos(flow, whose, numbers))
-        return {arrival: list(islice(photos, count)) for arrival, count in counts.items()}
+        ones, others = (
+            (self._photos, self._videos) if isinstance(flow, Shoot) else (self._documents, self._renders)
+        )
+        arrivals = list(counts)
+        firsts = [first for first, _ in counts.values()]
+        seconds = [second for _, second in counts.values()]
+        numbers = [np.arange(1, first + 1) for first in firsts]
+        further = [np.arange(1, second + 1) + first for first, second in counts.values()]
+        made = iter(ones(flow, np.repeat(arrivals, firsts), np.concatenate(numbers)))
+        more = iter(others(flow, np.repeat(arrivals, seconds), np.concatenate(further)))
+        return {
+            arrival: [*islice(made, first), *islice(more, second)]
+            for arrival, (first, second) in counts.items()
+        }
 
     def _photos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[File]:
         """Return photos, given by their arrivals and their numbers in those: column by column."""
@@ -159,75 +180,66 @@ class Mix:
             self._stream(name).many(whose, numbers)
             for name in ("vertical", "megapixels", "rotated", "kind", "bytes")
         )
-        pixels = np.maximum(flow.photo_megapixels.samples(megapixels), 0) * 1e6
-        shorts = np.maximum(np.rint(np.sqrt(pixels * 3 / 4)), 1)
-        longs = np.rint(shorts * 4 / 3)
+        longs, shorts = _sides(flow.photo_megapixels.samples(megapixels))
         are_vertical = uprights < flow.vertical_ratio
         formats = _photo_formats(flow, kinds)
-        columns = (
-            [f"a{arrival}-{n}" for arrival, n in zip(whose.tolist(), numbers.tolist(), strict=True)],
+        return _files(
+            _client_ids(whose, numbers),
             numbers.tolist(),
             ["PHOTO_VERTICAL" if each else "PHOTO_HORIZONTAL" for each in are_vertical.tolist()],
             map(_photo_name, numbers.tolist(), formats),
             map(_CONTENT_TYPES.__getitem__, formats),
-            np.clip(np.rint(flow.photo_bytes.samples(sizes)), 1, MAX_FILE_BYTES).astype(int).tolist(),
-            np.where(are_vertical, shorts, longs).astype(int).tolist(),
-            np.where(are_vertical, longs, shorts).astype(int).tolist(),
+            _file_sizes(flow.photo_bytes.samples(sizes)),
+            np.where(are_vertical, shorts, longs).tolist(),
+            np.where(are_vertical, longs, shorts).tolist(),
             repeat(0.0),
             _orientations(flow, rotations),
-            repeat(False),
         )
-        return list(map(File._make, zip(*columns, strict=False)))  # two of them never end
 
-    def _video(self, flow: Shoot, arrival: int, n: int, at: float) -> File:
-        vertical = self._draw("vertical", arrival, n) < flow.vertical_ratio
-        seconds = max(0.1, flow.video_seconds.sample(self._draw("seconds", arrival, n)))
-        per_second = flow.video_bytes_per_s.sample(self._draw("bytes", arrival, n))
+    def _videos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[File]:
+        uprights, lengths, rates = (
+            self._stream(name).many(whose, numbers) for name in ("vertical", "seconds", "bytes")
+        )
+        seconds = np.maximum(flow.video_seconds.samples(lengths), 0.1)
+        are_vertical = (uprights < flow.vertical_ratio).tolist()
         # Even sides: the encoders take no others.
         short, long = _even(flow.video_height), _even(flow.video_height * 16 / 9)
-        return File(
-            client_id=f"a{arrival}-{n}",
-            sequence=n,
-            media_type="VIDEO_VERTICAL" if vertical else "VIDEO_HORIZONTAL",
-            filename=f"video-{n:02d}.mp4",
-            content_type="video/mp4",
-            bytes=_file_bytes(per_second * seconds),
-            width=short if vertical else long,
-            height=long if vertical else short,
-            seconds=seconds,
-            corrupt=self._is_corrupt(arrival, n, at),
+        return _files(
+            _client_ids(whose, numbers),
+            numbers.tolist(),
+            ["VIDEO_VERTICAL" if each else "VIDEO_HORIZONTAL" for each in are_vertical],
+            [f"video-{n:02d}.mp4" for n in numbers.tolist()],
+            repeat("video/mp4"),
+            _file_sizes(flow.video_bytes_per_s.samples(rates) * seconds),
+            [short if each else long for each in are_vertical],
+            [long if each else short for each in are_vertical],
+            seconds.tolist(),
         )
 
-    def _document(self, flow: ProjectDocuments, arrival: int, n: int, at: float) -> File:
-        return File(
-            client_id=f"a{arrival}-{n}",
-            sequence=n,
-            media_type="PROJECT_DOC",
-            filename=f"document-{n:02d}.pdf",
-            content_type="application/pdf",
-            bytes=self._bytes(flow.document_bytes, arrival, n),
-            corrupt=self._is_corrupt(arrival, n, at),
+    def _documents(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[File]:
+        sizes = self._stream("bytes").many(whose, numbers)
+        return _files(
+            _client_ids(whose, numbers),
+            numbers.tolist(),
+            repeat("PROJECT_DOC"),
+            [f"document-{n:02d}.pdf" for n in numbers.tolist()],
+            repeat("application/pdf"),
+            _file_sizes(flow.document_bytes.samples(sizes)),
         )
 
-    def _render(self, flow: ProjectDocuments, arrival: int, n: int, at: float) -> File:
-        long, short = _sides(flow.render_megapixels.sample(self._draw("megapixels", arrival, n)))
-        return File(
-            client_id=f"a{arrival}-{n}",
-            sequence=n,
-            media_type="PROJECT_RENDER",
-            filename=f"render-{n:02d}.jpg",
-            content_type="image/jpeg",
-            bytes=self._bytes(flow.render_bytes, arrival, n),
-            width=long,
-            height=short,
-            corrupt=self._is_corrupt(arrival, n, at),
+    def _renders(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[File]:
+        megapixels, sizes = (self._stream(name).many(whose, numbers) for name in ("megapixels", "bytes"))
+        longs, shorts = _sides(flow.render_megapixels.samples(megapixels))
+        return _files(
+            _client_ids(whose, numbers),
+            numbers.tolist(),
+            repeat("PROJECT_RENDER"),
+            [f"render-{n:02d}.jpg" for n in numbers.tolist()],
+            repeat("image/jpeg"),
+            _file_sizes(flow.render_bytes.samples(sizes)),
+            longs.tolist(),
+            shorts.tolist(),
         )
-
-    def _count(self, stream: str, of: Distribution, arrival: int, most: int) -> int:
-        return max(0, min(most, round(of.sample(self._draw(stream, arrival)))))
-
-    def _bytes(self, of: Distribution, arrival: int, n: int) -> int:
-        return _file_bytes(of.sample(self._draw("bytes", arrival, n)))
 
     def _is_corrupt(self, arrival: int, n: int, at: float) -> bool:
         return bool(self._corrupt) and any(
@@ -281,15 +293,25 @@ def _within_limits(files: Sequence[File]) -> tuple[File, ...]:
     return tuple(kept)
 
 
-def _file_bytes(size: float) -> int:
-    whole = round(size)
-    return whole if 1 <= whole <= MAX_FILE_BYTES else max(1, min(MAX_FILE_BYTES, whole))
+def _files(*columns: Iterable[Any]) -> list[File]:
+    """Return files given by the columns of `File` as far as they differ; the first has a length."""
+    missing = [repeat(default) for default in list(File._field_defaults.values())[len(columns) - 6 :]]
+    return list(map(File._make, zip(*columns, *missing, strict=False)))  # some never end
 
 
-def _sides(megapixels: float) -> tuple[int, int]:
-    """Return the long and the short side of a 4:3 picture [pixels]."""
-    short = round((megapixels * 1e6 * 3 / 4) ** 0.5) if megapixels > 0 else 0
-    return round((short or 1) * 4 / 3), short or 1
+def _client_ids(whose: Integers, numbers: Integers) -> list[str]:
+    return [f"a{arrival}-{n}" for arrival, n in zip(whose.tolist(), numbers.tolist(), strict=True)]
+
+
+def _file_sizes(sizes: Floats) -> list[int]:
+    whole: list[int] = np.clip(np.rint(sizes), 1, MAX_FILE_BYTES).astype(np.int64).tolist()
+    return whole
+
+
+def _sides(megapixels: Floats) -> tuple[Integers, Integers]:
+    """Return the long and the short sides of 4:3 pictures [pixels]."""
+    shorts = np.maximum(np.rint(np.sqrt(np.maximum(megapixels, 0) * 1e6 * 3 / 4)), 1)
+    return np.rint(shorts * 4 / 3).astype(np.int64), shorts.astype(np.int64)
 
 
 def _even(side: float) -> int:
