@@ -44,7 +44,8 @@ class Door:
         now = self._engine.now
         self.requests += 1
         network = self._network(arrival, number)
-        wait = max(self._free_at[0] - now, 0)
+        free_at = self._free_at[0]
+        wait = free_at - now if free_at > now else 0
         if self._longest_wait is not None and wait > self._longest_wait:
             return network, False
         took = self._request(arrival, number)

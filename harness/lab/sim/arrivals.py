@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 
 from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
-from harness.lab.sim.flows import play
-from harness.lab.sim.visit import Pauses, Visit
+from harness.lab.sim.flows import PLAYS
+from harness.lab.sim.visit import Stopped, Visit
 from harness.lab.sim.world import World
 from harness.lab.workload.arrivals import Schedule
 
@@ -116,12 +116,15 @@ class _Playing:
         self._visit = visit
         self._ended = ended
         self._key = order(Kind.CLIENT, visit.arrival)
-        self._pauses: Pauses = play(visit)
+        self._pauses = PLAYS[visit.batch.flow](visit)
 
     def __call__(self, _: object) -> None:
         try:
             pause = next(self._pauses)
         except StopIteration:
+            self._ended(self._visit)
+        except Stopped as stopped:
+            self._visit.stopped(str(stopped))
             self._ended(self._visit)
         else:
             self._engine.call_in(pause, self._key, self)

@@ -4,16 +4,8 @@ What the people of a scenario do, step by step: the flows of the live load.
 
 from collections.abc import Callable, Mapping
 
-from harness.lab.sim.visit import Pauses, Stopped, Visit
+from harness.lab.sim.visit import Pauses, Visit
 from harness.lab.workload import flows
-
-
-def play(visit: Visit) -> Pauses:
-    """Do what an arrival does."""
-    try:
-        yield from FLOWS[visit.batch.flow](visit)
-    except Stopped as stopped:
-        visit.stopped(str(stopped))
 
 
 def upload(visit: Visit) -> Pauses:
@@ -54,7 +46,7 @@ def abandon(visit: Visit) -> Pauses:
         yield from visit.upload_files()
 
 
-FLOWS: Mapping[str, Callable[[Visit], Pauses]] = {
+PLAYS: Mapping[str, Callable[[Visit], Pauses]] = {
     "photo_shoot": wait_and_look,
     "project_documents": wait_and_look,
     "retry": retry,

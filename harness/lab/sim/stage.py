@@ -29,7 +29,7 @@ from harness.lab.sim.workers import Workers
 from harness.lab.sim.workflow import Workflow
 from harness.lab.sim.world import World
 from harness.lab.workload.arrivals import schedule
-from harness.lab.workload.mix import Mix
+from harness.lab.workload.mix import BLOCK, LARGE_BLOCK, Mix
 from harness.lab.workload.scenario import Scenario
 
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
@@ -152,10 +152,12 @@ class Stage:
 
     def _crowd(self, replication: int) -> Crowd:
         scenario, platform = self.scenario, self.platform
+        plan = None if scenario.users else schedule(scenario, replication)
+        block = LARGE_BLOCK if plan is not None and len(plan) > LARGE_BLOCK else BLOCK
         placeholders = platform.preset == "local" and scenario.media == "placeholder"
         world = World(
             scenario,
-            Mix(scenario, replication),
+            Mix(scenario, replication, block=block),
             self.engine,
             self.service,
             self.door,
@@ -164,7 +166,6 @@ class Stage:
             placeholders=placeholders,
             upload_ttl=platform.api.upload_ttl_s,
         )
-        plan = None if scenario.users else schedule(scenario, replication)
         return Crowd(world, plan, self.recorder.settle)
 
     @property

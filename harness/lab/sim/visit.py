@@ -174,12 +174,13 @@ class Visit:
                  0, 0, batch_id, None, error)
             )  # fmt: skip
             if taken:
-                if media.has_ended:
+                if media.finished_at is not None:
                     yield latency
                     self._ended(media, not_before, answered_at)
                     return media.status == "READY"
                 not_before = asked_at
-            wait = min(int(wait * factor), cap)
+            grown = int(wait * factor)
+            wait = grown if grown < cap else cap
             pause = latency + wait
         self._censor("POLL_TIMEOUT")
         raise Stopped("POLL_TIMEOUT")
@@ -259,9 +260,8 @@ class Visit:
     def _ask(self, endpoint: str, status: int) -> Pauses:
         """Ask the API, and again as the scenario's retry policy says; a request that fails has no effect."""
         world = self.world
-        policy = world.scenario.behaviour.retry
-        wait = policy.base_s
-        for number in range(1, policy.max_attempts + 1):
+        attempts, wait, factor, cap = world.retry
+        while True:
             self._requests += 1
             now = world.engine.now
             due_at = self._take_due_at()
@@ -271,10 +271,11 @@ class Visit:
             yield latency
             if taken:
                 return
-            if UNAVAILABLE not in policy.on or number == policy.max_attempts:
+            attempts -= 1
+            if not attempts:
                 break
             yield nanoseconds(wait)
-            wait = min(wait * policy.factor, policy.cap_s)
+            wait = min(wait * factor, cap)
         raise Stopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
 
     def _fetch(self, size: int, name: str = OBJECT) -> Pauses:

@@ -176,7 +176,9 @@ class Workflow(Host):
         """Record the states an execution is in and has not left."""
         for walk in execution.root.under_way() if execution.root is not None else ():
             node, visit = walk.node, walk.visit
-            if node is None or (visit is not None and (visit.over or visit.ready_at is None)):
+            if node is None or walk.ahead is not None:
+                continue
+            if visit is not None and (visit.over or visit.ready_at is None):
                 continue
             number, ready_at, started_at = 1, walk.entered_at, None
             if visit is not None:

@@ -5,7 +5,7 @@ What all visits of a simulated run share. Times are nanoseconds.
 from collections.abc import Sequence
 
 from harness.lab.results.records import labels_text
-from harness.lab.sim.api import Door, Store
+from harness.lab.sim.api import UNAVAILABLE, Door, Store
 from harness.lab.sim.engine import Engine, nanoseconds
 from harness.lab.sim.recording import Recorder
 from harness.lab.sim.service import Service
@@ -22,6 +22,8 @@ class World:
     What all visits of a run share.
 
     Attributes:
+        poll: The first pause between two polls [ns], its factor, its cap [ns], and the patience [ns].
+        retry: How often to ask at most if nobody answers, the first pause [s], its factor and its cap [s].
         ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
     """
 
@@ -58,6 +60,9 @@ class World:
             nanoseconds(poll.cap_s),
             nanoseconds(poll.timeout_s),
         )
+        retry = scenario.behaviour.retry
+        attempts = retry.max_attempts if UNAVAILABLE in retry.on else 1
+        self.retry = (attempts, retry.base_s, retry.factor, retry.cap_s)
         self.viewers = Stream(scenario.seed, mix.replication, "viewer")
         self.resolution_labels = {
             family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.asl.execution import Status
 from harness.lab.sim.engine import NS, Engine, Kind, about, order
-from harness.lab.sim.platform.draws import ENTITIES, KEPT_BLOCKS, Draws
+from harness.lab.sim.platform.draws import KEPT, MOST, Draws
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.sim.station import Job, Station
 from harness.lab.workload.distributions import Exponential, Lognormal
@@ -239,14 +239,27 @@ class TestDraws:
 
     def test_what_is_forgotten_is_drawn_again(self):
         """
-        An entity so old that its block has gone has the numbers it had.
+        An entity so old that its row has gone has the numbers it had.
         """
         draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=2)
-        young = [draws(3, item) for item in range(2)]
-        for entity in range(0, 2 * KEPT_BLOCKS * ENTITIES, ENTITIES):
+        young, row = [draws(3, item) for item in range(2)], draws.row(3)
+        for entity in range(0, 2 * KEPT, 100):
             draws(entity)
 
         assert [draws(3, item) for item in range(2)] == young
+        assert draws.row(3) == row
+
+    @pytest.mark.parametrize("ahead", [1, 255, MOST - 1, MOST, 10**9])
+    def test_whatever_the_order(self, ahead):
+        """
+        A key's number does not depend on which entities came before it, near or far.
+        """
+        fresh, used = (Draws(Exponential(scale=2.0), 7, 0, "x", width=3) for _ in range(2))
+        for entity in (0, 700, 300):
+            used(entity)
+
+        for entity in (700 + ahead, 701 + ahead, 5):
+            assert used(entity, 2) == fresh(entity, 2) == used.row(entity)[2]
 
     def test_quick_lognormal(self):
         """

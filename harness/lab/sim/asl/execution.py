@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from harness.lab.sim.asl.program import Program
-from harness.lab.sim.asl.visits import visit
-from harness.lab.sim.asl.walk import Host, Walk, timestamp
+from harness.lab.sim.asl.visits import VISITS
+from harness.lab.sim.asl.walk import Host, Parent, Walk, timestamp
 
 
 class Status(StrEnum):
@@ -19,7 +19,7 @@ class Status(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
-class Execution:
+class Execution(Parent):
     """
     One playing of a state machine.
 
@@ -32,7 +32,7 @@ class Execution:
         transitions: States entered so far.
     """
 
-    visit = staticmethod(visit)
+    visits = VISITS
 
     __slots__ = (
         "_about",
@@ -70,7 +70,7 @@ class Execution:
         self.history = 0
         self.transitions = 0
         self.started_at = host.engine.now
-        self.root: Walk | None = Walk(self, program, 0, self._succeeded, self._failed)
+        self.root: Walk | None = Walk(self, program, self)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -90,11 +90,11 @@ class Execution:
             self.root.cancel()
             self._end(Status.TIMED_OUT, "States.Timeout", "the execution took longer than it may")
 
-    def _succeeded(self, output: Any) -> None:
+    def done(self, _walk: Walk, output: Any) -> None:
         self.output = output
         self._end(Status.SUCCEEDED)
 
-    def _failed(self, error: str, cause: str) -> None:
+    def failed(self, _walk: Walk, error: str, cause: str) -> None:
         self._end(Status.FAILED, error, cause)
 
     def _end(self, status: Status, error: str | None = None, cause: str | None = None) -> None:

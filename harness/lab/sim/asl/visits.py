@@ -5,12 +5,12 @@ Times are nanoseconds of the engine's clock.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harness.blueprint.flow import INLINE_CONCURRENCY
 from harness.lab.sim.asl.program import MapNode, ParallelNode, TaskNode
-from harness.lab.sim.asl.walk import StateFailed, Walk
+from harness.lab.sim.asl.walk import Parent, StateFailed, Walk
 from harness.lab.sim.engine import NS, Kind, order
 
 EVENTS_OF_AN_ATTEMPT = 3
@@ -24,9 +24,10 @@ class Visit:
         number: Of the attempt under way, from 1.
         ready_at: When it could begin: on entering, or when the back-off was over; None during one.
         started_at: When somebody began to work on it; None as long as nobody has.
+        attempt: What a Task's work is waited for by; None before somebody was given it, and in a fork.
     """
 
-    __slots__ = ("data", "node", "number", "over", "ready_at", "retries", "started_at", "walk")
+    __slots__ = ("attempt", "data", "node", "number", "over", "ready_at", "retries", "started_at", "walk")
 
     def __init__(self, walk: Walk, node: TaskNode | ParallelNode | MapNode, data: Any) -> None:
         self.walk = walk
@@ -37,6 +38,7 @@ class Visit:
         self.started_at: int | None = None
         self.retries: list[int] | None = None
         self.over = False
+        self.attempt: Attempt | None = None
 
     def begin(self) -> None:
         """Begin the next attempt."""
@@ -77,7 +79,7 @@ class Visit:
         self._record(None)
         # Nothing may point in circles: a day's garbage would pile up while the collector is off.
         walk.visit = None
-        walk.go_on(node, placed)
+        walk.leave(node, placed)
 
     def fail(self, error: str, cause: str) -> None:
         """The attempt under way has failed: try again, catch, or fail the flow."""
@@ -94,11 +96,11 @@ class Visit:
                 try:
                     data = walk.place(place, self.data, {"Error": error, "Cause": cause})
                 except StateFailed as failure:
-                    walk.failed(failure.error, failure.cause)
+                    walk.fail(failure.error, failure.cause)
                     return
                 walk.go(catcher.next, data)
                 return
-        walk.failed(error, cause)
+        walk.fail(error, cause)
 
     def _again(self, _: object) -> None:
         if not self.over:
@@ -141,14 +143,9 @@ class Visit:
 class TaskVisit(Visit):
     """A visit to a Task."""
 
-    __slots__ = ("attempt",)
+    __slots__ = ()
 
     node: TaskNode
-
-    def __init__(self, walk: Walk, node: TaskNode, data: Any) -> None:
-        super().__init__(walk, node, data)
-        # A visit can be cancelled before anybody has been given the work.
-        self.attempt: Attempt | None = None
 
     def _work(self, data: Any) -> None:
         walk, node = self.walk, self.node
@@ -232,7 +229,7 @@ class Attempt:
         self.fail("States.Timeout", "the task took longer than it may")
 
 
-class ForkVisit(Visit):
+class ForkVisit(Visit, Parent):
     """A visit to a Parallel or a Map: several walks at once, all of which must end well."""
 
     __slots__ = ("children", "effective", "left", "limit", "outputs", "running", "starting", "waiting")
@@ -297,24 +294,19 @@ class ForkVisit(Visit):
             try:
                 child.start(self._input(index, child))
             except StateFailed as failure:
-                self._child_failed(number, failure.error, failure.cause)
+                self.failed(child, failure.error, failure.cause)
         self.starting = False
         if self.left == 0 and not self.over and self.number == number:
             self.left = -1
             self.succeed(self.outputs)
 
     def _child(self, index: int) -> Walk:
-        walk, number = self.walk, self.number
-        is_map = isinstance(self.node, MapNode)
-        program = self.node.processor if isinstance(self.node, MapNode) else self.node.branches[index]  # type: ignore[union-attr]  # a fork is one of the two
-        return Walk(
-            walk.execution,
-            program,
-            index if is_map else walk.item,
-            lambda output: self._child_done(number, index, output),
-            lambda error, cause: self._child_failed(number, error, cause),
-            {"Index": index, "Value": self.waiting[index]} if is_map else walk.map_item,
-        )
+        walk, node = self.walk, self.node
+        if isinstance(node, MapNode):
+            item = {"Index": index, "Value": self.waiting[index]}
+            return Walk(walk.execution, node.processor, self, index, index, item)
+        assert isinstance(node, ParallelNode)  # noqa: S101 - a fork is one of the two
+        return Walk(walk.execution, node.branches[index], self, walk.item, index, walk.map_item)
 
     def _input(self, index: int, child: Walk) -> Any:
         if isinstance(self.node, MapNode) and self.node.parameters is not None:
@@ -322,17 +314,17 @@ class ForkVisit(Visit):
             return child.read(self.node.parameters, self.effective, "States.ParameterPathFailure")
         return self.waiting[index]
 
-    def _child_done(self, number: int, index: int, output: Any) -> None:
-        if self.over or number != self.number:
+    def done(self, walk: Walk, output: Any) -> None:
+        if walk.cancelled:
             return
-        self.outputs[index] = output
-        self.children[index] = None
+        self.outputs[walk.index] = output
+        self.children[walk.index] = None
         self.running -= 1
         self.left -= 1
         self._start_more()
 
-    def _child_failed(self, number: int, error: str, cause: str) -> None:
-        if self.over or number != self.number:
+    def failed(self, walk: Walk, error: str, cause: str) -> None:
+        if walk.cancelled:
             return
         self._stop_children()
         self.waiting, self.left = [], -1
@@ -344,9 +336,12 @@ class ForkVisit(Visit):
                 child.cancel()
 
 
-def visit(walk: Walk, node: TaskNode | ParallelNode | MapNode, data: Any) -> Visit:
-    """Return a visit to a state that works."""
-    return TaskVisit(walk, node, data) if isinstance(node, TaskNode) else ForkVisit(walk, node, data)
+VISITS: Mapping[type, Callable[[Walk, Any, Any], Visit]] = {
+    TaskNode: TaskVisit,
+    ParallelNode: ForkVisit,
+    MapNode: ForkVisit,
+}
+"""What a visit to each kind of state that works is."""
 
 
 def _limit(seconds: Any, field: str) -> int:

@@ -90,32 +90,46 @@ class Host(Protocol):
         """Take note that an execution has ended."""
 
 
+class Parent(Protocol):
+    """Who sent a walk on its way, and is told of its end: exactly once, unless the walk was cancelled."""
+
+    @abstractmethod
+    def done(self, walk: "Walk", output: Any) -> None:
+        """The flow has ended well."""
+
+    @abstractmethod
+    def failed(self, walk: "Walk", error: str, cause: str) -> None:
+        """The flow has failed."""
+
+
 class Walk:
     """
     One thread of control through one flow.
 
     Args:
         item: Index in the innermost Map, 0 outside of any.
-        done: Called with the output.
-        failed: Called with error and cause; exactly one of the two is called, unless cancelled.
+        index: Among those the parent has sent.
         map_item: The item, where the flow is a Map's processor.
 
     Attributes:
         key: Plus the number of a state, orders what the walk waits for.
+        node: The state entered last.
+        ahead: The state on the way to, with *data* as its input; None in a state and at the end.
     """
 
     __slots__ = (
         "ahead",
         "cancelled",
-        "done",
+        "data",
         "entered_at",
         "execution",
-        "failed",
         "going",
+        "index",
         "item",
         "key",
         "map_item",
         "node",
+        "parent",
         "program",
         "visit",
     )
@@ -124,21 +138,22 @@ class Walk:
         self,
         execution: "Execution",
         program: Program,
-        item: int,
-        done: Callable[[Any], None],
-        failed: Callable[[str, str], None],
+        parent: Parent,
+        item: int = 0,
+        index: int = 0,
         map_item: Mapping[str, Any] | None = None,
     ) -> None:
         self.execution = execution
         self.program = program
+        self.parent = parent
         self.item = item
+        self.index = index
         self.key = order(Kind.TIMER, execution.entity, item)
-        self.done = done
-        self.failed = failed
         self.map_item = map_item
         self.cancelled = False
         self.going = False
-        self.ahead: tuple[str | None, Any] | None = None
+        self.ahead: AnyNode | None = None
+        self.data: Any = None
         self.node: AnyNode | None = None
         self.entered_at = 0
         self.visit: Visit | None = None
@@ -158,48 +173,34 @@ class Walk:
         if self.visit is not None and not self.visit.over:
             yield from self.visit.under_way()
 
-    def go(self, name: str | None, data: Any) -> None:
+    def go(self, name: str, data: Any) -> None:
         """
         Go on with a state, and with those after it as long as they take no time.
 
         Called while it goes already, by work that was done at once, it only takes note: a loop without
         time must not become a deep recursion.
         """
-        if self.going:
-            self.ahead = (name, data)
-            return
-        self.going = True
-        execution = self.execution
-        while name is not None:
-            node = self.program.nodes[name]
-            delay = execution.host.transition(execution, node)
-            if delay > 0:
-                execution.host.engine.call_in(
-                    delay, self.key + node.index, partial(self._enter_and_go, node, data)
-                )
-                break
-            name, data = self._enter(node, data)
-            if self.ahead is not None:
-                (name, data), self.ahead = self.ahead, None
-        self.going = False
+        self.ahead = self.program.nodes[name]
+        self.data = data
+        if not self.going:
+            self._set_out()
 
-    def go_on(self, node: AnyNode, data: Any) -> None:
+    def leave(self, node: AnyNode, data: Any) -> None:
         """Leave a state with its output, and go on with the one after it if there is one."""
-        name, data = self.leave(node, data)
-        if name is not None:
-            self.go(name, data)
-
-    def leave(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
-        """Leave a state with its output; return where to go, None where the flow has ended."""
         if node.read_output is not None:
             try:
                 data = self.read(node.read_output, data)
             except StateFailed as failure:
-                self.failed(failure.error, failure.cause)
-                return None, None
+                self.fail(failure.error, failure.cause)
+                return
         if node.next is None:
-            self.done(data)
-        return node.next, data
+            self.parent.done(self, data)
+        else:
+            self.go(node.next, data)
+
+    def fail(self, error: str, cause: str) -> None:
+        """End the flow with an error."""
+        self.parent.failed(self, error, cause)
 
     def read(self, reader: Reader, data: Any, place: str = "States.Runtime") -> Any:
         """
@@ -219,64 +220,73 @@ class Walk:
         """Return the context object, which paths beginning with ``$$`` read."""
         return ContextObject(self)
 
-    def _enter_and_go(self, node: AnyNode, data: Any, _: object) -> None:
+    def _set_out(self) -> None:
+        execution = self.execution
+        host = execution.host
+        self.going = True
+        while (node := self.ahead) is not None:
+            delay = host.transition(execution, node)
+            if delay > 0:
+                host.engine.call_in(delay, self.key + node.index, self._arrive)
+                break
+            self._enter(node)
+        self.going = False
+
+    def _arrive(self, _: object) -> None:
         if self.cancelled:
             return
+        assert self.ahead is not None  # noqa: S101 - it was on its way
         self.going = True
-        name, data = self._enter(node, data)
+        self._enter(self.ahead)
         self.going = False
         if self.ahead is not None:
-            (name, data), self.ahead = self.ahead, None
-        if name is not None:
-            self.go(name, data)
+            self._set_out()
 
-    def _enter(self, node: AnyNode, data: Any) -> tuple[str | None, Any]:
-        """Enter a state; return where to go next, None where somebody calls back or the flow has ended."""
-        execution = self.execution
-        self.node, self.visit = node, None
+    def _enter(self, node: AnyNode) -> None:
+        """Enter a state; if it takes no time, the next one is ahead then."""
+        execution, data = self.execution, self.data
+        self.node, self.ahead, self.visit = node, None, None
         self.entered_at = execution.host.engine.now
         execution.history += EVENTS_OF_A_STATE
         if execution.history > MOST_EVENTS:
-            self.failed("States.Runtime", f"the history has more than {MOST_EVENTS} events")
-            return None, None
+            self.fail("States.Runtime", f"the history has more than {MOST_EVENTS} events")
+            return
         try:
             if isinstance(node, WorkNode):
-                visit = self.visit = execution.visit(self, node, data)
+                visit = self.visit = execution.visits[type(node)](self, node, data)
                 visit.begin()
-                return None, None
-            seen = data if node.read_input is None else self.read(node.read_input, data)
-            return self._pass_through(node, data, seen)
+            else:
+                self._pass_through(node, data)
         except StateFailed as failure:
             self._record(node, failure.error)
-            self.failed(failure.error, failure.cause)
-            return None, None
+            self.fail(failure.error, failure.cause)
 
-    def _pass_through(self, node: AnyNode, data: Any, seen: Any) -> tuple[str | None, Any]:
-        """Play a state that does no work; *seen* is what its InputPath leaves of *data*."""
+    def _pass_through(self, node: AnyNode, data: Any) -> None:
+        """Play a state that does no work."""
+        seen = data if node.read_input is None else self.read(node.read_input, data)
         match node:
             case ChoiceNode():
                 chosen = self._choose(node, seen)
+                output = seen if node.read_output is None else self.read(node.read_output, seen)
                 self._record(node)
-                return chosen, seen if node.read_output is None else self.read(node.read_output, seen)
+                self.go(chosen, output)
             case PassNode():
                 result = seen if node.parameters is None else self.read(node.parameters, seen)
                 assert node.place_result is not None  # noqa: S101 - every Pass has one
                 placed = self.place(node.place_result, data, node.result if node.has_result else result)
                 self._record(node)
-                return self.leave(node, placed)
+                self.leave(node, placed)
             case WaitNode():
                 execution = self.execution
                 execution.host.engine.call_in(
                     self._wait(node, seen), self.key + node.index, partial(self._waited, node, seen)
                 )
-                return None, None
             case SucceedNode():
                 self._record(node)
-                return self.leave(node, seen)
+                self.leave(node, seen)
             case FailNode():
                 error, cause = self.read(node.error, seen), self.read(node.cause, seen)
                 raise StateFailed(str(error or ""), str(cause or ""))
-        raise AssertionError(node)
 
     def place(self, place_result: Callable[[Any, Any], Any], data: Any, result: Any) -> Any:
         """Put a result into the input, as ResultPath says."""
@@ -319,7 +329,7 @@ class Walk:
     def _waited(self, node: WaitNode, data: Any, _: object) -> None:
         if not self.cancelled:
             self._record(node)
-            self.go_on(node, data)
+            self.leave(node, data)
 
     def _record(self, node: AnyNode, error: str | None = None) -> None:
         execution, at = self.execution, self.entered_at

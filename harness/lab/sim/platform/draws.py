@@ -1,11 +1,10 @@
 """
-Keyed draws of the platform's latencies, made for a block of entities at once.
+Keyed draws of the platform's latencies, made for many entities at once.
 
-A draw is the pure function of its key that `harness.lab.workload.draws` defines; a block is only a
+A draw is the pure function of its key that `harness.lab.workload.draws` defines; drawing ahead is only a
 quicker way to get at it. Times are nanoseconds.
 """
 
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,11 @@ from harness.lab.sim.engine import NS, nanoseconds
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
 
-ENTITIES = 512
-KEPT_BLOCKS = 8
-"""Older entities than these blocks have are drawn alone: in an overload there are too many to keep."""
+FEWEST, MOST = 256, 4096
+"""Entities drawn for in one go: as many as there have been, so that a short run draws little in vain."""
+
+KEPT = 2 * MOST
+"""Entities kept; older ones are drawn alone: in an overload there are too many to keep."""
 
 Floats = NDArray[np.float64]
 
@@ -46,14 +47,16 @@ class Draws:
         self._width = width
         self._attempt = attempt
         self._constant = nanoseconds(distribution.value) if isinstance(distribution, Constant) else None
-        self._rows: dict[int, list[int]] = {}
-        self._next_block = 0
+        # One long list, row after row from the first entity on: nothing else is as quick to get at.
+        self._drawn: list[int] = []
+        self._first = 0
 
     def __call__(self, entity: int, item: int = 0, attempt: int = 1) -> int:
         """Return the time of one key [ns], never negative."""
-        row = self._rows.get(entity)
-        if row is not None and attempt == self._attempt and item < self._width:
-            return row[item]
+        if attempt == self._attempt and item < self._width:
+            place = (entity - self._first) * self._width + item
+            if 0 <= place < len(self._drawn):
+                return self._drawn[place]
         return self._rarely(entity, item, attempt)
 
     def row(self, entity: int, items: int = 0) -> list[int]:
@@ -65,35 +68,38 @@ class Draws:
         """
         if self._constant is not None:
             return [self._constant] * max(items, self._width)
-        if items > self._width:
-            draws = self._stream.many(np.array([entity]), np.arange(items), self._attempt)
-            wide: list[int] = self._times(draws)
-            return wide
-        if entity not in self._rows:
-            self._draw_block(entity // ENTITIES)
-        return self._rows[entity]
+        if items <= self._width and self._draw_ahead(entity):
+            place = (entity - self._first) * self._width
+            return self._drawn[place : place + self._width]
+        draws = self._stream.many(np.array([entity]), np.arange(max(items, self._width)), self._attempt)
+        wide: list[int] = self._times(draws)
+        return wide
 
     def _rarely(self, entity: int, item: int, attempt: int) -> int:
         if self._constant is not None:
             return self._constant
-        is_new = entity // ENTITIES >= self._next_block
-        if is_new and attempt == self._attempt and item < self._width:
-            return self.row(entity)[item]
+        if attempt == self._attempt and item < self._width and self._draw_ahead(entity):
+            return self._drawn[(entity - self._first) * self._width + item]
         alone: int = self._times(np.array([self._stream(entity, item, attempt)]))[0]
         return alone
 
-    def _draw_block(self, number: int) -> None:
-        """Draw for a block of entities, and forget the oldest if there are too many."""
-        entities = np.arange(number * ENTITIES, (number + 1) * ENTITIES)
-        draws = self._stream.many(entities[:, None], np.arange(self._width), self._attempt)
-        self._rows.update(zip(entities.tolist(), self._times(draws), strict=True))
-        self._next_block = max(self._next_block, number + 1)
-        if len(self._rows) > KEPT_BLOCKS * ENTITIES:
-            for oldest in list(islice(self._rows, ENTITIES)):
-                del self._rows[oldest]
+    def _draw_ahead(self, entity: int) -> bool:
+        """See to it that an entity's row is there; tell whether it is. Rows of old ones are not."""
+        end = self._first + len(self._drawn) // self._width
+        if entity - end >= MOST:
+            self._drawn, self._first, end = [], entity, entity
+        if entity >= end:
+            following = np.arange(end, max(entity + 1, end + min(max(FEWEST, end - self._first), MOST)))
+            draws = self._stream.many(following[:, None], np.arange(self._width), self._attempt)
+            self._drawn += self._times(draws.ravel())
+            surplus = len(self._drawn) // self._width - KEPT
+            if surplus > 0:
+                del self._drawn[: surplus * self._width]
+                self._first += surplus
+        return entity >= self._first
 
     def _times(self, draws: Floats) -> Any:
-        """Return the times [ns] of uniform draws of any shape, as lists of that shape."""
+        """Return the times [ns] that belong to uniform draws."""
         seconds = np.maximum(_sampled(self._distribution, draws), 0)
         return np.rint(seconds * NS).astype(np.int64).tolist()
 

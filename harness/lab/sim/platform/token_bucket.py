@@ -33,7 +33,7 @@ class TokenBucket:
 
     def delay(self, now: int) -> int:
         """Take the next token there will be, and return how long that is [ns]; first come, first served."""
-        full_at = max(self._full_at, now)
+        full_at = self._full_at if self._full_at > now else now
         self._full_at = full_at + self._interval
         late = full_at - now - self._reach
         return late if late > 0 else 0
