@@ -29,7 +29,7 @@ from harness.lab.sim.workers import Workers
 from harness.lab.sim.workflow import Workflow
 from harness.lab.sim.world import World
 from harness.lab.workload.arrivals import schedule
-from harness.lab.workload.mix import BLOCK, LARGE_BLOCK, Mix
+from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
@@ -153,11 +153,10 @@ class Stage:
     def _crowd(self, replication: int) -> Crowd:
         scenario, platform = self.scenario, self.platform
         plan = None if scenario.users else schedule(scenario, replication)
-        block = LARGE_BLOCK if plan is not None and len(plan) > LARGE_BLOCK else BLOCK
         placeholders = platform.preset == "local" and scenario.media == "placeholder"
         world = World(
             scenario,
-            Mix(scenario, replication, block=block),
+            Mix(scenario, replication),
             self.engine,
             self.service,
             self.door,

@@ -20,14 +20,11 @@ from harness.lab.workload.faults import CorruptFile, PoisonedMessage
 from harness.lab.workload.flows import Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
 
-BLOCK = 256
-"""Arrivals planned at once: few enough that nobody who waits for one notices."""
+ARRIVALS_PER_BLOCK = 256
+"""Planned at once: ten times as fast as one by one, and nobody who waits for one notices."""
 
-LARGE_BLOCK = 2048
-"""For who asks for many arrivals and does not mind waiting now and then: a twentieth faster."""
-
-KEPT = 4096
-"""Arrivals whose plans and files are kept, for those who come back."""
+BLOCKS_KEPT = 16
+"""For those who come back."""
 
 BRINGS_FILES = (Shoot, ProjectDocuments)
 
@@ -56,17 +53,15 @@ class Mix:
     Args:
         replication: 0 for a live run; simulated replications count from 0 too, so that the first
             is the live one.
-        block: Arrivals planned at once: ten times as fast as one by one. They do not depend on it.
     """
 
-    def __init__(self, scenario: Scenario, replication: int = 0, *, block: int = BLOCK) -> None:
+    def __init__(self, scenario: Scenario, replication: int = 0) -> None:
         self.scenario = scenario
         self.replication = replication
-        self._block = block
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
         self._streams: dict[str, Stream] = {}
-        self._plans = lru_cache(maxsize=4 * KEPT // block)(self._plan_block)
-        self._files = lru_cache(maxsize=KEPT // block)(self._make_files)
+        self._plans = lru_cache(maxsize=BLOCKS_KEPT)(self._plan_block)
+        self._files = lru_cache(maxsize=BLOCKS_KEPT * len(scenario.flows))(self._make_files)
         self._corrupt = [
             (f"corrupt/{index}", fault)
             for index, fault in enumerate(scenario.faults)
@@ -86,7 +81,7 @@ class Mix:
             arrival: Its number, from 0.
             at: When it is due [model s]; matters only to faults that have a time window.
         """
-        block, place = divmod(arrival, self._block)
+        block, place = divmod(arrival, ARRIVALS_PER_BLOCK)
         plan = self._plans(block)[place]
         flow = self.scenario.flows[plan.flow_index]
         files: Sequence[File] = ()
@@ -116,7 +111,7 @@ class Mix:
 
     def _plan_block(self, block: int) -> list[Plan]:
         """Return what each arrival of a block does, and how much it brings."""
-        arrivals = np.arange(block * self._block, (block + 1) * self._block)
+        arrivals = np.arange(block * ARRIVALS_PER_BLOCK, (block + 1) * ARRIVALS_PER_BLOCK)
         indices = self._flow_indices(arrivals)
         plans = [Plan(index) for index in indices.tolist()]
         for index, flow in enumerate(self.scenario.flows):
@@ -155,7 +150,7 @@ class Mix:
         """Return the files of those arrivals of a block that have one flow, by arrival."""
         flow: Any = self.scenario.flows[index]
         counts = {
-            block * self._block + place: plan.counts
+            block * ARRIVALS_PER_BLOCK + place: plan.counts
             for place, plan in enumerate(self._plans(block))
             if plan.flow_index == index
         }

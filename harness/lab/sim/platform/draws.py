@@ -15,10 +15,10 @@ from harness.lab.sim.engine import NS, nanoseconds
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
 
-FEWEST, MOST = 256, 4096
-"""Entities drawn for in one go: as many as there have been, so that a short run draws little in vain."""
+AHEAD = 512
+"""Entities drawn for in one go."""
 
-KEPT = 2 * MOST
+KEPT = 8 * AHEAD
 """Entities kept; older ones are drawn alone: in an overload there are too many to keep."""
 
 Floats = NDArray[np.float64]
@@ -86,10 +86,10 @@ class Draws:
     def _draw_ahead(self, entity: int) -> bool:
         """See to it that an entity's row is there; tell whether it is. Rows of old ones are not."""
         end = self._first + len(self._drawn) // self._width
-        if entity - end >= MOST:
+        if entity - end >= AHEAD:
             self._drawn, self._first, end = [], entity, entity
         if entity >= end:
-            following = np.arange(end, max(entity + 1, end + min(max(FEWEST, end - self._first), MOST)))
+            following = np.arange(end, end + AHEAD)
             draws = self._stream.many(following[:, None], np.arange(self._width), self._attempt)
             self._drawn += self._times(draws.ravel())
             surplus = len(self._drawn) // self._width - KEPT
