@@ -14,6 +14,9 @@ import pandas as pd
 
 from harness.lab.alarms.statistic import percentile
 
+STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
+"""What of the ``steps`` table says how often a state failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
@@ -56,7 +59,7 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
     failing = steps["outcome"].notna() & steps["state"].isin(steps.loc[failures, "state"].unique())
     ended = steps[failing].sort_values(["finished_at", "job_id", "item", "attempt"])
     streaks = []
-    for state, rows in ended.groupby("state"):
+    for state, rows in ended.groupby("state", observed=True):
         failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
         # Lambda stamps its errors with the start of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Alarm, Unjudged
 from harness.lab.alarms.composite import CompositeAlarm, in_order
-from harness.lab.alarms.events import failure_streaks, unfinished
+from harness.lab.alarms.events import STEP_COLUMNS, failure_streaks, unfinished
 from harness.lab.alarms.hearing import Hearing
 from harness.lab.alarms.measure import measure
 from harness.lab.alarms.objective import Objective
@@ -57,7 +57,7 @@ def judge(
         reasons=reasons,
         alarms=tuple(hearing.verdicts),
         objectives=measured,
-        streaks=tuple(failure_streaks(run.steps, run.time_scale)),
+        streaks=tuple(failure_streaks(run.arrow("steps", STEP_COLUMNS).to_pandas(), run.time_scale)),
         unfinished=unfinished(run.batches, ended_at, run.time_scale),
         doubts=doubts,
         breaches_of_security=insecure,

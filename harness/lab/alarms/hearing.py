@@ -78,7 +78,7 @@ class Hearing:
         self._spoken_for = spoken_for
         self._reading = reading
         self._unobserved = unobserved_namespaces(run)
-        self._recorded = Recorded(run.arrow("metrics"), self.span.start, run.time_scale)
+        self._recorded = Recorded(run.recorded, self.span.start, run.time_scale)
         self._moves: list[tuple[float, str, AlarmState]] = []
         self._first_looks: dict[str, float] = {}
 

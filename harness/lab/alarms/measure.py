@@ -31,16 +31,16 @@ NOT_OK = ("failed", "censored", "breached")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows an objective speaks of: when each began, its value, and its outcome."""
+    """The rows an objective speaks of: when each began, its value, and whether it went wrong."""
 
     at: np.ndarray
     values: np.ndarray
-    outcomes: np.ndarray
+    failed: np.ndarray
     known: bool
 
     def between(self, start: float, end: float) -> "Rows":
         inside = (self.at >= start) & (self.at < end)
-        return Rows(self.at[inside], self.values[inside], self.outcomes[inside], self.known)
+        return Rows(self.at[inside], self.values[inside], self.failed[inside], self.known)
 
 
 def measure(objective: Objective, run: "Run", states: dict[str, str]) -> ObjectiveVerdict:
@@ -104,7 +104,7 @@ def _request_rows(selector: str, run: "Run") -> Rows:
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     # Only what the scenario models runs faster in compressed time; an HTTP request takes what it takes.
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
-    return Rows(intended * run.time_scale, times * scales, rows["outcome"].to_numpy(), known)
+    return Rows(intended * run.time_scale, times * scales, rows["outcome"].isin(NOT_OK).to_numpy(), known)
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":
@@ -130,7 +130,7 @@ def _metric_rows(selector: str, run: "Run") -> Rows:
     counter = is_counter(name.strip()) and any("/" not in one for one in frame["metric"].unique())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name.strip()) else 1.0)
-    return Rows(at, values, np.full(len(rows), "ok"), bool(len(rows)) or counter)
+    return Rows(at, values, np.zeros(len(rows), dtype=bool), bool(len(rows)) or counter)
 
 
 def _measured_s(run: "Run") -> float:
@@ -143,7 +143,7 @@ def _measured_s(run: "Run") -> float:
 def _of(objective: Objective, rows: Rows, length: float) -> float | None:
     """Return what is asked of rows that began within *length* [s]."""
     if objective.function == "rate":
-        return int(np.isin(rows.outcomes, ("ok", "refused")).sum()) / length
+        return int((~rows.failed).sum()) / length
     if objective.function == "count":
         return float(rows.values.size)
     if objective.function == "total":
@@ -156,7 +156,7 @@ def _of(objective: Objective, rows: Rows, length: float) -> float | None:
         "mean": lambda some: float(some.values.mean()),
         "min": lambda some: float(some.values.min()),
         "max": lambda some: float(some.values.max()),
-        "fail_ratio": lambda some: float(np.isin(some.outcomes, NOT_OK).mean()),
+        "fail_ratio": lambda some: float(some.failed.mean()),
     }
     return functions[objective.function](rows)
 

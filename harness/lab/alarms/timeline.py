@@ -10,6 +10,7 @@ Times are float seconds on the clock of the alarm's metrics; minutes begin at mu
 Source: CloudWatch user guide, "Evaluating an alarm"; the event samples in "Alarm events and EventBridge".
 """
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,9 +222,11 @@ def evaluate(
         state: The state before; a new alarm has INSUFFICIENT_DATA.
     """
     reading = reading or Reading()
+    # Of a day's evaluation ranges hardly two differ.
+    following = functools.cache(functools.partial(next_state, alarm.rule))
     transitions: list[Evaluation] = []
     for at, window in _windows(alarm, periods, list(instants(alarm, start, end)), reading):
-        if window is not None and next_state(alarm.rule, window, state) is state:
+        if window is not None and following(window, state) is state:
             continue
         evaluation = look(alarm, periods, at=at, state=state, reading=reading)
         if evaluation.state is not state:

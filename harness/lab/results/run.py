@@ -133,6 +133,11 @@ class Run:
         return frame
 
     @cached_property
+    def recorded(self) -> "pa.Table":
+        """What `metrics` says, as Arrow has it: the summary, the bill and the judge go by it."""
+        return self.arrow("metrics")
+
+    @cached_property
     def batches(self) -> "pd.DataFrame":
         """One row per processing job of a batch; see `records.BATCHES`."""
         return self.table("batches")

@@ -9,7 +9,6 @@ are left out.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from harness.lab.results.percentile import percentile
@@ -75,8 +74,8 @@ class Metrics:
             return table[table["metric"] == name]
 
         created = rows_of("media_batches_created_total")
-        by_labels = created["value"].groupby(created["labels"].astype(str)).sum()
-        by_status = by_labels.groupby(by_labels.index.map(_status)).sum()
+        by_labels = created["value"].groupby(created["labels"], observed=True).sum()
+        by_status = by_labels.groupby(by_labels.index.astype(str).map(_status)).sum()
         inflight = rows_of("media_processing_inflight_jobs")["value"]
         durations = rows_of("media_processing_duration_seconds")["value"] * time_scale
         return cls(
@@ -124,7 +123,7 @@ class Summary:
         Raises:
             RunUnreadable: A table is missing or damaged.
         """
-        metrics = Metrics.of(run.arrow("metrics").to_pandas(), run.time_scale)
+        metrics = Metrics.of(run.recorded.drop(["at"]).to_pandas(), run.time_scale)
         return cls(repr(run).strip("<>"), run.time_scale, tuple(_timings(run)), metrics)
 
     def to_json(self) -> str:
@@ -165,17 +164,22 @@ class Summary:
 
 
 def _timings(run: Run) -> Iterator[Timing]:
-    judged = run.timings[run.timings["intended_at"] >= run.warm_up]
-    for (kind, name), rows in sorted(judged.groupby(["type", "name"], observed=True), key=itemgetter(0)):
+    timings = run.timings
+    judged = timings["intended_at"] >= run.warm_up
+    response_times = (timings["finished_at"] - timings["intended_at"])[judged].to_numpy()
+    latencies = (timings["finished_at"] - timings["started_at"])[judged].to_numpy()
+    failed = timings["outcome"].isin(["failed", "breached"])[judged].to_numpy()
+    censored = (timings["outcome"] == "censored")[judged].to_numpy()
+    kinds: Any = timings.loc[judged, ["type", "name"]].groupby(["type", "name"], observed=True)
+    for (kind, name), rows in sorted(kinds.indices.items()):
         scale = run.time_scale if kind == E2E else 1.0
-        response_time = (rows["finished_at"] - rows["intended_at"]) * scale
-        latency = (rows["finished_at"] - rows["started_at"]) * scale
+        response_time, latency = response_times[rows] * scale, latencies[rows] * scale
         yield Timing(
             type=str(kind),
             name=str(name),
             count=len(rows),
-            failed=int(rows["outcome"].isin(["failed", "breached"]).sum()),
-            censored=int((rows["outcome"] == "censored").sum()),
+            failed=int(failed[rows].sum()),
+            censored=int(censored[rows].sum()),
             p50_s=percentile(response_time, 50),
             p95_s=percentile(response_time, 95),
             p99_s=percentile(response_time, 99),

@@ -212,9 +212,8 @@ class _Calls:
     @classmethod
     def of(cls, run: Run) -> "dict[str, _Calls]":
         """Return what was counted of each function of a run, by its labels."""
-        metrics = run.arrow("metrics", ("metric", "labels", "value"))
         # In one thread: several add up in any order, and the last bits of a sum depend on it.
-        groups = metrics.group_by(["metric", "labels"], use_threads=False)
+        groups = run.recorded.group_by(["metric", "labels"], use_threads=False)
         sums = groups.aggregate([("value", "sum"), ("value", "count")])
         found: dict[str, _Calls] = {}
         for row in sums.to_pylist():

@@ -67,6 +67,14 @@ class TestRun:
             name: requests[name].tolist() for name in timings
         }
 
+    def test_what_was_recorded_are_the_metrics(self, compressed_run):
+        """
+        Quicker to read, and as good.
+        """
+        recorded, metrics = compressed_run.recorded.to_pydict(), compressed_run.metrics
+
+        assert recorded == {name: metrics[name].tolist() for name in metrics}
+
     def test_tables_go_to_csv(self, compressed_run, tmp_path):
         """
         For those who want their own tools: one file per table, all columns.
