@@ -28,6 +28,9 @@ ENDED_BADLY = re.compile(
 )
 ENTERED = re.compile(r"StateEntered$")
 EXITED = re.compile(r"StateExited$")
+STOPPED = re.compile(r"(Execution|ParallelState|MapState|MapIteration)(Failed|TimedOut|Aborted)$")
+"""What is under way inside goes no further."""
+
 TIMED_OUT = "States.Timeout"
 
 _JOB_OF_NAME = re.compile(r"-job-(\d+)$")
@@ -40,6 +43,7 @@ class _Visit:
     state: str
     item: int
     entered_at: float
+    is_fork: bool = False
     rows: list[StepRow] = field(default_factory=list)
     ready_at: float | None = None
     started_at: float | None = None
@@ -75,6 +79,7 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
     parents = {event["id"]: event["previousEventId"] for event in events}
     visits: dict[int, _Visit] = {}
     items: dict[int, int] = {}
+    stops: list[tuple[int, float]] = []
     for event in events:
         kind, at = event["type"], _epoch(event["timestamp"]) - began_at
         if kind == "MapIterationStarted":
@@ -82,18 +87,24 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
         elif ENTERED.search(kind):
             name = event["stateEnteredEventDetails"]["name"]
             item = next((items[one] for one in _chain(event["id"], parents) if one in items), 0)
-            visits[event["id"]] = _Visit(name, item, at)
+            visits[event["id"]] = _Visit(name, item, at, is_fork=kind.startswith(("Parallel", "Map")))
         elif EXITED.search(kind):
             name = event["stateExitedEventDetails"]["name"]
             chain = _chain(event["id"], parents)
             entered = next((one for one in chain if one in visits and visits[one].state == name), None)
             if entered is not None and not visits[entered].rows:
                 _end_plain(visits[entered], job_id, at)
+        elif STOPPED.match(kind):
+            stops.append((event["id"], at))
         else:
             entered = next((one for one in _chain(event["id"], parents) if one in visits), None)
             if entered is not None:
                 _attempt(visits[entered], job_id, event, at, began_at)
-    return [row for visit in visits.values() for row in visit.rows or (_unfinished(visit, job_id),)]
+    for number, visit in visits.items():
+        if not visit.rows or visit.ready_at is not None:
+            stopped_at = next((at for stop, at in stops if stop > number), None)
+            _give_up(visit, job_id, stopped_at)
+    return [row for visit in visits.values() for row in visit.rows]
 
 
 def _attempt(visit: _Visit, job_id: int, event: Event, at: float, began_at: float) -> None:
@@ -116,9 +127,12 @@ def _end_plain(visit: _Visit, job_id: int, at: float) -> None:
     visit.end(job_id, at, "SUCCEEDED", None)
 
 
-def _unfinished(visit: _Visit, job_id: int) -> StepRow:
-    ready_at = visit.entered_at if visit.ready_at is None else visit.ready_at
-    return StepRow(job_id, visit.state, visit.item, 1, ready_at, visit.started_at)
+def _give_up(visit: _Visit, job_id: int, stopped_at: float | None) -> None:
+    """End what never ended: stopped with what it was part of, or under way still."""
+    if stopped_at is None:
+        visit.end(job_id, None, None, None)
+    else:
+        visit.end(job_id, stopped_at, "FAILED" if visit.is_fork else "ABORTED", None)
 
 
 def _chain(event_id: int, parents: Mapping[int, int]) -> Iterator[int]:

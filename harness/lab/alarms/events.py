@@ -55,8 +55,10 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
     Args:
         time_scale: Model seconds per second of the rows.
     """
-    failures = steps["outcome"].notna() & (steps["outcome"] != "SUCCEEDED")
-    failing = steps["outcome"].notna() & steps["state"].isin(steps.loc[failures, "state"].unique())
+    failures = steps["outcome"] == "FAILED"
+    failing = steps["outcome"].isin(["SUCCEEDED", "FAILED"]) & steps["state"].isin(
+        steps.loc[failures, "state"].unique()
+    )
     ended = steps[failing].sort_values(["finished_at", "job_id", "item", "attempt"])
     streaks = []
     for state, rows in ended.groupby("state", observed=True):

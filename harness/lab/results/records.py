@@ -83,7 +83,8 @@ STEPS = pa.schema(
     }
 )
 """One attempt of one state. ``item`` is the index in a Map, else 0; attempts count from 1;
-``outcome`` is ``SUCCEEDED``, ``FAILED`` or null while running."""
+``outcome`` is ``SUCCEEDED``, ``FAILED``, ``ABORTED`` (stopped with the branch, iteration or execution it was
+part of) or null while running."""
 
 METRICS = pa.schema({"at": pa.float64(), "metric": pa.string(), "labels": pa.string(), "value": pa.float64()})
 """One datum of one metric."""

@@ -2,6 +2,7 @@
 Batches and their jobs, as the simulated service knows them. Times are nanoseconds.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from harness.lab.workload.batch import Batch, File
@@ -115,7 +116,17 @@ class MediaJob:
         created_at: When it was asked for.
     """
 
-    __slots__ = ("attempt", "batch", "created_at", "error_code", "execution", "id", "started_at", "status")
+    __slots__ = (
+        "_attempts",
+        "attempt",
+        "batch",
+        "created_at",
+        "error_code",
+        "execution",
+        "id",
+        "started_at",
+        "status",
+    )
 
     def __init__(self, job_id: int, batch: MediaBatch, attempt: int, created_at: int) -> None:
         self.id = job_id
@@ -126,6 +137,12 @@ class MediaJob:
         self.started_at: int | None = None
         self.error_code: str | None = None
         self.execution: Execution | None = None
+        self._attempts: Counter[tuple[str, int]] = Counter()
+
+    def count(self, step: str, item: int = 0) -> int:
+        """Count one more attempt of a step in this job; the first is 1."""
+        self._attempts[step, item] += 1
+        return self._attempts[step, item]
 
     @property
     def has_ended(self) -> bool:

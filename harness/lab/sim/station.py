@@ -73,10 +73,10 @@ class Station:
 
     def offer(self, job: Job, priority: float | None = None) -> bool:
         """Take a job in, or refuse it; tell which."""
+        if self._capacity is not None and self.busy + self.waiting >= self._capacity:
+            return False
         if self._servers is None or self.busy < self._servers:
             self._begin(job)
-        elif self._capacity is not None and self.busy + self.waiting >= self._capacity:
-            return False
         elif priority is None:
             self._fifo.append(job)
         else:

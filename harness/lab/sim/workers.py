@@ -14,15 +14,16 @@ from harness.lab.sim.asl.templates import compile_expression
 from harness.lab.sim.asl.visits import Attempt
 from harness.lab.sim.behaviour import Behaviour
 from harness.lab.sim.engine import Engine, Kind, about, nanoseconds, order
+from harness.lab.sim.jobs import MediaJob
 from harness.lab.sim.media_functions import MediaFunctions, Work
 from harness.lab.sim.platform.functions import PREFIX, FunctionPool, Functions
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.sim.station import Job, Station
 from harness.lab.sim.workflow import Worker, event_of, result_of
 from harness.lab.workload.draws import Stream
-from harness.lab.workload.service_times import ServiceModel, ServiceTimes
+from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 
-OURS = frozenset({"validate", "thumbnails", "zip", "callback-dispatch"})
+OURS = frozenset(PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch"))
 TOO_MANY = "Lambda.TooManyRequestsException"
 NO_ROOM = "Capacity.Exceeded"
 TIMED_OUT = "Sandbox.Timedout"
@@ -56,7 +57,6 @@ class Workers:
         self._media = media
         self._behaviours = behaviours
         self._models = models
-        self._times = ServiceTimes(models, seed, replication)
         self._seed, self._replication = seed, replication
         self.unmodelled: list[str] = []
         self.stations: dict[str, Station] = {}
@@ -66,23 +66,34 @@ class Workers:
         Return who does the work of each Task of a state machine, by the name of the state.
 
         Raises:
-            ValueError: A behaviour or model belongs to no Task, or a priority is no path.
+            ValueError: A behaviour, model or reservation belongs to nobody, or a behaviour makes no sense.
         """
         tasks = program.tasks()
         known = {name for node in tasks for name in _names(node)}
-        for name in self._behaviours:
-            if name not in known:
+        described = [f"platform.behaviours.{name}" for name in self._behaviours]
+        described += [f"model.{name}" for name in self._models if name not in DEFAULT_MODEL]
+        for key in described:
+            if key.removeprefix("platform.behaviours.").removeprefix("model.") not in known:
                 raise ValueError(
-                    f"platform.behaviours.{name} belongs to no Task; the state machine has "
+                    f"{key} belongs to no Task; the state machine has "
                     f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
                 )
-        return {node.name: self._worker(node) for node in tasks}
+        workers = {node.name: self._worker(node) for node in tasks}
+        for name in self._functions.reserved_for_nobody:
+            raise ValueError(
+                f"platform.lambda.reserved_concurrency.{name} is no function; there are "
+                f"{', '.join(self._functions.names)}"
+            )
+        return workers
 
     def _worker(self, node: TaskNode) -> Worker:
         function = node.task.function_name
         described = next((name for name in _names(node) if name in self._behaviours), None)
+        if _waits_for_token(node):
+            # Its function or queue only passes the token on: what takes time is somebody else's.
+            return self._described(node, described, None)
         if described is None:
-            if function is not None and function.removeprefix(PREFIX) in OURS:
+            if function is not None and function in OURS:
                 return partial(
                     self._invoke_ours, self._functions.pool(function), function.removeprefix(PREFIX)
                 )
@@ -95,19 +106,21 @@ class Workers:
         if model is None and described is None:
             self.unmodelled.append(node.name)
         behaviour = self._behaviours[described] if described else Behaviour()
+        if function is not None:
+            _refuse_limits(described, behaviour, function)
         name = described or model or node.name
         if name not in self.stations:
             self.stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
+        key = (self._seed, self._replication)
         return Described(
             self._engine,
-            name,
+            node.name,
             behaviour,
             self.stations[name],
             self._functions.pool(function) if function else None,
             self._functions,
-            self._times if model else None,
-            model or "",
-            (self._seed, self._replication),
+            ServiceTimes({node.name: self._models[model]}, *key) if model else None,
+            key,
         )
 
     def _invoke_ours(self, pool: FunctionPool, function: str, attempt: Attempt) -> None:
@@ -162,44 +175,42 @@ def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: Attemp
 
 class Described:
     """
-    A resource as the scenario describes it: a station, failures, outputs.
+    A Task's resource as the scenario describes it: a station, failures, outputs.
 
     Args:
+        state: Name of the Task: two that share a resource queue for the same servers, but draw their own.
         pool: Where its Lambda function runs, if it is one.
-        times: Draws service times of *model*; None: it takes no time.
+        times: Draws service times under the name of the state; None: it takes no time.
     """
 
     def __init__(
         self,
         engine: Engine,
-        name: str,
+        state: str,
         behaviour: Behaviour,
         station: Station,
         pool: FunctionPool | None,
         functions: Functions,
         times: ServiceTimes | None,
-        model: str,
         key: tuple[int, int],
     ) -> None:
         self._engine = engine
+        self._state = state
         self._behaviour = behaviour
         self._station = station
         self._pool = pool
         self._functions = functions
         self._times = times
-        self._model = model
         self._failing = [
-            Stream(*key, f"behaviour/{name}/{index}") for index in range(len(behaviour.failures))
+            Stream(*key, f"behaviour/{state}/{index}") for index in range(len(behaviour.failures))
         ]
         path = behaviour.priority
-        self._priority = compile_expression(path, f"platform.behaviours.{name}.priority") if path else None
+        self._priority = compile_expression(path, f"platform.behaviours.{state}.priority") if path else None
 
     def __call__(self, attempt: Attempt) -> None:
         execution = attempt.execution
-        # Draws go by how often this resource worked on the batch, whatever the reason.
-        number = execution.subject.batch.count(attempt.node.name, attempt.item)
-        work = self._work(attempt, number)
-        if self._pool is not None and self._behaviour.servers is None:
+        work = self._work(attempt)
+        if self._pool is not None:
             invoke(self._functions, self._pool, work, attempt)
             return
         key = about(execution.entity, attempt.item, attempt.number)
@@ -207,7 +218,7 @@ class Described:
             key,
             nanoseconds(work.seconds),
             attempt.begun,
-            lambda: _finish(attempt, work, self._result(attempt, work)),
+            lambda: _finish(attempt, work, work.output()),
             lambda: attempt.is_open,
         )
         if not self._station.offer(job, self._priority_of(attempt)):
@@ -216,29 +227,24 @@ class Described:
         attempt.guard()
         self._guard_heartbeat(attempt)
 
-    def _work(self, attempt: Attempt, number: int) -> Work:
-        execution = attempt.execution
-        seconds = 0.0
-        if self._times is not None:
-            files = execution.subject.batch.files
-            seconds = self._times.seconds(self._model, files, execution.entity, attempt.item, number)
+    def _work(self, attempt: Attempt) -> Work:
+        job: MediaJob = attempt.execution.subject
+        # Draws go by how often the state worked on the batch, what it does by how often in this execution.
+        key = (attempt.execution.entity, attempt.thread, job.batch.count(self._state, attempt.thread))
+        number = job.count(self._state, attempt.thread)
+        seconds = 0.0 if self._times is None else self._times.seconds(self._state, job.batch.files, *key)
         outputs = self._behaviour.outputs
         output = outputs[min(number, len(outputs)) - 1] if outputs else {}
         for stream, failing in zip(self._failing, self._behaviour.failures, strict=True):
-            certain = number <= failing.first_attempts
-            if certain or (failing.rate and stream(execution.entity, attempt.item, number) < failing.rate):
+            if number <= failing.first_attempts or (failing.rate and stream(*key) < failing.rate):
                 return Work(seconds, dict, failing.error, "as the scenario describes it")
         return Work(seconds, lambda: output)
-
-    def _result(self, attempt: Attempt, work: Work) -> Any:
-        return result_of(work.output(), attempt.node) if self._pool else work.output()
 
     def _priority_of(self, attempt: Attempt) -> float | None:
         if self._priority is None:
             return None
         try:
-            given = event_of(attempt) if self._pool else attempt.payload
-            return float(self._priority(given, dict))
+            return float(self._priority(attempt.payload, dict))
         except (NotFound, TypeError, ValueError):
             # Without a number it comes after all who have one.
             return float("inf")
@@ -258,6 +264,19 @@ def _finish(attempt: Attempt, work: Work, result: Any) -> None:
         attempt.fail(work.error, work.cause)
     else:
         attempt.succeed(result)
+
+
+def _waits_for_token(node: TaskNode) -> bool:
+    return node.task.resource.endswith(".waitForTaskToken")
+
+
+def _refuse_limits(described: str | None, behaviour: Behaviour, function: str) -> None:
+    for limit in ("servers", "capacity", "priority"):
+        if getattr(behaviour, limit) is not None:
+            raise ValueError(
+                f"platform.behaviours.{described}.{limit}: {function} is a Lambda function, which has none; "
+                f"lambda.reserved_concurrency limits it"
+            )
 
 
 def _names(node: TaskNode) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.lab.results.records import labels_text
 from harness.lab.sim.asl.execution import Execution, Status
-from harness.lab.sim.asl.program import AnyNode, MapNode, ParallelNode, Program, TaskNode
+from harness.lab.sim.asl.program import AnyNode, Program, TaskNode
 from harness.lab.sim.asl.visits import Attempt
-from harness.lab.sim.asl.walk import Host
+from harness.lab.sim.asl.walk import Host, Walk
 from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
 from harness.lab.sim.jobs import MediaJob
 from harness.lab.sim.media_functions import execution_input
@@ -91,7 +91,7 @@ class Workflow(Host):
         self._watching = False
         self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
         self._labels = labels_text({"StateMachineArn": arn})
-        self._streams: dict[tuple[str, int], Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self.transitions = 0
         self.broken: Counter[tuple[str, str]] = Counter()
         self._causes: dict[tuple[str, str], str] = {}
@@ -131,16 +131,18 @@ class Workflow(Host):
         return wait + hop(execution.entity, number, execution.subject.attempt if execution.subject else 1)
 
     def work(self, attempt: Attempt) -> None:
-        if attempt.number > 1:
-            self.transitions += 1
         self._workers[attempt.node.name](attempt)
 
-    def draw(self, purpose: str, execution: Execution, node: AnyNode, item: int, attempt: int) -> float:
-        stream = self._streams.get((purpose, node.index))
+    def repeat(self) -> None:
+        self.transitions += 1
+
+    def draw(self, purpose: str, walk: Walk) -> float:
+        assert walk.node is not None  # noqa: S101 - only states draw
+        name, execution = f"states/{purpose}/{walk.node.name}", walk.execution
+        stream = self._streams.get(name)
         if stream is None:
-            stream = Stream(self._seed, self._replication, f"states/{purpose}/{node.name}")
-            self._streams[purpose, node.index] = stream
-        return stream(execution.entity, item, attempt)
+            stream = self._streams[name] = Stream(self._seed, self._replication, name)
+        return stream(execution.entity, walk.thread, execution.subject.batch.count(name, walk.thread))
 
     def step(
         self,
@@ -150,12 +152,12 @@ class Workflow(Host):
         attempt: int,
         ready_at: int,
         started_at: int | None,
-        finished_at: int,
+        finished_at: int | None,
+        outcome: str | None,
         error: str | None,
     ) -> None:
-        job, outcome = execution.subject, "FAILED" if error else "SUCCEEDED"
         self._recorder.steps.extend(
-            (job.id, state, item, attempt, ready_at, started_at, finished_at, outcome, error)
+            (execution.subject.id, state, item, attempt, ready_at, started_at, finished_at, outcome, error)
         )
 
     def ended(self, execution: Execution) -> None:
@@ -175,19 +177,7 @@ class Workflow(Host):
     def record_unfinished(self, execution: Execution) -> None:
         """Record the states an execution is in and has not left."""
         for walk in execution.root.under_way() if execution.root is not None else ():
-            node, visit = walk.node, walk.visit
-            if node is None or walk.ahead is not None:
-                continue
-            if visit is not None and (visit.over or visit.ready_at is None):
-                continue
-            number, ready_at, started_at = 1, walk.entered_at, None
-            if visit is not None:
-                assert visit.ready_at is not None  # noqa: S101 - those in a back-off were left out
-                number, ready_at, started_at = visit.number, visit.ready_at, visit.started_at
-            elif not isinstance(node, TaskNode | ParallelNode | MapNode):
-                started_at = walk.entered_at
-            row = (execution.subject.id, node.name, walk.item, number, ready_at, started_at, None, None, None)
-            self._recorder.steps.extend(row)
+            walk.take_down(None, None)
 
     def _watch(self, execution: Execution) -> None:
         """See to the machine's time limit: all executions have the same, so the oldest is due first."""

@@ -24,7 +24,7 @@ class Bench(Host):
     Plays executions of one state machine.
 
     Attributes:
-        steps: Of every attempt: state, item, number, ready, started and finished [s], error.
+        steps: Of every attempt: state, item, number, ready, started and finished [s], error, outcome.
         ends: The executions that have ended.
     """
 
@@ -34,7 +34,7 @@ class Bench(Host):
         self.machine = {"Id": "arn:aws:states:::stateMachine:bench", "Name": "bench"}
         self.program = compile_machine(parse_state_machine(definition))
         self.workers = dict(workers or {})
-        self.steps: list[tuple[str, int, int, float, float | None, float, str | None]] = []
+        self.steps: list[tuple[str, int, int, float, float | None, float, str | None, str | None]] = []
         self.ends: list[Execution] = []
         self.draws = 0.5
 
@@ -58,12 +58,15 @@ class Bench(Host):
     def work(self, attempt):
         self.workers[attempt.node.name](attempt)
 
-    def draw(self, purpose, execution, node, item, attempt):
+    def repeat(self):
+        pass
+
+    def draw(self, purpose, walk):
         return self.draws
 
-    def step(self, execution, state, item, attempt, ready_at, started_at, finished_at, error):
+    def step(self, execution, state, item, attempt, ready_at, started_at, finished_at, outcome, error):
         started = None if started_at is None else started_at / NS
-        self.steps.append((state, item, attempt, ready_at / NS, started, finished_at / NS, error))
+        self.steps.append((state, item, attempt, ready_at / NS, started, finished_at / NS, error, outcome))
 
     def ended(self, execution):
         self.ends.append(execution)

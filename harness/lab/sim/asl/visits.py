@@ -10,10 +10,13 @@ from typing import Any
 
 from harness.blueprint.flow import INLINE_CONCURRENCY
 from harness.lab.sim.asl.program import MapNode, ParallelNode, TaskNode
-from harness.lab.sim.asl.walk import Parent, StateFailed, Walk
+from harness.lab.sim.asl.walk import LONGEST_S, MOST_EVENTS, RUNTIME, TOO_LONG, Parent, StateFailed, Walk
 from harness.lab.sim.engine import NS, Kind, order
 
 EVENTS_OF_AN_ATTEMPT = 3
+
+MOST_ITEMS = 1 << 20
+"""More than an array of 256 KiB has."""
 
 
 class Visit:
@@ -44,8 +47,13 @@ class Visit:
         """Begin the next attempt."""
         self.number += 1
         self.started_at = None
-        self.walk.execution.history += EVENTS_OF_AN_ATTEMPT
+        execution = self.walk.execution
+        execution.history += EVENTS_OF_AN_ATTEMPT
+        if self.number > 1:
+            execution.host.repeat()
         try:
+            if execution.history > MOST_EVENTS:
+                raise StateFailed(RUNTIME, TOO_LONG)
             data = self.data
             if self.node.read_input is not None:
                 data = self.walk.read(self.node.read_input, data)
@@ -119,8 +127,7 @@ class Visit:
             self.retries[position] += 1
             delay = retrier.delay(self.retries[position])
             if retrier.full_jitter:
-                execution = self.walk.execution
-                delay *= execution.host.draw("jitter", execution, self.node, self.walk.item, self.number)
+                delay *= self.walk.execution.host.draw("jitter", self.walk)
             return round(delay * NS)
         return None
 
@@ -136,6 +143,7 @@ class Visit:
             self.ready_at,
             self.started_at,
             host.engine.now,
+            "SUCCEEDED" if error is None else "FAILED",
             error,
         )
 
@@ -175,13 +183,15 @@ class Attempt:
 
     Attributes:
         payload: What the work is given.
+        thread: Tells it from the same state's attempts in other iterations, for draws.
         deadline: When the state gives up [ns]; None if never.
         heartbeat: How long the state waits for a sign of life [ns].
         is_open: False once it does not matter any more: timed out, or its branch was stopped.
     """
 
     __slots__ = (
-        "deadline", "execution", "heartbeat", "is_open", "item", "node", "number", "payload", "visit",
+        "deadline", "execution", "heartbeat", "is_open", "item", "node", "number", "payload", "thread",
+        "visit",
     )  # fmt: skip
 
     def __init__(self, visit: TaskVisit, payload: Any, deadline: int | None, heartbeat: int | None) -> None:
@@ -189,6 +199,7 @@ class Attempt:
         self.number = visit.number
         self.node = visit.node
         self.item = visit.walk.item
+        self.thread = visit.walk.thread
         self.execution: Any = visit.walk.execution
         self.payload = payload
         self.deadline = deadline
@@ -268,14 +279,14 @@ class ForkVisit(Visit, Parent):
         assert isinstance(self.node, MapNode)  # noqa: S101 - the other kind has branches
         items = self.walk.read(self.node.items, data)
         if not isinstance(items, list):
-            raise StateFailed("States.Runtime", f"the items of {self.node.name} are no array")
+            raise StateFailed(RUNTIME, f"the items of {self.node.name} are no array")
         return items
 
     def _limit(self, data: Any) -> int:
         assert isinstance(self.node, MapNode)  # noqa: S101 - the other kind has branches
         limit = self.walk.read(self.node.max_concurrency, data)
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise StateFailed("States.Runtime", f"{limit!r} is no MaxConcurrency")
+            raise StateFailed(RUNTIME, f"{limit!r} is no MaxConcurrency")
         return min(limit, INLINE_CONCURRENCY) or INLINE_CONCURRENCY
 
     def _start_more(self) -> None:
@@ -304,9 +315,11 @@ class ForkVisit(Visit, Parent):
         walk, node = self.walk, self.node
         if isinstance(node, MapNode):
             item = {"Index": index, "Value": self.waiting[index]}
-            return Walk(walk.execution, node.processor, self, index, index, item)
+            thread = index if walk.map_item is None else (walk.thread + 1) * MOST_ITEMS + index
+            return Walk(walk.execution, node.processor, self, index, thread, index, item)
         assert isinstance(node, ParallelNode)  # noqa: S101 - a fork is one of the two
-        return Walk(walk.execution, node.branches[index], self, walk.item, index, walk.map_item)
+        branch = node.branches[index]
+        return Walk(walk.execution, branch, self, walk.item, walk.thread, index, walk.map_item)
 
     def _input(self, index: int, child: Walk) -> Any:
         if isinstance(self.node, MapNode) and self.node.parameters is not None:
@@ -326,6 +339,7 @@ class ForkVisit(Visit, Parent):
     def failed(self, walk: Walk, error: str, cause: str) -> None:
         if walk.cancelled:
             return
+        self.children[walk.index] = None
         self._stop_children()
         self.waiting, self.left = [], -1
         self.fail(error, cause)
@@ -345,11 +359,14 @@ VISITS: Mapping[type, Callable[[Walk, Any, Any], Visit]] = {
 
 
 def _limit(seconds: Any, field: str) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-        raise StateFailed("States.Runtime", f"{field} leads to {seconds!r}, which is no number of seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < LONGEST_S:
+        raise StateFailed(RUNTIME, f"{field} leads to {seconds!r}, which is no number of seconds")
     return round(seconds * NS)
 
 
 def _answers(rule: Any, error: str) -> bool:
     """Whether a retrier or catcher answers an error; a missed heartbeat is a time-out too."""
+    if error == RUNTIME:
+        # Not retriable, and not to be caught, even by its name.
+        return False
     return rule.matches(error) or (error == "States.HeartbeatTimeout" and rule.matches("States.Timeout"))

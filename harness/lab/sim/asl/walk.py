@@ -36,6 +36,12 @@ MOST_EVENTS = 25_000
 
 EVENTS_OF_A_STATE = 2
 
+RUNTIME = "States.Runtime"
+LONGEST_S = 100 * 365.25 * 86_400
+"""Nothing waits longer [s]."""
+
+TOO_LONG = f"the history has more than {MOST_EVENTS} events"
+
 
 class StateFailed(Exception):
     """A state failed with an error name and a cause."""
@@ -68,8 +74,12 @@ class Host(Protocol):
         """Let somebody do the work of a Task's attempt; they call it back."""
 
     @abstractmethod
-    def draw(self, purpose: str, execution: "Execution", node: AnyNode, item: int, attempt: int) -> float:
-        """Return a random number in (0, 1) for one purpose."""
+    def repeat(self) -> None:
+        """Take note that a state is tried again, which costs a transition but no hop."""
+
+    @abstractmethod
+    def draw(self, purpose: str, walk: "Walk") -> float:
+        """Return a random number in (0, 1) for one purpose; the next time it is asked, another one."""
 
     @abstractmethod
     def step(
@@ -80,10 +90,11 @@ class Host(Protocol):
         attempt: int,
         ready_at: int,
         started_at: int | None,
-        finished_at: int,
+        finished_at: int | None,
+        outcome: str | None,
         error: str | None,
     ) -> None:
-        """Take down that an attempt of a state has ended."""
+        """Take down an attempt of a state: that it has ended, or that it never will."""
 
     @abstractmethod
     def ended(self, execution: "Execution") -> None:
@@ -108,6 +119,7 @@ class Walk:
 
     Args:
         item: Index in the innermost Map, 0 outside of any.
+        thread: Tells the iterations of nested Maps apart; the item where there is but one Map.
         index: Among those the parent has sent.
         map_item: The item, where the flow is a Map's processor.
 
@@ -131,6 +143,7 @@ class Walk:
         "node",
         "parent",
         "program",
+        "thread",
         "visit",
     )
 
@@ -140,6 +153,7 @@ class Walk:
         program: Program,
         parent: Parent,
         item: int = 0,
+        thread: int = 0,
         index: int = 0,
         map_item: Mapping[str, Any] | None = None,
     ) -> None:
@@ -147,6 +161,7 @@ class Walk:
         self.program = program
         self.parent = parent
         self.item = item
+        self.thread = thread
         self.index = index
         self.key = order(Kind.TIMER, execution.entity, item)
         self.map_item = map_item
@@ -163,6 +178,7 @@ class Walk:
 
     def cancel(self) -> None:
         """Go no further; work that is under way elsewhere is not waited for."""
+        self.take_down(self.execution.host.engine.now, "ABORTED")
         self.cancelled = True
         if self.visit is not None:
             self.visit.cancel()
@@ -202,7 +218,7 @@ class Walk:
         """End the flow with an error."""
         self.parent.failed(self, error, cause)
 
-    def read(self, reader: Reader, data: Any, place: str = "States.Runtime") -> Any:
+    def read(self, reader: Reader, data: Any, place: str = RUNTIME) -> Any:
         """
         Read something from the data.
 
@@ -249,7 +265,7 @@ class Walk:
         self.entered_at = execution.host.engine.now
         execution.history += EVENTS_OF_A_STATE
         if execution.history > MOST_EVENTS:
-            self.fail("States.Runtime", f"the history has more than {MOST_EVENTS} events")
+            self.fail(RUNTIME, TOO_LONG)
             return
         try:
             if isinstance(node, WorkNode):
@@ -314,8 +330,12 @@ class Walk:
             return node.fixed
         if node.seconds is not None:
             seconds = self.read(node.seconds, data)
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-                raise StateFailed("States.Runtime", f"{seconds!r} is no time to wait")
+            if (
+                isinstance(seconds, bool)
+                or not isinstance(seconds, int | float)
+                or not 0 <= seconds < LONGEST_S
+            ):
+                raise StateFailed(RUNTIME, f"{seconds!r} is no time to wait")
             return round(seconds * NS)
         assert node.until is not None  # noqa: S101 - one of the three is given
         text = self.read(node.until, data)
@@ -323,7 +343,7 @@ class Walk:
             until = datetime.fromisoformat(text)
             wait = until - (self.execution.host.epoch + timedelta(microseconds=self.entered_at // 1000))
         except (TypeError, ValueError):
-            raise StateFailed("States.Runtime", f"{text!r} is no instant to wait for") from None
+            raise StateFailed(RUNTIME, f"{text!r} is no instant to wait for") from None
         return max(0, round(wait / timedelta(microseconds=1)) * 1000)
 
     def _waited(self, node: WaitNode, data: Any, _: object) -> None:
@@ -331,10 +351,27 @@ class Walk:
             self._record(node)
             self.leave(node, data)
 
+    def take_down(self, finished_at: int | None, outcome: str | None) -> None:
+        """Take down what the walk is in the middle of, if it is: an attempt, or a state that does no work."""
+        node, visit = self.node, self.visit
+        if node is None or self.ahead is not None or self.cancelled:
+            return
+        number, ready_at = 1, self.entered_at
+        started_at: int | None = self.entered_at
+        if visit is not None:
+            if visit.over or visit.ready_at is None:
+                return
+            number, ready_at, started_at = visit.number, visit.ready_at, visit.started_at
+        host = self.execution.host
+        host.step(
+            self.execution, node.name, self.item, number, ready_at, started_at, finished_at, outcome, None
+        )
+
     def _record(self, node: AnyNode, error: str | None = None) -> None:
         execution, at = self.execution, self.entered_at
         now = execution.host.engine.now
-        execution.host.step(execution, node.name, self.item, 1, at, at, now, error)
+        outcome = "SUCCEEDED" if error is None else "FAILED"
+        execution.host.step(execution, node.name, self.item, 1, at, at, now, outcome, error)
 
 
 class ContextObject(Mapping[str, Any]):
@@ -366,7 +403,7 @@ class ContextObject(Mapping[str, Any]):
                 attempt = walk.visit.number if walk.visit is not None else 1
                 return {"Token": f"{execution.name}/{node.name}/{walk.item}/{attempt}"}
             case _ if key == DRAW:
-                return execution.host.draw("intrinsic", execution, node, walk.item, execution.history)
+                return execution.host.draw("intrinsic", walk)
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:

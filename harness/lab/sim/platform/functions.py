@@ -99,6 +99,17 @@ class Functions:
         return self._pools[name]
 
     @property
+    def names(self) -> list[str]:
+        """Functions that are deployed or were asked for."""
+        return sorted({*self._deployed, *self._pools})
+
+    @property
+    def reserved_for_nobody(self) -> list[str]:
+        """Names in the settings' reservations that are no function's."""
+        known = {short for name in self.names for short in (name, name.removeprefix(PREFIX))}
+        return [name for name in self._settings.reserved_concurrency if name not in known]
+
+    @property
     def uncalled(self) -> list[str]:
         """Deployed functions that nobody asked for by name."""
         return [name for name in self._deployed if name not in self._pools]

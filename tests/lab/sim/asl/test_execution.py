@@ -239,7 +239,7 @@ class TestForks:
 
     def test_a_failing_branch_stops_the_others(self, bench):
         """
-        The Parallel fails with its first error, at once; the sibling's next state is never entered.
+        The Parallel fails with its first error, at once; its sibling is aborted and enters no further state.
         """
         first = machine(task("A", Next="After"), task("After", End=True))
         branches = [first, machine(task("B", End=True))]
@@ -251,8 +251,9 @@ class TestForks:
 
         assert execution.output == {"error": {"Error": "Broken", "Cause": "on purpose"}}
         assert [(step[0], step[5], step[6]) for step in played.steps] == [
-            ("B", 2, "Broken"), ("P", 2, "Broken"), ("Saved", 2, None),
+            ("B", 2, "Broken"), ("A", 2, None), ("P", 2, "Broken"), ("Saved", 2, None),
         ]  # fmt: skip
+        assert [step[7] for step in played.steps] == ["FAILED", "ABORTED", "FAILED", "SUCCEEDED"]
 
     def test_a_parallel_is_tried_again_as_a_whole(self, bench):
         """
