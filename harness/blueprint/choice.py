@@ -2,6 +2,7 @@
 The rules of a Choice state: comparisons, joined by And, Or and Not.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -16,6 +17,7 @@ _VALUES = {f"{kind}{order}" for kind, order in product(("String", "Numeric", "Ti
 _TESTS = {"IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"}
 OPERATORS = frozenset(_VALUES | {f"{name}Path" for name in _VALUES} | _TESTS | {"StringMatches"})
 _COMBINED = frozenset({"And", "Or", "Not"})
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,16 @@ def read_timestamp(node: Node) -> datetime:
     Raises:
         ValueError: It is not one.
     """
-    text = node.text()
+    if (found := instant(node.text())) is None:
+        raise node.wrong(f"must be an RFC 3339 timestamp with T and an offset, not {node.text()!r}")
+    return found
+
+
+def instant(text: str) -> datetime | None:
+    """Return what an RFC 3339 timestamp with ``T`` and ``Z`` or an offset names; None if it is none."""
+    if not _TIMESTAMP.fullmatch(text):
+        return None
     try:
-        instant = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
-        raise node.wrong(f"must be an RFC 3339 timestamp, not {text!r}") from None
-    if "T" not in text or instant.tzinfo is None:
-        raise node.wrong(f"must be an RFC 3339 timestamp with T and an offset, not {text!r}")
-    return instant
+        return None

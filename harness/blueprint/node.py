@@ -2,6 +2,7 @@
 A JSON value that knows where it stands, so that every complaint about it can say so.
 """
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class Node:
     def number(self, low: float) -> float:
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.wrong(f"must be a number, not {_kind(self.value)}")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise self.wrong(f"must be a finite number, not {self.value}")
         if self.value < low:
             raise self.wrong(f"must be at least {low}, not {self.value}")
         return self.value

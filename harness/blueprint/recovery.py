@@ -2,6 +2,7 @@
 What a state does about errors: Retry and Catch. Times are seconds.
 """
 
+import math
 from dataclasses import dataclass
 
 from harness.blueprint.node import Node
@@ -9,6 +10,10 @@ from harness.blueprint.node import Node
 _LONGEST = 99_999_999
 _LONGEST_DELAY = 31_622_400
 _UNCAUGHT = frozenset({"States.Runtime", "States.DataLimitExceeded"})
+_DOUBLINGS = 32
+
+CENTURY = 36_525 * 86_400
+"""Longest pause before a retry that nothing else limits; AWS ends executions long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,14 @@ class Retrier:
         """
         Return the seconds before the *retry*-th retry (from 1).
 
-        With ``full_jitter`` this is the longest delay: the real one is uniform between 0 and it.
+        With ``full_jitter`` this is the longest delay: the real one is uniform between 0 and it. It is
+        never more than ``max_delay_seconds``, nor than a `CENTURY`.
         """
-        delay = self.interval_seconds * self.backoff_rate ** (retry - 1)
-        return delay if self.max_delay_seconds is None else min(delay, self.max_delay_seconds)
+        longest = self.max_delay_seconds or CENTURY
+        # 2**32 seconds are more than a century, and the power itself may be more than a float holds.
+        if (retry - 1) * math.log2(self.backoff_rate) >= _DOUBLINGS:
+            return longest
+        return min(self.interval_seconds * self.backoff_rate ** (retry - 1), longest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """State machines that cannot be played: every refusal with its place."""
 
+import json
+
 import pytest
 
 from harness.blueprint.states import parse_state_machine
@@ -75,6 +77,16 @@ def refusal(definition):
         (
             machine(A=task(Retry=[{"ErrorEquals": ["X"], "BackoffRate": 0.5}])),
             "$.States.A.Retry[0].BackoffRate: must be at least 1.0, not 0.5",
+        ),
+        (
+            json.dumps(machine(A=task(Retry=[{"ErrorEquals": ["X"], "BackoffRate": 9}]))).replace(
+                "9", "1e400"
+            ),
+            "$.States.A.Retry[0].BackoffRate: must be a finite number, not inf",
+        ),
+        (
+            machine(A=task(Retry=[{"ErrorEquals": ["X"], "BackoffRate": float("nan")}])),
+            "$.States.A.Retry[0].BackoffRate: must be a finite number, not nan",
         ),
         (
             machine(A=task(Retry=[{"ErrorEquals": ["X"], "JitterStrategy": "SOME"}])),

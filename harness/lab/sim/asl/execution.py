@@ -2,7 +2,7 @@
 Executions of a state machine.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -115,21 +115,32 @@ class ExecutionObject(Mapping[str, Any]):
         self._execution = execution
 
     def __getitem__(self, key: str) -> Any:
-        execution = self._execution
-        match key:
-            case "Id":
-                machine = execution.host.machine["Id"]
-                return f"{machine.replace(':stateMachine:', ':execution:')}:{execution.name}"
-            case "Input":
-                return execution.data
-            case "Name":
-                return execution.name
-            case "StartTime":
-                return timestamp(execution.host.epoch, execution.started_at)
-        raise KeyError(key)
+        return _PARTS[key](self._execution)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("Id", "Input", "Name", "StartTime"))
+        return iter(_PARTS)
 
     def __len__(self) -> int:
-        return 4
+        return len(_PARTS)
+
+
+def _arn(execution: Execution) -> str:
+    machine = execution.host.machine["Id"]
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{execution.name}"
+
+
+def _role_arn(execution: Execution) -> str:
+    """Return the role of the state machine as if it had its name: the definition does not tell."""
+    machine = execution.host.machine
+    _, partition, _, _, account, *_ = machine["Id"].split(":")
+    return f"arn:{partition}:iam::{account}:role/{machine['Name']}"
+
+
+_PARTS: Mapping[str, Callable[[Execution], Any]] = {
+    "Id": _arn,
+    "Input": lambda execution: execution.data,
+    "Name": lambda execution: execution.name,
+    "RedriveCount": lambda _: 0,
+    "RoleArn": _role_arn,
+    "StartTime": lambda execution: timestamp(execution.host.epoch, execution.started_at),
+}

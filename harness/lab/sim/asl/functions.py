@@ -10,20 +10,157 @@ import hashlib
 import json
 import math
 import random
+import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from reprlib import repr as shortened
 from typing import Any
+
+Kind = Callable[[Any], Any]
+"""Returns an argument as its function takes it; raises ValueError for one of another kind."""
 
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _MOST_ITEMS = 1000
+_MOST_CHARACTERS = 10_000
+_PLACE_OR_ESCAPE = re.compile(r"(\{\}|\\.)", re.DOTALL)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _format(template: str, *arguments: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class Function:
+    """
+    An intrinsic function.
+
+    Attributes:
+        kinds: Of its arguments, in their order.
+        further: Of any more of them; None if it takes no more.
+        draws_after: With so many arguments it needs a random number after them.
+    """
+
+    body: Callable[..., Any]
+    kinds: tuple[Kind, ...] = ()
+    further: Kind | None = None
+    draws_after: int | None = None
+
+    def takes(self, count: int) -> bool:
+        """Tell whether it may be called with so many arguments."""
+        if count > len(self.kinds):
+            return self.further is not None
+        return count in (len(self.kinds), self.draws_after)
+
+    def __call__(self, arguments: Sequence[Any]) -> Any:
+        """
+        Return what it makes of its arguments.
+
+        Raises:
+            ValueError: They are not what AWS documents.
+        """
+        kinds = chain(self.kinds, repeat(self.further or _anything))
+        return self.body(*(kind(value) for kind, value in zip(kinds, arguments, strict=False)))
+
+
+def as_text(value: Any) -> str:
+    """Return a value as ``States.Format`` writes it: text as it is, anything else as JSON."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else _ENCODER.encode(value)
+
+
+def format_parts(template: str) -> list[str]:
+    r"""Return what stands between the places ``{}`` of a template as written: with ``\{`` for a brace."""
+    parts = [""]
+    for part in _PLACE_OR_ESCAPE.split(template):
+        if part == "{}":
+            parts.append("")
+        else:
+            parts[-1] += part.removeprefix("\\") if len(part) == 2 else part
+    return parts
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _array(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{shortened(value)} is no array")
+    return value
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{shortened(value)} is no object")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shortened(value)} is no string")
+    return value
+
+
+def _short_text(value: Any) -> str:
+    text = _text(value)
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"a string has at most {_MOST_CHARACTERS} characters here, not {len(text)}")
+    return text
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{shortened(value)} is no number")
+    return value
+
+
+def _whole(value: Any) -> int:
+    """Round to the nearest whole number, halves upwards."""
+    number = _number(value)
+    if isinstance(number, int):
+        return number
+    if not math.isfinite(number):
+        raise ValueError(f"{number} cannot be rounded")
+    return math.floor(number + 0.5)
+
+
+def _short_whole(value: Any) -> int:
+    number = _whole(value)
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(f"{shortened(number)} is not between -2147483648 and 2147483647")
+    return number
+
+
+def _index(value: Any) -> int:
+    number = _whole(value)
+    if number < 0 or number != value:
+        raise ValueError(f"{shortened(value)} is no index")
+    return number
+
+
+def _shallow(value: Any) -> None:
+    if value is not False:
+        raise ValueError("only a shallow merge is supported: the last argument is false")
+
+
+def _format(template: str, *words: str) -> str:
     parts = template.split("{}")
-    if len(parts) != len(arguments) + 1:
-        raise ValueError(f"{template!r} has {len(parts) - 1} places for {len(arguments)} arguments")
-    words = [value if isinstance(value, str) else _json(value) for value in arguments]
-    return "".join(part + word for part, word in zip(parts, [*words, ""], strict=True))
+    if len(parts) != len(words) + 1:
+        raise ValueError(f"{template!r} has {len(parts) - 1} places for {len(words)} arguments")
+    return "".join(chain.from_iterable(zip(parts, (*words, ""), strict=True)))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no number of JSON")
+    return number
 
 
 def _partition(items: list[Any], size: int) -> list[list[Any]]:
@@ -32,31 +169,58 @@ def _partition(items: list[Any], size: int) -> list[list[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
+def _contains(items: list[Any], item: Any) -> bool:
+    return _identity(item) in map(_identity, items)
+
+
 def _range(first: int, last: int, step: int) -> list[int]:
-    found = list(range(first, last + (1 if step > 0 else -1), step))
-    if len(found) > _MOST_ITEMS:
-        raise ValueError(f"a range has at most {_MOST_ITEMS} items, not {len(found)}")
-    return found
+    if step == 0:
+        raise ValueError("a range has no step of 0")
+    if (last - first) // step >= _MOST_ITEMS:
+        raise ValueError(f"a range has at most {_MOST_ITEMS} items")
+    return list(range(first, last + (1 if step > 0 else -1), step))
+
+
+def _item(items: list[Any], index: int) -> Any:
+    if index >= len(items):
+        raise ValueError(f"there is no item {index} among {len(items)}")
+    return items[index]
 
 
 def _unique(items: list[Any]) -> list[Any]:
-    return list({_json(item): item for item in items}.values())
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(_identity(item), item)
+    return list(found.values())
 
 
-def _merge(one: Mapping[str, Any], other: Mapping[str, Any], deep: bool) -> dict[str, Any]:
-    if deep:
-        raise ValueError("only a shallow merge is supported")
-    return {**one, **other}
+def _identity(value: Any) -> Any:
+    """Return what is equal for equal JSON values only: to Python, true is 1."""
+    match value:
+        case bool():
+            return bool, value
+        case list():
+            return list, tuple(map(_identity, value))
+        case Mapping():
+            return dict, frozenset((name, _identity(each)) for name, each in value.items())
+        case _:
+            return value
+
+
+def _decode(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+def _hash(text: str, algorithm: str) -> str:
+    if algorithm not in _HASHES:
+        raise ValueError(f"{algorithm!r} is none of {', '.join(_HASHES)}")
+    return hashlib.new(_HASHES[algorithm], text.encode()).hexdigest()
 
 
 def _split(text: str, separators: str) -> list[str]:
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
-    return [part for part in text.split(separators[0]) if part]
-
-
-def _add(one: float, other: float) -> float:
-    return one + other
+    return [part for part in (text.split(separators[0]) if separators else [text]) if part]
 
 
 def _random(low: int, high: int, seed: float) -> int:
@@ -64,30 +228,26 @@ def _random(low: int, high: int, seed: float) -> int:
     return random.Random(seed).randrange(low, high)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "Format": _format,
-    "StringToJson": json.loads,
-    "JsonToString": _json,
-    "Array": lambda *items: list(items),
-    "ArrayPartition": _partition,
-    "ArrayContains": lambda items, item: item in items,
-    "ArrayRange": _range,
-    "ArrayGetItem": lambda items, index: items[index],
-    "ArrayLength": len,
-    "ArrayUnique": _unique,
-    "Base64Encode": lambda text: base64.b64encode(text.encode()).decode(),
-    "Base64Decode": lambda text: base64.b64decode(text).decode(),
-    "Hash": lambda text, algorithm: hashlib.new(_HASHES[algorithm], text.encode()).hexdigest(),
-    "JsonMerge": _merge,
-    "MathAdd": _add,
-    "MathRandom": _random,
-    "StringSplit": _split,
-    "UUID": lambda draw: str(uuid.UUID(int=math.floor(draw * 2**64) << 64 | 0x4000_8000, version=4)),
+FUNCTIONS: Mapping[str, Function] = {
+    "Format": Function(_format, (_text,), further=as_text),
+    "StringToJson": Function(_parse, (_text,)),
+    "JsonToString": Function(_ENCODER.encode, (_anything,)),
+    "Array": Function(lambda *items: list(items), further=_anything),
+    "ArrayPartition": Function(_partition, (_array, _whole)),
+    "ArrayContains": Function(_contains, (_array, _anything)),
+    "ArrayRange": Function(_range, (_whole, _whole, _whole)),
+    "ArrayGetItem": Function(_item, (_array, _index)),
+    "ArrayLength": Function(len, (_array,)),
+    "ArrayUnique": Function(_unique, (_array,)),
+    "Base64Encode": Function(lambda text: base64.b64encode(text.encode()).decode(), (_short_text,)),
+    "Base64Decode": Function(_decode, (_short_text,)),
+    "Hash": Function(_hash, (_short_text, _text)),
+    "JsonMerge": Function(lambda one, other, _: {**one, **other}, (_object, _object, _shallow)),
+    "MathAdd": Function(lambda one, other: one + other, (_short_whole, _short_whole)),
+    "MathRandom": Function(_random, (_whole, _whole, _number), draws_after=2),
+    "StringSplit": Function(_split, (_text, _text)),
+    "UUID": Function(
+        lambda draw: str(uuid.UUID(int=math.floor(draw * 2**64) << 64 | 0x4000_8000, version=4)),
+        draws_after=0,
+    ),
 }
-
-DRAWS: Mapping[str, int] = {"MathRandom": 2, "UUID": 0}
-"""Functions that need a random number, and with how many arguments: it comes last."""

@@ -17,7 +17,7 @@ Reader = Callable[[Any, Context], Any]
 
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]\s*@?()'"]+)
-      | \[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]
+      | \.?\[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]
       | \[(?P<index>-?\d+)\]
       | \[(?P<low>-?\d*):(?P<high>-?\d*)\]
       | (?P<all>\.\*|\[\*\])""",

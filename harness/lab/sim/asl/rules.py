@@ -2,13 +2,14 @@
 The rules of Choice states, compiled to functions of the data.
 """
 
+import fnmatch
 import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from harness.blueprint.choice import And, Comparison, Not, Or, Rule
+from harness.blueprint.choice import And, Comparison, Not, Or, Rule, instant
 from harness.lab.sim.asl.paths import Context, NotFound, Reader
 from harness.lab.sim.asl.templates import compile_expression
 
@@ -51,19 +52,20 @@ def _comparison(rule: Comparison, place: str) -> Test:
     variable = compile_expression(rule.variable, f"{place}.Variable")
     if rule.operator.startswith("Is"):
         return _is(rule.operator, variable, bool(rule.operand))
-    if rule.operand_is_path:
-        other = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
-    else:
-        literal = rule.operand
-        other = lambda _data, _context: literal  # noqa: E731 - a reader like the others
     if rule.operator == "StringMatches":
-        return lambda data, context: _like(variable(data, context), str(other(data, context)))
+        return _like(variable, str(rule.operand), f"{place}.StringMatches")
     match = _KIND.fullmatch(rule.operator)
     assert match is not None  # noqa: S101 - the blueprint knows no other operators
     typed, ordered = _TYPED[match[1]], _ORDERS[match[2]]
+    if rule.operand_is_path:
+        path = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
+        other: Reader = lambda data, context: typed(path(data, context))  # noqa: E731 - as the one below
+    else:
+        literal = typed(rule.operand)
+        other = lambda _data, _context: literal  # noqa: E731 - a reader like the others
 
     def holds(data: Any, context: Context) -> bool:
-        left, right = typed(variable(data, context)), typed(other(data, context))
+        left, right = typed(variable(data, context)), other(data, context)
         # Values of another type are no error: the rule does not hold.
         return left is not None and right is not None and ordered(left, right)
 
@@ -90,13 +92,7 @@ def _number(value: Any) -> float | None:
 
 
 def _instant(value: Any) -> datetime | None:
-    if not isinstance(value, str) or "T" not in value:
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else None
+    return instant(value) if isinstance(value, str) else None
 
 
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
@@ -114,10 +110,26 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _like(value: Any, pattern: str) -> bool:
-    r"""Tell whether text is like a pattern in which ``*`` stands for anything and ``\*`` for itself."""
-    if not isinstance(value, str):
-        return False
-    parts = re.split(r"(\\.|\*)", pattern)
-    expression = "".join(".*" if part == "*" else re.escape(part.removeprefix("\\")) for part in parts)
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+def _like(variable: Reader, pattern: str, place: str) -> Test:
+    r"""
+    Return a test for a pattern in which ``*`` stands for anything, ``\*`` for itself and ``\\`` for ``\``.
+
+    Raises:
+        ValueError: Another character stands after a backslash; AWS fails on it.
+    """
+    texts_and_marks = re.split(r"(\\[*\\]|\*)", pattern)
+    if any("\\" in text for text in texts_and_marks[::2]):
+        raise ValueError(f"{place}: a backslash stands before * or \\ only, not in {pattern!r}")
+    glob = "".join(part if part == "*" else _literally(part) for part in texts_and_marks)
+    matches = re.compile(fnmatch.translate(glob)).match
+
+    def holds(data: Any, context: Context) -> bool:
+        value = variable(data, context)
+        return isinstance(value, str) and matches(value) is not None
+
+    return holds
+
+
+def _literally(part: str) -> str:
+    """Return the glob for a text or an escape."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", part.removeprefix("\\"))

@@ -419,4 +419,5 @@ class ContextObject(Mapping[str, Any]):
 
 def timestamp(epoch: datetime, at: int) -> str:
     """Return a time of the clock [ns] as Step Functions writes it."""
-    return (epoch + timedelta(microseconds=at // 1000)).astimezone(UTC).isoformat(timespec="milliseconds")
+    instant = (epoch + timedelta(microseconds=at // 1000)).astimezone(UTC).replace(tzinfo=None)
+    return f"{instant.isoformat(timespec='milliseconds')}Z"
