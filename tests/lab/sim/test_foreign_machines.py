@@ -1,0 +1,206 @@
+"""
+State machines of other people: what their Tasks share, repeat and leave behind.
+"""
+
+from typing import Any
+
+import pytest
+
+from harness.lab.sim.simulation import MachineInvalid, simulate
+from harness.lab.workload.scenario import Scenario
+
+NO_OVERHEAD = {
+    "stepfunctions.start_s": 0,
+    "stepfunctions.hop_s": 0,
+    "stepfunctions.plain_hop_s": 0,
+    "lambda.cold_starts": False,
+    "sqs.delivery_s": 0,
+}
+LOGNORMAL = {"fixed_s": {"distribution": "lognormal", "median": 5, "sigma": 1}}
+
+
+def task(resource="arn:aws:states:::aws-sdk:mill", **fields):
+    return {"Type": "Task", "Resource": resource, **fields}
+
+
+def machine(**states):
+    return {"StartAt": next(iter(states)), "States": states}
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Return a function that plays a machine and returns its steps, times since the first one [s]."""
+
+    def played(definition: Any, batches: int = 1, **fields: Any) -> Any:
+        scenario = Scenario.model_validate(
+            {
+                "question": "?",
+                "duration_s": batches,
+                "drain_s": 1000,
+                "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": batches}]}],
+                "flows": [{"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": 1}],
+                **fields,
+            }
+        )
+        run = simulate(scenario, state_machine=definition, overrides=NO_OVERHEAD, out=tmp_path / "run")
+        times = ["ready_at", "started_at", "finished_at"]
+        return run.steps.assign(**(run.steps[times] - run.steps["ready_at"].min()).round(6))
+
+    return played
+
+
+class TestWhatTasksShare:
+    def test_two_tasks_of_one_resource_draw_their_own_times(self, play):
+        """
+        A queue for one resource, but no two equal services.
+        """
+        mill = "arn:aws:states:::aws-sdk:mill"
+        steps = play(machine(A=task(Next="B"), B=task(End=True)), 20, model={mill: LOGNORMAL})
+        took = (steps["finished_at"] - steps["started_at"]).groupby(steps["state"]).apply(list)
+
+        assert len(took["A"]) == len(took["B"]) == 20
+        assert not set(took["A"]) & set(took["B"])
+
+    def test_iterations_of_nested_maps_have_attempts_of_their_own(self, play):
+        """
+        Each of four fails once and is tried again: none has the attempts of another.
+        """
+        inner = {
+            "Type": "Map",
+            "ItemsPath": "$",
+            "ItemProcessor": machine(A=task(End=True, Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 3}])),
+            "End": True,
+        }
+        outer = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": machine(I=inner), "End": True}
+        steps = play(
+            machine(S={"Type": "Pass", "Result": {"n": [[1, 2], [3, 4]]}, "Next": "O"}, O=outer),
+            platform={"behaviours": {"A": {"failures": [{"error": "E", "first_attempts": 1}]}}},
+        )
+
+        assert steps[steps["state"] == "A"]["outcome"].value_counts().to_dict() == {
+            "FAILED": 4,
+            "SUCCEEDED": 4,
+        }
+
+    def test_jitter_differs_from_round_to_round(self, play):
+        """
+        A loop that comes back to a state pauses for another time.
+        """
+        again = [{"ErrorEquals": ["E"], "IntervalSeconds": 90, "MaxAttempts": 1, "JitterStrategy": "FULL"}]
+        steps = play(
+            machine(
+                A=task(Retry=again, Catch=[{"ErrorEquals": ["E"], "Next": "B"}], End=True),
+                B={"Type": "Pass", "Next": "C"},
+                C={**task("arn:aws:states:::aws-sdk:mill"), "Next": "D"},
+                D={
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$.again", "BooleanEquals": True, "Next": "A"}],
+                    "Default": "E",
+                },
+                E={"Type": "Succeed"},
+            ),
+            platform={
+                "behaviours": {
+                    "A": {"failures": [{"error": "E", "rate": 1}]},
+                    "C": {"outputs": [{"again": True}, {"again": True}, {"again": False}]},
+                }
+            },
+        )
+        of_a = steps[steps["state"] == "A"]
+        pauses = of_a["ready_at"].to_numpy()[1::2] - of_a["finished_at"].to_numpy()[::2]
+
+        assert len(pauses) == len(set(pauses.round(6))) == 3
+
+    @pytest.mark.parametrize("servers", [None, 5])
+    def test_capacity_is_what_is_taken_in(self, play, servers):
+        """
+        Two of six at once, however many servers there are.
+        """
+        each = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": machine(A=task(End=True)), "End": True}
+        caught = {**each, "ItemProcessor": machine(A=task(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "X"}], End=True), X={"Type": "Pass", "End": True})}  # fmt: skip  # noqa: E501
+        steps = play(
+            machine(S={"Type": "Pass", "Result": {"n": [0] * 6}, "Next": "M"}, M=caught),
+            model={"A": {"fixed_s": 4}},
+            platform={"behaviours": {"A": {"capacity": 2} | ({"servers": servers} if servers else {})}},
+        )
+
+        assert (steps[steps["state"] == "A"]["error"] == "Capacity.Exceeded").sum() == 4
+
+
+class TestWhatIsLeftBehind:
+    def test_work_that_was_stopped(self, play):
+        """
+        A branch that was under way when its sibling failed is ABORTED then, and worked until then.
+        """
+        fork = {
+            "Type": "Parallel",
+            "Branches": [machine(A=task(End=True)), machine(B=task(End=True))],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Z"}],
+            "End": True,
+        }
+        steps = play(
+            machine(P=fork, Z={"Type": "Succeed"}),
+            model={"A": {"fixed_s": 9}, "B": {"fixed_s": 5}},
+            platform={"behaviours": {"B": {"failures": [{"error": "Boom", "rate": 1}]}}},
+        ).set_index("state")
+
+        assert steps["outcome"].to_dict() == {"A": "ABORTED", "B": "FAILED", "P": "FAILED", "Z": "SUCCEEDED"}
+        assert (steps["started_at"]["A"], steps["finished_at"]["A"]) == (0, 5)
+
+    def test_an_execution_whose_time_is_up(self, play):
+        """
+        What it was in the middle of is ABORTED.
+        """
+        steps = play({**machine(A=task(End=True)), "TimeoutSeconds": 7}, model={"A": {"fixed_s": 60}})
+
+        assert steps[["outcome", "finished_at"]].to_numpy().tolist() == [["ABORTED", 7]]
+
+    def test_a_fail_without_a_name_has_failed(self, play):
+        """
+        Error is optional.
+        """
+        assert play(machine(F={"Type": "Fail"}))["outcome"].tolist() == ["FAILED"]
+
+
+class TestFunctions:
+    def test_a_function_named_like_ours_is_not_ours(self, play):
+        """
+        Only the whole name says whose it is.
+        """
+        function = "arn:aws:lambda:us-east-1:123456789012:function:validate"
+        steps = play(machine(Check=task(function, End=True)), model={"Check": {"fixed_s": 7}})
+
+        assert steps["finished_at"].tolist() == [7]
+
+    def test_a_token_takes_as_long_as_its_bearer(self, play):
+        """
+        No function runs meanwhile: nothing is killed after fifteen minutes, and the answer is not wrapped.
+        """
+        waits = task(
+            "arn:aws:states:::lambda:invoke.waitForTaskToken", End=True, ResultSelector={"ok.$": "$.ok"}
+        )
+        waits["Parameters"] = {"FunctionName": "ask", "Payload": {"token.$": "$$.Task.Token"}}
+        steps = play(
+            machine(A=waits),
+            model={"A": {"fixed_s": 950}},
+            platform={"behaviours": {"A": {"outputs": [{"ok": True}]}}},
+        )
+
+        assert steps[["outcome", "finished_at"]].to_numpy().tolist() == [["SUCCEEDED", 950]]
+
+    @pytest.mark.parametrize(
+        ("fields", "complaint"),
+        [
+            ({"model": {"Chekc": {"fixed_s": 1}}}, "model.Chekc belongs to no Task"),
+            ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is no function"),
+            ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function, which has none"),
+        ],
+    )
+    def test_what_belongs_to_nobody(self, play, fields, complaint):
+        """
+        A misspelt name is no silence, nor are servers where there are none.
+        """
+        function = "arn:aws:lambda:us-east-1:123456789012:function:mine"
+
+        with pytest.raises(MachineInvalid, match=complaint):
+            play(machine(Check=task(function, End=True)), **fields)
