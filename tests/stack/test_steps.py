@@ -79,6 +79,30 @@ class TestStepRows:
             ("Describe", 0, 1, 1, 3.5, 5, "SUCCEEDED", None),
         ]
 
+    def test_what_was_stopped_is_aborted(self):
+        """
+        The sibling of a branch that failed worked until then; what goes on after the catch has its own end.
+        """
+        script = Script()
+        script.add(0, "ParallelStateEntered", name="P")
+        started = script.add(0, "ParallelStateStarted")
+        left = script.add(1, "TaskStateEntered", after=started, name="A")
+        right = script.add(1, "TaskStateEntered", after=started, name="B")
+        left = script.add(1, "TaskScheduled", after=left)
+        script.add(2, "TaskStarted", after=left)
+        right = script.add(1, "TaskScheduled", after=right)
+        right = script.add(5, "TaskFailed", after=right, error="Boom")
+        script.add(5, "ParallelStateFailed", after=right)
+        script.add(6, "WaitStateEntered", name="W")
+        script.add(9, "ExecutionTimedOut")
+
+        assert script.rows() == [
+            ("P", 0, 1, 0, None, 5, "FAILED", None),
+            ("A", 0, 1, 1, 2, 5, "ABORTED", None),
+            ("B", 0, 1, 1, None, 5, "FAILED", "Boom"),
+            ("W", 0, 1, 6, None, 9, "ABORTED", None),
+        ]
+
     def test_items_of_a_map_have_their_index(self):
         """
         The same state in two iterations is two rows.
