@@ -6,11 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from harness.lab.workload.flows import Attempt
+from harness.lab.workload.flows import MEBIBYTE, Attempt
 
-MEBIBYTE = 1024 * 1024
-MAX_FILES = 60
-MAX_FILE_BYTES = 256 * MEBIBYTE
 MAX_BATCH_BYTES = 1024 * MEBIBYTE
 
 Kind = Literal["image", "video", "document"]

@@ -2,21 +2,23 @@
 Distributions a scenario can name, each sampled by inverting its cumulative distribution.
 
 One uniform draw gives one value, so keyed draws stay synchronised whatever the distribution, and
-``sample`` is monotone in the draw. Units are those of the field that holds the distribution.
+``sample`` is monotone in the draw. Units are those of the field that holds the distribution, whose type says
+what its values may be: a `Duration` is never negative.
 ``min`` and ``max`` truncate: the distribution is conditioned on that interval, not clipped to it.
 In a scenario a bare number is a constant.
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import accumulate
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,6 +35,12 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 TAIL = 1e-12
 """Probability cut off a discrete distribution that has no largest value."""
+
+RARE = 1e-9
+"""No run draws so often that what is rarer than this matters to it."""
+
+LONGEST = 10 * 365 * 86_400.0
+"""No time of a scenario or a platform is longer: ten years [s]. A clock of nanoseconds lasts 292."""
 
 
 class _Distribution(BaseModel):
@@ -55,6 +63,19 @@ class _Distribution(BaseModel):
         """The expected value."""
         raise NotImplementedError
 
+    @property
+    def lowest(self) -> float:
+        """No value is below it."""
+        raise NotImplementedError
+
+    @property
+    def highest(self) -> float:
+        """No value is above it but with the probability `RARE`."""
+        try:
+            return self.sample(1 - RARE)
+        except OverflowError:
+            return math.inf
+
     def quantile(self, p: float) -> float:
         """Return the smallest value not exceeded with probability *p*, 0 < p < 1."""
         if not 0 < p < 1:
@@ -73,6 +94,10 @@ class Constant(_Distribution):
 
     @property
     def mean(self) -> float:
+        return self.value
+
+    @property
+    def lowest(self) -> float:
         return self.value
 
 
@@ -94,6 +119,10 @@ class Uniform(_Distribution):
     @property
     def mean(self) -> float:
         return (self.low + self.high) / 2
+
+    @property
+    def lowest(self) -> float:
+        return self.low
 
 
 class Triangular(_Distribution):
@@ -120,6 +149,10 @@ class Triangular(_Distribution):
     def mean(self) -> float:
         return (self.low + self.mode + self.high) / 3
 
+    @property
+    def lowest(self) -> float:
+        return self.low
+
 
 class _Truncated(_Distribution):
     """A positive continuous distribution conditioned on ``min``…``max``."""
@@ -145,6 +178,10 @@ class _Truncated(_Distribution):
     def mean(self) -> float:
         part = self._partial_mean(math.inf if self.max is None else self.max) - self._partial_mean(self.min)
         return part / (self._above - self._below)
+
+    @property
+    def lowest(self) -> float:
+        return self.min
 
     @cached_property
     def _interval(self) -> tuple[float, float, float, float]:
@@ -264,6 +301,10 @@ class _Counts(_Distribution):
     def mean(self) -> float:
         return self.min + math.fsum(1 - below for below in self._table[:-1])
 
+    @property
+    def lowest(self) -> float:
+        return self.min
+
     @cached_property
     def _table(self) -> list[float]:
         masses = _masses(self._log_mass, self.min, self.max, self._peak)
@@ -354,6 +395,10 @@ class Empirical(_Distribution):
     def mean(self) -> float:
         return math.fsum(self.values) / len(self.values)
 
+    @property
+    def lowest(self) -> float:
+        return self._ordered[0]
+
     @cached_property
     def _ordered(self) -> list[float]:
         return sorted(self.values)
@@ -363,6 +408,13 @@ def _bare_number(value: Any) -> Any:
     """Read a bare number as a constant."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Constant(value=value)
+    _require(
+        isinstance(value, Mapping | _Distribution), "must be a number or a table that has a distribution"
+    )
+    _require(
+        isinstance(value, _Distribution) or "distribution" in value,
+        f"has no distribution; known are {', '.join(map(repr, _NAMES))}",
+    )
     return value
 
 
@@ -380,10 +432,41 @@ _Named = Annotated[
     Field(discriminator="distribution"),
 ]
 
+_NAMES = tuple(each.model_fields["distribution"].default for each in get_args(get_args(_Named)[0]))
+
 Distribution = TypeAliasType(
     "Distribution", Annotated[_Named, BeforeValidator(_bare_number, json_schema_input_type=float | _Named)]
 )
 """Any of the above, chosen by its key ``distribution``; a bare number is a constant."""
+
+
+def beginning_within(low: float, high: float) -> AfterValidator:
+    """Return a check that the lowest value lies between two; larger ones are cut by whoever counts them."""
+
+    def checked(of: _Distribution) -> _Distribution:
+        _require(of.lowest >= low, f"must not fall below {low:.12g}")
+        _require(of.lowest <= high, f"must not begin above {high:.12g}: all of it would be cut")
+        return of
+
+    return AfterValidator(checked)
+
+
+def ending_by(high: float) -> AfterValidator:
+    """Return a check that next to no value is above *high*."""
+
+    def checked(of: _Distribution) -> _Distribution:
+        # Not the other way round: NaN must not pass.
+        _require(of.highest <= high, f"must not exceed {high:.12g}, but for one value in {1 / RARE:.12g}")
+        return of
+
+    return AfterValidator(checked)
+
+
+Duration = Annotated[Distribution, beginning_within(0, math.inf), ending_by(LONGEST)]
+"""Times that can pass [s]."""
+
+Amount = Annotated[Distribution, beginning_within(0, math.inf), ending_by(1e12)]
+"""How much there is of something; no measure of anybody's files has more digits."""
 
 
 def _masses(log_mass: Callable[[int], float], first: int, last: int | None, peak: float) -> list[float]:

@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
-from harness.lab.workload.distributions import Distribution, Probability
+from harness.lab.workload.distributions import Duration, Probability
 
 
 class _Fault(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rate: Probability = Field(description="How often it strikes, per chance.")
     from_s: NonNegativeFloat = Field(0.0, description="When it begins.")
@@ -60,7 +60,7 @@ class SlowCallback(_Fault):
     """The callback takes longer than it should."""
 
     kind: Literal["slow_callback"]
-    delay_s: Distribution
+    delay_s: Duration
 
 
 Fault = Annotated[

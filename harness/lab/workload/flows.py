@@ -10,14 +10,27 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from harness.lab.workload.distributions import (
+    Amount,
     Binomial,
     Constant,
     Distribution,
+    Duration,
     Lognormal,
     NegativeBinomial,
     Poisson,
     Probability,
+    beginning_within,
 )
+
+MEBIBYTE = 1024 * 1024
+MAX_FILES = 60
+MAX_FILE_BYTES = 256 * MEBIBYTE
+
+Count = Annotated[Distribution, beginning_within(0, MAX_FILES)]
+"""How many files; what a distribution has beyond a batch's limit is cut."""
+
+Bytes = Annotated[Distribution, beginning_within(0, MAX_FILE_BYTES)]
+"""Size of a file; what a distribution has beyond a file's limit is cut."""
 
 
 class Attempt(StrEnum):
@@ -33,7 +46,7 @@ class Attempt(StrEnum):
 
 
 class _Flow(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     weight: PositiveFloat = Field(1.0, description="Share of the arrivals, relative to the other flows.")
 
@@ -41,16 +54,16 @@ class _Flow(BaseModel):
 class Shoot(_Flow):
     """A batch of photos and videos; a batch without any gets one photo."""
 
-    photos: Distribution = Field(NegativeBinomial(mean_count=12, dispersion=6, min=1, max=58))
-    videos: Distribution = Field(Binomial(n=1, p=0.3))
+    photos: Count = Field(NegativeBinomial(mean_count=12, dispersion=6, min=1, max=58))
+    videos: Count = Field(Binomial(n=1, p=0.3))
     vertical_ratio: Probability = Field(0.3, description="Share of upright photos and videos.")
     rotated_ratio: Probability = Field(0.3, description="Share of photos that rely on EXIF orientation.")
     heic_ratio: Probability = Field(0.0, description="Share of photos that are HEIC, as phones make them.")
     png_ratio: Probability = Field(0.0, description="Share of photos that are PNG; the rest are JPEG.")
-    photo_megapixels: Distribution = Field(Lognormal(median=12, sigma=0.35, min=1, max=60))
-    photo_bytes: Distribution = Field(Lognormal(median=3_500_000, sigma=0.5, min=20_000, max=40_000_000))
-    video_seconds: Distribution = Field(Lognormal(median=30, sigma=0.6, min=2, max=240))
-    video_bytes_per_s: Distribution = Field(Constant(value=1_000_000))
+    photo_megapixels: Amount = Field(Lognormal(median=12, sigma=0.35, min=1, max=60))
+    photo_bytes: Bytes = Field(Lognormal(median=3_500_000, sigma=0.5, min=20_000, max=40_000_000))
+    video_seconds: Duration = Field(Lognormal(median=30, sigma=0.6, min=2, max=240))
+    video_bytes_per_s: Amount = Field(Constant(value=1_000_000))
     video_height: PositiveInt = Field(1080, description="Lines of a horizontal video; 16:9 [pixels].")
 
 
@@ -78,8 +91,8 @@ class Forbidden(Shoot):
     """Somebody tries what must be refused; each arrival picks one of *attempts*."""
 
     name: Literal["forbidden"]
-    photos: Distribution = Field(Constant(value=1))
-    videos: Distribution = Field(Constant(value=0))
+    photos: Count = Field(Constant(value=1))
+    videos: Count = Field(Constant(value=0))
     attempts: tuple[Attempt, ...] = Field(tuple(Attempt), min_length=1)
 
 
@@ -87,18 +100,18 @@ class ProjectDocuments(_Flow):
     """An owner uploads plans and renders; a batch without any gets one document."""
 
     name: Literal["project_documents"]
-    documents: Distribution = Field(Poisson(mean_count=3, min=1, max=30))
-    renders: Distribution = Field(Poisson(mean_count=4, max=30))
-    document_bytes: Distribution = Field(Lognormal(median=1_500_000, sigma=0.8, min=10_000, max=80_000_000))
-    render_bytes: Distribution = Field(Lognormal(median=2_500_000, sigma=0.5, min=20_000, max=40_000_000))
-    render_megapixels: Distribution = Field(Lognormal(median=8, sigma=0.3, min=1, max=60))
+    documents: Count = Field(Poisson(mean_count=3, min=1, max=30))
+    renders: Count = Field(Poisson(mean_count=4, max=30))
+    document_bytes: Bytes = Field(Lognormal(median=1_500_000, sigma=0.8, min=10_000, max=80_000_000))
+    render_bytes: Bytes = Field(Lognormal(median=2_500_000, sigma=0.5, min=20_000, max=40_000_000))
+    render_megapixels: Amount = Field(Lognormal(median=8, sigma=0.3, min=1, max=60))
 
 
 class Viewer(_Flow):
     """Somebody looks at a listing: status and downloads, and fetches some of the files."""
 
     name: Literal["viewer"]
-    fetches: Distribution = Field(Constant(value=1), description="How many of the download URLs are fetched.")
+    fetches: Count = Field(Constant(value=1), description="How many of the download URLs are fetched.")
 
 
 Flow = Annotated[

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.lab.workload.batch import MAX_BATCH_BYTES, MAX_FILE_BYTES, MAX_FILES, Batch, File
+from harness.lab.workload.batch import MAX_BATCH_BYTES, Batch, File
 from harness.lab.workload.distributions import Distribution
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.faults import CorruptFile, PoisonedMessage
-from harness.lab.workload.flows import Forbidden, ProjectDocuments, Shoot
+from harness.lab.workload.flows import MAX_FILE_BYTES, MAX_FILES, Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
 
 ARRIVALS_PER_BLOCK = 256

@@ -7,9 +7,10 @@ Every time and every rate of a scenario is in *model* time. A live run divides t
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,13 +23,18 @@ from pydantic import (
     model_validator,
 )
 
-from harness.lab.workload.batch import MAX_FILE_BYTES
-from harness.lab.workload.distributions import Constant, Distribution
+from harness.lab.workload.distributions import LONGEST, Constant, Duration
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
-from harness.lab.workload.flows import Flow
+from harness.lab.workload.flows import MAX_FILE_BYTES, Flow
 from harness.lab.workload.scenario_file import read
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.stages import Arrivals
+
+YEAR = 366 * 86_400.0
+"""No run is longer, for none that is can be judged [s]."""
+
+Pause = Annotated[float, Field(ge=0.001, le=LONGEST)]
+"""Between two requests: who asks without a pause never lets the clock go on [s]."""
 
 
 class _Section(BaseModel):
@@ -38,19 +44,19 @@ class _Section(BaseModel):
 class Poll(_Section):
     """How a client asks whether its batch is ready: after *first_s*, then ever more slowly."""
 
-    first_s: PositiveFloat = Field(0.5, description="Wait before the first question.")
+    first_s: Pause = Field(0.5, description="Wait before the first question.")
     factor: float = Field(1.6, ge=1, description="Each wait is this much longer than the last.")
-    cap_s: PositiveFloat = Field(5.0, description="Longest wait between two questions.")
-    timeout_s: PositiveFloat = Field(1800.0, description="When the client gives up.")
+    cap_s: Pause = Field(5.0, description="Longest wait between two questions.")
+    timeout_s: PositiveFloat = Field(1800.0, le=LONGEST, description="When the client gives up.")
 
 
 class HttpRetry(_Section):
     """How a client repeats a request that failed in a way that may pass."""
 
     max_attempts: PositiveInt = Field(3, description="Requests in all, the first one included.")
-    base_s: PositiveFloat = Field(0.2, description="Wait before the second request.")
+    base_s: PositiveFloat = Field(0.2, le=LONGEST, description="Wait before the second request.")
     factor: float = Field(2.0, ge=1, description="Each wait is this much longer than the last.")
-    cap_s: PositiveFloat = Field(5.0, description="Longest wait.")
+    cap_s: PositiveFloat = Field(5.0, le=LONGEST, description="Longest wait.")
     on: tuple[int, ...] = Field((429, 502, 503, 504), description="Statuses worth another try.")
 
 
@@ -59,7 +65,7 @@ class Behaviour(_Section):
 
     poll: Poll = Poll()
     retry: HttpRetry = HttpRetry()
-    think_time_s: Distribution = Field(Constant(value=0), description="Pause between two steps of a flow.")
+    think_time_s: Duration = Field(Constant(value=0), description="Pause between two steps of a flow.")
     uploads_at_once: PositiveInt = Field(4, description="Files one client uploads side by side.")
 
 
@@ -83,9 +89,11 @@ class Scenario(_Section):
     name: str = Field("", description="The file's name without its extension, unless given.")
     question: str = Field(min_length=1, description="What a run of this scenario answers.")
     seed: int = Field(1, ge=0, lt=2**63, description="Everything random depends on it and on nothing else.")
-    duration_s: PositiveFloat = Field(description="How long new arrivals keep coming.")
+    duration_s: PositiveFloat = Field(le=YEAR, description="How long new arrivals keep coming.")
     warm_up_s: NonNegativeFloat = Field(0.0, description="Arrivals before this are played, not judged.")
-    drain_s: NonNegativeFloat = Field(900.0, description="How long to wait for what is unfinished after.")
+    drain_s: NonNegativeFloat = Field(
+        900.0, le=YEAR, description="How long to wait for what is unfinished after."
+    )
     time_scale: PositiveFloat = Field(
         1.0, description="Model seconds per clock second of a live run; above 1 only with modelled handlers."
     )
@@ -155,8 +163,10 @@ class Scenario(_Section):
         Return the scenario with its arrivals scaled to a mean rate [1/s], their shape kept.
 
         Raises:
-            ValueError: The scenario has no arrivals to scale.
+            ValueError: The rate is none, or the scenario has no arrivals to scale.
         """
+        if not (0 <= rate < math.inf):
+            raise ValueError(f"an arrival rate is a finite number, at least 0, not {rate:g}")
         expected = sum(source.rate(self.duration_s).total for source in self.arrivals)
         if not expected:
             raise ValueError(f"{self.name or 'the scenario'} has no arrivals to scale")

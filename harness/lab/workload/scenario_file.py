@@ -133,14 +133,66 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
         return [[float(row[name]) for name in names] for row in reader]
 
 
+def place(document: Any, detail: ErrorDetails) -> KeyPath:
+    """Return the path in a document: pydantic also names the members of unions it tried."""
+    found: list[str | int] = []
+    value = document
+    parts = detail["loc"]
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        if isinstance(value, Mapping) and (part in value or (is_last and detail["type"] == "missing")):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part] if part < len(value) else None
+        else:
+            continue
+        found.append(part)
+    return tuple(found)
+
+
+def spelled(path: KeyPath) -> str:
+    """Return a path as people write it: ``flows[0].weight``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def sentence(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value, to follow its name."""
+    context = detail.get("ctx", {})
+    key = str(context.get("discriminator", "")).strip("'")
+    match detail["type"]:
+        case "union_tag_invalid":
+            return f"has the unknown {key} '{context['tag']}'; known are {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"has no {key}"
+        case "too_short":
+            return f"must have at least {context['min_length']}"
+        case kind if kind in _SENTENCES:
+            return _SENTENCES[kind]
+        case _:
+            return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+
+
+_SENTENCES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known key",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "mapping_type": "must be a table",
+    "dict_type": "must be a table",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+}
+"""Where pydantic's words are about Python."""
+
+
 def _problems(
     path: Path, document: dict[str, Any], lines: Mapping[KeyPath, int], error: ValidationError
 ) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
-        where = _place(document, detail)
+        where = place(document, detail)
         if _is_consequence(detail):
             continue
-        yield Problem(path, _line(lines, where), f"{_spelled(where)} {_sentence(detail)}".strip())
+        yield Problem(path, _line(lines, where), f"{spelled(where)} {sentence(detail)}".strip())
 
 
 def _is_consequence(detail: ErrorDetails) -> bool:
@@ -148,45 +200,8 @@ def _is_consequence(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
-def _place(document: Any, detail: ErrorDetails) -> KeyPath:
-    """Return the path in the file: pydantic also names the members of unions it tried."""
-    place: list[str | int] = []
-    value = document
-    parts = detail["loc"]
-    for index, part in enumerate(parts):
-        is_last = index == len(parts) - 1
-        if isinstance(value, dict) and (part in value or (is_last and detail["type"] == "missing")):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int):
-            value = value[part] if part < len(value) else None
-        else:
-            continue
-        place.append(part)
-    return tuple(place)
-
-
 def _line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
     """Return the line of *path*, or of the nearest thing around it."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 0)
-
-
-def _spelled(path: KeyPath) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    context = detail.get("ctx", {})
-    key = str(context.get("discriminator", "")).strip("'")
-    match detail["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is not a known key"
-        case "union_tag_invalid":
-            return f"has the unknown {key} '{context['tag']}'; known are {context['expected_tags']}"
-        case "union_tag_not_found":
-            return f"has no {key}"
-        case _:
-            return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.lab.workload.batch import File
-from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
+from harness.lab.workload.distributions import Constant, Distribution, Duration, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
 
 ARRIVALS_PER_BLOCK = 512
@@ -27,13 +27,13 @@ class ServiceModel(BaseModel):
     Each part is drawn once per attempt, then multiplied by how much there is of it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    fixed_s: Distribution = Field(_NOTHING, description="Whatever the files.")
-    per_file_s: Distribution = Field(_NOTHING, description="Per file.")
-    per_megapixel_s: Distribution = Field(_NOTHING, description="Per 10^6 pixels of pictures.")
-    per_megabyte_s: Distribution = Field(_NOTHING, description="Per 10^6 bytes.")
-    per_second_of_video_s: Distribution = Field(_NOTHING, description="Per second of video.")
+    fixed_s: Duration = Field(_NOTHING, description="Whatever the files.")
+    per_file_s: Duration = Field(_NOTHING, description="Per file.")
+    per_megapixel_s: Duration = Field(_NOTHING, description="Per 10^6 pixels of pictures.")
+    per_megabyte_s: Duration = Field(_NOTHING, description="Per 10^6 bytes.")
+    per_second_of_video_s: Duration = Field(_NOTHING, description="Per second of video.")
 
     @cached_property
     def parts(self) -> Mapping[str, Distribution]:
@@ -106,9 +106,7 @@ class ServiceTimes:
         files = tuple(files)
         seconds = 0.0
         for amount, part in self._parts[name]:
-            value = part.value(arrival, item, attempt)
-            if value > 0:
-                seconds += value * amount(files)
+            seconds += part.value(arrival, item, attempt) * amount(files)
         return seconds
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.lab.sim.platform.settings import PlatformInvalid
+from harness.lab.sim.platform.settings import Platform, PlatformInvalid
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
 
@@ -31,6 +31,13 @@ NO_OVERHEAD = {
     "api.network_s": 0,
     "callback_s": 0,
 }
+
+DURATIONS = (
+    "stepfunctions.start_s", "stepfunctions.hop_s", "stepfunctions.plain_hop_s", "sqs.delivery_s",
+    "dispatcher.message_s", "dispatcher.outbox_s", "lambda.init_s", "lambda.placement_s",
+    "mediaconvert.start_delay_s", "mediaconvert.completion_s", "s3.request_s", "api.request_s",
+    "api.network_s", "callback_s",
+)  # fmt: skip
 
 
 def scenario(**changes):
@@ -313,6 +320,17 @@ class TestRefusals:
             ("mediaconvert.slots", "many", "platform.mediaconvert.slots"),
             ("mediaconvert.slot", "3", "platform.mediaconvert.slot is not a parameter"),
             ("lambda.keep_alive_s", "nan", "platform.lambda.keep_alive_s"),
+            ("stepfunctions.start_per_s", "1e-300", "platform.stepfunctions.start_per_s must be greater"),
+            ("s3.bytes_per_s", "1e-300", "platform.s3.bytes_per_s must be greater than or equal to 1, not"),
+            ("dispatcher.reconciler_interval_s", "1e-9", "platform.dispatcher.reconciler_interval_s must"),
+            ("stepfunctions.hop_s", "1e300", "platform.stepfunctions.hop_s must not exceed 315360000"),
+            (
+                "stepfunctions.hop_s.median",
+                "1",
+                "platform.stepfunctions.hop_s has no distribution; known are",
+            ),
+            ("stepfunctions.hop_s", "nan", "platform.stepfunctions.hop_s must be a finite number, not nan"),
+            ("stepfunctions", "5", "platform.stepfunctions must be a table, not 5"),
         ],
     )
     def test_an_absurd_parameter(self, key, value, complaint, tmp_path):
@@ -323,6 +341,14 @@ class TestRefusals:
             simulate(scenario(), overrides={key: value}, out=tmp_path / "run")
 
         assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("key", DURATIONS)
+    def test_no_latency_is_negative(self, key):
+        """
+        The clock would run backwards.
+        """
+        with pytest.raises(PlatformInvalid, match=f"^platform.{key} must not fall below 0, not -5$"):
+            Platform.read({}, {key: "-5"})
 
     def test_an_unsupported_machine(self, tmp_path):
         """

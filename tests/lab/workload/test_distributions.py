@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from harness.lab.workload.distributions import Distribution
+from harness.lab.workload.distributions import Amount, Distribution, Duration
 
 DISTRIBUTION = TypeAdapter(Distribution)
 
@@ -130,6 +130,71 @@ class TestVariance:
         sampled = [counts.sample((n + 0.5) / 100_000) for n in range(100_000)]
 
         assert np.var(sampled) == pytest.approx(36, rel=1e-3)
+
+
+class TestWhatAFieldTakes:
+    @pytest.mark.parametrize(
+        "example",
+        [
+            -5,
+            {"distribution": "uniform", "low": -1, "high": 3},
+            {"distribution": "triangular", "low": -1, "mode": 0, "high": 3},
+            {"distribution": "empirical", "values": [3, -0.5]},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("kind", [Duration, Amount], ids=["duration", "amount"])
+    def test_what_may_be_negative_is_no_duration_and_no_amount(self, kind, example):
+        """
+        Nothing takes less than no time, and nobody has less than nothing.
+        """
+        with pytest.raises(ValidationError, match="must not fall below 0"):
+            TypeAdapter(kind).validate_python(example)
+
+    @pytest.mark.parametrize(
+        "example",
+        [
+            1e300,
+            {"distribution": "exponential", "scale": 1e9},
+            {"distribution": "lognormal", "median": 1e308, "sigma": 50},
+            {"distribution": "lognormal", "median": 1, "sigma": 1e308},
+            {"distribution": "gamma", "shape": 1e300, "scale": 1e300},
+        ],
+        ids=str,
+    )
+    def test_what_takes_ages_is_no_duration(self, example):
+        """
+        The clock counts nanoseconds, and not for ever: ten years are the most.
+        """
+        with pytest.raises(ValidationError, match="must not exceed 315360000"):
+            TypeAdapter(Duration).validate_python(example)
+
+    @pytest.mark.parametrize(
+        "example",
+        [
+            0,
+            {"distribution": "lognormal", "median": 3.5, "sigma": 3},
+            {"distribution": "lognormal", "median": 1e8, "sigma": 9, "max": 60},
+            {"distribution": "gamma", "shape": 0.5, "scale": 3600},
+            {"distribution": "poisson", "mean": 3},
+        ],
+        ids=str,
+    )
+    def test_wild_ones_are_durations_all_the_same(self, example):
+        """
+        A long tail is no absurdity, and what *max* cuts off does not count.
+        """
+        assert TypeAdapter(Duration).validate_python(example).lowest == 0
+
+    def test_nothing_is_below_the_lowest_nor_often_above_the_highest(self):
+        """
+        Each kind of distribution knows where its values lie.
+        """
+        for example in EXAMPLES:
+            distribution = parsed(example)
+
+            assert distribution.lowest <= distribution.sample(1e-12)
+            assert distribution.highest >= distribution.sample(0.999)
 
 
 class TestRefusals:

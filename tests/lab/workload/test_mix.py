@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.workload.batch import MAX_BATCH_BYTES, MAX_FILE_BYTES, arrival_of
-from harness.lab.workload.flows import Attempt
+from harness.lab.workload.batch import MAX_BATCH_BYTES, arrival_of
+from harness.lab.workload.flows import MAX_FILE_BYTES, Attempt
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 
@@ -132,7 +132,9 @@ class TestBatch:
 
 
 class TestLimits:
-    @pytest.mark.parametrize("photos", [0, 200], ids=["none", "too many"])
+    @pytest.mark.parametrize(
+        "photos", [0, {"distribution": "uniform", "low": 59, "high": 200}], ids=["none", "too many"]
+    )
     def test_a_batch_has_one_to_sixty_files(self, photos):
         """
         The service takes no others.
@@ -146,7 +148,8 @@ class TestLimits:
         Of sixty photos of 50 MiB those that fit are kept; no file exceeds 256 MiB.
         """
         many = mix_of({"name": "photo_shoot", "photos": 58, "videos": 0, "photo_bytes": 50 * 2**20}).batch(0)
-        huge = mix_of({"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": 2**40}).batch(0)
+        sizes = {"distribution": "uniform", "low": 2**28, "high": 2**40}
+        huge = mix_of({"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": sizes}).batch(0)
 
         assert len(many.files) == 20
         assert many.bytes <= MAX_BATCH_BYTES

@@ -1,6 +1,7 @@
 """Scenario files: what they say, and what is said about wrong ones."""
 
 import json
+import math
 import tomllib
 from pathlib import Path
 
@@ -225,7 +226,32 @@ kind = "corrupt_file"
                 'x.toml: media = "real" takes',
             ),
             ("duration_s = 60", 'duration_s = "long"', "x.toml:2: duration_s must be a valid number"),
-            ("photos = 3", "photos = true", "x.toml:9: flows[0].photos"),
+            ("photos = 3", "photos = true", "x.toml:9: flows[0].photos must be a number or a table that"),
+            (
+                "photos = 3",
+                "photos = { low = 1 }",
+                "x.toml:9: flows[0].photos has no distribution; known are",
+            ),
+            ("photos = 3", "photos = -3", "x.toml:9: flows[0].photos must not fall below 0"),
+            ("photos = 3", "photos = 100_000", "x.toml:9: flows[0].photos must not begin above 60"),
+            ("photos = 3", "photo_bytes = 1e10", "x.toml:9: flows[0].photo_bytes must not begin above 2684"),
+            ("photos = 3", "weight = inf", "x.toml:9: flows[0].weight must be a finite number"),
+            ("duration_s = 60", "duration_s = 1e18", "x.toml:2: duration_s must be less than or equal to 3"),
+            (
+                "[[flows]]",
+                "[behaviour.poll]\nfirst_s = 1e-9\n[[flows]]",
+                "x.toml:8: behaviour.poll.first_s must be greater than or equal to 0.001",
+            ),
+            (
+                "[[flows]]",
+                "[behaviour]\nthink_time_s = -1\n[[flows]]",
+                "x.toml:8: behaviour.think_time_s must not fall below 0",
+            ),
+            (
+                "[[flows]]",
+                '[[faults]]\nkind = "slow_callback"\nrate = 1\ndelay_s = -3\n[[flows]]',
+                "x.toml:10: faults[0].delay_s must not fall below 0",
+            ),
         ],
         ids=[
             "closed and open",
@@ -233,6 +259,15 @@ kind = "corrupt_file"
             "compressed reality",
             "text for a number",
             "truth for a number",
+            "no distribution",
+            "fewer than none",
+            "more than a batch takes",
+            "more than a file takes",
+            "nothing but this flow",
+            "for ever",
+            "asking without a pause",
+            "thinking back",
+            "before it was called",
         ],
     )
     def test_contradictions_are_refused(self, scenario_file, old, new, complaint):
@@ -299,6 +334,14 @@ class TestChanges:
         """
         with pytest.raises(ValidationError):
             load_scenario(REPOSITORY / "scenarios/ramp.toml").lasting(-1)
+
+    @pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
+    def test_a_rate_is_finite(self, rate):
+        """
+        Infinitely many arrivals a second would be none.
+        """
+        with pytest.raises(ValueError, match="an arrival rate is a finite number, at least 0"):
+            load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
 
 class TestSchema:

@@ -25,17 +25,32 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     ValidationError,
 )
 
 from harness.lab.sim.behaviour import Behaviour
-from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Probability, Uniform
+from harness.lab.workload.distributions import (
+    LONGEST,
+    Constant,
+    Distribution,
+    Duration,
+    Lognormal,
+    Probability,
+    Uniform,
+)
+from harness.lab.workload.scenario_file import place, sentence, spelled
 
 Preset = Literal["aws", "local"]
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST)]
+
+Interval = Annotated[float, Field(ge=0.1, le=LONGEST)]
+"""Of what is done again and again: without a pause the clock would stand still [s]."""
+
+PerSecond = Annotated[float, Field(ge=1e-6, le=1e9)]
 
 _AT_ONCE = Constant(value=0)
 
@@ -51,31 +66,31 @@ class _Section(BaseModel):
 class StepFunctions(_Section):
     """How fast the workflow engine goes from state to state, and how much it takes on."""
 
-    start_s: Distribution = Field(
+    start_s: Duration = Field(
         Lognormal(median=0.099, sigma=0.23),
         description="StartExecution to the first state. BSS: p50 99, p90 133 ms.",
     )
-    hop_s: Distribution = Field(
+    hop_s: Duration = Field(
         Lognormal(median=0.16, sigma=0.216),
         description="End of one task to the start of the next, warm. SF: p50 160, p90 211 ms.",
     )
-    plain_hop_s: Distribution = Field(
+    plain_hop_s: Duration = Field(
         Uniform(low=0.02, high=0.05), description="Into a state that does no work (Choice, Pass, …). ?"
     )
     start_bucket: PositiveInt = Field(1300, description="StartExecution at once. SFN.")
-    start_per_s: PositiveFloat = Field(300, description="StartExecution, refill. SFN.")
+    start_per_s: PerSecond = Field(300, description="StartExecution, refill. SFN.")
     transition_bucket: PositiveInt = Field(5000, description="State transitions at once. SFN.")
-    transition_per_s: PositiveFloat = Field(1500, description="State transitions, refill. SFN.")
+    transition_per_s: PerSecond = Field(1500, description="State transitions, refill. SFN.")
 
 
 class Sqs(_Section):
     """The queue of jobs and its dead letters; None takes the template's value."""
 
-    delivery_s: Distribution = Field(
+    delivery_s: Duration = Field(
         Lognormal(median=0.0162, sigma=0.574),
         description="Sent to received by a waiting poll. BSS: p50 16.2, p90 33.8 ms.",
     )
-    visibility_timeout_s: PositiveFloat | None = Field(None, description="Template.")
+    visibility_timeout_s: PositiveSeconds | None = Field(None, description="Template.")
     max_receive_count: PositiveInt | None = Field(None, description="Template.")
     duplicate_rate: Probability = Field(
         0.0, description="Messages delivered twice; SQS promises at least once and no rate. ?"
@@ -86,23 +101,21 @@ class Dispatcher(_Section):
     """The worker of the service: sends, receives, starts, repairs."""
 
     threads: PositiveInt = Field(2, description="Dispatchers. ours.")
-    wait_s: NonNegativeFloat = Field(
-        20.0, description="Long poll; an empty one is a request all the same. ours."
-    )
+    wait_s: Seconds = Field(20.0, description="Long poll; an empty one is a request all the same. ours.")
     batch_size: Annotated[int, Field(ge=1, le=10)] = Field(10, description="Messages a receive. ours.")
-    message_s: Distribution = Field(
+    message_s: Duration = Field(
         Lognormal(median=0.03, sigma=0.4), description="Look up, start and delete one message. ?"
     )
-    outbox_s: Distribution = Field(
+    outbox_s: Duration = Field(
         Uniform(low=0.0, high=0.25), description="Wait in the outbox: half of its interval. ours."
     )
-    dead_letter_interval_s: PositiveFloat = Field(5.0, description="Between looks at the dead letters. ours.")
-    reconciler_interval_s: PositiveFloat = Field(60.0, description="Between reconciliations. ours.")
-    reconcile_grace_s: NonNegativeFloat = Field(
-        120.0, description="Age below which a job is left alone. ours."
+    dead_letter_interval_s: Interval = Field(5.0, description="Between looks at the dead letters. ours.")
+    reconciler_interval_s: Interval = Field(60.0, description="Between reconciliations. ours.")
+    reconcile_grace_s: Seconds = Field(120.0, description="Age below which a job is left alone. ours.")
+    stuck_job_timeout_s: PositiveSeconds = Field(
+        1800.0, description="When a running job counts as lost. ours."
     )
-    stuck_job_timeout_s: PositiveFloat = Field(1800.0, description="When a running job counts as lost. ours.")
-    abandon_after_s: PositiveFloat = Field(1800.0, description="When an open upload is given up. ours.")
+    abandon_after_s: PositiveSeconds = Field(1800.0, description="When an open upload is given up. ours.")
 
 
 class Lambda(_Section):
@@ -116,15 +129,15 @@ class Lambda(_Section):
     runtime: Literal["python", "go", "rust", "node", "java", "dotnet"] = Field(
         "python", description="Decides init_s where that is not given."
     )
-    init_s: Distribution | None = Field(None, description="Init of a new environment, by runtime. LP, SF.")
-    placement_s: Distribution = Field(
+    init_s: Duration | None = Field(None, description="Init of a new environment, by runtime. LP, SF.")
+    placement_s: Duration = Field(
         Lognormal(median=0.11, sigma=0.25), description="Download and placement before Init. SF."
     )
-    keep_alive_s: PositiveFloat = Field(
+    keep_alive_s: PositiveSeconds = Field(
         600.0, description="Idle time an environment survives. 300–900 s seen."
     )
     scale_up_bucket: PositiveInt = Field(1000, description="New environments at once, a function. LDG.")
-    scale_up_per_s: PositiveFloat = Field(100.0, description="New environments, refill, a function. LDG.")
+    scale_up_per_s: PerSecond = Field(100.0, description="New environments, refill, a function. LDG.")
 
     @property
     def init(self) -> Distribution:
@@ -146,28 +159,28 @@ class MediaConvert(_Section):
     """The transcoding queue."""
 
     slots: PositiveInt | None = Field(None, description="Jobs at once; else what the template's queue says.")
-    start_delay_s: Distribution = Field(
+    start_delay_s: Duration = Field(
         _AT_ONCE, description="Before a job begins, beyond what [model.transcode] fixed_s says."
     )
-    speed: PositiveFloat = Field(1.0, description="Divides the transcoding times of the model.")
-    completion_s: Distribution = Field(
+    speed: float = Field(1.0, ge=0.001, le=1e6, description="Divides the transcoding times of the model.")
+    completion_s: Duration = Field(
         Lognormal(median=0.148, sigma=0.38),
         description="End of a job to its EventBridge event. BSS: p50 148, p90 241 ms.",
     )
     create_bucket: PositiveInt | None = Field(
         None, description="CreateJob at once; none: not limited. Unpublished."
     )
-    create_per_s: PositiveFloat = Field(2.0, description="CreateJob, refill, if it is limited. ?")
+    create_per_s: PerSecond = Field(2.0, description="CreateJob, refill, if it is limited. ?")
 
 
 class Storage(_Section):
     """Uploads and downloads as clients see them."""
 
-    request_s: Distribution = Field(
+    request_s: Duration = Field(
         Lognormal(median=0.1, sigma=0.35), description="Latency of a request. S3: roughly 100–200 ms."
     )
-    bytes_per_s: PositiveFloat | None = Field(
-        5_000_000, description="One client's bandwidth for one file; none: unlimited. ?"
+    bytes_per_s: float | None = Field(
+        5_000_000, ge=1, le=1e15, description="One client's bandwidth for one file; none: unlimited. ?"
     )
 
 
@@ -175,14 +188,12 @@ class Api(_Section):
     """The service's HTTP door."""
 
     threads: PositiveInt = Field(32, description="Requests handled at once. ours.")
-    request_s: Distribution = Field(Lognormal(median=0.008, sigma=0.5), description="Handling one request. ?")
-    network_s: Distribution = Field(
-        Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?"
-    )
-    longest_wait_s: PositiveFloat | None = Field(
+    request_s: Duration = Field(Lognormal(median=0.008, sigma=0.5), description="Handling one request. ?")
+    network_s: Duration = Field(Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?")
+    longest_wait_s: PositiveSeconds | None = Field(
         None, description="A request that would wait longer for a thread is answered 503; none: it waits."
     )
-    upload_ttl_s: PositiveFloat = Field(900.0, description="Life of an upload URL. ours.")
+    upload_ttl_s: PositiveSeconds = Field(900.0, description="Life of an upload URL. ours.")
 
 
 class Platform(_Section):
@@ -201,7 +212,7 @@ class Platform(_Section):
     mediaconvert: MediaConvert = MediaConvert()
     s3: Storage = Storage()
     api: Api = Api()
-    callback_s: Distribution = Field(
+    callback_s: Duration = Field(
         Lognormal(median=0.05, sigma=0.3), description="The callback's way to the service and back. ?"
     )
     behaviours: Mapping[str, Behaviour] = {}
@@ -236,7 +247,7 @@ class Platform(_Section):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            raise PlatformInvalid("; ".join(_sentences(error))) from None
+            raise PlatformInvalid("; ".join(_sentences(document, error))) from None
 
 
 SECTIONS = frozenset(field.alias or name for name, field in Platform.model_fields.items())
@@ -293,18 +304,12 @@ def _read(text: str) -> Any:
         return text
 
 
-def _sentences(error: ValidationError) -> list[str]:
+def _sentences(document: Mapping[str, Any], error: ValidationError) -> list[str]:
     found: dict[str, None] = {}
     for detail in error.errors(include_url=False):
-        where = ".".join(str(part) for part in detail["loc"] if not _is_internal(str(part)))
+        where = f"platform.{spelled(place(document, detail))}"
         if detail["type"] == "extra_forbidden":
-            found[f"platform.{where} is not a parameter"] = None
+            found[f"{where} is not a parameter"] = None
         else:
-            message = detail["msg"].replace("Input should", "must").removeprefix("Value error, ")
-            found[f"platform.{where} {message}, not {detail['input']!r}"] = None
+            found[f"{where} {sentence(detail)}, not {detail['input']!r}"] = None
     return list(found)
-
-
-def _is_internal(part: str) -> bool:
-    """Whether pydantic names the member of a union here, not a key of ours."""
-    return "[" in part or part == "function-before"
