@@ -9,6 +9,7 @@ developer guide where AWS narrows it.
 """
 
 import json
+import math
 from collections.abc import Mapping, Set
 from typing import TypedDict
 
@@ -77,7 +78,9 @@ def parse_state_machine(definition: str | Mapping[str, Json]) -> StateMachine:
 
 def _load(text: str) -> Json:
     try:
-        loaded: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        loaded: Json = json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+        )
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"$: not JSON: {error}") from None
     return loaded
@@ -90,6 +93,12 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"$: the name {twice!r} occurs twice in one object")
     return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"$: {text} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> Json:

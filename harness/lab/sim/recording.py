@@ -5,6 +5,7 @@ Those who report give whole nanoseconds; the tables have seconds. Rows are gathe
 cells: a third of the time of a list of tuples, and a column is every so-many-th cell.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ _SECONDS = {
     "metrics": ("at",),
 }
 _NAMES = {name: schema.names for name, schema in TABLES.items()}
+_STARTED, _FINISHED = (_NAMES["requests"].index(name) for name in ("started_at", "finished_at"))
 
 
 class Recorder(Protocol):
@@ -33,8 +35,11 @@ class Recorder(Protocol):
 
     Attributes:
         requests, batches, steps, metrics: The cells of each table, row after row; extend them by whole rows.
+        horizon: When the run ends at the latest [ns]. A request is told when it begins; one that would go on
+            beyond the horizon is censored, one that would begin there never was.
     """
 
+    horizon: float = math.inf
     requests: list[Any]
     batches: list[Any]
     steps: list[Any]
@@ -64,7 +69,8 @@ class FolderRecorder(Recorder):
             return
         for table, cells in self._tables():
             if len(cells) >= at_least * len(_NAMES[table]):
-                self._part.add_columns(table, _columns(table, cells))
+                kept = _until(self.horizon, cells) if table == "requests" else cells
+                self._part.add_columns(table, _columns(table, kept))
                 cells.clear()
 
     def close(self) -> None:
@@ -95,8 +101,26 @@ class MemoryRecorder(Recorder):
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """Return the rows of a table, times in nanoseconds."""
         cells: list[Any] = getattr(self, table)
+        if table == "requests":
+            cells = _until(self.horizon, cells)
         width = len(_NAMES[table])
         return list(zip(*(cells[place::width] for place in range(width)), strict=True))
+
+
+def _until(horizon: float, cells: list[Any]) -> list[Any]:
+    """Return requests as somebody saw them who left at the horizon."""
+    width = len(_NAMES["requests"])
+    if max(cells[_FINISHED::width], default=0) <= horizon:
+        return cells
+    seen: list[Any] = []
+    unanswered = {"status": None, "outcome": "censored", "finished_at": horizon, "bytes_in": 0, "error": None}
+    for start in range(0, len(cells), width):
+        row = cells[start : start + width]
+        if row[_FINISHED] <= horizon:
+            seen += row
+        elif row[_STARTED] < horizon:
+            seen += (unanswered.get(name, cell) for name, cell in zip(_NAMES["requests"], row, strict=True))
+    return seen
 
 
 def _columns(table: str, cells: list[Any]) -> dict[str, Any]:

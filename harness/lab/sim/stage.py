@@ -179,6 +179,7 @@ class Stage:
 
     def play(self, progress: OnProgress | None = None) -> float:
         """Play to the end of the last visit or of the drain; return when that was [s]."""
+        self.recorder.horizon = nanoseconds(self.horizon)
         self._sample_and_again(None)
         self.crowd.start()
         # Nothing here is circular garbage worth looking for, and looking costs a third of the time.

@@ -312,6 +312,48 @@ class TestParameters:
         assert platform["lambda"]["runtime"] == "go"
 
 
+class TestTheEnd:
+    def test_what_goes_on_beyond_it_is_cut_off(self, tmp_path):
+        """
+        Ten photos, four at a time and 5 s each: at second 12 eight are there, two on their way.
+        """
+        flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
+        cut = scenario(flows=[flow], drain_s=11.5)
+        run = simulate(cut, overrides=NO_OVERHEAD | {"s3.bytes_per_s": 20}, out=tmp_path / "run")
+        files = run.requests[run.requests["type"] == "PUT"]
+        on_their_way = files[files["outcome"] == "censored"]
+
+        assert files["outcome"].value_counts().to_dict() == {"ok": 8, "censored": 2}
+        assert on_their_way["started_at"].tolist() == [10.5, 10.5]
+        assert on_their_way["finished_at"].tolist() == [12.5, 12.5]
+        assert on_their_way[["status", "error"]].isna().all(axis=None)
+
+    def test_what_would_begin_after_it_never_was(self, tmp_path):
+        """
+        At second 7 four photos are there and four on their way; of two nobody has heard yet.
+        """
+        flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
+        cut = scenario(flows=[flow], drain_s=6.5)
+        run = simulate(cut, overrides=NO_OVERHEAD | {"s3.bytes_per_s": 20}, out=tmp_path / "run")
+        files = run.requests[run.requests["type"] == "PUT"]
+
+        assert files["outcome"].value_counts().to_dict() == {"ok": 4, "censored": 4}
+
+    def test_no_table_tells_of_later_times(self, tmp_path):
+        """
+        A run that was cut off in the middle of everything holds nothing from after its end.
+        """
+        cut = load_scenario("scenarios/video_heavy.toml").lasting(60).model_copy(update={"drain_s": 3.0})
+        run = simulate(cut, out=tmp_path / "run")
+        last = cut.duration_s + cut.drain_s
+
+        assert run.requests["outcome"].eq("censored").any()
+        for table in (run.requests, run.batches, run.steps, run.metrics):
+            times = table[[name for name in table if name.endswith("_at") or name == "at"]]
+            assert len(table)
+            assert not (times > last).any(axis=None)
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("key", "value", "complaint"),

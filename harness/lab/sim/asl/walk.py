@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.blueprint.choice import instant
 from harness.lab.sim.asl.paths import NotFound, Reader
 from harness.lab.sim.asl.program import (
     AnyNode,
@@ -339,11 +340,10 @@ class Walk:
             return round(seconds * NS)
         assert node.until is not None  # noqa: S101 - one of the three is given
         text = self.read(node.until, data)
-        try:
-            until = datetime.fromisoformat(text)
-            wait = until - (self.execution.host.epoch + timedelta(microseconds=self.entered_at // 1000))
-        except (TypeError, ValueError):
-            raise StateFailed(RUNTIME, f"{text!r} is no instant to wait for") from None
+        until = instant(text) if isinstance(text, str) else None
+        if until is None:
+            raise StateFailed(RUNTIME, f"{text!r} is no instant to wait for")
+        wait = until - (self.execution.host.epoch + timedelta(microseconds=self.entered_at // 1000))
         return max(0, round(wait / timedelta(microseconds=1)) * 1000)
 
     def _waited(self, node: WaitNode, data: Any, _: object) -> None:

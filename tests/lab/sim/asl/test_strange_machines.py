@@ -82,6 +82,18 @@ class TestTimes:
 
         assert [step[5] for step in played.steps] == [7, 120, 150, 150]
 
+    @pytest.mark.parametrize(
+        "until", ["2026-01-05", "20260105T000230Z", "2026-01-05T00:02:30", "soon", 3, None]
+    )
+    def test_waits_until_an_instant_and_nothing_else(self, bench, until):
+        """
+        What AWS takes for no timestamp is none here, though a library would read it.
+        """
+        played = bench(machine("W", {"W": {"Type": "Wait", "TimestampPath": "$.until", "End": True}}))
+        ended = played.play({"until": until})
+
+        assert (ended.error, ended.cause) == ("States.Runtime", f"{until!r} is no instant to wait for")
+
     def test_a_choice_of_everything(self, bench):
         """
         And, Or, Not, patterns, paths on both sides, presence and instants: the rule holds.
