@@ -7,7 +7,9 @@ the kind of event, then the entity it is about, the item and the attempt. Nothin
 which events were scheduled.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,6 +18,8 @@ from simpy.events import Event
 
 NS = 1_000_000_000
 """Nanoseconds in a second."""
+
+_NEVER = (math.inf, math.inf)
 
 Callback = Callable[[Any], Any]
 """Called with nothing of interest."""
@@ -38,6 +42,29 @@ class Kind:
     SAMPLE = 9
 
 
+class Deadline:
+    """Something that is to happen unless it is called off before."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback: Callable[[], None] | None = callback
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither passed nor been called off."""
+        return self._callback is not None
+
+    def call_off(self) -> None:
+        self._callback = None
+
+    def pass_by(self) -> None:
+        """It is time."""
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+
 class Engine(simpy.Environment):
     """
     SimPy's environment on a clock of whole nanoseconds.
@@ -58,6 +85,8 @@ class Engine(simpy.Environment):
         self.events = 0
         # SimPy's own, whose entries it takes for events only.
         self._agenda: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # see above
+        self._deadlines: list[tuple[int, int, int, Deadline]] = []
+        self._watched = _NEVER
 
     @property
     def _now(self) -> int:
@@ -82,6 +111,34 @@ class Engine(simpy.Environment):
         """
         self.events += 1
         heappush(self._agenda, (self.now + delay, key, next(self._eid), callback))
+
+    def deadline_in(self, delay: int, key: int, callback: Callable[[], None]) -> Deadline:
+        """
+        Call something later unless it is called off before, as nearly all deadlines are.
+
+        So they wait in a line of their own, where they slow nothing else down: only the first one is on the
+        agenda. Delay and key are those of `call_in`.
+        """
+        deadline = Deadline(callback)
+        at = self.now + delay
+        if (at, key) < self._watched:
+            self._watch(at, key, deadline)
+        else:
+            heappush(self._deadlines, (at, key, next(self._eid), deadline))
+        return deadline
+
+    def _watch(self, at: int, key: int, deadline: Deadline) -> None:
+        self._watched = (at, key)
+        self.call_in(at - self.now, key, partial(self._pass, deadline))
+
+    def _pass(self, deadline: Deadline, _: object) -> None:
+        self._watched = _NEVER
+        line = self._deadlines
+        while line and self._watched is _NEVER:
+            at, key, _number, following = heappop(line)
+            if following.is_open:
+                self._watch(at, key, following)
+        deadline.pass_by()
 
     def step(self) -> None:
         """Let the next of what is due happen."""

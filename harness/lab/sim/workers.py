@@ -13,7 +13,7 @@ from harness.lab.sim.asl.program import Program, TaskNode
 from harness.lab.sim.asl.templates import compile_expression
 from harness.lab.sim.asl.visits import Attempt
 from harness.lab.sim.behaviour import Behaviour
-from harness.lab.sim.engine import Engine, Kind, about, nanoseconds, order
+from harness.lab.sim.engine import Engine, about, nanoseconds
 from harness.lab.sim.jobs import MediaJob
 from harness.lab.sim.media_functions import MediaFunctions, Work
 from harness.lab.sim.platform.functions import PREFIX, FunctionPool, Functions
@@ -113,7 +113,6 @@ class Workers:
             self.stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
         key = (self._seed, self._replication)
         return Described(
-            self._engine,
             node.name,
             behaviour,
             self.stations[name],
@@ -185,7 +184,6 @@ class Described:
 
     def __init__(
         self,
-        engine: Engine,
         state: str,
         behaviour: Behaviour,
         station: Station,
@@ -194,7 +192,6 @@ class Described:
         times: ServiceTimes | None,
         key: tuple[int, int],
     ) -> None:
-        self._engine = engine
         self._state = state
         self._behaviour = behaviour
         self._station = station
@@ -254,9 +251,7 @@ class Described:
         limit = attempt.heartbeat
         if limit is None or (beats is not None and nanoseconds(beats) <= limit):
             return
-        key = order(Kind.DEADLINE, attempt.execution.entity, attempt.item, attempt.number)
-        message = "no sign of life"
-        self._engine.call_in(limit, key, lambda _: attempt.fail(NO_HEARTBEAT, message))
+        attempt.fail_in(limit, NO_HEARTBEAT, "no sign of life")
 
 
 def _finish(attempt: Attempt, work: Work, result: Any) -> None:

@@ -4,7 +4,7 @@ Step Functions and those who do its work: where executions of a state machine ar
 Times are nanoseconds.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -87,8 +87,6 @@ class Workflow(Host):
         self._hop = Draws(settings.hop_s, seed, replication, "states/hop", 16)
         self._plain_hop = Draws(settings.plain_hop_s, seed, replication, "states/plain_hop", 16)
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
-        self._deadlines: deque[tuple[int, Execution]] = deque()
-        self._watching = False
         self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[str, Stream] = {}
@@ -113,7 +111,9 @@ class Workflow(Host):
         execution = Execution(self, self._program, name, job.batch.arrival, execution_input(job), job)
         job.execution = execution
         self._metric("AWS/States/ExecutionsStarted", 1.0)
-        self._watch(execution)
+        if self._time_limit is not None:
+            key = order(Kind.DEADLINE, job.batch.arrival, 0, job.attempt)
+            execution.limit = self.engine.deadline_in(self._time_limit, key, execution.time_out)
         delay = self._start(job.batch.arrival, 0, job.attempt)
         key = order(Kind.TIMER, job.batch.arrival, 0, job.attempt)
         self.engine.call_in(delay, key, lambda _: execution.start())
@@ -178,23 +178,6 @@ class Workflow(Host):
         """Record the states an execution is in and has not left."""
         for walk in execution.root.under_way() if execution.root is not None else ():
             walk.take_down(None, None)
-
-    def _watch(self, execution: Execution) -> None:
-        """See to the machine's time limit: all executions have the same, so the oldest is due first."""
-        if self._time_limit is None:
-            return
-        self._deadlines.append((self.engine.now + self._time_limit, execution))
-        if not self._watching:
-            self._watching = True
-            self.engine.call_in(self._time_limit, order(Kind.DEADLINE), self._expire)
-
-    def _expire(self, _: object) -> None:
-        now = self.engine.now
-        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][1].status is not None):
-            self._deadlines.popleft()[1].time_out()
-        self._watching = bool(self._deadlines)
-        if self._watching:
-            self.engine.call_in(self._deadlines[0][0] - now, order(Kind.DEADLINE), self._expire)
 
     def _metric(self, name: str, value: float) -> None:
         self._recorder.metrics.extend((self.engine.now, name, self._labels, value))

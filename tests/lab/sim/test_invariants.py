@@ -218,6 +218,60 @@ class TestClock:
         assert engine.now == 21
 
 
+class TestDeadlines:
+    @given(
+        asked=st.lists(
+            st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 2), st.integers(0, 8)), max_size=25
+        )
+    )
+    def test_pass_as_if_each_were_on_the_agenda(self, asked):
+        """
+        At the time and in the order of their keys; those called off before do not.
+
+        Each is asked for at some second, so many seconds ahead, under a key, and called off some seconds
+        later. Times are few, so that many coincide.
+        """
+
+        def plainly(engine, delay, key, callback):
+            wanted = [True]
+            engine.call_in(delay, key, lambda _: wanted[0] and callback())
+            return lambda: wanted.__setitem__(0, False)
+
+        def in_line(engine, delay, key, callback):
+            return engine.deadline_in(delay, key, callback).call_off
+
+        assert _passed(asked, in_line) == _passed(asked, plainly)
+
+    def test_only_the_first_is_on_the_agenda(self):
+        """
+        A thousand deadlines that are called off slow nothing else down.
+        """
+        engine = Engine()
+        for at in range(100, 1100):
+            engine.deadline_in(at, 0, list).call_off()
+        engine.run()
+
+        assert engine.events == 1
+
+
+def _passed(asked, deadline):
+    """Return which of the deadlines asked for passed, and when."""
+    engine, seen = Engine(), []
+
+    def ask(number, ahead, key, called_off):
+        call_off = deadline(
+            engine, ahead, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now))
+        )
+        engine.call_in(called_off, order(Kind.ARRIVAL, number), lambda _: call_off())
+
+    for number, (at, *rest) in enumerate(asked):
+        engine.call_in(
+            at, order(Kind.ARRIVAL, number), lambda _, number=number, rest=rest: ask(number, *rest)
+        )
+    engine.run()
+    return seen
+
+
 class TestDraws:
     def test_a_block_is_the_keyed_draw(self):
         """

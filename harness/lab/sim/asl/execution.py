@@ -9,6 +9,7 @@ from typing import Any
 from harness.lab.sim.asl.program import Program
 from harness.lab.sim.asl.visits import VISITS
 from harness.lab.sim.asl.walk import Host, Parent, Walk, timestamp
+from harness.lab.sim.engine import Deadline
 
 
 class Status(StrEnum):
@@ -30,6 +31,7 @@ class Execution(Parent):
         output: Of an execution that succeeded.
         history: Events so far, about as AWS counts them.
         transitions: States entered so far.
+        limit: When its time is up, if it ever is.
     """
 
     visits = VISITS
@@ -42,6 +44,7 @@ class Execution(Parent):
         "error",
         "history",
         "host",
+        "limit",
         "name",
         "open",
         "output",
@@ -70,6 +73,7 @@ class Execution(Parent):
         self.history = 0
         self.transitions = 0
         self.started_at = host.engine.now
+        self.limit: Deadline | None = None
         self.root: Walk | None = Walk(self, program, self)
 
     @property
@@ -85,7 +89,7 @@ class Execution(Parent):
             self.root.start(self.data)
 
     def time_out(self) -> None:
-        """End the execution if it has not ended: its machine's time is up."""
+        """End the execution: its machine's time is up."""
         if self.root is not None:
             self.root.cancel()
             self._end(Status.TIMED_OUT, "States.Timeout", "the execution took longer than it may")
@@ -99,6 +103,8 @@ class Execution(Parent):
 
     def _end(self, status: Status, error: str | None = None, cause: str | None = None) -> None:
         self.status, self.error, self.cause = status, error, cause
+        if self.limit is not None:
+            self.limit.call_off()
         self.host.ended(self)
         # What is left points to nothing that points back.
         self.root = None

@@ -6,12 +6,13 @@ Times are nanoseconds of the engine's clock.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from harness.blueprint.flow import INLINE_CONCURRENCY
 from harness.lab.sim.asl.program import MapNode, ParallelNode, TaskNode
 from harness.lab.sim.asl.walk import LONGEST_S, MOST_EVENTS, RUNTIME, TOO_LONG, Parent, StateFailed, Walk
-from harness.lab.sim.engine import NS, Kind, order
+from harness.lab.sim.engine import NS, Deadline, Kind, order
 
 EVENTS_OF_AN_ATTEMPT = 3
 
@@ -173,7 +174,7 @@ class TaskVisit(Visit):
     def cancel(self) -> None:
         self.over = True
         if self.attempt is not None:
-            self.attempt.is_open = False
+            self.attempt.close()
             self.attempt = None
 
 
@@ -190,8 +191,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "deadline", "execution", "heartbeat", "is_open", "item", "node", "number", "payload", "thread",
-        "visit",
+        "deadline", "execution", "heartbeat", "is_open", "item", "limits", "node", "number", "payload",
+        "thread", "visit",
     )  # fmt: skip
 
     def __init__(self, visit: TaskVisit, payload: Any, deadline: int | None, heartbeat: int | None) -> None:
@@ -205,6 +206,7 @@ class Attempt:
         self.deadline = deadline
         self.heartbeat = heartbeat
         self.is_open = True
+        self.limits: list[Deadline] | None = None
 
     def begun(self) -> None:
         """Somebody begins to work on it now."""
@@ -213,15 +215,21 @@ class Attempt:
 
     def succeed(self, result: Any) -> None:
         if self.is_open:
-            self.is_open = False
+            self.close()
             self.visit.attempt = None
             self.visit.succeed(result)
 
     def fail(self, error: str, cause: str = "") -> None:
         if self.is_open:
-            self.is_open = False
+            self.close()
             self.visit.attempt = None
             self.visit.fail(error, cause)
+
+    def close(self) -> None:
+        """It does not matter any more."""
+        self.is_open = False
+        for limit in self.limits or ():
+            limit.call_off()
 
     def guard(self, until: int | None = None) -> None:
         """
@@ -230,14 +238,15 @@ class Attempt:
         Args:
             until: When the work will have ended [ns]; None if that is not known yet.
         """
-        if self.deadline is None or (until is not None and until <= self.deadline):
-            return
-        engine = self.execution.host.engine
-        key = order(Kind.DEADLINE, self.execution.entity, self.item, self.number)
-        engine.call_in(self.deadline - engine.now, key, self._expire)
+        if self.deadline is not None and (until is None or until > self.deadline):
+            left = self.deadline - self.execution.host.engine.now
+            self.fail_in(left, "States.Timeout", "the task took longer than it may")
 
-    def _expire(self, _: object) -> None:
-        self.fail("States.Timeout", "the task took longer than it may")
+    def fail_in(self, delay: int, error: str, cause: str) -> None:
+        """See to it that the attempt fails then, unless it has ended before."""
+        key = order(Kind.DEADLINE, self.execution.entity, self.item, self.number)
+        limit = self.execution.host.engine.deadline_in(delay, key, partial(self.fail, error, cause))
+        self.limits = [*(self.limits or ()), limit]
 
 
 class ForkVisit(Visit, Parent):
