@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.distributions import LONGEST, Constant, Duration
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
 from harness.lab.workload.flows import MAX_FILE_BYTES, Flow
@@ -120,6 +121,7 @@ class Scenario(_Section):
     platform: Mapping[str, Any] = Field(
         {}, description="Parameters of the simulated platform by section; the simulator checks them."
     )
+    calibration: str = Field("", description="What its figures were measured on; filled in when it is read.")
     objectives: tuple[Objective, ...] = Field((), description="What must hold.")
 
     @field_validator("model")
@@ -141,8 +143,10 @@ class Scenario(_Section):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of what is played [hex]; the lines and the name of the file do not count."""
-        played = self.model_dump(mode="json", exclude={"name": True, "objectives": {"__all__": {"line"}}})
+        """SHA-256 of what is played [hex]; names, lines and where figures come from do not count."""
+        played = self.model_dump(
+            mode="json", exclude={"name": True, "calibration": True, "objectives": {"__all__": {"line"}}}
+        )
         return hashlib.sha256(json.dumps(played, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -182,20 +186,23 @@ class Scenario(_Section):
         return type(self).model_validate({**dict(self), **changes})
 
 
-def load_scenario(path: str | Path, overrides: Mapping[str, str] | None = None) -> Scenario:
+def load_scenario(
+    path: str | Path,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    calibration: Calibration | None = None,
+) -> Scenario:
     """
-    Read a scenario file; one that ends in ``.json`` is taken as a program wrote it.
+    Read a scenario file, in TOML or, as programs write it, in JSON.
 
     Args:
         overrides: TOML values by dotted key, e.g. ``{"flows.0.weight": "2"}``, set before validation.
+        calibration: What was measured takes the place of what the file assumes; overrides come after it.
 
     Raises:
         ScenarioError: It cannot be read or is no scenario; says every problem with its line.
     """
-    path = Path(path)
-    if path.suffix == ".json":
-        return Scenario.model_validate_json(path.read_text(encoding="utf-8"))
-    return read(path, Scenario, overrides or {})
+    return read(Path(path), Scenario, overrides, calibration.sections if calibration else None)
 
 
 def json_schema() -> dict[str, Any]:

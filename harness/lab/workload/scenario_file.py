@@ -1,8 +1,10 @@
 """
-Reading a scenario file: TOML, the CSV files it names, overrides, and errors with their lines.
+Reading a scenario file: TOML (or JSON, as programs write it), the CSV files it names, what was measured,
+overrides, and errors with their lines.
 """
 
 import csv
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -44,18 +46,27 @@ class ScenarioError(ValueError):
         self.problems = problems
 
 
-def read(path: Path, model: type[Model], overrides: Mapping[str, str]) -> Model:
+def read(
+    path: Path,
+    model: type[Model],
+    overrides: Mapping[str, str] | None = None,
+    measured: Mapping[str, Any] | None = None,
+) -> Model:
     """
-    Read a TOML file as *model*.
+    Read a TOML or JSON file as *model*.
+
+    Args:
+        overrides: TOML values by dotted key.
+        measured: Tables that take the place of the file's where both say something.
 
     Raises:
-        ScenarioError: Unreadable, not TOML, or not valid.
+        ScenarioError: Unreadable, not TOML or JSON, or not valid.
     """
-    text, document = _parse(path)
-    lines = lines_by_path(text)
+    document, lines = _parse(path)
     document.setdefault("name", path.stem)
     _note_lines(document, lines)
-    for key, value in overrides.items():
+    document = merged(document, measured or {})
+    for key, value in (overrides or {}).items():
         _override(path, document, key, value)
     _read_csv_files(path, document, (), lines)
     try:
@@ -65,19 +76,42 @@ def read(path: Path, model: type[Model], overrides: Mapping[str, str]) -> Model:
         raise ScenarioError(*sorted(problems, key=lambda problem: problem.line)) from None
 
 
-def _parse(path: Path) -> tuple[str, dict[str, Any]]:
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two documents as one: of tables that both have, key by key; a distribution is taken whole."""
+    result = dict(base)
+    for key, value in over.items():
+        inside = result.get(key)
+        both = isinstance(inside, Mapping) and isinstance(value, Mapping) and "distribution" not in value
+        result[key] = merged(inside, value) if both and isinstance(inside, Mapping) else value
+    return result
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
+    """Return what a file says, and the line of each key; of JSON no lines: people do not write it."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ScenarioError(Problem(path, 0, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError:
         raise ScenarioError(Problem(path, 0, "is not UTF-8 text")) from None
+    if path.suffix == ".json":
+        return _parse_json(path, text), {}
     try:
-        return text, tomllib.loads(text)
+        return tomllib.loads(text), lines_by_path(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise ScenarioError(Problem(path, line, f"is not TOML: {error}")) from None
+
+
+def _parse_json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ScenarioError(Problem(path, error.lineno, f"is not JSON: {error.msg}")) from None
+    if not isinstance(document, dict):
+        raise ScenarioError(Problem(path, 0, "is no JSON object"))
+    return document
 
 
 def _note_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
@@ -201,7 +235,9 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """Return the line of *path*, or of the nearest thing around it."""
-    while path and path not in lines:
+    """Return the line where *path* begins, or the nearest thing around it."""
+    while path:
+        if inside := [line for key, line in lines.items() if key[: len(path)] == path]:
+            return min(inside)
         path = path[:-1]
-    return lines.get(path, 0)
+    return 0

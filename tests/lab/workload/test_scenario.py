@@ -344,6 +344,39 @@ class TestChanges:
             load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
 
+class TestJson:
+    def test_is_read_like_the_file_it_was_made_from(self, tmp_path):
+        """
+        Programs write JSON; what is set on the command line counts there too.
+        """
+        path = tmp_path / "ramp.json"
+        scenario = load_scenario(REPOSITORY / "scenarios/ramp.toml")
+        path.write_text(scenario.model_dump_json(), encoding="utf-8")
+
+        assert load_scenario(path) == scenario
+        assert load_scenario(path, {"flows.0.weight": "7"}).flows[0].weight == 7
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("{", "x.json:1: is not JSON"),
+            ("[]", "x.json: is no JSON object"),
+            ('{"question": "?"}', "x.json: duration_s is missing"),
+        ],
+    )
+    def test_mistakes_are_told(self, tmp_path, text, complaint):
+        """
+        In the words of a scenario file.
+        """
+        path = tmp_path / "x.json"
+        path.write_text(text, encoding="utf-8")
+
+        with pytest.raises(ScenarioError) as refusal:
+            load_scenario(path)
+
+        assert complaint in str(refusal.value)
+
+
 class TestSchema:
     def test_every_default_is_stated(self):
         """

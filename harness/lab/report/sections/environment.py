@@ -20,6 +20,7 @@ def environment(subject: Subject) -> Section:
         ("seed", str(header.seed)),
         ("replication", str(header.replication)),
         ("scenario", f"{header.scenario_name}, SHA-256 {header.scenario_hash}"),
+        *(("calibration", told) for told in [header.scenario.get("calibration")] if told),
         ("blueprint", header.blueprint_hash or "not recorded"),
         *machine,
         *((f"{name} version", text) for name, text in sorted(header.versions.items())),

@@ -40,7 +40,7 @@ from harness.lab.workload.distributions import (
     Probability,
     Uniform,
 )
-from harness.lab.workload.scenario_file import place, sentence, spelled
+from harness.lab.workload.scenario_file import merged, place, sentence, spelled
 
 Preset = Literal["aws", "local"]
 
@@ -241,7 +241,7 @@ class Platform(_Section):
         chosen = preset or given.get("preset", "aws")
         if chosen not in ("aws", "local"):
             raise PlatformInvalid(f"platform.preset is aws or local, not {chosen!r}")
-        document = _merged(_local(time_scale) if chosen == "local" else {}, given) | {"preset": chosen}
+        document = merged(_local(time_scale) if chosen == "local" else {}, given) | {"preset": chosen}
         for key, value in (changes or {}).items():
             _set(document, key, value)
         try:
@@ -275,15 +275,6 @@ def _local(time_scale: float) -> dict[str, Any]:
         "api": {"request_s": 0.008 * tick, "network_s": 0.001 * tick},
         "callback_s": 0.02 * tick,
     }
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        inside = merged.get(key)
-        both = isinstance(inside, Mapping) and isinstance(value, Mapping) and "distribution" not in value
-        merged[key] = _merged(inside, value) if both and isinstance(inside, Mapping) else value
-    return merged
 
 
 def _set(document: dict[str, Any], key: str, value: Any) -> None:
