@@ -39,7 +39,7 @@ def read(
     problems = list(_wrong_objectives(path, scenario))
     try:
         if users is not None:
-            scenario = Scenario.model_validate({**dict(scenario), "arrivals": (), "users": users})
+            scenario = scenario.closed(users)
         if duration is not None:
             scenario = scenario.lasting(duration)
         if rate is not None:

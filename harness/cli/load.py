@@ -23,9 +23,9 @@ def load(
     out: Annotated[
         Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-live]")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].", min=0)] = None,
+    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].")] = None,
     duration: Annotated[
-        float | None, typer.Option(help="How long arrivals keep coming [model seconds].", min=0)
+        float | None, typer.Option(help="How long arrivals keep coming [model seconds].")
     ] = None,
     processes: Annotated[int, typer.Option(help="Locust workers on this machine.", min=1)] = 1,
     host: Annotated[
@@ -41,9 +41,9 @@ def load(
         list[str] | None,
         typer.Option(help="A Prometheus page of the host; again for each of its processes.", metavar="URL"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
     users: Annotated[
-        int | None, typer.Option(help="Play closed, with so many users, instead of at a rate.", min=1)
+        int | None, typer.Option(help="Play closed, with so many users, instead of at a rate.")
     ] = None,
     ui: Annotated[bool, typer.Option("--ui", help="Open Locust's page and start from there.")] = False,
     validate: Annotated[

@@ -42,14 +42,14 @@ def sim(
     ] = None,
     warm_up: Annotated[
         float | None,
-        typer.Option(help="Arrivals before this are not counted [s].  [default: found by MSER-5]", min=0),
+        typer.Option(help="Arrivals before this are not counted [s].  [default: found by MSER-5]"),
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Replications side by side.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
     duration: Annotated[
-        float | None, typer.Option(help="How long arrivals keep coming [model seconds].", min=0)
+        float | None, typer.Option(help="How long arrivals keep coming [model seconds].")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].", min=0)] = None,
+    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].")] = None,
     state_machine: Annotated[
         Path | None, typer.Option(help="Play this state machine (ASL) instead of ours.", metavar="FILE")
     ] = None,

@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from harness.cli.failures import leaving
+from harness.cli.main import main
 from harness.cli.stage import StageUnfit, must_fit
 from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
@@ -72,6 +73,28 @@ class TestUsage:
         told = harness(scenario(tmp_path), "--validate", "--rate", "4", "--duration", "30")
 
         assert "120 arrivals in 30 s" in told.stdout
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["--duration", "inf"], "duration_s must be a finite number, not inf"),
+            (["--duration", "0"], "duration_s must be greater than 0, not 0.0"),
+            (["--seed", str(2**64)], f"seed must be less than {2**63}, not {2**64}"),
+            (["--seed", "-1"], "seed must be greater than or equal to 0, not -1"),
+            (["--rate", "nan"], "an arrival rate is a finite number, at least 0, not nan"),
+            (["--users", "0"], "users must be greater than 0, not 0"),
+        ],
+    )
+    def test_an_adjustment_that_makes_no_sense_leaves_with_2(self, tmp_path, capsys, words, sentence):
+        """
+        One sentence in our words, whichever flag it was.
+        """
+        path = scenario(tmp_path)
+        with pytest.raises(SystemExit) as left:
+            main(["load", str(path), "--validate", *words])
+
+        assert left.value.code == 2
+        assert capsys.readouterr().err == f"harness load: {path}: {sentence}\n"
 
     def test_a_host_needs_identities(self, tmp_path):
         """

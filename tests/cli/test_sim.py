@@ -120,7 +120,13 @@ class TestSim:
             (["--set", "mediaconvert"], "--set takes KEY=VALUE"),
             (["--set", "nonsense.key=1"], "nonsense"),
             (["--state-machine", "nowhere.json"], "nowhere.json cannot be read"),
-            (["--rate", "0", "--duration", "-5"], ""),
+            (["--duration", "-5"], "duration_s must be greater than 0, not -5"),
+            (["--duration", "inf"], "duration_s must be a finite number, not inf"),
+            (["--duration", "nan"], "duration_s must be a finite number, not nan"),
+            (["--seed", "-1"], "seed must be greater than or equal to 0, not -1"),
+            (["--seed", str(2**64)], f"seed must be less than {2**63}, not {2**64}"),
+            (["--rate", "nan"], "an arrival rate is a finite number, at least 0, not nan"),
+            (["--rate", "-1"], "an arrival rate is a finite number, at least 0, not -1"),
             (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
             (["--precision", "5"], "--precision lies between 0 and 1"),
             (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
@@ -129,7 +135,7 @@ class TestSim:
     )
     def test_bad_input_leaves_with_2(self, scenario_file, tmp_path, capsys, words, sentence):
         """
-        One clear sentence on stderr, no traceback.
+        One clear sentence on stderr; nothing is played, and no folder is made.
         """
         code = sim(scenario_file, "--out", tmp_path / "run", *words)
         err = capsys.readouterr().err

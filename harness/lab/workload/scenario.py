@@ -19,6 +19,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -27,12 +28,17 @@ from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.distributions import LONGEST, Constant, Duration
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
 from harness.lab.workload.flows import MAX_FILE_BYTES, Flow
-from harness.lab.workload.scenario_file import read
+from harness.lab.workload.scenario_file import place, read, sentence, spelled
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.stages import Arrivals
 
 YEAR = 366 * 86_400.0
 """No run is longer, for none that is can be judged [s]."""
+
+MOST_ARRIVALS = 100_000_000
+"""Times of more do not fit into the memory of those who play them [count]."""
+
+MOST_USERS = 1_000_000
 
 Pause = Annotated[float, Field(ge=0.001, le=LONGEST)]
 """Between two requests: who asks without a pause never lets the clock go on [s]."""
@@ -103,6 +109,7 @@ class Scenario(_Section):
     )
     users: PositiveInt | None = Field(
         None,
+        le=MOST_USERS,
         description="Closed workload: so many users, each starting again when done. Instead of arrivals.",
     )
     media: Literal["real", "placeholder"] = Field(
@@ -135,6 +142,8 @@ class Scenario(_Section):
             raise ValueError("a scenario has either [[arrivals]] or users, and one of them")
         if self.warm_up_s >= self.duration_s:
             raise ValueError(f"warm_up_s {self.warm_up_s:g} leaves nothing of duration_s {self.duration_s:g}")
+        if not 0 <= self._expected_arrivals <= MOST_ARRIVALS:
+            raise ValueError(f"more arrivals are expected than can be played: at most {MOST_ARRIVALS:,}")
         if self.media == "real" and self.time_scale != 1:
             raise ValueError('media = "real" takes its own time: time_scale must be 1')
         if self.users and any(_windowed(fault) for fault in self.faults):
@@ -156,7 +165,12 @@ class Scenario(_Section):
         return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
     def lasting(self, duration: float) -> Self:
-        """Return the scenario stretched to another duration [s], the shape of its arrivals kept."""
+        """
+        Return the scenario stretched to another duration [s], the shape of its arrivals kept.
+
+        Raises:
+            ValueError: No run lasts that long.
+        """
         factor = duration / self.duration_s
         sources = [source.stretched(factor) for source in self.arrivals]
         changes = {"duration_s": duration, "warm_up_s": self.warm_up_s * factor, "arrivals": sources}
@@ -171,19 +185,44 @@ class Scenario(_Section):
         """
         if not (0 <= rate < math.inf):
             raise ValueError(f"an arrival rate is a finite number, at least 0, not {rate:g}")
-        expected = sum(source.rate(self.duration_s).total for source in self.arrivals)
-        if not expected:
+        if not self._expected_arrivals:
             raise ValueError(f"{self.name or 'the scenario'} has no arrivals to scale")
-        factor = rate * self.duration_s / expected
+        factor = rate * self.duration_s / self._expected_arrivals
         return self._with({"arrivals": [source.scaled(factor) for source in self.arrivals]})
 
     def seeded(self, seed: int) -> Self:
-        """Return the scenario with another seed."""
+        """
+        Return the scenario with another seed.
+
+        Raises:
+            ValueError: It is no seed.
+        """
         return self._with({"seed": seed})
+
+    def closed(self, users: int) -> Self:
+        """
+        Return the scenario played by so many users, instead of at its arrival rate.
+
+        Raises:
+            ValueError: There are too few or too many of them, or a fault cannot be played with users.
+        """
+        return self._with({"arrivals": (), "users": users})
+
+    @property
+    def _expected_arrivals(self) -> float:
+        return sum(source.rate(self.duration_s).total for source in self.arrivals)
 
     def _with(self, changes: Mapping[str, Any]) -> Self:
         # Not model_copy: the result must be as valid as a scenario read from a file.
-        return type(self).model_validate({**dict(self), **changes})
+        document = {**dict(self), **changes}
+        try:
+            return type(self).model_validate(document)
+        except ValidationError as error:
+            # The first mistake alone: others follow from it, as an endless warm-up from an endless duration.
+            detail = error.errors(include_url=False)[0]
+            where = spelled(place(document, detail))
+            wrong = f"{where} {sentence(detail)}, not {detail['input']!r}" if where else sentence(detail)
+            raise ValueError(wrong) from None
 
 
 def load_scenario(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from pydantic import ValidationError
 
 from harness.lab.workload.scenario import Scenario, json_schema, load_scenario
 from harness.lab.workload.scenario_file import ScenarioError
@@ -328,12 +327,34 @@ class TestChanges:
 
         assert scenario.arrivals[0].rate(900).total == pytest.approx(1800)
 
-    def test_a_changed_scenario_is_checked_again(self):
+    @pytest.mark.parametrize(
+        ("change", "complaint"),
+        [
+            (lambda it: it.lasting(-1), "duration_s must be greater than 0, not -1"),
+            (lambda it: it.lasting(math.inf), "duration_s must be a finite number, not inf"),
+            (lambda it: it.lasting(math.nan), "duration_s must be a finite number, not nan"),
+            (lambda it: it.seeded(-1), "seed must be greater than or equal to 0, not -1"),
+            (lambda it: it.seeded(2**64), f"seed must be less than {2**63}, not {2**64}"),
+            (lambda it: it.closed(0), "users must be greater than 0, not 0"),
+            (lambda it: it.closed(10**21), f"users must be less than or equal to 1000000, not {10**21}"),
+        ],
+    )
+    def test_a_changed_scenario_is_checked_again(self, change, complaint):
         """
-        A negative rate is no more welcome from a flag than from a file.
+        A negative duration is no more welcome from a flag than from a file; one sentence says so.
         """
-        with pytest.raises(ValidationError):
-            load_scenario(REPOSITORY / "scenarios/ramp.toml").lasting(-1)
+        with pytest.raises(ValueError) as refused:
+            change(load_scenario(REPOSITORY / "scenarios/ramp.toml"))
+
+        assert str(refused.value) == complaint
+
+    @pytest.mark.parametrize("rate", [1e12, 1e308])
+    def test_a_rate_nobody_could_play_is_refused(self, rate):
+        """
+        To write down when each of them arrives would take all memory.
+        """
+        with pytest.raises(ValueError, match="more arrivals are expected than can be played: at most 100"):
+            load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
     @pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
     def test_a_rate_is_finite(self, rate):
