@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from xml.sax.saxutils import escape, quoteattr
 
-from harness.lab.report.palette import VARIABLES, house_style
+from harness.lab.report.palette import GREY, VARIABLES, house_style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,8 @@ SHOWN = 860
 """Width of a drawing in a notebook [CSS pixels]."""
 SHADES = 64
 """Colours of a small picture: those of the lines, and of their edges."""
+
+NOTHING = "nothing was recorded"
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -71,7 +73,7 @@ class Chart:
             ax: Where; a new figure by default. The style of a figure that exists is left alone.
         """
         if ax is not None:
-            self.draw(ax)
+            self._draw(ax)
             figure = ax.get_figure(root=True)
             assert figure is not None  # noqa: S101 - axes always have one
             return figure, ax
@@ -104,7 +106,7 @@ class Chart:
         return replace(self, is_drawn=True)
 
     def __repr__(self) -> str:
-        return f"<Chart {self.title}: {self.finding}>"
+        return f"<Chart {self.title}: {NOTHING if self.is_empty else self.finding}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]:
         """Show a picture in a notebook, on white whatever its theme; only words if it is drawn elsewhere."""
@@ -147,8 +149,14 @@ class Chart:
             figure = Figure(figsize=(width / POINTS_PER_INCH, self.height / POINTS_PER_INCH))
             FigureCanvasAgg(figure)
             ax = figure.add_subplot()
-            self.draw(ax)
+            self._draw(ax)
         return figure, ax
+
+    def _draw(self, ax: "Axes") -> None:
+        if self.is_empty:
+            ax.annotate(NOTHING, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=GREY)
+        else:
+            self.draw(ax)
 
 
 def themed(svg: str, key: str, title: str, finding: str) -> str:
