@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.blueprint.template import load_template
 from harness.lab.results.notes import UNOBSERVED
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 PRICES = Path(__file__).with_name("prices.toml")
 
 
+Amount = Annotated[float, Field(ge=0, le=1e6)]
+"""Dollars for one of something, or how many there are of it: no bill comes to infinity."""
+
+
 class PricesInvalid(ValueError):
     """The price table cannot be read; says why."""
 
@@ -39,32 +43,32 @@ class _Table(BaseModel):
 
 
 class LambdaPrices(_Table):
-    request: NonNegativeFloat
-    gigabyte_second: NonNegativeFloat
+    request: Amount
+    gigabyte_second: Amount
 
 
 class StepFunctionsPrices(_Table):
-    transition: NonNegativeFloat
+    transition: Amount
 
 
 class SqsPrices(_Table):
-    request: NonNegativeFloat
-    requests_per_message: NonNegativeFloat
+    request: Amount
+    requests_per_message: Amount
 
 
 class S3Prices(_Table):
-    put: NonNegativeFloat
-    get: NonNegativeFloat
-    puts_per_photo: NonNegativeFloat
-    puts_per_video: NonNegativeFloat
-    puts_per_document: NonNegativeFloat
-    puts_per_batch: NonNegativeFloat
-    gets_per_file: NonNegativeFloat
+    put: Amount
+    get: Amount
+    puts_per_photo: Amount
+    puts_per_video: Amount
+    puts_per_document: Amount
+    puts_per_batch: Amount
+    gets_per_file: Amount
 
 
 class MediaConvertPrices(_Table):
-    output_minute: NonNegativeFloat
-    outputs_per_video: NonNegativeFloat
+    output_minute: Amount
+    outputs_per_video: Amount
 
 
 class Prices(_Table):

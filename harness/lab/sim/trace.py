@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness.lab.results.run import Run
+from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.scenario import Scenario
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 class NoSuchBatch(ValueError):
     """The run has nothing of such an arrival."""
+
+    def __init__(self, arrival: int, arrivals: int | None) -> None:
+        last = "" if arrivals is None else f" to {arrivals - 1}"
+        numbers = "it has none at all" if arrivals == 0 else f"they are numbered from 0{last}"
+        super().__init__(f"the run has no arrival {arrival}; {numbers}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,18 @@ class Moment:
     outcome: str
 
 
+def must_arrive(scenario: Scenario, arrival: int) -> None:
+    """
+    Make sure that a run of a scenario will have an arrival, as far as it can be told.
+
+    Raises:
+        NoSuchBatch: It will not; with users, who start again when they are done, only a run can tell.
+    """
+    arrivals = None if scenario.users else len(schedule(scenario))
+    if arrival < 0 or (arrivals is not None and arrival >= arrivals):
+        raise NoSuchBatch(arrival, arrivals)
+
+
 def life(run: Run, arrival: int) -> list[Moment]:
     """
     Return what happened to the batch of an arrival, in order of time.
@@ -53,8 +72,7 @@ def life(run: Run, arrival: int) -> list[Moment]:
     requests = run.requests
     own = requests[requests["arrival"] == arrival]
     if own.empty:
-        last = int(requests["arrival"].max()) if len(requests) else -1
-        raise NoSuchBatch(f"the run has no arrival {arrival}; they are numbered from 0 to {last}")
+        raise NoSuchBatch(arrival, int(requests["arrival"].max()) + 1 if len(requests) else 0)
     moments = [
         Moment(
             "client",

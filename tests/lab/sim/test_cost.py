@@ -6,8 +6,15 @@ import pytest
 
 from harness.lab.sim.cost import Prices, PricesInvalid, bill
 from harness.lab.sim.simulation import simulate
-from harness.lab.sim.trace import NoSuchBatch, life
+from harness.lab.sim.trace import NoSuchBatch, life, must_arrive
 from harness.lab.workload.scenario import Scenario
+
+MINUTE = {
+    "question": "Who arrives?",
+    "duration_s": 60,
+    "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": 60}]}],
+    "flows": [{"name": "photo_shoot"}],
+}
 
 PRICES = """
 as_of = 2030-01-01
@@ -119,6 +126,17 @@ class TestBill:
         with pytest.raises(PricesInvalid, match=r"s3\.put"):
             Prices.read(path)
 
+    @pytest.mark.parametrize("price", ["inf", "nan", "1e300"])
+    def test_a_price_is_a_sum_of_money(self, price, tmp_path):
+        """
+        The bill of a run is written as JSON, which knows no infinity.
+        """
+        path = tmp_path / "prices.toml"
+        path.write_text(PRICES.replace("put = 100\n", f"put = {price}\n"))
+
+        with pytest.raises(PricesInvalid, match=r"s3\.put"):
+            Prices.read(path)
+
 
 class TestTrace:
     def test_a_life_in_order(self, run):
@@ -140,3 +158,24 @@ class TestTrace:
         """
         with pytest.raises(NoSuchBatch, match="from 0 to 0"):
             life(run, 5)
+
+    @pytest.mark.parametrize(
+        ("changes", "arrival", "complaint"),
+        [
+            ({}, 60, "the run has no arrival 60; they are numbered from 0 to 59"),
+            ({"arrivals": [{"stages": [{"hold_per_s": 0, "for_s": 60}]}]}, 0, "it has none at all"),
+            ({"arrivals": [], "users": 2}, -1, "they are numbered from 0$"),
+        ],
+    )
+    def test_who_will_never_arrive_is_known_before(self, changes, arrival, complaint):
+        """
+        A run of an hour is not played for an arrival it cannot have.
+        """
+        with pytest.raises(NoSuchBatch, match=complaint):
+            must_arrive(Scenario.model_validate(MINUTE | changes), arrival)
+
+    def test_with_users_only_the_run_tells(self):
+        """
+        How often they start again depends on how fast they are served.
+        """
+        must_arrive(Scenario.model_validate(MINUTE | {"arrivals": [], "users": 2}), 10**9)
