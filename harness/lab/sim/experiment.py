@@ -7,7 +7,8 @@ so that most of the noise cancels. Times in seconds of model time.
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -93,22 +94,41 @@ class Experiment:
         Raises:
             ValueError: No batch became READY in the stretch that counts.
         """
-        return percentile_estimate(self.ready, percent, self.confidence)
+        return percentile_estimate(
+            _some(self.ready, "became READY of those that arrived", self), percent, self.confidence
+        )
 
     @property
     def mean(self) -> Estimate:
-        """The mean time to READY [s]."""
-        return mean_estimate([values.mean() for values in self.ready if values.size], self.confidence)
+        """
+        The mean time to READY [s].
+
+        Raises:
+            ValueError: No batch became READY in the stretch that counts.
+        """
+        means = [values.mean() for values in _some(self.ready, "became READY of those that arrived", self)]
+        return mean_estimate(means, self.confidence)
 
     @property
     def failed(self) -> Estimate:
-        """The share of batches that did not become READY."""
-        shares = [1 - each.is_ready[_counted(each, self)].mean() for each in self.replications]
-        return mean_estimate([share for share in shares if not math.isnan(share)], self.confidence)
+        """
+        The share of batches that did not become READY.
+
+        Raises:
+            ValueError: No batch arrived in the stretch that counts.
+        """
+        were_ready = [each.is_ready[_counted(each, self)] for each in self.replications]
+        shares = [1 - those.mean() for those in _some(were_ready, "arrived", self)]
+        return mean_estimate(shares, self.confidence)
+
+    @property
+    def knows_ready(self) -> bool:
+        """Whether any batch became READY in the stretch that counts."""
+        return any(values.size for values in self.ready)
 
     def judge(self, percent: float, limit: float) -> Judgement:
         """Judge "a percentile of the time to READY is at most *limit* seconds"."""
-        return self.percentile(percent).below(limit)
+        return self.percentile(percent).below(limit) if self.knows_ready else Judgement.INCONCLUSIVE
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per replication."""
@@ -127,7 +147,9 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         estimates = "".join(
-            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>" for percent in (50, 95, 99)
+            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>"
+            for percent in (50, 95, 99)
+            if self.knows_ready
         )
         return f"<table>{estimates}</table>{self.to_frame().to_html(index=False)}"
 
@@ -163,11 +185,14 @@ def experiment(
         progress: Told how many replications are done.
 
     Raises:
-        ValueError: As `harness.lab.sim.simulation.simulate`; or there is nothing to replicate.
+        ValueError: As `harness.lab.sim.simulation.simulate`; or there is nothing to replicate, or the warm-up
+            leaves nothing to count.
     """
     if replications < 1:
         raise ValueError(f"an experiment has at least one replication, not {replications}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    if warm_up is not None:
+        must_leave_arrivals(scenario, warm_up)
     settings = platform_of(scenario, platform, overrides)
     machine, _ = read_machine(state_machine)
     play = partial(replicate, scenario, settings, machine)
@@ -188,24 +213,50 @@ def experiment(
             return summarise(play_some(range(replications)))
         precise = run_until(
             play_some,
-            lambda played: summarise(played).percentile(percent),
+            lambda played: found.percentile(percent) if (found := summarise(played)).knows_ready else None,
             precision=precision,
             at_most=replications,
         )
     return summarise(precise.replications, reached=precise.reached)
 
 
+def must_leave_arrivals(scenario: Scenario, warm_up: float) -> None:
+    """
+    Make sure that a warm-up [s] ends before the arrivals do.
+
+    Raises:
+        ValueError: It does not, or it is no time.
+    """
+    if not 0 <= warm_up < scenario.duration_s:
+        raise ValueError(
+            f"a warm-up is at least 0 s and shorter than the {scenario.duration_s:g} s arrivals keep coming, "
+            f"not {warm_up:g} s"
+        )
+
+
 def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estimate:
     """
     Return how much later *ours* is READY than *theirs*, at a percentile [s].
 
-    Replication *i* of both has the same arrivals, batches and service times.
+    Replication *i* of both has the same arrivals, batches and service times; where a batch became READY in
+    one of the two only, it is left out.
 
     Raises:
-        ValueError: They have different numbers of replications.
+        ValueError: They have different numbers of replications, or no batch became READY in both.
     """
-    pairs = [[percentile(values, percent) for values in each.ready] for each in (ours, theirs)]
-    return paired_difference(pairs[0], pairs[1], ours.confidence)
+    if len(ours.replications) != len(theirs.replications):
+        raise ValueError(
+            f"{len(ours.replications)} replications cannot be paired with {len(theirs.replications)}"
+        )
+    pairs = [
+        (percentile(one, percent), percentile(other, percent))
+        for one, other in zip(ours.ready, theirs.ready, strict=True)
+        if one.size and other.size
+    ]
+    if not pairs:
+        raise ValueError("no replication has batches that became READY in both")
+    mine, others = zip(*pairs, strict=True)
+    return paired_difference(mine, others, ours.confidence)
 
 
 def replicate(
@@ -234,11 +285,26 @@ class _pool:  # noqa: N801 - used as a context, like a function
         if self._processes == 1:
             return map
         self._executor = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
-        return self._executor.map
+        return partial(_undisturbed, self._executor.map)
 
-    def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if self._executor is None:
+            return
+        if failure is not None:
+            # Nobody waits for what they are at. Python 3.14 has a method for it.
+            for worker in list(self._executor._processes.values()):
+                worker.terminate()
+        self._executor.shutdown(cancel_futures=True)
+
+
+def _undisturbed(start: Callable[..., Iterator[Replication]], *what: Any) -> Iterator[Replication]:
+    """Start what starts workers so that they never hear of a Ctrl-C, which is ours to answer."""
+    # Inherited by a process from its first instruction; to ignore a signal by itself it must have begun.
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return start(*what)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _summarise(
@@ -263,6 +329,15 @@ def _summarise(
         typical = percentile(times, 75) if times.size else 0.0
         cool_down = min(typical, COOL_DOWN_AT_MOST * scenario.duration_s)
     return Experiment(scenario, tuple(replications), found, cool_down, confidence, reached)
+
+
+def _some(found: Sequence[NDArray[Any]], did: str, of: Experiment) -> list[NDArray[Any]]:
+    """Return what was found in those replications in which there was anything."""
+    some = [values for values in found if values.size]
+    if not some:
+        last = of.scenario.duration_s - of.cool_down
+        raise ValueError(f"no batch {did} from {of.warm_up.until:g} s to {last:g} s")
+    return some
 
 
 def _counted(replication: Replication, of: Experiment) -> NDArray[np.bool_]:

@@ -17,17 +17,17 @@ GROWTH = 1.5
 @dataclass(frozen=True, slots=True)
 class Precise(Generic[R]):
     """
-    Replications and the estimate they gave; ``reached`` tells whether it is as precise as asked.
+    Replications and the estimate they gave, if any; ``reached`` tells whether it is as precise as asked.
     """
 
     replications: tuple[R, ...]
-    estimate: Estimate
+    estimate: Estimate | None
     reached: bool
 
 
 def run_until(
     replicate: Callable[[Sequence[int]], Sequence[R]],
-    estimate: Callable[[Sequence[R]], Estimate],
+    estimate: Callable[[Sequence[R]], Estimate | None],
     *,
     precision: float,
     at_most: int = 1000,
@@ -38,6 +38,7 @@ def run_until(
 
     Args:
         replicate: Plays the replications of the given numbers.
+        estimate: None where they say nothing: more of their kind are not played then.
         precision: γ, e.g. 0.05. The estimate itself is uncertain, hence γ/(1+γ) of it.
 
     Source:
@@ -50,6 +51,8 @@ def run_until(
     while True:
         done += replicate(range(len(done), wanted))
         found = estimate(done)
+        if found is None:
+            return Precise(tuple(done), found, reached=False)
         if found.relative_half_width <= precision / (1 + precision):
             return Precise(tuple(done), found, reached=True)
         if len(done) >= at_most:

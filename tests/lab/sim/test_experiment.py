@@ -3,12 +3,14 @@ Replications: independent, reproducible, enough of them; two systems under commo
 """
 
 import math
+import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.experiment import compare, experiment
+from harness.lab.sim.experiment import _pool, compare, experiment
 from harness.lab.sim.quantiles import Judgement
 from harness.lab.workload.scenario import Scenario
 
@@ -31,6 +33,12 @@ def scenario(**changes):
 
 SLOTS_5 = {"mediaconvert.slots": 5}
 SLOTS_8 = {"mediaconvert.slots": 8}
+
+
+@pytest.fixture(scope="module")
+def too_short():
+    """Return an experiment that ends before anybody is READY."""
+    return experiment(scenario(duration_s=10, drain_s=0), replications=3, processes=1)
 
 
 class TestReplications:
@@ -97,8 +105,83 @@ class TestReplications:
         with pytest.raises(ValueError, match="at least one replication"):
             experiment(scenario(), replications=0)
 
+    @pytest.mark.parametrize("warm_up", [-1, 600, math.inf, math.nan])
+    def test_a_warm_up_leaves_something_to_count(self, warm_up):
+        """
+        It is refused before anything is played.
+        """
+        with pytest.raises(ValueError, match="shorter than the 600 s arrivals keep coming"):
+            experiment(scenario(), warm_up=warm_up)
+
+    def test_a_worker_does_not_hear_of_ctrl_c(self):
+        """
+        It is made deaf to it, rather than told when it has begun: then it could be too late.
+        """
+        with _pool(2, 2) as play_all:
+            blocked, *_ = play_all(signal.pthread_sigmask, [signal.SIG_BLOCK], [()])
+
+        assert signal.SIGINT in blocked
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+class TestNothingReady:
+    def test_a_limit_is_neither_kept_nor_broken(self, too_short):
+        """
+        What nobody saw cannot be judged.
+        """
+        assert too_short.judge(95, 3600.0) is Judgement.INCONCLUSIVE
+
+    def test_estimates_say_what_is_lacking(self, too_short):
+        """
+        Not that a mean of nothing is no number.
+        """
+        for estimate in (lambda: too_short.percentile(95), lambda: too_short.mean):
+            with pytest.raises(
+                ValueError, match="no batch became READY of those that arrived from 0 s to 9 s"
+            ):
+                estimate()
+        with pytest.raises(ValueError, match="no replication has batches that became READY in both"):
+            compare(too_short, too_short)
+
+    def test_what_is_known_is_shown(self, too_short):
+        """
+        All that arrived failed to become READY.
+        """
+        assert too_short.failed.value == 1
+        assert too_short.to_frame()["p95_s"].isna().all()
+        assert "<th>failed</th>" in too_short._repr_html_()
+
+    def test_nobody_arrived(self):
+        """
+        Then not even the share of failures is known.
+        """
+        nobody = experiment(scenario().at_rate(0), replications=2, processes=1)
+
+        with pytest.raises(ValueError, match="no batch arrived from 0 s to 600 s"):
+            _ = nobody.failed
+
+    def test_precision_is_not_reached(self):
+        """
+        However often nothing is played again.
+        """
+        found = experiment(scenario(duration_s=10, drain_s=0), precision=0.05, replications=30, processes=1)
+
+        assert not found.reached
+        assert len(found.replications) == 10
+
 
 class TestComparison:
+    def test_replications_with_a_value_in_one_alone_are_left_out(self):
+        """
+        They have no pair.
+        """
+        found = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+        first, second = found.replications
+        unready = replace(second, is_ready=np.zeros_like(second.is_ready))
+
+        assert compare(found, replace(found, replications=(first, unready))).replications == 1
+
     def test_common_random_numbers(self):
         """
         A sixth slot never makes a replication slower, and pairing sees it with far fewer replications.

@@ -155,6 +155,16 @@ class TestRunUntil:
         assert not found.reached
         assert len(found.replications) == 30
 
+    def test_stops_where_there_is_nothing_to_estimate(self):
+        """
+        Two hundred replications of nothing say no more than ten.
+        """
+        found = run_until(list, lambda _: None, precision=0.05, at_most=200)
+
+        assert not found.reached
+        assert found.estimate is None
+        assert len(found.replications) == 10
+
     def test_every_replication_is_played_once(self):
         """
         Numbers grow without gaps, so their streams are never used twice.
