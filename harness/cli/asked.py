@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness.cli.verdicts import alarms_of
 from harness.lab.alarms.objective import Objective
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
@@ -56,6 +57,19 @@ def read(
 def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
     for each in scenario.objectives:
         try:
-            Objective.parse(each.expression)
+            objective = Objective.parse(each.expression)
         except ValueError as error:
             yield Problem(path, each.line, str(error))
+            continue
+        if objective.function == "alarm" and objective.selector not in (known := _known_alarms()):
+            yield Problem(
+                path,
+                each.line,
+                f"{each.expression!r}: there is no alarm {objective.selector!r}; "
+                f"there are {', '.join(known)}",
+            )
+
+
+def _known_alarms() -> list[str]:
+    """Return the names of the alarms that a run is judged by when it has been played."""
+    return sorted(alarm.name for alarms in alarms_of() for alarm in alarms)

@@ -57,6 +57,18 @@ class TestUsage:
         assert f"{path}:" in told.stderr
         assert "cuont" in told.stderr
 
+    def test_an_objective_on_no_alarm_is_found_before_anything_is_played(self, tmp_path):
+        """
+        The line is named, and the alarms a run is judged by.
+        """
+        path = scenario(tmp_path, objective="alarm(nosuch) == OK")
+
+        told = harness(path, "--host", "http://127.0.0.1:9", "--identities", "nowhere.csv")
+
+        assert told.returncode == 2
+        assert f"{path}:" in told.stderr
+        assert "there is no alarm 'nosuch'; there are media-pipeline-unhealthy, media-" in told.stderr
+
     def test_a_good_scenario_leaves_with_0_and_says_what_it_would_play(self, tmp_path):
         """
         Arrivals, time and listings.
