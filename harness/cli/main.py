@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from harness.cli.exit_codes import ExitCode
 from harness.stack.loopback import bypass_proxies
 
 VERBS = {
@@ -49,8 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[0] not in VERBS:
         sys.stderr.write(f"harness: there is no verb {words[0]!r}.\n{USAGE}\n")
         raise SystemExit(2)
-    bypass_proxies()
-    _run(words[0], words[1:])
+    try:
+        bypass_proxies()
+        _run(words[0], words[1:])
+    except KeyboardInterrupt:
+        # Before the verb was there to say so itself.
+        sys.stderr.write(f"harness {words[0]}: interrupted\n")
+        raise SystemExit(ExitCode.INCONCLUSIVE) from None
 
 
 def _run(verb: str, words: list[str]) -> None:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +19,7 @@ from harness.cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.sim.experiment import Experiment
+    from harness.lab.sim.quantiles import Estimate
     from harness.lab.workload.scenario import Scenario
 
 MOST_REPLICATIONS = 200
@@ -80,13 +82,6 @@ def sim(
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
-    from harness.cli.asked import read
-    from harness.lab.sim.cost import PricesInvalid
-    from harness.lab.sim.platform.settings import PlatformInvalid
-    from harness.lab.sim.simulation import MachineInvalid
-    from harness.lab.sim.trace import NoSuchBatch
-    from harness.lab.workload.scenario_file import ScenarioError
-
     options = Options(
         out=out,
         engine=engine,
@@ -100,25 +95,13 @@ def sim(
         trace=trace,
         json=json,
     )
-    try:
-        if precision is not None and not 0 < precision < 1:
-            raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {precision:g}")
+    with _leaving():
+        from harness.cli.asked import read
+
         changes, overrides = _split(settings or [])
         played = read(scenario, changes, rate=rate, duration=duration, seed=seed)
+        _must_make_sense(played, options)
         raise typer.Exit(_simulate(played, overrides, options))
-    except (
-        ScenarioError,
-        PlatformInvalid,
-        MachineInvalid,
-        PricesInvalid,
-        NoSuchBatch,
-        SettingInvalid,
-    ) as error:
-        _leave(ExitCode.USAGE, error)
-    except FileExistsError as error:
-        _leave(ExitCode.USAGE, error)
-    except KeyboardInterrupt:
-        _leave(ExitCode.INCONCLUSIVE, "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +122,60 @@ class Options:
 
 
 class SettingInvalid(ValueError):
-    """A ``--set`` that is none."""
+    """A ``--set`` that is none, or an option that makes no sense."""
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
+    from harness.cli.failures import leave, leave_full
+
+    try:
+        from harness.lab.results.writer import FolderUnfit
+        from harness.lab.sim.cost import PricesInvalid
+        from harness.lab.sim.platform.settings import PlatformInvalid
+        from harness.lab.sim.simulation import MachineInvalid
+        from harness.lab.sim.trace import NoSuchBatch
+        from harness.lab.workload.scenario_file import ScenarioError
+
+        yield
+    # First: until all of those are imported nobody knows the others.
+    except KeyboardInterrupt:
+        leave("sim", ExitCode.INCONCLUSIVE, "interrupted")
+    except OSError as error:
+        leave_full("sim", error)
+    except (
+        ScenarioError,
+        PlatformInvalid,
+        MachineInvalid,
+        PricesInvalid,
+        FolderUnfit,
+        NoSuchBatch,
+        SettingInvalid,
+    ) as error:
+        leave("sim", ExitCode.USAGE, error)
+
+
+def _must_make_sense(scenario: "Scenario", options: Options) -> None:
+    """
+    Make sure of what can be told before anything is played.
+
+    Raises:
+        SettingInvalid, NoSuchBatch: An option makes no sense with the scenario.
+    """
+    if options.precision is not None and not 0 < options.precision < 1:
+        raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {options.precision:g}")
+    if options.warm_up is not None:
+        from harness.lab.sim.experiment import must_leave_arrivals
+
+        try:
+            must_leave_arrivals(scenario, options.warm_up)
+        except ValueError as error:
+            raise SettingInvalid(error) from None
+    if options.trace is not None:
+        from harness.lab.sim.trace import must_arrive
+
+        must_arrive(scenario, options.trace)
 
 
 def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -191,13 +227,14 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     people.print(Summary.of(run).to_rich())
     costs = bill(run, prices)
     people.print(costs.to_rich())
-    (run.folder / "cost.json").write_text(json_format.dumps(costs.to_dict(), indent=2) + "\n")
-    if options.trace is not None:
-        _trace(run, options.trace)
+    _write_json(costs.to_dict(), run.folder / "cost.json")
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
     verdict = judge_run(run)
     announce(verdict, as_json=options.json)
     sys.stderr.write(f"run: {run.folder}\n")
+    if options.trace is not None:
+        # Last: where users set the pace only the run tells who arrived, and the run stands all the same.
+        _trace(run, options.trace)
     return _worst([EXITS[verdict.outcome], *codes])
 
 
@@ -233,6 +270,10 @@ def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Option
         sys.stderr.write(f"warning: {found.warm_up.warning}\n")
     for name, text in (*lines.items(), *judgements.items()):
         sys.stderr.write(f"{name}: {text}\n")
+    if not found.reached:
+        sys.stderr.write(
+            f"precision: {len(found.replications)} replications did not reach {options.precision:g}\n"
+        )
     document = {
         "replications": len(found.replications),
         "warm_up_s": found.warm_up.until,
@@ -242,8 +283,7 @@ def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Option
         "estimates": lines,
         "objectives": judgements,
     }
-    text = json_format.dumps(document, indent=2, ensure_ascii=False)
-    (run.folder / "experiment.json").write_text(text + "\n", encoding="utf-8")
+    _write_json(document, run.folder / "experiment.json")
     if "fail" in judgements.values():
         return ExitCode.BREACHED
     doubtful = "inconclusive" in judgements.values() or not found.reached
@@ -252,12 +292,17 @@ def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Option
 
 def _lines(found: "Experiment") -> Iterator[tuple[str, str]]:
     for percent in (50, 95, 99):
-        try:
-            yield f"p{percent}(E2E:ready)", f"{found.percentile(percent)} s"
-        except ValueError as error:
-            yield f"p{percent}(E2E:ready)", str(error)
-    yield "fail_ratio(E2E:ready)", str(found.failed)
+        yield f"p{percent}(E2E:ready)", _said(partial(found.percentile, percent), " s")
+    yield "fail_ratio(E2E:ready)", _said(lambda: found.failed)
     yield "counted from", f"{found.warm_up.until:g} s"
+
+
+def _said(estimate: "Callable[[], Estimate]", unit: str = "") -> str:
+    """Return an estimate in words, or why there is none."""
+    try:
+        return f"{estimate()}{unit}"
+    except ValueError as error:
+        return str(error)
 
 
 def _judgements(found: "Experiment") -> Iterator[tuple[str, str]]:
@@ -313,6 +358,6 @@ def _worst(codes: list[ExitCode]) -> ExitCode:
     return ExitCode.OK
 
 
-def _leave(code: ExitCode, why: object) -> NoReturn:
-    sys.stderr.write(f"harness sim: {why}\n")
-    raise typer.Exit(code) from None
+def _write_json(document: object, path: Path) -> None:
+    text = json_format.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from harness.lab.load.outside import outside
 from harness.lab.load.page_runs import People, Provide, serve_page
 from harness.lab.load.plan import Needs
 from harness.lab.load.watching import watching
+from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.stack.loopback import bypass_proxies
 
@@ -92,9 +93,12 @@ def play_scenario(
         StageUnfit: The service that is up cannot play it, or *identities* are missing.
         PlayersDisagree: A worker has another version or another scenario.
         Unreachable: The service does not answer or does not let us in.
+        FolderUnfit: The run folder holds a run already, or cannot be written to.
     """
     bypass_proxies()
     scenario = read(Path(path), rate=rate, duration=duration, seed=seed, users=users)
+    if out is not None:
+        must_hold_a_run(Path(out))
     where = stage(scenario, host, None if identities is None else Path(identities), metrics_urls)
     with (
         where as found,

@@ -4,6 +4,7 @@
 Those that play start Locust and take the seconds their scenario says; that is what a load test is.
 """
 
+import errno
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from harness.cli.main import main
 from harness.cli.stage import StageUnfit, must_fit
 from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
+from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import load_scenario
 from harness.stack.state import StackState
 from tests.lab.load.conftest import scenario_text, serving, wait_until_recorded, write_identities
@@ -68,6 +70,21 @@ class TestUsage:
         assert told.returncode == 2
         assert f"{path}:" in told.stderr
         assert "there is no alarm 'nosuch'; there are media-pipeline-unhealthy, media-" in told.stderr
+
+    @pytest.mark.parametrize("name", ["/proc/foo", "{}/file", "{}/file/sub", "{}/" + "x" * 300, ""])
+    def test_a_folder_no_run_fits_in_is_found_before_anything_is_played(self, tmp_path, name):
+        """
+        No stack is started, and nothing is left.
+        """
+        path = scenario(tmp_path)
+        (tmp_path / "file").touch()
+
+        told = harness(path, "--out", name.format(tmp_path))
+
+        assert told.returncode == 2
+        assert told.stderr.startswith("harness load: ")
+        assert told.stderr.count("\n") == 1
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "try.toml"]
 
     def test_a_good_scenario_leaves_with_0_and_says_what_it_would_play(self, tmp_path):
         """
@@ -163,6 +180,7 @@ class TestUsage:
         (PlayersDisagree("seed 8 instead of 7"), 2),
         (Unreachable("nobody there"), 5),
         (LoadFailed("it did not begin"), 1),
+        (FolderUnfit("there is a run in it"), 2),
     ],
 )
 def test_whatever_keeps_a_run_from_beginning_has_its_code_and_its_sentence(error, code, capsys):
@@ -174,6 +192,25 @@ def test_whatever_keeps_a_run_from_beginning_has_its_code_and_its_sentence(error
 
     assert left.value.exit_code == code
     assert capsys.readouterr().err == f"harness load: {error}\n"
+
+
+def test_a_full_disk_has_its_sentence(capsys):
+    """
+    The machine is to blame, not the scenario.
+    """
+    with pytest.raises(typer.Exit) as left, leaving("load"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert left.value.exit_code == 1
+    assert capsys.readouterr().err.startswith("harness load: what came of it could not be written: ")
+
+
+def test_a_file_that_is_not_there_is_a_defect():
+    """
+    It must be seen, where it is and how it came about.
+    """
+    with pytest.raises(FileNotFoundError), leaving("load"):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
 
 class TestStackThatIsUp:

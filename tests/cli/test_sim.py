@@ -2,12 +2,22 @@
 ``harness sim`` from outside: exit codes, sentences, files.
 """
 
+import errno
+import importlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+import harness
 from harness.cli.main import main
+from harness.lab.results.writer import PartWriter
 
 SCENARIO = """
 question = "Does the command line work?"
@@ -96,6 +106,85 @@ class TestSim:
         assert document["objectives"] == {"p50(E2E:ready) <= 10 min": "pass"}
         assert "3 replications" in document["estimates"]["p95(E2E:ready)"]
 
+    def test_nothing_ready_is_inconclusive(self, scenario_file, tmp_path, capsys):
+        """
+        A warm-up that leaves no arrivals is no reason to fall over; the sentence says what is lacking.
+        """
+        code = sim(
+            scenario_file, "--out", tmp_path / "run", "--precision", "0.05", "--processes", "1",
+            "--warm-up", "19.5",
+        )  # fmt: skip
+        document = json.loads((tmp_path / "run" / "experiment.json").read_text())
+        err = capsys.readouterr().err
+
+        assert code == 4
+        assert document["objectives"] == {"p50(E2E:ready) <= 10 min": "inconclusive"}
+        assert "p95(E2E:ready): no batch became READY of those that arrived from 19.5 s to" in err
+        assert "precision: 10 replications did not reach 0.05" in err
+
+    def test_an_arrival_of_users_nobody_can_know_before(self, scenario_file, tmp_path, capsys):
+        """
+        The run stands, judged; that nobody can be shown is said last.
+        """
+        arrivals = SCENARIO[SCENARIO.index("[[arrivals]]") : SCENARIO.index("[[flows]]")]
+        scenario_file.write_text("users = 2\n" + SCENARIO.replace(arrivals, ""))
+        code = sim(scenario_file, "--out", tmp_path / "run", "--trace", "9999")
+        *_, run, last = capsys.readouterr().err.splitlines()
+
+        assert code == 2
+        assert (tmp_path / "run" / "verdict.json").exists()
+        assert run == f"run: {tmp_path / 'run'}"
+        assert last.startswith("harness sim: the run has no arrival 9999; they are numbered from 0 to ")
+
+    def test_a_full_disk_leaves_with_1(self, scenario_file, tmp_path, capsys, monkeypatch):
+        """
+        One sentence; what there is of the run says that it is unfinished.
+        """
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(PartWriter, "add_columns", full)
+        code = sim(scenario_file, "--out", tmp_path / "run")
+
+        assert code == 1
+        assert capsys.readouterr().err == (
+            "harness sim: what came of it could not be written: [Errno 28] No space left on device\n"
+        )
+        assert not harness.load_run(tmp_path / "run").header.complete
+
+    def test_ctrl_c_before_the_verb_is_there(self, capsys, monkeypatch):
+        """
+        Half of the first second goes by with imports.
+        """
+
+        def interrupted(_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(importlib, "import_module", interrupted)
+
+        assert sim("nowhere.toml") == 4
+        assert capsys.readouterr().err == "harness sim: interrupted\n"
+
+    @pytest.mark.slow
+    def test_ctrl_c_is_one_line(self, scenario_file, tmp_path):
+        """
+        A terminal sends it to the workers too; none of them has a word to say, or stays.
+        """
+        command = [sys.executable, "-m", "harness.cli.main", "sim", str(scenario_file)]
+        command += ["--out", str(tmp_path / "run"), "--replications", "10000", "--processes", "2"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as playing:
+            people = psutil.Process(playing.pid)
+            while len(workers := people.children()) < 3:  # two, and who tracks their resources
+                time.sleep(0.05)
+            os.killpg(playing.pid, signal.SIGINT)
+            _, told = playing.communicate()
+
+        assert playing.returncode == 4
+        assert told.endswith("harness sim: interrupted\n")
+        assert "Traceback" not in told
+        assert psutil.wait_procs(workers, timeout=10)[1] == []
+
     def test_set_changes_platform_and_scenario(self, scenario_file, tmp_path):
         """
         Keys of the platform go there, others into the scenario.
@@ -130,7 +219,17 @@ class TestSim:
             (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
             (["--precision", "5"], "--precision lies between 0 and 1"),
             (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
-            (["--trace", "99"], "the run has no arrival 99"),
+            (["--trace", "99"], "the run has no arrival 99; they are numbered from 0 to 9"),
+            (["--trace", "-1"], "the run has no arrival -1; they are numbered from 0 to 9"),
+            (["--warm-up", "20"], "shorter than the 20 s arrivals keep coming, not 20 s"),
+            (["--warm-up", "inf", "--precision", "0.1"], "not inf s"),
+            (["--warm-up", "nan", "--replications", "2"], "not nan s"),
+            (
+                ["--set", 'objectives.0.expression="alarm(nosuch) == OK"'],
+                "there is no alarm 'nosuch'; there are",
+            ),
+            (["--out", ""], "a run is known by the name of its folder"),
+            (["--out", "/proc/foo"], "/proc/foo cannot hold a run: No such file or directory"),
         ],
     )
     def test_bad_input_leaves_with_2(self, scenario_file, tmp_path, capsys, words, sentence):
@@ -142,7 +241,8 @@ class TestSim:
 
         assert code == 2
         assert sentence in err
-        assert "Traceback" not in err
+        assert err.count("\n") == 1
+        assert not (tmp_path / "run").exists()
 
     def test_a_machine_it_cannot_play(self, scenario_file, tmp_path, capsys):
         """

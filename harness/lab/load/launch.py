@@ -28,7 +28,7 @@ from harness.lab.load.self_check import findings
 from harness.lab.load.watching import OnProgress
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run
-from harness.lab.results.writer import RunWriter, new_run_folder, write_header
+from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder, write_header
 from harness.lab.workload.scenario import Scenario
 
 LOOK_EVERY_S = 0.25
@@ -84,10 +84,10 @@ def play(
         PlayersDisagree: A worker has another version or another scenario.
         WorkersMissing: Fewer workers came than were expected.
         LoadFailed: Locust did not begin to play.
+        FolderUnfit: The run folder holds a run already, or cannot be written to.
     """
     folder = out or new_run_folder(scenario.name, "live")
-    if (folder / "run.json").exists():
-        raise LoadFailed(f"{folder} already holds a run; name another folder")
+    must_hold_a_run(folder)
     plan = Plan.read(scenario, identities)
     canary = preflight(host, plan)
     workers = master.workers if master else processes

@@ -20,7 +20,7 @@ from harness.lab.load.permission import Request, requests_in
 from harness.lab.load.plan import Plan
 from harness.lab.load.preflight import Unreachable, preflight
 from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.writer import RunWriter
+from harness.lab.results.writer import FolderUnfit, RunWriter
 from harness.lab.workload.identities import IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
@@ -64,8 +64,14 @@ def serve_page(
         on_open: Told the page's address.
         on_run: Told each run when it is over.
         command: The command line that asked for the page; it is kept with every run.
+
+    Raises:
+        FolderUnfit: *runs* cannot be made.
     """
-    runs.mkdir(parents=True, exist_ok=True)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderUnfit(f"{runs} cannot hold runs: {error.strerror}") from None
     port = page_port()
     arguments = ["--web-host", "127.0.0.1", "--web-port", str(port), "--host", host]
     arguments += [*worker_arguments(processes), "--run-folder", str(runs.resolve())]

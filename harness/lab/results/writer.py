@@ -5,11 +5,14 @@ Each worker appends to its own part files, Arrow streams that can be read up to 
 however the worker ended. When the run is over the parts become one Parquet file per table.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
@@ -34,6 +37,10 @@ ROWS_PER_GROUP = 131_072
 
 Packed = tuple[str, pa.RecordBatch]
 """Rows of one table, in columns."""
+
+
+class FolderUnfit(ValueError):
+    """No run can be written to a folder; says why."""
 
 
 class PartWriter:
@@ -128,7 +135,13 @@ class RunWriter:
         self.folder = folder
         self.header = header
         folder.mkdir(parents=True, exist_ok=True)
-        write_header(folder, header)
+        try:
+            write_header(folder, header)
+        except OSError:
+            # Empty it is of use to nobody.
+            with suppress(OSError):
+                folder.rmdir()
+            raise
 
     def part(self, worker: int = 0) -> PartWriter:
         """Return where one worker of this process records."""
@@ -184,6 +197,30 @@ def _merge(folder: Path, table: str) -> list[str]:
     return damaged
 
 
+def must_hold_a_run(folder: Path) -> None:
+    """
+    Make sure that a run can be written to a folder; what is made to find out is gone again.
+
+    Raises:
+        FolderUnfit: It cannot, or one has been.
+    """
+    if not folder.name:
+        raise FolderUnfit(f"a run is known by the name of its folder, and {str(folder)!r} is no name")
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        if (folder / "run.json").exists():
+            raise FolderUnfit(f"{folder} already holds a run; name another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FolderUnfit(f"{folder} cannot hold a run: {error.strerror}") from None
+    finally:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+
+
 def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Path:
     """Return a folder that does not exist yet: ``runs/<time>-<scenario>-<engine>``."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{engine}"
@@ -197,8 +234,12 @@ def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Pa
 def write_header(folder: Path, header: RunHeader) -> None:
     """Write ``run.json``, whole or not at all."""
     unfinished = folder / "run.json.tmp"
-    unfinished.write_text(header.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(folder / "run.json")
+    try:
+        unfinished.write_text(header.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(folder / "run.json")
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _row_groups(parts: Sequence[Path], damaged: list[str]) -> Iterator[pa.Table]:

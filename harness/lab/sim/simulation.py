@@ -19,7 +19,7 @@ from harness.blueprint.states import parse_state_machine
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.writer import RunWriter, new_run_folder
+from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
 from harness.lab.sim.platform.settings import Platform, Preset
 from harness.lab.sim.recording import FolderRecorder
 from harness.lab.sim.stage import EPOCH, OnProgress, Stage
@@ -68,6 +68,7 @@ def simulate(
         ScenarioError: The file is no scenario.
         PlatformInvalid: A parameter of the platform does not exist or makes no sense.
         MachineInvalid: The state machine cannot be played; says where.
+        FolderUnfit: The run folder holds a run already, or cannot be written to.
     """
     if engine not in ENGINES:
         raise ValueError(f"the engine is simpy, not {engine!r}")
@@ -75,8 +76,7 @@ def simulate(
     settings = platform_of(scenario, platform, overrides)
     played, digest = read_machine(state_machine)
     folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", engine)
-    if (folder / "run.json").exists():
-        raise FileExistsError(f"{folder} already holds a run; name another folder")
+    must_hold_a_run(folder)
     recorder = FolderRecorder()
     try:
         # Before there is a folder: what cannot be played leaves nothing behind.

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from harness.lab.load.page_runs import People, serve_page
+from harness.lab.results.writer import FolderUnfit
 
 pytestmark = pytest.mark.stack
 
@@ -52,6 +53,17 @@ def eventually(look):
             pass  # The page is not open yet.
         time.sleep(0.1)
     raise AssertionError("nothing was found within a minute")
+
+
+def test_runs_that_can_be_kept_nowhere(tmp_path):
+    """
+    It is said before there is a page.
+    """
+    file = tmp_path / "file"
+    file.touch()
+
+    with pytest.raises(FolderUnfit, match="file cannot hold runs: File exists"):
+        serve_page([], host="", runs=file, provide=nullcontext, on_open=print, on_run=print)
 
 
 def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_run_goes(

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.lab.load.launch import LoadFailed, play
+from harness.lab.load.launch import play
+from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import Scenario
 from tests.lab.load.conftest import wait_until_recorded
 
@@ -356,7 +357,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, service):
     """
     Two runs in one folder would mix their tables.
     """
-    with pytest.raises(LoadFailed, match="already holds a run"):
+    with pytest.raises(FolderUnfit, match="already holds a run"):
         play(scenario(), host=service.api_url, identities=service.identities, out=run.folder)
 
 

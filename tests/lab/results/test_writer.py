@@ -1,18 +1,28 @@
 """Run folders: written in parts, whole in the end, readable after a crash."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from harness.lab.results import writer
 from harness.lab.results.records import TABLES
 from harness.lab.results.rows import TABLE_OF, BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.writer import PartWriter, RunWriter, merge_parts, new_run_folder
+from harness.lab.results.writer import (
+    FolderUnfit,
+    PartWriter,
+    RunWriter,
+    merge_parts,
+    must_hold_a_run,
+    new_run_folder,
+)
 
 
 def header(**changes):
@@ -106,6 +116,69 @@ class TestRunWriter:
         RunWriter(tmp_path, header())
 
         assert not Run.load(tmp_path).header.complete
+
+    def test_a_disk_that_takes_not_even_the_header_leaves_nothing(self, tmp_path, monkeypatch):
+        """
+        A folder that explains nothing would only be in the way of the next try.
+        """
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", full)
+
+        with pytest.raises(OSError, match="No space left"):
+            RunWriter(tmp_path / "run", header())
+        assert not (tmp_path / "run").exists()
+
+
+class TestFolder:
+    def test_trying_one_leaves_nothing_behind(self, tmp_path):
+        """
+        Whoever fails later, before there is a run, need not clear up.
+        """
+        must_hold_a_run(tmp_path / "new" / "deep")
+
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("name", "complaint"),
+        [
+            ("file", "cannot hold a run: File exists"),
+            ("file/sub", "cannot hold a run: Not a directory"),
+            ("new/" + "x" * 300, "cannot hold a run: File name too long"),
+        ],
+    )
+    def test_one_that_cannot_be_made_is_refused_in_a_sentence(self, tmp_path, name, complaint):
+        """
+        Nothing is left of the attempt.
+        """
+        (tmp_path / "file").touch()
+
+        with pytest.raises(FolderUnfit, match=complaint):
+            must_hold_a_run(tmp_path / name)
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+    def test_one_that_cannot_be_written_to_is_refused(self, tmp_path, monkeypatch):
+        """
+        It exists, and takes no files.
+        """
+
+        def denied(**_):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(writer, "TemporaryFile", denied)
+
+        with pytest.raises(FolderUnfit, match="cannot hold a run: Permission denied"):
+            must_hold_a_run(tmp_path)
+
+    @pytest.mark.parametrize("name", ["", ".", "/"])
+    def test_one_without_a_name_is_refused(self, name):
+        """
+        A run goes by its folder's name; an empty name is the folder one happens to be in.
+        """
+        with pytest.raises(FolderUnfit, match="is no name"):
+            must_hold_a_run(Path(name))
 
 
 class TestCrash:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.lab.results.writer import FolderUnfit
 from harness.lab.sim.platform.settings import Platform, PlatformInvalid
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -414,7 +415,7 @@ class TestRefusals:
         """
         An earlier run is not overwritten.
         """
-        with pytest.raises(FileExistsError, match="already holds a run"):
+        with pytest.raises(FolderUnfit, match="already holds a run"):
             simulate(scenario(), out=one_batch.folder)
 
     def test_a_file_that_is_no_machine(self, tmp_path):
