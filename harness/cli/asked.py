@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.cli.verdicts import alarms_of
 from harness.lab.alarms.objective import Objective
+from harness.lab.workload.calibration import load_calibration
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
 
@@ -22,6 +23,7 @@ def read(
     path: Path,
     changes: Mapping[str, str] | None = None,
     *,
+    calibration: Path | None = None,
     rate: float | None = None,
     duration: float | None = None,
     seed: int | None = None,
@@ -31,12 +33,14 @@ def read(
     Read a scenario and adjust it as was said on the command line.
 
     Args:
-        changes: TOML values by dotted key, set before anything else.
+        changes: TOML values by dotted key, set before anything else but what was measured.
+        calibration: The file of what was measured.
 
     Raises:
         ScenarioError: The file is no scenario, an objective is none, or an adjustment makes no sense.
     """
-    scenario = load_scenario(path, changes)
+    measured = load_calibration(calibration) if calibration is not None else None
+    scenario = load_scenario(path, changes, calibration=measured)
     problems = list(_wrong_objectives(path, scenario))
     try:
         if users is not None:

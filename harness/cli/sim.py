@@ -55,6 +55,10 @@ def sim(
     state_machine: Annotated[
         Path | None, typer.Option(help="Play this state machine (ASL) instead of ours.", metavar="FILE")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Service times and platform as measured, not as assumed.", metavar="FILE"),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A parameter, e.g. mediaconvert.slots=20.", metavar="KEY=VALUE"),
@@ -78,6 +82,7 @@ def sim(
     The state machine played is the one the stack deploys; arrivals, batches and service times are those
     of the live load. --set changes the platform (mediaconvert.slots=20,
     lambda.reserved_concurrency.thumbnails=5) or, with the key of a scenario, that (max_in_flight=10).
+    --calibration takes service times and platform from a file of what was measured.
     Leaves with 0 fine, 2 bad scenario, state machine or setting, 3 breached, 4 inconclusive.
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
@@ -99,7 +104,7 @@ def sim(
         from harness.cli.asked import read
 
         changes, overrides = _split(settings or [])
-        played = read(scenario, changes, rate=rate, duration=duration, seed=seed)
+        played = read(scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed)
         _must_make_sense(played, options)
         raise typer.Exit(_simulate(played, overrides, options))
 
@@ -268,6 +273,11 @@ def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Option
     judgements = dict(_judgements(found))
     if found.warm_up.warning:
         sys.stderr.write(f"warning: {found.warm_up.warning}\n")
+    if found.unfinished:
+        sys.stderr.write(
+            f"warning: {found.unfinished} of the batches counted had not ended when their replication did: "
+            f"percentiles are the least they can be; a longer drain_s lets them end\n"
+        )
     for name, text in (*lines.items(), *judgements.items()):
         sys.stderr.write(f"{name}: {text}\n")
     if not found.reached:
@@ -279,6 +289,7 @@ def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Option
         "warm_up_s": found.warm_up.until,
         "warning": found.warm_up.warning,
         "cool_down_s": found.cool_down,
+        "unfinished": found.unfinished,
         "precision_reached": found.reached,
         "estimates": lines,
         "objectives": judgements,

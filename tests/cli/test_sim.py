@@ -185,6 +185,24 @@ class TestSim:
         assert "Traceback" not in told
         assert psutil.wait_procs(workers, timeout=10)[1] == []
 
+    def test_a_calibration_replaces_what_the_scenario_assumes(self, scenario_file, tmp_path):
+        """
+        Transcoding took half a minute where it was measured; what is set by hand counts more.
+        """
+        measured = tmp_path / "slow.toml"
+        measured.write_text('source = "a bad day"\n[model]\ntranscode.fixed_s = 30\nzip.fixed_s = 600\n')
+        code = sim(
+            scenario_file, "--out", tmp_path / "run", "--platform", "local", "--calibration", measured,
+            "--set", "model.zip.fixed_s=7",
+        )  # fmt: skip
+        run = harness.load_run(tmp_path / "run")
+        took = (run.steps["finished_at"] - run.steps["started_at"]).groupby(run.steps["state"]).first()
+
+        assert code == 0
+        assert run.scenario["calibration"] == "slow: a bad day"
+        assert took["CreateZipBundle"] == pytest.approx(7)
+        assert took["TranscodeVideo"] == pytest.approx(30, abs=1)
+
     def test_set_changes_platform_and_scenario(self, scenario_file, tmp_path):
         """
         Keys of the platform go there, others into the scenario.

@@ -8,7 +8,7 @@ because a datum does not say which arrival it belongs to.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,16 +31,27 @@ NOT_OK = ("failed", "censored", "breached")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows an objective speaks of: when each began, its value, and whether it went wrong."""
+    """
+    The rows an objective speaks of: when each began, its value, and whether it went wrong.
+
+    Attributes:
+        open: Those that had not ended when the run did: their values are the least they can be.
+    """
 
     at: np.ndarray
     values: np.ndarray
     failed: np.ndarray
+    open: np.ndarray
     known: bool
 
     def between(self, start: float, end: float) -> "Rows":
         inside = (self.at >= start) & (self.at < end)
-        return Rows(self.at[inside], self.values[inside], self.failed[inside], self.known)
+        return Rows(self.at[inside], self.values[inside], self.failed[inside], self.open[inside], self.known)
+
+    @property
+    def at_most(self) -> "Rows":
+        """The rows with the most their values can be."""
+        return replace(self, values=np.where(self.open, math.inf, self.values))
 
 
 def measure(objective: Objective, run: "Run", states: dict[str, str]) -> ObjectiveVerdict:
@@ -104,7 +115,10 @@ def _request_rows(selector: str, run: "Run") -> Rows:
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     # Only what the scenario models runs faster in compressed time; an HTTP request takes what it takes.
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
-    return Rows(intended * run.time_scale, times * scales, rows["outcome"].isin(NOT_OK).to_numpy(), known)
+    failed, unfinished = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
+    return Rows(
+        intended * run.time_scale, times * scales, failed.to_numpy(), unfinished.to_numpy(dtype=bool), known
+    )
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":
@@ -130,7 +144,8 @@ def _metric_rows(selector: str, run: "Run") -> Rows:
     counter = is_counter(name.strip()) and any("/" not in one for one in frame["metric"].unique())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name.strip()) else 1.0)
-    return Rows(at, values, np.zeros(len(rows), dtype=bool), bool(len(rows)) or counter)
+    none = np.zeros(len(rows), dtype=bool)
+    return Rows(at, values, none, none, bool(len(rows)) or counter)
 
 
 def _measured_s(run: "Run") -> float:
@@ -165,16 +180,24 @@ def _judged(objective: Objective, rows: Rows, value: float) -> ObjectiveVerdict:
     samples = int(rows.values.size)
     bounds = None
     if objective.percent is not None:
-        bounds = _interval(rows.values, objective.percent)
+        bounds = _interval(rows, objective.percent)
         wanted = least_samples(objective.percent)
         if samples < wanted:
             why = f"{objective.text}: {samples} samples are too few to tell; {wanted} are needed"
             return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
+    most = _of(objective, rows.at_most, math.inf) if objective.function != "rate" else value
+    if most is not None and objective.holds(value) != objective.holds(most):
+        why = (
+            f"{objective.text}: it is at least {objective.show(value)}; "
+            f"{int(rows.open.sum())} of {samples} had not ended when the run did"
+        )
+        return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
     return _compared(objective, value, samples, bounds)
 
 
-def _interval(values: np.ndarray, percent: float) -> tuple[float | None, float | None]:
-    low, high = percentile_interval(values, percent, CONFIDENCE)
+def _interval(rows: Rows, percent: float) -> tuple[float | None, float | None]:
+    low, _ = percentile_interval(rows.values, percent, CONFIDENCE)
+    _, high = percentile_interval(rows.at_most.values, percent, CONFIDENCE)
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
@@ -193,19 +216,22 @@ def _windowed(objective: Objective, window: Window, rows: Rows) -> ObjectiveVerd
         why = f"{objective.text}: {certain} of {window.periods} periods broke it"
         return _verdict(objective, Outcome.BREACH, value, samples, why)
     if possible >= window.points:
-        why = f"{objective.text}: too many periods have too few samples to tell"
+        lacking = "too few samples" if not rows.open.any() else "too many unfinished or too few samples"
+        why = f"{objective.text}: too many periods have {lacking} to tell"
         return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why)
     return _verdict(objective, Outcome.PASS, value, samples, "")
 
 
 def _broken(objective: Objective, window: Window, rows: Rows) -> bool | None:
-    """Return whether a period broke the promise, None where its samples are too few to tell."""
+    """Return whether a period broke the promise, None where its samples do not tell."""
     value = _of(objective, rows, window.period)
     if value is None:
         return False
     if objective.percent is not None and rows.values.size < least_samples(objective.percent):
         return None
-    return not objective.holds(value)
+    most = _of(objective, rows.at_most, window.period)
+    assert most is not None  # noqa: S101 - there are as many values
+    return not objective.holds(value) if objective.holds(value) == objective.holds(most) else None
 
 
 def _most(flags: list[bool], length: int) -> int:

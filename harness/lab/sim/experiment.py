@@ -56,12 +56,14 @@ class Replication:
         arrived_at: When each batch was due [s].
         ready: From then to READY [s]; of failed and unfinished ones what they had waited.
         is_ready: Whether it became READY.
+        is_open: Whether it had not ended when the run did: it may become READY yet.
     """
 
     number: int
     arrived_at: Floats
     ready: Floats
     is_ready: NDArray[np.bool_]
+    is_open: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,30 @@ class Experiment:
 
     @cached_property
     def ready(self) -> list[Floats]:
-        """Time to READY of the batches counted, by replication [s]; only of those that became READY."""
-        return [each.ready[_counted(each, self) & each.is_ready] for each in self.replications]
+        """
+        Time to READY of the batches counted, by replication [s]; without those that failed.
+
+        Of those unfinished what they had waited: leaving them out would make an overload look fast.
+        """
+        return [each.ready[kept] for each, kept in self._kept]
+
+    @property
+    def _at_most(self) -> list[Floats]:
+        """The same, if those unfinished never became READY."""
+        return [np.where(each.is_open, math.inf, each.ready)[kept] for each, kept in self._kept]
+
+    @cached_property
+    def _kept(self) -> list[tuple[Replication, NDArray[np.bool_]]]:
+        return [(each, _counted(each, self) & (each.is_ready | each.is_open)) for each in self.replications]
+
+    @cached_property
+    def unfinished(self) -> int:
+        """How many of the batches counted had not ended when their run did."""
+        return sum(int((kept & each.is_open).sum()) for each, kept in self._kept)
 
     def percentile(self, percent: float) -> Estimate:
         """
-        Estimate a percentile of the time to READY [s].
+        Estimate a percentile of the time to READY [s]: the least it can be, where batches are unfinished.
 
         Raises:
             ValueError: No batch became READY in the stretch that counts.
@@ -101,7 +121,7 @@ class Experiment:
     @property
     def mean(self) -> Estimate:
         """
-        The mean time to READY [s].
+        The mean time to READY [s]: the least it can be, where batches are unfinished.
 
         Raises:
             ValueError: No batch became READY in the stretch that counts.
@@ -123,12 +143,24 @@ class Experiment:
 
     @property
     def knows_ready(self) -> bool:
-        """Whether any batch became READY in the stretch that counts."""
+        """Whether any batch became READY, or may yet, in the stretch that counts."""
         return any(values.size for values in self.ready)
 
     def judge(self, percent: float, limit: float) -> Judgement:
-        """Judge "a percentile of the time to READY is at most *limit* seconds"."""
-        return self.percentile(percent).below(limit) if self.knows_ready else Judgement.INCONCLUSIVE
+        """
+        Judge "a percentile of the time to READY is at most *limit* seconds".
+
+        Where it depends on batches that were unfinished the judgement is INCONCLUSIVE.
+        """
+        if not self.knows_ready:
+            return Judgement.INCONCLUSIVE
+        at_least = self.percentile(percent).below(limit)
+        if at_least is not Judgement.PASS:
+            return at_least
+        at_most = [values for values in self._at_most if values.size]
+        if any(math.isinf(percentile(values, percent)) for values in at_most):
+            return Judgement.INCONCLUSIVE
+        return percentile_estimate(at_most, percent, self.confidence).below(limit)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per replication."""
@@ -270,8 +302,10 @@ def replicate(
     rows.sort(key=lambda row: row[1])
     due = np.array([row[6] for row in rows], dtype=np.int64)
     ended = np.array([row[8] for row in rows], dtype=np.int64)
-    is_ready = np.array([row[5] == "ok" for row in rows], dtype=np.bool_)
-    return Replication(number, due / NS, (ended - due) / NS, is_ready)
+    is_ready, is_open = (
+        np.array([row[5] == outcome for row in rows], dtype=np.bool_) for outcome in ("ok", "censored")
+    )
+    return Replication(number, due / NS, (ended - due) / NS, is_ready, is_open)
 
 
 class _pool:  # noqa: N801 - used as a context, like a function

@@ -168,6 +168,55 @@ class TestRequests:
         assert (low, high) == (97.0, None)
 
 
+class TestUnfinished:
+    @pytest.mark.parametrize(
+        ("text", "outcome"),
+        [
+            ("p90(ready) <= 2 s", Outcome.PASS),
+            ("p95(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("p95(ready) <= 1 s", Outcome.BREACH),
+            ("p95(ready) >= 1.5 s", Outcome.PASS),
+            ("p95(ready) >= 2 s", Outcome.INCONCLUSIVE),
+            ("mean(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("max(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("min(ready) <= 2 s", Outcome.PASS),
+            ("count(ready) >= 100", Outcome.PASS),
+            ("fail_ratio(ready) <= 10 %", Outcome.PASS),
+        ],
+    )
+    def test_what_had_not_ended_may_take_for_ever(self, recorder, text, outcome):
+        """
+        Ten of a hundred had waited 1.5 s when the run ended: where they decide, nothing is decided.
+        """
+        waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
+
+        assert answer(recorder.run(*many(90, 1.0), *waiting), text).outcome is outcome
+
+    def test_it_is_said_what_is_known(self, recorder):
+        """
+        The least it can be, and of how many the end is not known; the interval has no upper end.
+        """
+        waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
+        found = answer(recorder.run(*many(90, 1.0), *waiting), "p95(ready) <= 2 s")
+
+        assert found.why == (
+            "p95(ready) <= 2 s: it is at least 1.50 s; 10 of 100 had not ended when the run did."
+        )
+        assert found.interval == (1.0, None)
+
+    @pytest.mark.parametrize(
+        ("seconds", "outcome"), [(1.5, Outcome.INCONCLUSIVE), (5.0, Outcome.BREACH)], ids=["open", "broken"]
+    )
+    def test_a_period_with_them_may_have_broken_it(self, recorder, seconds, outcome):
+        """
+        Unless what they had waited breaks it already.
+        """
+        waiting = ready(10.0, seconds, "censored")
+        found = answer(recorder.run(ready(5.0, 1.0), waiting), "max(ready) <= 2 s for 1 of 1 x 60s")
+
+        assert found.outcome is outcome
+
+
 class TestMetrics:
     def test_labels_choose_with_and_without_quotes(self, recorder):
         """

@@ -35,10 +35,21 @@ SLOTS_5 = {"mediaconvert.slots": 5}
 SLOTS_8 = {"mediaconvert.slots": 8}
 
 
+def all_fail():
+    """Return a scenario nobody of whom becomes READY."""
+    return scenario(duration_s=60, faults=[{"kind": "corrupt_file", "rate": 1}])
+
+
 @pytest.fixture(scope="module")
-def too_short():
-    """Return an experiment that ends before anybody is READY."""
-    return experiment(scenario(duration_s=10, drain_s=0), replications=3, processes=1)
+def failed():
+    """Return an experiment in which every batch fails."""
+    return experiment(all_fail(), replications=3, warm_up=0, cool_down=5, processes=1)
+
+
+@pytest.fixture(scope="module")
+def cut_off():
+    """Return an experiment that ends while the last batches are being transcoded."""
+    return experiment(scenario(drain_s=1), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
 
 
 class TestReplications:
@@ -126,31 +137,31 @@ class TestReplications:
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 class TestNothingReady:
-    def test_a_limit_is_neither_kept_nor_broken(self, too_short):
+    def test_a_limit_is_neither_kept_nor_broken(self, failed):
         """
         What nobody saw cannot be judged.
         """
-        assert too_short.judge(95, 3600.0) is Judgement.INCONCLUSIVE
+        assert failed.judge(95, 3600.0) is Judgement.INCONCLUSIVE
 
-    def test_estimates_say_what_is_lacking(self, too_short):
+    def test_estimates_say_what_is_lacking(self, failed):
         """
         Not that a mean of nothing is no number.
         """
-        for estimate in (lambda: too_short.percentile(95), lambda: too_short.mean):
+        for estimate in (lambda: failed.percentile(95), lambda: failed.mean):
             with pytest.raises(
-                ValueError, match="no batch became READY of those that arrived from 0 s to 9 s"
+                ValueError, match="no batch became READY of those that arrived from 0 s to 55 s"
             ):
                 estimate()
         with pytest.raises(ValueError, match="no replication has batches that became READY in both"):
-            compare(too_short, too_short)
+            compare(failed, failed)
 
-    def test_what_is_known_is_shown(self, too_short):
+    def test_what_is_known_is_shown(self, failed):
         """
         All that arrived failed to become READY.
         """
-        assert too_short.failed.value == 1
-        assert too_short.to_frame()["p95_s"].isna().all()
-        assert "<th>failed</th>" in too_short._repr_html_()
+        assert failed.failed.value == 1
+        assert failed.to_frame()["p95_s"].isna().all()
+        assert "<th>failed</th>" in failed._repr_html_()
 
     def test_nobody_arrived(self):
         """
@@ -165,10 +176,31 @@ class TestNothingReady:
         """
         However often nothing is played again.
         """
-        found = experiment(scenario(duration_s=10, drain_s=0), precision=0.05, replications=30, processes=1)
+        found = experiment(all_fail(), precision=0.05, replications=30, processes=1)
 
         assert not found.reached
         assert len(found.replications) == 10
+
+
+class TestUnfinished:
+    def test_they_count_with_their_wait(self, cut_off):
+        """
+        A run that is cut off does not look faster than one that is not.
+        """
+        whole = experiment(scenario(), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
+        waited = sum(len(values) for values in cut_off.ready)
+
+        assert 0 < cut_off.unfinished < 0.2 * waited
+        assert waited == sum(len(values) for values in whole.ready)
+        assert whole.unfinished == 0
+
+    def test_what_depends_on_them_is_not_judged(self, cut_off):
+        """
+        Nine in ten were READY in time, whatever becomes of the rest; how long the slowest take nobody knows.
+        """
+        assert cut_off.judge(50, 3600.0) is Judgement.PASS
+        assert cut_off.judge(99.9, 3600.0) is Judgement.INCONCLUSIVE
+        assert cut_off.judge(99.9, 1.0) is Judgement.FAIL
 
 
 class TestComparison:
