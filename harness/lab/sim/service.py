@@ -58,7 +58,7 @@ class Service:
         self._uploading: OrderedDict[str, MediaBatch] = OrderedDict()
         self._jobs = 0
         self.inflight = Level()
-        self.dead_letters = Level()
+        self.dead_letters = 0
         self.queue = JobQueue(
             engine,
             platform.sqs,
@@ -137,12 +137,12 @@ class Service:
         return True
 
     def _bury(self, message: Message) -> None:
-        self.dead_letters.set(self.dead_letters.value + 1)
+        self.dead_letters += 1
         interval = nanoseconds(self._settings.dead_letter_interval_s)
         wait = -self._engine.now % interval
 
         def drain(_: object) -> None:
-            self.dead_letters.set(self.dead_letters.value - 1)
+            self.dead_letters -= 1
             self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
             self._settle(message.job, "DLQ_REDRIVE")
 

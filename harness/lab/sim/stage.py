@@ -241,7 +241,7 @@ class Stage:
         self.engine.call_in(SAMPLE_EVERY * NS, order(Kind.SAMPLE), self._sample_and_again)
 
     def _sample(self) -> None:
-        """Record the gauges: each time the most there was since the last time."""
+        """Record the gauges: of jobs the most since the last time, of queues how deep they are."""
         template, service = self.template, self.service
         depths = (
             (template.queue.name, service.queue.depth),
@@ -251,7 +251,7 @@ class Stage:
         cells.extend((now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample()))
         for name, depth in depths:
             metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-            cells.extend((now, metric, labels_text({"QueueName": name}), depth.sample()))
+            cells.extend((now, metric, labels_text({"QueueName": name}), float(depth)))
 
 
 def parse(template: Template) -> StateMachine:

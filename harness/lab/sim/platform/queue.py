@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from harness.lab.sim.engine import Engine, Kind, nanoseconds, order
 from harness.lab.sim.jobs import MediaJob
-from harness.lab.sim.level import Level
 from harness.lab.sim.platform.draws import Draws
 from harness.lab.sim.platform.settings import Dispatcher, Sqs
 from harness.lab.workload.draws import Stream
@@ -38,7 +37,6 @@ class JobQueue:
         bury: Takes a dead letter.
 
     Attributes:
-        depth: Visible messages.
         sent, receives: Messages sent, and receive requests that brought messages [count].
         idle_time: How long dispatchers have waited in long polls, added up.
     """
@@ -69,10 +67,14 @@ class JobQueue:
         self._duplicate = Stream(seed, replication, "platform/sqs/duplicate")
         self._visible: deque[Message] = deque()
         self._idle: deque[int] = deque([0] * dispatcher.threads)
-        self.depth = Level()
         self.sent = 0
         self.receives = 0
         self.idle_time = 0
+
+    @property
+    def depth(self) -> int:
+        """Visible messages."""
+        return len(self._visible)
 
     def send(self, message: Message) -> None:
         """Send a message; it waits in the outbox, then on its way."""
@@ -98,8 +100,6 @@ class JobQueue:
         if self._idle:
             self.idle_time += self._engine.now - self._idle.popleft()
             self._receive()
-        else:
-            self.depth.set(len(self._visible))
 
     def _receive(self) -> None:
         """Let a dispatcher take messages, or wait for one."""
@@ -109,7 +109,6 @@ class JobQueue:
             message = self._visible.popleft()
             if not message.deleted:
                 taken.append(message)
-        self.depth.set(len(self._visible))
         if not taken:
             self._idle.append(now)
             return
