@@ -163,14 +163,15 @@ class Experiment:
         return percentile_estimate(at_most, percent, self.confidence).below(limit)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per replication."""
+        """Return one row per replication; with unfinished batches percentiles are the least they can be."""
         import pandas as pd  # heavy: only whoever wants a frame pays
 
         rows = [
             {
                 "replication": each.number,
                 "batches": int(_counted(each, self).sum()),
-                "failed": int((~each.is_ready[_counted(each, self)]).sum()),
+                "failed": int((_counted(each, self) & ~each.is_ready & ~each.is_open).sum()),
+                "unfinished": int((_counted(each, self) & each.is_open).sum()),
                 **{f"p{percent}_s": _percentile(values, percent) for percent in (50, 95, 99)},
             }
             for each, values in zip(self.replications, self.ready, strict=True)

@@ -193,6 +193,8 @@ class TestUnfinished:
         assert 0 < cut_off.unfinished < 0.2 * waited
         assert waited == sum(len(values) for values in whole.ready)
         assert whole.unfinished == 0
+        assert cut_off.to_frame()["unfinished"].sum() == cut_off.unfinished
+        assert cut_off.to_frame()["failed"].sum() == 0
 
     def test_what_depends_on_them_is_not_judged(self, cut_off):
         """
