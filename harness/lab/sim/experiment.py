@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -109,25 +109,26 @@ class Experiment:
 
     def percentile(self, percent: float) -> Estimate:
         """
-        Estimate a percentile of the time to READY [s]: the least it can be, where batches are unfinished.
+        Estimate a percentile of the time to READY [s]; the least it can be, where unfinished ones decide.
 
         Raises:
             ValueError: No batch became READY in the stretch that counts.
         """
-        return percentile_estimate(
-            _some(self.ready, "became READY of those that arrived", self), percent, self.confidence
-        )
+        some = _some(self.ready, "became READY of those that arrived", self)
+        most = [values for values in self._at_most if values.size]
+        depends = [percentile(each, percent) for each in some] != [percentile(each, percent) for each in most]
+        return replace(percentile_estimate(some, percent, self.confidence), at_least=depends)
 
     @property
     def mean(self) -> Estimate:
         """
-        The mean time to READY [s]: the least it can be, where batches are unfinished.
+        The mean time to READY [s]; the least it can be, where batches are unfinished.
 
         Raises:
             ValueError: No batch became READY in the stretch that counts.
         """
         means = [values.mean() for values in _some(self.ready, "became READY of those that arrived", self)]
-        return mean_estimate(means, self.confidence)
+        return replace(mean_estimate(means, self.confidence), at_least=self.unfinished > 0)
 
     @property
     def failed(self) -> Estimate:
@@ -154,13 +155,14 @@ class Experiment:
         """
         if not self.knows_ready:
             return Judgement.INCONCLUSIVE
-        at_least = self.percentile(percent).below(limit)
-        if at_least is not Judgement.PASS:
-            return at_least
-        at_most = [values for values in self._at_most if values.size]
-        if any(math.isinf(percentile(values, percent)) for values in at_most):
+        least = self.percentile(percent)
+        if not least.at_least or least.below(limit) is Judgement.FAIL:
+            return least.below(limit)
+        most = [values for values in self._at_most if values.size]
+        if any(math.isinf(percentile(values, percent)) for values in most):
             return Judgement.INCONCLUSIVE
-        return percentile_estimate(at_most, percent, self.confidence).below(limit)
+        judgement = percentile_estimate(most, percent, self.confidence).below(limit)
+        return judgement if judgement is Judgement.PASS else Judgement.INCONCLUSIVE
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per replication; with unfinished batches percentiles are the least they can be."""
@@ -272,7 +274,7 @@ def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estima
     Return how much later *ours* is READY than *theirs*, at a percentile [s].
 
     Replication *i* of both has the same arrivals, batches and service times; where a batch became READY in
-    one of the two only, it is left out.
+    one of the two only, it is left out. Unfinished batches count with what they had waited in both.
 
     Raises:
         ValueError: They have different numbers of replications, or no batch became READY in both.

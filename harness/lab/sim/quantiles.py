@@ -35,6 +35,7 @@ class Estimate:
 
     Attributes:
         half_width: Of the two-sided interval; infinite with fewer than two replications.
+        at_least: Whether the true value may be any larger: part of the values are lower bounds.
     """
 
     value: float
@@ -42,6 +43,7 @@ class Estimate:
     standard_error: float
     replications: int
     confidence: float = 0.95
+    at_least: bool = False
 
     @property
     def low(self) -> float:
@@ -61,17 +63,19 @@ class Estimate:
         Judge "the true value is at most *limit*", each side at this confidence.
 
         One-sided bounds decide: PASS if the upper one is at most *limit*, FAIL if the lower one is above it.
+        What is only the least it can be does not PASS.
         """
         if self.replications < 2:
             return Judgement.INCONCLUSIVE
         reach = float(stats.t.ppf(self.confidence, self.replications - 1)) * self.standard_error
-        if self.value + reach <= limit:
+        if self.value + reach <= limit and not self.at_least:
             return Judgement.PASS
         return Judgement.FAIL if self.value - reach > limit else Judgement.INCONCLUSIVE
 
     def __str__(self) -> str:
         sure = f"{self.confidence:.0%}, {self.replications} replications"
-        return f"{self.value:.4g} ± {self.half_width:.2g} ({sure})"
+        least = "at least " if self.at_least else ""
+        return f"{least}{self.value:.4g} ± {self.half_width:.2g} ({sure})"
 
 
 def mean_estimate(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:

@@ -204,6 +204,14 @@ class TestUnfinished:
         assert cut_off.judge(99.9, 3600.0) is Judgement.INCONCLUSIVE
         assert cut_off.judge(99.9, 1.0) is Judgement.FAIL
 
+    def test_an_estimate_says_that_it_is_the_least(self, cut_off):
+        """
+        Also where somebody judges it himself.
+        """
+        assert str(cut_off.percentile(99.9)).startswith("at least ")
+        assert str(cut_off.mean).startswith("at least ")
+        assert cut_off.percentile(99.9).below(3600.0) is Judgement.INCONCLUSIVE
+
 
 class TestComparison:
     def test_replications_with_a_value_in_one_alone_are_left_out(self):
