@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.lab.results.percentile import percentile
+from harness.lab.results.percentile import nearest_rank, percentile
 from harness.lab.sim.engine import NS
 from harness.lab.sim.platform.settings import Platform, Preset
 from harness.lab.sim.precision import FIRST, run_until
@@ -220,14 +220,17 @@ def experiment(
         progress: Told how many replications are done.
 
     Raises:
-        ValueError: As `harness.lab.sim.simulation.simulate`; or there is nothing to replicate, or the warm-up
-            leaves nothing to count.
+        ValueError: As `harness.lab.sim.simulation.simulate`; or there is nothing to replicate, warm-up and
+            cool-down leave nothing to count, or another number makes no sense.
     """
-    if replications < 1:
-        raise ValueError(f"an experiment has at least one replication, not {replications}")
+    for name, number in (("replication", replications), ("process", processes)):
+        if number is not None and number < 1:
+            raise ValueError(f"an experiment has at least one {name}, not {number}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence lies between 0 and 1, e.g. 0.95, not {confidence:g}")
+    nearest_rank(percent, 1)
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    if warm_up is not None:
-        must_leave_arrivals(scenario, warm_up)
+    must_leave_arrivals(scenario, scenario.warm_up_s if warm_up is None else warm_up, cool_down or 0.0)
     settings = platform_of(scenario, platform, overrides)
     machine, _ = read_machine(state_machine)
     play = partial(replicate, scenario, settings, machine)
@@ -255,17 +258,23 @@ def experiment(
     return summarise(precise.replications, reached=precise.reached)
 
 
-def must_leave_arrivals(scenario: Scenario, warm_up: float) -> None:
+def must_leave_arrivals(scenario: Scenario, warm_up: float, cool_down: float = 0.0) -> None:
     """
-    Make sure that a warm-up [s] ends before the arrivals do.
+    Make sure that a warm-up [s] ends before the arrivals do, and before the cool-down [s] begins.
 
     Raises:
-        ValueError: It does not, or it is no time.
+        ValueError: It does not, or one of them is no time.
     """
     if not 0 <= warm_up < scenario.duration_s:
         raise ValueError(
             f"a warm-up is at least 0 s and shorter than the {scenario.duration_s:g} s arrivals keep coming, "
             f"not {warm_up:g} s"
+        )
+    left = scenario.duration_s - warm_up
+    if not 0 <= cool_down < left:
+        raise ValueError(
+            f"a cool-down is at least 0 s and shorter than the {left:g} s after the warm-up, "
+            f"not {cool_down:g} s"
         )
 
 

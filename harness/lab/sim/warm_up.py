@@ -74,6 +74,9 @@ def mser(series: Floats) -> int:
 
 def _still_moving(series: Floats, sections: int = 10) -> bool:
     """Whether the later half of a series lies clearly and by more than a tenth above or below the earlier."""
+    sections = min(sections, series.size)
+    if sections < 4:
+        return False
     means = np.array([part.mean() for part in np.array_split(series, sections)])
     early, late = means[: sections // 2], means[sections // 2 :]
     difference = abs(late.mean() - early.mean())

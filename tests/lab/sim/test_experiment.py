@@ -116,6 +116,25 @@ class TestReplications:
         with pytest.raises(ValueError, match="at least one replication"):
             experiment(scenario(), replications=0)
 
+    @pytest.mark.parametrize(
+        ("number", "complaint"),
+        [
+            ({"processes": 0}, "at least one process, not 0"),
+            ({"confidence": 95}, r"a confidence lies between 0 and 1, e.g. 0.95, not 95"),
+            ({"confidence": math.nan}, "a confidence lies between 0 and 1"),
+            ({"percent": 101}, "a percentile is above 0 and at most 100, not 101"),
+            ({"cool_down": -1}, "shorter than the 600 s after the warm-up, not -1 s"),
+            ({"cool_down": 300, "warm_up": 300}, "shorter than the 300 s after the warm-up, not 300 s"),
+            ({"cool_down": math.nan}, "not nan s"),
+        ],
+    )
+    def test_numbers_that_make_no_sense(self, number, complaint):
+        """
+        They are refused before anything is played.
+        """
+        with pytest.raises(ValueError, match=complaint):
+            experiment(scenario(), **number)
+
     @pytest.mark.parametrize("warm_up", [-1, 600, math.inf, math.nan])
     def test_a_warm_up_leaves_something_to_count(self, warm_up):
         """

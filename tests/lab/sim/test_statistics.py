@@ -125,6 +125,14 @@ class TestWarmUp:
         """
         assert "too few" in detect([np.arange(10.0)], [np.ones(10)], 10.0).warning
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("count", [20, 25, 40, 55, 100])
+    def test_a_few_more_are_a_series(self, count):
+        """
+        Of no more than a hundred not every tenth can be averaged.
+        """
+        assert detect([np.arange(float(count))], [np.ones(count)], float(count)).until == 0
+
 
 class TestRunUntil:
     def test_stops_when_precise(self):
