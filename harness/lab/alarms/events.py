@@ -81,16 +81,27 @@ def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unf
         ended_at: When the run ended, on the clock of the rows [s].
         time_scale: Model seconds per second of the rows.
     """
-    received = batches[batches["received_at"].notna()]
-    censored = received["censored"].fillna(False).astype(bool) | received["finished_at"].isna()
-    finished = (received["finished_at"] - received["received_at"])[~censored].to_numpy(float) * time_scale
-    waiting = (ended_at - received["received_at"])[censored].to_numpy(float) * time_scale
+    waiting = waits(batches, ended_at)["waited_s"].to_numpy(float) * time_scale
+    ended = batches[batches["received_at"].notna() & ~_is_open(batches)]
+    finished = (ended["finished_at"] - ended["received_at"]).to_numpy(float) * time_scale
     return Unfinished(
         batches=int(waiting.size),
         oldest_s=float(waiting.max()) if waiting.size else 0.0,
         p95_with_them_s=_p95(np.concatenate([finished, waiting])),
         p95_without_s=_p95(finished),
     )
+
+
+def waits(batches: pd.DataFrame, ended_at: float) -> pd.DataFrame:
+    """Return batches that were received and had not ended: ``received_at``, ``waited_s`` [s, as the rows]."""
+    waiting = batches[batches["received_at"].notna() & _is_open(batches)]
+    return pd.DataFrame(
+        {"received_at": waiting["received_at"], "waited_s": ended_at - waiting["received_at"]}
+    )
+
+
+def _is_open(batches: pd.DataFrame) -> "pd.Series[bool]":
+    return batches["censored"].fillna(False).astype(bool) | batches["finished_at"].isna()
 
 
 def _p95(values: np.ndarray) -> float | None:

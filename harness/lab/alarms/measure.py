@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.alarms.events import waits
 from harness.lab.alarms.objective import Objective, Window, is_metric
 from harness.lab.alarms.recorded import unobserved_namespaces
 from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
 NOT_OK = ("failed", "censored", "breached")
+PER_PERIOD = ("rate", "count", "total")
+"""Functions of a period's length."""
+
+PROCESSING = "media_processing_duration_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Rows:
     The rows an objective speaks of: when each began, its value, and whether it went wrong.
 
     Attributes:
-        open: Those that had not ended when the run did: their values are the least they can be.
+        open: Those whose values are the least they can be: what had not ended when the run did, and batches
+            that failed where it is asked how long they took to be READY.
     """
 
     at: np.ndarray
@@ -80,7 +86,7 @@ def _measured(objective: Objective, run: "Run") -> ObjectiveVerdict:
             objective, Outcome.BREACH, None, 0, f"the run has no {objective.selector!r} to measure"
         )
     if objective.window is not None:
-        return _windowed(objective, objective.window, rows)
+        return _windowed(objective, objective.window, rows, _stretch(objective, run))
     value = _of(objective, rows, _measured_s(run) if objective.function == "rate" else math.inf)
     if value is None:
         return _verdict(
@@ -102,6 +108,7 @@ def _request_rows(selector: str, run: "Run") -> Rows:
     wanted = selector.replace(":", " ", 1)
     chosen = measured & _matching(frame, wanted)
     known = bool(chosen.any())
+    suffixed = False
     words, _, suffix = wanted.rpartition(" ")
     if not known and suffix in SUFFIXES:
         if words == "forbidden":
@@ -109,15 +116,19 @@ def _request_rows(selector: str, run: "Run") -> Rows:
         else:
             chosen = measured & _matching(frame, words)
         known = bool(chosen.any())
-        chosen &= frame["outcome"].isin(SUFFIXES[suffix])
+        succeeded = suffix == "succeeded" and words != "forbidden"
+        chosen &= frame["outcome"].isin(("ok",) if succeeded else SUFFIXES[suffix])
+        suffixed = True
     rows = frame[chosen]
     intended = rows["intended_at"].to_numpy(dtype=float)
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     # Only what the scenario models runs faster in compressed time; an HTTP request takes what it takes.
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
-    failed, unfinished = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
+    failed, still_open = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
+    if not suffixed:
+        still_open |= (rows["type"] == "E2E") & (rows["name"] == "ready") & (rows["outcome"] == "failed")
     return Rows(
-        intended * run.time_scale, times * scales, failed.to_numpy(), unfinished.to_numpy(dtype=bool), known
+        intended * run.time_scale, times * scales, failed.to_numpy(), still_open.to_numpy(dtype=bool), known
     )
 
 
@@ -145,7 +156,25 @@ def _metric_rows(selector: str, run: "Run") -> Rows:
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name.strip()) else 1.0)
     none = np.zeros(len(rows), dtype=bool)
-    return Rows(at, values, none, none, bool(len(rows)) or counter)
+    measured = Rows(at, values, none, none, bool(len(rows)) or counter)
+    return _with_unfinished(measured, run) if selector.strip() == PROCESSING else measured
+
+
+def _with_unfinished(rows: Rows, run: "Run") -> Rows:
+    """Return processing times with those of the batches that have no datum: they had not ended."""
+    if run.header.duration_s is None:
+        # It did not end properly: nobody knows when they were last waited for.
+        return rows
+    waiting = waits(run.batches, run.header.duration_s)
+    since = waiting["received_at"].to_numpy(dtype=float) * run.time_scale
+    still_open = np.repeat([False, True], [rows.at.size, since.size])
+    return Rows(
+        np.concatenate([rows.at, since]),
+        np.concatenate([rows.values, waiting["waited_s"].to_numpy(dtype=float) * run.time_scale]),
+        np.concatenate([rows.failed, np.zeros(since.size, dtype=bool)]),
+        still_open,
+        rows.known,
+    )
 
 
 def _measured_s(run: "Run") -> float:
@@ -153,6 +182,15 @@ def _measured_s(run: "Run") -> float:
     if planned is None:
         raise ValueError(f"{run.folder}: the scenario of the run has no duration_s, so there is no rate")
     return float(planned) - float(run.scenario.get("warm_up_s", 0.0))
+
+
+def _stretch(objective: Objective, run: "Run") -> tuple[float, float]:
+    """Return from when to when arrivals are measured [s]; metrics from the run's beginning to its end."""
+    planned = run.scenario.get("duration_s")
+    if is_metric(objective.selector) or planned is None:
+        ended_at = run.header.duration_s
+        return 0.0, math.inf if ended_at is None else ended_at * run.time_scale
+    return float(run.scenario.get("warm_up_s", 0.0)), float(planned)
 
 
 def _of(objective: Objective, rows: Rows, length: float) -> float | None:
@@ -189,7 +227,7 @@ def _judged(objective: Objective, rows: Rows, value: float) -> ObjectiveVerdict:
     if most is not None and objective.holds(value) != objective.holds(most):
         why = (
             f"{objective.text}: it is at least {objective.show(value)}; "
-            f"{int(rows.open.sum())} of {samples} had not ended when the run did"
+            f"{int(rows.open.sum())} of {samples} failed or had not ended when the run did"
         )
         return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
     return _compared(objective, value, samples, bounds)
@@ -201,13 +239,27 @@ def _interval(rows: Rows, percent: float) -> tuple[float | None, float | None]:
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
-def _windowed(objective: Objective, window: Window, rows: Rows) -> ObjectiveVerdict:
-    """Judge period by period; those with too few samples for their percentile may have broken it or not."""
+def _windowed(
+    objective: Objective, window: Window, rows: Rows, stretch: tuple[float, float]
+) -> ObjectiveVerdict:
+    """
+    Judge period by period; those with too few samples for their percentile may have broken it or not.
+
+    Args:
+        stretch: What is measured [s]: how much there is of something is a matter of whole periods.
+    """
     if not rows.values.size:
         why = f"nothing was measured for {objective.selector!r}"
         return _verdict(objective, Outcome.BREACH, None, 0, why)
     first, last = math.floor(rows.at.min() / window.period), math.floor(rows.at.max() / window.period)
-    periods = [rows.between(at * window.period, (at + 1) * window.period) for at in range(first, last + 1)]
+    starts = [at * window.period for at in range(first, last + 1)]
+    if objective.function in PER_PERIOD:
+        begins, ends = stretch
+        starts = [start for start in starts if start >= begins and start + window.period <= ends]
+    periods = [rows.between(start, start + window.period) for start in starts]
+    if len(periods) < window.points:
+        why = f"{objective.text}: the run has {len(periods)} whole periods, {window.points} could break it"
+        return _verdict(objective, Outcome.INCONCLUSIVE, None, int(rows.values.size), why)
     broken = [_broken(objective, window, period) for period in periods]
     certain = _most([one is True for one in broken], window.periods)
     possible = _most([one is not False for one in broken], window.periods)

@@ -8,6 +8,7 @@ Objectives: what a scenario promises, as one readable line each.
     mean(GET status) < 50 ms            likewise: min, max
     fail_ratio(PUT object) < 0.5 %      failed or censored of all
     count(forbidden succeeded) == 0     rows; also count(<selector>), count(<selector> failed)
+                                        or succeeded
     rate(E2E:ready) >= 4 /s             completions per second of the measured window
     achieved >= 99 %                    arrivals started of arrivals offered
     total(media_batches_failed_total) == 0
@@ -17,9 +18,11 @@ Objectives: what a scenario promises, as one readable line each.
 A selector is ``type:name``, ``type name`` or a name alone, as in the ``requests`` table; names of metrics
 read the ``metrics`` table. Units are mandatory: ``ms s min h`` for times, ``%`` for ratios, ``/s /min /h``
 for rates, none for counts. Response times run from the intended start, so a stalled generator cannot
-flatter them; an unfinished request counts with what it has waited so far.
+flatter them. An unfinished request has waited at least so long, and a batch that failed was never READY:
+an objective about times that they decide is inconclusive, unless what is known breaks it.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -183,6 +186,8 @@ def _limit(text: str, unit: str, dimension: Dimension, line: str) -> float | str
     if text[0].isalpha():
         raise ValueError(f"{line!r}: {text!r} is no number")
     number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{line!r}: {text} is too large a number")
     return number * {"": 1.0, "%": 0.01, **SECONDS, **RATES}[unit]
 
 

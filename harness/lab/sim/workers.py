@@ -24,10 +24,15 @@ from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 
 OURS = frozenset(PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch"))
+STEPS = {PREFIX + "callback-dispatch": "callback"}
+"""Steps that are not called like their function."""
+
 TOO_MANY = "Lambda.TooManyRequestsException"
 NO_ROOM = "Capacity.Exceeded"
 TIMED_OUT = "Sandbox.Timedout"
 NO_HEARTBEAT = "States.HeartbeatTimeout"
+
+RESERVED = "which has none; lambda.reserved_concurrency limits it"
 
 
 class Workers:
@@ -92,14 +97,26 @@ class Workers:
         if _waits_for_token(node):
             # Its function or queue only passes the token on: what takes time is somebody else's.
             return self._described(node, described, None)
-        if described is None:
+        behaviour = self._behaviours[described] if described else Behaviour()
+        if not behaviour.outputs:
+            # Who says what comes of it takes its place; otherwise it does what it does, and fails as told.
+            failures = Failures(node.name, behaviour, (self._seed, self._replication))
             if function is not None and function in OURS:
-                return partial(
-                    self._invoke_ours, self._functions.pool(function), function.removeprefix(PREFIX)
-                )
+                _refuse_limits(described, behaviour, f"{function} is a Lambda function, {RESERVED}")
+                self._refuse_models(node, STEPS.get(function, function.removeprefix(PREFIX)))
+                pool = self._functions.pool(function)
+                return partial(self._invoke_ours, pool, function.removeprefix(PREFIX), failures)
             if ":mediaconvert:createJob" in node.task.resource:
-                return partial(self._transcode, waits=".sync" in node.task.resource)
+                _refuse_limits(described, behaviour, "a queue of MediaConvert has mediaconvert.slots")
+                self._refuse_models(node, "transcode")
+                return partial(self._transcode, failures, waits=".sync" in node.task.resource)
         return self._described(node, described, function)
+
+    def _refuse_models(self, node: TaskNode, step: str) -> None:
+        """Refuse models by other names of a Task than that of the step, by which the live stack goes too."""
+        for name in _names(node):
+            if name in self._models and name != step:
+                raise ValueError(f"model.{name}: how long {node.name} takes is said by model.{step}")
 
     def _described(self, node: TaskNode, described: str | None, function: str | None) -> Worker:
         model = next((name for name in _names(node) if name in self._models), None)
@@ -107,7 +124,7 @@ class Workers:
             self.unmodelled.append(node.name)
         behaviour = self._behaviours[described] if described else Behaviour()
         if function is not None:
-            _refuse_limits(described, behaviour, function)
+            _refuse_limits(described, behaviour, f"{function} is a Lambda function, {RESERVED}")
         name = described or model or node.name
         if name not in self.stations:
             self.stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
@@ -122,13 +139,13 @@ class Workers:
             key,
         )
 
-    def _invoke_ours(self, pool: FunctionPool, function: str, attempt: Attempt) -> None:
+    def _invoke_ours(self, pool: FunctionPool, function: str, failures: "Failures", attempt: Attempt) -> None:
         work = self._media.plan(function, attempt.execution.subject, event_of(attempt))
-        invoke(self._functions, pool, work, attempt)
+        invoke(self._functions, pool, failures.of(attempt, work), attempt)
 
-    def _transcode(self, attempt: Attempt, *, waits: bool) -> None:
+    def _transcode(self, failures: "Failures", attempt: Attempt, *, waits: bool) -> None:
         job = attempt.execution.subject
-        work = self._media.transcode(job, attempt.payload)
+        work = failures.of(attempt, self._media.transcode(job, attempt.payload))
 
         def ended() -> None:
             if waits:
@@ -172,6 +189,38 @@ def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: Attemp
         attempt.guard(until)
 
 
+class Failures:
+    """
+    How a scenario describes that a Task's attempts fail.
+
+    Args:
+        state: Name of the Task: two that share a behaviour draw their own.
+    """
+
+    def __init__(self, state: str, behaviour: Behaviour, key: tuple[int, int]) -> None:
+        self._state = state
+        self._failing = [
+            (failing, Stream(*key, f"behaviour/{state}/{index}"))
+            for index, failing in enumerate(behaviour.failures)
+        ]
+
+    def of(self, attempt: Attempt, work: Work) -> Work:
+        """Return what an attempt comes to that would come to *work*, unless it fails."""
+        if not self._failing or work.error is not None:
+            return work
+        job: MediaJob = attempt.execution.subject
+        purpose = f"failures/{self._state}"
+        key = (attempt.execution.entity, attempt.thread, job.batch.count(purpose, attempt.thread))
+        return self.at(key, job.count(purpose, attempt.thread), work)
+
+    def at(self, key: tuple[int, int, int], number: int, work: Work) -> Work:
+        """Return what the given attempt of an execution comes to; *key* is that of its draws."""
+        for failing, stream in self._failing:
+            if number <= failing.first_attempts or (failing.rate and stream(*key) < failing.rate):
+                return work._replace(output=dict, error=failing.error, cause="as the scenario describes it")
+        return work
+
+
 class Described:
     """
     A Task's resource as the scenario describes it: a station, failures, outputs.
@@ -198,9 +247,7 @@ class Described:
         self._pool = pool
         self._functions = functions
         self._times = times
-        self._failing = [
-            Stream(*key, f"behaviour/{state}/{index}") for index in range(len(behaviour.failures))
-        ]
+        self._failures = Failures(state, behaviour, key)
         path = behaviour.priority
         self._priority = compile_expression(path, f"platform.behaviours.{state}.priority") if path else None
 
@@ -232,10 +279,7 @@ class Described:
         seconds = 0.0 if self._times is None else self._times.seconds(self._state, job.batch.files, *key)
         outputs = self._behaviour.outputs
         output = outputs[min(number, len(outputs)) - 1] if outputs else {}
-        for stream, failing in zip(self._failing, self._behaviour.failures, strict=True):
-            if number <= failing.first_attempts or (failing.rate and stream(*key) < failing.rate):
-                return Work(seconds, dict, failing.error, "as the scenario describes it")
-        return Work(seconds, lambda: output)
+        return self._failures.at(key, number, Work(seconds, lambda: output))
 
     def _priority_of(self, attempt: Attempt) -> float | None:
         if self._priority is None:
@@ -265,13 +309,10 @@ def _waits_for_token(node: TaskNode) -> bool:
     return node.task.resource.endswith(".waitForTaskToken")
 
 
-def _refuse_limits(described: str | None, behaviour: Behaviour, function: str) -> None:
+def _refuse_limits(described: str | None, behaviour: Behaviour, why: str) -> None:
     for limit in ("servers", "capacity", "priority"):
         if getattr(behaviour, limit) is not None:
-            raise ValueError(
-                f"platform.behaviours.{described}.{limit}: {function} is a Lambda function, which has none; "
-                f"lambda.reserved_concurrency limits it"
-            )
+            raise ValueError(f"platform.behaviours.{described}.{limit}: {why}")
 
 
 def _names(node: TaskNode) -> tuple[str, ...]:

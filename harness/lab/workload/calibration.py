@@ -43,7 +43,8 @@ class Calibration(BaseModel):
     def sections(self) -> dict[str, Any]:
         """What a scenario says then: service models are replaced whole, of the platform what is given."""
         told = {"calibration": f"{self.name}: {self.source}"}
-        return told | self.model_dump(mode="json", include={"model", "platform"})
+        # As Python has it: in JSON an infinity, which is to be refused, would be nothing.
+        return told | self.model_dump(include={"model", "platform"})
 
 
 def load_calibration(path: str | Path) -> Calibration:

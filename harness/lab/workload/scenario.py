@@ -40,6 +40,9 @@ MOST_ARRIVALS = 100_000_000
 
 MOST_USERS = 1_000_000
 
+LONGEST_NAME = 200
+"""Of a scenario [bytes]: with a time and an engine it is the name of a folder."""
+
 Pause = Annotated[float, Field(ge=0.001, le=LONGEST)]
 """Between two requests: who asks without a pause never lets the clock go on [s]."""
 
@@ -130,6 +133,15 @@ class Scenario(_Section):
     )
     calibration: str = Field("", description="What its figures were measured on; filled in when it is read.")
     objectives: tuple[Objective, ...] = Field((), description="What must hold.")
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not name.isprintable() or "/" in name:
+            raise ValueError("must be printable and without '/': run folders are called by it")
+        if len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"must not be longer than {LONGEST_NAME} bytes: run folders are called by it")
+        return name
 
     @field_validator("model")
     @classmethod

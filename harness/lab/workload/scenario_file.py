@@ -98,7 +98,7 @@ def _parse(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
         return _parse_json(path, text), {}
     try:
         return tomllib.loads(text), lines_by_path(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise ScenarioError(Problem(path, line, f"is not TOML: {error}")) from None
@@ -109,6 +109,8 @@ def _parse_json(path: Path, text: str) -> dict[str, Any]:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise ScenarioError(Problem(path, error.lineno, f"is not JSON: {error.msg}")) from None
+    except (ValueError, RecursionError) as error:
+        raise ScenarioError(Problem(path, 0, f"cannot be read: {error}")) from None
     if not isinstance(document, dict):
         raise ScenarioError(Problem(path, 0, "is no JSON object"))
     return document
@@ -125,10 +127,7 @@ def _note_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
 
 def _override(path: Path, document: dict[str, Any], key: str, value: str) -> None:
     """Set a dotted key, e.g. ``flows.0.weight``, to a TOML value (or, if it is none, to the text)."""
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
+    parsed = value_of(value)
     *parents, last = key.split(".")
     place: Any = document
     try:
@@ -137,6 +136,14 @@ def _override(path: Path, document: dict[str, Any], key: str, value: str) -> Non
         place[int(last) if isinstance(place, list) else last] = parsed
     except (IndexError, ValueError, TypeError, AttributeError):
         raise ScenarioError(Problem(path, 0, f"has no {key} to set to {value}")) from None
+
+
+def value_of(text: str) -> Any:
+    """Return what TOML makes of a text; the text itself if it is no value."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text
 
 
 def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath, int]) -> None:
@@ -149,10 +156,10 @@ def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath,
     try:
         if isinstance(value.get("trace_csv"), str):
             value["trace_per_s"] = _columns(path.parent / value.pop("trace_csv"), "at_s", "rate_per_s")
-        if isinstance(value.get("csv"), str):
+        if value.get("distribution") == "empirical" and isinstance(value.get("csv"), str):
             rows = _columns(path.parent / value.pop("csv"), "value")
             value["values"] = [row[0] for row in rows]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise ScenarioError(Problem(path, _line(lines, at), str(error))) from None
     for key, element in value.items():
         _read_csv_files(path, element, (*at, key), lines)
@@ -164,7 +171,7 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
         missing = set(names) - set(reader.fieldnames or ())
         if missing:
             raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
-        return [[float(row[name]) for name in names] for row in reader]
+        return [[float(row[name] or "") for name in names] for row in reader]
 
 
 def place(document: Any, detail: ErrorDetails) -> KeyPath:
@@ -208,6 +215,7 @@ def sentence(detail: ErrorDetails) -> str:
 
 _SENTENCES = {
     "missing": "is missing",
+    "string_too_short": "must not be empty",
     "extra_forbidden": "is not a known key",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",

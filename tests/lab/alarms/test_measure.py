@@ -10,7 +10,7 @@ from harness.lab.alarms.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdic
 from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.rows import MetricRow, RequestRow
 from harness.lab.results.run import Run
-from tests.lab.alarms.conftest import DEAD, DURATION, ready
+from tests.lab.alarms.conftest import DEAD, DURATION, batch, ready
 
 FAILED_BATCHES = "media_batches_failed_total"
 READY = '{"outcome":"READY"}'
@@ -200,7 +200,7 @@ class TestUnfinished:
         found = answer(recorder.run(*many(90, 1.0), *waiting), "p95(ready) <= 2 s")
 
         assert found.why == (
-            "p95(ready) <= 2 s: it is at least 1.50 s; 10 of 100 had not ended when the run did."
+            "p95(ready) <= 2 s: it is at least 1.50 s; 10 of 100 failed or had not ended when the run did."
         )
         assert found.interval == (1.0, None)
 
@@ -217,7 +217,50 @@ class TestUnfinished:
         assert found.outcome is outcome
 
 
+class TestFailed:
+    @pytest.mark.parametrize(
+        ("text", "outcome"),
+        [
+            ("p90(ready) <= 2 s", Outcome.PASS),
+            ("p95(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("max(ready failed) <= 2 s", Outcome.PASS),
+            ("fail_ratio(ready) <= 9 %", Outcome.BREACH),
+        ],
+    )
+    def test_a_batch_that_failed_was_never_ready(self, recorder, text, outcome):
+        """
+        Ten of a hundred failed after 0.1 s: to fail fast is not to be ready soon.
+        """
+        failed = [ready(at * 0.5, 0.1, "failed") for at in range(10)]
+
+        assert answer(recorder.run(*many(90, 1.0), *failed), text).outcome is outcome
+
+    @pytest.mark.parametrize(
+        ("text", "value"), [("count(ready succeeded) >= 1", 3), ("count(ready failed) >= 1", 2)]
+    )
+    def test_outcomes_are_counted_by_their_names(self, recorder, text, value):
+        """
+        What succeeded of everything but forbidden attempts is what was meant to.
+        """
+        run = recorder.run(*many(3, 1.0), ready(1.0, 1.0, "failed"), ready(1.0, 1.0, "censored"))
+
+        assert answer(run, text).value == value
+
+
 class TestMetrics:
+    @pytest.mark.parametrize(
+        ("limit", "outcome"),
+        [("50 s", Outcome.BREACH), ("3 min", Outcome.INCONCLUSIVE), ("30 s", Outcome.BREACH)],
+    )
+    def test_batches_without_a_datum_have_waited(self, recorder, limit, outcome):
+        """
+        Sixty took 40 s, twenty were received at second 10 and have no end at second 70.
+        """
+        took = [MetricRow(float(at), DURATION, READY, 40.0) for at in range(60)]
+        run = recorder.run(*took, *[batch(10.0, None) for _ in range(20)], duration_s=70.0)
+
+        assert answer(run, f"p95({DURATION}) <= {limit}").outcome is outcome
+
     def test_labels_choose_with_and_without_quotes(self, recorder):
         """
         As one writes them, and as Prometheus does.
@@ -309,6 +352,26 @@ class TestPeriods:
         found = answer(run, "rate(ready) >= 3 /min for 1 of 2 x 60s")
 
         assert (found.outcome, found.value) == (Outcome.PASS, pytest.approx(0.05))
+
+    @pytest.mark.parametrize("text", ["rate(ready) >= 1 /s", "count(ready) >= 60"])
+    def test_half_a_period_is_no_period_with_half_as_much(self, recorder, text):
+        """
+        One a second for a minute and a half, and before it a warm-up of half a minute.
+        """
+        rows = [ready(float(at), 1.0) for at in range(150)]
+        run = recorder.run(*rows, scenario={"duration_s": 150.0, "warm_up_s": 30.0})
+        found = answer(run, f"{text} for 1 of 1 x 60s")
+
+        assert (found.outcome, found.samples) == (Outcome.PASS, 120)
+
+    def test_a_promise_the_run_was_too_short_to_break(self, recorder):
+        """
+        Two minutes can break none about three.
+        """
+        found = answer(recorder.run(*many(240, 9.0)), "p50(ready) <= 1 s for 3 of 3 x 60s")
+
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.why.endswith(": the run has 2 whole periods, 3 could break it.")
 
     def test_the_last_period_counts(self, recorder):
         """

@@ -313,6 +313,33 @@ class TestParameters:
         assert platform["lambda"]["runtime"] == "go"
 
 
+class TestOurOwnSteps:
+    @pytest.mark.parametrize("name", ["GenerateThumbnails", "thumbnails", "listing-media-thumbnails"])
+    def test_fail_as_described_and_otherwise_do_their_work(self, name, tmp_path):
+        """
+        The first attempt fails, the second is the one it would have been.
+        """
+        failures = [{"error": "Lambda.ServiceException", "first_attempts": 1}]
+        platform = {"behaviours": {name: {"failures": failures}}}
+        run = simulate(scenario(platform=platform), overrides=NO_OVERHEAD, out=tmp_path / "run")
+        attempts = run.steps[run.steps["state"] == "GenerateThumbnails"]
+
+        assert attempts["outcome"].tolist() == ["FAILED", "SUCCEEDED"]
+        assert attempts["error"].tolist()[0] == "Lambda.ServiceException"
+        assert run.batches["outcome"].tolist() == ["READY"]
+
+    def test_transcoding_fails_as_described(self, tmp_path):
+        """
+        At every attempt, so that the batch fails.
+        """
+        platform = {"behaviours": {"TranscodeVideo": {"failures": [{"error": "Boom", "rate": 1}]}}}
+        flows = [{"name": "photo_shoot", "photos": 0, "videos": 1}]
+        run = simulate(scenario(flows=flows, platform=platform), out=tmp_path / "run")
+
+        assert set(run.steps.loc[run.steps["state"] == "TranscodeVideo", "error"]) == {"Boom"}
+        assert run.batches["outcome"].tolist() == ["FAILED"]
+
+
 class TestTheEnd:
     def test_what_goes_on_beyond_it_is_cut_off(self, tmp_path):
         """
@@ -410,6 +437,23 @@ class TestRefusals:
 
         with pytest.raises(MachineInvalid, match="Frey belongs to no Task"):
             simulate(scenario(platform=platform), state_machine=KITCHEN, out=tmp_path / "run")
+
+    @pytest.mark.parametrize(
+        ("changes", "complaint"),
+        [
+            ({"model": {"GenerateThumbnails": {"fixed_s": 5}}}, "takes is said by model.thumbnails"),
+            ({"model": {"listing-media-callback-dispatch": {"fixed_s": 5}}}, "is said by model.callback"),
+            ({"model": {"TranscodeVideo": {"fixed_s": 5}}}, "takes is said by model.transcode"),
+            ({"platform": {"behaviours": {"TranscodeVideo": {"servers": 1}}}}, "has mediaconvert.slots"),
+            ({"platform": {"behaviours": {"zip": {"capacity": 1}}}}, "lambda.reserved_concurrency limits"),
+        ],
+    )
+    def test_what_would_be_passed_over(self, changes, complaint, tmp_path):
+        """
+        The pipeline's own steps have their names and their limits; others would change nothing.
+        """
+        with pytest.raises(MachineInvalid, match=complaint):
+            simulate(scenario(**changes), out=tmp_path / "run")
 
     def test_a_folder_with_a_run(self, one_batch):
         """

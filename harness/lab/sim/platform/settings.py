@@ -17,7 +17,6 @@ ours  the reference service's own settings
 Latencies published as quantiles are lognormal through p50 and p90.
 """
 
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -40,7 +39,7 @@ from harness.lab.workload.distributions import (
     Probability,
     Uniform,
 )
-from harness.lab.workload.scenario_file import merged, place, sentence, spelled
+from harness.lab.workload.scenario_file import merged, place, sentence, spelled, value_of
 
 Preset = Literal["aws", "local"]
 
@@ -238,11 +237,12 @@ class Platform(_Section):
         Raises:
             PlatformInvalid: A parameter does not exist or makes no sense.
         """
-        chosen = preset or given.get("preset", "aws")
+        changes = changes or {}
+        chosen = changes.get("preset") or preset or given.get("preset", "aws")
         if chosen not in ("aws", "local"):
             raise PlatformInvalid(f"platform.preset is aws or local, not {chosen!r}")
         document = merged(_local(time_scale) if chosen == "local" else {}, given) | {"preset": chosen}
-        for key, value in (changes or {}).items():
+        for key, value in changes.items():
             _set(document, key, value)
         try:
             return cls.model_validate(document)
@@ -284,15 +284,7 @@ def _set(document: dict[str, Any], key: str, value: Any) -> None:
         inside = place.get(part)
         place[part] = dict(inside) if isinstance(inside, Mapping) else {}
         place = place[part]
-    place[last] = _read(value) if isinstance(value, str) else value
-
-
-def _read(text: str) -> Any:
-    """Return what TOML makes of a text; the text itself if it is no value."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    place[last] = value_of(value) if isinstance(value, str) else value
 
 
 def _sentences(document: Mapping[str, Any], error: ValidationError) -> list[str]:
