@@ -236,11 +236,17 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
     verdict = judge_run(run)
     announce(verdict, as_json=options.json)
+    code = _worst([EXITS[verdict.outcome], *codes])
+    if code != EXITS[verdict.outcome]:
+        sys.stderr.write(
+            "That was the recorded run alone; "
+            f"with all replications the exit code is {code.value}: see experiment.json\n"
+        )
     sys.stderr.write(f"run: {run.folder}\n")
     if options.trace is not None:
         # Last: where users set the pace only the run tells who arrived, and the run stands all the same.
         _trace(run, options.trace)
-    return _worst([EXITS[verdict.outcome], *codes])
+    return code
 
 
 def _key(name: str) -> str:
@@ -363,7 +369,7 @@ def _bar(words: str, total: float, unit: str) -> Iterator[Callable[[float], None
 
 
 def _worst(codes: list[ExitCode]) -> ExitCode:
-    for code in (ExitCode.SECURITY, ExitCode.BREACHED, ExitCode.INCONCLUSIVE):
+    for code in (ExitCode.SECURITY, ExitCode.INCONCLUSIVE, ExitCode.BREACHED):
         if code in codes:
             return code
     return ExitCode.OK

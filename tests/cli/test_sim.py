@@ -122,6 +122,21 @@ class TestSim:
         assert "p95(E2E:ready): no batch became READY of those that arrived from 19.5 s to" in err
         assert "precision: 10 replications did not reach 0.05" in err
 
+    def test_replications_that_say_otherwise_have_a_sentence(self, scenario_file, tmp_path, capsys):
+        """
+        The recorded run passes what two replications cannot tell.
+        """
+        code = sim(
+            scenario_file, "--out", tmp_path / "run", "--replications", "2", "--processes", "1",
+            "--set", "model.transcode.fixed_s={distribution='exponential',scale=60}",
+            "--set", "objectives.0.expression=p50(E2E:ready) <= 2 min",
+        )  # fmt: skip
+        err = capsys.readouterr().err
+
+        assert code == 4
+        assert "Fine: every alarm" in err
+        assert "with all replications the exit code is 4: see experiment.json" in err
+
     def test_an_arrival_of_users_nobody_can_know_before(self, scenario_file, tmp_path, capsys):
         """
         The run stands, judged; that nobody can be shown is said last.

@@ -282,16 +282,31 @@ def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estima
     """
     Return how much later *ours* is READY than *theirs*, at a percentile [s].
 
-    Replication *i* of both has the same arrivals, batches and service times; where a batch became READY in
-    one of the two only, it is left out. Unfinished batches count with what they had waited in both.
+    Replication *i* of both has the same arrivals, batches and service times. The longer warm-up and cool-down
+    of the two hold for both; a replication in which one of them has nothing READY is left out.
 
     Raises:
-        ValueError: They have different numbers of replications, or no batch became READY in both.
+        ValueError: They have different numbers of replications, or other arrivals; no batch became READY in
+            both; or which is later depends on batches that were unfinished.
     """
     if len(ours.replications) != len(theirs.replications):
         raise ValueError(
             f"{len(ours.replications)} replications cannot be paired with {len(theirs.replications)}"
         )
+    if not ours.scenario.users and any(
+        not np.array_equal(one.arrived_at, other.arrived_at)
+        for one, other in zip(ours.replications, theirs.replications, strict=True)
+    ):
+        raise ValueError("they have other arrivals: compare systems under one scenario and one seed")
+    warm_up = max(ours.warm_up, theirs.warm_up, key=lambda each: each.until)
+    cool_down = max(ours.cool_down, theirs.cool_down)
+    ours, theirs = (replace(each, warm_up=warm_up, cool_down=cool_down) for each in (ours, theirs))
+    for each in (ours, theirs):
+        if each.knows_ready and each.percentile(percent).at_least:
+            raise ValueError(
+                f"{each.unfinished} batches had not ended when their replication did, and the percentile "
+                f"depends on them: a longer drain_s lets them end"
+            )
     pairs = [
         (percentile(one, percent), percentile(other, percent))
         for one, other in zip(ours.ready, theirs.ready, strict=True)

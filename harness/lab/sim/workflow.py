@@ -56,7 +56,8 @@ class Workflow(Host):
 
     Attributes:
         transitions: States entered and attempts repeated, by all executions: what AWS bills.
-        broken: How many executions the state machine itself made fail, by state and error.
+        broken: How often the state machine itself made an execution fail, or a catcher answer, by state
+            and error.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Workflow(Host):
 
     @property
     def remarks(self) -> list[str]:
-        """What in the state machine made executions fail, in words: once for each state and error."""
+        """What the state machine itself made fail, in words: once for each state and error."""
         return [
             f"{state}: {error} {count} times: {self._causes[state, error]}"
             for (state, error), count in self.broken.items()
@@ -164,15 +165,19 @@ class Workflow(Host):
         for name, status in ENDS:
             self._metric(name, float(execution.status is status))
         if execution.error in BROKEN:
-            self._take_down(execution, execution.error)
+            root = execution.root
+            assert root is not None and root.node is not None  # noqa: S101, PT018 - it failed in a state
+            self._take_down(root.node.name, execution.error, execution.cause or "")
         self._ended(execution)
         execution.subject = execution.data = execution.output = None
 
-    def _take_down(self, execution: Execution, error: str) -> None:
-        root = execution.root
-        assert root is not None and root.node is not None  # noqa: S101, PT018 - it failed in a state
-        self.broken[root.node.name, error] += 1
-        self._causes.setdefault((root.node.name, error), execution.cause or "")
+    def caught(self, state: str, error: str, cause: str) -> None:
+        if error in BROKEN:
+            self._take_down(state, error, cause)
+
+    def _take_down(self, state: str, error: str, cause: str) -> None:
+        self.broken[state, error] += 1
+        self._causes.setdefault((state, error), cause)
 
     def record_unfinished(self, execution: Execution) -> None:
         """Record the states an execution is in and has not left."""

@@ -68,6 +68,9 @@ class Bench(Host):
         started = None if started_at is None else started_at / NS
         self.steps.append((state, item, attempt, ready_at / NS, started, finished_at / NS, error, outcome))
 
+    def caught(self, state, error, cause):
+        pass
+
     def ended(self, execution):
         self.ends.append(execution)
 

@@ -243,6 +243,22 @@ class TestComparison:
 
         assert compare(found, replace(found, replications=(first, unready))).replications == 1
 
+    def test_what_depends_on_unfinished_batches_is_not_compared(self, cut_off):
+        """
+        The slower system has more of them, and so looks quicker than it is.
+        """
+        with pytest.raises(ValueError, match="batches had not ended when their replication did"):
+            compare(cut_off, cut_off, percent=99)
+
+    def test_other_arrivals_are_not_compared(self):
+        """
+        Their noise would not cancel, and the difference be theirs.
+        """
+        one, other = (experiment(scenario(seed=seed), replications=2, processes=1) for seed in (1, 2))
+
+        with pytest.raises(ValueError, match="they have other arrivals"):
+            compare(one, other)
+
     def test_common_random_numbers(self):
         """
         A sixth slot never makes a replication slower, and pairing sees it with far fewer replications.

@@ -213,6 +213,22 @@ class TestForeignMachine:
         cause = "the JSONPath '$.guests' could not be found in the input"
         assert run.header.notes["remarks"] == [f"All: States.Runtime 3 times: {cause}"]
 
+    def test_says_so_where_a_catcher_hides_it(self, tmp_path):
+        """
+        An answer without what the next state reads: every execution goes the way of the catcher.
+        """
+        selector = {"ok.$": "$.missing"}
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": "Over"}]
+        states = {
+            "Cook": task(ResultSelector=selector, Catch=catch, Next="Over"),
+            "Over": {"Type": "Succeed"},
+        }
+        machine = {"StartAt": "Cook", "States": states}
+        run = simulate(scenario(), state_machine=machine, out=tmp_path / "run")
+
+        (remark,) = run.header.notes["remarks"]
+        assert remark.startswith("Cook: States.ParameterPathFailure 1 times: the JSONPath '$.missing' could")
+
     def test_errors_of_the_work_need_no_remark(self, tmp_path):
         """
         What a Task fails with is in its steps.
@@ -294,6 +310,13 @@ class TestScenarios:
 
 
 class TestParameters:
+    def test_a_preset_by_its_key_is_the_preset(self):
+        """
+        Not only its name: what it stands for too.
+        """
+        assert Platform.read({}, {"preset": "local"}) == Platform.read({}, preset="local")
+        assert Platform.read({}, {"preset": "aws"}, preset="local") == Platform.read({}, preset="aws")
+
     def test_values_as_python_has_them(self, tmp_path):
         """
         Numbers, None and whole distributions, beside the text of the command line.

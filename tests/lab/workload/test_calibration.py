@@ -1,5 +1,7 @@
 """Calibration files: what was measured takes the place of what a scenario assumes."""
 
+import math
+
 import pytest
 
 from harness.lab.workload.calibration import load_calibration
@@ -96,6 +98,18 @@ class TestCalibration:
         assert played.calibration == "evening: a quiet evening"
         assert played.hash == load_scenario(scenario, calibration=reworded).hash
         assert played.hash != load_scenario(scenario).hash
+
+    def test_what_is_no_number_stays_what_it_is(self, files):
+        """
+        So that the simulator can refuse it; and a result with the key csv is no file.
+        """
+        scenario, measured = files
+        platform = '[platform]\napi.threads = inf\nbehaviours.zip.outputs = [{ csv = "report.csv" }]\n'
+        measured.write_text(f'source = "a quiet evening"\n{platform}', encoding="utf-8")
+        merged = load_scenario(scenario, calibration=load_calibration(measured)).platform
+
+        assert merged["api"] == {"threads": math.inf}
+        assert merged["behaviours"]["zip"]["outputs"] == [{"csv": "report.csv"}]
 
     @pytest.mark.parametrize(
         ("old", "new", "complaint"),

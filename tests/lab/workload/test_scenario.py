@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tomllib
 from pathlib import Path
 
@@ -201,6 +202,16 @@ kind = "corrupt_file"
         """
         assert complaints(tmp_path / "no.toml") == ["no.toml: cannot be read: No such file or directory"]
 
+    @pytest.mark.parametrize("text", ["at_s,rate_per_s\n0\n", "at_s,rate_per_s\n0," + "9" * 200_000])
+    def test_a_csv_file_that_is_damaged_is_named_at_its_line(self, scenario_file, tmp_path, text):
+        """
+        A row without its second number, and one that no library reads.
+        """
+        (tmp_path / "day.csv").write_text(text, encoding="utf-8")
+        (complaint,) = complaints(scenario_file(SMALL.replace("hold_per_s = 2", 'trace_csv = "day.csv"')))
+
+        assert re.search(r"x\.toml:\d+: ", complaint)
+
     def test_a_csv_file_that_is_not_there_is_named_at_its_line(self, scenario_file):
         """
         The line that names the file is the one to change.
@@ -365,6 +376,18 @@ class TestChanges:
             load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
 
+class TestNames:
+    @pytest.mark.parametrize("name", ["../evil", "a/b", "a\0b", "\ud800", "x" * 201, "é" * 101])
+    def test_one_that_names_no_folder(self, name):
+        """
+        Run folders are called by it.
+        """
+        with pytest.raises(ValueError, match="run folders are called by it"):
+            Scenario.model_validate(
+                {"name": name, "question": "?", "duration_s": 1, "users": 1, "flows": [{"name": "viewer"}]}
+            )
+
+
 class TestJson:
     def test_is_read_like_the_file_it_was_made_from(self, tmp_path):
         """
@@ -383,6 +406,8 @@ class TestJson:
             ("{", "x.json:1: is not JSON"),
             ("[]", "x.json: is no JSON object"),
             ('{"question": "?"}', "x.json: duration_s is missing"),
+            ('{"duration_s": %s}' % ("9" * 5000), "x.json: cannot be read: Exceeds the limit"),
+            ("[" * 100_000, "x.json: cannot be read: maximum recursion depth"),
         ],
     )
     def test_mistakes_are_told(self, tmp_path, text, complaint):

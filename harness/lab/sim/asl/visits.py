@@ -102,6 +102,7 @@ class Visit:
         walk = self.walk
         for catcher, place in self.node.catch:
             if _answers(catcher, error):
+                walk.execution.host.caught(self.node.name, error, cause)
                 try:
                     data = walk.place(place, self.data, {"Error": error, "Cause": cause})
                 except StateFailed as failure:

@@ -98,6 +98,10 @@ class Host(Protocol):
         """Take down an attempt of a state: that it has ended, or that it never will."""
 
     @abstractmethod
+    def caught(self, state: str, error: str, cause: str) -> None:
+        """Take note that a state failed and a catcher answered."""
+
+    @abstractmethod
     def ended(self, execution: "Execution") -> None:
         """Take note that an execution has ended."""
 
