@@ -40,8 +40,8 @@ class Rows:
     The rows an objective speaks of: when each began, its value, and whether it went wrong.
 
     Attributes:
-        open: Those whose values are the least they can be: what had not ended when the run did, and batches
-            that failed where it is asked how long they took to be READY.
+        open: Those whose values are the least they can be: what had not ended when the run did; and where a
+            percentile of batches is to be READY in time, those that failed.
     """
 
     at: np.ndarray
@@ -99,11 +99,11 @@ def rows_of(objective: Objective, run: "Run") -> Rows:
     """Return the rows of the ``requests`` or ``metrics`` table an objective speaks of."""
     if is_metric(objective.selector):
         return _metric_rows(objective.selector, run)
-    return _request_rows(objective.selector, run)
+    return _request_rows(objective, run)
 
 
-def _request_rows(selector: str, run: "Run") -> Rows:
-    frame = run.timings
+def _request_rows(objective: Objective, run: "Run") -> Rows:
+    frame, selector = run.timings, objective.selector
     measured = frame["intended_at"] >= run.warm_up
     wanted = selector.replace(":", " ", 1)
     chosen = measured & _matching(frame, wanted)
@@ -125,7 +125,7 @@ def _request_rows(selector: str, run: "Run") -> Rows:
     # Only what the scenario models runs faster in compressed time; an HTTP request takes what it takes.
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
     failed, still_open = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
-    if not suffixed:
+    if objective.percent is not None and not suffixed:
         still_open |= (rows["type"] == "E2E") & (rows["name"] == "ready") & (rows["outcome"] == "failed")
     return Rows(
         intended * run.time_scale, times * scales, failed.to_numpy(), still_open.to_numpy(dtype=bool), known

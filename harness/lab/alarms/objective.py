@@ -18,8 +18,8 @@ Objectives: what a scenario promises, as one readable line each.
 A selector is ``type:name``, ``type name`` or a name alone, as in the ``requests`` table; names of metrics
 read the ``metrics`` table. Units are mandatory: ``ms s min h`` for times, ``%`` for ratios, ``/s /min /h``
 for rates, none for counts. Response times run from the intended start, so a stalled generator cannot
-flatter them. An unfinished request has waited at least so long, and a batch that failed was never READY:
-an objective about times that they decide is inconclusive, unless what is known breaks it.
+flatter them. An unfinished request has waited at least so long; and of the share of batches that a percentile
+of READY asks for, none that failed is part: what they decide is inconclusive, unless what is known breaks it.
 """
 
 import math
