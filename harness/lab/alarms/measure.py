@@ -103,33 +103,34 @@ def rows_of(objective: Objective, run: "Run") -> Rows:
 
 
 def _request_rows(objective: Objective, run: "Run") -> Rows:
-    frame, selector = run.timings, objective.selector
-    measured = frame["intended_at"] >= run.warm_up
-    wanted = selector.replace(":", " ", 1)
-    chosen = measured & _matching(frame, wanted)
-    known = bool(chosen.any())
-    suffixed = False
-    words, _, suffix = wanted.rpartition(" ")
-    if not known and suffix in SUFFIXES:
-        if words == "forbidden":
-            chosen = measured & frame["outcome"].isin(("refused", "breached"))
-        else:
-            chosen = measured & _matching(frame, words)
-        known = bool(chosen.any())
-        succeeded = suffix == "succeeded" and words != "forbidden"
-        chosen &= frame["outcome"].isin(("ok",) if succeeded else SUFFIXES[suffix])
-        suffixed = True
-    rows = frame[chosen]
+    rows, outcomes, known = _chosen(objective.selector, run)
     intended = rows["intended_at"].to_numpy(dtype=float)
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     # Only what the scenario models runs faster in compressed time; an HTTP request takes what it takes.
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
     failed, still_open = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
-    if objective.percent is not None and not suffixed:
+    if objective.percent is not None and outcomes is None:
         still_open |= (rows["type"] == "E2E") & (rows["name"] == "ready") & (rows["outcome"] == "failed")
     return Rows(
         intended * run.time_scale, times * scales, failed.to_numpy(), still_open.to_numpy(dtype=bool), known
     )
+
+
+def _chosen(selector: str, run: "Run") -> tuple[pd.DataFrame, tuple[str, ...] | None, bool]:
+    """Return the requests a selector names, the outcomes it asks for (None: any), and if there are such."""
+    frame = run.timings
+    measured = frame["intended_at"] >= run.warm_up
+    wanted = selector.replace(":", " ", 1)
+    named = measured & _matching(frame, wanted)
+    words, _, suffix = wanted.rpartition(" ")
+    if named.any() or suffix not in SUFFIXES:
+        return frame[named], None, bool(named.any())
+    if words == "forbidden":
+        named, outcomes = measured & frame["outcome"].isin(("refused", "breached")), SUFFIXES[suffix]
+    else:
+        named = measured & _matching(frame, words)
+        outcomes = ("ok",) if suffix == "succeeded" else SUFFIXES[suffix]
+    return frame[named & frame["outcome"].isin(outcomes)], outcomes, bool(named.any())
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":
