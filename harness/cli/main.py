@@ -31,7 +31,7 @@ EXAMPLES = """
 examples:
   harness demo
   harness load scenarios/steady.toml --duration 60
-  harness check runs/latest
+  harness check fixtures/runs/dead_letter
   harness VERB --help
 """
 
