@@ -13,7 +13,7 @@ _UNCAUGHT = frozenset({"States.Runtime", "States.DataLimitExceeded"})
 _DOUBLINGS = 32
 
 CENTURY = 36_525 * 86_400
-"""Longest pause before a retry that nothing else limits; AWS ends executions long before."""
+"""No pause, wait or time-out is longer [s]; AWS ends executions long before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ class Deadline:
     def call_off(self) -> None:
         self._callback = None
 
-    def pass_by(self) -> None:
-        """It is time."""
+    def fall_due(self) -> None:
+        """Call back, unless it was called off."""
         callback, self._callback = self._callback, None
         if callback is not None:
             callback()
@@ -129,16 +129,17 @@ class Engine(simpy.Environment):
 
     def _watch(self, at: int, key: int, deadline: Deadline) -> None:
         self._watched = (at, key)
-        self.call_in(at - self.now, key, partial(self._pass, deadline))
+        self.call_in(at - self.now, key, partial(self._next_deadline, deadline))
 
-    def _pass(self, deadline: Deadline, _: object) -> None:
+    def _next_deadline(self, deadline: Deadline, _: object) -> None:
+        """Put the one after a deadline on the agenda, and let that fall due."""
         self._watched = _NEVER
         line = self._deadlines
         while line and self._watched is _NEVER:
             at, key, _number, following = heappop(line)
             if following.is_open:
                 self._watch(at, key, following)
-        deadline.pass_by()
+        deadline.fall_due()
 
     def step(self) -> None:
         """Let the next of what is due happen."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from harness.lab.sim.asl.context import timestamp
 from harness.lab.sim.asl.program import Program
 from harness.lab.sim.asl.visits import VISITS
-from harness.lab.sim.asl.walk import Host, Parent, Walk, timestamp
+from harness.lab.sim.asl.walk import Host, Parent, Walk
 from harness.lab.sim.engine import Deadline
 
 
@@ -46,7 +47,6 @@ class Execution(Parent):
         "host",
         "limit",
         "name",
-        "open",
         "output",
         "program",
         "root",

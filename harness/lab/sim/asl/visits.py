@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from harness.blueprint.flow import INLINE_CONCURRENCY
+from harness.blueprint.recovery import CENTURY
 from harness.lab.sim.asl.program import MapNode, ParallelNode, TaskNode
-from harness.lab.sim.asl.walk import LONGEST_S, MOST_EVENTS, RUNTIME, TOO_LONG, Parent, StateFailed, Walk
+from harness.lab.sim.asl.walk import MOST_EVENTS, RUNTIME, TOO_LONG, Parent, StateFailed, Walk
 from harness.lab.sim.engine import NS, Deadline, Kind, order
 
 EVENTS_OF_AN_ATTEMPT = 3
@@ -369,7 +370,7 @@ VISITS: Mapping[type, Callable[[Walk, Any, Any], Visit]] = {
 
 
 def _limit(seconds: Any, field: str) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < LONGEST_S:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < CENTURY:
         raise StateFailed(RUNTIME, f"{field} leads to {seconds!r}, which is no number of seconds")
     return round(seconds * NS)
 

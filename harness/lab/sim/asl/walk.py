@@ -8,11 +8,13 @@ for. Times are nanoseconds of the engine's clock.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.blueprint.choice import instant
+from harness.blueprint.recovery import CENTURY
+from harness.lab.sim.asl.context import ContextObject
 from harness.lab.sim.asl.paths import NotFound, Reader
 from harness.lab.sim.asl.program import (
     AnyNode,
@@ -21,11 +23,10 @@ from harness.lab.sim.asl.program import (
     PassNode,
     Program,
     SucceedNode,
-    TaskNode,
     WaitNode,
     WorkNode,
 )
-from harness.lab.sim.asl.templates import DRAW, IntrinsicFailure
+from harness.lab.sim.asl.templates import IntrinsicFailure
 from harness.lab.sim.engine import NS, Engine, Kind, order
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ MOST_EVENTS = 25_000
 EVENTS_OF_A_STATE = 2
 
 RUNTIME = "States.Runtime"
-LONGEST_S = 100 * 365.25 * 86_400
-"""Nothing waits longer [s]."""
-
 TOO_LONG = f"the history has more than {MOST_EVENTS} events"
 
 
@@ -237,7 +235,7 @@ class Walk:
         except IntrinsicFailure as error:
             raise StateFailed("States.IntrinsicFailure", self._told(error)) from None
 
-    def context(self) -> "ContextObject":
+    def context(self) -> ContextObject:
         """Return the context object, which paths beginning with ``$$`` read."""
         return ContextObject(self)
 
@@ -338,7 +336,7 @@ class Walk:
             if (
                 isinstance(seconds, bool)
                 or not isinstance(seconds, int | float)
-                or not 0 <= seconds < LONGEST_S
+                or not 0 <= seconds < CENTURY
             ):
                 raise StateFailed(RUNTIME, f"{seconds!r} is no time to wait")
             return round(seconds * NS)
@@ -376,52 +374,3 @@ class Walk:
         now = execution.host.engine.now
         outcome = "SUCCEEDED" if error is None else "FAILED"
         execution.host.step(execution, node.name, self.item, 1, at, at, now, outcome, error)
-
-
-class ContextObject(Mapping[str, Any]):
-    """
-    What ``$$`` is; each part is made when somebody looks at it.
-    """
-
-    __slots__ = ("_walk",)
-
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
-
-    def __getitem__(self, key: str) -> Any:
-        walk, execution = self._walk, self._walk.execution
-        node = walk.node
-        assert node is not None  # noqa: S101 - only states ask
-        match key:
-            case "Execution":
-                return execution.about
-            case "Map" if walk.map_item is not None:
-                return {"Item": walk.map_item}
-            case "State":
-                retries = walk.visit.number - 1 if walk.visit is not None else 0
-                entered_at = timestamp(execution.host.epoch, walk.entered_at)
-                return {"EnteredTime": entered_at, "Name": node.name, "RetryCount": retries}
-            case "StateMachine":
-                return execution.host.machine
-            case "Task" if isinstance(node, TaskNode):
-                attempt = walk.visit.number if walk.visit is not None else 1
-                return {"Token": f"{execution.name}/{node.name}/{walk.item}/{attempt}"}
-            case _ if key == DRAW:
-                return execution.host.draw("intrinsic", walk)
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        yield from ("Execution", "State", "StateMachine")
-        if self._walk.map_item is not None:
-            yield "Map"
-        if isinstance(self._walk.node, TaskNode):
-            yield "Task"
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def timestamp(epoch: datetime, at: int) -> str:
-    """Return a time of the clock [ns] as Step Functions writes it."""
-    instant = (epoch + timedelta(microseconds=at // 1000)).astimezone(UTC).replace(tzinfo=None)
-    return f"{instant.isoformat(timespec='milliseconds')}Z"
