@@ -15,6 +15,18 @@ _QUOTED = re.compile(r"\['[^']*'\]")
 _INTRINSIC = re.compile(r"States\.[A-Za-z0-9]+\(.*\)", re.DOTALL)
 
 
+def finite(text: str) -> float:
+    """
+    Return a number that JSON writes with a fraction or an exponent.
+
+    Raises:
+        ValueError: It is more than a float holds.
+    """
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """

@@ -9,7 +9,6 @@ developer guide where AWS narrows it.
 """
 
 import json
-import math
 from collections.abc import Mapping, Set
 from typing import TypedDict
 
@@ -27,7 +26,7 @@ from harness.blueprint.flow import (
     Task,
     Wait,
 )
-from harness.blueprint.node import Json, Node
+from harness.blueprint.node import Json, Node, finite
 from harness.blueprint.recovery import Catcher, Retrier, read_catch, read_retry
 
 _LONGEST = 99_999_999
@@ -79,10 +78,12 @@ def parse_state_machine(definition: str | Mapping[str, Json]) -> StateMachine:
 def _load(text: str) -> Json:
     try:
         loaded: Json = json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+            text, object_pairs_hook=_unique, parse_float=finite, parse_constant=_no_constant
         )
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"$: not JSON: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"$: {error}") from None
     return loaded
 
 
@@ -91,18 +92,12 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"$: the name {twice!r} occurs twice in one object")
+        raise ValueError(f"the name {twice!r} occurs twice in one object")
     return found
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"$: {text} is too large a number")
-    return number
-
-
 def _no_constant(name: str) -> Json:
-    raise ValueError(f"$: {name} is not JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _read_flow(node: Node, names: set[str]) -> Flow:

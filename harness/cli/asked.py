@@ -5,6 +5,7 @@ What was asked for: the command line itself, and the scenario as it adjusts it.
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from harness.cli.verdicts import alarms_of
@@ -74,6 +75,7 @@ def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
             )
 
 
+@cache
 def _known_alarms() -> list[str]:
     """Return the names of the alarms that a run is judged by when it has been played."""
     return sorted(alarm.name for alarms in alarms_of() for alarm in alarms)

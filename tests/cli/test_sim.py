@@ -191,6 +191,7 @@ class TestSim:
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as playing:
             people = psutil.Process(playing.pid)
             while len(workers := people.children()) < 3:  # two, and who tracks their resources
+                assert playing.poll() is None
                 time.sleep(0.05)
             os.killpg(playing.pid, signal.SIGINT)
             _, told = playing.communicate()

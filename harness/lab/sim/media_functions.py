@@ -38,6 +38,11 @@ class Work(NamedTuple):
     video_s: float = 0.0
 
 
+def step_of(function: str) -> str:
+    """Return the step of the pipeline, as service models call it, that a function without prefix takes."""
+    return "callback" if function == "callback-dispatch" else function
+
+
 class MediaFunctions:
     """
     The pipeline's work under one scenario.
@@ -65,9 +70,8 @@ class MediaFunctions:
 
     def plan(self, function: str, job: MediaJob, payload: Any) -> Work:
         """Return what one invocation of a function will come to."""
-        step = "callback" if function == "callback-dispatch" else function
         batch = job.batch
-        attempt = batch.count(step)
+        attempt = batch.count(step_of(function))
         if self._faults and (error := self._lambda_error(function, batch, attempt)):
             return Work(0.0, dict, error, f"INJECTED: {function}, attempt {attempt}")
         match function:

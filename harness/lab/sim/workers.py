@@ -15,7 +15,7 @@ from harness.lab.sim.asl.visits import Attempt
 from harness.lab.sim.behaviour import Behaviour
 from harness.lab.sim.engine import Engine, about, nanoseconds
 from harness.lab.sim.jobs import MediaJob
-from harness.lab.sim.media_functions import MediaFunctions, Work
+from harness.lab.sim.media_functions import MediaFunctions, Work, step_of
 from harness.lab.sim.platform.functions import PREFIX, FunctionPool, Functions
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.sim.station import Job, Station
@@ -24,9 +24,6 @@ from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 
 OURS = frozenset(PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch"))
-STEPS = {PREFIX + "callback-dispatch": "callback"}
-"""Steps that are not called like their function."""
-
 TOO_MANY = "Lambda.TooManyRequestsException"
 NO_ROOM = "Capacity.Exceeded"
 TIMED_OUT = "Sandbox.Timedout"
@@ -75,12 +72,12 @@ class Workers:
         """
         tasks = program.tasks()
         known = {name for node in tasks for name in _names(node)}
-        described = [f"platform.behaviours.{name}" for name in self._behaviours]
-        described += [f"model.{name}" for name in self._models if name not in DEFAULT_MODEL]
-        for key in described:
-            if key.removeprefix("platform.behaviours.").removeprefix("model.") not in known:
+        described = [("platform.behaviours", name) for name in self._behaviours]
+        described += [("model", name) for name in self._models if name not in DEFAULT_MODEL]
+        for section, name in described:
+            if name not in known:
                 raise ValueError(
-                    f"{key} belongs to no Task; the state machine has "
+                    f"{section}.{name} belongs to no Task; the state machine has "
                     f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
                 )
         workers = {node.name: self._worker(node) for node in tasks}
@@ -103,9 +100,9 @@ class Workers:
             failures = Failures(node.name, behaviour, (self._seed, self._replication))
             if function is not None and function in OURS:
                 _refuse_limits(described, behaviour, f"{function} is a Lambda function, {RESERVED}")
-                self._refuse_models(node, STEPS.get(function, function.removeprefix(PREFIX)))
-                pool = self._functions.pool(function)
-                return partial(self._invoke_ours, pool, function.removeprefix(PREFIX), failures)
+                name = function.removeprefix(PREFIX)
+                self._refuse_models(node, step_of(name))
+                return partial(self._invoke_ours, self._functions.pool(function), name, failures)
             if ":mediaconvert:createJob" in node.task.resource:
                 _refuse_limits(described, behaviour, "a queue of MediaConvert has mediaconvert.slots")
                 self._refuse_models(node, "transcode")

@@ -18,6 +18,8 @@ from itertools import chain, repeat
 from reprlib import repr as shortened
 from typing import Any
 
+from harness.blueprint.node import finite
+
 Kind = Callable[[Any], Any]
 """Returns an argument as its function takes it; raises ValueError for one of another kind."""
 
@@ -152,15 +154,13 @@ def _format(template: str, *words: str) -> str:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+        return json.loads(text, parse_float=finite, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("the JSON is nested too deep") from None
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no number of JSON")
-    return number
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _partition(items: list[Any], size: int) -> list[list[Any]]:

@@ -2,13 +2,13 @@
 Payload templates: JSON whose fields ending in ``.$`` are paths or intrinsic functions.
 """
 
-import math
 import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.blueprint.node import finite
 from harness.lab.sim.asl.functions import FUNCTIONS, as_text, format_parts
 from harness.lab.sim.asl.paths import Context, Reader, compile_path
 
@@ -173,10 +173,7 @@ class _Expression:
 
 
 def _number(match: re.Match[str]) -> float:
-    number = float(match[0]) if match[1] or match[2] else int(match[0])
-    if isinstance(number, float) and not math.isfinite(number):
-        raise ValueError(f"{match[0]} is too large a number")
-    return number
+    return finite(match[0]) if match[1] or match[2] else int(match[0])
 
 
 def _calling(name: str, arguments: Sequence[Reader], use: str) -> Reader:
