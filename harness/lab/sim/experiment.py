@@ -6,13 +6,9 @@ so that most of the noise cancels. Times in seconds of model time.
 """
 
 import math
-import os
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.lab.results.percentile import nearest_rank, percentile
-from harness.lab.sim.engine import NS
-from harness.lab.sim.platform.settings import Platform, Preset
+from harness.lab.sim.platform.settings import Preset
 from harness.lab.sim.precision import FIRST, run_until
 from harness.lab.sim.quantiles import (
     Estimate,
@@ -30,40 +25,19 @@ from harness.lab.sim.quantiles import (
     paired_difference,
     percentile_estimate,
 )
-from harness.lab.sim.recording import MemoryRecorder
+from harness.lab.sim.replications import Replication, replicate, side_by_side
 from harness.lab.sim.simulation import platform_of, read_machine
-from harness.lab.sim.stage import Stage
 from harness.lab.sim.warm_up import WarmUp, detect
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.blueprint.flow import StateMachine
 
 Floats = NDArray[np.float64]
 
 COOL_DOWN_AT_MOST = 0.1
 """Of the duration: arrivals at the end, after whom nobody comes who could get in their way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replication:
-    """
-    What one replication says about its batches, by arrival.
-
-    Attributes:
-        arrived_at: When each batch was due [s].
-        ready: From then to READY [s]; of failed and unfinished ones what they had waited.
-        is_ready: Whether it became READY.
-        is_open: Whether it had not ended when the run did: it may become READY yet.
-    """
-
-    number: int
-    arrived_at: Floats
-    ready: Floats
-    is_ready: NDArray[np.bool_]
-    is_open: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -235,7 +209,7 @@ def experiment(
     machine, _ = read_machine(state_machine)
     play = partial(replicate, scenario, settings, machine)
     summarise = partial(_summarise, scenario, warm_up=warm_up, cool_down=cool_down, confidence=confidence)
-    with _pool(processes, replications) as play_all:
+    with side_by_side(processes, replications) as play_all:
         done: list[int] = []
 
         def play_some(numbers: Sequence[int]) -> list[Replication]:
@@ -316,56 +290,6 @@ def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estima
         raise ValueError("no replication has batches that became READY in both")
     mine, others = zip(*pairs, strict=True)
     return paired_difference(mine, others, ours.confidence)
-
-
-def replicate(
-    scenario: Scenario, platform: Platform, machine: "StateMachine | None", number: int
-) -> Replication:
-    """Play one replication and keep what it says about its batches."""
-    recorder = MemoryRecorder()
-    Stage(scenario, platform, recorder, machine=machine, replication=number).play()
-    rows = [row for row in recorder.rows("requests") if row[2] == "E2E" and row[3] == "ready"]
-    # In the order of arrival, whatever the order of ending.
-    rows.sort(key=lambda row: row[1])
-    due = np.array([row[6] for row in rows], dtype=np.int64)
-    ended = np.array([row[8] for row in rows], dtype=np.int64)
-    is_ready, is_open = (
-        np.array([row[5] == outcome for row in rows], dtype=np.bool_) for outcome in ("ok", "censored")
-    )
-    return Replication(number, due / NS, (ended - due) / NS, is_ready, is_open)
-
-
-class _pool:  # noqa: N801 - used as a context, like a function
-    """Gives a function that plays replications: in this process, or in several."""
-
-    def __init__(self, processes: int | None, replications: int) -> None:
-        self._processes = min(processes or os.cpu_count() or 1, replications)
-        self._executor: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Callable[..., Any]:
-        if self._processes == 1:
-            return map
-        self._executor = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
-        return partial(_undisturbed, self._executor.map)
-
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if self._executor is None:
-            return
-        if failure is not None:
-            # Nobody waits for what they are at. Python 3.14 has a method for it.
-            for worker in list(self._executor._processes.values()):
-                worker.terminate()
-        self._executor.shutdown(cancel_futures=True)
-
-
-def _undisturbed(start: Callable[..., Iterator[Replication]], *what: Any) -> Iterator[Replication]:
-    """Start what starts workers so that they never hear of a Ctrl-C, which is ours to answer."""
-    # Inherited by a process from its first instruction; to ignore a signal by itself it must have begun.
-    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return start(*what)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _summarise(

@@ -2,8 +2,8 @@
 Distributions a scenario can name, each sampled by inverting its cumulative distribution.
 
 One uniform draw gives one value, so keyed draws stay synchronised whatever the distribution, and
-``sample`` is monotone in the draw. Units are those of the field that holds the distribution, whose type says
-what its values may be: a `Duration` is never negative.
+``sample`` is monotone in the draw. Units are those of the field that holds the distribution, whose type (see
+`harness.lab.workload.quantities`) says what its values may be.
 ``min`` and ``max`` truncate: the distribution is conditioned on that interval, not clipped to it.
 In a scenario a bare number is a constant.
 """
@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -38,9 +37,6 @@ TAIL = 1e-12
 
 RARE = 1e-9
 """No run draws so often that what is rarer than this matters to it."""
-
-LONGEST = 10 * 365 * 86_400.0
-"""No time of a scenario or a platform is longer: ten years [s]. A clock of nanoseconds lasts 292."""
 
 
 class _Distribution(BaseModel):
@@ -110,7 +106,7 @@ class Uniform(_Distribution):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _require(self.low <= self.high, "low must not exceed high")
+        require(self.low <= self.high, "low must not exceed high")
         return self
 
     def sample(self, u: float) -> float:
@@ -135,8 +131,8 @@ class Triangular(_Distribution):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _require(self.low <= self.mode <= self.high, "low, mode and high must be in this order")
-        _require(self.low < self.high, "low must be below high")
+        require(self.low <= self.mode <= self.high, "low, mode and high must be in this order")
+        require(self.low < self.high, "low must be below high")
         return self
 
     def sample(self, u: float) -> float:
@@ -162,8 +158,8 @@ class _Truncated(_Distribution):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _require(self.max is None or self.min < self.max, "min must be below max")
-        _require(self._above > self._below, "min and max leave no probability between them")
+        require(self.max is None or self.min < self.max, "min must be below max")
+        require(self._above > self._below, "min and max leave no probability between them")
         return self
 
     def sample(self, u: float) -> float:
@@ -289,8 +285,8 @@ class _Counts(_Distribution):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        _require(self.max is None or self.min <= self.max, "min must not exceed max")
-        _require(bool(self._table), "min and max leave no probability between them")
+        require(self.max is None or self.min <= self.max, "min must not exceed max")
+        require(bool(self._table), "min and max leave no probability between them")
         return self
 
     def sample(self, u: float) -> int:
@@ -385,7 +381,7 @@ class Empirical(_Distribution):
 
     @model_validator(mode="after")
     def _any(self) -> Self:
-        _require(bool(self.values), "an empirical distribution needs at least one value")
+        require(bool(self.values), "an empirical distribution needs at least one value")
         return self
 
     def sample(self, u: float) -> float:
@@ -408,10 +404,8 @@ def _bare_number(value: Any) -> Any:
     """Read a bare number as a constant."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Constant(value=value)
-    _require(
-        isinstance(value, Mapping | _Distribution), "must be a number or a table that has a distribution"
-    )
-    _require(
+    require(isinstance(value, Mapping | _Distribution), "must be a number or a table that has a distribution")
+    require(
         isinstance(value, _Distribution) or "distribution" in value,
         f"has no distribution; known are {', '.join(map(repr, _NAMES))}",
     )
@@ -440,35 +434,6 @@ Distribution = TypeAliasType(
 """Any of the above, chosen by its key ``distribution``; a bare number is a constant."""
 
 
-def beginning_within(low: float, high: float) -> AfterValidator:
-    """Return a check that the lowest value lies between two; larger ones are cut by whoever counts them."""
-
-    def checked(of: _Distribution) -> _Distribution:
-        _require(of.lowest >= low, f"must not fall below {low:.12g}")
-        _require(of.lowest <= high, f"must not begin above {high:.12g}: all of it would be cut")
-        return of
-
-    return AfterValidator(checked)
-
-
-def ending_by(high: float) -> AfterValidator:
-    """Return a check that next to no value is above *high*."""
-
-    def checked(of: _Distribution) -> _Distribution:
-        # Not the other way round: NaN must not pass.
-        _require(of.highest <= high, f"must not exceed {high:.12g}, but for one value in {1 / RARE:.12g}")
-        return of
-
-    return AfterValidator(checked)
-
-
-Duration = Annotated[Distribution, beginning_within(0, math.inf), ending_by(LONGEST)]
-"""Times that can pass [s]."""
-
-Amount = Annotated[Distribution, beginning_within(0, math.inf), ending_by(1e12)]
-"""How much there is of something; no measure of anybody's files has more digits."""
-
-
 def _masses(log_mass: Callable[[int], float], first: int, last: int | None, peak: float) -> list[float]:
     masses: list[float] = []
     count = first
@@ -481,6 +446,12 @@ def _masses(log_mass: Callable[[int], float], first: int, last: int | None, peak
     return masses
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """
+    Make sure of something a distribution must be.
+
+    Raises:
+        ValueError: It is not; with the message.
+    """
     if not condition:
         raise ValueError(message)

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
-from harness.lab.workload.distributions import Duration, Probability
+from harness.lab.workload.distributions import Probability
+from harness.lab.workload.quantities import Duration
 
 
 class _Fault(BaseModel):

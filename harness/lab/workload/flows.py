@@ -10,17 +10,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from harness.lab.workload.distributions import (
-    Amount,
     Binomial,
     Constant,
     Distribution,
-    Duration,
     Lognormal,
     NegativeBinomial,
     Poisson,
     Probability,
-    beginning_within,
 )
+from harness.lab.workload.quantities import Amount, Duration, beginning_within
 
 MEBIBYTE = 1024 * 1024
 MAX_FILES = 60

@@ -25,9 +25,10 @@ from pydantic import (
 )
 
 from harness.lab.workload.calibration import Calibration
-from harness.lab.workload.distributions import LONGEST, Constant, Duration
+from harness.lab.workload.distributions import Constant
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
 from harness.lab.workload.flows import MAX_FILE_BYTES, Flow
+from harness.lab.workload.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import place, read, sentence, spelled
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.stages import Arrivals

@@ -12,8 +12,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.lab.workload.batch import File
-from harness.lab.workload.distributions import Constant, Distribution, Duration, Lognormal, Uniform
+from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
+from harness.lab.workload.quantities import Duration
 
 ARRIVALS_PER_BLOCK = 512
 

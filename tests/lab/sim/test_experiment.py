@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.experiment import _pool, compare, experiment
+from harness.lab.sim.experiment import compare, experiment
 from harness.lab.sim.quantiles import Judgement
+from harness.lab.sim.replications import side_by_side
 from harness.lab.workload.scenario import Scenario
 
 pytestmark = pytest.mark.slow
@@ -147,7 +148,7 @@ class TestReplications:
         """
         It is made deaf to it, rather than told when it has begun: then it could be too late.
         """
-        with _pool(2, 2) as play_all:
+        with side_by_side(2, 2) as play_all:
             blocked, *_ = play_all(signal.pthread_sigmask, [signal.SIG_BLOCK], [()])
 
         assert signal.SIGINT in blocked

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from harness.lab.workload.distributions import Amount, Distribution, Duration
+from harness.lab.workload.distributions import Distribution
+from harness.lab.workload.quantities import Amount, Duration
 
 DISTRIBUTION = TypeAdapter(Distribution)
 

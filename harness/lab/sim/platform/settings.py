@@ -30,15 +30,8 @@ from pydantic import (
 )
 
 from harness.lab.sim.behaviour import Behaviour
-from harness.lab.workload.distributions import (
-    LONGEST,
-    Constant,
-    Distribution,
-    Duration,
-    Lognormal,
-    Probability,
-    Uniform,
-)
+from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Probability, Uniform
+from harness.lab.workload.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import merged, place, sentence, spelled, value_of
 
 Preset = Literal["aws", "local"]
