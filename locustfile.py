@@ -10,8 +10,8 @@ Locust directly for its own options:
 
 from locust import events
 
-from harness.lab.load.wiring import Arrivals, Wiring
+from harness.lab.load.locust.wiring import IdleUser, LocustWiring
 
-__all__ = ["Arrivals"]
+__all__ = ["IdleUser"]
 
-Wiring().install(events)
+LocustWiring().install(events)

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from harness.blueprint import alarms as blueprint
+from harness.blueprint import alarm_resources as blueprint
 from harness.blueprint.template import load_alarms
 from harness.cli.exit_codes import ExitCode
 from harness.cli.main import VERBS
@@ -98,7 +98,7 @@ def alarms() -> str:
     lines = ["| alarm | fires when | why so |", "|---|---|---|"]
     for one in load_alarms():
         why = _cell(str(one.properties.get("AlarmDescription", "")))
-        when = _when(one.properties) if isinstance(one, blueprint.MetricAlarm) else f"`{one.rule}`"
+        when = _when(one.properties) if isinstance(one, blueprint.MetricAlarmResource) else f"`{one.rule}`"
         lines.append(f"| `{one.name}` | {when} | {why} |")
     return "\n".join(lines)
 

@@ -17,19 +17,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.cli.notebook import check as check
-    from harness.cli.notebook import compare as compare
-    from harness.cli.notebook import load_run as load_run
-    from harness.cli.stage import play_scenario as play
+    from harness.api import check as check
+    from harness.api import compare as compare
+    from harness.api import load_run as load_run
+    from harness.cli.run_target import play_scenario as play
     from harness.lab.sim.simulation import simulate as simulate
 
 __all__ = ["check", "compare", "load_run", "play", "simulate"]
 
 _HOMES = {
-    "check": ("harness.cli.notebook", "check"),
-    "compare": ("harness.cli.notebook", "compare"),
-    "load_run": ("harness.cli.notebook", "load_run"),
-    "play": ("harness.cli.stage", "play_scenario"),
+    "check": ("harness.api", "check"),
+    "compare": ("harness.api", "compare"),
+    "load_run": ("harness.api", "load_run"),
+    "play": ("harness.cli.run_target", "play_scenario"),
     "simulate": ("harness.lab.sim.simulation", "simulate"),
 }
 _GIVE_RUNS = ("load_run", "play", "simulate")

@@ -14,7 +14,7 @@ from ipywidgets import interact
 from matplotlib import pyplot as plt
 
 import harness
-from harness.lab.report.stations import time_spent
+from harness.lab.report.state_stations import time_spent
 from harness.lab.workload.scenario import load_scenario
 
 LIVE = False  # True: play the morning on this machine, in about four minutes

@@ -59,7 +59,7 @@ f"{slot_seconds:.0f} slot-seconds a batch; a slot that never rests: {3600 / slot
 # numbers*), so that what differs is due to the slots.
 
 # %%
-from harness.lab.sim.experiment import compare, experiment
+from harness.lab.sim.experiment.experiment import compare, experiment
 
 RATE = 0.06  # batches a second
 two_hours = scenario.lasting(7200)

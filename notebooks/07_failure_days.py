@@ -65,7 +65,7 @@ storm.plot.alarms(verdict=verdict)
 # batch are 1 + p + p².
 
 # %%
-from harness.lab.sim.quantiles import mean_estimate
+from harness.lab.sim.experiment.quantiles import mean_estimate
 from harness.lab.workload.scenario import load_scenario
 
 SHOOTS = '[{name = "photo_shoot"}]'

@@ -14,12 +14,12 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from harness.lab.load.ports import free_port
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
-from harness.stack.guard import Guarded
-from harness.stack.health import answers, wait_until
-from harness.stack.mysql import PrivateDatabase
+from harness.stack.database.database_server import PrivateDatabase
+from harness.stack.processes.guarded_process import GuardedProcess
+from harness.stack.processes.health import answers, wait_until
+from harness.stack.processes.ports import free_port
 
 # A build started in the background ignores Ctrl-C, and so would everything the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,7 +63,7 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
     log_path: Path = tmp_path_factory.mktemp("moto") / "moto.log"
     env = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with Guarded([sys.executable, "-c", BARE_MOTO], env, name="moto", log_path=log_path) as moto:
+    with GuardedProcess([sys.executable, "-c", BARE_MOTO], env, name="moto", log_path=log_path) as moto:
         wait_until(lambda: bool(_url(moto)), "moto", moto, timeout=60)
         url = _url(moto)
         configuration = {"stepfunctions": {"execute_state_machine": True}}
@@ -71,7 +71,7 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def _url(server: Guarded) -> str:
+def _url(server: GuardedProcess) -> str:
     """Return the address a server has printed, or nothing yet."""
     return next((word for word in server.log_tail().split() if word.startswith("http:")), "")
 
@@ -83,7 +83,7 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     key_id = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName="alias/toq-media-processing", TargetKeyId=key_id)
     port = free_port()
-    command = [sys.executable, "-m", "harness.stack.s3_server", "--port", str(port)]
+    command = [sys.executable, "-m", "harness.stack.aws.s3.s3_server", "--port", str(port)]
     env = {
         "PATH": "/usr/bin:/bin",
         "AWS_ACCESS_KEY_ID": "test",
@@ -92,7 +92,7 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "AWS_ENDPOINT_URL": moto_url,
     }
     log_path = tmp_path_factory.mktemp("s3") / "s3.log"
-    with Guarded(command, env, name="s3", log_path=log_path) as server:
+    with GuardedProcess(command, env, name="s3", log_path=log_path) as server:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/healthz"), "S3", server, timeout=60)
         yield url

@@ -15,7 +15,7 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SHORT = ("Ref", "Condition")
 
 
-class Section(dict[str, Any]):
+class TemplateSection(dict[str, Any]):
     """A mapping of the template, with the line of the key it stands under and of each of its own keys."""
 
     line: int
@@ -37,19 +37,19 @@ class Declared:
 
     logical_id: str
     type: str
-    properties: Section
+    properties: TemplateSection
     condition: str | None
     line: int
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class TemplateDocument:
     """A template's sections, unresolved."""
 
     path: Path
-    parameters: Section
-    conditions: Section
-    mappings: Section
+    parameters: TemplateSection
+    conditions: TemplateSection
+    mappings: TemplateSection
     resources: Mapping[str, Declared]
     transformed: bool
 
@@ -61,7 +61,7 @@ class Document:
         return (declared for declared in self.resources.values() if declared.type == type_)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> TemplateDocument:
     """
     Read a template.
 
@@ -78,9 +78,9 @@ def read_document(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TemplateError(path, line, f"not YAML or JSON: {error.problem}") from None
-    if not isinstance(root, Section):
+    if not isinstance(root, TemplateSection):
         raise TemplateError(path, 1, "a template is a mapping with Resources")
-    return Document(
+    return TemplateDocument(
         path=path,
         parameters=_section(path, root, "Parameters"),
         conditions=_section(path, root, "Conditions"),
@@ -90,18 +90,18 @@ def read_document(path: Path) -> Document:
     )
 
 
-def _section(path: Path, parent: Section, key: str) -> Section:
+def _section(path: Path, parent: TemplateSection, key: str) -> TemplateSection:
     found = parent.get(key)
     if found is None:
-        empty = Section()
+        empty = TemplateSection()
         empty.line, empty.lines = parent.lines.get(key, parent.line), {}
         return empty
-    if not isinstance(found, Section):
+    if not isinstance(found, TemplateSection):
         raise TemplateError(path, parent.lines[key], f"{key} must be a mapping")
     return found
 
 
-def _resources(path: Path, root: Section) -> dict[str, Declared]:
+def _resources(path: Path, root: TemplateSection) -> dict[str, Declared]:
     if "Resources" not in root:
         raise TemplateError(path, 1, "a template has Resources")
     section = _section(path, root, "Resources")
@@ -110,7 +110,7 @@ def _resources(path: Path, root: Section) -> dict[str, Declared]:
         line = section.lines[logical_id]
         if logical_id.startswith("Fn::"):
             raise TemplateError(path, line, f"{logical_id} makes resources and is not supported")
-        if not isinstance(body, Section) or not isinstance(body.get("Type"), str):
+        if not isinstance(body, TemplateSection) or not isinstance(body.get("Type"), str):
             raise TemplateError(path, line, f"the resource {logical_id} needs a Type")
         properties = _section(path, body, "Properties")
         found[logical_id] = Declared(logical_id, body["Type"], properties, body.get("Condition"), line)
@@ -132,12 +132,12 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
             return self._intrinsic(node, line)
         return self._plain(node, line)
 
-    def _intrinsic(self, node: yaml.Node, line: int) -> Section:
+    def _intrinsic(self, node: yaml.Node, line: int) -> TemplateSection:
         name = node.tag.removeprefix("!")
         value = node.value if isinstance(node, yaml.ScalarNode) else self._plain(node, line)
         if name == "GetAtt" and isinstance(value, str):
             value = value.split(".", 1)
-        section = Section({name if name in _SHORT else f"Fn::{name}": value})
+        section = TemplateSection({name if name in _SHORT else f"Fn::{name}": value})
         section.line, section.lines = line, {}
         return section
 
@@ -151,9 +151,9 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
             return node.value
         return self.construct_object(node)
 
-    def _mapping(self, node: yaml.MappingNode, line: int) -> Section:
+    def _mapping(self, node: yaml.MappingNode, line: int) -> TemplateSection:
         self.flatten_mapping(node)
-        section = Section()
+        section = TemplateSection()
         section.line, section.lines = line, {}
         for key_node, value_node in node.value:
             key, at = str(key_node.value), key_node.start_mark.line + 1

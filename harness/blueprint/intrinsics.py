@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from harness.blueprint.document import Declared, Document, Section
+from harness.blueprint.document import Declared, TemplateDocument, TemplateSection
 
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
 _NO_VALUE = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PseudoParameters:
     """Where the stack would live."""
 
     id: str
@@ -46,7 +46,7 @@ class Naming:
     """How a type of resource is named: its name property, what Ref gives, and its ARN by name."""
 
     name: str
-    arn: Callable[[Account, str], str]
+    arn: Callable[[PseudoParameters, str], str]
     ref_is_arn: bool = False
 
 
@@ -94,8 +94,8 @@ class Resolver:
         ids: Physical ids of resources whose names AWS draws, by logical id.
     """
 
-    document: Document
-    account: Account
+    document: TemplateDocument
+    account: PseudoParameters
     stack_name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     ids: Mapping[str, str] = field(default_factory=dict)
@@ -159,13 +159,13 @@ class Resolver:
         if isinstance(value, list):
             members = (self._value(member, line) for member in value)
             return [member for member in members if member is not _NO_VALUE]
-        if not isinstance(value, Section):
+        if not isinstance(value, TemplateSection):
             return value
         line = value.line
         if len(value) == 1:
             key = next(iter(value))
             # A policy statement's Condition is a mapping, the intrinsic names one.
-            if key in _FUNCTIONS and not (key == "Condition" and isinstance(value[key], Section)):
+            if key in _FUNCTIONS and not (key == "Condition" and isinstance(value[key], TemplateSection)):
                 return _FUNCTIONS[key](self, value[key], line)
             if key.startswith("Fn::"):
                 raise self.document.wrong(line, f"{key} is not supported")

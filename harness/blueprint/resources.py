@@ -92,7 +92,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class LambdaFunction:
     """A Lambda function; ``environment`` may hold ``{{resolve:…}}`` references to secrets."""
 
     name: str
@@ -112,7 +112,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class IamRole:
     name: str
     arn: str
     description: str

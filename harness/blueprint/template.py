@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from harness.blueprint import reading
-from harness.blueprint.alarms import CompositeAlarm, MetricAlarm, read_alarms
-from harness.blueprint.document import Declared, Document, Properties, read_document
-from harness.blueprint.intrinsics import Account, Resolver
+from harness.blueprint import resource_reader
+from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource, read_alarms
+from harness.blueprint.document import Declared, Properties, TemplateDocument, read_document
+from harness.blueprint.intrinsics import PseudoParameters, Resolver
 from harness.blueprint.resources import (
     Bucket,
     Dashboard,
     EventRule,
-    Function,
+    IamRole,
     JobTemplate,
     Key,
+    LambdaFunction,
     LogGroup,
     Machine,
     Policy,
     Queue,
-    Role,
     Secret,
     Topic,
     TranscodingQueue,
@@ -63,7 +63,7 @@ class Template:
 
     path: Path
     hash: str
-    account: Account
+    account: PseudoParameters
     given: Mapping[str, str]
     parameters: Mapping[str, Any]
     unset: tuple[str, ...]
@@ -71,8 +71,8 @@ class Template:
     bucket: Bucket
     queue: Queue
     dead_letter_queue: Queue
-    functions: Mapping[str, Function]
-    roles: Mapping[str, Role]
+    functions: Mapping[str, LambdaFunction]
+    roles: Mapping[str, IamRole]
     state_machine: Machine
     media_convert_queue: TranscodingQueue
     job_template: JobTemplate
@@ -80,7 +80,7 @@ class Template:
     topic: Topic
     log_groups: Mapping[str, LogGroup]
     secret: Secret
-    alarms: tuple[MetricAlarm | CompositeAlarm, ...]
+    alarms: tuple[MetricAlarmResource | CompositeAlarmResource, ...]
     dashboard: Dashboard
 
     def with_key(self, key_id: str) -> "Template":
@@ -110,7 +110,7 @@ def load_template(
         TemplateError: The template cannot be read or lacks a resource; the message has file and line.
     """
     document = read_document(path)
-    resolver = Resolver(document, Account(account, region), "toq-media", parameters or {}, ids or {})
+    resolver = Resolver(document, PseudoParameters(account, region), "toq-media", parameters or {}, ids or {})
     return _Reader(document, resolver).template()
 
 
@@ -120,7 +120,7 @@ def load_alarms(
     *,
     account: str = ACCOUNT_ID,
     region: str = REGION,
-) -> tuple[MetricAlarm | CompositeAlarm, ...]:
+) -> tuple[MetricAlarmResource | CompositeAlarmResource, ...]:
     """
     Read the alarms of any CloudFormation template, YAML or JSON; others only lend their names.
 
@@ -129,13 +129,13 @@ def load_alarms(
         TemplateError: It is no template or an alarm cannot be read; the message has file and line.
     """
     document = read_document(path)
-    resolver = Resolver(document, Account(account, region), path.stem, parameters or {})
+    resolver = Resolver(document, PseudoParameters(account, region), path.stem, parameters or {})
     return tuple(read_alarms(document, resolver))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    document: Document
+    document: TemplateDocument
     resolver: Resolver
 
     def template(self) -> Template:
@@ -153,14 +153,18 @@ class _Reader:
             bucket=self._one("AWS::S3::Bucket", self._bucket),
             queue=queue,
             dead_letter_queue=dead_letter_queue,
-            functions=_by_name(self._all("AWS::Lambda::Function", self._named(reading.read_function))),
-            roles=_by_name(self._all("AWS::IAM::Role", self._named(reading.read_role))),
+            functions=_by_name(
+                self._all("AWS::Lambda::Function", self._named(resource_reader.read_function))
+            ),
+            roles=_by_name(self._all("AWS::IAM::Role", self._named(resource_reader.read_role))),
             state_machine=self._one("AWS::StepFunctions::StateMachine", self._machine),
             media_convert_queue=self._one(
-                "AWS::MediaConvert::Queue", self._named(reading.read_transcoding_queue)
+                "AWS::MediaConvert::Queue", self._named(resource_reader.read_transcoding_queue)
             ),
-            job_template=self._one("AWS::MediaConvert::JobTemplate", self._named(reading.read_job_template)),
-            event_rule=self._one("AWS::Events::Rule", self._named(reading.read_event_rule)),
+            job_template=self._one(
+                "AWS::MediaConvert::JobTemplate", self._named(resource_reader.read_job_template)
+            ),
+            event_rule=self._one("AWS::Events::Rule", self._named(resource_reader.read_event_rule)),
             topic=self._one("AWS::SNS::Topic", self._topic),
             log_groups=_by_name(self._all("AWS::Logs::LogGroup", self._log_group)),
             secret=self._one("AWS::SecretsManager::Secret", self._secret),
@@ -199,14 +203,14 @@ class _Reader:
     def _key(self, declared: Declared, properties: dict[str, Any]) -> Key:
         logical_id = declared.logical_id
         alias = self._one("AWS::KMS::Alias", lambda _, alias: str(alias["AliasName"]))
-        return reading.read_key(
+        return resource_reader.read_key(
             properties, logical_id, self.resolver.name(logical_id), self.resolver.arn(logical_id), alias
         )
 
     def _bucket(self, declared: Declared, properties: dict[str, Any]) -> Bucket:
         logical_id = declared.logical_id
         policy = self._policy("AWS::S3::BucketPolicy")
-        return reading.read_bucket(
+        return resource_reader.read_bucket(
             properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
         )
 
@@ -217,14 +221,14 @@ class _Reader:
         policy = next((policy["PolicyDocument"] for policy in policies if url in policy["Queues"]), None)
         if policy is None:
             raise self.document.wrong(declared.line, f"{logical_id} has no AWS::SQS::QueuePolicy")
-        return reading.read_queue(
+        return resource_reader.read_queue(
             properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
         )
 
     def _topic(self, declared: Declared, properties: dict[str, Any]) -> Topic:
         logical_id = declared.logical_id
         policy = self._policy("AWS::SNS::TopicPolicy")
-        return reading.read_topic(
+        return resource_reader.read_topic(
             properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.cli.bench_figure import Figure, seconds
 from harness.lab.alarms import sensitivity
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
+from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
 
 HOUR = 3600.0
 FEW = 20_000
@@ -57,7 +57,9 @@ def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
     by_metric = {alarm.metrics[0][1]: samples}
     periods = Periods(alarm, by_metric)
     timeline = evaluate(alarm, periods, start=0.0, end=HOUR)
-    return list(sensitivity.doubts(timeline, by_metric, periods, start=0.0, end=HOUR, reading=Reading()))
+    return list(
+        sensitivity.doubts(timeline, by_metric, periods, start=0.0, end=HOUR, reading=EvaluationRules())
+    )
 
 
 def _naive(samples: Samples) -> list[float]:

@@ -40,7 +40,7 @@ def _coverage() -> Iterator[Figure]:
     """Yield how often nominal 95 % intervals of a known p95 hold it: by replications, and naively."""
     from tqdm import tqdm
 
-    from harness.lab.sim.coverage import coverage
+    from harness.lab.sim.experiment.coverage import coverage
 
     with tqdm(total=EXPERIMENTS, desc="coverage", unit="experiment", file=sys.stderr, disable=None) as bar:
 

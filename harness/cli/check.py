@@ -74,18 +74,18 @@ def _run(
     fail_on_regression: bool,
     as_json: bool,
 ) -> ExitCode:
-    from harness.cli.verdicts import EXITS, announce, judge_folder
-    from harness.lab.alarms.timeline import Reading
+    from harness.lab.alarms.timeline import EvaluationRules
+    from harness.lab.gate.run_verdict import announce, judge_folder
 
-    reading = Reading(surplus=evaluation_range)
+    reading = EvaluationRules(surplus=evaluation_range)
     verdict = judge_folder(folder, template=template, endpoint=endpoint, reading=reading)
     regressed = False
     if baseline is not None:
-        from harness.lab.alarms.baseline import compare
+        from harness.lab.gate.baseline import compare
 
         comparison = compare(folder, baseline)
         sys.stderr.write(comparison.table())
         regressed = fail_on_regression and comparison.regressed
     announce(verdict, as_json=as_json)
-    code = EXITS[verdict.outcome]
+    code = ExitCode(verdict.exit_code)
     return ExitCode.BREACHED if regressed and code is ExitCode.OK else code

@@ -36,8 +36,8 @@ def compare(
     """
     from json import dumps
 
-    from harness.lab.report.compare import compare as compare_runs
-    from harness.lab.report.compare import render_comparison
+    from harness.lab.report.run_comparison import compare as compare_runs
+    from harness.lab.report.run_comparison import render_comparison
     from harness.lab.results.run import Run
 
     try:

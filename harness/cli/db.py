@@ -32,7 +32,7 @@ def install() -> None:
 
     Example: harness db install
     """
-    from harness.stack.mysql_binary import ServerNotFound, install_server_binary
+    from harness.stack.database.server_binary import ServerNotFound, install_server_binary
 
     try:
         typer.echo(install_server_binary())
@@ -48,8 +48,8 @@ def status(url: Url = None) -> None:
     Example: harness db status
     """
     from harness.service.adapters.mysql.pool import DatabaseAddress
-    from harness.stack.mysql import engine_of
-    from harness.stack.mysql_binary import ServerNotFound, find_server
+    from harness.stack.database.database_server import engine_of
+    from harness.stack.database.server_binary import ServerNotFound, find_server
 
     named = _find_url(url)
     if named:
@@ -125,8 +125,8 @@ def migrate(url: Url = None) -> None:
 
 
 def _find_url(given: str | None) -> str | None:
-    from harness.stack.mysql import URL_VARIABLE
-    from harness.stack.state import StackState
+    from harness.stack.database.database_server import URL_VARIABLE
+    from harness.stack.processes.state_file import StackState
 
     named = given or os.environ.get(URL_VARIABLE)
     state = None if named else StackState.read()

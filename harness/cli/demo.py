@@ -31,10 +31,11 @@ def demo(
     """
     from rich.console import Console
 
-    from harness.cli.asked import command_line
+    from harness.cli.exit_codes import ExitCode
     from harness.cli.failures import leaving
-    from harness.cli.stage import play_scenario
-    from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.cli.run_target import play_scenario
+    from harness.cli.scenario_arguments import command_line
+    from harness.lab.gate.run_verdict import announce, judge_folder
     from harness.lab.report.page import render
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import bill
@@ -53,7 +54,7 @@ def demo(
         console.print("[bold]4/4[/] the page")
         page = render(live, verdict, twin, cost=bill(live).to_dict())
     sys.stderr.write(f"run: {live.folder}\nsimulated: {twin.folder}\npage: {page}\n")
-    raise typer.Exit(EXITS[verdict.outcome])
+    raise typer.Exit(ExitCode(verdict.exit_code))
 
 
 def _simulated(scenario: Path) -> "Run":

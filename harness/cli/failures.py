@@ -20,7 +20,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 @contextmanager
 def leaving(verb: str) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
-    from harness.cli.stage import StageUnfit
+    from harness.cli.run_target import TargetUnfit
     from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
     from harness.lab.load.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable
@@ -34,7 +34,7 @@ def leaving(verb: str) -> Iterator[None]:
         yield
     except (
         ScenarioError,
-        StageUnfit,
+        TargetUnfit,
         IdentitiesInvalid,
         RunUnreadable,
         PlayersDisagree,

@@ -132,8 +132,8 @@ def _master(workers: int, bind: str, port: int) -> "Master":
 
 
 def _join(host: str, port: int, processes: int, path: Path | None, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.asked import read
-    from harness.lab.load.joining import join
+    from harness.cli.scenario_arguments import read
+    from harness.lab.load.remote_worker import join
 
     scenario_hash = read(path, **adjustments).hash if path else None
     join(host, port=port, processes=processes, scenario_hash=scenario_hash)
@@ -141,11 +141,11 @@ def _join(host: str, port: int, processes: int, path: Path | None, adjustments: 
 
 
 def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.asked import read
-    from harness.lab.load.plan import Needs, numbered
+    from harness.cli.scenario_arguments import read
+    from harness.lab.load.run_plan import ListingNeeds, numbered
 
     scenario = read(path, **adjustments)
-    needs = Needs.of(scenario)
+    needs = ListingNeeds.of(scenario)
     arrivals = f"{scenario.users} users" if scenario.users else f"{len(numbered(scenario))} arrivals"
     sys.stdout.write(
         f"{path}: {arrivals} in {scenario.duration_s:g} s ({scenario.duration_s / scenario.time_scale:g} s "
@@ -163,8 +163,8 @@ def _play(
     master: "Master | None",
     as_json: bool,
 ) -> ExitCode:
-    from harness.cli.asked import command_line
-    from harness.cli.stage import play_scenario
+    from harness.cli.run_target import play_scenario
+    from harness.cli.scenario_arguments import command_line
 
     run = play_scenario(
         path,
@@ -179,8 +179,8 @@ def _play(
 
 
 def _serve(path: Path, target: dict[str, Any], out: Path | None, processes: int) -> ExitCode:
-    from harness.cli.asked import command_line
-    from harness.cli.stage import serve
+    from harness.cli.run_target import serve
+    from harness.cli.scenario_arguments import command_line
 
     codes: list[ExitCode] = []
     runs = out or Path("runs")
@@ -198,7 +198,7 @@ def _serve(path: Path, target: dict[str, Any], out: Path | None, processes: int)
 def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
-    from harness.cli.verdicts import EXITS, announce, judge_folder
+    from harness.lab.gate.run_verdict import announce, judge_folder
     from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
 
@@ -208,4 +208,4 @@ def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"note: {remark}\n")
     sys.stderr.write(f"run: {run.folder}\n")
-    return EXITS[verdict.outcome]
+    return ExitCode(verdict.exit_code)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli.exit_codes import ExitCode
-from harness.stack.loopback import bypass_proxies
+from harness.stack.processes.loopback import bypass_proxies
 
 VERBS = {
     "up": "Start the service and its stack on this machine",

@@ -38,8 +38,8 @@ def report(
 
     Example: harness report runs/20260102-101500-steady-live --with runs/20260102-101800-steady-simpy
     """
-    from harness.cli.verdicts import alarms_of, objectives_of
-    from harness.lab.alarms.gate import judge
+    from harness.lab.gate.judge import judge
+    from harness.lab.gate.run_verdict import alarms_of, objectives_of
     from harness.lab.report.page import render, stored_verdict
     from harness.lab.results.run import Run
 

@@ -18,8 +18,8 @@ from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
-    from harness.lab.sim.experiment import Experiment
-    from harness.lab.sim.quantiles import Estimate
+    from harness.lab.sim.experiment.experiment import Experiment
+    from harness.lab.sim.experiment.quantiles import Estimate
     from harness.lab.workload.scenario import Scenario
 
 MOST_REPLICATIONS = 200
@@ -87,7 +87,7 @@ def sim(
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
-    options = Options(
+    options = SimulationOptions(
         out=out,
         engine=engine,
         replications=replications,
@@ -101,7 +101,7 @@ def sim(
         json=json,
     )
     with _leaving():
-        from harness.cli.asked import read
+        from harness.cli.scenario_arguments import read
 
         changes, overrides = _split(settings or [])
         played = read(scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed)
@@ -110,7 +110,7 @@ def sim(
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SimulationOptions:
     """What the command line says beside the scenario and its changes."""
 
     out: Path | None
@@ -137,10 +137,10 @@ def _leaving() -> Iterator[None]:
 
     try:
         from harness.lab.results.writer import FolderUnfit
+        from harness.lab.sim.batch_trace import NoSuchBatch
         from harness.lab.sim.cost import PricesInvalid
-        from harness.lab.sim.platform.settings import PlatformInvalid
+        from harness.lab.sim.platform.platform import PlatformInvalid
         from harness.lab.sim.simulation import MachineInvalid
-        from harness.lab.sim.trace import NoSuchBatch
         from harness.lab.workload.scenario_file import ScenarioError
 
         yield
@@ -161,7 +161,7 @@ def _leaving() -> Iterator[None]:
         leave("sim", ExitCode.USAGE, error)
 
 
-def _must_make_sense(scenario: "Scenario", options: Options) -> None:
+def _must_make_sense(scenario: "Scenario", options: SimulationOptions) -> None:
     """
     Make sure of what can be told before anything is played.
 
@@ -171,21 +171,21 @@ def _must_make_sense(scenario: "Scenario", options: Options) -> None:
     if options.precision is not None and not 0 < options.precision < 1:
         raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {options.precision:g}")
     if options.warm_up is not None:
-        from harness.lab.sim.experiment import must_leave_arrivals
+        from harness.lab.sim.experiment.experiment import must_leave_arrivals
 
         try:
             must_leave_arrivals(scenario, options.warm_up)
         except ValueError as error:
             raise SettingInvalid(error) from None
     if options.trace is not None:
-        from harness.lab.sim.trace import must_arrive
+        from harness.lab.sim.batch_trace import must_arrive
 
         must_arrive(scenario, options.trace)
 
 
 def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return what is set in the scenario and what on the platform."""
-    from harness.lab.sim.platform.settings import SECTIONS
+    from harness.lab.sim.platform.platform import SECTIONS
 
     changes: dict[str, str] = {}
     overrides: dict[str, str] = {}
@@ -199,11 +199,11 @@ def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     return changes, overrides
 
 
-def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options) -> ExitCode:
+def _simulate(scenario: "Scenario", overrides: dict[str, str], options: SimulationOptions) -> ExitCode:
     from rich.console import Console
 
-    from harness.cli.asked import command_line
-    from harness.cli.verdicts import EXITS, announce, judge_run
+    from harness.cli.scenario_arguments import command_line
+    from harness.lab.gate.run_verdict import announce, judge_run
     from harness.lab.results.notes import REMARKS
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import Prices, bill
@@ -236,8 +236,8 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Options)
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
     verdict = judge_run(run)
     announce(verdict, as_json=options.json)
-    code = _worst([EXITS[verdict.outcome], *codes])
-    if code != EXITS[verdict.outcome]:
+    code = _worst([ExitCode(verdict.exit_code), *codes])
+    if code != ExitCode(verdict.exit_code):
         sys.stderr.write(
             "That was the recorded run alone; "
             f"with all replications the exit code is {code.value}: see experiment.json\n"
@@ -254,13 +254,15 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json_format.dumps(name, ensure_ascii=False)
 
 
-def _wants_experiment(options: Options) -> bool:
+def _wants_experiment(options: SimulationOptions) -> bool:
     return options.replications > 1 or options.precision is not None
 
 
-def _experiment(scenario: "Scenario", overrides: dict[str, str], options: Options, run: "Run") -> ExitCode:
+def _experiment(
+    scenario: "Scenario", overrides: dict[str, str], options: SimulationOptions, run: "Run"
+) -> ExitCode:
     """Replicate, show the intervals, and judge the objectives about the time to READY by them."""
-    from harness.lab.sim.experiment import experiment
+    from harness.lab.sim.experiment.experiment import experiment
 
     most = options.replications if options.replications > 1 else MOST_REPLICATIONS
     with _bar("replicating", most, "replications") as show:
@@ -324,7 +326,7 @@ def _said(estimate: "Callable[[], Estimate]", unit: str = "") -> str:
 
 def _judgements(found: "Experiment") -> Iterator[tuple[str, str]]:
     """Judge what replications can: upper limits of percentiles of the time to READY."""
-    from harness.lab.alarms.objective import Objective
+    from harness.lab.gate.objective import Objective
 
     for stated in found.scenario.objectives:
         objective = Objective.parse(stated.expression)
@@ -337,7 +339,7 @@ def _judgements(found: "Experiment") -> Iterator[tuple[str, str]]:
 def _trace(run: "Run", arrival: int) -> None:
     from rich.console import Console
 
-    from harness.lab.sim.trace import life, to_rich, write_trace
+    from harness.lab.sim.batch_trace import life, to_rich, write_trace
 
     moments = life(run, arrival)
     path = run.folder / f"trace-{arrival}.json"

@@ -18,8 +18,8 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from harness.stack.state import StackState
-    from harness.stack.up import Options
+    from harness.stack.local_stack import StackOptions
+    from harness.stack.processes.state_file import StackState
 
 
 def up(
@@ -55,10 +55,10 @@ def up(
 
     Example: harness up --modelled scenarios/steady.toml --port 8080
     """
-    from harness.stack.up import Options, StackFailed
+    from harness.stack.local_stack import StackFailed, StackOptions
 
     try:
-        options = Options(
+        options = StackOptions(
             mode="modelled" if modelled else "real",
             scenario=modelled or faults,
             time_scale=_time_scale(modelled, time_scale),
@@ -72,15 +72,15 @@ def up(
     _run(options, as_json=json_, open_page=open_, verbose=verbose)
 
 
-def _run(options: "Options", *, as_json: bool, open_page: bool, verbose: bool) -> None:
+def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bool) -> None:
     from harness.service.core.errors import Unavailable
-    from harness.stack.mysql import ServerTooOld
-    from harness.stack.mysql_binary import ServerNotFound
-    from harness.stack.mysql_template import ServerFailed
-    from harness.stack.state import StackRunning
-    from harness.stack.up import Stack, StackFailed
+    from harness.stack.database.data_directory import ServerFailed
+    from harness.stack.database.database_server import ServerTooOld
+    from harness.stack.database.server_binary import ServerNotFound
+    from harness.stack.local_stack import LocalStack, StackFailed
+    from harness.stack.processes.state_file import StackRunning
 
-    stack = Stack(options)
+    stack = LocalStack(options)
     try:
         with _stopping_on_signals():
             stack.start()
@@ -180,8 +180,8 @@ def _live_page(state: "StackState") -> Iterator[None]:
     """Serve the live page, say where, and show it in the browser of whoever has a screen."""
     import webbrowser
 
+    from harness.stack.dashboard.dashboard_server import dashboard
     from harness.stack.dashboard.observer import Observer
-    from harness.stack.dashboard.server import dashboard
 
     with dashboard(Observer(state)) as url:
         typer.echo(f"live page  {url}", err=True)

@@ -16,7 +16,7 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from harness.lab.alarms.live import Datum, LiveJudge, Move
+    from harness.lab.gate.live_evaluation import Datum, LiveEvaluation, StateChange
 
 POLL_S = 1.0
 SETTLE_S = 5.0
@@ -57,7 +57,7 @@ def watch(
         raise typer.Exit(ExitCode.USAGE) from None
 
 
-def _tell_nobody(move: "Move") -> None:
+def _tell_nobody(move: "StateChange") -> None:
     """A run folder has no endpoint behind it."""
 
 
@@ -73,10 +73,10 @@ class _Watched:
         tell: Is told of every change of state.
     """
 
-    judge: "LiveJudge"
+    judge: "LiveEvaluation"
     fetch: "Callable[[], Iterable[Datum]]"
-    moves_of_all: "Callable[[], list[Move] | None]" = lambda: None
-    tell: "Callable[[Move], None]" = _tell_nobody
+    moves_of_all: "Callable[[], list[StateChange] | None]" = lambda: None
+    tell: "Callable[[StateChange], None]" = _tell_nobody
 
 
 def _follow(watched: _Watched, duration: float | None) -> ExitCode:
@@ -110,7 +110,7 @@ def _follow(watched: _Watched, duration: float | None) -> ExitCode:
     return ExitCode.BREACHED if "ALARM" in states.values() else ExitCode.OK
 
 
-def _print(moves: "Iterable[Move]") -> None:
+def _print(moves: "Iterable[StateChange]") -> None:
     for move in moves:
         at = datetime.fromtimestamp(move.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
         change = f"{move.before} -> {move.state}" if move.state is not move.before else f"{move.state} acts"
@@ -121,9 +121,9 @@ def _print(moves: "Iterable[Move]") -> None:
 def _stack() -> _Watched:
     import httpx
 
-    from harness.lab.alarms.account import Account
-    from harness.lab.alarms.live import LiveJudge
-    from harness.stack.state import StackState
+    from harness.lab.gate.account import Account
+    from harness.lab.gate.live_evaluation import LiveEvaluation
+    from harness.stack.processes.state_file import StackState
 
     state = StackState.read()
     if state is None:
@@ -137,7 +137,7 @@ def _stack() -> _Watched:
         },
     )
     alarms, composites = account.alarms()
-    judge = LiveJudge(alarms, composites, started_at=state.started_at, time_scale=state.time_scale)
+    judge = LiveEvaluation(alarms, composites, started_at=state.started_at, time_scale=state.time_scale)
     client, seen = httpx.Client(base_url=state.aws_url, timeout=30.0), 0
 
     def fetch() -> "Iterable[Datum]":
@@ -163,9 +163,9 @@ def _nothing_up() -> str:
 
 
 def _folder(folder: Path, template: Path | None) -> _Watched:
-    from harness.cli.verdicts import alarms_of
-    from harness.lab.alarms.gate import judge
-    from harness.lab.alarms.live import LiveJudge, moves_of
+    from harness.lab.gate.judge import judge
+    from harness.lab.gate.live_evaluation import LiveEvaluation, moves_of
+    from harness.lab.gate.run_verdict import alarms_of
     from harness.lab.results.rows import MetricRow
     from harness.lab.results.run import Run, read_header
     from harness.lab.results.tail import Tail
@@ -173,13 +173,13 @@ def _folder(folder: Path, template: Path | None) -> _Watched:
     header = read_header(folder)
     alarms, composites = alarms_of(template)
     start = header.started_at.timestamp()
-    live = LiveJudge(alarms, composites, started_at=start, time_scale=header.time_scale)
+    live = LiveEvaluation(alarms, composites, started_at=start, time_scale=header.time_scale)
     tail = Tail(folder, MetricRow)
 
     def fetch() -> "Iterable[Datum]":
         return ((start + row.at, row.metric, row.labels, row.value) for row in tail.new_rows())
 
-    def moves_of_all() -> "list[Move] | None":
+    def moves_of_all() -> "list[StateChange] | None":
         run = Run.load(folder)
         return moves_of(judge(run, alarms, composites), start) if run.header.complete else None
 

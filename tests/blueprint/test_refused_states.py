@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.blueprint.states import parse_state_machine
+from harness.states_language.parser import parse_state_machine
 from tests.blueprint.conftest import DONE, machine, task
 
 NOWHERE = {"Type": "Pass", "Next": "Nowhere"}

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from harness.cli import lab
-from harness.lab.load.ports import free_port
+from harness.stack.processes.ports import free_port
 
 
 def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):

@@ -15,12 +15,12 @@ import typer
 
 from harness.cli.failures import leaving
 from harness.cli.main import main
-from harness.cli.stage import StageUnfit, must_fit
+from harness.cli.run_target import TargetUnfit, must_fit
 from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import load_scenario
-from harness.stack.state import StackState
+from harness.stack.processes.state_file import StackState
 from tests.lab.load.conftest import scenario_text, serving, wait_until_recorded, write_identities
 
 
@@ -241,7 +241,7 @@ class TestStackThatIsUp:
         """
         played = load_scenario(scenario(tmp_path))
 
-        with pytest.raises(StageUnfit, match=r"service times and faults of try\.toml, not those of try"):
+        with pytest.raises(TargetUnfit, match=r"service times and faults of try\.toml, not those of try"):
             must_fit(played, self.state(played, work_hash=work_hash))
 
     def test_another_seed_is_other_work(self, tmp_path):
@@ -250,7 +250,7 @@ class TestStackThatIsUp:
         """
         played = load_scenario(scenario(tmp_path))
 
-        with pytest.raises(StageUnfit, match="with seed 8"):
+        with pytest.raises(TargetUnfit, match="with seed 8"):
             must_fit(played.seeded(8), self.state(played))
 
     def test_a_program_reads_the_same_scenario_from_json(self, tmp_path):

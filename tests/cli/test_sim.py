@@ -17,7 +17,7 @@ import pytest
 
 import harness
 from harness.cli.main import main
-from harness.lab.results.writer import PartWriter
+from harness.lab.results.writer import TablePartWriter
 
 SCENARIO = """
 question = "Does the command line work?"
@@ -159,7 +159,7 @@ class TestSim:
         def full(*_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(PartWriter, "add_columns", full)
+        monkeypatch.setattr(TablePartWriter, "add_columns", full)
         code = sim(scenario_file, "--out", tmp_path / "run")
 
         assert code == 1

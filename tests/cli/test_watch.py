@@ -20,7 +20,7 @@ from harness.cli.main import main
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.run import RunHeader
 from harness.lab.results.writer import RunWriter
-from harness.stack.up import Options, Stack
+from harness.stack.local_stack import LocalStack, StackOptions
 from tests.stack.conftest import Uploader
 
 RUNS = Path(__file__).parents[2] / "fixtures" / "runs"
@@ -153,11 +153,11 @@ def broken_stack(tmp_path):
     """A stack one of whose functions always fails, a model minute a second."""
     scenario = tmp_path / "broken.toml"
     scenario.write_text(BROKEN)
-    options = Options(
+    options = StackOptions(
         mode="modelled", scenario=scenario, time_scale=60, shoot=60, development=0,
         state_file=tmp_path / "stack.json",
     )  # fmt: skip
-    with Stack(options) as stack:
+    with LocalStack(options) as stack:
         yield stack.state
 
 

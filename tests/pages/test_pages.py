@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.lab.report.compare import render_comparison
 from harness.lab.report.page import render
+from harness.lab.report.run_comparison import render_comparison
 from harness.lab.sim.cost import bill
-from harness.stack.dashboard.executions import Failure
+from harness.stack.dashboard.dashboard_server import dashboard
 from harness.stack.dashboard.measures import Measure
-from harness.stack.dashboard.observer import AlarmNow, Check, Link, Queue, Snapshot
+from harness.stack.dashboard.observer import AlarmNow, Check, Link, QueueDepths, Snapshot
 from harness.stack.dashboard.processes import Process
-from harness.stack.dashboard.server import dashboard
+from harness.stack.dashboard.recent_executions import FailedExecution
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -24,7 +24,7 @@ WIDTHS = (360, 800, 1280)
 
 def snapshot() -> Snapshot:
     """A stack on a bad day: long names, a failure, a trouble."""
-    failure = Failure(
+    failure = FailedExecution(
         990.0, "3c99aa10-7c11-4a52-9d3e-5f5a70c9a8f1", "7", "CreateZipBundle", "Rejected", "x" * 200
     )
     return Snapshot(
@@ -35,7 +35,7 @@ def snapshot() -> Snapshot:
         engine="MariaDB 10.11",
         processes=[Process("api", 17, True, 0.25, 2**20), Process("worker", 18, False, 0.0, 0)],
         checks=[Check("API", True, "ready"), Check("worker", False, "no answer: connection refused")],
-        queues=[Queue("jobs", 3, 1, 0, False), Queue("dead letters", 1, 0, 0, True)],
+        queues=[QueueDepths("jobs", 3, 1, 0, False), QueueDepths("dead letters", 1, 0, 0, True)],
         running=2,
         states={"CreateZipBundle": 2, "GenerateThumbnails": 1},
         failures=[failure],

@@ -16,8 +16,8 @@ import boto3
 import httpx
 import pytest
 
-from harness.stack.state import StackState
-from harness.stack.up import Options, Stack
+from harness.stack.local_stack import LocalStack, StackOptions
+from harness.stack.processes.state_file import StackState
 
 TIME_SCALE = 30.0
 ENOUGH_S = 60.0
@@ -29,14 +29,14 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 def modelled_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
     """A stack with modelled handlers, 30 model seconds a second."""
     folder = tmp_path_factory.mktemp("stack")
-    options = Options(
+    options = StackOptions(
         mode="modelled",
         time_scale=TIME_SCALE,
         shoot=120,
         development=10,
         state_file=folder / "stack.json",
     )
-    with Stack(options) as stack:
+    with LocalStack(options) as stack:
         assert stack.state is not None
         yield stack.state
 

@@ -5,7 +5,7 @@ A CloudWatch alarm, read from a template's properties or from ``DescribeAlarms``
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.lab.alarms.evaluate import Comparison, Rule, TreatMissing
+from harness.lab.alarms.evaluate import ComparisonOperator, Rule, TreatMissing
 from harness.lab.alarms.expression import Expression
 from harness.lab.alarms.statistic import Statistic
 
@@ -109,7 +109,7 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
     evaluation_periods = whole(properties["EvaluationPeriods"], "EvaluationPeriods")
     rule = Rule(
         threshold=number(properties.get("Threshold"), "Threshold"),
-        comparison=Comparison(str(properties["ComparisonOperator"])),
+        comparison=ComparisonOperator(str(properties["ComparisonOperator"])),
         evaluation_periods=evaluation_periods,
         datapoints_to_alarm=whole(
             properties.get("DatapointsToAlarm", evaluation_periods), "DatapointsToAlarm"

@@ -112,14 +112,14 @@ def play(
     moves: dict[float, dict[str, AlarmState]] = {start: {}}
     for at, name, state in transitions:
         moves.setdefault(max(at, start), {})[name] = state
-    player = Player(alarm)
+    player = CompositeAlarmState(alarm)
     for at, moved in moves.items():
         player.see(at, moved)
     player.see(end, {})
     return player.changes
 
 
-class Player:
+class CompositeAlarmState:
     """
     A composite alarm as it goes.
 

@@ -42,7 +42,7 @@ class TreatMissing(StrEnum):
     NOT_BREACHING = "notBreaching"
 
 
-class Comparison(StrEnum):
+class ComparisonOperator(StrEnum):
     GREATER = "GreaterThanThreshold"
     GREATER_OR_EQUAL = "GreaterThanOrEqualToThreshold"
     LESS = "LessThanThreshold"
@@ -50,11 +50,11 @@ class Comparison(StrEnum):
 
     def breached(self, value: float, threshold: float) -> bool:
         """Whether *value* OP *threshold* holds."""
-        if self is Comparison.GREATER:
+        if self is ComparisonOperator.GREATER:
             return value > threshold
-        if self is Comparison.GREATER_OR_EQUAL:
+        if self is ComparisonOperator.GREATER_OR_EQUAL:
             return value >= threshold
-        if self is Comparison.LESS:
+        if self is ComparisonOperator.LESS:
             return value < threshold
         return value <= threshold
 
@@ -69,7 +69,7 @@ class Rule:
     """
 
     threshold: float
-    comparison: Comparison
+    comparison: ComparisonOperator
     evaluation_periods: int
     datapoints_to_alarm: int
     treat_missing: TreatMissing

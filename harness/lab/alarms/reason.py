@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.evaluate import AlarmState, Comparison, Rule, TreatMissing
+from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing
 from harness.lab.alarms.timeline import Evaluation
 
 _WORDS = {
-    Comparison.GREATER: "greater than",
-    Comparison.GREATER_OR_EQUAL: "greater than or equal to",
-    Comparison.LESS: "less than",
-    Comparison.LESS_OR_EQUAL: "less than or equal to",
+    ComparisonOperator.GREATER: "greater than",
+    ComparisonOperator.GREATER_OR_EQUAL: "greater than or equal to",
+    ComparisonOperator.LESS: "less than",
+    ComparisonOperator.LESS_OR_EQUAL: "less than or equal to",
 }
 
 

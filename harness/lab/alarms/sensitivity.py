@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.statistic import PercentileMethod
-from harness.lab.alarms.timeline import Periods, Reading, Samples, Timeline, evaluate
+from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
 
 SURPLUSES = (1, 2, 4)
 METHODS: tuple[PercentileMethod, ...] = ("linear", "higher")
@@ -24,7 +24,7 @@ def doubts(
     *,
     start: float,
     end: float,
-    reading: Reading,
+    reading: EvaluationRules,
 ) -> Iterable[str]:
     """
     Yield, in words, each other reading under which the alarm would have fired, or not fired.
@@ -43,8 +43,8 @@ def doubts(
 
 
 def _others(
-    alarm: Alarm, samples: Mapping[MetricStat, Samples], same: Periods, reading: Reading
-) -> Iterable[tuple[str, Alarm, Reading, Periods]]:
+    alarm: Alarm, samples: Mapping[MetricStat, Samples], same: Periods, reading: EvaluationRules
+) -> Iterable[tuple[str, Alarm, EvaluationRules, Periods]]:
     for surplus in SURPLUSES:
         if surplus != reading.surplus:
             yield f"an evaluation range of N+{surplus}", alarm, replace(reading, surplus=surplus), same

@@ -86,7 +86,7 @@ NO_SAMPLES = Samples(np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EvaluationRules:
     """
     How the judge reads what AWS does not publish.
 
@@ -211,7 +211,7 @@ def evaluate(
     *,
     start: float,
     end: float,
-    reading: Reading | None = None,
+    reading: EvaluationRules | None = None,
     state: AlarmState = AlarmState.INSUFFICIENT_DATA,
 ) -> Timeline:
     """
@@ -221,7 +221,7 @@ def evaluate(
         start, end: The interval to judge [s]; evaluated to the first instant at or after *end*.
         state: The state before; a new alarm has INSUFFICIENT_DATA.
     """
-    reading = reading or Reading()
+    reading = reading or EvaluationRules()
     # Of a day's evaluation ranges hardly two differ.
     following = functools.cache(functools.partial(next_state, alarm.rule))
     transitions: list[Evaluation] = []
@@ -236,7 +236,7 @@ def evaluate(
 
 
 def _windows(
-    alarm: Alarm, periods: Periods, looks: Sequence[float], reading: Reading
+    alarm: Alarm, periods: Periods, looks: Sequence[float], reading: EvaluationRules
 ) -> Iterator[tuple[float, bytes | None]]:
     """
     Yield each instant with the marks of its evaluation range.
@@ -255,7 +255,9 @@ def _windows(
         yield at, row[index : index + reach : stride]
 
 
-def look(alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, reading: Reading) -> Evaluation:
+def look(
+    alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, reading: EvaluationRules
+) -> Evaluation:
     """Evaluate an alarm once, as CloudWatch would at *at* [s]."""
     length = alarm.rule.evaluation_periods + reading.surplus
     datapoints = tuple(periods.at([at - alarm.period * age for age in range(length, 0, -1)], at))
@@ -263,7 +265,7 @@ def look(alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, readin
     return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, reading))
 
 
-def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], reading: Reading) -> bool:
+def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], reading: EvaluationRules) -> bool:
     if not alarm.ignore_low_samples:
         return False
     wanted = max(metric.statistic.samples_wanted() for _, metric in alarm.metrics)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.lab.alarms.alarm import checked_period, number, whole
-from harness.lab.alarms.evaluate import AlarmState, Comparison, Rule, TreatMissing, decide
+from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing, decide
 from harness.lab.alarms.statistic import Statistic
 
 Case = Mapping[str, object]
@@ -98,7 +98,7 @@ def _rule(case: Case) -> Rule:
     least = case.get("datapoints_to_alarm")
     return Rule(
         number(case["threshold"], "threshold"),
-        Comparison(str(case["comparison"])),
+        ComparisonOperator(str(case["comparison"])),
         periods,
         periods if least is None else whole(least, "datapoints_to_alarm"),
         TreatMissing(str(case.get("treat_missing") or "missing")),

@@ -21,13 +21,13 @@ from tempfile import TemporaryDirectory  # noqa: E402
 
 from locust.env import Environment  # noqa: E402
 
-from harness.lab.load.connections import Connections  # noqa: E402
-from harness.lab.load.judging import expecting  # noqa: E402
-from harness.lab.load.playing import settle_down  # noqa: E402
-from harness.lab.load.recorder import Recorder  # noqa: E402
-from harness.lab.load.scheduler import OpenScheduler  # noqa: E402
-from harness.lab.load.self_check import Probe  # noqa: E402
-from harness.lab.load.session import Session  # noqa: E402
+from harness.lab.load.clients.api_session import ApiSession  # noqa: E402
+from harness.lab.load.clients.response_check import expecting  # noqa: E402
+from harness.lab.load.generator.connection_pool import ConnectionPool  # noqa: E402
+from harness.lab.load.generator.recorder import WorkerRecorder  # noqa: E402
+from harness.lab.load.generator.scheduler import OpenScheduler  # noqa: E402
+from harness.lab.load.generator.self_check import Probe  # noqa: E402
+from harness.lab.load.locust.worker_run import settle_down  # noqa: E402
 from harness.lab.results.percentile import percentile  # noqa: E402
 
 DRAIN_S = 10.0
@@ -35,7 +35,7 @@ SETTLE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class BenchArrival:
     """One GET and when it is due."""
 
     index: int
@@ -46,8 +46,8 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     """Play, and print what was measured."""
     environment = Environment(host=f"http://127.0.0.1:{port}")
     environment.create_local_runner()
-    connections = Connections(str(environment.host), timeout=DRAIN_S)
-    recorder = Recorder(folder, 0)
+    connections = ConnectionPool(str(environment.host), timeout=DRAIN_S)
+    recorder = WorkerRecorder(folder, 0)
     counts: Counter[str] = Counter()
     from_intended: list[float] = []
     from_started: list[float] = []
@@ -58,8 +58,8 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     def clock() -> float:
         return time.perf_counter() - zero
 
-    def play(arrival: Arrival, intended_at: float) -> None:
-        session = Session(
+    def play(arrival: BenchArrival, intended_at: float) -> None:
+        session = ApiSession(
             *(connections, environment.events.request.fire, recorder, counts, clock),
             worker=0,
             arrival=arrival.index,
@@ -95,10 +95,10 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     print(json.dumps(told))
 
 
-def arrivals(rate: float, length: float) -> Iterator[Arrival]:
+def arrivals(rate: float, length: float) -> Iterator[BenchArrival]:
     """Yield evenly spaced arrivals."""
     for index in range(round(rate * length)):
-        yield Arrival(index, index / rate)
+        yield BenchArrival(index, index / rate)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

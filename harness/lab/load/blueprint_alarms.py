@@ -2,7 +2,7 @@
 The metric alarms of the blueprint, as the judge reads them.
 """
 
-from harness.blueprint import alarms as blueprint
+from harness.blueprint import alarm_resources as blueprint
 from harness.blueprint.template import load_alarms
 from harness.lab.alarms.alarm import Alarm
 
@@ -12,5 +12,5 @@ def blueprint_alarms() -> list[Alarm]:
     return [
         Alarm.from_properties(each.properties)
         for each in load_alarms()
-        if isinstance(each, blueprint.MetricAlarm)
+        if isinstance(each, blueprint.MetricAlarmResource)
     ]

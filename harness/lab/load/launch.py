@@ -15,17 +15,17 @@ from pathlib import Path
 
 import httpx
 
-from harness.lab.alarms.objective import Dimension, Objective
+from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.blueprint_alarms import blueprint_alarms
-from harness.lab.load.header import header
+from harness.lab.load.generator.self_check import findings
+from harness.lab.load.live_header import header
 from harness.lab.load.locust_process import LocustProcess, Master, worker_arguments
-from harness.lab.load.outcome import GENERATOR, Outcome
-from harness.lab.load.outside import Watch, outside, unobserved
-from harness.lab.load.plan import Plan
+from harness.lab.load.outside_observer import Watch, outside, unobserved
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
-from harness.lab.load.self_check import findings
-from harness.lab.load.watching import OnProgress
+from harness.lab.load.progress_view import OnProgress
+from harness.lab.load.run_outcome import GENERATOR, RunOutcome
+from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder, write_header
@@ -88,7 +88,7 @@ def play(
     """
     folder = out or new_run_folder(scenario.name, "live")
     must_hold_a_run(folder)
-    plan = Plan.read(scenario, identities)
+    plan = RunPlan.read(scenario, identities)
     canary = preflight(host, plan)
     workers = master.workers if master else processes
     remarks = [canary.told] if canary else []
@@ -118,7 +118,9 @@ def begin(writer: RunWriter, began_at_epoch_s: float) -> None:
     write_header(writer.folder, writer.header)
 
 
-def finish(writer: RunWriter, scenario: Scenario, outcome: Outcome, observed: Collection[str] | None) -> Run:
+def finish(
+    writer: RunWriter, scenario: Scenario, outcome: RunOutcome, observed: Collection[str] | None
+) -> Run:
     """
     Make the tables of a run that has begun and is over, and return it.
 
@@ -193,10 +195,10 @@ def incomplete(error: Exception) -> str:
 def began_at(generator: Path) -> float | None:
     """Return when a run began [epoch s]; None if it has not yet."""
     path = generator / "outcome.json"
-    return Outcome.read(path).began_at_epoch_s if path.exists() else None
+    return RunOutcome.read(path).began_at_epoch_s if path.exists() else None
 
 
-def _outcome(locust: LocustProcess, generator: Path, master: Master | None) -> Outcome:
+def _outcome(locust: LocustProcess, generator: Path, master: Master | None) -> RunOutcome:
     """
     Return how the playing went.
 
@@ -204,7 +206,7 @@ def _outcome(locust: LocustProcess, generator: Path, master: Master | None) -> O
         PlayersDisagree, WorkersMissing, LoadFailed: It never began.
     """
     path = generator / "outcome.json"
-    outcome = Outcome.read(path) if path.exists() else Outcome()
+    outcome = RunOutcome.read(path) if path.exists() else RunOutcome()
     if outcome.disagreement is not None:
         raise PlayersDisagree(outcome.disagreement)
     if outcome.refusal is not None:
@@ -227,7 +229,7 @@ def _outcome(locust: LocustProcess, generator: Path, master: Master | None) -> O
     return outcome
 
 
-def _untried(outcome: Outcome) -> Iterator[str]:
+def _untried(outcome: RunOutcome) -> Iterator[str]:
     if outcome.untried:
         yield (
             f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
@@ -241,7 +243,7 @@ def _came(log: str) -> str:
     return str(told[-1]) if told else "0"
 
 
-def _account(scenario: Scenario, outcome: Outcome) -> dict[str, object]:
+def _account(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
     """Return what ``run.json`` says of the generator."""
     health = outcome.generator_health()
     found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]

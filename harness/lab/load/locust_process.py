@@ -6,19 +6,19 @@ It lives no longer than whoever started it: it holds one end of a pipe and goes 
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from harness.lab.load.ports import free_port, trouble_with
+from random import SystemRandom
 
 LIFELINE = "HARNESS_LIFELINE_FD"
 """Names a pipe whose other end the launcher holds: when it closes, the launcher is gone, and Locust goes."""
 
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+LOCUSTFILE = Path(__file__).parent / "locust" / "locustfile.py"
 
 PAGE_PORT = 8089
 
@@ -123,7 +123,7 @@ def worker_arguments(processes: int) -> list[str]:
     """Return how Locust is told to use so many processes of this machine."""
     if processes == 1:
         return ["--users", "1", "--spawn-rate", "1"]
-    port = str(free_port())
+    port = str(_free_port())
     return [
         *("--processes", str(processes), "--users", str(processes), "--spawn-rate", str(processes)),
         # Its default port is the same for everybody on the machine.
@@ -133,4 +133,23 @@ def worker_arguments(processes: int) -> list[str]:
 
 def page_port() -> int:
     """Return Locust's usual port for its page, or another one if that is taken."""
-    return free_port() if trouble_with(PAGE_PORT) else PAGE_PORT
+    return PAGE_PORT if _is_free(PAGE_PORT) else _free_port()
+
+
+def _free_port() -> int:
+    """
+    Return a TCP port on which nothing listens; it is not reserved.
+
+    The range lies below the ports that Linux gives to outgoing connections, which could take it first.
+    """
+    return next(port for port in SystemRandom().sample(range(20_000, 32_000), 100) if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from harness.lab.load.plan import Plan
-from harness.lab.workload.identities import ListingAccess, Role
+from harness.lab.load.run_plan import RunPlan
+from harness.lab.workload.identities import CallerRole, ListingAccess
 
 API_PREFIX = "/api/v2/listings/media"
 TIMEOUT_S = 10.0
@@ -41,7 +41,7 @@ class Canary:
         )
 
 
-def preflight(host: str, plan: Plan) -> Canary | None:
+def preflight(host: str, plan: RunPlan) -> Canary | None:
     """
     Make sure that *host* is healthy, takes the identities' tokens, and accepts an upload.
 
@@ -76,7 +76,11 @@ def _must_be_healthy(http: httpx.Client) -> None:
 
 def _send_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
     content = b"canary"
-    role = Role.OWNER if listing.development and Role.OWNER in listing.tokens else Role.PHOTOGRAPHER
+    role = (
+        CallerRole.OWNER
+        if listing.development and CallerRole.OWNER in listing.tokens
+        else CallerRole.PHOTOGRAPHER
+    )
     answer = http.post(
         f"{API_PREFIX}/uploads",
         json=_manifest(listing, role, content),
@@ -99,18 +103,18 @@ def _send_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
     return Canary(str(created["batchId"]), listing.listing_id)
 
 
-def _manifest(listing: ListingAccess, role: Role, content: bytes) -> dict[str, Any]:
+def _manifest(listing: ListingAccess, role: CallerRole, content: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest()
     file = {
         "clientId": "canary",
-        "filename": "canary.pdf" if role is Role.OWNER else "canary.jpg",
-        "contentType": "application/pdf" if role is Role.OWNER else "image/jpeg",
-        "mediaType": "PROJECT_DOC" if role is Role.OWNER else "PHOTO_HORIZONTAL",
+        "filename": "canary.pdf" if role is CallerRole.OWNER else "canary.jpg",
+        "contentType": "application/pdf" if role is CallerRole.OWNER else "image/jpeg",
+        "mediaType": "PROJECT_DOC" if role is CallerRole.OWNER else "PHOTO_HORIZONTAL",
         "bytes": len(content),
         "checksum": f"sha256:{digest}",
         "sequence": 1,
     }
-    if role is Role.PHOTOGRAPHER:
+    if role is CallerRole.PHOTOGRAPHER:
         file["orientation"] = "HORIZONTAL"
     # A listing may have the canary of an earlier run still open: the same reference would be a conflict.
     reference = f"canary-{secrets.token_hex(8)}"

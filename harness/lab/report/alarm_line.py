@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.lab.results.durations import PROCESSING
 
 if TYPE_CHECKING:
-    from harness.lab.alarms.verdict import Verdict
+    from harness.lab.gate.verdict import Verdict
 
 
 def alarm_line(verdict: "Verdict | None") -> float | None:
@@ -27,12 +27,12 @@ def alarm_line(verdict: "Verdict | None") -> float | None:
 
 @cache
 def _of_the_blueprint() -> float | None:
-    from harness.blueprint.alarms import MetricAlarm
+    from harness.blueprint.alarm_resources import MetricAlarmResource
     from harness.blueprint.template import load_alarms
 
     lines = [
         float(one.properties["Threshold"])
         for one in load_alarms()
-        if isinstance(one, MetricAlarm) and one.properties.get("MetricName") == PROCESSING
+        if isinstance(one, MetricAlarmResource) and one.properties.get("MetricName") == PROCESSING
     ]
     return min(lines, default=None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from harness.lab.alarms.verdict import AlarmVerdict, Verdict
+    from harness.lab.gate.verdict import AlarmVerdict, Verdict
     from harness.lab.results.run import Run
 
 Lines = Sequence[tuple[str, str, str, float]]

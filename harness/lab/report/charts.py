@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.lab.report import frames
-from harness.lab.report import stations as measured
+from harness.lab.report import state_stations as measured
 from harness.lab.report.alarm_line import alarm_line
 from harness.lab.report.axes import (
     DASHES,
@@ -39,7 +39,7 @@ from harness.lab.report.wording import count, exact, number, plural, seconds
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from harness.lab.alarms.verdict import Verdict
+    from harness.lab.gate.verdict import Verdict
     from harness.lab.results.run import Run
 
 PERCENTILES: Lines = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.lab.alarms.verdict import Outcome, Verdict
+from harness.lab.gate.verdict import Outcome, Verdict
 from harness.lab.report.alarm_line import alarm_line
-from harness.lab.report.section import Subject, Table
+from harness.lab.report.section import Subject, TableBlock
 from harness.lab.report.sections.times import COLUMNS, figures
 from harness.lab.report.wording import ABSENT, between, count, exact, plural, seconds
 from harness.lab.results.durations import processing
@@ -62,7 +62,7 @@ class Overview:
     reasons: tuple[str, ...]
     tiles: tuple[Tile, ...]
     against: AgainstTheLine | None
-    timings: Table | None
+    timings: TableBlock | None
 
     @classmethod
     def of(cls, subject: Subject) -> "Overview":
@@ -149,13 +149,13 @@ def _tiles(subject: Subject) -> tuple[Tile, ...]:
     )
 
 
-def _timings(subject: Subject) -> Table | None:
+def _timings(subject: Subject) -> TableBlock | None:
     timings = [one for one in subject.summary.timings if one.type == E2E]
     if not timings:
         return None
     rows = [(one.name, *figures(one)) for one in timings]
     columns = ("end to end", *COLUMNS)
-    return Table(
+    return TableBlock(
         "End-to-end times after the warm-up, model time", columns, rows, frozenset(range(1, len(columns)))
     )
 

@@ -14,11 +14,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from harness.lab.alarms.verdict import Verdict
+from harness.lab.gate.verdict import Verdict
+from harness.lab.report.batch_life import median, slowest, write_trace
 from harness.lab.report.drawing import NARROW, WIDE, Chart
-from harness.lab.report.life import median, slowest, write_trace
 from harness.lab.report.overview import Overview
-from harness.lab.report.section import Section, Subject
+from harness.lab.report.section import ReportSection, Subject
 from harness.lab.report.sections.contents import SECTIONS
 from harness.lab.report.styles import page_style
 from harness.lab.results.run import Run, RunUnreadable
@@ -81,7 +81,7 @@ def stored_verdict(run: Run) -> Verdict | None:
         raise RunUnreadable(f"{path} cannot be read: {error}") from error
 
 
-def charts_of(sections: Iterable[Section]) -> Iterable[Chart]:
+def charts_of(sections: Iterable[ReportSection]) -> Iterable[Chart]:
     """Yield the charts of sections, in order."""
     for section in sections:
         yield from (block for block in section.blocks if isinstance(block, Chart))

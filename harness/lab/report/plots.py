@@ -9,14 +9,14 @@ Importing this module gives every run its ``plot``.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.lab.report import charts, life
+from harness.lab.report import batch_life, charts
 from harness.lab.report.drawing import Chart
 from harness.lab.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from harness.lab.alarms.verdict import Verdict
+    from harness.lab.gate.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ class Plots:
         Raises:
             ValueError: The run has no such batch, or none that ended.
         """
-        batch_id = batch_id or life.slowest(self.run)
+        batch_id = batch_id or batch_life.slowest(self.run)
         if batch_id is None:
             raise ValueError(f"no batch of run {self.run.id} has ended; name one")
-        return life.life_chart(self.run, batch_id, f"life_{batch_id}").shown_on(ax)
+        return batch_life.life_chart(self.run, batch_id, f"life_{batch_id}").shown_on(ax)
 
 
 Run.drawn_by = Plots

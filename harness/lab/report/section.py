@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from harness.lab.alarms.verdict import Verdict
+from harness.lab.gate.verdict import Verdict
 from harness.lab.report.drawing import Chart
 from harness.lab.results.run import Run
 from harness.lab.results.summary import Summary
@@ -34,7 +34,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """
     A table of texts.
 
@@ -66,11 +66,11 @@ class Points:
     sentences: Sequence[str]
 
 
-Block = Chart | Table | Prose | Points
+Block = Chart | TableBlock | Prose | Points
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """
     One part of a page.
 

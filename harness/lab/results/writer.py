@@ -43,7 +43,7 @@ class FolderUnfit(ValueError):
     """No run can be written to a folder; says why."""
 
 
-class PartWriter:
+class TablePartWriter:
     """
     What one worker recorded: rows are kept until `flush` puts them on disk.
 
@@ -143,9 +143,9 @@ class RunWriter:
                 folder.rmdir()
             raise
 
-    def part(self, worker: int = 0) -> PartWriter:
+    def part(self, worker: int = 0) -> TablePartWriter:
         """Return where one worker of this process records."""
-        return PartWriter(self.folder, worker)
+        return TablePartWriter(self.folder, worker)
 
     def finish(self, **changes: Any) -> Run:
         """

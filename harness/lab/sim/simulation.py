@@ -14,16 +14,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.blueprint.flow import StateMachine
-from harness.blueprint.states import parse_state_machine
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
-from harness.lab.sim.platform.settings import Platform, Preset
-from harness.lab.sim.recording import FolderRecorder
-from harness.lab.sim.stage import EPOCH, OnProgress, Stage
+from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
+from harness.lab.sim.model.recording import FolderRecorder
+from harness.lab.sim.platform.platform import Platform, Preset
 from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.states_language.machine import StateMachine
+from harness.states_language.parser import parse_state_machine
 
 ENGINES = ("simpy",)
 
@@ -80,7 +80,9 @@ def simulate(
     recorder = FolderRecorder()
     try:
         # Before there is a folder: what cannot be played leaves nothing behind.
-        stage = Stage(scenario, settings, recorder, machine=played, replication=replication, epoch=started_at)
+        stage = PipelineModel(
+            scenario, settings, recorder, machine=played, replication=replication, epoch=started_at
+        )
     except ValueError as error:
         named = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
         raise MachineInvalid(f"{named}{error}") from None
@@ -138,7 +140,7 @@ def _parsed(definition: str | Mapping[str, Any], name: str) -> StateMachine:
 
 def _header(
     scenario: Scenario,
-    stage: Stage,
+    stage: PipelineModel,
     folder: Path,
     digest: str | None,
     replication: int,

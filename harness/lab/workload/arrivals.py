@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.lab.workload.batch import Batch
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.rate import Rate
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.upload_batch import UploadBatch
 
 DRAWN_AT_ONCE = 1024
 
@@ -30,7 +30,7 @@ class Arrival:
 
     index: int
     at: float
-    batch: Batch
+    batch: UploadBatch
 
 
 @dataclass(frozen=True)

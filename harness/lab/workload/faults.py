@@ -31,7 +31,7 @@ class _Fault(BaseModel):
         return self.from_s <= at and (self.until_s is None or at < self.until_s)
 
 
-class LambdaError(_Fault):
+class LambdaFault(_Fault):
     """An invocation of a function fails with an error name the state machine can match."""
 
     kind: Literal["lambda_error"]
@@ -39,7 +39,7 @@ class LambdaError(_Fault):
     error: str = Field("Retryable", min_length=1)
 
 
-class MediaConvertError(_Fault):
+class MediaConvertFault(_Fault):
     """A transcoding job ends with ERROR."""
 
     kind: Literal["mediaconvert_error"]
@@ -65,6 +65,6 @@ class SlowCallback(_Fault):
 
 
 Fault = Annotated[
-    LambdaError | MediaConvertError | PoisonedMessage | CorruptFile | SlowCallback,
+    LambdaFault | MediaConvertFault | PoisonedMessage | CorruptFile | SlowCallback,
     Field(discriminator="kind"),
 ]

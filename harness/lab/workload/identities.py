@@ -18,7 +18,7 @@ from harness.lab.workload.draws import Stream
 COLUMNS = ("listing_id", "development", "role", "token")
 
 
-class Role(StrEnum):
+class CallerRole(StrEnum):
     """What a token's owner is to a listing."""
 
     PHOTOGRAPHER = "photographer"
@@ -42,9 +42,9 @@ class ListingAccess:
 
     listing_id: int
     development: bool
-    tokens: Mapping[Role, str] = field(repr=False)
+    tokens: Mapping[CallerRole, str] = field(repr=False)
 
-    def token(self, role: Role) -> str:
+    def token(self, role: CallerRole) -> str:
         """
         Return the bearer token of a role.
 
@@ -89,15 +89,15 @@ class Identities:
             arrival for arrival, flow in enumerate(flows) if flow not in ("viewer", "project_documents")
         ]
         projects = [arrival for arrival, flow in enumerate(flows) if flow == "project_documents"]
-        ordinary = self._enough(len(shoots), Role.PHOTOGRAPHER, development=False)
-        developments = self._enough(len(projects), Role.OWNER, development=True)
+        ordinary = self._enough(len(shoots), CallerRole.PHOTOGRAPHER, development=False)
+        developments = self._enough(len(projects), CallerRole.OWNER, development=True)
         allocated = dict(zip(shoots, ordinary, strict=False)) | dict(
             zip(projects, developments, strict=False)
         )
         viewers = [arrival for arrival, flow in enumerate(flows) if flow == "viewer"]
         return allocated | self._looked_at(viewers, allocated, schedule)
 
-    def _enough(self, needed: int, role: Role, *, development: bool) -> Sequence[ListingAccess]:
+    def _enough(self, needed: int, role: CallerRole, *, development: bool) -> Sequence[ListingAccess]:
         found = [
             listing
             for listing in self.listings
@@ -131,7 +131,7 @@ def _listings(path: Path, reader: "csv.DictReader[str]") -> Iterable[ListingAcce
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise IdentitiesInvalid(f"{path}:1: has no column {', '.join(missing)}")
-    tokens: dict[int, dict[Role, str]] = {}
+    tokens: dict[int, dict[CallerRole, str]] = {}
     developments: dict[int, bool] = {}
     for row in reader:
         where = f"{path}:{reader.line_num}"
@@ -160,8 +160,10 @@ def _flag(where: str, text: str) -> bool:
     return text == "1"
 
 
-def _role(where: str, text: str) -> Role:
+def _role(where: str, text: str) -> CallerRole:
     try:
-        return Role(text)
+        return CallerRole(text)
     except ValueError:
-        raise IdentitiesInvalid(f"{where}: role must be one of {', '.join(Role)}, not {text!r}") from None
+        raise IdentitiesInvalid(
+            f"{where}: role must be one of {', '.join(CallerRole)}, not {text!r}"
+        ) from None

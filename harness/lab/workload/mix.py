@@ -13,12 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.lab.workload.batch import MAX_BATCH_BYTES, Batch, File
+from harness.lab.workload.client_flows import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    ForbiddenFlow,
+    ProjectDocuments,
+    Shoot,
+)
 from harness.lab.workload.distributions import Distribution
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.faults import CorruptFile, PoisonedMessage
-from harness.lab.workload.flows import MAX_FILE_BYTES, MAX_FILES, Forbidden, ProjectDocuments, Shoot
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.upload_batch import MAX_BATCH_BYTES, UploadBatch, UploadFile
 
 ARRIVALS_PER_BLOCK = 256
 """Planned at once: ten times as fast as one by one, and nobody who waits for one notices."""
@@ -34,7 +40,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class Plan(NamedTuple):
+class ArrivalPlan(NamedTuple):
     """
     What an arrival does, by its place in the scenario's ``flows``, and how much it brings.
 
@@ -73,7 +79,7 @@ class Mix:
             if isinstance(fault, PoisonedMessage)
         ]
 
-    def batch(self, arrival: int, at: float = 0.0) -> Batch:
+    def batch(self, arrival: int, at: float = 0.0) -> UploadBatch:
         """
         Return what an arrival does and brings.
 
@@ -84,7 +90,7 @@ class Mix:
         block, place = divmod(arrival, ARRIVALS_PER_BLOCK)
         plan = self._plans(block)[place]
         flow = self.scenario.flows[plan.flow_index]
-        files: Sequence[File] = ()
+        files: Sequence[UploadFile] = ()
         attempt = None
         if isinstance(flow, BRINGS_FILES):
             files = self._files(plan.flow_index, block)[arrival]
@@ -92,10 +98,10 @@ class Mix:
                 files = [
                     each._replace(corrupt=self._is_corrupt(arrival, each.sequence, at)) for each in files
                 ]
-        if isinstance(flow, Forbidden):
+        if isinstance(flow, ForbiddenFlow):
             attempt = flow.attempts[int(self._draw("attempt", arrival) * len(flow.attempts))]
         poisoned = bool(self._poisoned) and self._is_poisoned(arrival, at)
-        return Batch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, poisoned)
+        return UploadBatch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, poisoned)
 
     def flows(self, arrivals: int) -> list[str]:
         """Return the names of the flows of the first so many arrivals."""
@@ -109,18 +115,18 @@ class Mix:
         """Return the pause before the given step of an arrival's flow [model s]."""
         return max(0.0, self.scenario.behaviour.think_time_s.sample(self._draw("think_time", arrival, step)))
 
-    def _plan_block(self, block: int) -> list[Plan]:
+    def _plan_block(self, block: int) -> list[ArrivalPlan]:
         """Return what each arrival of a block does, and how much it brings."""
         arrivals = np.arange(block * ARRIVALS_PER_BLOCK, (block + 1) * ARRIVALS_PER_BLOCK)
         indices = self._flow_indices(arrivals)
-        plans = [Plan(index) for index in indices.tolist()]
+        plans = [ArrivalPlan(index) for index in indices.tolist()]
         for index, flow in enumerate(self.scenario.flows):
             (places,) = np.nonzero(indices == index)
             if isinstance(flow, BRINGS_FILES) and len(places):
                 counts = self._shoot if isinstance(flow, Shoot) else self._project
                 both = zip(*(each.tolist() for each in counts(flow, arrivals[places])), strict=True)
                 for place, pair in zip(places.tolist(), both, strict=True):
-                    plans[place] = Plan(index, pair)
+                    plans[place] = ArrivalPlan(index, pair)
         return plans
 
     def _shoot(self, flow: Any, arrivals: Integers) -> tuple[Integers, Integers]:
@@ -146,7 +152,7 @@ class Mix:
         counts = np.rint(of.samples(self._stream(stream).many(arrivals)))
         return np.maximum(0, np.minimum(most, counts)).astype(np.int64)
 
-    def _make_files(self, index: int, block: int) -> dict[int, list[File]]:
+    def _make_files(self, index: int, block: int) -> dict[int, list[UploadFile]]:
         """Return the files of those arrivals of a block that have one flow, by arrival."""
         flow: Any = self.scenario.flows[index]
         counts = {
@@ -169,7 +175,7 @@ class Mix:
             for arrival, (first, second) in counts.items()
         }
 
-    def _photos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[File]:
+    def _photos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[UploadFile]:
         """Return photos, given by their arrivals and their numbers in those: column by column."""
         uprights, megapixels, rotations, kinds, sizes = (
             self._stream(name).many(whose, numbers)
@@ -191,7 +197,7 @@ class Mix:
             _orientations(flow, rotations),
         )
 
-    def _videos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[File]:
+    def _videos(self, flow: Shoot, whose: Integers, numbers: Integers) -> list[UploadFile]:
         uprights, lengths, rates = (
             self._stream(name).many(whose, numbers) for name in ("vertical", "seconds", "bytes")
         )
@@ -211,7 +217,7 @@ class Mix:
             seconds.tolist(),
         )
 
-    def _documents(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[File]:
+    def _documents(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[UploadFile]:
         sizes = self._stream("bytes").many(whose, numbers)
         return _files(
             _client_ids(whose, numbers),
@@ -222,7 +228,7 @@ class Mix:
             _file_sizes(flow.document_bytes.samples(sizes)),
         )
 
-    def _renders(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[File]:
+    def _renders(self, flow: ProjectDocuments, whose: Integers, numbers: Integers) -> list[UploadFile]:
         megapixels, sizes = (self._stream(name).many(whose, numbers) for name in ("megapixels", "bytes"))
         longs, shorts = _sides(flow.render_megapixels.samples(megapixels))
         return _files(
@@ -275,11 +281,11 @@ def _orientations(flow: Shoot, draws: Floats) -> list[int]:
     return [2 + int(7 * draw / ratio) if draw < ratio else 1 for draw in draws.tolist()]
 
 
-def _within_limits(files: Sequence[File]) -> tuple[File, ...]:
+def _within_limits(files: Sequence[UploadFile]) -> tuple[UploadFile, ...]:
     """Return the files that fit into one batch: the first always does."""
     if sum([file.bytes for file in files]) <= MAX_BATCH_BYTES:
         return tuple(files)
-    kept: list[File] = []
+    kept: list[UploadFile] = []
     left = MAX_BATCH_BYTES
     for file in files:
         if file.bytes <= left:
@@ -288,10 +294,10 @@ def _within_limits(files: Sequence[File]) -> tuple[File, ...]:
     return tuple(kept)
 
 
-def _files(*columns: Iterable[Any]) -> list[File]:
-    """Return files given by the columns of `File` as far as they differ; the first has a length."""
-    missing = [repeat(default) for default in list(File._field_defaults.values())[len(columns) - 6 :]]
-    return list(map(File._make, zip(*columns, *missing, strict=False)))  # some never end
+def _files(*columns: Iterable[Any]) -> list[UploadFile]:
+    """Return files given by the columns of `UploadFile` as far as they differ; the first has a length."""
+    missing = [repeat(default) for default in list(UploadFile._field_defaults.values())[len(columns) - 6 :]]
+    return list(map(UploadFile._make, zip(*columns, *missing, strict=False)))  # some never end
 
 
 def _client_ids(whose: Integers, numbers: Integers) -> list[str]:

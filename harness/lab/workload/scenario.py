@@ -24,14 +24,14 @@ from pydantic import (
     model_validator,
 )
 
+from harness.lab.workload.arrival_stages import Arrivals
 from harness.lab.workload.calibration import Calibration
+from harness.lab.workload.client_flows import MAX_FILE_BYTES, Flow
 from harness.lab.workload.distributions import Constant
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
-from harness.lab.workload.flows import MAX_FILE_BYTES, Flow
 from harness.lab.workload.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import place, read, sentence, spelled
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
-from harness.lab.workload.stages import Arrivals
 
 YEAR = 366 * 86_400.0
 """No run is longer, for none that is can be judged [s]."""
@@ -48,11 +48,11 @@ Pause = Annotated[float, Field(ge=0.001, le=LONGEST)]
 """Between two requests: who asks without a pause never lets the clock go on [s]."""
 
 
-class _Section(BaseModel):
+class _ScenarioSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Poll(_Section):
+class Poll(_ScenarioSection):
     """How a client asks whether its batch is ready: after *first_s*, then ever more slowly."""
 
     first_s: Pause = Field(0.5, description="Wait before the first question.")
@@ -61,7 +61,7 @@ class Poll(_Section):
     timeout_s: PositiveFloat = Field(1800.0, le=LONGEST, description="When the client gives up.")
 
 
-class HttpRetry(_Section):
+class HttpRetry(_ScenarioSection):
     """How a client repeats a request that failed in a way that may pass."""
 
     max_attempts: PositiveInt = Field(3, description="Requests in all, the first one included.")
@@ -71,7 +71,7 @@ class HttpRetry(_Section):
     on: tuple[int, ...] = Field((429, 502, 503, 504), description="Statuses worth another try.")
 
 
-class Behaviour(_Section):
+class ClientBehaviour(_ScenarioSection):
     """How clients behave between and around their requests."""
 
     poll: Poll = Poll()
@@ -80,7 +80,7 @@ class Behaviour(_Section):
     uploads_at_once: PositiveInt = Field(4, description="Files one client uploads side by side.")
 
 
-class Objective(_Section):
+class ObjectiveEntry(_ScenarioSection):
     """
     Something that must hold, e.g. ``p95(E2E:ready) <= 15 min``.
 
@@ -92,7 +92,7 @@ class Objective(_Section):
     line: int = Field(0, ge=0, description="Line of the scenario file, filled in when it is read.")
 
 
-class Scenario(_Section):
+class Scenario(_ScenarioSection):
     """
     What to play; the same for the live load and the simulator.
     """
@@ -124,7 +124,7 @@ class Scenario(_Section):
     )
     arrivals: tuple[Arrivals, ...] = Field((), description="Open workload: sources of arrivals, added up.")
     flows: tuple[Flow, ...] = Field(min_length=1, description="What arrivals do, by weight.")
-    behaviour: Behaviour = Behaviour()
+    behaviour: ClientBehaviour = ClientBehaviour()
     model: Mapping[str, ServiceModel] = Field(
         DEFAULT_MODEL, description="Service times by what works; those not given keep their default."
     )
@@ -133,7 +133,7 @@ class Scenario(_Section):
         {}, description="Parameters of the simulated platform by section; the simulator checks them."
     )
     calibration: str = Field("", description="What its figures were measured on; filled in when it is read.")
-    objectives: tuple[Objective, ...] = Field((), description="What must hold.")
+    objectives: tuple[ObjectiveEntry, ...] = Field((), description="What must hold.")
 
     @field_validator("name")
     @classmethod

@@ -11,10 +11,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.lab.workload.batch import File
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.quantities import Duration
+from harness.lab.workload.upload_batch import UploadFile
 
 ARRIVALS_PER_BLOCK = 512
 
@@ -88,7 +88,7 @@ class ServiceTimes:
         }
 
     def seconds(
-        self, name: str, files: Iterable[File], arrival: int, item: int = 0, attempt: int = 1
+        self, name: str, files: Iterable[UploadFile], arrival: int, item: int = 0, attempt: int = 1
     ) -> float:
         """
         Return how long one attempt works on *files* [model s].
@@ -134,7 +134,7 @@ class _Part:
         return values
 
 
-_AMOUNTS: Mapping[str, Callable[[tuple[File, ...]], float]] = {
+_AMOUNTS: Mapping[str, Callable[[tuple[UploadFile, ...]], float]] = {
     "fixed_s": lambda _: 1,
     "per_file_s": len,
     "per_megapixel_s": lambda files: sum([file.pixels for file in files]) / 1e6,

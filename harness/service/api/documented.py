@@ -4,7 +4,7 @@ The error answers of an endpoint for the OpenAPI document: every status, with ex
 
 from typing import Any
 
-from harness.service.api.errors import ErrorBody, status_of
+from harness.service.api.error_responses import ErrorBody, status_of
 from harness.service.core.errors import MediaError
 
 Responses = dict[int | str, dict[str, Any]]  # FastAPI's own type

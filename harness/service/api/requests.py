@@ -81,13 +81,13 @@ Checksum = Annotated[
 ]
 
 
-class Document(BaseModel):
+class RequestBody(BaseModel):
     """A JSON object in camelCase. Numbers are numbers and text is text; unknown fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True)
 
 
-class FileToUpload(Document):
+class FileToUpload(RequestBody):
     client_id: Name = Field(description="Your name for the file, unique in the batch.", examples=["front"])
     media_type: UploadType
     orientation: Annotated[Orientation, Field(strict=False)] | None = Field(
@@ -116,7 +116,7 @@ class FileToUpload(Document):
         )
 
 
-class CreateUploads(Document):
+class CreateUploads(RequestBody):
     """Announce a batch of files. One family per batch: photos and videos, or project files."""
 
     listing_id: Identifier
@@ -134,7 +134,7 @@ class CreateUploads(Document):
         )
 
 
-class FileUploaded(Document):
+class FileUploaded(RequestBody):
     client_id: Name
     s3_key: Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=KEY_LENGTH)] = Field(
         description="As answered when the batch was created."
@@ -146,7 +146,7 @@ class FileUploaded(Document):
         return UploadedFile(self.client_id, self.s3_key, self.etag, self.bytes)
 
 
-class CompleteUploads(Document):
+class CompleteUploads(RequestBody):
     """All files of the batch are in the bucket: all of them or nothing."""
 
     listing_id: Identifier
@@ -162,7 +162,7 @@ class CompleteUploads(Document):
         )
 
 
-class QueryStatus(Document):
+class QueryStatus(RequestBody):
     listing_id: Identifier
     batch_id: BatchUuid
 
@@ -170,7 +170,7 @@ class QueryStatus(Document):
         return GetBatchStatusRequest(ListingId(self.listing_id), BatchId(self.batch_id))
 
 
-class QueryDownloads(Document):
+class QueryDownloads(RequestBody):
     listing_id: Identifier
     batch_id: BatchUuid | None = Field(None, description="Absent: the newest READY batch.")
 
@@ -179,7 +179,7 @@ class QueryDownloads(Document):
         return ListDownloadUrlsRequest(ListingId(self.listing_id), batch_id)
 
 
-class RetryBatch(Document):
+class RetryBatch(RequestBody):
     """Run the pipeline again over a batch that has ended."""
 
     listing_id: Identifier

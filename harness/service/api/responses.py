@@ -21,7 +21,7 @@ from harness.service.core.use_cases.list_download_urls import DownloadGroup, Dow
 from harness.service.core.use_cases.retry_media_batch import RetriedJob
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """A JSON object in camelCase, made from the core's dataclasses."""
 
     model_config = ConfigDict(
@@ -29,12 +29,12 @@ class Answer(BaseModel):
     )
 
 
-def answer(status: int, body: Answer) -> Response:
+def answer(status: int, body: ResponseBody) -> Response:
     """Return *body* as a response, serialised once."""
     return Response(body.model_dump_json(by_alias=True), status_code=status, media_type="application/json")
 
 
-class FileSlot(Answer):
+class FileSlot(ResponseBody):
     client_id: str
     upload_url: str = Field(description="PUT the file here with exactly these headers.")
     method: Literal["PUT"] = "PUT"
@@ -55,7 +55,7 @@ class FileSlot(Answer):
         )
 
 
-class UploadsCreated(Answer):
+class UploadsCreated(ResponseBody):
     batch_id: str
     upload_url_ttl_seconds: int
     files: list[FileSlot]
@@ -69,7 +69,7 @@ class UploadsCreated(Answer):
         )
 
 
-class UploadsAccepted(Answer):
+class UploadsAccepted(ResponseBody):
     job_id: int
     status: BatchStatus = Field(description="`RECEIVED`: the pipeline has it.")
     estimated_duration_seconds: int
@@ -83,14 +83,14 @@ class UploadsAccepted(Answer):
         )
 
 
-class StepStatus(Answer):
+class StepStatus(ResponseBody):
     name: str
     status: str
     started_at: datetime | None
     finished_at: datetime | None
 
 
-class ProcessingStatus(Answer):
+class ProcessingStatus(ResponseBody):
     """The newest run of the pipeline over the batch."""
 
     job_id: int
@@ -98,17 +98,17 @@ class ProcessingStatus(Answer):
     steps: list[StepStatus]
 
 
-class BatchErrorStatus(Answer):
+class BatchErrorStatus(ResponseBody):
     code: str
     detail: str | None
 
 
-class DownloadStatus(Answer):
+class DownloadStatus(ResponseBody):
     type: str
     ready: bool
 
 
-class AssetStatus(Answer):
+class AssetStatus(ResponseBody):
     client_id: str | None
     media_type: AssetType
     filename: str | None
@@ -146,7 +146,7 @@ class AssetStatus(Answer):
         )
 
 
-class BatchStatusReport(Answer):
+class BatchStatusReport(ResponseBody):
     batch_id: str
     status: BatchStatus
     submitted_at: datetime | None = Field(description="When the upload was completed, or last retried.")
@@ -172,7 +172,7 @@ class BatchStatusReport(Answer):
         )
 
 
-class BundleDownload(Answer):
+class BundleDownload(ResponseBody):
     type: Literal["ZIP_FULL"] = "ZIP_FULL"
     url: str
     expires_at: datetime
@@ -182,7 +182,7 @@ class BundleDownload(Answer):
         return cls(url=bundle.url, expires_at=bundle.expires_at)
 
 
-class FileDownload(Answer):
+class FileDownload(ResponseBody):
     label: str
     preview: str | None = Field(description="URL of the thumbnail.")
     url: str
@@ -191,7 +191,7 @@ class FileDownload(Answer):
     sequence: int | None
 
 
-class GroupDownload(Answer):
+class GroupDownload(ResponseBody):
     """The files of one media type."""
 
     type: AssetType
@@ -202,7 +202,7 @@ class GroupDownload(Answer):
         return cls(type=group.type, items=[FileDownload.model_validate(item) for item in group.items])
 
 
-class DownloadUrls(Answer):
+class DownloadUrls(ResponseBody):
     batch_id: str
     generated_at: datetime
     ttl_seconds: int
@@ -219,7 +219,7 @@ class DownloadUrls(Answer):
         )
 
 
-class RetryAccepted(Answer):
+class RetryAccepted(ResponseBody):
     job_id: int
     status: BatchStatus = Field(description="`PROCESSING`.")
 
@@ -228,7 +228,7 @@ class RetryAccepted(Answer):
         return cls(job_id=retried.job_id, status=retried.status)
 
 
-class CallbackAccepted(Answer):
+class CallbackAccepted(ResponseBody):
     """How job and batch stand now; the same whether the callback was news or not."""
 
     status: Literal["success"] = "success"

@@ -10,7 +10,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
-from harness.service.api import callback, docs_page, errors, media_batches, probes
+from harness.service.api import callback_route, docs_page, error_responses, health_routes, media_batches
 from harness.service.api.auth import Tokens
 from harness.service.api.telemetry import Telemetry
 from harness.service.app import Service, build
@@ -48,10 +48,10 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     app.state.tokens = Tokens(settings.jwt_key.get_secret_value(), settings.jwt_issuer, settings.jwt_audience)
     app.state.callback_secret = settings.callback_secret.get_secret_value()
     app.include_router(media_batches.routes)
-    app.include_router(callback.routes)
-    app.include_router(probes.routes)
+    app.include_router(callback_route.routes)
+    app.include_router(health_routes.routes)
     docs_page.install(app)
-    errors.install(app)
+    error_responses.install(app)
     app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry))
     _document_only_what_is_answered(app)
     return app

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
-from harness.service.api.trace import Trace
+from harness.service.api.trace_context import TraceContext
 
 UNMATCHED = "unmatched"
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -32,7 +32,7 @@ class Exchange:
 
     method: str
     path: str
-    trace: Trace
+    trace: TraceContext
     request_id: str
     started_at: float = field(default_factory=time.perf_counter)
     status: int | None = None
@@ -117,7 +117,7 @@ def _begin(scope: Scope) -> Exchange:
     exchange = Exchange(
         method=method if method in HTTPMethod.__members__ else "OTHER",
         path=scope["path"],
-        trace=Trace.join(Headers(scope=scope).getlist("traceparent")),
+        trace=TraceContext.join(Headers(scope=scope).getlist("traceparent")),
         request_id=str(uuid.uuid4()),
     )
     scope.setdefault("state", {})["exchange"] = exchange

@@ -20,8 +20,8 @@ from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline.assets import Asset
 from harness.service.pipeline.consolidation import outputs_of
 from harness.service.pipeline.entry import Event, entry
+from harness.service.pipeline.multipart_writer import MultipartWriter
 from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.part_writer import PartWriter
 
 NAME_LENGTH = 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
@@ -50,7 +50,7 @@ def handler(event: Event, _context: object) -> Event:
     key = zip_key(ListingId(event["listingId"]), BatchId(event["batchId"]), JobId(event["jobId"]))
     entries = list(entries_of(event))
     with (
-        PartWriter(objects, key, "application/zip") as writer,
+        MultipartWriter(objects, key, "application/zip") as writer,
         # zipfile only writes forwards here: it finds no tell() and uses data descriptors.
         zipfile.ZipFile(cast(IO[bytes], writer), "w", zipfile.ZIP_STORED) as bundle,
     ):

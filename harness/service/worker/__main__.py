@@ -10,8 +10,8 @@ import sys
 from harness.service.adapters.system import json_logs
 from harness.service.app import Service, build
 from harness.service.settings import Settings, SettingsInvalid
-from harness.service.worker.crew import Crew, loops
-from harness.service.worker.probes import probes
+from harness.service.worker.probe_server import probes
+from harness.service.worker.worker_threads import WorkerThreads, loops
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def main() -> int:
 
 def run(service: Service, settings: Settings, *, host: str, port: int) -> int:
     """Keep the loops going until SIGTERM or SIGINT, finish what is in hand, and return the exit code."""
-    crew = Crew(loops(service, settings))
+    crew = WorkerThreads(loops(service, settings))
     _stop_on_signals(crew)
     with probes(host, port, service.registry, crew.health) as url:
         crew.start()
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _stop_on_signals(crew: Crew) -> None:
+def _stop_on_signals(crew: WorkerThreads) -> None:
     def stop(number: int, _frame: object) -> None:
         # A second signal of the kind is impatience, and does what it always does.
         signal.signal(number, signal.SIG_DFL)

@@ -14,15 +14,15 @@ import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.blueprint.alarms import MetricAlarm
+from harness.blueprint.alarm_resources import MetricAlarmResource
 from harness.blueprint.template import Template, load_template
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.composite import CompositeAlarm
-from harness.lab.alarms.live import LiveJudge
-from harness.stack.dashboard.executions import Failure, began_at, failures, states_in_flight
+from harness.lab.gate.live_evaluation import LiveEvaluation
 from harness.stack.dashboard.measures import Measure, Measures
 from harness.stack.dashboard.processes import Census, Process
-from harness.stack.state import StackState
+from harness.stack.dashboard.recent_executions import FailedExecution, began_at, failures, states_in_flight
+from harness.stack.processes.state_file import StackState
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -38,7 +38,7 @@ LOCUST_URL = "http://127.0.0.1:8089"
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueDepths:
     """Messages of a queue: to be received, received but not deleted, not yet to be received."""
 
     name: str
@@ -102,10 +102,10 @@ class Snapshot:
     engine: str
     processes: Sequence[Process] = ()
     checks: Sequence[Check] = ()
-    queues: Sequence[Queue] = ()
+    queues: Sequence[QueueDepths] = ()
     running: int = 0
     states: Mapping[str, int] = field(default_factory=dict)
-    failures: Sequence[Failure] = ()
+    failures: Sequence[FailedExecution] = ()
     measures: Sequence[Measure] = ()
     alarms: Sequence[AlarmNow] = ()
     moves: Sequence[AlarmMove] = ()
@@ -137,10 +137,10 @@ class Observer:
         self._census = Census(stack.supervisor_pid)
         self._measures = Measures(stack.time_scale)
         self._alarms = _alarms(self._template)
-        self._judge = LiveJudge(*self._alarms, started_at=stack.started_at, time_scale=stack.time_scale)
+        self._judge = LiveEvaluation(*self._alarms, started_at=stack.started_at, time_scale=stack.time_scale)
         self._next_row = 0
         self._unfinished_since = 0.0
-        self._failed: dict[str, Failure] = {}
+        self._failed: dict[str, FailedExecution] = {}
         self._last = self._blank()
 
     def __call__(self) -> Snapshot:
@@ -195,16 +195,16 @@ class Observer:
             *(Check(f"{name}, {part}", answer.is_success, words) for part, words in parts.items()),
         ]
 
-    def _queues(self) -> list[Queue]:
+    def _queues(self) -> list[QueueDepths]:
         both = (self._template.queue.name, False), (self._template.dead_letter_queue.name, True)
         return [self._queue(name, takes_dead_letters=dead) for name, dead in both]
 
-    def _queue(self, name: str, *, takes_dead_letters: bool) -> Queue:
+    def _queue(self, name: str, *, takes_dead_letters: bool) -> QueueDepths:
         if name not in self._queue_urls:
             self._queue_urls[name] = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
         asked = self._sqs.get_queue_attributes(QueueUrl=self._queue_urls[name], AttributeNames=["All"])
         told = {str(key): value for key, value in asked["Attributes"].items()}
-        return Queue(
+        return QueueDepths(
             name,
             int(told["ApproximateNumberOfMessages"]),
             int(told["ApproximateNumberOfMessagesNotVisible"]),
@@ -289,7 +289,7 @@ def in_words(alarm: Alarm) -> str:
 def _alarms(template: Template) -> tuple[list[Alarm], list[CompositeAlarm]]:
     alarms, composites = [], []
     for defined in template.alarms:
-        if isinstance(defined, MetricAlarm):
+        if isinstance(defined, MetricAlarmResource):
             alarms.append(Alarm.from_properties(defined.properties))
         else:
             composites.append(CompositeAlarm.from_properties(defined.properties))

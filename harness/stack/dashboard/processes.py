@@ -1,8 +1,8 @@
 """
 The processes of a stack: whether they run, and what they use.
 
-Found by their keepers (`harness.stack.keeper`), which carry the name of what they keep in their command
-line. Memory in bytes, CPU in processors (1 is one processor, busy).
+Found by their supervisors (`harness.stack.processes.supervisor`), whose command lines carry the names of
+the commands. Memory in bytes, CPU in processors (1 is one processor, busy).
 """
 
 import time
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from harness.stack import keeper
+from harness.stack.processes import supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _name_kept(process: psutil.Process) -> str | None:
         *_, script, name = ["", "", *process.cmdline()]
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
-    return name if script == keeper.__file__ else None
+    return name if script == supervisor.__file__ else None
 
 
 def _command(outer: psutil.Process) -> psutil.Process | None:

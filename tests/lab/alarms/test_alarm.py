@@ -4,7 +4,7 @@ The properties of an alarm as CloudFormation and CloudWatch write them, read or 
 
 import pytest
 
-from tests.lab.alarms.conftest import alarm
+from tests.lab.conftest import alarm
 
 
 class TestProperties:

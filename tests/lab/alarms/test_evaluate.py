@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.alarms.evaluate import AlarmState, Comparison, Rule, TreatMissing, decide
+from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing, decide
 
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 RETAIN = "retain"
@@ -39,7 +39,7 @@ CELLS = [
 
 
 def rule(m: int = 3, n: int = 3, treat: TreatMissing = TreatMissing.MISSING, threshold: float = 1.0) -> Rule:
-    return Rule(threshold, Comparison.GREATER, n, m, treat)
+    return Rule(threshold, ComparisonOperator.GREATER, n, m, treat)
 
 
 def points_of(text: str) -> list[float | None]:
@@ -75,10 +75,10 @@ class TestRules:
     @pytest.mark.parametrize(
         ("comparison", "below", "equal", "above"),
         [
-            (Comparison.GREATER, False, False, True),
-            (Comparison.GREATER_OR_EQUAL, False, True, True),
-            (Comparison.LESS, True, False, False),
-            (Comparison.LESS_OR_EQUAL, True, True, False),
+            (ComparisonOperator.GREATER, False, False, True),
+            (ComparisonOperator.GREATER_OR_EQUAL, False, True, True),
+            (ComparisonOperator.LESS, True, False, False),
+            (ComparisonOperator.LESS_OR_EQUAL, True, True, False),
         ],
     )
     def test_comparisons(self, comparison, below, equal, above):
@@ -132,7 +132,7 @@ SEQUENCES = json.loads((Path(__file__).parent / "vectors" / "alarm_sequences.jso
 def rule_of(case) -> Rule:
     return Rule(
         case["threshold"],
-        Comparison(case["comparison"]),
+        ComparisonOperator(case["comparison"]),
         case["evaluation_periods"],
         case["datapoints_to_alarm"],
         TreatMissing(case["treat_missing"]),

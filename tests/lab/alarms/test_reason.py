@@ -6,7 +6,7 @@ import pytest
 
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.timeline import Periods, Samples, evaluate
-from tests.lab.alarms.conftest import alarm, play
+from tests.lab.conftest import alarm, play
 
 BEGAN = 1_700_000_040  # 14 November 2023, 22:14 UTC
 

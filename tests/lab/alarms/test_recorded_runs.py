@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.verdicts import alarms_of
-from harness.lab.alarms.gate import judge
-from harness.lab.alarms.verdict import Outcome
+from harness.lab.gate.judge import judge
+from harness.lab.gate.run_verdict import alarms_of
+from harness.lab.gate.verdict import Outcome
 from harness.lab.results.run import Run
 
 RUNS = Path(__file__).parents[3] / "fixtures" / "runs"

@@ -7,8 +7,8 @@ import pytest
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.sensitivity import doubts
-from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate
-from tests.lab.alarms.conftest import alarm
+from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, evaluate
+from tests.lab.conftest import alarm
 
 
 def longest(**changes: object) -> Alarm:
@@ -16,8 +16,8 @@ def longest(**changes: object) -> Alarm:
     return alarm(**{"ExtendedStatistic": None, "Statistic": "Maximum", "Period": 60} | changes)
 
 
-def doubts_about(an_alarm: Alarm, rows, *, end: float, reading: Reading | None = None) -> list[str]:
-    reading = reading or Reading()
+def doubts_about(an_alarm: Alarm, rows, *, end: float, reading: EvaluationRules | None = None) -> list[str]:
+    reading = reading or EvaluationRules()
     samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
     periods = Periods(an_alarm, samples)
     timeline = evaluate(an_alarm, periods, start=0, end=end, reading=reading)
@@ -70,7 +70,7 @@ def test_the_evaluation_range(surplus, expected):
     silent = longest(TreatMissingData="breaching")
     rows = [(at, 1) for at in range(0, 1200, 180)]
 
-    assert doubts_about(silent, rows, end=1200, reading=Reading(surplus=surplus)) == expected
+    assert doubts_about(silent, rows, end=1200, reading=EvaluationRules(surplus=surplus)) == expected
 
 
 def test_the_rule_of_the_percentile():
@@ -93,7 +93,7 @@ def test_how_low_samples_are_counted(low, periods, told):
     """
     slow = alarm(Period=60, EvaluationPeriods=periods, EvaluateLowSampleCountPercentile=low)
     rows = [(at, 900) for at in [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]]
-    found = doubts_about(slow, rows, end=120, reading=Reading(surplus=0))
+    found = doubts_about(slow, rows, end=120, reading=EvaluationRules(surplus=0))
 
     assert sum("low samples counted in each period" in one for one in found) == told
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.evaluate import AlarmState
-from harness.lab.alarms.timeline import Periods, Reading, Samples, evaluate, instants, look
-from tests.lab.alarms.conftest import alarm, play
+from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, evaluate, instants, look
+from tests.lab.conftest import alarm, play
 
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 
@@ -47,7 +47,7 @@ class TestClock:
             Periods(an_alarm, samples),
             start=eleven_two - 60,
             end=eleven_two + 60,
-            reading=Reading(surplus=0),
+            reading=EvaluationRules(surplus=0),
         )
 
         assert moves(timeline) == [(eleven_two, OK), (eleven_two + 60, ALARM)]
@@ -164,7 +164,7 @@ class TestLowSamples:
         """
         an_alarm = alarm(Period=60, EvaluationPeriods=2, EvaluateLowSampleCountPercentile="ignore")
         at = [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]
-        reading = Reading(surplus=0, low_samples=low_samples)
+        reading = EvaluationRules(surplus=0, low_samples=low_samples)
 
         assert (play(an_alarm, at, [700] * 300, end=120, reading=reading).fired_at == 120) == fires
 
@@ -227,7 +227,7 @@ class TestMath:
         errors, calls = (stat for _, stat in an_alarm.metrics)
         samples = {errors: Samples.of([70], [1]), calls: Samples.of([10, 20, 70, 75], [1, 1, 4, 4])}
         timeline = evaluate(
-            an_alarm, Periods(an_alarm, samples), start=0, end=120, reading=Reading(surplus=0)
+            an_alarm, Periods(an_alarm, samples), start=0, end=120, reading=EvaluationRules(surplus=0)
         )
 
         assert moves(timeline) == [(60, OK), (120, ALARM)]
@@ -274,7 +274,7 @@ class TestWholeRun:
             Statistic=None if high_percentile else "Sum",
         )  # fmt: skip
         samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
-        reading = Reading(surplus=surplus)
+        reading = EvaluationRules(surplus=surplus)
         timeline = evaluate(
             an_alarm, Periods(an_alarm, samples), start=start, end=start + 900, reading=reading
         )

@@ -12,25 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab.load.joining import join
 from harness.lab.load.launch import WorkersMissing, play
 from harness.lab.load.locust_process import Master
-from harness.lab.load.ports import free_port
 from harness.lab.load.preflight import Unreachable
+from harness.lab.load.remote_worker import join
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import load_scenario
+from harness.stack.processes.ports import free_port
 from tests.lab.load.conftest import scenario_text
 
 pytestmark = pytest.mark.stack
 
 FAILING = """
 from types import SimpleNamespace
-from harness.lab.load.wiring import Wiring
+from harness.lab.load.locust.wiring import LocustWiring
 
 def full(_):
     raise OSError("the disk is full")
 
-wiring = Wiring()
+wiring = LocustWiring()
 wiring._conductor = SimpleNamespace(worker_part=full, give_up=print)
 wiring._tell_conductor(None, SimpleNamespace(type="media_part", node_id="1", data={}))
 """

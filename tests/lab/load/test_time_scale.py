@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.stage import play_scenario
+from harness.cli.run_target import play_scenario
 from harness.lab.results.percentile import percentile
 
 SCENARIO = """

@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from harness.lab.alarms.evaluate import AlarmState
-from harness.lab.alarms.events import Unfinished
-from harness.lab.alarms.verdict import AlarmVerdict, Outcome, Transition, Verdict
+from harness.lab.gate.run_findings import Unfinished
+from harness.lab.gate.verdict import AlarmVerdict, Outcome, Transition, Verdict
 from harness.lab.report.axes import bands
 from harness.lab.report.palette import ALARM_BAND, FAULT_BAND
 

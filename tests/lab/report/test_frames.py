@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.report import frames, stations
+from harness.lab.report import frames, state_stations
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 
 
@@ -99,7 +99,7 @@ class TestStations:
             StepRow(1, "CreateZipBundle", 0, 1, 10.0, 12.0, 17.0, "SUCCEEDED"),
             StepRow(2, "CreateZipBundle", 0, 1, 50.0, 50.0, 55.0, "SUCCEEDED"),
         ]
-        (row,) = stations.stations(make_run(rows, duration_s=100.0)).to_dict("records")
+        (row,) = state_stations.stations(make_run(rows, duration_s=100.0)).to_dict("records")
 
         assert (row["mean_busy"], row["most_busy"], row["wait_p95_s"]) == pytest.approx((0.1, 1.0, 2.0))
 
@@ -112,7 +112,7 @@ class TestStations:
             StepRow(1, "GenerateThumbnails", 0, 1, 4.0, 4.0, 5.0, "FAILED"),
             StepRow(1, "GenerateThumbnails", 0, 2, 9.0, 9.0, 12.0, "SUCCEEDED"),
         ]
-        spent = stations.time_spent(make_run(rows)).set_index("name")
+        spent = state_stations.time_spent(make_run(rows)).set_index("name")
 
         assert spent.loc["GenerateThumbnails", ["from_s", "p50_s"]].tolist() == [2.0, 8.0]
         assert spent.index.tolist() == ["upload", "queue", "GenerateThumbnails", "seen by the client"]

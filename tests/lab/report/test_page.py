@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab.alarms.events import Unfinished
-from harness.lab.alarms.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Threshold, Transition, Verdict
+from harness.lab.gate.run_findings import Unfinished
+from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Threshold, Transition, Verdict
 from harness.lab.report.page import render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
@@ -271,7 +271,7 @@ class TestVerdict:
         """
         What ``harness check`` wrote is what the page says.
         """
-        from harness.lab.alarms import outputs
+        from harness.lab.gate import outputs
 
         run = make_run()
         outputs.write(verdict(Outcome.SECURITY), run.folder)

@@ -4,7 +4,7 @@ The metrics of a run while it is being recorded.
 
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.tail import Tail
-from harness.lab.results.writer import PartWriter
+from harness.lab.results.writer import TablePartWriter
 
 
 def row(at: float) -> MetricRow:
@@ -16,7 +16,7 @@ def test_what_is_flushed_is_told_once(tmp_path):
     From every worker, and only what is new.
     """
     tail = Tail(tmp_path, MetricRow)
-    with PartWriter(tmp_path, 0) as one, PartWriter(tmp_path, 1) as other:
+    with TablePartWriter(tmp_path, 0) as one, TablePartWriter(tmp_path, 1) as other:
         one.add(row(1.0))
         assert list(tail.new_rows()) == []
         one.flush()
@@ -35,7 +35,7 @@ def test_half_a_batch_waits_until_it_is_whole(tmp_path):
     """
     What a worker is writing at this moment is told at the next look.
     """
-    with PartWriter(tmp_path, 0) as part:
+    with TablePartWriter(tmp_path, 0) as part:
         part.add(row(1.0))
         part.flush()
         path = next((tmp_path / "parts").iterdir())

@@ -17,8 +17,8 @@ from harness.lab.results.rows import TABLE_OF, BatchRow, MetricRow, RequestRow, 
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import (
     FolderUnfit,
-    PartWriter,
     RunWriter,
+    TablePartWriter,
     merge_parts,
     must_hold_a_run,
     new_run_folder,
@@ -190,8 +190,8 @@ class TestCrash:
             "import os, signal, sys\n"
             "from pathlib import Path\n"
             "from harness.lab.results.rows import MetricRow\n"
-            "from harness.lab.results.writer import PartWriter\n"
-            "part = PartWriter(Path(sys.argv[1]), 1)\n"
+            "from harness.lab.results.writer import TablePartWriter\n"
+            "part = TablePartWriter(Path(sys.argv[1]), 1)\n"
             "for at in range(100): part.add(MetricRow(float(at), 'm', '{}', 1.0))\n"
             "part.flush()\n"
             "part.add(MetricRow(100.0, 'm', '{}', 1.0))\n"
@@ -226,7 +226,7 @@ class TestCrash:
         """
         A folder may be merged after a crash whatever was merged before.
         """
-        with PartWriter(tmp_path) as part:
+        with TablePartWriter(tmp_path) as part:
             part.add(request(0))
         merge_parts(tmp_path)
         before = (tmp_path / "requests.parquet").read_bytes()
@@ -238,7 +238,7 @@ class TestCrash:
         """
         A status that is no number is a defect of the recorder and must be seen.
         """
-        part = PartWriter(tmp_path)
+        part = TablePartWriter(tmp_path)
         part.add(request(0)._replace(status="created"))
 
         with pytest.raises((pa.ArrowInvalid, pa.ArrowTypeError)):

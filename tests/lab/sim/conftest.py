@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.blueprint.states import parse_state_machine
-from harness.lab.sim.asl.execution import Execution
-from harness.lab.sim.asl.program import compile_machine
-from harness.lab.sim.asl.visits import Attempt
-from harness.lab.sim.asl.walk import Host
-from harness.lab.sim.engine import NS, Engine, Kind, about, nanoseconds, order
-from harness.lab.sim.station import Job, Station
+from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.station import Station, StationJob
+from harness.states_language.clock import NS, Kind, order
+from harness.states_language.execution import Execution
+from harness.states_language.parser import parse_state_machine
+from harness.states_language.program import compile_machine
+from harness.states_language.state_entry import TaskAttempt
+from harness.states_language.thread import Host
 
-Work = Callable[[Attempt], None]
+Work = Callable[[TaskAttempt], None]
 
 
 class Bench(Host):
@@ -30,6 +31,7 @@ class Bench(Host):
 
     def __init__(self, definition: Mapping[str, Any], workers: Mapping[str, Work] | None = None) -> None:
         self.engine = Engine()
+        self.clock = self.engine
         self.epoch = datetime(2026, 1, 5, tzinfo=UTC)
         self.machine = {"Id": "arn:aws:states:::stateMachine:bench", "Name": "bench"}
         self.program = compile_machine(parse_state_machine(definition))
@@ -77,7 +79,7 @@ class Bench(Host):
     def takes(self, seconds: float, result: Any = None) -> Work:
         """Return a worker with as many hands as there are attempts."""
 
-        def work(attempt: Attempt) -> None:
+        def work(attempt: TaskAttempt) -> None:
             attempt.begun()
             attempt.guard(self.engine.now + nanoseconds(seconds))
             key = order(Kind.END_OF_WORK, attempt.execution.entity, attempt.item)
@@ -90,7 +92,7 @@ class Bench(Host):
         """Return a worker whose n-th attempt ends with the n-th error (None: well), the last one for ever."""
         calls = 0
 
-        def work(attempt: Attempt) -> None:
+        def work(attempt: TaskAttempt) -> None:
             nonlocal calls
             error = errors[min(calls, len(errors) - 1)]
             calls += 1
@@ -110,13 +112,13 @@ class Bench(Host):
         """Return a worker that is a station with so many servers."""
         found = Station(self.engine, servers)
 
-        def work(attempt: Attempt) -> None:
+        def work(attempt: TaskAttempt) -> None:
             key = about(attempt.execution.entity, attempt.item, attempt.number)
 
             def done() -> None:
                 attempt.succeed(attempt.payload)
 
-            found.offer(Job(key, nanoseconds(draw()), attempt.begun, done, lambda: attempt.is_open))
+            found.offer(StationJob(key, nanoseconds(draw()), attempt.begun, done, lambda: attempt.is_open))
             attempt.guard()
 
         work.station = found  # type: ignore[attr-defined]  # for tests that look at it

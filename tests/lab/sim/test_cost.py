@@ -4,9 +4,9 @@ The bill of a run, checked by hand.
 
 import pytest
 
+from harness.lab.sim.batch_trace import NoSuchBatch, life, must_arrive
 from harness.lab.sim.cost import Prices, PricesInvalid, bill
 from harness.lab.sim.simulation import simulate
-from harness.lab.sim.trace import NoSuchBatch, life, must_arrive
 from harness.lab.workload.scenario import Scenario
 
 MINUTE = {

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.asl.execution import Status
-from harness.lab.sim.engine import NS, Engine, Kind, about, order
-from harness.lab.sim.platform.draws import AHEAD, KEPT, Draws
+from harness.lab.sim.model.engine import Engine, about
+from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.platform.latency_draws import AHEAD, KEPT, Draws
 from harness.lab.sim.platform.token_bucket import TokenBucket
-from harness.lab.sim.station import Job, Station
 from harness.lab.workload.distributions import Exponential, Lognormal
 from harness.lab.workload.draws import Stream
+from harness.states_language.clock import NS, Kind, order
+from harness.states_language.execution import Status
 
 SERVERS = st.integers(1, 3)
 
@@ -156,7 +157,7 @@ def _moody(played, servers, times, failing):
         key = about(attempt.execution.entity, attempt.item, attempt.number)
         takes, fails = int(times.integers(0, 4)) * NS, times.random() < failing
         done = partial(attempt.fail, "Busy") if fails else partial(attempt.succeed, attempt.payload)
-        found.offer(Job(key, takes, attempt.begun, done))
+        found.offer(StationJob(key, takes, attempt.begun, done))
 
     work.station = found
     return work

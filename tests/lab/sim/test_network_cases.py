@@ -13,13 +13,14 @@ import pytest
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.analytic.delivery import KilledAttempts, Redelivery
 from harness.lab.sim.analytic.networks import Longest, Tandem, fork_join_mean
-from harness.lab.sim.asl.execution import Status
-from harness.lab.sim.engine import NS, Engine, Kind, order
-from harness.lab.sim.jobs import MediaBatch, MediaJob
-from harness.lab.sim.platform.queue import JobQueue, Message
-from harness.lab.sim.platform.settings import Dispatcher, Sqs
-from harness.lab.workload.batch import Batch
+from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
+from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.distributions import Constant
+from harness.lab.workload.upload_batch import UploadBatch
+from harness.states_language.clock import NS, Kind, order
+from harness.states_language.execution import Status
 
 AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
@@ -277,12 +278,12 @@ class TestRedelivery:
             delays.append((engine.now - sent_at[message.job.id]) / NS)
             return True
 
-        queue = JobQueue(
-            engine, Sqs(delivery_s=AT_ONCE), Dispatcher(message_s=AT_ONCE, outbox_s=AT_ONCE),
+        queue = SqsQueue(
+            engine, SqsSettings(delivery_s=AT_ONCE), DispatcherSettings(message_s=AT_ONCE, outbox_s=AT_ONCE),
             visibility_timeout=30.0, most_receives=5, seed=1, replication=0, handle=handle, bury=dead.append,
         )  # fmt: skip
         for number in range(messages):
-            job = MediaJob(number, MediaBatch(Batch(number, "photo_shoot", 0), str(number), 1, 0), 1, 0)
+            job = MediaJob(number, MediaBatch(UploadBatch(number, "photo_shoot", 0), str(number), 1, 0), 1, 0)
             sent_at[number] = 0
             queue.send(Message(job, is_poisoned=False))
         engine.run()

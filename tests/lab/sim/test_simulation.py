@@ -12,7 +12,7 @@ import pytest
 
 import harness
 from harness.lab.results.writer import FolderUnfit
-from harness.lab.sim.platform.settings import Platform, PlatformInvalid
+from harness.lab.sim.platform.platform import Platform, PlatformInvalid
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
 

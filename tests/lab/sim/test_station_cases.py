@@ -22,8 +22,9 @@ from harness.lab.results.percentile import percentile
 from harness.lab.sim.analytic.networks import BatchMMc, split_merge
 from harness.lab.sim.analytic.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
 from harness.lab.sim.analytic.stations import MachineRepair, MMc, MMcK, erlang_b, mean_wait_of_first
-from harness.lab.sim.engine import NS, Engine, Kind, about, nanoseconds, order
-from harness.lab.sim.station import Job, Station
+from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.station import Station, StationJob
+from harness.states_language.clock import NS, Kind, order
 
 NEVER = 2**62
 """Longer than anything is played [ns]."""
@@ -97,7 +98,7 @@ def play(
         index = next(numbers)
         if index + 1 < len(arrives):
             engine.call_in(arrives[index + 1] - engine.now, arrival, arrive)
-        job = Job(about(index), takes[index], partial(begun, index), nothing)
+        job = StationJob(about(index), takes[index], partial(begun, index), nothing)
         priority = None if priorities is None else float(priorities[index])
         if not station.offer(job, priority):
             lost += index >= warm_up
@@ -473,7 +474,7 @@ def repair_shop(draws: np.random.Generator, repairs: int) -> tuple[int, list[flo
         def begun() -> None:
             waited.append((engine.now - broke_at) / NS)
 
-        job = Job(about(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, lambda: run(None))
+        job = StationJob(about(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, lambda: run(None))
         station.offer(job)
 
     for _ in range(10):

@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from harness.lab.sim.coverage import coverage, sojourn_times
-from harness.lab.sim.precision import run_until
-from harness.lab.sim.quantiles import (
+from harness.lab.sim.experiment.coverage import coverage, sojourn_times
+from harness.lab.sim.experiment.precision import run_until
+from harness.lab.sim.experiment.quantiles import (
     Estimate,
     Judgement,
     mean_estimate,
     paired_difference,
 )
-from harness.lab.sim.warm_up import detect, mser
+from harness.lab.sim.experiment.warm_up import detect, mser
 
 
 class TestCoverage:

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.lab.workload.arrivals import schedule
-from harness.lab.workload.identities import Identities, IdentitiesInvalid, Role
+from harness.lab.workload.identities import CallerRole, Identities, IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
 HEADER = "listing_id,development,role,token\n"
@@ -51,9 +51,9 @@ class TestRead:
         first, second = identities.listings
 
         assert (first.listing_id, first.development, second.development) == (5, False, True)
-        assert first.token(Role.STRANGER) == "xyz"
+        assert first.token(CallerRole.STRANGER) == "xyz"
         with pytest.raises(IdentitiesInvalid, match="listing 9 has no photographer"):
-            second.token(Role.PHOTOGRAPHER)
+            second.token(CallerRole.PHOTOGRAPHER)
 
     def test_tokens_stay_out_of_sight(self, identities_file):
         """

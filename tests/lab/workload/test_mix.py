@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.workload.batch import MAX_BATCH_BYTES, arrival_of
-from harness.lab.workload.flows import MAX_FILE_BYTES, Attempt
+from harness.lab.workload.client_flows import MAX_FILE_BYTES, RefusedAttempt
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.upload_batch import MAX_BATCH_BYTES, arrival_of
 
 
 def mix_of(*flows, seed=1, replication=0, **others):
@@ -127,7 +127,7 @@ class TestBatch:
         mix = mix_of({"name": "forbidden"}, {"name": "photo_shoot", "photos": 1})
         batches = [mix.batch(arrival) for arrival in range(300)]
 
-        assert {batch.attempt for batch in batches if batch.flow == "forbidden"} == set(Attempt)
+        assert {batch.attempt for batch in batches if batch.flow == "forbidden"} == set(RefusedAttempt)
         assert {batch.attempt for batch in batches if batch.flow == "photo_shoot"} == {None}
 
 

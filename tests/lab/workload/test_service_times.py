@@ -3,12 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.lab.workload.batch import File
 from harness.lab.workload.draws import uniform
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
+from harness.lab.workload.upload_batch import UploadFile
 
-PHOTO = File("a0-1", 1, "PHOTO_HORIZONTAL", "p.jpg", "image/jpeg", 4_000_000, width=4000, height=3000)
-VIDEO = File("a0-2", 2, "VIDEO_HORIZONTAL", "v.mp4", "video/mp4", 10_000_000, 1920, 1080, seconds=20)
+PHOTO = UploadFile("a0-1", 1, "PHOTO_HORIZONTAL", "p.jpg", "image/jpeg", 4_000_000, width=4000, height=3000)
+VIDEO = UploadFile("a0-2", 2, "VIDEO_HORIZONTAL", "v.mp4", "video/mp4", 10_000_000, 1920, 1080, seconds=20)
 
 
 class TestServiceTimes:

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from harness.service.adapters.system import json_logs
-from harness.service.api.trace import Trace
+from harness.service.api.trace_context import TraceContext
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
@@ -37,7 +37,7 @@ class TestTrace:
         """
         The trace goes on with a span of our own.
         """
-        trace = Trace.join([TRACEPARENT])
+        trace = TraceContext.join([TRACEPARENT])
 
         assert trace.trace_id == TRACE_ID
         assert trace.span_id != "b7ad6b7169203331"
@@ -47,13 +47,13 @@ class TestTrace:
         """
         The decision was the caller's.
         """
-        assert Trace.join([TRACEPARENT[:-2] + "00"]).traceparent.endswith("-00")
+        assert TraceContext.join([TRACEPARENT[:-2] + "00"]).traceparent.endswith("-00")
 
     def test_a_future_version_is_understood(self):
         """
         Later versions may only append fields.
         """
-        assert Trace.join([f"cc-{TRACE_ID}-b7ad6b7169203331-01-what-the-future"]).trace_id == TRACE_ID
+        assert TraceContext.join([f"cc-{TRACE_ID}-b7ad6b7169203331-01-what-the-future"]).trace_id == TRACE_ID
 
     @pytest.mark.parametrize(
         "headers",
@@ -73,7 +73,7 @@ class TestTrace:
         """
         A broken header must not break the trace behind it.
         """
-        assert Trace.join(headers).trace_id not in (TRACE_ID, "0" * 32)
+        assert TraceContext.join(headers).trace_id not in (TRACE_ID, "0" * 32)
 
 
 class TestPropagation:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from harness.lab.workload.media_file import MediaFile
+from harness.lab.workload.media.media_file import MediaFile
 from harness.service.pipeline.objects import media_objects
 
 BUCKET = "toq-listing-medias"

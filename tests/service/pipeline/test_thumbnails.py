@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from harness.lab.workload import scenes
-from harness.lab.workload.documents import document
-from harness.lab.workload.media import Defect, spoilt
-from harness.lab.workload.media_file import MediaFile
-from harness.lab.workload.photographs import photograph
+from harness.lab.workload.media import scenes
+from harness.lab.workload.media.documents import document
+from harness.lab.workload.media.media import Defect, spoilt
+from harness.lab.workload.media.media_file import MediaFile
+from harness.lab.workload.media.photographs import photograph
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler

@@ -24,8 +24,8 @@ from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatchRequest, UploadedFile
 from harness.service.core.use_cases.create_upload_batch import CreateUploadBatchRequest
 from harness.service.settings import Settings
-from harness.service.worker.crew import loops
 from harness.service.worker.loop import Loop
+from harness.service.worker.worker_threads import loops
 
 PHOTOGRAPHER = Caller(UserId(1))
 CHECKSUM = Sha256("ab" * 32)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from harness.stack.dashboard.processes import Census
-from harness.stack.guard import Guarded
+from harness.stack.processes.guarded_process import GuardedProcess
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -16,7 +16,7 @@ class TestCensus:
         """
         The pid is the command's own, not that of one of its keepers.
         """
-        with Guarded(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log") as part:
+        with GuardedProcess(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log") as part:
             found = {one.name: one for one in Census(os.getpid()).take()}
 
         assert found["sleeper"].pid == part.pid
@@ -27,7 +27,7 @@ class TestCensus:
         """
         Usage is a difference: the first look has nothing to subtract.
         """
-        with Guarded(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log"):
+        with GuardedProcess(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log"):
             census = Census(os.getpid())
             first = next(one for one in census.take() if one.name == "sleeper")
             second = next(one for one in census.take() if one.name == "sleeper")
@@ -40,7 +40,7 @@ class TestCensus:
         A process that vanished is the one thing a page must not leave out.
         """
         census = Census(os.getpid())
-        with Guarded(SLEEPER, {}, name="short-lived", log_path=tmp_path / "log"):
+        with GuardedProcess(SLEEPER, {}, name="short-lived", log_path=tmp_path / "log"):
             census.take()
         ended = next(one for one in census.take() if one.name == "short-lived")
 

@@ -3,11 +3,11 @@ What CloudWatch would have done.
 """
 
 from harness.lab.report import charts
-from harness.lab.report.section import Block, Points, Section, Subject, Table
+from harness.lab.report.section import Block, Points, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import plural, seconds
 
 
-def alarms(subject: Subject) -> Section | None:
+def alarms(subject: Subject) -> ReportSection | None:
     verdict = subject.verdict
     if verdict is None or not verdict.alarms:
         return None
@@ -22,7 +22,7 @@ def alarms(subject: Subject) -> Section | None:
     lead = f"{fired_of_all}, each evaluated every minute as CloudWatch would."
     blocks: list[Block] = [
         charts.alarm_timelines(subject.run, verdict),
-        Table("Every change of state", ("alarm", "at", "state", "reason"), transitions, frozenset({1})),
+        TableBlock("Every change of state", ("alarm", "at", "state", "reason"), transitions, frozenset({1})),
         *([Points(doubts)] if doubts else []),
     ]
-    return Section("alarms", "Alarms", lead, blocks)
+    return ReportSection("alarms", "Alarms", lead, blocks)

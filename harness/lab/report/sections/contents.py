@@ -4,7 +4,7 @@ What a report has, in order. A new section is a module here and a line in `SECTI
 
 from collections.abc import Callable
 
-from harness.lab.report.section import Section, Subject
+from harness.lab.report.section import ReportSection, Subject
 from harness.lab.report.sections.alarms import alarms
 from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
@@ -17,7 +17,7 @@ from harness.lab.report.sections.pipeline import size_classes, stations, time_sp
 from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 
-SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
+SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
     objectives,
     alarms,
     remarks,

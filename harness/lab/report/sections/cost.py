@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from harness.lab.report.section import Points, Section, Subject, Table
+from harness.lab.report.section import Points, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import number, plural
 from harness.lab.results.run import RunUnreadable
 
@@ -20,7 +20,7 @@ LEFT_OUT = (
 )
 
 
-def cost(subject: Subject) -> Section | None:
+def cost(subject: Subject) -> ReportSection | None:
     path = subject.run.folder / "cost.json"
     try:
         stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else subject.cost
@@ -30,7 +30,7 @@ def cost(subject: Subject) -> Section | None:
         raise RunUnreadable(f"the cost of {subject.run.id} cannot be read: {error!r}") from error
 
 
-def _section(stated: Mapping[str, Any]) -> Section:
+def _section(stated: Mapping[str, Any]) -> ReportSection:
     batches, as_of = int(stated["batches"]), date.fromisoformat(stated["as_of"])
     items = [(str(one["name"]), float(one["quantity"]), float(one["usd"])) for one in stated["items"]]
     total = sum(usd for *_, usd in items)
@@ -43,9 +43,9 @@ def _section(stated: Mapping[str, Any]) -> Section:
         f"At AWS's list prices of {as_of:%-d %B %Y}, {plural(batches, 'batch', 'batches')} would have cost "
         f"{total:,.2f} US dollars: {1000 * total / batches:,.2f} per thousand."
     )
-    return Section(
+    return ReportSection(
         "cost",
         "Cost",
         lead,
-        (Table("Cost by item", columns, rows, frozenset({1, 2, 3})), Points((LEFT_OUT,))),
+        (TableBlock("Cost by item", columns, rows, frozenset({1, 2, 3})), Points((LEFT_OUT,))),
     )

@@ -2,12 +2,12 @@
 Where the run came from, and how to have it again.
 """
 
-from harness.lab.report.section import Prose, Section, Subject, Table
+from harness.lab.report.section import Prose, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, data_size, seconds
 from harness.lab.results.run import RunHeader
 
 
-def environment(subject: Subject) -> Section:
+def environment(subject: Subject) -> ReportSection:
     header = subject.run.header
     machine = [(name.removesuffix("_bytes"), _machine(name, value)) for name, value in header.machine.items()]
     facts = [
@@ -26,8 +26,8 @@ def environment(subject: Subject) -> Section:
         *((f"{name} version", text) for name, text in sorted(header.versions.items())),
     ]
     lead = "The scenario is in run.json, whole; the same seed plays the same arrivals with the same files."
-    blocks = (Prose(command(header), code=True), Table("Environment", ("what", "value"), facts))
-    return Section("environment", "Environment, and how to reproduce", lead, blocks)
+    blocks = (Prose(command(header), code=True), TableBlock("Environment", ("what", "value"), facts))
+    return ReportSection("environment", "Environment, and how to reproduce", lead, blocks)
 
 
 def command(header: RunHeader) -> str:

@@ -5,14 +5,14 @@ What went wrong, and what was tried again.
 import pandas as pd
 
 from harness.lab.report import charts, frames
-from harness.lab.report.section import Section, Subject, Table
+from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, percent, plural
 
 MOST = 20
 """Kinds of errors a table shows."""
 
 
-def retries(subject: Subject) -> Section | None:
+def retries(subject: Subject) -> ReportSection | None:
     steps, batches = subject.run.steps, subject.run.batches
     again, reprocessed = steps[steps["attempt"] > 1], int((batches["attempt"] > 1).sum())
     if again.empty and not reprocessed:
@@ -21,7 +21,7 @@ def retries(subject: Subject) -> Section | None:
     if reprocessed:
         lead += f" {plural(reprocessed, 'job')} ran a batch again."
     if again.empty:
-        return Section("retries", "Retries", lead)
+        return ReportSection("retries", "Retries", lead)
     failed = steps[steps["outcome"] == "FAILED"].groupby("state").size()
     rows = [
         (
@@ -34,11 +34,13 @@ def retries(subject: Subject) -> Section | None:
         for state, rows in steps[steps["state"].isin(again["state"])].groupby("state", sort=False)
     ]
     columns = ("state", "attempts", "repeated", "failed", "most for one task")
-    table = Table("States that were tried again", columns, rows, frozenset({1, 2, 3, 4}))
-    return Section("retries", "Retries", lead, (charts.retries_over_time(subject.run, subject.other), table))
+    table = TableBlock("States that were tried again", columns, rows, frozenset({1, 2, 3, 4}))
+    return ReportSection(
+        "retries", "Retries", lead, (charts.retries_over_time(subject.run, subject.other), table)
+    )
 
 
-def dead_letters(subject: Subject) -> Section | None:
+def dead_letters(subject: Subject) -> ReportSection | None:
     metrics = subject.run.metrics
     counted = metrics.loc[metrics["metric"] == frames.DEAD_LETTERS, "value"]
     deep = metrics[
@@ -53,12 +55,12 @@ def dead_letters(subject: Subject) -> Section | None:
             if not most
             else f"held up to {plural(most, 'message')}, none of them counted by the service"
         )
-        return Section("dead-letters", "Dead letters", f"The dead-letter queue {said}.")
+        return ReportSection("dead-letters", "Dead letters", f"The dead-letter queue {said}.")
     chart = charts.dead_letters(subject.run, subject.other)
-    return Section("dead-letters", "Dead letters", chart.finding, (chart,))
+    return ReportSection("dead-letters", "Dead letters", chart.finding, (chart,))
 
 
-def errors(subject: Subject) -> Section | None:
+def errors(subject: Subject) -> ReportSection | None:
     run = subject.run
     sent = frames.http(run)
     requests = sent[sent["outcome"].isin(frames.FAILED)]
@@ -81,10 +83,10 @@ def errors(subject: Subject) -> Section | None:
         f"{plural(len(requests), 'request')} ({percent(share)}), "
         f"{plural(len(batches), 'batch', 'batches')} and {plural(len(steps), 'attempt')} of a state failed."
     )
-    return Section("errors", "Errors", lead, shown)
+    return ReportSection("errors", "Errors", lead, shown)
 
 
-def _counted(caption: str, rows: pd.DataFrame, columns: dict[str, str]) -> Table | None:
+def _counted(caption: str, rows: pd.DataFrame, columns: dict[str, str]) -> TableBlock | None:
     if rows.empty:
         return None
     keys = rows[list(columns)].astype(object).where(rows[list(columns)].notna(), "none")
@@ -100,4 +102,4 @@ def _counted(caption: str, rows: pd.DataFrame, columns: dict[str, str]) -> Table
         for row in sizes.head(MOST).itertuples(index=False)
     ]
     more = "" if len(sizes) <= MOST else f", the {MOST} most frequent of {len(sizes)} kinds"
-    return Table(caption + more, (*columns.values(), "count"), shown, frozenset({len(columns)}))
+    return TableBlock(caption + more, (*columns.values(), "count"), shown, frozenset({len(columns)}))

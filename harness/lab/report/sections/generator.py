@@ -2,11 +2,11 @@
 Whether the generator's figures can be believed.
 """
 
-from harness.lab.report.section import Points, Section, Subject, Table
+from harness.lab.report.section import Points, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, percent, seconds
 
 
-def generator(subject: Subject) -> Section | None:
+def generator(subject: Subject) -> ReportSection | None:
     notes = subject.run.header.notes.get("generator")
     if not isinstance(notes, dict):
         return None
@@ -36,8 +36,8 @@ def generator(subject: Subject) -> Section | None:
     )
     kept = f"{count(notes.get('started', 0))} of {count(notes.get('offered', 0))} arrivals were started"
     lead = f"{kept}; the generator {'fell short' if findings else 'kept up'}."
-    table = Table("What each worker measured of itself", columns, rows, frozenset(range(len(columns))))
-    return Section(
+    table = TableBlock("What each worker measured of itself", columns, rows, frozenset(range(len(columns))))
+    return ReportSection(
         "generator",
         "Generator health",
         lead,

@@ -2,11 +2,11 @@
 Two batches told whole: the slowest and the one in the middle.
 """
 
-from harness.lab.report.life import life_chart, median, slowest
-from harness.lab.report.section import Block, Prose, Section, Subject
+from harness.lab.report.batch_life import life_chart, median, slowest
+from harness.lab.report.section import Block, Prose, ReportSection, Subject
 
 
-def lives(subject: Subject) -> Section | None:
+def lives(subject: Subject) -> ReportSection | None:
     run = subject.run
     longest, middle = slowest(run), median(run)
     if longest is None or middle is None:
@@ -21,4 +21,4 @@ def lives(subject: Subject) -> Section | None:
         "From the first request until somebody saw the batch end; failed attempts stand out. "
         f"figures/life_*.trace.json open in Perfetto.{traced}"
     )
-    return Section("lives", "Two batches, told whole", lead, blocks)
+    return ReportSection("lives", "Two batches, told whole", lead, blocks)

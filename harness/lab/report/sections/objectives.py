@@ -4,13 +4,13 @@ What the scenario promised.
 
 import math
 
-from harness.lab.alarms.objective import Dimension, Objective
-from harness.lab.alarms.verdict import ObjectiveVerdict
-from harness.lab.report.section import Section, Subject, Table
+from harness.lab.gate.objective import Dimension, Objective
+from harness.lab.gate.verdict import ObjectiveVerdict
+from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import ABSENT, between, count, plural
 
 
-def objectives(subject: Subject) -> Section | None:
+def objectives(subject: Subject) -> ReportSection | None:
     verdict = subject.verdict
     if verdict is None or not verdict.objectives:
         return None
@@ -20,9 +20,9 @@ def objectives(subject: Subject) -> Section | None:
         for one in verdict.objectives
     ]
     columns = ("objective", "measured", "95 % interval", "samples", "outcome", "why")
-    table = Table("Objectives of the scenario", columns, rows, frozenset({1, 2, 3}))
+    table = TableBlock("Objectives of the scenario", columns, rows, frozenset({1, 2, 3}))
     lead = f"{met} of {plural(len(verdict.objectives), 'objective')} met."
-    return Section("objectives", "Objectives", lead, (table,))
+    return ReportSection("objectives", "Objectives", lead, (table,))
 
 
 def _interval(one: ObjectiveVerdict) -> str:

@@ -3,12 +3,12 @@ Inside the pipeline: where the time goes, which batches are slow, how busy each 
 """
 
 from harness.lab.report import charts
-from harness.lab.report import stations as measured
-from harness.lab.report.section import Section, Subject, Table
+from harness.lab.report import state_stations as measured
+from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, number, seconds
 
 
-def time_spent(subject: Subject) -> Section | None:
+def time_spent(subject: Subject) -> ReportSection | None:
     chart = charts.time_spent(subject.run, subject.other)
     if chart.is_empty:
         return None
@@ -16,14 +16,14 @@ def time_spent(subject: Subject) -> Section | None:
         "Thick bars are medians, thin ones reach to p95; each begins where it does in the median batch. "
         "Attempts that failed and the waits between them are included."
     )
-    return Section("time-spent", "Where the time goes", lead, (chart,))
+    return ReportSection("time-spent", "Where the time goes", lead, (chart,))
 
 
-def size_classes(subject: Subject) -> Section | None:
+def size_classes(subject: Subject) -> ReportSection | None:
     chart = charts.size_classes(subject.run, subject.other)
     if chart.is_empty:
         return None
-    return Section(
+    return ReportSection(
         "size-classes",
         "By class of batch",
         "How many batches of each class were done within a time.",
@@ -31,7 +31,7 @@ def size_classes(subject: Subject) -> Section | None:
     )
 
 
-def stations(subject: Subject) -> Section | None:
+def stations(subject: Subject) -> ReportSection | None:
     frame = measured.stations(subject.run)
     if frame.empty:
         return None
@@ -60,11 +60,11 @@ def stations(subject: Subject) -> Section | None:
         )
         for _, row in frame.iterrows()
     ]
-    table = Table("States of the pipeline as stations", columns, rows, frozenset(range(1, len(columns))))
+    table = TableBlock("States of the pipeline as stations", columns, rows, frozenset(range(1, len(columns))))
     lead = (
         "Attempts in service at once. The mean is also the capacity the state used up: "
         "over a number of slots it is their utilisation."
     )
-    return Section(
+    return ReportSection(
         "stations", "How busy each state was", lead, (charts.stations(subject.run, subject.other), table)
     )

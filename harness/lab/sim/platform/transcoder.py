@@ -4,12 +4,12 @@ MediaConvert: a queue with slots. Times are nanoseconds.
 
 from collections.abc import Callable
 
-from harness.lab.sim.engine import Engine, about, nanoseconds
-from harness.lab.sim.media_functions import Work
-from harness.lab.sim.platform.draws import Draws
-from harness.lab.sim.platform.settings import MediaConvert
+from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.media_functions import Work
+from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.platform.latency_draws import Draws
+from harness.lab.sim.platform.platform import MediaConvertSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
-from harness.lab.sim.station import Job, Station
 
 THROTTLED = "MediaConvert.TooManyRequestsException"
 
@@ -27,7 +27,7 @@ class Transcoder:
     """
 
     def __init__(
-        self, engine: Engine, settings: MediaConvert, slots: int, seed: int, replication: int
+        self, engine: Engine, settings: MediaConvertSettings, slots: int, seed: int, replication: int
     ) -> None:
         self.station = Station(engine, settings.slots or slots)
         self.completed = 0
@@ -70,5 +70,5 @@ class Transcoder:
             else:
                 ended()
 
-        self.station.offer(Job(about(*key), service_time, begun, done, wanted))
+        self.station.offer(StationJob(about(*key), service_time, begun, done, wanted))
         return True

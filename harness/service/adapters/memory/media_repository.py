@@ -14,7 +14,7 @@ from datetime import datetime
 
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.row_locks import RowLocks
-from harness.service.adapters.memory.tables import Table, View
+from harness.service.adapters.memory.tables import MemoryTable, View
 from harness.service.core.errors import (
     BatchConflict,
     BatchNotFound,
@@ -51,17 +51,21 @@ class _Store:
     mutex: threading.Lock = field(default_factory=threading.Lock)
     job_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     outbox_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    batches: Table[BatchId, Batch] = field(
-        default_factory=lambda: Table(lambda batch: (batch.listing_id, batch.status))
+    batches: MemoryTable[BatchId, Batch] = field(
+        default_factory=lambda: MemoryTable(lambda batch: (batch.listing_id, batch.status))
     )
-    assets: Table[AssetKey, Asset] = field(default_factory=lambda: Table(lambda asset: (asset.batch_id,)))
-    jobs: Table[JobId, Job] = field(default_factory=lambda: Table(lambda job: (job.batch_id, job.status)))
-    outbox: Table[int, OutboxEntry] = field(
-        default_factory=lambda: Table(
+    assets: MemoryTable[AssetKey, Asset] = field(
+        default_factory=lambda: MemoryTable(lambda asset: (asset.batch_id,))
+    )
+    jobs: MemoryTable[JobId, Job] = field(
+        default_factory=lambda: MemoryTable(lambda job: (job.batch_id, job.status))
+    )
+    outbox: MemoryTable[int, OutboxEntry] = field(
+        default_factory=lambda: MemoryTable(
             lambda entry: (("job", entry.message.job_id), *([UNSENT] if entry.sent_at is None else []))
         )
     )
-    dead_letters: Table[str, "_DeadLetter"] = field(default_factory=lambda: Table(lambda _: ()))
+    dead_letters: MemoryTable[str, "_DeadLetter"] = field(default_factory=lambda: MemoryTable(lambda _: ()))
 
     @contextmanager
     def statement(self) -> Iterator[None]:

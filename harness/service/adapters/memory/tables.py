@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
-class Table(Generic[K, R]):
+class MemoryTable(Generic[K, R]):
     """
     Committed rows in order of their insertion. *groups* says under which headings a row is found.
     """
@@ -47,7 +47,7 @@ class View(Generic[K, R]):
     A table as one transaction sees it: what is committed by now, and over it what it wrote itself.
     """
 
-    def __init__(self, table: Table[K, R]) -> None:
+    def __init__(self, table: MemoryTable[K, R]) -> None:
         self._table = table
         self._written: dict[K, R] = {}
 

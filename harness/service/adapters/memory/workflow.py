@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.service.core.errors import Unavailable
-from harness.service.core.ports.workflow import Execution, ExecutionStatus, Step, Workflow
+from harness.service.core.ports.workflow import ExecutionStatus, Step, Workflow, WorkflowExecution
 
 _ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:"
 
@@ -23,18 +23,18 @@ class InMemoryWorkflow(Workflow):
         self.available = True
         self.inputs: dict[str, Mapping[str, object]] = {}
         self._lock = threading.Lock()
-        self._executions: dict[str, Execution] = {}
+        self._executions: dict[str, WorkflowExecution] = {}
         self._steps: dict[str, tuple[Step, ...]] = {}
 
     def start(self, name: str, payload: Mapping[str, object]) -> str:
         self.ping()
         with self._lock:
             if name not in self._executions:
-                self._executions[name] = Execution(f"{_ARN}{name}", ExecutionStatus.RUNNING)
+                self._executions[name] = WorkflowExecution(f"{_ARN}{name}", ExecutionStatus.RUNNING)
                 self.inputs[name] = payload
             return self._executions[name].arn
 
-    def find(self, name: str) -> Execution | None:
+    def find(self, name: str) -> WorkflowExecution | None:
         self.ping()
         return self._executions.get(name)
 

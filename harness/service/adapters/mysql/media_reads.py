@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from harness.service.adapters.mysql import rows
-from harness.service.adapters.mysql.session import Session, Statement
+from harness.service.adapters.mysql import row_mapping
+from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.errors import BatchNotFound, JobNotFound
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
@@ -24,7 +24,8 @@ OUTBOX = "media_outbox"
 
 # An id comes from a client and may be anything; what is not ASCII must find nothing, and not fail.
 _GET_BATCH = (
-    f"SELECT {rows.BATCH_COLUMNS} FROM listing_media_batches b WHERE b.batch_uuid = CONVERT(%s USING ascii)"
+    f"SELECT {row_mapping.BATCH_COLUMNS} FROM listing_media_batches b"
+    " WHERE b.batch_uuid = CONVERT(%s USING ascii)"
 )
 _LIVE = " AND b.deleted_at IS NULL"
 
@@ -38,7 +39,7 @@ LIST_BATCHES_BY_LISTING = Statement(
     "select",
     BATCHES,
     f"""
-    SELECT {rows.BATCH_COLUMNS}
+    SELECT {row_mapping.BATCH_COLUMNS}
     FROM listing_media_batches b
     WHERE b.listing_id = %s AND (%s OR b.status IN %s) AND (%s OR b.deleted_at IS NULL)
     ORDER BY b.id DESC
@@ -49,7 +50,7 @@ LIST_BATCHES_BY_STATUS = Statement(
     "select",
     BATCHES,
     f"""
-    SELECT {rows.BATCH_COLUMNS}
+    SELECT {row_mapping.BATCH_COLUMNS}
     FROM listing_media_batches b
     WHERE b.status IN %s AND b.issued_at < %s AND b.deleted_at IS NULL
     ORDER BY b.issued_at, b.id
@@ -60,7 +61,7 @@ LIST_ASSETS = Statement(
     "select",
     ASSETS,
     f"""
-    SELECT {rows.ASSET_COLUMNS}
+    SELECT {row_mapping.ASSET_COLUMNS}
     FROM listing_media_assets a
     JOIN listing_media_batches b ON b.id = a.batch_id
     WHERE b.batch_uuid = CONVERT(%s USING ascii)
@@ -71,7 +72,7 @@ GET_JOB = Statement(
     "select",
     JOBS,
     f"""
-    SELECT {rows.JOB_COLUMNS}
+    SELECT {row_mapping.JOB_COLUMNS}
     FROM listing_media_jobs j
     JOIN listing_media_batches b ON b.id = j.batch_id
     WHERE j.id = %s
@@ -81,7 +82,7 @@ LIST_JOBS_BY_BATCH = Statement(
     "select",
     JOBS,
     f"""
-    SELECT {rows.JOB_COLUMNS}
+    SELECT {row_mapping.JOB_COLUMNS}
     FROM listing_media_jobs j
     JOIN listing_media_batches b ON b.id = j.batch_id
     WHERE b.batch_uuid = CONVERT(%s USING ascii)
@@ -92,7 +93,7 @@ LIST_JOBS_BY_STATUS = Statement(
     "select",
     JOBS,
     f"""
-    SELECT {rows.JOB_COLUMNS}
+    SELECT {row_mapping.JOB_COLUMNS}
     FROM listing_media_jobs j
     JOIN listing_media_batches b ON b.id = j.batch_id
     WHERE j.status IN %s AND j.id > %s
@@ -106,12 +107,12 @@ COUNT_INFLIGHT_JOBS = Statement(
 LIST_OUTBOX = Statement(
     "select",
     OUTBOX,
-    f"SELECT {rows.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.sent_at IS NULL ORDER BY o.id LIMIT %s",
+    f"SELECT {row_mapping.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.sent_at IS NULL ORDER BY o.id LIMIT %s",
 )
 GET_LAST_MESSAGE = Statement(
     "select",
     OUTBOX,
-    f"SELECT {rows.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.job_id = %s ORDER BY o.id DESC LIMIT 1",
+    f"SELECT {row_mapping.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.job_id = %s ORDER BY o.id DESC LIMIT 1",
 )
 
 
@@ -121,7 +122,7 @@ class MySQLMediaReads(MediaReads):
     """
 
     @abstractmethod
-    def _session(self) -> AbstractContextManager[Session]: ...
+    def _session(self) -> AbstractContextManager[DatabaseSession]: ...
 
     def get_batch_by_id(
         self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
@@ -136,7 +137,7 @@ class MySQLMediaReads(MediaReads):
             row = session.one(statement, batch_id)
         if row is None:
             raise BatchNotFound(f"There is no batch {batch_id}.")
-        return rows.batch(row)
+        return row_mapping.batch(row)
 
     def list_batches_by_listing(
         self,
@@ -151,7 +152,7 @@ class MySQLMediaReads(MediaReads):
             found = session.all(
                 LIST_BATCHES_BY_LISTING, listing_id, not statuses, wanted, include_deleted, limit
             )
-        return [rows.batch(row) for row in found]
+        return [row_mapping.batch(row) for row in found]
 
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
@@ -159,23 +160,25 @@ class MySQLMediaReads(MediaReads):
         if not statuses:
             return []
         with self._session() as session:
-            found = session.all(LIST_BATCHES_BY_STATUS, tuple(statuses), rows.naive(issued_before), limit)
-        return [rows.batch(row) for row in found]
+            found = session.all(
+                LIST_BATCHES_BY_STATUS, tuple(statuses), row_mapping.naive(issued_before), limit
+            )
+        return [row_mapping.batch(row) for row in found]
 
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
         with self._session() as session:
-            return [rows.asset(row) for row in session.all(LIST_ASSETS, batch_id)]
+            return [row_mapping.asset(row) for row in session.all(LIST_ASSETS, batch_id)]
 
     def get_job_by_id(self, job_id: JobId) -> Job:
         with self._session() as session:
             row = session.one(GET_JOB, job_id)
         if row is None:
             raise JobNotFound(f"There is no job {job_id}.")
-        return rows.job(row)
+        return row_mapping.job(row)
 
     def list_jobs_by_batch(self, batch_id: BatchId) -> list[Job]:
         with self._session() as session:
-            return [rows.job(row) for row in session.all(LIST_JOBS_BY_BATCH, batch_id)]
+            return [row_mapping.job(row) for row in session.all(LIST_JOBS_BY_BATCH, batch_id)]
 
     def list_jobs_by_status(
         self, statuses: Sequence[JobStatus], *, after: JobId | None = None, limit: int = 200
@@ -184,7 +187,7 @@ class MySQLMediaReads(MediaReads):
             return []
         with self._session() as session:
             found = session.all(LIST_JOBS_BY_STATUS, tuple(statuses), after or 0, limit)
-        return [rows.job(row) for row in found]
+        return [row_mapping.job(row) for row in found]
 
     def count_inflight_jobs(self) -> int:
         with self._session() as session:
@@ -193,9 +196,9 @@ class MySQLMediaReads(MediaReads):
 
     def list_outbox(self, *, limit: int = 100) -> list[OutboxEntry]:
         with self._session() as session:
-            return [rows.outbox_entry(row) for row in session.all(LIST_OUTBOX, limit)]
+            return [row_mapping.outbox_entry(row) for row in session.all(LIST_OUTBOX, limit)]
 
     def get_last_message(self, job_id: JobId) -> OutboxEntry | None:
         with self._session() as session:
             row = session.one(GET_LAST_MESSAGE, job_id)
-        return rows.outbox_entry(row) if row else None
+        return row_mapping.outbox_entry(row) if row else None

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from harness.service.adapters.mysql.media_reads import MySQLMediaReads
 from harness.service.adapters.mysql.media_writes import MySQLMediaTransaction
 from harness.service.adapters.mysql.pool import Pool
-from harness.service.adapters.mysql.session import Session, Statement
+from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
 
 PING = Statement("ping", "transaction", "SELECT 1")
@@ -22,7 +22,7 @@ class MySQLMediaRepository(MySQLMediaReads, MediaRepository):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def _session(self) -> AbstractContextManager[Session]:
+    def _session(self) -> AbstractContextManager[DatabaseSession]:
         return self._pool.session()
 
     @contextmanager

@@ -9,9 +9,9 @@ from datetime import datetime
 import pymysql
 from pymysql.constants import ER
 
-from harness.service.adapters.mysql import rows
+from harness.service.adapters.mysql import row_mapping
 from harness.service.adapters.mysql.media_reads import ASSETS, BATCHES, JOBS, OUTBOX, MySQLMediaReads
-from harness.service.adapters.mysql.session import Row, Session, Statement
+from harness.service.adapters.mysql.session import DatabaseSession, Row, Statement
 from harness.service.core.errors import (
     BatchConflict,
     BatchNotFound,
@@ -142,10 +142,10 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
     One open transaction.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: DatabaseSession) -> None:
         self._sql = session
 
-    def _session(self) -> AbstractContextManager[Session]:
+    def _session(self) -> AbstractContextManager[DatabaseSession]:
         return nullcontext(self._sql)
 
     def create_batch(self, batch: Batch) -> None:
@@ -155,15 +155,15 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
             batch.reference,
             batch.uploaded_by,
             batch.status,
-            rows.manifest(batch.uploads),
-            rows.naive(batch.issued_at),
-            rows.naive(batch.received_at),
-            rows.naive(batch.processing_started_at),
-            rows.naive(batch.processing_finished_at),
+            row_mapping.manifest(batch.uploads),
+            row_mapping.naive(batch.issued_at),
+            row_mapping.naive(batch.received_at),
+            row_mapping.naive(batch.processing_started_at),
+            row_mapping.naive(batch.processing_finished_at),
             batch.error_code,
             batch.error_detail,
-            rows.naive(batch.deleted_at),
-            rows.to_json(dict(batch.processing_metadata)),
+            row_mapping.naive(batch.deleted_at),
+            row_mapping.to_json(dict(batch.processing_metadata)),
         )
         try:
             self._sql.insert(INSERT_BATCH, *parameters)
@@ -173,13 +173,13 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
     def update_batch_status(self, batch: Batch, *, expected: BatchStatus) -> None:
         parameters = (
             batch.status,
-            rows.manifest(batch.uploads),
-            rows.naive(batch.received_at),
-            rows.naive(batch.processing_started_at),
-            rows.naive(batch.processing_finished_at),
+            row_mapping.manifest(batch.uploads),
+            row_mapping.naive(batch.received_at),
+            row_mapping.naive(batch.processing_started_at),
+            row_mapping.naive(batch.processing_finished_at),
             batch.error_code,
             batch.error_detail,
-            rows.to_json(dict(batch.processing_metadata)),
+            row_mapping.to_json(dict(batch.processing_metadata)),
             batch.id,
             expected,
         )
@@ -191,7 +191,7 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
             raise BatchStatusInvalid(f"Batch {batch.id} is not {expected} any more.")
 
     def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        if not self._sql.write(SOFT_DELETE_BATCH, rows.naive(at), batch_id):
+        if not self._sql.write(SOFT_DELETE_BATCH, row_mapping.naive(at), batch_id):
             raise BatchNotFound(f"There is no batch {batch_id}.")
 
     def create_asset(self, asset: Asset) -> None:
@@ -215,7 +215,7 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         return int(row[0])
 
     def create_job(self, job: NewJob) -> Job:
-        payload = rows.to_json(dict(job.input_payload))
+        payload = row_mapping.to_json(dict(job.input_payload))
         number = self._sql.insert(
             INSERT_JOB, job.attempt, job.provider, JobStatus.PENDING, payload, job.batch_id
         )
@@ -231,14 +231,14 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         )
 
     def update_job(self, job: Job) -> None:
-        output = None if job.output_payload is None else rows.to_json(dict(job.output_payload))
+        output = None if job.output_payload is None else row_mapping.to_json(dict(job.output_payload))
         found = self._sql.write(
             UPDATE_JOB,
             job.status,
             job.external_id,
             output,
-            rows.naive(job.started_at),
-            rows.naive(job.finished_at),
+            row_mapping.naive(job.started_at),
+            row_mapping.naive(job.finished_at),
             job.id,
         )
         if not found:
@@ -258,17 +258,17 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         return self._sql.write(ADVANCE_LISTING, int(to), listing_id, int(expected)) > 0
 
     def add_to_outbox(self, message: JobMessage) -> None:
-        self._sql.insert(INSERT_OUTBOX, message.job_id, message.body, rows.to_json(message.attributes))
+        self._sql.insert(INSERT_OUTBOX, message.job_id, message.body, row_mapping.to_json(message.attributes))
 
     def mark_sent(self, entry_id: int, *, at: datetime) -> None:
-        self._sql.write(MARK_SENT, rows.naive(at), entry_id)
+        self._sql.write(MARK_SENT, row_mapping.naive(at), entry_id)
 
     def mark_send_failed(self, entry_id: int, detail: str) -> None:
         self._sql.write(MARK_SEND_FAILED, detail, entry_id)
 
     def record_dead_letter(self, message_id: str, job_id: JobId | None, body: str, *, at: datetime) -> bool:
         try:
-            self._sql.write(INSERT_DEAD_LETTER, message_id, job_id, body, rows.naive(at))
+            self._sql.write(INSERT_DEAD_LETTER, message_id, job_id, body, row_mapping.naive(at))
         except pymysql.IntegrityError as error:
             if error.args[0] != ER.DUP_ENTRY:
                 raise
@@ -302,7 +302,7 @@ def _asset_parameters(row_id: int, asset: Asset) -> Row:
         asset.thumbnail_key,
         asset.resolution,
         asset.duration_seconds,
-        rows.to_json(dict(asset.variants)),
+        row_mapping.to_json(dict(asset.variants)),
         asset.error_code,
         asset.error_message,
     )

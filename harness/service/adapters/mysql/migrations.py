@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.service.adapters.mysql.pool import Pool
-from harness.service.adapters.mysql.session import Session, Statement
+from harness.service.adapters.mysql.session import DatabaseSession, Statement
 
 SCHEMA = Path(__file__).parent / "schema"
 LOCK_TIMEOUT_S = 30
@@ -98,7 +98,7 @@ def migrate(pool: Pool, directory: Path = SCHEMA) -> list[str]:
     return [migration.name for migration in missing]
 
 
-def _missing(session: Session, migrations: list[Migration]) -> list[Migration]:
+def _missing(session: DatabaseSession, migrations: list[Migration]) -> list[Migration]:
     known = {migration.id: migration for migration in migrations}
     applied = session.all(_APPLIED)
     for version, name, sha256, statement, done_at in applied:
@@ -115,7 +115,7 @@ def _missing(session: Session, migrations: list[Migration]) -> list[Migration]:
     return [migration for migration in migrations if migration.id not in done]
 
 
-def _apply(session: Session, migration: Migration) -> None:
+def _apply(session: DatabaseSession, migration: Migration) -> None:
     session.write(_BEGIN, migration.id, migration.name, migration.sha256)
     for number, sql in enumerate(migration.statements, start=1):
         session.write(_REACH, number, migration.id)

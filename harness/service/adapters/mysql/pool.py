@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pymysql
 from pymysql.constants import CLIENT
 
-from harness.service.adapters.mysql.session import Connection, Observe, Session, unobserved
+from harness.service.adapters.mysql.session import Connection, DatabaseSession, Observe, unobserved
 from harness.service.core.errors import Unavailable
 
 PING_AFTER_S = 30.0
@@ -144,7 +144,7 @@ class Pool:
         self._idle: list[_Idle] = []
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator[DatabaseSession]:
         """
         Lend a connection in autocommit.
 
@@ -158,14 +158,14 @@ class Pool:
                 connection = self._take()
             try:
                 with self._translated(connection):
-                    yield Session(connection, self._observe)
+                    yield DatabaseSession(connection, self._observe)
             finally:
                 self._give_back(connection)
         finally:
             self._free.release()
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[DatabaseSession]:
         """
         Lend a connection for one transaction: committed at the end, rolled back on any exception.
 

@@ -37,7 +37,7 @@ class Statement:
     sql: str
 
 
-class Session:
+class DatabaseSession:
     """
     Runs statements on one connection.
     """

@@ -11,9 +11,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from harness.service.adapters.stepfunctions.history import steps_of
+from harness.service.adapters.stepfunctions.execution_steps import steps_of
 from harness.service.core.errors import Unavailable
-from harness.service.core.ports.workflow import Execution, ExecutionStatus, Step, Workflow
+from harness.service.core.ports.workflow import ExecutionStatus, Step, Workflow, WorkflowExecution
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
@@ -50,14 +50,14 @@ class StepFunctionsWorkflow(Workflow):
             return self._arn(name)
         return started["executionArn"]
 
-    def find(self, name: str) -> Execution | None:
+    def find(self, name: str) -> WorkflowExecution | None:
         try:
             with _answering():
                 found = self._client.describe_execution(executionArn=self._arn(name))
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
         output = found.get("output")
-        return Execution(
+        return WorkflowExecution(
             arn=found["executionArn"],
             status=ExecutionStatus(found["status"]),
             output=json.loads(output) if output else None,

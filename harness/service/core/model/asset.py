@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.service.core.model.batch import Upload
-from harness.service.core.model.callback import Output, ZipBundle
+from harness.service.core.model.callback import AssetOutput, ZipBundle
 from harness.service.core.model.identifiers import BatchId
 from harness.service.core.model.media_type import AssetType, Orientation
 
@@ -77,7 +77,7 @@ class Asset:
             bytes=bundle.bytes,
         )
 
-    def processed(self, output: Output) -> "Asset":
+    def processed(self, output: AssetOutput) -> "Asset":
         """The asset after a run that succeeded: everything derived is replaced."""
         return replace(
             self,
@@ -90,6 +90,6 @@ class Asset:
             error_message=None,
         )
 
-    def failed(self, output: Output) -> "Asset":
+    def failed(self, output: AssetOutput) -> "Asset":
         """The asset after a run that failed on it: what an earlier run made stays."""
         return replace(self, error_code=output.error_code, error_message=output.error_message)

@@ -30,7 +30,7 @@ class CallbackStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class AssetOutput:
     """
     What the pipeline made of one uploaded file.
 
@@ -81,7 +81,7 @@ class ProcessingCallback:
     provider: str | None = None
     external_id: str | None = None
     started_at: datetime | None = None
-    outputs: Sequence[Output] = ()
+    outputs: Sequence[AssetOutput] = ()
     zip: ZipBundle | None = None
     failure: Failure | None = None
     traceparent: str | None = None
@@ -159,9 +159,9 @@ class ProcessingCallback:
         return None
 
 
-def _output(document: object) -> Output:
+def _output(document: object) -> AssetOutput:
     fields = _Fields.of(document, "outputs[]")
-    return Output(
+    return AssetOutput(
         raw_key=fields.required("rawKey", KEY_LENGTH),
         processed_key=fields.text("processedKey", KEY_LENGTH),
         thumbnail_key=fields.text("thumbnailKey", KEY_LENGTH),

@@ -19,7 +19,7 @@ class ExecutionStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class WorkflowExecution:
     """How a run of the state machine stands; ``output`` and ``error`` once it has ended."""
 
     arn: str
@@ -50,7 +50,7 @@ class Workflow(Protocol):
         """
 
     @abstractmethod
-    def find(self, name: str) -> Execution | None:
+    def find(self, name: str) -> WorkflowExecution | None:
         """
         Return the execution of that name, None if it was never started.
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from harness.service.core.errors import CallbackInvalid, ListingNotFound
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
-from harness.service.core.model.callback import CallbackStatus, Output, ProcessingCallback
+from harness.service.core.model.callback import AssetOutput, CallbackStatus, ProcessingCallback
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.job import Job, JobStatus
@@ -120,7 +120,7 @@ class HandleProcessingCallback:
         before = {asset.source_key: asset for asset in tx.list_assets_by_batch(batch.id)}
         outputs = {output.raw_key: output for output in callback.outputs}
         after = [
-            before[upload.key].failed(outputs.get(upload.key, Output(upload.key)))
+            before[upload.key].failed(outputs.get(upload.key, AssetOutput(upload.key)))
             if failure
             else before[upload.key].processed(outputs[upload.key])
             for upload in batch.uploads

@@ -16,7 +16,7 @@ from harness.service.core.model.message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.media_repository import MediaRepository
-from harness.service.core.ports.workflow import Execution, ExecutionStatus, Workflow
+from harness.service.core.ports.workflow import ExecutionStatus, Workflow, WorkflowExecution
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 from harness.service.core.use_cases.one_by_one import one_by_one
 
@@ -106,7 +106,7 @@ class ReconcileJobs:
         log.warning("service.media.reconcile_jobs.message_lost", extra=_ids(batch) | {"job_id": job.id})
         return True
 
-    def _unfinished(self, job: Job, execution: Execution | None, age: float) -> bool:
+    def _unfinished(self, job: Job, execution: WorkflowExecution | None, age: float) -> bool:
         arn = execution.arn if execution else None
         if job.status is JobStatus.PENDING:
             return self._settle(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn))
@@ -157,7 +157,7 @@ def _ids(batch: Batch) -> dict[str, object]:
     return {"listing_id": batch.listing_id, "batch_id": batch.id}
 
 
-def _ended(job: Job, execution: Execution) -> ProcessingCallback:
+def _ended(job: Job, execution: WorkflowExecution) -> ProcessingCallback:
     """What the callback of an execution that has ended would have said."""
     if execution.status is not ExecutionStatus.SUCCEEDED:
         status = CallbackStatus(execution.status.value)

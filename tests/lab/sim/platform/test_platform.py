@@ -5,9 +5,9 @@ The platform's limits: functions, the queue, the transcoder, faults, and the peo
 import pytest
 
 from harness.blueprint.template import load_template
-from harness.lab.sim.platform.settings import Platform
-from harness.lab.sim.recording import MemoryRecorder
-from harness.lab.sim.stage import Stage
+from harness.lab.sim.model.pipeline_model import PipelineModel
+from harness.lab.sim.model.recording import MemoryRecorder
+from harness.lab.sim.platform.platform import Platform
 from harness.lab.workload.scenario import Scenario
 
 AT_ONCE = {
@@ -40,7 +40,7 @@ def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, t
     )
     given = {**AT_ONCE, **{key: {**AT_ONCE.get(key, {}), **value} for key, value in platform.items()}}
     recorder = MemoryRecorder()
-    stage = Stage(scenario, Platform.read(given), recorder, template=template)
+    stage = PipelineModel(scenario, Platform.read(given), recorder, template=template)
     stage.play()
     return stage, recorder
 

@@ -12,16 +12,16 @@ import pytest
 
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
-from harness.service.adapters.mysql.session import Session, Statement
+from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import Batch
-from harness.stack.mysql import PrivateDatabase
+from harness.stack.database.database_server import PrivateDatabase
 
 CONNECTION_ID = Statement("select", "server", "SELECT CONNECTION_ID()")
 KILL = Statement("kill", "server", "KILL %s")
 
 
-def connection_id(session: Session) -> int:
+def connection_id(session: DatabaseSession) -> int:
     row = session.one(CONNECTION_ID)
     assert row is not None
     return int(row[0])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.service.core.errors import CallbackInvalid
-from harness.service.core.model.callback import CallbackStatus, Output, ProcessingCallback, ZipBundle
+from harness.service.core.model.callback import AssetOutput, CallbackStatus, ProcessingCallback, ZipBundle
 from harness.service.core.model.failure import Failure
 
 JSON = st.recursive(
@@ -62,7 +62,7 @@ class TestParse:
             provider="STEP_FUNCTIONS",
             external_id="arn",
             started_at=datetime(2026, 1, 5, 12, tzinfo=UTC),
-            outputs=(Output("raw", "large", "thumbnail", {"large": "large"}, 1200, 800, 12.5),),
+            outputs=(AssetOutput("raw", "large", "thumbnail", {"large": "large"}, 1200, 800, 12.5),),
             zip=ZipBundle("zip", 9, 1),
             traceparent="00-1-2-01",
         )
@@ -137,7 +137,10 @@ class TestFailureFor:
         A batch succeeds when something was made of every upload, and the bundle.
         """
         callback = ProcessingCallback(
-            5, CallbackStatus.SUCCEEDED, outputs=[Output("a", "x"), Output("b", "y")], zip=ZipBundle("z")
+            5,
+            CallbackStatus.SUCCEEDED,
+            outputs=[AssetOutput("a", "x"), AssetOutput("b", "y")],
+            zip=ZipBundle("z"),
         )
 
         assert callback.failure_for(["a", "b"]) is None
@@ -146,11 +149,11 @@ class TestFailureFor:
         ("outputs", "bundle"),
         [
             ([], ZipBundle("z")),
-            ([Output("a", "x")], ZipBundle("z")),
-            ([Output("a", "x"), Output("b", None)], ZipBundle("z")),
-            ([Output("a", "x"), Output("c", "y")], ZipBundle("z")),
-            ([Output("a", "x"), Output("b", error_code="DECODE_FAILED")], ZipBundle("z")),
-            ([Output("a", "x"), Output("b", "y")], None),
+            ([AssetOutput("a", "x")], ZipBundle("z")),
+            ([AssetOutput("a", "x"), AssetOutput("b", None)], ZipBundle("z")),
+            ([AssetOutput("a", "x"), AssetOutput("c", "y")], ZipBundle("z")),
+            ([AssetOutput("a", "x"), AssetOutput("b", error_code="DECODE_FAILED")], ZipBundle("z")),
+            ([AssetOutput("a", "x"), AssetOutput("b", "y")], None),
         ],
     )
     def test_success_with_something_missing_is_a_failure(self, outputs, bundle):
@@ -165,7 +168,7 @@ class TestFailureFor:
         """
         One bad file of two fails the batch.
         """
-        outputs = [Output("a", "x"), Output("b", error_code="THUMBNAIL_PROCESSING_FAILED")]
+        outputs = [AssetOutput("a", "x"), AssetOutput("b", error_code="THUMBNAIL_PROCESSING_FAILED")]
         callback = ProcessingCallback(5, CallbackStatus.PARTIAL_SUCCESS, outputs=outputs)
 
         assert callback.failure_for(["a", "b"]) == Failure(

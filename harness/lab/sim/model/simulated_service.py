@@ -1,0 +1,218 @@
+"""
+The service, as far as it can be seen from outside: batches, jobs, and the metrics it publishes.
+
+Times are nanoseconds.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+
+from harness.lab.results.records import labels_text
+from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.model.level import Level
+from harness.lab.sim.model.recording import RowRecorder
+from harness.lab.sim.platform.platform import Platform
+from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
+from harness.lab.workload.upload_batch import UploadBatch
+from harness.states_language.clock import NS, Kind, order
+
+NO_LABELS = labels_text({})
+_STATUS = {
+    status: labels_text({"status": status})
+    for status in ("PENDING_UPLOAD", "RECEIVED", "PROCESSING", "READY", "FAILED")
+}
+_OUTCOME = {outcome: labels_text({"outcome": outcome}) for outcome in ("READY", "FAILED")}
+_CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
+
+
+class SimulatedService:
+    """
+    The reference service with its worker.
+
+    Args:
+        start: Starts the state machine for a job; tells whether the engine let it.
+
+    Attributes:
+        inflight: Jobs that are PENDING or RUNNING.
+        dead_letters: Messages in the dead-letter queue.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        platform: Platform,
+        recorder: RowRecorder,
+        *,
+        visibility_timeout: float,
+        most_receives: int,
+        seed: int,
+        replication: int,
+        start: Callable[[MediaJob], bool],
+    ) -> None:
+        self._engine = engine
+        self._settings = platform.dispatcher
+        self._recorder = recorder
+        self._start = start
+        self._open: OrderedDict[int, MediaJob] = OrderedDict()
+        self._uploading: OrderedDict[str, MediaBatch] = OrderedDict()
+        self._jobs = 0
+        self.inflight = Level()
+        self.dead_letters = 0
+        self.queue = SqsQueue(
+            engine,
+            platform.sqs,
+            platform.dispatcher,
+            visibility_timeout=visibility_timeout,
+            most_receives=most_receives,
+            seed=seed,
+            replication=replication,
+            handle=self._dispatch,
+            bury=self._bury,
+        )
+        self._every(platform.dispatcher.reconciler_interval_s, self._reconcile)
+
+    def create(self, planned: UploadBatch, batch_id: str, listing_id: int) -> MediaBatch:
+        """Begin a batch."""
+        batch = MediaBatch(planned, batch_id, listing_id, self._engine.now)
+        self._uploading[batch.id] = batch
+        self._entered("PENDING_UPLOAD")
+        return batch
+
+    def complete(self, batch: MediaBatch) -> MediaJob | None:
+        """Take a batch whose files are uploaded; None if it was given up in the meantime."""
+        if batch.status != "PENDING_UPLOAD":
+            return None
+        del self._uploading[batch.id]
+        self._enter(batch, "RECEIVED")
+        return self._hand_over(batch)
+
+    def retry(self, batch: MediaBatch) -> MediaJob | None:
+        """Run the pipeline again over a batch; None unless it has ended."""
+        if not batch.has_ended or batch.received_at is None:
+            return None
+        batch.started_at = batch.finished_at = batch.error_code = None
+        self._metric("media_reprocess_requests_total", NO_LABELS, 1.0)
+        self._enter(batch, "PROCESSING")
+        return self._hand_over(batch)
+
+    def callback(self, job: MediaJob, status: str, cause: str) -> None:
+        """Take the pipeline's word on how a job ended; told twice is told once."""
+        if status == "SUCCEEDED":
+            self._settle(job, None)
+        else:
+            found = _CODE.match(cause.strip())
+            self._settle(job, found[1] if found else "PROCESSING_FAILED" if status == "FAILED" else status)
+
+    def unfinished(self) -> list[MediaJob]:
+        """Return the jobs that have not ended, the oldest first."""
+        return list(self._open.values())
+
+    def _hand_over(self, batch: MediaBatch) -> MediaJob:
+        now = self._engine.now
+        batch.received_at = now
+        batch.jobs += 1
+        self._jobs += 1
+        job = MediaJob(self._jobs, batch, batch.jobs, now)
+        self._open[job.id] = job
+        self.inflight.set(len(self._open))
+        self.queue.send(Message(job, batch.planned.poisoned))
+        return job
+
+    def _dispatch(self, message: Message) -> bool:
+        job = message.job
+        if message.is_poisoned:
+            return False
+        if job.has_ended or job.execution is not None:
+            return True
+        if not self._start(job):
+            return False
+        if job.status == "PENDING":
+            job.status = "RUNNING"
+            job.started_at = self._engine.now
+        if job.batch.status == "RECEIVED":
+            self._enter(job.batch, "PROCESSING")
+        if job.batch.started_at is None:
+            job.batch.started_at = self._engine.now
+        return True
+
+    def _bury(self, message: Message) -> None:
+        self.dead_letters += 1
+        interval = nanoseconds(self._settings.dead_letter_interval_s)
+        wait = -self._engine.now % interval
+
+        def drain(_: object) -> None:
+            self.dead_letters -= 1
+            self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
+            self._settle(message.job, "DLQ_REDRIVE")
+
+        self._engine.call_in(wait, order(Kind.TIMER, message.job.id), drain)
+
+    def _settle(self, job: MediaJob, error_code: str | None) -> None:
+        """End a job and its batch."""
+        if job.has_ended:
+            return
+        job.status = "FAILED" if error_code else "SUCCEEDED"
+        job.error_code = error_code
+        del self._open[job.id]
+        self.inflight.set(len(self._open))
+        batch, now = job.batch, self._engine.now
+        if job.attempt != batch.jobs or batch.has_ended:
+            return
+        if batch.started_at is None and not error_code:
+            batch.started_at = now
+        if batch.status == "RECEIVED" and not error_code:
+            self._enter(batch, "PROCESSING")
+        batch.error_code = error_code
+        batch.finished_at = now
+        outcome = "FAILED" if error_code else "READY"
+        self._enter(batch, outcome)
+        assert batch.received_at is not None  # noqa: S101 - it has a job
+        took = (now - batch.received_at) / NS
+        self._metric("media_processing_duration_seconds", _OUTCOME[outcome], took)
+
+    def _reconcile(self) -> None:
+        settings, now = self._settings, self._engine.now
+        grace, stuck = nanoseconds(settings.reconcile_grace_s), nanoseconds(settings.stuck_job_timeout_s)
+        for job in self.unfinished():
+            age = now - (job.started_at or job.created_at)
+            if age < grace:
+                continue
+            execution = job.execution
+            if execution is not None and execution.status is not None:
+                # It ended without a callback: what the callback would have said.
+                self.callback(job, execution.status, execution.cause or "")
+            elif job.status == "RUNNING" and age >= stuck:
+                self._settle(job, "STUCK_TIMEOUT")
+        given_up = nanoseconds(settings.abandon_after_s)
+        while self._uploading:
+            batch = next(iter(self._uploading.values()))
+            if now - batch.created_at < given_up:
+                break
+            del self._uploading[batch.id]
+            batch.error_code = "UPLOAD_ABANDONED"
+            batch.finished_at = now
+            self._enter(batch, "FAILED")
+
+    def _enter(self, batch: MediaBatch, status: str) -> None:
+        batch.status = status
+        self._entered(status)
+
+    def _entered(self, status: str) -> None:
+        entered = (self._engine.now, "media_batches_created_total", _STATUS[status], 1.0)
+        self._recorder.metrics.extend(entered)
+        if status == "FAILED":
+            self._metric("media_batches_failed_total", NO_LABELS, 1.0)
+
+    def _metric(self, name: str, labels: str, value: float) -> None:
+        self._recorder.metrics.extend((self._engine.now, name, labels, value))
+
+    def _every(self, seconds: float, action: Callable[[], None]) -> None:
+        interval = nanoseconds(seconds)
+
+        def act(_: object) -> None:
+            action()
+            self._engine.call_in(interval, order(Kind.TIMER), act)
+
+        self._engine.call_in(interval, order(Kind.TIMER), act)

@@ -1,0 +1,43 @@
+"""
+PDF documents, written by hand: the same seed gives the same bytes.
+"""
+
+from functools import lru_cache
+
+from harness.lab.workload.media.media_file import MediaFile
+
+
+@lru_cache(16)
+def document(seed: int, size: int = 0) -> MediaFile:
+    """
+    Return a one-page PDF that says which plan it is.
+
+    Args:
+        size: Pad it with a comment to at least so many bytes.
+    """
+    text = f"BT /F1 24 Tf 72 720 Td (Floor plan {seed}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources 6 0 R >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Font << /F1 5 0 R >> >>",
+    ]
+    body = bytearray(b"%PDF-1.4\n")
+    offsets = []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    # One long comment: readers skip it, and the bytes are there.
+    body += b"%" + b"." * max(0, size - len(body) - 300) + b"\n"
+    body += _trailer(offsets, len(body))
+    return MediaFile(bytes(body), "application/pdf", ".pdf")
+
+
+def _trailer(offsets: list[int], start: int) -> bytes:
+    count = len(offsets) + 1
+    lines = [b"xref\n0 %d\n0000000000 65535 f \n" % count]
+    lines += [b"%010d 00000 n \n" % offset for offset in offsets]
+    lines += [b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, start)]
+    return b"".join(lines)

@@ -1,0 +1,227 @@
+"""
+The local Lambda service: which invocations may run, for how long, and with what result.
+
+A `Runner` decides where a handler runs: in a process of its own (`sandbox`) or in a thread (`Threads`, for
+modelled handlers, which sleep). Times in seconds.
+"""
+
+import json
+import os
+import threading
+import time
+import traceback
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+Handler = Callable[[dict[str, Any], Any], Any]
+Record = Callable[[str, str, Mapping[str, str], float], None]
+"""Takes a datum: namespace, metric, dimensions, value."""
+Fault = Callable[[str], str | None]
+"""Says with which error a call of a function shall fail, None if it shall not."""
+
+TIMED_OUT = "Sandbox.Timedout"
+CRASHED = "Lambda.Unknown"
+
+
+class Throttled(RuntimeError):
+    """The function already runs as often as its reserved concurrency allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedFunction:
+    """A function as it is configured. ``timeout`` in model seconds."""
+
+    name: str
+    arn: str
+    version: str
+    handler: str
+    environment: Mapping[str, str]
+    timeout: float
+    memory_mb: int
+    reserved_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """What came of a call: the answer or the error as JSON, the lines written, and where it ran."""
+
+    payload: str
+    failed: bool
+    log: list[str]
+    sandbox: str = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationContext:
+    """What a handler is told about its invocation, by the names Lambda uses."""
+
+    function_name: str
+    function_version: str
+    invoked_function_arn: str
+    memory_limit_in_mb: int
+    aws_request_id: str
+    deadline: float
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the handler may still take [ms]."""
+        return max(0, int(1000 * (self.deadline - time.time())))
+
+
+class Runner(Protocol):
+    """Somewhere a handler can run."""
+
+    @abstractmethod
+    def run(
+        self, function: DeployedFunction, event: str, request_id: str, timeout: float
+    ) -> InvocationResult:
+        """Run a handler to its end, or stop it after *timeout* seconds."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End whatever still runs."""
+
+
+class FunctionRuntime:
+    """
+    Runs functions under their reserved concurrency and keeps their metrics.
+
+    Args:
+        record: Takes the ``AWS/Lambda`` metrics.
+        time_scale: Function time-outs pass this many times faster.
+        fault: Injected errors.
+    """
+
+    def __init__(
+        self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault = lambda _: None
+    ) -> None:
+        self._runner = runner
+        self._record = record
+        self._time_scale = time_scale
+        self._fault = fault
+        self._running: dict[str, int] = {}
+        self._counting = threading.Lock()
+
+    def invoke(self, function: DeployedFunction, event: str) -> InvocationResult:
+        """
+        Run one function on one event (JSON).
+
+        Raises:
+            Throttled: It is at its reserved concurrency.
+        """
+        labels = {"FunctionName": function.name}
+        if not self._enter(function):
+            self._record("AWS/Lambda", "Throttles", labels, 1.0)
+            raise Throttled(function.name)
+        request_id = str(uuid.uuid4())
+        started = time.perf_counter()
+        try:
+            outcome = self._run(function, event, request_id)
+        finally:
+            self._leave(function)
+        took = time.perf_counter() - started
+        self._record("AWS/Lambda", "Invocations", labels, 1.0)
+        self._record("AWS/Lambda", "Errors", labels, float(outcome.failed))
+        self._record("AWS/Lambda", "Throttles", labels, 0.0)
+        self._record("AWS/Lambda", "Duration", labels, 1000 * took)
+        return replace(outcome, log=_framed(function, request_id, outcome, took))
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        self._runner.close()
+
+    def _run(self, function: DeployedFunction, event: str, request_id: str) -> InvocationResult:
+        injected = self._fault(function.name)
+        if injected is not None:
+            return failure(injected, "injected by the scenario's faults", request_id)
+        return self._runner.run(function, event, request_id, function.timeout / self._time_scale)
+
+    def _enter(self, function: DeployedFunction) -> bool:
+        with self._counting:
+            running = self._running.get(function.name, 0)
+            if function.reserved_concurrency is not None and running >= function.reserved_concurrency:
+                return False
+            self._running[function.name] = running + 1
+        return True
+
+    def _leave(self, function: DeployedFunction) -> None:
+        with self._counting:
+            self._running[function.name] -= 1
+
+
+class Threads(Runner):
+    """
+    Runs handlers in threads of this process: for handlers that wait rather than compute.
+
+    A thread cannot be killed. One that overruns its time-out is left to end by itself, and what it
+    returns is ignored.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    def run(
+        self, function: DeployedFunction, event: str, request_id: str, timeout: float
+    ) -> InvocationResult:
+        os.environ.update(function.environment)  # one process, hence one environment for all
+        handler = self._handlers.get(function.name)
+        if handler is None:
+            return failure("Runtime.ImportModuleError", f"nothing models {function.name}", request_id)
+        context = context_of(function, request_id, timeout)
+        outcomes: list[InvocationResult] = []
+        thread = threading.Thread(target=lambda: outcomes.append(call(handler, event, context)), daemon=True)
+        thread.start()
+        thread.join(timeout)
+        return outcomes[0] if outcomes else timed_out(function, request_id)
+
+    def close(self) -> None:
+        pass
+
+
+def context_of(function: DeployedFunction, request_id: str, timeout: float) -> InvocationContext:
+    """Return what the handler of this invocation is told."""
+    return InvocationContext(
+        function_name=function.name,
+        function_version=function.version,
+        invoked_function_arn=function.arn,
+        memory_limit_in_mb=function.memory_mb,
+        aws_request_id=request_id,
+        deadline=time.time() + timeout,
+    )
+
+
+def call(handler: Handler, event: str, context: InvocationContext) -> InvocationResult:
+    """Call a handler as Lambda's Python runtime does: an exception becomes an error object."""
+    try:
+        payload = json.dumps(handler(json.loads(event), context))
+    except Exception as error:  # noqa: BLE001 — every error of a handler is its answer
+        stack = traceback.format_tb(error.__traceback__)
+        return failure(type(error).__name__, str(error), context.aws_request_id, stack)
+    return InvocationResult(payload, failed=False, log=[])
+
+
+def failure(
+    error_type: str, message: str, request_id: str, stack: list[str] | None = None
+) -> InvocationResult:
+    """Return the outcome of a call that ended with an error."""
+    payload: dict[str, Any] = {"errorMessage": message, "errorType": error_type, "requestId": request_id}
+    if stack is not None:
+        payload["stackTrace"] = stack
+    return InvocationResult(json.dumps(payload), failed=True, log=[f"[ERROR] {error_type}: {message}"])
+
+
+def timed_out(function: DeployedFunction, request_id: str) -> InvocationResult:
+    """Return the outcome of a call that took longer than its function may."""
+    message = f"RequestId: {request_id} Error: Task timed out after {function.timeout:.2f} seconds"
+    return failure(TIMED_OUT, message, request_id)
+
+
+def _framed(function: DeployedFunction, request_id: str, outcome: InvocationResult, took: float) -> list[str]:
+    return [
+        f"START RequestId: {request_id} Version: {function.version}",
+        *outcome.log,
+        f"END RequestId: {request_id}",
+        f"REPORT RequestId: {request_id} Duration: {1000 * took:.2f} ms Memory Size: {function.memory_mb} MB",
+    ]

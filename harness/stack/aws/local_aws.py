@@ -1,0 +1,126 @@
+"""
+Puts the local AWS together: moto, its replacements, the function runtime, MediaConvert, the metrics.
+
+Times in seconds.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from moto.core.config import default_user_config
+from moto.events.models import events_backends
+from moto.sqs.models import sqs_backends
+
+from harness.stack.aws.control_api import ControlApi
+from harness.stack.aws.function_workers import FunctionWorkers
+from harness.stack.aws.kept_histories import histories_since, slim
+from harness.stack.aws.lambda_runtime.function_runtime import FunctionRuntime
+from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert
+from harness.stack.aws.metric_store import MetricStore
+from harness.stack.aws.moto_patches import (
+    cloudwatch,
+    copies,
+    event_rules,
+    executions,
+    histories,
+    interpreter,
+    invocation,
+    mediaconvert,
+    source,
+    sqs,
+)
+from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked, remember_names
+from harness.stack.aws.moto_patches.histories import QuickHistories
+
+LOG = logging.getLogger(__name__)
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+DEPTH_PERIOD_S = 1.0
+NAMESPACE_SQS = "AWS/SQS"
+
+
+class LocalAws:
+    """
+    The services, their state, and the WSGI application that answers for them.
+
+    One per process: moto keeps its state in modules.
+
+    Args:
+        time_scale: How many times faster than the definitions say waits and time-outs pass.
+    """
+
+    def __init__(self, workforce: FunctionWorkers, *, time_scale: float = 1.0) -> None:
+        source.require_version()
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        self.metrics = MetricStore()
+        self.functions = FunctionRuntime(
+            workforce.runner, self.metrics.add, time_scale=time_scale, fault=workforce.fault
+        )
+        self.mediaconvert = LocalMediaConvert(
+            REGION, ACCOUNT, workforce.transcoder, _announce, slots=workforce.transcoding_slots
+        )
+        remember_names()
+        find_backends_unlocked()
+        sqs.install(time_scale, workforce.poison)
+        interpreter.install(time_scale)
+        copies.install()
+        executions.install(self.metrics.add, slim)
+        histories.install()
+        invocation.install(self.functions)
+        event_rules.install()
+        cloudwatch.install(self.metrics)
+        mediaconvert.install(self.mediaconvert)
+        self.application: WSGIApplication = ControlApi(
+            QuickHistories(FastDispatcher()), self.metrics, histories_since, workforce.run_clock.begin
+        )
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Begin to sample how deep the queues are."""
+        threading.Thread(target=self._sample_depths, daemon=True).start()
+
+    def close(self) -> None:
+        """End what handlers still run."""
+        self._closing.set()
+        self.functions.close()
+
+    def _sample_depths(self) -> None:
+        while not self._closing.wait(DEPTH_PERIOD_S):
+            for name, queue in list(sqs_backends[ACCOUNT][REGION].queues.items()):
+                visible, in_flight = sqs.depth(queue)
+                labels = {"QueueName": name}
+                self.metrics.add(NAMESPACE_SQS, "ApproximateNumberOfMessagesVisible", labels, float(visible))
+                self.metrics.add(
+                    NAMESPACE_SQS, "ApproximateNumberOfMessagesNotVisible", labels, float(in_flight)
+                )
+
+
+def _announce(job: Mapping[str, Any], status: str) -> None:
+    detail = {
+        "timestamp": int(1000 * datetime.now(tz=UTC).timestamp()),
+        "accountId": ACCOUNT,
+        "queue": job["Queue"],
+        "jobId": job["Id"],
+        "status": status,
+        "userMetadata": job["UserMetadata"],
+    }
+    if "ErrorMessage" in job:
+        detail |= {"errorCode": job["ErrorCode"], "errorMessage": job["ErrorMessage"]}
+    if status == "COMPLETE":
+        detail["outputGroupDetails"] = job["OutputGroupDetails"]
+    events_backends[ACCOUNT][REGION].put_events(
+        [
+            {
+                "Source": "aws.mediaconvert",
+                "DetailType": "MediaConvert Job State Change",
+                "Resources": [job["Arn"]],
+                "Detail": json.dumps(detail, default=str),
+            }
+        ]
+    )

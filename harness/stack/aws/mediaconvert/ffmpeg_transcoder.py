@@ -1,0 +1,266 @@
+"""
+Do MediaConvert's work with ffmpeg: take a job's ``Settings``, make what they ask for.
+
+Every distinct encoding is made once, all in one pass over the input; File groups upload it as MP4,
+HLS groups repackage it without encoding again. Supported: H.264 and AAC, MP4 files, and HLS with
+muxed MPEG-TS segments. Unlike MediaConvert, nothing is ever upscaled or padded. Sizes in pixels, time
+in seconds, rates in bits per second.
+
+Source:
+    MediaConvert API reference, ``Settings``.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import av
+from botocore.exceptions import ClientError
+
+from harness.stack.aws.mediaconvert import ffmpeg
+from harness.stack.aws.mediaconvert.encoding import Encoding
+from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+TIMEOUT_S = 1800.0
+HLS_SEGMENT_S = 10
+_CONTENT_TYPES = {".mp4": "video/mp4", ".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
+_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
+# Anything else would be read as syntax by ffmpeg's -var_stream_map or as a folder by the bucket.
+_MODIFIER = re.compile(r"[A-Za-z0-9._-]*")
+# Containers with pictures in them. A playlist among them could make ffmpeg read other files.
+_INPUT_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,matroska,webm,avi,mxf"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeOutput:
+    """One output of an output group."""
+
+    modifier: str
+    encoding: Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class OutputGroup:
+    """
+    One output group.
+
+    Attributes:
+        destination: S3 URI every file name begins with; the input's name is added to a folder.
+        segment: Length of an HLS segment [s]; None for a File group.
+    """
+
+    destination: str
+    segment: int | None
+    outputs: tuple[TranscodeOutput, ...]
+
+    @property
+    def uris(self) -> list[str]:
+        """What a player opens: the MP4s of a File group, the master playlist of an HLS group."""
+        if self.segment is not None:
+            return [f"{self.destination}.m3u8"]
+        return [f"{self.destination}{output.modifier}.mp4" for output in self.outputs]
+
+
+class FfmpegTranscoder:
+    """
+    Works transcoding jobs, one a call.
+
+    Args:
+        s3: Where inputs come from and outputs go.
+        timeout: For each job; the encoder is killed after it [s].
+    """
+
+    def __init__(self, s3: "S3Client", timeout: float = TIMEOUT_S) -> None:
+        self._s3 = s3
+        self._timeout = timeout
+
+    def __call__(self, job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
+        """
+        Run a job to its end, or until *cancelled* is set.
+
+        Args:
+            job: With MediaConvert's ``Settings``, already merged with its template's.
+
+        Raises:
+            TranscodingFailed: The settings, the input, the destination or the encoder; it says which.
+        """
+        try:
+            source, groups = read_settings(job["Settings"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
+        with TemporaryDirectory(prefix="transcode-") as folder:
+            work = _TranscodeWork(Path(folder), self._s3, time.monotonic() + self._timeout, cancelled)
+            try:
+                return work.run(source, groups)
+            except (ffmpeg.FfmpegMissing, ffmpeg.FfmpegFailed) as error:
+                raise TranscodingFailed(f"{source}: {error}") from error
+            except ClientError as error:
+                raise TranscodingFailed(f"The bucket refused: {error}") from error
+
+
+def read_settings(settings: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
+    """
+    Return the input's S3 URI and what is to be made of it.
+
+    Raises:
+        KeyError, IndexError, TypeError, ValueError: Something is missing or not supported.
+    """
+    source = str(settings["Inputs"][0]["FileInput"])
+    groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
+    if not groups or not all(group.outputs for group in groups):
+        raise ValueError("there is nothing to make")
+    return source, groups
+
+
+def _group(group: Mapping[str, Any], input_name: str) -> OutputGroup:
+    settings = group["OutputGroupSettings"]
+    kind = settings["Type"]
+    if kind == "FILE_GROUP_SETTINGS":
+        destination, segment = settings["FileGroupSettings"]["Destination"], None
+    elif kind == "HLS_GROUP_SETTINGS":
+        hls = settings["HlsGroupSettings"]
+        destination, segment = hls["Destination"], int(hls.get("SegmentLength", HLS_SEGMENT_S))
+    else:
+        raise ValueError(f"output groups of type {kind} are not supported")
+    if destination.endswith("/"):
+        destination += input_name
+    return OutputGroup(destination, segment, tuple(_output(output) for output in group["Outputs"]))
+
+
+def _output(output: Mapping[str, Any]) -> TranscodeOutput:
+    modifier = str(output.get("NameModifier", ""))
+    if not _MODIFIER.fullmatch(modifier):
+        raise ValueError(f"the name modifier {modifier!r} has other characters than A-Z a-z 0-9 . _ -")
+    return TranscodeOutput(modifier, Encoding.of(output))
+
+
+@dataclass(frozen=True, slots=True)
+class _TranscodeWork:
+    """One job being worked on in a folder of its own."""
+
+    folder: Path
+    s3: "S3Client"
+    deadline: float
+    cancelled: threading.Event
+
+    def run(self, source: str, groups: Sequence[OutputGroup]) -> OutputGroupDetails:
+        original = self._fetch(source)
+        files = self._encode(original, groups)
+        if self.cancelled.is_set():
+            return []
+        for group in groups:
+            if group.segment is None:
+                self._upload_files(group, files)
+            else:
+                self._upload_hls(group, group.segment, files)
+        return [
+            {"OutputDetails": [_details(files[output.encoding]) for output in group.outputs]}
+            for group in groups
+        ]
+
+    def _fetch(self, source: str) -> Path:
+        bucket, key = location(source)
+        target = self.folder / "input"
+        try:
+            self.s3.download_file(bucket, key, str(target))
+        except ClientError as error:
+            raise TranscodingFailed(f"Unable to open input {source}: {error}") from error
+        return target
+
+    def _encode(self, original: Path, groups: Sequence[OutputGroup]) -> dict[Encoding, Path]:
+        wanted = dict.fromkeys(output.encoding for group in groups for output in group.outputs)
+        files = {encoding: self.folder / f"{number}.mp4" for number, encoding in enumerate(wanted)}
+        outputs = [word for encoding, path in files.items() for word in encoding.arguments(path)]
+        whitelist = ("-protocol_whitelist", "file", "-format_whitelist", _INPUT_FORMATS)
+        self._ffmpeg("-threads", "1", *whitelist, "-i", str(original), *outputs)
+        return files
+
+    def _upload_files(self, group: OutputGroup, files: Mapping[Encoding, Path]) -> None:
+        for output, uri in zip(group.outputs, group.uris, strict=True):
+            self._store(files[output.encoding], uri)
+
+    def _upload_hls(self, group: OutputGroup, segment: int, files: Mapping[Encoding, Path]) -> None:
+        folder_uri, _, name = group.destination.rpartition("/")
+        folder = self.folder / f"hls-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        renditions = [(output.modifier, files[output.encoding]) for output in group.outputs]
+        self._ffmpeg(*hls_arguments(renditions, segment, folder, name))
+        for path in sorted(folder.iterdir()):
+            self._store(path, f"{folder_uri}/{path.name}")
+
+    def _store(self, path: Path, uri: str) -> None:
+        bucket, key = location(uri)
+        extra = {"ContentType": _CONTENT_TYPES[path.suffix]}
+        self.s3.upload_file(str(path), bucket, key, ExtraArgs=extra)
+
+    def _ffmpeg(self, *arguments: str) -> None:
+        ffmpeg.run(arguments, timeout=self.deadline - time.monotonic(), cancelled=self.cancelled)
+
+
+def hls_arguments(
+    renditions: Sequence[tuple[str, Path]], segment: int, folder: Path, name: str
+) -> Iterator[str]:
+    """
+    Return what tells ffmpeg to repackage MP4s as one HLS presentation.
+
+    Args:
+        renditions: Name modifier and file of each.
+        segment: Length of a segment [s].
+    """
+    for _, path in renditions:
+        yield from ("-i", str(path))
+    for number in range(len(renditions)):
+        yield from ("-map", f"{number}:v", "-map", f"{number}:a?")
+    sound = [_has_sound(path) for _, path in renditions]
+    yield from ("-c", "copy", "-f", "hls", "-hls_time", str(segment), "-hls_playlist_type", "vod")
+    yield from ("-hls_segment_filename", str(folder / f"{_literal(name)}%v_%05d.ts"))
+    yield from ("-master_pl_name", f"{name}.m3u8", "-var_stream_map", _stream_map(renditions, sound))
+    yield str(folder / f"{_literal(name)}%v.m3u8")
+
+
+def _stream_map(renditions: Sequence[tuple[str, Path]], sound: Sequence[bool]) -> str:
+    streams, heard = [], 0
+    for number, ((modifier, _), has_sound) in enumerate(zip(renditions, sound, strict=True)):
+        audio = f",a:{heard}" if has_sound else ""
+        heard += has_sound
+        streams.append(f"v:{number}{audio},name:{modifier}")
+    return " ".join(streams)
+
+
+def _literal(name: str) -> str:
+    return name.replace("%", "%%")
+
+
+def _has_sound(path: Path) -> bool:
+    with av.open(str(path)) as container:
+        return bool(container.streams.audio)
+
+
+def _details(path: Path) -> dict[str, Any]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return {
+            "DurationInMs": round(1000 * (container.duration or 0) / av.time_base),
+            "VideoDetails": {"WidthInPx": stream.width, "HeightInPx": stream.height},
+        }
+
+
+def location(uri: str) -> tuple[str, str]:
+    """
+    Return the bucket and key of an S3 URI.
+
+    Raises:
+        TranscodingFailed: It is none.
+    """
+    match = _S3_URI.fullmatch(uri)
+    if not match:
+        raise TranscodingFailed(f"{uri} is no S3 URI with a key")
+    return match[1], match[2]

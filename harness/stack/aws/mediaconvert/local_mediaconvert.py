@@ -1,0 +1,309 @@
+"""
+A MediaConvert of this machine: queues with slots, job templates, jobs that are really worked on.
+
+A job is SUBMITTED until its queue has a free slot, PROGRESSING while the transcoder works, then
+COMPLETE, ERROR or CANCELED; each change but the first is an EventBridge event. Who transcodes is a
+`Transcoder`: ffmpeg, or a model that sleeps. moto has no such service; botocore's description of the
+real one does the parsing and the answering.
+"""
+
+import copy
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+LOG = logging.getLogger(__name__)
+
+Settings = dict[str, Any]
+OutputGroupDetails = list[dict[str, Any]]
+Transcoder = Callable[[Mapping[str, Any], threading.Event], OutputGroupDetails]
+"""Works a job, its settings merged with its template's, until it is done or the event is set."""
+Announce = Callable[[dict[str, Any], str], None]
+"""Tells the world that a job has a new status."""
+
+ON_DEMAND_SLOTS = 100
+"""Jobs at once in an on-demand queue that names no other figure: AWS's default in us-east-1."""
+LONGEST_BACKLOG = 20_000
+"""Jobs that may wait in one queue; more are refused."""
+TRANSCODING_FAILED = 1040
+
+
+class TranscodingFailed(RuntimeError):
+    """The transcoder cannot make what the job asks for; the message says why."""
+
+
+class Refused(Exception):
+    """A request MediaConvert does not grant, with the name and status of the error it answers."""
+
+    def __init__(self, code: str, status: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+@dataclass(slots=True)
+class TranscodeJob:
+    """One transcoding job, and the event that says it is over."""
+
+    details: dict[str, Any]
+    over: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def status(self) -> str:
+        return str(self.details["Status"])
+
+
+@dataclass(slots=True)
+class TranscodeQueue:
+    """A queue, the jobs it works on and those that wait."""
+
+    details: dict[str, Any]
+    slots: int
+    progressing: int = 0
+    waiting: deque[TranscodeJob] = field(default_factory=deque)
+
+
+class LocalMediaConvert:
+    """
+    The service of one account and region.
+
+    Args:
+        slots: The most jobs at once of any queue, whatever it asks for.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        account: str,
+        transcoder: Transcoder,
+        announce: Announce,
+        *,
+        slots: int = ON_DEMAND_SLOTS,
+    ) -> None:
+        self._arn = f"arn:aws:mediaconvert:{region}:{account}"
+        self._transcoder = transcoder
+        self._announce = announce
+        self._slots = slots
+        self._queues: dict[str, TranscodeQueue] = {}
+        self._templates: dict[str, dict[str, Any]] = {}
+        self._jobs: dict[str, TranscodeJob] = {}
+        self._tokens: dict[str, str] = {}
+        self._changing = threading.Lock()
+        self.create_queue({"Name": "Default"})
+
+    def create_queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make a queue; ``ConcurrentJobs``, or the slots it reserves, are worked on at once."""
+        name = request["Name"]
+        if name in self._queues:
+            raise Refused("ConflictException", 409, f"There is already a queue named {name}.")
+        reserved = request.get("ReservationPlanSettings", {}).get("ReservedSlots")
+        details = {
+            "Arn": f"{self._arn}:queues/{name}",
+            "Name": name,
+            "Description": request.get("Description", ""),
+            "PricingPlan": request.get("PricingPlan", "ON_DEMAND"),
+            "Status": request.get("Status", "ACTIVE"),
+            "Type": "SYSTEM" if name == "Default" else "CUSTOM",
+            "CreatedAt": _now(),
+            "LastUpdated": _now(),
+        }
+        wanted = int(request.get("ConcurrentJobs") or reserved or self._slots)
+        self._queues[name] = TranscodeQueue(details, min(wanted, self._slots))
+        return self.get_queue(name)
+
+    def get_queue(self, name: str) -> dict[str, Any]:
+        """Return a queue and how many jobs it has."""
+        queue = self._queue(name)
+        return queue.details | {
+            "ConcurrentJobs": queue.slots,
+            "ProgressingJobsCount": queue.progressing,
+            "SubmittedJobsCount": len(queue.waiting),
+        }
+
+    def list_queues(self) -> list[dict[str, Any]]:
+        """Return all queues."""
+        return [self.get_queue(name) for name in self._queues]
+
+    def create_job_template(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make a job template."""
+        name = request["Name"]
+        if name in self._templates:
+            raise Refused("ConflictException", 409, f"There is already a job template named {name}.")
+        template = {
+            "Arn": f"{self._arn}:jobTemplates/{name}",
+            "Type": "CUSTOM",
+            "CreatedAt": _now(),
+            "LastUpdated": _now(),
+        } | {key: value for key, value in request.items() if key != "Tags"}
+        self._templates[name] = template
+        return template
+
+    def get_job_template(self, name: str) -> dict[str, Any]:
+        """Return a job template."""
+        try:
+            return self._templates[_last(name)]
+        except KeyError:
+            raise _not_found("job template", name) from None
+
+    def create_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        """
+        Submit a job; the same ``ClientRequestToken`` gives the job it gave before.
+
+        Raises:
+            Refused: No role, unknown queue or template, or `LONGEST_BACKLOG` jobs wait already.
+        """
+        token = request.get("ClientRequestToken")
+        with self._changing:
+            if token and token in self._tokens:
+                return self._jobs[self._tokens[token]].details
+        if "Role" not in request or "Settings" not in request:
+            raise Refused("BadRequestException", 400, "A job needs Role and Settings.")
+        template = self.get_job_template(request["JobTemplate"]) if request.get("JobTemplate") else {}
+        queue = self._queue(request.get("Queue") or template.get("Queue") or "Default")
+        job = TranscodeJob(self._new_details(request, template, queue))
+        with self._changing:
+            if len(queue.waiting) >= LONGEST_BACKLOG:
+                raise Refused("TooManyRequestsException", 429, "Too many jobs wait in this queue.")
+            self._jobs[job.details["Id"]] = job
+            if token:
+                self._tokens[token] = job.details["Id"]
+            queue.waiting.append(job)
+        self._fill(queue)
+        return copy.copy(job.details)
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """Return a job as it is now."""
+        return copy.copy(self.job(job_id).details)
+
+    def job(self, job_id: str) -> TranscodeJob:
+        """Return a job to wait for."""
+        try:
+            return self._jobs[_last(job_id)]
+        except KeyError:
+            raise _not_found("job", job_id) from None
+
+    def list_jobs(self, status: str | None = None, queue: str | None = None) -> list[dict[str, Any]]:
+        """Return the jobs in a status and queue, newest first."""
+        jobs = [job.details for job in reversed(self._jobs.values())]
+        return [
+            job
+            for job in jobs
+            if (status is None or job["Status"] == status)
+            and (queue is None or _last(job["Queue"]) == _last(queue))
+        ]
+
+    def cancel_job(self, job_id: str) -> None:
+        """
+        Cancel a job that has not ended.
+
+        Raises:
+            Refused: There is none such, or it has ended.
+        """
+        job = self.job(job_id)
+        queue = self._queue(job.details["Queue"])
+        with self._changing:
+            waiting = job in queue.waiting
+            if waiting:
+                queue.waiting.remove(job)
+            elif job.over.is_set():
+                raise Refused("ConflictException", 409, f"Job {job_id} is {job.status}.")
+        job.cancelled.set()
+        if waiting:
+            self._end(job, "CANCELED")
+
+    def _new_details(
+        self, request: dict[str, Any], template: dict[str, Any], queue: TranscodeQueue
+    ) -> dict[str, Any]:
+        job_id = f"{int(1000 * time.time())}-{uuid.uuid4().hex[:6]}"
+        details = {
+            "Arn": f"{self._arn}:jobs/{job_id}",
+            "Id": job_id,
+            "CreatedAt": _now(),
+            "Status": "SUBMITTED",
+            "Queue": queue.details["Arn"],
+            "Role": request["Role"],
+            "Priority": request.get("Priority", template.get("Priority", 0)),
+            "Settings": merge(template.get("Settings", {}), request["Settings"]),
+            "UserMetadata": request.get("UserMetadata", {}),
+            "Timing": {"SubmitTime": _now()},
+        }
+        if request.get("JobTemplate"):
+            details["JobTemplate"] = request["JobTemplate"]
+        return details
+
+    def _queue(self, name: str) -> TranscodeQueue:
+        try:
+            return self._queues[_last(name)]
+        except KeyError:
+            raise _not_found("queue", name) from None
+
+    def _fill(self, queue: TranscodeQueue) -> None:
+        while True:
+            with self._changing:
+                if not queue.waiting or queue.progressing >= queue.slots:
+                    return
+                job = queue.waiting.popleft()
+                queue.progressing += 1
+                job.details["Status"] = "PROGRESSING"
+                job.details["Timing"]["StartTime"] = _now()
+            threading.Thread(target=self._work, args=(queue, job), daemon=True).start()
+
+    def _work(self, queue: TranscodeQueue, job: TranscodeJob) -> None:
+        self._announce(job.details, "PROGRESSING")
+        try:
+            job.details["OutputGroupDetails"] = self._transcoder(job.details, job.cancelled)
+            status = "CANCELED" if job.cancelled.is_set() else "COMPLETE"
+        except TranscodingFailed as failed:
+            job.details["ErrorCode"] = TRANSCODING_FAILED
+            job.details["ErrorMessage"] = str(failed)
+            status = "ERROR"
+        except Exception as defect:
+            LOG.exception("transcoding job %s", job.details["Id"])
+            job.details["ErrorCode"] = 1999
+            job.details["ErrorMessage"] = f"Internal error: {type(defect).__name__}: {defect}"
+            status = "ERROR"
+        with self._changing:
+            queue.progressing -= 1
+        self._end(job, status)
+        self._fill(queue)
+
+    def _end(self, job: TranscodeJob, status: str) -> None:
+        job.details["Status"] = status
+        job.details["Timing"]["FinishTime"] = _now()
+        job.over.set()
+        self._announce(job.details, status)
+
+
+def merge(template: Settings, settings: Settings) -> Settings:
+    """
+    Return *settings* completed by what only the template says.
+
+    Objects are merged, lists and values of the job replace the template's: a job that lists its
+    outputs gets these and no others. An output that is named as in the template inherits from it.
+    """
+    merged = copy.deepcopy(template)
+    for key, value in settings.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def _last(name_or_arn: str) -> str:
+    return name_or_arn.rsplit("/", 1)[-1]
+
+
+def _not_found(what: str, name: str) -> Refused:
+    return Refused("NotFoundException", 404, f"There is no {what} {name}.")
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)

@@ -1,0 +1,52 @@
+"""
+Copies of an execution's state, made of what a state is made of.
+
+The interpreter copies the whole state at every expression of every step; `copy.deepcopy`, which looks
+for shared and recursive parts, took a fifth of the process under load. A state is a tree of objects,
+arrays, text and numbers: that is copied here ten times faster, and anything else by deepcopy as before.
+"""
+
+import copy
+from types import ModuleType
+from typing import Any
+
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import state_parallel
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
+from moto.stepfunctions.parser.asl.eval import states
+
+from harness.stack.aws.moto_patches.source import expect
+
+_UNCHANGEABLE = {str, int, float, bool, type(None)}
+
+
+def deep_copy(value: Any) -> Any:
+    """Return a copy of a tree that shares nothing changeable with it."""
+    kind = type(value)
+    if kind in _UNCHANGEABLE:
+        return value
+    if kind is dict:
+        return {key: deep_copy(item) for key, item in value.items()}
+    if kind is list:
+        return [deep_copy(item) for item in value]
+    return copy.deepcopy(value)
+
+
+class _Copying(ModuleType):
+    """Stands in for the ``copy`` module where moto copies states."""
+
+    deepcopy = staticmethod(deep_copy)
+
+
+def install() -> None:
+    """Copy states quickly wherever the interpreter does it most."""
+    expect(states, "States", "c09fc28a6bb0")
+    expect(string_expression, "StringJsonPath", "026ca95e0ae5")
+    expect(string_expression, "StringContextPath", "539ea4d24b72")
+    expect(result_path, "ResultPath", "018222426554")
+    expect(state_parallel, "StateParallel", "de31df1a2f71")
+    expect(state_task_service, "StateTaskService", "a473d45cf232")
+    copying = _Copying("copy")
+    for module in (states, string_expression, result_path, state_parallel, state_task_service):
+        module.copy = copying

@@ -1,0 +1,102 @@
+"""
+EventBridge rules that reach Lambda functions, state machines and SNS topics.
+
+moto delivers to queues, log groups and other buses only; any other target makes PutEvents fail
+after the earlier targets were served. Deliveries are asynchronous, as in AWS, and a failed one is
+logged, not told to the sender.
+"""
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda.utils import get_backend
+from moto.events import models
+from moto.sns.models import sns_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from harness.stack.aws.moto_patches.source import replace
+
+LOG = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Serve targets moto does not know, and leave it the others."""
+    replace(models.Rule, "send_to_targets", _sending(), written_against="82e819230f34")
+
+
+def _sending() -> Callable[..., None]:
+    original = models.Rule.send_to_targets
+
+    def send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
+        if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
+            return
+        ours = [target for target in self.targets if _service(target) in DELIVERIES]
+        for target in ours:
+            body = _input(target, original_event, transform_input=transform_input)
+            threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
+        rest = [target for target in self.targets if target not in ours]
+        if rest:
+            original(_Subset(self, rest), original_event, transform_input)
+
+    return send_to_targets
+
+
+class _Subset:
+    """A rule that has only some of its targets."""
+
+    def __init__(self, rule: Any, targets: list[dict[str, Any]]) -> None:
+        self._rule = rule
+        self.targets = targets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rule, name)
+
+
+def _service(target: dict[str, Any]) -> str:
+    return str(target["Arn"].split(":")[2])
+
+
+def _input(target: dict[str, Any], event: dict[str, Any], *, transform_input: bool) -> str:
+    if "Input" in target:
+        return str(target["Input"])
+    transformer = target.get("InputTransformer") if transform_input else None
+    if transformer:
+        event = models.EventTemplateParser.parse(
+            input_template=transformer["InputTemplate"],
+            input_paths_map=transformer.get("InputPathsMap", {}),
+            event=event,
+        )
+    return event if isinstance(event, str) else json.dumps(event, default=str)
+
+
+def _deliver(rule: str, arn: str, body: str) -> None:
+    try:
+        DELIVERIES[arn.split(":")[2]](arn, body)
+    except Exception:
+        LOG.exception("rule %s could not deliver to %s", rule, arn)
+
+
+def _to_function(arn: str, body: str) -> None:
+    _, _, _, region, account, *_ = arn.split(":")
+    get_backend(account, region).invoke(arn, None, body, {}, {})
+
+
+def _to_state_machine(arn: str, body: str) -> None:
+    _, _, _, region, account, *_ = arn.split(":")
+    stepfunctions_parser_backends[account][region].start_execution(arn, str(uuid.uuid4()), body)
+
+
+def _to_topic(arn: str, body: str) -> None:
+    _, _, _, region, account, *_ = arn.split(":")
+    sns_backends[account][region].publish(body, arn=arn)
+
+
+DELIVERIES: dict[str, Callable[[str, str], None]] = {
+    "lambda": _to_function,
+    "states": _to_state_machine,
+    "sns": _to_topic,
+}

@@ -1,0 +1,265 @@
+"""
+Executions: found at once, named, and stopped when told to.
+
+moto scans all executions to find one, names two of them ``None`` when no name is given, forgets why
+one was stopped, and leaves a stopped one running until its task ends. What became of them is kept in
+`harness.stack.aws.moto_patches.histories`.
+"""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.core.utils import utcnow
+from moto.stepfunctions import models
+from moto.stepfunctions.exceptions import ExecutionDoesNotExist
+from moto.stepfunctions.parser import models as parser_models
+from moto.stepfunctions.parser.api import (
+    ExecutionAbortedEventDetails,
+    ExecutionStartedEventDetails,
+    ExecutionStatus,
+    HistoryEventExecutionDataDetails,
+    HistoryEventType,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.backend import execution as executions
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from harness.stack.aws.moto_patches.histories import Slim, events_of, pack
+from harness.stack.aws.moto_patches.source import replace
+
+Record = Callable[[str, str, dict[str, str], float], None]
+"""Takes a datum: namespace, metric, dimensions, value."""
+
+
+def install(record: Record, slim: Slim) -> None:
+    """
+    Replace how executions are kept.
+
+    Args:
+        record: Called with the ``AWS/States`` metrics of every start and end.
+        slim: Makes the ``slim_history`` an ended execution has.
+    """
+    # CloudFormation and others must see the machines that are really executed.
+    models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
+    replace(models.StateMachine, "__init__", _making_machine(), written_against="dd06eb65ded8")
+    replace(models.StateMachine, "stop_execution", _stop_execution, written_against="ffddc920e927")
+    replace(
+        models.StateMachine, "_handle_name_input_idempotency", _same_start, written_against="cc38771b4fab"
+    )
+    replace(models.StepFunctionBackend, "describe_execution", _find_execution, written_against="d73cdd47493c")
+    replace(
+        models.StepFunctionBackend,
+        "describe_state_machine_for_execution",
+        _machine_of,
+        written_against="fac144a837a8",
+    )
+    backend = parser_models.StepFunctionsParserBackend
+    replace(backend, "start_execution", _starting(record), written_against="f09a7457fe06")
+    replace(executions.Execution, "to_history_output", _history, written_against="013f42f3c186")
+    replace(executions.Execution, "stop", _stop, written_against="a99e0e4c1145")
+    replace(
+        executions.BaseExecutionWorkerCommunication,
+        "terminated",
+        _ending(record, slim),
+        written_against="60ae632ef979",
+    )
+    replace(ExecutionWorker, "start", _start_worker, written_against="a776081d74c1")
+    replace(ExecutionWorker, "_execution_logic", _work, written_against="b6f86b0dc6b2")
+    replace(StepFunctionResponse, "stop_execution", _answer_stop, written_against="86d2841f7070")
+    replace(StepFunctionResponse, "describe_execution", _answer_describe, written_against="c0cd30253243")
+
+
+class Executions(list[Any]):
+    """The executions of one state machine, in order of start, found by name or ARN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_name: dict[str, Any] = {}
+        self.by_arn: dict[str, Any] = {}
+        self.starting = threading.Lock()
+
+    def append(self, execution: Any) -> None:
+        super().append(execution)
+        self.by_name[execution.name] = execution
+        self.by_arn[execution.execution_arn] = execution
+
+
+def all_executions() -> Iterator[Any]:
+    """Yield every execution of every state machine."""
+    for regions in list(parser_models.stepfunctions_parser_backends.values()):
+        for backend in list(regions.values()):
+            for machine in list(backend.state_machines):
+                yield from list(machine.executions)
+
+
+def _making_machine() -> Callable[..., None]:
+    original = models.StateMachine.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.executions = Executions()
+
+    return init
+
+
+def _same_start(self: Any, name: str, execution_input: str) -> Any:
+    existing = self.executions.by_name.get(name)
+    if existing is None:
+        return None
+    if existing.execution_input == execution_input and existing.status == "RUNNING":
+        return existing
+    raise models.ExecutionAlreadyExists(f"Execution Already Exists: '{existing.execution_arn}'")
+
+
+def _find_execution(self: Any, execution_arn: str) -> Any:
+    self._validate_execution_arn(execution_arn)
+    machine = self._get_state_machine_for_execution(execution_arn)
+    try:
+        return machine.executions.by_arn[execution_arn]
+    except KeyError:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{execution_arn}'") from None
+
+
+def _machine_of(self: Any, execution_arn: str) -> Any:
+    self._validate_execution_arn(execution_arn)
+    return self.describe_execution(execution_arn).state_machine
+
+
+def _starting(record: Record) -> Callable[..., Any]:
+    original = parser_models.StepFunctionsParserBackend.start_execution
+
+    def start_execution(
+        self: Any,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: str | None = None,
+        trace_header: str | None = None,
+    ) -> Any:
+        machine = self.describe_state_machine(state_machine_arn)
+        with machine.executions.starting:
+            before = len(machine.executions)
+            execution = original(
+                self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header
+            )
+            started = len(machine.executions) > before
+        if started:
+            record("AWS/States", "ExecutionsStarted", {"StateMachineArn": machine.arn}, 1.0)
+        return execution
+
+    return start_execution
+
+
+def _start_worker(self: Any) -> None:
+    # The environment exists before the thread does: an execution can be stopped as soon as it has started.
+    self.env = self._get_evaluation_environment()
+    threading.Thread(target=self._execution_logic, daemon=True).start()
+
+
+def _work(self: Any) -> None:
+    details = self._evaluation_details
+    self.env.event_manager.add_event(
+        context=self.env.event_history_context,
+        event_type=HistoryEventType.ExecutionStarted,
+        event_details=EventDetails(
+            executionStartedEventDetails=ExecutionStartedEventDetails(
+                input=to_json_str(details.execution_details.inpt),
+                inputDetails=HistoryEventExecutionDataDetails(truncated=False),
+                roleArn=details.aws_execution_details.role_arn,
+            )
+        ),
+        update_source_event_id=False,
+    )
+    self._get_evaluation_entrypoint().eval(self.env)
+    self._execution_communication.terminated()
+
+
+def _stop_execution(self: Any, execution_arn: str, error: str | None = None, cause: str | None = None) -> Any:
+    execution = self.executions.by_arn.get(execution_arn)
+    if execution is None:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{execution_arn}'")
+    execution.stop(stop_date=utcnow(), error=error, cause=cause)
+    return execution
+
+
+def _stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:
+    if self.exec_status != ExecutionStatus.RUNNING:
+        return
+    env = self.exec_worker.env
+    env.set_stop(stop_date=stop_date, cause=cause, error=error)
+    details = ExecutionAbortedEventDetails()
+    if error is not None:
+        details["error"] = error
+    if cause is not None:
+        details["cause"] = cause
+    env.event_history_context.source_event_id = 0
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type=HistoryEventType.ExecutionAborted,
+        event_details=EventDetails(executionAbortedEventDetails=details),
+    )
+    self.error, self.cause = error, cause
+    self.exec_worker._execution_communication.terminated()
+
+
+def _ending(record: Record, slim: Slim) -> Callable[..., None]:
+    metrics = {
+        ExecutionStatus.SUCCEEDED: "ExecutionsSucceeded",
+        ExecutionStatus.FAILED: "ExecutionsFailed",
+        ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
+        ExecutionStatus.ABORTED: "ExecutionsAborted",
+    }
+    ending = threading.Lock()
+
+    def terminated(self: Any) -> None:
+        execution = self.execution
+        with ending:
+            if execution.exec_status != ExecutionStatus.RUNNING:
+                return  # stopped before; this is only its last thread coming home
+            self._reflect_execution_status()
+        pack(execution, slim)
+        dimensions = {"StateMachineArn": execution.state_machine_arn}
+        for status, metric in metrics.items():
+            # Zeros too: "none failed" is something else than "nobody said".
+            record("AWS/States", metric, dimensions, float(status == execution.exec_status))
+        took = (execution.stop_date - execution.start_date).total_seconds()
+        record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
+
+    return terminated
+
+
+def _history(self: Any) -> dict[str, Any]:
+    return {"events": events_of(self)}
+
+
+def _answer_stop(self: Any) -> ActionResult:
+    arn = self._get_param("executionArn")
+    machine = self.stepfunction_backend._get_state_machine_for_execution(arn)
+    execution = machine.stop_execution(arn, self._get_param("error"), self._get_param("cause"))
+    return ActionResult({"stopDate": execution.stop_date})
+
+
+def _answer_describe(self: Any) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    answer = {
+        "executionArn": execution.execution_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": execution.start_date,
+        "input": execution.execution_input,
+        "inputDetails": {"included": True},
+    }
+    if execution.stop_date is not None and execution.status != "RUNNING":
+        answer["stopDate"] = execution.stop_date
+    if execution.status == "SUCCEEDED":
+        answer["output"] = json.dumps(execution.output, separators=(",", ":"), default=str)
+        answer["outputDetails"] = {"included": True}
+    answer |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
+    return ActionResult(answer)

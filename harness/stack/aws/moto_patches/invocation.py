@@ -1,0 +1,184 @@
+"""
+Lambda without Docker: every invocation, from wherever, ends in our function runtime.
+
+moto starts a container for each call, and its state machines call Lambda over HTTP with a new
+client for every task (12 ms). Here HTTP Invoke, EventBridge, SNS and event source mappings come
+through `LambdaFunction.invoke`, and a state machine's task calls the runtime directly.
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.utils import get_backend
+from moto.core.exceptions import JsonRESTError
+from moto.core.utils import unix_time_millis
+from moto.stepfunctions.parser.api import HistoryEventType, LambdaFunctionFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils, state_task_lambda
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+from harness.stack.aws.lambda_runtime.function_runtime import (
+    DeployedFunction,
+    FunctionRuntime,
+    InvocationResult,
+    Throttled,
+)
+from harness.stack.aws.moto_patches.source import replace, replace_imported
+
+_writing_logs = threading.Lock()
+
+
+class TooManyRequests(LambdaClientError):
+    """The function is at its reserved concurrency."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+def install(runtime: FunctionRuntime) -> None:
+    """Let *runtime* run all functions."""
+    replace(LambdaFunction, "_invoke_lambda", _invoking(runtime), written_against="7476f46f72c1")
+    replace(LambdaFunction, "invoke", _answering(runtime), written_against="4053e88205b7")
+    replace_imported(
+        lambda_eval_utils,
+        "execute_lambda_function_integration",
+        _executing(runtime),
+        written_against="f8c714c35a24",
+    )
+    replace(
+        state_task_lambda.StateTaskLambda, "_from_error", _naming_errors(), written_against="accdf57d3aea"
+    )
+
+
+def _run(runtime: FunctionRuntime, function: LambdaFunction, event: str) -> InvocationResult:
+    try:
+        invocation = runtime.invoke(_function(function), event)
+    except Throttled:
+        raise TooManyRequests from None
+    _write_log(function, invocation)
+    return invocation
+
+
+def _function(function: LambdaFunction) -> DeployedFunction:
+    return DeployedFunction(
+        name=function.function_name,
+        arn=function.function_arn,
+        version=str(function.version),
+        handler=function.handler,
+        environment=function.environment_vars or {},
+        timeout=float(function.timeout or 3),
+        memory_mb=int(function.memory_size or 128),
+        reserved_concurrency=(
+            None if function.reserved_concurrency is None else int(function.reserved_concurrency)
+        ),
+    )
+
+
+def _write_log(function: LambdaFunction, invocation: InvocationResult) -> None:
+    group = function.logs_group_name
+    day = datetime.now(tz=UTC).strftime("%Y/%m/%d")
+    stream = f"{day}/[{function.version}]{invocation.sandbox}"
+    now = unix_time_millis()
+    with _writing_logs:
+        function.logs_backend.ensure_log_group(group)
+        if stream not in function.logs_backend.groups[group].streams:
+            function.logs_backend.create_log_stream(group, stream)
+        function.logs_backend.put_log_events(
+            group, stream, [{"timestamp": now, "message": line} for line in invocation.log]
+        )
+
+
+def _invoking(runtime: FunctionRuntime) -> Callable[..., tuple[str, bool, str]]:
+    def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
+        text = event if isinstance(event, str) else json.dumps(event if event is not None else {})
+        invocation = _run(runtime, self, text)
+        return invocation.payload, invocation.failed, "\n".join(invocation.log)
+
+    return _invoke_lambda
+
+
+def _answering(runtime: FunctionRuntime) -> Callable[..., str | bytes]:
+    def invoke(self: Any, body: Any, request_headers: Any, response_headers: Any) -> str | bytes:
+        text = (body.decode() if isinstance(body, bytes) else body) or "{}"
+        how = request_headers.get("x-amz-invocation-type", "RequestResponse")
+        if how == "DryRun":
+            return ""
+        if how == "Event":
+            threading.Thread(target=_run, args=(runtime, self, text), daemon=True).start()
+            return ""
+        invocation = _run(runtime, self, text)
+        if invocation.failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        tail = "\n".join(invocation.log).encode()[-4096:]
+        response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+        return invocation.payload.encode()
+
+    return invoke
+
+
+def _executing(runtime: FunctionRuntime) -> Callable[..., None]:
+    original = lambda_eval_utils.execute_lambda_function_integration
+
+    def execute_lambda_function_integration(
+        env: Any, parameters: dict[str, Any], region: str, state_credentials: Any
+    ) -> None:
+        if env.is_mocked_mode():
+            original(env, parameters, region, state_credentials)
+            return
+        name = parameters["FunctionName"]
+        account = name.split(":")[4] if name.startswith("arn:") else env.aws_execution_details.account
+        payload = parameters.get("Payload") or b"{}"
+        try:
+            function = get_backend(account, region).get_function(name, parameters.get("Qualifier"))
+            invocation = _run(runtime, function, payload.decode())
+        except JsonRESTError as refused:
+            raise _client_error(refused) from None
+        if invocation.failed:
+            raise lambda_eval_utils.LambdaFunctionErrorException("Unhandled", invocation.payload)
+        env.stack.append(
+            {
+                "ExecutedVersion": str(function.version),
+                "Payload": json.loads(invocation.payload),
+                "StatusCode": 200,
+            }
+        )
+
+    return execute_lambda_function_integration
+
+
+def _client_error(refused: JsonRESTError) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": refused.code, "RequestId": "local"}
+    error: Any = {"Code": refused.relative_error_type, "Message": refused.message}
+    return ClientError({"Error": error, "ResponseMetadata": metadata}, "Invoke")
+
+
+def _naming_errors() -> Callable[..., FailureEvent]:
+    original = state_task_lambda.StateTaskLambda._from_error
+
+    def _from_error(self: Any, env: Any, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, ClientError):
+            return original(self, env, ex)
+        # moto calls it "Exception" when a function is named by its ARN; AWS says which error it was.
+        error = f"Lambda.{ex.response['Error']['Code']}"
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(error),
+            event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=EventDetails(
+                lambdaFunctionFailedEventDetails=LambdaFunctionFailedEventDetails(
+                    error=error, cause=ex.response["Error"]["Message"]
+                )
+            ),
+        )
+
+    return _from_error

@@ -1,0 +1,253 @@
+"""
+The intrinsic functions of the states language (``States.Format`` and the others).
+
+Source:
+    AWS Step Functions developer guide, "Intrinsic functions".
+"""
+
+import base64
+import hashlib
+import json
+import math
+import random
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from reprlib import repr as shortened
+from typing import Any
+
+from harness.states_language.json_node import finite
+
+Kind = Callable[[Any], Any]
+"""Returns an argument as its function takes it; raises ValueError for one of another kind."""
+
+_HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+_MOST_ITEMS = 1000
+_MOST_CHARACTERS = 10_000
+_PLACE_OR_ESCAPE = re.compile(r"(\{\}|\\.)", re.DOTALL)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IntrinsicFunction:
+    """
+    An intrinsic function.
+
+    Attributes:
+        kinds: Of its arguments, in their order.
+        further: Of any more of them; None if it takes no more.
+        draws_after: With so many arguments it needs a random number after them.
+    """
+
+    body: Callable[..., Any]
+    kinds: tuple[Kind, ...] = ()
+    further: Kind | None = None
+    draws_after: int | None = None
+
+    def takes(self, count: int) -> bool:
+        """Tell whether it may be called with so many arguments."""
+        if count > len(self.kinds):
+            return self.further is not None
+        return count in (len(self.kinds), self.draws_after)
+
+    def __call__(self, arguments: Sequence[Any]) -> Any:
+        """
+        Return what it makes of its arguments.
+
+        Raises:
+            ValueError: They are not what AWS documents.
+        """
+        kinds = chain(self.kinds, repeat(self.further or _anything))
+        return self.body(*(kind(value) for kind, value in zip(kinds, arguments, strict=False)))
+
+
+def as_text(value: Any) -> str:
+    """Return a value as ``States.Format`` writes it: text as it is, anything else as JSON."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else _ENCODER.encode(value)
+
+
+def format_parts(template: str) -> list[str]:
+    r"""Return what stands between the places ``{}`` of a template as written: with ``\{`` for a brace."""
+    parts = [""]
+    for part in _PLACE_OR_ESCAPE.split(template):
+        if part == "{}":
+            parts.append("")
+        else:
+            parts[-1] += part.removeprefix("\\") if len(part) == 2 else part
+    return parts
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _array(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{shortened(value)} is no array")
+    return value
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{shortened(value)} is no object")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shortened(value)} is no string")
+    return value
+
+
+def _short_text(value: Any) -> str:
+    text = _text(value)
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"a string has at most {_MOST_CHARACTERS} characters here, not {len(text)}")
+    return text
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{shortened(value)} is no number")
+    return value
+
+
+def _whole(value: Any) -> int:
+    """Round to the nearest whole number, halves upwards."""
+    number = _number(value)
+    if isinstance(number, int):
+        return number
+    if not math.isfinite(number):
+        raise ValueError(f"{number} cannot be rounded")
+    return math.floor(number + 0.5)
+
+
+def _short_whole(value: Any) -> int:
+    number = _whole(value)
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(f"{shortened(number)} is not between -2147483648 and 2147483647")
+    return number
+
+
+def _index(value: Any) -> int:
+    number = _whole(value)
+    if number < 0 or number != value:
+        raise ValueError(f"{shortened(value)} is no index")
+    return number
+
+
+def _shallow(value: Any) -> None:
+    if value is not False:
+        raise ValueError("only a shallow merge is supported: the last argument is false")
+
+
+def _format(template: str, *words: str) -> str:
+    parts = template.split("{}")
+    if len(parts) != len(words) + 1:
+        raise ValueError(f"{template!r} has {len(parts) - 1} places for {len(words)} arguments")
+    return "".join(chain.from_iterable(zip(parts, (*words, ""), strict=True)))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=finite, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _partition(items: list[Any], size: int) -> list[list[Any]]:
+    if size < 1:
+        raise ValueError(f"the size of a part is at least 1, not {size}")
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _contains(items: list[Any], item: Any) -> bool:
+    return _identity(item) in map(_identity, items)
+
+
+def _range(first: int, last: int, step: int) -> list[int]:
+    if step == 0:
+        raise ValueError("a range has no step of 0")
+    if (last - first) // step >= _MOST_ITEMS:
+        raise ValueError(f"a range has at most {_MOST_ITEMS} items")
+    return list(range(first, last + (1 if step > 0 else -1), step))
+
+
+def _item(items: list[Any], index: int) -> Any:
+    if index >= len(items):
+        raise ValueError(f"there is no item {index} among {len(items)}")
+    return items[index]
+
+
+def _unique(items: list[Any]) -> list[Any]:
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(_identity(item), item)
+    return list(found.values())
+
+
+def _identity(value: Any) -> Any:
+    """Return what is equal for equal JSON values only: to Python, true is 1."""
+    match value:
+        case bool():
+            return bool, value
+        case list():
+            return list, tuple(map(_identity, value))
+        case Mapping():
+            return dict, frozenset((name, _identity(each)) for name, each in value.items())
+        case _:
+            return value
+
+
+def _decode(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+def _hash(text: str, algorithm: str) -> str:
+    if algorithm not in _HASHES:
+        raise ValueError(f"{algorithm!r} is none of {', '.join(_HASHES)}")
+    return hashlib.new(_HASHES[algorithm], text.encode()).hexdigest()
+
+
+def _split(text: str, separators: str) -> list[str]:
+    for separator in separators[1:]:
+        text = text.replace(separator, separators[0])
+    return [part for part in (text.split(separators[0]) if separators else [text]) if part]
+
+
+def _random(low: int, high: int, seed: float) -> int:
+    # A pure function of its seed, as AWS says; the simulator gives it one where the definition does not.
+    return random.Random(seed).randrange(low, high)
+
+
+FUNCTIONS: Mapping[str, IntrinsicFunction] = {
+    "Format": IntrinsicFunction(_format, (_text,), further=as_text),
+    "StringToJson": IntrinsicFunction(_parse, (_text,)),
+    "JsonToString": IntrinsicFunction(_ENCODER.encode, (_anything,)),
+    "Array": IntrinsicFunction(lambda *items: list(items), further=_anything),
+    "ArrayPartition": IntrinsicFunction(_partition, (_array, _whole)),
+    "ArrayContains": IntrinsicFunction(_contains, (_array, _anything)),
+    "ArrayRange": IntrinsicFunction(_range, (_whole, _whole, _whole)),
+    "ArrayGetItem": IntrinsicFunction(_item, (_array, _index)),
+    "ArrayLength": IntrinsicFunction(len, (_array,)),
+    "ArrayUnique": IntrinsicFunction(_unique, (_array,)),
+    "Base64Encode": IntrinsicFunction(lambda text: base64.b64encode(text.encode()).decode(), (_short_text,)),
+    "Base64Decode": IntrinsicFunction(_decode, (_short_text,)),
+    "Hash": IntrinsicFunction(_hash, (_short_text, _text)),
+    "JsonMerge": IntrinsicFunction(lambda one, other, _: {**one, **other}, (_object, _object, _shallow)),
+    "MathAdd": IntrinsicFunction(lambda one, other: one + other, (_short_whole, _short_whole)),
+    "MathRandom": IntrinsicFunction(_random, (_whole, _whole, _number), draws_after=2),
+    "StringSplit": IntrinsicFunction(_split, (_text, _text)),
+    "UUID": IntrinsicFunction(
+        lambda draw: str(uuid.UUID(int=math.floor(draw * 2**64) << 64 | 0x4000_8000, version=4)),
+        draws_after=0,
+    ),
+}

@@ -1,0 +1,158 @@
+"""
+A JSON value that knows where it stands, so that every complaint about it can say so.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_QUOTED = re.compile(r"\['[^']*'\]")
+_INTRINSIC = re.compile(r"States\.[A-Za-z0-9]+\(.*\)", re.DOTALL)
+
+
+def finite(text: str) -> float:
+    """
+    Return a number that JSON writes with a fraction or an exponent.
+
+    Raises:
+        ValueError: It is more than a float holds.
+    """
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class JsonNode:
+    """
+    One value of a JSON document.
+
+    The readers (``text``, ``integer``, …) return the value as that type or raise a ValueError which
+    begins with the value's JSON path.
+    """
+
+    value: Json
+    path: str = "$"
+
+    def wrong(self, complaint: str) -> ValueError:
+        """Return the error that says *complaint* about this place."""
+        return ValueError(f"{self.path}: {complaint}")
+
+    def fields(self) -> Mapping[str, "JsonNode"]:
+        if not isinstance(self.value, Mapping):
+            raise self.wrong(f"must be an object, not {_kind(self.value)}")
+        return {key: JsonNode(value, self.path + _step(key)) for key, value in self.value.items()}
+
+    def items(self) -> Sequence["JsonNode"]:
+        """Return the members of a non-empty array."""
+        if not isinstance(self.value, Sequence) or isinstance(self.value, str):
+            raise self.wrong(f"must be an array, not {_kind(self.value)}")
+        if not self.value:
+            raise self.wrong("must not be empty")
+        return [JsonNode(value, f"{self.path}[{index}]") for index, value in enumerate(self.value)]
+
+    def get(self, key: str) -> "JsonNode | None":
+        return self.fields().get(key)
+
+    def require(self, key: str) -> "JsonNode":
+        if (found := self.get(key)) is None:
+            raise self.wrong(f"{key} is missing")
+        return found
+
+    def allow(self, keys: Collection[str], unsupported: Mapping[str, str]) -> None:
+        """
+        Refuse any field not among *keys*; *unsupported* has the reason for fields AWS knows and we do not.
+        """
+        for key, field in self.fields().items():
+            if key in keys:
+                continue
+            raise field.wrong(unsupported.get(key, f"{key} is not a field of this object"))
+
+    def at_most_one(self, *keys: str) -> None:
+        given = [key for key in keys if key in self.fields()]
+        if len(given) > 1:
+            raise self.wrong(f"{' and '.join(given)} exclude each other")
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            raise self.wrong(f"must be a string, not {_kind(self.value)}")
+        return self.value
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"must be true or false, not {_kind(self.value)}")
+        return self.value
+
+    def number(self, low: float) -> float:
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise self.wrong(f"must be a number, not {_kind(self.value)}")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise self.wrong(f"must be a finite number, not {self.value}")
+        if self.value < low:
+            raise self.wrong(f"must be at least {low}, not {self.value}")
+        return self.value
+
+    def integer(self, low: int, high: int) -> int:
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            raise self.wrong(f"must be an integer, not {_kind(self.value)}")
+        if not low <= self.value <= high:
+            raise self.wrong(f"must be between {low} and {high}, not {self.value}")
+        return self.value
+
+    def json_path(self) -> str:
+        """Return a JSONPath into the data (``$…``), the context object (``$$…``) or an intrinsic function."""
+        text = self.text()
+        if not text.startswith("$") and not _INTRINSIC.fullmatch(text):
+            raise self.wrong(f"must be a JSONPath or an intrinsic function, not {text!r}")
+        return text
+
+    def reference_path(self) -> str:
+        """Return a JSONPath that names exactly one place in the data, as ResultPath must."""
+        text = self.text()
+        bare = _QUOTED.sub("", text)
+        if not bare.startswith("$") or bare.startswith("$$") or re.search(r"\.\.|[@,:?*]", bare):
+            raise self.wrong(f"must be a reference path such as $.result, not {text!r}")
+        return text
+
+    def template(self) -> Mapping[str, Json]:
+        """Return a payload template: an object whose fields ending in ``.$`` are paths."""
+        for node in self.fields().values():
+            _check_template(node)
+        assert isinstance(self.value, Mapping)  # noqa: S101 - fields() has just said so
+        return self.value
+
+
+def _check_template(node: JsonNode) -> None:
+    if node.path.endswith((".$", ".$']")):
+        node.json_path()
+    elif isinstance(node.value, Mapping):
+        for child in node.fields().values():
+            _check_template(child)
+    elif isinstance(node.value, list):
+        for index, value in enumerate(node.value):
+            _check_template(JsonNode(value, f"{node.path}[{index}]"))
+
+
+def _step(key: str) -> str:
+    return f".{key}" if _PLAIN.fullmatch(key) else f"['{key}']"
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the string {value!r}"
+        case Mapping():
+            return "an object"
+        case _:
+            return "an array"

@@ -1,0 +1,213 @@
+"""
+What a state machine is made of, as typed values. Times are seconds; defaults are those of the
+Amazon States Language and of AWS.
+
+::
+
+    StateMachine ─ Flow ─┬─ Task                     work somebody else does
+                         ├─ Parallel ── Flow, Flow…  all at once
+                         ├─ Map ─────── Flow         once for each item
+                         └─ Choice, Wait, Pass, Succeed, Fail
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from harness.states_language.choice import Branching
+from harness.states_language.json_node import Json
+from harness.states_language.recovery import Catcher, Retrier
+
+INLINE_CONCURRENCY = 40
+"""Most iterations AWS runs at once in an inline Map, whatever ``MaxConcurrency`` says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """
+    What states have in common.
+
+    Attributes:
+        next: The state to go to; None where the flow ends here.
+        input_path: None means JSON null: the state sees an empty object.
+        output_path: None means JSON null: the state passes on an empty object.
+    """
+
+    name: str
+    comment: str | None = None
+    next: str | None = None
+    input_path: str | None = "$"
+    output_path: str | None = "$"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every state that may come after this one."""
+        return (self.next,) if self.next else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(_State):
+    """Ends the flow well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail(_State):
+    """Ends the execution badly, with a literal error and cause or with paths to them."""
+
+    error: str | None = None
+    cause: str | None = None
+    error_path: str | None = None
+    cause_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass(_State):
+    """Passes its input on, or ``result`` where ``has_result`` (which may be null)."""
+
+    result: Json = None
+    has_result: bool = False
+    parameters: Mapping[str, Json] | None = None
+    result_path: str | None = "$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(_State):
+    """Waits; exactly one of the four is given."""
+
+    seconds: int | None = None
+    timestamp: datetime | None = None
+    seconds_path: str | None = None
+    timestamp_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(_State):
+    """Goes where the first rule that holds says, else to ``default`` (None: ``States.NoChoiceMatched``)."""
+
+    choices: tuple[Branching, ...]
+    default: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        ruled = tuple(choice.next for choice in self.choices)
+        return (*ruled, self.default) if self.default else ruled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Working(_State):
+    """What Task, Parallel and Map have in common; ``result_path`` None drops the result."""
+
+    parameters: Mapping[str, Json] | None = None
+    result_selector: Mapping[str, Json] | None = None
+    result_path: str | None = "$"
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        caught = tuple(catcher.next for catcher in self.catch)
+        return (self.next, *caught) if self.next else caught
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(_Working):
+    """
+    Work somebody else does: ``resource`` says who.
+
+    Attributes:
+        timeout_seconds: None without a limit of its own; then AWS waits as long as the execution may.
+    """
+
+    resource: str
+    timeout_seconds: int | None = None
+    timeout_seconds_path: str | None = None
+    heartbeat_seconds: int | None = None
+    heartbeat_seconds_path: str | None = None
+
+    @property
+    def function_name(self) -> str | None:
+        """Name of the Lambda function it invokes; None where it does other work or the name is a path."""
+        if ":function:" in self.resource:
+            return _function_name(self.resource)
+        if ":lambda:invoke" not in self.resource or self.parameters is None:
+            return None
+        named = self.parameters.get("FunctionName")
+        return _function_name(named) if isinstance(named, str) else None
+
+
+def _function_name(arn_or_name: str) -> str:
+    return arn_or_name.partition(":function:")[2].partition(":")[0] or arn_or_name
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """States and where to start: a state machine, a branch, or what a Map does with each item."""
+
+    start_at: str
+    states: Mapping[str, "State"]
+
+    def walk(self) -> Iterator["State"]:
+        """Yield every state, those of branches and item processors right after their owner."""
+        for state in self.states.values():
+            yield state
+            for flow in _inner(state):
+                yield from flow.walk()
+
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        """Names of states no path leads to, at any depth. They are harmless, and probably a mistake."""
+        seen: set[str] = set()
+        ahead = [self.start_at]
+        while ahead:
+            name = ahead.pop()
+            if name not in seen:
+                seen.add(name)
+                ahead.extend(self.states[name].targets)
+        here = tuple(name for name in self.states if name not in seen)
+        inner = (flow.unreachable for state in self.states.values() for flow in _inner(state))
+        return here + tuple(name for names in inner for name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(_Working):
+    """All branches at once; the result is the array of theirs, in the order of the branches."""
+
+    branches: tuple[Flow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map(_Working):
+    """
+    One flow for each item of an array.
+
+    Attributes:
+        parameters: ``ItemSelector``, or ``Parameters`` as older definitions call it.
+        max_concurrency: 0 means as many as AWS runs at once (`INLINE_CONCURRENCY`).
+    """
+
+    processor: Flow
+    items_path: str = "$"
+    max_concurrency: int = 0
+    max_concurrency_path: str | None = None
+
+
+State: TypeAlias = Task | Parallel | Map | Choice | Wait | Pass | Succeed | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine(Flow):
+    """A whole definition; without ``timeout_seconds`` AWS ends an execution after a year."""
+
+    comment: str | None = None
+    timeout_seconds: int | None = None
+
+
+def _inner(state: State) -> tuple[Flow, ...]:
+    match state:
+        case Parallel():
+            return state.branches
+        case Map():
+            return (state.processor,)
+        case _:
+            return ()

@@ -1,0 +1,167 @@
+"""
+JSONPath as state machines use it: into the data (``$``) and into the context object (``$$``).
+
+Supported are names (dotted or quoted), indices, slices and wildcards. Filters and recursive descent are
+refused when the state machine is read, not when an execution stumbles over them.
+
+A compiled path is a function of the data and a function that gives the context object, which is only
+called by paths that need it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+Context = Callable[[], Mapping[str, Any]]
+Reader = Callable[[Any, Context], Any]
+
+_STEP = re.compile(
+    r"""\.(?P<name>[^.\[\]\s*@?()'"]+)
+      | \.?\[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]
+      | \[(?P<index>-?\d+)\]
+      | \[(?P<low>-?\d*):(?P<high>-?\d*)\]
+      | (?P<all>\.\*|\[\*\])""",
+    re.VERBOSE,
+)
+
+
+class PathNotFound(LookupError):
+    """The path leads nowhere in these data."""
+
+
+def compile_path(path: str) -> Reader:
+    """
+    Return a function that reads *path*.
+
+    A path with a wildcard or a slice gives the list of what it finds; any other gives the one value or
+    raises `PathNotFound`.
+
+    Raises:
+        ValueError: It uses more of JSONPath than is supported.
+    """
+    of_context = path.startswith("$$")
+    steps = parse(path[2:] if of_context else path[1:], path)
+    if not steps:
+        return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
+    if any(isinstance(step, slice) for step in steps):
+        return lambda data, context: list(_many(context() if of_context else data, steps))
+    read = _reader(steps, path)
+    return (lambda _data, context: _plain(read(context(), context))) if of_context else read
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of the context as data: it is made when somebody looks at it, and then is plain."""
+    if isinstance(value, str) or not isinstance(value, Mapping):
+        return value
+    return {key: _plain(each) for key, each in value.items()}
+
+
+def parse(rest: str, path: str) -> list[str | int | slice]:
+    """Return the steps of a path after its root: names, indices, and slices (wildcards are whole ones)."""
+    steps: list[str | int | slice] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest[position:]!r}")
+        steps.append(_read_step(match))
+        position = match.end()
+    return steps
+
+
+def _read_step(match: re.Match[str]) -> str | int | slice:
+    if match["all"]:
+        return slice(None)
+    if match["index"] is not None:
+        return int(match["index"])
+    if match["low"] is not None:
+        return slice(
+            int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None
+        )
+    return match["name"] if match["name"] is not None else match["quoted"]
+
+
+def _reader(steps: Sequence[Any], path: str) -> Reader:
+    """Return a function that goes down into data by names and indices."""
+    told = f"the JSONPath {path!r} could not be found in the input"
+
+    def read_members(data: Any, _context: Context) -> Any:
+        try:
+            for name in steps:
+                data = data[name]
+        except (LookupError, TypeError):
+            raise PathNotFound(told) from None
+        return data
+
+    def read(data: Any, _context: Context) -> Any:
+        for step in steps:
+            if not isinstance(data, Mapping if isinstance(step, str) else list):
+                raise PathNotFound(told)
+            try:
+                data = data[step]
+            except LookupError:
+                raise PathNotFound(told) from None
+        return data
+
+    # By names alone nothing but an object can be entered: anything else raises of itself.
+    return read_members if all(isinstance(step, str) for step in steps) else read
+
+
+def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:
+    """Yield everything a path with wildcards finds; what is missing is left out."""
+    if not steps:
+        yield value
+        return
+    first, rest = steps[0], steps[1:]
+    if isinstance(first, slice):
+        inside = (
+            list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        )
+        for each in inside[first]:
+            yield from _many(each, rest)
+    elif isinstance(first, str) and isinstance(value, Mapping):
+        if first in value:
+            yield from _many(value[first], rest)
+    elif isinstance(first, int) and isinstance(value, list) and -len(value) <= first < len(value):
+        yield from _many(value[first], rest)
+
+
+def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
+    """
+    Return a function of the input and the result that puts the result at *path*.
+
+    The input is not changed: what lies on the way is copied, the rest is shared.
+
+    Raises:
+        ValueError: The path is no reference path.
+    """
+    steps = parse(path[1:], path)
+    if any(isinstance(step, slice) for step in steps):
+        raise ValueError(f"{path!r} does not name exactly one place")
+    if not steps:
+        return lambda _data, result: result
+    if len(steps) == 1 and isinstance(steps[0], str):
+        name = steps[0]
+        return lambda data, result: {**_object(data, path), name: result}
+    return lambda data, result: _put(data, steps, result, path)
+
+
+def _put(data: Any, steps: Sequence[str | int | slice], result: Any, path: str) -> Any:
+    if not steps:
+        return result
+    first, rest = steps[0], steps[1:]
+    if isinstance(first, int):
+        if not isinstance(data, list) or not -len(data) <= first < len(data):
+            raise PathNotFound(f"the ResultPath {path!r} does not fit the input")
+        copied = list(data)
+        copied[first] = _put(data[first], rest, result, path)
+        return copied
+    assert isinstance(first, str)  # noqa: S101 - slices are refused above
+    inside = _object(data, path)
+    return {**inside, first: _put(inside.get(first, {}), rest, result, path)}
+
+
+def _object(data: Any, path: str) -> Mapping[str, Any]:
+    if type(data) is dict or isinstance(data, Mapping):
+        return data
+    raise PathNotFound(f"the ResultPath {path!r} does not fit the input")

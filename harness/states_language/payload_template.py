@@ -1,0 +1,238 @@
+"""
+Payload templates: JSON whose fields ending in ``.$`` are paths or intrinsic functions.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.states_language.intrinsic_functions import FUNCTIONS, as_text, format_parts
+from harness.states_language.json_node import finite
+from harness.states_language.paths import Context, Reader, compile_path
+
+DRAW = "draw"
+"""Key of the context under which a random number for this use is found."""
+
+_CALL = re.compile(r"States\.([A-Za-z0-9]+)\(")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_RESERVED = "'{}\\"
+_WORDS = {"true": True, "false": False, "null": None}
+_DEEPEST = 10
+"""How deep AWS lets intrinsic functions stand in one another."""
+
+
+class IntrinsicFailure(ValueError):
+    """An intrinsic function could not make sense of its arguments."""
+
+
+def compile_template(template: Any, place: str) -> Reader:
+    """
+    Return a function that fills a payload template in.
+
+    Args:
+        place: JSON path of the template in the state machine, for complaints.
+
+    Raises:
+        ValueError: A path or function in it is not supported; the message begins with its place.
+    """
+    filled = _compile(template, place)
+    return filled if callable(filled) else (lambda _data, _context: filled)
+
+
+def compile_expression(text: str, place: str) -> Reader:
+    """
+    Return a function that evaluates a path or an intrinsic function.
+
+    Raises:
+        ValueError: It is neither, or cannot be played; the message begins with *place*.
+    """
+    try:
+        return _Expression(text.strip(), place).read()
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _compile(value: Any, place: str) -> Any:
+    """Return a reader where something is to be filled in, else the value as it stands."""
+    if isinstance(value, Mapping):
+        return _object(value, place)
+    if isinstance(value, list):
+        parts = [_compile(each, f"{place}[{index}]") for index, each in enumerate(value)]
+        if not any(callable(part) for part in parts):
+            return value
+        return lambda data, context: [part(data, context) if callable(part) else part for part in parts]
+    return value
+
+
+def _object(value: Mapping[str, Any], place: str) -> Any:
+    fixed: dict[str, Any] = {}
+    readers: list[tuple[str, Reader]] = []
+    for key, each in value.items():
+        where = f"{place}.{key}"
+        part = compile_expression(each, where) if key.endswith(".$") else _compile(each, where)
+        name = key.removesuffix(".$")
+        if callable(part):
+            readers.append((name, part))
+        else:
+            fixed[name] = part
+    if not readers:
+        return fixed
+
+    def fill(data: Any, context: Context) -> Any:
+        filled = dict(fixed)
+        for name, reader in readers:
+            filled[name] = reader(data, context)
+        return filled
+
+    return fill
+
+
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """A value that stands in the expression itself, and how it is written there."""
+
+    value: Any
+    written: str
+
+    def __call__(self, _data: Any, _context: Context) -> Any:
+        return self.value
+
+
+class _Expression:
+    """The text of a path or an intrinsic function, while it is read from its beginning to its end."""
+
+    def __init__(self, text: str, place: str) -> None:
+        self.text = text
+        self.place = place
+        self.position = 0
+
+    def read(self) -> Reader:
+        reader = self._term(depth=1)
+        if self.position != len(self.text):
+            raise ValueError(f"{self.text!r} goes on after its end")
+        return reader
+
+    def _term(self, depth: int) -> Reader:
+        """Read what begins here: the whole, or an argument of a function."""
+        text, start = self.text, self.position
+        if match := _CALL.match(text, start):
+            self.position = match.end()
+            return self._call(match[1], depth)
+        if text.startswith("$", start):
+            self.position = _end_of_path(text, start)
+            return compile_path(text[start : self.position])
+        if text.startswith("'", start):
+            return self._quoted()
+        if match := _NUMBER.match(text, start):
+            self.position = match.end()
+            return _Literal(_number(match), match[0])
+        for word, meant in _WORDS.items():
+            if text.startswith(word, start):
+                self.position += len(word)
+                return _Literal(meant, word)
+        raise ValueError(f"{text[start:]!r} is neither a path nor a function")
+
+    def _call(self, name: str, depth: int) -> Reader:
+        if name not in FUNCTIONS:
+            raise ValueError(f"the intrinsic function States.{name} is not supported")
+        if depth > _DEEPEST:
+            raise ValueError(f"intrinsic functions are nested at most {_DEEPEST} deep")
+        use = f"{self.place} {self.position}"
+        arguments: list[Reader] = []
+        while not self._passes(")"):
+            if arguments and not self._passes(","):
+                raise ValueError(f"a bracket is missing in {self.text!r}")
+            self._skip()
+            arguments.append(self._term(depth + 1))
+        return _calling(name, arguments, use)
+
+    def _quoted(self) -> Reader:
+        match = _QUOTED.match(self.text, self.position)
+        if match is None:
+            raise ValueError(f"a quote is missing in {self.text!r}")
+        for escaped in _ESCAPE.findall(match[1]):
+            if escaped not in _RESERVED:
+                raise ValueError(f"a backslash stands before one of {_RESERVED} only, not in {match[0]}")
+        self.position = match.end()
+        return _Literal(_ESCAPE.sub(r"\1", match[1]), match[1])
+
+    def _passes(self, mark: str) -> bool:
+        """Pass over a mark if it comes next; tell whether it did."""
+        self._skip()
+        found = self.text.startswith(mark, self.position)
+        self.position += found
+        return found
+
+    def _skip(self) -> None:
+        while self.text.startswith(" ", self.position):
+            self.position += 1
+
+
+def _number(match: re.Match[str]) -> float:
+    return finite(match[0]) if match[1] or match[2] else int(match[0])
+
+
+def _calling(name: str, arguments: Sequence[Reader], use: str) -> Reader:
+    """Return a function that calls an intrinsic function; *use* tells this call of it from any other."""
+    function = FUNCTIONS[name]
+    if not function.takes(len(arguments)):
+        raise ValueError(f"States.{name} does not take {len(arguments)} arguments")
+    if name == "Format" and isinstance(arguments[0], _Literal):
+        return _formatting(arguments[0], arguments[1:])
+    needs_draw = function.draws_after == len(arguments)
+
+    def call(data: Any, context: Context) -> Any:
+        given = [argument(data, context) for argument in arguments]
+        if needs_draw:
+            # One draw for a state is enough: each use makes its own of it.
+            given.append(random.Random(f"{context()[DRAW]} {use}").random())
+        try:
+            return function(given)
+        except ValueError as error:
+            raise IntrinsicFailure(f"States.{name}: {error}") from None
+
+    return call
+
+
+def _formatting(template: _Literal, arguments: Sequence[Reader]) -> Reader:
+    """Return a function that fills in a template known by now."""
+    if not isinstance(template.value, str):
+        raise ValueError(f"the template of States.Format is a string, not {template.written}")
+    first, *parts = format_parts(template.written)
+    if len(parts) != len(arguments):
+        raise ValueError(f"{template.written!r} has {len(parts)} places for {len(arguments)} arguments")
+    fillings = list(zip(arguments, parts, strict=True))
+
+    def fill(data: Any, context: Context) -> str:
+        text = first
+        for argument, part in fillings:
+            value = argument(data, context)
+            try:
+                text += as_text(value) + part
+            except ValueError as error:
+                raise IntrinsicFailure(f"States.Format: {error}") from None
+        return text
+
+    return fill
+
+
+def _end_of_path(text: str, start: int) -> int:
+    depth, position, quote = 0, start, ""
+    while position < len(text):
+        character = text[position]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"" and depth:
+            quote = character
+        elif character == "[":
+            depth += 1
+        elif character == "]":
+            depth -= 1
+        elif depth == 0 and character in ",) ":
+            break
+        position += 1
+    return position

@@ -1,0 +1,138 @@
+"""
+One run against an earlier one.
+"""
+
+import numpy as np
+import pytest
+
+from harness.lab.gate.baseline import BaselineComparison, Ratio, compare, response_times
+from harness.lab.results.rows import RequestRow
+from tests.lab.conftest import ready
+
+
+def waits(*seconds: float) -> list[RequestRow]:
+    return [ready(float(number), wait) for number, wait in enumerate(seconds)]
+
+
+class TestCompare:
+    def test_twice_as_slow_is_a_ratio_of_two(self, recorder):
+        """
+        Each percentile of now over the same of before, with an interval around it.
+        """
+        before = recorder.run(*waits(*np.linspace(1, 2, 100)))
+        now = recorder.run(*waits(*np.linspace(2, 4, 100)))
+        comparison = compare(now.folder, before.folder)
+
+        assert (comparison.run, comparison.baseline) == ("run-2", "run-1")
+        assert [(one.name, one.percent) for one in comparison.ratios] == [
+            ("E2E ready", 50.0),
+            ("E2E ready", 95.0),
+        ]
+        assert [one.before_s for one in comparison.ratios] == pytest.approx([1.494949, 1.949494], abs=1e-6)
+        assert [one.now_s for one in comparison.ratios] == pytest.approx([2.989898, 3.898989], abs=1e-6)
+        assert [one.ratio for one in comparison.ratios] == pytest.approx([2.0, 2.0])
+        assert comparison.regressed
+
+    def test_the_interval_is_that_of_a_bootstrap(self, recorder):
+        """
+        Resampled by brute force, the ratio of two medians falls into nearly the same interval.
+        """
+        draws = np.random.default_rng(3)
+        a, b = draws.lognormal(0, 0.4, 200), draws.lognormal(0, 0.4, 200)
+        median = compare(recorder.run(*waits(*a)).folder, recorder.run(*waits(*b)).folder).ratios[0]
+        resampled = [
+            np.sort(draws.choice(a, 200))[99] / np.sort(draws.choice(b, 200))[99] for _ in range(4000)
+        ]
+
+        assert (median.low, median.high) == pytest.approx(np.quantile(resampled, [0.025, 0.975]), rel=0.03)
+        assert median.low < median.ratio < median.high
+
+    @pytest.mark.parametrize(("slow", "low"), [(1, 1.0), (3, 1.0), (4, 10.0)])
+    def test_the_largest_of_a_few_rows_is_resampled_exactly(self, recorder, slow, low):
+        """
+        Of 20 draws from 20 rows, none hits 3 slow ones in 0.85^20 = 3.9 % of cases, 4 in 1.2 %, 1 in 36 %.
+        """
+        now = recorder.run(*waits(*[1.0] * (20 - slow), *[10.0] * slow))
+        before = recorder.run(*waits(*[1.0] * 20))
+        (largest,) = compare(now.folder, before.folder, percents=(100.0,)).ratios
+
+        assert (largest.low, largest.high) == (low, 10.0)
+
+    def test_the_same_run_has_not_regressed(self, recorder):
+        """
+        Its interval holds 1.
+        """
+        run = recorder.run(*waits(*np.linspace(1, 2, 100)))
+        comparison = compare(run.folder, run.folder)
+
+        assert not comparison.regressed
+        assert all(one.low < 1 < one.high for one in comparison.ratios)
+
+    @pytest.mark.parametrize(("rows", "compared"), [(19, 0), (20, 2)])
+    def test_few_rows_are_not_compared(self, recorder, rows, compared):
+        """
+        Twenty on either side at least.
+        """
+        long, short = recorder.run(*waits(*[1.0] * 50)), recorder.run(*waits(*[1.0] * rows))
+
+        assert len(compare(long.folder, short.folder).ratios) == compared
+        assert len(compare(short.folder, long.folder).ratios) == compared
+
+    def test_the_same_twice_is_the_same_interval(self, recorder):
+        """
+        The bootstrap is seeded: a verdict does not change by looking again.
+        """
+        before = recorder.run(*waits(*np.linspace(1, 2, 40)))
+        now = recorder.run(*waits(*np.linspace(1, 3, 40)))
+
+        assert compare(now.folder, before.folder) == compare(now.folder, before.folder)
+
+
+class TestRatio:
+    @pytest.mark.parametrize(("low", "slower"), [(0.99, False), (1.0, False), (1.01, True)])
+    def test_slower_means_surely_slower(self, low, slower):
+        """
+        Even the lower bound is above 1.
+        """
+        ratio = Ratio("GET status", 95.0, before_s=2.0, now_s=3.0, low=low, high=2.0)
+
+        assert (ratio.ratio, ratio.slower) == (1.5, slower)
+        assert BaselineComparison("now", "before", (ratio,)).regressed is slower
+
+    def test_the_table_says_which_row_is_slower(self):
+        """
+        One line a percentile, the figures in seconds.
+        """
+        fast = Ratio("GET status", 50.0, before_s=2.0, now_s=1.0, low=0.4, high=0.6)
+        slow = Ratio("GET status", 95.0, before_s=2.0, now_s=3.0, low=1.2, high=1.8)
+
+        assert BaselineComparison("now", "before", (fast, slow)).table().splitlines() == [
+            "now against before",
+            "  GET status                   p50      2.000 s →     1.000 s   × 0.500 [0.400, 0.600]",
+            "  GET status                   p95      2.000 s →     3.000 s   × 1.500 [1.200, 1.800]  slower",
+        ]
+        assert BaselineComparison("now", "before", ()).table() == (
+            "now against before\n  no row has 20 or more requests in both runs\n"
+        )
+
+
+def test_response_times_are_what_somebody_waited(recorder):
+    """
+    From the intended start, after the warm-up, in model seconds where they are modelled.
+    """
+    run = recorder.run(
+        ready(9.9, 1.0),
+        ready(10.0, 3.0),
+        ready(11.0, 2.0, "censored"),
+        ready(12.0, 1.0, "failed"),
+        ready(12.0, 7.0, "refused"),
+        RequestRow(0, 0, "GET", "status", 200, "ok", 20.0, 20.2, 20.5),
+        time_scale=6.0,
+        scenario={"duration_s": 600.0, "warm_up_s": 60.0},
+    )
+    times = response_times(run)
+
+    assert {name: list(values) for name, values in times.items()} == {
+        "E2E ready": pytest.approx([6.0, 12.0, 18.0]),
+        "GET status": pytest.approx([0.5]),
+    }

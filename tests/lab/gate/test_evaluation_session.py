@@ -1,0 +1,373 @@
+"""
+The alarms of one run: those that are skipped, the composites over them, and how each came out.
+"""
+
+import json
+import math
+
+import pytest
+
+from harness.lab.alarms.alarm import Alarm, Unjudged
+from harness.lab.alarms.composite import CompositeAlarm
+from harness.lab.gate.evaluation_session import EvaluatedSpan
+from harness.lab.gate.judge import judge
+from harness.lab.gate.objective import Objective
+from harness.lab.gate.outputs import annotations, as_json, beside, junit, markdown
+from harness.lab.gate.run_verdict import alarms_of
+from harness.lab.gate.verdict import Outcome, Threshold
+from harness.lab.results.rows import MetricRow
+from tests.lab.conftest import DEAD, quiet, ready
+
+DEPTH = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Period": 60,
+         "Statistic": "Maximum", "EvaluationPeriods": 1, "Threshold": 0,
+         "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+         "Dimensions": [{"Name": "QueueName", "Value": "q"}]}  # fmt: skip
+Q = '{"QueueName":"q"}'
+
+
+def alarm(name: str = "deep", **changes: object) -> Alarm:
+    return Alarm.from_properties(DEPTH | {"AlarmName": name} | changes)
+
+
+def composite(rule: str, name: str = "both", **changes: object) -> CompositeAlarm:
+    return CompositeAlarm.from_properties({"AlarmName": name, "AlarmRule": rule} | changes)
+
+
+def depth(at: float, value: float) -> MetricRow:
+    return MetricRow(at, DEAD, Q, value)
+
+
+def of(verdict, name: str):
+    return next(one for one in verdict.alarms if one.name == name)
+
+
+class TestUnobserved:
+    def test_alarms_nobody_could_observe_are_skipped(self, recorder):
+        """
+        A client saw requests only: the promises it kept decide, and the alarms are listed beside.
+        """
+        namespaces = ["AWS/Lambda", "AWS/SQS", "AWS/States", "TOQ/MediaProcessing"]
+        rows = [ready(float(number), 1.0) for number in range(60)]
+        run = recorder.run(*rows, notes={"unobserved_namespaces": namespaces})
+        verdict = judge(run, *alarms_of(), [Objective.parse("p95(E2E:ready) <= 2 s")])
+
+        assert verdict.outcome is Outcome.PASS
+        assert verdict.sentence == "Fine: every objective was met."
+        assert {one.state for one in verdict.alarms} == {"not observed"}
+        assert {one.outcome for one in verdict.alarms} == {Outcome.SKIPPED}
+        (dead, *_) = (line for line in beside(verdict) if "media-processing-dead-letters:" in line)
+        assert dead.endswith("not observed, because nobody could observe AWS/SQS in this run")
+
+    def test_only_the_namespaces_named_are(self, recorder):
+        """
+        The others are judged, and one that fires is a breach.
+        """
+        run = recorder.run(depth(70.0, 1.0), notes={"unobserved_namespaces": ["AWS/Lambda"]})
+        errors = alarm("errors", Namespace="AWS/Lambda", MetricName="Errors")
+        verdict = judge(run, [errors, alarm()], [composite("ALARM(deep) OR ALARM(errors)")])
+
+        assert [(one.name, one.state) for one in verdict.alarms] == [
+            ("errors", "not observed"),
+            ("deep", "OK"),
+            ("both", "not observed"),
+        ]
+        assert (verdict.outcome, of(verdict, "deep").fired_at_s) == (Outcome.BREACH, 120.0)
+        assert of(verdict, "both").why == "not observed, because it watches errors, which is not observed"
+
+    def test_nothing_judged_at_all_is_inconclusive(self, recorder):
+        """
+        A run without an objective and without an alarm anybody could see proves nothing.
+        """
+        run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
+        verdict = judge(run, [alarm()])
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "Nothing was judged" in verdict.sentence
+        assert judge(run, []).outcome is Outcome.PASS
+
+    def test_an_objective_on_such_an_alarm_cannot_be_told(self, recorder):
+        """
+        Neither met nor missed.
+        """
+        run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
+        for wanted in ("ALARM", "OK"):
+            verdict = judge(run, [alarm()], (), [Objective.parse(f"alarm(deep) == {wanted}")])
+
+            assert verdict.outcome is Outcome.INCONCLUSIVE
+            assert verdict.reasons == (f"alarm(deep) == {wanted}: the alarm was not observed.",)
+            assert of(verdict, "deep").excused
+
+    @pytest.mark.parametrize(
+        ("note", "outcome"),
+        [
+            (["TOQ/MediaProcessing"], Outcome.INCONCLUSIVE),
+            (["media_x_total"], Outcome.INCONCLUSIVE),
+            (["media_y_total", "AWS/SQS"], Outcome.PASS),
+        ],
+    )
+    def test_an_objective_on_such_a_metric_cannot_be_told(self, recorder, note, outcome):
+        """
+        Whether its namespace is named or the metric itself.
+        """
+        run = recorder.run(*quiet(), notes={"unobserved_namespaces": note})
+        verdict = judge(run, [], (), [Objective.parse("total(media_x_total) == 0")])
+
+        assert verdict.outcome is outcome
+
+    def test_a_metric_may_be_named_alone(self, recorder):
+        """
+        As the table of metrics calls it; others of its namespace are judged.
+        """
+        run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ["AWS/SQS/Other"]})
+        verdict = judge(run, [alarm(), alarm("other", MetricName="Other")])
+
+        assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
+
+    def test_dimensions_may_be_named_alone(self, recorder):
+        """
+        What has others in the same namespace is judged.
+        """
+        run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ['AWS/SQS{"QueueName":"r"}']})
+        other = alarm("other", Dimensions=[{"Name": "QueueName", "Value": "r"}])
+        verdict = judge(run, [alarm(), other])
+
+        assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
+
+    @pytest.mark.parametrize("note", ["AWS/SQS", [1], {"AWS/SQS": True}])
+    def test_the_note_must_be_a_list_of_names(self, recorder, note):
+        """
+        Anything else is refused.
+        """
+        with pytest.raises(ValueError, match="unobserved_namespaces must be a list of names"):
+            judge(recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": note}), [alarm()])
+
+
+class TestUnjudged:
+    def test_what_the_judge_cannot_evaluate_is_listed_and_does_not_count(self, recorder):
+        """
+        Neither do composites that watch it; the others are judged.
+        """
+        band = Unjudged("band", "it is an anomaly detection alarm")
+        composites = [composite("ALARM(band) OR ALARM(deep)"), composite("ALARM(both)", "top")]
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [band, alarm()], composites)
+
+        assert verdict.outcome is Outcome.PASS
+        assert verdict.sentence.startswith("Fine: every alarm judged stayed quiet")
+        assert [(one.name, one.outcome, one.state) for one in verdict.alarms] == [
+            ("band", Outcome.SKIPPED, "not judged"),
+            ("deep", Outcome.PASS, "OK"),
+            ("both", Outcome.SKIPPED, "not judged"),
+            ("top", Outcome.SKIPPED, "not judged"),
+        ]
+        assert list(beside(verdict)) == [
+            "band: not judged, because it is an anomaly detection alarm",
+            "both: not judged, because it watches band, which is not judged",
+            "top: not judged, because it watches both, which is not judged",
+        ]
+
+    def test_the_files_show_it_as_skipped(self, recorder):
+        """
+        JUnit knows the word; a summary shows neither state nor minute; GitHub hears nothing.
+        """
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [Unjudged("band", "no"), alarm()])
+
+        assert '<skipped message="not judged, because no" />' in junit(verdict)
+        assert 'tests="4" failures="0" errors="0" skipped="1"' in junit(verdict)
+        assert "| band | not judged |  | ➖  |" in markdown(verdict)
+        assert list(annotations(verdict)) == []
+
+
+class TestComposites:
+    def test_are_first_looked_at_when_their_children_were(self, recorder):
+        """
+        Before the first minute a child is in INSUFFICIENT_DATA, which NOT OK would take for a fire.
+        """
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm()], [composite("NOT OK(deep)")])
+
+        assert verdict.outcome is Outcome.PASS
+        assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(60.0, "OK")]
+
+    def test_wait_for_the_slowest_of_them(self, recorder):
+        """
+        A high-resolution child is looked at after ten seconds, the other after a minute.
+        """
+        fast = alarm("fast", Period=10)
+        composites = [composite("NOT OK(deep) OR ALARM(fast)"), composite("OK(both)", "top")]
+        verdict = judge(recorder.run(depth(12.0, 1.0)), [fast, alarm(MetricName="Other")], composites)
+
+        assert of(verdict, "fast").fired_at_s == 20.0
+        assert of(verdict, "both").transitions[0].state == "OK"
+        assert of(verdict, "both").transitions[0].at_s == 60.0
+        assert of(verdict, "top").transitions[0].at_s == 60.0
+
+    def test_that_fire_on_something_else_are_breaches(self, recorder):
+        """
+        A child that left OK without firing: nothing else would have told.
+        """
+        missing = alarm(TreatMissingData="missing")
+        verdict = judge(recorder.run(depth(30.0, 0.0)), [missing], [composite("NOT OK(deep)")])
+        both = of(verdict, "both")
+
+        assert (both.outcome, both.fired_at_s) == (Outcome.BREACH, 240.0)
+        assert both.why == "Alarm both fired 4.0 min into the run."
+        assert verdict.outcome is Outcome.BREACH
+
+    def test_that_repeat_a_child_are_not(self, recorder):
+        """
+        The child is the breach.
+        """
+        verdict = judge(recorder.run(depth(70.0, 1.0)), [alarm()], [composite("ALARM(deep)")])
+
+        assert (of(verdict, "deep").outcome, of(verdict, "both").outcome) == (Outcome.BREACH, Outcome.PASS)
+        assert (of(verdict, "both").fired_at_s, of(verdict, "both").why) == (120.0, "")
+        assert verdict.reasons == ("Alarm deep fired 2.0 min into the run.",)
+
+    def test_may_be_spoken_for(self, recorder):
+        """
+        An objective that wants it to fire excuses it.
+        """
+        missing = alarm(TreatMissingData="missing")
+        wanted = [
+            Objective.parse("alarm(both) == ALARM"),
+            Objective.parse("alarm(deep) == INSUFFICIENT_DATA"),
+        ]
+        run = recorder.run(depth(30.0, 0.0))
+        verdict = judge(run, [missing], [composite("NOT OK(deep)")], wanted)
+
+        assert verdict.outcome is Outcome.PASS
+        assert of(verdict, "both").excused
+        assert verdict.sentence == (
+            "Fine: every alarm stayed quiet but those an objective speaks for and every objective was met."
+        )
+
+    def test_suppressed_ones_say_so(self, recorder):
+        """
+        The rule, and whether actions were taken.
+        """
+        suppressed = composite(
+            "ALARM(deep)", ActionsSuppressor="quiet", ActionsSuppressorWaitPeriod=600,
+            ActionsSuppressorExtensionPeriod=60,
+        )  # fmt: skip
+        run = recorder.run(depth(70.0, 1.0))
+        alarms = [alarm(), alarm("quiet", MetricName="Other")]
+        quick = composite("ALARM(deep)", "quick")
+        verdict = judge(run, alarms, [suppressed, quick])
+
+        assert of(verdict, "both").transitions[0].reason == "ALARM(deep) (no actions taken)"
+        assert of(verdict, "quick").transitions[0].reason == "ALARM(deep)"
+
+    def test_that_watch_nobody_are_looked_at_from_the_start(self, recorder):
+        """
+        A rule that always holds is in ALARM until the end.
+        """
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm()], [composite("TRUE")])
+
+        assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(0.0, "ALARM")]
+        assert of(verdict, "both").state == "ALARM"
+
+
+class TestOutcomes:
+    def test_ending_without_data_is_inconclusive(self, recorder):
+        """
+        There was a datum, but the alarm ran dry and does not treat that as good.
+        """
+        missing = alarm(TreatMissingData="missing")
+        verdict = judge(recorder.run(depth(30.0, 0.0)), [missing])
+
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.reasons == ("Alarm deep ended in INSUFFICIENT_DATA.",)
+
+    def test_a_counter_that_never_moved_is_zero(self, recorder):
+        """
+        As long as its service was measured at all; a gauge nobody saw is not.
+        """
+        counted = alarm("counted", Namespace="TOQ/MediaProcessing", MetricName="media_x_total", Dimensions=[])
+        gauge = alarm("gauge", Namespace="TOQ/MediaProcessing", MetricName="media_x_jobs", Dimensions=[])
+
+        assert judge(recorder.run(*quiet()), [counted]).outcome is Outcome.PASS
+        assert judge(recorder.run(depth(1.0, 0.0)), [counted]).outcome is Outcome.INCONCLUSIVE
+        assert judge(recorder.run(*quiet()), [gauge]).outcome is Outcome.INCONCLUSIVE
+
+    @pytest.mark.parametrize(
+        ("last", "state"),
+        [
+            (None, "OK"),
+            (MetricRow(170.0, "other", "{}", 0.0), "OK"),
+            (MetricRow(200.0, "other", "{}", 0.0), "INSUFFICIENT_DATA"),
+            (ready(100.0, 70.0), "OK"),
+            (ready(100.0, 100.0), "INSUFFICIENT_DATA"),
+        ],
+    )
+    def test_a_run_that_does_not_say_how_long_it_was_ends_with_its_last_record(self, recorder, last, state):
+        """
+        Of a request or of a metric; what was seen in the first minute is forgotten at the fourth.
+        """
+        rows = [depth(30.0, 0.0), *([last] if last else [])]
+        run = recorder.run(*rows, duration_s=None)
+
+        assert judge(run, [alarm(TreatMissingData="missing")]).alarms[0].state == state
+
+    def test_a_run_without_any_record_took_no_time(self, recorder):
+        """
+        Nor did one whose only request says not when it ended.
+        """
+        silent = EvaluatedSpan.of(recorder.run(duration_s=None))
+        endless = EvaluatedSpan.of(recorder.run(ready(1.0, math.nan), duration_s=None))
+
+        assert silent.start == silent.end
+        assert endless.start == endless.end
+
+    def test_a_run_without_any_record_is_looked_at_once(self, recorder):
+        """
+        At its first minute.
+        """
+        silent = alarm(TreatMissingData="breaching")
+
+        assert judge(recorder.run(duration_s=None), [silent]).alarms[0].fired_at_s == 60.0
+
+    def test_a_run_of_years_is_refused(self, recorder):
+        """
+        Minute by minute it would take for ever.
+        """
+        year = 366 * 86_400.0
+        longest = EvaluatedSpan.of(recorder.run(duration_s=year / 60, time_scale=60.0))
+
+        assert longest.relative(longest.end) == year
+        with pytest.raises(ValueError, match="at most 31622400 s can be judged"):
+            judge(recorder.run(duration_s=year + 1), [alarm()])
+
+    def test_a_sum_too_large_for_a_number_names_its_alarm(self, recorder):
+        """
+        CloudWatch takes no infinity, and the judge makes none up.
+        """
+        run = recorder.run(depth(70.0, 1.7e308), depth(71.0, 1.7e308))
+
+        with pytest.raises(ValueError, match="alarm deep: a datapoint is not a finite number"):
+            judge(run, [alarm(Statistic="Sum")])
+
+    def test_a_plain_alarm_says_what_it_holds_its_metric_against(self, recorder):
+        """
+        So that a report can draw the line; a computed one has no metric to draw it over.
+        """
+        stat = {"Period": 60, "Stat": "Sum"}
+        metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors"}
+        queries = [
+            {"Id": "m", "MetricStat": stat | {"Metric": metric}, "ReturnData": False},
+            {"Id": "e", "Expression": "m * 2", "ReturnData": True},
+        ]
+        computed = Alarm.from_properties(
+            {"AlarmName": "computed", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 1,
+             "ComparisonOperator": "GreaterThanThreshold"}
+        )  # fmt: skip
+        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm(Threshold=5), computed])
+
+        assert of(verdict, "deep").threshold == Threshold(DEAD, "Maximum", 5.0)
+        assert of(verdict, "computed").threshold is None
+
+    def test_the_verdict_is_json(self, recorder):
+        """
+        Whatever was skipped.
+        """
+        verdict = judge(recorder.run(depth(70.0, 1.0)), [Unjudged("band", "no"), alarm()])
+
+        assert json.loads(as_json(verdict))["alarms"][0]["outcome"] == "skipped"

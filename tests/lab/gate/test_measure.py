@@ -1,0 +1,407 @@
+"""
+What an objective asks of a run, and what the run answers.
+"""
+
+import pytest
+
+from harness.lab.gate.measure import measure
+from harness.lab.gate.objective import Objective
+from harness.lab.gate.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
+from harness.lab.results.notes import UNOBSERVED
+from harness.lab.results.rows import MetricRow, RequestRow
+from harness.lab.results.run import Run
+from tests.lab.conftest import DEAD, DURATION, batch, ready
+
+FAILED_BATCHES = "media_batches_failed_total"
+READY = '{"outcome":"READY"}'
+
+
+def answer(run: Run, text: str, states: dict[str, str] | None = None) -> ObjectiveVerdict:
+    return measure(Objective.parse(text), run, states or {})
+
+
+def many(count: int, seconds: float, start: float = 0.0) -> list[RequestRow]:
+    return [ready(start + at * 0.5, seconds) for at in range(count)]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("max(POST uploads) <= 1 s", "the run has no 'POST uploads' to measure."),
+            ("max(ready failed) <= 1 s", "nothing was measured for 'ready failed'."),
+            ("max(ready failed) <= 1 s for 1 of 1 x 60s", "nothing was measured for 'ready failed'."),
+            ("achieved >= 99 %", "the run does not say what was offered and achieved."),
+            ("alarm(deep) == OK", "there is no alarm 'deep'; there are none."),
+        ],
+    )
+    def test_what_was_not_measured_is_broken(self, recorder, text, why):
+        """
+        In a sentence that says what is missing, and resting on nothing.
+        """
+        found = answer(recorder.run(ready(1.0, 2.0)), text)
+
+        assert (found.outcome, found.why, found.samples) == (Outcome.BREACH, why, 0)
+        assert (found.value, found.shown) == (None, "no data")
+
+    @pytest.mark.parametrize("unseen", ["AWS/SQS", DEAD])
+    def test_what_nobody_could_observe_is_open(self, recorder, unseen):
+        """
+        Whether the recorder could not see a whole namespace or one metric.
+        """
+        found = answer(recorder.run(notes={UNOBSERVED: [unseen]}), f"max({DEAD}) == 0")
+
+        assert (found.outcome, found.samples) == (Outcome.INCONCLUSIVE, 0)
+        assert found.why == f"max({DEAD}) == 0: nobody could observe {DEAD} in this run."
+
+    def test_a_promise_kept_needs_no_words(self, recorder):
+        """
+        One broken is repeated with what was measured, as one sentence.
+        """
+        run = recorder.run(ready(1.0, 2.0))
+
+        assert answer(run, "max(ready) <= 2 s").why == ""
+        assert answer(run, "max(ready) <= 1 s").why == "max(ready) <= 1 s: it is 2.00 s."
+
+
+class TestAlarms:
+    @pytest.mark.parametrize(("state", "outcome"), [("ALARM", Outcome.PASS), ("OK", Outcome.BREACH)])
+    def test_a_state_is_compared(self, recorder, state, outcome):
+        """
+        The answer rests on one alarm.
+        """
+        found = answer(recorder.run(), "alarm(deep) == ALARM", {"deep": state})
+
+        assert (found.outcome, found.value, found.samples) == (outcome, state, 1)
+
+    @pytest.mark.parametrize("state", [NOT_JUDGED, NOT_OBSERVED])
+    def test_of_a_skipped_alarm_nothing_can_be_said(self, recorder, state):
+        """
+        Neither that it fired nor that it did not.
+        """
+        found = answer(recorder.run(), "alarm(deep) != ALARM", {"deep": state})
+
+        assert (found.outcome, found.shown, found.samples) == (Outcome.INCONCLUSIVE, state, 0)
+        assert found.why == f"alarm(deep) != ALARM: the alarm was {state}."
+
+    def test_a_misspelt_alarm_is_told_which_there_are(self, recorder):
+        """
+        In the order of the alphabet.
+        """
+        found = answer(recorder.run(), "alarm(dep) == OK", {"slow": "OK", "deep": "OK"})
+
+        assert found.why == "there is no alarm 'dep'; there are deep, slow."
+
+
+class TestAchieved:
+    @pytest.mark.parametrize(("achieved", "outcome"), [(0.995, Outcome.PASS), (0.98, Outcome.BREACH)])
+    def test_what_the_generator_started_of_what_was_offered(self, recorder, achieved, outcome):
+        """
+        As it says itself; the answer rests on the arrivals offered.
+        """
+        run = recorder.run(notes={"generator": {"achieved": achieved, "offered": 200}})
+
+        found = answer(run, "achieved >= 99 %")
+
+        assert (found.outcome, found.value, found.samples) == (outcome, achieved, 200)
+
+    def test_a_generator_that_does_not_say_how_much_was_offered(self, recorder):
+        """
+        Is believed, on no samples.
+        """
+        found = answer(recorder.run(notes={"generator": {"achieved": 1.0}}), "achieved >= 99 %")
+
+        assert (found.outcome, found.samples) == (Outcome.PASS, 0)
+
+    @pytest.mark.parametrize("generator", ["fine", "achieved", {"findings": []}])
+    def test_a_note_without_it_is_no_answer(self, recorder, generator):
+        """
+        Nor is one that is mere text.
+        """
+        found = answer(recorder.run(notes={"generator": generator}), "achieved >= 99 %")
+
+        assert (found.outcome, found.samples) == (Outcome.BREACH, 0)
+        assert "does not say what was offered" in found.why
+
+
+class TestRequests:
+    def test_a_colon_parts_type_and_name_once(self, recorder):
+        """
+        A name may have colons of its own.
+        """
+        row = RequestRow(0, 0, "GET", "status:v2", 200, "ok", 1.0, 1.0, 1.25)
+
+        assert answer(recorder.run(row), "max(GET:status:v2) <= 1 s").value == 0.25
+
+    @pytest.mark.parametrize(
+        ("scenario", "rate"),
+        [({"duration_s": 100.0}, 0.1), ({"duration_s": 600.0, "warm_up_s": 500.0}, 0.1)],
+    )
+    def test_a_rate_is_per_second_of_the_measured_window(self, recorder, scenario, rate):
+        """
+        Ten within a hundred seconds, whether there was a warm-up before them or not.
+        """
+        start = scenario.get("warm_up_s", 0.0)
+
+        found = answer(recorder.run(*many(10, 1.0, start), scenario=scenario), "rate(ready) >= 0.1 /s")
+
+        assert found.value == pytest.approx(rate)
+
+    def test_a_percentile_comes_with_its_interval(self, recorder):
+        """
+        The median of 1…100 s is 50 s; binomially, ranks 40 and 61 are around it in 95 of 100 samples.
+        """
+        run = recorder.run(*[ready(float(at), float(at)) for at in range(1, 101)])
+
+        found = answer(run, "p50(ready) <= 1 min")
+
+        assert (found.value, found.interval) == (50.0, (40.0, 61.0))
+
+    def test_a_small_sample_leaves_the_interval_open(self, recorder):
+        """
+        Of a hundred values none is surely above the p99.
+        """
+        run = recorder.run(*[ready(float(at), float(at)) for at in range(1, 101)])
+
+        low, high = answer(run, "p99(ready) <= 1 min").interval
+
+        assert (low, high) == (97.0, None)
+
+
+class TestUnfinished:
+    @pytest.mark.parametrize(
+        ("text", "outcome"),
+        [
+            ("p90(ready) <= 2 s", Outcome.PASS),
+            ("p95(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("p95(ready) <= 1 s", Outcome.BREACH),
+            ("p95(ready) >= 1.5 s", Outcome.PASS),
+            ("p95(ready) >= 2 s", Outcome.INCONCLUSIVE),
+            ("mean(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("max(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("min(ready) <= 2 s", Outcome.PASS),
+            ("count(ready) >= 100", Outcome.PASS),
+            ("fail_ratio(ready) <= 10 %", Outcome.PASS),
+        ],
+    )
+    def test_what_had_not_ended_may_take_for_ever(self, recorder, text, outcome):
+        """
+        Ten of a hundred had waited 1.5 s when the run ended: where they decide, nothing is decided.
+        """
+        waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
+
+        assert answer(recorder.run(*many(90, 1.0), *waiting), text).outcome is outcome
+
+    def test_it_is_said_what_is_known(self, recorder):
+        """
+        The least it can be, and of how many the end is not known; the interval has no upper end.
+        """
+        waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
+        found = answer(recorder.run(*many(90, 1.0), *waiting), "p95(ready) <= 2 s")
+
+        assert found.why == (
+            "p95(ready) <= 2 s: it is at least 1.50 s; 10 of 100 failed or had not ended when the run did."
+        )
+        assert found.interval == (1.0, None)
+
+    @pytest.mark.parametrize(
+        ("seconds", "outcome"), [(1.5, Outcome.INCONCLUSIVE), (5.0, Outcome.BREACH)], ids=["open", "broken"]
+    )
+    def test_a_period_with_them_may_have_broken_it(self, recorder, seconds, outcome):
+        """
+        Unless what they had waited breaks it already.
+        """
+        waiting = ready(10.0, seconds, "censored")
+        found = answer(recorder.run(ready(5.0, 1.0), waiting), "max(ready) <= 2 s for 1 of 1 x 60s")
+
+        assert found.outcome is outcome
+
+
+class TestFailed:
+    @pytest.mark.parametrize(
+        ("text", "outcome"),
+        [
+            ("p90(ready) <= 2 s", Outcome.PASS),
+            ("p95(ready) <= 2 s", Outcome.INCONCLUSIVE),
+            ("p95(ready failed) <= 2 s", Outcome.INCONCLUSIVE),
+            ("max(ready failed) <= 2 s", Outcome.PASS),
+            ("max(ready) <= 2 s", Outcome.PASS),
+            ("fail_ratio(ready) <= 9 %", Outcome.BREACH),
+        ],
+    )
+    def test_a_batch_that_failed_was_never_ready(self, recorder, text, outcome):
+        """
+        Ten of a hundred failed after 0.1 s: to fail fast is not to be ready soon.
+        """
+        failed = [ready(at * 0.5, 0.1, "failed") for at in range(10)]
+
+        assert answer(recorder.run(*many(90, 1.0), *failed), text).outcome is outcome
+
+    @pytest.mark.parametrize(
+        ("text", "value"), [("count(ready succeeded) >= 1", 3), ("count(ready failed) >= 1", 2)]
+    )
+    def test_outcomes_are_counted_by_their_names(self, recorder, text, value):
+        """
+        What succeeded of everything but forbidden attempts is what was meant to.
+        """
+        run = recorder.run(*many(3, 1.0), ready(1.0, 1.0, "failed"), ready(1.0, 1.0, "censored"))
+
+        assert answer(run, text).value == value
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(
+        ("limit", "outcome"),
+        [("50 s", Outcome.BREACH), ("3 min", Outcome.INCONCLUSIVE), ("30 s", Outcome.BREACH)],
+    )
+    def test_batches_without_a_datum_have_waited(self, recorder, limit, outcome):
+        """
+        Sixty took 40 s, twenty were received at second 10 and have no end at second 70.
+        """
+        took = [MetricRow(float(at), DURATION, READY, 40.0) for at in range(60)]
+        run = recorder.run(*took, *[batch(10.0, None) for _ in range(20)], duration_s=70.0)
+
+        assert answer(run, f"p95({DURATION}) <= {limit}").outcome is outcome
+
+    def test_labels_choose_with_and_without_quotes(self, recorder):
+        """
+        As one writes them, and as Prometheus does.
+        """
+        run = recorder.run(
+            MetricRow(1.0, DURATION, READY, 5.0), MetricRow(2.0, DURATION, '{"outcome":"FAILED"}', 9.0)
+        )
+
+        assert answer(run, f"max({DURATION}{{outcome=READY}}) <= 6 s").value == 5.0
+        assert answer(run, f'max({DURATION}{{outcome="READY"}}) <= 6 s').value == 5.0
+        assert answer(run, f"max({DURATION}) <= 6 s").value == 9.0
+
+    def test_a_label_is_meant_letter_by_letter(self, recorder):
+        """
+        The full stop of a FIFO queue's name stands for nothing else.
+        """
+        run = recorder.run(
+            MetricRow(1.0, DEAD, '{"QueueName":"orders.fifo"}', 1.0),
+            MetricRow(2.0, DEAD, '{"QueueName":"orders-fifo"}', 7.0),
+        )
+
+        assert answer(run, f"max({DEAD}{{QueueName=orders.fifo}}) <= 1").value == 1.0
+
+    def test_a_counter_that_never_moved_is_zero_where_the_service_was_measured(self, recorder):
+        """
+        Where only AWS was, nobody knows.
+        """
+        service = recorder.run(MetricRow(1.0, DURATION, READY, 5.0))
+        aws = recorder.run(MetricRow(1.0, DEAD, "{}", 0.0))
+
+        assert answer(service, f"total({FAILED_BATCHES}) == 0").outcome is Outcome.PASS
+        assert answer(aws, f"total({FAILED_BATCHES}) == 0").outcome is Outcome.BREACH
+
+    def test_compressed_time_scales_durations_and_no_counts(self, recorder):
+        """
+        At time scale 60 a second on the clock is a minute of the model, a failed batch is one.
+        """
+        run = recorder.run(
+            MetricRow(1.0, DURATION, READY, 2.0), MetricRow(1.0, FAILED_BATCHES, "{}", 1.0), time_scale=60.0
+        )
+
+        assert answer(run, f"max({DURATION}) <= 10 min").value == 120.0
+        assert answer(run, f"total({FAILED_BATCHES}) <= 1").value == 1.0
+
+
+class TestPeriods:
+    def test_a_period_without_anything_is_not_broken(self, recorder):
+        """
+        A quiet minute promises nothing about response times.
+        """
+        run = recorder.run(ready(0.0, 1.0), ready(300.0, 1.0))
+
+        assert answer(run, "max(ready) <= 1 s for 1 of 1 x 60s").outcome is Outcome.PASS
+
+    @pytest.mark.parametrize(
+        ("samples", "seconds", "outcome"),
+        [
+            (59, 1.0, Outcome.PASS),
+            (59, 5.0, Outcome.BREACH),
+            (58, 1.0, Outcome.INCONCLUSIVE),
+            (58, 5.0, Outcome.INCONCLUSIVE),
+        ],
+    )
+    def test_a_period_needs_the_samples_of_its_percentile(self, recorder, samples, seconds, outcome):
+        """
+        59 tell a p95; with fewer, one doubtful period of one leaves the promise open.
+        """
+        found = answer(recorder.run(*many(samples, seconds)), "p95(ready) <= 2 s for 1 of 1 x 60s")
+
+        assert (found.outcome, found.samples, found.value) == (outcome, samples, seconds)
+
+    def test_a_doubtful_period_is_no_second_broken_one(self, recorder):
+        """
+        Two of two could be broken, one is: the promise is open.
+        """
+        run = recorder.run(*many(59, 5.0), ready(70.0, 1.0))
+
+        found = answer(run, "p95(ready) <= 2 s for 2 of 2 x 60s")
+
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.why.endswith(": too many periods have too few samples to tell.")
+
+    def test_a_rate_is_judged_from_the_first_period_with_something_to_the_last(self, recorder):
+        """
+        Three in each of two minutes are three a minute, whatever was silent before and after.
+        """
+        run = recorder.run(*[ready(at, 1.0) for at in (300.0, 310.0, 320.0, 360.0, 370.0, 380.0)])
+
+        found = answer(run, "rate(ready) >= 3 /min for 1 of 2 x 60s")
+
+        assert (found.outcome, found.value) == (Outcome.PASS, pytest.approx(0.05))
+
+    @pytest.mark.parametrize("text", ["rate(ready) >= 1 /s", "count(ready) >= 60"])
+    def test_half_a_period_is_no_period_with_half_as_much(self, recorder, text):
+        """
+        One a second for a minute and a half, and before it a warm-up of half a minute.
+        """
+        rows = [ready(float(at), 1.0) for at in range(150)]
+        run = recorder.run(*rows, scenario={"duration_s": 150.0, "warm_up_s": 30.0})
+        found = answer(run, f"{text} for 1 of 1 x 60s")
+
+        assert (found.outcome, found.samples) == (Outcome.PASS, 120)
+
+    def test_a_promise_the_run_was_too_short_to_break(self, recorder):
+        """
+        Two minutes can break none about three.
+        """
+        found = answer(recorder.run(*many(240, 9.0)), "p50(ready) <= 1 s for 3 of 3 x 60s")
+
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.why.endswith(": the run has 2 whole periods, 3 could break it.")
+
+    def test_the_last_period_counts(self, recorder):
+        """
+        The one slow minute is the third.
+        """
+        run = recorder.run(ready(0.0, 1.0), ready(60.0, 1.0), ready(130.0, 5.0))
+
+        found = answer(run, "max(ready) <= 2 s for 1 of 2 x 60s")
+
+        assert (found.outcome, found.why) == (
+            Outcome.BREACH,
+            "max(ready) <= 2 s for 1 of 2 x 60s: 1 of 2 periods broke it.",
+        )
+
+    def test_periods_of_requests_are_in_model_time(self, recorder):
+        """
+        At time scale 60 two seconds on the clock lie in neighbouring minutes, and both were slow.
+        """
+        run = recorder.run(ready(1.0, 5.0), ready(2.0, 5.0), time_scale=60.0)
+
+        assert answer(run, "max(ready) <= 1 min for 2 of 2 x 60s").outcome is Outcome.BREACH
+
+    def test_periods_of_metrics_are_in_model_time(self, recorder):
+        """
+        Likewise for the data of a metric.
+        """
+        rows = [MetricRow(at, DURATION, READY, 11.0) for at in (1.0, 2.0)]
+
+        found = answer(recorder.run(*rows, time_scale=60.0), f"max({DURATION}) <= 10 min for 2 of 2 x 60s")
+
+        assert found.outcome is Outcome.BREACH

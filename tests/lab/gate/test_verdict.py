@@ -1,0 +1,170 @@
+"""
+What a verdict says of itself, in words, figures and codes.
+"""
+
+import pytest
+from rich.console import Console
+
+from harness.lab.gate.verdict import AlarmVerdict, Outcome, overall
+from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
+
+MET = objective_verdict("max(ready) <= 2 s", samples=12)
+
+
+def alarm(outcome: Outcome = Outcome.PASS, **changes: object) -> AlarmVerdict:
+    return alarm_verdict("deep", outcome, **changes)
+
+
+class TestOverall:
+    @pytest.mark.parametrize(
+        ("insecure", "sentence"),
+        [(1, "1 forbidden attempt succeeded."), (2, "2 forbidden attempts succeeded.")],
+    )
+    def test_a_forbidden_success_outranks_all(self, insecure, sentence):
+        """
+        A breach, and doubts about the figures; it is counted in good English.
+        """
+        found = overall(
+            [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], insecure
+        )
+
+        assert found == (Outcome.SECURITY, (sentence,))
+
+    def test_doubts_outrank_a_breach(self):
+        """
+        Figures that cannot be trusted are no verdict either way.
+        """
+        found = overall(
+            [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], 0
+        )
+
+        assert found == (Outcome.INCONCLUSIVE, ("A worker was lost.",))
+
+    def test_a_breach_outranks_what_is_open(self):
+        """
+        And is the only reason given.
+        """
+        found = overall(
+            [alarm(Outcome.INCONCLUSIVE, why="No data.")],
+            [objective_verdict("max(ready) <= 2 s", Outcome.BREACH, why="Slow.")],
+            [],
+            0,
+        )
+
+        assert found == (Outcome.BREACH, ("Slow.",))
+
+    def test_a_run_of_which_nothing_was_judged_is_no_pass(self):
+        """
+        One objective that was met makes it one.
+        """
+        skipped = [alarm(Outcome.SKIPPED, why="not observed")]
+
+        assert overall(skipped, [], [], 0)[0] is Outcome.INCONCLUSIVE
+        assert overall(skipped, [MET], [], 0) == (Outcome.PASS, ())
+
+
+class TestSentence:
+    @pytest.mark.parametrize(
+        ("alarms", "fine"),
+        [
+            ((), "every objective was met"),
+            ((alarm(),), "every alarm stayed quiet and every objective was met"),
+            (
+                (alarm(), alarm(Outcome.SKIPPED)),
+                "every alarm judged stayed quiet and every objective was met",
+            ),
+            (
+                (alarm(fired_at_s=60.0),),
+                "every alarm stayed quiet but those an objective speaks for and every objective was met",
+            ),
+        ],
+    )
+    def test_of_a_pass_says_no_more_than_was_judged(self, alarms, fine):
+        """
+        Neither of alarms there are none of, nor of skipped ones, nor that one which fired was quiet.
+        """
+        assert verdict_over(*alarms, MET).sentence == f"Fine: {fine}."
+
+    @pytest.mark.parametrize(
+        ("outcome", "opening"),
+        [
+            (Outcome.BREACH, "Breached."),
+            (Outcome.INCONCLUSIVE, "Inconclusive."),
+            (Outcome.SECURITY, "Insecure."),
+        ],
+    )
+    def test_of_anything_else_gives_the_reasons(self, outcome, opening):
+        """
+        After one word that says how it came out.
+        """
+        assert (
+            verdict_over(MET, outcome=outcome, reasons=("This.", "That.")).sentence
+            == f"{opening} This. That."
+        )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "passed", "code"),
+    [
+        (Outcome.PASS, True, 0),
+        (Outcome.BREACH, False, 3),
+        (Outcome.INCONCLUSIVE, False, 4),
+        (Outcome.SECURITY, False, 6),
+    ],
+)
+def test_only_a_pass_lets_a_build_go_on(outcome, passed, code):
+    """
+    Each other outcome leaves with the code the reference lists.
+    """
+    found = verdict_over(MET, outcome=outcome)
+
+    assert (found.passed, found.exit_code) == (passed, code)
+
+
+class TestShown:
+    @pytest.fixture
+    def broken(self):
+        return verdict_over(
+            alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired."),
+            MET,
+            outcome=Outcome.BREACH,
+            reasons=("It fired.",),
+        )
+
+    def test_at_the_prompt(self, broken):
+        """
+        The run and the sentence.
+        """
+        assert repr(broken) == "<Verdict of run-1: Breached. It fired.>"
+
+    def test_as_a_frame(self, broken):
+        """
+        A row for the alarm, one for the objective.
+        """
+        rows = broken.table().set_index("name")
+
+        assert list(rows["kind"]) == ["alarm", "objective"]
+        assert rows.loc["deep", "fired_at_s"] == 60.0
+        assert rows.loc["max(ready) <= 2 s", ["shown", "samples"]].tolist() == ["1.00 s", 12]
+
+    def test_in_a_terminal(self, broken):
+        """
+        The alarms, the objectives, and last the sentence.
+        """
+        console = Console(width=120)
+        with console.capture() as printed:
+            console.print(broken)
+        lines = printed.get().splitlines()
+
+        assert any("deep" in line and "at 1.0 min" in line for line in lines)
+        assert any("max(ready) <= 2 s" in line for line in lines)
+        assert lines[-1].strip() == "Breached. It fired."
+
+    def test_in_a_notebook(self, broken):
+        """
+        Likewise, the text made safe for a page.
+        """
+        page = broken._repr_html_()
+
+        assert "<b>Breached. It fired.</b>" in page
+        assert "max(ready) &lt;= 2 s" in page

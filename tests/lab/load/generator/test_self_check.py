@@ -1,0 +1,73 @@
+"""
+A generator that did not keep up says so, in words.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings, health_from_json
+
+WELL = GeneratorHealth(
+    worker=1,
+    offered=1000,
+    started=1000,
+    queued=0,
+    lag_p50_s=0.0005,
+    lag_p99_s=0.002,
+    lag_max_s=0.02,
+    overshoot_p99_s=0.003,
+    overshoot_max_s=0.03,
+    cpu_mean=0.4,
+    cpu_max=0.6,
+)
+
+
+def test_a_generator_that_kept_up_has_nothing_to_report():
+    """
+    Two milliseconds of lag at 40 % of a core leave the figures as they are.
+    """
+    assert findings([WELL]) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"lag_p99_s": 0.0061}, "worker 1 was late: schedule lag p99 6.1 ms, allowed 5.0 ms"),
+        ({"cpu_mean": 0.95}, "worker 1 was out of CPU: 95% of a core on average, allowed 90%"),
+        ({"overshoot_p99_s": 0.2}, "worker 1 blocked its event loop: p99 overshoot 200 ms, allowed 100 ms"),
+        ({"started": 980}, "worker 1 started 980 of 1000 arrivals, below 99% of what was offered"),
+    ],
+)
+def test_every_shortfall_is_said_in_words(what, said):
+    """
+    Whoever reads the verdict learns which worker fell short, of what, and by how much.
+    """
+    assert findings([replace(WELL, **what)]) == [said]
+
+
+def test_lag_may_be_a_tenth_of_the_tightest_objective():
+    """
+    40 ms of lag do not matter to an objective of half a second; they do to one of 300 ms.
+    """
+    late = replace(WELL, lag_p99_s=0.04)
+
+    assert findings([late], tightest_limit_s=0.5) == []
+    assert len(findings([late], tightest_limit_s=0.3)) == 1
+
+
+def test_percentiles_of_the_samples_are_nearest_rank():
+    """
+    The p99 of a hundred lags of 1 to 100 ms is 99 ms.
+    """
+    probe = Probe()
+    probe.lags = [n / 1000 for n in range(1, 101)]
+
+    assert probe.health(0).lag_p99_s == 0.099
+
+
+def test_health_survives_its_way_to_the_conductor():
+    """
+    A worker on another machine sends it as JSON.
+    """
+    assert health_from_json(WELL.as_json()) == WELL

@@ -1,0 +1,278 @@
+"""
+Replications: independent, reproducible, enough of them; two systems under common random numbers.
+"""
+
+import math
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.lab.results.percentile import percentile
+from harness.lab.sim.experiment.experiment import compare, experiment
+from harness.lab.sim.experiment.quantiles import Judgement
+from harness.lab.sim.experiment.replications import side_by_side
+from harness.lab.workload.scenario import Scenario
+
+pytestmark = pytest.mark.slow
+
+
+def scenario(**changes):
+    """Return ten minutes of shoots, each with a video that takes 20 s on average."""
+    fields = {
+        "name": "videos",
+        "question": "How many slots?",
+        "duration_s": 600,
+        "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.2, "for_s": 600}]}],
+        "flows": [{"name": "photo_shoot", "photos": 1, "videos": 1}],
+        "model": {"transcode": {"fixed_s": {"distribution": "exponential", "scale": 20}}},
+        "drain_s": 1200,
+    }
+    return Scenario.model_validate(fields | changes)
+
+
+SLOTS_5 = {"mediaconvert.slots": 5}
+SLOTS_8 = {"mediaconvert.slots": 8}
+
+
+def all_fail():
+    """Return a scenario nobody of whom becomes READY."""
+    return scenario(duration_s=60, faults=[{"kind": "corrupt_file", "rate": 1}])
+
+
+@pytest.fixture(scope="module")
+def failed():
+    """Return an experiment in which every batch fails."""
+    return experiment(all_fail(), replications=3, warm_up=0, cool_down=5, processes=1)
+
+
+@pytest.fixture(scope="module")
+def cut_off():
+    """Return an experiment that ends while the last batches are being transcoded."""
+    return experiment(scenario(drain_s=1), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
+
+
+class TestReplications:
+    def test_each_has_numbers_of_its_own(self):
+        """
+        No two replications are alike, and replication 1 is the same however it is reached.
+        """
+        found = experiment(scenario(), replications=3, overrides=SLOTS_8, processes=1)
+        again = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+
+        assert found.replications[0].arrived_at[0] != found.replications[1].arrived_at[0]
+        assert np.array_equal(found.replications[1].ready, again.replications[1].ready)
+
+    @pytest.mark.slow
+    def test_processes_change_nothing(self):
+        """
+        Two processes find what one finds.
+        """
+        alone = experiment(scenario(duration_s=60), replications=2, processes=1)
+        together = experiment(scenario(duration_s=60), replications=2, processes=2)
+
+        for one, other in zip(alone.replications, together.replications, strict=True):
+            assert np.array_equal(one.ready, other.ready)
+
+    def test_precision_decides_how_many(self):
+        """
+        It goes on until the interval is narrow enough, or says that it was not.
+        """
+        loose = experiment(scenario(), precision=0.5, replications=30, overrides=SLOTS_8, processes=1)
+        strict = experiment(scenario(), precision=0.001, replications=11, overrides=SLOTS_8, processes=1)
+
+        assert loose.reached
+        assert len(loose.replications) == 10
+        assert loose.percentile(95).relative_half_width <= 0.5 / 1.5
+        assert not strict.reached
+        assert len(strict.replications) == 11
+
+    def test_warm_up_and_cool_down_do_not_count(self):
+        """
+        Deleted by arrival: the first by the user's word, the last because nobody comes after them.
+        """
+        found = experiment(
+            scenario(), replications=2, warm_up=100, cool_down=50, overrides=SLOTS_8, processes=1
+        )
+        kept = [
+            int(((each.arrived_at >= 100) & (each.arrived_at < 550)).sum()) for each in found.replications
+        ]
+
+        assert found.to_frame()["batches"].tolist() == kept
+
+    def test_judges_by_the_interval(self):
+        """
+        Far below a limit passes, far above fails.
+        """
+        found = experiment(scenario(), replications=5, overrides=SLOTS_8, processes=1)
+
+        assert found.judge(95, 3600.0) is Judgement.PASS
+        assert found.judge(95, 1.0) is Judgement.FAIL
+
+    def test_nothing_to_replicate(self):
+        """
+        Zero replications are an error.
+        """
+        with pytest.raises(ValueError, match="at least one replication"):
+            experiment(scenario(), replications=0)
+
+    @pytest.mark.parametrize(
+        ("number", "complaint"),
+        [
+            ({"processes": 0}, "at least one process, not 0"),
+            ({"confidence": 95}, r"a confidence lies between 0 and 1, e.g. 0.95, not 95"),
+            ({"confidence": math.nan}, "a confidence lies between 0 and 1"),
+            ({"percent": 101}, "a percentile is above 0 and at most 100, not 101"),
+            ({"cool_down": -1}, "shorter than the 600 s after the warm-up, not -1 s"),
+            ({"cool_down": 300, "warm_up": 300}, "shorter than the 300 s after the warm-up, not 300 s"),
+            ({"cool_down": math.nan}, "not nan s"),
+        ],
+    )
+    def test_numbers_that_make_no_sense(self, number, complaint):
+        """
+        They are refused before anything is played.
+        """
+        with pytest.raises(ValueError, match=complaint):
+            experiment(scenario(), **number)
+
+    @pytest.mark.parametrize("warm_up", [-1, 600, math.inf, math.nan])
+    def test_a_warm_up_leaves_something_to_count(self, warm_up):
+        """
+        It is refused before anything is played.
+        """
+        with pytest.raises(ValueError, match="shorter than the 600 s arrivals keep coming"):
+            experiment(scenario(), warm_up=warm_up)
+
+    def test_a_worker_does_not_hear_of_ctrl_c(self):
+        """
+        It is made deaf to it, rather than told when it has begun: then it could be too late.
+        """
+        with side_by_side(2, 2) as play_all:
+            blocked, *_ = play_all(signal.pthread_sigmask, [signal.SIG_BLOCK], [()])
+
+        assert signal.SIGINT in blocked
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+class TestNothingReady:
+    def test_a_limit_is_neither_kept_nor_broken(self, failed):
+        """
+        What nobody saw cannot be judged.
+        """
+        assert failed.judge(95, 3600.0) is Judgement.INCONCLUSIVE
+
+    def test_estimates_say_what_is_lacking(self, failed):
+        """
+        Not that a mean of nothing is no number.
+        """
+        for estimate in (lambda: failed.percentile(95), lambda: failed.mean):
+            with pytest.raises(
+                ValueError, match="no batch became READY of those that arrived from 0 s to 55 s"
+            ):
+                estimate()
+        with pytest.raises(ValueError, match="no replication has batches that became READY in both"):
+            compare(failed, failed)
+
+    def test_what_is_known_is_shown(self, failed):
+        """
+        All that arrived failed to become READY.
+        """
+        assert failed.failed.value == 1
+        assert failed.to_frame()["p95_s"].isna().all()
+        assert "<th>failed</th>" in failed._repr_html_()
+
+    def test_nobody_arrived(self):
+        """
+        Then not even the share of failures is known.
+        """
+        nobody = experiment(scenario().at_rate(0), replications=2, processes=1)
+
+        with pytest.raises(ValueError, match="no batch arrived from 0 s to 600 s"):
+            _ = nobody.failed
+
+    def test_precision_is_not_reached(self):
+        """
+        However often nothing is played again.
+        """
+        found = experiment(all_fail(), precision=0.05, replications=30, processes=1)
+
+        assert not found.reached
+        assert len(found.replications) == 10
+
+
+class TestUnfinished:
+    def test_they_count_with_their_wait(self, cut_off):
+        """
+        A run that is cut off does not look faster than one that is not.
+        """
+        whole = experiment(scenario(), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
+        waited = sum(len(values) for values in cut_off.ready)
+
+        assert 0 < cut_off.unfinished < 0.2 * waited
+        assert waited == sum(len(values) for values in whole.ready)
+        assert whole.unfinished == 0
+        assert cut_off.to_frame()["unfinished"].sum() == cut_off.unfinished
+        assert cut_off.to_frame()["failed"].sum() == 0
+
+    def test_what_depends_on_them_is_not_judged(self, cut_off):
+        """
+        Nine in ten were READY in time, whatever becomes of the rest; how long the slowest take nobody knows.
+        """
+        assert cut_off.judge(50, 3600.0) is Judgement.PASS
+        assert cut_off.judge(99.9, 3600.0) is Judgement.INCONCLUSIVE
+        assert cut_off.judge(99.9, 1.0) is Judgement.FAIL
+
+    def test_an_estimate_says_that_it_is_the_least(self, cut_off):
+        """
+        Also where somebody judges it himself.
+        """
+        assert str(cut_off.percentile(99.9)).startswith("at least ")
+        assert str(cut_off.mean).startswith("at least ")
+        assert cut_off.percentile(99.9).below(3600.0) is Judgement.INCONCLUSIVE
+
+
+class TestComparison:
+    def test_replications_with_a_value_in_one_alone_are_left_out(self):
+        """
+        They have no pair.
+        """
+        found = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+        first, second = found.replications
+        unready = replace(second, is_ready=np.zeros_like(second.is_ready))
+
+        assert compare(found, replace(found, replications=(first, unready))).replications == 1
+
+    def test_what_depends_on_unfinished_batches_is_not_compared(self, cut_off):
+        """
+        The slower system has more of them, and so looks quicker than it is.
+        """
+        with pytest.raises(ValueError, match="batches had not ended when their replication did"):
+            compare(cut_off, cut_off, percent=99)
+
+    def test_other_arrivals_are_not_compared(self):
+        """
+        Their noise would not cancel, and the difference be theirs.
+        """
+        one, other = (experiment(scenario(seed=seed), replications=2, processes=1) for seed in (1, 2))
+
+        with pytest.raises(ValueError, match="they have other arrivals"):
+            compare(one, other)
+
+    def test_common_random_numbers(self):
+        """
+        A sixth slot never makes a replication slower, and pairing sees it with far fewer replications.
+        """
+        five = experiment(scenario(), replications=6, overrides=SLOTS_5, processes=1)
+        six = experiment(scenario(), replications=6, overrides={"mediaconvert.slots": 6}, processes=1)
+        difference = compare(five, six)
+
+        slower = [
+            percentile(one, 95) - percentile(other, 95)
+            for one, other in zip(five.ready, six.ready, strict=True)
+        ]
+        apart = math.hypot(five.percentile(95).standard_error, six.percentile(95).standard_error)
+        assert min(slower) >= 0 < difference.value
+        assert difference.standard_error < apart
+        assert np.array_equal(five.replications[3].arrived_at, six.replications[3].arrived_at)

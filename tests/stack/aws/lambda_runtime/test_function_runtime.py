@@ -1,0 +1,225 @@
+"""
+Functions under their reserved concurrency, in threads and in sandboxes.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness.stack.aws.lambda_runtime.function_runtime import (
+    DeployedFunction,
+    FunctionRuntime,
+    InvocationContext,
+    InvocationResult,
+    Runner,
+    Threads,
+    Throttled,
+)
+from harness.stack.aws.lambda_runtime.sandbox import Sandboxes
+
+HANDLERS = """
+import os, time
+
+class Retryable(Exception):
+    pass
+
+def work(event, context):
+    print("working on", event["n"])
+    return {"n": event["n"] + 1, "pid": os.getpid(), "bucket": os.environ.get("MEDIA_BUCKET")}
+
+def fail(event, context):
+    raise Retryable("the bucket is busy")
+
+def crash(event, context):
+    os._exit(9)
+
+def hang(event, context):
+    time.sleep(60)
+"""
+
+
+def function(handler: str = "work", **changes: object) -> DeployedFunction:
+    given: dict[str, object] = {
+        "name": f"listing-media-{handler}",
+        "arn": f"arn:aws:lambda:us-east-1:123456789012:function:listing-media-{handler}",
+        "version": "$LATEST",
+        "handler": f"sandboxed_handlers.{handler}",
+        "environment": {"MEDIA_BUCKET": "toq-listing-medias"},
+        "timeout": 30.0,
+        "memory_mb": 512,
+        "reserved_concurrency": None,
+    }
+    return DeployedFunction(**(given | changes))  # type: ignore[arg-type]  # a test's shorthand
+
+
+class Recorded(list[tuple[str, str, float]]):
+    """Metrics, as they were recorded."""
+
+    def __call__(self, namespace: str, name: str, dimensions: object, value: float) -> None:
+        self.append((name, str(dimensions["FunctionName"]), value))  # type: ignore[index]  # a mapping
+
+    def total(self, name: str) -> float:
+        return sum(value for metric, _, value in self if metric == name)
+
+
+class Held(Runner):
+    """A runner that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def run(
+        self, function: DeployedFunction, event: str, request_id: str, timeout: float
+    ) -> InvocationResult:
+        self.begun.release()
+        self.go_on.wait(10)
+        return InvocationResult("{}", failed=False, log=[])
+
+    def close(self) -> None:
+        self.go_on.set()
+
+
+class TestFunctionRuntime:
+    def test_beyond_the_reserved_concurrency_calls_are_throttled(self):
+        """
+        With two places the third call is refused, and counted as a throttle, not as an error.
+        """
+        runner, metrics = Held(), Recorded()
+        runtime = FunctionRuntime(runner, metrics)
+        busy = function(reserved_concurrency=2)
+        with ThreadPoolExecutor(2) as callers:
+            running = [callers.submit(runtime.invoke, busy, "{}") for _ in range(2)]
+            for _ in running:
+                runner.begun.acquire(timeout=10)
+
+            with pytest.raises(Throttled):
+                runtime.invoke(busy, "{}")
+
+            runner.go_on.set()
+        assert metrics.total("Throttles") == 1
+        assert metrics.total("Invocations") == 2
+        assert metrics.total("Errors") == 0
+
+    def test_a_place_is_free_again_afterwards(self):
+        """
+        What has ended no longer counts.
+        """
+        runtime = FunctionRuntime(Threads({"listing-media-work": lambda event, context: event}), Recorded())
+        single = function(reserved_concurrency=1)
+
+        assert [runtime.invoke(single, f"[{n}]").payload for n in range(3)] == ["[0]", "[1]", "[2]"]
+
+    def test_an_error_becomes_an_error_object(self):
+        """
+        The class name is the error a state machine matches.
+        """
+
+        def handler(event: object, context: InvocationContext) -> None:
+            raise KeyError("assets")
+
+        metrics = Recorded()
+        outcome = FunctionRuntime(Threads({"listing-media-work": handler}), metrics).invoke(function(), "{}")
+
+        assert outcome.failed
+        assert json.loads(outcome.payload)["errorType"] == "KeyError"
+        assert metrics.total("Errors") == 1
+
+    def test_the_time_scale_shortens_time_outs(self):
+        """
+        At 1000 model seconds a second a function of 30 s is cut off at once.
+        """
+        released = threading.Event()
+        threads = Threads({"listing-media-work": lambda event, context: released.wait(10)})
+        outcome = FunctionRuntime(threads, Recorded(), time_scale=1000.0).invoke(function(), "{}")
+        released.set()
+
+        assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
+        assert "after 30.00 seconds" in outcome.payload
+
+    def test_a_fault_strikes_before_the_handler(self):
+        """
+        An injected error has the name the scenario gave it.
+        """
+        runtime = FunctionRuntime(Threads({}), Recorded(), fault=lambda name: "Retryable")
+
+        assert json.loads(runtime.invoke(function(), "{}").payload)["errorType"] == "Retryable"
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionRuntime]:
+    """Sandboxes that can import `HANDLERS`."""
+    folder: Path = tmp_path_factory.mktemp("handlers")
+    (folder / "sandboxed_handlers.py").write_text(HANDLERS)
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(folder)
+    runtime = FunctionRuntime(Sandboxes(2), Recorded())
+    yield runtime
+    runtime.close()
+    patch.undo()
+
+
+@pytest.mark.stack
+class TestSandboxes:
+    def test_the_work_is_done_in_another_process_with_the_functions_environment(self, runtime):
+        """
+        The handler sees the function's variables and is not in our process.
+        """
+        answer = json.loads(runtime.invoke(function(), '{"n": 1}').payload)
+
+        assert answer["n"] == 2
+        assert answer["pid"] != os.getpid()
+        assert answer["bucket"] == "toq-listing-medias"
+
+    def test_a_warm_sandbox_is_used_again(self, runtime):
+        """
+        Two calls one after the other meet the same process.
+        """
+        pids = {json.loads(runtime.invoke(function(), '{"n": 1}').payload)["pid"] for _ in range(2)}
+
+        assert len(pids) == 1
+
+    def test_what_it_prints_is_in_the_log(self, runtime):
+        """
+        Between START and END stands what the handler wrote.
+        """
+        log = runtime.invoke(function(), '{"n": 7}').log
+
+        assert log[0].startswith("START RequestId")
+        assert "working on 7" in log
+        assert log[-1].startswith("REPORT RequestId")
+
+    def test_an_error_keeps_its_name(self, runtime):
+        """
+        The class of the exception crosses the process boundary.
+        """
+        assert json.loads(runtime.invoke(function("fail"), "{}").payload)["errorType"] == "Retryable"
+
+    def test_a_crash_is_an_error_and_the_pool_heals(self, runtime):
+        """
+        A sandbox that dies answers Lambda.Unknown; the next call gets a new one.
+        """
+        types = [json.loads(runtime.invoke(function("crash"), "{}").payload)["errorType"] for _ in range(2)]
+
+        assert types == ["Lambda.Unknown", "Lambda.Unknown"]
+
+    def test_an_overrun_is_killed(self, runtime):
+        """
+        At the function's time-out the process is gone and the error says so.
+        """
+        outcome = runtime.invoke(function("hang", timeout=0.2), "{}")
+
+        assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
+
+    def test_a_handler_that_cannot_be_imported_says_so(self, runtime):
+        """
+        A wrong handler name is an error of every call, not of the machinery.
+        """
+        outcome = runtime.invoke(function("nothing"), "{}")
+
+        assert json.loads(outcome.payload)["errorType"] == "Runtime.ImportModuleError"

@@ -1,0 +1,293 @@
+"""MediaConvert's work, done with ffmpeg: what comes out is what was asked for."""
+
+import json
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import boto3
+import pytest
+from moto import mock_aws
+
+from harness.lab.workload.media import scenes
+from harness.lab.workload.media.footage import video
+from harness.lab.workload.media.media import Defect, spoilt
+from harness.lab.workload.media.media_file import MediaFile
+from harness.service.pipeline.renditions import job_settings, keys
+from harness.stack.aws.mediaconvert import ffmpeg
+from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
+from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
+
+pytestmark = pytest.mark.slow
+
+NEVER = threading.Event()
+
+
+@contextmanager
+def bucket():
+    """An S3 bucket in memory."""
+    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="media")
+        yield client
+
+
+@pytest.fixture
+def cellar():
+    with bucket() as client:
+        yield client
+
+
+def job_for(cellar, file, width, height, *, audio=True):
+    """Upload a video; return its job and the keys it is to become."""
+    cellar.put_object(Bucket="media", Key="raw/v.mp4", Body=file.content)
+    described = {
+        "key": "raw/v.mp4",
+        "prefix": "out",
+        "stem": "v",
+        "width": width,
+        "height": height,
+        "hasAudio": audio,
+    }
+    return {"Settings": job_settings(described, "media")}, keys(described)
+
+
+def content(cellar, key):
+    return cellar.get_object(Bucket="media", Key=key)["Body"].read()
+
+
+def downloaded(cellar, folder: Path):
+    """Lay everything that was made out on disk, as a web server would."""
+    for item in cellar.list_objects_v2(Bucket="media", Prefix="out/")["Contents"]:
+        path = folder / item["Key"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content(cellar, item["Key"]))
+
+
+def streams(path):
+    """Return codec, width and height of every stream: by ffprobe where there is one, else by PyAV."""
+    if not shutil.which("ffprobe"):
+        return sorted(streams_by_av(path), key=str)
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["streams"]
+    return sorted((s["codec_name"], s.get("width"), s.get("height")) for s in found)
+
+
+def streams_by_av(path):
+    with av.open(str(path)) as container:
+        for stream in container.streams:
+            seen = stream.type == "video"
+            yield stream.codec_context.name, stream.width if seen else None, stream.height if seen else None
+
+
+def first_picture(path):
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_image()
+
+
+def key_frame_times(path):
+    with av.open(str(path)) as container:
+        return [float(p.pts * p.time_base) for p in container.demux(video=0) if p.is_keyframe and p.size]
+
+
+@pytest.fixture(scope="module")
+def ladder(tmp_path_factory):
+    """One 1080p video held upright by a telephone, everything made of it, and what the job says."""
+    folder = tmp_path_factory.mktemp("ladder")
+    original = video(1, 1080, 1920, duration=7.0, frames_per_s=4, rotation=90)
+    with bucket() as client:
+        job, _ = job_for(client, original, 1080, 1920)
+        details = FfmpegTranscoder(client)(job, NEVER)
+        downloaded(client, folder)
+    return folder / "out", details
+
+
+class TestLadder:
+    def test_the_files_are_h264_with_sound(self, ladder):
+        """1080 and 720 on the shorter side of a vertical video."""
+        folder, _ = ladder
+
+        assert streams(folder / "1080p/v.mp4") == [("aac", None, None), ("h264", 1080, 1920)]
+        assert streams(folder / "720p/v.mp4") == [("aac", None, None), ("h264", 720, 1280)]
+
+    def test_the_pictures_are_upright_without_being_told(self, ladder):
+        """The rotation is in the pixels now, not in the metadata."""
+        picture = first_picture(ladder[0] / "720p/v.mp4")
+
+        x, y = 70, 120
+        places = [(x, y), (720 - x, y), (x, 1280 - y), (720 - x, 1280 - y)]
+        expected = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
+        for place, colour in zip(places, expected, strict=True):
+            assert all(abs(a - b) < 15 for a, b in zip(picture.getpixel(place), colour, strict=True))
+
+    def test_the_ladder_plays(self, ladder):
+        """The master playlist leads to both renditions, each of which decodes to its last second."""
+        folder, _ = ladder
+        master = (folder / "hls/v/index.m3u8").read_text()
+
+        assert "RESOLUTION=1080x1920" in master
+        assert "RESOLUTION=720x1280" in master
+        for rendition, width in (("1080p", 1080), ("720p", 720)):
+            assert f"index-{rendition}.m3u8" in master
+            with av.open(str(folder / f"hls/v/index-{rendition}.m3u8")) as container:
+                frames = list(container.decode(video=0))
+            assert frames[0].width == width
+            assert len(frames) == 28
+            assert streams(folder / f"hls/v/index-{rendition}.m3u8")[0][0] == "aac"
+
+    def test_a_player_can_change_renditions_at_every_segment(self, ladder):
+        """Key frames are at the same times, segments equally long."""
+        folder, _ = ladder
+
+        times = key_frame_times(folder / "1080p/v.mp4")
+        lengths = [
+            [line for line in (folder / f"hls/v/index-{r}.m3u8").read_text().splitlines() if "EXTINF" in line]
+            for r in ("1080p", "720p")
+        ]
+
+        assert times == pytest.approx([0.0, 2.0, 4.0, 6.0], abs=0.05)
+        assert key_frame_times(folder / "720p/v.mp4") == times
+        assert lengths[0] == lengths[1]
+        assert len(lengths[0]) == 2
+
+    def test_the_details_are_those_of_mediaconvert(self, ladder):
+        """A group for each file and one for HLS."""
+        _, details = ladder
+
+        assert [len(group["OutputDetails"]) for group in details] == [1, 1, 2]
+        assert details[1]["OutputDetails"][0]["VideoDetails"] == {"WidthInPx": 720, "HeightInPx": 1280}
+        assert details[0]["OutputDetails"][0]["DurationInMs"] == pytest.approx(7000, abs=250)
+
+
+def test_a_small_video_is_never_upscaled(cellar, tmp_path):
+    """Even if the settings, a template's perhaps, ask for more."""
+    job, made = job_for(cellar, video(1, 320, 180, duration=0.4), 1920, 1080)
+
+    FfmpegTranscoder(cellar)(job, NEVER)
+
+    downloaded(cellar, tmp_path)
+    assert ("h264", 320, 180) in streams(tmp_path / made["1080p"])
+
+
+def test_a_silent_video_stays_silent(cellar, tmp_path):
+    """No track is invented, even if the settings ask for sound."""
+    job, made = job_for(cellar, video(1, 320, 180, duration=0.4, audio=False), 320, 180, audio=True)
+
+    FfmpegTranscoder(cellar)(job, NEVER)
+
+    downloaded(cellar, tmp_path)
+    assert streams(tmp_path / made["180p"]) == [("h264", 320, 180)]
+    assert streams(tmp_path / "out/hls/v/index-180p.m3u8") == [("h264", 320, 180)]
+
+
+def test_a_destination_folder_gets_the_name_of_the_input(cellar):
+    """As MediaConvert names outputs, with the modifier behind."""
+    job, _ = job_for(cellar, video(1, 320, 180, duration=0.4), 320, 180)
+    group = job["Settings"]["OutputGroups"][0]
+    group["OutputGroupSettings"]["FileGroupSettings"]["Destination"] = "s3://media/elsewhere/"
+    group["Outputs"][0]["NameModifier"] = "_small"
+
+    FfmpegTranscoder(cellar)(job, NEVER)
+
+    assert content(cellar, "elsewhere/v_small.mp4")[4:8] == b"ftyp"
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        "file",
+        [
+            pytest.param(spoilt(video(1, 320, 180), Defect.EMPTY), id="empty"),
+            pytest.param(spoilt(video(1, 320, 180), Defect.PDF_AS_JPEG), id="a document"),
+        ],
+    )
+    def test_an_input_that_is_no_video(self, cellar, file):
+        """The message names the input."""
+        job, _ = job_for(cellar, file, 320, 180)
+
+        with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
+            FfmpegTranscoder(cellar)(job, NEVER)
+
+    def test_a_playlist_in_disguise_is_not_followed(self, cellar, ladder):
+        """It would play, and an upload could read this machine's files."""
+        segment = ladder[0] / "hls/v/index-720p_00000.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{segment}\n#EXT-X-ENDLIST\n"
+        job, _ = job_for(cellar, MediaFile(playlist.encode(), "video/mp4", ".mp4"), 320, 180)
+
+        with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
+            FfmpegTranscoder(cellar)(job, NEVER)
+
+    def test_an_input_that_is_not_there(self, cellar):
+        """The message names it."""
+        job, _ = job_for(cellar, video(1, 320, 180), 320, 180)
+        cellar.delete_object(Bucket="media", Key="raw/v.mp4")
+
+        with pytest.raises(TranscodingFailed, match=r"Unable to open input s3://media/raw/v\.mp4"):
+            FfmpegTranscoder(cellar)(job, NEVER)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {},
+            {"Inputs": [], "OutputGroups": []},
+            {"Inputs": [{"FileInput": "s3://media/v"}], "OutputGroups": []},
+            {
+                "Inputs": [{"FileInput": "s3://media/v"}],
+                "OutputGroups": [{"OutputGroupSettings": {"Type": "DASH_ISO_GROUP_SETTINGS"}, "Outputs": []}],
+            },
+        ],
+    )
+    def test_settings_nobody_can_use(self, cellar, settings):
+        """Missing inputs, nothing to make, or a kind of output we do not make."""
+        with pytest.raises(TranscodingFailed, match="The settings cannot be used"):
+            FfmpegTranscoder(cellar)({"Settings": settings}, NEVER)
+
+    def test_an_encoder_that_takes_too_long_is_killed(self, cellar):
+        """The job fails instead of holding its slot for ever."""
+        job, _ = job_for(cellar, video(1, 1280, 720, duration=2.0), 1280, 720)
+
+        with pytest.raises(TranscodingFailed, match="killed after"):
+            FfmpegTranscoder(cellar, timeout=0.01)(job, NEVER)
+
+    def test_a_cancelled_job_makes_nothing(self, cellar):
+        """The encoder is killed and nothing is uploaded."""
+        job, _ = job_for(cellar, video(1, 1280, 720, duration=2.0), 1280, 720)
+        cancelled = threading.Event()
+        cancelled.set()
+
+        assert FfmpegTranscoder(cellar)(job, cancelled) == []
+        assert "Contents" not in cellar.list_objects_v2(Bucket="media", Prefix="out/")
+
+
+class TestFinding:
+    def test_a_named_ffmpeg_wins(self, monkeypatch, tmp_path):
+        """Whoever sets $FFMPEG means it."""
+        own = tmp_path / "my-ffmpeg"
+        own.write_text("#!/bin/sh\n")
+        own.chmod(0o755)
+        monkeypatch.setenv("FFMPEG", str(own))
+
+        assert ffmpeg.find() == str(own)
+
+    def test_a_named_ffmpeg_that_is_none(self, monkeypatch):
+        """The message says what to do."""
+        monkeypatch.setenv("FFMPEG", "/nowhere/ffmpeg")
+
+        with pytest.raises(
+            ffmpeg.FfmpegMissing, match=r"\$FFMPEG is '/nowhere/ffmpeg'.*correct it or unset it"
+        ):
+            ffmpeg.find()
+
+    def test_without_one_on_the_path_the_bundled_one_serves(self, monkeypatch):
+        """imageio-ffmpeg brings one along."""
+        monkeypatch.delenv("FFMPEG", raising=False)
+        monkeypatch.delenv("IMAGEIO_FFMPEG_EXE", raising=False)
+        monkeypatch.setenv("PATH", "/nowhere")
+
+        assert "imageio_ffmpeg" in ffmpeg.find()

@@ -1,0 +1,188 @@
+"""
+The local MediaConvert: slots, templates, tokens, ends.
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.stack.aws.mediaconvert.local_mediaconvert import (
+    LocalMediaConvert,
+    Refused,
+    TranscodingFailed,
+    merge,
+)
+
+QUEUE = "arn:aws:mediaconvert:us-east-1:123456789012:queues/toq-media-queue"
+DETAILS = [{"OutputDetails": [{"DurationInMs": 2000}]}]
+
+
+class Bench:
+    """A transcoder that works on each job until told to stop."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.finish = threading.Event()
+        self.failure: Exception | None = None
+
+    def __call__(self, job: Mapping[str, Any], cancelled: threading.Event) -> list[dict[str, Any]]:
+        self.begun.release()
+        while not self.finish.wait(0.01) and not cancelled.is_set():
+            pass
+        if self.failure:
+            raise self.failure
+        return DETAILS
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def announced() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture
+def service(bench: Bench, announced: list[tuple[str, str]]) -> LocalMediaConvert:
+    def announce(job: dict[str, Any], status: str) -> None:
+        announced.append((job["Id"], status))
+
+    service = LocalMediaConvert("us-east-1", "123456789012", bench, announce)
+    service.create_queue({"Name": "toq-media-queue", "ConcurrentJobs": 2})
+    return service
+
+
+def submit(service: LocalMediaConvert, **more: Any) -> str:
+    job = service.create_job({"Role": "arn:role", "Queue": QUEUE, "Settings": {}} | more)
+    return str(job["Id"])
+
+
+class TestJobs:
+    def test_a_queue_works_on_as_many_jobs_as_it_has_slots(self, service, bench):
+        """
+        Of three jobs in a queue of two, one waits.
+        """
+        ids = [submit(service) for _ in range(3)]
+        for _ in range(2):
+            bench.begun.acquire(timeout=10)
+
+        assert [service.get_job(one)["Status"] for one in ids] == ["PROGRESSING", "PROGRESSING", "SUBMITTED"]
+        assert service.get_queue("toq-media-queue")["SubmittedJobsCount"] == 1
+        bench.finish.set()
+        assert all(service.job(one).over.wait(10) for one in ids)
+        assert service.get_queue("toq-media-queue")["ProgressingJobsCount"] == 0
+
+    def test_a_queue_gets_no_more_than_the_machine_has(self, bench):
+        """
+        What transcodes for real has as many slots as processors, however many the template asks for.
+        """
+        small = LocalMediaConvert("us-east-1", "123456789012", bench, lambda *_: None, slots=2)
+
+        small.create_queue({"Name": "toq-media-queue", "ConcurrentJobs": 20})
+
+        assert small.get_queue("toq-media-queue")["ConcurrentJobs"] == 2
+
+    def test_the_end_of_a_job_is_told(self, service, bench, announced):
+        """
+        A job goes from PROGRESSING to COMPLETE, each an event, and says what was made.
+        """
+        bench.finish.set()
+        job_id = submit(service)
+        service.job(job_id).over.wait(10)
+
+        assert service.get_job(job_id)["OutputGroupDetails"] == DETAILS
+        assert (job_id, "PROGRESSING") in announced
+
+    def test_a_transcoder_that_fails_ends_the_job_with_an_error(self, service, bench):
+        """
+        ERROR, with the transcoder's words.
+        """
+        bench.failure = TranscodingFailed("Unable to open input")
+        bench.finish.set()
+        job_id = submit(service)
+        service.job(job_id).over.wait(10)
+
+        job = service.get_job(job_id)
+        assert (job["Status"], job["ErrorCode"], job["ErrorMessage"]) == (
+            "ERROR",
+            1040,
+            "Unable to open input",
+        )
+
+    def test_a_waiting_job_can_be_cancelled(self, service, bench):
+        """
+        It never begins.
+        """
+        ids = [submit(service) for _ in range(3)]
+        service.cancel_job(ids[2])
+        bench.finish.set()
+
+        assert service.get_job(ids[2])["Status"] == "CANCELED"
+
+    def test_a_running_job_can_be_cancelled(self, service, bench):
+        """
+        The transcoder hears of it.
+        """
+        job_id = submit(service)
+        bench.begun.acquire(timeout=10)
+        service.cancel_job(job_id)
+
+        assert service.job(job_id).over.wait(10)
+        assert service.get_job(job_id)["Status"] == "CANCELED"
+
+    def test_the_same_token_gives_the_same_job(self, service, bench):
+        """
+        A request that is repeated is not a second job.
+        """
+        bench.finish.set()
+
+        assert submit(service, ClientRequestToken="t") == submit(service, ClientRequestToken="t")
+
+    @pytest.mark.parametrize(
+        ("request_", "code", "status"),
+        [
+            ({"Role": "r", "Settings": {}, "Queue": "nowhere"}, "NotFoundException", 404),
+            ({"Role": "r", "Settings": {}, "JobTemplate": "none"}, "NotFoundException", 404),
+            ({"Settings": {}}, "BadRequestException", 400),
+        ],
+    )
+    def test_what_cannot_be_done_is_refused(self, service, request_, code, status):
+        """
+        With the name and status of AWS's error.
+        """
+        with pytest.raises(Refused) as refused:
+            service.create_job(request_)
+
+        assert (refused.value.code, refused.value.status) == (code, status)
+
+    def test_a_full_backlog_is_refused(self, service, monkeypatch):
+        """
+        Too many waiting jobs are 429 TooManyRequestsException.
+        """
+        monkeypatch.setattr("harness.stack.aws.mediaconvert.local_mediaconvert.LONGEST_BACKLOG", 1)
+        for _ in range(3):
+            submit(service)
+
+        with pytest.raises(Refused, match="Too many jobs") as refused:
+            submit(service)
+
+        assert (refused.value.code, refused.value.status) == ("TooManyRequestsException", 429)
+
+
+class TestMerge:
+    def test_a_job_says_more_than_its_template(self):
+        """
+        Objects are merged, lists and values are the job's.
+        """
+        template = {"TimecodeConfig": {"Source": "ZEROBASED"}, "OutputGroups": [1, 2]}
+        settings = {"TimecodeConfig": {"Start": "00"}, "OutputGroups": [3], "Inputs": []}
+
+        assert merge(template, settings) == {
+            "TimecodeConfig": {"Source": "ZEROBASED", "Start": "00"},
+            "OutputGroups": [3],
+            "Inputs": [],
+        }

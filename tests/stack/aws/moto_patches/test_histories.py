@@ -1,0 +1,51 @@
+"""
+What is not a question for a history without data goes to moto, whole.
+"""
+
+import io
+import json
+
+import pytest
+
+from harness.stack.aws.moto_patches.histories import TARGET, QuickHistories
+
+ARN = "arn:aws:states:us-east-1:123456789012:execution:nobody:batch-1"
+SIGNED = "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/states/aws4_request, SignedHeaders=host"
+
+
+class TestQuickHistories:
+    @pytest.mark.parametrize(
+        ("target", "body"),
+        [
+            ("AWSStepFunctions.DescribeExecution", json.dumps({"executionArn": ARN})),
+            (TARGET, json.dumps({"executionArn": ARN})),
+            (TARGET, json.dumps({"executionArn": ARN, "includeExecutionData": True})),
+            (TARGET, json.dumps({"executionArn": ARN, "includeExecutionData": False, "reverseOrder": True})),
+            (TARGET, json.dumps({"executionArn": ARN, "includeExecutionData": False})),
+            (TARGET, json.dumps({"executionArn": "mine", "includeExecutionData": False})),
+            (TARGET, json.dumps({"executionArn": 7})),
+            (TARGET, "[]"),
+            (TARGET, "no JSON"),
+        ],
+    )
+    def test_the_rest_is_passed_on(self, target, body):
+        """
+        Other actions, other questions, unknown executions and nonsense, with their body unread.
+        """
+        passed = []
+
+        def moto(environ, start_response):
+            passed.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+            return [b"moto"]
+
+        answer = QuickHistories(moto)(
+            {
+                "HTTP_X_AMZ_TARGET": target,
+                "HTTP_AUTHORIZATION": SIGNED,
+                "CONTENT_LENGTH": str(len(body)),
+                "wsgi.input": io.BytesIO(body.encode()),
+            },
+            lambda *_: None,
+        )
+
+        assert (list(answer), passed) == ([b"moto"], [body])

@@ -1,0 +1,77 @@
+"""
+Who and what a run needs, in the database.
+"""
+
+import csv
+
+import pytest
+
+from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
+from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.api.auth import Tokens
+from harness.service.core.model.identifiers import ListingId, UserId
+from harness.service.core.model.listing import MANAGE, AccessPolicy, Caller, ListingStatus
+from harness.service.core.model.media_type import Family
+from harness.stack.database.seed import OPERATOR, STRANGER, Minter, SeededListing, seed, write_identities
+
+KEY = "k" * 32
+
+
+class TestIdentities:
+    def test_every_listing_has_every_role_and_tokens_the_service_believes(self, tmp_path):
+        """
+        The file has a row for each listing and role; the token names the user.
+        """
+        path = tmp_path / "identities.csv"
+        write_identities(
+            path, [SeededListing(7, development=True, owner=1007, photographer=2049)], Minter(KEY)
+        )
+
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        users = {
+            row["role"]: Tokens(KEY, "toq", "toq-media").user_of(f"Bearer {row['token']}") for row in rows
+        }
+        assert {(row["listing_id"], row["development"]) for row in rows} == {("7", "1")}
+        assert users == {"photographer": 2049, "owner": 1007, "operator": OPERATOR, "stranger": STRANGER}
+
+    def test_more_may_be_added(self, tmp_path):
+        """
+        Appending writes no second header.
+        """
+        path = tmp_path / "identities.csv"
+        for number in (1, 2):
+            listing = SeededListing(number, development=False, owner=1001, photographer=2007)
+            write_identities(path, [listing], Minter(KEY), append=number > 1)
+
+        assert len(path.read_text().splitlines()) == 1 + 2 * 4
+
+
+@pytest.mark.stack
+class TestSeed:
+    def test_the_seeded_may_do_what_their_role_says(self, database_url):
+        """
+        The service finds listings in upload status, their photographer, owner and operator.
+        """
+        shoot, development = seed(database_url, shoot=1, development=1)
+        pool = Pool(DatabaseAddress.parse(database_url), size=1)
+        listings, policy = MySQLListingRepository(pool), AccessPolicy()
+        first, second = (listings.get_listing(ListingId(one.id)) for one in (shoot, development))
+        privileges = listings.get_privileges(UserId(OPERATOR))
+        pool.close()
+
+        assert first.status is ListingStatus.PENDING_PHOTO_PROCESSING
+        assert (first.owner_id, first.photographer_id) == (shoot.owner, shoot.photographer)
+        assert [policy.is_development(one) for one in (first, second)] == [False, True]
+        assert privileges == {MANAGE}
+        policy.must_control(Caller(UserId(development.owner)), second, Family.PROJECT)
+
+    def test_asked_again_it_adds(self, database_url):
+        """
+        New listings follow the last one there is.
+        """
+        before = seed(database_url, shoot=3)
+        after = seed(database_url, shoot=2, development=1)
+
+        assert [one.id for one in after] == [before[-1].id + n for n in (1, 2, 3)]
+        assert [one.development for one in after] == [False, False, True]

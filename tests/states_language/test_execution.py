@@ -1,0 +1,392 @@
+"""
+The states language, rule by rule, in model time.
+"""
+
+import pytest
+
+from harness.states_language.execution import Status
+
+LAMBDA = "arn:aws:states:::lambda:invoke"
+
+
+def task(name="T", **fields):
+    return {name: {"Type": "Task", "Resource": "arn:x", **fields}}
+
+
+def machine(*states, start=None):
+    merged = {key: value for state in states for key, value in state.items()}
+    return {"StartAt": start or next(iter(merged)), "States": merged}
+
+
+RETRY = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 2}]
+
+
+class TestData:
+    def test_paths_shape_what_goes_in_and_out(self, bench):
+        """
+        InputPath, Parameters, ResultSelector, ResultPath and OutputPath apply in this order.
+        """
+        state = task(
+            InputPath="$.order",
+            Parameters={"id.$": "$.id", "who.$": "$$.Execution.Name", "fixed": 1},
+            ResultSelector={"seen.$": "$.id", "who.$": "$.who"},
+            ResultPath="$.result",
+            OutputPath="$.result",
+            End=True,
+        )
+        played = bench(machine(state))
+        played.workers["T"] = played.takes(1)
+
+        execution = played.play({"order": {"id": 7}})
+
+        assert execution.status is Status.SUCCEEDED
+        assert execution.output == {"seen": 7, "who": "execution-0"}
+
+    def test_result_path_adds_to_the_raw_input(self, bench):
+        """
+        What InputPath hides is still there afterwards.
+        """
+        state = task(InputPath="$.a", ResultPath="$.b.c", End=True)
+        played = bench(machine(state))
+        played.workers["T"] = played.takes(1, result=9)
+
+        assert played.play({"a": 1}).output == {"a": 1, "b": {"c": 9}}
+
+    def test_null_result_path_drops_the_result(self, bench):
+        """
+        The state passes its input on.
+        """
+        played = bench(machine(task(ResultPath=None, End=True)))
+        played.workers["T"] = played.takes(1, result="unseen")
+
+        assert played.play({"kept": 1}).output == {"kept": 1}
+
+    def test_a_path_into_nothing_ends_the_execution(self, bench):
+        """
+        States.Runtime is not caught by States.ALL.
+        """
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": "Saved"}]
+        state = task(InputPath="$.missing", Catch=catch, End=True)
+        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).play({})
+
+        assert (execution.status, execution.error) == (Status.FAILED, "States.Runtime")
+
+    @pytest.mark.parametrize(
+        ("expression", "value"),
+        [
+            ("States.Format('{}-{}', $.n, 'x')", "3-x"),
+            ("States.MathAdd($.n, -1)", 2),
+            ("States.ArrayLength($.list)", 3),
+            ("States.ArrayGetItem($.list, 1)", "b"),
+            ("States.ArrayContains($.list, 'c')", True),
+            ("States.ArrayPartition($.list, 2)", [["a", "b"], ["c"]]),
+            ("States.ArrayRange(1, 7, 3)", [1, 4, 7]),
+            ("States.ArrayUnique(States.Array(1, 1, 2))", [1, 2]),
+            ("States.JsonMerge($.one, $.two, false)", {"x": 1, "y": 2}),
+            ("States.StringToJson(States.JsonToString($.one))", {"x": 1}),
+            ("States.StringSplit('a,b;c', ',;')", ["a", "b", "c"]),
+            ("States.Base64Decode(States.Base64Encode('hé'))", "hé"),
+            ("States.Hash('abc', 'SHA-1')", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            ("States.MathRandom(5, 6)", 5),
+            ("$.list[-1]", "c"),
+            ("$.list[0:2]", ["a", "b"]),
+            ("$.rows[*].id", [1, 2]),
+            ("$['one']['x']", 1),
+        ],
+    )
+    def test_expressions(self, bench, expression, value):
+        """
+        Paths and intrinsic functions give what AWS documents.
+        """
+        data = {
+            "n": 3, "list": ["a", "b", "c"], "one": {"x": 1}, "two": {"y": 2}, "rows": [{"id": 1}, {"id": 2}],
+        }  # fmt: skip
+        state = {"P": {"Type": "Pass", "Parameters": {"value.$": expression}, "End": True}}
+
+        assert bench(machine(state)).play(data).output == {"value": value}
+
+    def test_an_intrinsic_that_fails_can_be_caught(self, bench):
+        """
+        States.IntrinsicFailure is an error like others.
+        """
+        catch = [{"ErrorEquals": ["States.IntrinsicFailure"], "ResultPath": "$.e", "Next": "Saved"}]
+        state = task(Parameters={"n.$": "States.ArrayGetItem($.list, 9)"}, Catch=catch, End=True)
+        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).play({"list": []})
+
+        assert execution.output["e"]["Error"] == "States.IntrinsicFailure"
+
+
+class TestTime:
+    def test_wait(self, bench):
+        """
+        Seconds, a path to seconds, and an instant.
+        """
+        played = bench(
+            machine(
+                {"A": {"Type": "Wait", "Seconds": 10, "Next": "B"}},
+                {"B": {"Type": "Wait", "SecondsPath": "$.s", "Next": "C"}},
+                {"C": {"Type": "Wait", "Timestamp": "2026-01-05T00:01:00Z", "End": True}},
+            )
+        )
+        played.play({"s": 5})
+
+        assert [(step[0], step[5]) for step in played.steps] == [("A", 10), ("B", 15), ("C", 60)]
+
+    def test_retry_backs_off(self, bench):
+        """
+        1 s of work, 2 s of pause, 1 s, 6 s, 1 s: done after 11 s at the third attempt.
+        """
+        played = bench(machine(task(Retry=RETRY, End=True)))
+        played.workers["T"] = played.fails("Busy", "Busy", None, seconds=1)
+        execution = played.play()
+
+        assert execution.status is Status.SUCCEEDED
+        assert [(step[2], step[3], step[5]) for step in played.steps] == [(1, 0, 1), (2, 3, 4), (3, 10, 11)]
+
+    def test_retries_run_out(self, bench):
+        """
+        After MaxAttempts retries the error stands.
+        """
+        played = bench(machine(task(Retry=RETRY, End=True)))
+        played.workers["T"] = played.fails("Busy")
+        execution = played.play()
+
+        assert (execution.status, execution.error, len(played.steps)) == (Status.FAILED, "Busy", 3)
+
+    def test_full_jitter_shortens_the_pause(self, bench):
+        """
+        Half a draw makes half the pause; MaxDelaySeconds caps it first.
+        """
+        retry = [
+            {"ErrorEquals": ["Busy"], "IntervalSeconds": 60, "MaxDelaySeconds": 10, "JitterStrategy": "FULL"}
+        ]
+        played = bench(machine(task(Retry=retry, End=True)))
+        played.workers["T"] = played.fails("Busy", None)
+        played.play()
+
+        assert played.steps[-1][3] == 5
+
+    def test_time_out(self, bench):
+        """
+        A task that takes longer fails with States.Timeout when its time is up.
+        """
+        played = bench(machine(task(TimeoutSeconds=3, End=True)))
+        played.workers["T"] = played.takes(5)
+        execution = played.play()
+
+        assert (execution.error, played.steps[0][5]) == ("States.Timeout", 3)
+
+    def test_waiting_for_a_server_counts(self, bench):
+        """
+        Who is not served in time gives up, and its place goes to the next.
+        """
+        played = bench(machine(task(TimeoutSeconds=4, End=True)))
+        played.workers["T"] = played.station(1, lambda: 3.0)
+        for entity in range(3):
+            played.start_in(0, entity=entity)
+        played.engine.run()
+
+        ends = {execution.entity: execution.status for execution in played.ends}
+        assert ends == {0: Status.SUCCEEDED, 1: Status.FAILED, 2: Status.FAILED}
+        assert played.workers["T"].station.served == 2
+
+    def test_endless_loop(self, bench):
+        """
+        A loop that takes no time ends at the history limit instead of never.
+        """
+        execution = bench(machine({"A": {"Type": "Pass", "Next": "A"}})).play()
+
+        assert "history" in execution.cause
+
+
+class TestForks:
+    def test_parallel_waits_for_all(self, bench):
+        """
+        The result is the array of the branches', in their order.
+        """
+        branches = [machine(task("A", End=True)), machine(task("B", End=True))]
+        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        played.workers |= {"A": played.takes(5, result="a"), "B": played.takes(2, result="b")}
+        execution = played.play()
+
+        assert execution.output == ["a", "b"]
+        assert played.steps[-1][:6] == ("P", 0, 1, 0, 0, 5)
+
+    def test_a_branch_that_fails_before_its_task_is_given_to_anybody(self, bench):
+        """
+        The Parallel fails with it; the cause says in which state of the branch.
+        """
+        branches = [machine(task("A", Parameters={"of.$": "$.nothing"}, End=True))]
+        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        execution = played.play({})
+
+        assert execution.error == "States.ParameterPathFailure"
+        assert execution.cause == "the JSONPath '$.nothing' could not be found in the input, in A"
+
+    def test_a_failing_branch_stops_one_that_waits_to_begin(self, bench):
+        """
+        The sibling could not begin either and pauses before it tries again: it never does.
+        """
+        retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 9}]
+        waits = machine(task("A", Parameters={"of.$": "$.nothing"}, Retry=retry, End=True))
+        branches = [waits, machine(task("B", End=True))]
+        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        played.workers["B"] = played.fails("Broken", seconds=2)
+        execution = played.play({})
+
+        assert execution.error == "Broken"
+        assert [(step[0], step[5]) for step in played.steps] == [("A", 0), ("B", 2), ("P", 2)]
+
+    def test_a_failing_branch_stops_the_others(self, bench):
+        """
+        The Parallel fails with its first error, at once; its sibling is aborted and enters no further state.
+        """
+        first = machine(task("A", Next="After"), task("After", End=True))
+        branches = [first, machine(task("B", End=True))]
+        catch = [{"ErrorEquals": ["Broken"], "ResultPath": "$.error", "Next": "Saved"}]
+        fork = {"P": {"Type": "Parallel", "Branches": branches, "Catch": catch, "End": True}}
+        played = bench(machine(fork, {"Saved": {"Type": "Succeed"}}))
+        played.workers |= {"A": played.takes(5), "B": played.fails("Broken", seconds=2)}
+        execution = played.play({})
+
+        assert execution.output == {"error": {"Error": "Broken", "Cause": "on purpose"}}
+        assert [(step[0], step[5], step[6]) for step in played.steps] == [
+            ("B", 2, "Broken"), ("A", 2, None), ("P", 2, "Broken"), ("Saved", 2, None),
+        ]  # fmt: skip
+        assert [step[7] for step in played.steps] == ["FAILED", "ABORTED", "FAILED", "SUCCEEDED"]
+
+    def test_a_parallel_is_tried_again_as_a_whole(self, bench):
+        """
+        Both branches run again.
+        """
+        branches = [machine(task("A", End=True)), machine(task("B", End=True))]
+        fork = {"P": {"Type": "Parallel", "Branches": branches, "Retry": RETRY, "End": True}}
+        played = bench(machine(fork))
+        played.workers |= {"A": played.takes(1, result="a"), "B": played.fails("Busy", None, seconds=1)}
+        execution = played.play()
+
+        assert execution.output == ["a", "done"]
+        assert [step[0] for step in played.steps].count("A") == 2
+
+    @pytest.mark.parametrize(("limit", "end"), [(3, 30), (0, 10), (1, 70)])
+    def test_map_concurrency(self, bench, limit, end):
+        """
+        Seven items of ten seconds: three at a time take thirty.
+        """
+        state = {
+            "Type": "Map", "MaxConcurrency": limit, "ItemsPath": "$.items", "End": True,
+            "ItemProcessor": machine(task("T", End=True)),
+        }  # fmt: skip
+        played = bench(machine({"M": state}))
+        played.workers["T"] = played.takes(10)
+        execution = played.play({"items": list("abcdefg")})
+
+        assert execution.output == list("abcdefg")
+        assert played.steps[-1][5] == end
+
+    def test_item_selector_sees_the_item(self, bench):
+        """
+        $$.Map.Item has value and index; $ is the state's input.
+        """
+        state = {
+            "Type": "Map", "ItemsPath": "$.items", "End": True,
+            "ItemSelector": {"v.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index", "k.$": "$.k"},
+            "ItemProcessor": machine({"P": {"Type": "Pass", "End": True}}),
+        }  # fmt: skip
+
+        assert bench(machine({"M": state})).play({"items": ["x"], "k": 1}).output == [
+            {"v": "x", "i": 0, "k": 1}
+        ]
+
+    def test_an_empty_map_is_done(self, bench):
+        """
+        No items, no time, an empty array.
+        """
+        state = {"Type": "Map", "End": True, "ItemProcessor": machine(task("T", End=True))}
+
+        assert bench(machine({"M": state})).play([]).output == []
+
+    def test_ten_thousand_items_without_work(self, bench):
+        """
+        Iterations that take no time do not exhaust the stack.
+        """
+        state = {
+            "Type": "Map", "ItemsPath": "$", "End": True,
+            "ItemProcessor": machine({"P": {"Type": "Pass", "End": True}}),
+        }  # fmt: skip
+
+        assert len(bench(machine({"M": state})).play(list(range(10_000))).output) == 10_000
+
+
+class TestChoices:
+    @pytest.mark.parametrize(
+        ("rule", "holds"),
+        [
+            ({"Variable": "$.n", "NumericGreaterThan": 2}, True),
+            ({"Variable": "$.n", "NumericEquals": 3.0}, True),
+            ({"Variable": "$.s", "NumericEquals": 3}, False),
+            ({"Variable": "$.s", "StringMatches": "ab*"}, True),
+            ({"Variable": "$.s", "StringLessThanPath": "$.t"}, True),
+            ({"Variable": "$.b", "BooleanEquals": False}, True),
+            ({"Variable": "$.none", "IsNull": True}, True),
+            ({"Variable": "$.gone", "IsPresent": False}, True),
+            ({"Variable": "$.at", "TimestampLessThan": "2026-01-02T00:00:00+00:00"}, True),
+            ({"Not": {"Variable": "$.n", "IsString": True}}, True),
+            (
+                {"And": [{"Variable": "$.n", "IsNumeric": True}, {"Variable": "$.b", "BooleanEquals": True}]},
+                False,
+            ),
+            (
+                {"Or": [{"Variable": "$.n", "NumericLessThan": 0}, {"Variable": "$.s", "IsString": True}]},
+                True,
+            ),
+        ],
+    )
+    def test_rules(self, bench, rule, holds):
+        """
+        Each operator as the language defines it; another type is no match, not an error.
+        """
+        data = {"n": 3, "s": "abc", "t": "abd", "b": False, "none": None, "at": "2026-01-01T00:00:00Z"}
+        choice = {"C": {"Type": "Choice", "Choices": [{**rule, "Next": "Yes"}], "Default": "No"}}
+        ends = {
+            "Yes": {"Type": "Pass", "Result": True, "End": True},
+            "No": {"Type": "Pass", "Result": False, "End": True},
+        }
+
+        assert bench(machine(choice, ends)).play(data).output is holds
+
+    def test_no_rule_holds(self, bench):
+        """
+        Without a Default that is an error.
+        """
+        choice = {
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "End"}]}
+        }
+        execution = bench(machine(choice, {"End": {"Type": "Succeed"}})).play({"n": 2})
+
+        assert execution.error == "States.NoChoiceMatched"
+
+
+class TestUnsupported:
+    @pytest.mark.parametrize(
+        ("state", "place"),
+        [
+            ({"Type": "Pass", "InputPath": "$..deep", "End": True}, "$.States.P.InputPath"),
+            (
+                {"Type": "Pass", "Parameters": {"a": {"b.$": "States.Nope($.x)"}}, "End": True},
+                "$.States.P.Parameters.a.b.$",
+            ),
+            (
+                {"Type": "Pass", "Parameters": {"a.$": "$.x[?(@.y)]"}, "End": True},
+                "$.States.P.Parameters.a.$",
+            ),
+        ],
+    )
+    def test_says_where(self, bench, state, place):
+        """
+        What cannot be played is refused when it is read, with its JSON path.
+        """
+        with pytest.raises(ValueError, match=r"not supported") as refusal:
+            bench(machine({"P": state}))
+
+        assert str(refusal.value).startswith(place)
