@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from harness.states_language.clock import Deadline
 from harness.states_language.context_object import timestamp
+from harness.states_language.host_clock import Deadline
 from harness.states_language.program import Program
 from harness.states_language.state_entry import VISITS
 from harness.states_language.thread import Host, Parent, Thread

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from harness.states_language import machine as asl
 from harness.states_language.choice_rules import Test, compile_rule
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 from harness.states_language.paths import Reader, compile_result_path
 from harness.states_language.payload_template import compile_expression, compile_template
 from harness.states_language.recovery import Catcher, Retrier

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from harness.states_language.clock import NS, Deadline, Kind, order
+from harness.states_language.host_clock import NS, Deadline, Kind, order
 from harness.states_language.machine import INLINE_CONCURRENCY
 from harness.states_language.program import CompiledMap, CompiledParallel, CompiledTask
 from harness.states_language.recovery import CENTURY

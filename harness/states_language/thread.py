@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.states_language.choice import instant
-from harness.states_language.clock import NS, Clock, Kind, order
 from harness.states_language.context_object import ContextObject
+from harness.states_language.host_clock import NS, HostClock, Kind, order
 from harness.states_language.paths import PathNotFound, Reader
 from harness.states_language.payload_template import IntrinsicFailure
 from harness.states_language.program import (
@@ -60,7 +60,7 @@ class Host(Protocol):
         machine: ``$$.StateMachine``.
     """
 
-    clock: Clock
+    clock: HostClock
     epoch: datetime
     machine: Mapping[str, str]
 

@@ -10,8 +10,8 @@ import pytest
 
 from harness.lab.sim.model.engine import Engine, about, nanoseconds
 from harness.lab.sim.model.station import Station, StationJob
-from harness.states_language.clock import NS, Kind, order
 from harness.states_language.execution import Execution
+from harness.states_language.host_clock import NS, Kind, order
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.program import compile_machine
 from harness.states_language.state_entry import TaskAttempt

@@ -19,8 +19,8 @@ from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.distributions import Constant
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.states_language.clock import NS, Kind, order
 from harness.states_language.execution import Status
+from harness.states_language.host_clock import NS, Kind, order
 
 AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))

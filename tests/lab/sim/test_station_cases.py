@@ -24,7 +24,7 @@ from harness.lab.sim.analytic.single_server import DM1, MG1, MPH1, md1_wait_perc
 from harness.lab.sim.analytic.stations import MachineRepair, MMc, MMcK, erlang_b, mean_wait_of_first
 from harness.lab.sim.model.engine import Engine, about, nanoseconds
 from harness.lab.sim.model.station import Station, StationJob
-from harness.states_language.clock import NS, Kind, order
+from harness.states_language.host_clock import NS, Kind, order
 
 NEVER = 2**62
 """Longer than anything is played [ns]."""

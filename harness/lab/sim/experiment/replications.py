@@ -18,7 +18,7 @@ from harness.lab.sim.model.pipeline_model import PipelineModel
 from harness.lab.sim.model.recording import MemoryRecorder
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.workload.scenario import Scenario
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 if TYPE_CHECKING:
     from harness.states_language.machine import StateMachine

@@ -7,7 +7,7 @@ from heapq import heapreplace
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import ApiSettings, StorageSettings
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 UNAVAILABLE = 503
 

@@ -12,7 +12,7 @@ from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.flows import PLAYS
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload.arrivals import Schedule
-from harness.states_language.clock import Kind, order
+from harness.states_language.host_clock import Kind, order
 
 
 class ClientPopulation:

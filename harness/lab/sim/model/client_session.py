@@ -15,7 +15,7 @@ from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload import client_flows
 from harness.lab.workload.client_flows import RefusedAttempt
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 END_TO_END = "E2E"
 OBJECT, PREVIEW, ZIP = "object", "preview", "zip"

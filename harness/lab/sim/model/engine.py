@@ -16,7 +16,7 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from harness.states_language.clock import NS, Callback, Deadline
+from harness.states_language.host_clock import NS, Callback, Deadline
 
 _NEVER = (math.inf, math.inf)
 

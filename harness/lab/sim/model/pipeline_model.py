@@ -19,8 +19,8 @@ from harness.lab.sim.model.media_functions import MediaFunctions
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import NO_LABELS, SimulatedService
+from harness.lab.sim.model.step_functions import SimulatedStepFunctions
 from harness.lab.sim.model.task_workers import TaskWorkers
-from harness.lab.sim.model.workflow import SimulatedStepFunctions
 from harness.lab.sim.platform.function_pool import PREFIX, Functions
 from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import Platform
@@ -28,8 +28,8 @@ from harness.lab.sim.platform.transcoder import Transcoder
 from harness.lab.workload.arrivals import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.states_language.clock import NS, Kind, order
 from harness.states_language.execution import Execution, Status
+from harness.states_language.host_clock import NS, Kind, order
 from harness.states_language.machine import StateMachine
 from harness.states_language.program import compile_machine
 

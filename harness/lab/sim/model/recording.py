@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.lab.results.records import TABLES
 from harness.lab.results.writer import TablePartWriter
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 ROWS_AT_ONCE = 4096
 """Few enough to stay in the processor's cache while rows become columns."""

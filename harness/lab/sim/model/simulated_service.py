@@ -16,7 +16,7 @@ from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.states_language.clock import NS, Kind, order
+from harness.states_language.host_clock import NS, Kind, order
 
 NO_LABELS = labels_text({})
 _STATUS = {

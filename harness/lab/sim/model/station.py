@@ -8,7 +8,7 @@ from functools import partial
 from heapq import heappop, heappush
 
 from harness.lab.sim.model.engine import Engine
-from harness.states_language.clock import Kind, order
+from harness.states_language.host_clock import Kind, order
 
 _END_OF_WORK = order(Kind.END_OF_WORK)
 

@@ -12,8 +12,8 @@ from harness.lab.sim.model.engine import Engine, about, nanoseconds
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions, Work, step_of
 from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.step_functions import Worker, event_of, result_of
 from harness.lab.sim.model.task_behaviour import TaskBehaviour
-from harness.lab.sim.model.workflow import Worker, event_of, result_of
 from harness.lab.sim.platform.function_pool import PREFIX, FunctionPool, Functions
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.workload.draws import Stream

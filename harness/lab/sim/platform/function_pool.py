@@ -13,7 +13,7 @@ from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import LambdaSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
-from harness.states_language.clock import NS, Kind, order
+from harness.states_language.host_clock import NS, Kind, order
 
 LONGEST = 900
 """No function may run longer [s]; functions the template does not have get this."""

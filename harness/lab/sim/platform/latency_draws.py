@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from harness.lab.sim.model.engine import nanoseconds
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
 from harness.lab.workload.draws import Stream
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 AHEAD = 512
 """Entities drawn for in one go."""

@@ -13,7 +13,7 @@ from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.lab.workload.draws import Stream
-from harness.states_language.clock import Kind, order
+from harness.states_language.host_clock import Kind, order
 
 
 class Message:

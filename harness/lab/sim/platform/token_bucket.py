@@ -2,7 +2,7 @@
 Token buckets: how AWS limits rates. Times are nanoseconds.
 """
 
-from harness.states_language.clock import NS
+from harness.states_language.host_clock import NS
 
 
 class TokenBucket:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SERVICE = ROOT / "harness" / "service"
 PORTS = {path.stem for path in (SERVICE / "core" / "ports").glob("[!_]*.py")}
 SOURCES = [

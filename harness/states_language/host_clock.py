@@ -56,7 +56,7 @@ class Deadline:
             callback()
 
 
-class Clock(Protocol):
+class HostClock(Protocol):
     """
     A clock that calls back.
 

@@ -18,8 +18,8 @@ from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import StepFunctionsSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.draws import Stream
-from harness.states_language.clock import Kind, order
 from harness.states_language.execution import Execution, Status
+from harness.states_language.host_clock import Kind, order
 from harness.states_language.program import AnyNode, CompiledTask, Program
 from harness.states_language.state_entry import TaskAttempt
 from harness.states_language.thread import Host, Thread
