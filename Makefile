@@ -57,7 +57,7 @@ docs: setup ## The documentation, to read without a network: site/index.html
 	$(BIN)/mkdocs build --strict -q
 
 lock: ## Resolve the dependencies anew
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes -q -o requirements.lock
 
 clean: ## Remove what was built
 	rm -rf .venv build site runs .mypy_cache .ruff_cache .pytest_cache .hypothesis harness.egg-info

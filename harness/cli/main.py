@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[0] == "--version":
         from importlib.metadata import version
 
-        sys.stdout.write(f"harness {version('harness')}\n")
+        sys.stdout.write(f"harness {version('media-harness')}\n")
         raise SystemExit(0)
     if words[0] not in VERBS:
         sys.stderr.write(f"harness: there is no verb {words[0]!r}.\n{USAGE}\n")

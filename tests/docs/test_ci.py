@@ -1,5 +1,5 @@
 """
-The recipes for continuous integration are valid, by the schemas of those who run them.
+The recipes for continuous integration and the forms of the repository are valid, by their vendors' schemas.
 """
 
 import subprocess
@@ -10,17 +10,30 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-CI = Path(__file__).parents[2] / "docs" / "ci"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("schema", "recipe"), [("vendor.github-workflows", "github.yml"), ("vendor.gitlab-ci", "gitlab.yml")]
+    ("schema", "file"),
+    [
+        ("vendor.github-workflows", ".github/workflows/ci.yml"),
+        ("vendor.github-workflows", ".github/workflows/gate.yml"),
+        ("vendor.gitlab-ci", "docs/ci/gitlab.yml"),
+    ],
 )
-def test_recipes_fit_their_schema(schema, recipe):
+def test_a_recipe_fits_its_schema(schema, file):
     """
-    Checked offline against the schema the vendor publishes.
+    Checked offline against the schema that the vendor publishes.
     """
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(CI / recipe)]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(ROOT / file)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_workflow_runs_what_a_change_must_pass():
+    """
+    Continuous integration runs `.ci/run`, which runs `make test`.
+    """
+    assert "run: sh .ci/run" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    assert "make test" in (ROOT / ".ci" / "run").read_text()

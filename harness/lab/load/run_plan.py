@@ -120,7 +120,7 @@ class RunPlan:
     def handshake(self) -> dict[str, str]:
         """Return what everybody who plays the plan must agree on."""
         return {
-            "version": version("harness"),
+            "version": version("media-harness"),
             "scenario": self.scenario.hash,
             "schedule": hashlib.sha256(self.arrivals.at.tobytes()).hexdigest(),
             "identities": self.identities_hash,

@@ -112,7 +112,7 @@ class LoadWorker:
         try:
             told = self._understand()
         except ValueError as error:
-            told = {"version": version("harness"), "refusal": str(error)}
+            told = {"version": version("media-harness"), "refusal": str(error)}
         return told if self._scenario_hash is None else {**told, "scenario": self._scenario_hash}
 
     def _understand(self) -> dict[str, str]:
