@@ -47,8 +47,8 @@ def header(
         started_at=datetime.now(UTC),
         time_scale=scenario.time_scale,
         workers=processes,
-        versions={name: version(name) for name in ("harness", "locust", "gevent")}
-        | {"python": platform.python_version()},
+        versions={name: version(name) for name in ("locust", "gevent")}
+        | {"harness": version("media-harness"), "python": platform.python_version()},
         machine={
             "host": platform.node(),
             "processors": os.cpu_count() or 1,

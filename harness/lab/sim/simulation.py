@@ -165,8 +165,8 @@ def _header(
         seed=scenario.seed,
         replication=replication,
         started_at=started_at,
-        versions={name: version(name) for name in ("harness", "simpy", "numpy")}
-        | {"python": machine.python_version()},
+        versions={name: version(name) for name in ("simpy", "numpy")}
+        | {"harness": version("media-harness"), "python": machine.python_version()},
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},
         notes=notes,
     )
