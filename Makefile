@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types bench nightly mutation gate docs lab notebooks lock clean
+.PHONY: help setup demo test check format lint types bench nightly mutation gate bundle docs lab notebooks lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ mutation: setup ## Break the judge in many small ways; 90 % must be noticed
 
 gate: setup ## Play smoke on the local stack, judge it, fail the build on a breach
 	@sh docs/ci/gate.sh
+
+bundle: setup ## Lambda code and state-machine definition to deploy: build/bundle
+	@$(BIN)/python .ci/bundle.py
 
 docs: setup ## The documentation, to read without a network: site/index.html
 	$(BIN)/mkdocs build --strict -q
