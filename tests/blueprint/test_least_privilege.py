@@ -12,6 +12,7 @@ BLUEPRINT = load_template()
 ANY_RESOURCE = {
     "AccountAdministersTheKey": "in a key policy * is this key; without the statement nobody could manage it",
     "AlertsReachTheEncryptedTopic": "in a key policy * is this key",
+    "LogGroupsAreEncrypted": "in a key policy * is this key; a Condition names the log groups",
     "WriteTraces": "X-Ray knows no resources",
     "DeliverLogs": "log delivery knows no resources",
     "PutMetrics": "PutMetricData knows no resources; a Condition fences the namespace",
