@@ -52,7 +52,7 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
 
 
 def _attempts(state: RecordedState, stopped_at: float | None) -> list[RecordedAttempt]:
-    """Return the attempts of a Task, or one that stands for a state of another kind; each ended if it can be."""
+    """Return the attempts of a Task, or the one attempt of another state; a stop ends the last of them."""
     if state.exited_at is not None and not state.ended_attempts:
         entered_at = state.entered_at
         return [RecordedAttempt(entered_at, entered_at, state.exited_at, "SUCCEEDED")]
@@ -86,7 +86,9 @@ def _started_at(attempt: RecordedAttempt, began_at: float) -> float | None:
     end = attempt.end_details
     if attempt.outcome != "SUCCEEDED" or end.get("resourceType") != "mediaconvert" or "output" not in end:
         return attempt.started_at
-    left_queue_at_ms: float | None = json.loads(end["output"]).get("Job", {}).get("Timing", {}).get("StartTime")
+    left_queue_at_ms: float | None = (
+        json.loads(end["output"]).get("Job", {}).get("Timing", {}).get("StartTime")
+    )
     if left_queue_at_ms is None:
         return attempt.started_at
     return max(left_queue_at_ms / 1000 - began_at, attempt.started_at or 0.0)

@@ -84,7 +84,7 @@ class GuardedProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the owner, which then stops the command
+                start_new_session=True,  # Ctrl-C in the terminal is for the owner, which stops the command
                 pass_fds=self._pass_fds,
                 env={},  # the command's environment could break the supervisor's interpreter
                 bufsize=0,

@@ -103,7 +103,7 @@ class StateLock:
         except BlockingIOError:
             os.close(self._descriptor)
             raise StackRunning(
-                f"A stack is running already ({path}): stop it first, or set {STATE_VARIABLE} to another file."
+                f"A stack runs already ({path}): stop it first, or set {STATE_VARIABLE} to another file."
             ) from None
         path.unlink(missing_ok=True)
 
