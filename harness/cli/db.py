@@ -48,7 +48,7 @@ def status(url: Url = None) -> None:
     Example: harness db status
     """
     from harness.service.adapters.mysql.pool import DatabaseAddress
-    from harness.stack.database.database_server import engine_of
+    from harness.stack.database.database_engine import engine_of
     from harness.stack.database.server_binary import ServerNotFound, find_server
 
     named = _find_url(url)

@@ -207,7 +207,7 @@ def _own_stack(scenario: Scenario) -> Iterator["StackState"]:
 @contextmanager
 def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[People]:
     """Give the scenario the listings it needs, and its people their tokens."""
-    from harness.stack.database.seed import Minter, seed, write_identities
+    from harness.stack.database.seed import TokenIssuer, seed, write_identities
 
     must_fit(scenario, state)
     with TemporaryDirectory(prefix="harness-identities-") as folder:
@@ -215,7 +215,7 @@ def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) ->
             needs = ListingNeeds.of(scenario)
             listings = seed(state.database_url, shoot=needs.ordinary, development=needs.developments)
             identities = Path(folder, "identities.csv")
-            write_identities(identities, listings, Minter(state.jwt_key))
+            write_identities(identities, listings, TokenIssuer(state.jwt_key))
         yield People(identities, partial(_beside, state))
 
 

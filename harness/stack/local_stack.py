@@ -28,7 +28,7 @@ from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
 from harness.stack.database.database_server import resolve_database
-from harness.stack.database.seed import Minter, seed, write_identities
+from harness.stack.database.seed import TokenIssuer, seed, write_identities
 from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import NotReady, answers, require_free, wait_until
 from harness.stack.processes.ports import free_port
@@ -149,7 +149,7 @@ class LocalStack:
         self._migrate(database.url)
         listings = seed(database.url, shoot=options.shoot, development=options.development)
         identities = self._logs.parent / f"{self._path.stem}-identities.csv"
-        write_identities(identities, listings, Minter(keys["jwt"]))
+        write_identities(identities, listings, TokenIssuer(keys["jwt"]))
         self._await_aws(aws_url, s3_url)
         options.say("resources of the template …")
         api_url = f"http://127.0.0.1:{ports['api']}"

@@ -89,17 +89,17 @@ class Measures:
         bins: list[list[float]] = [[] for _ in range(BINS)]
         for at, value in metric.recent:
             bins[min(BINS - 1, int((at - start) // BIN_S))].append(value)
-        value: float | None
-        history: list[float | None]
+        current: float | None
+        history: Sequence[float | None]
         match metric.kind:
             case "counter":
-                value, history = metric.total, [math.fsum(values) for values in bins]
+                current, history = metric.total, [math.fsum(values) for values in bins]
             case "gauge":
-                value, history = metric.last, [values[-1] if values else None for values in bins]
+                current, history = metric.last, [values[-1] if values else None for values in bins]
             case "histogram":
-                value = self._p95([value for _, value in metric.recent])
+                current = self._p95([value for _, value in metric.recent])
                 history = [self._p95(values) for values in bins]
-        return Measure(name, metric.kind, metric.about, value, history)
+        return Measure(name, metric.kind, metric.about, current, history)
 
     def _p95(self, values: Sequence[float]) -> float | None:
         return percentile(values, 95) * self._time_scale if values else None

@@ -6,10 +6,10 @@ library only. The first line on standard input is the `CommandSpec` as JSON; the
 lifeline. Only the owner holds its other end, so any death of the owner, SIGKILL included, is an end of file.
 
 A single supervisor would leave orphans if it were killed itself. So there are two: *outer* supervises
-*inner*, and *inner* supervises the command. Both are subreapers: a process that the command leaves behind, also in a
-session of its own, becomes a child of the supervisor that still lives, and is killed. The command itself
-dies with *inner* (``PR_SET_PDEATHSIG``). That is safe here because a supervisor has one thread, and the
-signal is tied to the thread that forked.
+*inner*, and *inner* supervises the command. Both are subreapers: a process that the command leaves behind,
+also in a session of its own, becomes a child of the supervisor that still lives, and is killed. The command
+itself dies with *inner* (``PR_SET_PDEATHSIG``). That is safe here because a supervisor has one thread, and
+the signal is tied to the thread that forked.
 """
 
 import ctypes
