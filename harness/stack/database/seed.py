@@ -85,13 +85,13 @@ class TokenIssuer:
         return jwt.encode(claims, self.key, algorithm="HS256")
 
 
-def seed(database_url: str, *, shoot: int, development: int = 0) -> list[SeededListing]:
+def seed(database_url: str, *, listings: int, developments: int = 0) -> list[SeededListing]:
     """
     Add listings in upload status after those that exist, and return them.
 
     Args:
-        shoot: Number of listings for photo and video batches.
-        development: Number of development listings, which also accept project files.
+        listings: Number of listings for photo and video batches.
+        developments: Number of development listings, which also accept project files.
 
     Raises:
         Unavailable: The database does not answer.
@@ -100,12 +100,12 @@ def seed(database_url: str, *, shoot: int, development: int = 0) -> list[SeededL
         _insert_people(session)
         last = session.one(_LAST)
         first = int(str(last[0])) + 1 if last else 1
-        listings = [
-            _listing(number, development=number >= first + shoot)
-            for number in range(first, first + shoot + development)
+        seeded = [
+            _listing(number, development=number >= first + listings)
+            for number in range(first, first + listings + developments)
         ]
-        _insert_listings(session, listings)
-    return listings
+        _insert_listings(session, seeded)
+    return seeded
 
 
 def write_identities(path: Path, listings: Sequence[SeededListing], issuer: TokenIssuer) -> None:

@@ -42,15 +42,15 @@ class TestSeed:
         """
         The service finds listings in upload status, their photographer, owner and operator.
         """
-        shoot, development = seed(database_url, shoot=1, development=1)
+        ordinary, development = seed(database_url, listings=1, developments=1)
         pool = Pool(DatabaseAddress.parse(database_url), size=1)
         listings, policy = MySQLListingRepository(pool), AccessPolicy()
-        first, second = (listings.get_listing(ListingId(one.id)) for one in (shoot, development))
+        first, second = (listings.get_listing(ListingId(one.id)) for one in (ordinary, development))
         privileges = listings.get_privileges(UserId(OPERATOR))
         pool.close()
 
         assert first.status is ListingStatus.PENDING_PHOTO_PROCESSING
-        assert (first.owner_id, first.photographer_id) == (shoot.owner, shoot.photographer)
+        assert (first.owner_id, first.photographer_id) == (ordinary.owner, ordinary.photographer)
         assert [policy.is_development(one) for one in (first, second)] == [False, True]
         assert privileges == {MANAGE}
         policy.must_control(Caller(UserId(development.owner)), second, Family.PROJECT)
@@ -59,8 +59,8 @@ class TestSeed:
         """
         New listings follow the last one that exists.
         """
-        before = seed(database_url, shoot=3)
-        after = seed(database_url, shoot=2, development=1)
+        before = seed(database_url, listings=3)
+        after = seed(database_url, listings=2, developments=1)
 
         assert [one.id for one in after] == [before[-1].id + n for n in (1, 2, 3)]
         assert [one.development for one in after] == [False, False, True]
