@@ -1,5 +1,5 @@
 """
-What every test of the house shares. Servers are started once per session, and die with it.
+Fixtures shared by all tests. Servers are started once per session, and end with it.
 """
 
 import functools
@@ -21,14 +21,14 @@ from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import answers, wait_until
 from harness.stack.processes.ports import free_port
 
-# A build started in the background ignores Ctrl-C, and so would everything the tests start.
+# A build in the background ignores Ctrl-C, and so would all processes the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A property is right or wrong, however busy the machine is that checks it.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("house")
+# A property must not fail because the machine is busy.
+settings.register_profile("no_deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no_deadline")
 
-# Every session would read the descriptions of its services anew: some tenths of a second a test.
+# Without the cache every session reads the service descriptions again, some tenths of a second a test.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -72,7 +72,7 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _url(server: GuardedProcess) -> str:
-    """Return the address a server has printed, or nothing yet."""
+    """Return the address that the server has printed; an empty text before it has."""
     return next((word for word in server.log_tail().split() if word.startswith("http:")), "")
 
 
@@ -100,13 +100,13 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    """A session whose clients talk to the session's moto."""
+    """A boto3 session whose clients use the moto server of the test session."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
     return boto3.Session(region_name="us-east-1", **CREDENTIALS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep those that start servers in one process, one after the other, beside everything else."""
+    """Run the tests that start servers in one process, one after the other."""
     for item in items:
         if item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.xdist_group("stack"))

@@ -1,5 +1,5 @@
 """
-``harness db``: the database behind the stack.
+``harness db``: the database of the stack.
 """
 
 import os
@@ -11,24 +11,24 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 app = typer.Typer(
-    help="The database: get a server, see which one runs, bring its schema up to date.",
+    help="The database: install a server, show which one runs, bring its schema up to date.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="Database URL; else $HARNESS_DATABASE_URL, else the running stack's."),
+    typer.Option("--url", help="Database URL; default: $HARNESS_DATABASE_URL, then the running stack's."),
 ]
 
 
 @app.command()
 def install() -> None:
     """
-    Get a server program: by apt-get as root, else unpacked into the user's cache.
+    Install a server program: with apt-get as root, otherwise unpacked into the user's cache.
 
     Example: harness db install
     """
@@ -37,43 +37,38 @@ def install() -> None:
     try:
         typer.echo(install_server_binary())
     except ServerNotFound as error:
-        _give_up(str(error), ExitCode.UNREACHABLE)
+        _fail(str(error), ExitCode.UNREACHABLE)
 
 
 @app.command()
 def status(url: Url = None) -> None:
     """
-    Say which engine and version answers, and where; without one running, which program would be started.
+    Show engine, version and address of the database; if none runs, the program that would be started.
 
     Example: harness db status
     """
     from harness.service.adapters.mysql.pool import DatabaseAddress
-    from harness.stack.database.database_server import engine_of
+    from harness.stack.database.database_engine import engine_of
     from harness.stack.database.server_binary import ServerNotFound, find_server
 
     named = _find_url(url)
     if named:
-        typer.echo(f"{_ask(named, engine_of)} at {DatabaseAddress.parse(named)}")
+        typer.echo(f"{_call(engine_of, named)} at {DatabaseAddress.parse(named)}")
         return
     try:
         typer.echo(f"{find_server()}, not running")
     except ServerNotFound as error:
-        _give_up(str(error), ExitCode.UNREACHABLE)
+        _fail(str(error), ExitCode.UNREACHABLE)
 
 
 @app.command()
 def url() -> None:
     """
-    Print the URL of the running stack's database; it holds the password.
+    Print the URL of the running stack's database; it contains the password.
 
     Example: harness db url
     """
-    found = _find_url(None)
-    if not found:
-        _give_up(
-            "No stack is up: start one with `harness up`, or set HARNESS_DATABASE_URL.", ExitCode.UNREACHABLE
-        )
-    typer.echo(found)
+    typer.echo(_require_url())
 
 
 @app.command()
@@ -87,26 +82,21 @@ def shell() -> None:
 
     from harness.service.adapters.mysql.pool import DatabaseAddress
 
-    found = _find_url(None)
-    if not found:
-        _give_up(
-            "No stack is up: start one with `harness up`, or set HARNESS_DATABASE_URL.", ExitCode.UNREACHABLE
-        )
-    address = DatabaseAddress.parse(found)
-    where = (
+    address = DatabaseAddress.parse(_require_url())
+    server = (
         [f"--socket={address.unix_socket}"]
         if address.unix_socket
         else [f"--host={address.host}", f"--port={address.port}"]
     )
-    client = ["mysql", *where, f"--user={address.user}", address.database]
-    # In the environment, not among the arguments: those everybody can read.
+    client = ["mysql", *server, f"--user={address.user}", address.database]
+    # The arguments of a process can be read by every user, its environment cannot.
     typer.echo(f"MYSQL_PWD={shlex.quote(address.password)} {shlex.join(client)}")
 
 
 @app.command()
 def migrate(url: Url = None) -> None:
     """
-    Bring the schema up to date; prints what was applied.
+    Bring the schema up to date, and print the migrations that were applied.
 
     Example: harness db migrate --url mysql+pymysql://toq_app:secret@127.0.0.1/toq_server
     """
@@ -116,11 +106,11 @@ def migrate(url: Url = None) -> None:
 
     named = _find_url(url)
     if not named:
-        _give_up("No database named and no stack up: give --url or set HARNESS_DATABASE_URL.", ExitCode.USAGE)
+        _fail("No database: give --url, set HARNESS_DATABASE_URL, or start a stack.", ExitCode.USAGE)
     try:
-        applied = _ask(named, lambda it: apply(Pool(DatabaseAddress.parse(it))))
+        applied = _call(lambda url: apply(Pool(DatabaseAddress.parse(url))), named)
     except SchemaError as error:
-        _give_up(str(error), ExitCode.UNEXPECTED)
+        _fail(str(error), ExitCode.UNEXPECTED)
     typer.echo("\n".join(applied) or "nothing to do")
 
 
@@ -128,22 +118,29 @@ def _find_url(given: str | None) -> str | None:
     from harness.stack.database.database_server import URL_VARIABLE
     from harness.stack.processes.state_file import StackState
 
-    named = given or os.environ.get(URL_VARIABLE)
-    state = None if named else StackState.read()
-    return state.database_url if state else named
+    url = given or os.environ.get(URL_VARIABLE)
+    state = None if url else StackState.read()
+    return state.database_url if state else url
 
 
-def _ask(url: str, question: Callable[[str], Answer]) -> Answer:
+def _require_url() -> str:
+    url = _find_url(None)
+    if not url:
+        _fail("No stack runs: run `harness up`, or set HARNESS_DATABASE_URL.", ExitCode.UNREACHABLE)
+    return url
+
+
+def _call(use: Callable[[str], T], url: str) -> T:
     from harness.service.core.errors import Unavailable
 
     try:
-        return question(url)
+        return use(url)
     except ValueError as error:
-        _give_up(f"{error}", ExitCode.USAGE)
+        _fail(str(error), ExitCode.USAGE)
     except Unavailable as error:
-        _give_up(f"{error} Is it running?", ExitCode.UNREACHABLE)
+        _fail(f"{error} Is it running?", ExitCode.UNREACHABLE)
 
 
-def _give_up(sentence: str, code: ExitCode) -> NoReturn:
-    typer.echo(f"harness db: {sentence}", err=True)
+def _fail(message: str, code: ExitCode) -> NoReturn:
+    typer.echo(f"harness db: {message}", err=True)
     raise typer.Exit(code)

@@ -194,28 +194,27 @@ def _own_stack(scenario: Scenario) -> Iterator["StackState"]:
             mode="real" if scenario.media == "real" else "modelled",
             scenario=resolved,
             time_scale=scenario.time_scale,
-            shoot=0,
+            listings=0,
             state_file=Path(folder, "stack.json"),
-            development=0,
-            say=lambda words: print(f"stack: {words}", file=sys.stderr, flush=True),
+            developments=0,
+            progress=lambda text: print(f"stack: {text}", file=sys.stderr, flush=True),
         )
         with LocalStack(options) as stack:
-            assert stack.state is not None  # noqa: S101 - a stack that has started has one
             yield stack.state
 
 
 @contextmanager
 def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[People]:
     """Give the scenario the listings it needs, and its people their tokens."""
-    from harness.stack.database.seed import Minter, seed, write_identities
+    from harness.stack.database.seed import TokenIssuer, seed, write_identities
 
     must_fit(scenario, state)
     with TemporaryDirectory(prefix="harness-identities-") as folder:
         if identities is None:
             needs = ListingNeeds.of(scenario)
-            listings = seed(state.database_url, shoot=needs.ordinary, development=needs.developments)
+            listings = seed(state.database_url, listings=needs.ordinary, developments=needs.developments)
             identities = Path(folder, "identities.csv")
-            write_identities(identities, listings, Minter(state.jwt_key))
+            write_identities(identities, listings, TokenIssuer(state.jwt_key))
         yield People(identities, partial(_beside, state))
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -27,14 +27,15 @@ def up(
     modelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="SCENARIO", help="Model the handlers as this scenario says, instead of real work."
+            metavar="SCENARIO",
+            help="Model the handlers with this scenario, instead of real work.",
         ),
     ] = None,
     faults: Annotated[
-        Path | None, typer.Option(metavar="SCENARIO", help="Real work, with this scenario's faults.")
+        Path | None, typer.Option(metavar="SCENARIO", help="Real work, with the faults of this scenario.")
     ] = None,
     time_scale: Annotated[
-        float | None, typer.Option(help="Model seconds per clock second, instead of the scenario's.")
+        float | None, typer.Option(help="Model seconds per second, instead of the scenario's.")
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the API; 0: a free one.")] = 0,
     aws_port: Annotated[int, typer.Option(help="Port of the local AWS; 0: a free one.")] = 0,
@@ -45,13 +46,13 @@ def up(
     open_: Annotated[
         bool, typer.Option("--open", help="Serve the live page and open it in a browser.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the processes log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs of the processes.")] = False,
 ) -> None:
     """
-    Start the service and everything it leans on, and keep it running until Ctrl-C.
+    Start the service with its database and a local AWS, and keep it running until Ctrl-C.
 
-    Nothing stays behind. HARNESS_DATABASE_URL, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3 name servers of
-    your own to use instead.
+    At the end all processes are stopped. To use your own servers instead, set HARNESS_DATABASE_URL,
+    AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3.
 
     Example: harness up --modelled scenarios/steady.toml --port 8080
     """
@@ -63,12 +64,12 @@ def up(
             scenario=modelled or faults,
             time_scale=_time_scale(modelled, time_scale),
             ports={"api": port, "aws": aws_port, "s3": s3_port},
-            shoot=listings,
-            development=developments,
-            say=lambda text: typer.echo(text, err=True),
+            listings=listings,
+            developments=developments,
+            progress=lambda text: typer.echo(text, err=True),
         )
-    except (StackFailed, ValueError, OSError) as wrong:
-        _fail(str(wrong), ExitCode.USAGE)
+    except (StackFailed, ValueError, OSError) as error:
+        _fail(str(error), ExitCode.USAGE)
     _run(options, as_json=json_, open_page=open_, verbose=verbose)
 
 
@@ -82,16 +83,16 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
 
     stack = LocalStack(options)
     try:
-        with _stopping_on_signals():
+        with _interrupted_by_signals():
             stack.start()
-            if stack.state is not None:
-                sys.stdout.write(_as_json(stack.state) if as_json else _as_text(stack.state))
-                sys.stdout.flush()
-                with (
-                    _following(Path(stack.state.logs)) if verbose else contextlib.nullcontext(),
-                    _live_page(stack.state) if open_page else contextlib.nullcontext(),
-                ):
-                    stack.wait()
+            state = stack.state
+            sys.stdout.write(_as_json(state) if as_json else _as_text(state))
+            sys.stdout.flush()
+            with (
+                _following(Path(state.logs)) if verbose else contextlib.nullcontext(),
+                _live_page(state) if open_page else contextlib.nullcontext(),
+            ):
+                stack.wait()
     except (StackFailed, StackRunning, ServerFailed, ServerNotFound, ServerTooOld, Unavailable) as failure:
         _fail(str(failure), ExitCode.UNEXPECTED)
     finally:
@@ -109,8 +110,8 @@ def _time_scale(scenario: Path | None, given: float | None) -> float:
 
 
 @contextlib.contextmanager
-def _stopping_on_signals() -> Iterator[None]:
-    """Make SIGTERM what Ctrl-C is, and Ctrl-C what it is even where a shell has it ignored."""
+def _interrupted_by_signals() -> Iterator[None]:
+    """End the block on SIGTERM as on Ctrl-C, also where the shell has set Ctrl-C to be ignored."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -142,7 +143,7 @@ def _as_json(state: "StackState") -> str:
 
 def _as_text(state: "StackState") -> str:
     exports = "\n".join(f"  export {name}={value}" for name, value in state.exports.items())
-    work = "real" if state.mode == "real" else f"modelled, {state.time_scale:g} model seconds a second"
+    work = "real" if state.mode == "real" else f"modelled, {state.time_scale:g} model seconds per second"
     return f"""
 API        {state.api_url}
 docs       {state.api_url}/docs
@@ -155,16 +156,16 @@ identities {state.identities} (listings, roles and their tokens)
 
 The aws command line works here with
 {exports}
-  (its version 1 does not heed these for SQS: aws sqs --endpoint-url $AWS_ENDPOINT_URL …)
+  (version 1 ignores them for SQS: aws sqs --endpoint-url $AWS_ENDPOINT_URL …)
 
-A first question, as a photographer:
-{_sample(state)}
+A first request, as a photographer:
+{_example_request(state)}
 
-Ctrl-C ends everything.
+Ctrl-C stops everything.
 """
 
 
-def _sample(state: "StackState") -> str:
+def _example_request(state: "StackState") -> str:
     with Path(state.identities).open(newline="", encoding="utf-8") as file:
         first = next(csv.DictReader(file))
     body = json.dumps({"listingId": int(first["listing_id"])})
@@ -177,7 +178,7 @@ def _sample(state: "StackState") -> str:
 
 @contextlib.contextmanager
 def _live_page(state: "StackState") -> Iterator[None]:
-    """Serve the live page, say where, and show it in the browser of whoever has a screen."""
+    """Serve the live page, print its address, and open it in a browser if there is a screen."""
     import webbrowser
 
     from harness.stack.dashboard.dashboard_server import dashboard
@@ -193,29 +194,29 @@ def _live_page(state: "StackState") -> Iterator[None]:
 
 @contextlib.contextmanager
 def _following(logs: Path) -> Iterator[None]:
-    """Copy what is appended to the log files to standard error."""
-    over = threading.Event()
-    follower = threading.Thread(target=_follow, args=(logs, over), daemon=True)
+    """Copy new lines of the log files to standard error while the block runs."""
+    ended = threading.Event()
+    follower = threading.Thread(target=_follow, args=(logs, ended), daemon=True)
     follower.start()
     try:
         yield
     finally:
-        over.set()
+        ended.set()
         follower.join()
 
 
-def _follow(logs: Path, over: threading.Event) -> None:
-    read: dict[Path, int] = {}
-    while not over.wait(0.2):
+def _follow(logs: Path, ended: threading.Event) -> None:
+    offsets: dict[Path, int] = {}
+    while not ended.wait(0.2):
         for path in sorted(logs.glob("*.log")):
             with path.open("rb") as file:
-                file.seek(read.get(path, 0))
+                file.seek(offsets.get(path, 0))
                 new = file.read()
-                read[path] = file.tell()
+                offsets[path] = file.tell()
             for line in new.decode("utf-8", "replace").splitlines():
                 typer.echo(f"{path.stem:<7} {line}", err=True)
 
 
-def _fail(message: str, code: ExitCode) -> None:
+def _fail(message: str, code: ExitCode) -> NoReturn:
     typer.echo(f"harness up: {message}", err=True)
     raise typer.Exit(code)

@@ -1,5 +1,5 @@
 """
-``harness db``: one clear sentence, and the right exit code.
+``harness db``: output, messages and exit codes.
 """
 
 from pathlib import Path
@@ -16,24 +16,24 @@ def harness_db(*words: str) -> Result:
 
 @pytest.fixture(autouse=True)
 def no_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No stack is up and no database is named."""
+    """No stack runs and no database URL is set."""
     monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "stack.json"))
     monkeypatch.delenv("HARNESS_DATABASE_URL", raising=False)
 
 
 class TestUrl:
-    def test_without_a_stack_it_says_how_to_get_one(self) -> None:
+    def test_without_a_stack_the_error_says_how_to_start_one(self) -> None:
         """
-        Nothing on stdout that a script could take for a URL.
+        Standard output stays empty: a script must not read a URL.
         """
         result = harness_db("url")
 
         assert (result.exit_code, result.stdout) == (5, "")
         assert "harness up" in result.stderr
 
-    def test_a_named_database_is_printed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_url_of_the_variable_is_printed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        As it was named.
+        It is printed unchanged.
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", "mysql://u:p@db.example.org/toq")
 
@@ -43,7 +43,7 @@ class TestUrl:
 class TestShell:
     def test_the_password_is_not_an_argument(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        It goes through the environment, quoted.
+        It is in the environment, quoted for the shell.
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", "mysql://u:it's@db.example.org/toq")
 
@@ -55,7 +55,7 @@ class TestShell:
 class TestStatus:
     def test_a_database_that_does_not_answer_is_named(self) -> None:
         """
-        Without its password.
+        The error has the address without the password.
         """
         result = harness_db("status", "--url", "mysql://u:secret@localhost/toq?unix_socket=/no/such")
 
@@ -63,9 +63,9 @@ class TestStatus:
         assert "No answer from u@/no/such/toq" in result.stderr
         assert "secret" not in result.stderr
 
-    def test_a_wrong_url_is_a_wrong_usage(self) -> None:
+    def test_an_invalid_url_is_a_usage_error(self) -> None:
         """
-        With what is wrong about it.
+        The error says what is wrong with it.
         """
         result = harness_db("status", "--url", "postgresql://u@h/db")
 
@@ -73,9 +73,9 @@ class TestStatus:
         assert "must begin with mysql" in result.stderr
 
     @pytest.mark.stack
-    def test_engine_version_and_place_are_told(self, database_url: str) -> None:
+    def test_engine_version_and_address_are_printed(self, database_url: str) -> None:
         """
-        What runs is what is said to run.
+        They are those of the server that answers.
         """
         result = harness_db("status", "--url", database_url)
 
@@ -85,9 +85,9 @@ class TestStatus:
 
 
 class TestMigrate:
-    def test_without_a_database_it_asks_for_one(self) -> None:
+    def test_without_a_database_it_is_a_usage_error(self) -> None:
         """
-        It never starts a server of its own only to migrate it.
+        The error names the option; no private server is started.
         """
         result = harness_db("migrate")
 
@@ -95,9 +95,9 @@ class TestMigrate:
         assert "--url" in result.stderr
 
     @pytest.mark.stack
-    def test_an_up_to_date_schema_is_left_alone(self, database_url: str) -> None:
+    def test_a_current_schema_is_not_changed(self, database_url: str) -> None:
         """
-        And said to be.
+        The output says so.
         """
         result = harness_db("migrate", "--url", database_url)
 

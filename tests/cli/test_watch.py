@@ -154,7 +154,7 @@ def broken_stack(tmp_path):
     scenario = tmp_path / "broken.toml"
     scenario.write_text(BROKEN)
     options = StackOptions(
-        mode="modelled", scenario=scenario, time_scale=60, shoot=60, development=0,
+        mode="modelled", scenario=scenario, time_scale=60, listings=60, developments=0,
         state_file=tmp_path / "stack.json",
     )  # fmt: skip
     with LocalStack(options) as stack:

@@ -12,9 +12,9 @@ from harness.lab.report.run_comparison import render_comparison
 from harness.lab.sim.cost import bill
 from harness.stack.dashboard.dashboard_server import dashboard
 from harness.stack.dashboard.measures import Measure
-from harness.stack.dashboard.observer import AlarmNow, Check, Link, QueueDepths, Snapshot
 from harness.stack.dashboard.processes import Process
 from harness.stack.dashboard.recent_executions import FailedExecution
+from harness.stack.dashboard.snapshot import AlarmStatus, HealthCheck, Link, QueueDepths, Snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -34,15 +34,18 @@ def snapshot() -> Snapshot:
         time_scale=10.0,
         engine="MariaDB 10.11",
         processes=[Process("api", 17, True, 0.25, 2**20), Process("worker", 18, False, 0.0, 0)],
-        checks=[Check("API", True, "ready"), Check("worker", False, "no answer: connection refused")],
+        checks=[
+            HealthCheck("API", True, "ready"),
+            HealthCheck("worker", False, "no answer: connection refused"),
+        ],
         queues=[QueueDepths("jobs", 3, 1, 0, False), QueueDepths("dead letters", 1, 0, 0, True)],
         running=2,
         states={"CreateZipBundle": 2, "GenerateThumbnails": 1},
         failures=[failure],
         measures=[Measure("media_processing_duration_seconds", "histogram", "p95", 1.0, [0.0, None, 1.0])],
-        alarms=[AlarmNow("media-processing-callback-dispatch-errors", "Sum >= 1, 3 of 3 × 60 s", "ALARM")],
+        alarms=[AlarmStatus("media-processing-callback-dispatch-errors", "Sum >= 1, 3 of 3 × 60 s", "ALARM")],
         links=[Link("API documentation", "http://127.0.0.1:1/docs")],
-        troubles=["No answer about the queues: refused"],
+        problems=["No answer about the queues: refused"],
     )
 
 

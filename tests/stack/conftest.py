@@ -1,5 +1,5 @@
 """
-One modelled stack for all tests that need a running service, who uploads to it, and state machines on it.
+A modelled stack shared by all tests that need a running service, a client of it, and state machines on it.
 """
 
 import csv
@@ -20,7 +20,7 @@ from harness.stack.local_stack import LocalStack, StackOptions
 from harness.stack.processes.state_file import StackState
 
 TIME_SCALE = 30.0
-ENOUGH_S = 60.0
+TIMEOUT_S = 60.0
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 
@@ -32,18 +32,17 @@ def modelled_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSt
     options = StackOptions(
         mode="modelled",
         time_scale=TIME_SCALE,
-        shoot=120,
-        development=10,
+        listings=120,
+        developments=10,
         state_file=folder / "stack.json",
     )
     with LocalStack(options) as stack:
-        assert stack.state is not None
         yield stack.state
 
 
 @dataclass
 class Uploader:
-    """A client of the service who plays the photographer of one listing after the other."""
+    """A client that acts as the photographer of one listing after the other."""
 
     state: StackState
     people: list[dict[str, str]]
@@ -109,8 +108,8 @@ class Uploader:
         }
 
     def status(self, listing: int, batch: str) -> dict[str, Any]:
-        """Ask for the status until the batch has ended, or for a minute."""
-        deadline = time.monotonic() + ENOUGH_S
+        """Poll the status until the batch has ended, for a minute at most."""
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             found: dict[str, Any] = self.ask(listing, "/uploads/status", batchId=batch).json()
             if found["status"] in ("READY", "FAILED") or time.monotonic() > deadline:
@@ -143,7 +142,7 @@ def client(modelled_stack: StackState) -> Callable[[str], Any]:
 
 @pytest.fixture
 def unique() -> Callable[[str], str]:
-    """Return names nobody has used before."""
+    """Return names that are used once."""
     return lambda prefix: f"{prefix}-{next(_numbers)}"
 
 
@@ -157,7 +156,7 @@ def states(client) -> Any:
 
 @pytest.fixture
 def machine(states, unique) -> Callable[[dict[str, Any]], str]:
-    """Make a state machine of some states; the first one begins."""
+    """Create a state machine that begins with the first of its states."""
 
     def make(definition: dict[str, Any], **more: Any) -> str:
         whole = {"StartAt": next(iter(definition)), "States": definition} | more
@@ -169,7 +168,7 @@ def machine(states, unique) -> Callable[[dict[str, Any]], str]:
 
 @pytest.fixture
 def play(states, machine) -> Callable[..., dict[str, Any]]:
-    """Run a machine of some states to its end; return what DescribeExecution says."""
+    """Run a state machine to its end; return the answer of DescribeExecution."""
 
     def run(definition: dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
         arn = states.start_execution(
@@ -181,7 +180,7 @@ def play(states, machine) -> Callable[..., dict[str, Any]]:
 
 
 def ended(states: Any, arn: str) -> dict[str, Any]:
-    """Return what DescribeExecution says when an execution has ended, or after half a minute."""
+    """Return the answer of DescribeExecution when an execution has ended, or after half a minute."""
     deadline = time.monotonic() + 30
     while True:
         found: dict[str, Any] = states.describe_execution(executionArn=arn)

@@ -1,5 +1,5 @@
 """
-The stack as a whole: a batch from end to end, the ordinary command line, and how it ends.
+The stack as a whole: batches from end to end, the ``aws`` command line, and how the stack ends.
 """
 
 import json
@@ -35,7 +35,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:listing-media-proc
 
 
 def ready_in(database_url: str) -> int:
-    """How many batches are READY in the database."""
+    """Return how many batches are READY in the database."""
     pool = Pool(DatabaseAddress.parse(database_url), size=1)
     with closing(pool), pool.session() as session:
         return int(str(session.one(READY_BATCHES)[0]))
@@ -44,29 +44,29 @@ def ready_in(database_url: str) -> int:
 def recorded_when_counted(
     batches: int, state: StackState, folder: Path, began_at: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metrics and steps since then, once so many batches were counted: the service puts its metrics later."""
+    """Return metrics and steps since *began_at*, when the delayed metrics have counted that many batches."""
     deadline = time.monotonic() + 30
-    look = 0
+    attempt = 0
     while True:
-        run = folder / f"look-{look}"
+        run = folder / f"attempt-{attempt}"
         with sampled(state, run, began_at):
             pass
         merge_parts(run)
         metrics, steps = (pd.read_parquet(run / f"{name}.parquet") for name in ("metrics", "steps"))
         if counted_ready(metrics) >= batches or time.monotonic() > deadline:
             return metrics, steps
-        look += 1
+        attempt += 1
         time.sleep(0.2)
 
 
 def counted_ready(metrics: pd.DataFrame) -> float:
-    """How many batches the service counted as READY."""
+    """Return how many batches the service has counted as READY."""
     ready = (metrics.metric == "media_batches_created_total") & (metrics.labels == '{"status":"READY"}')
     return float(metrics[ready].value.sum())
 
 
-class TestOptions:
-    def test_real_work_cannot_be_hurried(self):
+class TestStackOptions:
+    def test_real_work_cannot_be_accelerated(self):
         """
         A time scale with real handlers is refused.
         """
@@ -75,9 +75,9 @@ class TestOptions:
 
 
 class TestPorts:
-    def test_a_port_in_use_is_said_with_the_remedy(self):
+    def test_a_port_in_use_is_named_with_the_remedy(self):
         """
-        Who asks for a taken port is told which, for what, and what to do.
+        The error has the port, its purpose and what to do.
         """
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -114,13 +114,13 @@ class TestBatch:
 
     def test_many_batches_at_once_all_end_and_the_counters_agree(self, uploader, modelled_stack, tmp_path):
         """
-        Thirty-two batches end READY; what was counted is what the database says.
+        Thirty-two batches end READY, in the database and in the metrics.
         """
         before = ready_in(modelled_stack.database_url)
         began_at = time.time()
-        with ThreadPoolExecutor(8) as crowd:
-            batches = list(crowd.map(lambda _: uploader.upload(photos=3, videos=0), range(32)))
-            ends = list(crowd.map(lambda one: uploader.status(*one)["status"], batches))
+        with ThreadPoolExecutor(8) as clients:
+            batches = list(clients.map(lambda _: uploader.upload(photos=3, videos=0), range(32)))
+            ends = list(clients.map(lambda one: uploader.status(*one)["status"], batches))
         metrics, steps = recorded_when_counted(32, modelled_stack, tmp_path, began_at)
 
         assert ends == ["READY"] * 32
@@ -161,7 +161,7 @@ class TestBatch:
 
 @pytest.mark.stack
 class TestCommandLine:
-    """The ordinary ``aws`` program, told where by the exported variables alone."""
+    """The ordinary ``aws`` program, with nothing but the exported variables."""
 
     @pytest.fixture
     def aws(self, modelled_stack):
@@ -228,7 +228,7 @@ class TestCommandLine:
 
 @pytest.mark.stack
 class TestEnd:
-    """Stacks of their own, ended in other ways."""
+    """Private stacks, ended in different ways."""
 
     @pytest.fixture
     def up(self, tmp_path) -> Iterator[tuple[subprocess.Popen[str], StackState]]:
@@ -247,12 +247,12 @@ class TestEnd:
             finally:
                 process.kill()
 
-    def gone(self, processes: list[psutil.Process]) -> list[psutil.Process]:
+    def alive(self, processes: list[psutil.Process]) -> list[psutil.Process]:
         return psutil.wait_procs(processes, timeout=20)[1]
 
-    def test_killed_it_leaves_nothing_behind(self, up, tmp_path):
+    def test_after_sigkill_nothing_is_left(self, up, tmp_path):
         """
-        After SIGKILL no process of it lives, nothing listens, and no state is believed.
+        No process of the stack lives, no port is open, and the state file is ignored.
         """
         process, state = up
         family = psutil.Process(process.pid).children(recursive=True)
@@ -260,31 +260,31 @@ class TestEnd:
 
         process.kill()
 
-        assert self.gone(family) == []
+        assert self.alive(family) == []
         assert StackState.read(tmp_path / "stack.json") is None
         with pytest.raises(httpx.ConnectError):
             httpx.get(state.api_url)
 
-    def test_a_part_that_dies_ends_the_stack_and_is_named(self, up):
+    def test_a_part_that_ends_ends_the_stack(self, up):
         """
-        The stack says which process ended, with which code, and ends itself in error.
+        The error names the process and its exit code.
         """
         process, _ = up
         family = psutil.Process(process.pid).children(recursive=True)
         worker = next(
             one
             for one in family
-            if "harness.service.worker" in one.cmdline() and "keeper.py" not in str(one.cmdline())
+            if "harness.service.worker" in one.cmdline() and "supervisor.py" not in str(one.cmdline())
         )
 
         worker.kill()
-        _, said = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=60)
 
         assert process.returncode == 1
-        assert "The worker process ended by itself with exit code 137" in said
-        assert self.gone(family) == []
+        assert "The worker process ended by itself with exit code 137" in error
+        assert self.alive(family) == []
 
-    def test_sigterm_is_an_orderly_end(self, up):
+    def test_sigterm_ends_the_stack(self, up):
         """
         SIGTERM ends everything and the exit code is 0.
         """
@@ -295,4 +295,4 @@ class TestEnd:
         process.communicate(timeout=60)
 
         assert process.returncode == 0
-        assert self.gone(family) == []
+        assert self.alive(family) == []

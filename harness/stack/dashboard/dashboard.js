@@ -15,18 +15,18 @@ function element(tag, text, className) {
   return made;
 }
 
-// A live region speaks when it changes: what has not changed is left alone.
-function say(id, text) {
+// A screen reader reads a live region when it changes: an unchanged text is not set again.
+function setText(id, text) {
   if (byId(id).textContent !== text) byId(id).textContent = text;
 }
 
-function fill(id, items, draw, otherwise) {
+function fill(id, items, draw, placeholder) {
   const drawn = items.map(draw);
-  if (!drawn.length && otherwise) drawn.push(otherwise);
+  if (!drawn.length && placeholder) drawn.push(placeholder);
   byId(id).replaceChildren(...drawn);
 }
 
-const none = (text, tag = "li") => element(tag, text, "soft");
+const placeholder = (text) => element("li", text, "soft");
 const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 const clock = (epoch) => new Date(epoch * 1000).toLocaleTimeString("en-GB");
 
@@ -43,12 +43,12 @@ function memory(bytes) {
 
 function sentence(now) {
   const ended = now.processes.filter((one) => !one.alive).map((one) => one.name);
-  const unwell = now.checks.filter((one) => !one.well).map((one) => one.name);
+  const unhealthy = now.checks.filter((one) => !one.healthy).map((one) => one.name);
   const firing = now.alarms.filter((one) => one.state === "ALARM");
   if (ended.length) return `Ended: ${ended.join(", ")}.`;
-  if (unwell.length) return `Not well: ${unwell.join(", ")}.`;
-  if (now.troubles.length) return "A part of the stack does not answer.";
-  return firing.length ? `Running, with ${count(firing.length, "alarm")}.` : "Everything runs, no alarm.";
+  if (unhealthy.length) return `Not healthy: ${unhealthy.join(", ")}.`;
+  if (now.problems.length) return "A part of the stack does not answer.";
+  return firing.length ? `Running, with ${count(firing.length, "alarm")}.` : "All parts run, no alarm.";
 }
 
 function facts(now) {
@@ -64,16 +64,16 @@ function sparkline(history) {
   picture.setAttribute("aria-hidden", "true");
   const top = Math.max(...history.filter((value) => value !== null), 1e-9);
   const x = (index) => (index / (history.length - 1)) * 100;
-  let pen = "";
+  let pathData = "";
   history.forEach((value, index) => {
-    if (value !== null) pen += `${pen ? "L" : "M"}${x(index).toFixed(2)} ${(39 - (value / top) * 37).toFixed(2)}`;
+    if (value !== null) pathData += `${pathData ? "L" : "M"}${x(index).toFixed(2)} ${(39 - (value / top) * 37).toFixed(2)}`;
   });
-  // A line of one point has no length; a stroke with round ends shows it.
-  if (pen && !pen.includes("L")) pen += "h0.01";
+  // A line of one point has no length; a stroke with round ends makes it visible.
+  if (pen && !pen.includes("L")) pathData += "h0.01";
   const floor = document.createElementNS(SVG, "line");
   for (const [name, value] of Object.entries({ x1: 0, x2: 100, y1: 39.5, y2: 39.5 })) floor.setAttribute(name, value);
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", pen);
+  path.setAttribute("d", pathData);
   picture.append(floor, path);
   return picture;
 }
@@ -105,7 +105,7 @@ function alarm(one) {
   return item;
 }
 
-function move(one) {
+function change(one) {
   const item = element("li");
   item.append(element("span", ALARMS[one.state][0], `tag ${ALARMS[one.state][1]}`), ` ${clock(one.at)} ${one.alarm}`, element("div", one.reason, "clipped"));
   return item;
@@ -126,7 +126,7 @@ function queue(one) {
 }
 
 function process(one) {
-  const alive = element("td", one.alive ? "✓ runs" : "▲ ended", `tag ${one.alive ? "good" : "bad"}`);
+  const alive = element("td", one.alive ? "✓ running" : "▲ ended", `tag ${one.alive ? "good" : "bad"}`);
   const cpu = one.cpu === null ? "–" : `${Math.round(one.cpu * 100)} %`;
   return row(one.name, alive, one.pid ? String(one.pid) : "–", cpu, memory(one.memory_bytes));
 }
@@ -147,33 +147,33 @@ function link(one) {
   return item;
 }
 
-function once(id, items, draw) {
-  const told = JSON.stringify(items);
-  if (byId(id).dataset.told === told) return;
-  byId(id).dataset.told = told;
+function fillIfChanged(id, items, draw) {
+  const shown = JSON.stringify(items);
+  if (byId(id).dataset.shown === shown) return;
+  byId(id).dataset.shown = shown;
   fill(id, items, draw);
 }
 
 function show(now) {
   document.body.classList.remove("stale");
-  say("sentence", sentence(now));
-  say("facts", `up ${span(now.at - now.started_at)} · ${facts(now)}`);
-  once("troubles", now.troubles, (text) => element("li", text));
-  once("links", now.links, link);
+  setText("sentence", sentence(now));
+  setText("facts", `up ${span(now.at - now.started_at)} · ${facts(now)}`);
+  fillIfChanged("problems", now.problems, (text) => element("li", text));
+  fillIfChanged("links", now.links, link);
   fill("measures", now.measures, measure);
-  say("running", now.running ? `${count(now.running, "execution")} under way, by the state each is in.` : "None: the pipeline is idle.");
+  setText("running", now.running ? `${count(now.running, "execution")}, by current state.` : "None: the pipeline is idle.");
   fill("states", Object.entries(now.states), state);
-  once("alarms", now.alarms, alarm);
-  fill("moves", now.moves, move, none("No alarm has changed its state."));
+  fillIfChanged("alarms", now.alarms, alarm);
+  fill("changes", now.changes, change, placeholder("No alarm has changed its state."));
   fill("queues", now.queues, queue);
   fill("processes", now.processes, process);
-  say("checks", now.checks.map((one) => `${one.well ? "✓" : "▲"}\u00a0${one.name}: ${one.words}`).join(" · "));
-  fill("failures", now.failures, failure, none("No execution has failed."));
+  setText("checks", now.checks.map((one) => `${one.healthy ? "✓" : "▲"}\u00a0${one.name}: ${one.detail}`).join(" · "));
+  fill("failures", now.failures, failure, placeholder("No execution has failed."));
 }
 
 const events = new EventSource("events");
 events.onmessage = (event) => show(JSON.parse(event.data));
 events.onerror = () => {
   document.body.classList.add("stale");
-  say("sentence", "The stack does not answer: it has probably been stopped.");
+  setText("sentence", "The stack does not answer: it has probably been stopped.");
 };

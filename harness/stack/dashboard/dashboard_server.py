@@ -1,21 +1,33 @@
 """
-Serves the stack's live page on the loopback interface: one page, and a stream of what it shows.
+Web server of the stack's live page, on the loopback interface.
 
 ``/events`` is a stream of server-sent events, one JSON object (`Snapshot`) a second. The stack is only
-looked at while somebody watches. No part of the page comes from another place.
+observed while a client reads that stream. The page loads nothing from other servers.
 """
 
+import asyncio
 import json
+import logging
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from urllib.parse import urlsplit
 
-from harness.stack.dashboard.observer import Snapshot
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from harness.stack.dashboard.snapshot import Snapshot
+
+LOG = logging.getLogger(__name__)
 
 Observe = Callable[[], Snapshot]
 
@@ -26,10 +38,15 @@ PAGES = {
     "/dashboard.js": ("dashboard.js", "text/javascript; charset=utf-8"),
 }
 LOCAL_NAMES = ("127.0.0.1", "localhost")
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 @contextmanager
@@ -38,132 +55,124 @@ def dashboard(observe: Observe, port: int = 0) -> Iterator[str]:
     Serve the page while the block runs; gives its URL.
 
     Args:
-        observe: Looks at the stack once; asked by one thread only.
+        observe: Takes one snapshot; never called twice at the same time.
         port: 0 takes a free one.
 
     Raises:
         OSError: The port is taken.
     """
-    news = _News(observe)
-
-    class Handler(_Handler):
-        def stream(self) -> Iterator[str]:
-            return news.read()
-
-    server = _Server(("127.0.0.1", port), Handler)
-    threads = [
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="dashboard"),
-        threading.Thread(target=news.write, name="dashboard-observer", daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
+    listener = socket.create_server(("127.0.0.1", port))
+    server = DashboardServer(SnapshotStream(observe))
+    thread = threading.Thread(target=server.run, args=([listener],), name="dashboard", daemon=True)
+    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
     finally:
-        news.close()
-        server.shutdown()
-        server.server_close()
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
-class _News:
-    """The last snapshot, and those who wait for the next one."""
+class SnapshotStream:
+    """
+    Snapshots of the stack as server-sent events, taken while there are readers.
+
+    All methods run in the event loop of the server; *observe* runs in a thread.
+    """
 
     def __init__(self, observe: Observe) -> None:
         self._observe = observe
-        self._changed = threading.Condition()
         self._text = ""
-        self._edition = 0
+        self._next = asyncio.Event()
         self._readers = 0
-        self._over = threading.Event()
+        self._has_readers = asyncio.Event()
+        self._ended = False
 
-    def write(self) -> None:
-        """Look once a second for as long as somebody reads; returns when closed."""
+    async def publish(self) -> None:
+        """Publish a snapshot every second while there are readers, until the stream has ended."""
         try:
-            while self._wanted():
-                text = json.dumps(asdict(self._observe()), separators=(",", ":"), allow_nan=False)
-                with self._changed:
-                    self._text = text
-                    self._edition += 1
-                    self._changed.notify_all()
-                self._over.wait(PERIOD_S)
+            while not self._ended:
+                await self._has_readers.wait()
+                snapshot = await run_in_threadpool(self._observe)
+                self._text = json.dumps(asdict(snapshot), separators=(",", ":"), allow_nan=False)
+                self._wake_readers()
+                await asyncio.sleep(PERIOD_S)
+        except Exception:
+            LOG.exception("The live page ends: the stack could not be observed.")
         finally:
-            # Also after a defect, which the thread's traceback tells: a page that stands still would lie.
-            self.close()
+            self.end()
 
-    def read(self) -> Iterator[str]:
-        """Yield each snapshot from the next one on, as text."""
-        with self._changed:
-            self._readers += 1
-            self._changed.notify_all()
-            read = self._edition
+    async def read(self) -> AsyncIterator[str]:
+        """Yield an event for each snapshot from the next one on."""
+        self._readers += 1
+        self._has_readers.set()
         try:
-            while True:
-                with self._changed:
-                    while self._edition == read and not self._over.is_set():
-                        self._changed.wait()
-                    if self._over.is_set():
-                        return
-                    text, read = self._text, self._edition
-                yield text
+            while not self._ended:
+                await self._next.wait()
+                if not self._ended:
+                    yield f"data: {self._text}\n\n"
         finally:
-            with self._changed:
-                self._readers -= 1
+            self._readers -= 1
+            if not self._readers:
+                self._has_readers.clear()
 
-    def close(self) -> None:
-        """Send everybody home."""
-        with self._changed:
-            self._over.set()
-            self._changed.notify_all()
+    def end(self) -> None:
+        """End the stream of every reader."""
+        self._ended = True
+        self._wake_readers()
 
-    def _wanted(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._readers > 0 or self._over.is_set())
-            return not self._over.is_set()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+    def _wake_readers(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def stream(self) -> Iterator[str]:
-        raise NotImplementedError
+class DashboardServer(uvicorn.Server):
+    """A web server that ends its event streams before it waits for open connections."""
 
-    def do_GET(self) -> None:
-        # A page elsewhere that has bent a name to this address must not read along.
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in LOCAL_NAMES:
-            self._send(HTTPStatus.FORBIDDEN, b"Ask for 127.0.0.1.\n", "text/plain")
-        elif self.path == "/events":
-            self._send_events()
-        elif self.path in PAGES:
-            name, kind = PAGES[self.path]
-            self._send(HTTPStatus.OK, files("harness.stack.dashboard").joinpath(name).read_bytes(), kind)
-        else:
-            self._send(HTTPStatus.NOT_FOUND, b"There is / and /events.\n", "text/plain")
+    def __init__(self, stream: SnapshotStream) -> None:
+        super().__init__(uvicorn.Config(_application(stream), log_config=None, access_log=False))
+        self._stream = stream
 
-    def log_message(self, *args: object) -> None:
-        """Somebody watches: no news."""
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stream.end()
+        await super().shutdown(sockets)
 
-    def _send_events(self) -> None:
-        self._head(HTTPStatus.OK, "text/event-stream")
-        try:
-            for text in self.stream():
-                self.wfile.write(f"data: {text}\n\n".encode())
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the page was closed
 
-    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
-        self._head(status, kind, length=len(body))
-        self.wfile.write(body)
+def _application(stream: SnapshotStream) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        publishing = asyncio.create_task(stream.publish())
+        yield
+        publishing.cancel()
+        with suppress(asyncio.CancelledError):
+            await publishing
 
-    def _head(self, status: HTTPStatus, kind: str, length: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", POLICY)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.end_headers()
+    async def events(_request: Request) -> Response:
+        return StreamingResponse(stream.read(), headers={"Content-Type": "text/event-stream"})
+
+    return Starlette(
+        routes=[Route("/events", events), *(Route(path, _page) for path in PAGES)],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_protect)],
+        exception_handlers={HTTPStatus.NOT_FOUND: _not_found},
+        lifespan=lifespan,
+    )
+
+
+async def _page(request: Request) -> Response:
+    name, content_type = PAGES[request.url.path]
+    content = files("harness.stack.dashboard").joinpath(name).read_bytes()
+    return Response(content, headers={"Content-Type": content_type})
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("There is / and /events.\n", HTTPStatus.NOT_FOUND)
+
+
+async def _protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    # A page of another site must not read the stack through a name that it resolves to this address.
+    if request.url.hostname in LOCAL_NAMES:
+        response = await call_next(request)
+    else:
+        response = PlainTextResponse("Use the address 127.0.0.1.\n", HTTPStatus.FORBIDDEN)
+    response.headers.update(HEADERS)
+    return response

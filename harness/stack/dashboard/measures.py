@@ -1,7 +1,7 @@
 """
-The five metrics of the service, as numbers and as the course of the last minutes.
+The five metrics of the service: their current values, and their history of the last five minutes.
 
-The service puts each datum with its dimensions and once more without any; the second is counted here.
+The service puts each datum with its dimensions and once more without; only the second is counted here.
 Times are clock seconds; durations are shown in model seconds.
 """
 
@@ -12,13 +12,12 @@ from typing import Literal
 
 from harness.lab.results.percentile import percentile
 from harness.lab.results.records import labels_text
+from harness.stack.control_client import Datum
 
-Datum = tuple[float, str, str, float]
 Kind = Literal["counter", "gauge", "histogram"]
 
 BIN_S = 5.0
 BINS = 60
-"""What is drawn: five minutes."""
 
 NO_LABELS = labels_text({})
 
@@ -30,7 +29,7 @@ class Measure:
 
     Attributes:
         value: A counter's sum since the stack began, a gauge's last value, the p95 of the durations of
-            the last five minutes [model s]; None before there is one.
+            the last five minutes [model s]; None before the first datum.
         history: The same for each five seconds of the last five minutes (increments, for a counter).
     """
 
@@ -42,7 +41,7 @@ class Measure:
 
 
 @dataclass(slots=True)
-class _Course:
+class _MetricHistory:
     kind: Kind
     about: str
     total: float = 0.0
@@ -52,7 +51,7 @@ class _Course:
 
 class Measures:
     """
-    Takes what the local CloudWatch was told, and keeps what is shown of it.
+    Collector of metric data that returns what the page shows of them.
 
     Args:
         time_scale: Model seconds per second.
@@ -60,47 +59,47 @@ class Measures:
 
     def __init__(self, time_scale: float = 1.0) -> None:
         self._time_scale = time_scale
-        self._courses = {
-            "media_batches_created_total": _Course("counter", "changes of a batch's status"),
-            "media_processing_duration_seconds": _Course("histogram", "p95 of the last five minutes"),
-            "media_processing_inflight_jobs": _Course("gauge", "jobs pending or running"),
-            "media_processing_dlq_messages_total": _Course("counter", "messages given up"),
-            "media_batches_failed_total": _Course("counter", "batches that failed"),
+        self._metrics = {
+            "media_batches_created_total": _MetricHistory("counter", "changes of a batch's status"),
+            "media_processing_duration_seconds": _MetricHistory("histogram", "p95 of the last five minutes"),
+            "media_processing_inflight_jobs": _MetricHistory("gauge", "jobs pending or running"),
+            "media_processing_dlq_messages_total": _MetricHistory("counter", "dead letters drained"),
+            "media_batches_failed_total": _MetricHistory("counter", "batches that failed"),
         }
 
     def feed(self, rows: Iterable[Datum]) -> None:
         """Take data, in order of arrival."""
-        for at, metric, labels, value in rows:
-            course = self._courses.get(metric)
-            if course is None or labels != NO_LABELS:
+        for at, name, labels, value in rows:
+            metric = self._metrics.get(name)
+            if metric is None or labels != NO_LABELS:
                 continue
-            course.total += value
-            course.last = value
-            course.recent.append((at, value))
+            metric.total += value
+            metric.last = value
+            metric.recent.append((at, value))
 
     def now(self, now: float) -> list[Measure]:
-        """Return the five, as of *now* [s since the epoch]."""
+        """Return the five metrics at *now* [s since the epoch]."""
         # Bins have fixed edges: a column of the picture never changes once it is past.
         end = math.ceil(now / BIN_S) * BIN_S
-        return [self._measure(name, course, end) for name, course in self._courses.items()]
+        return [self._measure(name, metric, end) for name, metric in self._metrics.items()]
 
-    def _measure(self, name: str, course: _Course, end: float) -> Measure:
+    def _measure(self, name: str, metric: _MetricHistory, end: float) -> Measure:
         start = end - BINS * BIN_S
-        course.recent = [(at, value) for at, value in course.recent if at >= start]
+        metric.recent = [(at, value) for at, value in metric.recent if at >= start]
         bins: list[list[float]] = [[] for _ in range(BINS)]
-        for at, value in course.recent:
+        for at, value in metric.recent:
             bins[min(BINS - 1, int((at - start) // BIN_S))].append(value)
-        match course.kind:
+        current: float | None
+        history: Sequence[float | None]
+        match metric.kind:
             case "counter":
-                value, history = course.total, [math.fsum(values) for values in bins]
-                return Measure(name, course.kind, course.about, value, history)
+                current, history = metric.total, [math.fsum(values) for values in bins]
             case "gauge":
-                seen = [values[-1] if values else None for values in bins]
-                return Measure(name, course.kind, course.about, course.last, seen)
+                current, history = metric.last, [values[-1] if values else None for values in bins]
             case "histogram":
-                everything = [value for _, value in course.recent]
-                slow = [self._p95(values) for values in bins]
-                return Measure(name, course.kind, course.about, self._p95(everything), slow)
+                current = self._p95([value for _, value in metric.recent])
+                history = [self._p95(values) for values in bins]
+        return Measure(name, metric.kind, metric.about, current, history)
 
     def _p95(self, values: Sequence[float]) -> float | None:
         return percentile(values, 95) * self._time_scale if values else None

@@ -1,5 +1,5 @@
 """
-Which states executions are in now, and why some failed, read from the kept histories.
+The states that executions are in now, and the reasons of those that failed.
 
 Times in seconds since the epoch.
 """
@@ -8,23 +8,26 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from harness.lab.results.execution_history import ENDED_BADLY, ENDED_WELL, ENTERED, EXITED
+from harness.lab.results.step_rows import batch_job_of
+from harness.states_language.execution_history import (
+    Event,
+    ExecutionHistory,
+    event_details,
+    seconds_since_epoch,
+)
 
-Execution = Mapping[str, Any]
-Event = Mapping[str, Any]
+ExecutionRecord = Mapping[str, Any]
+"""Name, status and events of an execution, as the local AWS gives them."""
 
-CONTAINER = re.compile(r"^(Parallel|Map)State")
-MESSAGE = re.compile(r'"errorMessage":\s*"((?:[^"\\]|\\.)*)')
-"""What a function said, in a cause that may have been cut short."""
-NAME = re.compile(r"^batch-(?P<batch>.+)-job-(?P<job>\d+)$")
+ERROR_MESSAGE = re.compile(r'"errorMessage":\s*"((?:[^"\\]|\\.)*)')
+"""The message of a Lambda function's error, in a cause that may have been cut short."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedExecution:
-    """An execution that ended badly, and where it went wrong."""
+    """An execution that did not succeed, and the state that failed first."""
 
     at: float
     batch: str
@@ -34,89 +37,58 @@ class FailedExecution:
     message: str
 
 
-def states_in_flight(executions: Iterable[Execution]) -> dict[str, int]:
-    """Return how many executions are in each state, most first; in parallel ones they count for each."""
-    counted = Counter(
-        state for one in executions if one["status"] == "RUNNING" for state in _inside(one["events"])
-    )
-    return dict(counted.most_common())
+def states_in_flight(executions: Iterable[ExecutionRecord]) -> dict[str, int]:
+    """
+    Return how many executions are in each state, most first.
+
+    An execution in parallel branches counts once for each state it is in.
+    """
+    running = (one["events"] for one in executions if one["status"] == "RUNNING")
+    return dict(Counter(state for events in running for state in _current_states(events)).most_common())
 
 
-def failures(executions: Iterable[Execution]) -> list[FailedExecution]:
-    """Return those that ended otherwise than well, newest first."""
+def failures(executions: Iterable[ExecutionRecord]) -> list[FailedExecution]:
+    """Return the executions that ended without success, newest first."""
     ended = (one for one in executions if one["status"] not in ("RUNNING", "SUCCEEDED") and one["events"])
     return sorted((_failure(one) for one in ended), key=lambda failure: -failure.at)
 
 
-def began_at(execution: Execution) -> float:
-    """Return when it started."""
-    return _epoch(execution["events"][0])
+def began_at(execution: ExecutionRecord) -> float:
+    """Return when an execution started."""
+    return seconds_since_epoch(execution["events"][0]["timestamp"])
 
 
-def _inside(events: Sequence[Event]) -> set[str]:
-    inside: Counter[str] = Counter()
-    for event in events:
-        kind = event["type"]
-        if kind.startswith("ParallelStateExited"):
-            inside.clear()  # a branch that was given up never exits its states
-        elif CONTAINER.match(kind):
-            continue
-        elif ENTERED.search(kind):
-            inside[event["stateEnteredEventDetails"]["name"]] += 1
-        elif EXITED.search(kind):
-            inside[event["stateExitedEventDetails"]["name"]] -= 1
-    return {state for state, count in inside.items() if count > 0} or {"starting"}
+def _current_states(events: Sequence[Event]) -> set[str]:
+    states = ExecutionHistory(events).states
+    return {state.name for state in states if state.is_open and not state.is_fork} or {"starting"}
 
 
-def _failure(execution: Execution) -> FailedExecution:
-    events = execution["events"]
-    state, bad = _given_up(events)
-    details = _details(bad)
-    named = NAME.match(execution["name"])
+def _failure(execution: ExecutionRecord) -> FailedExecution:
+    state, details = _first_failed_state(execution["events"])
+    job = batch_job_of(execution["name"])
     return FailedExecution(
-        at=_epoch(events[-1]),
-        batch=named["batch"] if named else execution["name"],
-        job=named["job"] if named else "",
+        at=seconds_since_epoch(execution["events"][-1]["timestamp"]),
+        batch=job.batch_id if job else execution["name"],
+        job=str(job.job_id) if job else "",
         state=state,
         error=details.get("error") or execution["status"],
-        message=_message(details.get("cause") or ""),
+        message=_error_message(details.get("cause") or ""),
     )
 
 
-def _given_up(events: Sequence[Event]) -> tuple[str, Event]:
-    """Return the first state whose last attempt failed, and that attempt's end; the rest followed."""
-    entered = {event["id"]: event["stateEnteredEventDetails"]["name"] for event in events if _enters(event)}
-    parents = {event["id"]: event["previousEventId"] for event in events}
-    ends: dict[int, Event] = {}
-    for event in events:
-        if ENDED_WELL.search(event["type"]) or ENDED_BADLY.search(event["type"]):
-            visit = _visit(event["id"], parents, entered)
-            ends.pop(visit, None)  # a later attempt moves the state to the end of the order
-            ends[visit] = event
-    for visit, event in ends.items():
-        if ENDED_BADLY.search(event["type"]):
-            return entered.get(visit, ""), event
-    return "", events[-1]
+def _first_failed_state(events: Sequence[Event]) -> tuple[str, Mapping[str, Any]]:
+    """Return the first state whose last attempt failed, and the details of that attempt's end."""
+    last_attempts = [
+        (state.ended_attempts[-1], state.name)
+        for state in ExecutionHistory(events).states
+        if state.ended_attempts
+    ]
+    for attempt, name in sorted(last_attempts, key=lambda one: one[0].end_id):
+        if attempt.outcome == "FAILED":
+            return name, attempt.end_details
+    return "", event_details(events[-1])
 
 
-def _visit(event_id: int, parents: Mapping[int, int], entered: Mapping[int, str]) -> int:
-    while event_id and event_id not in entered:
-        event_id = parents.get(event_id, 0)
-    return event_id
-
-
-def _enters(event: Event) -> bool:
-    return ENTERED.search(event["type"]) is not None
-
-
-def _details(event: Event) -> Mapping[str, Any]:
-    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
-
-
-def _message(cause: str) -> str:
-    said = MESSAGE.search(cause)
-    return said[1].replace('\\"', '"') if said else cause
-
-
-def _epoch(event: Event) -> float:
-    return datetime.fromisoformat(event["timestamp"]).timestamp()
+def _error_message(cause: str) -> str:
+    match = ERROR_MESSAGE.search(cause)
+    return match[1].replace('\\"', '"') if match else cause

@@ -1,14 +1,13 @@
 """
-A database with no set-up: a private MariaDB or MySQL server, or the one named by a URL.
+The database of the stack: a private MariaDB or MySQL server, or the server of a URL.
 
-A private server listens on a Unix socket in a short directory only we can enter, under a random
-password, and dies with us. Its tables are for one run: fast, not durable.
+A private server listens on a Unix socket in a directory that only this user may enter, has a random
+password, and ends with the process that started it. Its tables are for one run: fast, not durable.
 Times in seconds.
 """
 
 import fcntl
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -16,17 +15,16 @@ import socket
 import tempfile
 import time
 from abc import abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import quote
 
 import pymysql
 
-from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
-from harness.service.adapters.mysql.session import Statement
+from harness.service.adapters.mysql.pool import DatabaseAddress
 from harness.service.core.errors import Unavailable
 from harness.stack.database.data_directory import ServerFailed, copy_template
+from harness.stack.database.database_engine import engine_of
 from harness.stack.database.server_binary import ServerBinary, find_server
 from harness.stack.processes.guarded_process import GuardedProcess
 
@@ -35,61 +33,18 @@ DATABASE = "toq_server"
 USER = "toq_app"
 READY_POLL_S = 0.005
 
-_VERSION = Statement("select", "server", "SELECT VERSION()")
-
 
 class ServerTooOld(RuntimeError):
-    """The database named is older than MySQL 8.0.19 and MariaDB 10.6."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseEngine:
-    """Which server answers: name and version, as it says itself."""
-
-    name: str
-    version: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what ``SELECT VERSION()`` answers."""
-        match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
-        if not match:
-            raise ValueError(f"not a server version: {text!r}")
-        name = "MariaDB" if "mariadb" in text.lower() else "MySQL"
-        return cls(name, tuple(int(part) for part in match.groups()))
-
-    @property
-    def supported(self) -> bool:
-        return self.version >= ((10, 6) if self.name == "MariaDB" else (8, 0, 19))
-
-    def __str__(self) -> str:
-        return f"{self.name} {'.'.join(map(str, self.version))}"
-
-
-def engine_of(url: str) -> DatabaseEngine:
-    """
-    Ask a database which engine it is.
-
-    Raises:
-        Unavailable: It does not answer.
-        ValueError: *url* is not a database URL.
-    """
-    pool = Pool(DatabaseAddress.parse(url), size=1)
-    try:
-        with pool.session() as session:
-            row = session.one(_VERSION)
-    finally:
-        pool.close()
-    return DatabaseEngine.parse(str(row[0]) if row else "")
+    """The server is older than MySQL 8.0.19 or MariaDB 10.6."""
 
 
 class Database(Protocol):
-    """A database to be used inside a ``with`` block; ``str()`` says engine, version and place."""
+    """A database to be used in a ``with`` block; ``str()`` gives engine, version and place."""
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """What the service connects with; it holds the password."""
+        """URL for the service; it contains the password."""
 
     @abstractmethod
     def __enter__(self) -> Self: ...
@@ -103,32 +58,34 @@ def resolve_database() -> Database:
     Return the database of ``$HARNESS_DATABASE_URL``, or a private one (not yet started).
 
     Raises:
-        Unavailable, ServerTooOld: The database named does not answer, or is too old.
-        ServerNotFound: None was named, and there is no server program on this machine.
-        ValueError: What was named is not a database URL.
+        Unavailable, ServerTooOld: The database of the URL does not answer, or is too old.
+        ServerNotFound: The variable is not set, and this machine has no server program.
+        ValueError: The variable is not a database URL.
     """
-    named = os.environ.get(URL_VARIABLE)
-    if not named:
+    url = os.environ.get(URL_VARIABLE)
+    if not url:
         return PrivateDatabase()
     try:
-        return ExternalDatabase(named)
-    except Unavailable as away:
+        return ExternalDatabase(url)
+    except Unavailable as error:
         raise Unavailable(
-            f"{away}; start that server or correct {URL_VARIABLE}; unset it for a private database."
-        ) from away
+            f"{error}; start that server or correct {URL_VARIABLE}; unset it for a private database."
+        ) from error
 
 
 class ExternalDatabase(Database):
     """
-    A database somebody else runs: checked, used, never stopped.
+    A database that runs already; it is checked and used, and never stopped.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self.engine = engine_of(url)
         except pymysql.MySQLError as error:
-            raise Unavailable(f"{DatabaseAddress.parse(url)} refuses us: {error.args[-1]}") from error
-        if not self.engine.supported:
+            raise Unavailable(
+                f"{DatabaseAddress.parse(url)} refuses the connection: {error.args[-1]}"
+            ) from error
+        if not self.engine.is_supported:
             raise ServerTooOld(f"{self.engine} is too old: MySQL ≥ 8.0.19 or MariaDB ≥ 10.6 is needed.")
         self._url = url
 
@@ -140,7 +97,7 @@ class ExternalDatabase(Database):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave it running: it is not ours."""
+        """Leave the server running."""
 
     def __str__(self) -> str:
         return f"{self.engine} at {DatabaseAddress.parse(self.url)}"
@@ -148,11 +105,11 @@ class ExternalDatabase(Database):
 
 class PrivateDatabase(Database):
     """
-    A throw-away server of our own.
+    A temporary server, started for the ``with`` block.
 
     Args:
-        binary: The server program; found if not given.
-        ready_timeout: How long it may take to answer [s].
+        binary: The server program; by default the one that `find_server` finds.
+        ready_timeout: Longest time until it answers [s].
     """
 
     def __init__(self, binary: ServerBinary | None = None, *, ready_timeout: float = 60.0) -> None:
@@ -167,14 +124,14 @@ class PrivateDatabase(Database):
         Start the server and return once it answers.
 
         Raises:
-            ServerFailed: It did not come up.
+            ServerFailed: The server ended, or did not answer in time.
             RuntimeError: It was started before.
         """
         if self._directory is not None:
-            raise RuntimeError("the database was started before")
+            raise RuntimeError("The database was started before.")
         parent = Path(tempfile.gettempdir())
-        sweep(parent)
-        # Short, because a socket's path has 108 bytes; under the system's temporary directory.
+        remove_orphans(parent)
+        # The path of a socket has at most 108 bytes, so the name is short.
         self._directory = directory = Path(tempfile.mkdtemp(prefix="hdb-", dir=parent))
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -186,17 +143,17 @@ class PrivateDatabase(Database):
                 self.binary.env,
                 name="database",
                 log_path=directory / "server.log",
-                stop_signal=signal.SIGKILL,  # there is nothing to save
+                stop_signal=signal.SIGKILL,  # its data are not needed any more
                 remove=directory,
                 pass_fds=(lock,),
             ).start()
-            self._wait_until_it_answers(self._server)
+            self._wait_until_ready(self._server)
         except BaseException:
             self.stop()
             shutil.rmtree(directory, ignore_errors=True)
             raise
         finally:
-            os.close(lock)  # the server and its keepers hold it from here on
+            os.close(lock)  # the server and its supervisors have it open from here on
         return self
 
     def stop(self) -> None:
@@ -210,7 +167,7 @@ class PrivateDatabase(Database):
     @property
     def socket_path(self) -> Path:
         if self._directory is None:
-            raise RuntimeError("the database is not started")
+            raise RuntimeError("The database has not been started.")
         return self._directory / "s"
 
     @property
@@ -241,7 +198,11 @@ class PrivateDatabase(Database):
         path.write_text("\n".join(lines) + "\n")
 
     def _command(self, directory: Path) -> list[str]:
-        engine_only = ["--innodb-use-native-aio=0", "--key-buffer-size=1M", "--aria-pagecache-buffer-size=4M"]
+        mariadb = [
+            "--innodb-use-native-aio=0",
+            "--key-buffer-size=1M",
+            "--aria-pagecache-buffer-size=4M",
+        ]
         return [
             *self.binary.command,
             *self.binary.options,
@@ -262,27 +223,27 @@ class PrivateDatabase(Database):
             "--innodb-buffer-pool-size=64M",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-doublewrite=0",
-            *(engine_only if self.binary.is_mariadb else []),
+            *(mariadb if self.binary.is_mariadb else []),
         ]
 
-    def _wait_until_it_answers(self, server: GuardedProcess) -> None:
-        give_up_at = time.monotonic() + self._ready_timeout
-        while time.monotonic() < give_up_at:
+    def _wait_until_ready(self, server: GuardedProcess) -> None:
+        deadline = time.monotonic() + self._ready_timeout
+        while not _sends_greeting(self.socket_path):
             if server.poll() is not None:
-                raise ServerFailed(f"{self.binary} ended at once.\n{self._log(server)}")
-            if _greets(self.socket_path):
-                return
+                raise ServerFailed(f"{self.binary} ended at once.\n{_log(server)}")
+            if time.monotonic() > deadline:
+                raise ServerFailed(
+                    f"{self.binary} did not answer within {self._ready_timeout:g} s.\n{_log(server)}"
+                )
             time.sleep(READY_POLL_S)
-        raise ServerFailed(
-            f"{self.binary} did not answer within {self._ready_timeout:g} s.\n{self._log(server)}"
-        )
-
-    def _log(self, server: GuardedProcess) -> str:
-        return server.log_tail() or "(It left no log.)"
 
 
-def _greets(path: Path) -> bool:
-    """Whether a server speaks first on the socket, as MySQL's protocol has it; no account needed."""
+def _log(server: GuardedProcess) -> str:
+    return server.log_tail() or "(The log is empty.)"
+
+
+def _sends_greeting(path: Path) -> bool:
+    """Return whether a MySQL server accepts a connection: it sends the first packet, before any login."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
         try:
@@ -292,12 +253,12 @@ def _greets(path: Path) -> bool:
             return False
 
 
-def sweep(parent: Path) -> None:
-    """Remove what is left of private servers whose keepers were both killed: nobody holds its lock."""
+def remove_orphans(parent: Path) -> None:
+    """Delete the directories of private servers whose supervisors were both killed: their locks are free."""
     for directory in parent.glob("hdb-*"):
         try:
             lock = os.open(directory / "lock", os.O_RDWR)
-        except OSError:  # somebody else's, or being made or removed at this moment
+        except OSError:  # of another user, or created or deleted at this moment
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

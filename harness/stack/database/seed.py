@@ -1,16 +1,18 @@
 """
-Fills a database with who and what a run needs: listings, owners, photographers, bookings, operators.
+Test data of a run: listings with owners, photographers, bookings and an operator, and their tokens.
 
-Deterministic: the n-th listing has the same owner, photographer and type in every database. Asked for
-more, it adds. Every listing has one owner and one photographer of a small crew, and waits for its photos.
+The data are deterministic: the n-th listing has the same owner and photographer in every database. Every
+listing waits for its photos.
 """
 
 import csv
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import jwt
@@ -19,8 +21,8 @@ from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.model.listing import MANAGE, OFF_PLAN_HOUSE, BookingStatus, ListingStatus
 
-CREW = 100
-"""Owners, and photographers; each has many listings."""
+PEOPLE = 100
+"""Number of owners, and of photographers; each has many listings."""
 HOUSE = 8
 OPERATOR = 1
 STRANGER = 2
@@ -28,7 +30,6 @@ FIRST_OWNER = 1_000
 FIRST_PHOTOGRAPHER = 2_000
 TOKEN_LIFE = timedelta(days=7)
 COLUMNS = ("listing_id", "development", "role", "token")
-ROWS_AT_ONCE = 1000
 
 _USER = Statement("insert", "users", "INSERT IGNORE INTO users (id, full_name, email) VALUES (%s, %s, %s)")
 _PRIVILEGE = Statement(
@@ -57,7 +58,7 @@ _LAST = Statement("select", "listing_identities", "SELECT COALESCE(MAX(id), 0) F
 
 @dataclass(frozen=True, slots=True)
 class SeededListing:
-    """A listing, and who may do what with it."""
+    """A listing with its owner and its photographer."""
 
     id: int
     development: bool
@@ -66,15 +67,15 @@ class SeededListing:
 
 
 @dataclass(frozen=True, slots=True)
-class Minter:
-    """Makes the tokens the service believes."""
+class TokenIssuer:
+    """Issuer of tokens that the service accepts."""
 
     key: str
     issuer: str = "toq"
     audience: str = "toq-media"
 
     def token(self, user: int) -> str:
-        """Return a bearer token of a user, good for `TOKEN_LIFE`."""
+        """Return a bearer token of a user, valid for `TOKEN_LIFE`."""
         claims = {
             "sub": str(user),
             "iss": self.issuer,
@@ -84,50 +85,36 @@ class Minter:
         return jwt.encode(claims, self.key, algorithm="HS256")
 
 
-def seed(database_url: str, *, shoot: int, development: int = 0) -> list[SeededListing]:
+def seed(database_url: str, *, listings: int, developments: int = 0) -> list[SeededListing]:
     """
-    Add listings in upload status, and return them.
+    Add listings in upload status after those that exist, and return them.
 
     Args:
-        shoot: How many for photo and video batches.
-        development: How many development listings, which also take project files.
+        listings: Number of listings for photo and video batches.
+        developments: Number of development listings, which also accept project files.
 
     Raises:
         Unavailable: The database does not answer.
     """
-    pool = Pool(DatabaseAddress.parse(database_url), size=1)
-    try:
-        with pool.transaction() as session:
-            _people(session)
-            last = session.one(_LAST)
-            first = int(str(last[0])) + 1 if last else 1
-            listings = [
-                _listing(number, development=number >= first + shoot)
-                for number in range(first, first + shoot + development)
-            ]
-            _write(session, listings)
-    finally:
-        pool.close()
-    return listings
+    with closing(Pool(DatabaseAddress.parse(database_url), size=1)) as pool, pool.transaction() as session:
+        _insert_people(session)
+        last = session.one(_LAST)
+        first = int(str(last[0])) + 1 if last else 1
+        seeded = [
+            _listing(number, development=number >= first + listings)
+            for number in range(first, first + listings + developments)
+        ]
+        _insert_listings(session, seeded)
+    return seeded
 
 
-def write_identities(
-    path: Path, listings: Sequence[SeededListing], minter: Minter, *, append: bool = False
-) -> None:
-    """Write the CSV file of who may act on which listing, with a token for each."""
-    tokens: dict[int, str] = {}
-
-    def token(user: int) -> str:
-        if user not in tokens:
-            tokens[user] = minter.token(user)
-        return tokens[user]
-
-    mode = os.O_APPEND if append else os.O_TRUNC
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+def write_identities(path: Path, listings: Sequence[SeededListing], issuer: TokenIssuer) -> None:
+    """Write the CSV file of roles: which token may act as what on which listing."""
+    token = cache(issuer.token)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        if not append:
-            writer.writerow(COLUMNS)
+        writer.writerow(COLUMNS)
         for listing in listings:
             for role, user in _roles(listing):
                 writer.writerow((listing.id, int(listing.development), role, token(user)))
@@ -142,43 +129,32 @@ def _roles(listing: SeededListing) -> Iterator[tuple[str, int]]:
 
 def _listing(number: int, *, development: bool) -> SeededListing:
     return SeededListing(
-        number, development, FIRST_OWNER + number % CREW, FIRST_PHOTOGRAPHER + number * 7 % CREW
+        number, development, FIRST_OWNER + number % PEOPLE, FIRST_PHOTOGRAPHER + number * 7 % PEOPLE
     )
 
 
-def _people(session: DatabaseSession) -> None:
+def _insert_people(session: DatabaseSession) -> None:
     people = [(OPERATOR, "Olga Operator"), (STRANGER, "Sam Stranger")]
-    people += [(FIRST_OWNER + n, f"Owner {n}") for n in range(CREW)]
-    people += [(FIRST_PHOTOGRAPHER + n, f"Photographer {n}") for n in range(CREW)]
+    people += [(FIRST_OWNER + n, f"Owner {n}") for n in range(PEOPLE)]
+    people += [(FIRST_PHOTOGRAPHER + n, f"Photographer {n}") for n in range(PEOPLE)]
     session.write_many(_USER, [(id_, name, f"user{id_}@toq.example") for id_, name in people])
     session.write_many(_PRIVILEGE, [(OPERATOR, MANAGE)])
 
 
-def _write(session: DatabaseSession, listings: Sequence[SeededListing]) -> None:
+def _insert_listings(session: DatabaseSession, listings: Sequence[SeededListing]) -> None:
+    status, done = int(ListingStatus.PENDING_PHOTO_PROCESSING), BookingStatus.DONE.value
     shot_at = datetime(2026, 1, 5, 9, 0)
-    for part in (listings[n : n + ROWS_AT_ONCE] for n in range(0, len(listings), ROWS_AT_ONCE)):
-        session.write_many(_LISTING, [(one.id, _uuid(one.id), one.owner, one.id, one.id) for one in part])
-        session.write_many(
-            _VERSION,
-            [
-                (
-                    one.id,
-                    one.id,
-                    one.owner,
-                    int(ListingStatus.PENDING_PHOTO_PROCESSING),
-                    OFF_PLAN_HOUSE if one.development else HOUSE,
-                    f"Listing {one.id}",
-                )
-                for one in part
-            ],
-        )
-        session.write_many(
-            _BOOKING,
-            [
-                (one.photographer, one.id, shot_at, shot_at + timedelta(hours=1), BookingStatus.DONE.value)
-                for one in part
-            ],
-        )
+    shot_until = shot_at + timedelta(hours=1)
+    session.write_many(_LISTING, [(one.id, _uuid(one.id), one.owner, one.id, one.id) for one in listings])
+    session.write_many(
+        _VERSION,
+        [(one.id, one.id, one.owner, status, _type(one), f"Listing {one.id}") for one in listings],
+    )
+    session.write_many(_BOOKING, [(one.photographer, one.id, shot_at, shot_until, done) for one in listings])
+
+
+def _type(listing: SeededListing) -> int:
+    return OFF_PLAN_HOUSE if listing.development else HOUSE
 
 
 def _uuid(number: int) -> str:

@@ -1,8 +1,8 @@
 """
-Finds a MariaDB or MySQL server program, or gets one.
+The MariaDB or MySQL server program: found on this machine, or installed.
 
-Looked for in this order: ``$HARNESS_MYSQLD``, the tree `install_server_binary` unpacks in the user's
-cache, ``PATH``, and where distributions put servers (``/usr/sbin`` is not on every ``PATH``).
+It is searched in this order: ``$HARNESS_MYSQLD``, the tree that `install_server_binary` unpacks in the user's
+cache, ``PATH``, and the directories of distributions (``/usr/sbin`` is not on every ``PATH``).
 """
 
 import fcntl
@@ -16,30 +16,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "mariadb-server-core"
-# What the server program itself is linked against and a small machine may lack.
+# Libraries that the server program is linked against and that a small machine may lack.
 LIBRARIES = ("libaio1", "libaio1t64", "liburing2")
 PROGRAMS = ("mariadbd", "mysqld")
-PLACES = ("/usr/sbin", "/usr/libexec", "/usr/bin", "/usr/local/mysql/bin", "/opt/mysql/bin")
+DIRECTORIES = ("/usr/sbin", "/usr/libexec", "/usr/bin", "/usr/local/mysql/bin", "/opt/mysql/bin")
 REMEDY = (
     "Run `harness db install`, or `apt-get install mariadb-server-core` as root, "
-    "or set HARNESS_DATABASE_URL to a server of your own."
+    "or set HARNESS_DATABASE_URL to your own server."
 )
 
 
 class ServerNotFound(RuntimeError):
-    """There is no usable server program on this machine, and none could be got."""
+    """No server program on this machine works, and none could be installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerBinary:
     """
-    A server program that runs here.
+    A server program that works on this machine.
 
     Attributes:
-        command: What to execute, a loader of its own in front if its tree brings one.
+        command: Command line, which begins with a loader if the program's tree has one.
         env: Environment it needs.
-        options: Where its messages, character sets and plugins are, and what this engine always needs.
-        version: What ``--version`` says.
+        options: Options for the paths of its tree, and options that this engine always needs.
+        share: Directory of its messages, character sets and SQL files.
+        version: Output of ``--version``.
     """
 
     path: Path
@@ -54,14 +55,14 @@ class ServerBinary:
         return "MariaDB" in self.version
 
     def __str__(self) -> str:
-        """Return engine, version and place for people: ``MariaDB 10.11.14 (/usr/sbin/mariadbd)``."""
+        """Return engine, version and path, e.g. ``MariaDB 10.11.14 (/usr/sbin/mariadbd)``."""
         words = self.version.split()
         number = next((word for word in words if word[:1].isdigit() and "." in word), "of unknown version")
         return f"{'MariaDB' if self.is_mariadb else 'MySQL'} {number.split('-')[0]} ({self.path})"
 
 
 def cache_directory() -> Path:
-    """Return where unpacked servers and data templates are kept, made if need be."""
+    """Return the directory of unpacked servers and data templates; create it if it does not exist."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     directory = Path(base) / "harness" / "mysql"
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -74,15 +75,15 @@ def unpacked_tree() -> Path:
 
 def find_server() -> ServerBinary:
     """
-    Return the first server program that runs.
+    Return the first server program that is found.
 
     Raises:
-        ServerNotFound: There is none; the message says what to do.
+        ServerNotFound: No program was found, or the one found does not run; the message says what to do.
     """
     chosen = os.environ.get("HARNESS_MYSQLD")
     if chosen:
         if not os.access(chosen, os.X_OK):
-            raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not a program.")
+            raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not an executable program.")
         return _describe(Path(chosen))
     for path in _candidates():
         if os.access(path, os.X_OK):
@@ -91,19 +92,19 @@ def find_server() -> ServerBinary:
 
 
 def _candidates() -> Iterator[Path]:
-    for place in PLACES:
-        yield from (Path(f"{unpacked_tree()}{place}", program) for program in PROGRAMS)
+    for directory in DIRECTORIES:
+        yield from (Path(f"{unpacked_tree()}{directory}", program) for program in PROGRAMS)
     for program in PROGRAMS:
         on_path = shutil.which(program)
         if on_path:
             yield Path(on_path)
-    for place in PLACES:
-        yield from (Path(place, program) for program in PROGRAMS)
+    for directory in DIRECTORIES:
+        yield from (Path(directory, program) for program in PROGRAMS)
 
 
 def _describe(path: Path) -> ServerBinary:
-    root = _root_of(path)
-    command, env = _how_to_run(path, root)
+    root = path.resolve().parent.parent  # the ``usr`` directory of the system, or of an unpacked tree
+    command, env = _command_and_environment(path, root)
     version = _version(path, command, env)
     share = _first_directory(root / "share" / "mysql", root / "share" / "mariadb", root / "share")
     options = ["--no-defaults", f"--lc-messages-dir={share}", f"--character-sets-dir={share}/charsets"]
@@ -114,7 +115,7 @@ def _describe(path: Path) -> ServerBinary:
     ]
     options += [f"--plugin-dir={one}" for one in plugins if one.is_dir()][:1]
     if os.geteuid() == 0:
-        options.append("--user=root")  # it refuses to run as root unless told to
+        options.append("--user=root")  # without it the server refuses to run as root
     if "MariaDB" in version:
         options.append("--innodb-log-file-size=16M")
     else:
@@ -122,12 +123,7 @@ def _describe(path: Path) -> ServerBinary:
     return ServerBinary(path, command, env, tuple(options), share, version)
 
 
-def _root_of(path: Path) -> Path:
-    """Return the ``/usr`` a program belongs to, in the system or in an unpacked tree."""
-    return path.resolve().parent.parent
-
-
-def _how_to_run(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+def _command_and_environment(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
     tree = root.parent
     if tree == Path("/") or root == Path("/usr"):
@@ -142,20 +138,20 @@ def _how_to_run(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]
         return (str(path),), env
     search = ":".join(str(one) for one in libraries)
     loader = next(tree.glob("usr/lib64/ld-linux-*"), None) or next(tree.glob("lib64/ld-linux-*"), None)
-    if loader:  # the tree brings a C library of its own, which only its own loader can load
+    if loader:  # the tree has its own C library, which only its own loader can load
         return (str(loader), "--library-path", search, str(path)), env
     return (str(path),), env | {"LD_LIBRARY_PATH": search}
 
 
 def _version(path: Path, command: tuple[str, ...], env: dict[str, str]) -> str:
-    question = [*command, "--no-defaults", "--version"]
+    show_version = [*command, "--no-defaults", "--version"]
     try:
-        asked = subprocess.run(question, env=env, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(show_version, env=env, capture_output=True, text=True, check=False, timeout=30)
     except OSError as error:
         raise ServerNotFound(f"{path} does not run: {error.strerror}. {REMEDY}") from error
-    if asked.returncode:
-        raise ServerNotFound(f"{path} does not run: {asked.stderr.strip() or asked.stdout.strip()}. {REMEDY}")
-    return asked.stdout.strip()
+    if done.returncode:
+        raise ServerNotFound(f"{path} does not run: {done.stderr.strip() or done.stdout.strip()}. {REMEDY}")
+    return done.stdout.strip()
 
 
 def _first_directory(*candidates: Path) -> Path:
@@ -164,18 +160,20 @@ def _first_directory(*candidates: Path) -> Path:
 
 def install_server_binary() -> ServerBinary:
     """
-    Return the server program found, or get one: as root by ``apt-get install``, else unpacked into the cache.
+    Return the server program; install it first if it is missing.
+
+    As root it is installed with ``apt-get install``, otherwise it is unpacked into the user's cache.
 
     Raises:
-        ServerNotFound: It could not be got; the message says why and what to do instead.
+        ServerNotFound: It could not be installed; the message says why and what to do instead.
     """
     try:
         return find_server()
     except ServerNotFound:
         if not shutil.which("apt-get"):
             raise ServerNotFound(
-                "No MariaDB or MySQL server here and no apt-get to get one with: install MariaDB ≥ 10.6 or "
-                "MySQL ≥ 8.0.19, or set HARNESS_DATABASE_URL."
+                "This machine has no MariaDB or MySQL server, and no apt-get to install one: install "
+                "MariaDB ≥ 10.6 or MySQL ≥ 8.0.19, or set HARNESS_DATABASE_URL."
             ) from None
     if os.geteuid() == 0:
         _install_as_root()
@@ -187,14 +185,14 @@ def install_server_binary() -> ServerBinary:
 def _install_as_root() -> None:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE]
-    if _run(install, env=env):
-        _must(["apt-get", "update", "-q"], env=env)
-        _must(install, env=env)
+    if _error_of(install, env=env):
+        _run(["apt-get", "update", "-q"], env=env)
+        _run(install, env=env)
 
 
 def unpack_server(tree: Path) -> None:
     """
-    Download the server's packages and unpack them below *tree*; nothing is installed, no root needed.
+    Download the server's packages and unpack them below *tree*, without root rights.
 
     Raises:
         ServerNotFound: The packages could not be downloaded.
@@ -205,29 +203,29 @@ def unpack_server(tree: Path) -> None:
         if tree.exists():
             return
         with tempfile.TemporaryDirectory(dir=tree.parent, prefix="unpack-") as scratch:
-            packages = [PACKAGE, *(name for name in LIBRARIES if _known(name))]
-            _must(["apt-get", "download", "-q", *packages], cwd=Path(scratch))
+            packages = [PACKAGE, *(name for name in LIBRARIES if _is_available(name))]
+            _run(["apt-get", "download", "-q", *packages], cwd=Path(scratch))
             unpacked = Path(scratch) / "root"
             for package in Path(scratch).glob("*.deb"):
-                _must(["dpkg", "-x", str(package), str(unpacked)])
+                _run(["dpkg", "-x", str(package), str(unpacked)])
             unpacked.rename(tree)
 
 
-def _known(package: str) -> bool:
+def _is_available(package: str) -> bool:
     shown = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
     return shown.returncode == 0
 
 
-def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Return nothing if *command* succeeded, else the last line it complained with."""
+def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    error = _error_of(command, env=env, cwd=cwd)
+    if error:
+        raise ServerNotFound(f"`{' '.join(command[:3])}` failed: {error}. {REMEDY}")
+
+
+def _error_of(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Run *command*; return the last line it wrote if it failed, an empty text otherwise."""
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return ""
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return said[-1] if said else f"exit code {done.returncode}"
-
-
-def _must(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-    complaint = _run(command, env=env, cwd=cwd)
-    if complaint:
-        raise ServerNotFound(f"`{' '.join(command[:3])}` failed: {complaint}. {REMEDY}")
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"

@@ -1,8 +1,8 @@
 """
-Starts commands that surely die with whoever started them.
+A command that ends when the process that started it ends, however that happens.
 
-Not ``atexit`` (misses SIGKILL), not process groups alone (somebody must live to signal them), not
-``PR_SET_PDEATHSIG`` from here (fires when the forking *thread* ends): see `supervisor`.
+Neither ``atexit`` (misses SIGKILL), nor process groups (a living process must signal them), nor
+``PR_SET_PDEATHSIG`` set from here (fires when the forking *thread* ends) is enough: see `supervisor`.
 Times in seconds.
 """
 
@@ -26,19 +26,19 @@ class CannotStart(RuntimeError):
 
 class GuardedProcess:
     """
-    A command, its log file, and the leash that ends it.
+    A command, its log file, and the supervisor that ends it.
 
     The command and all its descendants end when `stop` is called, when this object is collected, or
-    when this process dies in any way. A process forked (not spawned) from this one holds the leash
-    too, as long as it lives.
+    when this process dies in any way. A process forked (not spawned) from this one keeps the
+    supervisor's pipe open too, as long as it lives.
 
     Args:
         env: The command's whole environment.
-        name: What people call it; shown by ``ps`` and in errors.
+        name: Name of the command in ``ps`` and in errors.
         log_path: File its standard output and error are appended to.
-        stop_signal: What asks it to end; it is killed after *grace* seconds.
-        remove: Directory to delete once it has ended, however it ended.
-        pass_fds: Descriptors it inherits (locks, mostly); they stay open until nothing of it is left.
+        stop_signal: Signal that ends the command; it is killed after *grace* seconds.
+        remove: Directory to delete after the command has ended, for whatever reason.
+        pass_fds: Descriptors it inherits, e.g. of a lock; they stay open until all its processes have ended.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class GuardedProcess:
     ) -> None:
         self.name = name
         self.log_path = log_path
-        self._order = supervisor.Order(
+        self._spec = supervisor.CommandSpec(
             argv=list(argv),
             env=dict(env),
             stop_signal=stop_signal,
@@ -63,45 +63,45 @@ class GuardedProcess:
             remove=str(remove) if remove else None,
         )
         self._pass_fds = tuple(pass_fds)
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
         self._log: FileIO | None = None
         self._pid = 0
 
     def start(self) -> Self:
         """
-        Start the command; it runs, which is not yet to say that it is ready.
+        Start the command. It runs then, but need not be ready.
 
         Raises:
-            CannotStart: There is no such program, or it may not be run.
+            CannotStart: The program does not exist, or may not be run.
             RuntimeError: It was started before.
         """
-        if self._keeper is not None:
-            raise RuntimeError(f"{self.name} was started before")
+        if self._supervisor is not None:
+            raise RuntimeError(f"The {self.name} process was started before.")
         with self.log_path.open("ab") as log:
             self._log = self.log_path.open("rb", buffering=0)
-            self._keeper = subprocess.Popen(
+            self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, self.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the owner, who then lets go
+                start_new_session=True,  # Ctrl-C in the terminal is for the owner, which stops the command
                 pass_fds=self._pass_fds,
-                env={},  # the command's environment could break the keeper's interpreter
+                env={},  # the command's environment could break the supervisor's interpreter
                 bufsize=0,
             )
-        self._send_order(self._keeper)
+        self._send_spec(self._supervisor)
         return self
 
-    def _send_order(self, process: subprocess.Popen[bytes]) -> None:
+    def _send_spec(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdin is None or process.stdout is None:
-            raise AssertionError("Popen was asked for both pipes")
-        process.stdin.write(json.dumps(asdict(self._order)).encode() + b"\n")
-        with process.stdout as answers:
-            answer = json.loads(answers.readline() or b'{"pid": 0, "failure": "its keeper ended at once"}')
-        self._pid = answer["pid"]
-        if answer["failure"]:
+            raise AssertionError("Popen did not open the pipes")
+        process.stdin.write(json.dumps(asdict(self._spec)).encode() + b"\n")
+        with process.stdout as replies:
+            reply = json.loads(replies.readline() or b'{"pid": 0, "failure": "its supervisor ended at once"}')
+        self._pid = reply["pid"]
+        if reply["failure"]:
             self.stop()
-            raise CannotStart(f"Cannot start {self.name}: {answer['failure']}.")
+            raise CannotStart(f"Cannot start {self.name}: {reply['failure']}.")
 
     @property
     def pid(self) -> int:
@@ -110,22 +110,22 @@ class GuardedProcess:
 
     def poll(self) -> int | None:
         """Return the exit code (128 + n if signal n ended it), None while it runs."""
-        return self._keeper.poll() if self._keeper else None
+        return self._supervisor.poll() if self._supervisor else None
 
     def stop(self) -> None:
         """
-        End the command and everything it started; nothing happens if that is done already.
+        End the command and all its descendants; without effect if they have ended.
 
         Raises:
-            TimeoutExpired: Something cannot even be killed (it hangs inside the kernel).
+            TimeoutExpired: A process cannot be killed, because it hangs inside the kernel.
         """
-        if self._keeper is None or self._keeper.stdin is None:
+        if self._supervisor is None or self._supervisor.stdin is None:
             return
-        self._keeper.stdin.close()
-        self._keeper.wait(self._order.grace + 2 * supervisor.KILL_MARGIN_S)
+        self._supervisor.stdin.close()
+        self._supervisor.wait(self._spec.grace + 2 * supervisor.KILL_MARGIN_S)
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines it wrote, to explain a failure; also when the file is gone by now."""
+        """Return the last lines of its log, also when the log file has been deleted since."""
         if self._log is None:
             return ""
         size = self._log.seek(0, os.SEEK_END)

@@ -1,5 +1,5 @@
 """
-Is it there yet? Ports, and processes that are asked until they answer. Times in seconds.
+Checks that a port is free and that a server answers. Times in seconds.
 """
 
 import time
@@ -9,14 +9,14 @@ from http import HTTPStatus
 import httpx
 
 from harness.stack.processes.guarded_process import GuardedProcess
-from harness.stack.processes.ports import trouble_with
+from harness.stack.processes.ports import bind_error
 
 POLL_S = 0.05
-ASK_S = 2.0
+TIMEOUT_S = 2.0
 
 
 class NotReady(RuntimeError):
-    """A part of the stack cannot begin or does not answer; the message says what to do."""
+    """A part of the stack cannot start or does not answer; the message says what to do."""
 
 
 def require_free(port: int, name: str) -> None:
@@ -24,35 +24,35 @@ def require_free(port: int, name: str) -> None:
     Check that a port can be listened on.
 
     Raises:
-        NotReady: Somebody does already, or it is not ours to take.
+        NotReady: Another process listens on it, or this user may not.
     """
-    if trouble := trouble_with(port):
+    if reason := bind_error(port):
         raise NotReady(
-            f"Port {port} for {name} cannot be used ({trouble}): give another one, or 0 for a free one."
+            f"Port {port} for {name} cannot be used ({reason}): choose another one, or 0 for a free one."
         )
 
 
 def answers(url: str, *, any_status: bool = False) -> bool:
-    """Tell whether a server answers, and well unless *any_status* will do."""
+    """Return whether a server answers, with status 200 unless *any_status*."""
     try:
-        status = httpx.get(url, timeout=ASK_S, trust_env=False).status_code
+        status = httpx.get(url, timeout=TIMEOUT_S, trust_env=False).status_code
     except httpx.HTTPError:
         return False
     return any_status or status == HTTPStatus.OK
 
 
-def wait_until(ready: Callable[[], bool], name: str, part: GuardedProcess, timeout: float) -> None:
+def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess, timeout: float) -> None:
     """
-    Ask until it is ready.
+    Wait until *ready* returns true.
 
     Raises:
-        NotReady: The process ended, or took longer than *timeout*; its last lines are in the message.
+        NotReady: The process ended, or was not ready within *timeout*; the message has the end of its log.
     """
     deadline = time.monotonic() + timeout
     while not ready():
-        code = part.poll()
+        code = process.poll()
         if code is not None:
-            raise NotReady(f"{name} did not start: exit code {code}.\n{part.log_tail()}")
+            raise NotReady(f"{name} did not start: exit code {code}.\n{process.log_tail()}")
         if time.monotonic() > deadline:
-            raise NotReady(f"{name} was not ready after {timeout:g} s.\n{part.log_tail()}")
+            raise NotReady(f"{name} was not ready after {timeout:g} s.\n{process.log_tail()}")
         time.sleep(POLL_S)

@@ -1,5 +1,5 @@
 """
-The stack is on this machine, whatever the way out of it.
+Direct connections to servers on this machine.
 """
 
 import os
@@ -9,13 +9,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def bypass_proxies() -> None:
     """
-    Let no proxy of the environment stand between this process, or those it starts, and this machine.
+    Exclude this machine from the proxies of the environment, for this process and those it starts.
 
-    One that ``HTTP_PROXY`` names would be asked for the stack's own servers too, by all that speaks HTTP.
+    With ``HTTP_PROXY`` set, HTTP clients would send requests to the stack's own servers to that proxy.
     """
-    spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if spared.strip() == "*":
+    excluded = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if excluded.strip() == "*":
         return
-    named = [name.strip() for name in spared.split(",") if name.strip()]
-    named += [name for name in LOOPBACK if name not in named]
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(named)
+    names = [name.strip() for name in excluded.split(",") if name.strip()]
+    names += [name for name in LOOPBACK if name not in names]
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)

@@ -1,29 +1,31 @@
 """
-Ports of this machine to listen on.
+TCP ports of this machine to listen on.
 """
 
 import socket
 from random import SystemRandom
 
-LISTENING = range(20_000, 32_000)
+CANDIDATES = range(20_000, 32_000)
 """Below the ports Linux gives to outgoing connections: one of those could take a port that was just free."""
 TRIES = 100
 
 
 def free_port() -> int:
     """
-    Return a port nobody listens on; it is not reserved.
+    Return a port that can be listened on now; it is not reserved.
 
     Raises:
-        OSError: None was found.
+        OSError: No free port was found.
     """
-    for port in SystemRandom().sample(LISTENING, TRIES):
-        if trouble_with(port) is None:
+    for port in SystemRandom().sample(CANDIDATES, TRIES):
+        if bind_error(port) is None:
             return port
-    raise OSError(f"none of {TRIES} ports from {LISTENING[0]} to {LISTENING[-1]} can be listened on")
+    raise OSError(
+        f"{TRIES} ports from {CANDIDATES[0]} to {CANDIDATES[-1]} were tried; none can be listened on."
+    )
 
 
-def trouble_with(port: int) -> str | None:
+def bind_error(port: int) -> str | None:
     """Return why a port cannot be listened on; None if it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

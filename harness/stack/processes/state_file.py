@@ -1,8 +1,8 @@
 """
-Which stack is up, and how to reach it: a file only its owner can read.
+The state file: how to reach the running stack. Only its owner can read it.
 
-A lock beside the file is held as long as the stack lives, however it dies; a file without its lock
-is of a stack that is no more, and counts for nothing.
+The stack holds a lock beside the file as long as it lives. A file whose lock is free belongs to a stack
+that has ended, and is ignored.
 """
 
 import fcntl
@@ -18,20 +18,22 @@ Mode = Literal["real", "modelled"]
 
 
 class StackRunning(RuntimeError):
-    """Another stack holds this state file."""
+    """Another stack has locked this state file."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackState:
     """
-    A running stack.
+    Addresses, credentials and options of a running stack.
 
     Attributes:
-        supervisor_pid: The process that ends everything when it ends.
+        scenario: File whose service times and faults are played.
+        supervisor_pid: Process that started the stack; the stack ends with it.
         started_at: Seconds since the epoch.
         identities: CSV file of listings and tokens.
-        logs: Directory of one log file per process.
-        work_hash: Of the scenario that is modelled, or whose faults are played; None without one.
+        logs: Directory with one log file for each process.
+        engine: Engine, version and place of the database.
+        work_hash: `Scenario.work_hash` of *scenario*.
     """
 
     api_url: str
@@ -56,16 +58,15 @@ class StackState:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Self | None:
-        """Return the stack that is up, None if there is none."""
+        """Return the state of the running stack; None if no stack runs."""
         path = path or state_path()
-        if not path.exists() or not _held(path):
+        if not path.exists() or not _is_locked(path):
             return None
-        given = json.loads(path.read_text())
-        known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in given.items() if name in known})
+        values = json.loads(path.read_text())
+        return cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values})
 
     def write(self, path: Path) -> None:
-        """Put the state where `read` finds it, at once and whole."""
+        """Replace the state file atomically."""
         new = path.with_suffix(".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -74,7 +75,7 @@ class StackState:
 
     @property
     def exports(self) -> dict[str, str]:
-        """The variables with which any AWS client reaches this stack."""
+        """Environment variables with which any AWS client reaches this stack."""
         return {
             "AWS_ENDPOINT_URL": self.aws_url,
             "AWS_ENDPOINT_URL_S3": self.s3_url,
@@ -87,7 +88,7 @@ class StackState:
 
 class StateLock:
     """
-    Holds a state file for one stack; lets go when this process ends, or on `release`.
+    The lock of a state file, held until `release` or the end of this process.
 
     Raises:
         StackRunning: Another process holds it.
@@ -102,18 +103,18 @@ class StateLock:
         except BlockingIOError:
             os.close(self._descriptor)
             raise StackRunning(
-                f"A stack is up already ({path}): stop it first, or name another file in ${STATE_VARIABLE}."
+                f"A stack runs already ({path}): stop it first, or set {STATE_VARIABLE} to another file."
             ) from None
         path.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Say that the stack is no more."""
+        """Delete the state file and release the lock."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
 def state_path() -> Path:
-    """Return where the state of the stack is kept."""
+    """Return the path of the state file: ``$HARNESS_STATE``, or its place in the user's directories."""
     named = os.environ.get(STATE_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -125,7 +126,7 @@ def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def _held(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     try:
         descriptor = os.open(_lock_path(path), os.O_RDWR)
     except FileNotFoundError:

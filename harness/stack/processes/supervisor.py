@@ -1,15 +1,15 @@
 """
-Stands between an owner and the command it started, so that the command never outlives the owner.
+Supervisor of one command: ends the command when its owner ends.
 
-Run as a script by `guarded_process` (``python -I -S supervisor.py NAME``), so standard library only.
-The first line on standard input is the order (JSON); the rest of that pipe is a leash. Only the
-owner holds its other end, so that any death of the owner, SIGKILL included, is an end of file here.
+`guarded_process` runs this file as a script (``python -I -S supervisor.py NAME``), so it imports the standard
+library only. The first line on standard input is the `CommandSpec` as JSON; the rest of that pipe is the
+lifeline. Only the owner holds its other end, so any death of the owner, SIGKILL included, is an end of file.
 
-One process would leave orphans when it is killed itself. There are two, each doing the same over
-the next: *outer* keeps *inner*, *inner* keeps the command. Both are subreapers: whatever the
-command leaves behind, in sessions of its own too, becomes a child of the keeper that still lives,
-and is killed. The command itself dies with *inner* (``PR_SET_PDEATHSIG``; safe here because
-a keeper has one thread, and the signal is tied to the thread that forked).
+A single supervisor would leave orphans if it were killed itself. So there are two: *outer* supervises
+*inner*, and *inner* supervises the command. Both are subreapers: a process that the command leaves behind,
+also in a session of its own, becomes a child of the supervisor that still lives, and is killed. The command
+itself dies with *inner* (``PR_SET_PDEATHSIG``). That is safe here because a supervisor has one thread, and
+the signal is tied to the thread that forked.
 """
 
 import ctypes
@@ -34,8 +34,14 @@ CANNOT_RUN = 127
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What to run, and how to end it. ``grace`` in seconds; ``remove`` is deleted in the end."""
+class CommandSpec:
+    """
+    A command, and how to end it.
+
+    Attributes:
+        grace: Time between *stop_signal* and SIGKILL [s].
+        remove: Directory to delete after the command has ended.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -45,83 +51,86 @@ class Order:
 
 
 def main() -> None:
-    order = Order(**json.loads(_read_line(0)))
+    spec = CommandSpec(**json.loads(_read_line(0)))
     _become_subreaper()
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    theirs, ours = os.pipe()
+    read_end, write_end = os.pipe()
     inner = os.fork()
     if not inner:
-        os.close(ours)
+        os.close(write_end)
         os.close(0)
         _become_subreaper()
-        sys.exit(_keep_command(order, leash=theirs))
-    os.close(theirs)
+        sys.exit(_supervise_command(spec, lifeline=read_end))
+    os.close(read_end)
     os.close(1)
-    code = _keep(inner, leash=0, ask_to_stop=lambda: os.close(ours), grace=order.grace + KILL_MARGIN_S)
-    _remove(order.remove)
+    code = _supervise(
+        inner, lifeline=0, terminate=lambda: os.close(write_end), grace=spec.grace + KILL_MARGIN_S
+    )
+    _remove(spec.remove)
     sys.exit(code)
 
 
-def _keep_command(order: Order, *, leash: int) -> int:
-    keeper = os.getpid()
-    failed_here, failed_there = os.pipe()
+def _supervise_command(spec: CommandSpec, *, lifeline: int) -> int:
+    """Start the command, report its process id or its failure on standard output, and supervise it."""
+    supervisor = os.getpid()
+    failure_read, failure_write = os.pipe()
     command = os.fork()
     if not command:
-        _run(order, keeper, failed_there)
-    os.close(failed_there)
-    failure = os.read(failed_here, 4096).decode()
-    os.close(failed_here)
+        _execute(spec, supervisor, failure_write)
+    os.close(failure_write)
+    failure = os.read(failure_read, 4096).decode()  # empty: a successful exec closes the pipe
+    os.close(failure_read)
     os.write(1, json.dumps({"pid": command, "failure": failure}).encode() + b"\n")
     os.close(1)
-    code = _keep(
-        command, leash=leash, ask_to_stop=lambda: os.kill(command, order.stop_signal), grace=order.grace
+    code = _supervise(
+        command, lifeline=lifeline, terminate=lambda: os.kill(command, spec.stop_signal), grace=spec.grace
     )
-    _remove(order.remove)
+    _remove(spec.remove)
     return code
 
 
-def _run(order: Order, keeper: int, failed: int) -> NoReturn:
+def _execute(spec: CommandSpec, supervisor: int, failure_write: int) -> NoReturn:
     try:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
+        if os.getppid() != supervisor:  # it died before the signal was set up
             os._exit(CANNOT_RUN)
         for restored in (signal.SIGINT, signal.SIGHUP):
             signal.signal(restored, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
-        os.execvpe(order.argv[0], order.argv, order.env)  # noqa: S606 — no shell on purpose
+        os.execvpe(spec.argv[0], spec.argv, spec.env)  # noqa: S606 - no shell on purpose
     except OSError as error:
-        os.write(failed, f"{error.strerror}: {order.argv[0]}".encode())
+        os.write(failure_write, f"{error.strerror}: {spec.argv[0]}".encode())
     os._exit(CANNOT_RUN)
 
 
-def _keep(child: int, *, leash: int, ask_to_stop: Callable[[], None], grace: float) -> int:
+def _supervise(child: int, *, lifeline: int, terminate: Callable[[], None], grace: float) -> int:
     """
-    Return the exit code of *child* once it and all it left behind are gone.
+    Return the exit code of *child* once it and all its descendants have ended.
 
-    When the *leash* is let go, or on SIGTERM, the child is asked to stop and killed after *grace* seconds.
+    When the *lifeline* is closed, or on SIGTERM, *child* is terminated, and killed after *grace* seconds.
     """
-    wake = _wake_on(signal.SIGCHLD, signal.SIGTERM)
+    wake = _descriptor_of_signals(signal.SIGCHLD, signal.SIGTERM)
     kill_at: float | None = None
     while (code := _reap(child)) is None:
-        left = None if kill_at is None else kill_at - time.monotonic()
-        if left is not None and left <= 0:
+        wait = None if kill_at is None else kill_at - time.monotonic()
+        if wait is not None and wait <= 0:
             os.kill(child, signal.SIGKILL)
-            left = KILL_MARGIN_S
-        watched = [wake] if kill_at is not None else [wake, leash]
-        ready, _, _ = select.select(watched, [], [], left)
-        heard = os.read(wake, 512) if wake in ready else b""
-        let_go = leash in ready and not os.read(leash, 1)
-        if kill_at is None and (let_go or signal.SIGTERM in heard):
+            wait = KILL_MARGIN_S
+        watched = [wake] if kill_at is not None else [wake, lifeline]
+        ready, _, _ = select.select(watched, [], [], wait)
+        signals = os.read(wake, 512) if wake in ready else b""
+        owner_ended = lifeline in ready and not os.read(lifeline, 1)
+        if kill_at is None and (owner_ended or signal.SIGTERM in signals):
             kill_at = time.monotonic() + grace
-            ask_to_stop()
-    _end_descendants()
+            terminate()
+    _kill_descendants()
     return code
 
 
 def _reap(child: int) -> int | None:
-    """Collect whatever ended; return the exit code of *child* as a shell would say it, None while it runs."""
+    """Collect the children that ended; return the exit code of *child* (128 + n for signal n) if it did."""
     code = None
     while True:
         try:
@@ -135,8 +144,8 @@ def _reap(child: int) -> int | None:
             code = ended if ended >= 0 else 128 - ended
 
 
-def _end_descendants() -> None:
-    """Kill children until there are none: the orphans of each become ours."""
+def _kill_descendants() -> None:
+    """Kill children until there are no more: the orphans of each become children of this process."""
     while True:
         for pid in _children():
             os.kill(pid, signal.SIGKILL)
@@ -149,20 +158,20 @@ def _end_descendants() -> None:
 
 
 def _children() -> list[int]:
-    me = os.getpid()
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _parent_of(entry) == me]
+    own = os.getpid()
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _parent_of(entry) == own]
 
 
 def _parent_of(process: Path) -> int | None:
     try:
         stat = (process / "stat").read_text()
-    except OSError:  # it ended while we looked
+    except OSError:  # the process has ended since
         return None
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def _wake_on(*signals: int) -> int:
-    """Return a descriptor that becomes readable, with the signal's number, when one arrives."""
+def _descriptor_of_signals(*signals: int) -> int:
+    """Return a descriptor from which the number of each of these signals can be read when it arrives."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -177,16 +186,16 @@ def _become_subreaper() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), f"prctl({option}) refused")
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
 def _read_line(descriptor: int) -> bytes:
-    """Read up to a newline and not a byte further: what follows on the pipe is the leash."""
+    """Read up to a newline and not a byte further: what follows on the pipe is the lifeline."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(descriptor, 1)
         if not byte:
-            sys.exit(0)  # the owner is gone before it said what to run
+            sys.exit(0)  # the owner ended before it sent the command
         line += byte
     return bytes(line)
 

@@ -1,5 +1,5 @@
 """
-The page and its stream, with a stack that is made up.
+The live page and its event stream.
 """
 
 import json
@@ -13,9 +13,10 @@ import pytest
 from harness.blueprint.template import load_alarms
 from harness.stack.dashboard.dashboard_server import dashboard
 from harness.stack.dashboard.measures import Measure
-from harness.stack.dashboard.observer import AlarmNow, Check, Link, Observer, QueueDepths, Snapshot
+from harness.stack.dashboard.observer import Observer
 from harness.stack.dashboard.processes import Process
 from harness.stack.dashboard.recent_executions import FailedExecution
+from harness.stack.dashboard.snapshot import AlarmStatus, HealthCheck, Link, QueueDepths, Snapshot
 
 
 def snapshot() -> Snapshot:
@@ -26,15 +27,15 @@ def snapshot() -> Snapshot:
         time_scale=10.0,
         engine="MariaDB 10.11",
         processes=[Process("api", 17, True, 0.25, 2**20)],
-        checks=[Check("API", True, "ready")],
+        checks=[HealthCheck("API", True, "ready")],
         queues=[QueueDepths("jobs", 3, 1, 0, False)],
         running=2,
         states={"Zip": 2},
         failures=[FailedExecution(990.0, "3c99", "7", "Zip", "Rejected", "no key")],
         measures=[Measure("media_batches_failed_total", "counter", "failed", 1.0, [0.0, None, 1.0])],
-        alarms=[AlarmNow("slow", "p95 > 600", "OK")],
+        alarms=[AlarmStatus("slow", "p95 > 600", "OK")],
         links=[Link("API documentation", "http://127.0.0.1:1/docs")],
-        troubles=["No answer about the queues: refused"],
+        problems=["No answer about the queues: refused"],
     )
 
 
@@ -55,7 +56,7 @@ def first_event(url: str) -> dict[str, object]:
 class TestDashboard:
     def test_an_event_is_the_whole_snapshot(self, page_url):
         """
-        Whoever comes late needs no event of before.
+        A client needs no earlier event.
         """
         event = first_event(page_url)
 
@@ -66,11 +67,11 @@ class TestDashboard:
         assert event["queues"] == [
             {"name": "jobs", "waiting": 3, "in_flight": 1, "delayed": 0, "takes_dead_letters": False}
         ]
-        assert event["troubles"] == ["No answer about the queues: refused"]
+        assert event["problems"] == ["No answer about the queues: refused"]
 
     def test_the_script_reads_only_what_an_event_has(self, page_url):
         """
-        Every field of the snapshot the page's script asks for exists, and none is sent in vain.
+        The script reads every field of the snapshot, and no other.
         """
         script = httpx.get(f"{page_url}dashboard.js").text
 
@@ -81,14 +82,14 @@ class TestDashboard:
         Every id the script writes to is in the page.
         """
         page, script = httpx.get(page_url).text, httpx.get(f"{page_url}dashboard.js").text
-        written = set(re.findall(r'(?:say|fill|once|byId)\("(\w+)"', script))
+        written = set(re.findall(r'(?:setText|fill|fillIfChanged|byId)\("(\w+)"', script))
 
         assert written <= set(re.findall(r'id="([\w-]+)"', page))
         assert "sentence" in written
 
-    def test_nothing_comes_from_another_place(self, page_url):
+    def test_the_page_loads_nothing_from_other_servers(self, page_url):
         """
-        The page works without a network, and its policy says so to the browser.
+        It works without a network, and its content security policy forbids other sources.
         """
         answer = httpx.get(page_url)
         parts = [httpx.get(page_url + name) for name in ("dashboard.css", "dashboard.js")]
@@ -99,7 +100,7 @@ class TestDashboard:
 
     def test_it_is_served_on_the_loopback_interface_only(self, page_url):
         """
-        What a stack knows is for whoever sits at the machine; other names for it are refused too.
+        It is not served on another address, nor under another host name.
         """
         port = int(page_url.rstrip("/").rpartition(":")[2])
 
@@ -108,23 +109,22 @@ class TestDashboard:
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):
             pass
 
-    def test_the_stack_is_left_alone_while_nobody_watches(self):
+    def test_the_stack_is_not_observed_without_a_reader(self):
         """
-        A page nobody looks at costs a load test nothing.
+        Without an open page the stack has no extra load.
         """
-        looks = []
-        with dashboard(lambda: looks.append(1) or snapshot()) as url:
+        calls = []
+        with dashboard(lambda: calls.append(1) or snapshot()) as url:
             httpx.get(url)
-            before = len(looks)
+            before = len(calls)
             first_event(url)
 
         assert before == 0
-        assert looks
+        assert calls
 
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-    def test_a_stream_ends_when_the_observer_breaks(self):
+    def test_the_stream_ends_when_the_observer_fails(self, caplog):
         """
-        A page that stood still after a defect would lie; it hears that nothing more will come.
+        The page then shows that its values are old; the traceback is logged.
         """
 
         def broken() -> Snapshot:
@@ -132,13 +132,14 @@ class TestDashboard:
 
         with dashboard(broken) as url, httpx.stream("GET", f"{url}events", timeout=10) as stream:
             assert list(stream.iter_lines()) == []
+        assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.stack
 class TestRealStack:
-    def test_the_page_tells_of_a_batch_that_was_processed(self, modelled_stack, uploader):
+    def test_the_page_shows_a_batch_that_was_processed(self, modelled_stack, uploader):
         """
-        What goes through a running stack is seen in the events of its page.
+        The events of the page have the metrics of a real batch.
         """
         listing, batch = uploader.upload()
         uploader.status(listing, batch)
@@ -155,24 +156,24 @@ class TestRealStack:
             "listing-media-processing",
             "listing-media-processing-dlq",
         ]
-        assert all(check["well"] for check in event["checks"])
+        assert all(check["healthy"] for check in event["checks"])
         assert {one["state"] for one in event["alarms"]} <= {"OK", "ALARM", "INSUFFICIENT_DATA"}
         assert len(event["alarms"]) == len(load_alarms())
-        assert event["troubles"] == []
+        assert event["problems"] == []
 
-    def test_what_does_not_answer_is_said(self, modelled_stack):
+    def test_a_part_that_does_not_answer_is_named(self, modelled_stack):
         """
-        Trouble is shown in words, and the rest of the page goes on.
+        Each part that does not answer is a problem; the other parts are shown.
         """
         from dataclasses import replace
 
         observer = Observer(replace(modelled_stack, aws_url="http://127.0.0.1:9"))
 
-        seen = observer()
+        snapshot = observer()
 
-        assert [trouble.partition(":")[0] for trouble in seen.troubles] == [
+        assert [problem.partition(":")[0] for problem in snapshot.problems] == [
             "No answer about the queues",
             "No answer about the executions",
             "No answer about the metrics",
         ]
-        assert seen.processes
+        assert snapshot.processes

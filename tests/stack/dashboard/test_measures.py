@@ -14,7 +14,7 @@ def shown(measures, now):
 
 
 class TestMeasures:
-    def test_a_counter_is_the_sum_of_what_came_without_dimensions(self):
+    def test_a_counter_is_the_sum_of_its_data_without_dimensions(self):
         """
         The service puts each datum twice, with its labels and without: it is counted once.
         """
@@ -24,9 +24,9 @@ class TestMeasures:
 
         assert shown(measures, 1002.0)[CREATED].value == 3.0
 
-    def test_a_counter_keeps_what_is_too_old_to_be_drawn(self):
+    def test_the_value_of_a_counter_includes_old_data(self):
         """
-        The sum is since the stack began, the picture of the last five minutes.
+        The value counts since the stack began, the history covers five minutes.
         """
         measures = Measures()
         measures.feed([(1000.0, CREATED, "{}", 4.0)])
@@ -36,9 +36,9 @@ class TestMeasures:
         assert created.value == 4.0
         assert list(created.history) == [0.0] * 60
 
-    def test_a_gauge_is_its_last_value_and_says_nothing_of_the_time_between(self):
+    def test_a_gauge_has_gaps_where_it_has_no_data(self):
         """
-        Five seconds without a datum are a gap, not a zero.
+        Its value is the last datum; five seconds without one are a gap, not a zero.
         """
         measures = Measures()
         measures.feed([(1000.0, INFLIGHT, "{}", 3.0), (1011.0, INFLIGHT, "{}", 7.0)])
@@ -62,13 +62,13 @@ class TestMeasures:
 
     def test_durations_are_unknown_before_the_first(self):
         """
-        No batch has ended: there is no percentile, and no zero that looks like one.
+        Before a batch has ended there is no percentile.
         """
         assert shown(Measures(), 1000.0)[DURATION].value is None
 
     def test_a_datum_from_the_near_future_is_shown_now(self):
         """
-        A clock a little ahead of ours must not push a value out of the picture.
+        It counts in the last bin, as clocks may differ a little.
         """
         measures = Measures()
         measures.feed([(1007.0, CREATED, "{}", 1.0)])

@@ -1,5 +1,5 @@
 """
-What runs under this process, found by its keepers.
+The processes of a stack, found through their supervisors.
 """
 
 import os
@@ -14,18 +14,18 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 class TestCensus:
     def test_a_guarded_command_is_found_by_its_name(self, tmp_path):
         """
-        The pid is the command's own, not that of one of its keepers.
+        The process id is the command's, not that of a supervisor.
         """
-        with GuardedProcess(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log") as part:
+        with GuardedProcess(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log") as guarded:
             found = {one.name: one for one in Census(os.getpid()).take()}
 
-        assert found["sleeper"].pid == part.pid
+        assert found["sleeper"].pid == guarded.pid
         assert found["sleeper"].alive
         assert found["sleeper"].memory_bytes > 0
 
-    def test_cpu_is_known_from_the_second_look_on(self, tmp_path):
+    def test_cpu_is_known_from_the_second_snapshot_on(self, tmp_path):
         """
-        Usage is a difference: the first look has nothing to subtract.
+        CPU use is the difference of two snapshots.
         """
         with GuardedProcess(SLEEPER, {}, name="sleeper", log_path=tmp_path / "log"):
             census = Census(os.getpid())
@@ -35,9 +35,9 @@ class TestCensus:
         assert first.cpu is None
         assert second.cpu is not None
 
-    def test_what_has_ended_stays_in_the_list(self, tmp_path):
+    def test_a_process_that_ended_stays_in_the_list(self, tmp_path):
         """
-        A process that vanished is the one thing a page must not leave out.
+        It is shown as not alive, without a process id.
         """
         census = Census(os.getpid())
         with GuardedProcess(SLEEPER, {}, name="short-lived", log_path=tmp_path / "log"):

@@ -1,5 +1,5 @@
 """
-What histories tell of executions that are under way, and of those that failed.
+Current states and failures of executions, from their histories.
 """
 
 from harness.stack.dashboard.recent_executions import failures, states_in_flight
@@ -28,7 +28,7 @@ def execution(status, *events, name="batch-3c99-job-7"):
 class TestStatesInFlight:
     def test_a_state_left_is_no_longer_counted(self):
         """
-        An execution is where it entered and has not left.
+        An execution is in the states it has entered and not left.
         """
         running = execution(
             "RUNNING",
@@ -39,9 +39,9 @@ class TestStatesInFlight:
 
         assert states_in_flight([running]) == {"Zip": 1}
 
-    def test_branches_count_each_and_their_container_does_not(self):
+    def test_states_of_branches_count_and_the_fork_does_not(self):
         """
-        What runs side by side is in two states; Parallel and Map only hold them.
+        Each branch has a current state; the Parallel and Map around them do not count.
         """
         running = execution(
             "RUNNING",
@@ -53,9 +53,9 @@ class TestStatesInFlight:
 
         assert states_in_flight([running]) == {"Thumbnails": 1, "Transcode": 1}
 
-    def test_a_branch_given_up_ends_with_its_parallel_state(self):
+    def test_a_stopped_branch_ends_with_its_parallel_state(self):
         """
-        When one branch fails the others never exit their states; they are over all the same.
+        When one branch fails, the others end without exit events.
         """
         running = execution(
             "RUNNING",
@@ -69,11 +69,11 @@ class TestStatesInFlight:
 
     def test_one_that_has_entered_nothing_is_starting(self):
         """
-        Between its start and its first state an execution is not lost from sight.
+        Between its start and its first state an execution counts as starting.
         """
         assert states_in_flight([execution("RUNNING")]) == {"starting": 1}
 
-    def test_what_has_ended_is_nowhere(self):
+    def test_an_execution_that_ended_is_in_no_state(self):
         """
         An execution that failed inside a state is not in it.
         """
@@ -83,9 +83,9 @@ class TestStatesInFlight:
 
 
 class TestFailures:
-    def test_the_first_state_that_gave_up_is_named(self):
+    def test_the_first_state_that_failed_is_named(self):
         """
-        Reporting the failure failed too; what matters is what went wrong before.
+        The report of the failure failed too; the state that failed before it is shown.
         """
         failed = execution(
             "FAILED",
@@ -103,9 +103,9 @@ class TestFailures:
         assert (failure.batch, failure.job) == ("3c99", "7")
         assert failure.at == 1767348960.0
 
-    def test_a_branch_that_was_still_retrying_is_not_blamed(self):
+    def test_a_branch_that_was_retried_later_is_not_named(self):
         """
-        The branch that failed first of all was tried again; the other one gave up before it.
+        The first failed attempt was retried; the other branch had its last failure before that retry failed.
         """
         failed = execution(
             "FAILED",
@@ -118,9 +118,9 @@ class TestFailures:
 
         assert [one.state for one in failures([failed])] == ["Transcode"]
 
-    def test_a_state_that_recovered_is_not_blamed(self):
+    def test_a_state_whose_retry_succeeded_is_not_named(self):
         """
-        A retry that worked makes the failed attempt before it harmless.
+        Only the last attempt of a state counts.
         """
         failed = execution(
             "FAILED",
@@ -135,7 +135,7 @@ class TestFailures:
 
     def test_an_execution_stopped_from_outside_has_its_status_for_an_error(self):
         """
-        No state failed: the execution itself ran out of time, under a name of somebody else's.
+        No state failed: the execution timed out. Its name is not one of the service.
         """
         stopped = execution("TIMED_OUT", event(2, "TaskStateEntered", name="Zip"), name="by-hand")
 
@@ -143,8 +143,8 @@ class TestFailures:
 
         assert (failure.batch, failure.job, failure.error) == ("by-hand", "", "TIMED_OUT")
 
-    def test_success_and_work_in_progress_are_no_failures(self):
+    def test_only_executions_that_ended_without_success_are_failures(self):
         """
-        Only what ended badly is shown.
+        A successful or a running execution is not a failure.
         """
         assert failures([execution("SUCCEEDED"), execution("RUNNING")]) == []

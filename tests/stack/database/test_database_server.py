@@ -1,5 +1,5 @@
 """
-A private database: there when asked for, gone with whoever asked.
+The database of the stack: a private server, or one of a URL.
 """
 
 import os
@@ -15,14 +15,13 @@ import pytest
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.core.errors import Unavailable
 from harness.stack.database.data_directory import ServerFailed
+from harness.stack.database.database_engine import DatabaseEngine, engine_of
 from harness.stack.database.database_server import (
-    DatabaseEngine,
     ExternalDatabase,
     PrivateDatabase,
     ServerTooOld,
-    engine_of,
+    remove_orphans,
     resolve_database,
-    sweep,
 )
 from harness.stack.database.server_binary import ServerNotFound, find_server
 
@@ -35,31 +34,10 @@ time.sleep(600)
 """
 
 
-class TestEngine:
-    @pytest.mark.parametrize(
-        ("answer", "engine", "supported"),
-        [
-            ("10.11.14-MariaDB-0+deb12u2", "MariaDB 10.11.14", True),
-            ("5.5.5-10.6.0-MariaDB", "MariaDB 10.6.0", True),
-            ("10.5.29-MariaDB", "MariaDB 10.5.29", False),
-            ("8.0.46-0ubuntu0.22.04.1", "MySQL 8.0.46", True),
-            ("8.0.18", "MySQL 8.0.18", False),
-            ("9.7.4", "MySQL 9.7.4", True),
-        ],
-    )
-    def test_a_server_says_what_it_is(self, answer: str, engine: str, supported: bool) -> None:
-        """
-        MariaDB is never called MySQL, and old ones are told from new ones.
-        """
-        parsed = DatabaseEngine.parse(answer)
-
-        assert (str(parsed), parsed.supported) == (engine, supported)
-
-
 class TestFindServer:
-    def test_a_chosen_program_must_be_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_chosen_program_must_exist(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        HARNESS_MYSQLD is taken at its word, and the complaint names it.
+        No other program is tried; the error names the variable.
         """
         monkeypatch.setenv("HARNESS_MYSQLD", "/no/such/mysqld")
 
@@ -70,7 +48,7 @@ class TestFindServer:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """
-        With what it said, and what to do instead.
+        The error has its output, and what to do.
         """
         broken = tmp_path / "usr" / "sbin" / "mariadbd"
         broken.parent.mkdir(parents=True)
@@ -81,9 +59,9 @@ class TestFindServer:
         with pytest.raises(ServerNotFound, match=r"libaio.so.1 is missing.*harness db install"):
             find_server()
 
-    def test_without_any_program_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_a_program_the_error_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        One sentence, with the remedy.
+        It names the command that installs one.
         """
         monkeypatch.delenv("HARNESS_MYSQLD", raising=False)
         monkeypatch.setattr("harness.stack.database.server_binary._candidates", lambda: iter(()))
@@ -97,7 +75,7 @@ class TestFindServer:
 class TestResolveDatabase:
     def test_a_url_is_never_replaced_by_a_private_server(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        A database that was named and does not answer is an error.
+        If the database of the URL does not answer, that is an error.
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", "mysql+pymysql://u:p@localhost/db?unix_socket=/no/such")
 
@@ -105,11 +83,11 @@ class TestResolveDatabase:
             resolve_database()
 
     @pytest.mark.stack
-    def test_a_named_database_is_used_and_left_running(
+    def test_the_database_of_a_url_is_used_and_left_running(
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """
-        Stopping it is its owner's business.
+        Leaving the block does not stop its server.
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", database_url)
         database = resolve_database()
@@ -123,7 +101,7 @@ class TestResolveDatabase:
     @pytest.mark.stack
     def test_an_old_server_is_refused(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        Before anything is asked of it.
+        The version is checked before the database is used.
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", database_url)
         monkeypatch.setattr(
@@ -136,28 +114,28 @@ class TestResolveDatabase:
 
 @pytest.mark.stack
 class TestPrivateDatabase:
-    def test_it_answers_and_says_what_it_is(self, database_url: str) -> None:
+    def test_it_answers_with_the_version_of_its_program(self, database_url: str) -> None:
         """
-        What the program says of itself is what the server says.
+        The program and the server report the same engine.
         """
         engine = engine_of(database_url)
 
         assert str(engine) in str(find_server())
-        assert engine.supported
+        assert engine.is_supported
 
-    def test_only_we_can_enter(self) -> None:
+    def test_other_users_have_no_access(self) -> None:
         """
-        A private directory, no port, a password, and nothing left afterwards.
+        It has a private directory, no port and a password; nothing is left afterwards.
         """
         with PrivateDatabase() as database:
             directory = database.socket_path.parent
             server = psutil.Process(database.pid)
             listening = [it for it in server.net_connections() if it.status == psutil.CONN_LISTEN]
-            stranger = Pool(DatabaseAddress("localhost", 0, "root", "", "mysql", str(database.socket_path)))
+            root = Pool(DatabaseAddress("localhost", 0, "root", "", "mysql", str(database.socket_path)))
 
             assert stat.S_IMODE(directory.stat().st_mode) == 0o700
             assert listening == []
-            with pytest.raises(Exception, match="Access denied"), stranger.session():
+            with pytest.raises(Exception, match="Access denied"), root.session():
                 pass
 
         assert not directory.exists()
@@ -166,33 +144,33 @@ class TestPrivateDatabase:
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
     def test_it_dies_with_its_owner(self, how: signal.Signals) -> None:
         """
-        However the owner dies: no server, no directory.
+        Neither server nor directory is left, whatever signal ends the owner.
         """
         owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
         assert owner.stdout is not None
         pid, directory = owner.stdout.readline().split()
         server = psutil.Process(int(pid))
-        keeper = server.parent()
-        assert keeper is not None
+        supervisor = server.parent()
+        assert supervisor is not None
 
         owner.send_signal(how)
         owner.communicate()
 
-        assert psutil.wait_procs([server, keeper], timeout=10)[1] == []
+        assert psutil.wait_procs([server, supervisor], timeout=10)[1] == []
         assert not Path(directory).exists()
 
     def test_a_killed_server_leaves_no_directory(self) -> None:
         """
-        Its keeper cleans up behind it.
+        Its supervisor deletes it.
         """
         database = PrivateDatabase().start()
         directory = database.socket_path.parent
-        keeper = psutil.Process(database.pid).parent()
-        assert keeper is not None
+        supervisor = psutil.Process(database.pid).parent()
+        assert supervisor is not None
 
         psutil.Process(database.pid).kill()
 
-        assert psutil.wait_procs([keeper], timeout=10)[1] == []
+        assert psutil.wait_procs([supervisor], timeout=10)[1] == []
         assert not directory.exists()
         database.stop()
 
@@ -208,10 +186,10 @@ class TestPrivateDatabase:
             database.start()
 
 
-class TestSweep:
-    def test_what_nobody_holds_is_removed_and_what_is_held_stays(self, tmp_path: Path) -> None:
+class TestRemoveOrphans:
+    def test_only_directories_with_a_free_lock_are_removed(self, tmp_path: Path) -> None:
         """
-        The lock tells the dead from the living.
+        A server that runs holds the lock of its directory.
         """
         import fcntl
 
@@ -222,7 +200,7 @@ class TestSweep:
         held = os.open(living / "lock", os.O_RDWR)
         fcntl.flock(held, fcntl.LOCK_EX)
 
-        sweep(tmp_path)
+        remove_orphans(tmp_path)
 
         assert not dead.exists()
         assert living.exists()

@@ -1,5 +1,5 @@
 """
-Who and what a run needs, in the database.
+Test data of a run, and the tokens of its users.
 """
 
 import csv
@@ -12,19 +12,19 @@ from harness.service.api.auth import Tokens
 from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import MANAGE, AccessPolicy, Caller, ListingStatus
 from harness.service.core.model.media_type import Family
-from harness.stack.database.seed import OPERATOR, STRANGER, Minter, SeededListing, seed, write_identities
+from harness.stack.database.seed import OPERATOR, STRANGER, SeededListing, TokenIssuer, seed, write_identities
 
 KEY = "k" * 32
 
 
 class TestIdentities:
-    def test_every_listing_has_every_role_and_tokens_the_service_believes(self, tmp_path):
+    def test_every_listing_has_every_role_with_a_token_the_service_accepts(self, tmp_path):
         """
         The file has a row for each listing and role; the token names the user.
         """
         path = tmp_path / "identities.csv"
         write_identities(
-            path, [SeededListing(7, development=True, owner=1007, photographer=2049)], Minter(KEY)
+            path, [SeededListing(7, development=True, owner=1007, photographer=2049)], TokenIssuer(KEY)
         )
 
         with path.open(newline="") as file:
@@ -35,43 +35,32 @@ class TestIdentities:
         assert {(row["listing_id"], row["development"]) for row in rows} == {("7", "1")}
         assert users == {"photographer": 2049, "owner": 1007, "operator": OPERATOR, "stranger": STRANGER}
 
-    def test_more_may_be_added(self, tmp_path):
-        """
-        Appending writes no second header.
-        """
-        path = tmp_path / "identities.csv"
-        for number in (1, 2):
-            listing = SeededListing(number, development=False, owner=1001, photographer=2007)
-            write_identities(path, [listing], Minter(KEY), append=number > 1)
-
-        assert len(path.read_text().splitlines()) == 1 + 2 * 4
-
 
 @pytest.mark.stack
 class TestSeed:
-    def test_the_seeded_may_do_what_their_role_says(self, database_url):
+    def test_the_users_may_do_what_their_roles_allow(self, database_url):
         """
         The service finds listings in upload status, their photographer, owner and operator.
         """
-        shoot, development = seed(database_url, shoot=1, development=1)
+        ordinary, development = seed(database_url, listings=1, developments=1)
         pool = Pool(DatabaseAddress.parse(database_url), size=1)
         listings, policy = MySQLListingRepository(pool), AccessPolicy()
-        first, second = (listings.get_listing(ListingId(one.id)) for one in (shoot, development))
+        first, second = (listings.get_listing(ListingId(one.id)) for one in (ordinary, development))
         privileges = listings.get_privileges(UserId(OPERATOR))
         pool.close()
 
         assert first.status is ListingStatus.PENDING_PHOTO_PROCESSING
-        assert (first.owner_id, first.photographer_id) == (shoot.owner, shoot.photographer)
+        assert (first.owner_id, first.photographer_id) == (ordinary.owner, ordinary.photographer)
         assert [policy.is_development(one) for one in (first, second)] == [False, True]
         assert privileges == {MANAGE}
         policy.must_control(Caller(UserId(development.owner)), second, Family.PROJECT)
 
-    def test_asked_again_it_adds(self, database_url):
+    def test_a_second_call_adds_listings(self, database_url):
         """
-        New listings follow the last one there is.
+        New listings follow the last one that exists.
         """
-        before = seed(database_url, shoot=3)
-        after = seed(database_url, shoot=2, development=1)
+        before = seed(database_url, listings=3)
+        after = seed(database_url, listings=2, developments=1)
 
         assert [one.id for one in after] == [before[-1].id + n for n in (1, 2, 3)]
         assert [one.development for one in after] == [False, False, True]

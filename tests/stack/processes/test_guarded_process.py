@@ -1,5 +1,5 @@
 """
-Guarded commands die with their owner, and take everything they started along.
+Guarded commands end with their owner, and their descendants with them.
 """
 
 import os
@@ -45,15 +45,15 @@ def family(log_path: Path) -> GuardedProcess:
 
 
 def members(log_path: Path) -> list[psutil.Process]:
-    """The processes of a family that has said who they are, and their children."""
+    """The processes whose ids a family has logged, and their children."""
     while not (text := log_path.read_text()).endswith("\n"):
         pass
     processes = [psutil.Process(int(pid)) for pid in text.split()]
     return processes + [child for one in processes for child in one.children()]
 
 
-def keepers(guarded: GuardedProcess) -> tuple[psutil.Process, psutil.Process]:
-    """Outer and inner keeper of a running command."""
+def supervisors(guarded: GuardedProcess) -> tuple[psutil.Process, psutil.Process]:
+    """Outer and inner supervisor of a running command."""
     inner = psutil.Process(guarded.pid).parent()
     assert inner is not None
     outer = inner.parent()
@@ -65,7 +65,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return psutil.wait_procs(processes, timeout=10)[1]
 
 
-class TestGuarded:
+class TestGuardedProcess:
     def test_it_runs_with_the_given_environment_and_logs_both_streams(self, tmp_path: Path) -> None:
         """
         A command sees its environment only, and both its streams end in the log.
@@ -75,14 +75,14 @@ class TestGuarded:
             ["/bin/sh", "-c", script], {"COLOUR": "red"}, name="echo", log_path=tmp_path / "echo.log"
         )
 
-        guarded.start()._keeper.wait(10)  # type: ignore[union-attr]
+        guarded.start()._supervisor.wait(10)  # type: ignore[union-attr]
 
         assert guarded.poll() == 3
         assert guarded.log_tail() == "out red\nerr"
 
     def test_stopping_ends_descendants_too(self, tmp_path: Path) -> None:
         """
-        Stopping leaves neither the command nor what it started, in its session or another.
+        Stopping ends the command and all its descendants, in its own session or in another.
         """
         guarded = family(tmp_path / "log").start()
         processes = members(tmp_path / "log")
@@ -93,9 +93,9 @@ class TestGuarded:
         assert alive(processes) == []
         assert guarded.poll() == 128 + signal.SIGTERM
 
-    def test_a_deaf_command_is_killed_after_its_grace(self, tmp_path: Path) -> None:
+    def test_a_command_that_ignores_the_stop_signal_is_killed(self, tmp_path: Path) -> None:
         """
-        A command that ignores the stop signal is killed when the grace is over.
+        It is killed when its grace is over.
         """
         script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
         guarded = GuardedProcess(
@@ -111,7 +111,7 @@ class TestGuarded:
 
     def test_a_missing_program_is_named(self, tmp_path: Path) -> None:
         """
-        Starting a program that does not exist says which, at once.
+        Starting a program that does not exist fails at once, with its path.
         """
         guarded = GuardedProcess(["/no/such/program"], {}, name="ghost", log_path=tmp_path / "log")
 
@@ -126,9 +126,9 @@ class TestGuarded:
             guarded.start()
 
     @pytest.mark.parametrize("victim", ["outer", "inner"])
-    def test_killing_a_keeper_ends_the_family(self, tmp_path: Path, victim: str) -> None:
+    def test_killing_a_supervisor_ends_the_family(self, tmp_path: Path, victim: str) -> None:
         """
-        When either keeper is killed the other one cleans up: no orphan, no directory.
+        When one supervisor is killed the other one cleans up: no orphan and no directory is left.
         """
         scratch = tmp_path / "scratch"
         scratch.mkdir()
@@ -140,7 +140,7 @@ class TestGuarded:
             remove=scratch,
         ).start()
         processes = members(tmp_path / "log")
-        outer, inner = keepers(guarded)
+        outer, inner = supervisors(guarded)
 
         {"outer": outer, "inner": inner}[victim].kill()
 
@@ -148,15 +148,15 @@ class TestGuarded:
         guarded.stop()
         assert not scratch.exists()
 
-    def test_killing_both_keepers_at_once_ends_the_command(self, tmp_path: Path) -> None:
+    def test_killing_both_supervisors_at_once_ends_the_command(self, tmp_path: Path) -> None:
         """
-        Nobody is left to clean up behind it, but the command itself dies with its keeper.
+        No supervisor is left to clean up, but the command itself dies with its own.
         """
         guarded = GuardedProcess(
             ["sleep", "600"], os.environ, name="sleep", log_path=tmp_path / "log"
         ).start()
         command = psutil.Process(guarded.pid)
-        outer, inner = keepers(guarded)
+        outer, inner = supervisors(guarded)
 
         inner.suspend()  # so that it cannot clean up in between
         outer.kill()
@@ -167,7 +167,7 @@ class TestGuarded:
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
     def test_the_death_of_the_owner_ends_the_family(self, tmp_path: Path, how: signal.Signals) -> None:
         """
-        However the owner dies, nothing it started survives it.
+        No descendant survives the owner, whatever signal ends it.
         """
         owner = subprocess.Popen(
             [sys.executable, "-c", OWNER, FAMILY, str(tmp_path / "log")], stdout=subprocess.PIPE
@@ -183,9 +183,9 @@ class TestGuarded:
 
         assert alive([*processes, inner]) == []
 
-    def test_locks_are_held_until_nothing_is_left(self, tmp_path: Path) -> None:
+    def test_a_passed_descriptor_stays_open(self, tmp_path: Path) -> None:
         """
-        A descriptor passed along is open in the command, under its own number.
+        It is open in the command, under its own number.
         """
         lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
         guarded = GuardedProcess(

@@ -1,5 +1,5 @@
 """
-Which stack is up.
+The state file and its lock.
 """
 
 import os
@@ -31,9 +31,9 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestStackState:
-    def test_what_is_written_is_read_while_the_stack_lives(self, path):
+    def test_the_state_is_read_while_its_lock_is_held(self, path):
         """
-        With the lock held, the file counts.
+        Another process reads the state of a stack that runs.
         """
         lock = StateLock(path)
         state().write(path)
@@ -46,7 +46,7 @@ class TestStackState:
 
         assert holder.stdout.strip() == "10.0"
 
-    def test_a_file_without_its_stack_counts_for_nothing(self, path):
+    def test_a_file_whose_lock_is_free_is_ignored(self, path):
         """
         A stack that was killed leaves a file behind, but no lock.
         """
@@ -66,7 +66,7 @@ class TestStackState:
 
     def test_secrets_are_not_shown(self):
         """
-        A state that is printed tells no secret.
+        The representation of a state contains no secret.
         """
         shown = repr(state(jwt_key="k3y", callback_secret="s3cret", database_url="mysql://u:pw@h/d"))
 
@@ -74,7 +74,7 @@ class TestStackState:
 
     def test_the_exports_reach_both_processes(self):
         """
-        S3 has an endpoint of its own.
+        S3 has its own endpoint variable.
         """
         exports = state().exports
 
@@ -83,9 +83,9 @@ class TestStackState:
 
 
 class TestStateLock:
-    def test_there_is_one_stack_to_a_file(self, path):
+    def test_a_state_file_has_one_stack(self, path):
         """
-        A second one is told what to do.
+        The error of a second stack says what to do.
         """
         lock = StateLock(path)
         second = (

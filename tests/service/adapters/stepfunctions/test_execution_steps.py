@@ -1,5 +1,5 @@
 """
-Event histories as Step Functions writes them, read as states visited.
+Processing steps made from event histories as Step Functions writes them.
 """
 
 from datetime import UTC, datetime, timedelta

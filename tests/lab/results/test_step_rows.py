@@ -1,22 +1,22 @@
 """
-Histories read as rows.
+Rows of the table ``steps``, made from execution histories.
 """
 
 from typing import Any
 
-from harness.lab.results.execution_history import job_of, step_rows
+from harness.lab.results.step_rows import batch_job_of, step_rows
 
 BEGAN_AT = 1_700_000_000.0
 
 
 class Script:
-    """A history in the writing; times in seconds since the run began."""
+    """A history under construction; times in seconds since the run began."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
     def add(self, at: float, kind: str, after: int | None = None, **details: Any) -> int:
-        """Write one event and return its id; it comes after the last one unless said."""
+        """Append one event and return its id; it follows the last event unless *after* names another one."""
         number = len(self.events) + 1
         event = {
             "id": number,
@@ -56,7 +56,7 @@ class TestStepRows:
             ("CreateZipBundle", 0, 2, 12, 12.5, 13, "SUCCEEDED", None),
         ]
 
-    def test_parallel_branches_are_told_apart_by_the_chain(self):
+    def test_events_of_parallel_branches_belong_to_their_own_states(self):
         """
         Events of two branches are interleaved; each belongs to the state it follows.
         """
@@ -79,9 +79,9 @@ class TestStepRows:
             ("Describe", 0, 1, 1, 3.5, 5, "SUCCEEDED", None),
         ]
 
-    def test_what_was_stopped_is_aborted(self):
+    def test_a_state_that_was_stopped_is_aborted(self):
         """
-        The sibling of a branch that failed worked until then; what goes on after the catch has its own end.
+        The sibling of a failed branch worked until the failure; a state after the Catch has its own end.
         """
         script = Script()
         script.add(0, "ParallelStateEntered", name="P")
@@ -123,7 +123,7 @@ class TestStepRows:
 
     def test_a_map_is_left_from_within_its_last_item(self):
         """
-        Its exit, and that of the Parallel around it, follows an event of an item; it is theirs all the same.
+        Its exit, and that of the Parallel around it, follows an event of an item, and ends the right state.
         """
         script = Script()
         script.add(0, "ParallelStateEntered", name="ParallelProcessing")
@@ -147,7 +147,7 @@ class TestStepRows:
 
     def test_a_transcoding_job_begins_when_it_leaves_its_queue(self):
         """
-        Between the submission and the job's own start it waited.
+        Between the submission and its own start the job waited.
         """
         script = Script()
         script.add(0, "TaskStateEntered", name="TranscodeVideo")
@@ -159,7 +159,7 @@ class TestStepRows:
 
         assert script.rows() == [("TranscodeVideo", 0, 1, 0, 30, 40, "SUCCEEDED", None)]
 
-    def test_what_has_not_ended_has_no_end(self):
+    def test_a_state_under_way_has_no_end(self):
         """
         A state under way when the run ends is a row without outcome.
         """
@@ -171,10 +171,12 @@ class TestStepRows:
         assert script.rows() == [("ValidateRawAssets", 0, 1, 0, 2, None, None, None)]
 
 
-class TestJobOf:
-    def test_the_name_of_an_execution_tells_its_job(self):
+class TestBatchJobOf:
+    def test_the_name_of_an_execution_contains_its_batch_and_job(self):
         """
-        Executions are named batch-<uuid>-job-<id>; others are nobody's.
+        The service names executions batch-<uuid>-job-<id>; another name has no job.
         """
-        assert job_of("batch-1e86c07b-d99e-4348-ae33-26f17ade5062-job-41") == 41
-        assert job_of("by-hand") is None
+        batch_id = "1e86c07b-d99e-4348-ae33-26f17ade5062"
+
+        assert batch_job_of(f"batch-{batch_id}-job-41") == (batch_id, 41)
+        assert batch_job_of("by-hand") is None

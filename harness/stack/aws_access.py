@@ -1,0 +1,71 @@
+"""
+Addresses and credentials of the AWS that a stack uses: local servers, or the user's own.
+
+The user's own servers are named by ``AWS_ENDPOINT_URL`` and ``AWS_ENDPOINT_URL_S3``.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+import boto3
+
+REGION = "us-east-1"
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+DEFAULT_CREDENTIAL = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """
+    Access to AWS.
+
+    Attributes:
+        is_own_aws: The stack starts the server of *aws_url* itself.
+        is_own_s3: The same for *s3_url*.
+    """
+
+    aws_url: str
+    s3_url: str
+    is_own_aws: bool
+    is_own_s3: bool
+    access_key_id: str = DEFAULT_CREDENTIAL
+    secret_access_key: str = DEFAULT_CREDENTIAL
+
+    @classmethod
+    def from_environment(cls, *, aws_port: int, s3_port: int) -> Self:
+        """Return access to the user's servers, or to local ones on these ports."""
+        aws_url = os.environ.get("AWS_ENDPOINT_URL")
+        s3_url = os.environ.get("AWS_ENDPOINT_URL_S3") or aws_url
+        is_local = "AWS_ENDPOINT_URL" not in os.environ and "AWS_ENDPOINT_URL_S3" not in os.environ
+        given = {} if is_local else os.environ
+        keys = (given.get(name, DEFAULT_CREDENTIAL) for name in CREDENTIALS)
+        return cls(
+            aws_url or f"http://127.0.0.1:{aws_port}",
+            s3_url or f"http://127.0.0.1:{s3_port}",
+            not aws_url,
+            not s3_url,
+            *keys,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the stack's processes: the one of this process, with this AWS instead of another."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return inherited | {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_ENDPOINT_URL": self.aws_url,
+            "AWS_ENDPOINT_URL_S3": self.s3_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def session(self) -> boto3.Session:
+        return boto3.Session(
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            region_name=REGION,
+        )

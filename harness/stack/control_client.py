@@ -1,0 +1,48 @@
+"""
+Client of the local AWS's control API: raw metrics and execution histories.
+"""
+
+from typing import Any
+
+import httpx
+
+Datum = tuple[float, str, str, float]
+"""Time [s since the epoch], metric, labels and value."""
+
+BEYOND_THE_LAST_ROW = 10**12
+
+
+class ControlClient:
+    """
+    A connection to the control API; any thread may use it.
+
+    Every method raises `httpx.HTTPError` if the local AWS does not answer with success.
+
+    Args:
+        timeout: Longest wait for an answer [s].
+    """
+
+    def __init__(self, aws_url: str, *, timeout: float) -> None:
+        self._http = httpx.Client(base_url=aws_url, timeout=timeout, trust_env=False)
+
+    def count_metrics(self) -> int:
+        """Return how many metric rows there are."""
+        return self.metrics_since(BEYOND_THE_LAST_ROW)[0]
+
+    def metrics_since(self, row: int) -> tuple[int, list[Datum]]:
+        """Return how many metric rows there are, and those from number *row* on, in order of arrival."""
+        answer = self._get("metrics", row)
+        return answer["next"], [(at, metric, labels, value) for at, metric, labels, value in answer["data"]]
+
+    def histories_since(self, started_at: float) -> list[dict[str, Any]]:
+        """Return the executions started at *started_at* [s since the epoch] or later, oldest first."""
+        executions: list[dict[str, Any]] = self._get("histories", started_at)["data"]
+        return executions
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _get(self, what: str, since: float) -> dict[str, Any]:
+        answer = self._http.get(f"/_harness/{what}", params={"since": since})
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found

@@ -1,0 +1,50 @@
+"""
+The engine of a database: name and version of the server that answers.
+"""
+
+import re
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Self
+
+from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.adapters.mysql.session import Statement
+
+_VERSION = Statement("select", "server", "SELECT VERSION()")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseEngine:
+    """Name and version of a database server."""
+
+    name: str
+    version: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse the result of ``SELECT VERSION()``."""
+        match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
+        if not match:
+            raise ValueError(f"Not a server version: {text!r}")
+        name = "MariaDB" if "mariadb" in text.lower() else "MySQL"
+        return cls(name, tuple(int(part) for part in match.groups()))
+
+    @property
+    def is_supported(self) -> bool:
+        return self.version >= ((10, 6) if self.name == "MariaDB" else (8, 0, 19))
+
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.version))}"
+
+
+def engine_of(url: str) -> DatabaseEngine:
+    """
+    Return the engine of a database.
+
+    Raises:
+        Unavailable: The database does not answer.
+        ValueError: *url* is not a database URL.
+    """
+    with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool, pool.session() as session:
+        row = session.one(_VERSION)
+    return DatabaseEngine.parse(str(row[0]) if row else "")

@@ -1,0 +1,90 @@
+"""
+The processes of a stack: started one after the other, watched, and stopped together.
+
+Times in seconds.
+"""
+
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.stack.processes.guarded_process import GuardedProcess
+from harness.stack.processes.health import answers, wait_until
+
+READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StackPart:
+    """
+    A process of the stack.
+
+    Attributes:
+        arguments: Arguments of the Python interpreter.
+        ready_url: Answers with status 200 when the part is ready.
+    """
+
+    name: str
+    arguments: list[str]
+    environment: Mapping[str, str]
+    ready_url: str
+
+
+class StackParts:
+    """
+    The parts that have been started.
+
+    Args:
+        logs: Directory with one log file for each part.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._started: list[tuple[StackPart, GuardedProcess]] = []
+
+    def start(self, *parts: StackPart) -> None:
+        """
+        Start the processes of *parts*, without waiting until they are ready.
+
+        Raises:
+            CannotStart: A process cannot be started.
+        """
+        for part in parts:
+            process = GuardedProcess(
+                [sys.executable, *part.arguments],
+                part.environment,
+                name=part.name,
+                log_path=self._logs / f"{part.name}.log",
+            )
+            self._started.append((part, process.start()))
+
+    def wait_until_ready(self) -> None:
+        """
+        Return when every part that has been started is ready.
+
+        Raises:
+            NotReady: A part ended, or takes too long.
+        """
+        for part, process in self._started:
+            wait_until(partial(answers, part.ready_url), f"The {part.name} process", process, READY_TIMEOUT_S)
+
+    def exit_report(self) -> str | None:
+        """Return which part has ended, how, and the end of its log; None while all run."""
+        for part, process in self._started:
+            code = process.poll()
+            if code is not None:
+                tail = process.log_tail()
+                log = f" The end of its log ({process.log_path}):\n{tail}" if tail else ""
+                return f"The {part.name} process ended by itself with exit code {code}; the stack stops.{log}"
+        return None
+
+    def stop(self) -> None:
+        """Stop all parts at once: a worker in a long poll is free as soon as the queue has gone."""
+        stopping = [threading.Thread(target=process.stop) for _, process in self._started]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
