@@ -19,8 +19,8 @@ from typing import Any, Protocol
 Handler = Callable[[dict[str, Any], Any], Any]
 Record = Callable[[str, str, Mapping[str, str], float], None]
 """Takes a datum: namespace, metric, dimensions, value."""
-Fault = Callable[[str], str | None]
-"""Says with which error a call of a function shall fail, None if it shall not."""
+Fault = Callable[[str, str], str | None]
+"""Returns the error that an invocation (function name, event) shall fail with, or None."""
 
 TIMED_OUT = "Sandbox.Timedout"
 CRASHED = "Lambda.Unknown"
@@ -95,7 +95,7 @@ class FunctionRuntime:
     """
 
     def __init__(
-        self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault = lambda _: None
+        self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault | None = None
     ) -> None:
         self._runner = runner
         self._record = record
@@ -133,7 +133,7 @@ class FunctionRuntime:
         self._runner.close()
 
     def _run(self, function: DeployedFunction, event: str, request_id: str) -> InvocationResult:
-        injected = self._fault(function.name)
+        injected = self._fault(function.name, event) if self._fault else None
         if injected is not None:
             return failure(injected, "injected by the scenario's faults", request_id)
         return self._runner.run(function, event, request_id, function.timeout / self._time_scale)
