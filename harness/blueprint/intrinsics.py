@@ -144,6 +144,7 @@ class Resolver:
         return str(self._value(given, declared.line))
 
     def arn(self, logical_id: str) -> str:
+        """Return the ARN of a resource whose type is in `NAMINGS`."""
         naming = NAMINGS[self.document.resources[logical_id].type]
         name = self.name(logical_id)
         return name if name.startswith("arn:") else naming.arn(self.account, name)

@@ -226,7 +226,7 @@ class LocalStack:
             command += ["--scenario", str(options.scenario)] if options.scenario else []
             template = load_template(parameters={"CallbackUrl": ""})
             # A modelled transcoder works in that process and asks for the bucket as the handlers do.
-            bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key.alias}
+            bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key_alias}
             self._run("aws", command, environment | bucket)
         return aws_url, s3_url
 

@@ -1,5 +1,6 @@
 """
-The server of the local AWS, in one process: SQS, Step Functions, Lambda, MediaConvert, CloudWatch and the rest.
+The server of the local AWS, in one process: SQS, Step Functions, Lambda, MediaConvert, CloudWatch and the
+rest.
 
 Run as ``python -m harness.stack.aws.aws_server --port N [--mode real|modelled] …``. S3 has a
 process of its own (`harness.stack.aws.s3.s3_server`). This module imports little at its top, because the

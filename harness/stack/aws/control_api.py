@@ -2,8 +2,8 @@
 The control endpoints of the local AWS, for the tools of the stack.
 
 ``/healthz``: the server is up. ``/_harness/metrics?since=N``: every raw datum from row N on.
-``/_harness/histories?since=T``: the executions started at or after T [s since the epoch], with the events of their
-histories but without inputs and outputs. ``/_harness/began?at=T``: sets the start of the run.
+``/_harness/histories?since=T``: the executions started at or after T [s since the epoch], with the events of
+their histories but without inputs and outputs. ``/_harness/began?at=T``: sets the start of the run.
 """
 
 import json

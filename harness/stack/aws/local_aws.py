@@ -17,7 +17,6 @@ from moto.sqs.models import sqs_backends
 
 from harness.stack.aws.control_api import ControlApi
 from harness.stack.aws.function_workers import FunctionWorkers
-from harness.stack.aws.slim_histories import histories_since, slim
 from harness.stack.aws.lambda_runtime.function_runtime import FunctionRuntime
 from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert
 from harness.stack.aws.metric_store import MetricStore
@@ -35,6 +34,7 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked, remember_names
 from harness.stack.aws.moto_patches.histories import QuickHistories
+from harness.stack.aws.slim_histories import histories_since, slim
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -231,7 +231,7 @@ class ModelledPipeline:
 
 
 def _injected_error(work: TaskWork) -> Exception | None:
-    """Return the error of an attempt that fails; the state machine matches errors by their class name alone."""
+    """Return the error of an attempt that fails, with the class name that the state machine matches."""
     if work.error is None:
         return None
     known: dict[str, type[Exception]] = {"Retryable": Retryable, "Rejected": Rejected}
