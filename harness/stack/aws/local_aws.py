@@ -32,7 +32,7 @@ from harness.stack.aws.moto_patches import (
     source,
     sqs,
 )
-from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked, remember_names
+from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import QuickHistories
 from harness.stack.aws.slim_histories import histories_since, slim
 
@@ -63,7 +63,7 @@ class LocalAws:
         self.mediaconvert = LocalMediaConvert(
             REGION, ACCOUNT, workers.transcoder, _announce, slots=workers.transcoding_slots
         )
-        remember_names()
+        cache_names()
         find_backends_unlocked()
         sqs.install(time_scale, workers.poison)
         interpreter.install(time_scale)
