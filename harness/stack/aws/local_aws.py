@@ -33,7 +33,7 @@ from harness.stack.aws.moto_patches import (
     sqs,
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
-from harness.stack.aws.moto_patches.histories import QuickHistories
+from harness.stack.aws.moto_patches.histories import HistoryCache
 from harness.stack.aws.slim_histories import histories_since, slim
 
 ACCOUNT = "123456789012"
@@ -75,7 +75,7 @@ class LocalAws:
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         self.application: WSGIApplication = ControlApi(
-            QuickHistories(FastDispatcher()), self.metrics, histories_since, workers.run_clock.begin
+            HistoryCache(FastDispatcher()), self.metrics, histories_since, workers.run_clock.begin
         )
         self._closing = threading.Event()
 
