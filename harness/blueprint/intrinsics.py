@@ -45,44 +45,45 @@ class PseudoParameters:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """The names of one resource type: its name property, its ARN by name, and what ``Ref`` returns."""
+    """
+    The names of one resource type.
+
+    Attributes:
+        name: Property that holds the name.
+        arn_format: ARN without ``arn:<partition>:``.
+        ref_is_arn: Whether ``Ref`` returns the ARN instead of the name.
+    """
 
     name: str
-    arn: Callable[[PseudoParameters, str], str]
+    arn_format: str
     ref_is_arn: bool = False
+
+    def arn(self, here: PseudoParameters, name: str) -> str:
+        """Return the ARN of the resource with a name."""
+        return f"arn:{here.partition}:" + self.arn_format.format(region=here.region, id=here.id, name=name)
 
 
 NAMINGS: Mapping[str, Naming] = {
-    "AWS::S3::Bucket": Naming("BucketName", lambda here, name: f"arn:{here.partition}:s3:::{name}"),
-    "AWS::SQS::Queue": Naming("QueueName", lambda here, name: here.arn("sqs", name)),
-    "AWS::SNS::Topic": Naming("TopicName", lambda here, name: here.arn("sns", name), ref_is_arn=True),
-    "AWS::IAM::Role": Naming(
-        "RoleName", lambda here, name: f"arn:{here.partition}:iam::{here.id}:role/{name}"
-    ),
-    "AWS::Lambda::Function": Naming(
-        "FunctionName", lambda here, name: here.arn("lambda", f"function:{name}")
-    ),
+    "AWS::S3::Bucket": Naming("BucketName", "s3:::{name}"),
+    "AWS::SQS::Queue": Naming("QueueName", "sqs:{region}:{id}:{name}"),
+    "AWS::SNS::Topic": Naming("TopicName", "sns:{region}:{id}:{name}", ref_is_arn=True),
+    "AWS::IAM::Role": Naming("RoleName", "iam::{id}:role/{name}"),
+    "AWS::Lambda::Function": Naming("FunctionName", "lambda:{region}:{id}:function:{name}"),
     "AWS::StepFunctions::StateMachine": Naming(
-        "StateMachineName", lambda here, name: here.arn("states", f"stateMachine:{name}"), ref_is_arn=True
+        "StateMachineName", "states:{region}:{id}:stateMachine:{name}", ref_is_arn=True
     ),
-    "AWS::Logs::LogGroup": Naming("LogGroupName", lambda here, name: here.arn("logs", f"log-group:{name}:*")),
-    "AWS::Events::Rule": Naming("Name", lambda here, name: here.arn("events", f"rule/{name}")),
-    "AWS::MediaConvert::Queue": Naming("Name", lambda here, name: here.arn("mediaconvert", f"queues/{name}")),
-    "AWS::MediaConvert::JobTemplate": Naming(
-        "Name", lambda here, name: here.arn("mediaconvert", f"jobTemplates/{name}")
-    ),
-    "AWS::CloudWatch::Alarm": Naming("AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")),
-    "AWS::CloudWatch::CompositeAlarm": Naming(
-        "AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")
-    ),
-    "AWS::CloudWatch::Dashboard": Naming(
-        "DashboardName", lambda here, name: f"arn:{here.partition}:cloudwatch::{here.id}:dashboard/{name}"
-    ),
+    "AWS::Logs::LogGroup": Naming("LogGroupName", "logs:{region}:{id}:log-group:{name}:*"),
+    "AWS::Events::Rule": Naming("Name", "events:{region}:{id}:rule/{name}"),
+    "AWS::MediaConvert::Queue": Naming("Name", "mediaconvert:{region}:{id}:queues/{name}"),
+    "AWS::MediaConvert::JobTemplate": Naming("Name", "mediaconvert:{region}:{id}:jobTemplates/{name}"),
+    "AWS::CloudWatch::Alarm": Naming("AlarmName", "cloudwatch:{region}:{id}:alarm:{name}"),
+    "AWS::CloudWatch::CompositeAlarm": Naming("AlarmName", "cloudwatch:{region}:{id}:alarm:{name}"),
+    "AWS::CloudWatch::Dashboard": Naming("DashboardName", "cloudwatch::{id}:dashboard/{name}"),
     "AWS::SecretsManager::Secret": Naming(
-        "Name", lambda here, name: here.arn("secretsmanager", f"secret:{name}"), ref_is_arn=True
+        "Name", "secretsmanager:{region}:{id}:secret:{name}", ref_is_arn=True
     ),
-    "AWS::KMS::Alias": Naming("AliasName", lambda here, name: here.arn("kms", name)),
-    "AWS::KMS::Key": Naming("", lambda here, key_id: here.arn("kms", f"key/{key_id}")),
+    "AWS::KMS::Alias": Naming("AliasName", "kms:{region}:{id}:{name}"),
+    "AWS::KMS::Key": Naming("", "kms:{region}:{id}:key/{name}"),
 }
 
 

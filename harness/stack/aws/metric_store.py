@@ -48,23 +48,11 @@ class MetricStore:
         namespace: str,
         name: str,
         dimensions: Mapping[str, str],
-        value: float,
+        *values: float,
         at: float | None = None,
         unit: str | None = None,
     ) -> None:
-        """Add one datum; *at* is now by default."""
-        self.add_many(namespace, name, dimensions, (value,), at, unit)
-
-    def add_many(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        values: Sequence[float],
-        at: float | None = None,
-        unit: str | None = None,
-    ) -> None:
-        """Add several data of one series with the same time."""
+        """Add data of one series with the same time, which is now by default."""
         at = time.time() if at is None else at
         metric, labels = metric_name(namespace, name), labels_text(dimensions)
         key = (namespace, name, tuple(sorted(dimensions.items())))

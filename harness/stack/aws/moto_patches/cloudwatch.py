@@ -29,25 +29,16 @@ _alarm_init = models.Alarm.__init__
 def install(store: MetricStore) -> None:
     """Keep all metric data in *store*, and answer queries from it."""
     backend = models.CloudWatchBackend
-    replace(
-        backend, "put_metric_data", partialmethod(_put_metric_data, store), written_against="82ed800e5ac8"
-    )
-    replace(
-        backend, "get_metric_data", partialmethod(_get_metric_data, store), written_against="62d105e6ed69"
-    )
-    replace(
-        backend,
-        "get_filtered_metrics",
-        partialmethod(_get_filtered_metrics, store),
-        written_against="4659d2c09b72",
-    )
+    replace(backend, "put_metric_data", "82ed800e5ac8", partialmethod(_put_metric_data, store))
+    replace(backend, "get_metric_data", "62d105e6ed69", partialmethod(_get_metric_data, store))
+    replace(backend, "get_filtered_metrics", "4659d2c09b72", partialmethod(_get_filtered_metrics, store))
     replace(
         CloudWatchResponse,
         "get_metric_statistics",
+        "44ee74e768b0",
         partialmethod(_get_metric_statistics, store),
-        written_against="44ee74e768b0",
     )
-    replace(models.Alarm, "__init__", _init_alarm, written_against="ebea9aab6de4")
+    replace(models.Alarm, "__init__", "ebea9aab6de4", _init_alarm)
     CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm
 
 
@@ -57,13 +48,13 @@ def _put_metric_data(
     for number, datum in enumerate(metric_data, 1):
         self._validate_parameters_put_metric_data(datum, number)
     for datum in metric_data:
-        store.add_many(
+        store.add(
             namespace,
             datum["MetricName"],
             _dimensions(datum.get("Dimensions", ())),
-            _values(datum),
-            _epoch(datum["Timestamp"]) if datum.get("Timestamp") else None,
-            datum.get("Unit"),
+            *_values(datum),
+            at=_epoch(datum["Timestamp"]) if datum.get("Timestamp") else None,
+            unit=datum.get("Unit"),
         )
 
 

@@ -26,9 +26,7 @@ CACHED_NAMES = 8192
 def cache_names() -> None:
     """Cache the conversion of names from camel case; moto runs regular expressions for each request."""
     convert = expect(utils, "camelcase_to_underscores", "084cdc5bab92")
-    replace_imported(
-        utils, "camelcase_to_underscores", lru_cache(CACHED_NAMES)(convert), written_against="084cdc5bab92"
-    )
+    replace_imported(utils, "camelcase_to_underscores", "084cdc5bab92", lru_cache(CACHED_NAMES)(convert))
 
 
 def find_backends_unlocked() -> None:
@@ -40,7 +38,7 @@ def find_backends_unlocked() -> None:
             create(self, account_id)
         return dict.__getitem__(self, account_id)
 
-    replace(BackendDict, "__getitem__", find, written_against="b7c5b4bc0fc8")
+    replace(BackendDict, "__getitem__", "b7c5b4bc0fc8", find)
 
 
 class FastDispatcher(DomainDispatcherApplication):

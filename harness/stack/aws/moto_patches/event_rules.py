@@ -28,7 +28,7 @@ _send_to_targets_of_moto = models.Rule.send_to_targets
 
 def install() -> None:
     """Deliver to the targets that moto does not know; moto delivers to the others."""
-    replace(models.Rule, "send_to_targets", _send_to_targets, written_against="82e819230f34")
+    replace(models.Rule, "send_to_targets", "82e819230f34", _send_to_targets)
 
 
 def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:

@@ -49,37 +49,25 @@ def install(record: Record, slim: Slim) -> None:
     """
     # Other services must see the state machines that the interpreter executes.
     models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
-    replace(models.StateMachine, "__init__", _init_machine, written_against="dd06eb65ded8")
-    replace(models.StateMachine, "stop_execution", _stop_execution, written_against="ffddc920e927")
-    replace(
-        models.StateMachine,
-        "_handle_name_input_idempotency",
-        _find_same_start,
-        written_against="cc38771b4fab",
-    )
-    replace(models.StepFunctionBackend, "describe_execution", _find_execution, written_against="d73cdd47493c")
-    replace(
-        models.StepFunctionBackend,
-        "describe_state_machine_for_execution",
-        _machine_of,
-        written_against="fac144a837a8",
-    )
+    replace(models.StateMachine, "__init__", "dd06eb65ded8", _init_machine)
+    replace(models.StateMachine, "stop_execution", "ffddc920e927", _stop_execution)
+    replace(models.StateMachine, "_handle_name_input_idempotency", "cc38771b4fab", _find_same_start)
+    replace(models.StepFunctionBackend, "describe_execution", "d73cdd47493c", _find_execution)
+    replace(models.StepFunctionBackend, "describe_state_machine_for_execution", "fac144a837a8", _machine_of)
     backend = parser_models.StepFunctionsParserBackend
-    replace(
-        backend, "start_execution", partialmethod(_start_execution, record), written_against="f09a7457fe06"
-    )
-    replace(executions.Execution, "to_history_output", _history, written_against="013f42f3c186")
-    replace(executions.Execution, "stop", _stop, written_against="a99e0e4c1145")
+    replace(backend, "start_execution", "f09a7457fe06", partialmethod(_start_execution, record))
+    replace(executions.Execution, "to_history_output", "013f42f3c186", _history)
+    replace(executions.Execution, "stop", "a99e0e4c1145", _stop)
     replace(
         executions.BaseExecutionWorkerCommunication,
         "terminated",
+        "60ae632ef979",
         partialmethod(_terminated, record, slim),
-        written_against="60ae632ef979",
     )
-    replace(ExecutionWorker, "start", _start_worker, written_against="a776081d74c1")
-    replace(ExecutionWorker, "_execution_logic", _run, written_against="b6f86b0dc6b2")
-    replace(StepFunctionResponse, "stop_execution", _answer_stop, written_against="86d2841f7070")
-    replace(StepFunctionResponse, "describe_execution", _answer_describe, written_against="c0cd30253243")
+    replace(ExecutionWorker, "start", "a776081d74c1", _start_worker)
+    replace(ExecutionWorker, "_execution_logic", "b6f86b0dc6b2", _run)
+    replace(StepFunctionResponse, "stop_execution", "86d2841f7070", _answer_stop)
+    replace(StepFunctionResponse, "describe_execution", "c0cd30253243", _answer_describe)
 
 
 class Executions(list[Any]):

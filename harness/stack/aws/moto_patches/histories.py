@@ -39,9 +39,7 @@ _changing = threading.Lock()
 
 def install() -> None:
     """Replace moto's GetExecutionHistory."""
-    replace(
-        StepFunctionResponse, "get_execution_history", _get_execution_history, written_against="2f3bee9a7d4c"
-    )
+    replace(StepFunctionResponse, "get_execution_history", "2f3bee9a7d4c", _get_execution_history)
 
 
 def events_of(execution: Any) -> list[Event]:

@@ -61,17 +61,17 @@ def install(time_scale: float) -> None:
     _parse_once()
     _forget_threads()
     _log_briefly()
-    replace(Program, "eval", partialmethod(_eval_program, time_scale), written_against="b8bfa1cb68d3")
+    replace(Program, "eval", "b8bfa1cb68d3", partialmethod(_eval_program, time_scale))
     replace(
         ExecutionState,
         "_evaluate_with_timeout",
+        "024c6f9bf003",
         partialmethod(_evaluate_with_timeout, time_scale),
-        written_against="024c6f9bf003",
     )
-    replace(environment.Environment, "as_inner_frame_of", _as_inner_frame_of, written_against="2365486c51ae")
-    replace(environment.Environment, "set_stop", _set_stop, written_against="3bddad3ad761")
-    replace(environment.Environment, "set_error", _set_error, written_against="4caa76a68982")
-    replace(EventManager, "add_event", _add_event, written_against="18d8edb48c9a")
+    replace(environment.Environment, "as_inner_frame_of", "2365486c51ae", _as_inner_frame_of)
+    replace(environment.Environment, "set_stop", "3bddad3ad761", _set_stop)
+    replace(environment.Environment, "set_error", "4caa76a68982", _set_error)
+    replace(EventManager, "add_event", "18d8edb48c9a", _add_event)
 
 
 class ScaledEvent(threading.Event):
@@ -119,17 +119,14 @@ def _scale_clock(scale: float) -> None:
 def _parse_once() -> None:
     # The only state of an evaluation in a parsed program is its heap key, which moto makes lazily (two
     # threads would make two). With a fixed key all executions share one program.
-    replace(EvalComponent, "heap_key", property(lambda self: f"{id(self):x}"), written_against="a9be3aef8b40")
+    replace(EvalComponent, "heap_key", "a9be3aef8b40", property(lambda self: f"{id(self):x}"))
     expect(json_path, "extract_json", "932245247973")
     expect(result_path.ResultPath, "_eval_body", "d2e91c4e1de5")
     for module in (json_path, result_path):
         module.parse = lru_cache(maxsize=PARSED_PATHS)(module.parse)
     original = AmazonStateLanguageParser.parse
     replace(
-        AmazonStateLanguageParser,
-        "parse",
-        lru_cache(maxsize=PARSED_DEFINITIONS)(original),
-        written_against="e08871c8420a",
+        AmazonStateLanguageParser, "parse", "e08871c8420a", lru_cache(maxsize=PARSED_DEFINITIONS)(original)
     )
 
 
@@ -157,13 +154,8 @@ def _log_briefly() -> None:
     def expected(self: Any, failure_event_exception: Any) -> None:
         pass
 
-    replace(
-        EvalComponent,
-        "_log_failure_event_exception",
-        expected,
-        written_against="149f4524b21b",
-    )
-    replace(EvalComponent, "_log_exception", unexpected, written_against="14681a28e6dd")
+    replace(EvalComponent, "_log_failure_event_exception", "149f4524b21b", expected)
+    replace(EvalComponent, "_log_exception", "14681a28e6dd", unexpected)
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
 

@@ -49,20 +49,15 @@ class TooManyRequests(LambdaClientError):
 
 def install(runtime: FunctionRuntime) -> None:
     """Run all functions in *runtime*."""
-    replace(
-        LambdaFunction,
-        "_invoke_lambda",
-        partialmethod(_invoke_lambda, runtime),
-        written_against="7476f46f72c1",
-    )
-    replace(LambdaFunction, "invoke", partialmethod(_invoke, runtime), written_against="4053e88205b7")
+    replace(LambdaFunction, "_invoke_lambda", "7476f46f72c1", partialmethod(_invoke_lambda, runtime))
+    replace(LambdaFunction, "invoke", "4053e88205b7", partialmethod(_invoke, runtime))
     replace_imported(
         lambda_eval_utils,
         "execute_lambda_function_integration",
+        "f8c714c35a24",
         partial(_execute_lambda, runtime),
-        written_against="f8c714c35a24",
     )
-    replace(state_task_lambda.StateTaskLambda, "_from_error", _from_error, written_against="accdf57d3aea")
+    replace(state_task_lambda.StateTaskLambda, "_from_error", "accdf57d3aea", _from_error)
 
 
 def _run(runtime: FunctionRuntime, function: LambdaFunction, event: str) -> InvocationResult:

@@ -145,10 +145,7 @@ def _register_task(service: LocalMediaConvert) -> None:
         return CreateJob(service) if service_name == "mediaconvert" else original(service_name)
 
     replace_imported(
-        state_task_service_factory,
-        "state_task_service_for",
-        state_task_service_for,
-        written_against="a21a16afc5f6",
+        state_task_service_factory, "state_task_service_for", "a21a16afc5f6", state_task_service_for
     )
 
 

@@ -43,12 +43,12 @@ def digest(thing: object) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
-def expect(owner: Any, name: str, written_against: str) -> Any:
+def expect(owner: Any, name: str, known_digest: str) -> Any:
     """
     Return the attribute *name* of *owner* after a check of its source.
 
     Raises:
-        MotoChanged: The attribute is missing, or the digest of its source is not *written_against*.
+        MotoChanged: The attribute is missing, or the digest of its source is not *known_digest*.
     """
     label = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
     try:
@@ -56,15 +56,15 @@ def expect(owner: Any, name: str, written_against: str) -> Any:
     except AttributeError:
         raise MotoChanged(f"moto has no {label}, which the stack replaces.") from None
     thing = found.__func__ if isinstance(found, staticmethod | classmethod) else found
-    if digest(thing) != written_against:
+    if digest(thing) != known_digest:
         raise MotoChanged(
             f"The source of {label} is {digest(thing)}, but its replacement was written against "
-            f"{written_against}: read what changed before accepting the new digest."
+            f"{known_digest}: read what changed before accepting the new digest."
         )
     return thing
 
 
-def replace(owner: Any, name: str, replacement: Any, *, written_against: str) -> Any:
+def replace(owner: Any, name: str, known_digest: str, replacement: Any) -> Any:
     """
     Replace an attribute of a moto class or module; return the original.
 
@@ -73,7 +73,7 @@ def replace(owner: Any, name: str, replacement: Any, *, written_against: str) ->
     Raises:
         MotoChanged: See `expect`.
     """
-    original = expect(owner, name, written_against)
+    original = expect(owner, name, known_digest)
     found = inspect.getattr_static(owner, name)
     wrap = type(found) if isinstance(found, staticmethod | classmethod) else lambda function: function
     setattr(owner, name, wrap(replacement))
@@ -81,7 +81,7 @@ def replace(owner: Any, name: str, replacement: Any, *, written_against: str) ->
 
 
 def replace_imported(
-    home: ModuleType, name: str, replacement: Callable[..., Any], *, written_against: str
+    home: ModuleType, name: str, known_digest: str, replacement: Callable[..., Any]
 ) -> Callable[..., Any]:
     """
     Replace a function of *home* there and in every moto module that imported it by name.
@@ -89,7 +89,7 @@ def replace_imported(
     Raises:
         MotoChanged: See `expect`.
     """
-    original: Callable[..., Any] = expect(home, name, written_against)
+    original: Callable[..., Any] = expect(home, name, known_digest)
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("moto.") and vars(module).get(name) is original:
             setattr(module, name, replacement)

@@ -109,26 +109,21 @@ def install(time_scale: float, poison: Callable[[str], str] | None = None) -> No
         time_scale: Visibility time-outs, delays and retention pass this many times faster.
         poison: Changes message bodies on their way to the receiver.
     """
-    replace(sqs.Queue, "attributes", property(_attributes), written_against="ddf035405648")
-    replace(sqs.Queue, "messages", property(_messages), written_against="67cdc0178b71")
+    replace(sqs.Queue, "attributes", "ddf035405648", property(_attributes))
+    replace(sqs.Queue, "messages", "67cdc0178b71", property(_messages))
     for name, place, known in (
         ("approximate_number_of_messages_delayed", "delayed", "e69b37fb9778"),
         ("approximate_number_of_messages_not_visible", "in_flight", "e411bdffb391"),
         ("approximate_number_of_messages", "ready", "58ad3ae41935"),
     ):
-        replace(sqs.Queue, name, _count(name, place), written_against=known)
-    replace(sqs.Queue, "add_message", _add_message, written_against="2ea74b872868")
-    replace(sqs.Queue, "delete_message", _delete_message, written_against="9c3d8164626a")
+        replace(sqs.Queue, name, known, _count(name, place))
+    replace(sqs.Queue, "add_message", "2ea74b872868", _add_message)
+    replace(sqs.Queue, "delete_message", "9c3d8164626a", _delete_message)
     _scale_messages(time_scale)
     backend = sqs.SQSBackend
-    replace(
-        backend,
-        "receive_message",
-        partialmethod(_receive_message, time_scale, poison),
-        written_against="79cac41881a0",
-    )
-    replace(backend, "change_message_visibility", _change_visibility, written_against="9c89525e42fd")
-    replace(backend, "purge_queue", _purge_queue, written_against="1323c7074812")
+    replace(backend, "receive_message", "79cac41881a0", partialmethod(_receive_message, time_scale, poison))
+    replace(backend, "change_message_visibility", "9c89525e42fd", _change_visibility)
+    replace(backend, "purge_queue", "1323c7074812", _purge_queue)
 
 
 def buffer_of(queue: sqs.Queue) -> MessageBuffer:
@@ -224,8 +219,8 @@ def _scale_messages(time_scale: float) -> None:
     def delay(message: sqs.Message, delay_seconds: int) -> None:
         message.delayed_until = unix_time_millis() + 1000 * int(delay_seconds) / time_scale
 
-    replace(sqs.Message, "change_visibility", change_visibility, written_against="e78bd2f5e2d4")
-    replace(sqs.Message, "delay", delay, written_against="63024980710c")
+    replace(sqs.Message, "change_visibility", "e78bd2f5e2d4", change_visibility)
+    replace(sqs.Message, "delay", "63024980710c", delay)
 
 
 def _receive_message(
