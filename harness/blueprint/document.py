@@ -1,5 +1,5 @@
 """
-A CloudFormation template as written: YAML or JSON, short intrinsics spelt out, lines remembered.
+A CloudFormation template as it is written: YAML or JSON, with short tags (``!Ref``) in full and with lines.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _SHORT = ("Ref", "Condition")
 
 
 class TemplateSection(dict[str, Any]):
-    """A mapping of the template, with the line of the key it stands under and of each of its own keys."""
+    """A mapping of the template, with the line of its own key and the lines of its keys."""
 
     line: int
     lines: dict[str, int]
@@ -24,16 +24,16 @@ class TemplateSection(dict[str, Any]):
 
 class TemplateError(ValueError):
     """
-    A template that cannot be read; the message says where: ``template.yaml:12: …``.
+    A template that cannot be read; the message begins with file and line: ``template.yaml:12: …``.
     """
 
-    def __init__(self, path: Path, line: int, complaint: str) -> None:
-        super().__init__(f"{path.name}:{line}: {complaint}")
+    def __init__(self, path: Path, line: int, message: str) -> None:
+        super().__init__(f"{path.name}:{line}: {message}")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One resource of the template, its properties not yet resolved."""
+    """One resource of the template, with unresolved properties."""
 
     logical_id: str
     type: str
@@ -44,7 +44,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class TemplateDocument:
-    """A template's sections, unresolved."""
+    """The sections of a template, unresolved."""
 
     path: Path
     parameters: TemplateSection
@@ -53,8 +53,9 @@ class TemplateDocument:
     resources: Mapping[str, Declared]
     transformed: bool
 
-    def wrong(self, line: int, complaint: str) -> TemplateError:
-        return TemplateError(self.path, line, complaint)
+    def wrong(self, line: int, message: str) -> TemplateError:
+        """Return the error for a line of this template."""
+        return TemplateError(self.path, line, message)
 
     def of_type(self, type_: str) -> Iterator[Declared]:
         """Yield the resources of one type, in the order of the file."""
@@ -67,11 +68,11 @@ def read_document(path: Path) -> TemplateDocument:
 
     Raises:
         OSError: The file cannot be read.
-        TemplateError: It is neither YAML nor JSON, or no CloudFormation template.
+        TemplateError: The file is neither YAML nor JSON, or not a CloudFormation template.
     """
     text = path.read_text(encoding="utf-8")
     if text.lstrip().startswith("{"):
-        # YAML dislikes JSON's tabs; inside JSON strings they cannot occur.
+        # YAML allows no tabs between tokens, as JSON does; JSON strings cannot contain tabs.
         text = text.replace("\t", "  ")
     try:
         root = _Builder(path).build(yaml.compose(text, Loader=_LOADER))
@@ -118,7 +119,7 @@ def _resources(path: Path, root: TemplateSection) -> dict[str, Declared]:
 
 
 class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chosen at run time: libyaml's where it exists
-    """Turns YAML nodes into Sections, lists and scalars; ``!Short`` tags into their long spelling."""
+    """Builds sections, lists and scalars from YAML nodes; short tags become mappings (``Fn::…``)."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("")
@@ -147,7 +148,7 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child) for child in node.value]
         if node.tag == "tag:yaml.org,2002:timestamp":
-            # CloudFormation has no dates: a policy's Version is text.
+            # CloudFormation has no dates: the Version of a policy is text.
             return node.value
         return self.construct_object(node)
 

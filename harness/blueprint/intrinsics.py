@@ -1,10 +1,10 @@
 """
-What the intrinsic functions of a template come to, without asking AWS.
+The intrinsic functions of a template, evaluated without AWS.
 
-Names are known from the template, so ARNs are known too. Three things are not: ids AWS draws by lot
-(of a key, a secret), which the caller may give or which get a stand-in derived from their name;
-parameters with neither value nor default, which stand as ``<Name>``; and attributes of resources
-this project does not deploy, which stand as ``<LogicalId.Attribute>``.
+The template has the names of resources, and names give the ARNs. Three things are unknown and get
+placeholders: ids that AWS generates (of a key, a secret), unless the caller gives them; parameters with
+neither a value nor a default, ``<Name>``; attributes of resources that this project does not deploy,
+``<LogicalId.Attribute>``.
 """
 
 import base64
@@ -22,13 +22,14 @@ _NO_VALUE = object()
 
 @dataclass(frozen=True, slots=True)
 class PseudoParameters:
-    """Where the stack would live."""
+    """The account and region of the stack, and what follows from them."""
 
     id: str
     region: str
 
     @property
     def partition(self) -> str:
+        """Partition of the region: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
         if self.region.startswith("cn-"):
             return "aws-cn"
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
@@ -38,60 +39,62 @@ class PseudoParameters:
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How a type of resource is named: its name property, what Ref gives, and its ARN by name."""
+    """
+    The names of one resource type.
+
+    Attributes:
+        name: Property that holds the name.
+        arn_format: ARN without ``arn:<partition>:``.
+        ref_is_arn: Whether ``Ref`` returns the ARN instead of the name.
+    """
 
     name: str
-    arn: Callable[[PseudoParameters, str], str]
+    arn_format: str
     ref_is_arn: bool = False
+
+    def arn(self, here: PseudoParameters, name: str) -> str:
+        """Return the ARN of the resource with a name."""
+        return f"arn:{here.partition}:" + self.arn_format.format(region=here.region, id=here.id, name=name)
 
 
 NAMINGS: Mapping[str, Naming] = {
-    "AWS::S3::Bucket": Naming("BucketName", lambda here, name: f"arn:{here.partition}:s3:::{name}"),
-    "AWS::SQS::Queue": Naming("QueueName", lambda here, name: here.arn("sqs", name)),
-    "AWS::SNS::Topic": Naming("TopicName", lambda here, name: here.arn("sns", name), ref_is_arn=True),
-    "AWS::IAM::Role": Naming(
-        "RoleName", lambda here, name: f"arn:{here.partition}:iam::{here.id}:role/{name}"
-    ),
-    "AWS::Lambda::Function": Naming(
-        "FunctionName", lambda here, name: here.arn("lambda", f"function:{name}")
-    ),
+    "AWS::S3::Bucket": Naming("BucketName", "s3:::{name}"),
+    "AWS::SQS::Queue": Naming("QueueName", "sqs:{region}:{id}:{name}"),
+    "AWS::SNS::Topic": Naming("TopicName", "sns:{region}:{id}:{name}", ref_is_arn=True),
+    "AWS::IAM::Role": Naming("RoleName", "iam::{id}:role/{name}"),
+    "AWS::Lambda::Function": Naming("FunctionName", "lambda:{region}:{id}:function:{name}"),
     "AWS::StepFunctions::StateMachine": Naming(
-        "StateMachineName", lambda here, name: here.arn("states", f"stateMachine:{name}"), ref_is_arn=True
+        "StateMachineName", "states:{region}:{id}:stateMachine:{name}", ref_is_arn=True
     ),
-    "AWS::Logs::LogGroup": Naming("LogGroupName", lambda here, name: here.arn("logs", f"log-group:{name}:*")),
-    "AWS::Events::Rule": Naming("Name", lambda here, name: here.arn("events", f"rule/{name}")),
-    "AWS::MediaConvert::Queue": Naming("Name", lambda here, name: here.arn("mediaconvert", f"queues/{name}")),
-    "AWS::MediaConvert::JobTemplate": Naming(
-        "Name", lambda here, name: here.arn("mediaconvert", f"jobTemplates/{name}")
-    ),
-    "AWS::CloudWatch::Alarm": Naming("AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")),
-    "AWS::CloudWatch::CompositeAlarm": Naming(
-        "AlarmName", lambda here, name: here.arn("cloudwatch", f"alarm:{name}")
-    ),
-    "AWS::CloudWatch::Dashboard": Naming(
-        "DashboardName", lambda here, name: f"arn:{here.partition}:cloudwatch::{here.id}:dashboard/{name}"
-    ),
+    "AWS::Logs::LogGroup": Naming("LogGroupName", "logs:{region}:{id}:log-group:{name}:*"),
+    "AWS::Events::Rule": Naming("Name", "events:{region}:{id}:rule/{name}"),
+    "AWS::MediaConvert::Queue": Naming("Name", "mediaconvert:{region}:{id}:queues/{name}"),
+    "AWS::MediaConvert::JobTemplate": Naming("Name", "mediaconvert:{region}:{id}:jobTemplates/{name}"),
+    "AWS::CloudWatch::Alarm": Naming("AlarmName", "cloudwatch:{region}:{id}:alarm:{name}"),
+    "AWS::CloudWatch::CompositeAlarm": Naming("AlarmName", "cloudwatch:{region}:{id}:alarm:{name}"),
+    "AWS::CloudWatch::Dashboard": Naming("DashboardName", "cloudwatch::{id}:dashboard/{name}"),
     "AWS::SecretsManager::Secret": Naming(
-        "Name", lambda here, name: here.arn("secretsmanager", f"secret:{name}"), ref_is_arn=True
+        "Name", "secretsmanager:{region}:{id}:secret:{name}", ref_is_arn=True
     ),
-    "AWS::KMS::Alias": Naming("AliasName", lambda here, name: here.arn("kms", name)),
-    "AWS::KMS::Key": Naming("", lambda here, key_id: here.arn("kms", f"key/{key_id}")),
+    "AWS::KMS::Alias": Naming("AliasName", "kms:{region}:{id}:{name}"),
+    "AWS::KMS::Key": Naming("", "kms:{region}:{id}:key/{name}"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """
-    Replaces intrinsics by their values.
+    Replaces intrinsic functions by their values.
 
     Attributes:
-        parameters: Values given; the template's defaults fill the rest.
-        ids: Physical ids of resources whose names AWS draws, by logical id.
+        parameters: Values from the caller; the others have the template's defaults.
+        ids: Physical ids that AWS has generated, by logical id.
     """
 
     document: TemplateDocument
@@ -118,20 +121,20 @@ class Resolver:
 
     def properties(self, declared: Declared) -> dict[str, Any]:
         """
-        Return a resource's properties with every intrinsic replaced.
+        Return a resource's properties with every intrinsic function replaced.
 
         Raises:
-            TemplateError: An intrinsic is unknown, malformed, or names nothing in the template.
+            TemplateError: A function is unknown, malformed, or refers to nothing in the template.
         """
         resolved: dict[str, Any] = self._value(declared.properties, declared.line)
         return resolved
 
     def exists(self, declared: Declared) -> bool:
-        """Tell whether a resource's Condition, if it has one, holds."""
+        """Return whether a resource exists: it has no Condition, or its Condition is true."""
         return declared.condition is None or self._condition(declared.condition, declared.line)
 
     def name(self, logical_id: str) -> str:
-        """Return the physical name of a resource; one AWS would draw by lot stands as its logical id."""
+        """Return the physical name of a resource, or its logical id if AWS generates the name."""
         declared = self.document.resources[logical_id]
         if logical_id in self.ids:
             return self.ids[logical_id]
@@ -144,11 +147,13 @@ class Resolver:
         return str(self._value(given, declared.line))
 
     def arn(self, logical_id: str) -> str:
+        """Return the ARN of a resource whose type is in `NAMINGS`."""
         naming = NAMINGS[self.document.resources[logical_id].type]
         name = self.name(logical_id)
         return name if name.startswith("arn:") else naming.arn(self.account, name)
 
     def parameter(self, name: str) -> Any:
+        """Return the value of a parameter as ``Ref`` returns it: text, or a list of texts."""
         body = self.document.parameters[name]
         value = self.parameters.get(name, body.get("Default", f"<{name}>"))
         if str(body.get("Type", "String")).startswith(("CommaDelimitedList", "List<")):
@@ -164,7 +169,7 @@ class Resolver:
         line = value.line
         if len(value) == 1:
             key = next(iter(value))
-            # A policy statement's Condition is a mapping, the intrinsic names one.
+            # A policy statement's Condition is a mapping; the intrinsic function Condition has a name.
             if key in _FUNCTIONS and not (key == "Condition" and isinstance(value[key], TemplateSection)):
                 return _FUNCTIONS[key](self, value[key], line)
             if key.startswith("Fn::"):
@@ -173,7 +178,7 @@ class Resolver:
         return {key: member for key, member in resolved.items() if member is not _NO_VALUE}
 
     def ref(self, name: Any, line: int) -> Any:
-        """Return what ``Ref`` gives for a parameter, a resource or a pseudo parameter."""
+        """Return the value of ``Ref`` to a parameter, a resource or a pseudo parameter."""
         if name in self.document.parameters:
             return self.parameter(name)
         if name in self.document.resources:
@@ -198,7 +203,7 @@ class Resolver:
         }
         if name in known:
             return known[name]
-        # A transform (SAM) adds resources the file does not show.
+        # A transform (SAM) adds resources that are not in the file.
         if self.document.transformed and isinstance(name, str):
             return f"<{name}>"
         raise self.document.wrong(line, f"{name!r} is neither a parameter nor a resource")

@@ -1,201 +1,112 @@
 """
-What the template deploys, as typed values. Times are seconds, memory megabytes as Lambda counts it.
+The resources of a template, with AWS's own properties.
 
-Policy documents, event patterns and transcoding settings keep AWS's own shape.
+The figures that the simulator needs have typed names; everything else stays in `properties` as the template
+has it, for the API call that creates the resource. Times are seconds, memory is megabytes as Lambda counts
+it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-Policy = Mapping[str, Any]
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """The KMS key and the alias everybody knows it by."""
+class DeployedResource:
+    """
+    One resource of the template.
+
+    Attributes:
+        name: Physical name, or the logical id if the type has no name.
+        arn: Empty if the type has no ARN.
+        properties: CloudFormation's properties with every intrinsic function resolved.
+        policy: Document of the separate policy resource of a bucket, a queue or a topic.
+    """
+
+    required: ClassVar[tuple[str, ...]] = ()
+    """Properties without which the resource cannot be read."""
 
     logical_id: str
-    id: str
-    arn: str
-    alias: str
-    description: str
-    rotates: bool
-    rotation_days: int
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class CorsRule:
-    id: str
-    origins: tuple[str, ...]
-    methods: tuple[str, ...]
-    headers: tuple[str, ...]
-    exposed_headers: tuple[str, ...]
-    max_age: int
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleRule:
-    """
-    What becomes of objects with certain tags (of all objects without any). Ages are days.
-
-    Attributes:
-        transitions: Storage class by age.
-    """
-
-    id: str
-    enabled: bool
-    tags: Mapping[str, str]
-    transitions: tuple[tuple[int, str], ...]
-    expiration_days: int | None
-    noncurrent_days: int | None
-    abort_multipart_days: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    name: str
-    arn: str
-    algorithm: str
-    key_arn: str
-    bucket_key: bool
-    versioned: bool
-    public_access_block: Mapping[str, bool]
-    ownership: str
-    cors: tuple[CorsRule, ...]
-    lifecycle: tuple[LifecycleRule, ...]
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """
-    An SQS queue.
-
-    Attributes:
-        dead_letter_arn, max_receive_count: Where messages go that were received too often; None if nowhere.
-        redrive_sources: ARNs of the queues that may use this one for their dead letters.
-    """
-
-    name: str
-    arn: str
-    key_arn: str
-    key_reuse: int
-    visibility_timeout: int
-    wait: int
-    retention: int
-    dead_letter_arn: str | None
-    max_receive_count: int | None
-    redrive_sources: tuple[str, ...]
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class LambdaFunction:
-    """A Lambda function; ``environment`` may hold ``{{resolve:…}}`` references to secrets."""
-
-    name: str
-    arn: str
-    description: str
-    runtime: str
-    architectures: tuple[str, ...]
-    handler: str
-    role_arn: str
-    memory: int
-    timeout: int
-    reserved_concurrency: int
-    key_arn: str
-    tracing: str
-    log_group: str
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class IamRole:
-    name: str
-    arn: str
-    description: str
-    trust: Policy
-    policies: Mapping[str, Policy]
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The state machine; ``definition`` is its ASL with every ``${…}`` substituted."""
-
-    name: str
-    arn: str
     type: str
-    role_arn: str
-    definition: str
-    logging: Mapping[str, Any]
-    traced: bool
+    name: str
+    arn: str
+    properties: Mapping[str, Any]
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class TranscodingQueue:
-    name: str
-    arn: str
-    description: str
-    pricing_plan: str
-    status: str
-    concurrent_jobs: int
+class Queue(DeployedResource):
+    """An SQS queue."""
 
-
-@dataclass(frozen=True, slots=True)
-class JobTemplate:
-    name: str
-    arn: str
-    description: str
-    queue_arn: str
-    priority: int
-    status_update_interval: str
-    acceleration: str
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EventRule:
-    """An EventBridge rule; ``targets`` are ARNs by id."""
-
-    name: str
-    arn: str
-    description: str
-    state: str
-    pattern: Mapping[str, Any]
-    targets: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    name: str
-    arn: str
-    display_name: str
-    key_arn: str
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class LogGroup:
-    name: str
-    arn: str
-    retention_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A secret AWS makes up; ``reference`` is how an environment names its value."""
-
-    name: str
-    arn: str
+    required = ("VisibilityTimeout",)
 
     @property
-    def reference(self) -> str:
-        return f"{{{{resolve:secretsmanager:{self.arn}}}}}"
+    def visibility_timeout(self) -> int:
+        """Time a received message stays invisible [s]."""
+        return int(self.properties["VisibilityTimeout"])
+
+    @property
+    def max_receive_count(self) -> int | None:
+        """Receives after which a message goes to the dead-letter queue; None: it stays in this queue."""
+        redrive = self.properties.get("RedrivePolicy")
+        return int(redrive["maxReceiveCount"]) if redrive else None
+
+    @property
+    def dead_letter_arn(self) -> str | None:
+        """ARN of the dead-letter queue."""
+        arn: str | None = self.properties.get("RedrivePolicy", {}).get("deadLetterTargetArn")
+        return arn
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
-    name: str
-    body: str
+class LambdaFunction(DeployedResource):
+    """A Lambda function."""
+
+    required = ("MemorySize", "Timeout", "ReservedConcurrentExecutions")
+
+    @property
+    def memory(self) -> int:
+        """Memory of one execution environment [MB]."""
+        return int(self.properties["MemorySize"])
+
+    @property
+    def timeout(self) -> int:
+        """Maximum duration of an invocation [s]."""
+        return int(self.properties["Timeout"])
+
+    @property
+    def reserved_concurrency(self) -> int:
+        """Maximum number of concurrent invocations."""
+        return int(self.properties["ReservedConcurrentExecutions"])
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Environment variables; a value may hold ``{{resolve:secretsmanager:…}}`` references."""
+        variables: Mapping[str, str] = self.properties.get("Environment", {}).get("Variables", {})
+        return variables
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodingQueue(DeployedResource):
+    """A MediaConvert queue."""
+
+    required = ("ConcurrentJobs",)
+
+    @property
+    def concurrent_jobs(self) -> int:
+        """Maximum number of concurrent jobs."""
+        return int(self.properties["ConcurrentJobs"])
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStateMachine(DeployedResource):
+    """
+    A state machine.
+
+    Attributes:
+        definition: Its ASL text with every ``${…}`` substituted.
+    """
+
+    required = ("DefinitionS3Location", "DefinitionSubstitutions")
+
+    definition: str = ""

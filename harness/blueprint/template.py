@@ -1,35 +1,25 @@
 """
-The blueprint: what `template.yaml` and `media_processing.asl.json` say, as typed values.
+The blueprint: `template.yaml` and `media_processing.asl.json`, read into resources.
 
-This is the one source for the local stack, the simulator and the judge. `load_template` reads the
-project's own template (or one of the same shape); `load_alarms` reads the alarms of any template.
+The local stack, the simulator and the alarm evaluation all read it. `load_template` reads the project's own
+template (or one of the same shape); `load_alarms` reads the alarms of any template.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from harness.blueprint import resource_reader
 from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource, read_alarms
-from harness.blueprint.document import Declared, Properties, TemplateDocument, read_document
-from harness.blueprint.intrinsics import PseudoParameters, Resolver
+from harness.blueprint.document import Declared, TemplateDocument, read_document
+from harness.blueprint.intrinsics import NAMINGS, PseudoParameters, Resolver
 from harness.blueprint.resources import (
-    Bucket,
-    Dashboard,
-    EventRule,
-    IamRole,
-    JobTemplate,
-    Key,
+    DeployedResource,
+    DeployedStateMachine,
     LambdaFunction,
-    LogGroup,
-    Machine,
-    Policy,
     Queue,
-    Secret,
-    Topic,
     TranscodingQueue,
 )
 
@@ -37,16 +27,39 @@ TEMPLATE = Path(__file__).with_name("template.yaml")
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 
+STATE_MACHINE = "AWS::StepFunctions::StateMachine"
+SINGLE_TYPES = (
+    "AWS::KMS::Key",
+    "AWS::KMS::Alias",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::MediaConvert::Queue",
+    "AWS::MediaConvert::JobTemplate",
+    "AWS::Events::Rule",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SecretsManager::Secret",
+    "AWS::CloudWatch::Dashboard",
+    STATE_MACHINE,
+)
+"""Types of which the project's template has exactly one resource."""
+
+_TYPED: Mapping[str, type[DeployedResource]] = {
+    "AWS::SQS::Queue": Queue,
+    "AWS::Lambda::Function": LambdaFunction,
+    "AWS::MediaConvert::Queue": TranscodingQueue,
+    STATE_MACHINE: DeployedStateMachine,
+}
+_POLICIES = {
+    "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket"),
+    "AWS::SQS::Queue": ("AWS::SQS::QueuePolicy", "Queues"),
+    "AWS::SNS::Topic": ("AWS::SNS::TopicPolicy", "Topics"),
+}
+"""Type of the policy of a resource, and its property that names the resource."""
+
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-_T = TypeVar("_T")
-_N = TypeVar("_N", bound=_Named)
+_R = TypeVar("_R", bound=DeployedResource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +68,74 @@ class Template:
     Everything the template deploys.
 
     Attributes:
+        hash: SHA-256 over the template and the state machine's definition, hexadecimal.
         given: Parameters as the caller gave them.
-        parameters: Value of every parameter, defaults included.
-        unset: Parameters with neither value nor default; they stand as ``<Name>`` wherever used.
-        hash: SHA-256 over both files, hexadecimal.
+        unset: Parameters with neither a value nor a default; each stands as ``<Name>`` wherever it is used.
+        resources: All resources that exist under the parameters, in the order of the file.
+        queue, dead_letter_queue: The queue with a redrive policy, and the queue of its dead letters.
     """
 
     path: Path
     hash: str
     account: PseudoParameters
     given: Mapping[str, str]
-    parameters: Mapping[str, Any]
     unset: tuple[str, ...]
-    key: Key
-    bucket: Bucket
+    resources: tuple[DeployedResource, ...]
     queue: Queue
     dead_letter_queue: Queue
-    functions: Mapping[str, LambdaFunction]
-    roles: Mapping[str, IamRole]
-    state_machine: Machine
-    media_convert_queue: TranscodingQueue
-    job_template: JobTemplate
-    event_rule: EventRule
-    topic: Topic
-    log_groups: Mapping[str, LogGroup]
-    secret: Secret
     alarms: tuple[MetricAlarmResource | CompositeAlarmResource, ...]
-    dashboard: Dashboard
+
+    def of_type(self, type_: str) -> list[DeployedResource]:
+        """Return the resources of one type, in the order of the file."""
+        return [resource for resource in self.resources if resource.type == type_]
+
+    def single(self, type_: str) -> DeployedResource:
+        """Return the resource of a type that occurs once."""
+        (resource,) = self.of_type(type_)
+        return resource
+
+    @property
+    def functions(self) -> Mapping[str, LambdaFunction]:
+        """The Lambda functions by name."""
+        return {function.name: function for function in _instances(self.resources, LambdaFunction)}
+
+    @property
+    def roles(self) -> Mapping[str, DeployedResource]:
+        """The IAM roles by name."""
+        return {role.name: role for role in self.of_type("AWS::IAM::Role")}
+
+    @property
+    def state_machine(self) -> DeployedStateMachine:
+        """The state machine of the pipeline."""
+        return _instances(self.resources, DeployedStateMachine)[0]
+
+    @property
+    def media_convert_queue(self) -> TranscodingQueue:
+        """The queue of the transcoding jobs."""
+        return _instances(self.resources, TranscodingQueue)[0]
+
+    @property
+    def bucket(self) -> DeployedResource:
+        """The media bucket."""
+        return self.single("AWS::S3::Bucket")
+
+    @property
+    def key(self) -> DeployedResource:
+        """The KMS key; its name is its id."""
+        return self.single("AWS::KMS::Key")
+
+    @property
+    def key_alias(self) -> str:
+        """The alias of the KMS key."""
+        return self.single("AWS::KMS::Alias").name
+
+    @property
+    def secret(self) -> DeployedResource:
+        """The secret that signs callbacks."""
+        return self.single("AWS::SecretsManager::Secret")
 
     def with_key(self, key_id: str) -> "Template":
-        """Return the template as it reads once AWS has drawn the id of its key."""
+        """Return the template with the key id that AWS has generated."""
         here = self.account
         ids = {self.key.logical_id: key_id}
         return load_template(self.path, self.given, account=here.id, region=here.region, ids=ids)
@@ -99,11 +150,12 @@ def load_template(
     ids: Mapping[str, str] | None = None,
 ) -> Template:
     """
-    Read the project's template and the state machine beside it.
+    Read the project's template and the state machine's definition beside it.
 
     Args:
         parameters: Values that override the defaults.
-        ids: Ids AWS drew by lot, by logical id (``{"MediaKey": "…"}``); without one a stand-in is used.
+        ids: Ids that AWS has generated, by logical id (``{"MediaKey": "…"}``); a placeholder stands
+            for others.
 
     Raises:
         OSError: A file cannot be read.
@@ -122,11 +174,13 @@ def load_alarms(
     region: str = REGION,
 ) -> tuple[MetricAlarmResource | CompositeAlarmResource, ...]:
     """
-    Read the alarms of any CloudFormation template, YAML or JSON; others only lend their names.
+    Read the alarms of any CloudFormation template, YAML or JSON.
+
+    Of other resources only the names matter.
 
     Raises:
         OSError: The file cannot be read.
-        TemplateError: It is no template or an alarm cannot be read; the message has file and line.
+        TemplateError: It is not a template, or an alarm cannot be read; the message has file and line.
     """
     document = read_document(path)
     resolver = Resolver(document, PseudoParameters(account, region), path.stem, parameters or {})
@@ -135,146 +189,92 @@ def load_alarms(
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
+    """Reads one template document."""
+
     document: TemplateDocument
     resolver: Resolver
 
     def template(self) -> Template:
-        queue, dead_letter_queue = self._queue_of(self._all("AWS::SQS::Queue", self._queue))
+        declared = [one for one in self.document.resources.values() if self.resolver.exists(one)]
+        properties = {one.logical_id: self.resolver.properties(one) for one in declared}
+        resources = tuple(self._resource(one, properties) for one in declared)
+        for type_ in SINGLE_TYPES:
+            found = sum(resource.type == type_ for resource in resources)
+            if found != 1:
+                raise self.document.wrong(1, f"needs exactly one {type_}, not {found}")
+        queue, dead_letter_queue = self._queue_pair(_instances(resources, Queue))
+        (machine,) = (one for one in declared if one.type == STATE_MACHINE)
+        definition = self._definition_path(machine, properties[machine.logical_id])
         return Template(
             path=self.document.path,
-            hash=_hash(
-                self.document.path, self._one("AWS::StepFunctions::StateMachine", self._definition_path)
-            ),
+            hash=_hash(self.document.path, definition),
             account=self.resolver.account,
             given=self.resolver.parameters,
-            parameters={name: self.resolver.parameter(name) for name in self.document.parameters},
             unset=self.resolver.unset,
-            key=self._one("AWS::KMS::Key", self._key),
-            bucket=self._one("AWS::S3::Bucket", self._bucket),
+            resources=resources,
             queue=queue,
             dead_letter_queue=dead_letter_queue,
-            functions=_by_name(
-                self._all("AWS::Lambda::Function", self._named(resource_reader.read_function))
-            ),
-            roles=_by_name(self._all("AWS::IAM::Role", self._named(resource_reader.read_role))),
-            state_machine=self._one("AWS::StepFunctions::StateMachine", self._machine),
-            media_convert_queue=self._one(
-                "AWS::MediaConvert::Queue", self._named(resource_reader.read_transcoding_queue)
-            ),
-            job_template=self._one(
-                "AWS::MediaConvert::JobTemplate", self._named(resource_reader.read_job_template)
-            ),
-            event_rule=self._one("AWS::Events::Rule", self._named(resource_reader.read_event_rule)),
-            topic=self._one("AWS::SNS::Topic", self._topic),
-            log_groups=_by_name(self._all("AWS::Logs::LogGroup", self._log_group)),
-            secret=self._one("AWS::SecretsManager::Secret", self._secret),
             alarms=tuple(read_alarms(self.document, self.resolver)),
-            dashboard=self._one("AWS::CloudWatch::Dashboard", self._dashboard),
         )
 
-    def _all(self, type_: str, read: Callable[[Declared, dict[str, Any]], _T]) -> list[_T]:
-        """Read every resource of a type that its Condition lets exist."""
-        found = []
-        for declared in self.document.of_type(type_):
-            if not self.resolver.exists(declared):
-                continue
-            try:
-                found.append(read(declared, self.resolver.properties(declared)))
-            except KeyError as error:
-                lacking = f"{declared.logical_id} lacks {error.args[0]}"
-                raise self.document.wrong(declared.line, lacking) from None
-        return found
-
-    def _one(self, type_: str, read: Callable[[Declared, dict[str, Any]], _T]) -> _T:
-        found = self._all(type_, read)
-        if len(found) != 1:
-            raise self.document.wrong(1, f"needs exactly one {type_}, not {len(found)}")
-        return found[0]
-
-    def _named(self, read: Callable[[Properties, str, str], _T]) -> Callable[[Declared, dict[str, Any]], _T]:
-        """Give a reader the name and ARN of the resource it reads."""
-
-        def reader(declared: Declared, properties: dict[str, Any]) -> _T:
-            logical_id = declared.logical_id
-            return read(properties, self.resolver.name(logical_id), self.resolver.arn(logical_id))
-
-        return reader
-
-    def _key(self, declared: Declared, properties: dict[str, Any]) -> Key:
-        logical_id = declared.logical_id
-        alias = self._one("AWS::KMS::Alias", lambda _, alias: str(alias["AliasName"]))
-        return resource_reader.read_key(
-            properties, logical_id, self.resolver.name(logical_id), self.resolver.arn(logical_id), alias
+    def _resource(
+        self, declared: Declared, all_properties: Mapping[str, Mapping[str, Any]]
+    ) -> DeployedResource:
+        properties = all_properties[declared.logical_id]
+        class_ = _TYPED.get(declared.type, DeployedResource)
+        for name in class_.required:
+            if name not in properties:
+                raise self.document.wrong(declared.line, f"{declared.logical_id} lacks {name}")
+        named = declared.type in NAMINGS
+        more: dict[str, Any] = {}
+        if declared.type in _POLICIES:
+            more["policy"] = self._policy(declared, all_properties)
+        if declared.type == STATE_MACHINE:
+            more["definition"] = self._definition(declared, properties)
+        return class_(
+            logical_id=declared.logical_id,
+            type=declared.type,
+            name=self.resolver.name(declared.logical_id) if named else declared.logical_id,
+            arn=self.resolver.arn(declared.logical_id) if named else "",
+            properties=properties,
+            **more,
         )
 
-    def _bucket(self, declared: Declared, properties: dict[str, Any]) -> Bucket:
-        logical_id = declared.logical_id
-        policy = self._policy("AWS::S3::BucketPolicy")
-        return resource_reader.read_bucket(
-            properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
-        )
+    def _policy(
+        self, declared: Declared, all_properties: Mapping[str, Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """Return the document of the policy resource that names a bucket, a queue or a topic."""
+        type_, names = _POLICIES[declared.type]
+        reference = self.resolver.ref(declared.logical_id, declared.line)
+        for policy in self.document.of_type(type_):
+            properties = all_properties.get(policy.logical_id, {})
+            if "PolicyDocument" in properties and reference in _as_list(properties.get(names)):
+                document: Mapping[str, Any] = properties["PolicyDocument"]
+                return document
+        raise self.document.wrong(declared.line, f"{declared.logical_id} has no {type_}")
 
-    def _queue(self, declared: Declared, properties: dict[str, Any]) -> Queue:
-        logical_id = declared.logical_id
-        policies = self._all("AWS::SQS::QueuePolicy", lambda _, policy: policy)
-        url = self.resolver.ref(logical_id, declared.line)
-        policy = next((policy["PolicyDocument"] for policy in policies if url in policy["Queues"]), None)
-        if policy is None:
-            raise self.document.wrong(declared.line, f"{logical_id} has no AWS::SQS::QueuePolicy")
-        return resource_reader.read_queue(
-            properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
-        )
-
-    def _topic(self, declared: Declared, properties: dict[str, Any]) -> Topic:
-        logical_id = declared.logical_id
-        policy = self._policy("AWS::SNS::TopicPolicy")
-        return resource_reader.read_topic(
-            properties, self.resolver.name(logical_id), self.resolver.arn(logical_id), policy
-        )
-
-    def _policy(self, type_: str) -> Policy:
-        return self._one(type_, lambda _, properties: properties["PolicyDocument"])
-
-    def _log_group(self, declared: Declared, properties: dict[str, Any]) -> LogGroup:
-        arn = self.resolver.arn(declared.logical_id)
-        return LogGroup(properties["LogGroupName"], arn, int(properties["RetentionInDays"]))
-
-    def _secret(self, declared: Declared, properties: dict[str, Any]) -> Secret:
-        return Secret(properties["Name"], self.resolver.arn(declared.logical_id))
-
-    def _dashboard(self, _: Declared, properties: dict[str, Any]) -> Dashboard:
-        return Dashboard(properties["DashboardName"], properties["DashboardBody"])
-
-    def _queue_of(self, queues: list[Queue]) -> tuple[Queue, Queue]:
-        """Return the queue with a redrive policy and the one its dead letters go to."""
+    def _queue_pair(self, queues: Sequence[Queue]) -> tuple[Queue, Queue]:
+        """Return the queue with a redrive policy and the queue of its dead letters."""
         for queue in queues:
             for other in queues:
                 if queue.dead_letter_arn == other.arn:
                     return queue, other
         raise self.document.wrong(1, "needs a queue whose RedrivePolicy names another queue of the template")
 
-    def _machine(self, declared: Declared, properties: dict[str, Any]) -> Machine:
+    def _definition(self, declared: Declared, properties: Mapping[str, Any]) -> str:
+        """Return the text of the state machine's definition with every placeholder substituted."""
         source = self._definition_path(declared, properties)
-        values = properties["DefinitionSubstitutions"]
         definition = source.read_text(encoding="utf-8")
-        for name, value in values.items():
+        for name, value in properties["DefinitionSubstitutions"].items():
             definition = definition.replace(f"${{{name}}}", str(value))
         if left := _PLACEHOLDER.search(definition):
             raise self.document.wrong(
                 declared.line, f"DefinitionSubstitutions lacks {left[1]} of {source.name}"
             )
-        return Machine(
-            name=properties["StateMachineName"],
-            arn=self.resolver.arn(declared.logical_id),
-            type=properties["StateMachineType"],
-            role_arn=properties["RoleArn"],
-            definition=definition,
-            logging=properties["LoggingConfiguration"],
-            traced=properties["TracingConfiguration"]["Enabled"],
-        )
+        return definition
 
-    def _definition_path(self, declared: Declared, properties: dict[str, Any]) -> Path:
-        """Return the file beside the template that is named like the object AWS reads."""
+    def _definition_path(self, declared: Declared, properties: Mapping[str, Any]) -> Path:
+        """Return the file beside the template that has the name of the object in S3."""
         key = str(properties["DefinitionS3Location"]["Key"])
         source = self.document.path.with_name(key.rpartition("/")[2])
         if not source.is_file():
@@ -284,8 +284,12 @@ class _Reader:
         return source
 
 
-def _by_name(resources: list[_N]) -> dict[str, _N]:
-    return {resource.name: resource for resource in resources}
+def _instances(resources: Sequence[DeployedResource], class_: type[_R]) -> list[_R]:
+    return [resource for resource in resources if isinstance(resource, class_)]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _hash(*paths: Path) -> str:

@@ -225,7 +225,7 @@ class LocalStack:
             command += ["--scenario", str(options.scenario)] if options.scenario else []
             template = load_template(parameters={"CallbackUrl": ""})
             # The modelled transcoder runs in that process, and finds the bucket as the handlers do.
-            bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key.alias}
+            bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key_alias}
             yield StackPart("aws", command, aws.environment | bucket, aws.aws_url + health)
 
     def _fill_database(self, url: str) -> None:

@@ -1,4 +1,6 @@
-"""Nobody may more than the template's roles need; every wildcard has its reason."""
+"""
+The roles of the template have the permissions they need and no others; every wildcard has a reason.
+"""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -10,17 +12,17 @@ from harness.blueprint.template import load_template
 BLUEPRINT = load_template()
 
 ANY_RESOURCE = {
-    "AccountAdministersTheKey": "in a key policy * is this key; without the statement nobody could manage it",
+    "AccountAdministersTheKey": "in a key policy * is this key; without it the key could not be managed",
     "AlertsReachTheEncryptedTopic": "in a key policy * is this key",
     "LogGroupsAreEncrypted": "in a key policy * is this key; a Condition names the log groups",
-    "WriteTraces": "X-Ray knows no resources",
-    "DeliverLogs": "log delivery knows no resources",
-    "PutMetrics": "PutMetricData knows no resources; a Condition fences the namespace",
+    "WriteTraces": "X-Ray has no resources to name",
+    "DeliverLogs": "log delivery has no resources to name",
+    "PutMetrics": "PutMetricData has no resources to name; a Condition restricts the namespace",
 }
-"""Statements that allow on Resource *, by Sid, and why AWS demands it."""
+"""Statements with Resource *, by Sid, and why AWS requires it."""
 
 ANY_ACTION = {
-    "AccountAdministersTheKey": "AWS's own default statement, which lets IAM policies grant the key at all",
+    "AccountAdministersTheKey": "AWS's default statement, which lets IAM policies grant access to the key",
 }
 """Statements that allow every action of a service, by Sid, and why."""
 
@@ -30,17 +32,20 @@ def listed(value) -> list[str]:
 
 
 def statements() -> Iterator[tuple[str, dict]]:
-    """Every Allow statement of every policy, with where it stands."""
+    """Yield every Allow statement of every policy, with the name of its policy."""
     template = BLUEPRINT
     documents = {
-        "key": template.key.policy,
+        "key": template.key.properties["KeyPolicy"],
         "bucket": template.bucket.policy,
         "queue": template.queue.policy,
         "dead letters": template.dead_letter_queue.policy,
-        "topic": template.topic.policy,
+        "topic": template.single("AWS::SNS::Topic").policy,
     }
     for role in template.roles.values():
-        documents |= {f"{role.name}/{name}": policy for name, policy in role.policies.items()}
+        documents |= {
+            f"{role.name}/{policy['PolicyName']}": policy["PolicyDocument"]
+            for policy in role.properties["Policies"]
+        }
     for place, document in documents.items():
         for statement in document["Statement"]:
             if statement["Effect"] == "Allow":
@@ -53,36 +58,36 @@ ALLOWED = list(statements())
 @pytest.mark.parametrize(("place", "statement"), ALLOWED, ids=[f"{p}:{s.get('Sid')}" for p, s in ALLOWED])
 class TestStatements:
     def test_names_its_resources(self, place, statement):
-        """No bare * but where AWS demands it."""
+        """Resource * occurs only where AWS requires it."""
         if "*" in listed(statement["Resource"]):
             assert statement["Sid"] in ANY_RESOURCE
 
     def test_names_its_actions(self, place, statement):
-        """No wildcard in an action but where AWS demands it."""
+        """A wildcard in an action occurs only where AWS requires it."""
         if any("*" in action for action in listed(statement["Action"])):
             assert statement["Sid"] in ANY_ACTION
 
-    def test_lends_nothing_to_everybody(self, place, statement):
+    def test_allows_nothing_to_every_principal(self, place, statement):
         """An Allow never has the principal *."""
         assert statement.get("Principal") not in ("*", {"AWS": "*"})
 
 
-def test_no_reason_outlives_its_statement():
-    """An excuse nobody needs any more must go."""
+def test_every_reason_has_a_statement():
+    """The tables of reasons list existing statements only."""
     sids = {statement.get("Sid") for _, statement in ALLOWED}
 
     assert set(ANY_RESOURCE) | set(ANY_ACTION) <= sids
 
 
 def may(role: str, action: str, resource: str) -> bool:
-    """Tell whether a role's policies allow an action on a resource, conditions left aside."""
+    """Return whether a role's policies allow an action on a resource; conditions are ignored."""
     found = BLUEPRINT.roles[f"toq-media-processing-{role}"]
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
         and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
-        for policy in found.policies.values()
-        for statement in policy["Statement"]
+        for policy in found.properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
     )
 
 
@@ -119,7 +124,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:listing-media-zip"
     ],
 )
 def test_roles_may_do_their_work(role, action, resource):
-    """Least privilege is still enough privilege."""
+    """A role may do what its component needs."""
     assert may(role, action, resource)
 
 
@@ -140,6 +145,6 @@ def test_roles_may_do_their_work(role, action, resource):
         ("validate", "s3:GetObject", RAW.replace("toq-listing-medias", "other-bucket")),
     ],
 )
-def test_roles_may_not_do_others_work(role, action, resource):
-    """What a role does not need it cannot do."""
+def test_roles_may_not_do_more(role, action, resource):
+    """A role may not do what only another component needs."""
     assert not may(role, action, resource)

@@ -1,4 +1,6 @@
-"""Reading CloudFormation: the project's own template, and the alarms of anybody's."""
+"""
+Reading CloudFormation: the project's own template, and the alarms of any template.
+"""
 
 from pathlib import Path
 
@@ -33,9 +35,9 @@ def alarm_template(properties, extra="", head=""):
     )
 
 
-class TestOurTemplate:
+class TestProjectTemplate:
     def test_names_are_those_of_the_contract(self):
-        """Everything goes by its exact name."""
+        """Other systems depend on these exact names."""
         template = load_template()
 
         assert template.bucket.name == "toq-listing-medias"
@@ -49,19 +51,24 @@ class TestOurTemplate:
             "listing-media-callback-dispatch",
         }
         assert template.media_convert_queue.name == "toq-media-queue"
-        assert template.job_template.name == "toq-media-video-preset"
-        assert template.event_rule.name == "toq-media-mediaconvert-status"
-        assert template.key.alias == "alias/toq-media-processing"
+        assert template.single("AWS::MediaConvert::JobTemplate").name == "toq-media-video-preset"
+        assert template.single("AWS::Events::Rule").name == "toq-media-mediaconvert-status"
+        assert template.key_alias == "alias/toq-media-processing"
 
     def test_storage_is_encrypted_versioned_and_private(self):
-        """SSE-KMS with a bucket key, versions kept, nothing public, TLS only."""
+        """SSE-KMS with a bucket key; versions are kept, nothing is public, TLS is required."""
         bucket = load_template().bucket
+        (encryption,) = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        (cors,) = bucket.properties["CorsConfiguration"]["CorsRules"]
+        public_access_block = bucket.properties["PublicAccessBlockConfiguration"]
 
-        assert (bucket.algorithm, bucket.bucket_key, bucket.versioned) == ("aws:kms", True, True)
-        assert set(bucket.public_access_block.values()) == {True}
-        assert len(bucket.public_access_block) == 4
-        assert bucket.cors[0].methods == ("PUT", "GET", "HEAD")
-        assert set(bucket.cors[0].headers) == {
+        assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        assert encryption["BucketKeyEnabled"] is True
+        assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(public_access_block.values()) == {True}
+        assert len(public_access_block) == 4
+        assert cors["AllowedMethods"] == ["PUT", "GET", "HEAD"]
+        assert set(cors["AllowedHeaders"]) == {
             "content-type",
             "x-amz-checksum-sha256",
             "x-amz-server-side-encryption",
@@ -69,27 +76,35 @@ class TestOurTemplate:
         }
         assert bucket.policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
-    def test_lifecycle_goes_by_tag(self):
-        """Keys begin with the listing's number, so prefixes cannot tell raw from processed."""
-        lifecycle = {rule.id: rule for rule in load_template().bucket.lifecycle}
+    def test_lifecycle_rules_select_by_tag(self):
+        """Keys begin with the number of the listing, so a prefix cannot select raw media."""
+        rules = load_template().bucket.properties["LifecycleConfiguration"]["Rules"]
+        lifecycle = {rule["Id"]: rule for rule in rules}
 
-        assert lifecycle["archive-raw-media"].tags == {"media-stage": "raw"}
-        assert lifecycle["expire-superseded-media"].tags == {"media-stage": "superseded"}
-        assert lifecycle["expire-superseded-media"].expiration_days == 90
+        assert lifecycle["archive-raw-media"]["TagFilters"] == [{"Key": "media-stage", "Value": "raw"}]
+        assert lifecycle["expire-superseded-media"]["TagFilters"] == [
+            {"Key": "media-stage", "Value": "superseded"}
+        ]
+        assert lifecycle["expire-superseded-media"]["ExpirationInDays"] == 90
 
-    def test_messages_get_five_tries(self):
-        """Redrive after five receives; long polls; a time-out six times the dispatcher's."""
+    def test_messages_are_received_five_times(self):
+        """Redrive after five receives, long polls, a visibility time-out six times the dispatcher's."""
         template = load_template()
 
         assert template.queue.dead_letter_arn == template.dead_letter_queue.arn
         assert template.queue.max_receive_count == 5
-        assert template.queue.wait == 20
+        assert template.queue.properties["ReceiveMessageWaitTimeSeconds"] == 20
         assert template.queue.visibility_timeout >= 6 * 30
-        assert template.dead_letter_queue.retention > template.queue.retention
-        assert template.dead_letter_queue.redrive_sources == (template.queue.arn,)
+        kept, kept_dead = (
+            queue.properties["MessageRetentionPeriod"]
+            for queue in (template.queue, template.dead_letter_queue)
+        )
+        assert kept_dead > kept
+        redrive = template.dead_letter_queue.properties["RedriveAllowPolicy"]
+        assert redrive["sourceQueueArns"] == [template.queue.arn]
 
-    def test_functions_know_where_things_are(self):
-        """The four get the bucket and key; only the callback gets the address and the secret."""
+    def test_functions_have_their_environment(self):
+        """All functions get bucket and key; only the callback gets the address and the secret."""
         functions = load_template(parameters={"CallbackUrl": CALLBACK_URL}).functions
 
         assert functions["listing-media-zip"].environment == {
@@ -104,7 +119,7 @@ class TestOurTemplate:
         )
 
     def test_states_outlast_the_functions_they_call(self):
-        """A state that gives up before its function does would retry work still running."""
+        """A state with a shorter time-out than its function would retry work that still runs."""
         template = load_template()
         limits = {"validate": 120, "thumbnails": 600, "zip": 1800, "callback-dispatch": 60}
 
@@ -112,16 +127,16 @@ class TestOurTemplate:
             assert template.functions[f"listing-media-{name}"].timeout <= limit
 
     def test_definition_has_its_arns(self):
-        """No placeholder is left, and every task names one of the template's functions."""
+        """No placeholder is left, and every function of the template occurs."""
         template = load_template()
 
         assert "${" not in template.state_machine.definition
         for function in template.functions.values():
             assert function.arn in template.state_machine.definition
-        assert template.job_template.name in template.state_machine.definition
+        assert template.single("AWS::MediaConvert::JobTemplate").name in template.state_machine.definition
 
     def test_nothing_is_left_unresolved(self):
-        """With its two open parameters given, the template has no stand-in anywhere."""
+        """With its two parameters that have no default, the template has no placeholder left."""
         given = {"CallbackUrl": CALLBACK_URL, "ArtifactBucket": "artifacts"}
         template = load_template(parameters=given)
 
@@ -130,7 +145,7 @@ class TestOurTemplate:
         assert "'<" not in repr(template)
 
     def test_parameters_account_and_region_reach_every_name(self):
-        """One template serves any account."""
+        """Parameters, account and region enter the names and ARNs."""
         template = load_template(
             parameters={"MediaBucketName": "elsewhere", "ZipConcurrency": "3"},
             account="210987654321",
@@ -141,15 +156,17 @@ class TestOurTemplate:
         assert template.functions["listing-media-zip"].reserved_concurrency == 3
         assert template.queue.arn == "arn:aws:sqs:eu-west-1:210987654321:listing-media-processing"
 
-    def test_key_id_is_a_stand_in_until_it_is_drawn(self):
-        """Everything that names the key follows when its id becomes known."""
+    def test_key_id_is_a_placeholder_until_it_is_known(self):
+        """All resources that name the key follow when AWS has generated its id."""
         template = load_template().with_key("4b1d")
 
         assert template.key.arn == "arn:aws:kms:us-east-1:123456789012:key/4b1d"
-        assert template.bucket.key_arn == template.queue.key_arn == template.key.arn
+        (encryption,) = template.bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == template.key.arn
+        assert template.queue.properties["KmsMasterKeyId"] == template.key.arn
 
     def test_hash_covers_both_files(self, tmp_path):
-        """Another state machine is another blueprint."""
+        """A change of the state machine is a change of the blueprint."""
         definition = TEMPLATE.with_name("media_processing.asl.json")
         (tmp_path / "template.yaml").write_text(TEMPLATE.read_text())
         (tmp_path / definition.name).write_text(definition.read_text())
@@ -160,23 +177,23 @@ class TestOurTemplate:
         assert load_template(tmp_path / "template.yaml").hash != same
 
     def test_a_missing_definition_is_named(self, tmp_path):
-        """The error says which file is expected where."""
+        """The error names the file that is expected beside the template."""
         (tmp_path / "template.yaml").write_text(TEMPLATE.read_text())
 
         with pytest.raises(ValueError, match=r"template.yaml:\d+: .*media_processing.asl.json"):
             load_template(tmp_path / "template.yaml")
 
     def test_an_unknown_parameter_is_refused(self):
-        """A misspelt override must not be ignored."""
+        """A misspelt parameter is an error."""
         with pytest.raises(
             ValueError, match=r"template.yaml:\d+: there is no parameter 'ZipConcurency' to set"
         ):
             load_template(parameters={"ZipConcurency": "3"})
 
 
-class TestOurAlarms:
+class TestProjectAlarms:
     def test_the_alarms_of_the_contract(self):
-        """p95 above 600 s, a dead letter, three bad minutes of a function, a failed or timed-out run."""
+        """p95 above 600 s, a dead letter, three minutes with errors of a function, a failed execution."""
         alarms = {alarm.name: alarm.properties for alarm in load_template().alarms}
 
         duration = alarms["media-processing-duration-p95"]
@@ -207,7 +224,7 @@ class TestOurAlarms:
             assert alarms[f"media-processing-executions-{name}"]["Threshold"] == 0.0
 
     def test_the_composite_has_every_other_alarm(self):
-        """One light: it burns when any of them does."""
+        """The composite alarm is in ALARM when any other alarm is."""
         *metric, composite = load_template().alarms
 
         assert isinstance(composite, CompositeAlarmResource)
@@ -215,22 +232,22 @@ class TestOurAlarms:
         assert composite.rule == " OR ".join(f'ALARM("{alarm.name}")' for alarm in metric)
 
     def test_every_choice_about_missing_data_is_explained(self):
-        """Who gets the alarm reads why silence is good news."""
+        """The description says how missing data are treated, and why."""
         for alarm in load_template().alarms[:-1]:
             treatment = alarm.properties["TreatMissingData"]
             assert f"({treatment})" in alarm.properties["AlarmDescription"]
             assert len(alarm.properties["AlarmDescription"]) <= 1024
 
     def test_alarms_know_their_line(self):
-        """A verdict points at the line that set the threshold."""
+        """A verdict refers to the line of the template that defines the alarm."""
         alarm = load_template().alarms[0]
 
         assert TEMPLATE.read_text().splitlines()[alarm.line - 1] == "  ProcessingDurationAlarm:"
 
 
-class TestTheirAlarms:
-    def test_other_resources_only_lend_their_names(self, written):
-        """Unknown resources, SAM and Ref to them do not matter."""
+class TestAlarmsOfAnyTemplate:
+    def test_other_resources_only_give_their_names(self, written):
+        """Unknown resource types, transforms and references to them are no error."""
         path = written(
             alarm_template(
                 "Dimensions: [{Name: A, Value: !Ref Group}, {Name: B, Value: !GetAtt Group.Size}],"
@@ -250,7 +267,7 @@ class TestTheirAlarms:
         assert (alarm.properties["Period"], alarm.properties["Threshold"]) == (60, 5.0)
 
     def test_json_with_tabs_reads_like_yaml(self, written):
-        """CloudFormation takes both, and so do we, with line numbers."""
+        """Both formats of CloudFormation are read, with line numbers."""
         path = written(
             '{\n\t"Resources": {\n\t\t"Slow": {"Type": "AWS::CloudWatch::Alarm", "Properties":'
             '{"AlarmName": {"Fn::Join": ["-", ["a", {"Ref": "AWS::Region"}]]},'
@@ -261,8 +278,8 @@ class TestTheirAlarms:
 
         assert (alarm.name, alarm.line) == ("a-us-east-1", 3)
 
-    def test_metric_math_is_kept_whole(self, written):
-        """Metrics keep AWS's shape, numbers as numbers."""
+    def test_metric_math_is_kept(self, written):
+        """Metrics keep AWS's structure; numbers given as text become numbers."""
         path = written(
             alarm_template(
                 "Threshold: 1, Metrics: [{Id: rate, Expression: 'errors / calls', ReturnData: 'true'},"
@@ -285,8 +302,8 @@ class TestTheirAlarms:
             },
         ]
 
-    def test_conditions_mappings_and_parameters_decide(self, written):
-        """Intrinsics come to their values; a false Condition removes an alarm."""
+    def test_conditions_mappings_and_parameters_are_resolved(self, written):
+        """Intrinsic functions are replaced by their values; a false Condition removes an alarm."""
         path = written(
             "Parameters: {Stage: {Type: String, Default: test},"
             " Names: {Type: CommaDelimitedList, Default: 'a, b'}}\n"
@@ -341,14 +358,14 @@ class TestTheirAlarms:
         ],
     )
     def test_errors_are_one_sentence_with_file_and_line(self, written, text, message):
-        """Whoever wrote the template finds the place."""
+        """The error leads to the place in the template."""
         with pytest.raises(ValueError) as caught:
             load_alarms(written(text))
 
         assert str(caught.value).startswith(message)
         assert "\n" not in str(caught.value)
 
-    def test_a_missing_file_is_an_ordinary_error(self):
-        """No wrapper hides that the file is not there."""
+    def test_a_missing_file_is_file_not_found(self):
+        """The error of the operating system is not wrapped."""
         with pytest.raises(FileNotFoundError):
             load_alarms(Path("nowhere.yaml"))

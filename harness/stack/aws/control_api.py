@@ -1,9 +1,9 @@
 """
-What the stack's own tools ask the local AWS, beside what any AWS client may.
+The control endpoints of the local AWS, for the tools of the stack.
 
-``/healthz``; ``/_harness/metrics?since=N``: every raw datum from row N on; ``/_harness/histories?since=T``:
-the executions started from T [s since the epoch] on, with their histories but without their data;
-``/_harness/began?at=T``: tells when the run began that is played now.
+``/healthz``: the server is up. ``/_harness/metrics?since=N``: every raw datum from row N on.
+``/_harness/histories?since=T``: the executions started at or after T [s since the epoch], with the events of
+their histories but without inputs and outputs. ``/_harness/began?at=T``: sets the start of the run.
 """
 
 import json
@@ -16,7 +16,13 @@ from harness.stack.aws.metric_store import MetricStore
 
 
 class ControlApi:
-    """WSGI middleware that answers our own questions and passes on the others."""
+    """
+    WSGI middleware that answers the control endpoints and passes other requests on.
+
+    Args:
+        histories: Returns the executions started at or after a time [s since the epoch].
+        begin: Sets the start of the run [s since the epoch].
+    """
 
     def __init__(
         self,
@@ -35,17 +41,18 @@ class ControlApi:
         if path == "/healthz":
             return _json({"status": "ok"}, start_response)
         if path == "/_harness/metrics":
-            count, rows = self._store.since(int(_asked(environ, "since")))
+            count, rows = self._store.since(int(_query_number(environ, "since")))
             return _json({"next": count, "data": rows}, start_response)
         if path == "/_harness/histories":
-            return _json({"data": self._histories(_asked(environ, "since"))}, start_response)
+            return _json({"data": self._histories(_query_number(environ, "since"))}, start_response)
         if path == "/_harness/began":
-            self._begin(_asked(environ, "at"))
+            self._begin(_query_number(environ, "at"))
             return _json({}, start_response)
         return self._application(environ, start_response)
 
 
-def _asked(environ: WSGIEnvironment, name: str) -> float:
+def _query_number(environ: WSGIEnvironment, name: str) -> float:
+    """Return a number of the query string, 0 if it is missing."""
     return float(parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0])
 
 

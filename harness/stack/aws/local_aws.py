@@ -1,11 +1,10 @@
 """
-Puts the local AWS together: moto, its replacements, the function runtime, MediaConvert, the metrics.
+The local AWS: moto, its replacements, the function runtime, MediaConvert and the metrics.
 
 Times in seconds.
 """
 
 import json
-import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from moto.sqs.models import sqs_backends
 
 from harness.stack.aws.control_api import ControlApi
 from harness.stack.aws.function_workers import FunctionWorkers
-from harness.stack.aws.kept_histories import histories_since, slim
 from harness.stack.aws.lambda_runtime.function_runtime import FunctionRuntime
 from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert
 from harness.stack.aws.metric_store import MetricStore
@@ -34,10 +32,9 @@ from harness.stack.aws.moto_patches import (
     source,
     sqs,
 )
-from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked, remember_names
-from harness.stack.aws.moto_patches.histories import QuickHistories
-
-LOG = logging.getLogger(__name__)
+from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
+from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.slim_histories import histories_since, slim
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -47,27 +44,28 @@ NAMESPACE_SQS = "AWS/SQS"
 
 class LocalAws:
     """
-    The services, their state, and the WSGI application that answers for them.
+    The services, their state, and the WSGI application that answers their requests.
 
-    One per process: moto keeps its state in modules.
+    A process has one at most, because moto keeps its state in modules.
 
     Args:
-        time_scale: How many times faster than the definitions say waits and time-outs pass.
+        workers: The work behind functions, queues and transcoding jobs.
+        time_scale: Waits and time-outs pass this many times faster than their definitions say.
     """
 
-    def __init__(self, workforce: FunctionWorkers, *, time_scale: float = 1.0) -> None:
+    def __init__(self, workers: FunctionWorkers, *, time_scale: float = 1.0) -> None:
         source.require_version()
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         self.metrics = MetricStore()
         self.functions = FunctionRuntime(
-            workforce.runner, self.metrics.add, time_scale=time_scale, fault=workforce.fault
+            workers.runner, self.metrics.add, time_scale=time_scale, fault=workers.fault
         )
         self.mediaconvert = LocalMediaConvert(
-            REGION, ACCOUNT, workforce.transcoder, _announce, slots=workforce.transcoding_slots
+            REGION, ACCOUNT, workers.transcoder, _announce, slots=workers.transcoding_slots
         )
-        remember_names()
+        cache_names()
         find_backends_unlocked()
-        sqs.install(time_scale, workforce.poison)
+        sqs.install(time_scale, workers.poison)
         interpreter.install(time_scale)
         copies.install()
         executions.install(self.metrics.add, slim)
@@ -77,16 +75,16 @@ class LocalAws:
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         self.application: WSGIApplication = ControlApi(
-            QuickHistories(FastDispatcher()), self.metrics, histories_since, workforce.run_clock.begin
+            HistoryCache(FastDispatcher()), self.metrics, histories_since, workers.run_clock.begin
         )
         self._closing = threading.Event()
 
     def start(self) -> None:
-        """Begin to sample how deep the queues are."""
+        """Start sampling the depths of the queues."""
         threading.Thread(target=self._sample_depths, daemon=True).start()
 
     def close(self) -> None:
-        """End what handlers still run."""
+        """Stop the sampling and the handlers that still run."""
         self._closing.set()
         self.functions.close()
 
@@ -102,6 +100,7 @@ class LocalAws:
 
 
 def _announce(job: Mapping[str, Any], status: str) -> None:
+    """Send the EventBridge event of a transcoding job's new status."""
     detail = {
         "timestamp": int(1000 * datetime.now(tz=UTC).timestamp()),
         "accountId": ACCOUNT,

@@ -1,8 +1,8 @@
 """
-Every datum that reaches the local CloudWatch, in order of arrival and by metric.
+The metric data of the local CloudWatch, in order of arrival and by series.
 
-Values are kept raw, so that a percentile is the nearest rank of what was observed. Nothing is ever
-dropped: a row costs about 200 bytes. Times are float seconds since the epoch.
+Values are kept raw, so that percentiles are exact (nearest rank). Nothing is deleted: a row takes about
+200 bytes. Times are float seconds since the epoch.
 """
 
 import math
@@ -11,11 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.lab.results.percentile import nearest_rank
 from harness.lab.results.records import labels_text, metric_name
 
 Dimensions = tuple[tuple[str, str], ...]
 Row = tuple[float, str, str, float]
-"""When, the metric as the run folder calls it, its labels as text, the value."""
+"""Time, name of the metric in the run folder, labels as JSON text, value."""
 
 
 @dataclass(slots=True)
@@ -30,12 +31,12 @@ class Series:
     values: list[float] = field(default_factory=list)
 
     def between(self, start: float, end: float) -> list[tuple[float, float]]:
-        """Return (time, value) of what was observed from *start* until before *end*."""
+        """Return time and value of the data from *start* until before *end*."""
         return [(at, value) for at, value in zip(self.times, self.values, strict=False) if start <= at < end]
 
 
 class MetricStore:
-    """The rows, and the series they belong to. Any thread may add."""
+    """The rows and the series they belong to. Safe for threads."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
@@ -47,24 +48,12 @@ class MetricStore:
         namespace: str,
         name: str,
         dimensions: Mapping[str, str],
-        value: float,
+        *values: float,
         at: float | None = None,
         unit: str | None = None,
     ) -> None:
-        """Take one observation, of now unless *at* says otherwise."""
-        self.add_many(namespace, name, dimensions, (value,), at, unit)
-
-    def add_many(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        values: Sequence[float],
-        at: float | None = None,
-        unit: str | None = None,
-    ) -> None:
-        """Take several observations of one metric at one time."""
-        when = time.time() if at is None else at
+        """Add data of one series with the same time, which is now by default."""
+        at = time.time() if at is None else at
         metric, labels = metric_name(namespace, name), labels_text(dimensions)
         key = (namespace, name, tuple(sorted(dimensions.items())))
         with self._lock:
@@ -73,12 +62,12 @@ class MetricStore:
                 series = self._series[key] = Series(*key)
             series.unit = unit or series.unit
             for value in values:
-                series.times.append(when)
+                series.times.append(at)
                 series.values.append(value)
-                self._rows.append((when, metric, labels, value))
+                self._rows.append((at, metric, labels, value))
 
     def since(self, row: int) -> tuple[int, list[Row]]:
-        """Return the number of rows there are, and those from number *row* on."""
+        """Return the number of all rows, and the rows from number *row* on."""
         with self._lock:
             return len(self._rows), self._rows[row:]
 
@@ -97,7 +86,7 @@ def statistic(name: str, values: Sequence[float]) -> float:
     Return a CloudWatch statistic of raw values; a percentile ``pNN`` is the nearest rank ⌈pn⌉.
 
     Raises:
-        ValueError: CloudWatch has this statistic under another name, or we do not have it.
+        ValueError: The name is unknown, or the local CloudWatch does not compute this statistic.
     """
     match name:
         case "Sum":
@@ -111,6 +100,5 @@ def statistic(name: str, values: Sequence[float]) -> float:
         case "Maximum":
             return max(values)
     if name[:1] == "p" and name[1:].replace(".", "", 1).isdigit() and 0 < float(name[1:]) <= 100:
-        rank = math.ceil(round(float(name[1:]) * len(values) / 100, 9))
-        return sorted(values)[max(rank, 1) - 1]
+        return sorted(values)[nearest_rank(float(name[1:]), len(values)) - 1]
     raise ValueError(f"The statistic {name!r} is not supported.")

@@ -1,11 +1,10 @@
 """
-The pipeline without its work: the same inputs, outputs and errors, the time a scenario says.
+The pipeline with modelled work: the real inputs, outputs and errors, and the service times of a scenario.
 
-A twin works as long as the scenario's model draws for these files (it sleeps), leaves a tiny
-placeholder under every key people can download, and fails when the scenario says so. Files are looked
-for in the bucket but not opened. The callback is really posted.
-
-Times in model seconds unless they say clock seconds.
+A modelled handler sleeps for the service time that the scenario's model draws, stores a small placeholder
+under every key that users can download, and fails where the scenario injects a fault. It checks that
+files are in the bucket but does not open them. The callback is really sent. Times are model seconds unless
+the text says clock seconds.
 """
 
 import threading
@@ -18,7 +17,14 @@ from typing import Any
 from PIL import Image
 
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.upload_batch import UploadFile
+from harness.lab.workload.task_work import (
+    CALLBACK_FUNCTION,
+    FUNCTION_PREFIX,
+    TaskWork,
+    TaskWorkModel,
+    step_of,
+)
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
@@ -32,7 +38,7 @@ from harness.service.pipeline.validate import sorted_out
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
-from harness.stack.modelled.modelled_work import ModelledWork, WorkPlan
+from harness.stack.modelled.planned_batches import PlannedBatches, client_id_of
 from harness.stack.modelled.run_clock import RunClock
 
 PIXEL = jpeg(Image.new("RGB", (1, 1), "grey"))
@@ -43,17 +49,17 @@ FILLER = b"placeholder\n"
 
 class ModelledPipeline:
     """
-    Twins of the four functions and of the transcoder, under one scenario.
+    Modelled versions of the four functions and of the transcoder, under one scenario.
 
     Args:
-        scenario: None for the default model and no faults.
+        scenario: None for the default service model without faults.
         time_scale: Model seconds that pass in a clock second.
-        objects: The bucket; found out from the environment at the first call by default, as the
-            real handlers do.
-        callback: Posts callbacks; the real handler, which reads its environment at every call.
-        pause: Sleeps so many clock seconds, or until the event is set.
-        now: Clock seconds since the run began, from where windows of faults count; by default since this
-            was made.
+        objects: Returns the bucket; by default the one that the environment names at the first call, as
+            for the real handlers.
+        callback: Sends callbacks; by default the real handler, which reads its environment at every call.
+        pause: Sleeps for a number of clock seconds, or until the event is set.
+        now: Clock seconds since the run began, for faults with a time window; by default since this
+            object was made.
     """
 
     def __init__(
@@ -66,8 +72,13 @@ class ModelledPipeline:
         pause: Callable[[threading.Event, float], object] = threading.Event.wait,
         now: Callable[[], float] | None = None,
     ) -> None:
-        now = now or RunClock().now
-        self._work = ModelledWork(scenario, now=lambda: now() * time_scale)
+        clock = now or RunClock().now
+
+        def model_now() -> float:
+            return clock() * time_scale
+
+        self._batches = PlannedBatches(scenario, model_now)
+        self._work = TaskWorkModel(scenario, model_now)
         self._time_scale = time_scale
         self._objects = objects
         self._callback = callback
@@ -75,66 +86,67 @@ class ModelledPipeline:
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """The twins by the name of their function."""
-        return {
-            "listing-media-validate": self.validate,
-            "listing-media-thumbnails": self.thumbnails,
-            "listing-media-zip": self.zip,
-            "listing-media-callback-dispatch": self.callback_dispatch,
+        """The modelled handlers by the name of their function."""
+        handlers = {
+            "validate": self.validate,
+            "thumbnails": self.thumbnails,
+            "zip": self.zip,
+            CALLBACK_FUNCTION: self.callback_dispatch,
         }
+        return {FUNCTION_PREFIX + name: handler for name, handler in handlers.items()}
 
     def validate(self, event: Event, context: object = None) -> Event:
-        """Twin of `harness.service.pipeline.validate.handler`."""
+        """Modelled `harness.service.pipeline.validate.handler`."""
         return self._invoke("validate", event, context, self._validate)
 
     def thumbnails(self, event: Event, context: object = None) -> Event:
-        """Twin of `harness.service.pipeline.thumbnails.handler`."""
+        """Modelled `harness.service.pipeline.thumbnails.handler`."""
         return self._invoke("thumbnails", event, context, self._thumbnails)
 
     def zip(self, event: Event, context: object = None) -> Event:
-        """Twin of `harness.service.pipeline.zip_bundle.handler`."""
+        """Modelled `harness.service.pipeline.zip_bundle.handler`."""
         return self._invoke("zip", event, context, self._zip)
 
     def callback_dispatch(self, event: Event, context: object = None) -> Event:
-        """Twin of `harness.service.pipeline.callback_dispatch.handler`, which it calls after a while."""
-        state = event["detail"]
-        plan, attempt = self._begin("callback", state)
-        self._fail_if_told("callback-dispatch", plan, attempt)
-        delay = self._work.callback_delay(plan, attempt)
-        with self._taking(self._work.seconds("callback", plan, (), 0, attempt) + delay):
+        """Modelled `harness.service.pipeline.callback_dispatch.handler`: calls the real one after a while."""
+        _, work = self._begin(CALLBACK_FUNCTION, event["detail"])
+        if (error := _injected_error(work)) is not None:
+            raise error
+        with self._taking(work.seconds):
             pass
         return self._callback(event, context)
 
     def transcode(self, job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
         """
-        Twin of `harness.stack.aws.mediaconvert.ffmpeg_transcoder.FfmpegTranscoder`.
+        Modelled `harness.stack.aws.mediaconvert.ffmpeg_transcoder.FfmpegTranscoder`.
 
         Raises:
-            TranscodingFailed: The settings, the input, or the scenario says so.
+            TranscodingFailed: The settings or the input cannot be used, or a fault is injected.
         """
         try:
             source, groups = read_settings(job["Settings"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
         _, key = location(source)
-        plan, file, item = self._work.video(key, self._size(key, TranscodingFailed))
+        batch, video, item = self._batches.video(key, self._size(key, TranscodingFailed))
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))
-        attempt = self._work.attempt(batch_id, "transcode", item)
-        with self._taking(self._work.seconds("transcode", plan, (file,), item, attempt), cancelled):
-            if self._work.transcoding_fails(plan, item, attempt):
-                raise TranscodingFailed(f"Unable to transcode {source}: told to by the scenario")
-            for uri in (uri for group in groups for uri in group.uris):
-                self._objects().put(location(uri)[1], FILLER, "application/octet-stream")
-        size = {"WidthInPx": file.width, "HeightInPx": file.height}
-        details = {"DurationInMs": round(1000 * file.seconds), "VideoDetails": size}
+        attempt = self._batches.next_attempt(batch_id, "transcode", item)
+        work = self._work.transcoding(batch, video, item, attempt)
+        with self._taking(work.seconds, cancelled):
+            if work.error is None:
+                for uri in (uri for group in groups for uri in group.uris):
+                    self._objects().put(location(uri)[1], FILLER, "application/octet-stream")
+        if work.error is not None:
+            raise TranscodingFailed(f"Unable to transcode {source}: {work.cause}")
+        size = {"WidthInPx": video.width, "HeightInPx": video.height}
+        details = {"DurationInMs": round(1000 * video.seconds), "VideoDetails": size}
         return [{"OutputDetails": [details for _ in group.outputs]} for group in groups]
 
-    def _validate(self, event: Event, plan: WorkPlan, attempt: int) -> Event:
+    def _validate(self, event: Event, batch: UploadBatch, work: TaskWork) -> Event:
         started_at = datetime.now(UTC)
         assets = assets_of(event)
-        files = list(plan.files.values())
-        with self._taking(self._work.seconds("validate", plan, files, 0, attempt)):
-            facts = [self._facts(asset, file) for asset, file in zip(assets, files, strict=True)]
+        with self._taking(work.seconds):
+            facts = [self._facts(asset, file) for asset, file in zip(assets, batch.files, strict=True)]
         sorted_files = sorted_out(event, assets, facts, self._objects().bucket)
         return sorted_files | {"startedAt": started_at.isoformat()}
 
@@ -143,58 +155,65 @@ class ModelledPipeline:
         size = self._size(key, Rejected)
         if size != asset["bytes"]:
             raise Rejected(f"SIZE_MISMATCH: {key} has {size} bytes instead of {asset['bytes']}")
-        if file.corrupt:
-            raise Rejected(f"DECODE_FAILED: {key}: told to by the scenario")
         if not file.is_video:
             return {}
         seconds = round(file.seconds, 3)
         return {"width": file.width, "height": file.height, "durationSeconds": seconds, "hasAudio": True}
 
-    def _thumbnails(self, event: Event, plan: WorkPlan, attempt: int) -> Event:
+    def _thumbnails(self, event: Event, batch: UploadBatch, work: TaskWork) -> Event:
         validation = event["validation"]
         images, documents = validation["images"], validation["documents"]
-        files = [plan.files[_name(image)] for image in images]
-        with self._taking(self._work.seconds("thumbnails", plan, files, 0, attempt)):
-            outputs = [
-                image_output(event, image, inside((file.width, file.height), SIZES[BEST]))
-                for image, file in zip(images, files, strict=True)
-            ]
+        files = {file.client_id: file for file in batch.files}
+        with self._taking(work.seconds):
+            outputs = []
+            for image in images:
+                file = files[client_id_of(image)]
+                outputs.append(image_output(event, image, inside((file.width, file.height), SIZES[BEST])))
             outputs += [document_output(event, document) for document in documents]
-            self._leave_placeholders(outputs)
+            self._store_placeholders(outputs)
         return {"outputs": outputs}
 
-    def _leave_placeholders(self, outputs: Sequence[Mapping[str, Any]]) -> None:
+    def _store_placeholders(self, outputs: Sequence[Mapping[str, Any]]) -> None:
         for key in (key for output in outputs for key in output["outputs"].values()):
             if key.endswith(".pdf"):
                 self._objects().put(key, TINY_PDF, "application/pdf")
             else:
                 self._objects().put(key, PIXEL, "image/jpeg")
 
-    def _zip(self, event: Event, plan: WorkPlan, attempt: int) -> Event:
+    def _zip(self, event: Event, _: UploadBatch, work: TaskWork) -> Event:
         key = zip_key(ListingId(event["listingId"]), BatchId(event["batchId"]), JobId(event["jobId"]))
-        files = list(plan.files.values())
-        with self._taking(self._work.seconds("zip", plan, files, 0, attempt)):
+        with self._taking(work.seconds):
             self._objects().put(key, EMPTY_ZIP, "application/zip")
         return {"key": key, "bytes": len(EMPTY_ZIP), "assets": len(list(entries_of(event)))}
 
     def _invoke(
-        self, step: str, event: Event, context: object, twin: Callable[[Event, WorkPlan, int], Event]
+        self,
+        function: str,
+        event: Event,
+        context: object,
+        modelled: Callable[[Event, UploadBatch, TaskWork], Event],
     ) -> Event:
-        plan, attempt = self._begin(step, event)
-        self._fail_if_told(step, plan, attempt)
-        return entry(step)(lambda state, _context: twin(state, plan, attempt))(event, context)
+        batch, work = self._begin(function, event)
+        error = _injected_error(work)
+        if error is not None and not isinstance(error, Retryable | Rejected):
+            raise error  # `entry` would turn it into Rejected
 
-    def _begin(self, step: str, state: Event) -> tuple[WorkPlan, int]:
+        def handler(state: Event, _: object) -> Event:
+            if error is not None:
+                raise error
+            return modelled(state, batch, work)
+
+        return entry(function)(handler)(event, context)
+
+    def _begin(self, function: str, state: Event) -> tuple[UploadBatch, TaskWork]:
+        """Return the batch of an execution's state, and the work of its next attempt of a function."""
+        step = step_of(function)
         try:
-            plan = self._work.plan(state["assets"])
+            batch = self._batches.batch(state["assets"])
         except (KeyError, TypeError, ValueError) as error:
             raise Rejected(f"INPUT_INVALID: {step}: {error!r}") from error
-        return plan, self._work.attempt(str(state["batchId"]), step)
-
-    def _fail_if_told(self, function: str, plan: WorkPlan, attempt: int) -> None:
-        name = self._work.lambda_error(function, plan, attempt)
-        if name is not None:
-            raise _error_named(name)(f"INJECTED: {function}, attempt {attempt}")
+        attempt = self._batches.next_attempt(str(state["batchId"]), step)
+        return batch, self._work.function(function, batch, attempt)
 
     def _size(self, key: str, missing: type[Exception]) -> int:
         try:
@@ -204,18 +223,17 @@ class ModelledPipeline:
 
     @contextmanager
     def _taking(self, seconds: float, cancelled: threading.Event | None = None) -> Iterator[None]:
-        """Let the body take this long altogether, unless it fails; its own time counts [model s]."""
+        """Sleep after the body, so that both together take *seconds*; do not sleep if the body fails."""
         started_at = time.monotonic()
         yield
         left = seconds / self._time_scale - (time.monotonic() - started_at)
         self._pause(cancelled or threading.Event(), max(0.0, left))
 
 
-def _name(asset: Asset) -> str:
-    return str(asset.get("clientId") or asset["key"])
-
-
-def _error_named(name: str) -> type[Exception]:
-    """Return an exception class of this name: the state machine knows errors by nothing else."""
+def _injected_error(work: TaskWork) -> Exception | None:
+    """Return the error of an attempt that fails, with the class name that the state machine matches."""
+    if work.error is None:
+        return None
     known: dict[str, type[Exception]] = {"Retryable": Retryable, "Rejected": Rejected}
-    return known.get(name) or type(name, (Exception,), {})
+    kind: type[Exception] = known.get(work.error) or type(work.error, (Exception,), {})
+    return kind(work.cause)

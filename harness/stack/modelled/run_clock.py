@@ -1,7 +1,5 @@
 """
-When the run began that is being played at the stack: windows of faults count from it.
-
-Float seconds.
+The time since the start of the run, from which the time windows of faults count. Float seconds.
 """
 
 import time
@@ -10,7 +8,7 @@ from collections.abc import Callable
 
 class RunClock:
     """
-    Seconds since the run began; since the stack did, until somebody says when.
+    Seconds since the run began; until `begin` is called, seconds since the stack started.
 
     Args:
         clock: Seconds since the epoch.
@@ -21,9 +19,9 @@ class RunClock:
         self._began_at = clock()
 
     def begin(self, at: float) -> None:
-        """Take a moment for the beginning of the run [s since the epoch]."""
+        """Set the start of the run [s since the epoch]."""
         self._began_at = at
 
     def now(self) -> float:
-        """Return the time; before the beginning it is negative."""
+        """Return the time; it is negative before the run begins."""
         return self._clock() - self._began_at

@@ -1,5 +1,5 @@
 """
-Every datum, kept raw.
+The metric data of the local CloudWatch: rows, series and statistics.
 """
 
 import pytest
@@ -8,9 +8,9 @@ from harness.stack.aws.metric_store import MetricStore, statistic
 
 
 class TestMetricStore:
-    def test_rows_come_in_order_of_arrival_and_from_where_one_left_off(self):
+    def test_rows_come_in_order_of_arrival_from_a_row_on(self):
         """
-        A reader who says how many rows it has gets the others.
+        A reader that already has N rows asks for those from row N on.
         """
         store = MetricStore()
         store.add("TOQ/MediaProcessing", "media_batches_created_total", {"status": "READY"}, 1.0, at=10.0)
@@ -44,16 +44,16 @@ class TestStatistic:
         """
         assert statistic(name, list(range(1, 101))) == value
 
-    def test_the_rank_does_not_suffer_from_binary_fractions(self):
+    def test_the_rank_is_exact_for_decimal_percentages(self):
         """
-        The 95th of 100 values is the 95th, though 0.95 is a little more in binary.
+        The 95th percentile of 200 values is the 190th, although 0.95 has no exact binary fraction.
         """
         assert statistic("p95", [float(n) for n in range(1, 201)]) == 190
 
     @pytest.mark.parametrize("name", ["sum", "p101", "p0", "tm90", "IQM", ""])
-    def test_what_we_do_not_have_is_refused(self, name):
+    def test_an_unsupported_statistic_is_refused(self, name):
         """
-        A statistic nobody computes is named, not answered with nothing.
+        The error names the statistic.
         """
         with pytest.raises(ValueError, match="not supported"):
             statistic(name, [1.0])

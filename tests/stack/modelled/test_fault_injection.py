@@ -1,5 +1,5 @@
 """
-What goes wrong on purpose around real handlers, and in the queue.
+The faults of a scenario around real handlers, and unreadable queue messages.
 """
 
 import json
@@ -8,8 +8,9 @@ import threading
 import pytest
 
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.task_work import TaskFaults
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
-from harness.stack.modelled.fault_injection import UNREADABLE, InjectedFault, poison_of
+from harness.stack.modelled.fault_injection import UNREADABLE, FaultInjection, poison_of
 from harness.stack.modelled.run_clock import RunClock
 
 
@@ -29,45 +30,103 @@ def message(arrival: int) -> str:
     return json.dumps({"jobId": 1, "assets": [{"key": f"7/raw/photo/vertical/b/a{arrival}-1-photo.jpg"}]})
 
 
-class TestTrouble:
+def event(arrival: int) -> str:
+    """Return the input of an invocation for the batch of an arrival."""
+    return json.dumps({"batchId": f"b{arrival}", "assets": [{"key": "k", "clientId": f"a{arrival}-1"}]})
+
+
+def transcode_job(arrival: int) -> dict[str, object]:
+    video = {"VideoDescription": {}}
+    group = {"Type": "FILE_GROUP_SETTINGS", "FileGroupSettings": {"Destination": "s3://media/out/"}}
+    source = f"s3://media/7/raw/video/vertical/b/a{arrival}-1-video.mp4"
+    settings = {
+        "Inputs": [{"FileInput": source}],
+        "OutputGroups": [{"OutputGroupSettings": group, "Outputs": [video]}],
+    }
+    return {"Settings": settings, "UserMetadata": {"batchId": f"b{arrival}"}}
+
+
+class TestFunctions:
     def test_only_the_function_named_fails_with_the_error_named(self):
         """
-        At rate 1 every call of it fails, and no call of another.
+        At rate 1 every invocation of it fails, and none of another function.
         """
-        trouble = InjectedFault(
+        faults = FaultInjection(
             scenario({"kind": "lambda_error", "function": "zip", "error": "Retryable", "rate": 1.0})
         )
 
-        assert trouble.function("listing-media-zip") == "Retryable"
-        assert trouble.function("listing-media-validate") is None
+        assert faults.function_error("listing-media-zip", event(3)) == "Retryable"
+        assert faults.function_error("listing-media-validate", event(3)) is None
 
-    def test_the_rate_is_how_often_and_the_seed_decides_when(self):
+    def test_batch_and_attempt_decide_as_in_the_simulator(self):
         """
-        Of a thousand calls at rate 0.1 about a hundred fail, the same ones each time.
+        Of a thousand batches at rate 0.1 about a hundred fail: those that fail in a simulated run.
         """
-        faults = scenario({"kind": "lambda_error", "function": "zip", "rate": 0.1})
-        runs = [
-            [trouble.function("listing-media-zip") for _ in range(1000)]
-            for trouble in (InjectedFault(faults), InjectedFault(faults))
+        played = scenario({"kind": "lambda_error", "function": "zip", "rate": 0.1})
+        around, simulated = FaultInjection(played), TaskFaults(played, lambda: 0.0)
+
+        errors = [
+            around.function_error("listing-media-zip", event(arrival))
+            for _attempt in (1, 2)
+            for arrival in range(1000)
         ]
 
-        assert runs[0] == runs[1]
-        assert 70 <= runs[0].count("Retryable") <= 130  # 3.2 standard deviations either side
+        assert errors == [
+            simulated.function_error("zip", arrival, attempt) for attempt in (1, 2) for arrival in range(1000)
+        ]
+        assert 70 <= errors[:1000].count("Retryable") <= 130  # 3.2 standard deviations either side
+        assert errors[:1000] != errors[1000:]
 
+    def test_an_event_without_a_batch_has_no_fault(self):
+        """
+        The handler itself refuses an event that it cannot read.
+        """
+        faults = FaultInjection(scenario({"kind": "lambda_error", "function": "zip", "rate": 1.0}))
+
+        assert faults.function_error("listing-media-zip", "{}") is None
+        assert faults.function_error("listing-media-zip", "not json") is None
+
+    def test_the_callback_is_found_in_the_detail_of_its_event(self):
+        """
+        The input of the callback function wraps the state of the execution.
+        """
+        faults = FaultInjection(
+            scenario({"kind": "lambda_error", "function": "callback-dispatch", "rate": 1.0})
+        )
+        wrapped = json.dumps({"status": "SUCCEEDED", "detail": json.loads(event(3))})
+
+        assert faults.function_error("listing-media-callback-dispatch", wrapped) == "Retryable"
+
+
+class TestTranscoder:
     def test_transcoding_fails(self):
         """
-        The transcoder around which it stands is not asked.
+        A job that the scenario makes fail does not reach the transcoder.
         """
-        transcode = InjectedFault(scenario({"kind": "mediaconvert_error", "rate": 1.0})).around(lambda *_: [])
+        faults = FaultInjection(scenario({"kind": "mediaconvert_error", "rate": 1.0}))
+        reached = []
+        transcode = faults.around(lambda job, _: reached.append(job) or [])
 
         with pytest.raises(TranscodingFailed):
-            transcode({}, threading.Event())
+            transcode(transcode_job(3), threading.Event())
+        assert reached == []
+
+    def test_settings_that_cannot_be_read_reach_the_transcoder(self):
+        """
+        The transcoder itself says what is wrong with them.
+        """
+        faults = FaultInjection(scenario({"kind": "mediaconvert_error", "rate": 1.0}))
+        reached = []
+
+        faults.around(lambda job, _: reached.append(job) or [])({"Settings": {}}, threading.Event())
+
+        assert reached == [{"Settings": {}}]
 
 
 class TestPoison:
     def test_the_messages_of_poisoned_arrivals_cannot_be_read(self):
         """
-        At rate 1 every message of an arrival becomes unreadable; a stranger's is left alone.
+        At rate 1 every message of an arrival becomes unreadable; messages of other clients do not.
         """
         poison = poison_of(scenario({"kind": "poisoned_message", "rate": 1.0}))
 
@@ -78,23 +137,23 @@ class TestPoison:
 
     def test_without_the_fault_nothing_is_poisoned(self):
         """
-        A scenario that says nothing of it costs nothing.
+        A scenario without this fault needs no poison.
         """
         assert poison_of(scenario()) is None
         assert poison_of(None) is None
 
 
 class TestWindow:
-    def test_it_counts_from_the_beginning_of_the_run_and_not_of_the_stack(self):
+    def test_it_counts_from_the_start_of_the_run(self):
         """
-        A stack that has been up for an hour strikes from the second the scenario says; before, nothing.
+        A fault from second 10 to 20 hits in those seconds of the run, however long the stack has been up.
         """
         times = iter((3600.0, 3601.0, 3614.0, 3616.0, 3626.0))
         clock = RunClock(lambda: next(times))
         fault = {"kind": "lambda_error", "function": "zip", "rate": 1.0, "from_s": 10, "until_s": 20}
-        trouble = InjectedFault(scenario(fault), clock.now)
+        faults = FaultInjection(scenario(fault), clock.now)
         clock.begin(3605.0)
 
-        struck = [trouble.function("listing-media-zip") for _ in range(4)]
+        errors = [faults.function_error("listing-media-zip", event(3)) for _ in range(4)]
 
-        assert struck == [None, None, "Retryable", None]
+        assert errors == [None, None, "Retryable", None]

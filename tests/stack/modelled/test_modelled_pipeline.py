@@ -1,4 +1,6 @@
-"""The pipeline without its work: same inputs, outputs and errors, the time a scenario says."""
+"""
+The pipeline with modelled work: the real inputs, outputs and errors, and the service times of a scenario.
+"""
 
 import hashlib
 import threading
@@ -33,8 +35,8 @@ def scenario(*faults, **changes):
     return Scenario.model_validate(document | changes)
 
 
-class Clockwork:
-    """Sleeps without waiting, and remembers for how long it should have."""
+class RecordedPauses:
+    """Records the lengths of pauses and does not wait."""
 
     def __init__(self):
         self.slept = []
@@ -44,7 +46,7 @@ class Clockwork:
 
 
 @pytest.fixture
-def vault(monkeypatch):
+def bucket(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
@@ -55,13 +57,13 @@ def vault(monkeypatch):
         yield MediaObjects(client, "media", "alias/key")
 
 
-def uploaded(vault, files):
+def uploaded(bucket, files):
     """Upload filler for planned files; return the execution's input."""
     assets = []
     for file in files:
         folder = file.media_type.lower().replace("_", "/")
         key = f"42/raw/{folder}/{BATCH}/{file.client_id}-{file.filename}"
-        vault.put(key, b"xyz", file.content_type)
+        bucket.put(key, b"xyz", file.content_type)
         assets.append(
             {
                 "key": key,
@@ -83,58 +85,58 @@ def uploaded(vault, files):
     }
 
 
-def pipeline(vault, played, **more):
-    return ModelledPipeline(played, objects=lambda: vault, **{"pause": Clockwork(), **more})
+def pipeline(bucket, played, **more):
+    return ModelledPipeline(played, objects=lambda: bucket, **{"pause": RecordedPauses(), **more})
 
 
-def keys_in(vault):
-    return {item["Key"] for item in vault.client.list_objects_v2(Bucket="media")["Contents"]}
+def keys_in(bucket):
+    return {item["Key"] for item in bucket.client.list_objects_v2(Bucket="media")["Contents"]}
 
 
 class TestOneBatch:
-    def test_it_runs_through_and_everything_can_be_downloaded(self, vault):
-        """The backend sees a success, and every key it is told is in the bucket."""
+    def test_it_runs_through_and_everything_can_be_downloaded(self, bucket):
+        """The callback reports success, and every key in it exists in the bucket."""
         played = scenario()
-        twins = pipeline(vault, played)
-        state = uploaded(vault, Mix(played).batch(3).files)
+        handlers = pipeline(bucket, played)
+        state = uploaded(bucket, Mix(played).batch(3).files)
 
-        state["validation"] = twins.validate(state)
-        images = twins.thumbnails(state)
-        videos = [self.transcoded(twins, state, video) for video in state["validation"]["videos"]]
+        state["validation"] = handlers.validate(state)
+        images = handlers.thumbnails(state)
+        videos = [self.transcoded(handlers, state, video) for video in state["validation"]["videos"]]
         state["processed"] = [images, videos]
-        state["zip"] = twins.zip(state)
+        state["zip"] = handlers.zip(state)
 
         callback = ProcessingCallback.parse(
             callback_body({"status": "SUCCEEDED", "executionArn": "arn", "detail": state})
         )
         assert callback.failure_for([asset["key"] for asset in state["assets"]]) is None
-        told = {key for output in callback.outputs for key in output.variants.values()}
-        assert len(told) == 2 * 4 + 2 * 3
-        assert told | {callback.zip.key} <= keys_in(vault)
+        stored = {key for output in callback.outputs for key in output.variants.values()}
+        assert len(stored) == 2 * 4 + 2 * 3
+        assert stored | {callback.zip.key} <= keys_in(bucket)
         assert callback.zip.assets == 4
 
     @staticmethod
-    def transcoded(twins, state, video):
+    def transcoded(handlers, state, video):
         job = {"Settings": video["jobSettings"], "UserMetadata": {"batchId": state["batchId"]}}
-        details = twins.transcode(job, threading.Event())
+        details = handlers.transcode(job, threading.Event())
         assert len(details) == 3
         return {"key": video["key"], "prefix": video["prefix"], "status": "COMPLETE"}
 
-    def test_every_step_takes_what_the_simulator_draws(self, vault):
-        """The same model, the same key, the same seconds, less the twin's own work."""
+    def test_every_step_takes_what_the_simulator_draws(self, bucket):
+        """The same model and the same key give the same seconds, less the time of the handler's own work."""
         played = scenario()
         batch = Mix(played).batch(3)
         times = ServiceTimes(played.model, played.seed)
-        clockwork = Clockwork()
-        twins = pipeline(vault, played, pause=clockwork, callback=lambda event, _: event)
-        state = uploaded(vault, batch.files)
+        pauses = RecordedPauses()
+        handlers = pipeline(bucket, played, pause=pauses, callback=lambda event, _: event)
+        state = uploaded(bucket, batch.files)
 
-        state["validation"] = twins.validate(state)
-        twins.thumbnails(state)
+        state["validation"] = handlers.validate(state)
+        handlers.thumbnails(state)
         for video in state["validation"]["videos"]:
             job = {"Settings": video["jobSettings"], "UserMetadata": {"batchId": BATCH}}
-            twins.transcode(job, threading.Event())
-        twins.callback_dispatch({"status": "SUCCEEDED", "detail": state})
+            handlers.transcode(job, threading.Event())
+        handlers.callback_dispatch({"status": "SUCCEEDED", "detail": state})
 
         expected = [
             times.seconds("validate", batch.files, 3),
@@ -143,47 +145,47 @@ class TestOneBatch:
             times.seconds("transcode", batch.videos[1:], 3, item=1),
             times.seconds("callback", (), 3),
         ]
-        # The twin's own work counts: it sleeps for the rest. On a busy machine it may be some tenths.
-        for slept, seconds in zip(clockwork.slept, expected, strict=True):
+        # A handler sleeps for what its own work leaves of the time: on a busy machine some tenths less.
+        for slept, seconds in zip(pauses.slept, expected, strict=True):
             assert max(0.0, seconds - 1.0) <= slept < seconds
-        assert sum(clockwork.slept) > 5
+        assert sum(pauses.slept) > 5
 
-    def test_time_may_pass_faster(self, vault):
-        """At a scale of ten, a tenth of the model's seconds."""
+    def test_a_time_scale_shortens_pauses(self, bucket):
+        """At a time scale of ten a pause is a tenth of the model seconds."""
         played = scenario(model={"validate": {"fixed_s": 100}})
-        clockwork = Clockwork()
+        pauses = RecordedPauses()
 
-        pipeline(vault, played, pause=clockwork, time_scale=10).validate(
-            uploaded(vault, Mix(played).batch(0).files)
+        pipeline(bucket, played, pause=pauses, time_scale=10).validate(
+            uploaded(bucket, Mix(played).batch(0).files)
         )
 
-        assert 9 < clockwork.slept[0] <= 10
+        assert 9 < pauses.slept[0] <= 10
 
-    def test_a_second_attempt_has_times_of_its_own(self, vault):
-        """Drawn from the same key with attempt 2."""
+    def test_a_second_attempt_has_its_own_service_time(self, bucket):
+        """Its draw has the same key but for the attempt."""
         played = scenario(model={"validate": {"fixed_s": {"distribution": "uniform", "low": 10, "high": 90}}})
-        clockwork = Clockwork()
-        twins = pipeline(vault, played, pause=clockwork)
-        event = uploaded(vault, Mix(played).batch(3).files)
+        pauses = RecordedPauses()
+        handlers = pipeline(bucket, played, pause=pauses)
+        event = uploaded(bucket, Mix(played).batch(3).files)
 
-        twins.validate(event)
-        twins.validate(event)
+        handlers.validate(event)
+        handlers.validate(event)
 
         times = ServiceTimes(played.model, played.seed)
-        for attempt, slept in enumerate(clockwork.slept, start=1):
+        for attempt, slept in enumerate(pauses.slept, start=1):
             assert slept == pytest.approx(times.seconds("validate", (), 3, attempt=attempt), abs=1)
-        assert abs(clockwork.slept[0] - clockwork.slept[1]) > 2
+        assert abs(pauses.slept[0] - pauses.slept[1]) > 2
 
 
-class TestStrangers:
-    def test_files_nobody_planned_are_taken_for_ordinary_ones(self, vault):
-        """Somebody uploads by hand to a modelled stack."""
-        event = uploaded(vault, Mix(scenario()).batch(3).files)
+class TestUnplannedFiles:
+    def test_unplanned_files_get_ordinary_dimensions(self, bucket):
+        """A user may upload by hand to a modelled stack."""
+        event = uploaded(bucket, Mix(scenario()).batch(3).files)
         for number, asset in enumerate(event["assets"]):
             asset["clientId"] = f"mine-{number}"
 
-        validation = pipeline(vault, None).validate(event)
-        outputs = pipeline(vault, None).thumbnails(event | {"validation": validation})["outputs"]
+        validation = pipeline(bucket, None).validate(event)
+        outputs = pipeline(bucket, None).thumbnails(event | {"validation": validation})["outputs"]
 
         assert len(outputs) == 2
         assert {output["width"] for output in outputs} <= {1200, 900}
@@ -191,47 +193,47 @@ class TestStrangers:
 
 
 class TestErrors:
-    def test_a_file_that_is_missing_or_of_another_size(self, vault):
-        """Found without opening anything."""
+    def test_a_file_that_is_missing_or_of_another_size(self, bucket):
+        """The validation compares sizes without opening a file."""
         played = scenario()
-        event = uploaded(vault, Mix(played).batch(3).files)
+        event = uploaded(bucket, Mix(played).batch(3).files)
         event["assets"][0]["bytes"] = 4
         with pytest.raises(Rejected, match=r"^SIZE_MISMATCH: "):
-            pipeline(vault, played).validate(event)
+            pipeline(bucket, played).validate(event)
 
-        vault.client.delete_object(Bucket="media", Key=event["assets"][0]["key"])
+        bucket.client.delete_object(Bucket="media", Key=event["assets"][0]["key"])
         with pytest.raises(Rejected, match=r"^UPLOAD_MISSING: "):
-            pipeline(vault, played).validate(event)
+            pipeline(bucket, played).validate(event)
 
-    def test_a_corrupt_file_does_not_decode(self, vault):
-        """As the scenario planned it."""
+    def test_a_corrupt_file_does_not_decode(self, bucket):
+        """The scenario decides which files are corrupt."""
         played = scenario({"kind": "corrupt_file", "rate": 1.0})
 
         with pytest.raises(Rejected, match=r"^DECODE_FAILED: "):
-            pipeline(vault, played).validate(uploaded(vault, Mix(played).batch(3).files))
+            pipeline(bucket, played).validate(uploaded(bucket, Mix(played).batch(3).files))
 
     @pytest.mark.parametrize(("name", "kind"), [("Retryable", Retryable), ("Rejected", Rejected)])
-    def test_a_function_fails_by_the_name_the_scenario_gives(self, vault, name, kind):
-        """The two of the pipeline are the real ones."""
+    def test_a_function_fails_by_the_name_the_scenario_gives(self, bucket, name, kind):
+        """The pipeline's own two errors keep their classes."""
         played = scenario({"kind": "lambda_error", "function": "validate", "rate": 1.0, "error": name})
 
         with pytest.raises(kind, match=r"^INJECTED: validate, attempt 1"):
-            pipeline(vault, played).validate(uploaded(vault, Mix(played).batch(3).files))
+            pipeline(bucket, played).validate(uploaded(bucket, Mix(played).batch(3).files))
 
-    def test_any_other_name_will_do(self, vault):
-        """A state machine knows errors by their name only."""
+    def test_a_function_may_fail_with_any_other_name(self, bucket):
+        """A state machine matches errors by their name only."""
         played = scenario(
             {"kind": "lambda_error", "function": "zip", "rate": 1.0, "error": "Lambda.ServiceException"}
         )
 
         with pytest.raises(Exception, match="INJECTED") as raised:
-            pipeline(vault, played).zip(uploaded(vault, Mix(played).batch(3).files))
+            pipeline(bucket, played).zip(uploaded(bucket, Mix(played).batch(3).files))
         assert type(raised.value).__name__ == "Lambda.ServiceException"
 
-    def test_errors_strike_as_often_as_they_should(self, vault):
-        """Of 400 batches at a rate of a quarter, 100 ± 4 standard deviations."""
+    def test_errors_are_as_frequent_as_their_rate(self, bucket):
+        """Of 400 batches at a rate of a quarter 100 fail, ± 4 standard deviations."""
         played = scenario({"kind": "lambda_error", "function": "zip", "rate": 0.25, "error": "Retryable"})
-        twins = pipeline(vault, played)
+        handlers = pipeline(bucket, played)
         failures = 0
 
         for arrival in range(400):
@@ -241,53 +243,55 @@ class TestErrors:
                 | {"contentType": "application/pdf"}
             ]
             try:
-                twins.zip(event | {"validation": {"images": [], "videos": [], "documents": []}})
+                handlers.zip(event | {"validation": {"images": [], "videos": [], "documents": []}})
             except Retryable:
                 failures += 1
 
         assert 65 <= failures <= 135
 
-    def test_a_transcoding_job_fails(self, vault):
-        """The state machine sees status ERROR."""
+    def test_a_transcoding_job_fails(self, bucket):
+        """The state machine sees the status ERROR."""
         played = scenario({"kind": "mediaconvert_error", "rate": 1.0})
-        twins = pipeline(vault, played)
-        video = twins.validate(uploaded(vault, Mix(played).batch(3).files))["videos"][0]
+        handlers = pipeline(bucket, played)
+        video = handlers.validate(uploaded(bucket, Mix(played).batch(3).files))["videos"][0]
 
-        with pytest.raises(TranscodingFailed, match="told to by the scenario"):
-            twins.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, threading.Event())
+        with pytest.raises(TranscodingFailed, match="the transcoding job ended with ERROR"):
+            handlers.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, threading.Event())
 
-    def test_a_slow_callback_is_posted_late(self, vault):
-        """On top of its own time."""
+    def test_a_slow_callback_is_posted_late(self, bucket):
+        """The delay comes on top of the service time."""
         played = scenario({"kind": "slow_callback", "rate": 1.0, "delay_s": 100})
-        clockwork = Clockwork()
+        pauses = RecordedPauses()
         posted = []
-        twins = pipeline(vault, played, pause=clockwork, callback=lambda event, _: posted.append(event) or {})
-        event = {"status": "SUCCEEDED", "detail": uploaded(vault, Mix(played).batch(3).files)}
+        handlers = pipeline(
+            bucket, played, pause=pauses, callback=lambda event, _: posted.append(event) or {}
+        )
+        event = {"status": "SUCCEEDED", "detail": uploaded(bucket, Mix(played).batch(3).files)}
 
-        twins.callback_dispatch(event)
+        handlers.callback_dispatch(event)
 
-        assert clockwork.slept[0] > 99
+        assert pauses.slept[0] > 99
         assert posted == [event]
 
-    def test_an_event_that_makes_no_sense(self, vault):
-        """Rejected, as by the real handlers."""
+    def test_an_invalid_event_is_rejected(self, bucket):
+        """The real handlers reject it with the same error code."""
         for event in ({}, {"batchId": "b", "assets": [{}]}, {"batchId": "b", "assets": None}):
             with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
-                pipeline(vault, None).validate(event)
+                pipeline(bucket, None).validate(event)
 
 
-def test_there_is_a_twin_for_every_function():
-    """By the names the blueprint gives them."""
+def test_every_function_has_a_modelled_handler():
+    """Handlers are found by the function names of the blueprint."""
     assert set(ModelledPipeline(None).handlers) == {f"listing-media-{name}" for name in FUNCTIONS}
 
 
-def test_a_cancelled_job_does_not_sleep_on(vault):
-    """The event that cancels it wakes it."""
+def test_a_cancelled_job_stops_its_pause(bucket):
+    """The event that cancels the job ends the sleep."""
     played = scenario(model={"transcode": {"fixed_s": 3600}})
-    twins = pipeline(vault, played, pause=threading.Event.wait)
-    state = uploaded(vault, Mix(played).batch(3).files)
-    video = pipeline(vault, played).validate(state)["videos"][0]
+    handlers = pipeline(bucket, played, pause=threading.Event.wait)
+    state = uploaded(bucket, Mix(played).batch(3).files)
+    video = pipeline(bucket, played).validate(state)["videos"][0]
     cancelled = threading.Event()
     cancelled.set()
 
-    assert twins.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, cancelled)
+    assert handlers.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, cancelled)

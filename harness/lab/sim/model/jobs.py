@@ -63,10 +63,6 @@ class MediaBatch:
         return self.status in ("READY", "FAILED")
 
     @property
-    def images(self) -> list[UploadFile]:
-        return [file for file, kind in zip(self.files, self.kinds, strict=True) if kind == "image"]
-
-    @property
     def assets(self) -> list[dict[str, Any]]:
         """The files as the queue's message describes them."""
         if self._assets is None:

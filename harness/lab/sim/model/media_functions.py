@@ -1,33 +1,28 @@
 """
-The four functions and the transcoder of the pipeline, modelled: how long they take and what they answer.
+The four functions and the transcoder of the pipeline, simulated: the time they take and their answers.
 
-Twins of the local stack's modelled handlers: the same service times, faults and answers, draw for draw.
-The n-th time a step works on a batch is attempt n, be it a retry of the state machine or of a person.
-Times in seconds.
+Service times and faults come from `harness.lab.workload.task_work`, as those of the local stack's modelled
+handlers do. Times in seconds.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
-from harness.lab.workload.draws import Stream
-from harness.lab.workload.faults import LambdaFault, MediaConvertFault, SlowCallback
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.service_times import ServiceTimes
+from harness.lab.workload.task_work import TaskWorkModel, step_of
 from harness.lab.workload.upload_batch import UploadFile
 
 BUCKET = "toq-listing-medias"
 
-AnyFault = TypeVar("AnyFault", LambdaFault, MediaConvertFault, SlowCallback)
-
 
 class Work(NamedTuple):
     """
-    What one attempt will come to.
+    The work of one attempt and its result.
 
     Attributes:
-        error: Name of the error it ends with; None if it succeeds.
-        output: What it answers, made when it has succeeded.
+        output: Makes the result, after the attempt has succeeded.
+        error: Name of the error the attempt ends with; None if it succeeds.
         video_s: Length of the video it converts [s].
     """
 
@@ -38,19 +33,14 @@ class Work(NamedTuple):
     video_s: float = 0.0
 
 
-def step_of(function: str) -> str:
-    """Return the step of the pipeline, as service models call it, that a function without prefix takes."""
-    return "callback" if function == "callback-dispatch" else function
-
-
 class MediaFunctions:
     """
-    The pipeline's work under one scenario.
+    The work of the pipeline under one scenario.
 
     Args:
-        now: Model seconds since the run began; matters to faults with a time window.
-        callback: Told that a job has ended: the job, the callback's status and the error's cause.
-        callback_way: How long the callback takes there and back [s].
+        now: Model seconds since the run began, for faults with a time window.
+        callback: Called when a job has ended, with the job, the callback's status and the error's cause.
+        callback_way: Round-trip time of the callback request, by arrival and attempt [s].
     """
 
     def __init__(
@@ -61,92 +51,49 @@ class MediaFunctions:
         callback: Callable[[MediaJob, str, str], None],
         callback_way: Callable[[int, int], float],
     ) -> None:
-        self._seed, self._replication = scenario.seed, replication
-        self._times = ServiceTimes(scenario.model, scenario.seed, replication)
-        self._faults = list(enumerate(scenario.faults))
-        self._now = now
+        self._work = TaskWorkModel(scenario, now, replication)
         self._callback = callback
         self._callback_way = callback_way
 
     def plan(self, function: str, job: MediaJob, payload: Any) -> Work:
-        """Return what one invocation of a function will come to."""
+        """Return the work of one invocation of a function (name without prefix)."""
         batch = job.batch
         attempt = batch.count(step_of(function))
-        if self._faults and (error := self._lambda_error(function, batch, attempt)):
-            return Work(0.0, dict, error, f"INJECTED: {function}, attempt {attempt}")
+        seconds, error, cause = self._work.function(function, batch.planned, attempt)
+        if error is not None:
+            return Work(seconds, dict, error, cause)
         match function:
             case "validate":
-                return self._validate(batch, job, attempt)
+                return Work(seconds, lambda: _sorted_out(job))
             case "thumbnails":
-                seconds = self._times.seconds("thumbnails", batch.images, batch.arrival, 0, attempt)
                 return Work(seconds, lambda: {"outputs": _outputs(payload)})
             case "zip":
-                seconds = self._times.seconds("zip", batch.files, batch.arrival, 0, attempt)
                 return Work(seconds, lambda: _bundle(job))
             case _:
-                return self._report(job, payload, attempt)
+                seconds += self._callback_way(batch.arrival, attempt)
+                return Work(seconds, lambda: self._report(job, payload))
 
     def transcode(self, job: MediaJob, payload: Any) -> Work:
-        """Return what one transcoding job will come to."""
+        """Return the work of one transcoding job."""
         batch = job.batch
         video, item = batch.video(_input_of(payload))
         attempt = batch.count("transcode", item)
-        files = (video,) if video else ()
-        seconds = self._times.seconds("transcode", files, batch.arrival, item, attempt)
-        failing = ((index, fault) for index, fault in self._faults if isinstance(fault, MediaConvertFault))
-        if any(self._strikes(index, fault, batch, item, attempt) for index, fault in failing):
-            return Work(seconds, dict, "States.TaskFailed", "the transcoding job ended with ERROR")
+        seconds, error, cause = self._work.transcoding(batch.planned, video, item, attempt)
+        if error is not None:
+            return Work(seconds, dict, error, cause)
         details = {"Id": f"{job.id}-{item}-{attempt}", "Status": "COMPLETE"}
         return Work(seconds, lambda: {"Job": details}, video_s=video.seconds if video else 0.0)
 
-    def _validate(self, batch: MediaBatch, job: MediaJob, attempt: int) -> Work:
-        for file in batch.files:
-            if file.corrupt:
-                return Work(
-                    0.0, dict, "Rejected", f"DECODE_FAILED: {file.client_id}: told to by the scenario"
-                )
-        seconds = self._times.seconds("validate", batch.files, batch.arrival, 0, attempt)
-        return Work(seconds, lambda: _sorted_out(job))
-
-    def _report(self, job: MediaJob, payload: Any, attempt: int) -> Work:
-        batch = job.batch
-        seconds = self._times.seconds("callback", (), batch.arrival, 0, attempt)
-        seconds += self._callback_way(batch.arrival, attempt) + self._callback_delay(batch, attempt)
+    def _report(self, job: MediaJob, payload: Any) -> dict[str, Any]:
+        """Call back, and return the result of the callback function."""
         given = payload if isinstance(payload, dict) else {}
         status, error = str(given.get("status", "SUCCEEDED")), given.get("error") or {}
-
-        def tell() -> dict[str, Any]:
-            self._callback(job, status, str(error.get("Cause", "")))
-            return {"status": status, "httpStatus": 200, "callback": _callback_body(job, status, given)}
-
-        return Work(seconds, tell)
-
-    def _lambda_error(self, function: str, batch: MediaBatch, attempt: int) -> str | None:
-        for index, fault in self._faults:
-            if (
-                isinstance(fault, LambdaFault)
-                and fault.function == function
-                and self._strikes(index, fault, batch, 0, attempt)
-            ):
-                return fault.error
-        return None
-
-    def _callback_delay(self, batch: MediaBatch, attempt: int) -> float:
-        return sum(
-            fault.delay_s.sample(self._draw(f"delay/{index}", batch, 0, attempt))
-            for index, fault in self._faults
-            if isinstance(fault, SlowCallback) and self._strikes(index, fault, batch, 0, attempt)
-        )
-
-    def _strikes(self, index: int, fault: AnyFault, batch: MediaBatch, item: int, attempt: int) -> bool:
-        return fault.active(self._now()) and self._draw(f"fault/{index}", batch, item, attempt) < fault.rate
-
-    def _draw(self, stream: str, batch: MediaBatch, item: int, attempt: int) -> float:
-        return Stream(self._seed, self._replication, stream)(batch.arrival, item, attempt)
+        self._callback(job, status, str(error.get("Cause", "")))
+        return {"status": status, "httpStatus": 200, "callback": _callback_body(job, status, given)}
 
 
 def execution_input(job: MediaJob) -> dict[str, Any]:
-    """Return what an execution of the pipeline is started with."""
+    """Return the input of an execution of the pipeline."""
     batch = job.batch
     return {
         "jobId": job.id,
@@ -159,6 +106,7 @@ def execution_input(job: MediaJob) -> dict[str, Any]:
 
 
 def _sorted_out(job: MediaJob) -> dict[str, Any]:
+    """Return the result of the validation: the assets by kind."""
     batch = job.batch
     images: list[dict[str, Any]] = []
     videos: list[dict[str, Any]] = []
@@ -206,7 +154,7 @@ def _bundle(job: MediaJob) -> dict[str, Any]:
 
 
 def _callback_body(job: MediaJob, status: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return what the callback said, as the function leaves it on record."""
+    """Return the body of the callback request, which is part of the function's result."""
     batch, detail = job.batch, payload.get("detail")
     bundle = detail.get("zip") if isinstance(detail, dict) else None
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.lab.sim.model.engine import Engine, about, nanoseconds
 from harness.lab.sim.model.jobs import MediaJob
-from harness.lab.sim.model.media_functions import MediaFunctions, Work, step_of
+from harness.lab.sim.model.media_functions import MediaFunctions, Work
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.model.step_functions import Worker, event_of, result_of
 from harness.lab.sim.model.task_behaviour import TaskBehaviour
@@ -18,6 +18,7 @@ from harness.lab.sim.platform.function_pool import PREFIX, FunctionPool, Functio
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
+from harness.lab.workload.task_work import step_of
 from harness.states_language.paths import PathNotFound
 from harness.states_language.payload_template import compile_expression
 from harness.states_language.program import CompiledTask, Program

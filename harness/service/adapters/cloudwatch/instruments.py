@@ -35,7 +35,7 @@ NAMESPACE = "TOQ/MediaProcessing"
 FLUSH_INTERVAL_S = 2.0
 LARGEST_PUT = 500
 """Data in one request; CloudWatch takes 1000, and 1 MB."""
-LONGEST_BACKLOG = 100_000
+WAITING_JOBS_MAX = 100_000
 """Data kept while CloudWatch does not answer; beyond it the oldest are given up, and said to be."""
 
 
@@ -147,7 +147,7 @@ class CloudWatchInstruments(Instruments):
     def _gather(self, *data: Datum) -> None:
         with self._lock:
             self._gathered.extend(data)
-            while len(self._gathered) > LONGEST_BACKLOG:
+            while len(self._gathered) > WAITING_JOBS_MAX:
                 self._gathered.popleft()
                 self._lost += 1
 

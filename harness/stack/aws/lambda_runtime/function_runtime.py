@@ -1,7 +1,7 @@
 """
-The local Lambda service: which invocations may run, for how long, and with what result.
+The local Lambda service: concurrency limits, time-outs, results and metrics of invocations.
 
-A `Runner` decides where a handler runs: in a process of its own (`sandbox`) or in a thread (`Threads`, for
+A `Runner` runs handlers in processes of their own (`Sandboxes`) or in threads (`Threads`, for
 modelled handlers, which sleep). Times in seconds.
 """
 
@@ -18,21 +18,21 @@ from typing import Any, Protocol
 
 Handler = Callable[[dict[str, Any], Any], Any]
 Record = Callable[[str, str, Mapping[str, str], float], None]
-"""Takes a datum: namespace, metric, dimensions, value."""
-Fault = Callable[[str], str | None]
-"""Says with which error a call of a function shall fail, None if it shall not."""
+"""Stores a datum: namespace, metric, dimensions, value."""
+Fault = Callable[[str, str], str | None]
+"""Returns the error that an invocation (function name, event) shall fail with, or None."""
 
 TIMED_OUT = "Sandbox.Timedout"
 CRASHED = "Lambda.Unknown"
 
 
 class Throttled(RuntimeError):
-    """The function already runs as often as its reserved concurrency allows."""
+    """The function has as many invocations as its reserved concurrency allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedFunction:
-    """A function as it is configured. ``timeout`` in model seconds."""
+    """The configuration of a function; ``timeout`` in model seconds."""
 
     name: str
     arn: str
@@ -46,7 +46,7 @@ class DeployedFunction:
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """What came of a call: the answer or the error as JSON, the lines written, and where it ran."""
+    """The result or the error of an invocation as JSON, its log lines, and the name of its sandbox."""
 
     payload: str
     failed: bool
@@ -56,7 +56,7 @@ class InvocationResult:
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """What a handler is told about its invocation, by the names Lambda uses."""
+    """The context object of a handler, with Lambda's names."""
 
     function_name: str
     function_version: str
@@ -66,36 +66,36 @@ class InvocationContext:
     deadline: float
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the handler may still take [ms]."""
+        """Return the time left before the time-out [ms]."""
         return max(0, int(1000 * (self.deadline - time.time())))
 
 
 class Runner(Protocol):
-    """Somewhere a handler can run."""
+    """A way to run handlers."""
 
     @abstractmethod
     def run(
         self, function: DeployedFunction, event: str, request_id: str, timeout: float
     ) -> InvocationResult:
-        """Run a handler to its end, or stop it after *timeout* seconds."""
+        """Run a handler until it ends, at most *timeout* seconds."""
 
     @abstractmethod
     def close(self) -> None:
-        """End whatever still runs."""
+        """Stop the handlers that still run."""
 
 
 class FunctionRuntime:
     """
-    Runs functions under their reserved concurrency and keeps their metrics.
+    Runs functions within their reserved concurrency and records their metrics.
 
     Args:
-        record: Takes the ``AWS/Lambda`` metrics.
+        record: Stores the ``AWS/Lambda`` metrics.
         time_scale: Function time-outs pass this many times faster.
         fault: Injected errors.
     """
 
     def __init__(
-        self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault = lambda _: None
+        self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault | None = None
     ) -> None:
         self._runner = runner
         self._record = record
@@ -109,7 +109,7 @@ class FunctionRuntime:
         Run one function on one event (JSON).
 
         Raises:
-            Throttled: It is at its reserved concurrency.
+            Throttled: The function is at its reserved concurrency.
         """
         labels = {"FunctionName": function.name}
         if not self._enter(function):
@@ -118,22 +118,22 @@ class FunctionRuntime:
         request_id = str(uuid.uuid4())
         started = time.perf_counter()
         try:
-            outcome = self._run(function, event, request_id)
+            result = self._run(function, event, request_id)
         finally:
             self._leave(function)
         took = time.perf_counter() - started
         self._record("AWS/Lambda", "Invocations", labels, 1.0)
-        self._record("AWS/Lambda", "Errors", labels, float(outcome.failed))
+        self._record("AWS/Lambda", "Errors", labels, float(result.failed))
         self._record("AWS/Lambda", "Throttles", labels, 0.0)
         self._record("AWS/Lambda", "Duration", labels, 1000 * took)
-        return replace(outcome, log=_framed(function, request_id, outcome, took))
+        return replace(result, log=_framed(function, request_id, result, took))
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """Stop the handlers that still run."""
         self._runner.close()
 
     def _run(self, function: DeployedFunction, event: str, request_id: str) -> InvocationResult:
-        injected = self._fault(function.name)
+        injected = self._fault(function.name, event) if self._fault else None
         if injected is not None:
             return failure(injected, "injected by the scenario's faults", request_id)
         return self._runner.run(function, event, request_id, function.timeout / self._time_scale)
@@ -153,10 +153,9 @@ class FunctionRuntime:
 
 class Threads(Runner):
     """
-    Runs handlers in threads of this process: for handlers that wait rather than compute.
+    Runs handlers in threads of this process, for handlers that wait rather than compute.
 
-    A thread cannot be killed. One that overruns its time-out is left to end by itself, and what it
-    returns is ignored.
+    A thread cannot be killed: after the time-out it runs on, and its result is ignored.
     """
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
@@ -168,20 +167,22 @@ class Threads(Runner):
         os.environ.update(function.environment)  # one process, hence one environment for all
         handler = self._handlers.get(function.name)
         if handler is None:
-            return failure("Runtime.ImportModuleError", f"nothing models {function.name}", request_id)
+            return failure(
+                "Runtime.ImportModuleError", f"there is no modelled handler for {function.name}", request_id
+            )
         context = context_of(function, request_id, timeout)
-        outcomes: list[InvocationResult] = []
-        thread = threading.Thread(target=lambda: outcomes.append(call(handler, event, context)), daemon=True)
+        results: list[InvocationResult] = []
+        thread = threading.Thread(target=lambda: results.append(call(handler, event, context)), daemon=True)
         thread.start()
         thread.join(timeout)
-        return outcomes[0] if outcomes else timed_out(function, request_id)
+        return results[0] if results else timed_out(function, request_id)
 
     def close(self) -> None:
         pass
 
 
 def context_of(function: DeployedFunction, request_id: str, timeout: float) -> InvocationContext:
-    """Return what the handler of this invocation is told."""
+    """Return the context object of an invocation."""
     return InvocationContext(
         function_name=function.name,
         function_version=function.version,
@@ -193,10 +194,10 @@ def context_of(function: DeployedFunction, request_id: str, timeout: float) -> I
 
 
 def call(handler: Handler, event: str, context: InvocationContext) -> InvocationResult:
-    """Call a handler as Lambda's Python runtime does: an exception becomes an error object."""
+    """Call a handler as Lambda's Python runtime does; an exception becomes an error result."""
     try:
         payload = json.dumps(handler(json.loads(event), context))
-    except Exception as error:  # noqa: BLE001 — every error of a handler is its answer
+    except Exception as error:  # noqa: BLE001 — every error of a handler is a result
         stack = traceback.format_tb(error.__traceback__)
         return failure(type(error).__name__, str(error), context.aws_request_id, stack)
     return InvocationResult(payload, failed=False, log=[])
@@ -205,7 +206,7 @@ def call(handler: Handler, event: str, context: InvocationContext) -> Invocation
 def failure(
     error_type: str, message: str, request_id: str, stack: list[str] | None = None
 ) -> InvocationResult:
-    """Return the outcome of a call that ended with an error."""
+    """Return the result of an invocation that ended with an error."""
     payload: dict[str, Any] = {"errorMessage": message, "errorType": error_type, "requestId": request_id}
     if stack is not None:
         payload["stackTrace"] = stack
@@ -213,15 +214,16 @@ def failure(
 
 
 def timed_out(function: DeployedFunction, request_id: str) -> InvocationResult:
-    """Return the outcome of a call that took longer than its function may."""
+    """Return the result of an invocation that reached its time-out."""
     message = f"RequestId: {request_id} Error: Task timed out after {function.timeout:.2f} seconds"
     return failure(TIMED_OUT, message, request_id)
 
 
-def _framed(function: DeployedFunction, request_id: str, outcome: InvocationResult, took: float) -> list[str]:
+def _framed(function: DeployedFunction, request_id: str, result: InvocationResult, took: float) -> list[str]:
+    """Return the log lines between the START, END and REPORT lines that Lambda writes."""
     return [
         f"START RequestId: {request_id} Version: {function.version}",
-        *outcome.log,
+        *result.log,
         f"END RequestId: {request_id}",
         f"REPORT RequestId: {request_id} Duration: {1000 * took:.2f} ms Memory Size: {function.memory_mb} MB",
     ]

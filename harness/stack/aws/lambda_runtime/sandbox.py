@@ -1,8 +1,8 @@
 """
-Processes in which handlers run: one handler each, warm after its first call, killed when it overruns.
+Sandboxes: processes that run one handler each, are reused, and are killed at a time-out.
 
-A fork server that has the heavy libraries imported gives a new sandbox in some 30 ms. A sandbox gets
-the environment of its function before it imports the handler, as in Lambda. Times in seconds.
+A fork server with the large libraries imported starts a sandbox in about 30 ms. As in Lambda, a sandbox gets
+the environment of its function before it imports the handler. Times in seconds.
 """
 
 import importlib
@@ -40,17 +40,18 @@ class Sandboxes(Runner):
     Runs each handler in processes of its own.
 
     Args:
-        most: Processes per function; further calls wait for a free one, outside their time-out.
+        processes: Maximum number of processes of a function; further invocations wait, outside their
+            time-out.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, processes: int) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
-        self._most = most
-        # The fork server imports what it preloads now, not while the first call waits.
+        self._processes = processes
+        # The fork server imports the libraries now instead of during the first invocation.
         threading.Thread(target=forkserver.ensure_running, daemon=True).start()
         self._idle: dict[str, list[_Sandbox]] = {}
-        self._places: dict[str, threading.Semaphore] = {}
+        self._slots: dict[str, threading.Semaphore] = {}
         self._alive: set[_Sandbox] = set()
         self._lock = threading.Lock()
 
@@ -58,12 +59,12 @@ class Sandboxes(Runner):
         self, function: DeployedFunction, event: str, request_id: str, timeout: float
     ) -> InvocationResult:
         with self._lock:
-            places = self._places.setdefault(function.name, threading.Semaphore(self._most))
-        with places:
+            slots = self._slots.setdefault(function.name, threading.Semaphore(self._processes))
+        with slots:
             sandbox = self._take(function)
-            outcome = sandbox.call(event, request_id, timeout)
+            result = sandbox.call(event, request_id, timeout)
             self._give_back(sandbox)
-        return outcome
+        return result
 
     def close(self) -> None:
         with self._lock:
@@ -77,7 +78,7 @@ class Sandboxes(Runner):
                 sandbox = idle.pop()
                 if sandbox.function == function and sandbox.alive:
                     return sandbox
-                sandbox.end()  # reconfigured, or it died while nobody used it
+                sandbox.end()  # the function was reconfigured, or the process ended while idle
                 self._alive.discard(sandbox)
         sandbox = _Sandbox(self._context, function)
         with self._lock:
@@ -93,18 +94,18 @@ class Sandboxes(Runner):
 
 
 class _Sandbox:
-    """One process and the line to it."""
+    """One process and the connection to it."""
 
     def __init__(self, context: Any, function: DeployedFunction) -> None:
         self.function = function
         self._name = uuid.uuid4().hex
-        self._line, theirs = context.Pipe()
+        self._connection, their_end = context.Pipe()
         environment = dict(os.environ) | dict(function.environment)
         self._process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, function.handler, environment), daemon=True, name=function.name
+            target=_serve, args=(their_end, function.handler, environment), daemon=True, name=function.name
         )
         self._process.start()
-        theirs.close()
+        their_end.close()
         self._warm = False
 
     @property
@@ -112,19 +113,19 @@ class _Sandbox:
         return self._process.is_alive()
 
     def call(self, event: str, request_id: str, timeout: float) -> InvocationResult:
-        """Hand over one event and wait; a sandbox that overruns or breaks is gone afterwards."""
-        if not self._warm and not self._line.poll(COLD_START_S):
+        """Run one invocation; after a time-out or a crash the process is gone."""
+        if not self._warm and not self._connection.poll(COLD_START_S):
             self.end()
             return failure(CRASHED, "the sandbox did not start", request_id)
         try:
             if not self._warm:
-                self._line.recv()
+                self._connection.recv()
                 self._warm = True
-            self._line.send((event, context_of(self.function, request_id, timeout)))
-            if not self._line.poll(timeout):
+            self._connection.send((event, context_of(self.function, request_id, timeout)))
+            if not self._connection.poll(timeout):
                 self.end()
                 return timed_out(self.function, request_id)
-            payload, failed, log = self._line.recv()
+            payload, failed, log = self._connection.recv()
         except (EOFError, OSError):
             self._process.join(1)
             code = self._process.exitcode
@@ -135,11 +136,11 @@ class _Sandbox:
     def end(self) -> None:
         self._process.kill()
         self._process.join()
-        self._line.close()
+        self._connection.close()
 
 
 class _Tee(io.TextIOBase):
-    """Passes text on, and keeps it for the invocation's log."""
+    """A stream that passes text on and keeps it for the log of the invocation."""
 
     def __init__(self, onward: io.TextIOBase) -> None:
         self._onward = onward
@@ -155,30 +156,30 @@ class _Tee(io.TextIOBase):
         self._onward.flush()
 
     def take(self) -> list[str]:
-        """Return the lines written since the last time."""
+        """Return the lines written since the last call."""
         lines = "".join(self._kept).splitlines()
         self._kept.clear()
         return lines
 
 
-def _serve(line: Connection, handler: str, environment: Mapping[str, str]) -> None:
+def _serve(connection: Connection, handler: str, environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    tee = _Tee(sys.stderr)  # type: ignore[arg-type]  # a text stream, whatever its class
+    tee = _Tee(sys.stderr)  # type: ignore[arg-type]  # a text stream of another class
     sys.stdout = sys.stderr = tee
     try:
         loaded: Handler | None = _load(handler)
         problem = ""
-    except Exception as error:  # noqa: BLE001 — said in the answer to every call
+    except Exception as error:  # noqa: BLE001 — the result of every invocation says it
         loaded, problem = None, f"Unable to import {handler}: {type(error).__name__}: {error}"
-    line.send("warm")
+    connection.send("warm")
     while True:
         try:
-            event, context = line.recv()
+            event, context = connection.recv()
         except EOFError:
             return
-        outcome = _call(loaded, problem, event, context)
-        line.send((outcome.payload, outcome.failed, [*tee.take(), *outcome.log]))
+        result = _call(loaded, problem, event, context)
+        connection.send((result.payload, result.failed, [*tee.take(), *result.log]))
 
 
 def _call(handler: Handler | None, problem: str, event: str, context: InvocationContext) -> InvocationResult:

@@ -1,5 +1,6 @@
 """
-How one output of a transcoding job is encoded, in MediaConvert's words and in ffmpeg's.
+The encoding of one output of a transcoding job: read from MediaConvert's settings, written as ffmpeg
+arguments.
 
 Sizes in pixels, time in seconds, rates in bits per second.
 """
@@ -17,13 +18,12 @@ AUDIO_BITRATE = 96_000
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """
-    Two outputs that ask for the same encoding share one file.
+    The encoding of one output; outputs with equal encodings share one file.
 
     Attributes:
-        width: Box the picture is fitted into; 0 for the input's own width.
-        height: Likewise.
+        width, height: Box that the picture is fitted into; 0 for the size of the input.
         keyframe_interval: [s]
-        audio_bitrate: None for no sound, even if the input has some.
+        audio_bitrate: None: no sound, even if the input has sound.
     """
 
     width: int
@@ -38,7 +38,7 @@ class Encoding:
         Read an output of MediaConvert's ``Settings``.
 
         Raises:
-            ValueError: It asks for another codec than H.264 and AAC.
+            ValueError: The output has another codec than H.264 and AAC.
         """
         video = output["VideoDescription"]
         codec = video.get("CodecSettings", {})
@@ -55,12 +55,12 @@ class Encoding:
         )
 
     def arguments(self, target: Path) -> list[str]:
-        """Return what tells ffmpeg to make *target*, an MP4."""
+        """Return the arguments with which ffmpeg writes *target*, an MP4."""
         return [
             *("-map", "0:v:0", "-vf", self._filter()),
             *("-c:v", "libx264", "-threads:v", "1", "-preset", "superfast", "-crf", "23"),
             *("-maxrate", str(self.max_bitrate), "-bufsize", str(2 * self.max_bitrate)),
-            # Every rendition has its key frames at the same times, so that a player can change over.
+            # All renditions have key frames at the same times, so that a player can switch between them.
             *("-force_key_frames", f"expr:gte(t,n_forced*{self.keyframe_interval})", "-sc_threshold", "0"),
             *self._sound(),
             *("-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart"),
@@ -71,7 +71,7 @@ class Encoding:
         width = f"min(iw,{self.width})" if self.width else "iw"
         height = f"min(ih,{self.height})" if self.height else "ih"
         inside = "force_original_aspect_ratio=decrease:force_divisible_by=2"
-        # Square pixels first, so that width and height mean what people see.
+        # Square pixels first, so that width and height are those of the visible picture.
         return (
             "scale='trunc(iw*sar/2)*2':ih,setsar=1,"
             f"scale='{width}':'{height}':{inside},setsar=1,format=yuv420p"
@@ -84,7 +84,7 @@ class Encoding:
 
 
 def _keyframe_interval(h264: Mapping[str, Any]) -> float:
-    # Frames cannot be told from seconds before the input is open; MediaConvert's AUTO is about two seconds.
+    # A length in frames is unknown in seconds before the input is open; MediaConvert's AUTO is about 2 s.
     if h264.get("GopSizeUnits") == "SECONDS":
         return float(h264.get("GopSize") or KEYFRAME_INTERVAL_S)
     return KEYFRAME_INTERVAL_S

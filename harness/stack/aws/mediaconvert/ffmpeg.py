@@ -1,5 +1,5 @@
 """
-Find ffmpeg and run it: killed when it takes too long or nobody wants the result. Time in seconds.
+The ffmpeg program: its path, and runs with a time-out and a cancellation. Time in seconds.
 """
 
 import os
@@ -15,25 +15,25 @@ _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
 
 class FfmpegMissing(RuntimeError):
-    """There is no ffmpeg on this machine; the message says how to get one."""
+    """This machine has no ffmpeg; the message says how to install it."""
 
 
 class FfmpegFailed(RuntimeError):
-    """ffmpeg gave up, or was given up on; the message is its own last words."""
+    """ffmpeg failed or was killed after its time-out; the message has the end of its error output."""
 
 
 def find() -> str:
     """
-    Return the path of ffmpeg: ``$FFMPEG``, else the one on the path, else imageio's.
+    Return the path of ffmpeg: ``$FFMPEG``, else the one on ``$PATH``, else the one of imageio-ffmpeg.
 
     Raises:
-        FfmpegMissing: There is none.
+        FfmpegMissing: None of them exists.
     """
     named = os.environ.get("FFMPEG")
     if named:
         found = shutil.which(named)
         if not found:
-            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is no program: correct it or unset it")
+            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it")
         return found
     return shutil.which("ffmpeg") or _bundled()
 
@@ -54,23 +54,23 @@ def run(arguments: Sequence[str], *, timeout: float, cancelled: threading.Event)
     Run ffmpeg to its end; return early, with ffmpeg killed, once *cancelled* is set.
 
     Args:
-        timeout: After how long to kill it [s].
+        timeout: Time after which ffmpeg is killed [s].
 
     Raises:
-        FfmpegMissing: There is none.
-        FfmpegFailed: It failed, or took longer than *timeout*.
+        FfmpegMissing: This machine has no ffmpeg.
+        FfmpegFailed: ffmpeg failed, or took longer than *timeout*.
     """
     deadline = time.monotonic() + timeout
-    # A file, not a pipe: nobody reads while it runs, and a full pipe would stop it.
-    with tempfile.TemporaryFile() as complaints:
+    # A file instead of a pipe: a full pipe would block ffmpeg, since it is read after the end.
+    with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [find(), *_QUIET, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=complaints,
+            stderr=errors,
         )
         try:
-            while not _ended(process):
+            while not _has_ended(process):
                 if cancelled.is_set():
                     return
                 if time.monotonic() > deadline:
@@ -79,12 +79,12 @@ def run(arguments: Sequence[str], *, timeout: float, cancelled: threading.Event)
             process.kill()
             process.wait()
         if process.returncode != 0:
-            complaints.seek(0)
-            words = complaints.read().decode(errors="replace").strip()[-1000:]
-            raise FfmpegFailed(words or f"ffmpeg ended with {process.returncode}")
+            errors.seek(0)
+            message = errors.read().decode(errors="replace").strip()[-1000:]
+            raise FfmpegFailed(message or f"ffmpeg ended with {process.returncode}")
 
 
-def _ended(process: "subprocess.Popen[bytes]") -> bool:
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
     try:
         process.wait(CHECK_INTERVAL_S)
     except subprocess.TimeoutExpired:

@@ -1,10 +1,10 @@
 """
-Do MediaConvert's work with ffmpeg: take a job's ``Settings``, make what they ask for.
+A transcoder that does MediaConvert's work with ffmpeg, from a job's ``Settings``.
 
-Every distinct encoding is made once, all in one pass over the input; File groups upload it as MP4,
-HLS groups repackage it without encoding again. Supported: H.264 and AAC, MP4 files, and HLS with
-muxed MPEG-TS segments. Unlike MediaConvert, nothing is ever upscaled or padded. Sizes in pixels, time
-in seconds, rates in bits per second.
+Every distinct encoding is made once, all in one pass over the input. File groups upload it as MP4; HLS groups
+repackage it without another encoding. Supported: H.264 and AAC, MP4 files, and HLS with muxed MPEG-TS
+segments. Unlike MediaConvert, it does not enlarge or pad pictures. Sizes in pixels, time in seconds, rates in
+bits per second.
 
 Source:
     MediaConvert API reference, ``Settings``.
@@ -33,9 +33,9 @@ TIMEOUT_S = 1800.0
 HLS_SEGMENT_S = 10
 _CONTENT_TYPES = {".mp4": "video/mp4", ".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
-# Anything else would be read as syntax by ffmpeg's -var_stream_map or as a folder by the bucket.
+# Other characters are syntax in ffmpeg's -var_stream_map, or folders in the bucket.
 _MODIFIER = re.compile(r"[A-Za-z0-9._-]*")
-# Containers with pictures in them. A playlist among them could make ffmpeg read other files.
+# Video containers. A playlist format could make ffmpeg read other files.
 _INPUT_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,matroska,webm,avi,mxf"
 
 
@@ -53,7 +53,7 @@ class OutputGroup:
     One output group.
 
     Attributes:
-        destination: S3 URI every file name begins with; the input's name is added to a folder.
+        destination: Beginning of the S3 URI of every file; the input's name is added if it is a folder.
         segment: Length of an HLS segment [s]; None for a File group.
     """
 
@@ -63,7 +63,7 @@ class OutputGroup:
 
     @property
     def uris(self) -> list[str]:
-        """What a player opens: the MP4s of a File group, the master playlist of an HLS group."""
+        """Files that a player opens: the MP4s of a File group, the master playlist of an HLS group."""
         if self.segment is not None:
             return [f"{self.destination}.m3u8"]
         return [f"{self.destination}{output.modifier}.mp4" for output in self.outputs]
@@ -71,11 +71,11 @@ class OutputGroup:
 
 class FfmpegTranscoder:
     """
-    Works transcoding jobs, one a call.
+    The transcoder; a call runs one job.
 
     Args:
-        s3: Where inputs come from and outputs go.
-        timeout: For each job; the encoder is killed after it [s].
+        s3: Client for inputs and outputs.
+        timeout: Maximum duration of a job, after which ffmpeg is killed [s].
     """
 
     def __init__(self, s3: "S3Client", timeout: float = TIMEOUT_S) -> None:
@@ -87,10 +87,10 @@ class FfmpegTranscoder:
         Run a job to its end, or until *cancelled* is set.
 
         Args:
-            job: With MediaConvert's ``Settings``, already merged with its template's.
+            job: With ``Settings`` merged with those of its template.
 
         Raises:
-            TranscodingFailed: The settings, the input, the destination or the encoder; it says which.
+            TranscodingFailed: The settings, the input, the bucket or ffmpeg failed; the message says which.
         """
         try:
             source, groups = read_settings(job["Settings"])
@@ -108,15 +108,15 @@ class FfmpegTranscoder:
 
 def read_settings(settings: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
     """
-    Return the input's S3 URI and what is to be made of it.
+    Return the S3 URI of the input and the output groups.
 
     Raises:
-        KeyError, IndexError, TypeError, ValueError: Something is missing or not supported.
+        KeyError, IndexError, TypeError, ValueError: A setting is missing or not supported.
     """
     source = str(settings["Inputs"][0]["FileInput"])
     groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
     if not groups or not all(group.outputs for group in groups):
-        raise ValueError("there is nothing to make")
+        raise ValueError("an output group has no outputs, or there is no output group")
     return source, groups
 
 
@@ -138,13 +138,13 @@ def _group(group: Mapping[str, Any], input_name: str) -> OutputGroup:
 def _output(output: Mapping[str, Any]) -> TranscodeOutput:
     modifier = str(output.get("NameModifier", ""))
     if not _MODIFIER.fullmatch(modifier):
-        raise ValueError(f"the name modifier {modifier!r} has other characters than A-Z a-z 0-9 . _ -")
+        raise ValueError(f"the name modifier {modifier!r} may only have the characters A-Z a-z 0-9 . _ -")
     return TranscodeOutput(modifier, Encoding.of(output))
 
 
 @dataclass(frozen=True, slots=True)
 class _TranscodeWork:
-    """One job being worked on in a folder of its own."""
+    """One job in a folder of its own."""
 
     folder: Path
     s3: "S3Client"
@@ -209,7 +209,7 @@ def hls_arguments(
     renditions: Sequence[tuple[str, Path]], segment: int, folder: Path, name: str
 ) -> Iterator[str]:
     """
-    Return what tells ffmpeg to repackage MP4s as one HLS presentation.
+    Yield the arguments with which ffmpeg repackages MP4s as one HLS presentation.
 
     Args:
         renditions: Name modifier and file of each.
@@ -219,23 +219,24 @@ def hls_arguments(
         yield from ("-i", str(path))
     for number in range(len(renditions)):
         yield from ("-map", f"{number}:v", "-map", f"{number}:a?")
-    sound = [_has_sound(path) for _, path in renditions]
+    with_sound = [_has_sound(path) for _, path in renditions]
     yield from ("-c", "copy", "-f", "hls", "-hls_time", str(segment), "-hls_playlist_type", "vod")
     yield from ("-hls_segment_filename", str(folder / f"{_literal(name)}%v_%05d.ts"))
-    yield from ("-master_pl_name", f"{name}.m3u8", "-var_stream_map", _stream_map(renditions, sound))
+    yield from ("-master_pl_name", f"{name}.m3u8", "-var_stream_map", _stream_map(renditions, with_sound))
     yield str(folder / f"{_literal(name)}%v.m3u8")
 
 
-def _stream_map(renditions: Sequence[tuple[str, Path]], sound: Sequence[bool]) -> str:
-    streams, heard = [], 0
-    for number, ((modifier, _), has_sound) in enumerate(zip(renditions, sound, strict=True)):
-        audio = f",a:{heard}" if has_sound else ""
-        heard += has_sound
+def _stream_map(renditions: Sequence[tuple[str, Path]], with_sound: Sequence[bool]) -> str:
+    streams, audio_streams = [], 0
+    for number, ((modifier, _), has_sound) in enumerate(zip(renditions, with_sound, strict=True)):
+        audio = f",a:{audio_streams}" if has_sound else ""
+        audio_streams += has_sound
         streams.append(f"v:{number}{audio},name:{modifier}")
     return " ".join(streams)
 
 
 def _literal(name: str) -> str:
+    """Return a name for ffmpeg's file name patterns."""
     return name.replace("%", "%%")
 
 
@@ -258,9 +259,9 @@ def location(uri: str) -> tuple[str, str]:
     Return the bucket and key of an S3 URI.
 
     Raises:
-        TranscodingFailed: It is none.
+        TranscodingFailed: It is not an S3 URI with a key.
     """
     match = _S3_URI.fullmatch(uri)
     if not match:
-        raise TranscodingFailed(f"{uri} is no S3 URI with a key")
+        raise TranscodingFailed(f"{uri} is not an S3 URI with a key")
     return match[1], match[2]

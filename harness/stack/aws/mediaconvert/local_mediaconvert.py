@@ -1,10 +1,10 @@
 """
-A MediaConvert of this machine: queues with slots, job templates, jobs that are really worked on.
+The local MediaConvert: queues with slots, job templates, and jobs that a transcoder works on.
 
 A job is SUBMITTED until its queue has a free slot, PROGRESSING while the transcoder works, then
-COMPLETE, ERROR or CANCELED; each change but the first is an EventBridge event. Who transcodes is a
-`Transcoder`: ffmpeg, or a model that sleeps. moto has no such service; botocore's description of the
-real one does the parsing and the answering.
+COMPLETE, ERROR or CANCELED; each change but the first sends an EventBridge event. The `Transcoder` is
+ffmpeg or a model that sleeps. moto has no such service; it parses requests and writes answers with
+botocore's description of the real one.
 """
 
 import copy
@@ -23,23 +23,23 @@ LOG = logging.getLogger(__name__)
 Settings = dict[str, Any]
 OutputGroupDetails = list[dict[str, Any]]
 Transcoder = Callable[[Mapping[str, Any], threading.Event], OutputGroupDetails]
-"""Works a job, its settings merged with its template's, until it is done or the event is set."""
+"""Works on a job (settings merged with its template's) until it ends or the event is set."""
 Announce = Callable[[dict[str, Any], str], None]
-"""Tells the world that a job has a new status."""
+"""Sends the event of a job's new status."""
 
 ON_DEMAND_SLOTS = 100
-"""Jobs at once in an on-demand queue that names no other figure: AWS's default in us-east-1."""
-LONGEST_BACKLOG = 20_000
-"""Jobs that may wait in one queue; more are refused."""
+"""Concurrent jobs of an on-demand queue by default, as in us-east-1."""
+WAITING_JOBS_MAX = 20_000
+"""Jobs that may wait in one queue; further jobs are refused."""
 TRANSCODING_FAILED = 1040
 
 
 class TranscodingFailed(RuntimeError):
-    """The transcoder cannot make what the job asks for; the message says why."""
+    """The transcoder cannot do the job; the message says why."""
 
 
 class Refused(Exception):
-    """A request MediaConvert does not grant, with the name and status of the error it answers."""
+    """A request that MediaConvert refuses, with the code and HTTP status of the error."""
 
     def __init__(self, code: str, status: int, message: str) -> None:
         super().__init__(message)
@@ -49,10 +49,10 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class TranscodeJob:
-    """One transcoding job, and the event that says it is over."""
+    """One transcoding job."""
 
     details: dict[str, Any]
-    over: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -62,7 +62,7 @@ class TranscodeJob:
 
 @dataclass(slots=True)
 class TranscodeQueue:
-    """A queue, the jobs it works on and those that wait."""
+    """A queue: the number of jobs in progress, and the jobs that wait."""
 
     details: dict[str, Any]
     slots: int
@@ -75,7 +75,8 @@ class LocalMediaConvert:
     The service of one account and region.
 
     Args:
-        slots: The most jobs at once of any queue, whatever it asks for.
+        announce: Called at every change of status but the first.
+        slots: Maximum number of concurrent jobs of a queue, also for a queue that asks for more.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class LocalMediaConvert:
         self.create_queue({"Name": "Default"})
 
     def create_queue(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a queue; ``ConcurrentJobs``, or the slots it reserves, are worked on at once."""
+        """Create a queue; ``ConcurrentJobs`` or its reserved slots are its concurrent jobs."""
         name = request["Name"]
         if name in self._queues:
             raise Refused("ConflictException", 409, f"There is already a queue named {name}.")
@@ -119,7 +120,7 @@ class LocalMediaConvert:
         return self.get_queue(name)
 
     def get_queue(self, name: str) -> dict[str, Any]:
-        """Return a queue and how many jobs it has."""
+        """Return a queue with its numbers of jobs."""
         queue = self._queue(name)
         return queue.details | {
             "ConcurrentJobs": queue.slots,
@@ -132,7 +133,7 @@ class LocalMediaConvert:
         return [self.get_queue(name) for name in self._queues]
 
     def create_job_template(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a job template."""
+        """Create a job template."""
         name = request["Name"]
         if name in self._templates:
             raise Refused("ConflictException", 409, f"There is already a job template named {name}.")
@@ -148,16 +149,16 @@ class LocalMediaConvert:
     def get_job_template(self, name: str) -> dict[str, Any]:
         """Return a job template."""
         try:
-            return self._templates[_last(name)]
+            return self._templates[_name_in(name)]
         except KeyError:
             raise _not_found("job template", name) from None
 
     def create_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """
-        Submit a job; the same ``ClientRequestToken`` gives the job it gave before.
+        Submit a job; a ``ClientRequestToken`` used before returns its job.
 
         Raises:
-            Refused: No role, unknown queue or template, or `LONGEST_BACKLOG` jobs wait already.
+            Refused: No role, unknown queue or template, or `WAITING_JOBS_MAX` jobs wait already.
         """
         token = request.get("ClientRequestToken")
         with self._changing:
@@ -169,23 +170,23 @@ class LocalMediaConvert:
         queue = self._queue(request.get("Queue") or template.get("Queue") or "Default")
         job = TranscodeJob(self._new_details(request, template, queue))
         with self._changing:
-            if len(queue.waiting) >= LONGEST_BACKLOG:
+            if len(queue.waiting) >= WAITING_JOBS_MAX:
                 raise Refused("TooManyRequestsException", 429, "Too many jobs wait in this queue.")
             self._jobs[job.details["Id"]] = job
             if token:
                 self._tokens[token] = job.details["Id"]
             queue.waiting.append(job)
-        self._fill(queue)
+        self._start_waiting(queue)
         return copy.copy(job.details)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
-        """Return a job as it is now."""
+        """Return the details of a job."""
         return copy.copy(self.job(job_id).details)
 
     def job(self, job_id: str) -> TranscodeJob:
-        """Return a job to wait for."""
+        """Return a job, for callers that wait for its end."""
         try:
-            return self._jobs[_last(job_id)]
+            return self._jobs[_name_in(job_id)]
         except KeyError:
             raise _not_found("job", job_id) from None
 
@@ -196,7 +197,7 @@ class LocalMediaConvert:
             job
             for job in jobs
             if (status is None or job["Status"] == status)
-            and (queue is None or _last(job["Queue"]) == _last(queue))
+            and (queue is None or _name_in(job["Queue"]) == _name_in(queue))
         ]
 
     def cancel_job(self, job_id: str) -> None:
@@ -204,7 +205,7 @@ class LocalMediaConvert:
         Cancel a job that has not ended.
 
         Raises:
-            Refused: There is none such, or it has ended.
+            Refused: The job is unknown or has ended.
         """
         job = self.job(job_id)
         queue = self._queue(job.details["Queue"])
@@ -212,7 +213,7 @@ class LocalMediaConvert:
             waiting = job in queue.waiting
             if waiting:
                 queue.waiting.remove(job)
-            elif job.over.is_set():
+            elif job.ended.is_set():
                 raise Refused("ConflictException", 409, f"Job {job_id} is {job.status}.")
         job.cancelled.set()
         if waiting:
@@ -240,11 +241,11 @@ class LocalMediaConvert:
 
     def _queue(self, name: str) -> TranscodeQueue:
         try:
-            return self._queues[_last(name)]
+            return self._queues[_name_in(name)]
         except KeyError:
             raise _not_found("queue", name) from None
 
-    def _fill(self, queue: TranscodeQueue) -> None:
+    def _start_waiting(self, queue: TranscodeQueue) -> None:
         while True:
             with self._changing:
                 if not queue.waiting or queue.progressing >= queue.slots:
@@ -272,21 +273,20 @@ class LocalMediaConvert:
         with self._changing:
             queue.progressing -= 1
         self._end(job, status)
-        self._fill(queue)
+        self._start_waiting(queue)
 
     def _end(self, job: TranscodeJob, status: str) -> None:
         job.details["Status"] = status
         job.details["Timing"]["FinishTime"] = _now()
-        job.over.set()
+        job.ended.set()
         self._announce(job.details, status)
 
 
 def merge(template: Settings, settings: Settings) -> Settings:
     """
-    Return *settings* completed by what only the template says.
+    Return the settings of a job merged with those of its template.
 
-    Objects are merged, lists and values of the job replace the template's: a job that lists its
-    outputs gets these and no others. An output that is named as in the template inherits from it.
+    Objects are merged; lists and values of the job replace the template's.
     """
     merged = copy.deepcopy(template)
     for key, value in settings.items():
@@ -297,7 +297,8 @@ def merge(template: Settings, settings: Settings) -> Settings:
     return merged
 
 
-def _last(name_or_arn: str) -> str:
+def _name_in(name_or_arn: str) -> str:
+    """Return the name in a name or an ARN."""
     return name_or_arn.rsplit("/", 1)[-1]
 
 

@@ -1,13 +1,14 @@
 """
-CloudWatch on raw values: percentiles, exact dimensions, composite alarms, a true initial state.
+Replaces moto's CloudWatch storage and queries by the raw values of a `MetricStore`.
 
-moto has no percentiles, starts periods at the first datum, mixes namespaces when dimensions are
-given, scans one flat list for every query, says ``OK`` for an alarm that was never evaluated, and
-cannot store a composite one.
+moto has no percentiles, starts periods at the first datum, mixes namespaces when dimensions are given, scans
+one list of all data for every query, reports ``OK`` for an alarm that was never evaluated, and cannot store
+a composite alarm.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from typing import Any
 
 from moto.cloudwatch import models
@@ -22,37 +23,39 @@ from harness.stack.aws.moto_patches.source import replace
 MINUTE_S = 60
 
 
+_alarm_init = models.Alarm.__init__
+
+
 def install(store: MetricStore) -> None:
-    """Keep all metric data in *store*, and answer from there."""
+    """Keep all metric data in *store*, and answer queries from it."""
     backend = models.CloudWatchBackend
-    replace(backend, "put_metric_data", _putting(store), written_against="82ed800e5ac8")
-    replace(backend, "get_metric_data", _getting_data(store), written_against="62d105e6ed69")
-    replace(backend, "get_filtered_metrics", _listing(store), written_against="4659d2c09b72")
+    replace(backend, "put_metric_data", "82ed800e5ac8", partialmethod(_put_metric_data, store))
+    replace(backend, "get_metric_data", "62d105e6ed69", partialmethod(_get_metric_data, store))
+    replace(backend, "get_filtered_metrics", "4659d2c09b72", partialmethod(_get_filtered_metrics, store))
     replace(
         CloudWatchResponse,
         "get_metric_statistics",
-        _getting_statistics(store),
-        written_against="44ee74e768b0",
+        "44ee74e768b0",
+        partialmethod(_get_metric_statistics, store),
     )
-    replace(models.Alarm, "__init__", _making_alarm(), written_against="ebea9aab6de4")
+    replace(models.Alarm, "__init__", "ebea9aab6de4", _init_alarm)
     CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm
 
 
-def _putting(store: MetricStore) -> Callable[..., None]:
-    def put_metric_data(self: Any, namespace: str, metric_data: list[dict[str, Any]]) -> None:
-        for number, datum in enumerate(metric_data, 1):
-            self._validate_parameters_put_metric_data(datum, number)
-        for datum in metric_data:
-            store.add_many(
-                namespace,
-                datum["MetricName"],
-                _dimensions(datum.get("Dimensions", ())),
-                _values(datum),
-                _epoch(datum["Timestamp"]) if datum.get("Timestamp") else None,
-                datum.get("Unit"),
-            )
-
-    return put_metric_data
+def _put_metric_data(
+    self: Any, store: MetricStore, namespace: str, metric_data: list[dict[str, Any]]
+) -> None:
+    for number, datum in enumerate(metric_data, 1):
+        self._validate_parameters_put_metric_data(datum, number)
+    for datum in metric_data:
+        store.add(
+            namespace,
+            datum["MetricName"],
+            _dimensions(datum.get("Dimensions", ())),
+            *_values(datum),
+            at=_epoch(datum["Timestamp"]) if datum.get("Timestamp") else None,
+            unit=datum.get("Unit"),
+        )
 
 
 def _values(datum: dict[str, Any]) -> list[float]:
@@ -69,7 +72,7 @@ def _values(datum: dict[str, Any]) -> list[float]:
 
 
 def _spread(given: dict[str, float]) -> list[float]:
-    """Return values with this count, sum, minimum and maximum: what was observed is not known."""
+    """Return values with this count, sum, minimum and maximum; the observed values themselves are unknown."""
     count = round(given["SampleCount"])
     if count <= 2:
         return [given["Minimum"], given["Maximum"]][:count]
@@ -77,60 +80,52 @@ def _spread(given: dict[str, float]) -> list[float]:
     return [given["Minimum"], *[rest] * (count - 2), given["Maximum"]]
 
 
-def _getting_statistics(store: MetricStore) -> Callable[..., ActionResult]:
-    def get_metric_statistics(self: Any) -> ActionResult:
-        simple = self._get_param("Statistics", [])
-        extended = self._get_param("ExtendedStatistics", [])
-        if not simple and not extended:
-            raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
-        start, end = self._get_param("StartTime"), self._get_param("EndTime")
-        if start >= end:
-            raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
-        name = self._get_param("MetricName")
-        dimensions = _dimensions(self._get_param("Dimensions", []))
-        series = store.find(self._get_param("Namespace"), name, dimensions)
-        points = [
-            {"Timestamp": at, "Unit": (series and series.unit) or "None"}
-            | {stat: _compute(stat, values) for stat in simple}
-            | (
-                {"ExtendedStatistics": {stat: _compute(stat, values) for stat in extended}}
-                if extended
-                else {}
-            )
-            for at, values in _periods(series, start, end, self._get_int_param("Period"))
-        ]
-        return ActionResult({"Label": name, "Datapoints": points})
-
-    return get_metric_statistics
+def _get_metric_statistics(self: Any, store: MetricStore) -> ActionResult:
+    simple = self._get_param("Statistics", [])
+    extended = self._get_param("ExtendedStatistics", [])
+    if not simple and not extended:
+        raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
+    start, end = self._get_param("StartTime"), self._get_param("EndTime")
+    if start >= end:
+        raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
+    name = self._get_param("MetricName")
+    series = store.find(self._get_param("Namespace"), name, _dimensions(self._get_param("Dimensions", [])))
+    points = []
+    for at, values in _periods(series, start, end, self._get_int_param("Period")):
+        point: dict[str, Any] = {"Timestamp": at, "Unit": (series and series.unit) or "None"}
+        point |= {stat: _compute(stat, values) for stat in simple}
+        if extended:
+            point["ExtendedStatistics"] = {stat: _compute(stat, values) for stat in extended}
+        points.append(point)
+    return ActionResult({"Label": name, "Datapoints": points})
 
 
-def _getting_data(store: MetricStore) -> Callable[..., list[dict[str, Any]]]:
-    def get_metric_data(
-        self: Any,  # noqa: ARG001 — moto's signature
-        queries: list[dict[str, Any]],
-        start_time: datetime,
-        end_time: datetime,
-        scan_by: str = "TimestampAscending",
-    ) -> list[dict[str, Any]]:
-        if start_time >= end_time:
-            raise ValidationError("The parameter EndTime must be greater than StartTime.")
-        simple = [
-            _answer(store, query, start_time, end_time, backwards=scan_by == "TimestampDescending")
-            for query in queries
-            if "MetricStat" in query
-        ]
-        by_id = {answer["id"]: answer for answer in simple}
-        for query in queries:
-            if "MetricStat" not in query:
-                by_id[query["Id"]] = _compute_expression(query, simple)
-        return [by_id[query["Id"]] for query in queries if query.get("ReturnData", True)]
-
-    return get_metric_data
+def _get_metric_data(
+    self: Any,  # noqa: ARG001 — moto's signature
+    store: MetricStore,
+    queries: list[dict[str, Any]],
+    start_time: datetime,
+    end_time: datetime,
+    scan_by: str = "TimestampAscending",
+) -> list[dict[str, Any]]:
+    if start_time >= end_time:
+        raise ValidationError("The parameter EndTime must be greater than StartTime.")
+    simple = [
+        _answer(store, query, start_time, end_time, backwards=scan_by == "TimestampDescending")
+        for query in queries
+        if "MetricStat" in query
+    ]
+    by_id = {answer["id"]: answer for answer in simple}
+    for query in queries:
+        if "MetricStat" not in query:
+            by_id[query["Id"]] = _compute_expression(query, simple)
+    return [by_id[query["Id"]] for query in queries if query.get("ReturnData", True)]
 
 
 def _answer(
     store: MetricStore, query: dict[str, Any], start: datetime, end: datetime, *, backwards: bool
 ) -> dict[str, Any]:
+    """Return the datapoints of one query for one metric."""
     wanted = query["MetricStat"]
     metric = wanted["Metric"]
     series = store.find(metric["Namespace"], metric["MetricName"], _dimensions(metric.get("Dimensions", [])))
@@ -162,7 +157,7 @@ def _compute_expression(query: dict[str, Any], simple: list[dict[str, Any]]) -> 
 def _periods(
     series: Series | None, start: datetime, end: datetime, period: int
 ) -> Iterable[tuple[datetime, list[float]]]:
-    """Yield the beginning and the values of each period that has any, in order."""
+    """Yield the start and the values of each period that has values, in order."""
     if series is None:
         return
     step = MINUTE_S if period >= MINUTE_S else 1
@@ -182,36 +177,29 @@ def _compute(stat: str, values: list[float]) -> float:
         raise InvalidParameterValue(str(unknown)) from None
 
 
-def _listing(store: MetricStore) -> Callable[..., list[models.MetricDatumBase]]:
-    def get_filtered_metrics(
-        self: Any,  # noqa: ARG001 — moto's signature
-        metric_name: str | None,
-        namespace: str | None,
-        dimensions: list[dict[str, str]],
-    ) -> list[models.MetricDatumBase]:
-        data = [
-            models.MetricDatum(
-                series.namespace,
-                series.name,
-                0.0,
-                [{"Name": name, "Value": value} for name, value in series.dimensions],
-                None,
-            )
-            for series in store.series()
-        ]
-        return [datum for datum in data if datum.filter(namespace, metric_name, dimensions)]
-
-    return get_filtered_metrics
+def _get_filtered_metrics(
+    self: Any,  # noqa: ARG001 — moto's signature
+    store: MetricStore,
+    metric_name: str | None,
+    namespace: str | None,
+    dimensions: list[dict[str, str]],
+) -> list[models.MetricDatumBase]:
+    data = [
+        models.MetricDatum(
+            series.namespace,
+            series.name,
+            0.0,
+            [{"Name": name, "Value": value} for name, value in series.dimensions],
+            None,
+        )
+        for series in store.series()
+    ]
+    return [datum for datum in data if datum.filter(namespace, metric_name, dimensions)]
 
 
-def _making_alarm() -> Callable[..., None]:
-    original = models.Alarm.__init__
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        self.state_value = "INSUFFICIENT_DATA"
-
-    return init
+def _init_alarm(self: Any, *args: Any, **kwargs: Any) -> None:
+    _alarm_init(self, *args, **kwargs)
+    self.state_value = "INSUFFICIENT_DATA"
 
 
 def _dimensions(given: Iterable[dict[str, str]]) -> dict[str, str]:

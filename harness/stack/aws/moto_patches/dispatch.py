@@ -1,9 +1,8 @@
 """
-Finds the back end of a request without listing a directory.
+Replaces moto's search for the back end of a request by a cache.
 
-For every request moto takes a global lock, lists its package directory (some 180 ``isdir`` calls)
-and tries up to 250 patterns. A cache from host to back end is all it needs; measured 1.3 to 4
-times the requests per second.
+For every request moto takes a global lock, lists its package directory (about 180 ``isdir`` calls) and
+tries up to 250 patterns. A cache from host to back end gave 1.3 to 4 times the requests per second.
 """
 
 from functools import lru_cache
@@ -24,16 +23,14 @@ CACHED_HOSTS = 4096
 CACHED_NAMES = 8192
 
 
-def remember_names() -> None:
-    """Turn each name from camel case to underscores once: moto does it with regexes for every request."""
+def cache_names() -> None:
+    """Cache the conversion of names from camel case; moto runs regular expressions for each request."""
     convert = expect(utils, "camelcase_to_underscores", "084cdc5bab92")
-    replace_imported(
-        utils, "camelcase_to_underscores", lru_cache(CACHED_NAMES)(convert), written_against="084cdc5bab92"
-    )
+    replace_imported(utils, "camelcase_to_underscores", "084cdc5bab92", lru_cache(CACHED_NAMES)(convert))
 
 
 def find_backends_unlocked() -> None:
-    """Find the back end of an account without a lock that all threads share; moto takes one to look."""
+    """Find the back end of an account without moto's lock, which all threads share."""
     create = expect(BackendDict, "_create_account_specific_backend", "1eb9c6b3c9aa")
 
     def find(self: Any, account_id: str) -> Any:
@@ -41,11 +38,11 @@ def find_backends_unlocked() -> None:
             create(self, account_id)
         return dict.__getitem__(self, account_id)
 
-    replace(BackendDict, "__getitem__", find, written_against="b7c5b4bc0fc8")
+    replace(BackendDict, "__getitem__", "b7c5b4bc0fc8", find)
 
 
 class FastDispatcher(DomainDispatcherApplication):
-    """moto's WSGI application, remembering which back end a host belongs to."""
+    """moto's WSGI application with a cache of the back end of each host."""
 
     def __init__(self) -> None:
         expect(DomainDispatcherApplication, "get_application", "5d1372e9a2e5")
@@ -54,7 +51,7 @@ class FastDispatcher(DomainDispatcherApplication):
         self._backends: dict[str, str] = {}
 
     def get_application(self, environ: dict[str, Any]) -> Flask:
-        """Return the Flask application of the service a request is for."""
+        """Return the Flask application of the service that a request addresses."""
         path = environ.get("PATH_INFO", "")
         if path.startswith(("/moto-api", "/latest/", "/favicon")):
             return super().get_application(environ)

@@ -1,9 +1,9 @@
 """
-EventBridge rules that reach Lambda functions, state machines and SNS topics.
+Replaces moto's delivery of EventBridge events, so that rules reach Lambda, Step Functions and SNS.
 
-moto delivers to queues, log groups and other buses only; any other target makes PutEvents fail
-after the earlier targets were served. Deliveries are asynchronous, as in AWS, and a failed one is
-logged, not told to the sender.
+moto delivers to queues, log groups and other buses only; with any other target PutEvents fails after
+the earlier targets got the event. As in AWS, deliveries are asynchronous, and the sender does not see
+a failed delivery: it is logged.
 """
 
 import json
@@ -23,30 +23,28 @@ from harness.stack.aws.moto_patches.source import replace
 LOG = logging.getLogger(__name__)
 
 
+_send_to_targets_of_moto = models.Rule.send_to_targets
+
+
 def install() -> None:
-    """Serve targets moto does not know, and leave it the others."""
-    replace(models.Rule, "send_to_targets", _sending(), written_against="82e819230f34")
+    """Deliver to the targets that moto does not know; moto delivers to the others."""
+    replace(models.Rule, "send_to_targets", "82e819230f34", _send_to_targets)
 
 
-def _sending() -> Callable[..., None]:
-    original = models.Rule.send_to_targets
-
-    def send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
-        if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
-            return
-        ours = [target for target in self.targets if _service(target) in DELIVERIES]
-        for target in ours:
-            body = _input(target, original_event, transform_input=transform_input)
-            threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
-        rest = [target for target in self.targets if target not in ours]
-        if rest:
-            original(_Subset(self, rest), original_event, transform_input)
-
-    return send_to_targets
+def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
+    if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
+        return
+    ours = [target for target in self.targets if _service(target) in DELIVERIES]
+    for target in ours:
+        body = _input(target, original_event, transform_input=transform_input)
+        threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
+    rest = [target for target in self.targets if target not in ours]
+    if rest:
+        _send_to_targets_of_moto(_RuleSubset(self, rest), original_event, transform_input)
 
 
-class _Subset:
-    """A rule that has only some of its targets."""
+class _RuleSubset:
+    """A rule with some of its targets."""
 
     def __init__(self, rule: Any, targets: list[dict[str, Any]]) -> None:
         self._rule = rule

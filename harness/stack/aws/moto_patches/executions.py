@@ -1,9 +1,9 @@
 """
-Executions: found at once, named, and stopped when told to.
+Replaces moto's list of executions, and the start and the stop of an execution.
 
-moto scans all executions to find one, names two of them ``None`` when no name is given, forgets why
-one was stopped, and leaves a stopped one running until its task ends. What became of them is kept in
-`harness.stack.aws.moto_patches.histories`.
+moto searches all executions to find one, gives two executions the name ``None`` if the caller gives no name,
+does not keep why an execution was stopped, and lets a stopped execution run until its task ends. Histories
+are in `harness.stack.aws.moto_patches.histories`.
 """
 
 import json
@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partialmethod
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -35,45 +36,38 @@ from harness.stack.aws.moto_patches.histories import Slim, events_of, pack
 from harness.stack.aws.moto_patches.source import replace
 
 Record = Callable[[str, str, dict[str, str], float], None]
-"""Takes a datum: namespace, metric, dimensions, value."""
+"""Stores a datum: namespace, metric, dimensions, value."""
 
 
 def install(record: Record, slim: Slim) -> None:
     """
-    Replace how executions are kept.
+    Replace moto's handling of executions.
 
     Args:
         record: Called with the ``AWS/States`` metrics of every start and end.
-        slim: Makes the ``slim_history`` an ended execution has.
+        slim: Makes the events in the ``slim_history`` of an execution that has ended.
     """
-    # CloudFormation and others must see the machines that are really executed.
+    # Other services must see the state machines that the interpreter executes.
     models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
-    replace(models.StateMachine, "__init__", _making_machine(), written_against="dd06eb65ded8")
-    replace(models.StateMachine, "stop_execution", _stop_execution, written_against="ffddc920e927")
-    replace(
-        models.StateMachine, "_handle_name_input_idempotency", _same_start, written_against="cc38771b4fab"
-    )
-    replace(models.StepFunctionBackend, "describe_execution", _find_execution, written_against="d73cdd47493c")
-    replace(
-        models.StepFunctionBackend,
-        "describe_state_machine_for_execution",
-        _machine_of,
-        written_against="fac144a837a8",
-    )
+    replace(models.StateMachine, "__init__", "dd06eb65ded8", _init_machine)
+    replace(models.StateMachine, "stop_execution", "ffddc920e927", _stop_execution)
+    replace(models.StateMachine, "_handle_name_input_idempotency", "cc38771b4fab", _find_same_start)
+    replace(models.StepFunctionBackend, "describe_execution", "d73cdd47493c", _find_execution)
+    replace(models.StepFunctionBackend, "describe_state_machine_for_execution", "fac144a837a8", _machine_of)
     backend = parser_models.StepFunctionsParserBackend
-    replace(backend, "start_execution", _starting(record), written_against="f09a7457fe06")
-    replace(executions.Execution, "to_history_output", _history, written_against="013f42f3c186")
-    replace(executions.Execution, "stop", _stop, written_against="a99e0e4c1145")
+    replace(backend, "start_execution", "f09a7457fe06", partialmethod(_start_execution, record))
+    replace(executions.Execution, "to_history_output", "013f42f3c186", _history)
+    replace(executions.Execution, "stop", "a99e0e4c1145", _stop)
     replace(
         executions.BaseExecutionWorkerCommunication,
         "terminated",
-        _ending(record, slim),
-        written_against="60ae632ef979",
+        "60ae632ef979",
+        partialmethod(_terminated, record, slim),
     )
-    replace(ExecutionWorker, "start", _start_worker, written_against="a776081d74c1")
-    replace(ExecutionWorker, "_execution_logic", _work, written_against="b6f86b0dc6b2")
-    replace(StepFunctionResponse, "stop_execution", _answer_stop, written_against="86d2841f7070")
-    replace(StepFunctionResponse, "describe_execution", _answer_describe, written_against="c0cd30253243")
+    replace(ExecutionWorker, "start", "a776081d74c1", _start_worker)
+    replace(ExecutionWorker, "_execution_logic", "b6f86b0dc6b2", _run)
+    replace(StepFunctionResponse, "stop_execution", "86d2841f7070", _answer_stop)
+    replace(StepFunctionResponse, "describe_execution", "c0cd30253243", _answer_describe)
 
 
 class Executions(list[Any]):
@@ -99,17 +93,23 @@ def all_executions() -> Iterator[Any]:
                 yield from list(machine.executions)
 
 
-def _making_machine() -> Callable[..., None]:
-    original = models.StateMachine.__init__
+_init_machine_of_moto = models.StateMachine.__init__
+_start_execution_of_moto = parser_models.StepFunctionsParserBackend.start_execution
+_terminating = threading.Lock()
+_END_METRICS = {
+    ExecutionStatus.SUCCEEDED: "ExecutionsSucceeded",
+    ExecutionStatus.FAILED: "ExecutionsFailed",
+    ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
+    ExecutionStatus.ABORTED: "ExecutionsAborted",
+}
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        self.executions = Executions()
 
-    return init
+def _init_machine(self: Any, *args: Any, **kwargs: Any) -> None:
+    _init_machine_of_moto(self, *args, **kwargs)
+    self.executions = Executions()
 
 
-def _same_start(self: Any, name: str, execution_input: str) -> Any:
+def _find_same_start(self: Any, name: str, execution_input: str) -> Any:
     existing = self.executions.by_name.get(name)
     if existing is None:
         return None
@@ -132,37 +132,33 @@ def _machine_of(self: Any, execution_arn: str) -> Any:
     return self.describe_execution(execution_arn).state_machine
 
 
-def _starting(record: Record) -> Callable[..., Any]:
-    original = parser_models.StepFunctionsParserBackend.start_execution
-
-    def start_execution(
-        self: Any,
-        state_machine_arn: str,
-        name: str | None = None,
-        execution_input: str | None = None,
-        trace_header: str | None = None,
-    ) -> Any:
-        machine = self.describe_state_machine(state_machine_arn)
-        with machine.executions.starting:
-            before = len(machine.executions)
-            execution = original(
-                self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header
-            )
-            started = len(machine.executions) > before
-        if started:
-            record("AWS/States", "ExecutionsStarted", {"StateMachineArn": machine.arn}, 1.0)
-        return execution
-
-    return start_execution
+def _start_execution(
+    self: Any,
+    record: Record,
+    state_machine_arn: str,
+    name: str | None = None,
+    execution_input: str | None = None,
+    trace_header: str | None = None,
+) -> Any:
+    machine = self.describe_state_machine(state_machine_arn)
+    with machine.executions.starting:
+        before = len(machine.executions)
+        execution = _start_execution_of_moto(
+            self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header
+        )
+        started = len(machine.executions) > before
+    if started:
+        record("AWS/States", "ExecutionsStarted", {"StateMachineArn": machine.arn}, 1.0)
+    return execution
 
 
 def _start_worker(self: Any) -> None:
-    # The environment exists before the thread does: an execution can be stopped as soon as it has started.
+    # Create the environment before the thread: an execution can be stopped as soon as it has started.
     self.env = self._get_evaluation_environment()
     threading.Thread(target=self._execution_logic, daemon=True).start()
 
 
-def _work(self: Any) -> None:
+def _run(self: Any) -> None:
     details = self._evaluation_details
     self.env.event_manager.add_event(
         context=self.env.event_history_context,
@@ -208,30 +204,19 @@ def _stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) 
     self.exec_worker._execution_communication.terminated()
 
 
-def _ending(record: Record, slim: Slim) -> Callable[..., None]:
-    metrics = {
-        ExecutionStatus.SUCCEEDED: "ExecutionsSucceeded",
-        ExecutionStatus.FAILED: "ExecutionsFailed",
-        ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
-        ExecutionStatus.ABORTED: "ExecutionsAborted",
-    }
-    ending = threading.Lock()
-
-    def terminated(self: Any) -> None:
-        execution = self.execution
-        with ending:
-            if execution.exec_status != ExecutionStatus.RUNNING:
-                return  # stopped before; this is only its last thread coming home
-            self._reflect_execution_status()
-        pack(execution, slim)
-        dimensions = {"StateMachineArn": execution.state_machine_arn}
-        for status, metric in metrics.items():
-            # Zeros too: "none failed" is something else than "nobody said".
-            record("AWS/States", metric, dimensions, float(status == execution.exec_status))
-        took = (execution.stop_date - execution.start_date).total_seconds()
-        record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
-
-    return terminated
+def _terminated(self: Any, record: Record, slim: Slim) -> None:
+    execution = self.execution
+    with _terminating:
+        if execution.exec_status != ExecutionStatus.RUNNING:
+            return  # it was stopped before, and this is the end of its last thread
+        self._reflect_execution_status()
+    pack(execution, slim)
+    dimensions = {"StateMachineArn": execution.state_machine_arn}
+    for status, metric in _END_METRICS.items():
+        # Zeros too: a metric without data would be INSUFFICIENT_DATA instead of 0.
+        record("AWS/States", metric, dimensions, float(status == execution.exec_status))
+    took = (execution.stop_date - execution.start_date).total_seconds()
+    record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
 
 
 def _history(self: Any) -> dict[str, Any]:

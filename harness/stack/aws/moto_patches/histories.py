@@ -1,10 +1,10 @@
 """
-Histories of executions: answered a page at a time, cheap to ask for again, and small when they are over.
+Replaces moto's execution histories by paged, cached and compressed ones.
 
-moto answers a history whole, whatever page was asked for, and a service that tells its clients which
-step a batch is at asks for one with every poll. Asked for without data, an event is therefore turned
-into text once, and the request is answered without a web framework in between. A finished history is
-kept compressed: it repeats the whole state at every event, some 200 kB for a batch of twelve files.
+moto answers a history as a whole, whatever page the request asks for. The service requests a history without
+data at every status poll. So an event without data becomes text once, and the request is answered without a
+web framework. The history of an execution that has ended is compressed: it repeats the whole state at every
+event, about 200 kB for a batch of twelve files.
 """
 
 import io
@@ -31,19 +31,19 @@ DATA = {"input", "output", "parameters"}
 
 Event = dict[str, Any]
 Slim = Callable[[Event], Event]
-"""Returns what of an event stays at hand when the execution has ended."""
+"""Returns the part of an event that is kept uncompressed after the execution has ended."""
 
 _changing = threading.Lock()
-"""Held while a history moves from the interpreter's list to its compressed form, or becomes text."""
+"""Held while a history is compressed or becomes text."""
 
 
 def install() -> None:
-    """Answer histories ourselves."""
-    replace(StepFunctionResponse, "get_execution_history", _answer_page, written_against="2f3bee9a7d4c")
+    """Replace moto's GetExecutionHistory."""
+    replace(StepFunctionResponse, "get_execution_history", "2f3bee9a7d4c", _get_execution_history)
 
 
 def events_of(execution: Any) -> list[Event]:
-    """Return the whole history of an execution, oldest event first; not to be changed."""
+    """Return all events of an execution, oldest first; callers must not change them."""
     with _changing:
         return _events_of(execution)
 
@@ -52,16 +52,16 @@ def pack(execution: Any, slim: Slim) -> None:
     """Compress the history of an execution that has ended, and give it a ``slim_history``."""
     with _changing:
         events = _events_of(execution)
-        if "texts_without_data" in execution.__dict__:  # somebody is watching, and will ask for the end
+        if "texts_without_data" in execution.__dict__:  # a client polls it and will request the last events
             _add_texts(execution, events)
         execution.slim_history = [slim(event) for event in events]
-        execution.events_in_all = len(events)
+        execution.event_count = len(events)
         execution.packed_history = zlib.compress(pickle.dumps(events), 1)
         execution.exec_worker.env.event_manager._history_event_list.clear()
 
 
-class QuickHistories:
-    """WSGI middleware that answers for histories without data, and passes on everything else."""
+class HistoryCache:
+    """WSGI middleware that answers requests for histories without data and passes other requests on."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -70,7 +70,7 @@ class QuickHistories:
         if environ.get("HTTP_X_AMZ_TARGET") != TARGET:
             return self._application(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        answer = _quick(body, environ.get("HTTP_AUTHORIZATION", ""))
+        answer = _answer_from_cache(body, environ.get("HTTP_AUTHORIZATION", ""))
         if answer is None:
             return self._application(environ | {"wsgi.input": io.BytesIO(body)}, start_response)
         headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(answer)))]
@@ -78,22 +78,22 @@ class QuickHistories:
         return [answer]
 
 
-def _quick(body: bytes, authorization: str) -> bytes | None:
-    """Return the answer to a question for all the events of an execution, None if moto shall answer."""
+def _answer_from_cache(body: bytes, authorization: str) -> bytes | None:
+    """Return the answer to a request for all events without data, None if moto must answer the request."""
     try:
-        asked = json.loads(body)
-        _, _, _, region, account, _, machine, _ = asked["executionArn"].split(":")
+        request = json.loads(body)
+        _, _, _, region, account, _, machine, _ = request["executionArn"].split(":")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    if asked.keys() - {"executionArn", "includeExecutionData", "maxResults"}:
+    if request.keys() - {"executionArn", "includeExecutionData", "maxResults"}:
         return None
-    if asked.get("includeExecutionData") is not False or f"/{region}/states/" not in authorization:
+    if request.get("includeExecutionData") is not False or f"/{region}/states/" not in authorization:
         return None
-    execution = _find(asked["executionArn"], machine, region, account)
+    execution = _find(request["executionArn"], machine, region, account)
     if execution is None:
         return None
     texts = _texts_without_data(execution)
-    if len(texts) > (asked.get("maxResults") or PAGE):
+    if len(texts) > (request.get("maxResults") or PAGE):
         return None
     return f'{{"events":[{",".join(texts)}]}}'.encode()
 
@@ -106,29 +106,29 @@ def _find(arn: str, machine: str, region: str, account: str) -> Any:
 
 
 def _texts_without_data(execution: Any) -> list[str]:
-    """Return the events of an execution as JSON without data; those known before are not made again."""
+    """Return the events of an execution as JSON without data; each event becomes text once."""
     with _changing:
         texts: list[str] = execution.__dict__.setdefault("texts_without_data", [])
-        if len(texts) < getattr(execution, "events_in_all", float("inf")):
+        if len(texts) < getattr(execution, "event_count", float("inf")):
             _add_texts(execution, _events_of(execution))
         return list(texts)
 
 
 def _add_texts(execution: Any, events: list[Event]) -> None:
     new = events[len(execution.texts_without_data) :]
-    execution.texts_without_data += [json.dumps(_on_the_wire(_without_data(event))) for event in new]
+    execution.texts_without_data += [json.dumps(_with_epoch_time(_without_data(event))) for event in new]
 
 
 def _events_of(execution: Any) -> list[Event]:
     packed = getattr(execution, "packed_history", None)
     if packed is not None:
-        events: list[Event] = pickle.loads(zlib.decompress(packed))  # noqa: S301 — packed above
+        events: list[Event] = pickle.loads(zlib.decompress(packed))  # noqa: S301 — written by `pack`
         return events
     env = execution.exec_worker.env
     return list(env.event_manager._history_event_list) if env else []
 
 
-def _answer_page(self: Any) -> tuple[int, dict[str, str], str]:
+def _get_execution_history(self: Any) -> tuple[int, dict[str, str], str]:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     events = events_of(execution)
     if self._get_param("reverseOrder"):
@@ -142,14 +142,14 @@ def _answer_page(self: Any) -> tuple[int, dict[str, str], str]:
     if not token.isdecimal():
         raise ValidationException(f"Invalid Token: '{token}'")
     first = int(token)
-    answer: dict[str, Any] = {"events": [_on_the_wire(event) for event in events[first : first + size]]}
+    answer: dict[str, Any] = {"events": [_with_epoch_time(event) for event in events[first : first + size]]}
     if first + size < len(events):
         answer["nextToken"] = str(first + size)
-    # Not an ActionResult: moto's serializer took three quarters of the whole process under status polls.
+    # Not an ActionResult: under status polls moto's serializer took three quarters of the process.
     return 200, {"Content-Type": MEDIA_TYPE}, json.dumps(answer)
 
 
-def _on_the_wire(event: Event) -> Event:
+def _with_epoch_time(event: Event) -> Event:
     return event | {"timestamp": datetime.fromisoformat(event["timestamp"]).timestamp()}
 
 

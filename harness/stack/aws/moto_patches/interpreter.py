@@ -1,17 +1,16 @@
 """
-The state-machine interpreter: parsed once, on a scaled clock, with fewer threads and honest ends.
+Replaces parts of moto's state-machine interpreter: parsing, clock, threads, logs and the end of an execution.
 
-moto's interpreter parses the definition for every execution, keeps every thread object for ever,
-prints the whole program on every caught error, and lets a task that has timed out or was stopped go
-on writing history and change how the execution ended. Times in seconds.
+moto parses the definition for every execution, keeps every thread object, and logs the whole program
+at every caught error. A task that has timed out or was stopped still writes to the history there, and
+changes how the execution ended. Times in seconds.
 """
 
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partialmethod
 from typing import Any
 
 from moto.stepfunctions.parser import utils
@@ -44,32 +43,39 @@ LAST_EVENTS = {
     HistoryEventType.ExecutionAborted,
     HistoryEventType.ExecutionTimedOut,
 }
+_as_inner_frame_of_moto = environment.Environment.as_inner_frame_of.__func__
+_set_stop_of_moto = environment.Environment.set_stop
+_set_error_of_moto = environment.Environment.set_error
+_add_event_of_moto = EventManager.add_event
 
 
 def install(time_scale: float) -> None:
     """
-    Replace what the interpreter does badly.
+    Replace the parts.
 
     Args:
         time_scale: Waits, retry intervals, time-outs and heartbeats pass this many times faster;
-            the history still shows the nominal figures of the definition.
+            the history still has the figures of the definition.
     """
     _scale_clock(time_scale)
     _parse_once()
     _forget_threads()
     _log_briefly()
-    replace(Program, "eval", _evaluating_program(time_scale), written_against="b8bfa1cb68d3")
+    replace(Program, "eval", "b8bfa1cb68d3", partialmethod(_eval_program, time_scale))
     replace(
-        ExecutionState, "_evaluate_with_timeout", _evaluating_task(time_scale), written_against="024c6f9bf003"
+        ExecutionState,
+        "_evaluate_with_timeout",
+        "024c6f9bf003",
+        partialmethod(_evaluate_with_timeout, time_scale),
     )
-    replace(environment.Environment, "as_inner_frame_of", _framing(), written_against="2365486c51ae")
-    replace(environment.Environment, "set_stop", _stopping(), written_against="3bddad3ad761")
-    replace(environment.Environment, "set_error", _failing(), written_against="4caa76a68982")
-    replace(EventManager, "add_event", _recording(), written_against="18d8edb48c9a")
+    replace(environment.Environment, "as_inner_frame_of", "2365486c51ae", _as_inner_frame_of)
+    replace(environment.Environment, "set_stop", "3bddad3ad761", _set_stop)
+    replace(environment.Environment, "set_error", "4caa76a68982", _set_error)
+    replace(EventManager, "add_event", "18d8edb48c9a", _add_event)
 
 
 class ScaledEvent(threading.Event):
-    """An event whose waits are shortened by the scale."""
+    """An event whose waits are divided by the time scale."""
 
     scale = 1.0
 
@@ -78,7 +84,7 @@ class ScaledEvent(threading.Event):
 
 
 class _ScaledTime:
-    """Stands in for the ``time`` module where moto sleeps, and where it measures its own sleep."""
+    """The ``time`` module for moto's modules that sleep and measure their sleep."""
 
     def __init__(self, scale: float) -> None:
         self._scale = scale
@@ -91,7 +97,7 @@ class _ScaledTime:
 
 
 class _ScaledThreading:
-    """Stands in for the ``threading`` module in the environment, whose event a Wait state waits on."""
+    """The ``threading`` module for moto's environment, which makes the event of a Wait state."""
 
     Event = ScaledEvent
     RLock = threading.RLock
@@ -111,111 +117,98 @@ def _scale_clock(scale: float) -> None:
 
 
 def _parse_once() -> None:
-    # A parsed program keeps nothing of an evaluation but its heap key, which is made lazily (two
-    # threads would make two): with a fixed key one program serves all executions.
-    replace(EvalComponent, "heap_key", property(lambda self: f"{id(self):x}"), written_against="a9be3aef8b40")
+    # The only state of an evaluation in a parsed program is its heap key, which moto makes lazily (two
+    # threads would make two). With a fixed key all executions share one program.
+    replace(EvalComponent, "heap_key", "a9be3aef8b40", property(lambda self: f"{id(self):x}"))
     expect(json_path, "extract_json", "932245247973")
     expect(result_path.ResultPath, "_eval_body", "d2e91c4e1de5")
     for module in (json_path, result_path):
         module.parse = lru_cache(maxsize=PARSED_PATHS)(module.parse)
     original = AmazonStateLanguageParser.parse
     replace(
-        AmazonStateLanguageParser,
-        "parse",
-        lru_cache(maxsize=PARSED_DEFINITIONS)(original),
-        written_against="e08871c8420a",
+        AmazonStateLanguageParser, "parse", "e08871c8420a", lru_cache(maxsize=PARSED_DEFINITIONS)(original)
     )
 
 
-class _Nowhere(list[Any]):
-    """A list that keeps nothing."""
+class _EmptyList(list[Any]):
+    """A list that stays empty."""
 
     def append(self, _: Any) -> None:
         pass
 
 
 def _forget_threads() -> None:
-    nowhere = _Nowhere()
+    # moto appends every thread to a list of its own, and imports that list into many modules.
+    empty = _EmptyList()
     known = utils.TMP_THREADS
     for module in list(sys.modules.values()):
         if getattr(module, "TMP_THREADS", None) is known:
-            module.TMP_THREADS = nowhere  # type: ignore[attr-defined]  # moto's own global
+            module.TMP_THREADS = empty  # type: ignore[attr-defined]  # moto's own global
 
 
 def _log_briefly() -> None:
-    # Expected failures are in the history; unexpected ones deserve a line, not the whole program.
+    # Expected failures are in the history; an unexpected failure gets one line without the whole program.
     def unexpected(self: Any, exception: Exception) -> None:
         LOG.warning("%s: %s: %s", type(self).__name__, type(exception).__name__, exception)
 
     def expected(self: Any, failure_event_exception: Any) -> None:
         pass
 
-    replace(
-        EvalComponent,
-        "_log_failure_event_exception",
-        expected,
-        written_against="149f4524b21b",
-    )
-    replace(EvalComponent, "_log_exception", unexpected, written_against="14681a28e6dd")
+    replace(EvalComponent, "_log_failure_event_exception", "149f4524b21b", expected)
+    replace(EvalComponent, "_log_exception", "14681a28e6dd", unexpected)
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
 
-def _evaluating_program(time_scale: float) -> Callable[..., None]:
-    def eval_program(self: Program, env: Any) -> None:
-        env.next_state_name = self.start_at.start_at_name
-        if self.timeout_seconds is None:
-            EvalComponent.eval(self, env)
-            return
-        worker = threading.Thread(target=EvalComponent.eval, args=(self, env), daemon=True)
-        worker.start()
-        worker.join(self.timeout_seconds.timeout_seconds / time_scale)
-        if worker.is_alive():
-            env.set_timed_out()
-            env.event_manager.add_event(
-                context=env.event_history_context,
-                event_type=HistoryEventType.ExecutionTimedOut,
-                event_details=EventDetails(executionTimedOutEventDetails=ExecutionTimedOutEventDetails()),
-            )
-
-    return eval_program
+def _eval_program(self: Program, time_scale: float, env: Any) -> None:
+    env.next_state_name = self.start_at.start_at_name
+    if self.timeout_seconds is None:
+        EvalComponent.eval(self, env)
+        return
+    worker = threading.Thread(target=EvalComponent.eval, args=(self, env), daemon=True)
+    worker.start()
+    worker.join(self.timeout_seconds.timeout_seconds / time_scale)
+    if worker.is_alive():
+        env.set_timed_out()
+        env.event_manager.add_event(
+            context=env.event_history_context,
+            event_type=HistoryEventType.ExecutionTimedOut,
+            event_details=EventDetails(executionTimedOutEventDetails=ExecutionTimedOutEventDetails()),
+        )
 
 
-def _evaluating_task(time_scale: float) -> Callable[..., None]:
-    def evaluate_with_timeout(self: ExecutionState, env: Any) -> None:
-        self.timeout.eval(env=env)
-        timeout = env.stack.pop()
-        frame = env.open_frame()
-        frame.states.reset(input_value=env.states.get_input())
-        frame.stack = deep_copy(env.stack)
-        attempt = _Attempt(self, frame)
-        if timeout == TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS:
-            attempt.run()
-        else:
-            threading.Thread(target=attempt.run, daemon=True).start()
-            attempt.over.wait(timeout / time_scale)
-        finished = attempt.over.is_set()
-        if not finished:
-            frame.event_history_context.abandoned = True
-        frame.set_ended()
-        env.close_frame(frame)
-        if not env.is_running():
-            return  # it was stopped meanwhile: whatever the task says no longer counts
-        if not finished:
-            raise EvalTimeoutError
-        if attempt.failure is not None:
-            raise attempt.failure
-        _take_output(self, env, attempt.output)
-
-    return evaluate_with_timeout
+def _evaluate_with_timeout(self: ExecutionState, time_scale: float, env: Any) -> None:
+    self.timeout.eval(env=env)
+    timeout = env.stack.pop()
+    frame = env.open_frame()
+    frame.states.reset(input_value=env.states.get_input())
+    frame.stack = deep_copy(env.stack)
+    evaluation = _TaskEvaluation(self, frame)
+    if timeout == TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS:
+        evaluation.run()
+    else:
+        threading.Thread(target=evaluation.run, daemon=True).start()
+        evaluation.ended.wait(timeout / time_scale)
+    finished = evaluation.ended.is_set()
+    if not finished:
+        frame.event_history_context.abandoned = True
+    frame.set_ended()
+    env.close_frame(frame)
+    if not env.is_running():
+        return  # it was stopped meanwhile, so the result of the task is ignored
+    if not finished:
+        raise EvalTimeoutError
+    if evaluation.failure is not None:
+        raise evaluation.failure
+    _take_output(self, env, evaluation.output)
 
 
-class _Attempt:
+class _TaskEvaluation:
     """One evaluation of a task state."""
 
     def __init__(self, state: ExecutionState, frame: Any) -> None:
         self._state = state
         self._frame = frame
-        self.over = threading.Event()
+        self.ended = threading.Event()
         self.output: Any = None
         self.failure: Exception | None = None
 
@@ -223,12 +216,13 @@ class _Attempt:
         try:
             self._state._eval_execution(self._frame)
             self.output = self._frame.stack.pop()
-        except Exception as failure:  # noqa: BLE001 — it is raised in the thread that waits
+        except Exception as failure:  # noqa: BLE001 — the waiting thread raises it
             self.failure = failure
-        self.over.set()
+        self.ended.set()
 
 
 def _take_output(state: ExecutionState, env: Any, output: Any) -> None:
+    """Apply the output of a task to the state of its execution."""
     env.stack.append(output)
     if not state._is_language_query_jsonpath():
         env.states.set_result(output)
@@ -242,59 +236,39 @@ def _take_output(state: ExecutionState, env: Any, output: Any) -> None:
         env.states.reset(input_value=env.stack.pop())
 
 
-def _framing() -> Callable[..., Any]:
-    original = environment.Environment.as_inner_frame_of.__func__
-
-    def as_inner_frame_of(
-        cls: Any, env: Any, variable_store: Any, event_history_frame_cache: Any = None
-    ) -> Any:
-        frame = original(cls, env, variable_store, event_history_frame_cache)
-        # A task inside a Map may ask for $$.Map.Item in its own parameters; moto forgets it there.
-        context = env.states.context_object.context_object_data
-        if "Map" in context:
-            frame.states.context_object.context_object_data["Map"] = context["Map"]
-        return frame
-
-    return as_inner_frame_of
+def _as_inner_frame_of(cls: Any, env: Any, variable_store: Any, event_history_frame_cache: Any = None) -> Any:
+    frame = _as_inner_frame_of_moto(cls, env, variable_store, event_history_frame_cache)
+    # The parameters of a task inside a Map may use $$.Map.Item, which moto does not copy to the frame.
+    context = env.states.context_object.context_object_data
+    if "Map" in context:
+        frame.states.context_object.context_object_data["Map"] = context["Map"]
+    return frame
 
 
-def _stopping() -> Callable[..., None]:
-    original = environment.Environment.set_stop
-
-    def set_stop(self: Any, stop_date: Any, cause: str | None, error: str | None) -> None:
-        if self.is_frame():
-            self.event_history_context.abandoned = True
-        original(self, stop_date, cause, error)
-
-    return set_stop
+def _set_stop(self: Any, stop_date: Any, cause: str | None, error: str | None) -> None:
+    if self.is_frame():
+        self.event_history_context.abandoned = True
+    _set_stop_of_moto(self, stop_date, cause, error)
 
 
-def _failing() -> Callable[..., None]:
-    original = environment.Environment.set_error
-
-    def set_error(self: Any, error: Any) -> None:
-        # A late failure must not turn ABORTED or TIMED_OUT into FAILED.
-        if isinstance(self._program_state, ProgramRunning):
-            original(self, error)
-
-    return set_error
+def _set_error(self: Any, error: Any) -> None:
+    # A late failure must not turn ABORTED or TIMED_OUT into FAILED.
+    if isinstance(self._program_state, ProgramRunning):
+        _set_error_of_moto(self, error)
 
 
-def _recording() -> Callable[..., int]:
-    original = EventManager.add_event
-
-    def add_event(
-        self: Any,
-        context: Any,
-        event_type: Any,
-        event_details: Any = None,
-        timestamp: Any = None,
-        update_source_event_id: bool = True,
-    ) -> int:
-        if getattr(self, "sealed", False) or getattr(context, "abandoned", False):
-            return int(context.last_published_event_id)
-        if event_type in LAST_EVENTS:
-            self.sealed = True
-        return int(original(self, context, event_type, event_details, timestamp, update_source_event_id))
-
-    return add_event
+def _add_event(
+    self: Any,
+    context: Any,
+    event_type: Any,
+    event_details: Any = None,
+    timestamp: Any = None,
+    update_source_event_id: bool = True,
+) -> int:
+    if getattr(self, "sealed", False) or getattr(context, "abandoned", False):
+        return int(context.last_published_event_id)
+    if event_type in LAST_EVENTS:
+        self.sealed = True
+    return int(
+        _add_event_of_moto(self, context, event_type, event_details, timestamp, update_source_event_id)
+    )

@@ -1,16 +1,16 @@
 """
-Lambda without Docker: every invocation, from wherever, ends in our function runtime.
+Replaces moto's invocation of Lambda functions by our function runtime.
 
-moto starts a container for each call, and its state machines call Lambda over HTTP with a new
-client for every task (12 ms). Here HTTP Invoke, EventBridge, SNS and event source mappings come
-through `LambdaFunction.invoke`, and a state machine's task calls the runtime directly.
+moto starts a container for each invocation, and its state machines invoke Lambda over HTTP with a new client
+for every task (12 ms). Here HTTP Invoke, EventBridge, SNS and event source mappings reach the runtime
+through `LambdaFunction.invoke`, and the tasks of a state machine call it directly.
 """
 
 import base64
 import json
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial, partialmethod
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -34,10 +34,12 @@ from harness.stack.aws.lambda_runtime.function_runtime import (
 from harness.stack.aws.moto_patches.source import replace, replace_imported
 
 _writing_logs = threading.Lock()
+_execute_lambda_of_moto = lambda_eval_utils.execute_lambda_function_integration
+_from_error_of_moto = state_task_lambda.StateTaskLambda._from_error
 
 
 class TooManyRequests(LambdaClientError):
-    """The function is at its reserved concurrency."""
+    """The function has as many invocations as its reserved concurrency allows."""
 
     code = 429
 
@@ -46,30 +48,28 @@ class TooManyRequests(LambdaClientError):
 
 
 def install(runtime: FunctionRuntime) -> None:
-    """Let *runtime* run all functions."""
-    replace(LambdaFunction, "_invoke_lambda", _invoking(runtime), written_against="7476f46f72c1")
-    replace(LambdaFunction, "invoke", _answering(runtime), written_against="4053e88205b7")
+    """Run all functions in *runtime*."""
+    replace(LambdaFunction, "_invoke_lambda", "7476f46f72c1", partialmethod(_invoke_lambda, runtime))
+    replace(LambdaFunction, "invoke", "4053e88205b7", partialmethod(_invoke, runtime))
     replace_imported(
         lambda_eval_utils,
         "execute_lambda_function_integration",
-        _executing(runtime),
-        written_against="f8c714c35a24",
+        "f8c714c35a24",
+        partial(_execute_lambda, runtime),
     )
-    replace(
-        state_task_lambda.StateTaskLambda, "_from_error", _naming_errors(), written_against="accdf57d3aea"
-    )
+    replace(state_task_lambda.StateTaskLambda, "_from_error", "accdf57d3aea", _from_error)
 
 
 def _run(runtime: FunctionRuntime, function: LambdaFunction, event: str) -> InvocationResult:
     try:
-        invocation = runtime.invoke(_function(function), event)
+        invocation = runtime.invoke(_deployed(function), event)
     except Throttled:
         raise TooManyRequests from None
     _write_log(function, invocation)
     return invocation
 
 
-def _function(function: LambdaFunction) -> DeployedFunction:
+def _deployed(function: LambdaFunction) -> DeployedFunction:
     return DeployedFunction(
         name=function.function_name,
         arn=function.function_arn,
@@ -98,62 +98,53 @@ def _write_log(function: LambdaFunction, invocation: InvocationResult) -> None:
         )
 
 
-def _invoking(runtime: FunctionRuntime) -> Callable[..., tuple[str, bool, str]]:
-    def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
-        text = event if isinstance(event, str) else json.dumps(event if event is not None else {})
-        invocation = _run(runtime, self, text)
-        return invocation.payload, invocation.failed, "\n".join(invocation.log)
-
-    return _invoke_lambda
+def _invoke_lambda(self: Any, runtime: FunctionRuntime, event: Any = None) -> tuple[str, bool, str]:
+    text = event if isinstance(event, str) else json.dumps(event if event is not None else {})
+    invocation = _run(runtime, self, text)
+    return invocation.payload, invocation.failed, "\n".join(invocation.log)
 
 
-def _answering(runtime: FunctionRuntime) -> Callable[..., str | bytes]:
-    def invoke(self: Any, body: Any, request_headers: Any, response_headers: Any) -> str | bytes:
-        text = (body.decode() if isinstance(body, bytes) else body) or "{}"
-        how = request_headers.get("x-amz-invocation-type", "RequestResponse")
-        if how == "DryRun":
-            return ""
-        if how == "Event":
-            threading.Thread(target=_run, args=(runtime, self, text), daemon=True).start()
-            return ""
-        invocation = _run(runtime, self, text)
-        if invocation.failed:
-            response_headers["x-amz-function-error"] = "Unhandled"
-        tail = "\n".join(invocation.log).encode()[-4096:]
-        response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
-        return invocation.payload.encode()
+def _invoke(
+    self: Any, runtime: FunctionRuntime, body: Any, request_headers: Any, response_headers: Any
+) -> str | bytes:
+    text = (body.decode() if isinstance(body, bytes) else body) or "{}"
+    invocation_type = request_headers.get("x-amz-invocation-type", "RequestResponse")
+    if invocation_type == "DryRun":
+        return ""
+    if invocation_type == "Event":
+        threading.Thread(target=_run, args=(runtime, self, text), daemon=True).start()
+        return ""
+    invocation = _run(runtime, self, text)
+    if invocation.failed:
+        response_headers["x-amz-function-error"] = "Unhandled"
+    tail = "\n".join(invocation.log).encode()[-4096:]
+    response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+    return invocation.payload.encode()
 
-    return invoke
 
-
-def _executing(runtime: FunctionRuntime) -> Callable[..., None]:
-    original = lambda_eval_utils.execute_lambda_function_integration
-
-    def execute_lambda_function_integration(
-        env: Any, parameters: dict[str, Any], region: str, state_credentials: Any
-    ) -> None:
-        if env.is_mocked_mode():
-            original(env, parameters, region, state_credentials)
-            return
-        name = parameters["FunctionName"]
-        account = name.split(":")[4] if name.startswith("arn:") else env.aws_execution_details.account
-        payload = parameters.get("Payload") or b"{}"
-        try:
-            function = get_backend(account, region).get_function(name, parameters.get("Qualifier"))
-            invocation = _run(runtime, function, payload.decode())
-        except JsonRESTError as refused:
-            raise _client_error(refused) from None
-        if invocation.failed:
-            raise lambda_eval_utils.LambdaFunctionErrorException("Unhandled", invocation.payload)
-        env.stack.append(
-            {
-                "ExecutedVersion": str(function.version),
-                "Payload": json.loads(invocation.payload),
-                "StatusCode": 200,
-            }
-        )
-
-    return execute_lambda_function_integration
+def _execute_lambda(
+    runtime: FunctionRuntime, env: Any, parameters: dict[str, Any], region: str, state_credentials: Any
+) -> None:
+    if env.is_mocked_mode():
+        _execute_lambda_of_moto(env, parameters, region, state_credentials)
+        return
+    name = parameters["FunctionName"]
+    account = name.split(":")[4] if name.startswith("arn:") else env.aws_execution_details.account
+    payload = parameters.get("Payload") or b"{}"
+    try:
+        function = get_backend(account, region).get_function(name, parameters.get("Qualifier"))
+        invocation = _run(runtime, function, payload.decode())
+    except JsonRESTError as refused:
+        raise _client_error(refused) from None
+    if invocation.failed:
+        raise lambda_eval_utils.LambdaFunctionErrorException("Unhandled", invocation.payload)
+    env.stack.append(
+        {
+            "ExecutedVersion": str(function.version),
+            "Payload": json.loads(invocation.payload),
+            "StatusCode": 200,
+        }
+    )
 
 
 def _client_error(refused: JsonRESTError) -> ClientError:
@@ -162,23 +153,18 @@ def _client_error(refused: JsonRESTError) -> ClientError:
     return ClientError({"Error": error, "ResponseMetadata": metadata}, "Invoke")
 
 
-def _naming_errors() -> Callable[..., FailureEvent]:
-    original = state_task_lambda.StateTaskLambda._from_error
-
-    def _from_error(self: Any, env: Any, ex: Exception) -> FailureEvent:
-        if not isinstance(ex, ClientError):
-            return original(self, env, ex)
-        # moto calls it "Exception" when a function is named by its ARN; AWS says which error it was.
-        error = f"Lambda.{ex.response['Error']['Code']}"
-        return FailureEvent(
-            env=env,
-            error_name=CustomErrorName(error),
-            event_type=HistoryEventType.LambdaFunctionFailed,
-            event_details=EventDetails(
-                lambdaFunctionFailedEventDetails=LambdaFunctionFailedEventDetails(
-                    error=error, cause=ex.response["Error"]["Message"]
-                )
-            ),
-        )
-
-    return _from_error
+def _from_error(self: Any, env: Any, ex: Exception) -> FailureEvent:
+    if not isinstance(ex, ClientError):
+        return _from_error_of_moto(self, env, ex)
+    # For a function named by its ARN moto's error name is "Exception"; AWS has the name of the API's error.
+    error = f"Lambda.{ex.response['Error']['Code']}"
+    return FailureEvent(
+        env=env,
+        error_name=CustomErrorName(error),
+        event_type=HistoryEventType.LambdaFunctionFailed,
+        event_details=EventDetails(
+            lambdaFunctionFailedEventDetails=LambdaFunctionFailedEventDetails(
+                error=error, cause=ex.response["Error"]["Message"]
+            )
+        ),
+    )

@@ -1,13 +1,14 @@
 """
-Puts our MediaConvert behind moto's door, and lets a state machine wait for its jobs.
+Adds our MediaConvert to moto: its endpoint, and the state-machine task that waits for a job.
 
-moto has no such service, forwards ``mediaconvert:createJob`` into a 500, and fails on ``.sync``.
+moto has no such service, answers the task ``mediaconvert:createJob`` with status 500, and fails on ``.sync``.
 """
 
 import contextlib
 import re
 import sys
 import types
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert, Refused
 from harness.stack.aws.moto_patches.source import replace_imported
 
-WAKE_S = 0.25
+CHECK_INTERVAL_S = 0.25
 JOB_PARAMETERS = {
     "AccelerationSettings",
     "BillingTagsSource",
@@ -52,11 +53,11 @@ JOB_PARAMETERS = {
 def install(service: LocalMediaConvert) -> None:
     """Serve *service* at the MediaConvert endpoint and to state machines."""
     _serve(service)
-    _teach_state_machines(service)
+    _register_task(service)
 
 
 class MediaConvertApiError(JsonRESTError):
-    """What MediaConvert answers when it refuses."""
+    """An error answer of MediaConvert."""
 
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.code, str(refused))
@@ -64,13 +65,13 @@ class MediaConvertApiError(JsonRESTError):
 
 
 class MediaConvertBackend(BaseBackend):
-    """moto's idea of a service, one per account and region; all of them are ours."""
+    """The back end that moto requires of a service; every account and region has the same MediaConvert."""
 
     service: LocalMediaConvert
 
 
 class MediaConvertResponse(BaseResponse):
-    """Requests to answers; the action names are AWS's."""
+    """Answers requests; moto calls the method with the name of the action."""
 
     def __init__(self) -> None:
         super().__init__(service_name="mediaconvert")
@@ -109,14 +110,15 @@ class MediaConvertResponse(BaseResponse):
     def describe_endpoints(self) -> ActionResult:
         return ActionResult({"Endpoints": [{"Url": f"http://{self.headers['Host']}"}]})
 
-    def _answer(self, name: str, ask: Any) -> ActionResult:
+    def _answer(self, name: str, call: Callable[[LocalMediaConvert], Any]) -> ActionResult:
         try:
-            return ActionResult({name: ask(MediaConvertBackend.service)})
+            return ActionResult({name: call(MediaConvertBackend.service)})
         except Refused as refused:
             raise MediaConvertApiError(refused) from None
 
 
 def _serve(service: LocalMediaConvert) -> None:
+    """Register the modules and URLs that moto would have for this service."""
     MediaConvertBackend.service = service
     package = types.ModuleType("moto.mediaconvert")
     models = types.ModuleType("moto.mediaconvert.models")
@@ -136,22 +138,19 @@ def _serve(service: LocalMediaConvert) -> None:
     backend_index.backend_url_patterns.append(("mediaconvert", re.compile(host)))
 
 
-def _teach_state_machines(service: LocalMediaConvert) -> None:
+def _register_task(service: LocalMediaConvert) -> None:
     original = state_task_service_factory.state_task_service_for
 
     def state_task_service_for(service_name: str) -> Any:
         return CreateJob(service) if service_name == "mediaconvert" else original(service_name)
 
     replace_imported(
-        state_task_service_factory,
-        "state_task_service_for",
-        state_task_service_for,
-        written_against="a21a16afc5f6",
+        state_task_service_factory, "state_task_service_for", "a21a16afc5f6", state_task_service_for
     )
 
 
 class CreateJob(state_task_service_callback.StateTaskServiceCallback):
-    """The task ``mediaconvert:createJob``, and ``.sync``: its end is the end of the job."""
+    """The task ``mediaconvert:createJob``; with ``.sync`` it ends when the job ends."""
 
     def __init__(self, service: LocalMediaConvert) -> None:
         super().__init__(supported_integration_patterns={ResourceCondition.Sync})
@@ -169,10 +168,10 @@ class CreateJob(state_task_service_callback.StateTaskServiceCallback):
 
     def _eval_integration_pattern(self, env: Any, *_: Any, **__: Any) -> None:
         job = self._service.job(env.stack.pop()["Job"]["Id"])
-        while env.is_running() and not job.over.wait(WAKE_S):
+        while env.is_running() and not job.ended.wait(CHECK_INTERVAL_S):
             pass
-        if not job.over.is_set():
-            with contextlib.suppress(Refused):  # it may end at this very moment
+        if not job.ended.is_set():
+            with contextlib.suppress(Refused):  # the job may end at this moment
                 self._service.cancel_job(job.details["Id"])
             raise TimeoutError
         if job.status != "COMPLETE":
@@ -200,7 +199,7 @@ class CreateJob(state_task_service_callback.StateTaskServiceCallback):
 
 
 def _plain(value: Any) -> Any:
-    """Return a value a state machine can carry: times are epoch milliseconds there."""
+    """Return a value as JSON has it in a state: times are milliseconds since the epoch."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

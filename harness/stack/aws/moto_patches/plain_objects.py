@@ -1,10 +1,9 @@
 """
-Plain PUT and HEAD of an object, asked of moto's back end without a web framework in between.
+Answers plain PUT and HEAD requests of objects from moto's back end, without a web framework.
 
-moto parses and routes every S3 request several times over: 2 ms of CPU for a small object, which made
-its process one of the two that a machine runs out of. Here a request nothing special is asked for costs
-a quarter. Special is every header, query parameter, character of a key and setting of a bucket not
-named below, and every failure: those go moto's own way.
+moto parses and routes every S3 request several times: 2 ms of CPU for a small object, which made its process
+a bottleneck. A plain request costs a quarter of that here. A request is not plain if it has another header,
+query parameter, key character or bucket setting than those below, or if it fails; then moto answers it.
 """
 
 import re
@@ -58,7 +57,7 @@ _KNOWN_HEADERS = {
 
 
 class PlainObjects:
-    """WSGI middleware in front of moto's S3, behind whatever checks signatures."""
+    """WSGI middleware in front of moto's S3 and behind the check of signatures."""
 
     def __init__(self, application: WSGIApplication) -> None:
         expect(S3Response, "key_response", "0a085550c5d8")
@@ -80,7 +79,7 @@ class PlainObjects:
 
 
 def _answer(environ: WSGIEnvironment) -> Headers | None:
-    """Return the headers of a plain success, None if moto shall answer."""
+    """Return the headers of a successful answer, None if moto must answer the request."""
     method = environ["REQUEST_METHOD"]
     path = _PATH.fullmatch(environ["PATH_INFO"])
     if method not in ("PUT", "HEAD") or path is None or not _is_plain(environ):

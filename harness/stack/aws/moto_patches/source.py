@@ -1,9 +1,8 @@
 """
-Replaces parts of moto, and only the ones that were read.
+Replaces attributes of moto whose source is known.
 
-moto is pinned, but a pin can be lifted without thinking. Every replacement therefore names the
-digest of the source it stands in for: another source there, and the stack refuses to start rather
-than to behave in a way nobody has looked at.
+moto is pinned, but a pin can be changed by mistake. So every replacement names the digest of the source it
+replaces. If moto has another source there, the stack does not start.
 """
 
 import hashlib
@@ -19,15 +18,15 @@ PINNED = "5.2.5"
 
 
 class MotoChanged(RuntimeError):
-    """This is not the moto these replacements were written against."""
+    """moto has another version or source than the replacements were written for."""
 
 
 def require_version() -> None:
     """
-    Check which moto is installed.
+    Check the version of moto.
 
     Raises:
-        MotoChanged: Another one than `PINNED`.
+        MotoChanged: It is not `PINNED`.
     """
     found = version("moto")
     if found != PINNED:
@@ -37,44 +36,44 @@ def require_version() -> None:
 
 
 def digest(thing: object) -> str:
-    """Return twelve hex digits that change when the source of a function, property or class does."""
+    """Return twelve hex digits that change with the source of a function, property or class."""
     if isinstance(thing, property):
         thing = thing.fget
-    source = textwrap.dedent(inspect.getsource(thing))  # type: ignore[arg-type]  # what cannot be read raises
+    source = textwrap.dedent(inspect.getsource(thing))  # type: ignore[arg-type]  # an object without source raises
     return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
-def expect(owner: Any, name: str, written_against: str) -> Any:
+def expect(owner: Any, name: str, known_digest: str) -> Any:
     """
-    Return the attribute *name* of *owner*, made sure that its source is the one known.
+    Return the attribute *name* of *owner* after a check of its source.
 
     Raises:
-        MotoChanged: It is gone, or its source has another digest than *written_against*.
+        MotoChanged: The attribute is missing, or the digest of its source is not *known_digest*.
     """
     label = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
     try:
         found = inspect.getattr_static(owner, name)
     except AttributeError:
-        raise MotoChanged(f"moto has no {label} any more, which the stack replaces.") from None
+        raise MotoChanged(f"moto has no {label}, which the stack replaces.") from None
     thing = found.__func__ if isinstance(found, staticmethod | classmethod) else found
-    if digest(thing) != written_against:
+    if digest(thing) != known_digest:
         raise MotoChanged(
             f"The source of {label} is {digest(thing)}, but its replacement was written against "
-            f"{written_against}: read what changed before accepting the new digest."
+            f"{known_digest}: read what changed before accepting the new digest."
         )
     return thing
 
 
-def replace(owner: Any, name: str, replacement: Any, *, written_against: str) -> Any:
+def replace(owner: Any, name: str, known_digest: str, replacement: Any) -> Any:
     """
-    Put *replacement* in the place of an attribute of a moto class or module; return the original.
+    Replace an attribute of a moto class or module; return the original.
 
-    Static and class methods stay what they were.
+    A replacement of a static or class method becomes one too.
 
     Raises:
         MotoChanged: See `expect`.
     """
-    original = expect(owner, name, written_against)
+    original = expect(owner, name, known_digest)
     found = inspect.getattr_static(owner, name)
     wrap = type(found) if isinstance(found, staticmethod | classmethod) else lambda function: function
     setattr(owner, name, wrap(replacement))
@@ -82,15 +81,15 @@ def replace(owner: Any, name: str, replacement: Any, *, written_against: str) ->
 
 
 def replace_imported(
-    home: ModuleType, name: str, replacement: Callable[..., Any], *, written_against: str
+    home: ModuleType, name: str, known_digest: str, replacement: Callable[..., Any]
 ) -> Callable[..., Any]:
     """
-    Replace a function of *home* there and in every moto module that has imported it by name.
+    Replace a function of *home* there and in every moto module that imported it by name.
 
     Raises:
         MotoChanged: See `expect`.
     """
-    original: Callable[..., Any] = expect(home, name, written_against)
+    original: Callable[..., Any] = expect(home, name, known_digest)
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("moto.") and vars(module).get(name) is original:
             setattr(module, name, replacement)

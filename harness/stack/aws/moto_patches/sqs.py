@@ -1,11 +1,11 @@
 """
-Standard queues whose cost does not grow with their depth, safe for threads, with a scaled clock.
+Replaces moto's standard queues: constant cost per message, safe for threads, on a scaled clock.
 
-moto walks all messages of a queue to send, receive, delete or describe (17 sends a second at a
-depth of 3,000) and loses to concurrent receivers ("Set changed size during iteration"). Here a
-message is in exactly one of three places (ready, in flight, delayed), found by id or receipt, and a
-heap says which one changes place next. FIFO queues keep moto's own code, under the same lock.
-Times here are milliseconds since the epoch, as in moto.
+moto walks all messages of a queue to send, receive, delete or describe (17 sends a second at a depth of
+3,000), and concurrent receivers make it fail ("Set changed size during iteration"). Here a message is in
+exactly one of three places (ready, in flight, delayed) and is found by id or receipt handle; a heap has the
+next change of place. FIFO queues keep moto's code, under the same lock. Times here are milliseconds since
+the epoch, as in moto.
 """
 
 import copy
@@ -14,7 +14,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partialmethod
 from typing import Any
 
 import moto.sqs.models as sqs
@@ -23,15 +23,22 @@ from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 
 from harness.stack.aws.moto_patches.source import replace
 
-LONGEST_INVISIBLE_MS = 43_200_000
-LONGEST_NAP_S = 1.0
+INVISIBLE_MS_MAX = 43_200_000
+PAUSE_S_MAX = 1.0
+
+
+_add_message_of_moto = sqs.Queue.add_message
+_delete_message_of_moto = sqs.Queue.delete_message
+_receive_message_of_moto = sqs.SQSBackend.receive_message
+_change_visibility_of_moto = sqs.SQSBackend.change_message_visibility
+_purge_queue_of_moto = sqs.SQSBackend.purge_queue
 
 
 class MessageBuffer:
     """
-    Where the messages of one standard queue are.
+    The messages of one standard queue by place.
 
-    Not thread-safe: its queue's ``_messages_lock`` is held around every call.
+    Not thread-safe: callers hold the ``_messages_lock`` of the queue.
     """
 
     def __init__(self) -> None:
@@ -45,36 +52,36 @@ class MessageBuffer:
         self._ticket = itertools.count()
 
     def put(self, message: sqs.Message) -> None:
-        """Take a new message: at once ready, or delayed."""
+        """Add a new message: ready at once, or delayed."""
         self._move(message, self.delayed, message.delayed_until)
 
     def hide(self, message: sqs.Message, until: float) -> None:
-        """Make a message invisible until then (or ready, when that is past)."""
+        """Make a message invisible until *until*; ready at once if that has passed."""
         self._move(message, self.in_flight, until)
 
     def remember_receipt(self, message: sqs.Message) -> None:
-        """Let a message be found by the receipt handle it has now."""
+        """Remember the current receipt handle of a message."""
         self._by_receipt[message.receipt_handle] = message
         self._receipts.setdefault(message.id, []).append(message.receipt_handle)
 
     def find(self, receipt: str) -> sqs.Message | None:
-        """Return the message that has, or once had, this receipt handle."""
+        """Return the message that has or had this receipt handle."""
         return self._by_receipt.get(receipt)
 
     def drop(self, message: sqs.Message) -> None:
-        """Forget a message."""
+        """Delete a message."""
         for place in (self.ready, self.in_flight, self.delayed):
             place.pop(message.id, None)
         self._due.pop(message.id, None)
         for receipt in self._receipts.pop(message.id, ()):
             del self._by_receipt[receipt]
 
-    def settle(self, now: float) -> float | None:
-        """Make ready what is due; return when the next change is due, None if none is."""
+    def release_due(self, now: float) -> float | None:
+        """Make the messages ready that are due; return the time of the next change, None if there is none."""
         while self._changes:
             due, ticket, message = self._changes[0]
             if self._due.get(message.id) != ticket:
-                heapq.heappop(self._changes)  # it moved or was deleted since
+                heapq.heappop(self._changes)  # outdated: the message has moved or was deleted
             elif due > now:
                 return due
             else:
@@ -96,40 +103,40 @@ class MessageBuffer:
 
 def install(time_scale: float, poison: Callable[[str], str] | None = None) -> None:
     """
-    Replace moto's SQS queue internals.
+    Replace moto's standard queues.
 
     Args:
         time_scale: Visibility time-outs, delays and retention pass this many times faster.
-        poison: Changes bodies on their way to the receiver.
+        poison: Changes message bodies on their way to the receiver.
     """
-    replace(sqs.Queue, "attributes", property(_attributes), written_against="ddf035405648")
-    replace(sqs.Queue, "messages", property(_messages), written_against="67cdc0178b71")
+    replace(sqs.Queue, "attributes", "ddf035405648", property(_attributes))
+    replace(sqs.Queue, "messages", "67cdc0178b71", property(_messages))
     for name, place, known in (
         ("approximate_number_of_messages_delayed", "delayed", "e69b37fb9778"),
         ("approximate_number_of_messages_not_visible", "in_flight", "e411bdffb391"),
         ("approximate_number_of_messages", "ready", "58ad3ae41935"),
     ):
-        replace(sqs.Queue, name, _count(name, place), written_against=known)
-    replace(sqs.Queue, "add_message", _adding(), written_against="2ea74b872868")
-    replace(sqs.Queue, "delete_message", _deleting(), written_against="9c3d8164626a")
+        replace(sqs.Queue, name, known, _count(name, place))
+    replace(sqs.Queue, "add_message", "2ea74b872868", _add_message)
+    replace(sqs.Queue, "delete_message", "9c3d8164626a", _delete_message)
     _scale_messages(time_scale)
     backend = sqs.SQSBackend
-    replace(backend, "receive_message", _receiving(time_scale, poison), written_against="79cac41881a0")
-    replace(backend, "change_message_visibility", _changing(), written_against="9c89525e42fd")
-    replace(backend, "purge_queue", _purging(), written_against="1323c7074812")
+    replace(backend, "receive_message", "79cac41881a0", partialmethod(_receive_message, time_scale, poison))
+    replace(backend, "change_message_visibility", "9c89525e42fd", _change_visibility)
+    replace(backend, "purge_queue", "1323c7074812", _purge_queue)
 
 
-def shelf_of(queue: sqs.Queue) -> MessageBuffer:
-    """Return where the messages of a standard queue are, made on first use."""
+def buffer_of(queue: sqs.Queue) -> MessageBuffer:
+    """Return the message buffer of a standard queue, made on first use."""
     try:
-        shelf: MessageBuffer = queue.shelf
+        buffer: MessageBuffer = queue.buffer
     except AttributeError:
-        shelf = queue.shelf = MessageBuffer()
-    return shelf
+        buffer = queue.buffer = MessageBuffer()
+    return buffer
 
 
 def depth(queue: sqs.Queue) -> tuple[int, int]:
-    """Return how many messages of a queue are visible, and how many in flight."""
+    """Return the number of visible messages of a queue, and the number in flight."""
     return queue.approximate_number_of_messages, queue.approximate_number_of_messages_not_visible
 
 
@@ -140,7 +147,7 @@ _SNAKE: dict[str, str] = {
 
 
 def _attributes(queue: sqs.Queue) -> dict[str, Any]:
-    # The same answer as moto's, without fourteen regular expressions for every message sent.
+    # As in moto, but without fourteen regular expressions for every message sent.
     names = list(sqs.Queue.BASE_ATTRIBUTES)
     if queue.fifo_queue:
         names += sqs.Queue.FIFO_ATTRIBUTES
@@ -158,9 +165,9 @@ def _messages(queue: sqs.Queue) -> list[sqs.Message]:
     if queue.fifo_queue:
         return [message for message in queue._messages if message.visible and not message.delayed]
     with queue._messages_lock:
-        shelf = shelf_of(queue)
-        shelf.settle(unix_time_millis())
-        return list(shelf.ready.values())
+        buffer = buffer_of(queue)
+        buffer.release_due(unix_time_millis())
+        return list(buffer.ready.values())
 
 
 def _count(name: str, place: str) -> property:
@@ -170,57 +177,39 @@ def _count(name: str, place: str) -> property:
         if queue.fifo_queue:
             return int(original(queue))
         with queue._messages_lock:
-            shelf = shelf_of(queue)
-            shelf.settle(unix_time_millis())
-            return len(getattr(shelf, place))
+            buffer = buffer_of(queue)
+            buffer.release_due(unix_time_millis())
+            return len(getattr(buffer, place))
 
     return property(count)
 
 
-def _locked(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def locked(queue: sqs.Queue, *args: Any, **kwargs: Any) -> Any:
+def _add_message(queue: sqs.Queue, message: sqs.Message) -> None:
+    if queue.fifo_queue:
         with queue._messages_lock:
-            return original(queue, *args, **kwargs)
+            _add_message_of_moto(queue, message)
+        return
+    with queue._messages_lock:
+        buffer_of(queue).put(message)
+        queue._messages_lock.notify_all()
+    if queue.lambda_event_source_mappings:
+        # moto passes the queue to its Lambda functions; its own list of messages is not used.
+        _add_message_of_moto(queue, message)
+        queue._messages.clear()
 
-    return locked
 
-
-def _adding() -> Callable[..., None]:
-    original = sqs.Queue.add_message
-    fifo = _locked(original)
-
-    def add_message(queue: sqs.Queue, message: sqs.Message) -> None:
+def _delete_message(queue: sqs.Queue, receipt_handle: str) -> None:
+    with queue._messages_lock:
         if queue.fifo_queue:
-            fifo(queue, message)
+            _delete_message_of_moto(queue, receipt_handle)
             return
-        with queue._messages_lock:
-            shelf_of(queue).put(message)
-            queue._messages_lock.notify_all()
-        if queue.lambda_event_source_mappings:
-            original(queue, message)  # hands the queue to its Lambda functions; its own list is not used
-            queue._messages.clear()
-
-    return add_message
-
-
-def _deleting() -> Callable[..., None]:
-    original = _locked(sqs.Queue.delete_message)
-
-    def delete_message(queue: sqs.Queue, receipt_handle: str) -> None:
-        if queue.fifo_queue:
-            original(queue, receipt_handle)
+        if receipt_handle in queue.deleted_messages:
             return
-        with queue._messages_lock:
-            if receipt_handle in queue.deleted_messages:
-                return
-            message = shelf_of(queue).find(receipt_handle)
-            if message is None:
-                raise ReceiptHandleIsInvalid
-            shelf_of(queue).drop(message)
-            queue.deleted_messages.add(receipt_handle)
-
-    return delete_message
+        message = buffer_of(queue).find(receipt_handle)
+        if message is None:
+            raise ReceiptHandleIsInvalid
+        buffer_of(queue).drop(message)
+        queue.deleted_messages.add(receipt_handle)
 
 
 def _scale_messages(time_scale: float) -> None:
@@ -230,69 +219,67 @@ def _scale_messages(time_scale: float) -> None:
     def delay(message: sqs.Message, delay_seconds: int) -> None:
         message.delayed_until = unix_time_millis() + 1000 * int(delay_seconds) / time_scale
 
-    replace(sqs.Message, "change_visibility", change_visibility, written_against="e78bd2f5e2d4")
-    replace(sqs.Message, "delay", delay, written_against="63024980710c")
+    replace(sqs.Message, "change_visibility", "e78bd2f5e2d4", change_visibility)
+    replace(sqs.Message, "delay", "63024980710c", delay)
 
 
-def _receiving(time_scale: float, poison: Callable[[str], str] | None) -> Callable[..., list[sqs.Message]]:
-    original = sqs.SQSBackend.receive_message
-
-    def receive_message(
-        backend: sqs.SQSBackend,
-        queue_name: str,
-        count: int,
-        wait_seconds_timeout: int,
-        visibility_timeout: int,
-        message_attribute_names: list[str] | None = None,
-    ) -> list[sqs.Message]:
-        queue = backend.get_queue(queue_name)
-        deadline = time.monotonic() + (wait_seconds_timeout or 0)
-        while True:
-            with queue._messages_lock:
-                if queue.fifo_queue:
-                    taken = original(
-                        backend, queue_name, count, 0, visibility_timeout, message_attribute_names
-                    )
-                    due = None
-                else:
-                    due = shelf_of(queue).settle(unix_time_millis())
-                    taken = _take(queue, count, visibility_timeout, time_scale)
-                left = deadline - time.monotonic()
-                if taken or left <= 0:
-                    break
-                nap = LONGEST_NAP_S if due is None else (due - unix_time_millis()) / 1000
-                # The queue may have been redriven from elsewhere: never sleep long on one guess.
-                queue._messages_lock.wait(max(0.001, min(left, nap, LONGEST_NAP_S)))
-        for message in taken:
-            sqs._filter_message_attributes(message, message_attribute_names or [])
-            if poison:
-                message.body = poison(message.body)
-        return taken
-
-    return receive_message
+def _receive_message(
+    backend: sqs.SQSBackend,
+    time_scale: float,
+    poison: Callable[[str], str] | None,
+    queue_name: str,
+    count: int,
+    wait_seconds_timeout: int,
+    visibility_timeout: int,
+    message_attribute_names: list[str] | None = None,
+) -> list[sqs.Message]:
+    queue = backend.get_queue(queue_name)
+    deadline = time.monotonic() + (wait_seconds_timeout or 0)
+    while True:
+        with queue._messages_lock:
+            if queue.fifo_queue:
+                due = None
+                taken = _receive_message_of_moto(
+                    backend, queue_name, count, 0, visibility_timeout, message_attribute_names
+                )
+            else:
+                due = buffer_of(queue).release_due(unix_time_millis())
+                taken = _take(queue, count, visibility_timeout, time_scale)
+            left = deadline - time.monotonic()
+            if taken or left <= 0:
+                break
+            pause = PAUSE_S_MAX if due is None else (due - unix_time_millis()) / 1000
+            # A redrive may add messages without a notification: never wait long.
+            queue._messages_lock.wait(max(0.001, min(left, pause, PAUSE_S_MAX)))
+    for message in taken:
+        sqs._filter_message_attributes(message, message_attribute_names or [])
+        if poison:
+            message.body = poison(message.body)
+    return taken
 
 
 def _take(queue: sqs.Queue, count: int, visibility_timeout: int, time_scale: float) -> list[sqs.Message]:
-    shelf = shelf_of(queue)
+    """Take up to *count* ready messages, without the expired ones and those for the dead-letter queue."""
+    buffer = buffer_of(queue)
     kept_ms = 1000 * queue.message_retention_period / time_scale
     now = unix_time_millis()
     taken: list[sqs.Message] = []
-    while shelf.ready and not taken:
-        for message in list(itertools.islice(shelf.ready.values(), count)):
+    while buffer.ready and not taken:
+        for message in list(itertools.islice(buffer.ready.values(), count)):
             if message.sent_timestamp + kept_ms <= now:
-                shelf.drop(message)
-            elif _is_poisoned(queue, message):
-                shelf.drop(message)
+                buffer.drop(message)
+            elif _is_dead_letter(queue, message):
+                buffer.drop(message)
                 queue.dead_letter_queue.add_message(message)
             else:
                 message.mark_received(visibility_timeout=visibility_timeout)
-                shelf.remember_receipt(message)
-                shelf.hide(message, message.visible_at)
+                buffer.remember_receipt(message)
+                buffer.hide(message, message.visible_at)
                 taken.append(copy.copy(message))
     return taken
 
 
-def _is_poisoned(queue: sqs.Queue, message: sqs.Message) -> bool:
+def _is_dead_letter(queue: sqs.Queue, message: sqs.Message) -> bool:
     return bool(
         queue.dead_letter_queue is not None
         and queue.redrive_policy
@@ -300,40 +287,30 @@ def _is_poisoned(queue: sqs.Queue, message: sqs.Message) -> bool:
     )
 
 
-def _changing() -> Callable[..., None]:
-    original = sqs.SQSBackend.change_message_visibility
-
-    def change_message_visibility(
-        backend: sqs.SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: int
-    ) -> None:
-        queue = backend.get_queue(queue_name)
-        with queue._messages_lock:
-            if queue.fifo_queue:
-                original(backend, queue_name, receipt_handle, visibility_timeout)
-                return
-            message = shelf_of(queue).find(receipt_handle)
-            if message is None:
-                raise ReceiptHandleIsInvalid
-            until = unix_time_millis() + 1000 * int(visibility_timeout)
-            if until - message.sent_timestamp > LONGEST_INVISIBLE_MS:
-                raise InvalidParameterValue(
-                    f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total "
-                    "VisibilityTimeout for the message is beyond the limit [43200 seconds]"
-                )
-            message.change_visibility(visibility_timeout)
-            shelf_of(queue).hide(message, message.visible_at)
-            queue._messages_lock.notify_all()
-
-    return change_message_visibility
+def _change_visibility(
+    backend: sqs.SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: int
+) -> None:
+    queue = backend.get_queue(queue_name)
+    with queue._messages_lock:
+        if queue.fifo_queue:
+            _change_visibility_of_moto(backend, queue_name, receipt_handle, visibility_timeout)
+            return
+        message = buffer_of(queue).find(receipt_handle)
+        if message is None:
+            raise ReceiptHandleIsInvalid
+        until = unix_time_millis() + 1000 * int(visibility_timeout)
+        if until - message.sent_timestamp > INVISIBLE_MS_MAX:
+            raise InvalidParameterValue(
+                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total "
+                "VisibilityTimeout for the message is beyond the limit [43200 seconds]"
+            )
+        message.change_visibility(visibility_timeout)
+        buffer_of(queue).hide(message, message.visible_at)
+        queue._messages_lock.notify_all()
 
 
-def _purging() -> Callable[..., None]:
-    original = sqs.SQSBackend.purge_queue
-
-    def purge_queue(backend: sqs.SQSBackend, queue_name: str) -> None:
-        queue = backend.get_queue(queue_name)
-        with queue._messages_lock:
-            original(backend, queue_name)
-            queue.shelf = MessageBuffer()
-
-    return purge_queue
+def _purge_queue(backend: sqs.SQSBackend, queue_name: str) -> None:
+    queue = backend.get_queue(queue_name)
+    with queue._messages_lock:
+        _purge_queue_of_moto(backend, queue_name)
+        queue.buffer = MessageBuffer()

@@ -1,82 +1,86 @@
 """
-Build the media bucket in a local S3, and spell its settings as S3's API does.
+The media bucket in a local S3: CloudFormation's properties as S3's API spells them.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from harness.blueprint.resources import Bucket, LifecycleRule
+from harness.blueprint.resources import DeployedResource
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+Properties = Mapping[str, Any]
 
-def provision_bucket(s3: "S3Client", bucket: Bucket) -> None:
+
+def provision_bucket(s3: "S3Client", bucket: DeployedResource) -> None:
     """
-    Create the bucket, or bring it up to date; all but its policy.
+    Create the bucket, or update it; its policy is not applied.
 
     Raises:
         ClientError: S3 refused a call.
     """
+    properties: Any = bucket.properties
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket.name)
     s3.put_bucket_encryption(
-        Bucket=bucket.name, ServerSideEncryptionConfiguration={"Rules": [encryption_rule(bucket)]}
+        Bucket=bucket.name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                _encryption_rule(rule)
+                for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            ]
+        },
     )
-    if bucket.versioned:
-        s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_versioning(
+        Bucket=bucket.name, VersioningConfiguration=properties["VersioningConfiguration"]
+    )
     s3.put_public_access_block(
         Bucket=bucket.name,
-        PublicAccessBlockConfiguration=bucket.public_access_block,  # type: ignore[arg-type]  # AWS's own shape
+        PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"],
     )
-    ownership: Any = {"ObjectOwnership": bucket.ownership}
-    s3.put_bucket_ownership_controls(Bucket=bucket.name, OwnershipControls={"Rules": [ownership]})
-    s3.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": cors_rules(bucket)})
+    s3.put_bucket_ownership_controls(Bucket=bucket.name, OwnershipControls=properties["OwnershipControls"])
+    s3.put_bucket_cors(
+        Bucket=bucket.name,
+        CORSConfiguration={
+            "CORSRules": [_cors_rule(rule) for rule in properties["CorsConfiguration"]["CorsRules"]]
+        },
+    )
     s3.put_bucket_lifecycle_configuration(
         Bucket=bucket.name,
-        LifecycleConfiguration={"Rules": [lifecycle_rule(rule) for rule in bucket.lifecycle]},
+        LifecycleConfiguration={
+            "Rules": [_lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
+        },
     )
 
 
-def encryption_rule(bucket: Bucket) -> Any:
-    """Return the bucket's default encryption as S3's API spells it."""
-    default = {"SSEAlgorithm": bucket.algorithm, "KMSMasterKeyID": bucket.key_arn}
-    return {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bucket.bucket_key}
+def _encryption_rule(rule: Properties) -> Any:
+    renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+    return _renamed(rule, renamed)
 
 
-def cors_rules(bucket: Bucket) -> list[Any]:
-    """Return the bucket's CORS rules as S3's API spells them."""
-    return [
-        {
-            "ID": rule.id,
-            "AllowedOrigins": list(rule.origins),
-            "AllowedMethods": list(rule.methods),
-            "AllowedHeaders": list(rule.headers),
-            "ExposeHeaders": list(rule.exposed_headers),
-            "MaxAgeSeconds": rule.max_age,
-        }
-        for rule in bucket.cors
-    ]
+def _cors_rule(rule: Properties) -> Any:
+    return _renamed(rule, {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"})
 
 
-def lifecycle_rule(rule: LifecycleRule) -> Any:
-    """Return a lifecycle rule as S3's API spells it."""
-    tags = [{"Key": key, "Value": value} for key, value in rule.tags.items()]
-    spelt: dict[str, Any] = {
-        "ID": rule.id,
-        "Status": "Enabled" if rule.enabled else "Disabled",
-        "Filter": {"Prefix": ""}
-        if not tags
-        else {"Tag": tags[0]}
-        if len(tags) == 1
-        else {"And": {"Tags": tags}},
-    }
-    if rule.transitions:
-        spelt["Transitions"] = [{"Days": days, "StorageClass": to} for days, to in rule.transitions]
-    if rule.expiration_days is not None:
-        spelt["Expiration"] = {"Days": rule.expiration_days}
-    if rule.noncurrent_days is not None:
-        spelt["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule.noncurrent_days}
-    if rule.abort_multipart_days is not None:
-        spelt["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": rule.abort_multipart_days}
+def _lifecycle_rule(rule: Properties) -> Any:
+    tags = rule.get("TagFilters", [])
+    spelt = _renamed(
+        {name: value for name, value in rule.items() if name not in ("TagFilters", "ExpirationInDays")},
+        {"Id": "ID"},
+    )
+    if len(tags) == 1:
+        spelt["Filter"] = {"Tag": tags[0]}
+    else:
+        spelt["Filter"] = {"And": {"Tags": tags}} if tags else {"Prefix": ""}
+    if "ExpirationInDays" in rule:
+        spelt["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    if "Transitions" in rule:
+        spelt["Transitions"] = [_renamed(step, {"TransitionInDays": "Days"}) for step in rule["Transitions"]]
     return spelt
+
+
+def _renamed(properties: Properties, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return properties with some of their names replaced."""
+    return {names.get(name, name): value for name, value in properties.items()}

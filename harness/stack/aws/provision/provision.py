@@ -1,11 +1,11 @@
 """
-Build in a local AWS what the template describes, by direct API calls.
+The template's resources, created in a local AWS by direct API calls.
 
-CloudFormation is not asked: the local stack's loses and skips resources without a word. Every call
-here may be repeated: what exists already is brought to what the template says.
+CloudFormation is not used, because the local one loses or skips some resources without an error. Every call
+may be repeated: a resource that exists is updated to the template. Properties go to the API as the template
+has them; only names that the API spells differently are changed.
 
-What the local endpoint cannot take is not passed over in silence: it is listed, with the reason, in
-``Provisioned.left_out``.
+What the local endpoint does not support is listed with the reason in ``Provisioned.left_out``.
 """
 
 import io
@@ -14,7 +14,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource
-from harness.blueprint.resources import (
-    EventRule,
-    IamRole,
-    Key,
-    LambdaFunction,
-    LogGroup,
-    Machine,
-    Queue,
-    Topic,
-)
+from harness.blueprint.resources import DeployedResource, DeployedStateMachine, LambdaFunction, Queue
 from harness.blueprint.template import Template
 from harness.stack.aws.provision.media_bucket import provision_bucket
 
@@ -57,11 +48,11 @@ _REFERENCE = re.compile(r"\{\{resolve:secretsmanager:[^}]*:secret:([^}:]+)\}\}")
 @dataclass(frozen=True, slots=True)
 class Provisioned:
     """
-    What was built and where.
+    The provisioned account.
 
     Attributes:
-        template: The template with the ids the endpoint drew, as everything was built from.
-        left_out: What the endpoint could not take, and why.
+        template: The template with the ids that the endpoint has generated.
+        left_out: What the endpoint does not support, with the reason.
     """
 
     template: Template
@@ -76,17 +67,17 @@ class Provisioned:
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """
-    Where a local AWS listens.
+    Addresses of a local AWS.
 
     Attributes:
-        s3: Endpoint of S3, where it is not the one of all others.
+        s3: Endpoint of S3 if it is not the same as that of the other services.
     """
 
     aws: str
     s3: str | None = None
 
     def client(self, session: boto3.Session, service: str, region: str) -> Any:
-        """Return a client that asks once: what fails at provisioning is a defect, not a hiccup."""
+        """Return a client without retries: a call that fails while provisioning is a defect."""
         url = self.s3 if service == "s3" and self.s3 else self.aws
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         return session.client(service, region_name=region, endpoint_url=url, config=config)  # type: ignore[call-overload]  # the stubs want a literal
@@ -101,55 +92,42 @@ def provision(
     session: boto3.Session | None = None,
 ) -> Provisioned:
     """
-    Create everything *template* describes, or bring it up to date.
+    Create everything in *template*, or update it.
 
     Args:
         secrets: Value of each secret, by the secret's name.
-        environment: Variables every function gets besides the template's, such as ``AWS_ENDPOINT_URL``.
-        session: Credentials to use; without it boto3's own search.
+        environment: Variables that every function gets in addition to the template's, such as
+            ``AWS_ENDPOINT_URL``.
+        session: Credentials to use; boto3's own search by default.
 
     Raises:
-        ValueError: A parameter the template needs has no value, or a secret is missing.
+        ValueError: A parameter that the template needs has no value, or a secret is missing.
         ClientError: The endpoint refused a call.
     """
     _require_parameters(template)
     session = session or boto3.Session()
-    region = template.account.region
-    kms: KMSClient = endpoints.client(session, "kms", region)
-    template = template.with_key(_key(kms, template.key))
-    left_out = {BUCKET_POLICY: "moto ignores a policy's Condition, so TlsOnly would refuse every request"}
 
-    logs: CloudWatchLogsClient = endpoints.client(session, "logs", region)
-    for group in template.log_groups.values():
-        _log_group(logs, group)
-    iam: IAMClient = endpoints.client(session, "iam", region)
-    for role in template.roles.values():
-        _role(iam, role)
-    provision_bucket(endpoints.client(session, "s3", region), template.bucket)
-    sqs: SQSClient = endpoints.client(session, "sqs", region)
-    # The dead-letter queue first: the other one's redrive policy names it.
+    def client(service: str) -> Any:
+        return endpoints.client(session, service, template.account.region)
+
+    template = template.with_key(_key(client("kms"), template))
+    left_out = {BUCKET_POLICY: "moto ignores a policy's Condition, so TlsOnly would refuse every request"}
+    _log_groups(client("logs"), template)
+    _roles(client("iam"), template)
+    provision_bucket(client("s3"), template.bucket)
+    sqs = client("sqs")
+    # The dead-letter queue first: the redrive policy of the other queue names it.
     dead_letter_queue_url = _queue(sqs, template.dead_letter_queue)
     queue_url = _queue(sqs, template.queue)
-    functions: LambdaClient = endpoints.client(session, "lambda", region)
+    functions = client("lambda")
     for function in template.functions.values():
-        _function(functions, _with_environment(function, secrets, environment or {}))
+        _function(functions, function, _variables(function, secrets, environment or {}))
     with _tolerating(left_out, MEDIA_CONVERT, "this endpoint has no MediaConvert"):
-        _transcoding(endpoints.client(session, "mediaconvert", region), template)
-    state_machine_arn = _state_machine(
-        endpoints.client(session, "stepfunctions", region), template.state_machine
-    )
-    topic_arn = _topic(endpoints.client(session, "sns", region), template.topic)
-    _event_rule(endpoints.client(session, "events", region), template.event_rule)
-    cloudwatch: CloudWatchClient = endpoints.client(session, "cloudwatch", region)
-    for alarm in template.alarms:
-        if isinstance(alarm, MetricAlarmResource):
-            cloudwatch.put_metric_alarm(**alarm.properties)
-    with _tolerating(left_out, COMPOSITE_ALARMS, "this endpoint has no PutCompositeAlarm"):
-        for alarm in template.alarms:
-            if isinstance(alarm, CompositeAlarmResource):
-                cloudwatch.put_composite_alarm(**alarm.properties)
-    cloudwatch.put_dashboard(DashboardName=template.dashboard.name, DashboardBody=template.dashboard.body)
-
+        _transcoding(client("mediaconvert"), template)
+    state_machine_arn = _state_machine(client("stepfunctions"), template.state_machine)
+    topic_arn = _topic(client("sns"), template.single("AWS::SNS::Topic"))
+    _event_rule(client("events"), template.single("AWS::Events::Rule"))
+    _alarms(client("cloudwatch"), template, left_out)
     return Provisioned(
         template=template,
         queue_url=queue_url,
@@ -161,17 +139,6 @@ def provision(
     )
 
 
-@contextmanager
-def _tolerating(left_out: dict[str, str], what: str, reason: str) -> Iterator[None]:
-    """Note in *left_out* what bare moto answers with a 500 because it does not know the call."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        left_out[what] = reason
-
-
 def _require_parameters(template: Template) -> None:
     for function in template.functions.values():
         for variable, value in function.environment.items():
@@ -180,64 +147,76 @@ def _require_parameters(template: Template) -> None:
                     raise ValueError(f"{variable} of {function.name} needs the template's parameter {name}")
 
 
-def _key(kms: "KMSClient", key: Key) -> str:
-    """Return the id of the key behind the alias, made if need be."""
-    policy = json.dumps(key.policy)
+@contextmanager
+def _tolerating(left_out: dict[str, str], what: str, reason: str) -> Iterator[None]:
+    """Record in *left_out* a call that bare moto does not know; it answers those with status 500."""
     try:
-        key_id = kms.describe_key(KeyId=key.alias)["KeyMetadata"]["KeyId"]
+        yield
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        left_out[what] = reason
+
+
+def _key(kms: "KMSClient", template: Template) -> str:
+    """Create the key and its alias, or update the key; return the id of the key."""
+    alias, properties = template.key_alias, template.key.properties
+    policy = json.dumps(properties["KeyPolicy"])
+    try:
+        key_id = kms.describe_key(KeyId=alias)["KeyMetadata"]["KeyId"]
         kms.put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
     except kms.exceptions.NotFoundException:
-        key_id = kms.create_key(Description=key.description, Policy=policy)["KeyMetadata"]["KeyId"]
-        kms.create_alias(AliasName=key.alias, TargetKeyId=key_id)
-    if key.rotates:
-        kms.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=key.rotation_days)
+        key_id = kms.create_key(Description=properties["Description"], Policy=policy)["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key_id)
+    if properties["EnableKeyRotation"]:
+        kms.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=int(properties["RotationPeriodInDays"]))
     return key_id
 
 
-def _log_group(logs: "CloudWatchLogsClient", group: LogGroup) -> None:
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_group(logGroupName=group.name)
-    logs.put_retention_policy(logGroupName=group.name, retentionInDays=group.retention_days)
+def _log_groups(logs: "CloudWatchLogsClient", template: Template) -> None:
+    for group in template.of_type("AWS::Logs::LogGroup"):
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=group.name)
+        logs.put_retention_policy(
+            logGroupName=group.name, retentionInDays=int(group.properties["RetentionInDays"])
+        )
 
 
-def _role(iam: "IAMClient", role: IamRole) -> None:
-    trust = json.dumps(role.trust)
-    try:
-        iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=trust, Description=role.description)
-    except iam.exceptions.EntityAlreadyExistsException:
-        iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
-    for name, policy in role.policies.items():
-        iam.put_role_policy(RoleName=role.name, PolicyName=name, PolicyDocument=json.dumps(policy))
+def _roles(iam: "IAMClient", template: Template) -> None:
+    for role in template.roles.values():
+        trust = json.dumps(role.properties["AssumeRolePolicyDocument"])
+        description = role.properties.get("Description", "")
+        try:
+            iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=trust, Description=description)
+        except iam.exceptions.EntityAlreadyExistsException:
+            iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=trust)
+        for policy in role.properties["Policies"]:
+            iam.put_role_policy(
+                RoleName=role.name,
+                PolicyName=policy["PolicyName"],
+                PolicyDocument=json.dumps(policy["PolicyDocument"]),
+            )
 
 
 def _queue(sqs: "SQSClient", queue: Queue) -> str:
-    """Return the URL of the queue, made or updated."""
-    attributes = {
-        "KmsMasterKeyId": queue.key_arn,
-        "KmsDataKeyReusePeriodSeconds": str(queue.key_reuse),
-        "VisibilityTimeout": str(queue.visibility_timeout),
-        "ReceiveMessageWaitTimeSeconds": str(queue.wait),
-        "MessageRetentionPeriod": str(queue.retention),
-        "Policy": json.dumps(queue.policy),
+    """Create or update a queue; return its URL."""
+    attributes: Any = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in {**queue.properties, "Policy": queue.policy}.items()
+        if name != "QueueName"
     }
-    if queue.dead_letter_arn:
-        redrive = {"deadLetterTargetArn": queue.dead_letter_arn, "maxReceiveCount": queue.max_receive_count}
-        attributes["RedrivePolicy"] = json.dumps(redrive)
-    if queue.redrive_sources:
-        allowed = {"redrivePermission": "byQueue", "sourceQueueArns": list(queue.redrive_sources)}
-        attributes["RedriveAllowPolicy"] = json.dumps(allowed)
     try:
         url = sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        return sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]  # the stubs want literal keys
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]  # the stubs want literal keys
+        return sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     return url
 
 
-def _with_environment(
+def _variables(
     function: LambdaFunction, secrets: Mapping[str, str], environment: Mapping[str, str]
-) -> LambdaFunction:
-    """Return the function with secret references replaced by their values and *environment* added."""
+) -> dict[str, str]:
+    """Return a function's variables: references to secrets replaced by their values, *environment* added."""
 
     def resolved(match: re.Match[str]) -> str:
         if match[1] not in secrets:
@@ -245,26 +224,24 @@ def _with_environment(
         return secrets[match[1]]
 
     own = {name: _REFERENCE.sub(resolved, value) for name, value in function.environment.items()}
-    return replace(function, environment={**environment, **own})
+    return {**environment, **own}
 
 
-def _function(functions: "LambdaClient", function: LambdaFunction) -> None:
-    configuration: dict[str, Any] = {
-        "FunctionName": function.name,
-        "Description": function.description,
-        "Runtime": function.runtime,
-        "Handler": function.handler,
-        "Role": function.role_arn,
+def _function(functions: "LambdaClient", function: LambdaFunction, variables: Mapping[str, str]) -> None:
+    configuration: dict[str, Any] = {**function.properties}
+    architectures = configuration.pop("Architectures")
+    configuration["KMSKeyArn"] = configuration.pop("KmsKeyArn")
+    for name in ("Code", "ReservedConcurrentExecutions"):
+        del configuration[name]
+    configuration |= {
         "MemorySize": function.memory,
         "Timeout": function.timeout,
-        "KMSKeyArn": function.key_arn,
-        "TracingConfig": {"Mode": function.tracing},
-        "LoggingConfig": {"LogGroup": function.log_group},
-        "Environment": {"Variables": dict(function.environment)},
+        "Environment": {"Variables": variables},
     }
-    architectures: Any = list(function.architectures)
     try:
-        functions.create_function(**configuration, Architectures=architectures, Code={"ZipFile": _stub()})
+        functions.create_function(
+            **configuration, Architectures=architectures, Code={"ZipFile": _empty_bundle()}
+        )
     except functions.exceptions.ResourceConflictException:
         functions.update_function_configuration(**configuration)
     functions.put_function_concurrency(
@@ -272,8 +249,8 @@ def _function(functions: "LambdaClient", function: LambdaFunction) -> None:
     )
 
 
-def _stub() -> bytes:
-    """Return a code bundle without code: the local stack runs handlers of its own process."""
+def _empty_bundle() -> bytes:
+    """Return a code bundle without code, since the local stack runs the handlers of its own package."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as bundle:
         bundle.writestr("README", "The local stack runs the handlers of the harness package.")
@@ -281,55 +258,48 @@ def _stub() -> bytes:
 
 
 def _transcoding(mediaconvert: Any, template: Template) -> None:
-    queue, job_template = template.media_convert_queue, template.job_template
+    queue = template.media_convert_queue
     with suppress(mediaconvert.exceptions.ConflictException):
-        mediaconvert.create_queue(
-            Name=queue.name,
-            Description=queue.description,
-            PricingPlan=queue.pricing_plan,
-            Status=queue.status,
-            ConcurrentJobs=queue.concurrent_jobs,
-        )
+        mediaconvert.create_queue(**{**queue.properties, "ConcurrentJobs": queue.concurrent_jobs})
+    job_template = {**template.single("AWS::MediaConvert::JobTemplate").properties}
+    job_template["Settings"] = job_template.pop("SettingsJson")
     with suppress(mediaconvert.exceptions.ConflictException):
-        mediaconvert.create_job_template(
-            Name=job_template.name,
-            Description=job_template.description,
-            Queue=job_template.queue_arn,
-            Priority=job_template.priority,
-            StatusUpdateInterval=job_template.status_update_interval,
-            AccelerationSettings={"Mode": job_template.acceleration},
-            Settings=job_template.settings,
-        )
+        mediaconvert.create_job_template(**job_template)
 
 
-def _state_machine(states: "SFNClient", machine: Machine) -> str:
-    """Return the ARN of the state machine, made or updated."""
-    (destination,) = machine.logging["Destinations"]
-    group = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
+def _state_machine(states: "SFNClient", machine: DeployedStateMachine) -> str:
+    """Create or update the state machine; return its ARN."""
+    properties = machine.properties
     configuration: dict[str, Any] = {
         "definition": machine.definition,
-        "roleArn": machine.role_arn,
-        "loggingConfiguration": {
-            "level": machine.logging["Level"],
-            "includeExecutionData": machine.logging["IncludeExecutionData"],
-            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
-        },
-        "tracingConfiguration": {"enabled": machine.traced},
+        "roleArn": properties["RoleArn"],
+        "loggingConfiguration": _camel_case(properties["LoggingConfiguration"]),
+        "tracingConfiguration": _camel_case(properties["TracingConfiguration"]),
     }
     try:
         states.describe_state_machine(stateMachineArn=machine.arn)
     except states.exceptions.StateMachineDoesNotExist:
-        made = states.create_state_machine(name=machine.name, type=machine.type, **configuration)  # type: ignore[arg-type]  # the template's text
-        return made["stateMachineArn"]
+        created = states.create_state_machine(
+            name=machine.name, type=properties["StateMachineType"], **configuration
+        )
+        return created["stateMachineArn"]
     states.update_state_machine(stateMachineArn=machine.arn, **configuration)
     return machine.arn
 
 
-def _topic(sns: "SNSClient", topic: Topic) -> str:
+def _camel_case(value: Any) -> Any:
+    """Return properties with the first letter of every name in lower case, as in the Step Functions API."""
+    if isinstance(value, Mapping):
+        return {name[0].lower() + name[1:]: _camel_case(member) for name, member in value.items()}
+    return [_camel_case(member) for member in value] if isinstance(value, list) else value
+
+
+def _topic(sns: "SNSClient", topic: DeployedResource) -> str:
+    """Create or update the topic; return its ARN."""
     arn = sns.create_topic(Name=topic.name)["TopicArn"]
     attributes = {
-        "DisplayName": topic.display_name,
-        "KmsMasterKeyId": topic.key_arn,
+        "DisplayName": topic.properties["DisplayName"],
+        "KmsMasterKeyId": topic.properties["KmsMasterKeyId"],
         "Policy": json.dumps(topic.policy),
     }
     for name, value in attributes.items():
@@ -337,14 +307,24 @@ def _topic(sns: "SNSClient", topic: Topic) -> str:
     return arn
 
 
-def _event_rule(events: "EventBridgeClient", rule: EventRule) -> None:
-    events.put_rule(
-        Name=rule.name,
-        Description=rule.description,
-        EventPattern=json.dumps(rule.pattern),
-        State=rule.state,  # type: ignore[arg-type]  # the template's text
-    )
-    targets = [{"Id": key, "Arn": arn} for key, arn in rule.targets.items()]
-    answer = events.put_targets(Rule=rule.name, Targets=targets)  # type: ignore[arg-type]  # optional fields left out
+def _event_rule(events: "EventBridgeClient", rule: DeployedResource) -> None:
+    configuration: dict[str, Any] = {**rule.properties}
+    targets = configuration.pop("Targets")
+    configuration["EventPattern"] = json.dumps(configuration["EventPattern"])
+    events.put_rule(**configuration)
+    answer = events.put_targets(Rule=rule.name, Targets=targets)
     if answer["FailedEntryCount"]:
         raise ValueError(f"EventBridge refused targets of {rule.name}: {answer['FailedEntries']}")
+
+
+def _alarms(cloudwatch: "CloudWatchClient", template: Template, left_out: dict[str, str]) -> None:
+    """Create or update the alarms and the dashboard."""
+    for alarm in template.alarms:
+        if isinstance(alarm, MetricAlarmResource):
+            cloudwatch.put_metric_alarm(**alarm.properties)
+    with _tolerating(left_out, COMPOSITE_ALARMS, "this endpoint has no PutCompositeAlarm"):
+        for alarm in template.alarms:
+            if isinstance(alarm, CompositeAlarmResource):
+                cloudwatch.put_composite_alarm(**alarm.properties)
+    dashboard = template.single("AWS::CloudWatch::Dashboard").properties
+    cloudwatch.put_dashboard(**dashboard)

@@ -1,8 +1,8 @@
 """
-What S3 checks and moto does not: expiry, signatures, digests, anonymous writes, encryption keys.
+The checks of S3 that moto lacks: expiry, signatures, digests, anonymous writes, encryption keys.
 
-Without it a presigned URL works for ever, with any headers and any body. Sits in front of moto as
-WSGI middleware. Signatures are version 4, in the query or in the ``Authorization`` header.
+Without them a presigned URL would be valid for ever, with any headers and any body. The guard is WSGI
+middleware in front of moto. Signatures are version 4, in the query or in the ``Authorization`` header.
 
 Source:
     AWS, "Create a signed AWS API request" and "Authenticating Requests: Using Query Parameters".
@@ -19,10 +19,11 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from harness.stack.aws.s3.signature import DATE_FORMAT, signature
+
 KeyKnown = Callable[[str], bool]
 
-DATE_FORMAT = "%Y%m%dT%H%M%SZ"
-LONGEST_EXPIRY_S = 604_800
+EXPIRY_S_MAX = 604_800
 CLOCK_SKEW = timedelta(minutes=15)
 WRITES = {"PUT", "POST", "DELETE"}
 DIGESTS = {
@@ -36,7 +37,7 @@ READ_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Exception):
-    """What S3 would answer instead."""
+    """An error answer of S3."""
 
     status: str
     code: str
@@ -44,22 +45,22 @@ class Refusal(Exception):
 
 
 def denied(message: str, code: str = "AccessDenied") -> Refusal:
-    """Return a 403."""
+    """Return a refusal with status 403."""
     return Refusal("403 Forbidden", code, message)
 
 
 def bad(message: str, code: str) -> Refusal:
-    """Return a 400."""
+    """Return a refusal with status 400."""
     return Refusal("400 Bad Request", code, message)
 
 
 class S3Guard:
     """
-    The middleware.
+    Middleware that refuses requests that S3 would refuse.
 
     Args:
         secrets: Secret access key by access key id.
-        key_known: Tells whether a KMS key id, ARN or alias exists.
+        key_known: Returns whether a KMS key id, ARN or alias exists.
     """
 
     def __init__(self, application: WSGIApplication, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
@@ -99,13 +100,13 @@ class S3Guard:
             raise bad(
                 "Query-string authentication is incomplete.", "AuthorizationQueryParametersError"
             ) from None
-        if not 0 < expires <= LONGEST_EXPIRY_S:
+        if not 0 < expires <= EXPIRY_S_MAX:
             raise bad("X-Amz-Expires must be between 1 and 604800.", "AuthorizationQueryParametersError")
         if _now() > signed_at + timedelta(seconds=expires):
             raise denied("Request has expired")
         rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-        request = _canonical(environ, rest, headers, payload)
+        request = _canonical_request(environ, rest, headers, payload)
         self._compare(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
     def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
@@ -115,28 +116,26 @@ class S3Guard:
         try:
             date = environ["HTTP_X_AMZ_DATE"]
             signed_at = _parse_date(date)
-            credential, signature = given["Credential"], given["Signature"]
+            credential, signed = given["Credential"], given["Signature"]
             headers = given["SignedHeaders"].split(";")
         except (KeyError, ValueError):
             raise bad("The authorization header is malformed.", "AuthorizationHeaderMalformed") from None
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
         pairs = parse_qsl(query, keep_blank_values=True)
-        self._compare(_canonical(environ, pairs, headers, payload), credential, date, signature)
+        self._compare(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
 
-    def _compare(self, request: str, credential: str, date: str, signature: str) -> None:
+    def _compare(self, request: str, credential: str, date: str, given: str) -> None:
+        """Refuse a request whose signature is not the one we calculate."""
         try:
-            access_key, day, region, service, _ = credential.split("/")
+            access_key, _day, region, service, _ = credential.split("/")
         except ValueError:
             raise bad("The credential is malformed.", "AuthorizationHeaderMalformed") from None
         secret = self._secrets.get(access_key)
         if secret is None:
             raise denied("The AWS Access Key Id you provided does not exist.", "InvalidAccessKeyId")
-        scope = f"{day}/{region}/{service}/aws4_request"
-        hashed = hashlib.sha256(request.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"
-        ours = hmac.new(signing_key(secret, day, region, service), text.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(ours, signature):
+        ours = signature(secret, date, region, service, request)
+        if not hmac.compare_digest(ours, given):
             raise denied(
                 "The request signature we calculated does not match the signature you provided.",
                 "SignatureDoesNotMatch",
@@ -161,11 +160,11 @@ def _check_digests(environ: WSGIEnvironment) -> None:
     if not payload.startswith(SIGNED_ELSEWHERE) and hashlib.sha256(body).hexdigest() != payload:
         raise bad("The provided x-amz-content-sha256 does not match.", "XAmzContentSHA256Mismatch")
     if "HTTP_X_AMZ_CHECKSUM_SHA256" in wanted:
-        # moto keeps a checksum, to answer HEAD with ChecksumMode, only if the SDK's header names it.
+        # moto keeps a checksum, for HEAD with ChecksumMode, only if the SDK's header names the algorithm.
         environ.setdefault("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "SHA256")
 
 
-def _canonical(
+def _canonical_request(
     environ: WSGIEnvironment, query: list[tuple[str, str]], headers: list[str], payload: str
 ) -> str:
     lines = []
@@ -195,15 +194,6 @@ def _header(environ: WSGIEnvironment, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-@lru_cache(maxsize=64)
-def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """Return the key that signs the requests of one day to one service."""
-    key = f"AWS4{secret}".encode()
-    for part in (day, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
-
-
 def _quote(text: str) -> str:
     return quote(text, safe="-_.~")
 
@@ -222,7 +212,7 @@ def _length(environ: WSGIEnvironment) -> int:
 
 
 def _drain(environ: WSGIEnvironment) -> None:
-    # The connection is kept alive: what is left of the body would be read as the next request.
+    # The connection stays open: the rest of the body would be read as the next request.
     left = _length(environ)
     while left > 0 and (block := environ["wsgi.input"].read(min(left, READ_BYTES))):
         left -= len(block)

@@ -1,11 +1,11 @@
 """
 The S3 process of the stack: moto's S3 behind `S3Guard`, on a fast WSGI server.
 
-Run as ``python -m harness.stack.aws.s3.s3_server --port N``. KMS lives in the other process, at
-``AWS_ENDPOINT_URL``; it is asked about a key once.
+Run as ``python -m harness.stack.aws.s3.s3_server --port N``. KMS is in the other process, at
+``AWS_ENDPOINT_URL``, which is asked once about each key.
 
-granian, one worker and 32 threads: with the fast dispatch it served 1.2 to 2.2 times the requests of
-cheroot and 3.5 to 4.5 times those of moto's own server (1 kB objects, two cores).
+The server is granian with one worker and 32 threads. With the fast dispatch it served 1.2 to 2.2 times the
+requests of cheroot and 3.5 to 4.5 times those of moto's own server (1 kB objects, two cores).
 """
 
 import argparse
@@ -15,18 +15,18 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 32
 MEMORY = {
-    # A kept object above this many bytes goes to a file, not to memory; 0 would mean never.
+    # Objects above this size are stored in files instead of memory; 0 would mean never.
     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "65536",
-    # Without these three 20 objects of 10 MB leave 570 MB of memory behind, with them 260 MB.
+    # With these three settings 20 objects of 10 MB leave 260 MB of memory in use, without them 570 MB.
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_TRIM_THRESHOLD_": "262144",
     "MALLOC_MMAP_THRESHOLD_": "262144",
 }
-"""What the process needs in its environment before it starts."""
+"""Environment variables that the process needs at its start."""
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description="moto's S3, checked")
+    arguments = argparse.ArgumentParser(description="moto's S3 with the checks of the real one")
     arguments.add_argument("--port", type=int, required=True)
     port = arguments.parse_args().port
     os.environ["MOTO_PORT"] = str(port)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def application() -> WSGIApplication:
-    """Make the WSGI application, in the worker."""
+    """Return the WSGI application; called in the worker."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError

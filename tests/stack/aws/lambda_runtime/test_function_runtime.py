@@ -142,11 +142,11 @@ class TestFunctionRuntime:
         assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
         assert "after 30.00 seconds" in outcome.payload
 
-    def test_a_fault_strikes_before_the_handler(self):
+    def test_a_fault_comes_before_the_handler(self):
         """
         An injected error has the name the scenario gave it.
         """
-        runtime = FunctionRuntime(Threads({}), Recorded(), fault=lambda name: "Retryable")
+        runtime = FunctionRuntime(Threads({}), Recorded(), fault=lambda name, event: "Retryable")
 
         assert json.loads(runtime.invoke(function(), "{}").payload)["errorType"] == "Retryable"
 

@@ -73,7 +73,7 @@ class TestJobs:
         assert [service.get_job(one)["Status"] for one in ids] == ["PROGRESSING", "PROGRESSING", "SUBMITTED"]
         assert service.get_queue("toq-media-queue")["SubmittedJobsCount"] == 1
         bench.finish.set()
-        assert all(service.job(one).over.wait(10) for one in ids)
+        assert all(service.job(one).ended.wait(10) for one in ids)
         assert service.get_queue("toq-media-queue")["ProgressingJobsCount"] == 0
 
     def test_a_queue_gets_no_more_than_the_machine_has(self, bench):
@@ -92,7 +92,7 @@ class TestJobs:
         """
         bench.finish.set()
         job_id = submit(service)
-        service.job(job_id).over.wait(10)
+        service.job(job_id).ended.wait(10)
 
         assert service.get_job(job_id)["OutputGroupDetails"] == DETAILS
         assert (job_id, "PROGRESSING") in announced
@@ -104,7 +104,7 @@ class TestJobs:
         bench.failure = TranscodingFailed("Unable to open input")
         bench.finish.set()
         job_id = submit(service)
-        service.job(job_id).over.wait(10)
+        service.job(job_id).ended.wait(10)
 
         job = service.get_job(job_id)
         assert (job["Status"], job["ErrorCode"], job["ErrorMessage"]) == (
@@ -131,7 +131,7 @@ class TestJobs:
         bench.begun.acquire(timeout=10)
         service.cancel_job(job_id)
 
-        assert service.job(job_id).over.wait(10)
+        assert service.job(job_id).ended.wait(10)
         assert service.get_job(job_id)["Status"] == "CANCELED"
 
     def test_the_same_token_gives_the_same_job(self, service, bench):
@@ -163,7 +163,7 @@ class TestJobs:
         """
         Too many waiting jobs are 429 TooManyRequestsException.
         """
-        monkeypatch.setattr("harness.stack.aws.mediaconvert.local_mediaconvert.LONGEST_BACKLOG", 1)
+        monkeypatch.setattr("harness.stack.aws.mediaconvert.local_mediaconvert.WAITING_JOBS_MAX", 1)
         for _ in range(3):
             submit(service)
 

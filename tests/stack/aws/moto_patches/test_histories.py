@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from harness.stack.aws.moto_patches.histories import TARGET, QuickHistories
+from harness.stack.aws.moto_patches.histories import TARGET, HistoryCache
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:nobody:batch-1"
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/states/aws4_request, SignedHeaders=host"
 
 
-class TestQuickHistories:
+class TestHistoryCache:
     @pytest.mark.parametrize(
         ("target", "body"),
         [
@@ -38,7 +38,7 @@ class TestQuickHistories:
             passed.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
             return [b"moto"]
 
-        answer = QuickHistories(moto)(
+        answer = HistoryCache(moto)(
             {
                 "HTTP_X_AMZ_TARGET": target,
                 "HTTP_AUTHORIZATION": SIGNED,

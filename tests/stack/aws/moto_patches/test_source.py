@@ -32,7 +32,7 @@ class TestReplace:
         """
         monkeypatch.setattr(Vendor, "work", Vendor.work)
 
-        original = replace(Vendor, "work", lambda self: "ours", written_against=digest(Vendor.work))
+        original = replace(Vendor, "work", digest(Vendor.work), lambda self: "ours")
 
         assert Vendor().work() == "ours"
         assert original(Vendor()) == "original"
@@ -42,7 +42,7 @@ class TestReplace:
         Another source than the one that was read stops the start, and says which and what it is now.
         """
         with pytest.raises(MotoChanged, match=r"Vendor\.work is [0-9a-f]{12}, but .* against 000000000000"):
-            replace(Vendor, "work", lambda self: "ours", written_against="000000000000")
+            replace(Vendor, "work", "000000000000", lambda self: "ours")
 
         assert Vendor().work() == "original"
 
@@ -59,7 +59,7 @@ class TestReplace:
         """
         monkeypatch.setattr(Vendor, "parse", staticmethod(Vendor.parse))
 
-        replace(Vendor, "parse", lambda: "ours", written_against=digest(Vendor.parse))
+        replace(Vendor, "parse", digest(Vendor.parse), lambda: "ours")
 
         assert Vendor().parse() == "ours"
 

@@ -1,0 +1,144 @@
+"""
+The work of one attempt of a Task: how long it takes and how it fails. Times are model seconds.
+
+The simulator, the modelled handlers of the local stack and the faults around real handlers decide here.
+A decision depends on the scenario, the replication, the arrival, the step, the item of a Map and the number
+of the attempt, and on nothing else: a live run and a simulated run of one scenario agree draw for draw.
+Attempts are counted per step and batch, so a retry by the state machine and a retry by a user both count.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from harness.lab.workload.draws import Stream
+from harness.lab.workload.faults import LambdaFault, MediaConvertFault, SlowCallback
+from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+
+FUNCTION_PREFIX = "listing-media-"
+CALLBACK_FUNCTION = "callback-dispatch"
+
+AnyFault = TypeVar("AnyFault", LambdaFault, MediaConvertFault, SlowCallback)
+
+
+class TaskWork(NamedTuple):
+    """
+    The work of one attempt.
+
+    Attributes:
+        seconds: Service time; 0 for a function that fails.
+        error: Error name of an attempt that fails, else None.
+        cause: Text of that error.
+    """
+
+    seconds: float
+    error: str | None = None
+    cause: str = ""
+
+
+def step_of(function: str) -> str:
+    """Return the step a function takes, as service models name it; *function* is without its prefix."""
+    return "callback" if function == CALLBACK_FUNCTION else function
+
+
+class TaskFaults:
+    """
+    The faults a scenario injects into attempts of Tasks.
+
+    Args:
+        scenario: None: no faults.
+        now: Model seconds since the run began, for faults with a time window.
+    """
+
+    def __init__(self, scenario: Scenario | None, now: Callable[[], float], replication: int = 0) -> None:
+        self._now = now
+        self._function_errors: list[tuple[LambdaFault, Stream]] = []
+        self._transcoding_errors: list[tuple[MediaConvertFault, Stream]] = []
+        self._slow_callbacks: list[tuple[SlowCallback, Stream, Stream]] = []
+        for index, fault in enumerate(scenario.faults if scenario else ()):
+            seed = scenario.seed if scenario else 0
+            stream = Stream(seed, replication, f"fault/{index}")
+            if isinstance(fault, LambdaFault):
+                self._function_errors.append((fault, stream))
+            elif isinstance(fault, MediaConvertFault):
+                self._transcoding_errors.append((fault, stream))
+            elif isinstance(fault, SlowCallback):
+                self._slow_callbacks.append((fault, stream, Stream(seed, replication, f"delay/{index}")))
+
+    def function_error(self, function: str, arrival: int, attempt: int) -> str | None:
+        """Return the name of the error a function (without prefix) fails with, None if it does not fail."""
+        for fault, stream in self._function_errors:
+            if fault.function == function and self._applies(fault, stream, (arrival, 0, attempt)):
+                return fault.error
+        return None
+
+    def transcoding_fails(self, arrival: int, item: int, attempt: int) -> bool:
+        """Return whether a transcoding job ends with ERROR."""
+        key = (arrival, item, attempt)
+        return any(self._applies(fault, stream, key) for fault, stream in self._transcoding_errors)
+
+    def callback_delay(self, arrival: int, attempt: int) -> float:
+        """Return how much longer than usual the callback takes."""
+        key = (arrival, 0, attempt)
+        return sum(
+            fault.delay_s.sample(delays(*key))
+            for fault, stream, delays in self._slow_callbacks
+            if self._applies(fault, stream, key)
+        )
+
+    def _applies(self, fault: AnyFault, stream: Stream, key: tuple[int, int, int]) -> bool:
+        return fault.active(self._now()) and stream(*key) < fault.rate
+
+
+class TaskWorkModel:
+    """
+    The work of every attempt under one scenario: service times and faults.
+
+    Args:
+        scenario: None: the default service model without faults.
+        now: Model seconds since the run began, for faults with a time window.
+    """
+
+    def __init__(self, scenario: Scenario | None, now: Callable[[], float], replication: int = 0) -> None:
+        self._faults = TaskFaults(scenario, now, replication)
+        model, seed = (scenario.model, scenario.seed) if scenario else (DEFAULT_MODEL, 0)
+        self._times = ServiceTimes(model, seed, replication)
+
+    def function(self, function: str, batch: UploadBatch, attempt: int) -> TaskWork:
+        """Return the work of one invocation of a function of the pipeline (name without prefix)."""
+        error = self._faults.function_error(function, batch.arrival, attempt)
+        if error is not None:
+            return TaskWork(0.0, error, f"INJECTED: {function}, attempt {attempt}")
+        if function == "validate":
+            for file in batch.files:
+                if file.corrupt:
+                    return TaskWork(
+                        0.0, "Rejected", f"DECODE_FAILED: {file.client_id}: injected corrupt file"
+                    )
+        step = step_of(function)
+        seconds = self._times.seconds(step, _files_of(step, batch), batch.arrival, 0, attempt)
+        if function == CALLBACK_FUNCTION:
+            seconds += self._faults.callback_delay(batch.arrival, attempt)
+        return TaskWork(seconds)
+
+    def transcoding(self, batch: UploadBatch, video: UploadFile | None, item: int, attempt: int) -> TaskWork:
+        """
+        Return the work of one transcoding job.
+
+        Args:
+            video: None if the job reads no video of the batch.
+            item: Place of the video among the videos of its batch.
+        """
+        files = () if video is None else (video,)
+        seconds = self._times.seconds("transcode", files, batch.arrival, item, attempt)
+        if self._faults.transcoding_fails(batch.arrival, item, attempt):
+            return TaskWork(seconds, "States.TaskFailed", "the transcoding job ended with ERROR")
+        return TaskWork(seconds)
+
+
+def _files_of(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
+    """Return the files of a batch that a step works on."""
+    if step == "thumbnails":
+        return batch.images
+    return () if step == "callback" else batch.files
