@@ -18,9 +18,9 @@ import gevent
 from gevent import GreenletExit
 
 from harness.lab.load.clients.download_check import Check
-from harness.lab.load.clients.payloads import Body
 from harness.lab.load.clients.response_check import Judge, RequestOutcome
-from harness.lab.load.generator.connection_pool import ConnectionPool, Unanswered
+from harness.lab.load.generator.connection import Body
+from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.results.rows import RequestRow
 
@@ -204,7 +204,7 @@ class ApiSession:
         """Return status, content and headers; 0 and why, if no answer came."""
         try:
             answer = self._connections.exchange(method, url, headers, body)
-        except Unanswered as unanswered:
+        except NoResponse as unanswered:
             return 0, b"", _NO_HEADERS, scrubbed(str(unanswered))
         return answer.status, answer.content, answer.headers, None
 

@@ -14,10 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
+from harness.lab.load.generator.connection import Body
 from harness.lab.workload.media import media
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
-
-Body = bytes | BinaryIO
 
 BLOCK = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
