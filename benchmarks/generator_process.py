@@ -1,9 +1,9 @@
 """
-The generator without its flows, for measuring it: one GET an arrival, paced, at a server that only answers.
+The load generator without its flows, to be measured: one GET an arrival, evenly spaced.
 
 Scheduler, session, connections, recorder and Locust's own statistics are those of every run. Run as
-``python -m harness.lab.load.bench_client PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
-Times in seconds.
+``python -m benchmarks.generator_process PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
+Times are float seconds.
 """
 
 from gevent import monkey
@@ -35,8 +35,8 @@ SETTLE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class BenchArrival:
-    """One GET and when it is due."""
+class GetArrival:
+    """One GET request and when it is due."""
 
     index: int
     at: float
@@ -58,7 +58,7 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     def clock() -> float:
         return time.perf_counter() - zero
 
-    def play(arrival: BenchArrival, intended_at: float) -> None:
+    def play(arrival: GetArrival, intended_at: float) -> None:
         session = ApiSession(
             *(connections, environment.events.request.fire, recorder, counts, clock),
             worker=0,
@@ -95,10 +95,10 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     print(json.dumps(told))
 
 
-def arrivals(rate: float, length: float) -> Iterator[BenchArrival]:
+def arrivals(rate: float, length: float) -> Iterator[GetArrival]:
     """Yield evenly spaced arrivals."""
     for index in range(round(rate * length)):
-        yield BenchArrival(index, index / rate)
+        yield GetArrival(index, index / rate)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
