@@ -1,8 +1,8 @@
 """
 Play a scenario with Locust's own command line.
 
-`harness load` does this for you, on one machine or several, and afterwards merges and judges the run. Use
-Locust directly for its own options:
+`harness load` does this for you, on one machine or several, and then merges the tables and evaluates the run.
+Use Locust directly for its own options:
 
     locust -f locustfile.py --headless --host http://localhost:8080 \\
         --scenario scenarios/smoke.toml --identities identities.csv --run-folder runs/by-hand

@@ -1,22 +1,22 @@
 """
-``harness bench``: measure this machine, as ratios.
+``harness bench``: run the benchmarks of a source checkout.
 """
 
+import importlib
 import json as json_format
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
 
-if TYPE_CHECKING:
-    from harness.cli.bench_figure import Figure
+CHECKOUT = Path(__file__).parents[2]
 
 
 class Suite(StrEnum):
@@ -31,16 +31,26 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="Write the figures there.", metavar="FILE")] = None,
 ) -> None:
     """
-    Measure, and set each figure against another taken in the same run on the same machine.
+    Measure this machine, and compare each figure with another one of the same run.
 
-    Seconds of one machine say little about another; ratios say more. Best of a few tries.
+    Times of one machine say little about another machine; ratios say more. Each is the best of a few tries.
+
+    Needs a source checkout. Leaves with 0, or 2 without one.
 
     Example: harness bench judge --json figures.json
     """
-    figures: list[Figure] = []
+    if not (CHECKOUT / "benchmarks" / "__init__.py").exists():
+        sys.stderr.write(
+            f"harness bench: {CHECKOUT} has no folder 'benchmarks'; benchmarks need a source checkout: "
+            "clone the repository, run 'make setup' and use its 'harness'\n"
+        )
+        raise typer.Exit(ExitCode.USAGE)
+    # Not part of the installed package, so Python does not find it by itself.
+    sys.path.insert(0, str(CHECKOUT))
+    figures: list[dict[str, Any]] = []
     for name in [one for one in Suite if suite in (one, Suite.ALL) and one is not Suite.ALL]:
-        for figure in _suite(name)():
-            figures.append(figure)
+        for figure in importlib.import_module(f"benchmarks.{name}").figures():
+            figures.append(asdict(figure))
             sys.stdout.write(f"{name:<6} {figure.line}\n")
             sys.stdout.flush()
     if json is not None:
@@ -49,14 +59,6 @@ def bench(
             "cpus": os.cpu_count(),
             "python": platform.python_version(),
         }
-        content = {"version": 1, "machine": machine, "figures": [figure.as_json for figure in figures]}
+        content = {"version": 1, "machine": machine, "figures": figures}
         json.write_text(json_format.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     raise typer.Exit(ExitCode.OK)
-
-
-def _suite(name: Suite) -> "Callable[[], Iterator[Figure]]":
-    from harness.cli import bench_judge, bench_load, bench_sim
-
-    return {Suite.JUDGE: bench_judge.figures, Suite.LOAD: bench_load.figures, Suite.SIM: bench_sim.figures}[
-        name
-    ]

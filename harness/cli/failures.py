@@ -21,7 +21,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 def leaving(verb: str) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
     from harness.cli.run_target import TargetUnfit
-    from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
+    from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
     from harness.lab.load.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable
     from harness.lab.results.writer import FolderUnfit
@@ -37,7 +37,7 @@ def leaving(verb: str) -> Iterator[None]:
         TargetUnfit,
         IdentitiesInvalid,
         RunUnreadable,
-        PlayersDisagree,
+        WorkersDisagree,
         FolderUnfit,
     ) as error:
         leave(verb, ExitCode.USAGE, error)

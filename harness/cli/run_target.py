@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from harness.cli.scenario_arguments import read
 from harness.lab.load.launch import play
-from harness.lab.load.locust_process import Master
-from harness.lab.load.outside_observer import outside
-from harness.lab.load.progress_view import watching
+from harness.lab.load.live_run import ServiceAccess
+from harness.lab.load.locust_process import LocalWorkers, Master
+from harness.lab.load.outside_observer import outside_observer
+from harness.lab.load.progress_view import progress_view
 from harness.lab.load.run_plan import ListingNeeds
-from harness.lab.load.web_page_runs import People, Provide, serve_page
+from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.stack.processes.loopback import bypass_proxies
@@ -91,7 +92,7 @@ def play_scenario(
     Raises:
         ScenarioError: The file is no scenario; says which line.
         StageUnfit: The service that is up cannot play it, or *identities* are missing.
-        PlayersDisagree: A worker has another version or another scenario.
+        WorkersDisagree: A worker has another version or another scenario.
         Unreachable: The service does not answer or does not let us in.
         FolderUnfit: The run folder holds a run already, or cannot be written to.
     """
@@ -102,18 +103,16 @@ def play_scenario(
     where = stage(scenario, host, None if identities is None else Path(identities), metrics_urls)
     with (
         where as found,
-        found.provide(scenario) as people,
-        watching(scenario.duration_s / scenario.time_scale) as on_progress,
+        found.provide(scenario) as access,
+        progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
     ):
         return play(
             scenario,
             host=found.host,
-            identities=people.identities,
+            access=access,
             out=None if out is None else Path(out),
-            processes=processes,
+            workers=master or LocalWorkers(processes),
             on_progress=on_progress,
-            watch=people.watch,
-            master=master,
             command=command,
         )
 
@@ -140,15 +139,17 @@ def serve(
     scenario = load_scenario(path)
     neighbours = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
     with stage(scenario, host, identities, metrics_urls) as found:
-        serve_page(
-            [path, *neighbours],
+        page = WebPageRuns(
             host=found.host,
             runs=runs,
             provide=found.provide,
-            on_open=lambda url: print(f"open {url}, press Start; Ctrl-C here ends it", file=sys.stderr),
             on_run=on_run,
-            processes=processes,
+            workers=LocalWorkers(processes),
             command=command,
+        )
+        page.serve(
+            [path, *neighbours],
+            on_open=lambda url: print(f"open {url}, press Start; Ctrl-C here ends it", file=sys.stderr),
         )
 
 
@@ -166,7 +167,7 @@ def stage(
     if host is not None:
         if identities is None:
             raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
-        known = People(identities, outside(metrics_urls))
+        known = ServiceAccess(identities, outside_observer(metrics_urls))
         yield RunTarget(host.rstrip("/"), lambda _: nullcontext(known))
         return
     if metrics_urls:
@@ -204,7 +205,7 @@ def _own_stack(scenario: Scenario) -> Iterator["StackState"]:
 
 
 @contextmanager
-def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[People]:
+def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[ServiceAccess]:
     """Give the scenario the listings it needs, and its people their tokens."""
     from harness.stack.database.seed import TokenIssuer, seed, write_identities
 
@@ -215,7 +216,7 @@ def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) ->
             listings = seed(state.database_url, listings=needs.ordinary, developments=needs.developments)
             identities = Path(folder, "identities.csv")
             write_identities(identities, listings, TokenIssuer(state.jwt_key))
-        yield People(identities, partial(_beside, state))
+        yield ServiceAccess(identities, partial(_beside, state))
 
 
 @contextmanager

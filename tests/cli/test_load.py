@@ -16,7 +16,7 @@ import typer
 from harness.cli.failures import leaving
 from harness.cli.main import main
 from harness.cli.run_target import TargetUnfit, must_fit
-from harness.lab.load.launch import LoadFailed, PlayersDisagree, WorkersMissing
+from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import load_scenario
@@ -177,7 +177,7 @@ class TestUsage:
     ("error", "code"),
     [
         (WorkersMissing("1 of 2 expected workers came"), 4),
-        (PlayersDisagree("seed 8 instead of 7"), 2),
+        (WorkersDisagree("seed 8 instead of 7"), 2),
         (Unreachable("nobody there"), 5),
         (LoadFailed("it did not begin"), 1),
         (FolderUnfit("there is a run in it"), 2),
@@ -311,7 +311,7 @@ class TestPlaying:
         )
 
         assert told.returncode == 5
-        assert "is no page of Prometheus metrics" in told.stderr
+        assert "is not a page of Prometheus metrics" in told.stderr
 
     def test_a_forbidden_success_leaves_with_6(self, tmp_path):
         """

@@ -1,5 +1,5 @@
 """
-The metric alarms of the blueprint, as the judge reads them.
+The metric alarms of the blueprint, ready to be evaluated.
 """
 
 from harness.blueprint import alarm_resources as blueprint
@@ -8,7 +8,7 @@ from harness.lab.alarms.alarm import Alarm
 
 
 def blueprint_alarms() -> list[Alarm]:
-    """Return them in the order of the template."""
+    """Return the alarms in the order of the template."""
     return [
         Alarm.from_properties(each.properties)
         for each in load_alarms()

@@ -1,5 +1,5 @@
 """
-What ``run.json`` says of a run that Locust plays, when it begins.
+The header in ``run.json`` of a run that Locust plays, as it is when the run begins.
 """
 
 import os
@@ -17,23 +17,23 @@ from harness.lab.results.notes import REMARKS
 from harness.lab.results.run import RunHeader
 from harness.lab.workload.scenario import Scenario
 
-_ADDRESS = re.compile(r"(https?://)(?:[^/@\s']*@)?([^?#\s']*)(?:[?#][^\s']*)?")
+_URL = re.compile(r"(https?://)(?:[^/@\s']*@)?([^?#\s']*)(?:[?#][^\s']*)?")
 
 
-def header(
+def live_header(
     scenario: Scenario,
     folder: Path,
-    processes: int,
+    workers: int,
     *,
     command: str | None = None,
     remarks: Sequence[str] = (),
 ) -> RunHeader:
     """
-    Return what ``run.json`` says when a run begins.
+    Return the header of a run that begins now.
 
     Args:
-        command: The command line that asked for it; passwords in addresses are left out.
-        remarks: What one should know, in words.
+        command: The command line; it is kept without the secrets in its URLs.
+        remarks: Sentences about the run that put nothing in doubt.
     """
     notes: dict[str, object] = {} if command is None else {"command": without_secrets(command)}
     return RunHeader(
@@ -46,7 +46,7 @@ def header(
         seed=scenario.seed,
         started_at=datetime.now(UTC),
         time_scale=scenario.time_scale,
-        workers=processes,
+        workers=workers,
         versions={name: version(name) for name in ("locust", "gevent")}
         | {"harness": version("media-harness"), "python": platform.python_version()},
         machine={
@@ -59,5 +59,5 @@ def header(
 
 
 def without_secrets(command: str) -> str:
-    """Return a command line whose addresses name neither users and passwords nor queries."""
-    return _ADDRESS.sub(r"\1\2", command)
+    """Return a command line without the users, passwords and queries of its URLs."""
+    return _URL.sub(r"\1\2", command)

@@ -1,5 +1,5 @@
 """
-A run while it goes on: the five metrics and the alarms' states, from what is on disk so far.
+The five metrics and the states of the alarms while a run goes on, from the rows on disk so far.
 """
 
 from pathlib import Path
@@ -15,9 +15,10 @@ from harness.lab.results.tail import Tail
 
 class LiveView:
     """
-    What a run folder tells before the run is over.
+    Metrics and alarms of an unfinished run.
 
     Args:
+        folder: The run folder.
         began_at_epoch_s: The run's time 0.
     """
 
@@ -25,7 +26,9 @@ class LiveView:
         self._tail = Tail(folder, MetricRow)
         self._began_at = began_at_epoch_s
         self._time_scale = time_scale
-        self._judge = LiveEvaluation(blueprint_alarms(), started_at=began_at_epoch_s, time_scale=time_scale)
+        self._evaluation = LiveEvaluation(
+            blueprint_alarms(), started_at=began_at_epoch_s, time_scale=time_scale
+        )
         self._rows: list[MetricRow] = []
 
     def rows(self, now: float) -> list[tuple[str, str]]:
@@ -33,12 +36,12 @@ class LiveView:
         Return metrics and alarms as names and texts.
 
         Args:
-            now: Seconds of the clock since the run began; never goes back.
+            now: Seconds of the clock since the run began; not less than at the last call.
         """
         new = list(self._tail.new_rows())
         self._rows += new
-        self._judge.feed((self._began_at + row.at, row.metric, row.labels, row.value) for row in new)
-        states = self._judge.states(self._began_at + now)
+        self._evaluation.feed((self._began_at + row.at, row.metric, row.labels, row.value) for row in new)
+        states = self._evaluation.states(self._began_at + now)
         table = pd.DataFrame(self._rows, columns=MetricRow._fields)
         metrics = Metrics.of(table, self._time_scale)
         return [*metrics.lines(), *((f"alarm {name}", state.value) for name, state in states.items())]

@@ -1,7 +1,7 @@
 """
-Locust as a process of its own: started, interrupted, ended, never imported.
+Locust as a process of its own; this process never imports it.
 
-It lives no longer than whoever started it: it holds one end of a pipe and goes when the other closes.
+It ends when its launcher does: the launcher holds one end of a pipe, and Locust ends when that is closed.
 """
 
 import os
@@ -9,43 +9,72 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
 LIFELINE = "HARNESS_LIFELINE_FD"
-"""Names a pipe whose other end the launcher holds: when it closes, the launcher is gone, and Locust goes."""
+"""Environment variable with the file descriptor of the pipe that closes when the launcher ends."""
 
 LOCUSTFILE = Path(__file__).parent / "locust" / "locustfile.py"
 
 PAGE_PORT = 8089
 
-LOG_TAIL = 2_000
+LOG_TAIL_CHARACTERS = 2_000
 
-NEVER_PLAYED, DISAGREED = 5, 2
-"""How a worker leaves that no master made play, or whose scenario or version is not its master's."""
+POLL_S = 0.25
+
+EXIT_NEVER_PLAYED, EXIT_DISAGREED = 5, 2
+"""Exit codes of a worker that never began a run, or whose scenario or version differs from its master's."""
 
 MASTER_PORT = 5557
 
 MASTER_RETRIES = "HARNESS_MASTER_RETRIES"
-"""Names how often a worker looks for its master, every five seconds; Locust's own number is 60."""
+"""Environment variable: how often a worker tries to connect to its master, every five seconds."""
 
 WORKERS_MAX_WAIT_S = 600
 """How long a master waits for its workers: a cluster may have to fetch their image first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Master:
+class LocalWorkers:
     """
-    Conducts workers of other machines instead of playing itself.
+    Workers on this machine, each a process of its own.
 
     Attributes:
-        workers: How many must have come before the run begins [count].
+        workers: How many workers play [count].
+    """
+
+    workers: int
+
+    @property
+    def arguments(self) -> list[str]:
+        """Locust's arguments."""
+        count = str(self.workers)
+        users = ["--users", count, "--spawn-rate", count]
+        if self.workers == 1:
+            return users
+        port = str(_free_port())
+        # Locust's default port is the same for all processes of the machine.
+        master = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+        return ["--processes", count, *users, *master]
+
+
+ONE_WORKER = LocalWorkers(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """
+    A master that plays nothing itself: workers on other machines connect to it.
+
+    Attributes:
+        workers: How many workers must have connected before the run begins [count].
         bind: Address it listens on; Locust's channel is neither encrypted nor authenticated.
         port: TCP port it listens on.
-        patience: How long it waits for them [s].
+        patience: How long it waits for the workers [s].
     """
 
     workers: int
@@ -55,80 +84,89 @@ class Master:
 
     @property
     def arguments(self) -> list[str]:
-        """How Locust is told so."""
-        workers = str(self.workers)
+        """Locust's arguments."""
+        count = str(self.workers)
         return [
             *("--master", "--master-bind-host", self.bind, "--master-bind-port", str(self.port)),
-            *("--expect-workers", workers, "--expect-workers-max-wait", str(self.patience)),
-            *("--users", workers, "--spawn-rate", workers),
+            *("--expect-workers", count, "--expect-workers-max-wait", str(self.patience)),
+            *("--users", count, "--spawn-rate", count),
         ]
 
 
 class LocustProcess:
     """
-    One Locust master, with its workers or being its own.
+    One Locust process, which may start workers of its own.
 
     Args:
-        log: Where what it says is kept.
-        arguments: What it is told, beyond which file to load.
-        environment: What it finds in its environment beyond what we do.
+        log: File for its output.
+        arguments: Command-line arguments after ``-f LOCUSTFILE``.
+        environment: Environment variables in addition to this process's.
     """
 
     def __init__(
         self, log: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
         self.log = log
-        lifeline, self._held = os.pipe()
+        lifeline, self._held_end = os.pipe()
         try:
-            with log.open("wb") as said:
+            with log.open("wb") as output:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
+                    stdout=output,
                     stderr=subprocess.STDOUT,
-                    # Locust reads configuration files of the directory it is started in.
+                    # Locust reads configuration files of its working directory.
                     cwd=log.parent,
                     env={**os.environ, **(environment or {}), LIFELINE: str(lifeline)},
                     pass_fds=(lifeline,),
-                    # A terminal's Ctrl-C is ours to pass on, once.
+                    # A terminal sends Ctrl-C to the whole session; `watch` passes it on, once.
                     start_new_session=True,
                 )
         finally:
             os.close(lifeline)
 
-    def wait(self, seconds: float) -> int | None:
-        """Wait for the end, at most so long; return its exit code, or None while it goes on."""
-        try:
-            return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
+    def watch(
+        self, look: Callable[[], None] = lambda: None, on_interrupt: Callable[[], None] = lambda: None
+    ) -> int:
+        """
+        Wait until Locust has ended, and return its exit code.
 
-    def interrupt(self) -> None:
-        """Ask it to record what it has and end."""
-        self._process.send_signal(signal.SIGTERM)
+        An interrupt (Ctrl-C) makes Locust record what it has and end; a second one is raised.
+
+        Args:
+            look: Called several times a second, and once after the end.
+            on_interrupt: Called at the first interrupt.
+        """
+        is_interrupted = False
+        while True:
+            try:
+                code = self._wait()
+                look()
+                if code is not None:
+                    return code
+            except KeyboardInterrupt:
+                if is_interrupted:
+                    raise
+                is_interrupted = True
+                on_interrupt()
+                self._process.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
-        """Make sure that neither it nor a worker of it is left."""
-        os.close(self._held)
+        """Kill Locust and its workers if they are still running."""
+        os.close(self._held_end)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def log_tail(self) -> str:
-        """Return the end of what it said."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
+        """Return the end of its output."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:].strip()
 
-
-def worker_arguments(processes: int) -> list[str]:
-    """Return how Locust is told to use so many processes of this machine."""
-    if processes == 1:
-        return ["--users", "1", "--spawn-rate", "1"]
-    port = str(_free_port())
-    return [
-        *("--processes", str(processes), "--users", str(processes), "--spawn-rate", str(processes)),
-        # Its default port is the same for everybody on the machine.
-        *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port),
-    ]
+    def _wait(self) -> int | None:
+        try:
+            return self._process.wait(POLL_S)
+        except subprocess.TimeoutExpired:
+            return None
 
 
 def page_port() -> int:

@@ -1,9 +1,10 @@
 """
-What is recorded beside a run at a service whose AWS account nobody here can see.
+The observation of a service from outside, without access to its AWS account.
 
-Processing times come from the service's own timestamps, which its status tells the client. The other metrics
-come from its Prometheus pages, if they are named: counters as increments between two looks, gauges as seen.
-Its histogram of processing times is left alone: buckets are coarser than timestamps. Times are float seconds.
+Processing times come from the timestamps in the service's own status responses. The other metrics come from
+its Prometheus pages, if their URLs are given: counters as increments between two readings, gauges as read.
+The histogram of processing times is not used: its buckets are coarser than the timestamps. Times are float
+seconds.
 """
 
 import logging
@@ -26,7 +27,7 @@ from harness.lab.results.rows import BatchRow, MetricRow
 from harness.lab.results.tail import Tail
 from harness.lab.results.writer import OBSERVER, TablePartWriter
 
-LOOK_EVERY_S = 1.0
+READ_EVERY_S = 1.0
 TIMEOUT_S = 5.0
 
 PREFIX = "media_"
@@ -37,53 +38,41 @@ METRICS = {
     "media_processing_dlq_messages_total",
     "media_processing_inflight_jobs",
 }
-"""What a service that speaks the contract measures of itself."""
+"""The metrics of a service that implements the contract."""
 
 LOG = logging.getLogger(__name__)
 
-Watch = Callable[[Path, float], AbstractContextManager[Collection[str] | None]]
-"""Records something beside a run: opened with the run folder and its beginning [epoch s] when it begins,
-closed before tables are made. Gives the names of the metrics it observes, as they come to be known; None if
-there is none it could miss.
+Observer = Callable[[Path, float], AbstractContextManager[Collection[str] | None]]
+"""Records metrics during a run. It is called with the run folder and the start of the run [epoch s] when the
+run begins, and closed before the tables are made. The context gives the names of the metrics that it has
+observed so far; None if it observes all.
 
-Raises OSError or httpx.HTTPError when what it watches is gone: the run is then inconclusive, not lost."""
+It raises OSError or httpx.HTTPError when the observed service is gone: the run is then inconclusive."""
 
 
-def outside(pages: Sequence[str] = ()) -> Watch:
+def outside_observer(pages: Sequence[str] = ()) -> Observer:
     """
-    Return what records beside a run what can be known from outside.
+    Return an observer of what can be observed from outside.
 
     Args:
-        pages: Addresses of Prometheus pages, each of another process of the service.
+        pages: URLs of Prometheus pages, each of another process of the service.
 
     Raises:
-        Unreachable: One of them is no such page.
+        Unreachable: One of them is not a Prometheus page with metrics of the service.
     """
     for page in pages:
         try:
-            found = _read(page)
+            samples = _read(page)
         except (httpx.HTTPError, ValueError) as error:
-            raise Unreachable(f"{page} is no page of Prometheus metrics: {error}") from None
-        if not found:
-            raise Unreachable(f"{page} shows no counter or gauge that begins with {PREFIX}")
-    return partial(_watching, pages)
-
-
-def _read(page: str) -> dict[tuple[str, str], Sample]:
-    """Return the samples of a page that are ours, by name and labels."""
-    answer = httpx.get(page, timeout=TIMEOUT_S).raise_for_status()
-    families = list(text_string_to_metric_families(answer.text))
-    return {
-        (sample.name, labels_text(sample.labels)): sample
-        for family in families
-        for sample in family.samples
-        if sample.name.startswith(PREFIX) and (family.type == "gauge" or is_counter(sample.name))
-    }
+            raise Unreachable(f"{page} is not a page of Prometheus metrics: {error}") from None
+        if not samples:
+            raise Unreachable(f"{page} has no counter or gauge whose name begins with {PREFIX}")
+    return partial(_observing, pages)
 
 
 def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
     """
-    Return what nobody observed: the other namespaces that alarms read, and of the service's own each metric.
+    Return what was not observed: other namespaces that alarms read, and metrics of the service's namespace.
 
     Args:
         observed: Names of metrics of the service's namespace; others cannot be seen from outside.
@@ -94,70 +83,80 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
     return sorted(others | (ours - set(observed)))
 
 
+def _read(page: str) -> dict[tuple[str, str], Sample]:
+    """Return the counters and gauges of the service on a page, by name and labels."""
+    response = httpx.get(page, timeout=TIMEOUT_S).raise_for_status()
+    return {
+        (sample.name, labels_text(sample.labels)): sample
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+        if sample.name.startswith(PREFIX) and (family.type == "gauge" or is_counter(sample.name))
+    }
+
+
 @contextmanager
-def _watching(pages: Sequence[str], folder: Path, began_at: float) -> Iterator[set[str]]:
+def _observing(pages: Sequence[str], folder: Path, began_at: float) -> Iterator[set[str]]:
     with TablePartWriter(folder, OBSERVER) as part:
-        observer = _Observer(pages, folder, part, began_at)
+        recorder = _ObservationRecorder(pages, folder, part, began_at)
         over = threading.Event()
-        thread = threading.Thread(target=observer.follow, args=(over,), daemon=True)
+        thread = threading.Thread(target=recorder.record_until, args=(over,), daemon=True)
         thread.start()
         try:
-            yield observer.observed
+            yield recorder.observed
         finally:
             over.set()
             thread.join()
-            observer.look()
+            recorder.record()
 
 
-class _Observer:
+class _ObservationRecorder:
     """
-    Looks at what came to be known since it looked last.
+    Records what is new since its last reading.
 
     Attributes:
-        observed: Names of the metrics that were seen, moving or not.
+        observed: Names of the metrics that were seen, whether their values changed or not.
     """
 
     def __init__(self, pages: Sequence[str], folder: Path, part: TablePartWriter, began_at: float) -> None:
         self._batches = Tail(folder, BatchRow)
         self._part = part
         self._began_at = began_at
-        self._counted = {page: _read(page) for page in pages}
-        self.observed = {name for samples in self._counted.values() for name, _ in samples}
+        self._last = {page: _read(page) for page in pages}
+        self.observed = {name for samples in self._last.values() for name, _ in samples}
 
-    def follow(self, over: threading.Event) -> None:
-        while not over.wait(LOOK_EVERY_S):
+    def record_until(self, over: threading.Event) -> None:
+        while not over.wait(READ_EVERY_S):
             try:
-                self.look()
-            except httpx.HTTPError as error:  # the last look, which may not fail, catches up
+                self.record()
+            except httpx.HTTPError as error:  # a later reading catches up; the last one must not fail
                 LOG.warning("metrics could not be read, trying again: %s", error)
 
-    def look(self) -> None:
+    def record(self) -> None:
         for row in self._batches.new_rows():
-            self._note_duration(row)
-        for page in self._counted:
-            self._note_samples(page)
+            self._record_duration(row)
+        for page in self._last:
+            self._record_samples(page)
         self._part.flush()
 
-    def _note_duration(self, row: BatchRow) -> None:
+    def _record_duration(self, row: BatchRow) -> None:
         if row.outcome is None or row.received_at is None or row.finished_at is None:
             return
         self.observed.add(PROCESSING)
-        labels = labels_text({"outcome": row.outcome})
-        self._part.add(MetricRow(row.finished_at, PROCESSING, labels, row.finished_at - row.received_at))
+        labels, duration = labels_text({"outcome": row.outcome}), row.finished_at - row.received_at
+        self._part.add(MetricRow(at=row.finished_at, metric=PROCESSING, labels=labels, value=duration))
 
-    def _note_samples(self, page: str) -> None:
-        at, before, now = max(0.0, time.time() - self._began_at), self._counted[page], _read(page)
-        for key, sample in now.items():
-            self.observed.add(sample.name)
-            name, labels = key
-            if not is_counter(name):
-                self._part.add(MetricRow(at, name, labels, sample.value))
-            elif grown := _growth(before.get(key), sample):
-                self._part.add(MetricRow(at, name, labels, grown))
-        self._counted[page] = now
+    def _record_samples(self, page: str) -> None:
+        at, before, now = max(0.0, time.time() - self._began_at), self._last[page], _read(page)
+        for (name, labels), sample in now.items():
+            self.observed.add(name)
+            is_gauge = not is_counter(name)
+            value = sample.value if is_gauge else _growth(before.get((name, labels)), sample)
+            if is_gauge or value:
+                self._part.add(MetricRow(at=at, metric=name, labels=labels, value=value))
+        self._last[page] = now
 
 
 def _growth(before: Sample | None, now: Sample) -> float:
-    """Return by how much a counter grew; one that is smaller than it was began anew with its process."""
-    seen = 0.0 if before is None else before.value
-    return now.value - seen if now.value >= seen else now.value
+    """Return the increment of a counter; one that is smaller than before started again with its process."""
+    last = 0.0 if before is None else before.value
+    return now.value - last if now.value >= last else now.value

@@ -1,9 +1,9 @@
 """
-Is anybody there, and will they let us play? Asked once, before a run.
+The preflight: one check before a run whether the service can be used.
 
-The canary announces a batch of one small file and uploads it, which proves the token, the service and
-the object store; it is never completed, so no pipeline runs and the listing stays as it was. The contract
-knows no way to take it back: it stays PENDING_UPLOAD until the service gives it up as abandoned.
+The canary creates a batch of one small file and uploads it, which checks the token, the service and the
+object store. It is never completed, so no pipeline runs and the listing does not change. The contract has no
+request to delete a batch: it stays PENDING_UPLOAD until the service marks it as abandoned.
 """
 
 import hashlib
@@ -22,100 +22,97 @@ TIMEOUT_S = 10.0
 
 
 class Unreachable(RuntimeError):
-    """The target cannot be played at; says what was asked and what came back."""
+    """The target cannot be used; the message gives the request and the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The batch that was announced and is left behind."""
+    """The batch that the preflight created and left behind."""
 
     batch_id: str
     listing_id: int
 
     @property
-    def told(self) -> str:
-        """What became of it, in words."""
+    def remark(self) -> str:
+        """A sentence about the batch, for ``run.json``."""
         return (
             f"the preflight left batch {self.batch_id} of listing {self.listing_id} behind, PENDING_UPLOAD "
-            "until the service gives it up"
+            "until the service marks it as abandoned"
         )
 
 
 def preflight(host: str, plan: RunPlan) -> Canary | None:
     """
-    Make sure that *host* is healthy, takes the identities' tokens, and accepts an upload.
+    Check that *host* is healthy, takes the identities' tokens, and accepts an upload.
 
     Returns:
-        The batch it did so with; None if there was no listing to do it on.
+        The batch that was created; None if the plan has no listings.
 
     Raises:
-        Unreachable: It does not.
+        Unreachable: One of the checks failed.
         IdentitiesInvalid: There are too few listings for the plan.
     """
     listings = plan.listings
     with _client(base_url=host) as http:
         try:
-            _must_be_healthy(http)
+            _check_health(http)
             return _send_canary(http, listings[min(listings)]) if listings else None
         except httpx.HTTPError as error:
             raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
 
 
 def _client(**options: Any) -> httpx.Client:
-    """Return a client that goes the way the players go: no proxy, and the certificates of this machine."""
+    """Return a client that connects as the workers do: without proxy, with this machine's certificates."""
     trusted = ssl.create_default_context()
     return httpx.Client(**options, timeout=TIMEOUT_S, verify=trusted, trust_env=False)
 
 
-def _must_be_healthy(http: httpx.Client) -> None:
-    answer = http.get("/healthz")
-    # A service need not have this page; one that has it must be well.
-    if answer.status_code >= 500:
-        raise Unreachable(f"{http.base_url}/healthz answers {answer.status_code}: {answer.text[:200]}")
+def _check_health(http: httpx.Client) -> None:
+    response = http.get("/healthz")
+    # A service need not have this page.
+    if response.status_code >= 500:
+        raise Unreachable(f"{http.base_url}/healthz answers {response.status_code}: {response.text[:200]}")
 
 
 def _send_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
     content = b"canary"
-    role = (
-        CallerRole.OWNER
-        if listing.development and CallerRole.OWNER in listing.tokens
-        else CallerRole.PHOTOGRAPHER
-    )
-    answer = http.post(
+    is_owner = listing.development and CallerRole.OWNER in listing.tokens
+    role = CallerRole.OWNER if is_owner else CallerRole.PHOTOGRAPHER
+    response = http.post(
         f"{API_PREFIX}/uploads",
         json=_manifest(listing, role, content),
         headers={"Authorization": f"Bearer {listing.token(role)}"},
     )
-    if answer.status_code != 201:
+    if response.status_code != 201:
         raise Unreachable(
-            f"the canary was not let in: POST {API_PREFIX}/uploads for listing {listing.listing_id} "
-            f"as its {role} answers {answer.status_code}: {answer.text[:200]}"
+            f"the canary was refused: POST {API_PREFIX}/uploads for listing {listing.listing_id} "
+            f"as its {role} answers {response.status_code}: {response.text[:200]}"
         )
-    created = answer.json()
+    created = response.json()
     ticket = created["files"][0]
-    # A client of its own: the store's host must not see anything meant for the service.
+    # A client of its own: the store's host must not receive headers for the service.
     with _client() as store:
         stored = store.put(ticket["uploadUrl"], content=content, headers=ticket["headers"])
     if stored.status_code != 200:
         raise Unreachable(
-            f"the object store did not take the canary: {stored.status_code} {stored.text[:200]}"
+            f"the object store refused the canary: PUT answers {stored.status_code}: {stored.text[:200]}"
         )
     return Canary(str(created["batchId"]), listing.listing_id)
 
 
 def _manifest(listing: ListingAccess, role: CallerRole, content: bytes) -> dict[str, Any]:
-    digest = hashlib.sha256(content).hexdigest()
+    is_owner = role is CallerRole.OWNER
     file = {
         "clientId": "canary",
-        "filename": "canary.pdf" if role is CallerRole.OWNER else "canary.jpg",
-        "contentType": "application/pdf" if role is CallerRole.OWNER else "image/jpeg",
-        "mediaType": "PROJECT_DOC" if role is CallerRole.OWNER else "PHOTO_HORIZONTAL",
+        "filename": "canary.pdf" if is_owner else "canary.jpg",
+        "contentType": "application/pdf" if is_owner else "image/jpeg",
+        "mediaType": "PROJECT_DOC" if is_owner else "PHOTO_HORIZONTAL",
         "bytes": len(content),
-        "checksum": f"sha256:{digest}",
+        "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "sequence": 1,
     }
-    if role is CallerRole.PHOTOGRAPHER:
+    if not is_owner:
         file["orientation"] = "HORIZONTAL"
-    # A listing may have the canary of an earlier run still open: the same reference would be a conflict.
+    # The canary of an earlier run may still be open: the same reference would be a conflict.
     reference = f"canary-{secrets.token_hex(8)}"
     return {"listingId": listing.listing_id, "batchReference": reference, "files": [file]}

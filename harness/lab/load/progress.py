@@ -1,31 +1,31 @@
 """
-How far a run is: counted by each worker, added up by the conductor, read by whoever watches.
+The progress of a run: counted by each worker, added up by the coordinator, shown while the run goes on.
 
-The conductor replaces one small JSON file a few times a second; a terminal, a notebook and Locust's
-page all show the same figures from it. Times are float seconds since the run began.
+The coordinator replaces one small JSON file a few times a second; a terminal, a notebook and Locust's
+page show the same figures from it. Times are float seconds since the run began.
 """
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.lab.results.percentile import percentile
 
 RECENT = 10_000
-"""How many of the latest end-to-end times the live percentiles are taken from."""
+"""How many of the latest end-to-end times the live percentiles are taken from [count]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """
-    One look at a run. Counts are of everything since it began.
+    The state of a run at one moment. Counts are since its beginning.
 
     Attributes:
         phase: ``preparing``, ``playing``, ``draining`` or ``over``.
-        scheduled: Arrivals the whole run will have; 0 when users set the pace.
+        scheduled: Arrivals of the whole run; 0 for a closed workload.
         ready_p50_s, ready_p95_s, ready_p99_s: Intended start to READY, of the latest 10,000 batches.
     """
 
@@ -48,23 +48,31 @@ class Progress:
     ready_p99_s: float | None = None
 
     def write(self, path: Path) -> None:
-        """Replace the file at *path*, so that a reader never sees half of it."""
+        """Replace the file at *path* at once, so that it is never read half written."""
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
         draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Progress":
-        """Return what was last written; nothing yet is a run that prepares."""
-        if not path.exists():
-            return cls()
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Return the progress in a file; that of a run that is preparing if there is no file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
+
+
+COUNTS = (
+    *("offered", "started", "ended", "in_flight", "queued"),
+    *("requests", "failed", "refused", "breached", "ready", "not_ready"),
+)
+"""Those counts of a worker that `Progress` shows."""
 
 
 @dataclass
 class Tally:
     """
-    What one worker counts while it plays.
+    The counts of one worker.
+
+    Attributes:
+        ready: Intended start to READY, of the batches since the last report.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -82,7 +90,7 @@ class Tally:
 
 class Total:
     """
-    The tallies of all workers together.
+    The counts of all workers together.
     """
 
     def __init__(self) -> None:
@@ -90,29 +98,19 @@ class Total:
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def add(self, worker: str, report: Mapping[str, Any]) -> None:
+        """Add a worker's report; its counts replace those of its earlier reports."""
         self._counts[worker] = report["counts"]
         self._recent.extend(report["ready"])
 
     def progress(self, at: float, phase: str, scheduled: int) -> Progress:
-        counts = _sum(self._counts.values())
-        known = {name: counts[name] for name in _COUNTED}
         recent = list(self._recent)
+        p50, p95, p99 = (percentile(recent, p) if recent else None for p in (50, 95, 99))
         return Progress(
             at_s=at,
             phase=phase,
             scheduled=scheduled,
-            ready_p50_s=percentile(recent, 50) if recent else None,
-            ready_p95_s=percentile(recent, 95) if recent else None,
-            ready_p99_s=percentile(recent, 99) if recent else None,
-            **known,
+            ready_p50_s=p50,
+            ready_p95_s=p95,
+            ready_p99_s=p99,
+            **{name: sum(counts.get(name, 0) for counts in self._counts.values()) for name in COUNTS},
         )
-
-
-_COUNTED = [each.name for each in fields(Progress) if each.type is int and each.name != "scheduled"]
-
-
-def _sum(counters: Iterable[Mapping[str, int]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for counts in counters:
-        total.update(counts)
-    return total

@@ -1,5 +1,6 @@
 """
-A run as it goes: a live table in a terminal, a bar and a table in a notebook, a line now and then elsewhere.
+The progress of a run as it goes on: a table in a terminal, a bar and a table in a notebook, else a line of
+text every ten seconds.
 """
 
 import sys
@@ -15,24 +16,25 @@ LINE_EVERY_S = 10.0
 OnProgress = Callable[[Progress], None]
 
 
-def watching(duration: float) -> AbstractContextManager[OnProgress]:
+def progress_view(duration: float) -> AbstractContextManager[OnProgress]:
     """
-    Return a context that shows the progress it is given, where somebody can see it.
+    Return a context whose callback shows a `Progress` on stderr or in the notebook.
 
     Args:
-        duration: How long arrivals keep coming [clock s].
+        duration: How long arrivals come [clock s].
     """
     if _is_notebook():
-        return _notebook(duration)
-    return _terminal(duration) if sys.stderr.isatty() else _lines()
+        return _notebook_view(duration)
+    return _terminal_view(duration) if sys.stderr.isatty() else _line_view()
 
 
 @contextmanager
-def _terminal(duration: float) -> Iterator[OnProgress]:
+def _terminal_view(duration: float) -> Iterator[OnProgress]:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.table import Table
 
     bars = Bars(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = bars.add_task("preparing", total=duration)
@@ -40,13 +42,16 @@ def _terminal(duration: float) -> Iterator[OnProgress]:
 
         def show(progress: Progress) -> None:
             bars.update(bar, completed=min(progress.at_s, duration), description=progress.phase)
-            live.update(Group(bars, _table(progress)))
+            table = Table.grid(padding=(0, 2))
+            for name, value in figures(progress):
+                table.add_row(name, value)
+            live.update(Group(bars, table))
 
         yield show
 
 
 @contextmanager
-def _notebook(duration: float) -> Iterator[OnProgress]:
+def _notebook_view(duration: float) -> Iterator[OnProgress]:
     from IPython.display import HTML, display
     from tqdm.auto import tqdm
 
@@ -65,22 +70,22 @@ def _notebook(duration: float) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def _lines() -> Iterator[OnProgress]:
-    told_at, told = time.monotonic(), ""
+def _line_view() -> Iterator[OnProgress]:
+    shown_at, shown_phase = time.monotonic(), ""
 
     def show(progress: Progress) -> None:
-        nonlocal told_at, told
-        is_news = progress.phase == "over" and told != "over"
-        if is_news or time.monotonic() - told_at >= LINE_EVERY_S:
-            told_at, told = time.monotonic(), progress.phase
-            words = ", ".join(f"{name} {value}" for name, value in figures(progress))
-            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}: {words}\n")
+        nonlocal shown_at, shown_phase
+        is_end = progress.phase == "over" and shown_phase != "over"
+        if is_end or time.monotonic() - shown_at >= LINE_EVERY_S:
+            shown_at, shown_phase = time.monotonic(), progress.phase
+            line = ", ".join(f"{name} {value}" for name, value in figures(progress))
+            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}: {line}\n")
 
     yield show
 
 
 def figures(progress: Progress) -> list[tuple[str, str]]:
-    """Return what a watcher wants to know, as names and texts."""
+    """Return the figures to show, as names and texts."""
     return [
         ("arrivals", f"{progress.started} of {progress.scheduled or '∞'}"),
         ("in flight", str(progress.in_flight)),
@@ -94,15 +99,6 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
         ("ready p95", _seconds(progress.ready_p95_s)),
         ("ready p99", _seconds(progress.ready_p99_s)),
     ]
-
-
-def _table(progress: Progress) -> Any:
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    for name, value in figures(progress):
-        table.add_row(name, value)
-    return table
 
 
 def _html(progress: Progress) -> str:

@@ -1,25 +1,25 @@
 """
-Play as a worker for a master on another machine.
+A worker for a master on another machine.
 
-The master says what to play and keeps the run folder; a worker needs only its address.
+The master sends what to play and keeps the run folder; a worker needs only the master's address.
 """
 
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.lab.load.launch import LOOK_EVERY_S, LoadFailed, PlayersDisagree
+from harness.lab.load.launch import LoadFailed, WorkersDisagree
 from harness.lab.load.locust_process import (
-    DISAGREED,
+    EXIT_DISAGREED,
+    EXIT_NEVER_PLAYED,
     MASTER_PORT,
     MASTER_RETRIES,
-    NEVER_PLAYED,
     LocustProcess,
 )
 from harness.lab.load.preflight import Unreachable
 
 NO_MASTER = "Failed to connect to the Locust master"
-"""What Locust says when it has looked often enough."""
+"""What Locust logs after its last attempt to connect."""
 
 RETRIES = 60
 """Five minutes: a cluster may start a worker long before its master."""
@@ -36,16 +36,16 @@ def join(
     """
     Play one run for the master at *host*, and return when it is over.
 
-    An interrupt (Ctrl-C) makes this worker go: it sends what it has recorded, and the run is inconclusive.
+    An interrupt (Ctrl-C) ends this worker: it sends what it has recorded, and the run is inconclusive.
 
     Args:
-        processes: How many workers to be [count].
-        scenario_hash: Of the only scenario to play; None for whatever the master says.
-        retries: How often to look for the master, every five seconds [count].
+        processes: How many workers to start [count].
+        scenario_hash: Hash of the only scenario to accept; None to accept any.
+        retries: How often to try to connect, every five seconds [count].
 
     Raises:
-        PlayersDisagree: The master has another version or another scenario.
-        Unreachable: No master was found there, or it began no run.
+        WorkersDisagree: The master has another version or another scenario.
+        Unreachable: There is no master at the address, or it began no run.
         LoadFailed: The worker was lost.
     """
     arguments = ["--worker", "--master-host", host, "--master-port", str(port)]
@@ -54,33 +54,23 @@ def join(
     with TemporaryDirectory(prefix="harness-worker-") as folder:
         locust = LocustProcess(Path(folder, "locust.log"), arguments, {MASTER_RETRIES: str(retries)})
         try:
-            code = _wait(locust)
+            code = locust.watch(on_interrupt=_announce_end)
         finally:
             locust.close()
-        told = locust.log_tail()
-    if code == DISAGREED:
-        raise PlayersDisagree(_last_error(told))
-    if code == NEVER_PLAYED or NO_MASTER in told:
+        log = locust.log_tail()
+    if code == EXIT_DISAGREED:
+        raise WorkersDisagree(_last_error(log))
+    if code == EXIT_NEVER_PLAYED or NO_MASTER in log:
         raise Unreachable(f"no master at {host}:{port} began a run")
     if code:
-        raise LoadFailed(f"the worker ended with exit code {code}:\n{told}")
+        raise LoadFailed(f"the worker ended with exit code {code}:\n{log}")
 
 
-def _wait(locust: LocustProcess) -> int:
-    is_interrupted = False
-    while True:
-        try:
-            if (code := locust.wait(LOOK_EVERY_S)) is not None:
-                return code
-        except KeyboardInterrupt:
-            if is_interrupted:
-                raise
-            is_interrupted = True
-            print("ending; a second Ctrl-C gives up", file=sys.stderr)
-            locust.interrupt()
+def _announce_end() -> None:
+    print("ending this worker; press Ctrl-C again to end it at once", file=sys.stderr)
 
 
 def _last_error(log: str) -> str:
-    """Return the last thing Locust logged as an error, without time and place."""
+    """Return the last error that Locust logged, without time and place."""
     errors = [line for line in log.splitlines() if "/ERROR/" in line]
     return errors[-1].partition(": ")[2] if errors else log

@@ -1,5 +1,5 @@
 """
-How the playing of a run went: written by the conductor, read by the launcher.
+How a run ended: written by the coordinator, read by the launcher.
 """
 
 import json
@@ -9,25 +9,28 @@ from pathlib import Path
 from harness.lab.load.generator.self_check import GeneratorHealth, health_from_json
 
 GENERATOR = "generator"
-"""Where in a run folder the generator keeps its own accounts."""
+"""Folder of a run folder for the generator's own files."""
+
+OUTCOME = Path(GENERATOR, "outcome.json")
+PROGRESS = Path(GENERATOR, "progress.json")
 
 
 @dataclass
 class RunOutcome:
     """
-    How the playing went, for `harness.lab.load.launch`.
+    How a run ended, or how far it is.
 
     Attributes:
-        began_at_epoch_s: The run's time 0; None if it never began.
+        began_at_epoch_s: Time 0 of the run; None if it has not begun.
         ended_at_s: When the last worker was done.
-        workers: How many took part.
-        lost: How many of them never came to their end.
-        shortfalls: In words, what makes the run inconclusive: workers lost, clocks apart, defects.
-        refusal: Why the run could not begin, if it could not.
-        disagreement: In what a worker would have played something else, if one would.
+        workers: How many workers took part [count].
+        lost: How many of them were lost before their end [count].
+        shortfalls: What makes the run inconclusive: lost workers, wrong clocks, defects.
+        refusal: Why the run could not begin; None if it could.
+        disagreement: How a worker's plan differs from the coordinator's; None if none differs.
         untried: Forbidden attempts that could not be made: their URL outlived the arrivals [count].
-        interrupted: Somebody stopped the run before its end.
-        is_over: The conductor came to the end of it, one way or another.
+        interrupted: Whether the run was stopped before its end.
+        is_over: Whether the coordinator has ended the run.
         health: What the workers measured of themselves.
     """
 
@@ -48,7 +51,8 @@ class RunOutcome:
 
     @classmethod
     def read(cls, path: Path) -> "RunOutcome":
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Return the outcome in a file; that of a run that has not begun if there is no file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
 
     def generator_health(self) -> list[GeneratorHealth]:
         return [health_from_json(each) for each in self.health]

@@ -1,8 +1,8 @@
 """
-How a run that is started from Locust's page gets listings to play with.
+The permission for a run that is started from Locust's page.
 
-Locust's process knows nothing of stacks and tokens. It says in its run folder what it would like to
-play; whoever launched it sees to the identities and allows it, or says why not.
+Locust's process knows nothing about stacks and tokens. It writes into the run folder which scenario it wants
+to play; the launcher answers with a file of identities, or with the reason why it refuses.
 """
 
 import json
@@ -14,69 +14,70 @@ from pathlib import Path
 from harness.lab.load.run_outcome import GENERATOR
 from harness.lab.workload.scenario import Scenario
 
-WANTED, ALLOWED = "wanted.json", "allowed.json"
-PATIENCE_S = 120.0
-LOOK_EVERY_S = 0.1
+REQUEST = Path(GENERATOR, "wanted.json")
+ANSWER = Path(GENERATOR, "allowed.json")
+ANSWER_TIMEOUT_S = 120.0
+POLL_S = 0.1
 
 
-class NotAllowed(RuntimeError):
-    """The launcher refused, or did not answer; says why."""
+class RunRefused(RuntimeError):
+    """The launcher refused the run or did not answer; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """
-    A run somebody wants to play.
-
-    Attributes:
-        folder: Its run folder.
+    The request for a run of *scenario*, to be recorded in *folder*.
     """
 
     folder: Path
     scenario: Scenario
 
     def allow(self, identities: Path) -> None:
-        """Let it begin with these identities."""
-        _write(self.folder / GENERATOR / ALLOWED, {"identities": str(identities.resolve())})
+        """Let the run begin with these identities."""
+        _write(self.folder / ANSWER, {"identities": str(identities.resolve())})
 
-    def refuse(self, why: str) -> None:
-        """Say why it cannot begin."""
-        _write(self.folder / GENERATOR / ALLOWED, {"refusal": why})
+    def refuse(self, reason: str) -> None:
+        """Refuse the run."""
+        _write(self.folder / ANSWER, {"refusal": reason})
 
 
-def ask_to_play(folder: Path, scenario: Scenario, sleep: Callable[[float], object]) -> Path:
+def request_run(folder: Path, scenario: Scenario, sleep: Callable[[float], object]) -> Path:
     """
     Ask the launcher for permission; return the file of identities to play with.
 
     Args:
-        sleep: Waits without holding up others.
+        folder: The run folder, which does not exist yet.
+        sleep: Waits without blocking other greenlets.
 
     Raises:
-        NotAllowed: It refused, or did not answer in time.
+        RunRefused: The launcher refused, or did not answer in time.
     """
-    generator = folder / GENERATOR
-    generator.mkdir(parents=True)
-    _write(generator / WANTED, {"scenario": scenario.model_dump_json()})
-    deadline = time.monotonic() + PATIENCE_S
-    while not (generator / ALLOWED).exists():
+    answer = folder / ANSWER
+    answer.parent.mkdir(parents=True)
+    _write(folder / REQUEST, {"scenario": scenario.model_dump_json()})
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while not answer.exists():
         if time.monotonic() > deadline:
-            raise NotAllowed(f"nobody answered within {PATIENCE_S:.0f} s")
-        sleep(LOOK_EVERY_S)
-    answer = json.loads((generator / ALLOWED).read_text(encoding="utf-8"))
-    if "refusal" in answer:
-        raise NotAllowed(answer["refusal"])
-    return Path(answer["identities"])
+            raise RunRefused(f"the launcher did not answer within {ANSWER_TIMEOUT_S:.0f} s")
+        sleep(POLL_S)
+    content = json.loads(answer.read_text(encoding="utf-8"))
+    if "refusal" in content:
+        raise RunRefused(content["refusal"])
+    return Path(content["identities"])
 
 
-def requests_in(runs: Path) -> Iterator[RunRequest]:
-    """Yield what is wanted in a folder of runs and was not answered yet."""
-    for path in sorted(runs.glob(f"*/{GENERATOR}/{WANTED}")):
-        if not path.with_name(ALLOWED).exists():
-            wanted = json.loads(path.read_text(encoding="utf-8"))
-            yield RunRequest(path.parent.parent, Scenario.model_validate_json(wanted["scenario"]))
+def pending_requests(runs: Path) -> Iterator[RunRequest]:
+    """Yield the requests in a folder of run folders that are not answered yet."""
+    for path in sorted(runs.glob(f"*/{REQUEST}")):
+        folder = path.parent.parent
+        if not (folder / ANSWER).exists():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            yield RunRequest(folder, Scenario.model_validate_json(content["scenario"]))
 
 
-def _write(path: Path, document: dict[str, str]) -> None:
+def _write(path: Path, content: dict[str, str]) -> None:
+    """Write the file at once, so that it is never read half written."""
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(document), encoding="utf-8")
+    draft.write_text(json.dumps(content), encoding="utf-8")
     draft.replace(path)

@@ -1,8 +1,8 @@
 """
-What the workers of one run are told to play: the scenario, the identities, and who gets which.
+The plan of one run: the scenario, the identities, and the listing of each arrival.
 
-A plan is a pure function of the two, so every worker that holds it knows every arrival; each plays its
-share. Clock seconds: the scenario's model times divided by its ``time_scale``.
+A plan is a pure function of scenario and identities, so every worker with the same plan knows every arrival
+and plays its share. Times are clock seconds: the scenario's model times divided by its ``time_scale``.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch
 
 CLOSED_ARRIVALS_PER_USER_S = 1.0
-"""How many arrivals a closed scenario gets listings for, by user and second of clock."""
+"""How many arrivals of a closed scenario get listings, for each user and clock second."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedArrival:
     """
-    One arrival as it is played.
+    One arrival to play.
 
     Attributes:
-        at: When it is due [clock s since the run began]; a closed scenario's users ignore it.
+        at: When it is due [clock s since the run began]; not used in a closed workload.
     """
 
     index: int
@@ -43,7 +43,7 @@ class PlannedArrival:
 @dataclass(frozen=True, slots=True)
 class ListingNeeds:
     """
-    How many listings a scenario takes [count].
+    How many listings a scenario needs [count].
     """
 
     ordinary: int
@@ -51,17 +51,17 @@ class ListingNeeds:
 
     @classmethod
     def of(cls, scenario: Scenario) -> "ListingNeeds":
-        """Return what the arrivals of *scenario* take: every upload a listing of its own."""
+        """Return the needs of *scenario*: every upload needs a listing of its own."""
         flows = numbered(scenario).flows
         developments = flows.count("project_documents")
-        # At least one to look at, and another one for who tries somebody else's.
+        # At least two: one to view, and one of another photographer for the attempt `other_listing`.
         return cls(max(2, len(flows) - developments - flows.count("viewer")), developments)
 
 
 @dataclass(frozen=True)
 class RunPlan:
     """
-    A scenario and the people to play it.
+    A scenario and the identities to play it with.
 
     Raises:
         IdentitiesInvalid: From everything that needs the listings: there are too few.
@@ -84,12 +84,12 @@ class RunPlan:
 
     @property
     def duration(self) -> float:
-        """How long new arrivals keep coming [clock s]."""
+        """How long new arrivals come [clock s]."""
         return self.scenario.duration_s / self.scenario.time_scale
 
     @property
     def drain(self) -> float:
-        """How long to wait for what is unfinished after that [clock s]."""
+        """How long to wait after that for what is unfinished [clock s]."""
         return self.scenario.drain_s / self.scenario.time_scale
 
     @property
@@ -103,22 +103,22 @@ class RunPlan:
 
     @cached_property
     def listings(self) -> Mapping[int, ListingAccess]:
-        """The listing of each arrival."""
+        """The listing of each arrival, by its index."""
         return self.identities.allocate(self.arrivals)
 
     @property
     def scheduled(self) -> int:
-        """How many arrivals there will be; 0 when users set the pace."""
+        """Number of arrivals of the run [count]; 0 for a closed workload."""
         return 0 if self.scenario.users else len(self.arrivals)
 
     def share(self, worker: int, workers: int) -> Iterator[PlannedArrival]:
-        """Yield the arrivals of one of several workers: every *workers*-th."""
+        """Yield the arrivals of one worker: every *workers*-th."""
         for arrival in self.arrivals.share(worker, workers):
             at = arrival.at / self.scenario.time_scale
             yield PlannedArrival(arrival.index, at, arrival.batch, self.listings[arrival.index])
 
     def handshake(self) -> dict[str, str]:
-        """Return what everybody who plays the plan must agree on."""
+        """Return what must be equal for all workers of a run."""
         return {
             "version": version("media-harness"),
             "scenario": self.scenario.hash,
@@ -129,9 +129,9 @@ class RunPlan:
 
 def numbered(scenario: Scenario) -> Schedule:
     """
-    Return the arrivals of any scenario.
+    Return the arrivals of an open or a closed scenario.
 
-    Those of a closed one have no times: its users take them in this order, one after the other.
+    Those of a closed one have no times: its users play them in this order, one after the other.
     """
     if not scenario.users:
         return schedule(scenario)
@@ -141,9 +141,9 @@ def numbered(scenario: Scenario) -> Schedule:
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """Say in what two handshakes differ; empty when they do not."""
+    """Return the differences of two handshakes as text; empty if there are none."""
     differing = [name for name in ours if ours[name] != theirs.get(name, "")]
-    told = [f"{name} {theirs.get(name, 'none')[:12]} instead of {ours[name][:12]}" for name in differing]
+    found = [f"{name} {theirs.get(name, 'none')[:12]} instead of {ours[name][:12]}" for name in differing]
     if refusal := theirs.get("refusal"):
-        told.append(refusal)
-    return ", ".join(told)
+        found.append(refusal)
+    return ", ".join(found)

@@ -1,155 +1,104 @@
 """
-Runs that people start from Locust's page: each is given its listings, recorded and finished.
+Runs that are started from Locust's page: each gets its identities, is recorded and finished.
 """
 
 import os
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from harness.lab.load.launch import began_at, begin, finish, incomplete
-from harness.lab.load.live_header import header
-from harness.lab.load.locust_process import LocustProcess, page_port, worker_arguments
-from harness.lab.load.outside_observer import Watch, outside
-from harness.lab.load.preflight import Unreachable, preflight
-from harness.lab.load.run_outcome import GENERATOR, RunOutcome
-from harness.lab.load.run_permission import RunRequest, requests_in
-from harness.lab.load.run_plan import RunPlan
-from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.writer import FolderUnfit, RunWriter
+from harness.lab.load.live_run import LiveRun, ServiceAccess
+from harness.lab.load.locust_process import ONE_WORKER, LocalWorkers, LocustProcess, page_port
+from harness.lab.load.preflight import Unreachable
+from harness.lab.load.run_permission import RunRequest, pending_requests
+from harness.lab.results.run import Run
+from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.identities import IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
 SCENARIOS = "HARNESS_SCENARIOS"
-"""Names, for Locust's process, the scenario files its form offers, separated as paths are."""
+"""Environment variable: the scenario files that the page offers, separated as paths are."""
 
-LOOK_EVERY_S = 0.25
+Provide = Callable[[Scenario], AbstractContextManager[ServiceAccess]]
+"""Opens access for a scenario, as long as the context is open; raises ValueError if that is impossible."""
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+@dataclass
+class WebPageRuns:
     """
-    Who a run is played as, and what is recorded beside it.
-    """
+    Locust's page and the runs that are started from it, one after the other.
 
-    identities: Path
-    watch: Watch = field(default_factory=outside)
-
-
-Provide = Callable[[Scenario], AbstractContextManager[People]]
-"""Sees to identities for a scenario, as long as the context is open; raises ValueError when it cannot."""
-
-
-def serve_page(
-    scenarios: Sequence[Path],
-    *,
-    host: str,
-    runs: Path,
-    provide: Provide,
-    on_open: Callable[[str], None],
-    on_run: Callable[[Run], None],
-    processes: int = 1,
-    command: str | None = None,
-) -> None:
-    """
-    Open Locust's page and finish every run started there, until interrupted.
-
-    Args:
-        scenarios: What the form offers; the first one is chosen already.
-        runs: Under which the run folders are made.
-        on_open: Told the page's address.
-        on_run: Told each run when it is over.
-        command: The command line that asked for the page; it is kept with every run.
-
-    Raises:
-        FolderUnfit: *runs* cannot be made.
-    """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FolderUnfit(f"{runs} cannot hold runs: {error.strerror}") from None
-    port = page_port()
-    arguments = ["--web-host", "127.0.0.1", "--web-port", str(port), "--host", host]
-    arguments += [*worker_arguments(processes), "--run-folder", str(runs.resolve())]
-    offered = os.pathsep.join(str(path.resolve()) for path in scenarios)
-    locust = LocustProcess(runs / "locust.log", arguments, {SCENARIOS: offered})
-    playing: _WebPageRun | None = None
-    on_open(f"http://127.0.0.1:{port}")
-    try:
-        while True:
-            try:
-                ended = locust.wait(LOOK_EVERY_S)
-                for request in requests_in(runs):
-                    playing = _allow(
-                        request, host, provide, partial(header, processes=processes, command=command)
-                    )
-                if playing is not None and playing.is_over(ended is not None):
-                    on_run(playing.finish())
-                    playing = None
-                if ended is not None:
-                    return
-            except KeyboardInterrupt:
-                locust.interrupt()
-    finally:
-        locust.close()
-
-
-class _WebPageRun:
-    """
-    The run being played.
+    Attributes:
+        host: Base URL of the service.
+        runs: Folder for the run folders.
+        on_run: Called with each run when it is over.
+        command: The command line that opened the page; it is kept with every run.
     """
 
-    def __init__(self, request: RunRequest, people: People, held: ExitStack, told: RunHeader) -> None:
-        self._request = request
-        self._watch = people.watch
-        self._held = held
-        self._has_begun = False
-        self._observed: Collection[str] | None = None
-        self._generator = request.folder / GENERATOR
-        self._writer = RunWriter(request.folder, told)
+    host: str
+    runs: Path
+    provide: Provide
+    on_run: Callable[[Run], None]
+    workers: LocalWorkers = ONE_WORKER
+    command: str | None = None
 
-    def is_over(self, is_locust_gone: bool) -> bool:
-        """Look after the run, and tell whether it is over."""
-        began = began_at(self._generator)
-        if began is not None and not self._has_begun:
-            self._has_begun = True
-            begin(self._writer, began)
-            self._observed = self._held.enter_context(self._watch(self._request.folder, began))
-        return is_locust_gone or (began is not None and self._outcome().is_over)
+    def __post_init__(self) -> None:
+        self._current: LiveRun | None = None
+        self._access = ExitStack()
 
-    def finish(self) -> Run:
-        outcome = self._outcome()
+    def serve(self, scenarios: Sequence[Path], on_open: Callable[[str], None]) -> None:
+        """
+        Open the page and finish every run started there, until interrupted.
+
+        Args:
+            scenarios: The scenario files that the page offers; the first one is preselected.
+            on_open: Called with the page's URL.
+
+        Raises:
+            FolderUnfit: The folder for the runs cannot be made.
+        """
         try:
-            self._held.close()
-        except (OSError, httpx.HTTPError) as error:
-            outcome.shortfalls.append(incomplete(error))
-        return finish(self._writer, self._request.scenario, outcome, self._observed)
+            self.runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FolderUnfit(f"{self.runs} cannot hold runs: {error.strerror}") from None
+        port = page_port()
+        arguments = ["--web-host", "127.0.0.1", "--web-port", str(port), "--host", self.host]
+        arguments += [*self.workers.arguments, "--run-folder", str(self.runs.resolve())]
+        offered = os.pathsep.join(str(path.resolve()) for path in scenarios)
+        locust = LocustProcess(self.runs / "locust.log", arguments, {SCENARIOS: offered})
+        with closing(locust), self._access:
+            on_open(f"http://127.0.0.1:{port}")
+            locust.watch(self._look)
+            self._finish()
 
-    def _outcome(self) -> RunOutcome:
-        path = self._generator / "outcome.json"
-        return RunOutcome.read(path) if path.exists() else RunOutcome()
+    def _look(self) -> None:
+        for request in pending_requests(self.runs):
+            self._answer(request)
+        if self._current is not None and self._current.update().is_over:
+            self._finish()
 
+    def _answer(self, request: RunRequest) -> None:
+        """Prepare a run and allow it, or refuse it."""
+        try:
+            access = self._access.enter_context(self.provide(request.scenario))
+            self._current = LiveRun(
+                request.scenario,
+                request.folder,
+                host=self.host,
+                access=access,
+                workers=self.workers.workers,
+                command=self.command,
+            )
+        except (ValueError, IdentitiesInvalid, Unreachable) as error:
+            self._access.close()
+            request.refuse(str(error))
+        else:
+            request.allow(access.identities)
 
-def _allow(
-    request: RunRequest, host: str, provide: Provide, header_of: Callable[..., RunHeader]
-) -> _WebPageRun | None:
-    held = ExitStack()
-    try:
-        people = held.enter_context(provide(request.scenario))
-        canary = preflight(host, RunPlan.read(request.scenario, people.identities))
-    except (ValueError, IdentitiesInvalid, Unreachable) as error:
-        held.close()
-        request.refuse(str(error))
-        return None
-    playing = _WebPageRun(
-        request,
-        people,
-        held,
-        header_of(request.scenario, request.folder, remarks=[canary.told] if canary else []),
-    )
-    request.allow(people.identities)
-    return playing
+    def _finish(self) -> None:
+        """Finish the current run, if there is one."""
+        if self._current is not None:
+            run, self._current = self._current, None
+            with self._access:
+                self.on_run(run.finish(run.update()))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.lab.load.launch import WorkersMissing, play
+from harness.lab.load.live_run import ServiceAccess
 from harness.lab.load.locust_process import Master
 from harness.lab.load.preflight import Unreachable
 from harness.lab.load.remote_worker import join
@@ -31,8 +32,8 @@ def full(_):
     raise OSError("the disk is full")
 
 wiring = LocustWiring()
-wiring._conductor = SimpleNamespace(worker_part=full, give_up=print)
-wiring._tell_conductor(None, SimpleNamespace(type="media_part", node_id="1", data={}))
+wiring._coordinator = SimpleNamespace(worker_part=full, give_up=print)
+wiring._to_coordinator(None, SimpleNamespace(type="media_part", node_id="1", data={}))
 """
 
 
@@ -123,13 +124,15 @@ def test_a_master_that_waits_in_vain_says_how_many_came(fake_service, tmp_path):
     """
     service = fake_service()
 
-    with pytest.raises(WorkersMissing, match=r"0 of 2 expected workers came within 1 s to 127\.0\.0\.1:\d+"):
+    with pytest.raises(
+        WorkersMissing, match=r"0 of 2 expected workers connected within 1 s to 127\.0\.0\.1:\d+"
+    ):
         play(
             load_scenario(scenario(tmp_path)),
             host=service.api_url,
-            identities=service.identities,
+            access=ServiceAccess(service.identities),
             out=tmp_path / "run",
-            master=Master(2, "127.0.0.1", free_port(), patience=1),
+            workers=Master(2, "127.0.0.1", free_port(), patience=1),
         )
 
 

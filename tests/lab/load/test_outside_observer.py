@@ -15,8 +15,8 @@ from harness.lab.gate.judge import judge
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
 from harness.lab.load.blueprint_alarms import blueprint_alarms
-from harness.lab.load.live_header import header
-from harness.lab.load.outside_observer import outside, unobserved
+from harness.lab.load.live_header import live_header
+from harness.lab.load.outside_observer import outside_observer, unobserved
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.rows import BatchRow
@@ -118,7 +118,7 @@ class TestDurations:
         """
         recorded(tmp_path, READY._replace(received_at=2.0, finished_at=5.0))
 
-        with outside()(tmp_path, 0.0) as observed:
+        with outside_observer()(tmp_path, 0.0) as observed:
             pass
 
         assert metrics(tmp_path) == [("media_processing_duration_seconds", '{"outcome":"READY"}', 3.0)]
@@ -130,7 +130,7 @@ class TestDurations:
         """
         recorded(tmp_path, READY, READY._replace(outcome=None, received_at=2.0, finished_at=5.0))
 
-        with outside()(tmp_path, 0.0) as observed:
+        with outside_observer()(tmp_path, 0.0) as observed:
             pass
 
         assert metrics(tmp_path) == []
@@ -142,7 +142,7 @@ class TestPages:
         """
         Five and then nine are four more; a counter that fell began anew with its process.
         """
-        with outside([page.url])(tmp_path, 0.0) as observed:
+        with outside_observer([page.url])(tmp_path, 0.0) as observed:
             page.text = AFTER
 
         assert metrics(tmp_path) == [
@@ -159,8 +159,8 @@ class TestPages:
         """
         page.text = "<html>not here</html>"
 
-        with pytest.raises(Unreachable, match="is no page of Prometheus metrics"):
-            outside([page.url])
+        with pytest.raises(Unreachable, match="is not a page of Prometheus metrics"):
+            outside_observer([page.url])
 
 
 def test_other_namespaces_and_metrics_that_were_not_seen_are_named():
@@ -195,9 +195,9 @@ def test_an_objective_about_what_nobody_observed_is_neither_met_nor_broken(tmp_p
     A counter nobody looked at is not zero, and an alarm nobody saw is not quiet.
     """
     recorded(tmp_path, READY._replace(received_at=2.0, finished_at=5.0))
-    with outside()(tmp_path, 0.0) as observed:
+    with outside_observer()(tmp_path, 0.0) as observed:
         pass
-    writer = RunWriter(tmp_path, header(SCENARIO, tmp_path, 1))
+    writer = RunWriter(tmp_path, live_header(SCENARIO, tmp_path, 1))
     run = writer.finish(duration_s=60.0, notes={UNOBSERVED: unobserved(blueprint_alarms(), observed)})
 
     verdict = judge(run, blueprint_alarms(), (), [Objective.parse(objective)])

@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from harness.lab.load.launch import play
+from harness.lab.load.live_run import ServiceAccess
+from harness.lab.load.locust_process import LocalWorkers
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import Scenario
 from tests.lab.load.conftest import wait_until_recorded
@@ -55,7 +57,13 @@ def service(running_fake, tmp_path_factory):
 def run(service, tmp_path_factory) -> Iterator:
     """One run of everything by two workers."""
     out = tmp_path_factory.mktemp("runs") / "everything"
-    return play(scenario(), host=service.api_url, identities=service.identities, out=out, processes=2)
+    return play(
+        scenario(),
+        host=service.api_url,
+        access=ServiceAccess(service.identities),
+        out=out,
+        workers=LocalWorkers(2),
+    )
 
 
 class TestEverything:
@@ -190,7 +198,9 @@ def test_one_worker_plays_what_two_played(run, running_fake, tmp_path):
     The same arrivals ask for the same things.
     """
     with running_fake(tmp_path / "again", 300) as fresh:
-        alone = play(scenario(), host=fresh.api_url, identities=fresh.identities, out=tmp_path / "alone")
+        alone = play(
+            scenario(), host=fresh.api_url, access=ServiceAccess(fresh.identities), out=tmp_path / "alone"
+        )
 
     def asked(table):
         table = table[table.type.isin(("POST", "PUT")) & (table.name != "uploads/status")]
@@ -209,7 +219,7 @@ def test_what_is_unfinished_when_the_drain_ends_is_kept_as_a_lower_bound(fake_se
     played = play(
         scenario(duration_s=1, drain_s=1, flows=[{"name": "photo_shoot", "photos": 1, "videos": 0}]),
         host=service.api_url,
-        identities=service.identities,
+        access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
     ready = played.requests[played.requests.name == "ready"]
@@ -228,7 +238,7 @@ def test_a_slow_endpoint_at_the_end_of_a_run_loses_nothing(fake_service, tmp_pat
     played = play(
         scenario(duration_s=1, flows=[{"name": "photo_shoot", "photos": 1, "videos": 0}]),
         host=service.api_url,
-        identities=service.identities,
+        access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
     polls = played.requests[played.requests.name == "uploads/status"]
@@ -245,7 +255,7 @@ def test_an_upload_url_that_outlives_the_run_is_told_as_untried(fake_service, tm
     played = play(
         scenario(duration_s=1, flows=[{"name": "forbidden", "attempts": ["expired_url"]}]),
         host=service.api_url,
-        identities=service.identities,
+        access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
 
@@ -269,7 +279,7 @@ def test_latency_counts_from_the_intended_start(fake_service, tmp_path):
             flows=[{"name": "viewer"}],
         ),
         host=service.api_url,
-        identities=service.identities,
+        access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
     queries = played.requests[played.requests.name == "downloads/query"]
@@ -295,7 +305,7 @@ def test_users_that_wait_for_each_answer_ask_for_no_more_than_they_get(fake_serv
             flows=[{"name": "photo_shoot", "photos": 1, "videos": 0}],
         ),
         host=service.api_url,
-        identities=service.identities,
+        access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
     ready = played.requests[played.requests.name == "ready"].sort_values("intended_at")
@@ -318,9 +328,9 @@ class TestInterruption:
         played = play(
             scenario(duration_s=60, flows=[{"name": "photo_shoot", "photos": 1, "videos": 0}]),
             host=service.api_url,
-            identities=service.identities,
+            access=ServiceAccess(service.identities),
             out=out,
-            processes=2,
+            workers=LocalWorkers(2),
         )
 
         assert played.header.complete
@@ -340,9 +350,9 @@ class TestInterruption:
         played = play(
             scenario(duration_s=12, flows=[{"name": "viewer"}]),
             host=service.api_url,
-            identities=service.identities,
+            access=ServiceAccess(service.identities),
             out=out,
-            processes=2,
+            workers=LocalWorkers(2),
         )
         last = played.requests.groupby("worker").arrival.max().sort_values()
 
@@ -358,7 +368,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, service):
     Two runs in one folder would mix their tables.
     """
     with pytest.raises(FolderUnfit, match="already holds a run"):
-        play(scenario(), host=service.api_url, identities=service.identities, out=run.folder)
+        play(scenario(), host=service.api_url, access=ServiceAccess(service.identities), out=run.folder)
 
 
 def interrupt_when_playing(folder: Path) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.lab.sim.experiment.coverage import coverage, sojourn_times
+from benchmarks.coverage import sojourn_times
 from harness.lab.sim.experiment.precision import run_until
 from harness.lab.sim.experiment.quantiles import (
     Estimate,
@@ -16,28 +16,6 @@ from harness.lab.sim.experiment.quantiles import (
     paired_difference,
 )
 from harness.lab.sim.experiment.warm_up import detect, mser
-
-
-class TestCoverage:
-    @pytest.mark.slow
-    def test_the_nominal_interval_covers(self):
-        """
-        Over 400 experiments the 95 % interval of p95 covers 92.5 to 97.5 %, the naive one hardly ever.
-        """
-        found = coverage(400)
-
-        assert 0.925 <= found.ours <= 0.975
-        assert found.naive < 0.25
-
-    def test_a_short_run_is_counted_right(self):
-        """
-        Every experiment is told of, and shares are of their number.
-        """
-        told = []
-        found = coverage(4, replications=3, jobs=400, warm_up=100, progress=told.append)
-
-        assert told == [1, 2, 3, 4]
-        assert {4 * found.ours, 4 * found.naive} <= {0, 1, 2, 3, 4}
 
 
 class TestEstimate:

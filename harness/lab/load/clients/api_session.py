@@ -1,64 +1,98 @@
 """
-One arrival's HTTP requests: sent, timed from the moment each was due, recorded.
+The HTTP requests of one arrival: sent, timed from the moment each was due, and recorded.
 
-The bearer token goes to the API only. What a presigned URL leads to is another host: it gets exactly
-the headers the service returned and nothing else. Redirects are not followed, so that no header
-travels to a host nobody named. Errors are recorded without URLs: a presigned URL is a secret.
+The bearer token goes to the API only. A presigned URL belongs to another host: a request for it has exactly
+the headers that the service returned. Redirects are not followed, so no header reaches another host. Errors
+are recorded without URLs: a presigned URL is a secret.
 Times are float seconds since the run began, sizes bytes.
 """
 
 import json
 import re
-from collections import Counter
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
-from gevent import GreenletExit
 
-from harness.lab.load.clients.download_check import Check
-from harness.lab.load.clients.payloads import Body
-from harness.lab.load.clients.response_check import Judge, RequestOutcome
-from harness.lab.load.generator.connection_pool import ConnectionPool, Unanswered
+from harness.lab.load.clients.download_check import ContentCheck
+from harness.lab.load.clients.response_check import RequestOutcome, StatusCheck
+from harness.lab.load.generator.connection import Body
+from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
+from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
+from harness.lab.load.progress import Tally
 from harness.lab.results.rows import RequestRow
 
 END_TO_END = "E2E"
-"""Type of a row that is no request but something that took several."""
+"""Type of a row that is not one request: it covers several requests."""
 
 API_PREFIX = "/api/v2/listings/media"
 
 _URL = re.compile(r"https?://\S+")
 
-_NO_HEADERS: Mapping[str, Any] = {}
+_NO_RESPONSE = HttpResponse(0, b"", {})
 
-Announce = Callable[..., None]
-"""Takes what Locust's own page shows of a request; the ``request`` event's arguments."""
-
-Clock = Callable[[], float]
-"""Seconds since the run began."""
+_NOT_SHOWN_AS_FAILED = frozenset({RequestOutcome.OK.value, RequestOutcome.REFUSED.value})
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+@dataclass(frozen=True)
+class RequestContext:
     """
-    What came back.
+    What the requests of one worker share.
 
     Attributes:
-        status: HTTP status; 0 when no answer came.
-        error: Why no answer came, or the reason the service gave for refusing.
+        worker: Index of the worker.
+        clock: Returns the seconds since the run began.
+        fire_request: Fires Locust's ``request`` event, which feeds its own page.
+    """
+
+    worker: int
+    clock: Callable[[], float]
+    connections: ConnectionPool
+    recorder: WorkerRecorder
+    tally: Tally
+    fire_request: Callable[..., None]
+
+
+class Reply(NamedTuple):
+    """
+    The result of one request.
+
+    Attributes:
+        status: HTTP status; 0 when no response came.
+        error: Why no response came, or the reason that the service gave for a refusal.
     """
 
     status: int
     content: bytes
+    headers: Mapping[str, str]
     error: str | None
     finished_at: float
-    headers: Mapping[str, Any]
 
     @property
     def json(self) -> Any:
         return json.loads(self.content)
+
+
+class _Request(NamedTuple):
+    """
+    A request to send.
+
+    Attributes:
+        name: Its name in the tables.
+        size: Size of the body.
+    """
+
+    method: str
+    url: str
+    name: str
+    headers: dict[str, str]
+    check_status: StatusCheck
+    body: Body | None = None
+    size: int = 0
+    check_content: ContentCheck | None = None
 
 
 class ApiSession:
@@ -66,81 +100,76 @@ class ApiSession:
     The requests of one arrival, in order.
 
     Attributes:
-        batch_id: The batch the requests are about, once there is one.
-        due_at: When the next request was due: the arrival's intended moment for the first one, its own
-            start for those that follow another.
+        batch_id: The batch that the requests are about, once it exists.
+        due_at: When the next request was due. For the first one this is the intended time of the arrival;
+            None for later ones, which are due when they start.
     """
 
-    def __init__(
-        self,
-        connections: ConnectionPool,
-        announce: Announce,
-        recorder: WorkerRecorder,
-        counts: Counter[str],
-        clock: Clock,
-        *,
-        worker: int,
-        arrival: int,
-        trace_id: str,
-        intended_at: float,
-    ) -> None:
-        self._connections = connections
-        self._announce = announce
-        self._recorder = recorder
-        self._counts = counts
-        self._clock = clock
-        self._worker = worker
+    def __init__(self, context: RequestContext, arrival: int, intended_at: float) -> None:
+        self._context = context
+        self._clock = context.clock
         self._arrival = arrival
-        self._trace_id = trace_id
+        self._trace_id = secrets.token_hex(16)
         self._spans = 0
         self.due_at: float | None = intended_at
         self.batch_id: str | None = None
 
-    def api(
+    def post(
         self,
         endpoint: str,
         body: Mapping[str, Any],
         token: str | None,
-        judge: Judge,
+        check: StatusCheck,
         *,
         name: str | None = None,
     ) -> Reply:
         """
-        Ask the service.
+        Send a request to the API.
 
         Args:
             endpoint: Path below the API's prefix, e.g. ``/uploads``.
             token: Bearer token; None sends none.
-            name: What the tables call the request, if not by its endpoint.
+            name: Name of the request in the tables; by default its endpoint.
         """
         headers = {"Content-Type": "application/json", **self._trace_headers()}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         payload = json.dumps(body, separators=(",", ":")).encode()
-        return self._exchange(
-            "POST", API_PREFIX + endpoint, name or endpoint.lstrip("/"), payload, len(payload), headers, judge
-        )
+        name = name or endpoint.lstrip("/")
+        request = _Request("POST", API_PREFIX + endpoint, name, headers, check, payload, len(payload))
+        return self._exchange(request)
 
     def put(
-        self, url: str, headers: Mapping[str, str], body: Body, size: int, judge: Judge, name: str
+        self, url: str, headers: Mapping[str, str], body: Body, size: int, check: StatusCheck, name: str
     ) -> Reply:
         """Upload to a presigned URL with exactly the headers that were signed."""
-        return self._exchange("PUT", url, name, body, size, dict(headers), judge)
+        return self._exchange(_Request("PUT", url, name, dict(headers), check, body, size))
 
-    def get(self, url: str, judge: Judge, name: str, check: Check | None = None) -> Reply:
-        """
-        Download from a presigned URL.
-
-        Args:
-            check: Looks at what came back and says what is wrong with it, if anything is.
-        """
-        return self._exchange("GET", url, name, None, 0, {}, judge, check)
+    def get(self, url: str, check: StatusCheck, name: str, content: ContentCheck | None = None) -> Reply:
+        """Download from a presigned URL; *content* checks what was downloaded."""
+        return self._exchange(_Request("GET", url, name, {}, check, check_content=content))
 
     def observe(
         self, name: str, outcome: RequestOutcome, since: float, until: float, size: int, error: str | None
     ) -> None:
         """Record something that took several requests, from when it was due until it ended."""
-        self._record(END_TO_END, name, 0, outcome, since, since, until, size, 0, error)
+        self._record(
+            RequestRow(
+                worker=self._context.worker,
+                arrival=self._arrival,
+                type=END_TO_END,
+                name=name,
+                status=None,
+                outcome=outcome.value,
+                intended_at=since,
+                started_at=since,
+                finished_at=until,
+                bytes_out=size,
+                batch_id=self.batch_id,
+                trace_id=self._trace_id,
+                error=error,
+            )
+        )
 
     def _trace_headers(self) -> dict[str, str]:
         self._spans += 1
@@ -149,135 +178,88 @@ class ApiSession:
             "X-Request-ID": f"{self._trace_id}-{self._spans}",
         }
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        name: str,
-        body: Body | None,
-        size: int,
-        headers: dict[str, str],
-        judge: Judge,
-        check: Check | None = None,
-    ) -> Reply:
+    def _exchange(self, request: _Request) -> Reply:
+        """Send the request, check the response, and record both; a request that is killed is censored."""
         started_at = self._clock()
         intended_at = started_at if self.due_at is None else self.due_at
-        self.due_at = None
-        # The store must not see a coding it may sign or refuse; JSON is small.
-        headers["Accept-Encoding"] = "identity"
+        self.due_at = finished_at = None
+        response, outcome, error = _NO_RESPONSE, RequestOutcome.CENSORED, None
         try:
-            status, content, answered, error = self._ask(method, url, headers, body)
-        except GreenletExit:
-            self._record(
-                method,
-                name,
-                0,
-                RequestOutcome.CENSORED,
-                intended_at,
-                started_at,
-                self._clock(),
-                size,
-                0,
-                None,
-            )
-            raise
-        finished_at = self._clock()
-        outcome = judge(status)
-        try:
-            # Whoever else was answered at this moment is timed before anybody is recorded: after a stall
+            response, error = self._send(request)
+            finished_at = self._clock()
+            outcome = request.check_status(response.status)
+            # Other greenlets whose responses have come are timed before anything is recorded: after a stall
             # there are many.
             gevent.sleep(0)
             if outcome is RequestOutcome.OK:
-                if check is not None and (error := check(content)):
+                if request.check_content is not None and (error := request.check_content(response.content)):
                     outcome = RequestOutcome.FAILED
             elif error is None:
-                error = _reason(content)
+                error = _reason(response.content)
         finally:
+            finished_at = self._clock() if finished_at is None else finished_at
             self._record(
-                method, name, status, outcome, intended_at, started_at, finished_at, size, len(content), error
+                RequestRow(
+                    worker=self._context.worker,
+                    arrival=self._arrival,
+                    type=request.method,
+                    name=request.name,
+                    status=response.status or None,
+                    outcome=outcome.value,
+                    intended_at=intended_at,
+                    started_at=started_at,
+                    finished_at=finished_at,
+                    bytes_out=request.size,
+                    bytes_in=len(response.content),
+                    batch_id=self.batch_id,
+                    trace_id=self._trace_id,
+                    error=error,
+                )
             )
-        return Reply(status, content, error, finished_at, answered)
+        return Reply(*response, error, finished_at)
 
-    def _ask(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None
-    ) -> tuple[int, bytes, Mapping[str, Any], str | None]:
-        """Return status, content and headers; 0 and why, if no answer came."""
+    def _send(self, request: _Request) -> tuple[HttpResponse, str | None]:
+        """Return the response; one with status 0 and the reason if none came."""
+        # The store must not see a coding that it may sign or refuse; JSON is small.
+        headers = {**request.headers, "Accept-Encoding": "identity"}
         try:
-            answer = self._connections.exchange(method, url, headers, body)
-        except Unanswered as unanswered:
-            return 0, b"", _NO_HEADERS, scrubbed(str(unanswered))
-        return answer.status, answer.content, answer.headers, None
+            response = self._context.connections.exchange(request.method, request.url, headers, request.body)
+        except NoResponse as error:
+            return _NO_RESPONSE, _without_urls(str(error))
+        return response, None
 
-    def _record(
-        self,
-        method: str,
-        name: str,
-        status: int,
-        outcome: RequestOutcome,
-        intended_at: float,
-        started_at: float,
-        finished_at: float,
-        bytes_out: int,
-        bytes_in: int,
-        error: str | None,
-    ) -> None:
-        if method != END_TO_END:
-            self._counts["requests"] += 1
-            self._counts[outcome.value] += 1
-        if outcome is not RequestOutcome.CENSORED or method == END_TO_END:
-            size = bytes_out if method == END_TO_END else bytes_in
-            self._tell_locust(method, name, outcome, finished_at - intended_at, size, status, error)
-        self._recorder.add(
-            RequestRow(
-                self._worker,
-                self._arrival,
-                method,
-                name,
-                status or None,
-                outcome.value,
-                intended_at,
-                started_at,
-                finished_at,
-                bytes_out,
-                bytes_in,
-                self.batch_id,
-                self._trace_id,
-                error,
-            )
-        )
+    def _record(self, row: RequestRow) -> None:
+        is_request = row.type != END_TO_END
+        if is_request:
+            counts = self._context.tally.counts
+            counts["requests"] += 1
+            counts[row.outcome] += 1
+        if not is_request or row.outcome != RequestOutcome.CENSORED.value:
+            self._show_in_locust(row)
+        self._context.recorder.add(row)
 
-    def _tell_locust(
-        self,
-        method: str,
-        name: str,
-        outcome: RequestOutcome,
-        response_time: float,
-        size: int,
-        status: int,
-        error: str | None,
-    ) -> None:
-        """Show Locust's own page the time from the intended moment too."""
-        is_fine = outcome in (RequestOutcome.OK, RequestOutcome.REFUSED)
-        self._announce(
-            request_type=method,
-            name=name,
-            response_time=response_time * 1000,
-            response_length=size,
-            exception=None if is_fine else RuntimeError(f"{outcome}: {status or ''} {error}"),
+    def _show_in_locust(self, row: RequestRow) -> None:
+        """Add the request to Locust's own statistics, with the time since it was due."""
+        is_failure = row.outcome not in _NOT_SHOWN_AS_FAILED
+        self._context.fire_request(
+            request_type=row.type,
+            name=row.name,
+            response_time=(row.finished_at - row.intended_at) * 1000,
+            response_length=row.bytes_out if row.type == END_TO_END else row.bytes_in,
+            exception=RuntimeError(f"{row.outcome}: {row.status or ''} {row.error}") if is_failure else None,
             context={},
             response=None,
         )
 
 
-def scrubbed(text: str) -> str:
+def _without_urls(text: str) -> str:
     """Return *text* without URLs, and so without signatures."""
     return _URL.sub("<url>", text)
 
 
 def _reason(content: bytes) -> str:
-    """Return why the service refused, as it says it."""
+    """Return the reason for a refusal that the service gave."""
     try:
-        details = json.loads(content)["details"]
-        return str(details["reason"])
+        return str(json.loads(content)["details"]["reason"])
     except (ValueError, KeyError, TypeError):
-        return scrubbed(content[:200].decode("utf-8", "replace"))
+        return _without_urls(content[:200].decode("utf-8", "replace"))

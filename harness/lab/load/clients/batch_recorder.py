@@ -1,113 +1,114 @@
 """
 What one arrival's batch leaves in the run folder: its end-to-end times and a row for each job.
 
-``ready`` runs from the intended start to READY, ``processing`` from when complete (or retry) was granted
-to READY. READY is known to lie between the last poll that did not see it and the first that did; the
-service's own time is used as far as it lies in there, else the upper end; the width is recorded too.
-What is not over when the run is, is kept as a lower bound. Times are float seconds since the run began.
+``ready`` lasts from the intended start to READY, ``processing`` from the acceptance of the completion (or
+retry) to READY. READY happened between the last poll that did not see it and the first that did. The
+service's own time is used if it lies in this interval, else the upper end; the width is recorded too. What
+has not ended when the run ends is recorded as a lower bound. Times are float seconds since the run began.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from harness.lab.load.clients.api_session import ApiSession
+from harness.lab.load.clients.api_session import ApiSession, RequestContext
 from harness.lab.load.clients.payloads import Payloads
 from harness.lab.load.clients.response_check import RequestOutcome
-from harness.lab.load.generator.recorder import WorkerRecorder
-from harness.lab.load.progress import Tally
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
 from harness.lab.results.records import labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
 
 RESOLUTION_METRIC = "Load/ReadyResolution"
-"""Width of the interval READY was seen in [s], one datum a job."""
+"""Width of the interval in which READY happened [s], one datum for each job."""
 
 WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 
 
 @dataclass(frozen=True)
-class RunStage:
+class WorkerContext(RequestContext):
     """
-    What all visits of one worker share.
+    What all client sessions of one worker share.
 
     Attributes:
-        clock: Seconds since the run began.
-        began_at: When that was [epoch s], for the service's own times.
-        open_session: Gives a visit its HTTP session.
+        began_at: When the run began [epoch s], to convert the service's own times.
     """
 
     plan: RunPlan
-    clock: Callable[[], float]
     began_at: float
-    recorder: WorkerRecorder
-    tally: Tally
     payloads: Payloads
-    open_session: Callable[[PlannedArrival, float, str], ApiSession]
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
     """
-    One run of the pipeline over the batch: when it was due, asked for, and granted.
+    One processing of the batch.
+
+    Attributes:
+        due_at: When the client should have requested it.
+        requested_at: When the client sent the request.
+        accepted_at: When the service's response came.
     """
 
     job_id: int
     attempt: int
     due_at: float
-    asked_at: float
-    granted_at: float
+    requested_at: float
+    accepted_at: float
 
 
 class BatchRecorder:
     """
-    The story of one batch, told when it is known.
+    Records what becomes of one batch.
 
     Attributes:
-        created_at: When the batch was announced, if it was.
-        job: The job under way, if one is.
+        created_at: When the batch was created; None before.
+        job: The unfinished job, if there is one.
     """
 
     def __init__(
-        self, stage: RunStage, session: ApiSession, arrival: PlannedArrival, intended_at: float
+        self, context: WorkerContext, session: ApiSession, arrival: PlannedArrival, intended_at: float
     ) -> None:
-        self._stage = stage
+        self._context = context
         self._session = session
         self._arrival = arrival
         self._intended_at = intended_at
-        self._is_ready_told = arrival.batch.flow not in WAITS_FOR_READY
+        self._has_recorded_ready = arrival.batch.flow not in WAITS_FOR_READY
         self._attempts = 0
         self.created_at: float | None = None
         self.job: ObservedJob | None = None
 
-    def granted(self, job_id: int, *, due_at: float, asked_at: float, granted_at: float) -> ObservedJob:
-        """Note that the service took the batch into processing."""
+    def job_accepted(self, job_id: int, *, due_at: float, requested_at: float, accepted_at: float) -> None:
+        """Note that the service accepted the batch for processing."""
         self._attempts += 1
-        self.job = ObservedJob(job_id, self._attempts, due_at, asked_at, granted_at)
-        return self.job
+        self.job = ObservedJob(job_id, self._attempts, due_at, requested_at, accepted_at)
 
-    def ended(
+    def job_ended(
         self, job: ObservedJob, status: Mapping[str, Any], not_before: float, observed_at: float
     ) -> None:
         """
-        Record that a job is over.
+        Record a job that has ended.
 
         Args:
-            status: What the service answered.
-            not_before: When it was asked last and it was not over yet.
+            status: JSON of ``/uploads/status``.
+            not_before: When the last poll was sent that saw the job unfinished.
         """
         is_ready = status["status"] == "READY"
         outcome = RequestOutcome.OK if is_ready else RequestOutcome.FAILED
         error = None if is_ready else _error_code(status.get("error"))
         received_at, finished_at = self._time(status, "submittedAt"), self._time(status, "finishedAt")
-        ended_at = _within(not_before, finished_at, observed_at)
-        self._tell_ready(outcome, ended_at, error)
-        self._observe(
-            "processing", outcome, _within(job.asked_at, received_at, job.granted_at), ended_at, error
+        ended_at = _clamped(finished_at, not_before, observed_at)
+        self._record_ready(outcome, ended_at, error)
+        began_at = _clamped(received_at, job.requested_at, job.accepted_at)
+        self._observe("processing", outcome, began_at, ended_at, error)
+        self._context.recorder.add(
+            MetricRow(
+                at=observed_at,
+                metric=RESOLUTION_METRIC,
+                labels=labels_text({"Family": self._arrival.batch.family}),
+                value=observed_at - not_before,
+            )
         )
-        labels = labels_text({"Family": self._arrival.batch.family})
-        self._stage.recorder.add(MetricRow(observed_at, RESOLUTION_METRIC, labels, observed_at - not_before))
         row = self._row(job)._replace(
             received_at=received_at,
             started_at=self._time(status, "startedAt"),
@@ -116,39 +117,40 @@ class BatchRecorder:
             outcome=status["status"],
             error_code=error,
         )
-        self._stage.recorder.add(row)
+        self._context.recorder.add(row)
         self.job = None
 
-    def stopped(self, reason: str) -> None:
-        """Record that the flow ended before the batch did."""
-        self._tell_ready(RequestOutcome.FAILED, self._stage.clock(), reason)
+    def flow_failed(self, reason: str) -> None:
+        """Record that the flow ended before the batch was READY."""
+        self._record_ready(RequestOutcome.FAILED, self._context.clock(), reason)
 
-    def censored(self, reason: str | None = None) -> None:
-        """Record as a lower bound what has not ended."""
-        now = self._stage.clock()
-        self._tell_ready(RequestOutcome.CENSORED, now, reason)
+    def censor(self, reason: str | None = None) -> None:
+        """Record as lower bounds what has not ended."""
+        now = self._context.clock()
+        self._record_ready(RequestOutcome.CENSORED, now, reason)
         if self.job is not None:
-            self._observe("processing", RequestOutcome.CENSORED, self.job.granted_at, now, reason)
-            self._stage.recorder.add(self._row(self.job)._replace(censored=True))
+            self._observe("processing", RequestOutcome.CENSORED, self.job.accepted_at, now, reason)
+            self._context.recorder.add(self._row(self.job)._replace(censored=True))
             self.job = None
 
     def never_started(self) -> None:
-        """Record that the arrival had no turn before the run ended."""
-        if self._is_ready_told:
-            self._observe(
-                "start", RequestOutcome.CENSORED, self._intended_at, self._stage.clock(), "NEVER_STARTED"
-            )
+        """Record that the arrival was not started before the run ended."""
+        reason = "NEVER_STARTED"
+        if self._has_recorded_ready:
+            now = self._context.clock()
+            self._observe("start", RequestOutcome.CENSORED, self._intended_at, now, reason)
         else:
-            self.censored("NEVER_STARTED")
+            self.censor(reason)
 
-    def _tell_ready(self, outcome: RequestOutcome, at: float, error: str | None) -> None:
-        if self._is_ready_told:
+    def _record_ready(self, outcome: RequestOutcome, at: float, error: str | None) -> None:
+        """Record the end-to-end time of the batch, once."""
+        if self._has_recorded_ready:
             return
-        self._is_ready_told = True
+        self._has_recorded_ready = True
         if outcome is RequestOutcome.OK:
-            self._stage.tally.batch_ready(at - self._intended_at)
+            self._context.tally.batch_ready(at - self._intended_at)
         else:
-            self._stage.tally.counts["not_ready"] += 1
+            self._context.tally.counts["not_ready"] += 1
         self._observe("ready", outcome, self._intended_at, at, error)
 
     def _observe(
@@ -158,7 +160,7 @@ class BatchRecorder:
 
     @property
     def _bytes(self) -> int:
-        return sum(self._stage.payloads.of(file).size for file in self._arrival.batch.files)
+        return sum(self._context.payloads.of(file).size for file in self._arrival.batch.files)
 
     def _row(self, job: ObservedJob) -> BatchRow:
         batch = self._arrival.batch
@@ -174,18 +176,18 @@ class BatchRecorder:
             bytes=self._bytes,
             intended_at=job.due_at,
             created_at=self.created_at,
-            received_at=job.granted_at,
+            received_at=job.accepted_at,
         )
 
     def _time(self, status: Mapping[str, Any], name: str) -> float | None:
         """Return one of the service's own times as seconds since the run began."""
-        told = status.get(name)
-        return None if told is None else datetime.fromisoformat(told).timestamp() - self._stage.began_at
+        text = status.get(name)
+        return None if text is None else datetime.fromisoformat(text).timestamp() - self._context.began_at
 
 
-def _within(earliest: float, told: float | None, latest: float) -> float:
-    """Return the service's own time as far as it can be true; its clock may be another than ours."""
-    return latest if told is None else min(max(told, earliest), latest)
+def _clamped(time: float | None, earliest: float, latest: float) -> float:
+    """Return the service's time within what is possible: its clock may differ from ours."""
+    return latest if time is None else min(max(time, earliest), latest)
 
 
 def _error_code(error: Any) -> str | None:

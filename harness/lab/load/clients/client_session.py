@@ -1,25 +1,23 @@
 """
-One arrival being played: the steps a flow is made of, and what they leave in the run folder.
+The steps of one arrival: what a client of the service does with one batch on one listing.
 
-A visit asks, uploads, waits and looks, as one person on one listing; what becomes of its batch is told
-to its `BatchRecorder`.
-Times are float seconds of the clock since the run began, sizes bytes.
+The flows are made of these steps. An `ApiSession` sends and records the requests, a `BatchRecorder` records
+what becomes of the batch. Times are float seconds of the clock since the run began, sizes bytes.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import gevent
 from gevent.pool import Pool
 
-from harness.lab.load.clients.api_session import Reply
-from harness.lab.load.clients.batch_recorder import BatchRecorder, RunStage
+from harness.lab.load.clients.api_session import ApiSession, Reply
+from harness.lab.load.clients.batch_recorder import BatchRecorder, WorkerContext
 from harness.lab.load.clients.downloads import OBJECT, downloads
-from harness.lab.load.clients.response_check import Judge, expecting
+from harness.lab.load.clients.response_check import expecting
 from harness.lab.load.run_plan import PlannedArrival
 from harness.lab.workload.client_flows import Flow
-from harness.lab.workload.identities import CallerRole, ListingAccess
+from harness.lab.workload.identities import CallerRole
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
@@ -27,175 +25,162 @@ F = TypeVar("F", bound=Flow)
 
 
 class SessionStopped(Exception):
-    """A step the flow needs has failed; says which and why."""
+    """A step that the flow needs has failed; the message gives the step and the reason."""
 
 
 class ClientSession:
     """
-    One arrival.
+    One arrival being played.
 
     Attributes:
-        tickets: The presigned uploads of the batch, by client id, once it is created.
+        tickets: The presigned uploads of the batch by client id, once it is created.
+        upload_ttl: How long their URLs are valid.
     """
 
-    def __init__(self, stage: RunStage, arrival: PlannedArrival, intended_at: float) -> None:
-        self.stage = stage
+    def __init__(self, context: WorkerContext, arrival: PlannedArrival, intended_at: float) -> None:
+        self.context = context
         self.arrival = arrival
         self.intended_at = intended_at
-        self.session = stage.open_session(arrival, intended_at, secrets.token_hex(16))
+        self.api = ApiSession(context, arrival.index, intended_at)
+        self.recorder = BatchRecorder(context, self.api, arrival, intended_at)
         self.tickets: dict[str, Mapping[str, Any]] = {}
         self.upload_ttl = 0.0
-        self.chronicle = BatchRecorder(stage, self.session, arrival, intended_at)
         self._etags: dict[str, str] = {}
-        self._steps = 0
+        self._pauses = 0
 
     @property
     def batch(self) -> UploadBatch:
         return self.arrival.batch
 
     @property
-    def listing(self) -> ListingAccess:
-        return self.arrival.listing
-
-    @property
     def mix(self) -> Mix:
-        return self.stage.plan.mix
+        return self.context.plan.mix
 
     def flow(self, kind: type[F]) -> F:
-        """Return what the scenario says about this arrival's flow."""
-        flow = self.stage.plan.scenario.flows[self.batch.flow_index]
-        assert isinstance(flow, kind)  # noqa: S101 - the batch names the flow it was drawn from
+        """Return the parameters of this arrival's flow in the scenario."""
+        flow = self.context.plan.scenario.flows[self.batch.flow_index]
+        assert isinstance(flow, kind)  # noqa: S101 - the batch was drawn from this flow
         return flow
 
     def token(self, role: CallerRole) -> str:
-        return self.listing.token(role)
+        return self.arrival.listing.token(role)
 
     def think(self) -> None:
-        """Pause, as people do between two steps."""
-        self._steps += 1
-        self._sleep(self.mix.think_time(self.arrival.index, self._steps))
+        """Pause for the think time between two steps."""
+        self._pauses += 1
+        self._sleep(self.mix.think_time(self.arrival.index, self._pauses))
 
     def manifest(self) -> dict[str, Any]:
-        """Return the request that announces the batch."""
+        """Return the request body that creates the batch."""
         return {
-            "listingId": self.listing.listing_id,
+            "listingId": self.arrival.listing.listing_id,
             "batchReference": self.batch.reference,
-            "files": [self._announcement(file) for file in self.batch.files],
+            "files": [self._file_manifest(file) for file in self.batch.files],
         }
 
     def create(self, token: str) -> None:
-        """Announce the batch and take the upload URLs."""
-        reply = self._ask("/uploads", self.manifest(), token, 201)
-        answer = reply.json
-        self.chronicle.created_at = reply.finished_at
-        self.session.batch_id = answer["batchId"]
-        self.upload_ttl = float(answer["uploadUrlTtlSeconds"])
-        self.tickets = {ticket["clientId"]: ticket for ticket in answer["files"]}
+        """Create the batch and keep the upload URLs."""
+        reply = self._post("/uploads", self.manifest(), token, 201)
+        created = reply.json
+        self.recorder.created_at = reply.finished_at
+        self.api.batch_id = created["batchId"]
+        self.upload_ttl = float(created["uploadUrlTtlSeconds"])
+        self.tickets = {ticket["clientId"]: ticket for ticket in created["files"]}
 
     def upload_files(self) -> None:
         """
-        Upload every file, some side by side.
+        Upload every file, several at once.
 
         Raises:
-            Stopped: One of them was not taken.
+            SessionStopped: An upload failed.
         """
-        pool = Pool(self.stage.plan.scenario.behaviour.uploads_at_once)
+        pool = Pool(self.context.plan.scenario.behaviour.uploads_at_once)
         try:
-            for complaint in pool.imap_unordered(self._upload, self.batch.files):
-                if complaint:
-                    raise SessionStopped(complaint)
+            for error in pool.imap_unordered(self._upload, self.batch.files):
+                if error:
+                    raise SessionStopped(error)
         finally:
             pool.kill()
 
     def complete(self, token: str) -> None:
-        """Say that everything is uploaded."""
+        """Tell the service that all files are uploaded."""
         files = [
             {
                 "clientId": file.client_id,
                 "s3Key": self.tickets[file.client_id]["s3Key"],
                 "etag": self._etags[file.client_id],
-                "bytes": self.stage.payloads.of(file).size,
+                "bytes": self.context.payloads.of(file).size,
             }
             for file in self.batch.files
         ]
-        asked_at = self.stage.clock()
-        reply = self._ask("/uploads/complete", {**self._about(), "files": files}, token, 202)
-        self.chronicle.granted(
-            reply.json["jobId"], due_at=self.intended_at, asked_at=asked_at, granted_at=reply.finished_at
-        )
+        self._start_job("/uploads/complete", {"files": files}, token, due_at=self.intended_at)
 
     def retry(self, token: str) -> None:
         """Have the batch processed again."""
-        asked_at = self.stage.clock()
-        body = {**self._about(), "reason": "Played again by the load scenario."}
-        reply = self._ask("/uploads/retry", body, token, 202)
-        self.chronicle.granted(
-            reply.json["jobId"], due_at=asked_at, asked_at=asked_at, granted_at=reply.finished_at
-        )
+        body = {"reason": "Played again by the load scenario."}
+        self._start_job("/uploads/retry", body, token)
 
     def wait_until_ended(self, token: str) -> bool:
         """
-        Ask for the status until the batch is READY or FAILED; tell whether it is READY.
+        Poll the status until the batch is READY or FAILED; return whether it is READY.
 
         Raises:
-            Stopped: The scenario's patience is over.
+            SessionStopped: It took longer than the scenario's poll timeout.
         """
-        job = self.chronicle.job
+        job = self.recorder.job
         assert job is not None  # noqa: S101 - a flow waits for what it has completed
-        poll = self.stage.plan.scenario.behaviour.poll
-        wait, not_before = poll.first_s, job.asked_at
-        gives_up_at = job.granted_at + poll.timeout_s / self._time_scale
-        while self.stage.clock() < gives_up_at:
+        poll = self.context.plan.scenario.behaviour.poll
+        wait, not_before = poll.first_s, job.requested_at
+        gives_up_at = job.accepted_at + poll.timeout_s / self._time_scale
+        while self.context.clock() < gives_up_at:
             self._sleep(wait)
-            asked_at = self.stage.clock()
-            reply = self.session.api("/uploads/status", self._about(), token, expecting(200))
+            sent_at = self.context.clock()
+            reply = self.api.post("/uploads/status", self._batch_key(), token, expecting(200))
             if reply.status == 200:
-                answer = reply.json
-                if answer["status"] in ("READY", "FAILED"):
-                    self.chronicle.ended(job, answer, not_before, reply.finished_at)
-                    return bool(answer["status"] == "READY")
-                not_before = asked_at
+                status = reply.json
+                if status["status"] in ("READY", "FAILED"):
+                    self.recorder.job_ended(job, status, not_before, reply.finished_at)
+                    return bool(status["status"] == "READY")
+                not_before = sent_at
             wait = min(wait * poll.factor, poll.cap_s)
-        self.chronicle.censored("POLL_TIMEOUT")
+        self.recorder.censor("POLL_TIMEOUT")
         raise SessionStopped("POLL_TIMEOUT")
 
-    def look_at_downloads(self, token: str) -> None:
-        """
-        Ask for the downloads and fetch them: all of real media, the first of placeholders.
-        """
-        reply = self._ask("/downloads/query", self._about(), token, 200)
-        wanted = downloads(reply.json, len(self.batch.files))
-        if self.stage.plan.scenario.media == "placeholder":
-            # Filler is no picture; that it comes back at all is what can be seen.
-            wanted = [each.unchecked() for each in wanted[:1]]
-        for each in wanted:
-            self.session.get(each.url, expecting(200), each.name, each.check)
+    def fetch_downloads(self, token: str) -> None:
+        """Query the downloads and fetch them: all of real media, the first one of placeholders."""
+        reply = self._post("/downloads/query", self._batch_key(), token, 200)
+        found = downloads(reply.json, len(self.batch.files))
+        # Filler is not an image, so only its transfer can be checked.
+        is_filler = self.context.plan.scenario.media == "placeholder"
+        for each in found[:1] if is_filler else found:
+            self.api.get(each.url, expecting(200), each.name, None if is_filler else each.check)
 
-    def view(self, token: str, fetches: int) -> None:
-        """Look at what the listing shows, if it shows anything yet."""
-        reply = self._ask("/downloads/query", {"listingId": self.listing.listing_id}, token, 200, 204)
+    def view_listing(self, token: str, fetches: int) -> None:
+        """Query the downloads of the listing, and fetch some if there are any."""
+        listing = {"listingId": self.arrival.listing.listing_id}
+        reply = self._post("/downloads/query", listing, token, 200, 204)
         if reply.status == 204:
             return
-        answer = reply.json
-        self.session.batch_id = answer["batchId"]
-        self._ask("/uploads/status", self._about(), token, 200)
-        for each in downloads(answer, 0)[:fetches]:
-            self.session.get(each.url, expecting(200), each.name)
+        found = reply.json
+        self.api.batch_id = found["batchId"]
+        self._post("/uploads/status", self._batch_key(), token, 200)
+        for each in downloads(found, 0)[:fetches]:
+            self.api.get(each.url, expecting(200), each.name)
 
     @property
     def _time_scale(self) -> float:
-        return self.stage.plan.scenario.time_scale
+        return self.context.plan.scenario.time_scale
 
     def _sleep(self, model_seconds: float) -> None:
         if model_seconds > 0:
             gevent.sleep(model_seconds / self._time_scale)
 
-    def _about(self) -> dict[str, Any]:
-        return {"listingId": self.listing.listing_id, "batchId": self.session.batch_id}
+    def _batch_key(self) -> dict[str, Any]:
+        return {"listingId": self.arrival.listing.listing_id, "batchId": self.api.batch_id}
 
-    def _announcement(self, file: UploadFile) -> dict[str, Any]:
-        payload = self.stage.payloads.of(file)
-        announced = {
+    def _file_manifest(self, file: UploadFile) -> dict[str, Any]:
+        payload = self.context.payloads.of(file)
+        manifest = {
             "clientId": file.client_id,
             "mediaType": file.media_type,
             "filename": file.filename,
@@ -206,39 +191,46 @@ class ClientSession:
             "sequence": file.sequence,
         }
         if not file.media_type.startswith("PROJECT"):
-            announced["orientation"] = file.media_type.rpartition("_")[2]
-        return announced
+            manifest["orientation"] = file.media_type.rpartition("_")[2]
+        return manifest
 
-    def _ask(self, endpoint: str, body: Mapping[str, Any], token: str, *expected: int) -> Reply:
-        reply = self._repeated(lambda: self.session.api(endpoint, body, token, expecting(*expected)))
+    def _start_job(
+        self, endpoint: str, body: Mapping[str, Any], token: str, *, due_at: float | None = None
+    ) -> None:
+        """Request a job, which was due now or at *due_at*."""
+        requested_at = self.context.clock()
+        due_at = requested_at if due_at is None else due_at
+        reply = self._post(endpoint, {**self._batch_key(), **body}, token, 202)
+        self.recorder.job_accepted(
+            reply.json["jobId"], due_at=due_at, requested_at=requested_at, accepted_at=reply.finished_at
+        )
+
+    def _post(self, endpoint: str, body: Mapping[str, Any], token: str, *expected: int) -> Reply:
+        reply = self._with_retries(lambda: self.api.post(endpoint, body, token, expecting(*expected)))
         if reply.status not in expected:
             raise SessionStopped(f"{endpoint}: {reply.status} {reply.error}")
         return reply
 
     def _upload(self, file: UploadFile) -> str | None:
+        """Upload one file; return the error, or None."""
         ticket = self.tickets[file.client_id]
-        payload = self.stage.payloads.of(file)
-        judge: Judge = expecting(200)
-
-        def put() -> Reply:
-            return self.session.put(
-                ticket["uploadUrl"], ticket["headers"], payload.open(), payload.size, judge, OBJECT
-            )
-
-        reply = self._repeated(put)
+        url, headers, payload = ticket["uploadUrl"], ticket["headers"], self.context.payloads.of(file)
+        reply = self._with_retries(
+            lambda: self.api.put(url, headers, payload.open(), payload.size, expecting(200), OBJECT)
+        )
         if reply.status != 200:
             return f"upload: {reply.status} {reply.error}"
         self._etags[file.client_id] = reply.headers.get("etag", "").strip('"')
         return None
 
-    def _repeated(self, ask: Callable[[], Reply]) -> Reply:
-        """Ask, and ask again as the scenario's retry policy says."""
-        policy = self.stage.plan.scenario.behaviour.retry
+    def _with_retries(self, send: Callable[[], Reply]) -> Reply:
+        """Send a request, and repeat it as the scenario's retry policy says."""
+        policy = self.context.plan.scenario.behaviour.retry
         wait = policy.base_s
         for _ in range(policy.max_attempts - 1):
-            reply = ask()
+            reply = send()
             if reply.status not in policy.on:
                 return reply
             self._sleep(wait)
             wait = min(wait * policy.factor, policy.cap_s)
-        return ask()
+        return send()

@@ -1,7 +1,7 @@
 """
-Whether what came back is what it should be: thumbnails that decode, archives that open.
+Checks of downloaded content: thumbnails must decode, archives must open.
 
-Every check takes the content and answers in words what is wrong with it, or None.
+Every check takes the content and returns what is wrong with it, or None.
 """
 
 import io
@@ -13,33 +13,33 @@ from typing import Any
 import gevent
 from PIL import Image, UnidentifiedImageError
 
-Check = Callable[[bytes], str | None]
+ContentCheck = Callable[[bytes], str | None]
 
 
-def image(resolution: str) -> Check:
-    """Return a check for an image of *resolution* (``640x480``) that carries no EXIF."""
-    return partial(_in_thread, _image, resolution)
+def image(resolution: str) -> ContentCheck:
+    """Return a check for an image of *resolution* (``640x480``) without EXIF data."""
+    return partial(_in_thread, _check_image, resolution)
 
 
-def archive(files: int) -> Check:
-    """Return a check for a ZIP of so many files with different names, all of them whole."""
-    return partial(_in_thread, _archive, files)
+def archive(files: int) -> ContentCheck:
+    """Return a check for a ZIP of so many undamaged files with different names."""
+    return partial(_in_thread, _check_archive, files)
 
 
-def starts_with(magic: bytes, at: int = 0) -> Check:
+def starts_with(magic: bytes, at: int = 0) -> ContentCheck:
     """Return a check for a file type by its first bytes."""
     return lambda content: (
         None if content[at : at + len(magic)] == magic else f"does not start with {magic!r}"
     )
 
 
-def _in_thread(look: Any, *arguments: Any) -> str | None:
-    # Decoding would hold up every other arrival.
-    found: str | None = gevent.get_hub().threadpool.apply(look, arguments)
+def _in_thread(check: Any, *arguments: Any) -> str | None:
+    # Decoding would block the event loop, and with it every other arrival.
+    found: str | None = gevent.get_hub().threadpool.apply(check, arguments)
     return found
 
 
-def _image(resolution: str, content: bytes) -> str | None:
+def _check_image(resolution: str, content: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
@@ -52,7 +52,7 @@ def _image(resolution: str, content: bytes) -> str | None:
     return "carries EXIF" if has_exif else None
 
 
-def _archive(files: int, content: bytes) -> str | None:
+def _check_archive(files: int, content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             names = opened.namelist()

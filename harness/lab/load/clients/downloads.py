@@ -1,45 +1,43 @@
 """
-What can be fetched of a batch that is READY, and what each thing should be.
+The downloads that the service offers for a READY batch, and how to check each.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.lab.load.clients import download_check
-from harness.lab.load.clients.download_check import Check
+from harness.lab.load.clients.download_check import ContentCheck
 
 OBJECT, PREVIEW, ZIP = "object", "preview", "zip"
-"""What the tables call them; uploads are objects too."""
+"""Names of these requests in the tables; uploads are objects too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
     """
-    Something to fetch.
+    One file to download.
 
     Attributes:
-        check: Says what is wrong with what came back, if it is known what it should be.
+        name: Name of the request in the tables.
+        check: Check of the content; None if nothing is known about it.
     """
 
     name: str
     url: str
-    check: Check | None = None
-
-    def unchecked(self) -> "Download":
-        return replace(self, check=None)
+    check: ContentCheck | None = None
 
 
-def downloads(answer: Mapping[str, Any], files: int) -> list[Download]:
+def downloads(response: Mapping[str, Any], files: int) -> list[Download]:
     """
-    Return what the service offers, the ZIP last.
+    Return the downloads that the service offers, the ZIP last.
 
     Args:
-        answer: Of ``/downloads/query``.
+        response: JSON of ``/downloads/query``.
         files: How many files the ZIP should hold [count].
     """
-    items = [found for group in answer["downloads"] for found in _items(group)]
-    zips = [group for group in answer["downloads"] if group["type"] == "ZIP_FULL"]
+    items = [found for group in response["downloads"] for found in _items(group)]
+    zips = [group for group in response["downloads"] if group["type"] == "ZIP_FULL"]
     return items + [Download(ZIP, group["url"], download_check.archive(files)) for group in zips]
 
 
@@ -50,9 +48,9 @@ def _items(group: Mapping[str, Any]) -> Iterator[Download]:
             yield Download(PREVIEW, item["preview"])
 
 
-def _check(kind: str, item: Mapping[str, Any]) -> Check | None:
-    if kind.startswith("PHOTO"):
+def _check(media_type: str, item: Mapping[str, Any]) -> ContentCheck | None:
+    if media_type.startswith("PHOTO"):
         return download_check.image(item["resolution"])
-    if kind.startswith("VIDEO"):
+    if media_type.startswith("VIDEO"):
         return download_check.starts_with(b"ftyp", at=4)
     return None

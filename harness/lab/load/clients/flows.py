@@ -1,9 +1,8 @@
 """
-What the people of a scenario do, step by step.
+The flows of a scenario: what one arrival does, step by step.
 
-A flow is plain code over a `ClientSession`: it reads as the story of one arrival. The session
-measures and records the requests. A flow ends by returning, or by `SessionStopped` when a step it needs has
-failed.
+A flow is plain code over a `ClientSession`, which sends and records the requests. It ends by returning, or by
+`SessionStopped` when a step that it needs has failed.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,57 +14,39 @@ from harness.lab.workload import client_flows
 from harness.lab.workload.identities import CallerRole
 
 
-def photo_shoot(visit: ClientSession) -> None:
-    """A photographer uploads a shoot, waits until it is ready and looks at what came of it."""
-    photographer = visit.token(CallerRole.PHOTOGRAPHER)
-    upload(visit, photographer)
-    if visit.wait_until_ended(photographer):
-        visit.look_at_downloads(photographer)
+def photo_shoot(client: ClientSession) -> None:
+    """Upload a shoot as its photographer, wait until it is ready and fetch the results."""
+    _upload_and_fetch(client, client.token(CallerRole.PHOTOGRAPHER))
 
 
-def project_documents(visit: ClientSession) -> None:
-    """An owner uploads plans and renders of a development and waits until they are ready."""
-    owner = visit.token(CallerRole.OWNER)
-    upload(visit, owner)
-    if visit.wait_until_ended(owner):
-        visit.look_at_downloads(owner)
+def project_documents(client: ClientSession) -> None:
+    """Upload plans and renders of a development as its owner, wait until they are ready and fetch them."""
+    _upload_and_fetch(client, client.token(CallerRole.OWNER))
 
 
-def retry(visit: ClientSession) -> None:
-    """A photographer has a batch that ended processed again."""
-    photographer = visit.token(CallerRole.PHOTOGRAPHER)
-    upload(visit, photographer)
-    visit.wait_until_ended(photographer)
-    for _ in range(visit.flow(client_flows.Retry).retries):
-        visit.think()
-        visit.retry(photographer)
-        visit.wait_until_ended(photographer)
+def retry(client: ClientSession) -> None:
+    """Upload a shoot, and have it processed again after it has ended."""
+    photographer = client.token(CallerRole.PHOTOGRAPHER)
+    _upload(client, photographer)
+    client.wait_until_ended(photographer)
+    for _ in range(client.flow(client_flows.Retry).retries):
+        client.think()
+        client.retry(photographer)
+        client.wait_until_ended(photographer)
 
 
-def abandon(visit: ClientSession) -> None:
-    """A photographer starts a batch and never completes it."""
-    photographer = visit.token(CallerRole.PHOTOGRAPHER)
-    visit.create(photographer)
-    if visit.flow(client_flows.Abandon).after == "uploads":
-        visit.think()
-        visit.upload_files()
+def abandon(client: ClientSession) -> None:
+    """Create a batch and never complete it."""
+    client.create(client.token(CallerRole.PHOTOGRAPHER))
+    if client.flow(client_flows.Abandon).after == "uploads":
+        client.think()
+        client.upload_files()
 
 
-def viewer(visit: ClientSession) -> None:
-    """Somebody looks at a listing and fetches some of the files."""
-    visit.view(
-        visit.token(CallerRole.OWNER),
-        visit.mix.fetches(visit.arrival.index, visit.flow(client_flows.Viewer).fetches),
-    )
-
-
-def upload(visit: ClientSession, token: str) -> None:
-    """Create a batch, upload its files and complete it."""
-    visit.create(token)
-    visit.think()
-    visit.upload_files()
-    visit.think()
-    visit.complete(token)
+def viewer(client: ClientSession) -> None:
+    """View a listing and fetch some of its files."""
+    fetches = client.mix.fetches(client.arrival.index, client.flow(client_flows.Viewer).fetches)
+    client.view_listing(client.token(CallerRole.OWNER), fetches)
 
 
 FLOWS: Mapping[str, Callable[[ClientSession], Any]] = {
@@ -76,3 +57,18 @@ FLOWS: Mapping[str, Callable[[ClientSession], Any]] = {
     "viewer": viewer,
     "forbidden": forbidden,
 }
+
+
+def _upload_and_fetch(client: ClientSession, token: str) -> None:
+    _upload(client, token)
+    if client.wait_until_ended(token):
+        client.fetch_downloads(token)
+
+
+def _upload(client: ClientSession, token: str) -> None:
+    """Create a batch, upload its files and complete it."""
+    client.create(token)
+    client.think()
+    client.upload_files()
+    client.think()
+    client.complete(token)

@@ -1,8 +1,8 @@
 """
-What is uploaded: files that decode, or filler. Sizes in bytes.
+The content of uploaded files: real media, or filler. Sizes in bytes.
 
-Real files take time to make, so they are made before the run begins and read from disk while it goes
-on. Filler costs nothing: the size a file was planned with is what service times follow.
+Real files take time to make, so they are made before the run begins and read from disk during it. Filler is
+free: service times follow the planned size of a file, not its content.
 """
 
 import hashlib
@@ -14,13 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
+from harness.lab.load.generator.connection import Body
 from harness.lab.workload.media import media
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
-Body = bytes | BinaryIO
-
-BLOCK = 1024 * 1024
-IN_MEMORY = 8 * 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
+IN_MEMORY_BYTES = 8 * 1024 * 1024
 """Larger filler is read from a sparse file: the client would copy it twice."""
 
 
@@ -31,7 +30,7 @@ class Payload:
 
     Attributes:
         sha256: Digest [hex].
-        open: Gives the content anew for every upload.
+        open: Returns the content from its beginning, for each upload anew.
     """
 
     size: int
@@ -40,20 +39,20 @@ class Payload:
 
 
 class Payloads(Protocol):
-    """Where the content of a scenario's files comes from."""
+    """The source of the content of a scenario's files."""
 
     def of(self, file: UploadFile) -> Payload: ...
 
 
 class Filler:
     """
-    Zeros, as many for every file.
+    Zeros; every file has the same *size*.
     """
 
     def __init__(self, size: int) -> None:
         digest = hashlib.sha256()
-        for at in range(0, size, BLOCK):
-            digest.update(bytes(min(BLOCK, size - at)))
+        for at in range(0, size, BLOCK_BYTES):
+            digest.update(bytes(min(BLOCK_BYTES, size - at)))
         self._payload = Payload(size, digest.hexdigest(), partial(_zeros, size))
 
     def of(self, file: UploadFile) -> Payload:  # noqa: ARG002 - every file gets the same
@@ -62,7 +61,7 @@ class Filler:
 
 class MadeFiles:
     """
-    Photos, videos and documents that decode, made into *folder* before they are needed.
+    Photos, videos and documents that decode, made into *folder* before the run.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -88,8 +87,8 @@ class MadeFiles:
 
 
 def _zeros(size: int) -> Body:
-    if size <= IN_MEMORY:
+    if size <= IN_MEMORY_BYTES:
         return bytes(size)
-    file: BinaryIO = TemporaryFile()  # noqa: SIM115 - the connection reads it; closed when nobody holds it
+    file: BinaryIO = TemporaryFile()  # noqa: SIM115 - the connection reads it; closed with its last reference
     file.truncate(size)
     return file

@@ -1,9 +1,8 @@
 """
-What must be refused, tried for real.
+Forbidden attempts: requests that the service must refuse, sent for real.
 
-Every attempt is recorded as ``refused`` when it was turned away in the way the contract says,
-``breached`` when it succeeded, and ``failed`` when it was turned away for another reason: then the
-refusal proves nothing.
+Every attempt is recorded as ``refused`` when it was refused with the status that the contract demands,
+``breached`` when it succeeded, and ``failed`` when it failed in another way, which proves nothing.
 """
 
 import re
@@ -21,69 +20,68 @@ EXPIRY_MARGIN_S = 1.0
 _SIGNATURE = re.compile(r"(Signature=)([^&])")
 
 
-def forbidden(visit: ClientSession) -> None:
-    """Try what this arrival was drawn to try."""
-    assert visit.batch.attempt is not None  # noqa: S101 - every forbidden arrival has one
-    ATTEMPTS[visit.batch.attempt](visit)
+def forbidden(client: ClientSession) -> None:
+    """Make the attempt that was drawn for this arrival."""
+    assert client.batch.attempt is not None  # noqa: S101 - every forbidden arrival has one
+    ATTEMPTS[client.batch.attempt](client)
 
 
-def wrong_role(visit: ClientSession) -> None:
-    """The owner of the listing starts a shoot, which only its photographer may."""
-    _create(visit, visit.token(CallerRole.OWNER), 403)
+def wrong_role(client: ClientSession) -> None:
+    """Create a batch as the owner of the listing; only its photographer may."""
+    _create(client, client.token(CallerRole.OWNER), 403)
 
 
-def other_listing(visit: ClientSession) -> None:
-    """A photographer starts a shoot of a listing that another one photographs."""
-    own = visit.token(CallerRole.PHOTOGRAPHER)
+def other_listing(client: ClientSession) -> None:
+    """Create a batch as the photographer of another listing."""
+    own = client.token(CallerRole.PHOTOGRAPHER)
     photographers = (
-        each.tokens.get(CallerRole.PHOTOGRAPHER) for each in visit.stage.plan.identities.listings
+        each.tokens.get(CallerRole.PHOTOGRAPHER) for each in client.context.plan.identities.listings
     )
     # One photographer has many listings: only another token is another person.
     other = next((token for token in photographers if token not in (None, own)), None)
     if other is None:
-        raise SessionStopped("there is no other photographer")
-    _create(visit, other, 403)
+        raise SessionStopped("the identities name no other photographer")
+    _create(client, other, 403)
 
 
-def no_token(visit: ClientSession) -> None:
-    """Somebody starts a shoot without saying who they are."""
-    _create(visit, None, 401)
+def no_token(client: ClientSession) -> None:
+    """Create a batch without a token."""
+    _create(client, None, 401)
 
 
-def bad_token(visit: ClientSession) -> None:
-    """Somebody starts a shoot with a token that was tampered with."""
-    token = visit.token(CallerRole.PHOTOGRAPHER)
+def bad_token(client: ClientSession) -> None:
+    """Create a batch with a token that was changed."""
+    token = client.token(CallerRole.PHOTOGRAPHER)
     middle = len(token) - len(token) // 8 - 1
-    _create(visit, token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :], 401)
+    _create(client, token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :], 401)
 
 
-def tampered_url(visit: ClientSession) -> None:
-    """A photographer uploads to a URL with another signature."""
-    visit.create(visit.token(CallerRole.PHOTOGRAPHER))
-    ticket = visit.tickets[visit.batch.files[0].client_id]
+def tampered_url(client: ClientSession) -> None:
+    """Upload to a URL whose signature was changed."""
+    client.create(client.token(CallerRole.PHOTOGRAPHER))
     url, found = _SIGNATURE.subn(
-        lambda match: match[1] + ("0" if match[2] != "0" else "1"), ticket["uploadUrl"]
+        lambda match: match[1] + ("0" if match[2] != "0" else "1"), _upload_url(client)
     )
     if not found:
-        raise SessionStopped("the upload URL carries no signature to tamper with")
-    _put(visit, url, 403)
+        raise SessionStopped("the upload URL has no signature to change")
+    _put(client, url, 403)
 
 
-def expired_url(visit: ClientSession) -> None:
-    """A photographer uploads after the URL's lifetime, if arrivals still come by then."""
-    visit.create(visit.token(CallerRole.PHOTOGRAPHER))
-    expires_in = visit.upload_ttl + EXPIRY_MARGIN_S
-    if visit.stage.clock() + expires_in > visit.stage.plan.duration:
-        visit.stage.tally.counts["untried"] += 1
+def expired_url(client: ClientSession) -> None:
+    """Upload after the URL has expired; not tried if the arrivals end before."""
+    client.create(client.token(CallerRole.PHOTOGRAPHER))
+    expires_in = client.upload_ttl + EXPIRY_MARGIN_S
+    if client.context.clock() + expires_in > client.context.plan.duration:
+        client.context.tally.counts["untried"] += 1
         return
     gevent.sleep(expires_in)
-    _put(visit, visit.tickets[visit.batch.files[0].client_id]["uploadUrl"], 403)
+    _put(client, _upload_url(client), 403)
 
 
-def bad_checksum(visit: ClientSession) -> None:
-    """A photographer uploads other bytes than were announced, as many as were announced."""
-    visit.create(visit.token(CallerRole.PHOTOGRAPHER))
-    _put(visit, visit.tickets[visit.batch.files[0].client_id]["uploadUrl"], 400, tampered=True)
+def bad_checksum(client: ClientSession) -> None:
+    """Upload other bytes than were announced, but as many."""
+    client.create(client.token(CallerRole.PHOTOGRAPHER))
+    _put(client, _upload_url(client), 400, tampered=True)
 
 
 ATTEMPTS: Mapping[RefusedAttempt, Callable[[ClientSession], None]] = {
@@ -97,15 +95,19 @@ ATTEMPTS: Mapping[RefusedAttempt, Callable[[ClientSession], None]] = {
 }
 
 
-def _create(visit: ClientSession, token: str | None, expected: int) -> None:
-    name = f"forbidden {visit.batch.attempt}"
-    visit.session.api("/uploads", visit.manifest(), token, refusing(expected), name=name)
+def _create(client: ClientSession, token: str | None, expected: int) -> None:
+    name = f"forbidden {client.batch.attempt}"
+    client.api.post("/uploads", client.manifest(), token, refusing(expected), name=name)
 
 
-def _put(visit: ClientSession, url: str, expected: int, *, tampered: bool = False) -> None:
-    file = visit.batch.files[0]
-    payload = visit.stage.payloads.of(file)
+def _upload_url(client: ClientSession) -> str:
+    return str(client.tickets[client.batch.files[0].client_id]["uploadUrl"])
+
+
+def _put(client: ClientSession, url: str, expected: int, *, tampered: bool = False) -> None:
+    file = client.batch.files[0]
+    payload = client.context.payloads.of(file)
     body = b"\x01" * payload.size if tampered else payload.open()
-    headers = visit.tickets[file.client_id]["headers"]
-    name = f"forbidden {visit.batch.attempt}"
-    visit.session.put(url, headers, body, payload.size, refusing(expected), name)
+    headers = client.tickets[file.client_id]["headers"]
+    name = f"forbidden {client.batch.attempt}"
+    client.api.put(url, headers, body, payload.size, refusing(expected), name)

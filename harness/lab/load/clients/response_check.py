@@ -1,5 +1,5 @@
 """
-How a request ended, judged by its status.
+Checks that decide from a response's status how its request ended.
 """
 
 from collections.abc import Callable
@@ -17,23 +17,28 @@ class RequestOutcome(StrEnum):
     CENSORED = "censored"
 
 
-Judge = Callable[[int], RequestOutcome]
-"""Tells how a request ended from its status, 0 if there was no answer."""
+StatusCheck = Callable[[int], RequestOutcome]
+"""Returns the outcome of a request from its HTTP status, which is 0 if no response came."""
 
 
 @cache
-def expecting(*statuses: int) -> Judge:
-    """Judge a request that should work: any other status is a failure."""
+def expecting(*statuses: int) -> StatusCheck:
+    """Return a check for a request that should succeed: any other status is a failure."""
     return lambda status: RequestOutcome.OK if status in statuses else RequestOutcome.FAILED
 
 
 @cache
-def refusing(*statuses: int) -> Judge:
-    """Judge a forbidden attempt: success is a breach; turned away for another reason proves nothing."""
+def refusing(*statuses: int) -> StatusCheck:
+    """
+    Return a check for a forbidden attempt.
 
-    def judge(status: int) -> RequestOutcome:
+    It is refused with one of *statuses*. Success is a breach; any other status is a failure, because it does
+    not prove that the service checked the permission.
+    """
+
+    def check(status: int) -> RequestOutcome:
         if 200 <= status < 400:
             return RequestOutcome.BREACHED
         return RequestOutcome.REFUSED if status in statuses else RequestOutcome.FAILED
 
-    return judge
+    return check

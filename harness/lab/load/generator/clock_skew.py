@@ -1,21 +1,21 @@
 """
-How far the clock of another machine is off, as far as two messages can tell. Times are epoch seconds.
+The clock difference between two machines, as far as two messages show it. Times are epoch seconds.
 """
 
 SKEW_LIMIT_S = 0.05
-"""Arrivals of a worker whose clock is off come that much too early or too late."""
+"""A worker whose clock is wrong starts its arrivals early or late by the same time."""
 
 
-def certain_skew(asked_at: float, heard_at: float, answered_at: float, received_at: float) -> float:
+def minimum_skew(sent_at: float, received_at: float, answered_at: float, answer_at: float) -> float:
     """
-    Return by how much the other clock is off at the least; positive: it is ahead.
+    Return the smallest difference of the other clock that explains the times; positive: it is ahead.
 
-    A message may take long on a busy machine, but never less than no time: what comes before it was sent, by
-    the clocks, shows that they differ. These are the bounds of NTP (RFC 5905, section 8) without its middle.
+    A message may take any time on a busy machine, but not a negative one: if it seems to arrive before it was
+    sent, the clocks differ. These are the bounds of NTP (RFC 5905, section 8), without their midpoint.
 
     Args:
-        asked_at, received_at: When the question left and the answer came, by our clock.
-        heard_at, answered_at: When the question came and the answer left, by the other.
+        sent_at, answer_at: When the message was sent and its answer received, by our clock.
+        received_at, answered_at: When the message was received and answered, by the other clock.
     """
-    at_least, at_most = answered_at - received_at, heard_at - asked_at
+    at_least, at_most = answered_at - answer_at, received_at - sent_at
     return max(at_least, 0.0) + min(at_most, 0.0)

@@ -1,5 +1,5 @@
 """
-One connection to a server, of a greenlet that waits for it alone. Times are float seconds.
+One HTTP/1.1 connection to a server; one greenlet at a time uses it. Times are float seconds.
 
 A load generator spends most of its time here, so a plain connection is the operating system's own socket and
 a watcher of gevent's event loop: a third of the cost of gevent's socket, which is used for TLS.
@@ -8,13 +8,19 @@ a watcher of gevent's event loop: a third of the cost of gevent's socket, which 
 from abc import ABC, abstractmethod
 from ipaddress import ip_address
 from select import POLLIN, poll
+from typing import BinaryIO
 
 from gevent import get_hub, socket
 from gevent.monkey import get_original
 from gevent.socket import wait
 from gevent.ssl import SSLContext
 
-PIECE = 64 * 1024
+from harness.lab.load.generator.http_response import HttpResponse, ResponseReader
+
+Body = bytes | BinaryIO
+"""The body of a request; a file is sent from its current position to its end."""
+
+PIECE_BYTES = 64 * 1024
 
 _READ, _WRITE = 1, 2
 
@@ -22,27 +28,82 @@ _System = get_original("socket", "socket")
 _poll: type[poll] = get_original("select", "poll")
 
 
+class ConnectionClosed(OSError):
+    """The server closed the connection without a response."""
+
+
 class HttpConnection(ABC):
-    """Everything here raises OSError when the connection fails, TimeoutError when it takes too long."""
+    """
+    A connection. Its methods raise OSError when it fails, TimeoutError when the server takes too long.
+    """
 
     def __init__(self, descriptor: int) -> None:
-        self._unasked = _poll()
-        self._unasked.register(descriptor, POLLIN)
+        self._unread = _poll()
+        self._unread.register(descriptor, POLLIN)
+        self._reader = ResponseReader()
 
-    @abstractmethod
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
+    def exchange(self, head: bytes, body: Body | None) -> HttpResponse:
+        """
+        Send one request and return the response.
 
-    @abstractmethod
-    def receive(self) -> bytes:
-        """Return the next piece that comes; nothing when the other side has closed."""
+        Raises:
+            ConnectionClosed: The server closed the connection before the response began.
+            HttpParserError: The response is not valid HTTP.
+        """
+        self._reader.begin()
+        self._send_request(head, body)
+        self._receive_response()
+        return self._reader.response()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the server left the connection open after the last response."""
+        return self._reader.keeps_alive
+
+    def is_silent(self) -> bool:
+        """Return whether there is nothing to read: between requests, anything to read means it was closed."""
+        return not self._unread.poll(0)
 
     @abstractmethod
     def close(self) -> None: ...
 
-    def is_silent(self) -> bool:
-        """Tell whether there is nothing to read: where nothing was asked, that is the end, or not clean."""
-        return not self._unasked.poll(0)
+    @abstractmethod
+    def _send(self, data: bytes) -> None:
+        """Send all of *data*."""
+
+    @abstractmethod
+    def _receive(self) -> bytes:
+        """Return the bytes that come next; empty when the server has closed the connection."""
+
+    def _send_request(self, head: bytes, body: Body | None) -> None:
+        try:
+            if body is None or isinstance(body, bytes):
+                self._send(head + body if body else head)
+            else:
+                self._send(head)
+                while piece := body.read(PIECE_BYTES):
+                    self._send(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            # A server that refuses a large body may respond and close without reading it; we read why.
+            pass
+
+    def _receive_response(self) -> None:
+        reader = self._reader
+        has_begun = False
+        while not reader.is_complete:
+            try:
+                piece = self._receive()
+            except ConnectionResetError:
+                if has_begun:
+                    raise
+                piece = b""
+            if piece:
+                reader.feed(piece)
+            elif has_begun:
+                reader.close()
+            else:
+                raise ConnectionClosed("the connection was closed without a response")
+            has_begun = True
 
 
 def connect(address: tuple[str, int], timeout: float, tls: SSLContext | None) -> HttpConnection:
@@ -52,9 +113,9 @@ def connect(address: tuple[str, int], timeout: float, tls: SSLContext | None) ->
     Args:
         address: Host and port.
         timeout: How long to wait for the connection, and later for each piece sent or received.
-        tls: How the host is made to prove itself, if it must.
+        tls: Verifies the host's certificate; None for a connection without TLS.
     """
-    # A name is looked up in a thread, each time: the servers behind it may change. A number need not be.
+    # A name is looked up in a thread, each time: the servers behind it may change. An address need not be.
     if (family := _family(address[0])) is None:
         connected = socket.create_connection(address, timeout=timeout)
     else:
@@ -64,7 +125,9 @@ def connect(address: tuple[str, int], timeout: float, tls: SSLContext | None) ->
             connected.settimeout(timeout)
             connected.connect(address)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Plain(connected, timeout) if tls is None else _Secured(connected, tls, address[0])
+        if tls is None:
+            return _PlainConnection(connected, timeout)
+        return _TlsConnection(tls.wrap_socket(connected, server_hostname=address[0]))
     except BaseException:
         connected.close()
         raise
@@ -78,7 +141,7 @@ def _family(host: str) -> socket.AddressFamily | None:
         return None
 
 
-class _Plain(HttpConnection):
+class _PlainConnection(HttpConnection):
     def __init__(self, connected: socket.socket, timeout: float) -> None:
         self._socket = _System(fileno=connected.detach())
         super().__init__(self._socket.fileno())
@@ -88,44 +151,44 @@ class _Plain(HttpConnection):
         self._readable = loop.io(self._socket.fileno(), _READ)
         self._writable = loop.io(self._socket.fileno(), _WRITE)
 
-    def send(self, data: bytes) -> None:
+    def close(self) -> None:
+        self._readable.close()
+        self._writable.close()
+        self._socket.close()
+
+    def _send(self, data: bytes) -> None:
         left = memoryview(data)
-        while len(left := left[self._send(left) :]):
+        while len(left := left[self._send_some(left) :]):
             wait(self._writable, self._timeout)
 
-    def _send(self, data: memoryview) -> int:
+    def _send_some(self, data: memoryview) -> int:
         try:
             sent: int = self._socket.send(data)
         except BlockingIOError:
             return 0
         return sent
 
-    def receive(self) -> bytes:
+    def _receive(self) -> bytes:
         while True:
             wait(self._readable, self._timeout)
             try:
-                piece: bytes = self._socket.recv(PIECE)
+                piece: bytes = self._socket.recv(PIECE_BYTES)
             except BlockingIOError:
-                continue  # the news was of something that has gone again
+                continue  # the socket was readable, but is no longer
             return piece
 
+
+class _TlsConnection(HttpConnection):
+    def __init__(self, secured: socket.socket) -> None:
+        self._socket = secured
+        super().__init__(secured.fileno())
+
     def close(self) -> None:
-        self._readable.close()
-        self._writable.close()
         self._socket.close()
 
-
-class _Secured(HttpConnection):
-    def __init__(self, connected: socket.socket, tls: SSLContext, name: str) -> None:
-        self._socket = tls.wrap_socket(connected, server_hostname=name)
-        super().__init__(self._socket.fileno())
-
-    def send(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
-    def receive(self) -> bytes:
-        piece: bytes = self._socket.recv(PIECE)
+    def _receive(self) -> bytes:
+        piece: bytes = self._socket.recv(PIECE_BYTES)
         return piece
-
-    def close(self) -> None:
-        self._socket.close()

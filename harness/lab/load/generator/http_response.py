@@ -1,73 +1,90 @@
 """
-What came back for one request, read from the connection as it comes in.
+The response to one HTTP request, parsed as it comes in.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 
 class HttpResponse(NamedTuple):
-    """What came back; names of headers in small letters, values of repeated ones joined by commas."""
+    """A complete response: header names in lower case, values of repeated headers joined by commas."""
 
     status: int
     content: bytes
     headers: Mapping[str, str]
 
 
-class ResponseReader(HTTPResponseParser):
+class ResponseReader:
     """
-    One answer, being read.
+    The responses that come over one connection, one after the other.
 
-    The parser calls what begins with ``_on_``, with pieces as small as they came.
+    The parser calls the methods whose names begin with ``on_``. It refers to its reader, so a reader lives as
+    long as its connection: one for each request would leave a reference cycle behind for each request.
 
     Attributes:
-        is_whole: Whether everything has been read.
+        is_complete: Whether the whole response to the current request has been read.
+        keeps_alive: Whether the server leaves the connection open after this response.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.is_whole = False
-        self._fields: list[list[str]] = []
-        self._is_value = True
+        self._parser = HttpResponseParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Expect the response to the next request."""
+        self.is_complete = self.keeps_alive = self._has_all_headers = False
+        self._headers: dict[str, str] = {}
         self._content: list[bytes] = []
 
-    def take(self) -> HttpResponse:
-        """Return what was read."""
-        headers: dict[str, str] = {}
-        for name, value in self._fields:
-            key = name.lower()
-            headers[key] = f"{headers[key]}, {value}" if key in headers else value
-        return HttpResponse(self.get_code(), b"".join(self._content), headers)
+    def feed(self, data: bytes) -> None:
+        """
+        Parse the next bytes of the response.
 
-    def _on_message_begin(self) -> None:
-        if self.is_whole:
-            raise HTTPParseError("more than one answer to one request")
+        Raises:
+            HttpParserError: They are not HTTP, or belong to a second response.
+        """
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            raise HttpParserError("the server switches to another protocol") from None
 
-    def _on_status(self, text: str) -> None:
-        """Do without the reason phrase."""
+    def close(self) -> None:
+        """
+        Note that the server closed the connection: a response without a length ends there.
 
-    def _on_header_field(self, text: str) -> None:
-        if self._is_value:
-            self._is_value = False
-            self._fields.append([text, ""])
+        Raises:
+            ConnectionError: The response is not complete.
+        """
+        is_chunked = "chunked" in self._headers.get("transfer-encoding", "").lower()
+        has_end = is_chunked or "content-length" in self._headers
+        if has_end or not self._has_all_headers:
+            raise ConnectionError("the connection was closed in the middle of the response")
+        self.is_complete = True
+
+    def response(self) -> HttpResponse:
+        """Return the complete response."""
+        return HttpResponse(self._parser.get_status_code(), b"".join(self._content), self._headers)
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise HttpParserError("more than one response to one request")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.lower().decode("latin-1"), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        self._has_all_headers = True
+
+    def on_body(self, piece: bytes) -> None:
+        self._content.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self._parser.get_status_code() < 200:  # interim, such as 100 Continue: the final response follows
+            self.begin()
         else:
-            self._fields[-1][0] += text
-
-    def _on_header_value(self, text: str) -> None:
-        self._is_value = True
-        self._fields[-1][1] += text
-
-    def _on_headers_complete(self) -> bool:
-        self._is_value = True
-        return False
-
-    def _on_body(self, piece: bytearray) -> None:
-        self._content.append(bytes(piece))
-
-    def _on_message_complete(self) -> None:
-        if self.get_code() < 200:  # a word in between: the answer follows
-            self._fields.clear()
-        else:
-            self.is_whole = True
+            self.is_complete = True
+            # Only here: the parser forgets the headers that decide it before it returns.
+            self.keeps_alive = self._parser.should_keep_alive()

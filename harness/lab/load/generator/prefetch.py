@@ -1,5 +1,5 @@
 """
-Take what is slow to make before it is wanted.
+An iterator whose items are made ahead of time, in a thread.
 """
 
 from collections import deque
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 class Prefetch(Generic[T]):
     """
-    The items of an iterator, made in a thread while those before them are used.
+    The items of an iterator, made in a thread while the items before them are used.
 
     Batches are drawn for hundreds of arrivals at once, which takes longer than an arrival may be late.
-    Several greenlets may take items; each gets its own.
+    Several greenlets may take items; each item is given to one of them.
 
     Args:
-        items: Used in a thread of its own, by nobody else.
-        count: How many to make at once.
+        items: The iterator; only the thread may use it.
+        count: How many items to make at once [count].
     """
 
     def __init__(self, items: Iterator[T], count: int) -> None:
@@ -29,21 +29,21 @@ class Prefetch(Generic[T]):
         self._count = count
         self._threads = gevent.get_hub().threadpool
         self._ready: deque[T] = deque()
-        self._coming = self._make_more()
+        self._next = self._make_more()
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
         while not self._ready:
-            coming = self._coming
-            made = coming.get()
-            if coming is not self._coming:
-                continue  # somebody else who waited has taken these in
+            pending = self._next
+            made = pending.get()
+            if pending is not self._next:
+                continue  # another greenlet that waited has stored these items
             if not made:
                 raise StopIteration
             self._ready.extend(made)
-            self._coming = self._make_more()
+            self._next = self._make_more()
         return self._ready.popleft()
 
     def _make_more(self) -> Any:

@@ -1,8 +1,8 @@
 """
-Keep what one worker saw, on disk, without holding up its event loop.
+Writes the rows of one worker to disk without blocking its event loop.
 
-Rows are gathered in memory and put on disk once a period by a real thread, so a worker that is killed
-loses at most the last period. Times are float seconds since the run began.
+Rows are collected in memory and written once a second by a real thread, so a worker that is killed loses at
+most the last second.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ FLUSH_EVERY_S = 1.0
 
 class WorkerRecorder:
     """
-    Append rows to one worker's part of the run folder.
+    Appends rows to one worker's part of the run folder.
     """
 
     def __init__(self, folder: Path, worker: int) -> None:
@@ -27,7 +27,7 @@ class WorkerRecorder:
         self._flushing = gevent.spawn(self._flush_until_closed)
 
     def close(self) -> None:
-        """Write what is still in memory. Closing twice does nothing more."""
+        """Write what is still in memory. A second call does nothing."""
         self._closing.set()
         # Joined, not killed: a thread may be in the middle of a write.
         self._flushing.join()

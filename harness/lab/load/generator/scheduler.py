@@ -1,10 +1,11 @@
 """
-Start arrivals when they are due, whatever became of the ones before.
+The schedulers: they start arrivals, in an open workload on schedule, in a closed one when a user is free.
 
-Locust's users ask again when they have been answered, so a server that stalls is asked less. Here the
-schedule is kept: an arrival whose time has come is played by somebody who is free, or somebody new; when
-``max_in_flight`` are under way it queues, with its intended moment, and is never dropped. After the last
-arrival the scheduler drains; what is then unfinished is stopped and must be recorded as a lower bound.
+Locust's users send the next request when the last one was answered, so a slow server gets fewer requests. The
+open scheduler keeps the schedule: an arrival that is due is started in an idle greenlet, or in a new one.
+When ``max_in_flight`` are under way it waits in a queue, keeps its intended time, and is never dropped. After
+the last arrival the scheduler drains; what is then unfinished is killed and must be recorded as a lower
+bound.
 
 Times are float seconds since the run began.
 """
@@ -24,7 +25,7 @@ Clock = Callable[[], float]
 
 
 class Due(Protocol):
-    """Something with a moment at which it should start."""
+    """Something with a time at which it should start."""
 
     @property
     def at(self) -> float: ...
@@ -35,17 +36,20 @@ A = TypeVar("A", bound=Due)
 
 class OpenScheduler(Generic[A]):
     """
-    Play arrivals at their time.
+    Starts arrivals when they are due.
 
     Args:
         arrivals: In order of their times.
-        play: Plays one arrival to its end; it is told the moment the arrival was intended to start.
-            It records itself as censored when it is killed.
-        censor: Records an arrival that never got a turn.
-        clock: Now.
-        max_in_flight: How many arrivals may be under way [count].
-        ends_at: When the drain is over.
+        play: Plays one arrival to its end; its second argument is the intended start. It must record the
+            arrival as censored when its greenlet is killed.
+        censor: Records an arrival that was never started.
+        clock: Returns the current time.
+        max_in_flight: How many arrivals may be under way at once [count].
+        ends_at: When the drain ends.
     """
+
+    ran_dry = False
+    """An open scheduler plays exactly the arrivals of its schedule."""
 
     def __init__(
         self,
@@ -66,28 +70,26 @@ class OpenScheduler(Generic[A]):
         self._ends_at = ends_at
         self._probe = probe
         self._waiting: deque[A] = deque()
-        # A greenlet costs as much as a request: those who have played one arrival play another.
-        self._players: set[Greenlet] = set()
+        # A new greenlet costs as much as a request, so each one plays many arrivals.
+        self._greenlets: set[Greenlet] = set()
         self._resting = 0
-        self._given: SimpleQueue[A] = SimpleQueue()
+        self._to_play: SimpleQueue[A] = SimpleQueue()
         self._in_flight = 0
         self._idle = Event()
 
-    ran_dry = False
-    """An open scheduler has the arrivals it has."""
-
     @property
     def in_flight(self) -> int:
-        """Arrivals under way, without those that queue [count]."""
+        """Arrivals under way, without those in the queue [count]."""
         return self._in_flight
 
     def run(self) -> None:
-        """Play everything; return when all has ended, or the drain is over, or this greenlet is killed."""
+        """Play all arrivals; return when they have ended, when the drain is over, or when killed."""
         try:
             self._keep_schedule()
-            self._drain()
+            if self._in_flight:
+                self._idle.wait(max(0.0, self._ends_at - self._clock()))
         finally:
-            self._give_up()
+            self._stop()
 
     def _keep_schedule(self) -> None:
         for arrival in self._arrivals:
@@ -95,69 +97,61 @@ class OpenScheduler(Generic[A]):
                 gevent.sleep(early)
             self._probe.offered += 1
             self._probe.lags.append(-early)
-            self._take_up(arrival)
-
-    def _take_up(self, arrival: A) -> None:
-        if self._in_flight >= self._max_in_flight:
-            self._probe.queued += 1
-            self._waiting.append(arrival)
-        else:
-            self._start(arrival)
+            if self._in_flight >= self._max_in_flight:
+                self._probe.queued += 1
+                self._waiting.append(arrival)
+            else:
+                self._start(arrival)
 
     def _start(self, arrival: A) -> None:
         self._probe.started += 1
         self._idle.clear()
         self._in_flight += 1
-        self._given.put(arrival)
+        self._to_play.put(arrival)
         if self._resting:
             self._resting -= 1
         else:
-            player = gevent.spawn(self._play_on)
-            self._players.add(player)
-            player.rawlink(self._left)
+            greenlet = gevent.spawn(self._play_arrivals)
+            self._greenlets.add(greenlet)
+            greenlet.rawlink(self._greenlet_ended)
 
-    def _play_on(self) -> None:
-        """Play whatever one is given."""
+    def _play_arrivals(self) -> None:
         while True:
-            arrival = self._given.get()
+            arrival = self._to_play.get()
             try:
                 self._play(arrival, arrival.at)
             finally:
                 self._in_flight -= 1
             self._resting += 1
-            self._go_on()
+            self._start_next()
 
-    def _left(self, player: Greenlet) -> None:
-        self._players.discard(player)
-        self._go_on()
+    def _greenlet_ended(self, greenlet: Greenlet) -> None:
+        self._greenlets.discard(greenlet)
+        self._start_next()
 
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         if self._waiting:
             self._start(self._waiting.popleft())
         elif not self._in_flight:
             self._idle.set()
 
-    def _drain(self) -> None:
-        if self._in_flight:
-            self._idle.wait(max(0.0, self._ends_at - self._clock()))
-
-    def _give_up(self) -> None:
-        # Some may have been given to a player who has not had a turn since.
-        never_started = [self._given.get() for _ in range(self._given.qsize())] + list(self._waiting)
+    def _stop(self) -> None:
+        # An arrival may have been given to a greenlet that has not run since.
+        never_started = [self._to_play.get() for _ in range(self._to_play.qsize())] + list(self._waiting)
         self._waiting.clear()
-        gevent.killall(list(self._players))
+        gevent.killall(list(self._greenlets))
         for arrival in never_started:
             self._censor(arrival)
 
 
 class ClosedScheduler(Generic[A]):
     """
-    Let a fixed number of users take arrivals one after another, as fast as they are served.
+    Lets a fixed number of users play arrivals one after another, as fast as the service answers.
 
-    An arrival is due when a user is free to begin it, so a slow server is asked less.
+    An arrival is due when a user is free to start it, so a slow service gets fewer arrivals.
 
     Args:
-        arrivals: What the users take, in this order; their own times are not looked at.
+        arrivals: In the order in which the users take them; their times are not used.
         until: When users stop taking new arrivals.
     """
 
@@ -179,33 +173,29 @@ class ClosedScheduler(Generic[A]):
         self._until = until
         self._ends_at = ends_at
         self._probe = probe
-        self._playing = 0
-        self.ran_dry = False
-        """Whether there was nothing more to take before the time was up."""
-
-    @property
-    def in_flight(self) -> int:
+        self.in_flight = 0
         """Arrivals under way [count]."""
-        return self._playing
+        self.ran_dry = False
+        """Whether the arrivals were used up before the time was up."""
 
     def run(self) -> None:
-        """Play until the time is up and everyone has ended, or the drain is over, or killed."""
-        users = [gevent.spawn(self._user) for _ in range(self._users)]
+        """Play until the time is up and all users have ended, until the drain is over, or until killed."""
+        users = [gevent.spawn(self._play_arrivals) for _ in range(self._users)]
         try:
             gevent.joinall(users, timeout=max(0.0, self._ends_at - self._clock()))
         finally:
             gevent.killall(users)
 
-    def _user(self) -> None:
+    def _play_arrivals(self) -> None:
         for arrival in self._arrivals:
             now = self._clock()
             if now >= self._until:
                 return
             self._probe.offered += 1
             self._probe.started += 1
-            self._playing += 1
+            self.in_flight += 1
             try:
                 self._play(arrival, now)
             finally:
-                self._playing -= 1
+                self.in_flight -= 1
         self.ran_dry = True

@@ -1,20 +1,21 @@
 """
-Tell whether the generator kept up, so that its figures can be believed.
+The self-check of the load generator: did it keep up, so that its figures are valid?
 
-A generator that is late, out of CPU or stuck in its own event loop measures itself. Each worker
-measures four things while it plays; `findings` says in words which of them were out of bounds.
-Times are float seconds, ratios 0…1.
+A generator that is late, out of CPU or blocked measures itself instead of the service. Each worker measures
+four things while it plays; `findings` returns which of them exceeded their limits. Times are float seconds,
+ratios 0…1.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from math import ceil
+from dataclasses import asdict, dataclass, field
+
+from harness.lab.results.percentile import percentile
 
 LAG_LIMIT_S = 0.005
 """Schedule lag p99 that is always acceptable [s]."""
 
 LAG_SHARE_OF_LIMIT = 0.1
-"""Lag may also be this share of the tightest latency objective."""
+"""Share of the tightest latency objective that the lag may also be."""
 
 CPU_LIMIT = 0.9
 OVERSHOOT_LIMIT_S = 0.1
@@ -28,11 +29,11 @@ class GeneratorHealth:
 
     Attributes:
         worker: Its index.
-        offered: Arrivals the schedule gave it before the run ended.
-        started: Arrivals it started.
-        queued: Arrivals that found ``max_in_flight`` others under way and waited.
-        lag_p50_s, lag_p99_s, lag_max_s: From the intended moment until the scheduler took up the arrival.
-        overshoot_p99_s, overshoot_max_s: How much later than asked a 10 ms sleep of the event loop ended.
+        offered: Arrivals of the schedule before the run ended.
+        started: Arrivals that were started.
+        queued: Arrivals that had to wait because ``max_in_flight`` others were under way.
+        lag_p50_s, lag_p99_s, lag_max_s: From the intended time until the scheduler took up the arrival.
+        overshoot_p99_s, overshoot_max_s: How much later than requested a 10 ms sleep of the event loop ended.
         cpu_mean, cpu_max: Share of one core, over seconds.
     """
 
@@ -52,77 +53,72 @@ class GeneratorHealth:
         return asdict(self)
 
 
+def health_from_json(value: Mapping[str, float]) -> GeneratorHealth:
+    """Return the health that `GeneratorHealth.as_json` wrote."""
+    counts = {name: int(value[name]) for name in ("worker", "offered", "started", "queued")}
+    return GeneratorHealth(**{**value, **counts})  # type: ignore[arg-type]  # the counts are ints again
+
+
 def findings(workers: Iterable[GeneratorHealth], tightest_limit_s: float | None = None) -> list[str]:
     """
-    Return, in words, every way in which the generator fell short; empty when its figures stand.
+    Return every way in which the generator did not keep up; empty when its figures are valid.
 
     Args:
-        workers: What each worker measured.
-        tightest_limit_s: The smallest latency any objective allows [s], if one does.
+        workers: The health of each worker.
+        tightest_limit_s: The smallest latency that an objective allows [s]; None if there is none.
     """
     limit = max(LAG_LIMIT_S, LAG_SHARE_OF_LIMIT * (tightest_limit_s or 0.0))
-    return [words for worker in workers for words in _shortfalls(worker, limit)]
+    return [finding for worker in workers for finding in _findings_of(worker, limit)]
 
 
-def _shortfalls(health: GeneratorHealth, lag_limit: float) -> Iterable[str]:
-    who = f"worker {health.worker}"
+def _findings_of(health: GeneratorHealth, lag_limit: float) -> Iterable[str]:
+    worker = f"worker {health.worker}"
     if health.lag_p99_s > lag_limit:
         yield (
-            f"{who} was late: schedule lag p99 {health.lag_p99_s * 1000:.1f} ms, "
+            f"{worker} was late: schedule lag p99 {health.lag_p99_s * 1000:.1f} ms, "
             f"allowed {lag_limit * 1000:.1f} ms"
         )
     if health.cpu_mean > CPU_LIMIT:
-        yield f"{who} was out of CPU: {health.cpu_mean:.0%} of a core on average, allowed {CPU_LIMIT:.0%}"
+        yield f"{worker} was out of CPU: {health.cpu_mean:.0%} of a core on average, allowed {CPU_LIMIT:.0%}"
     overshoot_limit = max(OVERSHOOT_LIMIT_S, lag_limit)
     if health.overshoot_p99_s > overshoot_limit:
         yield (
-            f"{who} blocked its event loop: p99 overshoot {health.overshoot_p99_s * 1000:.0f} ms, "
+            f"{worker} blocked its event loop: p99 overshoot {health.overshoot_p99_s * 1000:.0f} ms, "
             f"allowed {overshoot_limit * 1000:.0f} ms"
         )
     if health.started < ACHIEVED_LIMIT * health.offered:
         yield (
-            f"{who} started {health.started} of {health.offered} arrivals, "
+            f"{worker} started {health.started} of {health.offered} arrivals, "
             f"below {ACHIEVED_LIMIT:.0%} of what was offered"
         )
 
 
+@dataclass
 class Probe:
     """
-    Gather the samples of one worker's self-check.
+    The measurements of one worker's self-check.
     """
 
-    def __init__(self) -> None:
-        self.lags: list[float] = []
-        self.overshoots: list[float] = []
-        self.cpu: list[float] = []
-        self.offered = 0
-        self.started = 0
-        self.queued = 0
+    lags: list[float] = field(default_factory=list)
+    overshoots: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    offered: int = 0
+    started: int = 0
+    queued: int = 0
 
     def health(self, worker: int) -> GeneratorHealth:
+        # A worker that measured nothing has no lag.
+        lags, overshoots, cpu = self.lags or [0.0], self.overshoots or [0.0], self.cpu or [0.0]
         return GeneratorHealth(
             worker=worker,
             offered=self.offered,
             started=self.started,
             queued=self.queued,
-            lag_p50_s=_percentile(self.lags, 50),
-            lag_p99_s=_percentile(self.lags, 99),
-            lag_max_s=max(self.lags, default=0.0),
-            overshoot_p99_s=_percentile(self.overshoots, 99),
-            overshoot_max_s=max(self.overshoots, default=0.0),
-            cpu_mean=sum(self.cpu) / len(self.cpu) if self.cpu else 0.0,
-            cpu_max=max(self.cpu, default=0.0),
+            lag_p50_s=percentile(lags, 50),
+            lag_p99_s=percentile(lags, 99),
+            lag_max_s=max(lags),
+            overshoot_p99_s=percentile(overshoots, 99),
+            overshoot_max_s=max(overshoots),
+            cpu_mean=sum(cpu) / len(cpu),
+            cpu_max=max(cpu),
         )
-
-
-def health_from_json(value: Mapping[str, float]) -> GeneratorHealth:
-    """Return what `GeneratorHealth.as_json` told."""
-    counts = {name: int(value[name]) for name in ("worker", "offered", "started", "queued")}
-    return GeneratorHealth(**{**value, **counts})  # type: ignore[arg-type]  # the counts are ints again
-
-
-def _percentile(values: list[float], p: float) -> float:
-    """Nearest rank; nothing observed is no lag."""
-    if not values:
-        return 0.0
-    return sorted(values)[ceil(len(values) * p / 100) - 1]

@@ -1,5 +1,5 @@
 """
-Greenlets that feed the self-check while a worker plays. Times are float seconds.
+Greenlets that measure for the self-check while a worker plays; they run until they are killed.
 """
 
 import time
@@ -14,15 +14,15 @@ CPU_EVERY_S = 1.0
 
 
 def watch_event_loop(probe: Probe) -> None:
-    """Note, for ever, how much later than asked a short sleep ends."""
+    """Measure how much later than requested a short sleep ends."""
     while True:
-        asked_at = time.perf_counter()
+        began_at = time.perf_counter()
         gevent.sleep(SLEEP_S)
-        probe.overshoots.append(time.perf_counter() - asked_at - SLEEP_S)
+        probe.overshoots.append(time.perf_counter() - began_at - SLEEP_S)
 
 
 def watch_cpu(probe: Probe) -> None:
-    """Note, for ever, the share of one core this process takes."""
+    """Measure the share of one core that this process uses."""
     process = psutil.Process()
     process.cpu_percent()
     while True:

@@ -1,11 +1,11 @@
 """
-The master's part of a run: everybody starts together, and what became of everybody is written down.
+The master's part of a run: start all workers together, watch them, and record how the run ended.
 
-The conductor sends every worker what to play; a worker prepares and answers with the version and the
-hashes of what it understood. When all have said the same, the conductor gives them a common start, an
-index and the number of parts. It adds up what they report, notices who was lost, ends the run when all
-are done, and leaves ``outcome.json``. Nothing a lost worker should have played is given to another.
-In a single process the messages are plain calls. Epoch seconds where the name says so, else run time.
+The coordinator sends every worker the plan, its index and the number of workers. A worker prepares and
+answers with its version and the hashes of what it received. When all answers agree, the coordinator sends a
+common start time. It adds up the workers' counts, notices lost workers, ends the run when all are done, and
+writes ``outcome.json``. The arrivals of a lost worker are not given to another one. In a single process the
+messages are plain calls. Times are float seconds since the run began, except where the name says epoch.
 """
 
 import logging
@@ -19,21 +19,21 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
-from harness.lab.load.generator.clock_skew import SKEW_LIMIT_S, certain_skew
+from harness.lab.load.generator.clock_skew import SKEW_LIMIT_S, minimum_skew
 from harness.lab.load.live_view import LiveView
 from harness.lab.load.locust.messages import PLAN, START, STOP
-from harness.lab.load.progress import Total
+from harness.lab.load.progress import Progress, Total
 from harness.lab.load.progress_view import figures
-from harness.lab.load.run_outcome import GENERATOR, RunOutcome
+from harness.lab.load.run_outcome import GENERATOR, OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan, differences
 from harness.lab.results.writer import PARTS
 
 START_DELAY_S = 0.5
-"""Between the last worker's readiness and the run's beginning: time for the message to arrive."""
+"""From the last worker's READY to the start of the run: time for the START message to arrive."""
 
 READY_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 30.0
-LOOK_EVERY_S = 0.25
+POLL_S = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ class Coordinator:
     One run, seen from the master.
 
     Args:
-        identities: The CSV file the plan was made from.
+        identities: The CSV file of the plan's identities.
         folder: The run folder.
-        ended: Called once when the run is over, to let Locust go.
+        ended: Called once when the run is over; ends Locust.
     """
 
     def __init__(
@@ -62,11 +62,10 @@ class Coordinator:
         self._plan = plan
         self._identities = identities
         self._folder = folder
-        self._generator = folder / GENERATOR
-        self._generator.mkdir(parents=True, exist_ok=True)
+        (folder / GENERATOR).mkdir(parents=True, exist_ok=True)
         self._ended = ended
-        self._asked_at_epoch_s = 0.0
-        self._expected = self._present()
+        self._sent_at_epoch_s = 0.0
+        self._expected = self._connected()
         self._ready: set[str] = set()
         self._done: set[str] = set()
         self._lost: set[str] = set()
@@ -76,41 +75,43 @@ class Coordinator:
         self.outcome = RunOutcome(workers=len(self._expected))
 
     def begin(self) -> None:
-        """Tell everybody what to play, and keep watch until it is over."""
+        """Send the plan to all workers, and watch the run until it is over."""
         log.info("Playing %s with %d worker(s)", self._plan.scenario.name, len(self._expected))
         gevent.spawn(self._watch).link_exception(lambda watch: self.give_up(f"{watch.exception!r}"))
-        played = {
+        message = {
             "scenario": self._plan.scenario.model_dump_json(),
             "identities": self._identities.read_bytes(),
             "workers": len(self._expected),
             "folder": str(self._folder) if self._is_disk_shared else None,
         }
-        self._asked_at_epoch_s = time.time()
+        self._sent_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
-            self._runner.send_message(PLAN, {**played, "index": index}, client_id=worker)
+            self._runner.send_message(PLAN, {**message, "index": index}, client_id=worker)
 
     def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Take a worker's answer to the plan."""
+        """Handle a worker's answer to the plan."""
         if found := differences(self._plan.handshake(), message["handshake"]):
             self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
             return
-        skew = certain_skew(
-            self._asked_at_epoch_s, message["heard_at_epoch_s"], message["sent_at_epoch_s"], time.time()
+        skew = minimum_skew(
+            self._sent_at_epoch_s, message["received_at_epoch_s"], message["sent_at_epoch_s"], time.time()
         )
         if abs(skew) > SKEW_LIMIT_S:
+            direction = "ahead" if skew > 0 else "behind"
             self.outcome.shortfalls.append(
-                f"the clock of worker {worker} is {skew * 1000:.0f} ms off or more"
+                f"the clock of worker {worker} is at least {abs(skew) * 1000:.0f} ms {direction}"
             )
         self._ready.add(worker)
         if self._ready >= set(self._expected) - self._lost:
             self._start()
 
     def worker_progress(self, worker: str, message: Mapping[str, Any]) -> None:
+        """Handle a worker's counts."""
         self._total.add(worker, message)
 
     def worker_done(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Take a worker's last word."""
+        """Handle a worker's last message."""
         self._total.add(worker, message["report"])
         self.outcome.health.append(message["health"])
         self.outcome.shortfalls.extend(message["shortfalls"])
@@ -124,14 +125,13 @@ class Coordinator:
             file.write(message["bytes"])
 
     def interrupt(self) -> None:
-        """End the run early; return when every worker has written what it has."""
-        if self._over.is_set():
-            return
-        self.outcome.interrupted = True
-        self._stop()
+        """End the run early; return when every worker has written its tables."""
+        if not self._over.is_set():
+            self.outcome.interrupted = True
+            self._stop()
 
     def give_up(self, defect: str) -> None:
-        """End the run because of something that should not have happened; return at once."""
+        """End the run because of a defect; return at once."""
         if self._over.is_set():
             return
         log.error("%s", defect)
@@ -139,19 +139,18 @@ class Coordinator:
             self._refuse(defect)
         else:
             self.outcome.shortfalls.append(defect)
-            # Not here: whoever brings this message brings the workers' last ones too.
+            # In a greenlet of its own: this one may have to handle the workers' last messages.
             gevent.spawn(self._stop)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return how the run goes, as names and texts; reads files, so ask in a thread."""
-        progress = self._total.progress(self.now, self.phase, self._plan.scheduled)
-        told = [("phase", f"{self.phase}, {self.now:.0f} s"), *figures(progress)]
+        """Return the state of the run as names and texts. It reads files: call it in a thread."""
+        rows = [("phase", f"{self.phase}, {self.now:.0f} s"), *figures(self._progress())]
         began_at = self.outcome.began_at_epoch_s
         if began_at is None or self.outcome.is_over:
-            return told
+            return rows
         if self._live is None:
             self._live = LiveView(self._folder, began_at, self._plan.scenario.time_scale)
-        return [*told, *self._live.rows(self.now)]
+        return [*rows, *self._live.rows(self.now)]
 
     @property
     def now(self) -> float:
@@ -175,7 +174,7 @@ class Coordinator:
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
         self.outcome.began_at_epoch_s = began_at
-        self.outcome.write(self._generator / "outcome.json")
+        self.outcome.write(self._folder / OUTCOME)
         self._send_all(START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
@@ -185,24 +184,23 @@ class Coordinator:
         self._finish()
 
     def _watch(self) -> None:
-        asked_at = time.monotonic()
+        began_watching = time.monotonic()
         while not self._over.is_set():
-            gevent.sleep(LOOK_EVERY_S)
+            gevent.sleep(POLL_S)
             self._notice_lost()
             self._write_progress()
-            if self.outcome.began_at_epoch_s is None and time.monotonic() - asked_at > READY_TIMEOUT_S:
+            has_begun = self.outcome.began_at_epoch_s is not None
+            if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
             elif self._done >= set(self._expected) - self._lost:
                 self._finish()
 
     def _notice_lost(self) -> None:
-        gone = set(self._expected) - set(self._present()) - self._done - self._lost
-        for worker in gone:
+        for worker in set(self._expected) - set(self._connected()) - self._done - self._lost:
             self._lost.add(worker)
             self.outcome.lost += 1
-            self.outcome.shortfalls.append(
-                f"worker {self._expected.index(worker)} was lost at {self.now:.1f} s"
-            )
+            index = self._expected.index(worker)
+            self.outcome.shortfalls.append(f"worker {index} was lost at {self.now:.1f} s")
 
     def _finish(self) -> None:
         if self._over.is_set():
@@ -211,22 +209,24 @@ class Coordinator:
         self.outcome.ended_at_s = self.now
         self.outcome.is_over = True
         try:
-            self.outcome.write(self._generator / "outcome.json")
+            self.outcome.write(self._folder / OUTCOME)
             self._write_progress()
         finally:
             self._ended()
 
+    def _progress(self) -> Progress:
+        return self._total.progress(self.now, self.phase, self._plan.scheduled)
+
     def _write_progress(self) -> None:
-        progress = self._total.progress(self.now, self.phase, self._plan.scheduled)
-        progress.write(self._generator / "progress.json")
+        self._progress().write(self._folder / PROGRESS)
 
     @property
     def _is_disk_shared(self) -> bool:
-        """Whether the workers are processes of this machine, by Locust's own doing."""
+        """Whether the workers are processes of this machine, started by Locust itself."""
         options: Any = self._environment.parsed_options
         return not isinstance(self._runner, MasterRunner) or bool(options.processes)
 
-    def _present(self) -> list[str]:
+    def _connected(self) -> list[str]:
         if not isinstance(self._runner, MasterRunner):
             return ["local"]
         return [client.id for client in self._runner.clients.all if client.state != STATE_MISSING]

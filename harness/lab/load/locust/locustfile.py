@@ -1,5 +1,5 @@
 """
-What Locust loads to play a scenario; see `harness.lab.load.locust.wiring`.
+The file that Locust loads to play a scenario; see `harness.lab.load.locust.wiring`.
 """
 
 from locust import events

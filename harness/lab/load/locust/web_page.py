@@ -1,8 +1,8 @@
 """
-Locust's own page, made useful: a choice of scenarios, a rate, and a tab that shows the media pipeline.
+Locust's own page, extended: a choice of scenarios, a rate, and a tab that shows the media pipeline.
 
-The tab tells how the run goes, the five metrics, and the alarms' states. What is slow to find out is
-found out in a thread; the page shows what was found last.
+The tab shows the progress of the run, the five metrics and the states of the alarms. They are read in a
+thread, because that is slow; the page shows what was read last.
 """
 
 import json
@@ -16,18 +16,17 @@ from locust.argument_parser import LocustArgumentParser
 
 from harness.lab.load.web_page_runs import SCENARIOS
 
-LOOK_EVERY_S = 2.0
+REFRESH_S = 2.0
 TAB = "media"
 
 Rows = list[tuple[str, str]]
 
 
 def add_form_fields(parser: LocustArgumentParser) -> None:
-    """Let people choose on the page what the command line says elsewhere."""
+    """Add the arguments that are also fields of the page's form."""
     offered = [path for path in os.environ.get(SCENARIOS, "").split(os.pathsep) if path]
-    choices = offered or None
     parser.add_argument(
-        "--scenario", help="what to play", choices=choices, default=offered[0] if offered else None
+        "--scenario", help="what to play", choices=offered or None, default=offered[0] if offered else None
     )
     parser.add_argument(
         "--rate", default="", help="mean arrival rate [1/s of model time]; empty: the scenario's"
@@ -36,14 +35,14 @@ def add_form_fields(parser: LocustArgumentParser) -> None:
 
 class MediaTab:
     """
-    The tab; ask `show` to make it visible.
+    The tab; `show` adds it to the page.
 
     Args:
-        look: Finds out, as names and texts, what the tab shows; may take its time.
+        read_rows: Returns the rows of the tab as names and texts; may be slow.
     """
 
-    def __init__(self, look: Callable[[], Rows]) -> None:
-        self._look = look
+    def __init__(self, read_rows: Callable[[], Rows]) -> None:
+        self._read_rows = read_rows
         self._rows: Rows = []
 
     def show(self, web_ui: Any) -> None:
@@ -52,17 +51,18 @@ class MediaTab:
         columns = [{"key": "name", "title": "What"}, {"key": "value", "title": "Now"}]
         web_ui.template_args["extended_tables"] = [{"key": TAB, "structure": columns}]
         web_ui.app.after_request(self._extend)
-        gevent.spawn(self._follow)
+        gevent.spawn(self._refresh)
 
-    def _follow(self) -> None:
+    def _refresh(self) -> None:
         threads = gevent.get_hub().threadpool
         while True:
-            self._rows = threads.apply(self._look)
-            gevent.sleep(LOOK_EVERY_S)
+            self._rows = threads.apply(self._read_rows)
+            gevent.sleep(REFRESH_S)
 
     def _extend(self, response: Response) -> Response:
+        """Add the rows to the statistics that the page polls."""
         if request.path.endswith("/stats/requests") and response.is_json:
             data = [{"name": name, "value": value} for name, value in self._rows]
-            told = {**response.get_json(), "extended_stats": [{"key": TAB, "data": data}]}
-            response.set_data(json.dumps(told))
+            statistics = {**response.get_json(), "extended_stats": [{"key": TAB, "data": data}]}
+            response.set_data(json.dumps(statistics))
         return response

@@ -1,8 +1,8 @@
 """
-What Locust needs to know to play scenarios: arguments, listeners, and one idle user.
+The connection to Locust: command-line arguments, event listeners, messages, and one idle user.
 
 Locust's users send nothing here. One idles on each worker, so that Locust's states and its page work;
-the arrivals are greenlets of a scheduler of ours.
+the arrivals are greenlets of our own scheduler.
 """
 
 import logging
@@ -24,19 +24,20 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 from harness.lab.load.locust import messages, web_page
 from harness.lab.load.locust.coordinator import Coordinator
 from harness.lab.load.locust.worker import LoadWorker
-from harness.lab.load.locust_process import DISAGREED, LIFELINE, MASTER_RETRIES, NEVER_PLAYED
-from harness.lab.load.run_permission import NotAllowed, ask_to_play
+from harness.lab.load.locust_process import EXIT_DISAGREED, EXIT_NEVER_PLAYED, LIFELINE, MASTER_RETRIES
+from harness.lab.load.run_permission import RunRefused, request_run
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.writer import new_run_folder
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 log = logging.getLogger(__name__)
 
-_TO_CONDUCTOR = (messages.READY, messages.PROGRESS, messages.PART, messages.DONE, messages.DEFECT)
+_TO_COORDINATOR = (messages.READY, messages.PROGRESS, messages.PART, messages.DONE, messages.DEFECT)
+_TO_WORKER = (messages.PLAN, messages.START, messages.STOP)
 
 
 class IdleUser(User):
-    """Stands for the arrivals in Locust's states and on its page; does nothing itself."""
+    """A user that does nothing; it stands for the arrivals in Locust's states and on its page."""
 
     @task
     def idle(self) -> None:
@@ -48,20 +49,18 @@ class LocustWiring:
     One Locust process: a master, a worker, or both in one.
     """
 
-    _conductor: Coordinator
-    """Of the run being played; masters have one from the start of a run on."""
-
-    _player: LoadWorker
-    """Of the run being played; workers have one from the conductor's first message on."""
-
-    _scenario_hash: str | None = None
-    """Of the only scenario this worker will play."""
-
-    _notice = "press Start"
-    """What the page says of the run as a whole."""
+    def __init__(self) -> None:
+        self._coordinator: Coordinator | None = None
+        """Of the current run; masters have one from the start of a run on."""
+        self._worker: LoadWorker | None = None
+        """Of the current run; workers have one from the coordinator's first message on."""
+        self._scenario_hash: str | None = None
+        """Of the only scenario that this worker accepts."""
+        self._run_state = "press Start"
+        """What the page shows about the run as a whole."""
 
     def install(self, events: Events) -> None:
-        """Listen to what Locust announces."""
+        """Add listeners to Locust's events."""
         listeners: Mapping[EventHook, Callable[..., None]] = {
             events.init_command_line_parser: self._add_arguments,
             events.init: self._init,
@@ -70,35 +69,37 @@ class LocustWiring:
             events.quitting: self._end,
         }
         for event, listener in listeners.items():
-            event.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust does not say
+            event.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust has no annotation here
         runners.CONNECT_RETRY_COUNT = int(os.environ.get(MASTER_RETRIES, runners.CONNECT_RETRY_COUNT))
         # Locust's own percentiles to three significant digits: with its two, 504.9 ms pass as 500.
         stats.bucket_response_time = _three_digits  # type: ignore[assignment]  # a float is as good a key
 
     def _add_arguments(self, parser: LocustArgumentParser) -> None:
         web_page.add_form_fields(parser)
-        parser.add_argument("--identities", help="who may act: a CSV file", include_in_web_ui=False)
         parser.add_argument(
-            "--scenario-hash", help="worker: play no other scenario than this", include_in_web_ui=False
+            "--identities", help="CSV file of listings, roles and tokens", include_in_web_ui=False
         )
-        parser.add_argument("--run-folder", help="where the run is recorded", include_in_web_ui=False)
+        parser.add_argument(
+            "--scenario-hash", help="worker: refuse any other scenario", include_in_web_ui=False
+        )
+        parser.add_argument("--run-folder", help="folder to record the run in", include_in_web_ui=False)
 
     def _init(self, environment: Environment, **_: Any) -> None:
         runner = runner_of(environment)
-        environment.process_exit_code = NEVER_PLAYED if isinstance(runner, WorkerRunner) else 0
+        environment.process_exit_code = EXIT_NEVER_PLAYED if isinstance(runner, WorkerRunner) else 0
         options: Any = environment.parsed_options
-        # Kept: when a run starts Locust gives its workers the master's options.
+        # Kept here: when a run starts, Locust replaces the options of a worker by its master's.
         self._scenario_hash = options.scenario_hash
         if not isinstance(runner, WorkerRunner):
-            for kind in _TO_CONDUCTOR:
-                runner.register_message(kind, self._tell_conductor)
+            for kind in _TO_COORDINATOR:
+                runner.register_message(kind, self._to_coordinator)
         if not isinstance(runner, MasterRunner):
-            for kind in (messages.PLAN, messages.START, messages.STOP):
-                runner.register_message(kind, self._tell_player, concurrent=True)
+            for kind in _TO_WORKER:
+                runner.register_message(kind, self._to_worker, concurrent=True)
         if environment.web_ui:
-            web_page.MediaTab(self._look).show(environment.web_ui)
+            web_page.MediaTab(self._rows).show(environment.web_ui)
         if LIFELINE in os.environ:
-            gevent.spawn(_die_with_launcher, int(os.environ[LIFELINE]))
+            gevent.spawn(_end_with_launcher, int(os.environ[LIFELINE]))
 
     def _test_start(self, environment: Environment, **_: Any) -> None:
         if isinstance(environment.runner, WorkerRunner):
@@ -112,82 +113,83 @@ class LocustWiring:
 
     def _begin(self, environment: Environment, scenario: Scenario, identities: Path, folder: Path) -> None:
         plan = RunPlan.read(scenario, identities)
-        self._conductor = Coordinator(environment, plan, identities, folder, lambda: _let_go(environment))
-        self._conductor.begin()
+        self._coordinator = Coordinator(
+            environment, plan, identities, folder, lambda: _end_locust(environment)
+        )
+        self._coordinator.begin()
 
     def _begin_from_page(self, environment: Environment) -> None:
         options: Any = environment.parsed_options
-        self._notice = "preparing"
+        self._run_state = "preparing"
         try:
             scenario = load_scenario(options.scenario)
             if options.rate:
                 scenario = scenario.at_rate(float(options.rate))
             folder = new_run_folder(scenario.name, "live", Path(options.run_folder))
-            identities = ask_to_play(folder, scenario, gevent.sleep)
+            identities = request_run(folder, scenario, gevent.sleep)
             self._begin(environment, scenario, identities, folder)
-            self._notice = f"recorded in {folder}"
-        except (ValueError, NotAllowed) as error:
-            # There is nobody but the page to tell: its tab, and its logs.
-            self._notice = f"cannot be played here: {error}"
-            log.error("%s %s", options.scenario, self._notice)  # noqa: TRY400 - what is wrong is the request
+            self._run_state = f"recorded in {folder}"
+        except (ValueError, RunRefused) as error:
+            # The page is the only place to show it: its tab, and its logs.
+            self._run_state = f"cannot be played here: {error}"
+            log.error("%s %s", options.scenario, self._run_state)  # noqa: TRY400 - the request is wrong
             runner_of(environment).stop()
 
-    def _look(self) -> web_page.Rows:
-        """Return what the page's tab shows."""
-        said = [("run", self._notice)]
-        return [*said, *self._conductor.rows()] if hasattr(self, "_conductor") else said
+    def _rows(self) -> web_page.Rows:
+        """Return the rows of the page's tab."""
+        rows = [("run", self._run_state)]
+        return rows if self._coordinator is None else [*rows, *self._coordinator.rows()]
 
-    def _tell_conductor(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
+    def _to_coordinator(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
+        """Handle a message on the master."""
+        coordinator = self._coordinator
+        assert coordinator is not None  # noqa: S101 - workers only answer to its messages
         try:
-            self._pass_on(msg)
+            match msg.type:
+                case messages.READY:
+                    coordinator.worker_ready(msg.node_id, msg.data)
+                case messages.PROGRESS:
+                    coordinator.worker_progress(msg.node_id, msg.data)
+                case messages.PART:
+                    coordinator.worker_part(msg.data)
+                case messages.DONE:
+                    coordinator.worker_done(msg.node_id, msg.data)
+                case messages.DEFECT:
+                    coordinator.give_up(f"worker {msg.node_id} failed: {msg.data['reason']}")
         except Exception as error:
-            # Locust would log it and wait for ever.
+            # Locust would only log it, and the run would wait for ever.
             log.exception("message %s", msg.type)
-            self._conductor.give_up(f"the master failed on {msg.type}: {type(error).__name__}: {error}")
+            coordinator.give_up(f"the master failed on {msg.type}: {type(error).__name__}: {error}")
 
-    def _pass_on(self, msg: Message) -> None:
-        match msg.type:
-            case messages.READY:
-                self._conductor.worker_ready(msg.node_id, msg.data)
-            case messages.PROGRESS:
-                self._conductor.worker_progress(msg.node_id, msg.data)
-            case messages.PART:
-                self._conductor.worker_part(msg.data)
-            case messages.DONE:
-                self._conductor.worker_done(msg.node_id, msg.data)
-            case messages.DEFECT:
-                self._conductor.give_up(f"worker {msg.node_id} failed: {msg.data['reason']}")
-
-    def _tell_player(self, environment: Environment, msg: Message) -> None:
+    def _to_worker(self, environment: Environment, msg: Message) -> None:
+        """Handle a message on a worker."""
         try:
-            self._obey(environment, msg)
-        except Exception as error:
-            # Nobody above would tell the conductor, who waits for an answer.
-            log.exception("message %s", msg.type)
-            _tell_defect(environment, error)
-
-    def _obey(self, environment: Environment, msg: Message) -> None:
-        match msg.type:
-            case messages.PLAN:
-                self._player = LoadWorker(environment, msg.data, self._scenario_hash)
-                preparing = gevent.spawn(self._player.prepare)
-                preparing.link_exception(lambda ended: _tell_defect(environment, ended.exception))
-            case messages.START:
-                self._player.start(msg.data)
+            if msg.type == messages.PLAN:
+                self._worker = LoadWorker(environment, msg.data, self._scenario_hash)
+                preparing = gevent.spawn(self._worker.prepare)
+                preparing.link_exception(lambda ended: _send_defect(environment, ended.exception))
+            elif self._worker is None:
+                raise RuntimeError(f"message {msg.type} came before {messages.PLAN}")
+            elif msg.type == messages.START:
+                self._worker.start(msg.data)
                 environment.process_exit_code = 0
-            case messages.STOP:
-                self._player.finish(is_over=True)
+            else:
+                self._worker.finish(is_over=True)
                 if msg.data["refusal"] is not None:
                     log.error("%s", msg.data["refusal"])
-                    environment.process_exit_code = DISAGREED
+                    environment.process_exit_code = EXIT_DISAGREED
+        except Exception as error:
+            # Locust would only log it, and the coordinator would wait for an answer.
+            log.exception("message %s", msg.type)
+            _send_defect(environment, error)
 
     def _end(self, environment: Environment, **_: Any) -> None:
-        if hasattr(self, "_conductor"):
-            self._conductor.interrupt()
-            if self._conductor.outcome.refusal is not None:
-                environment.process_exit_code = DISAGREED
-        if hasattr(self, "_player"):
-            self._player.finish(is_over=not isinstance(environment.runner, WorkerRunner))
+        if self._coordinator is not None:
+            self._coordinator.interrupt()
+            if self._coordinator.outcome.refusal is not None:
+                environment.process_exit_code = EXIT_DISAGREED
+        if self._worker is not None:
+            self._worker.finish(is_over=not isinstance(environment.runner, WorkerRunner))
 
 
 def runner_of(environment: Environment) -> Runner:
@@ -196,17 +198,18 @@ def runner_of(environment: Environment) -> Runner:
     return environment.runner
 
 
-def _tell_defect(environment: Environment, error: BaseException) -> None:
+def _send_defect(environment: Environment, error: BaseException) -> None:
     runner_of(environment).send_message(messages.DEFECT, {"reason": f"{type(error).__name__}: {error}"})
 
 
-def _let_go(environment: Environment) -> None:
-    """End Locust, or only the run when its page is to stay."""
+def _end_locust(environment: Environment) -> None:
+    """End Locust; if it has a page, only the run, so that another one can be started."""
     runner = runner_of(environment)
     gevent.spawn(runner.stop if environment.web_ui else runner.quit)
 
 
-def _die_with_launcher(lifeline: int) -> None:
+def _end_with_launcher(lifeline: int) -> None:
+    """End this process when the launcher's end of the pipe is closed."""
     wait_read(lifeline)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,5 +1,5 @@
 """
-One worker's share of a run, being played.
+One worker's share of a run while it is played.
 
 Times are float seconds since the run began, except where the name says epoch.
 """
@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ import pyarrow as pa
 from gevent import GreenletExit
 from locust.env import Environment
 
-from harness.lab.load.clients.api_session import ApiSession
-from harness.lab.load.clients.batch_recorder import RunStage
+from harness.lab.load.clients.batch_recorder import WorkerContext
 from harness.lab.load.clients.client_session import ClientSession, SessionStopped
 from harness.lab.load.clients.flows import FLOWS
 from harness.lab.load.clients.payloads import Payloads
@@ -33,11 +33,28 @@ from harness.lab.load.run_plan import PlannedArrival, RunPlan
 
 NETWORK_TIMEOUT_S = 60.0
 
-MADE_AT_ONCE = 64
-COLLECT_AT = (50_000, 50, 100)
-SWITCH_EVERY_S = 0.0005
+PREFETCHED = 64
+"""How many arrivals are drawn at once, ahead of time [count]."""
+
+GC_THRESHOLDS = (50_000, 50, 100)
+THREAD_SWITCH_INTERVAL_S = 0.0005
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerShare:
+    """
+    What one worker plays: of all arrivals of the plan every *workers*-th, from its *index* on.
+
+    Attributes:
+        workers: How many workers play the plan [count].
+    """
+
+    plan: RunPlan
+    payloads: Payloads
+    index: int
+    workers: int
 
 
 class WorkerRun:
@@ -52,77 +69,67 @@ class WorkerRun:
     def __init__(
         self,
         environment: Environment,
-        plan: RunPlan,
-        payloads: Payloads,
+        share: WorkerShare,
         *,
-        index: int,
-        workers: int,
         began_at_epoch_s: float,
         folder: Path,
         ended: Callable[[], None],
     ) -> None:
-        self._plan = plan
-        self._index = index
+        self._share = share
         self._ended = ended
-        # Monotonic from here on: the wall clock may be set while we play.
-        self._zero = time.perf_counter() + (began_at_epoch_s - time.time())
-        self._tally = Tally()
+        # Monotonic from here on: the wall clock may be set during the run.
+        zero = time.perf_counter() + (began_at_epoch_s - time.time())
         self._probe = Probe()
-        self._recorder = WorkerRecorder(folder, index)
-        self._connections = ConnectionPool(str(environment.host), timeout=NETWORK_TIMEOUT_S)
-        self._announce = environment.events.request.fire
-        self._stage = RunStage(
-            plan, self.clock, began_at_epoch_s, self._recorder, self._tally, payloads, self._open_session
+        self._context = WorkerContext(
+            worker=share.index,
+            clock=lambda: time.perf_counter() - zero,
+            connections=ConnectionPool(str(environment.host), timeout=NETWORK_TIMEOUT_S),
+            recorder=WorkerRecorder(folder, share.index),
+            tally=Tally(),
+            fire_request=environment.events.request.fire,
+            plan=share.plan,
+            began_at=began_at_epoch_s,
+            payloads=share.payloads,
         )
-        self._scheduler = self._make_scheduler(workers)
-        self._watching = [
+        self._scheduler = self._make_scheduler()
+        self._probing = [
             gevent.spawn(watch, self._probe)
             for watch in (self_check_probes.watch_event_loop, self_check_probes.watch_cpu)
         ]
         self._running = gevent.spawn(self._run)
 
-    def clock(self) -> float:
-        """Return the time."""
-        return time.perf_counter() - self._zero
-
     def stop(self) -> None:
-        """Stop what is still under way, record it as a lower bound, and write everything."""
+        """Stop the unfinished arrivals, record them as lower bounds, and write everything."""
         self._running.kill()
-        gevent.killall(self._watching)
-        self._recorder.close()
+        gevent.killall(self._probing)
+        self._context.recorder.close()
 
     def report(self) -> dict[str, Any]:
-        """Return what was counted so far."""
-        self._tally.counts.update(
-            {
-                "offered": self._probe.offered - self._tally.counts["offered"],
-                "started": self._probe.started - self._tally.counts["started"],
-                "queued": self._probe.queued - self._tally.counts["queued"],
-                "in_flight": self._scheduler.in_flight - self._tally.counts["in_flight"],
-            }
-        )
-        return self._tally.take_report()
+        """Return the counts so far, and the end-to-end times since the last report."""
+        counts = self._context.tally.counts
+        counts["offered"], counts["started"] = self._probe.offered, self._probe.started
+        counts["queued"], counts["in_flight"] = self._probe.queued, self._scheduler.in_flight
+        return self._context.tally.take_report()
 
     @property
     def health(self) -> GeneratorHealth:
-        return self._probe.health(self._index)
+        return self._probe.health(self._share.index)
 
     @property
     def shortfalls(self) -> list[str]:
-        """What makes this worker's figures doubtful, beyond its health, in words."""
+        """What makes this worker's figures doubtful, apart from its health."""
         found = []
-        if defects := self._tally.counts["defects"]:
-            found.append(
-                f"worker {self._index}: {defects} arrivals ended in a defect of the harness; see its log"
-            )
+        worker = f"worker {self._share.index}"
+        if defects := self._context.tally.counts["defects"]:
+            found.append(f"{worker}: {defects} arrivals ended in a defect of the harness; see its log")
         if self._scheduler.ran_dry:
-            found.append(f"worker {self._index} ran out of listings before the time was up")
+            found.append(f"{worker} ran out of listings before the time was up")
         return found
 
     @property
     def untried(self) -> int:
         """Forbidden attempts that could not be made before the arrivals ended [count]."""
-        return self._tally.counts["untried"]
+        return self._context.tally.counts["untried"]
 
     def _run(self) -> None:
         try:
@@ -131,75 +138,58 @@ class WorkerRun:
             self._ended()
 
     def _play(self, arrival: PlannedArrival, intended_at: float) -> None:
-        visit = ClientSession(self._stage, arrival, intended_at)
+        client = ClientSession(self._context, arrival, intended_at)
         try:
-            FLOWS[arrival.batch.flow](visit)
+            FLOWS[arrival.batch.flow](client)
         except SessionStopped as stopped:
-            visit.chronicle.stopped(str(stopped))
+            client.recorder.flow_failed(str(stopped))
         except GreenletExit:
-            visit.chronicle.censored()
+            client.recorder.censor()
             raise
         except Exception as error:
-            # Nobody above would see it: it is logged, and makes the run inconclusive.
+            # Raised further, it would be lost with the greenlet. It makes the run inconclusive.
             log.exception("arrival %d", arrival.index)
-            self._tally.counts["defects"] += 1
-            visit.chronicle.stopped(f"{type(error).__name__}: {error}")
-        self._tally.counts["ended"] += 1
+            self._context.tally.counts["defects"] += 1
+            client.recorder.flow_failed(f"{type(error).__name__}: {error}")
+        self._context.tally.counts["ended"] += 1
 
     def _censor(self, arrival: PlannedArrival) -> None:
-        ClientSession(self._stage, arrival, arrival.at).chronicle.never_started()
+        ClientSession(self._context, arrival, arrival.at).recorder.never_started()
 
-    def _make_scheduler(
-        self, workers: int
-    ) -> OpenScheduler[PlannedArrival] | ClosedScheduler[PlannedArrival]:
-        plan = self._plan
-        arrivals = Prefetch(plan.share(self._index, workers), MADE_AT_ONCE)
+    def _make_scheduler(self) -> OpenScheduler[PlannedArrival] | ClosedScheduler[PlannedArrival]:
+        plan, index, workers = self._share.plan, self._share.index, self._share.workers
+        arrivals = Prefetch(plan.share(index, workers), PREFETCHED)
         ends_at = plan.duration + plan.drain
-        users = plan.scenario.users
+        clock, probe, users = self._context.clock, self._probe, plan.scenario.users
         if users is not None:
-            mine = len(range(self._index, users, workers))
             return ClosedScheduler(
                 arrivals,
                 self._play,
-                self.clock,
-                users=mine,
+                clock,
+                users=len(range(index, users, workers)),
                 until=plan.duration,
                 ends_at=ends_at,
-                probe=self._probe,
+                probe=probe,
             )
-        most = max(1, len(range(self._index, plan.scenario.max_in_flight, workers)))
         return OpenScheduler(
             arrivals,
             self._play,
             self._censor,
-            self.clock,
-            max_in_flight=most,
+            clock,
+            max_in_flight=max(1, len(range(index, plan.scenario.max_in_flight, workers))),
             ends_at=ends_at,
-            probe=self._probe,
-        )
-
-    def _open_session(self, arrival: PlannedArrival, intended_at: float, trace_id: str) -> ApiSession:
-        return ApiSession(
-            self._connections,
-            self._announce,
-            self._recorder,
-            self._tally.counts,
-            self.clock,
-            worker=self._index,
-            arrival=arrival.index,
-            trace_id=trace_id,
-            intended_at=intended_at,
+            probe=probe,
         )
 
 
-def settle_down() -> None:
-    """Keep this process from pausing while it plays; takes the better part of a second itself."""
-    # With its first conversion Arrow imports what it wants for all of them.
+def avoid_pauses() -> None:
+    """Prepare this process to run without pauses; takes about half a second itself."""
+    # Arrow imports what it needs for conversions with its first one.
     pa.array([None])
-    # What was built to get here stays; the collector need not look at it again. What comes is freed when it
-    # is done with: cycles are rare, so looking for them may be rare.
+    # Objects that exist now stay; the collector need not look at them again. Later objects are freed by their
+    # reference counts: cycles are rare, so the collector need not run often.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AT)
-    # The recorder's thread would keep the schedule waiting for 5 ms at a time.
-    sys.setswitchinterval(SWITCH_EVERY_S)
+    gc.set_threshold(*GC_THRESHOLDS)
+    # By default the recorder's thread would delay the schedule by up to 5 ms at a time.
+    sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)

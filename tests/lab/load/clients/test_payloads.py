@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from harness.lab.load.clients.payloads import IN_MEMORY, Filler, MadeFiles
+from harness.lab.load.clients.payloads import IN_MEMORY_BYTES, Filler, MadeFiles
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 PHOTO = UploadFile("a1-1", 1, "PHOTO_HORIZONTAL", "photo-01.jpg", "image/jpeg", 50_000, width=64, height=48)
@@ -32,10 +32,10 @@ def test_large_filler_is_read_from_a_file():
     """
     The client would copy bytes twice; a file goes to the socket piece by piece.
     """
-    payload = Filler(IN_MEMORY + 1).of(PHOTO)
+    payload = Filler(IN_MEMORY_BYTES + 1).of(PHOTO)
 
     assert not isinstance(payload.open(), bytes)
-    assert len(content(payload)) == IN_MEMORY + 1
+    assert len(content(payload)) == IN_MEMORY_BYTES + 1
 
 
 def test_made_photos_decode_and_match_what_was_announced(tmp_path):

@@ -4,7 +4,7 @@ A busy machine is not a wrong clock.
 
 import pytest
 
-from harness.lab.load.generator.clock_skew import certain_skew
+from harness.lab.load.generator.clock_skew import minimum_skew
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,6 @@ def test_messages_that_take_long_accuse_no_clock(off, there, back):
     heard_at = asked_at + there + off
     answered_at = heard_at + prepared
 
-    found = certain_skew(asked_at, heard_at, answered_at, asked_at + there + prepared + back)
+    found = minimum_skew(asked_at, heard_at, answered_at, asked_at + there + prepared + back)
 
     assert found == pytest.approx({-2.0: -2.0 + there, 0.0: 0.0, 2.0: 2.0 - back}[off])

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness.lab.load.generator.connection_pool import ConnectionPool, Unanswered
+from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
 
 
 class Sink(ThreadingHTTPServer):
@@ -72,8 +72,8 @@ def sink() -> Iterator[Sink]:
 
 def wait_until_closed(lines: ConnectionPool, url: str) -> None:
     """Return when the news of the closed connection has come: there is something to read."""
-    (kept,) = lines._hosts[url]._free
-    assert kept._unasked.poll(10_000)
+    (kept,) = lines._hosts[url]._idle
+    assert kept._unread.poll(10_000)
 
 
 def connections(url: str) -> ConnectionPool:
@@ -143,7 +143,7 @@ def test_no_answer_is_told_without_the_address(path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    with pytest.raises(Unanswered) as told:
+    with pytest.raises(NoResponse) as told:
         connections("http://127.0.0.1").exchange("GET", f"http://127.0.0.1:{port}{path}", {}, None)
 
     assert "secret" not in str(told.value)
@@ -251,7 +251,7 @@ def test_what_is_no_whole_answer_is_none(scripted, answer):
     """
     server = scripted([answer])
 
-    with pytest.raises(Unanswered):
+    with pytest.raises(NoResponse):
         connections(server.url).exchange("GET", "/", {}, None)
 
 
@@ -279,7 +279,7 @@ def test_what_may_be_done_once_is_not_asked_again(scripted):
     lines = connections(server.url)
     lines.exchange("POST", "/", {}, b"{}")
 
-    with pytest.raises(Unanswered):
+    with pytest.raises(NoResponse):
         lines.exchange("POST", "/", {}, b"{}")
 
     assert len(server.heads) == 2
@@ -314,7 +314,7 @@ def test_what_cannot_be_sent_is_not_sent(sink, url, headers):
     """
     Headers come from tickets of a service nobody here wrote: a line too many would be a request of its own.
     """
-    with pytest.raises(Unanswered, match="none that can be sent"):
+    with pytest.raises(NoResponse, match="its URL or one of its headers is not valid"):
         connections(sink.url).exchange("GET", url, headers, None)
 
     assert sink.seen == []
@@ -360,7 +360,7 @@ def test_over_tls_only_a_host_that_can_prove_itself_is_asked(sink, tmp_path, mon
     sink.socket = context.wrap_socket(sink.socket, server_side=True)
     url = sink.url.replace("http:", "https:")
 
-    with pytest.raises(Unanswered, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(NoResponse, match="CERTIFICATE_VERIFY_FAILED"):
         connections(url).exchange("GET", "/", {"Authorization": "Bearer t"}, None)
     monkeypatch.setenv("SSL_CERT_FILE", str(mine))
     with TemporaryFile() as file:

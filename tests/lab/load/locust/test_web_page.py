@@ -11,7 +11,8 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from harness.lab.load.web_page_runs import People, serve_page
+from harness.lab.load.live_run import ServiceAccess
+from harness.lab.load.web_page_runs import WebPageRuns
 from harness.lab.results.writer import FolderUnfit
 
 pytestmark = pytest.mark.stack
@@ -63,7 +64,7 @@ def test_runs_that_can_be_kept_nowhere(tmp_path):
     file.touch()
 
     with pytest.raises(FolderUnfit, match="file cannot hold runs: File exists"):
-        serve_page([], host="", runs=file, provide=nullcontext, on_open=print, on_run=print)
+        WebPageRuns(host="", runs=file, provide=nullcontext, on_run=print).serve([], on_open=print)
 
 
 def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_run_goes(
@@ -100,18 +101,12 @@ def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_
     def provide(scenario):
         if scenario.name == "first":
             raise ValueError("the stack that is up plays the service times of another scenario")
-        return nullcontext(People(service.identities))
+        return nullcontext(ServiceAccess(service.identities))
 
     browser = threading.Thread(target=browse)
     browser.start()
-    serve_page(
-        [first, second],
-        host=service.api_url,
-        runs=tmp_path / "runs",
-        provide=provide,
-        on_open=addresses.append,
-        on_run=runs.append,
-    )
+    page = WebPageRuns(host=service.api_url, runs=tmp_path / "runs", provide=provide, on_run=runs.append)
+    page.serve([first, second], on_open=addresses.append)
     browser.join()
     (run,) = runs
 

@@ -1,5 +1,5 @@
 """
-One figure of a benchmark: a measurement beside another of the same run.
+One figure of a benchmark: a measured value and its ratio to another one of the same run.
 """
 
 import time
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Figure:
     """
-    Something measured.
+    A measured value.
 
     Attributes:
-        value: As measured, in *unit*.
-        ratio: Of *value* to that of *against*; None where there is nothing to set it against.
-        note: What kept it from being measured, or what one should know.
+        value: In *unit*; None if it was not measured.
+        ratio: Of *value* and the value that *against* names; None without such a value.
+        note: Why it was not measured, or what else to know about it.
     """
 
     name: str
@@ -27,21 +27,14 @@ class Figure:
 
     @property
     def line(self) -> str:
-        """The figure for people."""
+        """The figure as one line of text."""
         measured = "not measured" if self.value is None else f"{self.value:.4g} {self.unit}"
         ratio = "" if self.ratio is None else f"  {self.ratio:.3g} × {self.against}"
         return f"{self.name}: {measured}{ratio}{f'  ({self.note})' if self.note else ''}"
 
-    @property
-    def as_json(self) -> dict[str, str | float | None]:
-        return {
-            "name": self.name, "value": self.value, "unit": self.unit, "ratio": self.ratio,
-            "against": self.against, "note": self.note,
-        }  # fmt: skip
-
 
 def seconds(work: Callable[[], object], tries: int = 3) -> float:
-    """Return how long *work* takes [s]: the best of some tries, since noise only ever adds."""
+    """Return how long *work* takes [s]: the shortest of *tries*, since other processes only lengthen it."""
     best = float("inf")
     for _ in range(tries):
         began = time.perf_counter()

@@ -1,5 +1,8 @@
 """
-How fast the judge is: beside a naive evaluator, beside sorting the same numbers, and at its start.
+Suite ``judge``: the speed of alarm evaluation and of ``harness check``.
+
+Evaluation is compared with a naive evaluator and with sorting the same values, the start of the command with
+the start of a bare interpreter.
 """
 
 import subprocess
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.cli.bench_figure import Figure, seconds
+from benchmarks.figure import Figure, seconds
 from harness.lab.alarms import sensitivity
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
@@ -19,11 +22,11 @@ MANY = 1_000_000
 
 
 def figures() -> Iterator[Figure]:
-    """Yield the figures of the judge."""
-    alarm = _alarm()
-    few, many = _samples(FEW), _samples(MANY)
-    ours, naive = seconds(lambda: _play(alarm, few)), seconds(lambda: _naive(few), tries=1)
-    if [one.at for one in _play(alarm, few).transitions] != _naive(few):
+    """Yield the figures of the alarm evaluation."""
+    alarm = p95_alarm()
+    few, many = samples(FEW), samples(MANY)
+    ours, naive = seconds(lambda: timeline_of(alarm, few)), seconds(lambda: naive_transitions(few), tries=1)
+    if [one.at for one in timeline_of(alarm, few).transitions] != naive_transitions(few):
         raise AssertionError("the two evaluators disagree")
     yield Figure(f"alarm over {FEW} datapoints", ours, "s", naive / ours, "faster than a naive evaluator")
     whole, sort = seconds(lambda: _verdict(alarm, many)), seconds(lambda: np.sort(many.values))
@@ -34,7 +37,8 @@ def figures() -> Iterator[Figure]:
     yield Figure("start of harness check", start, "s", start / bare, "a bare interpreter")
 
 
-def _alarm() -> Alarm:
+def p95_alarm() -> Alarm:
+    """Return an alarm on the p95 of one metric: 2 of 3 periods of a minute above 125."""
     return Alarm.from_properties(
         {
             "AlarmName": "p95", "Namespace": "N", "MetricName": "M", "ExtendedStatistic": "p95", "Period": 60,
@@ -44,17 +48,19 @@ def _alarm() -> Alarm:
     )  # fmt: skip
 
 
-def _samples(count: int) -> Samples:
+def samples(count: int) -> Samples:
+    """Return so many values of the metric, spread over an hour."""
     draws = np.random.default_rng(7)
     return Samples.of(draws.uniform(0, HOUR, count), draws.lognormal(4.0, 0.5, count))
 
 
-def _play(alarm: Alarm, samples: Samples) -> Timeline:
-    return evaluate(alarm, Periods(alarm, {alarm.metrics[0][1]: samples}), start=0.0, end=HOUR)
+def timeline_of(alarm: Alarm, recorded: Samples) -> Timeline:
+    """Return the states of *alarm* over the hour."""
+    return evaluate(alarm, Periods(alarm, {alarm.metrics[0][1]: recorded}), start=0.0, end=HOUR)
 
 
-def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
-    by_metric = {alarm.metrics[0][1]: samples}
+def _verdict(alarm: Alarm, recorded: Samples) -> list[str]:
+    by_metric = {alarm.metrics[0][1]: recorded}
     periods = Periods(alarm, by_metric)
     timeline = evaluate(alarm, periods, start=0.0, end=HOUR)
     return list(
@@ -62,9 +68,9 @@ def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
     )
 
 
-def _naive(samples: Samples) -> list[float]:
-    """Return when the alarm's state changes, by reading all the rows for every datapoint of every minute."""
-    rows = list(zip(samples.at.tolist(), samples.values.tolist(), strict=True))
+def naive_transitions(recorded: Samples) -> list[float]:
+    """Return when the alarm's state changes, reading every row again for each datapoint of each minute."""
+    rows = list(zip(recorded.at.tolist(), recorded.values.tolist(), strict=True))
     state, changes = "INSUFFICIENT_DATA", []
     for minute in range(1, int(HOUR) // 60 + 1):
         points = []

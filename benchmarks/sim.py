@@ -1,5 +1,5 @@
 """
-The simulator: how fast it is, writing a whole run folder, and how often its intervals hold the truth.
+Suite ``sim``: the speed of the simulator, and how often its confidence intervals contain the true value.
 """
 
 import sys
@@ -8,9 +8,13 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.cli.bench_figure import Figure, seconds
+from tqdm import tqdm
 
-SCENARIO = Path("scenarios/steady.toml")
+from benchmarks.coverage import coverage
+from benchmarks.figure import Figure, seconds
+from harness.lab.sim.simulation import simulate
+
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "steady.toml"
 EXPERIMENTS = 400
 
 
@@ -21,11 +25,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _speed() -> Iterator[Figure]:
-    from harness.lab.sim.simulation import simulate
-
-    if not SCENARIO.exists():
-        yield Figure("simulation of steady", None, "s", note=f"there is no {SCENARIO} here")
-        return
+    """Yield the time to simulate a scenario and to write its whole run folder."""
     with TemporaryDirectory() as folder:
         number = count()
         took = seconds(lambda: simulate(SCENARIO, out=Path(folder) / str(next(number))))
@@ -37,17 +37,13 @@ def _speed() -> Iterator[Figure]:
 
 
 def _coverage() -> Iterator[Figure]:
-    """Yield how often nominal 95 % intervals of a known p95 hold it: by replications, and naively."""
-    from tqdm import tqdm
-
-    from harness.lab.sim.experiment.coverage import coverage
-
+    """Yield how often nominal 95 % intervals of a known p95 contain it: by replications, and naive ones."""
     with tqdm(total=EXPERIMENTS, desc="coverage", unit="experiment", file=sys.stderr, disable=None) as bar:
 
         def show(done: int) -> None:
             bar.update(done - bar.n)
 
         found = coverage(EXPERIMENTS, progress=show)
-    of = f"{found.experiments} experiments, M/M/1 at ρ 0.9"
-    yield Figure("coverage of the 95 % interval of p95", 100 * found.ours, "%", note=of)
-    yield Figure("coverage of the naive interval of one run", 100 * found.naive, "%", note=of)
+    note = f"{found.experiments} experiments, M/M/1 at ρ 0.9"
+    yield Figure("coverage of the 95 % interval of p95", 100 * found.ours, "%", note=note)
+    yield Figure("coverage of the naive interval of one run", 100 * found.naive, "%", note=note)

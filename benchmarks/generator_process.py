@@ -1,9 +1,9 @@
 """
-The generator without its flows, for measuring it: one GET an arrival, paced, at a server that only answers.
+The load generator without its flows, to be measured: one GET an arrival, evenly spaced.
 
 Scheduler, session, connections, recorder and Locust's own statistics are those of every run. Run as
-``python -m harness.lab.load.bench_client PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
-Times in seconds.
+``python -m benchmarks.generator_process PORT RATE SECONDS CONNECTIONS``: it prints a JSON object.
+Times are float seconds.
 """
 
 from gevent import monkey
@@ -13,7 +13,6 @@ monkey.patch_all()
 import json  # noqa: E402 - nothing may come before the patching
 import sys  # noqa: E402
 import time  # noqa: E402
-from collections import Counter  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -21,13 +20,14 @@ from tempfile import TemporaryDirectory  # noqa: E402
 
 from locust.env import Environment  # noqa: E402
 
-from harness.lab.load.clients.api_session import ApiSession  # noqa: E402
+from harness.lab.load.clients.api_session import ApiSession, RequestContext  # noqa: E402
 from harness.lab.load.clients.response_check import expecting  # noqa: E402
 from harness.lab.load.generator.connection_pool import ConnectionPool  # noqa: E402
 from harness.lab.load.generator.recorder import WorkerRecorder  # noqa: E402
 from harness.lab.load.generator.scheduler import OpenScheduler  # noqa: E402
 from harness.lab.load.generator.self_check import Probe  # noqa: E402
-from harness.lab.load.locust.worker_run import settle_down  # noqa: E402
+from harness.lab.load.locust.worker_run import avoid_pauses  # noqa: E402
+from harness.lab.load.progress import Tally  # noqa: E402
 from harness.lab.results.percentile import percentile  # noqa: E402
 
 DRAIN_S = 10.0
@@ -35,48 +35,49 @@ SETTLE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class BenchArrival:
-    """One GET and when it is due."""
+class GetArrival:
+    """One GET request and when it is due."""
 
     index: int
     at: float
 
 
-def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> None:
-    """Play, and print what was measured."""
+def main(port: int, rate: float, length: float, max_in_flight: int, folder: Path) -> None:
+    """Send the requests, and print what was measured."""
     environment = Environment(host=f"http://127.0.0.1:{port}")
     environment.create_local_runner()
-    connections = ConnectionPool(str(environment.host), timeout=DRAIN_S)
     recorder = WorkerRecorder(folder, 0)
-    counts: Counter[str] = Counter()
-    from_intended: list[float] = []
-    from_started: list[float] = []
-    settle_down()
+    avoid_pauses()
     zero = time.perf_counter() + SETTLE_S
-    probe = Probe()
 
     def clock() -> float:
         return time.perf_counter() - zero
 
-    def play(arrival: BenchArrival, intended_at: float) -> None:
-        session = ApiSession(
-            *(connections, environment.events.request.fire, recorder, counts, clock),
-            worker=0,
-            arrival=arrival.index,
-            trace_id="",
-            intended_at=intended_at,
-        )
+    context = RequestContext(
+        worker=0,
+        clock=clock,
+        connections=ConnectionPool(str(environment.host), timeout=DRAIN_S),
+        recorder=recorder,
+        tally=Tally(),
+        fire_request=environment.events.request.fire,
+    )
+    response_times: list[float] = []
+    latencies: list[float] = []
+
+    def play(arrival: GetArrival, intended_at: float) -> None:
+        session = ApiSession(context, arrival.index, intended_at)
         started_at = clock()
         finished_at = session.get("/", expecting(200), "answer").finished_at
-        from_intended.append(finished_at - intended_at)
-        from_started.append(finished_at - started_at)
+        response_times.append(finished_at - intended_at)
+        latencies.append(finished_at - started_at)
 
+    probe = Probe()
     scheduler = OpenScheduler(
         arrivals(rate, length),
         play,
         lambda _: None,
         clock,
-        max_in_flight=at_once,
+        max_in_flight=max_in_flight,
         ends_at=length + DRAIN_S,
         probe=probe,
     )
@@ -84,21 +85,21 @@ def main(port: int, rate: float, length: float, at_once: int, folder: Path) -> N
     scheduler.run()
     cpu = time.process_time() - began_cpu
     recorder.close()
-    told = {
+    measured = {
         "offered": probe.offered,
-        "done": counts["ok"],
+        "done": context.tally.counts["ok"],
         "cpu_s": cpu,
-        "response_time_s": percentiles(from_intended),
-        "latency_s": percentiles(from_started),
+        "response_time_s": percentiles(response_times),
+        "latency_s": percentiles(latencies),
         "lag_s": percentiles(probe.lags),
     }
-    print(json.dumps(told))
+    print(json.dumps(measured))
 
 
-def arrivals(rate: float, length: float) -> Iterator[BenchArrival]:
+def arrivals(rate: float, length: float) -> Iterator[GetArrival]:
     """Yield evenly spaced arrivals."""
     for index in range(round(rate * length)):
-        yield BenchArrival(index, index / rate)
+        yield GetArrival(index, index / rate)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

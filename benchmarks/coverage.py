@@ -1,9 +1,9 @@
 """
-How often an interval holds the truth: the check of our intervals that needs no faith.
+Coverage of confidence intervals: how often they contain a value that is known.
 
-M/M/1 at ρ 0.9, whose p95 is known, is simulated in many experiments. A nominal 95 % interval must hold the
-known value in about 95 of 100; the naive one, which takes the times of one run for independent, does not.
-Times in service times.
+M/M/1 at ρ 0.9, whose p95 is known, is simulated in many experiments. A nominal 95 % interval should contain
+the known value in about 95 of 100. The naive interval, which treats the sojourn times of one run as
+independent, does so far less often. Times are in multiples of the mean service time.
 """
 
 import math
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from harness.lab.results.percentile import interval as naive_interval
 from harness.lab.sim.experiment.quantiles import percentile_estimate
 
-LOAD = 0.9
-P95 = math.log(20) / (1 - LOAD)
+UTILISATION = 0.9
+P95 = math.log(20) / (1 - UTILISATION)
 """Of the sojourn time: it is exponential with mean 1 / (1 − ρ)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """
-    Shares of experiments whose interval held the truth.
+    Shares of experiments whose interval contains the true value [0…1].
 
     Attributes:
-        ours: By replications.
-        naive: Of one run, as if its times were independent.
+        ours: Intervals over replications.
+        naive: Intervals of one run that treat its times as independent.
     """
 
     experiments: int
@@ -46,11 +46,11 @@ def coverage(
     progress: Callable[[int], None] | None = None,
 ) -> Coverage:
     """
-    Return how often the nominal 95 % intervals of p95 cover.
+    Return how often the nominal 95 % intervals of p95 contain the true value.
 
     Args:
-        jobs: Of one replication; the first *warm_up* do not count.
-        progress: Told how many experiments are done.
+        jobs: Jobs of one replication [count]; the first *warm_up* are left out.
+        progress: Called with the number of finished experiments after each.
     """
     ours = naive = 0
     for number in range(experiments):
@@ -65,9 +65,11 @@ def coverage(
     return Coverage(experiments, ours / experiments, naive / experiments)
 
 
-def sojourn_times(draws: np.random.Generator, jobs: int, load: float = LOAD) -> NDArray[np.float64]:
-    """Return the sojourn times of the first jobs of M/M/1 from an empty start, by Lindley's recursion."""
+def sojourn_times(
+    draws: np.random.Generator, jobs: int, utilisation: float = UTILISATION
+) -> NDArray[np.float64]:
+    """Return the sojourn times of the first jobs of M/M/1 that starts empty, by Lindley's recursion."""
     services = draws.exponential(1.0, jobs)
-    steps = services[:-1] - draws.exponential(1 / load, jobs - 1)
+    steps = services[:-1] - draws.exponential(1 / utilisation, jobs - 1)
     walk = np.concatenate([[0.0], np.cumsum(steps)])
     return np.asarray(walk - np.minimum.accumulate(walk) + services)

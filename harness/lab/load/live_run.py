@@ -1,0 +1,178 @@
+"""
+A run that Locust plays: prepared, observed while it goes on, and finished.
+
+Times are float seconds.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from harness.lab.gate.objective import Dimension, Objective
+from harness.lab.load.blueprint_alarms import blueprint_alarms
+from harness.lab.load.generator.self_check import findings
+from harness.lab.load.live_header import live_header
+from harness.lab.load.outside_observer import Observer, outside_observer, unobserved
+from harness.lab.load.preflight import preflight
+from harness.lab.load.progress import Progress
+from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
+from harness.lab.load.run_plan import RunPlan
+from harness.lab.results.notes import REMARKS, UNOBSERVED
+from harness.lab.results.run import Run
+from harness.lab.results.writer import RunWriter, write_header
+from harness.lab.workload.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccess:
+    """
+    What a run needs to use a service and to observe it.
+
+    Attributes:
+        identities: CSV file of listings, roles and tokens.
+        observer: Records what the requests alone do not show, e.g. the stack's metrics; by default what can
+            be observed from outside.
+    """
+
+    identities: Path
+    observer: Observer = field(default_factory=outside_observer)
+
+
+class LiveRun:
+    """
+    One run, from the check of the service to the finished run folder.
+
+    Args:
+        folder: The run folder.
+        workers: How many workers play [count].
+        command: The command line; it is kept in ``run.json`` without passwords.
+
+    Raises:
+        Unreachable: The service does not answer, refuses the tokens or the canary.
+        IdentitiesInvalid: The identities cannot be used, or are too few.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        folder: Path,
+        *,
+        host: str,
+        access: ServiceAccess,
+        workers: int,
+        command: str | None = None,
+    ) -> None:
+        canary = preflight(host, RunPlan.read(scenario, access.identities))
+        remarks = [canary.remark] if canary else []
+        self.folder = folder
+        self._scenario = scenario
+        self._writer = RunWriter(
+            folder, live_header(scenario, folder, workers, command=command, remarks=remarks)
+        )
+        self._observer = access.observer
+        self._observing = ExitStack()
+        self._observed: Collection[str] | None = None
+        self._observation_error: str | None = None
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_observing()
+
+    @property
+    def progress(self) -> Progress:
+        return Progress.read(self.folder / PROGRESS)
+
+    def update(self) -> RunOutcome:
+        """
+        Return how far the run is; call it a few times a second.
+
+        When the run has begun, its start is written to ``run.json`` and the observer is started.
+        """
+        outcome = RunOutcome.read(self.folder / OUTCOME)
+        if outcome.began_at_epoch_s is not None and not self._has_begun:
+            self._has_begun = True
+            header = self._writer.header.model_copy(update={"started_at": _utc(outcome.began_at_epoch_s)})
+            self._writer.header = header
+            write_header(self.folder, header)
+            try:
+                self._observed = self._observing.enter_context(
+                    self._observer(self.folder, outcome.began_at_epoch_s)
+                )
+            except (OSError, httpx.HTTPError) as error:
+                self._note_observation_error(error)
+        return outcome
+
+    def finish(self, outcome: RunOutcome) -> Run:
+        """Make the tables of a run that has begun and is over, and return it."""
+        self._stop_observing()
+        if self._observation_error is not None:
+            outcome.shortfalls.append(self._observation_error)
+        return self._writer.finish(
+            started_at=_utc(outcome.began_at_epoch_s or 0.0),
+            duration_s=outcome.ended_at_s,
+            workers=outcome.workers,
+            lost_workers=outcome.lost,
+            notes={
+                "generator": _generator_notes(self._scenario, outcome),
+                REMARKS: [*self._writer.header.notes.get(REMARKS, ()), *_remarks(outcome)],
+                UNOBSERVED: [] if self._observed is None else unobserved(blueprint_alarms(), self._observed),
+            },
+        )
+
+    def _stop_observing(self) -> None:
+        try:
+            self._observing.close()
+        except (OSError, httpx.HTTPError) as error:
+            self._note_observation_error(error)
+
+    def _note_observation_error(self, error: Exception) -> None:
+        self._observation_error = f"the observation of the run is incomplete: {error or type(error).__name__}"
+
+
+def _utc(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
+def _remarks(outcome: RunOutcome) -> Iterator[str]:
+    if outcome.untried:
+        yield (
+            f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
+            "arrivals; play longer than they live (--duration)"
+        )
+
+
+def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
+    """Return what ``run.json`` holds about the generator."""
+    health = outcome.generator_health()
+    found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
+    if outcome.interrupted:
+        length = scenario.duration_s / scenario.time_scale
+        found.insert(0, f"interrupted {outcome.ended_at_s:.1f} s into a run of {length:.0f} s")
+    offered, started = sum(each.offered for each in health), sum(each.started for each in health)
+    return {
+        "findings": found,
+        "offered": offered,
+        "started": started,
+        "achieved": started / offered if offered else 1.0,
+        "interrupted": outcome.interrupted,
+        "untried": outcome.untried,
+        "workers": outcome.health,
+    }
+
+
+def _tightest_limit(scenario: Scenario) -> float | None:
+    """Return the smallest latency that an objective allows [clock s]; None if no objective limits a time."""
+    parsed = [Objective.parse(each.expression) for each in scenario.objectives]
+    limits = [float(each.limit) for each in parsed if each.dimension is Dimension.TIME]
+    return min(limits) / scenario.time_scale if limits else None
