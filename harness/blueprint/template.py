@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from harness.blueprint import resource_reader
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource, read_alarms
+from harness.blueprint.alarm_resources import AlarmResource, read_alarms
 from harness.blueprint.document import Declared, Properties, TemplateDocument, read_document
 from harness.blueprint.intrinsics import PseudoParameters, Resolver
 from harness.blueprint.resources import (
@@ -80,7 +80,7 @@ class Template:
     topic: Topic
     log_groups: Mapping[str, LogGroup]
     secret: Secret
-    alarms: tuple[MetricAlarmResource | CompositeAlarmResource, ...]
+    alarms: tuple[AlarmResource, ...]
     dashboard: Dashboard
 
     def with_key(self, key_id: str) -> "Template":
@@ -120,7 +120,7 @@ def load_alarms(
     *,
     account: str = ACCOUNT_ID,
     region: str = REGION,
-) -> tuple[MetricAlarmResource | CompositeAlarmResource, ...]:
+) -> tuple[AlarmResource, ...]:
     """
     Read the alarms of any CloudFormation template, YAML or JSON; others only lend their names.
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.cli.bench_figure import Figure, seconds
-from harness.lab.alarms import sensitivity
 from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.sensitivity import sensitivities
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
 
 HOUR = 3600.0
@@ -57,9 +57,7 @@ def _verdict(alarm: Alarm, samples: Samples) -> list[str]:
     by_metric = {alarm.metrics[0][1]: samples}
     periods = Periods(alarm, by_metric)
     timeline = evaluate(alarm, periods, start=0.0, end=HOUR)
-    return list(
-        sensitivity.doubts(timeline, by_metric, periods, start=0.0, end=HOUR, reading=EvaluationRules())
-    )
+    return list(sensitivities(timeline, by_metric, periods, start=0.0, end=HOUR, rules=EvaluationRules()))
 
 
 def _naive(samples: Samples) -> list[float]:

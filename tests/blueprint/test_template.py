@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource
 from harness.blueprint.template import TEMPLATE, load_alarms, load_template
 
 CALLBACK_URL = "http://127.0.0.1:8000/internal/media-processing/callback"
@@ -210,9 +209,9 @@ class TestOurAlarms:
         """One light: it burns when any of them does."""
         *metric, composite = load_template().alarms
 
-        assert isinstance(composite, CompositeAlarmResource)
-        assert all(isinstance(alarm, MetricAlarmResource) for alarm in metric)
-        assert composite.rule == " OR ".join(f'ALARM("{alarm.name}")' for alarm in metric)
+        assert composite.is_composite
+        assert not any(alarm.is_composite for alarm in metric)
+        assert composite.properties["AlarmRule"] == " OR ".join(f'ALARM("{alarm.name}")' for alarm in metric)
 
     def test_every_choice_about_missing_data_is_explained(self):
         """Who gets the alarm reads why silence is good news."""

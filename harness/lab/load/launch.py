@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
-from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.load.generator.self_check import findings
 from harness.lab.load.live_header import header
 from harness.lab.load.locust_process import LocustProcess, Master, worker_arguments
@@ -127,7 +127,7 @@ def finish(
     Args:
         observed: Names of the service's metrics that were observed; None if they and AWS's all were.
     """
-    missed = [] if observed is None else unobserved(blueprint_alarms(), observed)
+    missed = [] if observed is None else unobserved(metric_alarms(), observed)
     return writer.finish(
         started_at=datetime.fromtimestamp(outcome.began_at_epoch_s or 0.0, UTC),
         duration_s=outcome.ended_at_s,

@@ -14,10 +14,10 @@ import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.blueprint.alarm_resources import MetricAlarmResource
-from harness.blueprint.template import Template, load_template
+from harness.blueprint.template import load_template
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.composite import CompositeAlarm
+from harness.lab.alarms.template_alarms import read_resources
+from harness.lab.gate.alarm_watch import SETTLE_S
 from harness.lab.gate.live_evaluation import LiveEvaluation
 from harness.stack.dashboard.measures import Measure, Measures
 from harness.stack.dashboard.processes import Census, Process
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 TIMEOUT_S = 5.0
-SETTLE_S = 5.0
-"""An instant is judged this much later: the service puts its metrics every two seconds."""
 FAILURES_SHOWN = 8
 MOVES_SHOWN = 6
 LOCUST_URL = "http://127.0.0.1:8089"
@@ -136,8 +134,8 @@ class Observer:
         self._queue_urls: dict[str, str] = {}
         self._census = Census(stack.supervisor_pid)
         self._measures = Measures(stack.time_scale)
-        self._alarms = _alarms(self._template)
-        self._judge = LiveEvaluation(*self._alarms, started_at=stack.started_at, time_scale=stack.time_scale)
+        self._alarms = read_resources(self._template.alarms)
+        self._judge = LiveEvaluation(self._alarms, started_at=stack.started_at, time_scale=stack.time_scale)
         self._next_row = 0
         self._unfinished_since = 0.0
         self._failed: dict[str, FailedExecution] = {}
@@ -159,7 +157,7 @@ class Observer:
         found.alarms = self._alarms_at(now)
         found.moves = [
             AlarmMove(self._on_our_clock(move.at), move.alarm, move.state.value, move.reason)
-            for move in reversed(self._judge.moves[-MOVES_SHOWN:])
+            for move in reversed(self._judge.changes[-MOVES_SHOWN:])
         ]
         found.links = self._links()
         found.troubles = troubles
@@ -236,13 +234,13 @@ class Observer:
 
     def _alarms_at(self, now: float) -> list[AlarmNow]:
         states = self._judge.states(now - SETTLE_S)
-        alarms, composites = self._alarms
         return [
-            *(AlarmNow(one.name, in_words(one), states[one.name].value) for one in alarms),
-            *(
-                AlarmNow(one.name, f"composite of {len(one.children)} alarms", states[one.name].value)
-                for one in composites
-            ),
+            AlarmNow(
+                one.name,
+                in_words(one) if isinstance(one, Alarm) else f"composite of {len(one.children)} alarms",
+                states[one.name].value,
+            )
+            for one in self._alarms
         ]
 
     def _on_our_clock(self, model_at: float) -> float:
@@ -284,13 +282,3 @@ def in_words(alarm: Alarm) -> str:
         f"{what} {signs[rule.comparison]} {rule.threshold:g} "
         f"in {rule.datapoints_to_alarm} of {rule.evaluation_periods} × {alarm.period} s"
     )
-
-
-def _alarms(template: Template) -> tuple[list[Alarm], list[CompositeAlarm]]:
-    alarms, composites = [], []
-    for defined in template.alarms:
-        if isinstance(defined, MetricAlarmResource):
-            alarms.append(Alarm.from_properties(defined.properties))
-        else:
-            composites.append(CompositeAlarm.from_properties(defined.properties))
-    return alarms, composites

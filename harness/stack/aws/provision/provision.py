@@ -22,7 +22,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource
 from harness.blueprint.resources import (
     EventRule,
     IamRole,
@@ -142,11 +141,11 @@ def provision(
     _event_rule(endpoints.client(session, "events", region), template.event_rule)
     cloudwatch: CloudWatchClient = endpoints.client(session, "cloudwatch", region)
     for alarm in template.alarms:
-        if isinstance(alarm, MetricAlarmResource):
+        if not alarm.is_composite:
             cloudwatch.put_metric_alarm(**alarm.properties)
     with _tolerating(left_out, COMPOSITE_ALARMS, "this endpoint has no PutCompositeAlarm"):
         for alarm in template.alarms:
-            if isinstance(alarm, CompositeAlarmResource):
+            if alarm.is_composite:
                 cloudwatch.put_composite_alarm(**alarm.properties)
     cloudwatch.put_dashboard(DashboardName=template.dashboard.name, DashboardBody=template.dashboard.body)
 
