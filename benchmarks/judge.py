@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.figure import Figure, seconds
-from harness.lab.alarms import sensitivity
 from harness.lab.alarms.alarm import Alarm
+from harness.lab.alarms.sensitivity import sensitivities
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
 
 HOUR = 3600.0
@@ -63,9 +63,7 @@ def _verdict(alarm: Alarm, recorded: Samples) -> list[str]:
     by_metric = {alarm.metrics[0][1]: recorded}
     periods = Periods(alarm, by_metric)
     timeline = evaluate(alarm, periods, start=0.0, end=HOUR)
-    return list(
-        sensitivity.doubts(timeline, by_metric, periods, start=0.0, end=HOUR, reading=EvaluationRules())
-    )
+    return list(sensitivities(timeline, by_metric, periods, start=0.0, end=HOUR, rules=EvaluationRules()))
 
 
 def naive_transitions(recorded: Samples) -> list[float]:

@@ -16,7 +16,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from harness.blueprint import alarm_resources as blueprint
 from harness.blueprint.template import load_alarms
 from harness.cli.exit_codes import ExitCode
 from harness.cli.main import VERBS
@@ -98,7 +97,7 @@ def alarms() -> str:
     lines = ["| alarm | fires when | why so |", "|---|---|---|"]
     for one in load_alarms():
         why = _cell(str(one.properties.get("AlarmDescription", "")))
-        when = _when(one.properties) if isinstance(one, blueprint.MetricAlarmResource) else f"`{one.rule}`"
+        when = f"`{one.properties['AlarmRule']}`" if one.is_composite else _when(one.properties)
         lines.append(f"| `{one.name}` | {when} | {why} |")
     return "\n".join(lines)
 

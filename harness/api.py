@@ -51,12 +51,9 @@ def check(
         RunUnreadable: The run cannot be read.
         ValueError: The template or an objective of the scenario cannot be read.
     """
-    from harness.lab.gate.judge import judge
-    from harness.lab.gate.run_verdict import alarms_of, objectives_of
+    from harness.lab.gate.evaluate_run import check_run
 
-    run = _opened(run)
-    alarms = alarms_of(None if template is None else Path(template), endpoint)
-    return judge(run, *alarms, objectives_of(run))
+    return check_run(_opened(run), template=None if template is None else Path(template), endpoint=endpoint)
 
 
 def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":

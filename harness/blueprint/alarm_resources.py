@@ -1,14 +1,14 @@
 """
-The alarms of a CloudFormation template, as CloudWatch would be told of them.
+The alarms of a CloudFormation template as resolved properties in AWS's spelling.
 
-An alarm's properties keep AWS's spelling, which is also that of ``PutMetricAlarm`` and
-``DescribeAlarms``: who judges or provisions alarms reads all three alike.
+``PutMetricAlarm``, ``PutCompositeAlarm`` and ``DescribeAlarms`` use the same property names, so that the
+properties can be sent to an endpoint or read as an alarm without a conversion.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.blueprint.document import Declared, TemplateDocument
 from harness.blueprint.intrinsics import Resolver
@@ -16,118 +16,96 @@ from harness.blueprint.intrinsics import Resolver
 METRIC_ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
 
-_COMMON = frozenset(
-    {
-        "ActionConfiguration",
-        "ActionsEnabled",
-        "AlarmActions",
-        "AlarmDescription",
-        "AlarmName",
-        "InsufficientDataActions",
-        "OKActions",
-        "Tags",
-    }
-)
-_METRIC = _COMMON | {
-    "ComparisonOperator",
-    "DatapointsToAlarm",
-    "Dimensions",
-    "EvaluateLowSampleCountPercentile",
-    "EvaluationCriteria",
-    "EvaluationInterval",
-    "EvaluationPeriods",
-    "EvaluationWindow",
-    "ExtendedStatistic",
-    "MetricName",
-    "Metrics",
-    "Namespace",
-    "Period",
-    "Statistic",
-    "Threshold",
-    "ThresholdMetricId",
-    "TreatMissingData",
-    "Unit",
-    "WarmUpConfiguration",
-}
-_COMPOSITE = _COMMON | {
-    "ActionsSuppressor",
-    "ActionsSuppressorExtensionPeriod",
-    "ActionsSuppressorWaitPeriod",
-    "AlarmRule",
-}
+
+class _AlarmType(NamedTuple):
+    """Properties of one resource type, without those that every alarm has."""
+
+    required: tuple[str, ...]
+    properties: frozenset[str]
+
+
+_COMMON = frozenset({
+    "ActionConfiguration", "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName",
+    "InsufficientDataActions", "OKActions", "Tags",
+})  # fmt: skip
+_TYPES = {
+    METRIC_ALARM: _AlarmType(
+        ("ComparisonOperator", "EvaluationPeriods"),
+        frozenset({
+            "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile",
+            "EvaluationCriteria", "EvaluationInterval", "EvaluationPeriods", "EvaluationWindow",
+            "ExtendedStatistic", "MetricName", "Metrics", "Namespace", "Period", "Statistic", "Threshold",
+            "ThresholdMetricId", "TreatMissingData", "Unit", "WarmUpConfiguration",
+        }),
+    ),
+    COMPOSITE_ALARM: _AlarmType(
+        ("AlarmRule",),
+        frozenset({
+            "ActionsSuppressor", "ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod",
+            "AlarmRule",
+        }),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class MetricAlarmResource:
+class AlarmResource:
     """
-    One ``AWS::CloudWatch::Alarm``.
+    One alarm of a template.
 
     Attributes:
-        name: ``AlarmName``, or the logical id where CloudFormation would make up a name.
-        properties: Every property given, resolved, with numbers as numbers; ``AlarmName`` always.
-        path, line: Where the template defines it.
+        type: `METRIC_ALARM` or `COMPOSITE_ALARM`.
+        properties: The given properties, resolved, with numbers as numbers. ``AlarmName`` is always present;
+            it is the logical id where the template gives no name.
+        path, line: Where the template defines the alarm.
     """
 
-    name: str
-    properties: Mapping[str, Any]
-    path: Path
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class CompositeAlarmResource:
-    """
-    One ``AWS::CloudWatch::CompositeAlarm``; its fields are those of `MetricAlarmResource`.
-    """
-
-    name: str
+    type: str
     properties: Mapping[str, Any]
     path: Path
     line: int
 
     @property
-    def rule(self) -> str:
-        """``AlarmRule`` on one line, e.g. ``ALARM("a") OR ALARM("b")``."""
-        return str(self.properties["AlarmRule"])
+    def name(self) -> str:
+        return str(self.properties["AlarmName"])
+
+    @property
+    def is_composite(self) -> bool:
+        return self.type == COMPOSITE_ALARM
 
 
-def read_alarms(
-    document: TemplateDocument, resolver: Resolver
-) -> Iterator[MetricAlarmResource | CompositeAlarmResource]:
+def read_alarms(document: TemplateDocument, resolver: Resolver) -> Iterator[AlarmResource]:
     """
     Yield the alarms of a template in the order of the file, without those whose Condition is false.
 
     Raises:
-        TemplateError: An alarm cannot be resolved, has an unknown property or lacks a needed one.
+        TemplateError: A property of an alarm is unknown, missing or cannot be resolved.
     """
     for declared in document.resources.values():
-        if declared.type in (METRIC_ALARM, COMPOSITE_ALARM) and resolver.exists(declared):
+        if declared.type in _TYPES and resolver.exists(declared):
             yield _read_alarm(document, declared, resolver)
 
 
-def _read_alarm(
-    document: TemplateDocument, declared: Declared, resolver: Resolver
-) -> MetricAlarmResource | CompositeAlarmResource:
-    metric = declared.type == METRIC_ALARM
+def _read_alarm(document: TemplateDocument, declared: Declared, resolver: Resolver) -> AlarmResource:
+    alarm_type = _TYPES[declared.type]
     properties = resolver.properties(declared)
     properties.setdefault("AlarmName", declared.logical_id)
     for name in properties:
-        if name not in (_METRIC if metric else _COMPOSITE):
+        if name not in _COMMON | alarm_type.properties:
             line = declared.properties.lines.get(name, declared.line)
             raise document.wrong(line, f"{name} is not a property of {declared.type}")
-    for name in ("ComparisonOperator", "EvaluationPeriods") if metric else ("AlarmRule",):
+    for name in alarm_type.required:
         if name not in properties and "EvaluationCriteria" not in properties:
             raise document.wrong(declared.line, f"the alarm {declared.logical_id} lacks {name}")
     try:
         typed = {name: _typed(name, value) for name, value in properties.items()}
     except ValueError as error:
         raise document.wrong(declared.line, f"the alarm {declared.logical_id}: {error}") from None
-    kind = MetricAlarmResource if metric else CompositeAlarmResource
-    return kind(str(typed["AlarmName"]), typed, document.path, declared.line)
+    return AlarmResource(declared.type, typed, document.path, declared.line)
 
 
 def _typed(name: str, value: Any) -> Any:
-    """Return *value* as CloudWatch's API wants it: CloudFormation also takes numbers and booleans as text."""
+    """Return *value* with numbers and booleans typed; CloudFormation also accepts them as text."""
     if name == "AlarmRule":
         return " ".join(str(value).split())
     if name in _READERS:

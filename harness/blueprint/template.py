@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource, read_alarms
+from harness.blueprint.alarm_resources import AlarmResource, read_alarms
 from harness.blueprint.document import Declared, TemplateDocument, read_document
 from harness.blueprint.intrinsics import NAMINGS, PseudoParameters, Resolver
 from harness.blueprint.resources import (
@@ -83,7 +83,7 @@ class Template:
     resources: tuple[DeployedResource, ...]
     queue: Queue
     dead_letter_queue: Queue
-    alarms: tuple[MetricAlarmResource | CompositeAlarmResource, ...]
+    alarms: tuple[AlarmResource, ...]
 
     def of_type(self, type_: str) -> list[DeployedResource]:
         """Return the resources of one type, in the order of the file."""
@@ -172,7 +172,7 @@ def load_alarms(
     *,
     account: str = ACCOUNT_ID,
     region: str = REGION,
-) -> tuple[MetricAlarmResource | CompositeAlarmResource, ...]:
+) -> tuple[AlarmResource, ...]:
     """
     Read the alarms of any CloudFormation template, YAML or JSON.
 

@@ -1,55 +1,67 @@
 """
-``harness check``: judge a run.
+``harness check``: evaluate the alarms and objectives of a run.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
 
+if TYPE_CHECKING:
+    from harness.lab.gate.verdict import Verdict
+
 
 def check(
-    run: Annotated[Path | None, typer.Argument(help="The run folder to judge.")] = None,
+    run: Annotated[Path | None, typer.Argument(help="The run folder to evaluate.")] = None,
     vectors: Annotated[
         Path | None,
-        typer.Option(help="Judge the alarm cases of a JSON file instead of a run.", metavar="FILE"),
+        typer.Option(help="Evaluate the alarm cases of a JSON file instead of a run.", metavar="FILE"),
     ] = None,
     template: Annotated[
         Path | None,
         typer.Option(
-            help="Take the alarms from this CloudFormation template instead of ours.", metavar="FILE"
+            help="Read the alarms from this CloudFormation template instead of ours.", metavar="FILE"
         ),
     ] = None,
     endpoint: Annotated[
         str | None,
-        typer.Option(help="Take the alarms from DescribeAlarms of this endpoint, or 'aws'.", metavar="URL"),
+        typer.Option(
+            help="Read the alarms by DescribeAlarms from this endpoint, or from AWS ('aws').", metavar="URL"
+        ),
     ] = None,
     evaluation_range: Annotated[
-        int, typer.Option(help="Periods the evaluation range exceeds N by; AWS does not publish it.", min=0)
+        int,
+        typer.Option(help="Periods by which the evaluation range exceeds N; AWS does not publish it.", min=0),
     ] = 2,
     baseline: Annotated[Path | None, typer.Option(help="Compare with an earlier run.", metavar="RUN")] = None,
     fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help="Leave with 3 when slower than the baseline.")
+        bool, typer.Option("--fail-on-regression", help="Exit with 3 if the run is slower than the baseline.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
 ) -> None:
     """
-    Judge a run: every alarm as CloudWatch would, every objective of its scenario.
+    Evaluate a run: every alarm as CloudWatch does, every objective of its scenario.
 
     Writes verdict.json, junit.xml and summary.md into the run folder.
-    Leaves with 0 fine, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
+    Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
 
     Example: harness check runs/20260102-101500-smoke-live
     """
+    from harness.lab.gate.outputs import announce
+
     try:
         if vectors is not None:
             raise typer.Exit(_vectors(vectors))
         if run is None:
             raise ValueError("Name a run folder, or a file of cases with --vectors.")
-        raise typer.Exit(_run(run, template, endpoint, evaluation_range, baseline, fail_on_regression, json))
+        verdict = _check(run, template, endpoint, evaluation_range)
+        is_slower = baseline is not None and _compare(run, baseline)
+        announce(verdict, as_json=json)
+        code = ExitCode(verdict.exit_code)
+        raise typer.Exit(ExitCode.BREACHED if is_slower and fail_on_regression and not code else code)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"harness check: {error}\n")
         raise typer.Exit(ExitCode.USAGE) from None
@@ -60,32 +72,24 @@ def _vectors(path: Path) -> ExitCode:
 
     count, mismatches = check_vectors(path)
     for one in mismatches:
-        sys.stdout.write(f"{one.name}: expected {one.expected}, judged {one.judged}\n")
+        sys.stdout.write(f"{one.name}: expected {one.expected}, judged {one.actual}\n")
     sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK
 
 
-def _run(
-    folder: Path,
-    template: Path | None,
-    endpoint: str | None,
-    evaluation_range: int,
-    baseline: Path | None,
-    fail_on_regression: bool,
-    as_json: bool,
-) -> ExitCode:
+def _check(run: Path, template: Path | None, endpoint: str | None, evaluation_range: int) -> "Verdict":
     from harness.lab.alarms.timeline import EvaluationRules
-    from harness.lab.gate.run_verdict import announce, judge_folder
+    from harness.lab.gate.evaluate_run import check_and_write
+    from harness.lab.results.run import Run
 
-    reading = EvaluationRules(surplus=evaluation_range)
-    verdict = judge_folder(folder, template=template, endpoint=endpoint, reading=reading)
-    regressed = False
-    if baseline is not None:
-        from harness.lab.gate.baseline import compare
+    rules = EvaluationRules(surplus=evaluation_range)
+    return check_and_write(Run.load(run), template=template, endpoint=endpoint, rules=rules)
 
-        comparison = compare(folder, baseline)
-        sys.stderr.write(comparison.table())
-        regressed = fail_on_regression and comparison.regressed
-    announce(verdict, as_json=as_json)
-    code = ExitCode(verdict.exit_code)
-    return ExitCode.BREACHED if regressed and code is ExitCode.OK else code
+
+def _compare(run: Path, baseline: Path) -> bool:
+    """Print the comparison with the baseline and return whether the run is slower."""
+    from harness.lab.gate.baseline import compare
+
+    comparison = compare(run, baseline)
+    sys.stderr.write(comparison.table())
+    return comparison.regressed

@@ -35,7 +35,8 @@ def demo(
     from harness.cli.failures import leaving
     from harness.cli.run_target import play_scenario
     from harness.cli.scenario_arguments import command_line
-    from harness.lab.gate.run_verdict import announce, judge_folder
+    from harness.lab.gate.evaluate_run import check_and_write
+    from harness.lab.gate.outputs import announce
     from harness.lab.report.page import render
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import bill
@@ -47,7 +48,7 @@ def demo(
         console.print("[bold]2/4[/] SimPy plays the same scenario against the blueprint")
         twin = _simulated(scenario)
         console.print("[bold]3/4[/] the judge")
-        verdict = judge_folder(live.folder)
+        verdict = check_and_write(live)
         console.print(Summary.of(live).to_rich())
         console.print(_side_by_side(live, twin))
         announce(verdict, as_json=json)

@@ -38,14 +38,13 @@ def report(
 
     Example: harness report runs/20260102-101500-steady-live --with runs/20260102-101800-steady-simpy
     """
-    from harness.lab.gate.judge import judge
-    from harness.lab.gate.run_verdict import alarms_of, objectives_of
+    from harness.lab.gate.evaluate_run import check_run
     from harness.lab.report.page import render, stored_verdict
     from harness.lab.results.run import Run
 
     try:
         shown = Run.load(run)
-        verdict = stored_verdict(shown) or judge(shown, *alarms_of(), objectives_of(shown))
+        verdict = stored_verdict(shown) or check_run(shown)
         path = render(shown, verdict, Run.load(other) if other else None, out, cost=_cost(shown))
     except (ValueError, OSError) as error:
         sys.stderr.write(f"harness report: {error}\n")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.gate.objective import Objective
-from harness.lab.gate.run_verdict import alarms_of
 from harness.lab.workload.calibration import load_calibration
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
@@ -78,4 +78,4 @@ def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
 @cache
 def _known_alarms() -> list[str]:
     """Return the names of the alarms that a run is judged by when it has been played."""
-    return sorted(alarm.name for alarms in alarms_of() for alarm in alarms)
+    return sorted(alarm.name for alarm in template_alarms())

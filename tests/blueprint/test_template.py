@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource
 from harness.blueprint.template import TEMPLATE, load_alarms, load_template
 
 CALLBACK_URL = "http://127.0.0.1:8000/internal/media-processing/callback"
@@ -227,9 +226,9 @@ class TestProjectAlarms:
         """The composite alarm is in ALARM when any other alarm is."""
         *metric, composite = load_template().alarms
 
-        assert isinstance(composite, CompositeAlarmResource)
-        assert all(isinstance(alarm, MetricAlarmResource) for alarm in metric)
-        assert composite.rule == " OR ".join(f'ALARM("{alarm.name}")' for alarm in metric)
+        assert composite.is_composite
+        assert not any(alarm.is_composite for alarm in metric)
+        assert composite.properties["AlarmRule"] == " OR ".join(f'ALARM("{alarm.name}")' for alarm in metric)
 
     def test_every_choice_about_missing_data_is_explained(self):
         """The description says how missing data are treated, and why."""

@@ -307,14 +307,14 @@ class TestBadInput:
             (with_header(duration_s=float("nan")), "duration_s: Input should be a finite number"),
             (with_header(time_scale=0), "time_scale: Input should be greater than 0"),
             (with_header(time_scale=float("inf")), "time_scale: Input should be a finite number"),
-            (with_header(duration_s=1e12), "at most 31622400 s can be judged"),
+            (with_header(duration_s=1e12), "runs of at most 31622400 s can be evaluated"),
             (with_header(format_version="nine"), "run.json is not a valid header: format_version"),
             (with_header(notes={"generator": {"findings": 5}}), "findings of the generator must be a list"),
             (with_header(notes={"unobserved_namespaces": "AWS/SQS"}), "must be a list of names"),
-            (with_scenario(objectives="p95(ready) <= 10 s"), "an objective has an expression"),
-            (with_scenario(objectives=["p95(ready) <= 10 s"]), "an objective has an expression"),
-            (with_scenario(objectives=[{"line": 3}]), "an objective has an expression"),
-            (with_scenario(objectives=[{"expression": "max(a) < 1 s", "line": "x"}]), "perhaps a line"),
+            (with_scenario(objectives="p95(ready) <= 10 s"), "an objective needs an expression"),
+            (with_scenario(objectives=["p95(ready) <= 10 s"]), "an objective needs an expression"),
+            (with_scenario(objectives=[{"line": 3}]), "an objective needs an expression"),
+            (with_scenario(objectives=[{"expression": "max(a) < 1 s", "line": "x"}]), "may have a line"),
         ],
     )
     def test_one_sentence_and_2(self, check, judged_run, damage, complaint):
@@ -374,4 +374,4 @@ class TestBadInput:
         code, _, err = check(judged_run("busy_queue"), "--endpoint", "http://127.0.0.1:9")
 
         assert code == 2
-        assert "http://127.0.0.1:9 does not tell its alarms" in err
+        assert "Cannot read the alarms of http://127.0.0.1:9" in err

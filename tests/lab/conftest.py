@@ -110,11 +110,11 @@ def alarm(**changes: object) -> Alarm:
 
 
 def play(
-    an_alarm: Alarm, at, values, *, end: float, arrived_at=None, reading: EvaluationRules | None = None
+    an_alarm: Alarm, at, values, *, end: float, arrived_at=None, rules: EvaluationRules | None = None
 ) -> Timeline:
     """An alarm of one metric over samples, from 0 s on."""
     samples = {an_alarm.metrics[0][1]: Samples.of(at, values, arrived_at)}
-    return evaluate(an_alarm, Periods(an_alarm, samples), start=0, end=end, reading=reading)
+    return evaluate(an_alarm, Periods(an_alarm, samples), start=0, end=end, rules=rules)
 
 
 def alarm_verdict(name: str, outcome: Outcome = Outcome.PASS, **changes: object) -> AlarmVerdict:

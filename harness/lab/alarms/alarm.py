@@ -1,5 +1,7 @@
 """
-A CloudWatch alarm, read from a template's properties or from ``DescribeAlarms``: both spell them alike.
+A CloudWatch metric alarm, read from a template's properties or from ``DescribeAlarms``.
+
+Both sources use the same property names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,35 +15,35 @@ Properties = Mapping[str, object]
 
 HIGH_RESOLUTION = (10, 20, 30)
 UNSUPPORTED = {
-    "EvaluationCriteria": "a PromQL alarm",
-    "EvaluationInterval": "a PromQL alarm",
-    "ThresholdMetricId": "an anomaly detection alarm",
-    "WarmUpConfiguration": "an alarm with a warm-up",
+    "EvaluationCriteria": "PromQL alarms",
+    "EvaluationInterval": "PromQL alarms",
+    "ThresholdMetricId": "anomaly detection alarms",
+    "WarmUpConfiguration": "alarms with a warm-up",
 }
-"""Properties that make an alarm another kind than the judge evaluates."""
+"""Properties of the kinds of alarm that cannot be evaluated here."""
 DAY = 86_400
 WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an alarm or objective is written down, for messages that point there."""
+    """The place that defines an alarm or an objective, for messages that point to it."""
 
     file: str
     line: int
 
 
 @dataclass(frozen=True, slots=True)
-class Unjudged:
-    """An alarm that exists, but is of a kind the judge does not evaluate, and why."""
+class UnevaluatedAlarm:
+    """An alarm that exists but cannot be evaluated, and the reason."""
 
     name: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class MetricStat:
-    """One metric an alarm reads: its name, dimensions and statistic."""
+    """One metric that an alarm reads: its name, dimensions and statistic."""
 
     namespace: str
     name: str
@@ -59,11 +61,11 @@ class Alarm:
     One metric alarm. Times in seconds.
 
     Attributes:
-        metrics: What it reads, by id; a plain alarm has one, called ``m1``.
-        expression: The metric math that makes the datapoint, None for a plain alarm.
-        unit: ``Unit`` of a plain alarm. Runs record no units, so it is taken to match.
-        ignore_low_samples: ``EvaluateLowSampleCountPercentile: ignore``: too few samples for the
-            percentile leave the state as it is.
+        metrics: The metrics it reads, by id; an alarm without metric math has one, called ``m1``.
+        expression: The metric math that computes the datapoint, or None.
+        ignore_low_samples: ``EvaluateLowSampleCountPercentile: ignore``: the state does not change while
+            there are too few samples for the percentile.
+        unit: ``Unit`` of an alarm on one metric. Runs record no units, so it is assumed to match.
     """
 
     name: str
@@ -76,30 +78,28 @@ class Alarm:
     place: Place | None = None
 
     @classmethod
-    def from_properties(
-        cls, properties: Properties, *, name: str = "", place: Place | None = None
-    ) -> "Alarm":
+    def from_properties(cls, properties: Properties, *, place: Place | None = None) -> "Alarm":
         """
         Read ``AWS::CloudWatch::Alarm`` properties or an entry of ``DescribeAlarms``.
 
         Raises:
-            ValueError: A property is missing, unknown to CloudWatch, or not supported; the message names it.
+            ValueError: A property is missing, invalid or not supported; the message names it.
         """
-        name = str(properties.get("AlarmName") or name)
+        name = str(properties["AlarmName"])
         try:
             return _read(properties, name, place)
         except KeyError as error:
-            raise ValueError(f"alarm {name}: it has no {error.args[0]}") from None
+            raise ValueError(f"alarm {name}: {error.args[0]} is missing") from None
         except ValueError as error:
             raise ValueError(f"alarm {name}: {error}") from None
 
     @property
     def high_resolution(self) -> bool:
-        """Evaluated every 10 s instead of every minute."""
+        """Whether the alarm is evaluated every 10 s instead of every minute."""
         return self.period in HIGH_RESOLUTION
 
     def scaled(self, factor: float) -> "Alarm":
-        """Return the alarm with its threshold multiplied: for looking how near a verdict was."""
+        """Return the alarm with its threshold multiplied by *factor*."""
         return replace(self, rule=replace(self.rule, threshold=self.rule.threshold * factor))
 
 
@@ -119,17 +119,14 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
     span = period * evaluation_periods
     longest = DAY if period < 3600 else WEEK
     if span > longest:
-        raise ValueError(f"Period × EvaluationPeriods is {span} s; CloudWatch takes at most {longest} s")
-    low = str(properties.get("EvaluateLowSampleCountPercentile") or "evaluate")
-    if low not in ("evaluate", "ignore"):
-        raise ValueError(f"EvaluateLowSampleCountPercentile is evaluate or ignore, not {low!r}")
+        raise ValueError(f"Period × EvaluationPeriods is {span} s; CloudWatch accepts at most {longest} s")
     return Alarm(
         name=name,
         metrics=metrics,
         period=period,
         rule=rule,
         expression=expression,
-        ignore_low_samples=low == "ignore",
+        ignore_low_samples=ignores_low_samples(properties, "EvaluateLowSampleCountPercentile"),
         unit=str(properties["Unit"]) if properties.get("Unit") else None,
         place=place,
     )
@@ -138,10 +135,10 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
 def _must_be_supported(properties: Properties) -> None:
     for key, kind in UNSUPPORTED.items():
         if properties.get(key):
-            raise ValueError(f"it has {key}: the judge does not evaluate {kind}")
+            raise ValueError(f"{key} is not supported: {kind} cannot be evaluated")
     window = properties.get("EvaluationWindow")
     if window and "SlidingWindow" not in _mapping(window, "EvaluationWindow"):
-        raise ValueError("its EvaluationWindow is no SlidingWindow: the judge evaluates sliding windows only")
+        raise ValueError("EvaluationWindow must be a SlidingWindow; other windows are not supported")
 
 
 def _metrics(
@@ -150,33 +147,33 @@ def _metrics(
     if not properties.get("Metrics"):
         return (("m1", _metric(properties, properties)),), None, checked_period(properties["Period"])
     if properties.get("MetricName"):
-        raise ValueError("it has both MetricName and Metrics")
+        raise ValueError("both MetricName and Metrics are given; CloudWatch accepts one of them")
     stats: dict[str, MetricStat] = {}
     periods: set[int] = set()
-    texts: dict[str, str] = {}
-    shown: list[str] = []
+    expressions: dict[str, str] = {}
+    returned: list[str] = []
     for query in _list(properties["Metrics"], "Metrics"):
         key = str(query["Id"])
         if query.get("ReturnData", True) not in (False, "false"):
-            shown.append(key)
+            returned.append(key)
         if "MetricStat" in query:
             stat = _mapping(query["MetricStat"], "MetricStat")
             stats[key] = _metric(_mapping(stat["Metric"], "Metric"), stat)
             periods.add(checked_period(stat["Period"]))
         else:
-            texts[key] = str(query["Expression"])
-    if len(shown) != 1:
+            expressions[key] = str(query["Expression"])
+    if len(returned) != 1:
         raise ValueError("exactly one of Metrics must have ReturnData true")
-    expression = Expression.parse(texts.get(shown[0], shown[0]), list(stats), texts)
+    expression = Expression.parse(expressions.get(returned[0], returned[0]), list(stats), expressions)
     if len(periods) != 1:
         raise ValueError("the metrics of an expression must share one period")
     return tuple(stats.items()), expression, periods.pop()
 
 
-def _metric(metric: Properties, how: Properties) -> MetricStat:
-    given = [str(how[key]) for key in ("Stat", "ExtendedStatistic", "Statistic") if how.get(key)]
+def _metric(metric: Properties, stat: Properties) -> MetricStat:
+    given = [str(stat[key]) for key in ("Stat", "ExtendedStatistic", "Statistic") if stat.get(key)]
     if len(given) != 1:
-        raise ValueError("it needs one of Statistic and ExtendedStatistic")
+        raise ValueError("exactly one of Statistic and ExtendedStatistic is needed")
     dimensions = _list(metric.get("Dimensions") or [], "Dimensions")
     return MetricStat(
         namespace=str(metric["Namespace"]),
@@ -198,12 +195,25 @@ def _mapping(value: object, what: str) -> Properties:
     return value
 
 
+def ignores_low_samples(properties: Properties, key: str) -> bool:
+    """
+    Return whether a percentile over too few samples leaves the state as it is.
+
+    Raises:
+        ValueError: The value of *key* is neither ``evaluate`` nor ``ignore``.
+    """
+    value = str(properties.get(key) or "evaluate")
+    if value not in ("evaluate", "ignore"):
+        raise ValueError(f"{key} must be evaluate or ignore, not {value!r}")
+    return value == "ignore"
+
+
 def checked_period(value: object) -> int:
     """
     Return a period [s].
 
     Raises:
-        ValueError: CloudWatch has no such period.
+        ValueError: CloudWatch does not accept this period.
     """
     period = whole(value, "Period")
     if period in HIGH_RESOLUTION or (period >= 60 and period % 60 == 0):
@@ -213,10 +223,10 @@ def checked_period(value: object) -> int:
 
 def whole(value: object, what: str) -> int:
     """
-    Return a whole number, which CloudFormation also takes as text.
+    Return a whole number; text is accepted, as CloudFormation does.
 
     Raises:
-        ValueError: It is none; the message begins with *what* it is.
+        ValueError: *value* is not a whole number; the message begins with *what*.
     """
     found = number(value, what)
     if not found.is_integer():
@@ -226,10 +236,10 @@ def whole(value: object, what: str) -> int:
 
 def number(value: object, what: str) -> float:
     """
-    Return a number, which CloudFormation also takes as text.
+    Return a number; text is accepted, as CloudFormation does.
 
     Raises:
-        ValueError: It is none; the message begins with *what* it is.
+        ValueError: *value* is not a number; the message begins with *what*.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{what} must be a number, not {value!r}")

@@ -1,39 +1,27 @@
 """
-Composite alarms: a rule over the states of other alarms, and a suppressor.
-
-The rule's grammar::
-
-    rule     := term (OR term)*
-    term     := factor (AND factor)*
-    factor   := NOT factor | ( rule ) | TRUE | FALSE | state | at_least
-    state    := (ALARM | OK | INSUFFICIENT_DATA) ( alarm name or ARN )
-    at_least := AT_LEAST ( count or percent% , [NOT] STATE , ( alarm, alarm, … ) )
+Composite alarms: a rule over the states of other alarms, and a suppressor of their actions.
 
 Source: CloudWatch API reference, ``PutCompositeAlarm``; user guide, "Combining alarms".
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.lab.alarms.alarm import Place, Properties
+from harness.lab.alarms.alarm import Alarm, Place, Properties, UnevaluatedAlarm
+from harness.lab.alarms.alarm_rule import Condition, States, alarm_name, parse_rule
 from harness.lab.alarms.evaluate import AlarmState
-
-States = Mapping[str, AlarmState]
-"""The state of every child alarm, by name."""
-
-Condition = Callable[[States], bool]
-
-_TOKEN = re.compile(r"\s*(?:(\()|(\))|(,)|\"([^\"]*)\"|'([^']*)'|([^\s(),\"']+))")
-CHILDREN = 100
-LENGTH = 10_240
 
 
 @dataclass(frozen=True, slots=True)
 class CompositeAlarm:
     """
-    A rule over other alarms; ``wait`` and ``extension`` belong to the suppressor [s].
+    A rule over other alarms.
+
+    Attributes:
+        children: Names of the alarms that the rule reads.
+        wait, extension: ``ActionsSuppressorWaitPeriod`` and ``ActionsSuppressorExtensionPeriod`` [s].
     """
 
     name: str
@@ -46,29 +34,27 @@ class CompositeAlarm:
     place: Place | None = None
 
     @classmethod
-    def from_properties(
-        cls, properties: Properties, *, name: str = "", place: Place | None = None
-    ) -> "CompositeAlarm":
+    def from_properties(cls, properties: Properties, *, place: Place | None = None) -> "CompositeAlarm":
         """
         Read ``AWS::CloudWatch::CompositeAlarm`` properties or an entry of ``DescribeAlarms``.
 
         Raises:
-            ValueError: The rule cannot be read; the message says where.
+            ValueError: The rule or a period of the suppressor cannot be read.
         """
-        name = str(properties.get("AlarmName") or name)
-        text = str(properties.get("AlarmRule") or "")
+        name = str(properties["AlarmName"])
+        rule = str(properties.get("AlarmRule") or "")
         try:
-            condition, children = parse_rule(text)
-            wait, extension = _waits(properties)
+            condition, children = parse_rule(rule)
+            wait, extension = _suppressor_periods(properties)
         except ValueError as error:
             raise ValueError(f"composite alarm {name}: {error}") from None
         suppressor = properties.get("ActionsSuppressor")
         return cls(
             name=name,
-            rule=text,
+            rule=rule,
             condition=condition,
             children=children,
-            suppressor=_bare(str(suppressor)) if suppressor else None,
+            suppressor=alarm_name(str(suppressor)) if suppressor else None,
             wait=wait,
             extension=extension,
             place=place,
@@ -76,21 +62,24 @@ class CompositeAlarm:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The alarms its state or its actions depend on."""
+        """Names of the alarms that its state or its actions depend on."""
         return self.children if self.suppressor is None else (*self.children, self.suppressor)
 
     def state(self, states: States) -> AlarmState:
-        """Return its state, given that of every child."""
+        """Return the state that follows from the states of all children."""
         return AlarmState.ALARM if self.condition(states) else AlarmState.OK
 
 
+AnyAlarm = Alarm | CompositeAlarm | UnevaluatedAlarm
+
+
 @dataclass(frozen=True, slots=True)
-class Change:
+class CompositeChange:
     """
-    A composite alarm changing state.
+    A composite alarm changed its state.
 
     Attributes:
-        acted_at: When its actions ran [s]; None if they were suppressed, or overtaken by the next change.
+        acted_at: Time its actions ran [s]; None if they were suppressed or the next change came first.
     """
 
     at: float
@@ -98,34 +87,33 @@ class Change:
     acted_at: float | None
 
 
-def play(
+def evaluate_composite(
     alarm: CompositeAlarm, transitions: Sequence[tuple[float, str, AlarmState]], *, start: float, end: float
-) -> list[Change]:
+) -> list[CompositeChange]:
     """
-    Return a composite's transitions, given those of the alarms it watches.
+    Return the state changes of a composite alarm, given those of the alarms it watches.
 
     Args:
-        transitions: (at [s], alarm name, new state), ascending; all begin in INSUFFICIENT_DATA.
-        start: When it is first looked at, all it watches having been looked at by then [s].
-        end: The end of the interval judged [s].
+        transitions: (at [s], alarm name, new state), ascending; all alarms begin in INSUFFICIENT_DATA.
+        start: Time of its first evaluation [s]; every watched alarm has been evaluated by then.
+        end: End of the evaluated interval [s].
     """
-    moves: dict[float, dict[str, AlarmState]] = {start: {}}
+    changes: dict[float, dict[str, AlarmState]] = {start: {}}
     for at, name, state in transitions:
-        moves.setdefault(max(at, start), {})[name] = state
-    player = CompositeAlarmState(alarm)
-    for at, moved in moves.items():
-        player.see(at, moved)
-    player.see(end, {})
-    return player.changes
+        changes.setdefault(max(at, start), {})[name] = state
+    evaluation = CompositeEvaluation(alarm)
+    for at, changed in changes.items():
+        evaluation.evaluate(at, changed)
+    evaluation.evaluate(end, {})
+    return evaluation.changes
 
 
-class CompositeAlarmState:
+class CompositeEvaluation:
     """
-    A composite alarm as it goes.
+    The evaluation of one composite alarm over time.
 
     Attributes:
-        state: Its state.
-        changes: Its changes so far.
+        state: The current state.
     """
 
     def __init__(self, alarm: CompositeAlarm) -> None:
@@ -135,49 +123,51 @@ class CompositeAlarmState:
         self._suppression = _Suppression(alarm.wait, alarm.extension)
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[CompositeChange]:
+        """The state changes so far."""
         return self._suppression.changes
 
-    def learn(self, moved: States) -> None:
-        """Take note that these alarms, if it watches them, changed their states."""
-        self._states.update({name: state for name, state in moved.items() if name in self._states})
+    def update(self, changed: States) -> None:
+        """Store the new states of watched alarms; other alarms are ignored."""
+        self._states.update({name: state for name, state in changed.items() if name in self._states})
 
-    def see(self, at: float, moved: States) -> None:
-        """Take note of these changes and act on them; *at* never goes back [s]."""
+    def evaluate(self, at: float, changed: States) -> None:
+        """Store the new states and evaluate the rule at *at* [s], which never decreases."""
         self._suppression.run_until(at)
-        self.learn(moved)
+        self.update(changed)
         if self.alarm.suppressor is not None:
-            self._suppression.suppressor_is(self._states[self.alarm.suppressor], at)
+            self._suppression.set_suppressor(self._states[self.alarm.suppressor], at)
         state = self.alarm.state(self._states)
         if state is not self.state:
-            self._suppression.changed(state, at)
+            self._suppression.add_change(state, at)
             self.state = state
 
 
 class _Suppression:
     """
-    When the actions of a composite alarm run.
+    The times at which the actions of a composite alarm run.
 
-    A change waits *wait* for the suppressor to go into ALARM; when that leaves ALARM, actions held back wait
-    *extension*. A change of either alarm discards a period that runs; at its end the composite acts on the
-    state it is in.
+    After a change, the actions wait *wait* for the suppressor to go into ALARM. When the suppressor leaves
+    ALARM, suppressed actions wait *extension*. A change of either alarm cancels a waiting period; at the end
+    of a period the actions of the current state run.
 
     Source: CloudWatch user guide, "Composite alarm action suppression", examples 1 to 6.
     """
 
     def __init__(self, wait: float, extension: float) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[CompositeChange] = []
         self._wait = wait
         self._extension = extension
         self._suppressing = False
         self._acts_at = math.inf
 
     def run_until(self, at: float) -> None:
+        """Run the waiting actions that are due by *at* [s]."""
         if self._acts_at <= at:
             self.changes[-1] = replace(self.changes[-1], acted_at=self._acts_at)
             self._acts_at = math.inf
 
-    def suppressor_is(self, state: AlarmState, at: float) -> None:
+    def set_suppressor(self, state: AlarmState, at: float) -> None:
         before, self._suppressing = self._suppressing, state is AlarmState.ALARM
         if self._suppressing:
             self._acts_at = math.inf
@@ -185,181 +175,47 @@ class _Suppression:
             self._acts_at = at + self._extension
             self.run_until(at)
 
-    def changed(self, state: AlarmState, at: float) -> None:
-        self.changes.append(Change(at, state, acted_at=None))
+    def add_change(self, state: AlarmState, at: float) -> None:
+        self.changes.append(CompositeChange(at, state, acted_at=None))
         self._acts_at = math.inf if self._suppressing else at + self._wait
         self.run_until(at)
 
 
-def in_order(composites: Iterable[CompositeAlarm], alarms: Iterable[str]) -> list[CompositeAlarm]:
+def in_order(alarms: Iterable[AnyAlarm]) -> list[AnyAlarm]:
     """
-    Return composite alarms so that each comes after those it watches.
+    Return the alarms so that each composite alarm comes after those it watches.
 
-    Args:
-        alarms: Names of the metric alarms there are.
+    The others come first, in their order.
 
     Raises:
-        ValueError: One watches an alarm that does not exist, or itself in a circle.
+        ValueError: A composite alarm watches an alarm that does not exist, or watches itself in a cycle.
     """
-    waiting, known, ordered = list(composites), set(alarms), list[CompositeAlarm]()
-    everyone = known | {one.name for one in waiting}
+    alarms = list(alarms)
+    waiting = [one for one in alarms if isinstance(one, CompositeAlarm)]
+    ordered: list[AnyAlarm] = [one for one in alarms if not isinstance(one, CompositeAlarm)]
+    existing, known = {one.name for one in alarms}, {one.name for one in ordered}
     for one in waiting:
-        unknown = [name for name in one.watched if name not in everyone]
+        unknown = [name for name in one.watched if name not in existing]
         if unknown:
             raise ValueError(f"composite alarm {one.name}: there is no alarm {unknown[0]!r}")
     while waiting:
         ready = [one for one in waiting if known.issuperset(one.watched)]
         if not ready:
             names = ", ".join(sorted(one.name for one in waiting))
-            raise ValueError(f"composite alarms watch each other in a circle: {names}")
+            raise ValueError(f"composite alarms watch each other in a cycle: {names}")
         ordered += ready
         known |= {one.name for one in ready}
         waiting = [one for one in waiting if one not in ready]
     return ordered
 
 
-def _waits(properties: Properties) -> tuple[float, float]:
-    names = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
-    given = [properties.get(name) for name in names]
+def _suppressor_periods(properties: Properties) -> tuple[float, float]:
+    """Return the wait and extension period [s]; both are 0 without a suppressor."""
     if not properties.get("ActionsSuppressor"):
         return 0.0, 0.0
-    for name, value in zip(names, given, strict=True):
-        if not re.fullmatch(r"\d+(\.0+)?", str(value)):
-            raise ValueError(f"a suppressor needs {name} in whole seconds, not {value!r}")
-    return float(str(given[0])), float(str(given[1]))
-
-
-def parse_rule(text: str) -> tuple[Condition, tuple[str, ...]]:
-    """
-    Read an alarm rule.
-
-    Returns:
-        The condition, and the names of the alarms it reads.
-
-    Raises:
-        ValueError: The rule breaks the grammar or a limit of CloudWatch.
-    """
-    if len(text) > LENGTH:
-        raise ValueError(f"the rule is {len(text)} characters long; {LENGTH} are allowed")
-    parser = _Parser(_tokens(text))
-    try:
-        condition = parser.rule()
-    except RecursionError:
-        raise ValueError("the rule is nested too deeply") from None
-    if parser.peek() is not None:
-        raise ValueError(f"the rule goes on after its end, at {parser.peek()!r}")
-    children = tuple(dict.fromkeys(parser.children))
-    if len(children) > CHILDREN:
-        raise ValueError(f"the rule reads {len(children)} alarms; {CHILDREN} are allowed")
-    return condition, children
-
-
-def _tokens(text: str) -> list[str]:
-    tokens, position = [], 0
-    while position < len(text.rstrip()):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise ValueError(f"the rule cannot be read at {text[position:].strip()!r}")
-        tokens.append(next(group for group in match.groups() if group is not None))
-        position = match.end()
-    return tokens
-
-
-class _Parser:
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = tokens
-        self.position = 0
-        self.children: list[str] = []
-
-    def peek(self) -> str | None:
-        return self.tokens[self.position] if self.position < len(self.tokens) else None
-
-    def take(self, wanted: str | None = None) -> str:
-        token = self.peek()
-        if token is None or (wanted is not None and token != wanted):
-            raise ValueError(f"the rule needs {wanted or 'more'} where it has {token or 'its end'}")
-        self.position += 1
-        return token
-
-    def rule(self) -> Condition:
-        terms = [self.term()]
-        while self.peek() == "OR":
-            self.take()
-            terms.append(self.term())
-        return terms[0] if len(terms) == 1 else lambda states: any(term(states) for term in terms)
-
-    def term(self) -> Condition:
-        factors = [self.factor()]
-        while self.peek() == "AND":
-            self.take()
-            factors.append(self.factor())
-        return factors[0] if len(factors) == 1 else lambda states: all(factor(states) for factor in factors)
-
-    def factor(self) -> Condition:
-        word = self.take()
-        if word == "NOT":
-            inner = self.factor()
-            return lambda states: not inner(states)
-        if word == "(":
-            inner = self.rule()
-            self.take(")")
-            return inner
-        if word in ("TRUE", "FALSE"):
-            return lambda _: word == "TRUE"
-        if word == "AT_LEAST":
-            return self.at_least()
-        wanted = _alarm_state(word)
-        self.take("(")
-        name = self.alarm()
-        self.take(")")
-        return lambda states: states[name] is wanted
-
-    def at_least(self) -> Condition:
-        self.take("(")
-        amount = self.take()
-        self.take(",")
-        negated = self.peek() == "NOT"
-        if negated:
-            self.take()
-        wanted = _alarm_state(self.take())
-        self.take(",")
-        self.take("(")
-        names = [self.alarm()]
-        while self.peek() == ",":
-            self.take()
-            names.append(self.alarm())
-        self.take(")")
-        self.take(")")
-        least = _least(amount, len(names))
-        return lambda states: sum((states[name] is wanted) != negated for name in names) >= least
-
-    def alarm(self) -> str:
-        name = _bare(self.take())
-        self.children.append(name)
-        return name
-
-
-def _least(amount: str, children: int) -> int:
-    percent = amount.endswith("%")
-    try:
-        number = float(amount.rstrip("%"))
-    except ValueError:
-        number = -1.0
-    if (
-        number <= 0
-        or (not percent and (number != int(number) or number > children))
-        or (percent and number > 100)
-    ):
-        raise ValueError(f"AT_LEAST takes a count up to {children} or a percentage, not {amount!r}")
-    return math.ceil(children * number / 100) if percent else int(number)
-
-
-def _alarm_state(token: str) -> AlarmState:
-    try:
-        return AlarmState(token)
-    except ValueError:
-        raise ValueError(f"the rule needs a state where it has {token!r}") from None
-
-
-def _bare(name: str) -> str:
-    return name.partition(":alarm:")[2] if name.startswith("arn:") else name
+    names = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+    periods = [str(properties.get(name)) for name in names]
+    for name, period in zip(names, periods, strict=True):
+        if not re.fullmatch(r"\d+(\.0+)?", period):
+            raise ValueError(f"{name} must be whole seconds for a suppressor, not {properties.get(name)!r}")
+    return float(periods[0]), float(periods[1])

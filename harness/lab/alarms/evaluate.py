@@ -1,18 +1,20 @@
 """
 The decision of a CloudWatch metric alarm at one instant.
 
-An alarm looks at an *evaluation range* somewhat larger than its N evaluation periods, so that missing
-datapoints can be stepped over; the surplus is not published, and is a parameter here. The rules, in the
-order they apply:
+An alarm reads an *evaluation range* that is larger than its N evaluation periods, so that missing
+datapoints can be skipped. AWS does not publish the size of the range; it is a parameter here. M is the number
+of datapoints to alarm. The rules, in the order in which they apply:
 
-1. N or more real datapoints in the range: the newest N decide, missing ones are ignored.
-2. None at all: ``missing`` → INSUFFICIENT_DATA, ``ignore`` → the state stays, the others fill.
-3. Fewer than N: ``breaching`` and ``notBreaching`` fill up to N; M breaching are an ALARM.
-4. ``missing`` and ``ignore``, fewer than N: M breaching are an ALARM; any datapoint that is fine is OK;
-   if all are breaching but too few, the oldest at least M periods old is an ALARM (``ignore`` keeps the
-   state), a younger one leaves the state as it is.
+1. N or more real datapoints are in the range: the newest N decide, missing ones are ignored.
+2. No real datapoint: ``missing`` gives INSUFFICIENT_DATA, ``ignore`` keeps the state, ``breaching`` and
+   ``notBreaching`` follow rule 3.
+3. Fewer than N real datapoints, ``breaching`` or ``notBreaching``: the missing ones are filled up to N. M
+   breaching datapoints give ALARM.
+4. Fewer than N real datapoints, ``missing`` or ``ignore``: M breaching datapoints give ALARM. Otherwise a
+   datapoint that does not breach gives OK. If all breach but are fewer than M, the age of the oldest decides
+   for ``missing``: at least M periods gives ALARM, a younger one keeps the state. ``ignore`` keeps the state.
 
-Rule 4 reproduces all 40 cells of the two tables AWS publishes, and its prose on premature transitions.
+Rule 4 reproduces all 40 cells of the two tables that AWS publishes, and its text on premature transitions.
 
 Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
 """
@@ -23,10 +25,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Datapoint = float | None
-"""A statistic of one period; None is missing. 0.0 is data."""
+"""A statistic of one period; None if it is missing."""
 
-BREACHING, FINE, MISSING = b"X", b"0", b"-"
-"""Marks of a datapoint, as in the tables AWS publishes."""
+BREACHING, NOT_BREACHING, MISSING = b"X", b"0", b"-"
+"""Marks of a datapoint, as in the tables that AWS publishes."""
 
 
 class AlarmState(StrEnum):
@@ -49,7 +51,7 @@ class ComparisonOperator(StrEnum):
     LESS_OR_EQUAL = "LessThanOrEqualToThreshold"
 
     def breached(self, value: float, threshold: float) -> bool:
-        """Whether *value* OP *threshold* holds."""
+        """Return whether *value* compared with *threshold* breaches it."""
         if self is ComparisonOperator.GREATER:
             return value > threshold
         if self is ComparisonOperator.GREATER_OR_EQUAL:
@@ -62,7 +64,7 @@ class ComparisonOperator(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    When datapoints add up to an alarm: M breaching of the last N.
+    The rule of an alarm: at least M of the last N datapoints breach the threshold.
 
     Raises:
         ValueError: A number is out of range.
@@ -88,17 +90,15 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    What an alarm decides, and on what.
+    The result of one evaluation, and the datapoints it is based on.
 
     Attributes:
         used: Ages (1 is the newest period) and values of the real datapoints that decided, oldest first.
-        breaching: How many of them breach.
-        to_fill: How many datapoints are missing from N.
+        to_fill: Number of datapoints missing from N.
     """
 
     state: AlarmState
     used: tuple[tuple[int, float], ...]
-    breaching: int
     to_fill: int
 
 
@@ -111,14 +111,13 @@ def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> 
         current: The state before.
 
     Raises:
-        ValueError: A datapoint is NaN or infinite; CloudWatch takes neither.
+        ValueError: A datapoint is NaN or infinite; CloudWatch accepts neither.
     """
     state = next_state(rule, marks(rule, datapoints), current)
     ages = range(len(datapoints), 0, -1)
     real = [(age, value) for age, value in zip(ages, datapoints, strict=True) if value is not None]
     used = tuple(real[-rule.evaluation_periods :])
-    breaching = sum(rule.comparison.breached(value, rule.threshold) for _, value in used)
-    return Decision(state, used, breaching, to_fill=rule.evaluation_periods - len(used))
+    return Decision(state, used, to_fill=rule.evaluation_periods - len(used))
 
 
 def marks(rule: Rule, datapoints: Iterable[Datapoint]) -> bytes:
@@ -136,12 +135,12 @@ def _mark(rule: Rule, value: Datapoint) -> int:
         return MISSING[0]
     if not math.isfinite(value):
         raise ValueError("a datapoint is not a finite number")
-    return BREACHING[0] if rule.comparison.breached(value, rule.threshold) else FINE[0]
+    return BREACHING[0] if rule.comparison.breached(value, rule.threshold) else NOT_BREACHING[0]
 
 
 def next_state(rule: Rule, window: bytes, current: AlarmState) -> AlarmState:
     """
-    Return the state after an evaluation range, by the four rules above.
+    Return the state after an evaluation range, by the four rules of this module.
 
     Args:
         window: The marks of the range, oldest first.

@@ -1,9 +1,8 @@
 """
-Metric math as far as alarms on ratios and sums need it: ``+ - * /``, numbers, ids, ``SUM(METRICS())``
-and ``FILL``.
+Metric math of alarms: ``+ - * /``, numbers, ids, ``SUM(METRICS())`` and ``FILL``.
 
-Arithmetic treats a missing operand as missing unless another operand of the period has data, in which case
-it counts as 0; a division by zero gives no datapoint. Anything else is refused by name, never guessed.
+If a period has data of at least one metric, a missing operand counts as 0; otherwise the result is missing.
+A division by zero gives no datapoint. Other functions are not supported and are an error.
 
 Source: CloudWatch user guide, "Using metric math".
 """
@@ -19,7 +18,7 @@ Operands = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression over the ids of one period."""
+    """A parsed expression over the metrics of one period."""
 
     text: str
     tree: ast.expr
@@ -31,18 +30,18 @@ class Expression:
         Read metric math.
 
         Args:
-            ids: Ids of the metrics it may read.
-            others: Expressions by id it may read as well.
+            ids: Ids of the metrics that the expression may read.
+            others: Other expressions that it may read, by id.
 
         Raises:
-            ValueError: The expression uses what is not supported; the message names it.
+            ValueError: The expression uses a feature that is not supported; the message names it.
         """
         tree = _inlined(_parsed(text), others or {}, depth=0)
         _check(tree, set(ids), text)
         return cls(text, tree, tuple(ids))
 
-    def of(self, operands: Operands) -> float | None:
-        """Return the datapoint of one period, None where there is none."""
+    def value(self, operands: Operands) -> float | None:
+        """Return the datapoint of one period, or None if it is missing."""
         present = any(operands[key] is not None for key in self.ids)
         value = _value(self.tree, operands, 0.0 if present else None)
         return value if value is not None and math.isfinite(value) else None
@@ -50,7 +49,7 @@ class Expression:
 
 def _parsed(text: str) -> ast.expr:
     if re.match(r"\s*(SELECT|SEARCH)\b", text):
-        raise ValueError(f"metric math {text!r} is a query for metrics, which is not supported")
+        raise ValueError(f"metric math {text!r} is a metrics query; SELECT and SEARCH are not supported")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, RecursionError):
@@ -88,7 +87,7 @@ def _check(node: ast.expr, ids: set[str], text: str) -> None:
         _check(node.args[0], ids, text)
     elif isinstance(node, ast.Name):
         if node.id not in ids:
-            raise ValueError(f"metric math {text!r} reads {node.id!r}, which is no id of Metrics")
+            raise ValueError(f"metric math {text!r} reads {node.id!r}, which is not an id of Metrics")
     else:
         raise ValueError(f"metric math {text!r} uses {ast.unparse(node)!r}, which is not supported")
 

@@ -1,5 +1,5 @@
 """
-Why an alarm changed state, in CloudWatch's words and in the shape of its ``StateReasonData``.
+The reason of a state change: CloudWatch's ``StateReason`` text and its ``StateReasonData``.
 
 Source: ``DescribeAlarmHistory`` samples in the CloudWatch user guide.
 """
@@ -20,7 +20,7 @@ _WORDS = {
 
 
 def reason(alarm: Alarm, evaluation: Evaluation) -> str:
-    """Return the sentence CloudWatch would give for a transition; its clock is Unix time."""
+    """Return the ``StateReason`` of a transition. Times are Unix seconds."""
     rule, decision = alarm.rule, evaluation.decision
     if evaluation.state is AlarmState.INSUFFICIENT_DATA:
         periods = rule.evaluation_periods
@@ -36,7 +36,7 @@ def reason(alarm: Alarm, evaluation: Evaluation) -> str:
 
 
 def reason_data(alarm: Alarm, evaluation: Evaluation) -> Mapping[str, object]:
-    """Return the object CloudWatch keeps beside the sentence (``StateReasonData``, version 1.0)."""
+    """Return the ``StateReasonData`` of a transition (version 1.0)."""
     starts = _starts(evaluation)
     shown = [starts[age] for age, _ in evaluation.decision.used]
     return {

@@ -1,5 +1,5 @@
 """
-The ``metrics`` table of a run, as CloudWatch would find it: by metric and exact dimensions.
+The ``metrics`` table of a run, indexed by metric and exact dimensions as CloudWatch does.
 
 Times are Unix seconds of the model clock.
 """
@@ -24,13 +24,13 @@ NO_LABELS = labels_text({})
 Rows = npt.NDArray[np.intp]
 
 
-class Recorded:
+class RecordedMetrics:
     """
-    Every metric of a run.
+    All metrics of a run.
 
     Args:
         table: The ``metrics`` table.
-        started_at: Unix time of its second 0.
+        started_at: Unix time of second 0 of the table.
         time_scale: Model seconds per second of the table.
     """
 
@@ -38,24 +38,29 @@ class Recorded:
         self._at = table["at"].to_numpy() * time_scale + started_at
         self._time_scale = time_scale
         self._values = table["value"].to_numpy()
-        self._rows = _by_metric(table)
+        self._rows = _rows_by_metric(table)
         self._samples: dict[tuple[str, str], Samples] = {}
 
     def samples(self, alarm: Alarm) -> dict[MetricStat, Samples]:
         """
-        Return the samples of every metric an alarm reads.
+        Return the samples of every metric that an alarm reads.
 
         Raises:
-            ValueError: One of them is NaN or infinite.
+            ValueError: A sample is NaN or infinite.
         """
-        return {metric: self._of(metric) for _, metric in alarm.metrics}
+        return {metric: self._samples_of(metric) for _, metric in alarm.metrics}
 
-    def is_zero(self, metric: MetricStat) -> bool:
-        """Whether nothing recorded means 0: a counter has no datum until it moves; its service was seen."""
+    def is_zero_without_data(self, metric: MetricStat) -> bool:
+        """
+        Return whether a metric without data means 0.
+
+        A counter has no data until it is first incremented. It counts as 0 if the run recorded other
+        metrics of the service.
+        """
         name = metric_name(metric.namespace, metric.name)
         return is_counter(name) and any("/" not in known for known in self._rows)
 
-    def _of(self, metric: MetricStat) -> Samples:
+    def _samples_of(self, metric: MetricStat) -> Samples:
         name, labels = metric_name(metric.namespace, metric.name), labels_text(metric.labels)
         if (name, labels) not in self._samples:
             rows = rows_of(self._rows.get(name, {}), labels, service=metric.namespace == SERVICE_NAMESPACE)
@@ -69,26 +74,28 @@ class Recorded:
 
 def unobserved_namespaces(run: "Run") -> frozenset[str]:
     """
-    Return what nobody had the means to see: see `harness.lab.results.notes.UNOBSERVED`.
+    Return the namespaces and metrics that the recorder of a run could not observe.
+
+    The note is described at `harness.lab.results.notes.UNOBSERVED`.
 
     Raises:
-        ValueError: The note is no list of names.
+        ValueError: The note is not a list of names.
     """
-    named = run.header.notes.get(UNOBSERVED, [])
-    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+    names = run.header.notes.get(UNOBSERVED, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(
-            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {named!r}"
+            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {names!r}"
         )
-    return frozenset(named)
+    return frozenset(names)
 
 
 def rows_of(by_labels: Mapping[str, Rows], labels: str, *, service: bool) -> Rows:
     """
     Return the rows with exactly these labels.
 
-    CloudWatch adds nothing up over dimensions, so the service puts each datum twice: with its labels and
-    without any. A run that has the service's metrics only with labels has left the second out; they are
-    taken together then.
+    CloudWatch does not aggregate over dimensions. The service therefore puts each datum twice: with its
+    labels and without labels. If a run has the service's metrics only with labels, their rows together stand
+    for the metric without labels.
     """
     if labels in by_labels:
         return by_labels[labels]
@@ -97,7 +104,7 @@ def rows_of(by_labels: Mapping[str, Rows], labels: str, *, service: bool) -> Row
     return np.empty(0, dtype=np.intp)
 
 
-def _by_metric(table: pa.Table) -> dict[str, dict[str, Rows]]:
+def _rows_by_metric(table: pa.Table) -> dict[str, dict[str, Rows]]:
     (metrics, names), (labels, texts) = _codes(table["metric"]), _codes(table["labels"])
     pairs = metrics * len(texts) + labels
     # Numbers of two bytes are sorted in one pass.
@@ -111,7 +118,7 @@ def _by_metric(table: pa.Table) -> dict[str, dict[str, Rows]]:
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Rows, list[str]]:
-    """Return for each row the number of its text, and the texts; one that is missing is empty."""
+    """Return the dictionary index of each row, and the texts; a missing text is the empty text."""
     array = column.combine_chunks()
     texts = [*array.dictionary.to_pylist(), ""]
     return array.indices.fill_null(len(texts) - 1).to_numpy().astype(np.intp), texts

@@ -1,8 +1,8 @@
 """
-Would the verdict change if CloudWatch read what it does not publish otherwise?
+The sensitivity of an alarm's result to rules that CloudWatch does not publish.
 
-A verdict that hangs on the evaluation range, on the percentile rule, or on the last 5 % before the threshold
-is still given, but marked, so that nobody trusts it more than it deserves.
+A verdict is marked if it would change with another evaluation range, another percentile rule, or a threshold
+that is 5 % away.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,43 +17,43 @@ METHODS: tuple[PercentileMethod, ...] = ("linear", "higher")
 NEAR = 0.05
 
 
-def doubts(
+def sensitivities(
     timeline: Timeline,
     samples: Mapping[MetricStat, Samples],
     periods: Periods,
     *,
     start: float,
     end: float,
-    reading: EvaluationRules,
+    rules: EvaluationRules,
 ) -> Iterable[str]:
     """
-    Yield, in words, each other reading under which the alarm would have fired, or not fired.
+    Yield, in words, each alternative rule under which the alarm would have fired, or would not have fired.
 
     Args:
-        periods: The datapoints of *samples*, as the timeline was played over them.
+        periods: The datapoints of *samples* over which *timeline* was computed.
     """
     fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
     if timeline.alarm.unit is not None:
         yield f"it reads data in {timeline.alarm.unit} only; runs record no units, so they are taken to match"
-    for words, alarm, other, seen in _others(timeline.alarm, samples, periods, reading):
-        played = evaluate(alarm, seen, start=start, end=end, reading=other)
-        if (played.fired_at is not None) != fired:
+    for words, alarm, other, alternative in _alternatives(timeline.alarm, samples, periods, rules):
+        evaluated = evaluate(alarm, alternative, start=start, end=end, rules=other)
+        if (evaluated.fired_at is not None) != fired:
             yield f"with {words} it would {verb}"
 
 
-def _others(
-    alarm: Alarm, samples: Mapping[MetricStat, Samples], same: Periods, reading: EvaluationRules
+def _alternatives(
+    alarm: Alarm, samples: Mapping[MetricStat, Samples], periods: Periods, rules: EvaluationRules
 ) -> Iterable[tuple[str, Alarm, EvaluationRules, Periods]]:
     for surplus in SURPLUSES:
-        if surplus != reading.surplus:
-            yield f"an evaluation range of N+{surplus}", alarm, replace(reading, surplus=surplus), same
+        if surplus != rules.surplus:
+            yield f"an evaluation range of N+{surplus}", alarm, replace(rules, surplus=surplus), periods
     if alarm.ignore_low_samples and alarm.rule.evaluation_periods > 1:
-        yield "low samples counted in each period", alarm, replace(reading, low_samples="period"), same
+        yield "low samples counted in each period", alarm, replace(rules, low_samples="period"), periods
     if alarm.rule.threshold:
         for factor in (1 - NEAR, 1 + NEAR):
             threshold = alarm.rule.threshold * factor
-            yield f"a threshold of {threshold:g} (5 % away)", alarm.scaled(factor), reading, same
+            yield f"a threshold of {threshold:g} (5 % away)", alarm.scaled(factor), rules, periods
     if any(metric.statistic.is_percentile for _, metric in alarm.metrics):
         for method in METHODS:
-            yield f"{method} percentiles", alarm, reading, Periods(alarm, samples, method)
+            yield f"{method} percentiles", alarm, rules, Periods(alarm, samples, method)

@@ -1,8 +1,8 @@
 """
 CloudWatch's statistics over the raw values of one period.
 
-Percentiles are nearest rank, ⌈p·n⌉, on the raw values: CloudWatch does not publish its rule, so the
-judge uses the exact one and marks verdicts that another rule would change.
+Percentiles are nearest rank, ⌈p·n⌉, on the raw values. CloudWatch does not publish its rule; `sensitivity`
+marks verdicts that another rule would change.
 
 Source: CloudWatch user guide, "Statistics definitions".
 """
@@ -17,6 +17,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from harness.lab.results.percentile import nearest_rank
 
 Values = npt.NDArray[np.float64]
 """Raw values of one period, ascending, shape (n,), n ≥ 1."""
@@ -39,11 +41,11 @@ PercentileMethod = Literal["nearest_rank", "linear", "higher"]
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """
-    Which part of the values a trimmed statistic keeps.
+    The bounds of a trimmed statistic.
 
     Attributes:
         lower, upper: Percentages 0…100, or values in the metric's unit; infinite where open.
-        percent: Whether the two are percentages.
+        percent: Whether both are percentages.
     """
 
     lower: float
@@ -57,11 +59,10 @@ class Bounds:
         return self.lower, self.upper
 
     def kept(self, values: Values) -> Values:
-        """Return the kept part, ascending: what is > lower and ≤ upper, by value or by rank."""
+        """Return the values above *lower* and up to *upper*, by value or by rank, ascending."""
         if not self.percent:
             return values[(values > self.lower) & (values <= self.upper)]
-        first, last = (math.ceil(_exactly(share) * values.size / 100) for share in (self.lower, self.upper))
-        return values[first:last]
+        return values[_rank(self.lower, values.size) : _rank(self.upper, values.size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Statistic:
     @classmethod
     def parse(cls, name: str) -> "Statistic":
         """
+        Return the statistic of this name.
+
         Raises:
             ValueError: CloudWatch has no statistic of this name.
         """
@@ -99,15 +102,16 @@ class Statistic:
     def is_percentile(self) -> bool:
         return self.kind == "p"
 
-    def of(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
+    def value(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
         """
-        Return the statistic of one period's values, None where CloudWatch has none.
+        Return the statistic of one period's values.
 
-        That is where nothing is kept, and, for all but the simple statistics, where a value is negative.
+        It is None if the bounds leave no value, or if a value is negative and the statistic is not one of
+        `SIMPLE`.
 
         Args:
             values: Ascending, shape (n,), n ≥ 1.
-            method: How percentiles fall between values; only the default is the verdict.
+            method: The percentile rule; verdicts use the default.
         """
         if self.kind in SIMPLE:
             return SIMPLE[self.kind](values)
@@ -119,9 +123,9 @@ class Statistic:
             raise ValueError(f"{self.name} has no bounds")
         return _trimmed(self.kind, self.bounds, values)
 
-    def samples_wanted(self) -> float:
+    def samples_needed(self) -> float:
         """
-        Return how many samples a percentile needs to be trusted: 10/(1-p) above the median, 10/p below.
+        Return how many samples a percentile needs: 10/(1-p) above the median, 10/p below.
 
         Source: CloudWatch user guide, "Percentile-based alarms and low data samples".
         """
@@ -143,14 +147,20 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
     if method == "linear":
         below, rest = divmod(_exactly(percent) * (values.size - 1) / 100, 1)
         return float(values[below] + (values[min(below + 1, values.size - 1)] - values[below]) * float(rest))
-    share = _exactly(percent) * values.size / 100
-    rank = math.floor(share) + 1 if method == "higher" else max(math.ceil(share), 1)
-    return float(values[min(rank, values.size) - 1])
+    if method == "higher":
+        return float(values[min(math.floor(_exactly(percent) * values.size / 100), values.size - 1)])
+    return float(values[max(_rank(percent, values.size), 1) - 1])
+
+
+@functools.lru_cache(maxsize=1024)
+def _rank(percent: float, count: int) -> int:
+    """Return ⌈p·n⌉; unlike `nearest_rank` it accepts 0 percent."""
+    return nearest_rank(percent, count) if percent > 0 else 0
 
 
 @functools.cache
 def _exactly(percent: float) -> Fraction:
-    """Return a percentage as it is written: 99.9 as a binary fraction is not 999/1000."""
+    """Return a percentage as an exact decimal fraction: the binary fraction of 99.9 is not 999/1000."""
     return Fraction(str(percent))
 
 

@@ -1,9 +1,9 @@
 """
-An alarm over time: when CloudWatch looks, what it sees, and how the state moves.
+The timeline of an alarm: its evaluations, the datapoints they read, and its state changes.
 
-Standard alarms are evaluated every minute, those with a period of 10, 20 or 30 s every 10 s. Datapoints are
-cut backwards from that instant, so with a period of five minutes the same samples fall into other buckets
-each minute. A sample that arrives late is invisible to evaluations before its arrival.
+CloudWatch evaluates standard alarms every minute, and those with a period of 10, 20 or 30 s every 10 s. The
+periods of an evaluation end at its time. With a period of five minutes, the same samples therefore belong to
+other periods each minute. An evaluation does not see samples that arrive after it.
 
 Times are float seconds on the clock of the alarm's metrics; minutes begin at multiples of 60.
 
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 DEFAULT_SURPLUS = 2
-"""Periods the evaluation range is longer than N; unpublished by AWS, so the judge also tries 1 and 4."""
+"""Periods by which the evaluation range exceeds N. AWS does not publish it; `sensitivity` tries others."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Samples:
     Attributes:
         at: Timestamps, ascending, shape (n,) [s].
         values: Values, shape (n,).
-        arrived_at: When each became visible, shape (n,) [s]; None means at once.
+        arrived_at: Times at which the samples became visible, shape (n,) [s]; None means at once.
 
     Raises:
         ValueError: Shapes differ, a value is NaN or infinite, or *at* is not ascending.
@@ -55,7 +55,7 @@ class Samples:
         if self.arrived_at is not None and self.at.shape != self.arrived_at.shape:
             raise ValueError(f"{self.at.size} timestamps for {self.arrived_at.size} arrivals")
         if not np.isfinite(self.values).all() or not np.isfinite(self.at).all():
-            raise ValueError("a sample is NaN or infinite; CloudWatch takes neither")
+            raise ValueError("a sample is NaN or infinite; CloudWatch accepts neither")
         if self.at.size and np.any(np.diff(self.at) < 0):
             raise ValueError("the samples are not in the order of their timestamps")
         if self.arrived_at is not None and not np.any(self.arrived_at > self.at):
@@ -88,11 +88,11 @@ NO_SAMPLES = Samples(np.empty(0), np.empty(0))
 @dataclass(frozen=True, slots=True)
 class EvaluationRules:
     """
-    How the judge reads what AWS does not publish.
+    The rules of CloudWatch that AWS does not publish.
 
     Attributes:
-        surplus: Periods the evaluation range exceeds N by.
-        low_samples: Whether the samples a percentile needs are counted over the N periods or in each.
+        surplus: Periods by which the evaluation range exceeds N.
+        low_samples: Whether the samples that a percentile needs are counted over all N periods or in each.
     """
 
     surplus: int = DEFAULT_SURPLUS
@@ -110,14 +110,18 @@ class Datapoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One look of CloudWatch at an alarm."""
+    """
+    One evaluation of an alarm.
+
+    Attributes:
+        held: There were too few samples for the percentile, so that the state did not change.
+    """
 
     at: float
     datapoints: tuple[Datapoint, ...]
     decision: Decision
     before: AlarmState
     held: bool
-    """Too few samples for the percentile: the state stayed as it was."""
 
     @property
     def state(self) -> AlarmState:
@@ -127,7 +131,7 @@ class Evaluation:
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """
-    The life of one alarm: its transitions, and its state at the end.
+    The transitions of one alarm, and its state at the end.
 
     Attributes:
         transitions: The evaluations that changed the state, in order.
@@ -139,18 +143,18 @@ class Timeline:
 
     @property
     def fired_at(self) -> float | None:
-        """When it first went into ALARM [s]."""
+        """Time of the first transition into ALARM [s]."""
         return next((one.at for one in self.transitions if one.state is AlarmState.ALARM), None)
 
 
-def looks_every(alarm: Alarm) -> int:
+def evaluation_interval(alarm: Alarm) -> int:
     """Return the time between two evaluations of an alarm [s]."""
     return 10 if alarm.high_resolution else 60
 
 
-def instants(alarm: Alarm, start: float, end: float) -> Iterator[float]:
-    """Yield when CloudWatch evaluates the alarm, up to the first instant at or after *end* [s]."""
-    step = looks_every(alarm)
+def evaluation_times(alarm: Alarm, start: float, end: float) -> Iterator[float]:
+    """Yield the evaluation times of an alarm after *start*, up to the first at or after *end* [s]."""
+    step = evaluation_interval(alarm)
     first, last = math.floor(start / step) + 1, math.ceil(end / step)
     for number in range(first, max(last, first) + 1):
         yield float(number * step)
@@ -158,13 +162,14 @@ def instants(alarm: Alarm, start: float, end: float) -> Iterator[float]:
 
 class Periods:
     """
-    The datapoints of an alarm's periods; unless samples come late, each is computed once.
+    The datapoints of an alarm's periods. Each is computed once, unless samples arrive late.
 
     Args:
-        samples: By metric; an absent metric has none.
+        samples: By metric; an absent metric has no samples.
 
     Attributes:
-        late: Whether a sample becomes visible after its timestamp, so that a datapoint depends on who looks.
+        late: Whether a sample becomes visible after its timestamp, so that a datapoint depends on the time
+            of the evaluation.
     """
 
     def __init__(
@@ -181,7 +186,7 @@ class Periods:
         self._known: dict[float, Datapoint] = {}
 
     def at(self, starts: Sequence[float], seen_at: float) -> list[Datapoint]:
-        """Return the datapoints of the periods from each of *starts* on, as visible at *seen_at* [s]."""
+        """Return the datapoints of the periods that begin at *starts*, as visible at *seen_at* [s]."""
         if self.late:
             return self._computed(starts, seen_at)
         unknown = [start for start in starts if start not in self._known]
@@ -189,7 +194,7 @@ class Periods:
             self._known.update(zip(unknown, self._computed(unknown, seen_at), strict=True))
         return [self._known[start] for start in starts]
 
-    @np.errstate(over="ignore")  # a sum too large for a number is an infinite datapoint, which is refused
+    @np.errstate(over="ignore")  # an infinite sum is an invalid datapoint, see `marks`
     def _computed(self, starts: Sequence[float], seen_at: float) -> list[Datapoint]:
         counts = [0] * len(starts)
         found: list[dict[str, float | None]] = [{} for _ in starts]
@@ -198,9 +203,9 @@ class Periods:
             for index, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
                 values = samples.between(first, last, seen_at)
                 counts[index] += values.size
-                found[index][key] = statistic.of(values, self._method) if values.size else None
+                found[index][key] = statistic.value(values, self._method) if values.size else None
         return [
-            Datapoint(start, self._expression.of(one) if self._expression else one["m1"], count)
+            Datapoint(start, self._expression.value(one) if self._expression else one["m1"], count)
             for start, one, count in zip(starts, found, counts, strict=True)
         ]
 
@@ -211,24 +216,24 @@ def evaluate(
     *,
     start: float,
     end: float,
-    reading: EvaluationRules | None = None,
+    rules: EvaluationRules | None = None,
     state: AlarmState = AlarmState.INSUFFICIENT_DATA,
 ) -> Timeline:
     """
-    Play an alarm over what was recorded.
+    Evaluate an alarm over an interval.
 
     Args:
-        start, end: The interval to judge [s]; evaluated to the first instant at or after *end*.
+        start, end: The interval [s]; the last evaluation is the first at or after *end*.
         state: The state before; a new alarm has INSUFFICIENT_DATA.
     """
-    reading = reading or EvaluationRules()
-    # Of a day's evaluation ranges hardly two differ.
+    rules = rules or EvaluationRules()
+    # Most evaluation ranges of a day are equal.
     following = functools.cache(functools.partial(next_state, alarm.rule))
     transitions: list[Evaluation] = []
-    for at, window in _windows(alarm, periods, list(instants(alarm, start, end)), reading):
+    for at, window in _windows(alarm, periods, list(evaluation_times(alarm, start, end)), rules):
         if window is not None and following(window, state) is state:
             continue
-        evaluation = look(alarm, periods, at=at, state=state, reading=reading)
+        evaluation = evaluate_at(alarm, periods, at=at, state=state, rules=rules)
         if evaluation.state is not state:
             transitions.append(evaluation)
         state = evaluation.state
@@ -236,40 +241,40 @@ def evaluate(
 
 
 def _windows(
-    alarm: Alarm, periods: Periods, looks: Sequence[float], reading: EvaluationRules
+    alarm: Alarm, periods: Periods, times: Sequence[float], rules: EvaluationRules
 ) -> Iterator[tuple[float, bytes | None]]:
     """
-    Yield each instant with the marks of its evaluation range.
+    Yield each evaluation time with the marks of its evaluation range.
 
-    None where marks alone do not decide: it matters who looks, or how many samples there are.
+    The marks are None if they do not decide alone: samples arrive late, or their number matters.
     """
     if periods.late or alarm.ignore_low_samples:
-        yield from ((at, None) for at in looks)
+        yield from ((at, None) for at in times)
         return
-    step = looks_every(alarm)
-    stride, length = alarm.period // step, alarm.rule.evaluation_periods + reading.surplus
+    step = evaluation_interval(alarm)
+    stride, length = alarm.period // step, alarm.rule.evaluation_periods + rules.surplus
     reach = length * stride
-    grid = [looks[0] + step * index for index in range(-reach, len(looks) - stride)]
-    row = marks(alarm.rule, (point.value for point in periods.at(grid, looks[-1])))
-    for index, at in enumerate(looks):
+    grid = [times[0] + step * index for index in range(-reach, len(times) - stride)]
+    row = marks(alarm.rule, (point.value for point in periods.at(grid, times[-1])))
+    for index, at in enumerate(times):
         yield at, row[index : index + reach : stride]
 
 
-def look(
-    alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, reading: EvaluationRules
+def evaluate_at(
+    alarm: Alarm, periods: Periods, *, at: float, state: AlarmState, rules: EvaluationRules
 ) -> Evaluation:
-    """Evaluate an alarm once, as CloudWatch would at *at* [s]."""
-    length = alarm.rule.evaluation_periods + reading.surplus
+    """Evaluate an alarm once, at *at* [s]."""
+    length = alarm.rule.evaluation_periods + rules.surplus
     datapoints = tuple(periods.at([at - alarm.period * age for age in range(length, 0, -1)], at))
     decision = decide(alarm.rule, [point.value for point in datapoints], state)
-    return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, reading))
+    return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, rules))
 
 
-def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], reading: EvaluationRules) -> bool:
+def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], rules: EvaluationRules) -> bool:
     if not alarm.ignore_low_samples:
         return False
-    wanted = max(metric.statistic.samples_wanted() for _, metric in alarm.metrics)
+    needed = max(metric.statistic.samples_needed() for _, metric in alarm.metrics)
     counts = [point.samples for point in datapoints if point.samples][-alarm.rule.evaluation_periods :]
     if not counts:
         return False
-    return (sum(counts) if reading.low_samples == "window" else min(counts)) < wanted
+    return (sum(counts) if rules.low_samples == "window" else min(counts)) < needed

@@ -1,14 +1,14 @@
 """
-Alarm cases from a file: others can bring their own and see whether the judge agrees.
+Alarm cases from a file, evaluated and compared with their expected states.
 
 A file is a JSON list. A *vector* has ``name, threshold, comparison, evaluation_periods, datapoints,
-start_state, expected_state``; a *sequence* has ``steps`` of ``datapoints`` and ``expected_state`` instead,
-and carries the state along. Both may have ``datapoints_to_alarm`` (by default all), ``treat_missing``
-(``missing``), ``period``, ``statistic`` or ``extended_statistic``, and ``evaluation_range``: of more
-datapoints the oldest are not looked at. A vector or a step may have ``filled`` (how many datapoints are
-missing from N), ``transition`` (``OK->ALARM``, or null for none), and, with
-``evaluate_low_sample_count_percentile``, ``sample_counts``. What else a case says, as ``source`` or
-``note``, is for people.
+start_state, expected_state``. A *sequence* has ``steps`` instead, each with ``datapoints`` and
+``expected_state``; the state carries over from step to step. Optional fields of both are
+``datapoints_to_alarm`` (by default all), ``treat_missing`` (``missing``), ``period``, ``statistic`` or
+``extended_statistic``, and ``evaluation_range`` (older datapoints are ignored). A vector or a step can also
+have ``filled`` (the number of datapoints missing from N), ``transition`` (``OK->ALARM``, or null for none),
+and, with ``evaluate_low_sample_count_percentile``, ``sample_counts``. Other fields, such as ``source`` or
+``note``, are ignored.
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.lab.alarms.alarm import checked_period, number, whole
+from harness.lab.alarms.alarm import checked_period, ignores_low_samples, number, whole
 from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing, decide
 from harness.lab.alarms.statistic import Statistic
 
@@ -25,22 +25,22 @@ Case = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One case the judge sees otherwise."""
+    """One case whose result differs from the expected one."""
 
     name: str
     expected: str
-    judged: str
+    actual: str
 
 
 def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     """
-    Judge every case of a file.
+    Evaluate every case of a file.
 
     Returns:
-        How many cases there were, and those that came out otherwise.
+        The number of cases, and the mismatches.
 
     Raises:
-        ValueError: The file is no list of cases; the message names the case and what it lacks.
+        ValueError: The file is not a list of valid cases; the message names the case and the field.
     """
     try:
         cases = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -52,7 +52,7 @@ def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     for position, case in enumerate(cases):
         name = str(case.get("name", f"case {position}"))
         try:
-            mismatches += _judged(name, case)
+            mismatches += _mismatches(name, case)
         except KeyError as error:
             raise ValueError(f"{path}: {name} has no {error.args[0]!r}") from None
         except ValueError as error:
@@ -60,32 +60,33 @@ def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     return len(cases), mismatches
 
 
-def _judged(name: str, case: Case) -> Iterator[Mismatch]:
-    """Yield what a case expects otherwise; a vector is a sequence of one step."""
+def _mismatches(name: str, case: Case) -> Iterator[Mismatch]:
+    """Yield the mismatches of a case; a vector is a sequence of one step."""
     state, rule = AlarmState(str(case["start_state"])), _rule(case)
     if "steps" not in case:
-        yield from _step(name, rule, case, state)[1]
+        yield from _evaluate_step(name, rule, case, state)[1]
         return
     steps = case["steps"]
     if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
         raise ValueError("steps must be a list of datapoints and expected states")
     for position, step in enumerate(steps):
-        state, mismatches = _step(f"{name}, step {position}", rule, {**case, **step}, state)
+        state, mismatches = _evaluate_step(f"{name}, step {position}", rule, {**case, **step}, state)
         yield from mismatches
 
 
-def _step(name: str, rule: Rule, case: Case, before: AlarmState) -> tuple[AlarmState, list[Mismatch]]:
-    """Return the state after one evaluation, and what was expected otherwise."""
+def _evaluate_step(
+    name: str, rule: Rule, case: Case, before: AlarmState
+) -> tuple[AlarmState, list[Mismatch]]:
+    """Return the state after one evaluation, and the mismatches."""
     decision = decide(rule, _datapoints(case), before)
     state = before if _too_few(case, rule) else decision.state
     found = [(str(AlarmState(str(case["expected_state"]))), str(state))]
     if "filled" in case:
         found.append((f"{whole(case['filled'], 'filled')} to fill", f"{decision.to_fill} to fill"))
     if "transition" in case:
-        found.append(
-            (str(case["transition"]).replace(" ", ""), "None" if state is before else f"{before}->{state}")
-        )
-    return state, [Mismatch(name, expected, judged) for expected, judged in found if expected != judged]
+        transition = "None" if state is before else f"{before}->{state}"
+        found.append((str(case["transition"]).replace(" ", ""), transition))
+    return state, [Mismatch(name, expected, actual) for expected, actual in found if expected != actual]
 
 
 def _rule(case: Case) -> Rule:
@@ -111,7 +112,7 @@ def _datapoints(case: Case) -> list[float | None]:
         raise ValueError("datapoints must be a list of numbers and nulls")
     for point in points:
         if point is not None and (isinstance(point, bool) or not isinstance(point, int | float)):
-            raise ValueError(f"the datapoint {point!r} is no number")
+            raise ValueError(f"each of datapoints must be a number or null, not {point!r}")
     if case.get("evaluation_range") is None:
         return points
     length = whole(case["evaluation_range"], "evaluation_range")
@@ -121,14 +122,11 @@ def _datapoints(case: Case) -> list[float | None]:
 
 
 def _too_few(case: Case, rule: Rule) -> bool:
-    low = str(case.get("evaluate_low_sample_count_percentile") or "evaluate")
-    if low not in ("evaluate", "ignore"):
-        raise ValueError(f"evaluate_low_sample_count_percentile is evaluate or ignore, not {low!r}")
-    if low == "evaluate" or "sample_counts" not in case:
+    if not ignores_low_samples(case, "evaluate_low_sample_count_percentile") or "sample_counts" not in case:
         return False
     counts = case["sample_counts"]
     if not isinstance(counts, list):
         raise ValueError("sample_counts must be a list of numbers")
     present = [count for one in counts if (count := whole(one, "a sample count"))][-rule.evaluation_periods :]
-    wanted = Statistic.parse(str(case["extended_statistic"])).samples_wanted()
-    return bool(present) and sum(present) < wanted
+    needed = Statistic.parse(str(case["extended_statistic"])).samples_needed()
+    return bool(present) and sum(present) < needed

@@ -1,9 +1,9 @@
 """
-One run against an earlier one: ratios of percentiles, with how sure they are.
+The comparison of a run with an earlier one: ratios of percentiles with confidence intervals.
 
-The interval is a bootstrap of both percentiles. Resampling n values and taking the k-th smallest is drawing
-that value's rank from Beta(k, n-k+1), so nothing is resampled in fact. Values are taken as independent, which
-flatters the interval when a queue ties neighbours together.
+The interval is a bootstrap of both percentiles. To resample n values and take the k-th smallest is the same
+as to draw its rank from Beta(k, n-k+1); this is what the code does. Values are assumed to be independent. The
+interval is too narrow if they are correlated, as in a queue.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3; David and Nagaraja, Order Statistics, 2.
 """
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 PERCENTS = (50.0, 95.0)
 RESAMPLES = 4000
 LEAST = 20
-"""Fewer rows on either side are not compared."""
+"""Rows with fewer requests in either run are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A percentile of one row, now over before; ``low`` and ``high`` bound the ratio at 95 %."""
+    """The ratio now/before of one percentile of one row, and its 95 % confidence interval *low*, *high*."""
 
     name: str
     percent: float
@@ -43,13 +43,13 @@ class Ratio:
 
     @property
     def slower(self) -> bool:
-        """Even the lower bound is above 1."""
+        """Whether even the lower bound is above 1."""
         return self.low > 1
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineComparison:
-    """Two runs side by side."""
+    """The ratios of two runs."""
 
     run: str
     baseline: str
@@ -74,7 +74,7 @@ class BaselineComparison:
 
 def compare(folder: Path, baseline: Path, percents: Sequence[float] = PERCENTS) -> BaselineComparison:
     """
-    Compare response times of two run folders, row by row, from arrivals after the warm-up.
+    Compare the response times of two run folders, row by row, without the warm-up.
 
     Raises:
         RunUnreadable: One of them cannot be read.
@@ -105,7 +105,7 @@ def _resampled(ordered: np.ndarray, rank: int, draws: np.random.Generator) -> np
 
 
 def response_times(run: "Run") -> dict[str, np.ndarray]:
-    """Return response times by row, ascending: end-to-end ones in model seconds, requests as they took."""
+    """Return the response times of each row, ascending; end-to-end ones in model s, requests in clock s."""
     frame = run.requests
     frame = frame[(frame["intended_at"] >= run.warm_up) & frame["outcome"].isin(("ok", "failed", "censored"))]
     scales = np.where(frame["type"] == "E2E", run.time_scale, 1.0)

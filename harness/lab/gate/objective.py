@@ -1,40 +1,44 @@
 """
-Objectives: what a scenario promises, as one readable line each.
+The objectives of a scenario, one line of text each.
 
 ::
 
     p95(E2E:ready) <= 15 min            a percentile of response times
     p99(POST uploads) < 500 ms for 3 of 5 x 60s
-    mean(GET status) < 50 ms            likewise: min, max
+    mean(GET status) < 50 ms            also min and max
     fail_ratio(PUT object) < 0.5 %      failed or censored of all
     count(forbidden succeeded) == 0     rows; also count(<selector>), count(<selector> failed)
-                                        or succeeded
+                                        and count(<selector> succeeded)
     rate(E2E:ready) >= 4 /s             completions per second of the measured window
-    achieved >= 99 %                    arrivals started of arrivals offered
+    achieved >= 99 %                    share of the offered arrivals that were started
     total(media_batches_failed_total) == 0
     p95(media_processing_duration_seconds) <= 10 min
     alarm(listing-media-dlq-has-messages) == ALARM
 
 A selector is ``type:name``, ``type name`` or a name alone, as in the ``requests`` table; names of metrics
 read the ``metrics`` table. Units are mandatory: ``ms s min h`` for times, ``%`` for ratios, ``/s /min /h``
-for rates, none for counts. Response times run from the intended start, so a stalled generator cannot
-flatter them. An unfinished request has waited at least so long; and of the share of batches that a percentile
-of READY asks for, none that failed is part: what they decide is inconclusive, unless what is known breaks it.
+for rates, none for counts. Response times are measured from the intended start, so that a stalled generator
+does not shorten them. The time of an unfinished request is a lower bound. For a percentile of the time to
+READY, so is the time of a failed batch. If a result depends on lower bounds, it is inconclusive.
 """
 
 import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Place
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 RATES = {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600}
 
 
 class Dimension(StrEnum):
-    """What an objective's number measures; decides the unit it must have."""
+    """The dimension of an objective's limit; it decides the valid units."""
 
     TIME = "time"
     RATIO = "ratio"
@@ -76,7 +80,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Judge period by period: *points* breaching of the last *periods* of *period* seconds are a breach."""
+    """Breached if *points* of *periods* consecutive periods of *period* seconds break the limit."""
 
     points: int
     periods: int
@@ -86,12 +90,12 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Objective:
     """
-    One promise.
+    One objective.
 
     Attributes:
         function: ``p95``, ``mean``, ``fail_ratio``, …
-        selector: What it is asked of; empty for ``achieved``.
-        limit: In seconds, 0…1, per second or count; a state's name for ``alarm``.
+        selector: The requests, metric or alarm that it measures; empty for ``achieved``.
+        limit: In seconds, 0…1, per second or count; the name of a state for ``alarm``.
     """
 
     text: str
@@ -106,19 +110,21 @@ class Objective:
     @classmethod
     def parse(cls, text: str, place: Place | None = None) -> "Objective":
         """
+        Read one line.
+
         Raises:
-            ValueError: The line is no objective; the message says what is wrong with it.
+            ValueError: The line is not a valid objective; the message says why.
         """
         match = _LINE.fullmatch(text)
         if match is None:
             raise ValueError(
-                f"{text!r} is no objective; write for example: p95(E2E:ready) <= 15 min, "
+                f"Not a valid objective: {text!r}. Write for example: p95(E2E:ready) <= 15 min, "
                 "fail_ratio(PUT object) < 0.5 %, count(forbidden succeeded) == 0"
             )
         function, selector = match["function"], match["selector"] or ""
         dimension = _dimension(function, selector, text)
         if dimension is Dimension.STATE and match["comparison"] not in ("==", "!="):
-            raise ValueError(f"{text!r}: an alarm's state is compared by == or !=")
+            raise ValueError(f"{text!r}: compare an alarm's state by == or !=")
         limit = _limit(match["limit"], match["unit"] or "", dimension, text)
         return cls(
             text, function, selector, match["comparison"], limit, dimension, _window(match, text), place
@@ -126,11 +132,11 @@ class Objective:
 
     @property
     def percent(self) -> float | None:
-        """The percentile asked for, 0…100; None for other functions."""
+        """The percentile of a function such as ``p95``, 0…100; None for other functions."""
         return float(self.function[1:]) if self.function[0] == "p" else None
 
     def holds(self, value: float | str) -> bool:
-        """Whether *value* keeps the promise."""
+        """Return whether *value* meets the objective."""
         if isinstance(value, str) or isinstance(self.limit, str):
             return (value == self.limit) == (self.comparison == "==")
         return {
@@ -143,7 +149,7 @@ class Objective:
         }[self.comparison]
 
     def show(self, value: float | str | None) -> str:
-        """Return a measured value with the unit people read."""
+        """Return a measured value as text with a unit."""
         if value is None:
             return "no data"
         if isinstance(value, str):
@@ -155,8 +161,29 @@ class Objective:
         return f"{value:.4g} /s" if self.dimension is Dimension.RATE else f"{value:g}"
 
 
+def objectives_of(run: "Run") -> list[Objective]:
+    """
+    Return the objectives of a run's scenario with their places.
+
+    Raises:
+        ValueError: An entry is not a valid objective.
+    """
+    file = f"scenarios/{run.header.scenario_name}.toml"
+    entries = run.scenario.get("objectives") or []
+    objectives = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        fields = entry if isinstance(entry, dict) else {}
+        expression, line = fields.get("expression"), fields.get("line")
+        if not isinstance(expression, str) or not isinstance(line, int | None):
+            raise ValueError(
+                f"{run.folder}/run.json: an objective needs an expression and may have a line, not {entry!r}"
+            )
+        objectives.append(Objective.parse(expression, Place(file, line) if line else None))
+    return objectives
+
+
 def is_metric(selector: str) -> bool:
-    """Whether a selector names a metric rather than a request."""
+    """Return whether a selector names a metric rather than a request."""
     return selector.startswith(("media_", "AWS/"))
 
 
@@ -165,29 +192,29 @@ def _dimension(function: str, selector: str, text: str) -> Dimension:
     dimension = Dimension.TIME if is_percentile else FUNCTIONS.get(function)
     if dimension is None:
         known = ", ".join(["p50 … p99.9", *FUNCTIONS])
-        raise ValueError(f"{text!r}: there is no function {function!r}; there are {known}")
+        raise ValueError(f"{text!r}: unknown function {function!r}; the functions are {known}")
     if dimension is Dimension.TIME and is_metric(selector) and "_seconds" not in selector:
         dimension = Dimension.COUNT
     if function == "achieved" and selector:
-        raise ValueError(f"{text!r}: achieved takes no selector")
+        raise ValueError(f"{text!r}: achieved has no selector; write it without parentheses")
     if function != "achieved" and not selector:
-        raise ValueError(f"{text!r}: say of what, as in {function}(E2E:ready)")
+        raise ValueError(f"{text!r}: the selector is missing; write for example {function}(E2E:ready)")
     return dimension
 
 
 def _limit(text: str, unit: str, dimension: Dimension, line: str) -> float | str:
     if dimension is Dimension.STATE:
         if text not in ("OK", "ALARM", "INSUFFICIENT_DATA") or unit:
-            raise ValueError(f"{line!r}: an alarm is OK, ALARM or INSUFFICIENT_DATA")
+            raise ValueError(f"{line!r}: the state of an alarm is OK, ALARM or INSUFFICIENT_DATA")
         return text
     if unit not in UNITS[dimension]:
         wanted = " or ".join(UNITS[dimension]) or "none"
         raise ValueError(f"{line!r}: a {dimension} needs the unit {wanted}, not {unit or 'none'}")
     if text[0].isalpha():
-        raise ValueError(f"{line!r}: {text!r} is no number")
+        raise ValueError(f"{line!r}: {text!r} is not a number")
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{line!r}: {text} is too large a number")
+        raise ValueError(f"{line!r}: the number {text} is too large")
     return number * {"": 1.0, "%": 0.01, **SECONDS, **RATES}[unit]
 
 
@@ -195,10 +222,10 @@ def _window(match: re.Match[str], text: str) -> Window | None:
     if match["points"] is None:
         return None
     if match["function"] in ("alarm", "achieved"):
-        raise ValueError(f"{text!r}: {match['function']} is of the whole run, not of periods")
+        raise ValueError(f"{text!r}: {match['function']} is measured over the whole run, not over periods")
     window = Window(int(match["points"]), int(match["periods"]), int(match["period"]))
     if not 1 <= window.points <= window.periods or window.period < 1:
-        raise ValueError(f"{text!r}: {window.points} of {window.periods} periods cannot be")
+        raise ValueError(f"{text!r}: the periods must be M of N x S s with 1 ≤ M ≤ N and S ≥ 1")
     return window
 
 

@@ -1,15 +1,16 @@
 """
-A verdict written down: ``verdict.json``, ``junit.xml``, ``summary.md``, annotations for GitHub.
+The outputs of a verdict: ``verdict.json``, ``junit.xml``, ``summary.md``, GitHub annotations, the terminal.
 """
 
 import json
 import os
+import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.lab.alarms.alarm import Place
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
 
@@ -23,15 +24,20 @@ MARKS = {
 }
 
 
-def as_json(verdict: Verdict) -> str:
-    """Return the text of ``verdict.json``; ``version`` grows when the meaning of a value changes."""
-    values = {"version": VERSION, "sentence": verdict.sentence, **asdict(verdict)}
-    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+def announce(verdict: Verdict, *, as_json: bool) -> None:
+    """Print a verdict on stderr; on stdout its JSON, or annotations if this is a GitHub job."""
+    from rich.console import Console
+
+    Console(stderr=True).print(verdict)
+    if as_json:
+        sys.stdout.write(to_json(verdict) + "\n")
+    elif os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.writelines(f"{line}\n" for line in annotations(verdict))
 
 
 def write(verdict: Verdict, folder: Path) -> None:
-    """Write the three files into a run folder, and append the summary where GitHub wants it."""
-    texts = {"verdict.json": as_json(verdict), "junit.xml": junit(verdict), "summary.md": markdown(verdict)}
+    """Write the three files into a run folder; append the summary to that of a GitHub job."""
+    texts = {"verdict.json": to_json(verdict), "junit.xml": junit(verdict), "summary.md": markdown(verdict)}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -40,25 +46,43 @@ def write(verdict: Verdict, folder: Path) -> None:
             file.write(texts["summary.md"])
 
 
+def to_json(verdict: Verdict) -> str:
+    """Return the text of ``verdict.json``; ``version`` changes when the meaning of a value changes."""
+    values = {"version": VERSION, "sentence": verdict.sentence, **asdict(verdict)}
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+
+
 def junit(verdict: Verdict) -> str:
-    """Return one test case per alarm and objective, and one for what outranks them."""
-    cases = list(_cases(verdict))
-    failures = sum(1 for _, _, outcome, _ in cases if outcome in (Outcome.BREACH, Outcome.SECURITY))
-    errors = sum(1 for _, _, outcome, _ in cases if outcome is Outcome.INCONCLUSIVE)
-    skipped = sum(1 for _, _, outcome, _ in cases if outcome is Outcome.SKIPPED)
-    counts = {"tests": len(cases), "failures": failures, "errors": errors, "skipped": skipped}
-    suite = ET.Element(
-        "testsuite", {"name": verdict.run} | {key: str(count) for key, count in counts.items()}
-    )
-    for group, name, outcome, text in cases:
+    """Return JUnit XML: a test case each for security, the generator, every alarm and every objective."""
+    suite = ET.Element("testsuite", {"name": verdict.run})
+    counts = Counter(tests=0, failures=0, errors=0, skipped=0)
+    for group, name, outcome, text in _cases(verdict):
         case = ET.SubElement(suite, "testcase", classname=group, name=name)
+        counts["tests"] += 1
         if outcome is Outcome.INCONCLUSIVE:
+            counts["errors"] += 1
             ET.SubElement(case, "error", message=text, type="inconclusive")
         elif outcome is Outcome.SKIPPED:
+            counts["skipped"] += 1
             ET.SubElement(case, "skipped", message=text)
         elif outcome is not Outcome.PASS:
+            counts["failures"] += 1
             ET.SubElement(case, "failure", message=text, type=outcome.value)
+    suite.attrib.update({key: str(count) for key, count in counts.items()})
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:
+    """Yield class name, name, outcome and message of each test case."""
+    count = verdict.breaches_of_security
+    security = Outcome.SECURITY if count else Outcome.PASS
+    yield "security", "forbidden attempts are refused", security, f"{count} forbidden attempts succeeded"
+    doubts = " ".join(verdict.doubts)
+    yield "generator", "figures can be trusted", Outcome.INCONCLUSIVE if doubts else Outcome.PASS, doubts
+    for alarm in verdict.alarms:
+        yield "alarms", alarm.name, alarm.outcome, alarm.why
+    for objective in verdict.objectives:
+        yield "objectives", objective.text, objective.outcome, objective.why
 
 
 def markdown(verdict: Verdict) -> str:
@@ -67,7 +91,7 @@ def markdown(verdict: Verdict) -> str:
     if verdict.alarms:
         lines += ["| alarm | state | fired | |", "|---|---|---|---|"]
         lines += [
-            f"| {one.name} | {one.state} | {_fired(one)} | {MARKS[one.outcome]} {'; '.join(one.sensitive)} |"
+            f"| {one.name} | {one.state} | {one.fired} | {MARKS[one.outcome]} {'; '.join(one.sensitive)} |"
             for one in verdict.alarms
         ]
         lines.append("")
@@ -78,61 +102,8 @@ def markdown(verdict: Verdict) -> str:
             for one in verdict.objectives
         ]
         lines.append("")
-    lines += [f"- {line}" for line in beside(verdict)]
+    lines += [f"- {remark}" for remark in verdict.remarks()]
     return "\n".join(lines).rstrip() + "\n\n"
-
-
-def beside(verdict: Verdict) -> Iterable[str]:
-    """Yield what was skipped and why, then what no alarm can say: streaks of failures, what never ended."""
-    skipped: dict[str, list[str]] = {}
-    for one in verdict.alarms:
-        if one.outcome is Outcome.SKIPPED:
-            skipped.setdefault(one.why, []).append(one.name)
-    yield from (f"{', '.join(names)}: {why}" for why, names in skipped.items())
-    for streak in verdict.streaks:
-        yield (
-            f"{streak.state} failed {streak.failures} of {streak.invocations} times; longest streak "
-            f"{streak.longest_by_invocation} invocations, {streak.longest_by_period} minutes in a row"
-        )
-    left = verdict.unfinished
-    if left.batches:
-        p95 = (
-            ""
-            if left.p95_with_them_s is None
-            else f"; p95 with them is at least {left.p95_with_them_s:.1f} s"
-        )
-        yield f"{left.batches} batches never finished, the oldest {left.oldest_s:.0f} s old{p95}"
-
-
-def annotations(verdict: Verdict) -> Iterable[str]:
-    """Yield GitHub workflow commands that point at the line defining each gate that did not pass."""
-    judged: list[AlarmVerdict | ObjectiveVerdict] = [*verdict.alarms, *verdict.objectives]
-    for one in judged:
-        if one.outcome not in (Outcome.PASS, Outcome.SKIPPED):
-            level = "warning" if one.outcome is Outcome.INCONCLUSIVE else "error"
-            yield f"::{level} {_position(one.place)}title={_property(_name(one))}::{_message(one.why)}"
-
-
-def _cases(verdict: Verdict) -> Iterable[tuple[str, str, Outcome, str]]:
-    insecure = verdict.breaches_of_security > 0
-    text = f"{verdict.breaches_of_security} forbidden attempts succeeded"
-    yield "security", "forbidden attempts are refused", Outcome.SECURITY if insecure else Outcome.PASS, text
-    doubt = " ".join(verdict.doubts)
-    yield "generator", "figures can be trusted", Outcome.INCONCLUSIVE if doubt else Outcome.PASS, doubt
-    for alarm in verdict.alarms:
-        yield "alarms", alarm.name, alarm.outcome, alarm.why
-    for objective in verdict.objectives:
-        yield "objectives", objective.text, objective.outcome, objective.why
-
-
-def _name(one: AlarmVerdict | ObjectiveVerdict) -> str:
-    return one.name if isinstance(one, AlarmVerdict) else one.text
-
-
-def _fired(alarm: AlarmVerdict) -> str:
-    if alarm.outcome is Outcome.SKIPPED:
-        return ""
-    return "never" if alarm.fired_at_s is None else f"{alarm.fired_at_s / 60:.1f} min"
 
 
 def _interval(objective: ObjectiveVerdict) -> str:
@@ -143,8 +114,15 @@ def _interval(objective: ObjectiveVerdict) -> str:
     return f"{low} – {high}{unit}"
 
 
-def _position(place: Place | None) -> str:
-    return f"file={_property(place.file)},line={place.line}," if place else ""
+def annotations(verdict: Verdict) -> Iterable[str]:
+    """Yield a GitHub workflow command for each alarm and objective that did not pass."""
+    results: list[AlarmVerdict | ObjectiveVerdict] = [*verdict.alarms, *verdict.objectives]
+    for one in results:
+        if one.outcome not in (Outcome.PASS, Outcome.SKIPPED):
+            level = "warning" if one.outcome is Outcome.INCONCLUSIVE else "error"
+            title = _property(one.name if isinstance(one, AlarmVerdict) else one.text)
+            place = f"file={_property(one.place.file)},line={one.place.line}," if one.place else ""
+            yield f"::{level} {place}title={title}::{_message(one.why)}"
 
 
 def _message(text: str) -> str:

@@ -1,9 +1,9 @@
 """
-What CloudWatch cannot see, read from the rows of a run.
+Findings of a run that CloudWatch alarms cannot show: streaks of failures, and unfinished batches.
 
-CloudWatch counts failing *periods*; people who say "consecutive failures" often mean *invocations*. Both are
-reported. A completion metric cannot show what never completes; unfinished batches therefore count here with
-the time they have waited so far, a lower bound.
+CloudWatch counts consecutive failing *periods*; "consecutive failures" often means *invocations*. Both are
+reported. A completion metric has no value for a batch that never completes. Unfinished batches are therefore
+counted here with the time they have waited so far, a lower bound.
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.lab.alarms.statistic import percentile
+from harness.lab.results.percentile import percentile
 
 STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
-"""What of the ``steps`` table says how often a state failed."""
+"""The columns of the ``steps`` table that `failure_streaks` needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
-    """The longest run of failures of one state: in invocations, and in minutes with at least one."""
+    """The longest streak of failures of one state, in invocations and in minutes with a failure."""
 
     state: str
     invocations: int
@@ -35,10 +35,10 @@ class Unfinished:
     Batches the pipeline had not finished when the run ended.
 
     Attributes:
-        batches: How many.
-        oldest_s: Age of the oldest [model s], 0 if there is none.
-        p95_with_them_s: p95 of the processing duration if they had all ended now [model s]; None without
-            batches.
+        batches: Number of these batches.
+        oldest_s: Age of the oldest [model s], or 0.
+        p95_with_them_s: p95 of the processing duration of all batches, as if these ended with the run
+            [model s]; None without batches.
         p95_without_s: p95 of the finished ones alone [model s].
     """
 
@@ -63,7 +63,7 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
     streaks = []
     for state, rows in ended.groupby("state", observed=True):
         failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
-        # Lambda stamps its errors with the start of the invocation.
+        # Lambda records an error at the start time of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
         streaks.append(
             FailureStreak(
@@ -75,13 +75,13 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
 
 def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:
     """
-    Return what was not done when the run ended.
+    Return the batches that had not finished when the run ended.
 
     Args:
-        ended_at: When the run ended, on the clock of the rows [s].
+        ended_at: End of the run on the clock of the rows [s].
         time_scale: Model seconds per second of the rows.
     """
-    waiting = waits(batches, ended_at)["waited_s"].to_numpy(float) * time_scale
+    waiting = unfinished_waits(batches, ended_at)["waited_s"].to_numpy(float) * time_scale
     ended = batches[batches["received_at"].notna() & ~_is_open(batches)]
     finished = (ended["finished_at"] - ended["received_at"]).to_numpy(float) * time_scale
     return Unfinished(
@@ -92,8 +92,8 @@ def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unf
     )
 
 
-def waits(batches: pd.DataFrame, ended_at: float) -> pd.DataFrame:
-    """Return batches that were received and had not ended: ``received_at``, ``waited_s`` [s, as the rows]."""
+def unfinished_waits(batches: pd.DataFrame, ended_at: float) -> pd.DataFrame:
+    """Return ``received_at`` and ``waited_s`` [s of the rows] of batches received but not finished."""
     waiting = batches[batches["received_at"].notna() & _is_open(batches)]
     return pd.DataFrame(
         {"received_at": waiting["received_at"], "waited_s": ended_at - waiting["received_at"]}
@@ -105,7 +105,7 @@ def _is_open(batches: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _p95(values: np.ndarray) -> float | None:
-    return percentile(np.sort(values), 95) if values.size else None
+    return percentile(values, 95) if values.size else None
 
 
 def _longest(failed: Iterable[bool]) -> int:

@@ -1,8 +1,10 @@
 """
-What the judge says of a run, as values; `outputs` writes them for people and machines.
+The verdict over one run: the outcome of every alarm and objective, and the outcome of the whole.
+
+The fields of the classes are the keys of ``verdict.json``; `outputs` writes it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,29 +16,32 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
+    from harness.lab.gate.verdict_table import TextTable
+
 
 class Outcome(StrEnum):
-    """How a run, an alarm or an objective came out."""
+    """The outcome of a run, an alarm or an objective."""
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     BREACH = "breach"
     INCONCLUSIVE = "inconclusive"
     SECURITY = "security"
     SKIPPED = "skipped"
-    """Of an alarm only: it was not judged, and the verdict does not hang on it."""
+    """Only of an alarm: it was not evaluated, and the outcome of the run does not depend on it."""
 
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.BREACH: 3, Outcome.INCONCLUSIVE: 4, Outcome.SECURITY: 6}
-"""What a build sees of a run's outcome."""
 
 NOT_OBSERVED = "not observed"
-NOT_JUDGED = "not judged"
-"""What stands for the state of an alarm whose metric nobody could see, or that the judge cannot evaluate."""
+"""The state of an alarm on a metric that the recorder of the run could not observe."""
+
+NOT_EVALUATED = "not judged"
+"""The state of an alarm that cannot be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An alarm changing state; ``at_s`` in model seconds since the run began."""
+    """An alarm changed its state, *at_s* model seconds after the beginning of the run."""
 
     at_s: float
     at: str
@@ -47,7 +52,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What a plain alarm holds a statistic of one metric against; *metric* as in the ``metrics`` table."""
+    """The threshold of an alarm on one metric; *metric* is spelled as in the ``metrics`` table."""
 
     metric: str
     statistic: str
@@ -57,15 +62,15 @@ class Threshold:
 @dataclass(frozen=True, slots=True)
 class AlarmVerdict:
     """
-    One alarm over the run.
+    The result of one alarm.
 
     Attributes:
-        state: At the end; `NOT_OBSERVED` or `NOT_JUDGED` where it was skipped.
-        fired_at_s: When it first went into ALARM [model s], None if never.
-        excused: An objective of the scenario speaks for this alarm, so firing is not a breach by itself.
-        sensitive: What would have changed the outcome, in words: an evaluation range, a percentile
-            rule, a threshold 5 % away.
-        threshold: None of composite alarms and metric math.
+        state: The state at the end; `NOT_OBSERVED` or `NOT_EVALUATED` if the alarm was skipped.
+        why: The reason if the outcome is not a pass.
+        fired_at_s: Time of the first transition into ALARM [model s], or None.
+        excused: An objective of the scenario refers to this alarm, so that firing alone is not a breach.
+        sensitive: The alternative rules that would have changed the result, in words.
+        threshold: None for composite alarms and metric math.
     """
 
     name: str
@@ -79,17 +84,33 @@ class AlarmVerdict:
     place: Place | None = None
     threshold: Threshold | None = None
 
+    @property
+    def fired(self) -> str:
+        """The time of the first transition into ALARM as text."""
+        if self.outcome is Outcome.SKIPPED:
+            return ""
+        return "never" if self.fired_at_s is None else f"{self.fired_at_s / 60:.1f} min"
+
+    @property
+    def remark(self) -> str:
+        """The sensitivity of the result, or its outcome."""
+        remarks = list(self.sensitive)
+        if self.excused and self.fired_at_s is not None:
+            remarks.insert(0, "an objective refers to it")
+        return "; ".join(remarks) or self.outcome
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveVerdict:
     """
-    One objective over the run.
+    The result of one objective.
 
     Attributes:
-        value: As measured: seconds, 0…1, per second, a count or an alarm's state; None without data.
-        shown: The value for people.
-        interval: 95 % confidence interval of the value by order statistics, where there is one.
-        samples: How many rows it rests on.
+        why: The reason if the outcome is not a pass.
+        value: The measured seconds, ratio, rate or count, or an alarm's state; None without data.
+        shown: The value as text with its unit.
+        samples: The number of rows that were measured.
+        interval: 95 % confidence interval of a percentile by order statistics, or None.
     """
 
     text: str
@@ -106,7 +127,7 @@ class ObjectiveVerdict:
 @dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """
-    The judgement of one run.
+    The verdict over one run.
 
     >>> import harness
     >>> verdict = harness.check("fixtures/runs/slow_but_within")
@@ -116,8 +137,10 @@ class Verdict:
     (True, 0)
 
     Attributes:
-        reasons: Why it is not a pass, worst first; empty for a pass.
-        doubts: Why the figures cannot be trusted (generator saturated, worker lost); they outrank breaches.
+        reasons: The reasons if the outcome is not a pass, worst first.
+        doubts: Reasons why the figures cannot be trusted (generator saturated, worker lost). They take
+            precedence over breaches.
+        breaches_of_security: The number of forbidden attempts that succeeded.
     """
 
     run: str
@@ -137,78 +160,127 @@ class Verdict:
             Outcome.BREACH: "Breached.",
             Outcome.INCONCLUSIVE: "Inconclusive.",
             Outcome.SECURITY: "Insecure.",
-        }.get(self.outcome) or f"Fine: {' and '.join(self._fine())}."
+        }.get(self.outcome) or f"Fine: {' and '.join(self._passed())}."
         return " ".join([opening, *self.reasons])
 
-    def _fine(self) -> Iterator[str]:
-        judged = [one for one in self.alarms if one.outcome is not Outcome.SKIPPED]
-        if judged:
-            expected = any(one.fired_at_s is not None for one in judged)
+    def _passed(self) -> Iterator[str]:
+        evaluated = [one for one in self.alarms if one.outcome is not Outcome.SKIPPED]
+        if evaluated:
+            has_fired = any(one.fired_at_s is not None for one in evaluated)
             yield (
-                f"every alarm{'' if len(judged) == len(self.alarms) else ' judged'} stayed quiet"
-                f"{' but those an objective speaks for' if expected else ''}"
+                f"every alarm{'' if len(evaluated) == len(self.alarms) else ' judged'} stayed quiet"
+                f"{' (except those with an objective)' if has_fired else ''}"
             )
         yield "every objective was met"
 
     @property
     def passed(self) -> bool:
-        """Everything was judged, and is fine."""
+        """Whether every evaluated alarm and every objective passed."""
         return self.outcome is Outcome.PASS
 
     @property
     def exit_code(self) -> int:
-        """What ``harness check`` leaves with."""
+        """The exit code of ``harness check``."""
         return EXIT_CODES[self.outcome]
+
+    def remarks(self) -> Iterator[str]:
+        """Yield sentences on skipped alarms, streaks of failures and unfinished batches."""
+        skipped: dict[str, list[str]] = {}
+        for one in self.alarms:
+            if one.outcome is Outcome.SKIPPED:
+                skipped.setdefault(one.why, []).append(one.name)
+        yield from (f"{', '.join(names)}: {why}" for why, names in skipped.items())
+        for streak in self.streaks:
+            yield (
+                f"{streak.state} failed {streak.failures} of {streak.invocations} times; longest streak "
+                f"{streak.longest_by_invocation} invocations, {streak.longest_by_period} minutes in a row"
+            )
+        unfinished = self.unfinished
+        if unfinished.batches:
+            p95 = unfinished.p95_with_them_s
+            yield (
+                f"{unfinished.batches} batches never finished, the oldest {unfinished.oldest_s:.0f} s old"
+                f"{'' if p95 is None else f'; p95 with them is at least {p95:.1f} s'}"
+            )
 
     def table(self) -> "pd.DataFrame":
         """
-        Return what was judged, one alarm or objective a row.
+        Return one row for each alarm and each objective.
 
         Returns:
-            ``kind`` (alarm or objective), ``name``, ``outcome``, ``shown`` (the alarm's last state, or what
-            was measured), ``fired_at_s`` [model s], ``samples`` [count], ``why``.
+            ``kind`` (alarm or objective), ``name``, ``outcome``, ``shown`` (the last state of the alarm, or
+            the measured value), ``fired_at_s`` [model s], ``samples`` [count], ``why``.
         """
-        from harness.lab.gate.verdict_table import frame
+        import pandas as pd  # heavy: imported only when a data frame is needed
 
-        return frame(self)
+        rows: list[tuple[object, ...]] = [
+            ("alarm", one.name, str(one.outcome), one.state, one.fired_at_s, None, one.why)
+            for one in self.alarms
+        ]
+        rows += [
+            ("objective", one.text, str(one.outcome), one.shown, None, one.samples, one.why)
+            for one in self.objectives
+        ]
+        columns = ["kind", "name", "outcome", "shown", "fired_at_s", "samples", "why"]
+        return pd.DataFrame(rows, columns=columns).astype({"fired_at_s": "float64", "samples": "Int64"})
+
+    def _tables(self) -> Iterator["TextTable"]:
+        from harness.lab.gate.verdict_table import Row, TextTable
+
+        if self.alarms:
+            times = [one.fired if one.fired_at_s is None else f"at {one.fired}" for one in self.alarms]
+            rows = [
+                Row((one.name, one.state, time), one.outcome, one.remark)
+                for one, time in zip(self.alarms, times, strict=True)
+            ]
+            yield TextTable("Alarms", ("alarm", "state", "fired"), rows)
+        if self.objectives:
+            rows = [
+                Row((one.text, one.shown, str(one.samples)), one.outcome, one.outcome)
+                for one in self.objectives
+            ]
+            yield TextTable("Objectives", ("objective", "measured", "samples"), rows)
 
     def __repr__(self) -> str:
         return f"<Verdict of {self.run}: {self.sentence}>"
 
     def __rich__(self) -> "Group":
-        from harness.lab.gate.verdict_table import told
+        from rich.text import Text
 
-        return told(self)
+        from harness.lab.gate.verdict_table import STYLES, for_terminal
+
+        sentence = Text(self.sentence, style=STYLES[self.outcome])
+        return for_terminal(self._tables(), self.remarks(), sentence)
 
     def _repr_html_(self) -> str:
-        from harness.lab.gate.verdict_table import as_html
+        from harness.lab.gate.verdict_table import for_notebook
 
-        return as_html(self)
+        return for_notebook(self._tables(), self.remarks(), self.sentence)
 
 
-def overall(
+def overall_outcome(
     alarms: Sequence[AlarmVerdict],
     objectives: Sequence[ObjectiveVerdict],
-    doubts: Sequence[str],
-    insecure: int,
+    doubts: Iterable[str],
+    breaches_of_security: int,
 ) -> tuple[Outcome, tuple[str, ...]]:
     """
-    Return the outcome of a run and the reasons for it.
+    Return the outcome of a run and its reasons.
 
-    A forbidden success outranks all. Figures that cannot be trusted are no verdict either way. Then a
-    breach counts more than what could not be judged. Skipped alarms do not count; but a run of which
-    nothing at all was judged is no pass.
+    The order of precedence: a forbidden attempt succeeded; the figures cannot be trusted; a breach; an alarm
+    or objective is inconclusive. Skipped alarms do not count. A run without any evaluation does not pass.
     """
-    if insecure:
-        return Outcome.SECURITY, (f"{insecure} forbidden attempt{'s' if insecure > 1 else ''} succeeded.",)
-    if doubts:
-        return Outcome.INCONCLUSIVE, tuple(doubts)
-    judged: list[AlarmVerdict | ObjectiveVerdict] = [*alarms, *objectives]
+    if breaches_of_security:
+        attempts = f"{breaches_of_security} forbidden attempt{'s' if breaches_of_security > 1 else ''}"
+        return Outcome.SECURITY, (f"{attempts} succeeded.",)
+    if doubts := tuple(doubts):
+        return Outcome.INCONCLUSIVE, doubts
+    parts: list[AlarmVerdict | ObjectiveVerdict] = [*alarms, *objectives]
     for outcome in (Outcome.BREACH, Outcome.INCONCLUSIVE):
-        reasons = tuple(one.why for one in judged if one.outcome is outcome)
+        reasons = tuple(one.why for one in parts if one.outcome is outcome)
         if reasons:
             return outcome, reasons
-    if alarms and all(one.outcome is Outcome.SKIPPED for one in judged):
+    if alarms and all(one.outcome is Outcome.SKIPPED for one in parts):
         return Outcome.INCONCLUSIVE, (
             "Nothing was judged: every alarm was skipped, and there is no objective.",
         )

@@ -14,8 +14,8 @@ from typing import Self
 
 import httpx
 
+from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
-from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.load.generator.self_check import findings
 from harness.lab.load.live_header import live_header
 from harness.lab.load.outside_observer import Observer, outside_observer, unobserved
@@ -126,7 +126,7 @@ class LiveRun:
             notes={
                 "generator": _generator_notes(self._scenario, outcome),
                 REMARKS: [*self._writer.header.notes.get(REMARKS, ()), *_remarks(outcome)],
-                UNOBSERVED: [] if self._observed is None else unobserved(blueprint_alarms(), self._observed),
+                UNOBSERVED: [] if self._observed is None else unobserved(metric_alarms(), self._observed),
             },
         )
 

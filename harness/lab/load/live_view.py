@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.live_evaluation import LiveEvaluation
-from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.summary import Metrics
 from harness.lab.results.tail import Tail
@@ -26,9 +26,7 @@ class LiveView:
         self._tail = Tail(folder, MetricRow)
         self._began_at = began_at_epoch_s
         self._time_scale = time_scale
-        self._evaluation = LiveEvaluation(
-            blueprint_alarms(), started_at=began_at_epoch_s, time_scale=time_scale
-        )
+        self._evaluation = LiveEvaluation(metric_alarms(), started_at=began_at_epoch_s, time_scale=time_scale)
         self._rows: list[MetricRow] = []
 
     def rows(self, now: float) -> list[tuple[str, str]]:

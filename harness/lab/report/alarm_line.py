@@ -27,12 +27,11 @@ def alarm_line(verdict: "Verdict | None") -> float | None:
 
 @cache
 def _of_the_blueprint() -> float | None:
-    from harness.blueprint.alarm_resources import MetricAlarmResource
     from harness.blueprint.template import load_alarms
 
     lines = [
         float(one.properties["Threshold"])
         for one in load_alarms()
-        if isinstance(one, MetricAlarmResource) and one.properties.get("MetricName") == PROCESSING
+        if one.properties.get("MetricName") == PROCESSING
     ]
     return min(lines, default=None)

@@ -13,10 +13,10 @@ import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.blueprint.alarm_resources import MetricAlarmResource
-from harness.blueprint.template import Template, load_template
+from harness.blueprint.template import load_template
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.composite import CompositeAlarm
+from harness.lab.alarms.template_alarms import read_resources
+from harness.lab.gate.alarm_watch import SETTLE_S
 from harness.lab.gate.live_evaluation import LiveEvaluation
 from harness.stack.control_client import ControlClient
 from harness.stack.dashboard.measures import Measures
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIMEOUT_S = 5.0
-SETTLE_S = 5.0
-"""Alarms are evaluated for an instant this long ago: the service puts its metrics every two seconds."""
 FAILURES_SHOWN = 8
 CHANGES_SHOWN = 6
 LOCUST_URL = "http://127.0.0.1:8089"
@@ -69,9 +67,9 @@ class Observer:
         self._queue_urls: dict[str, str] = {}
         self._census = Census(stack.supervisor_pid)
         self._measures = Measures(stack.time_scale)
-        self._alarms = _alarms(self._template)
+        self._alarms = read_resources(self._template.alarms)
         self._evaluation = LiveEvaluation(
-            *self._alarms, started_at=stack.started_at, time_scale=stack.time_scale
+            self._alarms, started_at=stack.started_at, time_scale=stack.time_scale
         )
         self._next_row = 0
         self._unfinished_since = 0.0
@@ -160,19 +158,19 @@ class Observer:
 
     def _alarms_at(self, now: float) -> list[AlarmStatus]:
         states = self._evaluation.states(now - SETTLE_S)
-        alarms, composites = self._alarms
         return [
-            *(AlarmStatus(one.name, rule_in_words(one), states[one.name].value) for one in alarms),
-            *(
-                AlarmStatus(one.name, f"composite of {len(one.children)} alarms", states[one.name].value)
-                for one in composites
-            ),
+            AlarmStatus(
+                one.name,
+                rule_in_words(one) if isinstance(one, Alarm) else f"composite of {len(one.children)} alarms",
+                states[one.name].value,
+            )
+            for one in self._alarms
         ]
 
     def _changes(self) -> list[AlarmChange]:
         return [
             AlarmChange(self._clock_time(one.at), one.alarm, one.state.value, one.reason)
-            for one in reversed(self._evaluation.moves[-CHANGES_SHOWN:])
+            for one in reversed(self._evaluation.changes[-CHANGES_SHOWN:])
         ]
 
     def _clock_time(self, model_at: float) -> float:
@@ -214,13 +212,3 @@ def rule_in_words(alarm: Alarm) -> str:
         f"{compared} {signs[rule.comparison]} {rule.threshold:g} "
         f"in {rule.datapoints_to_alarm} of {rule.evaluation_periods} × {alarm.period} s"
     )
-
-
-def _alarms(template: Template) -> tuple[list[Alarm], list[CompositeAlarm]]:
-    alarms, composites = [], []
-    for defined in template.alarms:
-        if isinstance(defined, MetricAlarmResource):
-            alarms.append(Alarm.from_properties(defined.properties))
-        else:
-            composites.append(CompositeAlarm.from_properties(defined.properties))
-    return alarms, composites

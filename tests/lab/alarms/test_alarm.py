@@ -27,7 +27,7 @@ class TestProperties:
             ({"EvaluationPeriods": 1.5}, "whole number"),
             ({"EvaluationPeriods": float("inf")}, "whole number"),
             ({"EvaluationPeriods": True}, "must be a number"),
-            ({"EvaluationPeriods": None}, "it has no EvaluationPeriods"),
+            ({"EvaluationPeriods": None}, "EvaluationPeriods is missing"),
             ({"Period": 0}, "Period"),
             ({"Period": 3600, "EvaluationPeriods": 169}, "604800"),
             ({"Dimensions": "x"}, "Dimensions must be a list"),
@@ -36,7 +36,7 @@ class TestProperties:
             ({"EvaluationCriteria": {"PromQLCriteria": {}}}, "PromQL"),
             ({"ThresholdMetricId": "ad1"}, "anomaly detection"),
             ({"WarmUpConfiguration": {"WarmUpPeriodMinutes": 5}}, "warm-up"),
-            ({"EvaluationWindow": {"WallClockWindow": {"Timezone": "UTC"}}}, "sliding windows only"),
+            ({"EvaluationWindow": {"WallClockWindow": {"Timezone": "UTC"}}}, "must be a SlidingWindow"),
             ({"EvaluationWindow": "wall"}, "EvaluationWindow must hold"),
         ],
     )
@@ -93,9 +93,9 @@ class TestQueries:
             ("m", "Metrics must be a list"),
             (["m"], "Metrics must hold names"),
             ([{"Id": "e", "Expression": "1"}], ".*share one period"),
-            ([{"Id": "m", "ReturnData": False, "MetricStat": {}}], "it has no Metric"),
+            ([{"Id": "m", "ReturnData": False, "MetricStat": {}}], "Metric is missing"),
             ([{"Id": "m", "MetricStat": "x"}], "MetricStat must hold"),
-            ([{"Expression": "1"}], "it has no Id"),
+            ([{"Expression": "1"}], "Id is missing"),
         ],
     )
     def test_metrics_of_the_wrong_shape_are_refused(self, queries, complaint):

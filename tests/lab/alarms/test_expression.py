@@ -37,8 +37,8 @@ class TestExpression:
             ("x", {"x": "a +"}, "cannot be read"),
             ("x", {"x": "y", "y": "x"}, "refers to itself"),
             ("b", {}, "reads 'b'"),
-            ("SELECT AVG(CPU) FROM x", {}, "query for metrics"),
-            ("SEARCH('x', 'Sum', 60)", {}, "query for metrics"),
+            ("SELECT AVG(CPU) FROM x", {}, "is a metrics query; SELECT and SEARCH are not supported"),
+            ("SEARCH('x', 'Sum', 60)", {}, "is a metrics query; SELECT and SEARCH are not supported"),
         ],
     )
     def test_what_cannot_be_read_says_why(self, text, others, complaint):
@@ -78,4 +78,4 @@ class TestExpression:
         """
         expression = Expression.parse(text, ["a", "b"], {"twice": "2 * a"})
 
-        assert expression.of({"a": a, "b": b}) == expected
+        assert expression.value({"a": a, "b": b}) == expected

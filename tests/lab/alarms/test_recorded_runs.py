@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab.gate.judge import judge
-from harness.lab.gate.run_verdict import alarms_of
+from harness.lab.alarms.template_alarms import template_alarms
+from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.verdict import Outcome
 from harness.lab.results.run import Run
 
@@ -31,7 +31,7 @@ def test_the_required_alarms(run, alarm, fired_at):
     """
     When the alarm fired, on the wall clock of the run, and that no other metric alarm did.
     """
-    verdict = judge(Run.load(RUNS / run), *alarms_of())
+    verdict = evaluate_run(Run.load(RUNS / run), template_alarms())
     fired = {
         one.name: next(move.at for move in one.transitions if move.state == "ALARM")
         for one in verdict.alarms

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.sensitivity import doubts
+from harness.lab.alarms.sensitivity import sensitivities
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, evaluate
 from tests.lab.conftest import alarm
 
@@ -16,12 +16,12 @@ def longest(**changes: object) -> Alarm:
     return alarm(**{"ExtendedStatistic": None, "Statistic": "Maximum", "Period": 60} | changes)
 
 
-def doubts_about(an_alarm: Alarm, rows, *, end: float, reading: EvaluationRules | None = None) -> list[str]:
-    reading = reading or EvaluationRules()
+def sensitivities_of(an_alarm: Alarm, rows, *, end: float, rules: EvaluationRules | None = None) -> list[str]:
+    rules = rules or EvaluationRules()
     samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
     periods = Periods(an_alarm, samples)
-    timeline = evaluate(an_alarm, periods, start=0, end=end, reading=reading)
-    return list(doubts(timeline, samples, periods, start=0, end=end, reading=reading))
+    timeline = evaluate(an_alarm, periods, start=0, end=end, rules=rules)
+    return list(sensitivities(timeline, samples, periods, start=0, end=end, rules=rules))
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_within_five_percent_of_the_threshold(value, expected):
     """
     Of the threshold, not of the value: from 570 to 630 s for an alarm at 600 s.
     """
-    assert doubts_about(longest(), [(30, value)], end=120) == expected
+    assert sensitivities_of(longest(), [(30, value)], end=120) == expected
 
 
 def test_a_threshold_of_zero_has_no_five_percent():
     """
     A message is a message.
     """
-    assert doubts_about(longest(Threshold=0), [(30, 1)], end=120) == []
+    assert sensitivities_of(longest(Threshold=0), [(30, 1)], end=120) == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_evaluation_range(surplus, expected):
     silent = longest(TreatMissingData="breaching")
     rows = [(at, 1) for at in range(0, 1200, 180)]
 
-    assert doubts_about(silent, rows, end=1200, reading=EvaluationRules(surplus=surplus)) == expected
+    assert sensitivities_of(silent, rows, end=1200, rules=EvaluationRules(surplus=surplus)) == expected
 
 
 def test_the_rule_of_the_percentile():
@@ -80,7 +80,7 @@ def test_the_rule_of_the_percentile():
     rows = [(at / 10, value) for at, value in enumerate(range(1, 101))]
     p95 = alarm(Period=60, Threshold=95.0)
 
-    assert [one for one in doubts_about(p95, rows, end=60) if "percentiles" in one] == [
+    assert [one for one in sensitivities_of(p95, rows, end=60) if "percentiles" in one] == [
         "with linear percentiles it would have fired",
         "with higher percentiles it would have fired",
     ]
@@ -89,11 +89,11 @@ def test_the_rule_of_the_percentile():
 @pytest.mark.parametrize(("low", "periods", "told"), [("ignore", 2, 1), ("ignore", 1, 0), ("evaluate", 2, 0)])
 def test_how_low_samples_are_counted(low, periods, told):
     """
-    150 in each of two periods are 300 in both, and p95 wants 200; a single period has no two readings.
+    Two periods of 150 samples have 300 together; p95 needs 200. For one period both rules count the same.
     """
     slow = alarm(Period=60, EvaluationPeriods=periods, EvaluateLowSampleCountPercentile=low)
     rows = [(at, 900) for at in [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]]
-    found = doubts_about(slow, rows, end=120, reading=EvaluationRules(surplus=0))
+    found = sensitivities_of(slow, rows, end=120, rules=EvaluationRules(surplus=0))
 
     assert sum("low samples counted in each period" in one for one in found) == told
 
@@ -102,6 +102,6 @@ def test_a_unit_is_taken_to_match():
     """
     Runs record none.
     """
-    assert doubts_about(longest(Unit="Seconds"), [(30, 1)], end=120) == [
+    assert sensitivities_of(longest(Unit="Seconds"), [(30, 1)], end=120) == [
         "it reads data in Seconds only; runs record no units, so they are taken to match"
     ]

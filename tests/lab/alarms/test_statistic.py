@@ -60,7 +60,7 @@ class TestStatistic:
         """
         Every statistic of 1 … 100, worked out by hand.
         """
-        value = Statistic.parse(name).of(HUNDRED)
+        value = Statistic.parse(name).value(HUNDRED)
 
         assert value == (expected if expected is None else pytest.approx(expected))
 
@@ -113,7 +113,7 @@ class TestStatistic:
         """
         10/(1-p) above the median, 10/p below it.
         """
-        assert Statistic.parse(name).samples_wanted() == pytest.approx(wanted)
+        assert Statistic.parse(name).samples_needed() == pytest.approx(wanted)
 
     @pytest.mark.parametrize(
         ("name", "value"), [("p50", None), ("tm90", None), ("PR(:3)", None), ("Sum", 1.0)]
@@ -122,13 +122,13 @@ class TestStatistic:
         """
         CloudWatch has no percentile and nothing trimmed where a value is negative.
         """
-        assert Statistic.parse(name).of(np.array([-1.0, 2.0])) == value
+        assert Statistic.parse(name).value(np.array([-1.0, 2.0])) == value
 
     def test_zero_is_not_negative(self):
         """
         A period of zeroes has a percentile.
         """
-        assert Statistic.parse("p95").of(np.zeros(3)) == 0.0
+        assert Statistic.parse("p95").value(np.zeros(3)) == 0.0
 
     def test_only_percentiles_are_percentiles(self):
         """

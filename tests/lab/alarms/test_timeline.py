@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.evaluate import AlarmState
-from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, evaluate, instants, look
+from harness.lab.alarms.timeline import (
+    EvaluationRules,
+    Periods,
+    Samples,
+    evaluate,
+    evaluate_at,
+    evaluation_times,
+)
 from tests.lab.conftest import alarm, play
 
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
@@ -24,13 +31,13 @@ class TestClock:
         """
         A period of five minutes is still looked at every minute, on the minute.
         """
-        assert list(instants(alarm(), 30, 200)) == [60, 120, 180, 240]
+        assert list(evaluation_times(alarm(), 30, 200)) == [60, 120, 180, 240]
 
     def test_a_high_resolution_alarm_every_ten_seconds(self):
         """
         Periods of 10, 20 and 30 s are evaluated every 10 s.
         """
-        assert list(instants(alarm(Period=30), 0, 25)) == [10, 20, 30]
+        assert list(evaluation_times(alarm(Period=30), 0, 25)) == [10, 20, 30]
 
     def test_the_same_samples_fall_into_other_buckets_each_minute(self):
         """
@@ -47,7 +54,7 @@ class TestClock:
             Periods(an_alarm, samples),
             start=eleven_two - 60,
             end=eleven_two + 60,
-            reading=EvaluationRules(surplus=0),
+            rules=EvaluationRules(surplus=0),
         )
 
         assert moves(timeline) == [(eleven_two, OK), (eleven_two + 60, ALARM)]
@@ -164,9 +171,9 @@ class TestLowSamples:
         """
         an_alarm = alarm(Period=60, EvaluationPeriods=2, EvaluateLowSampleCountPercentile="ignore")
         at = [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]
-        reading = EvaluationRules(surplus=0, low_samples=low_samples)
+        rules = EvaluationRules(surplus=0, low_samples=low_samples)
 
-        assert (play(an_alarm, at, [700] * 300, end=120, reading=reading).fired_at == 120) == fires
+        assert (play(an_alarm, at, [700] * 300, end=120, rules=rules).fired_at == 120) == fires
 
     def test_no_sample_at_all_is_missing_data(self):
         """
@@ -193,7 +200,7 @@ class TestEnd:
         """
         Up to the first full minute at or after its end.
         """
-        assert list(instants(alarm(), start, end)) == expected
+        assert list(evaluation_times(alarm(), start, end)) == expected
 
 
 class TestMath:
@@ -227,7 +234,7 @@ class TestMath:
         errors, calls = (stat for _, stat in an_alarm.metrics)
         samples = {errors: Samples.of([70], [1]), calls: Samples.of([10, 20, 70, 75], [1, 1, 4, 4])}
         timeline = evaluate(
-            an_alarm, Periods(an_alarm, samples), start=0, end=120, reading=EvaluationRules(surplus=0)
+            an_alarm, Periods(an_alarm, samples), start=0, end=120, rules=EvaluationRules(surplus=0)
         )
 
         assert moves(timeline) == [(60, OK), (120, ALARM)]
@@ -274,14 +281,12 @@ class TestWholeRun:
             Statistic=None if high_percentile else "Sum",
         )  # fmt: skip
         samples = {an_alarm.metrics[0][1]: Samples.of([at for at, _ in rows], [value for _, value in rows])}
-        reading = EvaluationRules(surplus=surplus)
-        timeline = evaluate(
-            an_alarm, Periods(an_alarm, samples), start=start, end=start + 900, reading=reading
-        )
+        rules = EvaluationRules(surplus=surplus)
+        timeline = evaluate(an_alarm, Periods(an_alarm, samples), start=start, end=start + 900, rules=rules)
 
         state, seen = INSUFFICIENT, []
-        for at in instants(an_alarm, start, start + 900):
-            one = look(an_alarm, Periods(an_alarm, samples), at=at, state=state, reading=reading)
+        for at in evaluation_times(an_alarm, start, start + 900):
+            one = evaluate_at(an_alarm, Periods(an_alarm, samples), at=at, state=state, rules=rules)
             if one.state is not state:
                 seen.append(one)
             state = one.state

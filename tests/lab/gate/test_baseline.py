@@ -10,7 +10,7 @@ from harness.lab.results.rows import RequestRow
 from tests.lab.conftest import ready
 
 
-def waits(*seconds: float) -> list[RequestRow]:
+def requests_of(*seconds: float) -> list[RequestRow]:
     return [ready(float(number), wait) for number, wait in enumerate(seconds)]
 
 
@@ -19,8 +19,8 @@ class TestCompare:
         """
         Each percentile of now over the same of before, with an interval around it.
         """
-        before = recorder.run(*waits(*np.linspace(1, 2, 100)))
-        now = recorder.run(*waits(*np.linspace(2, 4, 100)))
+        before = recorder.run(*requests_of(*np.linspace(1, 2, 100)))
+        now = recorder.run(*requests_of(*np.linspace(2, 4, 100)))
         comparison = compare(now.folder, before.folder)
 
         assert (comparison.run, comparison.baseline) == ("run-2", "run-1")
@@ -39,7 +39,9 @@ class TestCompare:
         """
         draws = np.random.default_rng(3)
         a, b = draws.lognormal(0, 0.4, 200), draws.lognormal(0, 0.4, 200)
-        median = compare(recorder.run(*waits(*a)).folder, recorder.run(*waits(*b)).folder).ratios[0]
+        median = compare(recorder.run(*requests_of(*a)).folder, recorder.run(*requests_of(*b)).folder).ratios[
+            0
+        ]
         resampled = [
             np.sort(draws.choice(a, 200))[99] / np.sort(draws.choice(b, 200))[99] for _ in range(4000)
         ]
@@ -52,8 +54,8 @@ class TestCompare:
         """
         Of 20 draws from 20 rows, none hits 3 slow ones in 0.85^20 = 3.9 % of cases, 4 in 1.2 %, 1 in 36 %.
         """
-        now = recorder.run(*waits(*[1.0] * (20 - slow), *[10.0] * slow))
-        before = recorder.run(*waits(*[1.0] * 20))
+        now = recorder.run(*requests_of(*[1.0] * (20 - slow), *[10.0] * slow))
+        before = recorder.run(*requests_of(*[1.0] * 20))
         (largest,) = compare(now.folder, before.folder, percents=(100.0,)).ratios
 
         assert (largest.low, largest.high) == (low, 10.0)
@@ -62,7 +64,7 @@ class TestCompare:
         """
         Its interval holds 1.
         """
-        run = recorder.run(*waits(*np.linspace(1, 2, 100)))
+        run = recorder.run(*requests_of(*np.linspace(1, 2, 100)))
         comparison = compare(run.folder, run.folder)
 
         assert not comparison.regressed
@@ -73,7 +75,7 @@ class TestCompare:
         """
         Twenty on either side at least.
         """
-        long, short = recorder.run(*waits(*[1.0] * 50)), recorder.run(*waits(*[1.0] * rows))
+        long, short = recorder.run(*requests_of(*[1.0] * 50)), recorder.run(*requests_of(*[1.0] * rows))
 
         assert len(compare(long.folder, short.folder).ratios) == compared
         assert len(compare(short.folder, long.folder).ratios) == compared
@@ -82,8 +84,8 @@ class TestCompare:
         """
         The bootstrap is seeded: a verdict does not change by looking again.
         """
-        before = recorder.run(*waits(*np.linspace(1, 2, 40)))
-        now = recorder.run(*waits(*np.linspace(1, 3, 40)))
+        before = recorder.run(*requests_of(*np.linspace(1, 2, 40)))
+        now = recorder.run(*requests_of(*np.linspace(1, 3, 40)))
 
         assert compare(now.folder, before.folder) == compare(now.folder, before.folder)
 

@@ -7,13 +7,13 @@ import math
 
 import pytest
 
-from harness.lab.alarms.alarm import Alarm, Unjudged
+from harness.lab.alarms.alarm import Alarm, UnevaluatedAlarm
 from harness.lab.alarms.composite import CompositeAlarm
-from harness.lab.gate.evaluation_session import EvaluatedSpan
-from harness.lab.gate.judge import judge
+from harness.lab.alarms.template_alarms import template_alarms
+from harness.lab.gate.evaluate_run import evaluate_run
+from harness.lab.gate.evaluation_session import EvaluatedInterval
 from harness.lab.gate.objective import Objective
-from harness.lab.gate.outputs import annotations, as_json, beside, junit, markdown
-from harness.lab.gate.run_verdict import alarms_of
+from harness.lab.gate.outputs import annotations, junit, markdown, to_json
 from harness.lab.gate.verdict import Outcome, Threshold
 from harness.lab.results.rows import MetricRow
 from tests.lab.conftest import DEAD, quiet, ready
@@ -49,13 +49,13 @@ class TestUnobserved:
         namespaces = ["AWS/Lambda", "AWS/SQS", "AWS/States", "TOQ/MediaProcessing"]
         rows = [ready(float(number), 1.0) for number in range(60)]
         run = recorder.run(*rows, notes={"unobserved_namespaces": namespaces})
-        verdict = judge(run, *alarms_of(), [Objective.parse("p95(E2E:ready) <= 2 s")])
+        verdict = evaluate_run(run, template_alarms(), [Objective.parse("p95(E2E:ready) <= 2 s")])
 
         assert verdict.outcome is Outcome.PASS
         assert verdict.sentence == "Fine: every objective was met."
         assert {one.state for one in verdict.alarms} == {"not observed"}
         assert {one.outcome for one in verdict.alarms} == {Outcome.SKIPPED}
-        (dead, *_) = (line for line in beside(verdict) if "media-processing-dead-letters:" in line)
+        (dead, *_) = (line for line in verdict.remarks() if "media-processing-dead-letters:" in line)
         assert dead.endswith("not observed, because nobody could observe AWS/SQS in this run")
 
     def test_only_the_namespaces_named_are(self, recorder):
@@ -64,7 +64,7 @@ class TestUnobserved:
         """
         run = recorder.run(depth(70.0, 1.0), notes={"unobserved_namespaces": ["AWS/Lambda"]})
         errors = alarm("errors", Namespace="AWS/Lambda", MetricName="Errors")
-        verdict = judge(run, [errors, alarm()], [composite("ALARM(deep) OR ALARM(errors)")])
+        verdict = evaluate_run(run, [errors, alarm(), composite("ALARM(deep) OR ALARM(errors)")])
 
         assert [(one.name, one.state) for one in verdict.alarms] == [
             ("errors", "not observed"),
@@ -79,11 +79,11 @@ class TestUnobserved:
         A run without an objective and without an alarm anybody could see proves nothing.
         """
         run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
-        verdict = judge(run, [alarm()])
+        verdict = evaluate_run(run, [alarm()])
 
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert "Nothing was judged" in verdict.sentence
-        assert judge(run, []).outcome is Outcome.PASS
+        assert evaluate_run(run, []).outcome is Outcome.PASS
 
     def test_an_objective_on_such_an_alarm_cannot_be_told(self, recorder):
         """
@@ -91,7 +91,7 @@ class TestUnobserved:
         """
         run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
         for wanted in ("ALARM", "OK"):
-            verdict = judge(run, [alarm()], (), [Objective.parse(f"alarm(deep) == {wanted}")])
+            verdict = evaluate_run(run, [alarm()], [Objective.parse(f"alarm(deep) == {wanted}")])
 
             assert verdict.outcome is Outcome.INCONCLUSIVE
             assert verdict.reasons == (f"alarm(deep) == {wanted}: the alarm was not observed.",)
@@ -110,7 +110,7 @@ class TestUnobserved:
         Whether its namespace is named or the metric itself.
         """
         run = recorder.run(*quiet(), notes={"unobserved_namespaces": note})
-        verdict = judge(run, [], (), [Objective.parse("total(media_x_total) == 0")])
+        verdict = evaluate_run(run, [], [Objective.parse("total(media_x_total) == 0")])
 
         assert verdict.outcome is outcome
 
@@ -119,7 +119,7 @@ class TestUnobserved:
         As the table of metrics calls it; others of its namespace are judged.
         """
         run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ["AWS/SQS/Other"]})
-        verdict = judge(run, [alarm(), alarm("other", MetricName="Other")])
+        verdict = evaluate_run(run, [alarm(), alarm("other", MetricName="Other")])
 
         assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
 
@@ -129,7 +129,7 @@ class TestUnobserved:
         """
         run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ['AWS/SQS{"QueueName":"r"}']})
         other = alarm("other", Dimensions=[{"Name": "QueueName", "Value": "r"}])
-        verdict = judge(run, [alarm(), other])
+        verdict = evaluate_run(run, [alarm(), other])
 
         assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
 
@@ -139,7 +139,7 @@ class TestUnobserved:
         Anything else is refused.
         """
         with pytest.raises(ValueError, match="unobserved_namespaces must be a list of names"):
-            judge(recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": note}), [alarm()])
+            evaluate_run(recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": note}), [alarm()])
 
 
 class TestUnjudged:
@@ -147,9 +147,9 @@ class TestUnjudged:
         """
         Neither do composites that watch it; the others are judged.
         """
-        band = Unjudged("band", "it is an anomaly detection alarm")
+        band = UnevaluatedAlarm("band", "it is an anomaly detection alarm")
         composites = [composite("ALARM(band) OR ALARM(deep)"), composite("ALARM(both)", "top")]
-        verdict = judge(recorder.run(depth(70.0, 0.0)), [band, alarm()], composites)
+        verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [band, alarm(), *composites])
 
         assert verdict.outcome is Outcome.PASS
         assert verdict.sentence.startswith("Fine: every alarm judged stayed quiet")
@@ -159,7 +159,7 @@ class TestUnjudged:
             ("both", Outcome.SKIPPED, "not judged"),
             ("top", Outcome.SKIPPED, "not judged"),
         ]
-        assert list(beside(verdict)) == [
+        assert list(verdict.remarks()) == [
             "band: not judged, because it is an anomaly detection alarm",
             "both: not judged, because it watches band, which is not judged",
             "top: not judged, because it watches both, which is not judged",
@@ -169,7 +169,7 @@ class TestUnjudged:
         """
         JUnit knows the word; a summary shows neither state nor minute; GitHub hears nothing.
         """
-        verdict = judge(recorder.run(depth(70.0, 0.0)), [Unjudged("band", "no"), alarm()])
+        verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [UnevaluatedAlarm("band", "no"), alarm()])
 
         assert '<skipped message="not judged, because no" />' in junit(verdict)
         assert 'tests="4" failures="0" errors="0" skipped="1"' in junit(verdict)
@@ -182,7 +182,7 @@ class TestComposites:
         """
         Before the first minute a child is in INSUFFICIENT_DATA, which NOT OK would take for a fire.
         """
-        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm()], [composite("NOT OK(deep)")])
+        verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [alarm(), composite("NOT OK(deep)")])
 
         assert verdict.outcome is Outcome.PASS
         assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(60.0, "OK")]
@@ -193,7 +193,7 @@ class TestComposites:
         """
         fast = alarm("fast", Period=10)
         composites = [composite("NOT OK(deep) OR ALARM(fast)"), composite("OK(both)", "top")]
-        verdict = judge(recorder.run(depth(12.0, 1.0)), [fast, alarm(MetricName="Other")], composites)
+        verdict = evaluate_run(recorder.run(depth(12.0, 1.0)), [fast, alarm(MetricName="Other"), *composites])
 
         assert of(verdict, "fast").fired_at_s == 20.0
         assert of(verdict, "both").transitions[0].state == "OK"
@@ -205,7 +205,7 @@ class TestComposites:
         A child that left OK without firing: nothing else would have told.
         """
         missing = alarm(TreatMissingData="missing")
-        verdict = judge(recorder.run(depth(30.0, 0.0)), [missing], [composite("NOT OK(deep)")])
+        verdict = evaluate_run(recorder.run(depth(30.0, 0.0)), [missing, composite("NOT OK(deep)")])
         both = of(verdict, "both")
 
         assert (both.outcome, both.fired_at_s) == (Outcome.BREACH, 240.0)
@@ -216,7 +216,7 @@ class TestComposites:
         """
         The child is the breach.
         """
-        verdict = judge(recorder.run(depth(70.0, 1.0)), [alarm()], [composite("ALARM(deep)")])
+        verdict = evaluate_run(recorder.run(depth(70.0, 1.0)), [alarm(), composite("ALARM(deep)")])
 
         assert (of(verdict, "deep").outcome, of(verdict, "both").outcome) == (Outcome.BREACH, Outcome.PASS)
         assert (of(verdict, "both").fired_at_s, of(verdict, "both").why) == (120.0, "")
@@ -232,12 +232,12 @@ class TestComposites:
             Objective.parse("alarm(deep) == INSUFFICIENT_DATA"),
         ]
         run = recorder.run(depth(30.0, 0.0))
-        verdict = judge(run, [missing], [composite("NOT OK(deep)")], wanted)
+        verdict = evaluate_run(run, [missing, composite("NOT OK(deep)")], wanted)
 
         assert verdict.outcome is Outcome.PASS
         assert of(verdict, "both").excused
         assert verdict.sentence == (
-            "Fine: every alarm stayed quiet but those an objective speaks for and every objective was met."
+            "Fine: every alarm stayed quiet (except those with an objective) and every objective was met."
         )
 
     def test_suppressed_ones_say_so(self, recorder):
@@ -251,7 +251,7 @@ class TestComposites:
         run = recorder.run(depth(70.0, 1.0))
         alarms = [alarm(), alarm("quiet", MetricName="Other")]
         quick = composite("ALARM(deep)", "quick")
-        verdict = judge(run, alarms, [suppressed, quick])
+        verdict = evaluate_run(run, [*alarms, suppressed, quick])
 
         assert of(verdict, "both").transitions[0].reason == "ALARM(deep) (no actions taken)"
         assert of(verdict, "quick").transitions[0].reason == "ALARM(deep)"
@@ -260,7 +260,7 @@ class TestComposites:
         """
         A rule that always holds is in ALARM until the end.
         """
-        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm()], [composite("TRUE")])
+        verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [alarm(), composite("TRUE")])
 
         assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(0.0, "ALARM")]
         assert of(verdict, "both").state == "ALARM"
@@ -272,7 +272,7 @@ class TestOutcomes:
         There was a datum, but the alarm ran dry and does not treat that as good.
         """
         missing = alarm(TreatMissingData="missing")
-        verdict = judge(recorder.run(depth(30.0, 0.0)), [missing])
+        verdict = evaluate_run(recorder.run(depth(30.0, 0.0)), [missing])
 
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert verdict.reasons == ("Alarm deep ended in INSUFFICIENT_DATA.",)
@@ -284,9 +284,9 @@ class TestOutcomes:
         counted = alarm("counted", Namespace="TOQ/MediaProcessing", MetricName="media_x_total", Dimensions=[])
         gauge = alarm("gauge", Namespace="TOQ/MediaProcessing", MetricName="media_x_jobs", Dimensions=[])
 
-        assert judge(recorder.run(*quiet()), [counted]).outcome is Outcome.PASS
-        assert judge(recorder.run(depth(1.0, 0.0)), [counted]).outcome is Outcome.INCONCLUSIVE
-        assert judge(recorder.run(*quiet()), [gauge]).outcome is Outcome.INCONCLUSIVE
+        assert evaluate_run(recorder.run(*quiet()), [counted]).outcome is Outcome.PASS
+        assert evaluate_run(recorder.run(depth(1.0, 0.0)), [counted]).outcome is Outcome.INCONCLUSIVE
+        assert evaluate_run(recorder.run(*quiet()), [gauge]).outcome is Outcome.INCONCLUSIVE
 
     @pytest.mark.parametrize(
         ("last", "state"),
@@ -305,14 +305,14 @@ class TestOutcomes:
         rows = [depth(30.0, 0.0), *([last] if last else [])]
         run = recorder.run(*rows, duration_s=None)
 
-        assert judge(run, [alarm(TreatMissingData="missing")]).alarms[0].state == state
+        assert evaluate_run(run, [alarm(TreatMissingData="missing")]).alarms[0].state == state
 
     def test_a_run_without_any_record_took_no_time(self, recorder):
         """
         Nor did one whose only request says not when it ended.
         """
-        silent = EvaluatedSpan.of(recorder.run(duration_s=None))
-        endless = EvaluatedSpan.of(recorder.run(ready(1.0, math.nan), duration_s=None))
+        silent = EvaluatedInterval.of(recorder.run(duration_s=None))
+        endless = EvaluatedInterval.of(recorder.run(ready(1.0, math.nan), duration_s=None))
 
         assert silent.start == silent.end
         assert endless.start == endless.end
@@ -323,18 +323,18 @@ class TestOutcomes:
         """
         silent = alarm(TreatMissingData="breaching")
 
-        assert judge(recorder.run(duration_s=None), [silent]).alarms[0].fired_at_s == 60.0
+        assert evaluate_run(recorder.run(duration_s=None), [silent]).alarms[0].fired_at_s == 60.0
 
     def test_a_run_of_years_is_refused(self, recorder):
         """
         Minute by minute it would take for ever.
         """
         year = 366 * 86_400.0
-        longest = EvaluatedSpan.of(recorder.run(duration_s=year / 60, time_scale=60.0))
+        longest = EvaluatedInterval.of(recorder.run(duration_s=year / 60, time_scale=60.0))
 
-        assert longest.relative(longest.end) == year
-        with pytest.raises(ValueError, match="at most 31622400 s can be judged"):
-            judge(recorder.run(duration_s=year + 1), [alarm()])
+        assert longest.length == year
+        with pytest.raises(ValueError, match="runs of at most 31622400 s can be evaluated"):
+            evaluate_run(recorder.run(duration_s=year + 1), [alarm()])
 
     def test_a_sum_too_large_for_a_number_names_its_alarm(self, recorder):
         """
@@ -343,7 +343,7 @@ class TestOutcomes:
         run = recorder.run(depth(70.0, 1.7e308), depth(71.0, 1.7e308))
 
         with pytest.raises(ValueError, match="alarm deep: a datapoint is not a finite number"):
-            judge(run, [alarm(Statistic="Sum")])
+            evaluate_run(run, [alarm(Statistic="Sum")])
 
     def test_a_plain_alarm_says_what_it_holds_its_metric_against(self, recorder):
         """
@@ -359,7 +359,7 @@ class TestOutcomes:
             {"AlarmName": "computed", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 1,
              "ComparisonOperator": "GreaterThanThreshold"}
         )  # fmt: skip
-        verdict = judge(recorder.run(depth(70.0, 0.0)), [alarm(Threshold=5), computed])
+        verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [alarm(Threshold=5), computed])
 
         assert of(verdict, "deep").threshold == Threshold(DEAD, "Maximum", 5.0)
         assert of(verdict, "computed").threshold is None
@@ -368,6 +368,6 @@ class TestOutcomes:
         """
         Whatever was skipped.
         """
-        verdict = judge(recorder.run(depth(70.0, 1.0)), [Unjudged("band", "no"), alarm()])
+        verdict = evaluate_run(recorder.run(depth(70.0, 1.0)), [UnevaluatedAlarm("band", "no"), alarm()])
 
-        assert json.loads(as_json(verdict))["alarms"][0]["outcome"] == "skipped"
+        assert json.loads(to_json(verdict))["alarms"][0]["outcome"] == "skipped"

@@ -7,9 +7,9 @@ import pytest
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.alarms.composite import CompositeAlarm
 from harness.lab.alarms.evaluate import AlarmState
-from harness.lab.gate.judge import judge
-from harness.lab.gate.live_evaluation import LiveEvaluation, moves_of
-from harness.lab.gate.run_verdict import alarms_of
+from harness.lab.alarms.template_alarms import template_alarms
+from harness.lab.gate.evaluate_run import evaluate_run
+from harness.lab.gate.live_evaluation import LiveEvaluation, state_changes
 from harness.lab.results.rows import MetricRow
 from tests.lab.conftest import DEAD, DURATION, ERRORS, NOON, alarm, function, quiet
 
@@ -40,17 +40,17 @@ class TestLiveJudge:
             *[MetricRow(at, ERRORS, function("zip"), 1.0) for at in (70.0, 130.0, 190.0)],
         ]
         began = NOON.timestamp()
-        live = LiveEvaluation(*alarms_of(), started_at=began)
+        live = LiveEvaluation(template_alarms(), started_at=began)
         for second in range(601):
             live.feed((began + row.at, *row[1:]) for row in rows if second - 1 <= row.at < second)
             live.states(began + second)
-        afterwards = moves_of(judge(recorder.run(*rows), *alarms_of()), began)
+        afterwards = state_changes(evaluate_run(recorder.run(*rows), template_alarms()), began)
 
         def told(moves):
             return [(move.at, move.alarm, move.state) for move in moves if "unhealthy" not in move.alarm]
 
-        assert sorted(told(live.moves)) == sorted(told(afterwards))
-        assert {one.alarm for one in live.moves if one.state is ALARM} == {
+        assert sorted(told(live.changes)) == sorted(told(afterwards))
+        assert {one.alarm for one in live.changes if one.state is ALARM} == {
             "media-processing-duration-p95",
             "media-processing-dead-letters",
             "media-processing-zip-errors",
@@ -61,7 +61,7 @@ class TestLiveJudge:
         """
         A new alarm has INSUFFICIENT_DATA until it is looked at.
         """
-        live = LiveEvaluation([slow()], [unhealthy()], started_at=BEGAN)
+        live = LiveEvaluation([slow(), unhealthy()], started_at=BEGAN)
 
         assert live.states(BEGAN + 59) == {"slow": INSUFFICIENT, "unhealthy": INSUFFICIENT}
         assert live.states(BEGAN + 60) == {"slow": OK, "unhealthy": OK}
@@ -75,9 +75,9 @@ class TestLiveJudge:
         live.feed([(BEGAN + 30, DURATION, "{}", 700.0)])
         live.states(BEGAN + 180)
 
-        assert [(move.at - BEGAN, move.state) for move in live.moves] == [(60, OK), (180, ALARM)]
-        assert "[700.0 (" in live.moves[-1].reason
-        assert live.moves[-1].reason_data["recentDatapoints"] == [700.0]
+        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (180, ALARM)]
+        assert "[700.0 (" in live.changes[-1].reason
+        assert live.changes[-1].reason_data["recentDatapoints"] == [700.0]
 
     def test_data_of_the_future_wait_for_their_minute(self):
         """
@@ -87,7 +87,7 @@ class TestLiveJudge:
         live.feed([(BEGAN + 100, DURATION, "{}", 700.0)])
         live.states(BEGAN + 300)
 
-        assert [(move.at - BEGAN, move.state) for move in live.moves] == [(60, OK), (120, ALARM), (300, OK)]
+        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (120, ALARM), (300, OK)]
 
     def test_compressed_time_is_judged_in_model_seconds(self):
         """
@@ -97,7 +97,7 @@ class TestLiveJudge:
         live.feed([(BEGAN + 1.5, DURATION, "{}", 11.0)])
         live.states(BEGAN + 2.0)
 
-        assert [(move.at - BEGAN, move.state) for move in live.moves] == [(60, OK), (120, ALARM)]
+        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (120, ALARM)]
 
     def test_a_datum_put_twice_counts_once(self):
         """
@@ -138,7 +138,7 @@ class TestLiveJudge:
             live.feed([(BEGAN + 60 * minute - 1, DURATION, "{}", 1.0)])
             live.states(BEGAN + 60 * minute)
 
-        assert sum(len(series._exact) for series in live._watches[0]._series.values()) == 3
+        assert sum(len(series._exact) for series in live._metric_alarms[0]._series.values()) == 3
 
     def test_a_suppressed_composite_acts_when_it_may(self):
         """
@@ -148,13 +148,13 @@ class TestLiveJudge:
             ActionsSuppressor="deploying", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=60
         )
         deploying = slow(AlarmName="deploying", MetricName="deployments")
-        live = LiveEvaluation([slow(), deploying], [composite], started_at=BEGAN)
+        live = LiveEvaluation([slow(), deploying, composite], started_at=BEGAN)
         live.feed([(BEGAN + 61, DURATION, "{}", 700.0)])
         live.states(BEGAN + 200)
 
         told = [
             (move.at - BEGAN, move.before, move.state, move.acts)
-            for move in live.moves
+            for move in live.changes
             if move.alarm == "unhealthy"
         ]
         assert told == [
@@ -179,4 +179,4 @@ class TestLiveJudge:
         live.states(BEGAN + 120)
 
         assert live.states(0.0) == {"slow": OK}
-        assert len(live.moves) == 1
+        assert len(live.changes) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from harness.lab.gate.measure import measure
 from harness.lab.gate.objective import Objective
-from harness.lab.gate.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
+from harness.lab.gate.verdict import NOT_EVALUATED, NOT_OBSERVED, ObjectiveVerdict, Outcome
 from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.rows import MetricRow, RequestRow
 from harness.lab.results.run import Run
@@ -74,7 +74,7 @@ class TestAlarms:
 
         assert (found.outcome, found.value, found.samples) == (outcome, state, 1)
 
-    @pytest.mark.parametrize("state", [NOT_JUDGED, NOT_OBSERVED])
+    @pytest.mark.parametrize("state", [NOT_EVALUATED, NOT_OBSERVED])
     def test_of_a_skipped_alarm_nothing_can_be_said(self, recorder, state):
         """
         Neither that it fired nor that it did not.

@@ -1,5 +1,5 @@
 """
-A verdict as files: what a build, a reviewer and GitHub read.
+The outputs of a verdict: files, GitHub annotations, stdout and stderr.
 """
 
 import math
@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from harness.lab.alarms.alarm import Place
-from harness.lab.gate.outputs import annotations, as_json, beside, junit, markdown, write
+from harness.lab.gate.outputs import annotations, junit, markdown, to_json, write
 from harness.lab.gate.run_findings import FailureStreak, Unfinished
 from harness.lab.gate.verdict import Outcome
 from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
@@ -19,7 +19,7 @@ class TestJson:
         """
         Indented, and what is written in Unicode stays so.
         """
-        text = as_json(verdict_over(alarm_verdict("Überlauf")))
+        text = to_json(verdict_over(alarm_verdict("Überlauf")))
 
         assert '"name": "Überlauf"' in text
         assert len(text.splitlines()) > 10
@@ -29,7 +29,7 @@ class TestJson:
         A NaN would make a file that other readers refuse.
         """
         with pytest.raises(ValueError, match="not JSON compliant"):
-            as_json(verdict_over(objective_verdict("mean(x) < 1 s", value=math.nan)))
+            to_json(verdict_over(objective_verdict("mean(x) < 1 s", value=math.nan)))
 
 
 class TestWrite:
@@ -45,7 +45,7 @@ class TestWrite:
         write(verdict, tmp_path)
 
         assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-            "verdict.json": as_json(verdict),
+            "verdict.json": to_json(verdict),
             "junit.xml": junit(verdict),
             "summary.md": markdown(verdict),
         }
@@ -173,7 +173,7 @@ class TestBeside:
         """
         How much, how old, and what it would do to the p95 where there is one.
         """
-        assert list(beside(verdict_over(unfinished=Unfinished(2, 599.2, p95, None)))) == told
+        assert list(verdict_over(unfinished=Unfinished(2, 599.2, p95, None)).remarks()) == told
 
     def test_alarms_skipped_for_one_reason_share_a_line(self):
         """
@@ -186,7 +186,7 @@ class TestBeside:
             alarm_verdict("d", why=""),
         )
 
-        assert list(beside(verdict)) == ["a, c: nobody could see it", "b: it is not supported"]
+        assert list(verdict.remarks()) == ["a, c: nobody could see it", "b: it is not supported"]
 
 
 class TestAnnotations:

@@ -5,7 +5,7 @@ What a verdict says of itself, in words, figures and codes.
 import pytest
 from rich.console import Console
 
-from harness.lab.gate.verdict import AlarmVerdict, Outcome, overall
+from harness.lab.gate.verdict import AlarmVerdict, Outcome, overall_outcome
 from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
 
 MET = objective_verdict("max(ready) <= 2 s", samples=12)
@@ -24,7 +24,7 @@ class TestOverall:
         """
         A breach, and doubts about the figures; it is counted in good English.
         """
-        found = overall(
+        found = overall_outcome(
             [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], insecure
         )
 
@@ -34,7 +34,7 @@ class TestOverall:
         """
         Figures that cannot be trusted are no verdict either way.
         """
-        found = overall(
+        found = overall_outcome(
             [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], 0
         )
 
@@ -44,7 +44,7 @@ class TestOverall:
         """
         And is the only reason given.
         """
-        found = overall(
+        found = overall_outcome(
             [alarm(Outcome.INCONCLUSIVE, why="No data.")],
             [objective_verdict("max(ready) <= 2 s", Outcome.BREACH, why="Slow.")],
             [],
@@ -59,8 +59,8 @@ class TestOverall:
         """
         skipped = [alarm(Outcome.SKIPPED, why="not observed")]
 
-        assert overall(skipped, [], [], 0)[0] is Outcome.INCONCLUSIVE
-        assert overall(skipped, [MET], [], 0) == (Outcome.PASS, ())
+        assert overall_outcome(skipped, [], [], 0)[0] is Outcome.INCONCLUSIVE
+        assert overall_outcome(skipped, [MET], [], 0) == (Outcome.PASS, ())
 
 
 class TestSentence:
@@ -75,7 +75,7 @@ class TestSentence:
             ),
             (
                 (alarm(fired_at_s=60.0),),
-                "every alarm stayed quiet but those an objective speaks for and every objective was met",
+                "every alarm stayed quiet (except those with an objective) and every objective was met",
             ),
         ],
     )

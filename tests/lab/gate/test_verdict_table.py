@@ -1,5 +1,5 @@
 """
-A verdict where people look at it: in a terminal, in a notebook, as a data frame.
+A verdict in a terminal, in a notebook, and as a data frame.
 """
 
 import io
@@ -11,13 +11,12 @@ from rich.console import Console
 
 from harness.lab.gate.run_findings import Unfinished
 from harness.lab.gate.verdict import Outcome
-from harness.lab.gate.verdict_table import as_html, frame, show
 from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
 
 
 @pytest.fixture
 def verdict():
-    """One of everything."""
+    """A verdict with every outcome."""
     return verdict_over(
         alarm_verdict("dead", Outcome.BREACH, state="ALARM", fired_at_s=600.0, why="It fired."),
         alarm_verdict("wanted", fired_at_s=0.0, excused=True, sensitive=("5 % away",)),
@@ -34,18 +33,18 @@ def verdict():
 class TestTerminal:
     def printed(self, verdict, **options) -> str:
         console = Console(file=io.StringIO(), width=100, **options)
-        show(verdict, console)
+        console.print(verdict)
         return console.file.getvalue()
 
     def test_everything_in_order(self, verdict):
         """
-        The alarms and the objectives as tables, what stands beside them, and the sentence last.
+        First the tables of alarms and objectives, then the remarks, then the sentence.
         """
         assert [line.rstrip() for line in self.printed(verdict).splitlines()] == [
             "Alarms",
             " alarm   state       fired",
             " dead    ALARM       at 10.0 min  breach",
-            " wanted  OK          at 0.0 min   an objective speaks for it; 5 % away",
+            " wanted  OK          at 0.0 min   an objective refers to it; 5 % away",
             " near    OK          never        5 % away; range 4 delays it",
             " band    not judged               skipped",
             "Objectives",
@@ -57,9 +56,9 @@ class TestTerminal:
             "Breached. It fired. It is 5.00 s.",
         ]
 
-    def test_names_are_no_markup(self):
+    def test_markup_in_names_is_printed(self):
         """
-        An account may call its alarms what it likes.
+        Names of alarms can contain square brackets.
         """
         verdict = verdict_over(alarm_verdict("[prod] errors"), alarm_verdict("x[/prod]"))
 
@@ -68,39 +67,29 @@ class TestTerminal:
         assert "[prod] errors" in printed
         assert "x[/prod]" in printed
 
-    def test_what_there_is_none_of_has_no_table(self):
+    def test_an_empty_table_is_left_out(self):
         """
-        A run without gates is told in one sentence.
+        Without alarms and objectives, only the sentence is printed.
         """
         assert self.printed(verdict_over()) == "Fine: every objective was met.\n"
 
     def test_a_row_has_the_colour_of_its_outcome_only(self, verdict):
         """
-        Numbers in it are not picked out.
+        Numbers in a row are not highlighted.
         """
         lines = self.printed(verdict, force_terminal=True, color_system="standard").splitlines()
         (row,) = (line for line in lines if "p95(ready)" in line)
 
         assert set(re.findall(r"\x1b\[([\d;]+)m", row)) == {"31", "0"}
 
-    def test_stderr_unless_told(self, verdict, capsys):
-        """
-        Stdout stays free for what machines read.
-        """
-        show(verdict)
-        said = capsys.readouterr()
-
-        assert said.out == ""
-        assert "Breached. It fired." in said.err
-
 
 class TestNotebook:
     def read(self, verdict) -> ET.Element:
-        return ET.fromstring(f"<div>{as_html(verdict)}</div>")
+        return ET.fromstring(f"<div>{verdict._repr_html_()}</div>")
 
-    def test_what_the_sentence_rests_on(self, verdict):
+    def test_everything_in_order(self, verdict):
         """
-        Two tables with their headings, and a list of what stands beside them.
+        The sentence, two tables with headings, and the remarks as a list.
         """
         page = self.read(verdict)
 
@@ -124,19 +113,19 @@ class TestNotebook:
             "2 batches never finished, the oldest 599 s old",
         ]
 
-    def test_what_there_is_none_of_is_left_out(self):
+    def test_empty_tables_are_left_out(self):
         """
-        The sentence alone.
+        Only the sentence is left.
         """
         assert [one.tag for one in self.read(verdict_over())] == ["p"]
 
 
 class TestFrame:
-    def test_a_row_a_gate(self, verdict):
+    def test_one_row_for_each_alarm_and_objective(self, verdict):
         """
-        Alarms first; what a kind does not have is missing.
+        Alarms come first; columns that do not apply are missing values.
         """
-        rows = frame(verdict)
+        rows = verdict.table()
 
         assert list(rows.columns) == ["kind", "name", "outcome", "shown", "fired_at_s", "samples", "why"]
         assert rows["kind"].tolist() == ["alarm"] * 4 + ["objective"] * 2
@@ -145,11 +134,11 @@ class TestFrame:
         assert rows["samples"].dropna().to_dict() == {4: 60, 5: 0}
         assert rows["shown"].tolist()[3:] == ["not judged", "5.00 s", "no data"]
 
-    def test_the_columns_have_their_kinds_even_when_empty(self):
+    def test_an_empty_table_has_the_same_column_types(self):
         """
-        So that runs of any sort can be put under each other.
+        Tables of several runs can be concatenated.
         """
-        rows = frame(verdict_over())
+        rows = verdict_over().table()
 
         assert len(rows) == 0
         assert (str(rows["fired_at_s"].dtype), str(rows["samples"].dtype)) == ("float64", "Int64")

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.gate.judge import judge
+from harness.lab.alarms.template_alarms import metric_alarms
+from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
-from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.load.live_header import live_header
 from harness.lab.load.outside_observer import outside_observer, unobserved
 from harness.lab.load.preflight import Unreachable
@@ -198,9 +198,9 @@ def test_an_objective_about_what_nobody_observed_is_neither_met_nor_broken(tmp_p
     with outside_observer()(tmp_path, 0.0) as observed:
         pass
     writer = RunWriter(tmp_path, live_header(SCENARIO, tmp_path, 1))
-    run = writer.finish(duration_s=60.0, notes={UNOBSERVED: unobserved(blueprint_alarms(), observed)})
+    run = writer.finish(duration_s=60.0, notes={UNOBSERVED: unobserved(metric_alarms(), observed)})
 
-    verdict = judge(run, blueprint_alarms(), (), [Objective.parse(objective)])
+    verdict = evaluate_run(run, metric_alarms(), [Objective.parse(objective)])
 
     judged = {one.name for one in verdict.alarms if one.outcome is not Outcome.SKIPPED}
     assert verdict.outcome is outcome

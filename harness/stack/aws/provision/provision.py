@@ -22,7 +22,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.blueprint.alarm_resources import CompositeAlarmResource, MetricAlarmResource
 from harness.blueprint.resources import DeployedResource, DeployedStateMachine, LambdaFunction, Queue
 from harness.blueprint.template import Template
 from harness.stack.aws.provision.media_bucket import provision_bucket
@@ -320,11 +319,11 @@ def _event_rule(events: "EventBridgeClient", rule: DeployedResource) -> None:
 def _alarms(cloudwatch: "CloudWatchClient", template: Template, left_out: dict[str, str]) -> None:
     """Create or update the alarms and the dashboard."""
     for alarm in template.alarms:
-        if isinstance(alarm, MetricAlarmResource):
+        if not alarm.is_composite:
             cloudwatch.put_metric_alarm(**alarm.properties)
     with _tolerating(left_out, COMPOSITE_ALARMS, "this endpoint has no PutCompositeAlarm"):
         for alarm in template.alarms:
-            if isinstance(alarm, CompositeAlarmResource):
+            if alarm.is_composite:
                 cloudwatch.put_composite_alarm(**alarm.properties)
     dashboard = template.single("AWS::CloudWatch::Dashboard").properties
     cloudwatch.put_dashboard(**dashboard)

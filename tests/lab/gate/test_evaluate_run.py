@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from harness.lab.alarms.alarm import Place
-from harness.lab.gate.judge import judge
+from harness.lab.alarms.template_alarms import metric_alarms, template_alarms
+from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.outputs import annotations, junit, markdown, write
-from harness.lab.gate.run_verdict import alarms_of
 from harness.lab.gate.verdict import Outcome
 from harness.lab.results.rows import MetricRow, RequestRow
 from tests.lab.conftest import (
@@ -27,20 +27,19 @@ from tests.lab.conftest import (
     step,
 )
 
-ALARMS, COMPOSITES = alarms_of()
 DLQ_LABELS = '{"QueueName":"listing-media-processing-dlq"}'
 
 
 def verdict_of(run, *objectives: str):
-    return judge(run, ALARMS, COMPOSITES, [Objective.parse(text, Place("s.toml", 9)) for text in objectives])
+    return evaluate_run(
+        run, template_alarms(), [Objective.parse(text, Place("s.toml", 9)) for text in objectives]
+    )
 
 
 def fired(verdict) -> dict[str, float]:
-    simple = {alarm.name for alarm in ALARMS}
+    names = {alarm.name for alarm in metric_alarms()}
     return {
-        one.name: one.fired_at_s
-        for one in verdict.alarms
-        if one.fired_at_s is not None and one.name in simple
+        one.name: one.fired_at_s for one in verdict.alarms if one.fired_at_s is not None and one.name in names
     }
 
 

@@ -8,10 +8,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from harness.lab.alarms.alarm import Alarm, Unjudged
+from harness.lab.alarms.account import Account
+from harness.lab.alarms.alarm import Alarm, UnevaluatedAlarm
+from harness.lab.alarms.composite import CompositeAlarm
 from harness.lab.alarms.evaluate import AlarmState
-from harness.lab.gate.account import Account
-from harness.lab.gate.live_evaluation import StateChange
+from harness.lab.alarms.state_change import StateChange
 
 OK, ALARM = AlarmState.OK, AlarmState.ALARM
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
@@ -76,7 +77,7 @@ def test_the_alarms_are_read(watched_account):
     """
     As the judge evaluates them.
     """
-    (alarm, off), (composite,) = watched_account.alarms()
+    alarm, off, composite = watched_account.alarms()
 
     assert (alarm.name, alarm.period, alarm.metrics[0][1].labels) == (
         "dead letters",
@@ -102,14 +103,16 @@ def test_what_the_judge_cannot_evaluate_is_told_beside_the_others(watched_accoun
     )
     with_composites(watched_account, {"AlarmName": "odd", "AlarmRule": "ALARM(x) XOR ALARM(y)"})
 
-    alarms, composites = watched_account.alarms()
+    alarms = watched_account.alarms()
 
     assert [one.name for one in alarms if isinstance(one, Alarm)] == ["dead letters", "off"]
-    assert [one for one in alarms if isinstance(one, Unjudged)] == [
-        Unjudged("band", "it has ThresholdMetricId: the judge does not evaluate an anomaly detection alarm"),
-        Unjudged("odd", "the rule goes on after its end, at 'XOR'"),
+    assert [one for one in alarms if isinstance(one, UnevaluatedAlarm)] == [
+        UnevaluatedAlarm(
+            "band", "ThresholdMetricId is not supported: anomaly detection alarms cannot be evaluated"
+        ),
+        UnevaluatedAlarm("odd", "the rule has unexpected text at its end: 'XOR'"),
     ]
-    assert composites == []
+    assert not any(isinstance(one, CompositeAlarm) for one in alarms)
 
 
 def test_a_move_is_seen_by_describe_alarms_and_by_the_topic(watched_account, cloud, topic_with_reader):
@@ -117,7 +120,7 @@ def test_a_move_is_seen_by_describe_alarms_and_by_the_topic(watched_account, clo
     With reason and reason data, and the message CloudWatch would send.
     """
     watched_account.alarms()
-    watched_account.tell(
+    watched_account.apply(
         StateChange(60.0, "dead letters", OK, ALARM, "Threshold Crossed: …", {"version": "1.0", "period": 60})
     )
 
@@ -152,7 +155,7 @@ def test_a_composite_tells_its_rule_instead_of_a_trigger(watched_account, topic_
     One that acts later than it changed has its state already, and only tells.
     """
     watched_account.alarms()
-    watched_account.tell(StateChange(120.0, "unhealthy", ALARM, ALARM, "the wait is over"))
+    watched_account.apply(StateChange(120.0, "unhealthy", ALARM, ALARM, "the wait is over"))
 
     ((message, _),) = topic_with_reader[1]()
     assert message["AlarmRule"] == 'ALARM("dead letters")'
@@ -168,7 +171,7 @@ def test_what_is_too_long_is_cut(watched_account, cloud, topic_with_reader):
         **DEAD_LETTERS | {"AlarmName": name, "AlarmActions": [topic_with_reader[0]]}
     )
     watched_account.alarms()
-    watched_account.tell(StateChange(60.0, name, OK, ALARM, "r" * 2000))
+    watched_account.apply(StateChange(60.0, name, OK, ALARM, "r" * 2000))
 
     ((_, subject),) = topic_with_reader[1]()
     assert (len(state_of(cloud, name)["StateReason"]), len(subject)) == (1023, 100)
@@ -189,7 +192,7 @@ def test_reason_data_too_long_lose_their_lists(watched_account, cloud, evaluated
     """
     data = {"version": "1.0", "evaluatedDatapoints": [1] * evaluated, "recentDatapoints": [1] * recent}
     watched_account.alarms()
-    watched_account.tell(StateChange(60.0, "dead letters", OK, ALARM, "long", data | {"pad": "x" * 54}))
+    watched_account.apply(StateChange(60.0, "dead letters", OK, ALARM, "long", data | {"pad": "x" * 54}))
 
     told = json.loads(state_of(cloud, "dead letters")["StateReasonData"])
     assert told == {"version": "1.0", "pad": "x" * 54} | kept
@@ -200,8 +203,8 @@ def test_a_state_that_stays_is_not_set_again(watched_account, cloud):
     The reason of the real change stays readable.
     """
     watched_account.alarms()
-    watched_account.tell(StateChange(60.0, "dead letters", OK, ALARM, "changed"))
-    watched_account.tell(StateChange(120.0, "dead letters", ALARM, ALARM, "acts"))
+    watched_account.apply(StateChange(60.0, "dead letters", OK, ALARM, "changed"))
+    watched_account.apply(StateChange(120.0, "dead letters", ALARM, ALARM, "acts"))
 
     assert state_of(cloud, "dead letters")["StateReason"] == "changed"
 
@@ -220,7 +223,7 @@ def test_only_actions_of_the_state_that_run_are_told(watched_account, topic_with
     Other moves set the state and tell nobody.
     """
     watched_account.alarms()
-    watched_account.tell(move)
+    watched_account.apply(move)
 
     assert topic_with_reader[1]() == []
 

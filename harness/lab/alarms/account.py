@@ -1,0 +1,144 @@
+"""
+The alarms of an AWS account, or of another endpoint with the same API.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.lab.alarms.alarm import Alarm, UnevaluatedAlarm
+from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm
+from harness.lab.alarms.state_change import StateChange
+
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+REASON_MAX = 1023
+REASON_DATA_MAX = 4000
+SUBJECT_MAX = 100
+TRIGGER = (
+    "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Unit", "Period", "EvaluationPeriods",
+    "DatapointsToAlarm", "ComparisonOperator", "Threshold", "TreatMissingData",
+    "EvaluateLowSampleCountPercentile",
+)  # fmt: skip
+
+
+class Account:
+    """
+    The alarms behind one endpoint.
+
+    Args:
+        endpoint: URL of the endpoint; None is AWS itself.
+        credentials: Arguments of `boto3.Session`; by default boto3 finds the credentials.
+
+    Raises:
+        ValueError: The region is unknown.
+    """
+
+    def __init__(self, endpoint: str | None, credentials: Mapping[str, str] | None = None) -> None:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+
+        self._name = endpoint or "AWS"
+        try:
+            session = boto3.Session(**(credentials or {}))  # type: ignore[arg-type]  # its keywords, all texts
+            self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
+            self._sns = session.client("sns", endpoint_url=endpoint)
+        except BotoCoreError as error:
+            raise ValueError(f"Cannot connect to {self._name} to read its alarms: {error}") from None
+        self._described: dict[str, Mapping[str, Any]] = {}
+
+    def alarms(self) -> list[AnyAlarm]:
+        """
+        Read every alarm by ``DescribeAlarms``; alarms that are not supported are returned as unevaluated.
+
+        Raises:
+            ValueError: The endpoint does not answer.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        alarms: list[AnyAlarm] = []
+        try:
+            pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            )
+            for page in pages:
+                alarms += [_read(Alarm, entry) for entry in page.get("MetricAlarms", ())]
+                alarms += [_read(CompositeAlarm, entry) for entry in page.get("CompositeAlarms", ())]
+                entries = (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+                self._described |= {str(entry["AlarmName"]): dict(entry) for entry in entries}
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(f"Cannot read the alarms of {self._name}: {error}") from None
+        return alarms
+
+    def apply(self, change: StateChange) -> None:
+        """
+        Set the state of an alarm that `alarms` returned, and publish to the topics among its actions.
+
+        ``SetAlarmState`` of the local stack runs no actions; therefore this publishes the message that
+        CloudWatch would send. Never use it on AWS itself, which evaluates alarms and runs actions on its own.
+
+        Raises:
+            ValueError: The endpoint refuses the call or does not answer.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        alarm = self._described[change.alarm]
+        try:
+            if change.state is not change.before:
+                self._cloudwatch.set_alarm_state(
+                    AlarmName=change.alarm,
+                    StateValue=change.state.value,
+                    StateReason=change.reason[:REASON_MAX],
+                    StateReasonData=_reason_data(change),
+                )
+            for topic in _topics(alarm, change):
+                subject = f'{change.state}: "{change.alarm}"'[:SUBJECT_MAX]
+                self._sns.publish(TopicArn=topic, Subject=subject, Message=_message(alarm, change))
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(f"Cannot set the state of {change.alarm} at {self._name}: {error}") from None
+
+
+def _read(kind: type[Alarm | CompositeAlarm], entry: Mapping[str, Any]) -> AnyAlarm:
+    try:
+        return kind.from_properties(entry)
+    except ValueError as error:
+        name = str(entry["AlarmName"])
+        return UnevaluatedAlarm(name, str(error).partition(f"alarm {name}: ")[2])
+
+
+def _reason_data(change: StateChange) -> str:
+    """Return the data as JSON within CloudWatch's limit; the lists of a long alarm are left out."""
+    data = dict(change.reason_data)
+    for name in ("evaluatedDatapoints", "recentDatapoints"):
+        if len(json.dumps(data)) > REASON_DATA_MAX:
+            data[name] = []
+    return json.dumps(data)
+
+
+def _topics(alarm: Mapping[str, Any], change: StateChange) -> list[str]:
+    if not change.acts or not alarm.get("ActionsEnabled", True):
+        return []
+    return [action for action in alarm.get(ACTIONS[change.state], ()) if action.startswith("arn:aws:sns:")]
+
+
+def _message(alarm: Mapping[str, Any], change: StateChange) -> str:
+    """Return the message that CloudWatch publishes, with the fields that are known here."""
+    arn = str(alarm.get("AlarmArn", ""))
+    _, _, _, region, account, *_ = [*arn.split(":"), *[""] * 6]
+    content: dict[str, Any] = {
+        "AlarmName": change.alarm,
+        "AlarmDescription": alarm.get("AlarmDescription"),
+        "AWSAccountId": account,
+        "NewStateValue": change.state.value,
+        "NewStateReason": change.reason,
+        "StateChangeTime": datetime.fromtimestamp(change.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "Region": region,
+        "AlarmArn": arn,
+        "OldStateValue": change.before.value,
+    } | {key: alarm.get(key, []) for key in ACTIONS.values()}
+    if "AlarmRule" in alarm:
+        content["AlarmRule"] = alarm["AlarmRule"]
+    else:
+        dimensions = [{"name": one["Name"], "value": one["Value"]} for one in alarm.get("Dimensions", ())]
+        content["Trigger"] = {key: alarm[key] for key in TRIGGER if key in alarm} | {"Dimensions": dimensions}
+    return json.dumps(content)

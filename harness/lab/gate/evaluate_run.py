@@ -1,0 +1,129 @@
+"""
+The evaluation of a run: its alarms and objectives become a verdict.
+
+Alarms are evaluated in model time at the minutes of the run's own clock (UTC for a live run), from its start
+to the first minute at or after its end.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.lab.alarms.account import Account
+from harness.lab.alarms.composite import AnyAlarm, in_order
+from harness.lab.alarms.template_alarms import template_alarms
+from harness.lab.alarms.timeline import EvaluationRules
+from harness.lab.gate import outputs
+from harness.lab.gate.evaluation_session import EvaluationSession
+from harness.lab.gate.measure import measure
+from harness.lab.gate.objective import Objective, objectives_of
+from harness.lab.gate.run_findings import STEP_COLUMNS, failure_streaks, unfinished
+from harness.lab.gate.verdict import Verdict, overall_outcome
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
+
+
+def check_and_write(
+    run: "Run",
+    *,
+    template: Path | None = None,
+    endpoint: str | None = None,
+    rules: EvaluationRules | None = None,
+) -> Verdict:
+    """
+    Evaluate a run as `check_run` does and write the verdict into its folder.
+
+    Raises:
+        ValueError: The run, the template or an objective cannot be read.
+        OSError: A file cannot be read or written.
+    """
+    verdict = check_run(run, template=template, endpoint=endpoint, rules=rules)
+    outputs.write(verdict, run.folder)
+    return verdict
+
+
+def check_run(
+    run: "Run",
+    *,
+    template: Path | None = None,
+    endpoint: str | None = None,
+    rules: EvaluationRules | None = None,
+) -> Verdict:
+    """
+    Evaluate a run by the objectives of its scenario and the alarms of a template or of an endpoint.
+
+    Raises:
+        ValueError: The run, the template or an objective cannot be read.
+        OSError: A file cannot be read.
+    """
+    return evaluate_run(run, alarms_from(template, endpoint), objectives_of(run), rules)
+
+
+def alarms_from(template: Path | None = None, endpoint: str | None = None) -> Sequence[AnyAlarm]:
+    """
+    Return the alarms of a template (by default the project's own), or of an endpoint (``aws``: AWS itself).
+
+    An alarm that is not supported is an error in a template. An account can hold alarms of other systems;
+    there it is returned as unevaluated.
+
+    Raises:
+        ValueError: An alarm of the template cannot be read, or the endpoint does not answer.
+        OSError: The template cannot be read.
+    """
+    if endpoint is not None:
+        return Account(None if endpoint == "aws" else endpoint).alarms()
+    return template_alarms() if template is None else template_alarms(template)
+
+
+def evaluate_run(
+    run: "Run",
+    alarms: Iterable[AnyAlarm],
+    objectives: Sequence[Objective] = (),
+    rules: EvaluationRules | None = None,
+) -> Verdict:
+    """
+    Return the verdict over a run.
+
+    An alarm is skipped if it cannot be evaluated, or if ``notes["unobserved_namespaces"]`` of the run's
+    header names its namespace: the recorder could not observe it. A composite alarm that watches a skipped
+    alarm is skipped too.
+
+    Raises:
+        RunUnreadable: A table is missing or damaged.
+        ValueError: A composite alarm watches an alarm that does not exist, or a value of the run is invalid.
+    """
+    with_objective = frozenset(one.selector for one in objectives if one.function == "alarm")
+    session = EvaluationSession(run, with_objective, rules or EvaluationRules())
+    for alarm in in_order(alarms):
+        session.evaluate(alarm)
+    states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in session.verdicts}
+    measured = tuple(measure(objective, run, states) for objective in objectives)
+    doubts = tuple(_doubts(run))
+    breaches_of_security = int((run.timings["outcome"] == "breached").sum())
+    outcome, reasons = overall_outcome(session.verdicts, measured, doubts, breaches_of_security)
+    return Verdict(
+        run=run.id,
+        outcome=outcome,
+        reasons=reasons,
+        alarms=tuple(session.verdicts),
+        objectives=measured,
+        streaks=tuple(failure_streaks(run.arrow("steps", STEP_COLUMNS).to_pandas(), run.time_scale)),
+        unfinished=unfinished(run.batches, session.interval.length / run.time_scale, run.time_scale),
+        doubts=doubts,
+        breaches_of_security=breaches_of_security,
+    )
+
+
+def _doubts(run: "Run") -> Iterable[str]:
+    """Yield the reasons why the figures of a run cannot be trusted."""
+    header = run.header
+    if header.lost_workers:
+        lost = "A worker was" if header.lost_workers == 1 else f"{header.lost_workers} workers were"
+        yield f"{lost} lost: their arrivals are missing."
+    generator = header.notes.get("generator")
+    if isinstance(generator, dict):
+        findings = generator.get("findings", [])
+        if not isinstance(findings, list):
+            raise ValueError(f"{run.folder}/run.json: the findings of the generator must be a list")
+        yield from map(str, findings)
