@@ -37,7 +37,6 @@ def demo(
     from harness.cli.scenario_arguments import command_line
     from harness.lab.gate.run_verdict import announce, judge_folder
     from harness.lab.report.page import render
-    from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import bill
 
     console = Console(stderr=True, highlight=False)
@@ -48,7 +47,7 @@ def demo(
         twin = _simulated(scenario)
         console.print("[bold]3/4[/] the judge")
         verdict = judge_folder(live.folder)
-        console.print(Summary.of(live).to_rich())
+        console.print(live.summary.to_rich())
         console.print(_side_by_side(live, twin))
         announce(verdict, as_json=json)
         console.print("[bold]4/4[/] the page")
@@ -68,11 +67,9 @@ def _simulated(scenario: Path) -> "Run":
 def _side_by_side(live: "Run", twin: "Run") -> "Table":
     from rich.table import Table
 
-    from harness.lab.results.summary import Summary
-
     table = Table("", "live", "simulated", title="Both worlds", title_justify="left", box=None)
     for (name, here), (_, there) in zip(
-        Summary.of(live).metrics.lines(), Summary.of(twin).metrics.lines(), strict=True
+        live.summary.metrics.lines(), twin.summary.metrics.lines(), strict=True
     ):
         table.add_row(name, here, there)
     return table

@@ -200,10 +200,9 @@ def _judge(run: "Run", *, as_json: bool) -> ExitCode:
 
     from harness.lab.gate.run_verdict import announce, judge_folder
     from harness.lab.results.notes import REMARKS
-    from harness.lab.results.summary import Summary
 
     verdict = judge_folder(run.folder)
-    Console(stderr=True).print(Summary.of(run).to_rich())
+    Console(stderr=True).print(run.summary.to_rich())
     announce(verdict, as_json=as_json)
     for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"note: {remark}\n")

@@ -19,6 +19,7 @@ from harness.lab.load.outside_observer import outside
 from harness.lab.load.progress_view import watching
 from harness.lab.load.run_plan import ListingNeeds
 from harness.lab.load.web_page_runs import People, Provide, serve_page
+from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.stack.processes.loopback import bypass_proxies
@@ -63,7 +64,7 @@ def play_scenario(
     master: Master | None = None,
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
-) -> "Run":
+) -> PlottableRun:
     """
     Play a scenario and return the run; in a notebook with a progress bar and a live table.
 
@@ -105,7 +106,7 @@ def play_scenario(
         found.provide(scenario) as people,
         watching(scenario.duration_s / scenario.time_scale) as on_progress,
     ):
-        return play(
+        run = play(
             scenario,
             host=found.host,
             identities=people.identities,
@@ -116,6 +117,7 @@ def play_scenario(
             master=master,
             command=command,
         )
+    return PlottableRun.of(run)
 
 
 def serve(

@@ -7,16 +7,16 @@ judge uses the exact one and marks verdicts that another rule would change.
 Source: CloudWatch user guide, "Statistics definitions".
 """
 
-import functools
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from harness.lab.results.percentile import exact_ratio, nearest_rank, percentile_of_sorted
 
 Values = npt.NDArray[np.float64]
 """Raw values of one period, ascending, shape (n,), n ≥ 1."""
@@ -53,15 +53,15 @@ class Bounds:
     def values(self, values: Values) -> tuple[float, float]:
         """Return the bounds as values."""
         if self.percent:
-            return percentile(values, self.lower), percentile(values, self.upper)
+            return percentile_of_sorted(values, self.lower), percentile_of_sorted(values, self.upper)
         return self.lower, self.upper
 
     def kept(self, values: Values) -> Values:
         """Return the kept part, ascending: what is > lower and ≤ upper, by value or by rank."""
         if not self.percent:
             return values[(values > self.lower) & (values <= self.upper)]
-        first, last = (math.ceil(_exactly(share) * values.size / 100) for share in (self.lower, self.upper))
-        return values[first:last]
+        first = nearest_rank(self.lower, values.size) if self.lower > 0 else 0
+        return values[first : nearest_rank(self.upper, values.size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +140,14 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
         percent: 0…100.
         method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
     """
-    if method == "linear":
-        below, rest = divmod(_exactly(percent) * (values.size - 1) / 100, 1)
-        return float(values[below] + (values[min(below + 1, values.size - 1)] - values[below]) * float(rest))
-    share = _exactly(percent) * values.size / 100
-    rank = math.floor(share) + 1 if method == "higher" else max(math.ceil(share), 1)
-    return float(values[min(rank, values.size) - 1])
-
-
-@functools.cache
-def _exactly(percent: float) -> Fraction:
-    """Return a percentage as it is written: 99.9 as a binary fraction is not 999/1000."""
-    return Fraction(str(percent))
+    if method == "nearest_rank":
+        return percentile_of_sorted(values, percent)
+    numerator, denominator = exact_ratio(percent)
+    if method == "higher":
+        return float(values[min(numerator * values.size // denominator, values.size - 1)])
+    below, rest = divmod(numerator * (values.size - 1), denominator)
+    step = values[min(below + 1, values.size - 1)] - values[below]
+    return float(values[below] + step * (rest / denominator))
 
 
 def _trimmed(kind: str, bounds: Bounds, values: Values) -> float | None:

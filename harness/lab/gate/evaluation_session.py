@@ -18,7 +18,7 @@ from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.recorded_metrics import Recorded, unobserved_namespaces
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate, instants
 from harness.lab.gate.verdict import NOT_JUDGED, NOT_OBSERVED, AlarmVerdict, Outcome, Threshold, Transition
-from harness.lab.results.records import labels_text, metric_name
+from harness.lab.results.metric_names import labels_text, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd

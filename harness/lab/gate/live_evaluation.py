@@ -17,7 +17,7 @@ from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.timeline import Evaluation, EvaluationRules, Periods, Samples, instants, look
 from harness.lab.gate.verdict import Verdict
-from harness.lab.results.records import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
+from harness.lab.results.metric_names import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
 
 Datum = tuple[float, str, str, float]
 """When [s], the metric and its labels as the ``metrics`` table spells them, the value."""

@@ -18,9 +18,9 @@ from harness.lab.alarms.recorded_metrics import unobserved_namespaces
 from harness.lab.gate.objective import Objective, Window, is_metric
 from harness.lab.gate.run_findings import waits
 from harness.lab.gate.verdict import NOT_JUDGED, NOT_OBSERVED, ObjectiveVerdict, Outcome
+from harness.lab.results.metric_names import is_counter, is_duration, namespace_of
 from harness.lab.results.percentile import interval as percentile_interval
 from harness.lab.results.percentile import least_samples, percentile
-from harness.lab.results.records import is_counter, is_duration, namespace_of
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.lab.alarms.statistic import percentile
+from harness.lab.results.percentile import percentile
 
 STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
 """What of the ``steps`` table says how often a state failed."""
@@ -105,7 +105,7 @@ def _is_open(batches: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _p95(values: np.ndarray) -> float | None:
-    return percentile(np.sort(values), 95) if values.size else None
+    return percentile(values, 95) if values.size else None
 
 
 def _longest(failed: Iterable[bool]) -> int:

@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from harness.lab.results.percentile import nearest_rank
+
 STOCK_USERS = 10
 
 _LOCUSTFILE = """
@@ -182,7 +184,7 @@ def _seconds(text: str) -> float:
 
 def _rank(counts: dict[float, int], p: float) -> float:
     """Return the nearest-rank percentile of counted values."""
-    wanted = ceil(sum(counts.values()) * p / 100)
+    wanted = nearest_rank(p, sum(counts.values()))
     for value in sorted(counts):
         wanted -= counts[value]
         if wanted <= 0:

@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.lab.results.records import labels_text, metric_name
+from harness.lab.results.metric_names import labels_text, metric_name
+from harness.lab.results.percentile import percentile_of_sorted
 
 Dimensions = tuple[tuple[str, str], ...]
 Row = tuple[float, str, str, float]
@@ -111,6 +112,5 @@ def statistic(name: str, values: Sequence[float]) -> float:
         case "Maximum":
             return max(values)
     if name[:1] == "p" and name[1:].replace(".", "", 1).isdigit() and 0 < float(name[1:]) <= 100:
-        rank = math.ceil(round(float(name[1:]) * len(values) / 100, 9))
-        return sorted(values)[max(rank, 1) - 1]
+        return percentile_of_sorted(sorted(values), float(name[1:]))
     raise ValueError(f"The statistic {name!r} is not supported.")

@@ -18,7 +18,7 @@ from harness.lab.load.clients.response_check import RequestOutcome
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.progress import Tally
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
 
 RESOLUTION_METRIC = "Load/ReadyResolution"

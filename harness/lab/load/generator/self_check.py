@@ -8,7 +8,8 @@ Times are float seconds, ratios 0…1.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from math import ceil
+
+from harness.lab.results.percentile import percentile_of_sorted
 
 LAG_LIMIT_S = 0.005
 """Schedule lag p99 that is always acceptable [s]."""
@@ -125,4 +126,4 @@ def _percentile(values: list[float], p: float) -> float:
     """Nearest rank; nothing observed is no lag."""
     if not values:
         return 0.0
-    return sorted(values)[ceil(len(values) * p / 100) - 1]
+    return percentile_of_sorted(sorted(values), p)
