@@ -1,21 +1,23 @@
 """
 The Python API: simulate a scenario, open a run, check it, compare it with another run.
 
-``import harness`` gives these functions; the heavy imports happen at the first call.
+``import harness`` gives these functions.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ParamSpec
 
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
+from harness.lab.sim.simulation import simulate as simulate_run
 
 if TYPE_CHECKING:
     from harness.lab.gate.verdict import Verdict
     from harness.lab.report.run_comparison import RunComparison
-    from harness.lab.workload.scenario import Scenario
+
+P = ParamSpec("P")
 
 
 def load_run(folder: str | Path) -> PlottableRun:
@@ -35,60 +37,17 @@ def load_run(folder: str | Path) -> PlottableRun:
     return PlottableRun.load(folder)
 
 
-def simulate(
-    scenario: "Scenario | str | Path",
-    *,
-    replication: int = 0,
-    engine: str = "simpy",
-    state_machine: str | Path | Mapping[str, Any] | None = None,
-    platform: Literal["aws", "local"] | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    out: str | Path | None = None,
-    progress: Callable[[float], None] | None = None,
-    started_at: datetime | None = None,
-    command: str | None = None,
-) -> PlottableRun:
-    """
-    Simulate a scenario and return the run.
+def _with_plots(play: "Callable[P, Run]") -> "Callable[P, PlottableRun]":
+    """Return *play* with a result that can draw its charts."""
 
-    >>> import harness
-    >>> run = harness.simulate("scenarios/smoke.toml", out=folder / "simulated")
-    >>> run.batches["outcome"].value_counts().to_dict()
-    {'READY': 8}
+    @wraps(play)
+    def played(*args: P.args, **kwargs: P.kwargs) -> PlottableRun:
+        return PlottableRun.of(play(*args, **kwargs))
 
-    Args:
-        scenario: The scenario, or its file.
-        replication: Replication 0 has the arrivals and batches of a live run of the scenario.
-        state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
-        platform: ``aws`` or ``local`` (the stack on one machine); by default as the scenario says.
-        overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
-        out: The run folder; by default a new one under ``runs``.
-        progress: Receives the simulated time reached so far [model s].
-        started_at: The instant of second 0, with its time zone.
-        command: The command line that repeats the run, for the report.
+    return played
 
-    Raises:
-        ScenarioError: The file is not a valid scenario.
-        PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
-        MachineInvalid: The state machine cannot be simulated; the message says where.
-        FolderUnfit: The run folder already holds a run, or cannot be written to.
-    """
-    from harness.lab.sim.model.pipeline_model import EPOCH
-    from harness.lab.sim.simulation import simulate as simulate_run
 
-    run = simulate_run(
-        scenario,
-        replication=replication,
-        engine=engine,
-        state_machine=state_machine,
-        platform=platform,
-        overrides=overrides,
-        out=out,
-        progress=progress,
-        started_at=EPOCH if started_at is None else started_at,
-        command=command,
-    )
-    return PlottableRun.of(run)
+simulate = _with_plots(simulate_run)
 
 
 def check(

@@ -48,6 +48,11 @@ def simulate(
     """
     Simulate a scenario and return the run.
 
+    >>> import harness
+    >>> run = harness.simulate("scenarios/smoke.toml", out=folder / "simulated")
+    >>> run.batches["outcome"].value_counts().to_dict()
+    {'READY': 8}
+
     Args:
         scenario: The scenario, or its file.
         replication: 0 has the arrivals and batches of a live run of the scenario.
