@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from harness.blueprint.template import load_alarms
 from harness.cli.exit_codes import ExitCode
 from harness.cli.main import VERBS
-from harness.lab.results.records import TABLES
+from harness.lab.results.rows import TABLES
 
 BRACKET = "\\["
 """A unit is no link."""

@@ -1,5 +1,5 @@
 """
-Play, simulate and judge an asynchronous media-processing service.
+Play, simulate and check an asynchronous media-processing service.
 
 >>> import harness
 >>> run = harness.load_run("fixtures/runs/slow")
@@ -8,9 +8,9 @@ Play, simulate and judge an asynchronous media-processing service.
 >>> harness.check(run).passed
 False
 
-`play` lets Locust play a scenario against the service, `simulate` plays it in simulation; both return a
-run, and `load_run` opens one that was played before. `check` judges a run, `compare` holds it against
-another. Names are loaded when they are first used, so importing the package costs next to nothing.
+`play` runs a scenario against the service, `simulate` runs it in simulation; both return a run, and
+`load_run` opens the run of an earlier time. `check` evaluates the alarms and objectives of a run, `compare`
+compares it with another run. Each name is imported at its first use, so importing the package is quick.
 """
 
 import importlib
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from harness.api import check as check
     from harness.api import compare as compare
     from harness.api import load_run as load_run
+    from harness.api import simulate as simulate
     from harness.cli.run_target import play_scenario as play
-    from harness.lab.sim.simulation import simulate as simulate
 
 __all__ = ["check", "compare", "load_run", "play", "simulate"]
 
@@ -30,17 +30,13 @@ _HOMES = {
     "compare": ("harness.api", "compare"),
     "load_run": ("harness.api", "load_run"),
     "play": ("harness.cli.run_target", "play_scenario"),
-    "simulate": ("harness.lab.sim.simulation", "simulate"),
+    "simulate": ("harness.api", "simulate"),
 }
-_GIVE_RUNS = ("load_run", "play", "simulate")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    if name in _GIVE_RUNS:
-        # It gives every run its `plot`, which the floor of the runs must not know of.
-        importlib.import_module("harness.lab.report.plots")
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(module), attribute)
 

@@ -1,18 +1,26 @@
 """
-What ``import harness`` gives to those who look at runs: open one, judge it, hold it against another.
+The Python API: simulate a scenario, open a run, check it, compare it with another run.
+
+``import harness`` gives these functions.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
+from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
+from harness.lab.sim.simulation import simulate as simulate_run
 
 if TYPE_CHECKING:
     from harness.lab.gate.verdict import Verdict
     from harness.lab.report.run_comparison import RunComparison
 
+P = ParamSpec("P")
 
-def load_run(folder: str | Path) -> Run:
+
+def load_run(folder: str | Path) -> PlottableRun:
     """
     Open a run folder.
 
@@ -24,16 +32,29 @@ def load_run(folder: str | Path) -> Run:
     ['upload_s', 'queue_s', 'pipeline_s', 'processing_s', 'ready_s']
 
     Raises:
-        RunUnreadable: It is no run folder, or a newer version wrote it.
+        RunUnreadable: It is not a run folder, or a newer version wrote it.
     """
-    return Run.load(folder)
+    return PlottableRun.load(folder)
+
+
+def _with_plots(play: "Callable[P, Run]") -> "Callable[P, PlottableRun]":
+    """Return *play* with a result that can draw its charts."""
+
+    @wraps(play)
+    def played(*args: P.args, **kwargs: P.kwargs) -> PlottableRun:
+        return PlottableRun.of(play(*args, **kwargs))
+
+    return played
+
+
+simulate = _with_plots(simulate_run)
 
 
 def check(
     run: Run | str | Path, *, template: str | Path | None = None, endpoint: str | None = None
 ) -> "Verdict":
     """
-    Judge a run as ``harness check`` does, without writing anything.
+    Evaluate the alarms and objectives of a run as ``harness check`` does, without writing anything.
 
     >>> import harness
     >>> verdict = harness.check("fixtures/runs/slow")
@@ -44,8 +65,8 @@ def check(
 
     Args:
         run: The run, or its folder.
-        template: Take the alarms from this CloudFormation template instead of ours.
-        endpoint: Take the alarms from DescribeAlarms of this endpoint, or ``aws``.
+        template: Take the alarms from this CloudFormation template instead of the blueprint's.
+        endpoint: Take the alarms from DescribeAlarms of this endpoint, or of ``aws``.
 
     Raises:
         RunUnreadable: The run cannot be read.
@@ -58,7 +79,7 @@ def check(
 
 def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":
     """
-    Set two runs side by side as ``harness compare`` does, without writing anything.
+    Compare two runs as ``harness compare`` does, without writing anything.
 
     >>> import harness
     >>> comparison = harness.compare("fixtures/runs/slow_but_within", "fixtures/runs/slow")
@@ -66,8 +87,8 @@ def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":
     ()
 
     Args:
-        before: The run the other is held against, or its folder.
-        now: The run that is compared, or its folder.
+        before: The earlier run, or its folder.
+        now: The run that is compared with it, or its folder.
 
     Raises:
         RunUnreadable: One of them cannot be read.

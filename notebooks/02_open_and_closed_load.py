@@ -16,7 +16,7 @@ import harness
 from harness.lab.workload.scenario import load_scenario
 
 LIVE = False  # True: play both evenings on this machine, in about ten minutes
-plt.style.use("harness.lab.report.house")
+plt.style.use("harness.lab.report.charts.harness")
 
 
 # %% [markdown]

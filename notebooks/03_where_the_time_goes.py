@@ -18,7 +18,7 @@ from harness.lab.report.state_stations import time_spent
 from harness.lab.workload.scenario import load_scenario
 
 LIVE = False  # True: play the morning on this machine, in about four minutes
-plt.style.use("harness.lab.report.house")
+plt.style.use("harness.lab.report.charts.harness")
 
 # %% [markdown]
 # A quiet morning, played against the real service: five minutes, every third shoot with a video.

@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 import harness
 
 LIVE = False  # True: play the morning on this machine, in about four minutes
-plt.style.use("harness.lab.report.house")
+plt.style.use("harness.lab.report.charts.harness")
 
 # %%
 if LIVE:

@@ -16,9 +16,9 @@ import pandas as pd
 from ipywidgets import interact
 
 import harness
-from harness.lab.report.axes import label_line, legend, log_time_axis
-from harness.lab.report.drawing import Chart
-from harness.lab.report.palette import BLUE, GREY, VERMILION
+from harness.lab.report.charts.axes import label_line, legend, log_time_axis
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREY, VERMILION
 
 ALARM_S = 600
 

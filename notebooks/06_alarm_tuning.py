@@ -14,9 +14,9 @@ import pandas as pd
 from ipywidgets import interact
 
 import harness
-from harness.lab.report.axes import label_line, legend
-from harness.lab.report.drawing import Chart
-from harness.lab.report.palette import BLUE, FAULT_BAND, GREY, VERMILION
+from harness.lab.report.charts.axes import label_line, legend
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, FAULT_BAND, GREY, VERMILION
 
 # %% [markdown]
 # ## Twenty-four afternoons

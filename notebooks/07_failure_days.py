@@ -18,8 +18,8 @@ import pandas as pd
 from ipywidgets import interact
 
 import harness
-from harness.lab.report.drawing import Chart
-from harness.lab.report.palette import BLUE, GREY, VERMILION
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREY, VERMILION
 
 kept = TemporaryDirectory()  # for the simulated runs, which are not wanted among yours
 runs = Path(kept.name)
@@ -92,7 +92,7 @@ measured = pd.DataFrame([{"rate": p, **harm(failing(p, k))} for p in RATES for k
 table = measured.groupby("rate").agg(mean_estimate)
 
 # %%
-from harness.lab.report.axes import legend
+from harness.lab.report.charts.axes import legend
 
 
 def estimates(ax, column: str, factor: float = 1.0) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from ipywidgets import interact
 
-from harness.lab.report.axes import label_line, legend
-from harness.lab.report.drawing import Chart
-from harness.lab.report.palette import BLUE, GREY, UNKNOWN_BAND, VERMILION
+from harness.lab.report.charts.axes import label_line, legend
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREY, UNKNOWN_BAND, VERMILION
 from harness.lab.sim.analytic.stations import MMc
 from harness.lab.sim.experiment.experiment import experiment
 from harness.lab.sim.experiment.quantiles import mean_estimate, percentile_estimate

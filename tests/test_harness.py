@@ -1,9 +1,11 @@
 """
-``import harness`` costs nothing, and what it gives does what its documentation says.
+``import harness`` is quick, and its functions do what their documentation says.
 """
 
 import doctest
 import importlib
+import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
 
 ROOT = Path(__file__).parents[1]
@@ -36,18 +39,18 @@ def examples_of(module, tmp_path):
 class TestImport:
     def test_nothing_heavy_is_loaded(self):
         """
-        Whoever only asks for the version pays for nothing else.
+        Importing the package alone loads no large library.
         """
         probe = f"import harness, sys; print([it for it in {HEAVY} if it in sys.modules])"
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
         )
 
-        assert told.stdout == "[]\n"
+        assert printed.stdout == "[]\n"
 
-    def test_the_names_are_there_when_asked_for(self):
+    def test_every_name_is_there(self):
         """
-        All five can be called, are listed for completion, and say what they do.
+        All five can be called, are listed for completion, and have documentation with an example.
         """
         assert harness.__all__ == ["check", "compare", "load_run", "play", "simulate"]
         assert set(harness.__all__) <= set(dir(harness))
@@ -57,7 +60,7 @@ class TestImport:
 
     def test_editors_see_the_same_names(self):
         """
-        What type checkers import is what the module gives at run time.
+        Type checkers import the same objects as the module gives at run time.
         """
         text = (ROOT / "harness" / "__init__.py").read_text(encoding="utf-8")
         seen = re.findall(r"^    from ([\w.]+) import (\w+) as (\w+)$", text, re.MULTILINE)
@@ -66,7 +69,7 @@ class TestImport:
 
     def test_another_name_is_an_attribute_error(self):
         """
-        A typing mistake is said as Python says it.
+        A misspelt name raises the usual error.
         """
         with pytest.raises(AttributeError, match="no attribute 'paly'"):
             harness.paly  # noqa: B018
@@ -76,7 +79,7 @@ class TestExamples:
     @pytest.mark.parametrize("name", modules_with_examples())
     def test_they_come_out_as_written(self, name, tmp_path, monkeypatch):
         """
-        Every example in a docstring is run, from the root of the repository; a live one elsewhere.
+        Every example in a docstring is run from the root of the repository; live ones in another test.
         """
         monkeypatch.chdir(ROOT)
         examples = [
@@ -123,10 +126,10 @@ class TestExamples:
         ]
 
 
-class TestLooks:
+class TestDisplay:
     def test_a_verdict(self):
         """
-        A sentence where there is room for one, a table where there is room for that.
+        A sentence as text, a table as HTML, and a frame.
         """
         verdict = harness.check(RUNS / "slow")
         page = verdict._repr_html_()
@@ -153,7 +156,7 @@ class TestLooks:
 
     def test_a_chart_is_a_small_picture_on_white(self):
         """
-        It can be read in a dark notebook, too, and says in words what it shows.
+        It can be read in a dark notebook, too, and its finding is shown as text.
         """
         data, shown = harness.load_run(RUNS / "slow").plot.processing()._repr_mimebundle_()
 
@@ -162,9 +165,9 @@ class TestLooks:
         assert "The highest p95 of a period was 10.8 min" in data["text/plain"]
         assert shown["image/png"]["width"] == 860
 
-    def test_a_chart_on_axes_of_yours_is_not_shown_twice(self):
+    def test_a_chart_on_the_callers_axes_is_not_shown_twice(self):
         """
-        Drawn where it was asked for, it shows itself in words.
+        The notebook shows only its finding.
         """
         from matplotlib.figure import Figure
 
@@ -174,33 +177,51 @@ class TestLooks:
         assert len(ax.lines) == 3
         assert set(chart._repr_mimebundle_()) == {"text/plain"}
 
-    @pytest.mark.parametrize("door", ["load_run", "simulate", "play"])
-    def test_every_run_the_package_gives_can_be_drawn(self, door):
+    def test_a_loaded_run_has_plots_without_loading_matplotlib(self):
         """
-        Asking for what gives runs is enough; nothing is drawn, so matplotlib stays away.
+        Opening a run and naming its charts draws nothing, so matplotlib is not imported.
         """
         probe = (
-            f"import harness, sys; harness.{door}; from harness.lab.results.run import Run;"
-            f"print(Run.load('fixtures/runs/slow').plot, 'matplotlib' in sys.modules)"
+            "import harness, sys;"
+            "print(harness.load_run('fixtures/runs/slow').plot, 'matplotlib' in sys.modules)"
         )
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
         )
 
-        assert told.stdout == "Plots(run=<Run slow: steady on live, seed 7>) False\n"
+        assert printed.stdout == "Plots(run=<Run slow: steady on live, seed 7>) False\n"
 
-    def test_a_run_got_otherwise_says_how(self, monkeypatch):
+    @pytest.mark.parametrize("name", ["load_run", "play"])
+    def test_a_function_that_returns_a_run_returns_one_with_plots(self, name):
         """
-        The floor of the runs knows nobody who draws.
+        The type checker holds each function to its annotation.
         """
-        monkeypatch.setattr(Run, "drawn_by", None)
+        assert inspect.signature(getattr(harness, name)).return_annotation is PlottableRun
 
-        with pytest.raises(AttributeError, match=r"import harness; harness\.load_run"):
-            Run.load(RUNS / "slow").plot  # noqa: B018
-
-    def test_every_chart_can_be_asked_for(self):
+    def test_a_simulated_run_has_plots(self, tmp_path):
         """
-        Each has a finding in words, and data whose columns carry their unit.
+        It is a run like any other, with charts of its own.
+        """
+        run = harness.simulate(ROOT / "scenarios" / "smoke.toml", out=tmp_path / "run")
+
+        assert isinstance(run, Run)
+        assert run.plot.arrivals().finding
+
+    def test_a_run_can_be_pickled(self):
+        """
+        A run with a table in memory goes to another process and keeps its plots.
+        """
+        run = harness.load_run(RUNS / "slow")
+        jobs = len(run.batches)
+        copy = pickle.loads(pickle.dumps(run))  # noqa: S301 - our own bytes
+
+        assert isinstance(copy, Run)
+        assert (repr(copy), len(copy.batches)) == (repr(run), jobs)
+        assert copy.plot.processing().finding == run.plot.processing().finding
+
+    def test_every_chart_has_a_finding(self):
+        """
+        Each chart with data says in a sentence what it shows.
         """
         run, twin = harness.load_run(RUNS / "day_before"), harness.load_run(RUNS / "day_after")
         names = [

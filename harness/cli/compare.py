@@ -1,5 +1,5 @@
 """
-``harness compare``: set two runs side by side.
+``harness compare``: compare two runs.
 """
 
 import sys
@@ -12,8 +12,8 @@ from harness.cli.exit_codes import ExitCode
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="The run folder the other is held against.")],
-    now: Annotated[Path, typer.Argument(help="The run folder that is compared.")],
+    before: Annotated[Path, typer.Argument(help="The folder of the earlier run.")],
+    now: Annotated[Path, typer.Argument(help="The folder of the run that is compared with it.")],
     *,
     out: Annotated[
         Path | None,
@@ -27,17 +27,17 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON on stdout.")] = False,
 ) -> None:
     """
-    Set two runs side by side: ratios of percentiles with intervals, distances, what was played differently.
+    Compare two runs: ratios of percentiles with intervals, distances, and differences of the scenarios.
 
-    Prints the ratios and writes a page with the charts of both.
-    Leaves with 0 compared, whatever came out, 2 unreadable.
+    Prints the ratios and writes a page with the charts of both runs. Exits with 0 whatever the
+    result, 2 if a run cannot be read.
 
     Example: harness compare runs/20260102-101500-steady-live runs/20260103-101500-steady-live
     """
     from json import dumps
 
+    from harness.lab.report.comparison_page import render_comparison
     from harness.lab.report.run_comparison import compare as compare_runs
-    from harness.lab.report.run_comparison import render_comparison
     from harness.lab.results.run import Run
 
     try:

@@ -38,7 +38,6 @@ def demo(
     from harness.lab.gate.evaluate_run import check_and_write
     from harness.lab.gate.outputs import announce
     from harness.lab.report.page import render
-    from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import bill
 
     console = Console(stderr=True, highlight=False)
@@ -49,7 +48,7 @@ def demo(
         twin = _simulated(scenario)
         console.print("[bold]3/4[/] the judge")
         verdict = check_and_write(live)
-        console.print(Summary.of(live).to_rich())
+        console.print(live.summary.to_rich())
         console.print(_side_by_side(live, twin))
         announce(verdict, as_json=json)
         console.print("[bold]4/4[/] the page")
@@ -69,11 +68,9 @@ def _simulated(scenario: Path) -> "Run":
 def _side_by_side(live: "Run", twin: "Run") -> "Table":
     from rich.table import Table
 
-    from harness.lab.results.summary import Summary
-
     table = Table("", "live", "simulated", title="Both worlds", title_justify="left", box=None)
     for (name, here), (_, there) in zip(
-        Summary.of(live).metrics.lines(), Summary.of(twin).metrics.lines(), strict=True
+        live.summary.metrics.lines(), twin.summary.metrics.lines(), strict=True
     ):
         table.add_row(name, here, there)
     return table

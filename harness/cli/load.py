@@ -201,10 +201,9 @@ def _judge(run: "Run", *, as_json: bool) -> ExitCode:
     from harness.lab.gate.evaluate_run import check_and_write
     from harness.lab.gate.outputs import announce
     from harness.lab.results.notes import REMARKS
-    from harness.lab.results.summary import Summary
 
     verdict = check_and_write(run)
-    Console(stderr=True).print(Summary.of(run).to_rich())
+    Console(stderr=True).print(run.summary.to_rich())
     announce(verdict, as_json=as_json)
     for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"note: {remark}\n")

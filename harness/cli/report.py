@@ -1,5 +1,5 @@
 """
-``harness report``: write a run's page.
+``harness report``: write the page of a run.
 """
 
 import sys
@@ -20,7 +20,9 @@ def report(
     other: Annotated[
         Path | None,
         typer.Option(
-            "--with", help="Another run to lay over the charts, e.g. the simulated twin.", metavar="RUN"
+            "--with",
+            help="Another run to draw over the charts, e.g. a simulated one.",
+            metavar="RUN",
         ),
     ] = None,
     out: Annotated[
@@ -31,10 +33,10 @@ def report(
     ] = None,
 ) -> None:
     """
-    Write a run's page: one HTML file, with every figure as PNG and CSV beside it.
+    Write the page of a run: one HTML file, and a folder with every figure as PNG and CSV.
 
-    Says what verdict.json says; a run that was never judged is judged by our alarms.
-    Leaves with 0 written, 2 unreadable.
+    The page shows the verdict in verdict.json. A run without verdict.json is evaluated with the
+    alarms of the blueprint. Exits with 0 if the page was written, 2 if a run cannot be read.
 
     Example: harness report runs/20260102-101500-steady-live --with runs/20260102-101800-steady-simpy
     """
@@ -53,7 +55,7 @@ def report(
 
 
 def _cost(run: "Run") -> dict[str, Any] | None:
-    """Return what a run would have cost; None where nobody uploaded anything, or the run does not tell."""
+    """Return the cost of a run; None if it has no batches or its scenario cannot be read."""
     from pydantic import ValidationError
 
     from harness.lab.sim.cost import bill
@@ -63,6 +65,6 @@ def _cost(run: "Run") -> dict[str, Any] | None:
     try:
         return bill(run).to_dict()
     except ValidationError:
-        # How long the videos were only the scenario says; the judge asks less of it.
-        sys.stderr.write("note: the page has no cost: what run.json calls the scenario is none of ours\n")
+        # Only the scenario tells the lengths of the videos.
+        sys.stderr.write("note: the page has no cost: the scenario in run.json is not valid\n")
         return None

@@ -20,6 +20,7 @@ from harness.lab.load.outside_observer import outside_observer
 from harness.lab.load.progress_view import progress_view
 from harness.lab.load.run_plan import ListingNeeds
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
+from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.stack.processes.loopback import bypass_proxies
@@ -64,7 +65,7 @@ def play_scenario(
     master: Master | None = None,
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
-) -> "Run":
+) -> PlottableRun:
     """
     Play a scenario and return the run; in a notebook with a progress bar and a live table.
 
@@ -106,7 +107,7 @@ def play_scenario(
         found.provide(scenario) as access,
         progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
     ):
-        return play(
+        run = play(
             scenario,
             host=found.host,
             access=access,
@@ -115,6 +116,7 @@ def play_scenario(
             on_progress=on_progress,
             command=command,
         )
+    return PlottableRun.of(run)
 
 
 def serve(

@@ -136,8 +136,8 @@ def _leaving() -> Iterator[None]:
     from harness.cli.failures import leave, leave_full
 
     try:
+        from harness.lab.report.batch_life import NoSuchArrival
         from harness.lab.results.writer import FolderUnfit
-        from harness.lab.sim.batch_trace import NoSuchBatch
         from harness.lab.sim.cost import PricesInvalid
         from harness.lab.sim.platform.platform import PlatformInvalid
         from harness.lab.sim.simulation import MachineInvalid
@@ -155,7 +155,7 @@ def _leaving() -> Iterator[None]:
         MachineInvalid,
         PricesInvalid,
         FolderUnfit,
-        NoSuchBatch,
+        NoSuchArrival,
         SettingInvalid,
     ) as error:
         leave("sim", ExitCode.USAGE, error)
@@ -166,7 +166,7 @@ def _must_make_sense(scenario: "Scenario", options: SimulationOptions) -> None:
     Make sure of what can be told before anything is played.
 
     Raises:
-        SettingInvalid, NoSuchBatch: An option makes no sense with the scenario.
+        SettingInvalid, NoSuchArrival: An option makes no sense with the scenario.
     """
     if options.precision is not None and not 0 < options.precision < 1:
         raise SettingInvalid(f"--precision lies between 0 and 1, e.g. 0.05, not {options.precision:g}")
@@ -178,7 +178,7 @@ def _must_make_sense(scenario: "Scenario", options: SimulationOptions) -> None:
         except ValueError as error:
             raise SettingInvalid(error) from None
     if options.trace is not None:
-        from harness.lab.sim.batch_trace import must_arrive
+        from harness.lab.report.batch_life import must_arrive
 
         must_arrive(scenario, options.trace)
 
@@ -206,7 +206,6 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Simulati
     from harness.lab.gate.evaluate_run import check_and_write
     from harness.lab.gate.outputs import announce
     from harness.lab.results.notes import REMARKS
-    from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import Prices, bill
     from harness.lab.sim.simulation import simulate
 
@@ -230,7 +229,7 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Simulati
         )
     for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"warning: {remark}\n")
-    people.print(Summary.of(run).to_rich())
+    people.print(run.summary.to_rich())
     costs = bill(run, prices)
     people.print(costs.to_rich())
     _write_json(costs.to_dict(), run.folder / "cost.json")
@@ -340,13 +339,14 @@ def _judgements(found: "Experiment") -> Iterator[tuple[str, str]]:
 def _trace(run: "Run", arrival: int) -> None:
     from rich.console import Console
 
-    from harness.lab.sim.batch_trace import life, to_rich, write_trace
+    from harness.lab.report.batch_life import life_of_arrival, life_table
+    from harness.lab.report.batch_trace import write_trace
 
-    moments = life(run, arrival)
+    life = life_of_arrival(run, arrival)
     path = run.folder / f"trace-{arrival}.json"
-    write_trace(moments, path)
+    write_trace(life, f"arrival {arrival} of {run.id}", path)
     people = Console(stderr=True)
-    people.print(to_rich(moments, f"The life of arrival {arrival}"))
+    people.print(life_table(life, f"Life of arrival {arrival}"))
     people.print(f"trace: {path} (open it in https://ui.perfetto.dev)")
 
 

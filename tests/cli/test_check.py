@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.cli.main import main
-from harness.lab.results.records import METRICS
+from harness.lab.results.rows import TABLES
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "fixtures" / "runs"
@@ -68,7 +68,7 @@ def with_objectives(run: Path, *expressions: str) -> Path:
 
 def with_metrics(run: Path, **columns: list) -> Path:
     """Replace the metrics of a run."""
-    pq.write_table(pa.table(columns, schema=METRICS), run / "metrics.parquet")
+    pq.write_table(pa.table(columns, schema=TABLES["metrics"]), run / "metrics.parquet")
     return run
 
 

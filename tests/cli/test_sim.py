@@ -92,7 +92,7 @@ class TestSim:
         trace = json.loads((tmp_path / "run" / "trace-3.json").read_text())
         complete = [event for event in trace["traceEvents"] if event["ph"] == "X"]
 
-        assert {"TranscodeVideo", "POST uploads", "job 4 queued"} <= {event["name"] for event in complete}
+        assert {"TranscodeVideo", "POST uploads", "queue"} <= {event["name"] for event in complete}
         assert all(event["dur"] >= 0 for event in complete)
 
     def test_replications(self, scenario_file, tmp_path, capsys):
@@ -262,7 +262,7 @@ class TestSim:
                 ["--set", 'objectives.0.expression="alarm(nosuch) == OK"'],
                 "there is no alarm 'nosuch'; there are",
             ),
-            (["--out", ""], "a run is known by the name of its folder"),
+            (["--out", ""], "a run takes the name of its folder"),
             (["--out", "/proc/foo"], "/proc/foo cannot hold a run: No such file or directory"),
         ],
     )

@@ -1,5 +1,5 @@
 """
-Sources and built notebooks say the same, and the built ones can be read without a kernel.
+The notebooks: sources and built notebooks agree, and the built ones hold their outputs.
 """
 
 import importlib.util
@@ -15,9 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
-NOT_THE_SAME_TOMORROW = re.compile(
-    r"/(?:root|home|tmp|work|Users)/|\d{8}-\d{6}|0x[0-9a-f]{8,}|T_[0-9a-f]{5}_"
-)
+MACHINE_OR_TIME = re.compile(r"/(?:root|home|tmp|work|Users)/|\d{8}-\d{6}|0x[0-9a-f]{8,}|T_[0-9a-f]{5}_")
 
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -37,7 +35,7 @@ def built(source):
 
 
 def texts(output):
-    """What an output says in words; pictures say nothing about this machine."""
+    """Return the texts of an output, without pictures."""
     data = output.get("data", {"text/plain": output.get("text", "")})
     return [text for kind, text in data.items() if not kind.startswith("image/png")]
 
@@ -45,7 +43,7 @@ def texts(output):
 class TestSourceAndNotebook:
     def test_there_are_eight(self):
         """
-        Each question has its number, and a notebook beside its source.
+        Sources are numbered from 1 to 8, and each has a built notebook next to it.
         """
         assert [path.name[:2] for path in SOURCES] == [f"{number:02}" for number in range(1, 9)]
         assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {path.stem for path in SOURCES}
@@ -53,7 +51,7 @@ class TestSourceAndNotebook:
     @every_notebook
     def test_the_cells_are_equal(self, source):
         """
-        Whoever changes a source builds it: ``make notebooks``.
+        After a change of a source the notebook is built: ``make notebooks``.
         """
         wanted = [(cell.cell_type, cell.id, cell.source) for cell in builder.read(source).cells]
 
@@ -62,7 +60,7 @@ class TestSourceAndNotebook:
     @every_notebook
     def test_a_cell_is_at_most_ten_lines(self, source):
         """
-        What does not fit into ten lines belongs into the harness, or into two cells.
+        Longer code belongs into the harness, or into two cells.
         """
         cells = [cell.source for cell in builder.read(source).cells if cell.cell_type == "code"]
         code = [[line for line in cell.splitlines() if line.strip()] for cell in cells]
@@ -70,9 +68,9 @@ class TestSourceAndNotebook:
         assert max(len(lines) for lines in code) <= 10
 
     @every_notebook
-    def test_it_asks_answers_and_can_be_played(self, source):
+    def test_it_has_a_question_an_answer_and_a_live_switch(self, source):
         """
-        The title is a question; a sentence answers it in bold; one switch plays it for real.
+        The title is a question, a sentence in bold answers it, and one switch uses the real stack.
         """
         cells = built(source).cells
         prose = [cell.source for cell in cells[:3] if cell.cell_type == "markdown"]
@@ -88,9 +86,9 @@ class TestSourceAndNotebook:
 
 class TestOutputs:
     @every_notebook
-    def test_they_are_there_and_no_error(self, source):
+    def test_every_cell_has_run_without_errors(self, source):
         """
-        Every cell was executed, in order, from a fresh kernel; pictures are among what came out.
+        Every cell was executed in order in a new kernel, and some outputs are pictures.
         """
         cells = [cell for cell in built(source).cells if cell.cell_type == "code"]
         outputs = [out for cell in cells for out in cell.outputs]
@@ -101,9 +99,9 @@ class TestOutputs:
         assert any("image/png" in out.get("data", {}) for out in outputs)
 
     @every_notebook
-    def test_they_would_be_the_same_tomorrow(self, source):
+    def test_they_do_not_depend_on_machine_or_time(self, source):
         """
-        No path of a machine, no time of day, no address, no id that chance drew.
+        The outputs hold no path of a machine, time of day, memory address or random id.
         """
         found = [
             match[0]
@@ -111,7 +109,7 @@ class TestOutputs:
             if cell.cell_type == "code"
             for out in cell.outputs
             for text in texts(out)
-            if (match := NOT_THE_SAME_TOMORROW.search(str(text)))
+            if (match := MACHINE_OR_TIME.search(str(text)))
         ]
 
         assert found == []
@@ -121,16 +119,16 @@ class TestOutputs:
 
     def test_all_together_are_small(self):
         """
-        A repository keeps every version of them.
+        The repository keeps every version of them.
         """
         assert sum(path.stat().st_size for path in NOTEBOOKS.glob("*.ipynb")) < 3_000_000
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_all_run_without_a_network_or_a_stack():
+def test_all_run_without_network_and_stack():
     """
-    Executed as they lie there, each in under a minute.
+    Each built notebook is executed in under a minute.
     """
     command = [
         sys.executable,
@@ -144,7 +142,7 @@ def test_all_run_without_a_network_or_a_stack():
         "2",
     ]
     notebooks = [path.with_suffix(".ipynb") for path in SOURCES]
-    ran = subprocess.run([*command, *notebooks], cwd=ROOT, capture_output=True, text=True, check=False)
+    finished = subprocess.run([*command, *notebooks], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert ran.returncode == 0, ran.stdout
-    assert f"{len(SOURCES)} passed" in ran.stdout
+    assert finished.returncode == 0, finished.stdout
+    assert f"{len(SOURCES)} passed" in finished.stdout

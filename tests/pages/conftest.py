@@ -1,5 +1,5 @@
 """
-A browser without a window, spoken to by the Chrome DevTools protocol.
+A headless browser, controlled over the Chrome DevTools protocol.
 """
 
 import json
@@ -29,7 +29,7 @@ WIDER = """
 
 
 class Browser:
-    """One tab."""
+    """One tab of a browser."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -42,7 +42,7 @@ class Browser:
             self._do(f"{domain}.enable")
 
     def open(self, url: str, *, width: int, dark: bool) -> list[str]:
-        """Show a page and return the errors it made."""
+        """Open a page and return the errors on its console."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._do("Emulation.setEmulatedMedia", features=[scheme])
         self._do(
@@ -52,23 +52,23 @@ class Browser:
         self._do("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._take()
-        return [words for event in self._events if (words := _error(event))]
+        return [text for event in self._events if (text := _error(event))]
 
-    def ask(self, expression: str) -> Any:
-        """Return what an expression of JavaScript comes to."""
-        told = self._do("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression."""
+        evaluated = self._do("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in evaluated, evaluated
+        return evaluated["result"].get("value")
 
     def barriers(self) -> list[str]:
-        """Return what axe-core finds serious or critical."""
-        self.ask(AXE)
-        found: list[str] = self.ask(SERIOUS)
+        """Return the serious and critical violations that axe-core finds."""
+        self.evaluate(AXE)
+        found: list[str] = self.evaluate(SERIOUS)
         return found
 
     def too_wide(self) -> list[str]:
-        """Return what makes the page scroll sideways."""
-        found: list[str] = self.ask(WIDER)
+        """Return elements that make the page scroll sideways."""
+        found: list[str] = self.evaluate(WIDER)
         return found
 
     def _do(self, method: str, **params: Any) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def browser(tmp_path_factory):
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Return where the browser listens, as soon as it says so."""
+    """Return the address the browser listens on, as soon as its log has it."""
     deadline = time.monotonic() + START_S
     while not (found := re.search(r"DevTools listening on (\S+)", log.read_text())):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)  # it is starting, and says more than a pipe nobody reads would hold
+        time.sleep(0.05)  # the log is a file: a pipe that is not read would fill up
     return found[1]
 
 

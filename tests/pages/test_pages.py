@@ -1,5 +1,5 @@
 """
-What people look at, looked at by a browser: on a phone, a tablet and a desk, by day and by night.
+The pages in a browser: in the widths of a phone, a tablet and a screen, light and dark.
 """
 
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.lab.report.comparison_page import render_comparison
 from harness.lab.report.page import render
-from harness.lab.report.run_comparison import render_comparison
 from harness.lab.sim.cost import bill
 from harness.stack.dashboard.dashboard_server import dashboard
 from harness.stack.dashboard.measures import Measure
@@ -23,7 +23,7 @@ WIDTHS = (360, 800, 1280)
 
 
 def snapshot() -> Snapshot:
-    """A stack on a bad day: long names, a failure, a trouble."""
+    """Return the state of a stack with long names, a failure and a problem."""
     failure = FailedExecution(
         990.0, "3c99aa10-7c11-4a52-9d3e-5f5a70c9a8f1", "7", "CreateZipBundle", "Rejected", "x" * 200
     )
@@ -51,11 +51,11 @@ def snapshot() -> Snapshot:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The addresses of a report, a comparison and the live page."""
+    """Return the URLs of a report, a comparison and the live page."""
     folder = tmp_path_factory.mktemp("pages")
-    live, twin = (harness.load_run(RUNS / f"morning_{world}") for world in ("live", "simulated"))
-    report = render(live, harness.check(live), twin, folder / "report.html", cost=bill(live).to_dict())
-    comparison = render_comparison(live, twin, folder / "compare.html")
+    live, simulated = (harness.load_run(RUNS / f"morning_{name}") for name in ("live", "simulated"))
+    report = render(live, harness.check(live), simulated, folder / "report.html", cost=bill(live).to_dict())
+    comparison = render_comparison(live, simulated, folder / "compare.html")
     with dashboard(snapshot) as url:
         yield {"report": report.as_uri(), "comparison": comparison.as_uri(), "live page": url}
 
@@ -63,9 +63,9 @@ def pages(tmp_path_factory):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["report", "comparison", "live page"])
-def test_it_can_be_read_by_everybody_everywhere(browser, pages, name, width, dark):
+def test_it_is_accessible_and_fits_the_width(browser, pages, name, width, dark):
     """
-    No error on the console, nothing to scroll sideways for, no serious barrier by axe-core.
+    The console has no errors, the page does not scroll sideways, and axe-core finds no serious violation.
     """
     errors = browser.open(pages[name], width=width, dark=dark)
 

@@ -13,8 +13,14 @@ import pyarrow as pa
 
 from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.timeline import Samples
+from harness.lab.results.metric_names import (
+    SERVICE_NAMESPACE,
+    is_counter,
+    is_duration,
+    labels_text,
+    metric_name,
+)
 from harness.lab.results.notes import UNOBSERVED
-from harness.lab.results.records import SERVICE_NAMESPACE, is_counter, is_duration, labels_text, metric_name
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run

@@ -7,18 +7,16 @@ marks verdicts that another rule would change.
 Source: CloudWatch user guide, "Statistics definitions".
 """
 
-import functools
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.lab.results.percentile import nearest_rank
+from harness.lab.results.percentile import exact_ratio, nearest_rank, percentile_of_sorted
 
 Values = npt.NDArray[np.float64]
 """Raw values of one period, ascending, shape (n,), n ≥ 1."""
@@ -55,14 +53,15 @@ class Bounds:
     def values(self, values: Values) -> tuple[float, float]:
         """Return the bounds as values."""
         if self.percent:
-            return percentile(values, self.lower), percentile(values, self.upper)
+            return percentile_of_sorted(values, self.lower), percentile_of_sorted(values, self.upper)
         return self.lower, self.upper
 
     def kept(self, values: Values) -> Values:
         """Return the values above *lower* and up to *upper*, by value or by rank, ascending."""
         if not self.percent:
             return values[(values > self.lower) & (values <= self.upper)]
-        return values[_rank(self.lower, values.size) : _rank(self.upper, values.size)]
+        first = nearest_rank(self.lower, values.size) if self.lower > 0 else 0
+        return values[first : nearest_rank(self.upper, values.size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +143,14 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
         percent: 0…100.
         method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
     """
-    if method == "linear":
-        below, rest = divmod(_exactly(percent) * (values.size - 1) / 100, 1)
-        return float(values[below] + (values[min(below + 1, values.size - 1)] - values[below]) * float(rest))
+    if method == "nearest_rank":
+        return percentile_of_sorted(values, percent)
+    numerator, denominator = exact_ratio(percent)
     if method == "higher":
-        return float(values[min(math.floor(_exactly(percent) * values.size / 100), values.size - 1)])
-    return float(values[max(_rank(percent, values.size), 1) - 1])
-
-
-@functools.lru_cache(maxsize=1024)
-def _rank(percent: float, count: int) -> int:
-    """Return ⌈p·n⌉; unlike `nearest_rank` it accepts 0 percent."""
-    return nearest_rank(percent, count) if percent > 0 else 0
-
-
-@functools.cache
-def _exactly(percent: float) -> Fraction:
-    """Return a percentage as an exact decimal fraction: the binary fraction of 99.9 is not 999/1000."""
-    return Fraction(str(percent))
+        return float(values[min(numerator * values.size // denominator, values.size - 1)])
+    below, rest = divmod(numerator * (values.size - 1), denominator)
+    step = values[min(below + 1, values.size - 1)] - values[below]
+    return float(values[below] + step * (rest / denominator))
 
 
 def _trimmed(kind: str, bounds: Bounds, values: Values) -> float | None:

@@ -25,7 +25,7 @@ from harness.lab.alarms.timeline import (
     evaluation_times,
 )
 from harness.lab.gate.verdict import NOT_EVALUATED, NOT_OBSERVED, AlarmVerdict, Outcome, Threshold, Transition
-from harness.lab.results.records import labels_text, metric_name
+from harness.lab.results.metric_names import labels_text, metric_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ from harness.lab.alarms.timeline import (
     evaluation_times,
 )
 from harness.lab.gate.verdict import Verdict
-from harness.lab.results.records import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
+from harness.lab.results.metric_names import SERVICE_NAMESPACE, is_duration, labels_text, metric_name
 
 Datum = tuple[float, str, str, float]
 """Time [s], metric and labels as the ``metrics`` table spells them, value."""

@@ -12,9 +12,9 @@ from harness.lab.alarms.recorded_metrics import unobserved_namespaces
 from harness.lab.gate.objective import Objective, Window, is_metric
 from harness.lab.gate.objective_rows import ObjectiveRows, metric_of, rows_of
 from harness.lab.gate.verdict import NOT_EVALUATED, NOT_OBSERVED, ObjectiveVerdict, Outcome
+from harness.lab.results.metric_names import namespace_of
 from harness.lab.results.percentile import interval as percentile_interval
 from harness.lab.results.percentile import least_samples, percentile
-from harness.lab.results.records import namespace_of
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run

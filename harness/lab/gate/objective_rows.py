@@ -15,8 +15,7 @@ import pandas as pd
 
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.run_findings import unfinished_waits
-from harness.lab.results.durations import PROCESSING
-from harness.lab.results.records import is_counter, is_duration
+from harness.lab.results.metric_names import PROCESSING_DURATION, is_counter, is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -119,7 +118,7 @@ def _metric_rows(selector: str, run: "Run") -> ObjectiveRows:
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name) else 1.0)
     none = np.zeros(len(rows), dtype=bool)
     measured = ObjectiveRows(at, values, none, none, bool(len(rows)) or is_zero)
-    return _with_unfinished(measured, run) if selector.strip() == PROCESSING else measured
+    return _with_unfinished(measured, run) if selector.strip() == PROCESSING_DURATION else measured
 
 
 def _with_unfinished(rows: ObjectiveRows, run: "Run") -> ObjectiveRows:

@@ -21,8 +21,7 @@ from prometheus_client.samples import Sample
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.load.preflight import Unreachable
-from harness.lab.results.durations import PROCESSING
-from harness.lab.results.records import SERVICE_NAMESPACE, is_counter, labels_text
+from harness.lab.results.metric_names import PROCESSING_DURATION, SERVICE_NAMESPACE, is_counter, labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
 from harness.lab.results.tail import Tail
 from harness.lab.results.writer import OBSERVER, TablePartWriter
@@ -32,7 +31,7 @@ TIMEOUT_S = 5.0
 
 PREFIX = "media_"
 METRICS = {
-    PROCESSING,
+    PROCESSING_DURATION,
     "media_batches_created_total",
     "media_batches_failed_total",
     "media_processing_dlq_messages_total",
@@ -141,9 +140,11 @@ class _ObservationRecorder:
     def _record_duration(self, row: BatchRow) -> None:
         if row.outcome is None or row.received_at is None or row.finished_at is None:
             return
-        self.observed.add(PROCESSING)
+        self.observed.add(PROCESSING_DURATION)
         labels, duration = labels_text({"outcome": row.outcome}), row.finished_at - row.received_at
-        self._part.add(MetricRow(at=row.finished_at, metric=PROCESSING, labels=labels, value=duration))
+        self._part.add(
+            MetricRow(at=row.finished_at, metric=PROCESSING_DURATION, labels=labels, value=duration)
+        )
 
     def _record_samples(self, page: str) -> None:
         at, before, now = max(0.0, time.time() - self._began_at), self._last[page], _read(page)

@@ -1,11 +1,11 @@
 """
-Where the alarm on processing times draws its line [model s].
+The threshold of the alarm on processing times, which charts show as the alarm line [model s].
 """
 
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.lab.results.durations import PROCESSING
+from harness.lab.results.metric_names import PROCESSING_DURATION
 
 if TYPE_CHECKING:
     from harness.lab.gate.verdict import Verdict
@@ -13,25 +13,27 @@ if TYPE_CHECKING:
 
 def alarm_line(verdict: "Verdict | None") -> float | None:
     """
-    Return the lowest threshold of the alarms a run was judged by, or of the blueprint's if it was not.
+    Return the lowest threshold among the alarms of a verdict, or of the blueprint if there is no verdict.
 
-    None if none of them watches processing times.
+    None if no alarm watches processing times.
     """
     if verdict is None:
         return _of_the_blueprint()
-    lines = [
-        one.threshold.value for one in verdict.alarms if one.threshold and one.threshold.metric == PROCESSING
+    thresholds = [
+        one.threshold.value
+        for one in verdict.alarms
+        if one.threshold and one.threshold.metric == PROCESSING_DURATION
     ]
-    return min(lines, default=None)
+    return min(thresholds, default=None)
 
 
 @cache
 def _of_the_blueprint() -> float | None:
     from harness.blueprint.template import load_alarms
 
-    lines = [
+    thresholds = [
         float(one.properties["Threshold"])
         for one in load_alarms()
-        if one.properties.get("MetricName") == PROCESSING
+        if one.properties.get("MetricName") == PROCESSING_DURATION
     ]
-    return min(lines, default=None)
+    return min(thresholds, default=None)

@@ -1,44 +1,80 @@
 """
-One batch's life: from its first HTTP request to READY, with the trace that ties it together.
+The life of one batch: every request, stage and attempt of a state, from its first HTTP request to its end.
 
-Times are model seconds since the batch's intended start; requests too, so that they fit between the rest.
+All times are model seconds; those of requests are converted, too, so that they fit between the others.
 """
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from harness.lab.report.axes import lanes
-from harness.lab.report.drawing import Chart
-from harness.lab.report.palette import BLUE, GREY, VERMILION
 from harness.lab.report.state_stations import STAGES
-from harness.lab.report.wording import plural, seconds
 from harness.lab.results.percentile import nearest_rank
-from harness.lab.results.summary import E2E
+from harness.lab.results.rows import E2E
+from harness.lab.workload.arrivals import schedule
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from rich.table import Table
 
     from harness.lab.results.run import Run
-
-COLUMNS = ["kind", "name", "item", "attempt", "from_s", "to_s", "outcome", "error", "trace_id"]
-DETAILS = ("item", "attempt", "outcome", "error", "trace_id")
-COLOURS = {"request": GREY, "stage": GREY, "state": BLUE}
-FAILED = frozenset({"failed", "breached", "FAILED"})
+    from harness.lab.workload.scenario import Scenario
 
 
-def batch_life(run: "Run", batch_id: str) -> pd.DataFrame:
+class LifeEvent(NamedTuple):
     """
-    Return everything that happened to one batch, in order.
+    One event in the life of a batch.
+
+    Attributes:
+        kind: ``request``, ``stage`` (of a job) or ``state`` (one attempt of a state).
+        item: Index in a Map, else 0.
+        to_s: Not a number if the event had not ended when the run ended.
+        waited_s: Time between being due or ready and *from_s*.
+    """
+
+    kind: str
+    name: str
+    item: int
+    attempt: int
+    from_s: float
+    to_s: float | None
+    outcome: str | None
+    error: str | None
+    trace_id: str | None = None
+    job_id: int | None = None
+    waited_s: float | None = None
+
+
+class NoSuchArrival(ValueError):
+    """The run has no arrival of this number."""
+
+    def __init__(self, arrival: int, arrivals: int | None) -> None:
+        last = "" if arrivals is None else f" to {arrivals - 1}"
+        numbers = "it has no arrivals at all" if arrivals == 0 else f"they are numbered from 0{last}"
+        super().__init__(f"the run has no arrival {arrival}; {numbers}")
+
+
+def must_arrive(scenario: "Scenario", arrival: int) -> None:
+    """
+    Check that a run of a scenario will have an arrival.
+
+    In a closed workload the number of arrivals depends on how fast users are served: only negative numbers
+    can be rejected.
+
+    Raises:
+        NoSuchArrival: The run will not have this arrival.
+    """
+    arrivals = None if scenario.users else len(schedule(scenario))
+    if arrival < 0 or (arrivals is not None and arrival >= arrivals):
+        raise NoSuchArrival(arrival, arrivals)
+
+
+def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
+    """
+    Return the life of a batch in order of time; times count from its intended start.
 
     Returns:
-        One row per request, stage of a job and attempt of a state: ``kind`` is ``request``, ``stage`` or
-        ``state``; ``from_s`` and ``to_s`` count from the batch's intended start; ``to_s`` is not a number
-        while something had not ended.
+        One row per `LifeEvent`.
 
     Raises:
         ValueError: The run has no such batch.
@@ -46,123 +82,39 @@ def batch_life(run: "Run", batch_id: str) -> pd.DataFrame:
     jobs = run.batches[run.batches["batch_id"] == batch_id]
     if jobs.empty:
         raise ValueError(f"run {run.id} has no batch {batch_id}")
-    rows = [*_requests(run, batch_id), *_stages(jobs), *_states(run, jobs)]
-    frame = pd.DataFrame(rows, columns=COLUMNS)
-    start = jobs["intended_at"].min()
-    for column in ("from_s", "to_s"):
-        frame[column] = run.model_seconds(frame[column].astype(float) - start)
-    return frame.sort_values("from_s", kind="stable", ignore_index=True)
+    requests = run.requests
+    of_batch = requests["batch_id"] == batch_id
+    # The request that creates the batch does not know its id yet, but has the same trace.
+    traces = requests.loc[of_batch, "trace_id"].dropna().unique()
+    of_batch |= requests["batch_id"].isna() & requests["trace_id"].isin(traces)
+    return _life(run, requests[of_batch & (requests["type"] != E2E)], jobs, jobs["intended_at"].min())
 
 
-def slowest(run: "Run") -> str | None:
-    """Return the batch that took longest from its intended start until somebody saw it end."""
+def life_of_arrival(run: "Run", arrival: int) -> pd.DataFrame:
+    """
+    Return the life of the batch of an arrival in order of time; times count from the start of the run.
+
+    Returns:
+        One row per `LifeEvent`, the end-to-end observations included.
+
+    Raises:
+        NoSuchArrival: The run has no such arrival.
+    """
+    requests = run.requests[run.requests["arrival"] == arrival]
+    if requests.empty:
+        raise NoSuchArrival(arrival, int(run.requests["arrival"].max()) + 1 if len(run.requests) else 0)
+    jobs = run.batches[run.batches["batch_id"].isin(requests["batch_id"].dropna())]
+    return _life(run, requests, jobs.sort_values("job_id"), 0.0)
+
+
+def slowest_batch(run: "Run") -> str | None:
+    """Return the batch that took longest from its intended start until the client saw it end."""
     return _ranked(run, 100)
 
 
-def median(run: "Run") -> str | None:
-    """Return the batch in the middle; None if none ended."""
+def median_batch(run: "Run") -> str | None:
+    """Return the batch with the median time; None if no batch ended."""
     return _ranked(run, 50)
-
-
-def life_chart(run: "Run", batch_id: str, name: str) -> Chart:
-    """The waterfall of one batch: a lane for each kind of request, each stage and each state."""
-    data = batch_life(run, batch_id)
-    end = float(data["to_s"].max())
-    failures = int(data["outcome"].isin(FAILED).sum())
-    amounts = data["kind"].value_counts()
-    finding = (
-        f"Batch {batch_id}: {seconds(end)} from its intended start, "
-        f"{plural(amounts.get('request', 0), 'request')} and {plural(amounts.get('state', 0), 'attempt')} "
-        f"of states, {plural(failures, 'failure')}."
-    )
-    names = list(dict.fromkeys(data["name"]))
-
-    def draw(ax: "Axes") -> None:
-        place = data["name"].map(names.index)
-        length = (data["to_s"].fillna(end) - data["from_s"]).clip(lower=end / 400)
-        for kind, colour in COLOURS.items():
-            for failed in (False, True):
-                chosen = (data["kind"] == kind) & (data["outcome"].isin(FAILED) == failed)
-                ax.barh(
-                    place[chosen] + 0.1, length[chosen], left=data["from_s"][chosen],
-                    height=0.34, color=VERMILION if failed else colour, alpha=0.75,
-                )  # fmt: skip
-        lanes(ax, [_lane(data[data["name"] == name]) for name in names])
-        ax.grid(axis="x", visible=True)
-        ax.set_xlabel("model seconds since the intended start")
-
-    return Chart(name, f"Life of batch {batch_id}", finding, data, draw, height=70 + 34 * len(names))
-
-
-def trace(run: "Run", batch_id: str) -> dict[str, Any]:
-    """
-    Return one batch's life in the Trace Event Format, which Perfetto and Chrome's tracing page open.
-
-    Source:
-        Trace Event Format, "complete events"; times in microseconds.
-    """
-    data = batch_life(run, batch_id)
-    events: list[dict[str, Any]] = [_named("process_name", 0, f"batch {batch_id}")]
-    tracks: list[float] = []
-    labels: list[str] = []
-    for _, row in data.iterrows():
-        end = row["to_s"] if pd.notna(row["to_s"]) else float(data["to_s"].max())
-        track = _free_track(tracks, labels, str(row["name"]), row["from_s"])
-        tracks[track] = end
-        details = {key: row[key] for key in DETAILS if pd.notna(row[key])}
-        events.append(
-            {
-                "ph": "X",
-                "pid": 1,
-                "tid": track + 1,
-                "name": row["name"],
-                "cat": row["kind"],
-                "ts": round(row["from_s"] * 1e6, 3),
-                "dur": round((end - row["from_s"]) * 1e6, 3),
-                "args": details,
-            }
-        )
-    events += [_named("thread_name", track + 1, label) for track, label in enumerate(labels)]
-    return {"displayTimeUnit": "ms", "traceEvents": events}
-
-
-def write_trace(run: "Run", batch_id: str, path: Path) -> Path:
-    """Write the trace of one batch as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(trace(run, batch_id), indent=1, default=_plain) + "\n", encoding="utf-8")
-    return path
-
-
-def _requests(run: "Run", batch_id: str) -> Iterator[tuple[Any, ...]]:
-    requests = run.requests
-    of_batch = requests["batch_id"] == batch_id
-    # The request that creates the batch does not know its id yet; its trace does.
-    traces = requests.loc[of_batch, "trace_id"].dropna().unique()
-    of_batch |= requests["batch_id"].isna() & requests["trace_id"].isin(traces)
-    for row in requests[of_batch & (requests["type"] != E2E)].itertuples():
-        end = None if row.outcome == "censored" else row.finished_at
-        name = f"{row.type} {row.name}"
-        yield "request", name, 0, 1, row.started_at, end, row.outcome, row.error, row.trace_id
-
-
-def _stages(jobs: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    for job in _records(jobs):
-        for name, begin, end in STAGES:
-            if not np.isnan(job[begin]) and (job["attempt"] == 1 or name != "upload"):
-                outcome = job["outcome"] if name == "processing" else None
-                error = job["error_code"] if name == "processing" else None
-                yield "stage", name, 0, job["attempt"], job[begin], job[end], outcome, error, None
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _states(run: "Run", jobs: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    steps = run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]
-    begins = steps["started_at"].fillna(steps["ready_at"])
-    for row, begin in zip(steps.itertuples(), begins, strict=True):
-        yield "state", row.state, row.item, row.attempt, begin, row.finished_at, row.outcome, row.error, None
 
 
 def _ranked(run: "Run", percent: float) -> str | None:
@@ -174,29 +126,88 @@ def _ranked(run: "Run", percent: float) -> str | None:
     return str(batches.loc[took.index[nearest_rank(percent, len(took)) - 1], "batch_id"])
 
 
-def _lane(rows: pd.DataFrame) -> str:
-    times = (rows["to_s"] - rows["from_s"]).dropna()
-    amount = f" × {len(rows)}" if len(rows) > 1 else ""
-    spent = "not ended" if times.empty else seconds(float(times.max()))
-    longest = "longest " if len(times) > 1 else ""
-    return f"{rows['name'].iloc[0]}{amount}   {longest}{spent}"
+def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) -> pd.DataFrame:
+    events = [*_requests(requests), *_stages(jobs), *_states(run, jobs)]
+    frame = pd.DataFrame(events, columns=LifeEvent._fields)
+    for column in ("from_s", "to_s"):
+        frame[column] = run.model_seconds(frame[column].astype(float) - start)
+    frame["waited_s"] = run.model_seconds(frame["waited_s"].astype(float))
+    frame["job_id"] = frame["job_id"].astype("Int64")
+    return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
-def _free_track(tracks: list[float], labels: list[str], label: str, start: float) -> int:
-    """Return a track of that name nothing is on; slices of one track may not overlap."""
-    for number, (until, name) in enumerate(zip(tracks, labels, strict=True)):
-        if name == label and until <= start:
-            return number
-    tracks.append(0.0)
-    labels.append(label)
-    return len(tracks) - 1
+def _requests(requests: pd.DataFrame) -> Iterator[LifeEvent]:
+    for row in _records(requests):
+        yield LifeEvent(
+            "request",
+            f"{row['type']} {row['name']}",
+            item=0,
+            attempt=1,
+            from_s=row["started_at"],
+            to_s=None if row["outcome"] == "censored" else row["finished_at"],
+            outcome=row["outcome"],
+            error=row["error"],
+            trace_id=row["trace_id"],
+            waited_s=row["started_at"] - row["intended_at"],
+        )
 
 
-def _named(kind: str, track: int, name: str) -> dict[str, Any]:
-    return {"ph": "M", "pid": 1, "tid": track, "name": kind, "args": {"name": name}}
+def _stages(jobs: pd.DataFrame) -> Iterator[LifeEvent]:
+    for job in _records(jobs):
+        for name, begin, end in STAGES:
+            if pd.notna(job[begin]) and (job["attempt"] == 1 or name != "upload"):
+                is_processing = name == "processing"
+                yield LifeEvent(
+                    "stage",
+                    name,
+                    item=0,
+                    attempt=job["attempt"],
+                    from_s=job[begin],
+                    to_s=job[end],
+                    outcome=job["outcome"] if is_processing else None,
+                    error=job["error_code"] if is_processing else None,
+                    job_id=job["job_id"],
+                )
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} is not JSON")
+def _states(run: "Run", jobs: pd.DataFrame) -> Iterator[LifeEvent]:
+    for row in _records(run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]):
+        start = row["ready_at"] if pd.isna(row["started_at"]) else row["started_at"]
+        yield LifeEvent(
+            "state",
+            row["state"],
+            item=row["item"],
+            attempt=row["attempt"],
+            from_s=start,
+            to_s=row["finished_at"],
+            outcome=row["outcome"],
+            error=row["error"],
+            job_id=row["job_id"],
+            waited_s=start - row["ready_at"],
+        )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def life_table(life: pd.DataFrame, title: str) -> "Table":
+    """Return a life as a table for a terminal."""
+    from rich.table import Table  # heavy: imported only for a terminal
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("of", "what"):
+        table.add_column(heading)
+    for heading in ("start s", "end s", "took s", "waited s"):
+        table.add_column(heading, justify="right")
+    table.add_column("outcome")
+    for row in _records(life):
+        owner = "client" if row["kind"] == "request" else f"job {row['job_id']}"
+        is_plain = row["kind"] != "state" or (row["item"] == 0 and row["attempt"] == 1)
+        name = row["name"] if is_plain else f"{row['name']} #{row['item']} ×{row['attempt']}"
+        times = (row["from_s"], row["to_s"], row["to_s"] - row["from_s"], row["waited_s"])
+        texts = ("–" if pd.isna(time) else f"{time:,.3f}" for time in times)
+        known = [text for text in (row["error"], row["outcome"]) if pd.notna(text)]
+        outcome = known[0] if known else "unfinished" if pd.isna(row["to_s"]) else ""
+        table.add_row(owner, name, *texts, outcome)
+    return table

@@ -1,36 +1,40 @@
 """
-The first screen: the verdict in words, the five metrics, p95 against the alarm line, arrival to READY.
+The overview at the top of a report: the verdict, the five metrics, p95 and its alarm line.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.lab.gate.verdict import Outcome, Verdict
 from harness.lab.report.alarm_line import alarm_line
 from harness.lab.report.section import Subject, TableBlock
-from harness.lab.report.sections.times import COLUMNS, figures
-from harness.lab.report.wording import ABSENT, between, count, exact, plural, seconds
-from harness.lab.results.durations import processing
+from harness.lab.report.sections.times import timing_cells
+from harness.lab.report.wording import between, count, exact, plural, seconds
+from harness.lab.results import metric_names
 from harness.lab.results.percentile import interval, percentile
-from harness.lab.results.summary import E2E
+from harness.lab.results.rows import E2E
+from harness.lab.results.summary import Metrics, Timing
 
-WORDS = {
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OUTCOME_WORDS = {
     Outcome.PASS: "Fine",
     Outcome.BREACH: "Breached",
     Outcome.INCONCLUSIVE: "Inconclusive",
     Outcome.SECURITY: "Insecure",
 }
 
-
-LIFE = ("PENDING_UPLOAD", "RECEIVED", "PROCESSING", "READY", "FAILED")
+STATUSES = ("PENDING_UPLOAD", "RECEIVED", "PROCESSING", "READY", "FAILED")
 """The statuses of a batch, in the order it takes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One metric of the service: its name, its figure and what else there is to say."""
+    """One metric of the service: its name, its figure and a note."""
 
     metric: str
     label: str
@@ -39,132 +43,130 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class AgainstTheLine:
+class ThresholdBar:
     """
-    p95 of the processing time beside the alarm's threshold, as shares of the width shown (0…100).
+    A bar that shows the p95 of the processing time against the alarm's threshold.
+
+    Attributes:
+        value, low, high, threshold: p95, its interval and the threshold, in per cent of the bar's width.
     """
 
     sentence: str
     value: float
     low: float
     high: float
-    line: float
-    threshold: str
-    breached: bool
+    threshold: float
+    threshold_text: str
+    is_breached: bool
+
+    @classmethod
+    def of(cls, values: "NDArray[np.float64]", threshold: float) -> "ThresholdBar | None":
+        """
+        Return the bar of processing times; None if there are none.
+
+        The 95 % interval assumes independent batches; batches that wait in one queue are less independent.
+        """
+        if not len(values):
+            return None
+        p95, (low, high) = percentile(values, 95), interval(values, 95)
+        finite_high = high if np.isfinite(high) else float(values.max())
+        share = 100 / (max(threshold, p95, finite_high) * 1.15)
+        side = "above" if p95 > threshold else "below"
+        sentence = (
+            f"p95 of {plural(len(values), 'processing time')} is {seconds(p95)} "
+            f"(95 % interval: {between(low, high)}), {side} the alarm line at {exact(threshold)}."
+        )
+        return cls(
+            sentence,
+            value=p95 * share,
+            low=max(low, 0.0) * share,
+            high=finite_high * share,
+            threshold=threshold * share,
+            threshold_text=exact(threshold),
+            is_breached=p95 > threshold,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the first screen says."""
+    """
+    The content of the overview.
 
-    word: str
+    Attributes:
+        outcome: The verdict in one word.
+        tone: The class of the style sheet that colours it.
+    """
+
+    outcome: str
     tone: str
     reasons: tuple[str, ...]
     tiles: tuple[Tile, ...]
-    against: AgainstTheLine | None
+    threshold_bar: ThresholdBar | None
     timings: TableBlock | None
 
     @classmethod
     def of(cls, subject: Subject) -> "Overview":
-        verdict = subject.verdict
-        word, tone, reasons = _said(verdict)
-        line = alarm_line(verdict)
-        against = None if line is None else against_the_line(processing(subject.run), line)
-        return cls(word, tone, reasons, _tiles(subject), against, _timings(subject))
+        outcome, tone, reasons = _headline(subject.verdict)
+        line = alarm_line(subject.verdict)
+        times = subject.run.processing_times()["duration_s"].to_numpy(dtype=float)
+        bar = None if line is None else ThresholdBar.of(times, line)
+        summary = subject.run.summary
+        return cls(outcome, tone, reasons, _tiles(summary.metrics), bar, _end_to_end(summary.timings))
 
 
-def against_the_line(times: pd.DataFrame, threshold: float) -> AgainstTheLine | None:
-    """
-    Return p95 of processing times with its 95 % interval, and where the alarm's threshold lies.
-
-    The interval takes batches as independent; those that queued behind each other are less so.
-    """
-    values = times["duration_s"].to_numpy(dtype=float)
-    if not len(values):
-        return None
-    p95, (low, high) = percentile(values, 95), interval(values, 95)
-    known_high = high if np.isfinite(high) else float(values.max())
-    width = max(threshold, p95, known_high) * 1.15
-    side = "above" if p95 > threshold else "below"
-    sentence = (
-        f"p95 of {plural(len(values), 'processing time')} is {seconds(p95)} "
-        f"(95 % interval: {between(low, high)}), {side} the alarm line at {exact(threshold)}."
-    )
-    share = 100 / width
-    return AgainstTheLine(
-        sentence,
-        value=p95 * share,
-        low=max(low, 0.0) * share,
-        high=known_high * share,
-        line=threshold * share,
-        threshold=exact(threshold),
-        breached=p95 > threshold,
-    )
-
-
-def _said(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:
-    """Return the verdict as a word, a tone of the style sheet and sentences."""
+def _headline(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:
+    """Return the outcome as a word, its class in the style sheet, and the reasons as sentences."""
     if verdict is None:
-        return "Not judged", "none", ("Nobody has asked the judge about this run.",)
-    fine = ("Every alarm stayed quiet and every objective was met.",)
+        return (
+            "Not evaluated",
+            "none",
+            ("This run has no verdict: alarms were not evaluated.",),
+        )
+    passed = ("No alarm fired and every objective was met.",)
     reasons = tuple(map(_sentence, verdict.reasons))
-    return WORDS[verdict.outcome], verdict.outcome.value, reasons or fine
+    return OUTCOME_WORDS[verdict.outcome], verdict.outcome.value, reasons or passed
 
 
-def _tiles(subject: Subject) -> tuple[Tile, ...]:
-    metrics = subject.summary.metrics
-    created = metrics.created
+def _tiles(metrics: Metrics) -> tuple[Tile, ...]:
+    created, most = metrics.created, metrics.inflight_max
     entered = ", ".join(f"{count(created[status])} {status}" for status in sorted(created, key=_order))
-    spread = (
-        f"p50 {seconds(metrics.duration_p50_s)}, p99 {seconds(metrics.duration_p99_s)}"
-        if metrics.durations
-        else "none observed"
-    )
+    spread = f"p50 {seconds(metrics.duration_p50_s)}, p99 {seconds(metrics.duration_p99_s)}"
     return (
         Tile(
-            "media_batches_created_total",
+            metric_names.BATCHES_CREATED,
             "batches READY",
             count(created.get("READY", 0)),
             f"entered: {entered}" if created else "none recorded",
         ),
         Tile(
-            "media_processing_duration_seconds",
+            metric_names.PROCESSING_DURATION,
             "processing time, p95",
             seconds(metrics.duration_p95_s),
-            spread,
+            spread if metrics.durations else "none observed",
         ),
         Tile(
-            "media_processing_inflight_jobs",
+            metric_names.INFLIGHT_JOBS,
             "jobs in flight, most",
-            ABSENT if metrics.inflight_max is None else count(metrics.inflight_max),
-            "never sampled" if metrics.inflight_max is None else "pending or running",
+            count(most),
+            "never sampled" if most is None else "pending or running",
         ),
-        Tile(
-            "media_processing_dlq_messages_total",
-            "dead letters",
-            count(metrics.dead_letters),
-            "each counted once",
-        ),
-        Tile("media_batches_failed_total", "batches failed", count(metrics.failed), "ended FAILED"),
+        Tile(metric_names.DEAD_LETTERS, "dead letters", count(metrics.dead_letters), "each counted once"),
+        Tile(metric_names.BATCHES_FAILED, "batches failed", count(metrics.failed), "ended FAILED"),
     )
 
 
-def _timings(subject: Subject) -> TableBlock | None:
-    timings = [one for one in subject.summary.timings if one.type == E2E]
-    if not timings:
-        return None
-    rows = [(one.name, *figures(one)) for one in timings]
-    columns = ("end to end", *COLUMNS)
-    return TableBlock(
-        "End-to-end times after the warm-up, model time", columns, rows, frozenset(range(1, len(columns)))
+def _end_to_end(timings: Sequence[Timing]) -> TableBlock | None:
+    records = [{"end to end": one.name, **timing_cells(one)} for one in timings if one.type == E2E]
+    return (
+        TableBlock.of_records("End-to-end times after the warm-up, model time", records) if records else None
     )
 
 
 def _order(status: str) -> tuple[int, str]:
-    return (LIFE.index(status) if status in LIFE else len(LIFE), status)
+    return (STATUSES.index(status) if status in STATUSES else len(STATUSES), status)
 
 
 def _sentence(reason: str) -> str:
-    if reason[:2].isalpha():  # an expression such as p95(…) is quoted as written
+    if reason[:2].isalpha():  # an expression such as p95(…) keeps its spelling
         reason = reason[:1].upper() + reason[1:]
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."

@@ -1,7 +1,7 @@
 """
-``report.html``: one file that says how a run went, to people.
+The report of a run as one HTML file, ``report.html``.
 
-The page asks the network for nothing. Rendering a run twice gives the same bytes.
+The page loads nothing over the network. Rendering a run twice gives the same bytes.
 """
 
 import json
@@ -15,12 +15,12 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from harness.lab.gate.verdict import Verdict
-from harness.lab.report.batch_life import median, slowest, write_trace
-from harness.lab.report.drawing import NARROW, WIDE, Chart
+from harness.lab.report.batch_life import life_of_batch, median_batch, slowest_batch
+from harness.lab.report.batch_trace import write_trace
+from harness.lab.report.charts.chart import NARROW, WIDE, Chart
 from harness.lab.report.overview import Overview
 from harness.lab.report.section import ReportSection, Subject
 from harness.lab.report.sections.contents import SECTIONS
-from harness.lab.report.styles import page_style
 from harness.lab.results.run import Run, RunUnreadable
 
 FIGURES = "figures"
@@ -35,13 +35,13 @@ def render(
     cost: Mapping[str, Any] | None = None,
 ) -> Path:
     """
-    Write the page of a run, and its figures as PNG and CSV in a folder beside it.
+    Write the page of a run, and its figures as PNG and CSV in a folder next to it.
 
     Args:
-        verdict: What the judge said; by default what ``verdict.json`` in the run folder says, if it is there.
-        other: A run to lay over the charts, dashed.
+        verdict: The verdict; by default the one in ``verdict.json`` of the run folder, if it exists.
+        other: A run to draw over the charts, dashed.
         to: The page's path; ``report.html`` in the run folder by default.
-        cost: What the run would have cost, as `sections.cost` reads it.
+        cost: The cost of the run, as `sections.cost` reads it.
 
     Raises:
         RunUnreadable: A table of either run is missing or damaged.
@@ -49,11 +49,13 @@ def render(
     path = to or run.folder / "report.html"
     subject = Subject(run, verdict or stored_verdict(run), other, cost)
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
+    figures = path.parent / FIGURES
     for chart in charts_of(sections):
-        chart.save(path.parent / FIGURES)
-    for name, batch_id in (("slowest", slowest(run)), ("median", median(run))):
+        chart.save(figures)
+    for name, batch_id in (("slowest", slowest_batch(run)), ("median", median_batch(run))):
         if batch_id is not None:
-            write_trace(run, batch_id, path.parent / FIGURES / f"life_{name}.trace.json")
+            life = life_of_batch(run, batch_id)
+            write_trace(life, f"batch {batch_id}", figures / f"life_{name}.trace.json")
     text = template("report.html.j2").render(
         overview=Overview.of(subject),
         sections=sections,
@@ -67,7 +69,7 @@ def render(
 
 def stored_verdict(run: Run) -> Verdict | None:
     """
-    Return the verdict the run folder keeps; None if the run was never judged.
+    Return the verdict in the run folder; None if the run was not evaluated.
 
     Raises:
         RunUnreadable: ``verdict.json`` is damaged.
@@ -88,15 +90,16 @@ def charts_of(sections: Iterable[ReportSection]) -> Iterable[Chart]:
 
 
 def template(name: str) -> Any:
-    """Return one of the room's templates."""
+    """Return one of the templates of the pages."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["wide"] = lambda chart: Markup(chart.svg(WIDE))  # noqa: S704 - drawn and escaped by us
+    environment.filters["wide"] = lambda chart: Markup(chart.svg(WIDE))  # noqa: S704 - the chart escapes its texts
     environment.filters["narrow"] = lambda chart: Markup(chart.svg(NARROW))  # noqa: S704
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
-    environment.globals["style"] = Markup(page_style())  # noqa: S704 - shipped with the harness
-    room = files("harness.lab.report")
-    environment.globals["frame"] = environment.from_string((room / "frame.html.j2").read_text())
-    environment.globals["blocks"] = environment.from_string((room / "blocks.html.j2").read_text()).module
-    return environment.from_string((room / name).read_text())
+    folder = files("harness.lab.report")
+    style = (folder / "colours.css").read_text() + (folder / "page.css").read_text()
+    environment.globals["style"] = Markup(style)  # noqa: S704 - part of the package
+    environment.globals["frame"] = environment.from_string((folder / "frame.html.j2").read_text())
+    environment.globals["blocks"] = environment.from_string((folder / "blocks.html.j2").read_text()).module
+    return environment.from_string((folder / name).read_text())

@@ -1,36 +1,30 @@
 """
-What a page is made of: sections of charts, tables and paragraphs.
+The parts of a page: sections of charts, tables, paragraphs and lists.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from harness.lab.gate.verdict import Verdict
-from harness.lab.report.drawing import Chart
+from harness.lab.report.charts.chart import Chart
 from harness.lab.results.run import Run
-from harness.lab.results.summary import Summary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
     """
-    What a page is about.
+    The data of a page: a run, its verdict, another run, its cost.
 
     Attributes:
-        other: A run to lay over the charts, dashed: the simulated twin of a live one, or the reverse.
-        cost: What the run would have cost, as `sections.cost` reads it.
+        other: A run to draw over the charts, dashed, e.g. the simulation of the same scenario.
+        cost: The cost of the run, as `sections.cost` reads it.
     """
 
     run: Run
     verdict: Verdict | None = None
     other: Run | None = None
     cost: Mapping[str, Any] | None = None
-
-    @cached_property
-    def summary(self) -> Summary:
-        return Summary.of(self.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,7 @@ class TableBlock:
     A table of texts.
 
     Attributes:
-        numeric: Indexes of columns whose texts are numbers, set to the right.
+        numeric: Indexes of the columns that hold numbers and are aligned right.
     """
 
     kind: ClassVar[str] = "table"
@@ -48,10 +42,22 @@ class TableBlock:
     rows: Sequence[Sequence[str]]
     numeric: frozenset[int] = frozenset()
 
+    @classmethod
+    def of_records(cls, caption: str, records: Sequence[Mapping[str, str]], text_columns: int = 1) -> Self:
+        """
+        Return a table with the keys of *records* as columns; there must be at least one record.
+
+        Args:
+            text_columns: This many columns from the left hold texts, the others numbers.
+        """
+        columns = tuple(records[0])
+        rows = [tuple(record.values()) for record in records]
+        return cls(caption, columns, rows, frozenset(range(text_columns, len(columns))))
+
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A paragraph; as *code* something to type."""
+    """A paragraph; with *code* a command line."""
 
     kind: ClassVar[str] = "prose"
     text: str
@@ -75,8 +81,8 @@ class ReportSection:
     One part of a page.
 
     Attributes:
-        key: Its anchor.
-        lead: What it says, in a sentence or two.
+        key: The anchor.
+        lead: The introduction, one or two sentences.
     """
 
     key: str

@@ -1,13 +1,14 @@
 """
-The states of the pipeline as stations: what waits, what is served, and for how long. Model seconds.
+The states of the pipeline as stations: waits, service times and attempts in service. Model seconds.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from harness.lab.report.frames import extent, most_at_once, period_of
+from harness.lab.report.chart_data import bin_edges, extent, most_at_once, period_of
 from harness.lab.results.percentile import percentile
 
 if TYPE_CHECKING:
@@ -19,125 +20,103 @@ STAGES = (
     ("processing", "started_at", "finished_at"),
     ("seen by the client", "finished_at", "observed_at"),
 )
-"""What a batch goes through, as the ``batches`` table tells it."""
+"""The stages of a batch: name, and the columns of ``batches`` for its begin and its end."""
 
 
 def time_spent(run: "Run") -> pd.DataFrame:
     """
-    Return where the time of a batch goes, in the order things happen.
+    Return where the time of a batch goes, in order of time.
 
-    A row is a stage of the batch or a state of its execution. ``from_s`` is its median beginning since
-    the batch was received; the others are percentiles of how long it took, its attempts and back-off
-    included. Steps of a Map count from the first item to the last.
+    A row is a stage of the batch or a state of its execution. ``from_s`` is the median of its
+    beginning since the batch was received; the percentiles are those of its duration, attempts and back-off
+    included. The items of a Map count as one, from the first to the last.
     """
     rows = [*_stages(run), *_states(run)]
-    columns = ["kind", "name", "count", "from_s", "p50_s", "p95_s"]
-    return pd.DataFrame(rows, columns=columns).sort_values("from_s", kind="stable", ignore_index=True)
+    frame = pd.DataFrame(rows, columns=["kind", "name", "count", "from_s", "p50_s", "p95_s"])
+    return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
-def _stages(run: "Run") -> list[tuple[str, str, int, float, float, float]]:
-    found = []
+def _stages(run: "Run") -> Iterator[dict[str, Any]]:
+    batches, is_ended = run.batches, run.batches["censored"].eq(False)
     for name, begin, end in STAGES:
-        # With steps the states say more than the one word.
+        # The states show the same time in more detail.
         if name == "processing" and len(run.steps):
             continue
-        begins, spent = run.batches[begin], run.model_seconds(run.batches[end] - run.batches[begin])
-        since = run.model_seconds(begins - run.batches["received_at"])
-        row = _row("stage", name, since, spent.where(run.batches["censored"].eq(False)))
-        if row is not None:
-            found.append(row)
-    return found
+        spent = run.model_seconds(batches[end] - batches[begin])
+        since = run.model_seconds(batches[begin] - batches["received_at"])
+        yield from _part("stage", name, since, spent.where(is_ended))
 
 
-def _states(run: "Run") -> list[tuple[str, str, int, float, float, float]]:
+def _states(run: "Run") -> Iterator[dict[str, Any]]:
     steps = run.steps[run.steps["finished_at"].notna()]
-    if steps.empty:
-        return []
     visits = steps.groupby(["job_id", "state"], sort=False).agg(
         ready_at=("ready_at", "min"), finished_at=("finished_at", "max")
     )
-    received = (
-        run.batches.dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")["received_at"]
-    )
-    jobs = visits.index.get_level_values("job_id")
-    since = run.model_seconds(visits["ready_at"] - received.reindex(jobs).to_numpy())
+    jobs = run.batches.dropna(subset=["job_id"]).drop_duplicates("job_id").set_index("job_id")
+    received = jobs["received_at"].reindex(visits.index.get_level_values("job_id")).to_numpy()
+    since = run.model_seconds(visits["ready_at"] - received)
     spent = run.model_seconds(visits["finished_at"] - visits["ready_at"])
-    found = []
     for state, of_state in spent.groupby(level="state", sort=False):
-        row = _row("state", str(state), since.loc[of_state.index], of_state)
-        if row is not None:
-            found.append(row)
-    return found
+        yield from _part("state", str(state), since.loc[of_state.index], of_state)
 
 
-def _row(
+def _part(
     kind: str, name: str, since: "pd.Series[float]", spent: "pd.Series[float]"
-) -> tuple[str, str, int, float, float, float] | None:
+) -> Iterator[dict[str, Any]]:
     known = spent.notna() & since.notna()
-    if not known.any():
-        return None
-    times = spent[known].clip(lower=0)
-    return (
-        kind,
-        name,
-        int(known.sum()),
-        percentile(since[known], 50),
-        percentile(times, 50),
-        percentile(times, 95),
-    )
+    if known.any():
+        times = spent[known].clip(lower=0)
+        yield {
+            "kind": kind,
+            "name": name,
+            "count": int(known.sum()),
+            "from_s": percentile(since[known], 50),
+            "p50_s": percentile(times, 50),
+            "p95_s": percentile(times, 95),
+        }
 
 
 def stations(run: "Run") -> pd.DataFrame:
     """
-    Return one row per state: how often it was attempted, how long it waited and worked, how busy it was.
+    Return one row per state: attempts, waits, service times, and attempts in service at the same time.
 
-    ``mean_busy`` is the time-average of attempts in service, ``most_busy`` the most at once; ``utilisation``
-    is of the capacity the scenario's platform states, absent where it states none.
+    ``mean_busy`` is the time-average of attempts in service, ``most_busy`` their maximum.
     """
-    steps, length = run.steps, extent(run)
-    edges = np.arange(0.0, length + period_of(length), period_of(length))
-    rows = []
-    for state, of_state in steps.groupby("state", sort=False):
-        began, ended = run.model_seconds(of_state["started_at"]), run.model_seconds(of_state["finished_at"])
-        wait = (began - run.model_seconds(of_state["ready_at"])).dropna().clip(lower=0)
-        service = (ended - began).dropna()
-        rows.append(
-            {
-                "state": str(state),
-                "attempts": len(of_state),
-                "arrival_rate_per_s": len(of_state) / length,
-                "wait_p95_s": percentile(wait, 95) if len(wait) else np.nan,
-                "service_p50_s": percentile(service, 50) if len(service) else np.nan,
-                "service_p95_s": percentile(service, 95) if len(service) else np.nan,
-                "mean_busy": float((ended.fillna(length) - began).dropna().clip(lower=0).sum()) / length,
-                "most_busy": float(most_at_once(began, ended, edges).max(initial=0.0)),
-                "most_waiting": float(
-                    most_at_once(run.model_seconds(of_state["ready_at"]), began, edges).max(initial=0.0)
-                ),
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            {"state": str(state), **_station(run, rows)}
+            for state, rows in run.steps.groupby("state", sort=False)
+        ]
+    )
+
+
+def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
+    length, edges = extent(run), bin_edges(run)
+    ready, began, ended = (
+        run.model_seconds(steps[name]) for name in ("ready_at", "started_at", "finished_at")
+    )
+    wait, service = (began - ready).dropna().clip(lower=0), (ended - began).dropna()
+    return {
+        "attempts": len(steps),
+        "arrival_rate_per_s": len(steps) / length,
+        "wait_p95_s": percentile(wait, 95) if len(wait) else np.nan,
+        "service_p50_s": percentile(service, 50) if len(service) else np.nan,
+        "service_p95_s": percentile(service, 95) if len(service) else np.nan,
+        "mean_busy": float((ended.fillna(length) - began).dropna().clip(lower=0).sum()) / length,
+        "most_busy": float(most_at_once(began, ended, edges).max(initial=0.0)),
+        "most_waiting": float(most_at_once(ready, began, edges).max(initial=0.0)),
+    }
 
 
 def busy_over_time(run: "Run") -> pd.DataFrame:
     """Return the most attempts of each state in service at once, by period."""
-    length = extent(run)
-    edges = np.arange(0.0, length + period_of(length), period_of(length))
-    frames = [
-        pd.DataFrame(
-            {
-                "state": str(state),
-                "at_s": edges[:-1],
-                "busy": most_at_once(
-                    run.model_seconds(of_state["started_at"]),
-                    run.model_seconds(of_state["finished_at"]),
-                    edges,
-                ),
-            }
-        )
-        for state, of_state in run.steps.groupby("state", sort=False)
-    ]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["state", "at_s", "busy"])
+    edges = bin_edges(run)
+    parts = [pd.DataFrame(columns=["state", "at_s", "busy"])]
+    for state, rows in run.steps.groupby("state", sort=False):
+        began, ended = run.model_seconds(rows["started_at"]), run.model_seconds(rows["finished_at"])
+        busy = most_at_once(began, ended, edges)
+        parts.append(pd.DataFrame({"state": str(state), "at_s": edges[:-1], "busy": busy}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def retries_over_time(run: "Run") -> pd.DataFrame:

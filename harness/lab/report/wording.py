@@ -1,5 +1,5 @@
 """
-Numbers as people read them. Times in seconds, sizes in bytes, ratios 0…1.
+Numbers and units as texts for people. Times are seconds, sizes bytes, ratios 0…1.
 """
 
 import math
@@ -8,7 +8,7 @@ ABSENT = "–"
 
 
 def seconds(value: float | None) -> str:
-    """Return a time with three significant digits and the unit people think in."""
+    """Return a time with three significant digits and a suitable unit."""
     if value is None or math.isnan(value):
         return ABSENT
     if math.isinf(value):
@@ -24,7 +24,7 @@ def seconds(value: float | None) -> str:
 
 
 def exact(value: float) -> str:
-    """Return a round time as it is written on axes: 10 min, not 10.0 min."""
+    """Return a time in its shortest exact form, e.g. 10 min for the label of an axis."""
     for unit, name in ((3600.0, "h"), (60.0, "min"), (1.0, "s")):
         if value >= unit:
             return f"{value / unit:g} {name}"
@@ -32,7 +32,7 @@ def exact(value: float) -> str:
 
 
 def count(value: float | None) -> str:
-    """Return a count with its thousands apart."""
+    """Return a count with its thousands separated."""
     if value is None or math.isnan(value):
         return ABSENT
     return f"{value:,.0f}".replace(",", "\u202f")
@@ -46,7 +46,7 @@ def number(value: float | None) -> str:
 
 
 def percent(ratio: float | None) -> str:
-    """Return a ratio in percent; what is not quite none or all never reads as such."""
+    """Return a ratio in per cent; only exactly 0 and 1 read as 0 % and 100 %."""
     if ratio is None or math.isnan(ratio):
         return ABSENT
     if 0 < ratio < 0.001:
@@ -57,7 +57,7 @@ def percent(ratio: float | None) -> str:
 
 
 def data_size(value: float) -> str:
-    """Return a size in the decimal unit that suits it."""
+    """Return a size in a suitable decimal unit."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= size:
             return f"{_digits(value / size)} {unit}"
@@ -70,7 +70,7 @@ def plural(amount: float, noun: str, many: str = "") -> str:
 
 
 def between(low: float, high: float) -> str:
-    """Return an interval of times; an end the sample could not give is said so."""
+    """Return an interval of times as text; an infinite bound means that the sample is too small."""
     if math.isinf(low) and math.isinf(high):
         return "too few samples for an interval"
     if math.isinf(high):

@@ -1,17 +1,14 @@
 """
-How long batches took: one by one, and as percentiles of each period. Model seconds.
+Durations of batches: the parts of each, and percentiles over time. Results are model seconds.
 """
 
 from typing import TYPE_CHECKING
 
+from harness.lab.results.metric_names import PROCESSING_DURATION
 from harness.lab.results.percentile import percentile
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from harness.lab.results.run import Run
-
-PROCESSING = "media_processing_duration_seconds"
 
 PARTS = {
     "upload_s": ("created_at", "received_at"),
@@ -20,61 +17,50 @@ PARTS = {
     "processing_s": ("received_at", "finished_at"),
     "ready_s": ("intended_at", "observed_at"),
 }
-"""What a batch's time is made of, and from when to when each part lasts."""
+"""The parts of a batch's time, each with the columns of its begin and its end."""
 
 
-def durations(run: "Run") -> "pd.DataFrame":
-    """Return how long every job of a batch took, and each part of it; see `Run.durations`."""
-    batches = run.batches
+def durations(batches: "pd.DataFrame", time_scale: float) -> "pd.DataFrame":
+    """Return the duration of every job of a batch and of its parts; see `Run.durations`."""
     frame = batches[["batch_id", "attempt", "family", "photos", "videos", "documents", "outcome"]].copy()
-    frame.insert(1, "at_s", run.model_seconds(batches["intended_at"]))
+    frame.insert(1, "at_s", batches["intended_at"] * time_scale)
     for name, (begin, end) in PARTS.items():
-        frame[name] = run.model_seconds(batches[end] - batches[begin])
+        frame[name] = (batches[end] - batches[begin]) * time_scale
     return frame
 
 
-def processing(run: "Run") -> "pd.DataFrame":
-    """
-    Return every processing time: when it was known, and how long it was.
+def processing_times(metrics: "pd.DataFrame", batches: "pd.DataFrame", time_scale: float) -> "pd.DataFrame":
+    """Return every processing time and when it was known; see `Run.processing_times`."""
+    import pandas as pd  # heavy: imported only where a frame is made
 
-    From the metric the alarm reads; from the batches where no metrics were recorded.
-    """
-    import pandas as pd  # heavy: only whoever wants a frame pays
-
-    rows = run.metrics[run.metrics["metric"] == PROCESSING]
+    rows = metrics[metrics["metric"] == PROCESSING_DURATION]
     if len(rows):
-        times = {"at_s": run.model_seconds(rows["at"]), "duration_s": run.model_seconds(rows["value"])}
+        times = {"at_s": rows["at"], "duration_s": rows["value"]}
     else:
-        ended = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
-        times = {
-            "at_s": run.model_seconds(ended["finished_at"]),
-            "duration_s": run.model_seconds(ended["finished_at"] - ended["received_at"]),
-        }
-    return pd.DataFrame(times).dropna().reset_index(drop=True)
+        ended = batches[batches["finished_at"].notna() & batches["received_at"].notna()]
+        times = {"at_s": ended["finished_at"], "duration_s": ended["finished_at"] - ended["received_at"]}
+    frame = pd.DataFrame({name: column * time_scale for name, column in times.items()})
+    return frame.dropna().reset_index(drop=True)
 
 
-def percentiles(run: "Run", period: float) -> "pd.DataFrame":
+def percentiles_over_time(
+    at: "pd.Series[float]", values: "pd.Series[float]", period: float
+) -> "pd.DataFrame":
     """
-    Return p50, p95 and p99 of the processing times that ended in each period.
+    Return p50, p95 and p99 of *values* in each period.
 
     Returns:
-        Index ``at_s``, the start of the period; ``samples`` [count], ``p50_s``, ``p95_s``, ``p99_s``. A
-        period without any is absent.
+        ``at_s``, the start of the period; ``samples`` [count], ``p50_s``, ``p95_s``, ``p99_s``. A period
+        without values is absent.
 
     Raises:
         ValueError: *period* is not positive.
     """
-    if period <= 0:
-        raise ValueError(f"a period is longer than {period} s")
-    times = processing(run)
-    return over_time(times["at_s"], times["duration_s"], period).set_index("at_s")
-
-
-def over_time(at: "pd.Series[float]", values: "pd.Series[float]", period: float) -> "pd.DataFrame":
-    """Return p50, p95 and p99 of *values* in each period that has any."""
     import numpy as np
     import pandas as pd
 
+    if period <= 0:
+        raise ValueError(f"a period must be longer than 0 s, not {period} s")
     known = at.notna() & values.notna()
     order = np.argsort(at[known].to_numpy(), kind="stable")
     times, ordered = at[known].to_numpy()[order], values[known].to_numpy()[order]

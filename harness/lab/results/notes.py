@@ -1,12 +1,12 @@
 """
-Keys of a run header's notes that one floor writes and another reads.
+Keys of the notes in a run's header that one package writes and another reads.
 """
 
 REMARKS = "remarks"
-"""Sentences about the run that put nothing in doubt."""
+"""Sentences about the run that do not put its figures in doubt."""
 
 UNOBSERVED = "unobserved_namespaces"
-"""The CloudWatch namespaces a recorder had no means to see.
+"""The CloudWatch namespaces that the recorder could not observe.
 
-Of a namespace it saw in part, it lists single metrics, as the ``metrics`` table spells them, or the namespace
-with the dimensions it could not see: ``AWS/Lambda{"FunctionName":"resize"}``."""
+Of a namespace observed in part, it lists single metrics, as the ``metrics`` table spells them, or the
+namespace with the dimensions that were not observed: ``AWS/Lambda{"FunctionName":"resize"}``."""

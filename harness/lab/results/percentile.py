@@ -1,12 +1,13 @@
 """
-The one percentile of the house: nearest rank, ⌈pn⌉ of the sorted values, never interpolated.
+The one percentile of the package: nearest rank, ⌈pn⌉ of the sorted values, never interpolated.
 
-Percentiles are numbers 0…100. Units are those of the values.
+Percentages are numbers 0…100. Units are those of the values.
 """
 
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     Values = Sequence[float] | NDArray[Any] | pd.Series[Any]
 
 EXACT_UP_TO = 1_000_000
-"""So many values are sorted; more go through a histogram of three significant digits."""
+"""Up to this many values are sorted; more go through a histogram of three significant digits."""
 
 UNIT = 1e-6
-"""What the histogram counts in: microseconds, if the values are seconds."""
+"""Resolution of the histogram: microseconds, if the values are seconds."""
 
 HIGHEST = 100 * 86_400 * 1_000_000
 """The largest value the histogram tells apart: a hundred days in microseconds."""
@@ -32,13 +33,13 @@ def percentile(values: "Values", p: float) -> float:
     """
     Return the smallest value that at least *p* percent of the values do not exceed.
 
-    Up to a million values the answer is one of them; beyond, it is at most 0.1 % above it.
+    Up to a million values the result is one of them; beyond, it is at most 0.1 % above it.
 
     Args:
         p: 0 < p ≤ 100, e.g. 99 or 99.9.
 
     Raises:
-        ValueError: No values, one of them is not a number, or *p* is out of range.
+        ValueError: There are no values, one of them is not a number, or *p* is out of range.
     """
     array = _numbers(values)
     rank = nearest_rank(p, len(array))
@@ -47,22 +48,44 @@ def percentile(values: "Values", p: float) -> float:
     return float(np.partition(array, rank - 1)[rank - 1])
 
 
+def percentile_of_sorted(values: Sequence[float] | NDArray[Any], p: float) -> float:
+    """Return a percentile of ascending *values*, without sorting them again; 0 is the smallest value."""
+    return float(values[nearest_rank(p, len(values)) - 1 if p > 0 else 0])
+
+
+def percentiles(values: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
+    """Return the percentile at each of *points*; 0 is the smallest value."""
+    ordered = np.sort(values)
+    ranks = np.array([nearest_rank(p, len(ordered)) if p > 0 else 1 for p in points.tolist()])
+    return np.asarray(ordered[ranks - 1])
+
+
 def nearest_rank(p: float, count: int) -> int:
-    """Return which of *count* sorted values is the percentile, from 1."""
+    """Return the rank of the percentile *p* among *count* sorted values, counted from 1."""
     if not 0 < p <= 100:
-        raise ValueError(f"a percentile is above 0 and at most 100, not {p}")
+        raise ValueError(f"a percentile must be above 0 and at most 100, not {p}")
     if count < 1:
-        raise ValueError("no values have no percentile")
-    # 99.9 is meant as written: as binary fractions, 99.9/100 × 1000 would round up to rank 1000.
-    return math.ceil(Fraction(str(p)) * count / 100)
+        raise ValueError("a percentile needs at least one value")
+    numerator, denominator = exact_ratio(p)
+    return -(-numerator * count // denominator)
+
+
+@cache
+def exact_ratio(p: float) -> tuple[int, int]:
+    """
+    Return a percentage as a fraction of 1, exactly as it is written.
+
+    As binary fractions, 99.9/100 × 1000 would round up to rank 1000.
+    """
+    return (Fraction(str(p)) / 100).as_integer_ratio()
 
 
 def interval(values: "Values", p: float, confidence: float = 0.95) -> tuple[float, float]:
     """
-    Return a confidence interval for a percentile of what the values were drawn from.
+    Return a confidence interval for a percentile of the distribution the values were drawn from.
 
-    Distribution-free, but only for independent values: the sojourn times of one simulated queue
-    are not. An end that the sample is too small to give is infinite.
+    It makes no assumption about the distribution, but the values must be independent. The sojourn times of
+    one simulated queue are not. A bound that the sample is too small to give is infinite.
 
     Source:
         David and Nagaraja, Order Statistics, 3rd ed., 7.1.
@@ -77,7 +100,7 @@ def interval(values: "Values", p: float, confidence: float = 0.95) -> tuple[floa
 
 def interval_ranks(p: float, count: int, confidence: float = 0.95) -> tuple[int, int]:
     """
-    Return the ranks (from 1) of the order statistics around a percentile.
+    Return the ranks (from 1) of the order statistics that enclose a percentile.
 
     Each tail misses with at most (1 − confidence)/2. Rank 0 and *count* + 1 mean: no such value.
     """
@@ -96,7 +119,7 @@ def least_samples(p: float, confidence: float = 0.95) -> int:
 
 
 def histogram(values: "Values") -> "HdrHistogram":
-    """Return the values in a histogram of three significant digits, which can be merged."""
+    """Return the values as a histogram of three significant digits, which can be merged with another."""
     from hdrh.histogram import HdrHistogram
 
     counted = HdrHistogram(1, HIGHEST, 3)

@@ -1,18 +1,41 @@
 """
-One row of each table of a run folder, as its writers spell it; the columns are `records`'.
+The rows of a run folder's tables. Each class defines one table: its fields are the columns, in order.
+
+Times are float seconds since the run began (``run.json`` has that instant in UTC), sizes are bytes. A run
+whose scenario compresses time records *clock* seconds; `Run.model_seconds` converts them to model seconds.
+
+The writers fill tables by position, so the order of the fields is part of the file format.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+import pyarrow as pa
+
+Int32 = Annotated[int, pa.int32()]
+
+E2E = "E2E"
+"""Type of a row in ``requests`` that observes a batch from its intended start to an end."""
+
+FAILED = ("failed", "breached")
+"""Outcomes of a request that count as failures."""
 
 
 class RequestRow(NamedTuple):
-    """One HTTP request, or one end-to-end observation."""
+    """
+    One HTTP request, or one end-to-end observation (type ``E2E``).
 
-    worker: int
+    Attributes:
+        outcome: ``ok``, ``failed``, ``refused`` (a forbidden attempt that the service rejected, as it must),
+            ``breached`` (a forbidden attempt that succeeded) or ``censored`` (unfinished when the run ended;
+            ``finished_at`` is then a lower bound).
+    """
+
+    worker: Int32
     arrival: int
     type: str
     name: str
-    status: int | None
+    status: Int32 | None
     outcome: str
     intended_at: float
     started_at: float
@@ -25,16 +48,23 @@ class RequestRow(NamedTuple):
 
 
 class BatchRow(NamedTuple):
-    """One processing job of a batch."""
+    """
+    One processing job of a batch.
+
+    Attributes:
+        observed_at: When the client saw the batch end; the other times are the service's own.
+        outcome: ``READY`` or ``FAILED``; null while *censored*.
+        censored: The job had not ended when the run ended.
+    """
 
     batch_id: str
     listing_id: int
     job_id: int | None
-    attempt: int
+    attempt: Int32
     family: str
-    photos: int
-    videos: int
-    documents: int
+    photos: Int32
+    videos: Int32
+    documents: Int32
     bytes: int
     intended_at: float
     created_at: float | None = None
@@ -48,12 +78,20 @@ class BatchRow(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    """One attempt of one state."""
+    """
+    One attempt of one state.
+
+    Attributes:
+        item: Index in a Map, else 0.
+        attempt: Counts from 1.
+        outcome: ``SUCCEEDED``, ``FAILED``, ``ABORTED`` (stopped with the branch, iteration or execution it
+            was part of) or null while running.
+    """
 
     job_id: int
     state: str
-    item: int
-    attempt: int
+    item: Int32
+    attempt: Int32
     ready_at: float | None
     started_at: float | None
     finished_at: float | None = None
@@ -62,7 +100,11 @@ class StepRow(NamedTuple):
 
 
 class MetricRow(NamedTuple):
-    """One datum of one metric; *labels* as `records.labels_text` spells them."""
+    """
+    One datum of one metric; `metric_names` says how the table spells metrics and labels.
+
+    Counters are increments (usually 1), gauges are the value seen, a histogram has one row per observation.
+    """
 
     at: float
     metric: str
@@ -78,3 +120,24 @@ TABLE_OF: dict[type[Row], str] = {
     StepRow: "steps",
     MetricRow: "metrics",
 }
+
+_COLUMN_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+
+
+def _schema(row: type[Row]) -> pa.Schema:
+    hints = get_type_hints(row, include_extras=True)
+    return pa.schema({name: _column_type(hint) for name, hint in hints.items()})
+
+
+def _column_type(hint: Any) -> pa.DataType:
+    """Return the column type of a field; the field may also be None."""
+    for one in (hint, *get_args(hint)):
+        if hasattr(one, "__metadata__"):
+            return one.__metadata__[0]
+        if one in _COLUMN_TYPES:
+            return _COLUMN_TYPES[one]
+    raise TypeError(f"no column type for {hint}")
+
+
+TABLES: Mapping[str, pa.Schema] = {name: _schema(row) for row, name in TABLE_OF.items()}
+"""The Arrow schema of each table, by its name."""

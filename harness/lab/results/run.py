@@ -1,5 +1,5 @@
 """
-A run folder, opened: what was played, and the tables of what came back.
+A run: the header and the tables of one run folder.
 
 The tables keep *clock* seconds since the run began, as recorded; `Run.model_seconds` converts a
 duration or a point in time to model seconds. Sizes are bytes.
@@ -7,15 +7,17 @@ duration or a point in time to model seconds. Sizes are bytes.
 
 import html
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
 
-from harness.lab.results.records import FORMAT_VERSION, TABLES
+from harness.lab.results.durations import durations, percentiles_over_time, processing_times
+from harness.lab.results.rows import TABLES
+from harness.lab.results.summary import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +27,26 @@ Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
 
 Engine = Literal["live", "simpy", "compiled"]
 
+FORMAT_VERSION = 1
+
 
 class RunUnreadable(ValueError):
-    """The folder is no run, or not one that this version can read; the message says why."""
+    """The folder is not a run folder, or this version cannot read it; the message says why."""
 
 
 class RunHeader(BaseModel):
     """
-    What ``run.json`` says: the scenario, who played it, when and where.
+    The content of ``run.json``: the scenario, and the engine, time and machine of the run.
 
     Attributes:
-        scenario: The scenario as JSON, whole: CSV files it named are inside.
+        scenario: The complete scenario as JSON; CSV files it named are included.
         started_at: The instant that is 0 s in the tables, UTC.
         duration_s: From that instant to the last record [clock s]; None while the run goes on.
-        workers: How many processes played (live).
-        lost_workers: How many of them never reported: their arrivals are missing.
-        versions: Of the harness and of what it leans on.
+        workers: Number of load-generating processes (live).
+        lost_workers: How many of them did not report; their arrivals are missing.
+        versions: Of the harness and of the libraries it depends on.
         machine: Host, processors, memory.
-        notes: What the player wants known, e.g. the schedule lag of a live run.
+        notes: Further facts from the engine, e.g. the schedule lag of a live run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,27 +73,22 @@ class RunHeader(BaseModel):
 
 class Run:
     """
-    One playing of a scenario.
+    One execution of a scenario.
 
-    Tables are read when first asked for; a run of millions of rows opens at once.
-
-    Attributes:
-        drawn_by: Makes `plot` of a run; whoever can draw runs enters it.
+    A table is read at its first use, so a run of millions of rows opens quickly.
     """
-
-    drawn_by: ClassVar[Callable[["Run"], Any] | None] = None
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
         self.folder = folder
         self.header = header
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Run":
+    def load(cls, folder: str | Path) -> Self:
         """
         Open a run folder.
 
         Raises:
-            RunUnreadable: It is no run folder, or a newer version wrote it.
+            RunUnreadable: It is not a run folder, or a newer version wrote it.
         """
         folder = Path(folder)
         return cls(folder, read_header(folder))
@@ -104,7 +103,7 @@ class Run:
 
     @property
     def scenario(self) -> Mapping[str, Any]:
-        """The scenario as JSON; ``Scenario.model_validate`` makes it one again."""
+        """The scenario as JSON; ``Scenario.model_validate`` reads it."""
         return self.header.scenario
 
     @property
@@ -117,39 +116,39 @@ class Run:
 
     @property
     def warm_up(self) -> float:
-        """Arrivals intended before this are not judged [clock s]."""
+        """Arrivals intended before this time are not evaluated [clock s]."""
         return float(self.scenario.get("warm_up_s", 0.0)) / self.time_scale
 
     @cached_property
     def requests(self) -> "pd.DataFrame":
-        """One row per HTTP request or end-to-end observation; see `records.REQUESTS`."""
+        """One row per HTTP request or end-to-end observation; see `rows.RequestRow`."""
         return self.table("requests")
 
     @cached_property
     def timings(self) -> "pd.DataFrame":
-        """What of `requests` says what took how long, its texts as categories: quick to read."""
+        """The columns of `requests` that tell durations and outcomes, texts as categories: quick to read."""
         columns = ("type", "name", "outcome", "intended_at", "started_at", "finished_at")
         frame: pd.DataFrame = self.arrow("requests", columns).to_pandas()
         return frame
 
     @cached_property
     def recorded(self) -> "pa.Table":
-        """What `metrics` says, as Arrow has it: the summary, the bill and the judge go by it."""
+        """The table `metrics` in Arrow; quicker to read than the frame."""
         return self.arrow("metrics")
 
     @cached_property
     def batches(self) -> "pd.DataFrame":
-        """One row per processing job of a batch; see `records.BATCHES`."""
+        """One row per processing job of a batch; see `rows.BatchRow`."""
         return self.table("batches")
 
     @cached_property
     def steps(self) -> "pd.DataFrame":
-        """One row per attempt of one state; see `records.STEPS`."""
+        """One row per attempt of one state; see `rows.StepRow`."""
         return self.table("steps")
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """One row per datum of a metric; see `records.METRICS`."""
+        """One row per datum of a metric; see `rows.MetricRow`."""
         return self.table("metrics")
 
     def table(self, name: str) -> "pd.DataFrame":
@@ -164,10 +163,10 @@ class Run:
 
     def arrow(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """
-        Read one table as Arrow has it, its texts as dictionaries: a million rows take no million texts.
+        Read one table in Arrow, its texts as dictionaries, which keep each distinct text once.
 
         Args:
-            columns: Only these.
+            columns: Read only these columns; all by default.
 
         Raises:
             RunUnreadable: The table is missing, damaged, or has other columns.
@@ -193,30 +192,15 @@ class Run:
         try:
             return table.select(wanted.names).cast(pa.schema(fields)).unify_dictionaries()
         except pa.ArrowException as error:
-            raise RunUnreadable(f"{path} has a column of another kind: {_one_line(error)}") from error
+            raise RunUnreadable(f"{path} has a column of another type: {_one_line(error)}") from error
 
     def model_seconds(self, clock_seconds: Number) -> Number:
         """Return recorded clock seconds as model seconds."""
         return clock_seconds * self.time_scale
 
-    @property
-    def plot(self) -> Any:
-        """
-        The charts of this run: ``run.plot.latency()``; a `harness.lab.report.plots.Plots`.
-
-        Raises:
-            AttributeError: Nobody who draws has come forward; ``import harness`` sees to that.
-        """
-        if Run.drawn_by is None:
-            raise AttributeError(
-                "this run was not opened by the package's own functions, so nothing draws it yet; "
-                "open it with: import harness; harness.load_run(folder)"
-            )
-        return Run.drawn_by(self)
-
     def durations(self) -> "pd.DataFrame":
         """
-        Return how long every job of a batch took, and each part of it [model s].
+        Return the duration of every job of a batch and of its parts [model s].
 
         >>> import harness
         >>> jobs = harness.load_run("fixtures/runs/smoke_live").durations()
@@ -224,19 +208,25 @@ class Run:
         {'PROJECT': 2, 'SHOOT': 6}
 
         Returns:
-            One row per row of ``batches``; ``at_s`` is when the batch was to arrive, ``processing_s`` is from
-            RECEIVED to the end (what the alarm watches), ``ready_s`` from the intended arrival until the
-            client saw it; not a number where it had not happened when the run ended.
+            One row per row of ``batches``; ``at_s`` is the intended arrival, ``processing_s`` lasts from
+            RECEIVED to the end (the time the alarm watches), ``ready_s`` from the intended arrival until the
+            client saw the end. A part that had not ended when the run ended is not a number.
         """
-        from harness.lab.results.durations import durations
+        return durations(self.batches, self.time_scale)
 
-        return durations(self)
+    def processing_times(self) -> "pd.DataFrame":
+        """
+        Return every processing time [model s]: ``at_s``, when it was known, and ``duration_s``.
+
+        They come from the metric the alarm reads, or from the batches if the run recorded no such metric.
+        """
+        return processing_times(self.metrics, self.batches, self.time_scale)
 
     def percentiles(self, period: float = 60.0) -> "pd.DataFrame":
         """
         Return p50, p95 and p99 of the processing times that ended in each period [model s].
 
-        The percentiles are nearest ranks, as everywhere; a period without a processing time is absent.
+        The percentiles are nearest ranks. A period without a processing time is absent.
 
         >>> import harness
         >>> harness.load_run("fixtures/runs/slow").percentiles(period=300)
@@ -245,10 +235,23 @@ class Run:
         0.0          8   45.0   45.0   45.0
         300.0       10   45.0   45.0   45.0
         600.0       11   45.0  650.0  650.0
-        """
-        from harness.lab.results.durations import percentiles
 
-        return percentiles(self, period)
+        Raises:
+            ValueError: *period* is not positive.
+        """
+        times = self.processing_times()
+        return percentiles_over_time(times["at_s"], times["duration_s"], period).set_index("at_s")
+
+    @cached_property
+    def summary(self) -> Summary:
+        """
+        Response times of each kind of request, and the five metrics.
+
+        Raises:
+            RunUnreadable: A table is missing or damaged.
+        """
+        metrics = self.recorded.drop(["at"]).to_pandas()
+        return Summary.of(str(self), self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
     def to_csv(self, folder: str | Path) -> list[Path]:
         """Write every table as a CSV file and return their paths."""
@@ -261,18 +264,16 @@ class Run:
         return paths
 
     def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __str__(self) -> str:
         header = self.header
         scale = "" if header.time_scale == 1 else f", time scale {header.time_scale:g}"
         state = "" if header.complete else ", incomplete"
-        return (
-            f"<Run {header.id}: {header.scenario_name} on {header.engine}, seed {header.seed}{scale}{state}>"
-        )
+        return f"Run {header.id}: {header.scenario_name} on {header.engine}, seed {header.seed}{scale}{state}"
 
     def _repr_html_(self) -> str:
-        from harness.lab.results.summary import Summary
-
-        title = html.escape(repr(self).strip("<>"))
-        return f"<p><b>{title}</b></p>{Summary.of(self).to_html()}"
+        return f"<p><b>{html.escape(str(self))}</b></p>{self.summary.to_html()}"
 
 
 def read_header(folder: Path) -> RunHeader:
@@ -280,7 +281,7 @@ def read_header(folder: Path) -> RunHeader:
     Read ``run.json``.
 
     Raises:
-        RunUnreadable: There is none, it is damaged, or a newer version wrote it.
+        RunUnreadable: It is missing or damaged, or a newer version wrote it.
     """
     path = folder / "run.json"
     try:
@@ -299,7 +300,7 @@ def read_header(folder: Path) -> RunHeader:
     try:
         return RunHeader.model_validate(raw)
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+        wrong = (f"{'.'.join(map(str, one['loc'])) or 'run.json'}: {one['msg']}" for one in error.errors())
         raise RunUnreadable(f"{path} is not a valid header: {'; '.join(wrong)}") from None
 
 

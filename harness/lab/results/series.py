@@ -1,5 +1,5 @@
 """
-A run second by second: offered, started, finished, failed, in flight, and how long it took.
+Time series of a run's requests: offered, started, finished, failed, in flight, and response times.
 
 All times are clock seconds since the run began; use `Run.model_seconds` on the result if the
 scenario compresses time.
@@ -8,6 +8,7 @@ scenario compresses time.
 from typing import TYPE_CHECKING
 
 from harness.lab.results.percentile import percentile
+from harness.lab.results.rows import E2E, FAILED
 from harness.lab.results.run import Run
 
 if TYPE_CHECKING:
@@ -35,18 +36,18 @@ def timeline(
     Returns:
         Index ``at_s`` (start of the period); ``offered``, ``started``, ``finished``, ``failed``
         (counts in the period), ``in_flight`` (at its end), ``p50_s``, ``p95_s``, ``p99_s`` of the
-        response times that ended in it (none: not a number).
+        response times that ended in it (not a number if there are none).
 
     Raises:
         ValueError: *period* is not positive.
     """
-    import numpy as np  # heavy: only whoever wants a series pays
+    import numpy as np  # heavy: imported only where a series is made
     import pandas as pd
 
     if period <= 0:
-        raise ValueError(f"a period is longer than {period} s")
+        raise ValueError(f"a period must be longer than 0 s, not {period} s")
     requests = run.requests
-    requests = requests[requests["type"] == type if type else requests["type"] != "E2E"]
+    requests = requests[requests["type"] == type if type else requests["type"] != E2E]
     if name:
         requests = requests[requests["name"] == name]
     ended = requests[requests["outcome"] != "censored"]
@@ -61,7 +62,7 @@ def timeline(
             "offered": counted(requests["intended_at"]),
             "started": counted(requests["started_at"]),
             "finished": counted(ended["finished_at"]),
-            "failed": counted(ended.loc[ended["outcome"].isin(["failed", "breached"]), "finished_at"]),
+            "failed": counted(ended.loc[ended["outcome"].isin(FAILED), "finished_at"]),
         },
         index=pd.Index(np.arange(periods) * period, name="at_s"),
     )

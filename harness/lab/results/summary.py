@@ -1,5 +1,5 @@
 """
-A run in one screen: how long each request took, how long batches took, and the five metrics.
+The summary of a run: response times of each kind of request, and the five metrics of the service.
 
 Latencies of requests are clock seconds; end-to-end times and ``media_processing_duration_seconds``
 are model seconds, which are the same unless the scenario compresses time. Arrivals of the warm-up
@@ -11,24 +11,30 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.lab.results.metric_names import (
+    BATCHES_CREATED,
+    BATCHES_FAILED,
+    DEAD_LETTERS,
+    INFLIGHT_JOBS,
+    PROCESSING_DURATION,
+)
 from harness.lab.results.percentile import percentile
-from harness.lab.results.run import Run
+from harness.lab.results.rows import E2E, FAILED
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
-E2E = "E2E"
-"""Type of the rows that observe a batch from start to end."""
+PERCENTS = (50, 95, 99)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """
-    How long one kind of request took.
+    The response times of one kind of request.
 
-    Response times run from the intended start, so that a stalling service cannot hide; latency is
-    what stock tools report, from the actual start. Model seconds if *type* is ``E2E``.
+    Response times count from the intended start, so they include the wait that a stalling service causes;
+    latency counts from the actual start, as most tools report. Model seconds if *type* is ``E2E``.
     """
 
     type: str
@@ -68,29 +74,30 @@ class Metrics:
 
     @classmethod
     def of(cls, table: "pd.DataFrame", time_scale: float) -> "Metrics":
-        """Return what a ``metrics`` table holds of them; it may be that of a run that goes on."""
+        """Return the metrics of a ``metrics`` table, complete or still growing."""
 
         def rows_of(name: str) -> "pd.DataFrame":
             return table[table["metric"] == name]
 
-        created = rows_of("media_batches_created_total")
+        created = rows_of(BATCHES_CREATED)
         by_labels = created["value"].groupby(created["labels"], observed=True).sum()
         by_status = by_labels.groupby(by_labels.index.astype(str).map(_status)).sum()
-        inflight = rows_of("media_processing_inflight_jobs")["value"]
-        durations = rows_of("media_processing_duration_seconds")["value"] * time_scale
+        inflight = rows_of(INFLIGHT_JOBS)["value"]
+        durations = rows_of(PROCESSING_DURATION)["value"] * time_scale
+        p50, p95, p99 = (percentile(durations, p) if len(durations) else None for p in PERCENTS)
         return cls(
             created={str(status): int(count) for status, count in by_status.items()},
-            failed=int(rows_of("media_batches_failed_total")["value"].sum()),
-            dead_letters=int(rows_of("media_processing_dlq_messages_total")["value"].sum()),
+            failed=int(rows_of(BATCHES_FAILED)["value"].sum()),
+            dead_letters=int(rows_of(DEAD_LETTERS)["value"].sum()),
             inflight_max=int(inflight.max()) if len(inflight) else None,
             durations=len(durations),
-            duration_p50_s=percentile(durations, 50) if len(durations) else None,
-            duration_p95_s=percentile(durations, 95) if len(durations) else None,
-            duration_p99_s=percentile(durations, 99) if len(durations) else None,
+            duration_p50_s=p50,
+            duration_p95_s=p95,
+            duration_p99_s=p99,
         )
 
     def lines(self) -> list[tuple[str, str]]:
-        """Return the five as names and texts."""
+        """Return the name and the value of each metric, as texts."""
         created = ", ".join(f"{count} {status}" for status, count in sorted(self.created.items())) or "none"
         durations = "none"
         if self.durations:
@@ -98,17 +105,17 @@ class Metrics:
             p50, p95, p99 = (_cell(part) for part in parts)
             durations = f"{self.durations}: p50 {p50} s, p95 {p95} s, p99 {p99} s"
         return [
-            ("media_batches_created_total", created),
-            ("media_processing_duration_seconds", durations),
-            ("media_processing_inflight_jobs", f"at most {_cell(self.inflight_max)}"),
-            ("media_processing_dlq_messages_total", str(self.dead_letters)),
-            ("media_batches_failed_total", str(self.failed)),
+            (BATCHES_CREATED, created),
+            (PROCESSING_DURATION, durations),
+            (INFLIGHT_JOBS, f"at most {_cell(self.inflight_max)}"),
+            (DEAD_LETTERS, str(self.dead_letters)),
+            (BATCHES_FAILED, str(self.failed)),
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run comes down to."""
+    """The figures of a run that fit on one screen."""
 
     title: str
     time_scale: float
@@ -116,15 +123,26 @@ class Summary:
     metrics: Metrics
 
     @classmethod
-    def of(cls, run: Run) -> "Summary":
+    def of(
+        cls,
+        title: str,
+        timings: "pd.DataFrame",
+        metrics: "pd.DataFrame",
+        *,
+        warm_up: float,
+        time_scale: float,
+    ) -> "Summary":
         """
         Summarise a run.
 
-        Raises:
-            RunUnreadable: A table is missing or damaged.
+        Args:
+            timings: `Run.timings`.
+            metrics: The ``metrics`` table.
+            warm_up: Arrivals intended before this time are left out of *timings* [clock s].
         """
-        metrics = Metrics.of(run.recorded.drop(["at"]).to_pandas(), run.time_scale)
-        return cls(repr(run).strip("<>"), run.time_scale, tuple(_timings(run)), metrics)
+        return cls(
+            title, time_scale, tuple(_timings(timings, warm_up, time_scale)), Metrics.of(metrics, time_scale)
+        )
 
     def to_json(self) -> str:
         """Return everything as JSON, for machines."""
@@ -132,14 +150,14 @@ class Summary:
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the timings as a table."""
-        import pandas as pd  # heavy: only whoever wants a frame pays
+        import pandas as pd  # heavy: imported only where a frame is made
 
         columns = list(Timing.__dataclass_fields__)
         return pd.DataFrame([asdict(timing) for timing in self.timings], columns=columns)
 
     def to_html(self) -> str:
         """Return both tables as HTML, for a notebook."""
-        import pandas as pd  # heavy: only whoever wants a page pays
+        import pandas as pd
 
         timings = self.to_frame().to_html(index=False, float_format=_seconds, border=0)
         metrics = pd.DataFrame(self.metrics.lines(), columns=["metric", "value"])
@@ -147,7 +165,7 @@ class Summary:
 
     def to_rich(self) -> "Group":
         """Return both tables for a terminal."""
-        from rich.console import Group  # heavy: only a terminal needs it
+        from rich.console import Group  # heavy: imported only for a terminal
         from rich.table import Table
 
         timings = Table(title=self.title, title_justify="left", box=None)
@@ -163,26 +181,26 @@ class Summary:
         return Group(timings, metrics)
 
 
-def _timings(run: Run) -> Iterator[Timing]:
-    timings = run.timings
-    judged = timings["intended_at"] >= run.warm_up
-    response_times = (timings["finished_at"] - timings["intended_at"])[judged].to_numpy()
-    latencies = (timings["finished_at"] - timings["started_at"])[judged].to_numpy()
-    failed = timings["outcome"].isin(["failed", "breached"])[judged].to_numpy()
-    censored = (timings["outcome"] == "censored")[judged].to_numpy()
-    kinds: Any = timings.loc[judged, ["type", "name"]].groupby(["type", "name"], observed=True)
+def _timings(timings: "pd.DataFrame", warm_up: float, time_scale: float) -> Iterator[Timing]:
+    timings = timings[timings["intended_at"] >= warm_up]
+    response_times = (timings["finished_at"] - timings["intended_at"]).to_numpy()
+    latencies = (timings["finished_at"] - timings["started_at"]).to_numpy()
+    failed = timings["outcome"].isin(FAILED).to_numpy()
+    censored = (timings["outcome"] == "censored").to_numpy()
+    kinds: Any = timings[["type", "name"]].groupby(["type", "name"], observed=True)
     for (kind, name), rows in sorted(kinds.indices.items()):
-        scale = run.time_scale if kind == E2E else 1.0
+        scale = time_scale if kind == E2E else 1.0
         response_time, latency = response_times[rows] * scale, latencies[rows] * scale
+        p50, p95, p99 = (percentile(response_time, p) for p in PERCENTS)
         yield Timing(
             type=str(kind),
             name=str(name),
             count=len(rows),
             failed=int(failed[rows].sum()),
             censored=int(censored[rows].sum()),
-            p50_s=percentile(response_time, 50),
-            p95_s=percentile(response_time, 95),
-            p99_s=percentile(response_time, 99),
+            p50_s=p50,
+            p95_s=p95,
+            p99_s=p99,
             max_s=float(response_time.max()),
             latency_p99_s=percentile(latency, 99),
         )

@@ -1,5 +1,5 @@
 """
-Reading a table of a run while it is being recorded.
+The reader of a table of a run that is still being recorded.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ R = TypeVar("R", RequestRow, BatchRow, StepRow, MetricRow)
 
 class Tail(Generic[R]):
     """
-    The rows of one table of a run that were flushed since one last looked.
+    The rows of one table that were flushed since the last call.
 
-    They are gone from here when the run ends and its parts become tables.
+    When the run ends, its parts become tables and the tail yields nothing more.
 
     Args:
         folder: The run folder.
-        row: What a row of the table is.
+        row: The class of the table's rows.
     """
 
     def __init__(self, folder: Path, row: type[R]) -> None:
@@ -31,15 +31,14 @@ class Tail(Generic[R]):
         self._seen: dict[str, int] = {}
 
     def new_rows(self) -> Iterator[R]:
-        """Yield what is new, part by part."""
+        """Yield the new rows, part by part."""
         for path in sorted(self._parts.glob(f"{TABLE_OF[self._row]}-*.arrows")):
-            seen = 0
+            seen_before, seen = self._seen.get(path.name, 0), 0
             for batch in _whole_batches(path):
-                new = batch.slice(max(self._seen.get(path.name, 0) - seen, 0))
+                new = batch.slice(max(seen_before - seen, 0))
                 seen += batch.num_rows
-                if seen > self._seen.get(path.name, 0):
-                    yield from (self._row(**row) for row in new.to_pylist())
-            self._seen[path.name] = max(seen, self._seen.get(path.name, 0))
+                yield from (self._row(**row) for row in new.to_pylist())
+                self._seen[path.name] = max(seen, seen_before)
 
 
 def _whole_batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -47,5 +46,5 @@ def _whole_batches(path: Path) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(path)) as file:
             yield from pa.ipc.open_stream(file)
     except (pa.ArrowInvalid, OSError):
-        # Being written at this moment, or just merged away: the rest is found at the next look.
+        # The file is being written at this moment or was just merged: the next call finds the rest.
         return

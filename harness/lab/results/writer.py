@@ -1,8 +1,8 @@
 """
-Writing a run folder so that a crash loses at most what was not yet flushed.
+The writer of a run folder. A crash loses only the rows that were not flushed.
 
-Each worker appends to its own part files, Arrow streams that can be read up to the last flush
-however the worker ended. When the run is over the parts become one Parquet file per table.
+Each worker appends to its own part files: Arrow streams, readable up to the last flush even if the worker was
+killed. When the run is over the parts become one Parquet file per table.
 """
 
 import os
@@ -20,39 +20,38 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.lab.results.records import TABLES
-from harness.lab.results.rows import TABLE_OF, Row
+from harness.lab.results.rows import TABLE_OF, TABLES, Row
 from harness.lab.results.run import Run, RunHeader
 
 PARTS = "parts"
 
 OBSERVER = 9_000
-"""Number of who records beside the workers, which count from 0."""
+"""Worker number of a recorder that is not a worker; workers count from 0."""
 
 ROWS_AT_ONCE = 256
-"""So many are turned into columns at once: a fraction of a millisecond's work."""
+"""This many rows become columns at once, in a fraction of a millisecond."""
 
 ROWS_PER_GROUP = 131_072
 
-
 Packed = tuple[str, pa.RecordBatch]
-"""Rows of one table, in columns."""
+"""Name of a table, and rows of it in columns."""
 
 
 class FolderUnfit(ValueError):
-    """No run can be written to a folder; says why."""
+    """A folder cannot hold a run; the message says why."""
 
 
 class TablePartWriter:
     """
-    What one worker recorded: rows are kept until `flush` puts them on disk.
+    The records of one worker: rows are kept in memory until `flush` writes them.
 
-    `add` and `take` belong to one thread. What was taken, another may `write`: that takes the interpreter's
-    lock for next to nothing, while turning thousands of rows into columns there would hold up the first.
+    `add` and `take` belong to one thread. Another thread may `write` the rows that were taken: writing holds
+    the interpreter's lock only briefly, while building columns from thousands of rows would block the first
+    thread.
 
     Args:
         folder: The run folder.
-        worker: Number of the worker; no two of a run are equal.
+        worker: Number of the worker, unique in the run.
     """
 
     def __init__(self, folder: Path, worker: int = 0) -> None:
@@ -65,32 +64,32 @@ class TablePartWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, row: Row) -> None:
-        """Keep one row; nothing is written yet."""
+        """Keep one row in memory."""
         rows = self._rows[TABLE_OF[type(row)]]
         rows.append(row)
         if len(rows) >= ROWS_AT_ONCE:
             self._pack()
 
     def add_columns(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Write many rows of one table at once, given by column."""
+        """Write many rows of one table, given by column."""
         schema = TABLES[table]
         arrays = [pa.array(columns[name], type=schema.field(name).type) for name in schema.names]
         self.write([(table, pa.record_batch(arrays, schema=schema))])
 
     def take(self) -> list[Packed]:
-        """Return the rows kept so far, for `write`; they are kept no longer."""
+        """Return the rows kept so far, for `write`, and forget them."""
         self._pack()
         packed, self._packed = self._packed, []
         return packed
 
     def write(self, packed: Iterable[Packed]) -> None:
-        """Put rows on disk, where a crash of this process cannot reach them."""
+        """Write rows to disk, where they survive a crash of this process."""
         with self._writing:
             for table, batch in packed:
                 self._write(table, batch)
 
     def flush(self) -> None:
-        """Put the rows kept so far on disk."""
+        """Write the rows kept so far to disk."""
         self.write(self.take())
 
     def close(self) -> None:
@@ -120,15 +119,15 @@ class TablePartWriter:
         if table not in self._streams:
             file = pa.OSFile(str(self._folder / f"{table}-{self._worker:04d}.arrows"), "wb")
             self._streams[table] = (file, pa.ipc.new_stream(file, TABLES[table]))
-        # OSFile does not buffer: from here on the rows survive this process.
+        # OSFile does not buffer: after this call the rows survive a crash.
         self._streams[table][1].write_batch(batch)
 
 
 class RunWriter:
     """
-    A run folder in the making.
+    The writer of one run folder.
 
-    Starting it writes ``run.json``, so a run that never ends is still found and explained.
+    It writes ``run.json`` at once, so that a run that never ends can still be found and opened.
     """
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
@@ -138,13 +137,13 @@ class RunWriter:
         try:
             write_header(folder, header)
         except OSError:
-            # Empty it is of use to nobody.
+            # An empty folder would only block the next attempt.
             with suppress(OSError):
                 folder.rmdir()
             raise
 
     def part(self, worker: int = 0) -> TablePartWriter:
-        """Return where one worker of this process records."""
+        """Return the part in which one worker of this process records."""
         return TablePartWriter(self.folder, worker)
 
     def finish(self, **changes: Any) -> Run:
@@ -152,7 +151,7 @@ class RunWriter:
         Turn the parts into tables, complete the header and return the run.
 
         Args:
-            changes: Header fields known only now: ``duration_s``, ``lost_workers``, ``notes``…
+            changes: Header fields known only at the end: ``duration_s``, ``lost_workers``, ``notes``…
         """
         damaged = merge_parts(self.folder)
         notes = {**self.header.notes, **changes.pop("notes", {})}
@@ -168,10 +167,10 @@ def merge_parts(folder: Path) -> list[str]:
     """
     Turn part files into one Parquet table each and remove them; return the names of damaged parts.
 
-    Of a damaged part, everything up to its last whole flush is kept. May be called on the folder of
-    a run that crashed. Rows are in the order of the workers, then as they were recorded.
+    A damaged part keeps everything up to its last complete flush. The folder may be that of a run that
+    crashed. Rows are in the order of the workers, then in the order they were recorded.
     """
-    # Arrow works outside the interpreter's lock: on two processors the tables are made side by side.
+    # Arrow releases the interpreter's lock, so two processors write two tables at the same time.
     with ThreadPoolExecutor(len(TABLES)) as threads:
         damaged = [name for names in threads.map(partial(_merge, folder), TABLES) for name in names]
     if (folder / PARTS).exists() and not any((folder / PARTS).iterdir()):
@@ -186,7 +185,7 @@ def _merge(folder: Path, table: str) -> list[str]:
     if not parts and target.exists():
         return damaged
     unfinished = folder / f"{table}.parquet.tmp"
-    # Of numbers hardly two are equal: looking for those takes time, and makes the file larger.
+    # Few numbers repeat: a dictionary of them would take time and make the file larger.
     texts = [field.name for field in TABLES[table] if field.type == pa.string()]
     with pq.ParquetWriter(unfinished, TABLES[table], compression="zstd", use_dictionary=texts) as writer:
         for group in _row_groups(parts, damaged):
@@ -199,13 +198,13 @@ def _merge(folder: Path, table: str) -> list[str]:
 
 def must_hold_a_run(folder: Path) -> None:
     """
-    Make sure that a run can be written to a folder; what is made to find out is gone again.
+    Check that a run can be written to a folder; leave the file system unchanged.
 
     Raises:
-        FolderUnfit: It cannot, or one has been.
+        FolderUnfit: The folder cannot be written to, or already holds a run.
     """
     if not folder.name:
-        raise FolderUnfit(f"a run is known by the name of its folder, and {str(folder)!r} is no name")
+        raise FolderUnfit(f"a run takes the name of its folder, and {str(folder)!r} is not a name")
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
         if (folder / "run.json").exists():
@@ -232,7 +231,7 @@ def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Pa
 
 
 def write_header(folder: Path, header: RunHeader) -> None:
-    """Write ``run.json``, whole or not at all."""
+    """Write ``run.json``, completely or not at all."""
     unfinished = folder / "run.json.tmp"
     try:
         unfinished.write_text(header.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -262,7 +261,7 @@ def _batches(part: Path, damaged: list[str]) -> Iterator[pa.RecordBatch]:
         try:
             yield from pa.ipc.open_stream(file)
         except (pa.ArrowInvalid, OSError):
-            # A worker died while writing: what came before is whole.
+            # A worker died while writing: the batches before are complete.
             damaged.append(part.name)
 
 

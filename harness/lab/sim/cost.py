@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.blueprint.template import load_template
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import UNOBSERVED
-from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario

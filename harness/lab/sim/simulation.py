@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
-from harness.lab.results.records import labels_text
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.lab.results.percentile import nearest_rank
-from harness.lab.results.records import labels_text, metric_name
+from harness.lab.results.metric_names import labels_text, metric_name
+from harness.lab.results.percentile import percentile_of_sorted
 
 Dimensions = tuple[tuple[str, str], ...]
 Row = tuple[float, str, str, float]
@@ -100,5 +100,5 @@ def statistic(name: str, values: Sequence[float]) -> float:
         case "Maximum":
             return max(values)
     if name[:1] == "p" and name[1:].replace(".", "", 1).isdigit() and 0 < float(name[1:]) <= 100:
-        return sorted(values)[nearest_rank(float(name[1:]), len(values)) - 1]
+        return percentile_of_sorted(sorted(values), float(name[1:]))
     raise ValueError(f"The statistic {name!r} is not supported.")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.percentile import percentile
-from harness.lab.results.records import labels_text
 from harness.stack.control_client import Datum
 
 Kind = Literal["counter", "gauge", "histogram"]

@@ -1,5 +1,5 @@
 """
-Run folders as a morning of uploads leaves them, made up from a seed.
+Run folders of a morning of uploads, generated from a seed.
 """
 
 import functools
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter
@@ -74,7 +74,7 @@ def recorded(folder: Path, rows=(), duration_s: float | None = 1500.0, **changes
 
 
 def morning(seed: int = 7, arrivals: int = 200, slowness: float = 1.0):
-    """Yield the rows of a morning: shoots, project files, and a while in which thumbnails fail."""
+    """Yield the rows of a morning: shoots, project files, and a period in which thumbnails fail."""
     draws = np.random.default_rng(seed)
     due = np.sort(draws.uniform(0, 1200, arrivals))
     for number, at in enumerate(due.tolist()):

@@ -1,5 +1,5 @@
 """
-The shades behind a chart: when an alarm was in ALARM, and when faults were played.
+The bands behind a chart: the times of alarms in ALARM and of injected faults.
 """
 
 import pytest
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.gate.run_findings import Unfinished
 from harness.lab.gate.verdict import AlarmVerdict, Outcome, Transition, Verdict
-from harness.lab.report.axes import bands
-from harness.lab.report.palette import ALARM_BAND, FAULT_BAND
+from harness.lab.report.charts.axes import bands
+from harness.lab.report.charts.palette import ALARM_BAND, FAULT_BAND
 
 FAULT = {"kind": "lambda_error", "function": "thumbnails", "rate": 0.5, "from_s": 500.0, "until_s": 700.0}
 
@@ -22,8 +22,8 @@ def verdict(fired_at: float) -> Verdict:
 
 
 @pytest.fixture
-def shades(make_run):
-    """Return a function that draws the shades of a run of 1,500 s: colour, from, to [s], bottom and top."""
+def draw_bands(make_run):
+    """Return a function that draws the bands of a run of 1,500 s: colour, start, end [s], bottom and top."""
 
     def draw(faults, verdict):
         run = make_run(duration_s=1500.0, scenario={"duration_s": 1200.0, "faults": faults})
@@ -36,24 +36,24 @@ def shades(make_run):
 
 
 class TestBands:
-    def test_both_are_seen_where_they_overlap(self, shades):
+    def test_both_are_visible_where_they_overlap(self, draw_bands):
         """
-        An alarm that fires during a fault begins when it fires, above the fault.
+        An alarm that fires during a fault is drawn above the fault, from the time it fires.
         """
-        assert shades([FAULT], verdict(600.0)) == [
+        assert draw_bands([FAULT], verdict(600.0)) == [
             (to_rgba(ALARM_BAND), 600.0, 1500.0, 0.5, 1.0),
             (to_rgba(FAULT_BAND), 500.0, 700.0, 0.0, 0.5),
         ]
 
-    def test_one_alone_is_as_high_as_the_chart(self, shades):
+    def test_one_alone_has_the_height_of_the_chart(self, draw_bands):
         """
-        A fault nobody was alarmed by, and an alarm without a fault.
+        A fault without an alarm, and an alarm without a fault.
         """
-        assert shades([FAULT], None) == [(to_rgba(FAULT_BAND), 500.0, 700.0, 0.0, 1.0)]
-        assert shades([], verdict(600.0)) == [(to_rgba(ALARM_BAND), 600.0, 1500.0, 0.0, 1.0)]
+        assert draw_bands([FAULT], None) == [(to_rgba(FAULT_BAND), 500.0, 700.0, 0.0, 1.0)]
+        assert draw_bands([], verdict(600.0)) == [(to_rgba(ALARM_BAND), 600.0, 1500.0, 0.0, 1.0)]
 
-    def test_a_fault_of_the_whole_run_is_no_shade(self, shades):
+    def test_a_fault_of_the_whole_run_has_no_band(self, draw_bands):
         """
-        It would only be a background.
+        A band over the whole chart would tell nothing.
         """
-        assert shades([{**FAULT, "from_s": 0.0, "until_s": None}], None) == []
+        assert draw_bands([{**FAULT, "from_s": 0.0, "until_s": None}], None) == []

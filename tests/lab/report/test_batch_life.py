@@ -1,14 +1,31 @@
 """
-One batch, followed from its first request to its end.
+The life of one batch: its table and its trace file.
 """
 
 import json
 
 import pytest
 
-from harness.lab.report.batch_life import batch_life, median, slowest, trace, write_trace
+from harness.lab.report.batch_life import (
+    NoSuchArrival,
+    life_of_arrival,
+    life_of_batch,
+    life_table,
+    median_batch,
+    must_arrive,
+    slowest_batch,
+)
+from harness.lab.report.batch_trace import trace, write_trace
 from harness.lab.results.rows import BatchRow, RequestRow, StepRow
+from harness.lab.sim.simulation import simulate
+from harness.lab.workload.scenario import Scenario
 
+MINUTE = {
+    "question": "Who arrives?",
+    "duration_s": 60,
+    "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": 60}]}],
+    "flows": [{"name": "photo_shoot"}],
+}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -53,9 +70,9 @@ def three_batches(make_run):
 class TestBatchLife:
     def test_it_holds_requests_stages_and_attempts_in_order(self, three_batches):
         """
-        The request that created the batch did not know its id, but is of the same trace.
+        The request that created the batch does not carry its id, but belongs to the same trace.
         """
-        life = batch_life(three_batches, "a")
+        life = life_of_batch(three_batches, "a")
 
         assert life["name"].tolist() == [
             "POST uploads", "PUT object", "upload", "PUT object", "queue", "processing", "GenerateThumbnails",
@@ -65,41 +82,120 @@ class TestBatchLife:
 
     def test_times_are_model_seconds_since_the_intended_start(self, three_batches):
         """
-        At time scale 10 a clock second is ten of the model.
+        At time scale 10 a clock second is ten model seconds.
         """
-        life = batch_life(three_batches, "a").set_index("name")
+        life = life_of_batch(three_batches, "a").set_index("name")
 
         assert life.loc["POST uploads", ["from_s", "to_s"]].tolist() == pytest.approx([1.0, 5.0])
         assert life.loc["processing", ["from_s", "to_s"]].tolist() == pytest.approx([30.0, 80.0])
 
     def test_an_unknown_batch_is_an_error(self, three_batches):
         """
-        A typing error is not an empty life.
+        A wrong id does not give an empty table.
         """
         with pytest.raises(ValueError, match="no batch z"):
-            batch_life(three_batches, "z")
+            life_of_batch(three_batches, "z")
 
     def test_the_slowest_and_the_median_are_found(self, three_batches):
         """
-        By the time from intended start until somebody saw it end.
+        Batches are ranked by the time from the intended start until the client saw the end.
         """
-        assert (slowest(three_batches), median(three_batches)) == ("c", "b")
+        assert (slowest_batch(three_batches), median_batch(three_batches)) == ("c", "b")
 
     def test_a_run_without_an_end_has_neither(self, make_run):
         """
-        Nothing ended, so nothing was slow.
+        Without a batch that ended there is neither a slowest nor a median one.
         """
         run = make_run([BatchRow("a", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.1, censored=True)])
 
-        assert (slowest(run), median(run)) == (None, None)
+        assert (slowest_batch(run), median_batch(run)) == (None, None)
+
+
+@pytest.fixture(scope="module")
+def simulated_batch(tmp_path_factory):
+    """Return a simulated run of one batch: two photos and a video of half a minute."""
+    scenario = {
+        "name": "one_batch",
+        "question": "What happens to one batch?",
+        "duration_s": 1,
+        "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": 1}]}],
+        "flows": [{"name": "photo_shoot", "photos": 2, "videos": 1, "video_seconds": 30}],
+    }
+    return simulate(Scenario.model_validate(scenario), out=tmp_path_factory.mktemp("life") / "run")
+
+
+class TestLifeOfArrival:
+    def test_events_are_in_order_of_time(self, simulated_batch):
+        """
+        From the first request to the last download, with the states between.
+        """
+        life = life_of_arrival(simulated_batch, 0)
+        states = life[(life["kind"] == "state") & (life["job_id"] == 1)]
+
+        assert life["from_s"].is_monotonic_increasing
+        assert states["name"].iloc[0] == "ValidateRawAssets"
+        assert states["name"].iloc[-1] == "ProcessingSucceeded"
+        assert set(states["outcome"]) == {"SUCCEEDED"}
+
+    def test_an_arrival_outside_the_run_is_an_error(self, simulated_batch):
+        """
+        The message says which numbers there are.
+        """
+        with pytest.raises(NoSuchArrival, match="from 0 to 0"):
+            life_of_arrival(simulated_batch, 5)
+
+    def test_times_count_from_the_start_of_the_run(self, three_batches):
+        """
+        The request of arrival 1 starts 12 clock seconds after the start of the run, at time scale 10.
+        """
+        life = life_of_arrival(three_batches, 1)
+
+        assert life["from_s"].tolist() == [120.0]
+
+    @pytest.mark.parametrize(
+        ("changes", "arrival", "complaint"),
+        [
+            ({}, 60, "the run has no arrival 60; they are numbered from 0 to 59"),
+            ({"arrivals": [{"stages": [{"hold_per_s": 0, "for_s": 60}]}]}, 0, "it has no arrivals at all"),
+            ({"arrivals": [], "users": 2}, -1, "they are numbered from 0$"),
+        ],
+    )
+    def test_an_impossible_arrival_is_known_before_the_run(self, changes, arrival, complaint):
+        """
+        A run of an hour is not simulated for an arrival it cannot have.
+        """
+        with pytest.raises(NoSuchArrival, match=complaint):
+            must_arrive(Scenario.model_validate(MINUTE | changes), arrival)
+
+    def test_with_users_only_the_run_tells_the_number_of_arrivals(self):
+        """
+        How often users start again depends on how fast they are served.
+        """
+        must_arrive(Scenario.model_validate(MINUTE | {"arrivals": [], "users": 2}), 10**9)
+
+
+class TestLifeTable:
+    def test_repeated_attempts_are_numbered(self, three_batches):
+        """
+        A second attempt has its number, and a failed one its error.
+        """
+        from rich.console import Console
+
+        console = Console(record=True, width=140, stderr=True)
+        console.print(life_table(life_of_batch(three_batches, "a"), "Life of batch a"))
+        text = console.export_text()
+
+        assert "GenerateThumbnails #0 ×2" in text
+        assert "SlowDown" in text
 
 
 class TestTrace:
     def test_slices_of_one_track_never_overlap(self, three_batches):
         """
-        Uploads side by side get tracks of their own, as the viewers demand.
+        Parallel uploads get different tracks, as the viewers require.
         """
-        slices = [one for one in trace(three_batches, "a")["traceEvents"] if one["ph"] == "X"]
+        events = trace(life_of_batch(three_batches, "a"), "batch a")["traceEvents"]
+        slices = [one for one in events if one["ph"] == "X"]
         uploads = [one for one in slices if one["name"] == "PUT object"]
 
         assert len({one["tid"] for one in uploads}) == 2
@@ -108,11 +204,11 @@ class TestTrace:
 
     def test_the_file_is_json_of_named_tracks(self, three_batches, tmp_path):
         """
-        Every track a slice is on has a name.
+        Every track with a slice has a name.
         """
-        events = json.loads(write_trace(three_batches, "a", tmp_path / "life.json").read_text())[
-            "traceEvents"
-        ]
+        life = life_of_batch(three_batches, "a")
+        path = write_trace(life, "batch a", tmp_path / "life.json")
+        events = json.loads(path.read_text())["traceEvents"]
 
         named = {one["tid"] for one in events if one["name"] == "thread_name"}
         assert {one["tid"] for one in events if one["ph"] == "X"} == named

@@ -1,5 +1,5 @@
 """
-A long run: a million requests, as a day of soak leaves them.
+A long run: a million requests, as in a soak test of a day.
 """
 
 import time
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.lab.report.page import render
-from harness.lab.results.records import TABLES
+from harness.lab.results.rows import TABLES
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter
 
@@ -42,7 +42,7 @@ def long_run(tmp_path_factory, long_header) -> Run:
 @pytest.mark.timeout(600)
 def test_a_million_requests_make_a_small_page_soon(long_run: Run, tmp_path: Path):
     """
-    Under 20 s of processor time and under 3 MB: series are binned, curves cut, whatever the run's length.
+    Under 20 s of processor time and under 3 MB: series have a fixed number of bins, curves of points.
     """
     began = time.process_time()
 

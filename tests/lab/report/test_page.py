@@ -1,5 +1,5 @@
 """
-The page of a run, read as a browser would.
+The report of a run, parsed as HTML.
 """
 
 import itertools
@@ -96,17 +96,17 @@ class TestPage:
         assert full_page.open == []
         assert len(full_page.ids) == len(set(full_page.ids))
 
-    def test_it_asks_the_network_for_nothing(self, full_page):
+    def test_it_loads_nothing_over_the_network(self, full_page):
         """
-        No address of another machine is in it, not even in the name of a vocabulary.
+        It contains no address of another machine, not even as the name of an XML namespace.
         """
         assert re.findall(r"https?://", full_page.text) == []
         assert [one["href"] for one in full_page.all("link")] == ["data:,"]
         assert full_page.all("script") == []
 
-    def test_every_drawing_says_in_words_what_it_shows(self, full_page):
+    def test_every_drawing_has_a_title_and_a_description(self, full_page):
         """
-        Each chart is an image named by a title, and those of sections are described by their finding.
+        Each chart is an image with a title; the charts of sections also have their finding.
         """
         drawings = full_page.all("svg")
         named = [name for drawing in drawings for name in (drawing["aria-labelledby"] or "").split()]
@@ -117,9 +117,9 @@ class TestPage:
         assert len(full_page.all("desc")) == len(drawings) - 1
         assert "<desc></desc>" not in full_page.text
 
-    def test_references_inside_drawings_lead_somewhere(self, full_page):
+    def test_references_inside_drawings_have_a_target(self, full_page):
         """
-        Markers and clips are found, although many drawings share the page.
+        Markers and clip paths are found although many drawings share the page.
         """
         used = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', full_page.text)
 
@@ -127,7 +127,7 @@ class TestPage:
 
     def test_drawings_take_their_colours_from_the_page(self, full_page):
         """
-        A fixed colour would vanish on one of the two backgrounds.
+        A fixed colour would be invisible on one of the two backgrounds.
         """
         styles = [
             attributes.get("style") or ""
@@ -139,7 +139,7 @@ class TestPage:
 
     def test_headings_come_in_order(self, full_page):
         """
-        One first heading; no level is skipped.
+        There is one heading of level 1, and no level is skipped.
         """
         levels = [int(tag[1]) for tag, _ in full_page.elements if re.fullmatch(r"h\d", tag)]
 
@@ -149,20 +149,20 @@ class TestPage:
 
     def test_tables_have_captions_and_scopes(self, full_page):
         """
-        Somebody who hears a table knows which row and column a cell is of.
+        A screen reader can tell the row and the column of each cell.
         """
         assert len(full_page.all("caption")) == len(full_page.all("table"))
         assert all(cell["scope"] in {"row", "col"} for cell in full_page.all("th"))
 
-    def test_what_the_run_says_is_text_not_markup(self, full_page):
+    def test_texts_of_the_run_are_escaped(self, full_page):
         """
-        An alarm's reason cannot smuggle an element into the page.
+        An alarm's reason cannot insert an element into the page.
         """
         assert "Threshold &lt;b&gt;Crossed&lt;/b&gt;." in full_page.text
 
     def test_every_figure_is_also_a_picture_and_data(self, full_page):
         """
-        Beside the page lies each figure as PNG and CSV, and two batches as traces.
+        The folder next to the page holds each figure as PNG and CSV, and the traces of two batches.
         """
         figures = full_page.path.parent / "figures"
 
@@ -173,7 +173,7 @@ class TestPage:
 
     def test_the_same_run_makes_the_same_page(self, make_run, tmp_path):
         """
-        Rendered twice, every byte of the page, the pictures and the data is the same.
+        Rendered twice, the page, the pictures and the data are the same bytes.
         """
         run = make_run([BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.1, 0.2, 0.3, 0.4, 0.9, 1.0, "READY")])
         for name in ("first", "second"):
@@ -189,28 +189,28 @@ class TestPage:
 
 
 class TestSections:
-    def test_a_full_run_has_them_all(self, full_page):
+    def test_a_complete_run_has_all_sections(self, full_page):
         """
-        A judged live run with steps, metrics, faults and failures shows everything but its cost.
+        An evaluated live run with steps, metrics, faults and failures has every section except its cost.
         """
         assert full_page.sections == [
             "objectives", "alarms", "processing", "end-to-end", "arrivals", "in-flight", "queues",
-            "time-spent", "size-classes", "stations", "lives", "requests", "percentiles", "retries",
+            "time-spent", "size-classes", "stations", "two-batches", "requests", "percentiles", "retries",
             "dead-letters", "errors", "generator", "environment",
         ]  # fmt: skip
 
-    def test_a_simulated_run_has_no_http(self, simulated_morning, tmp_path):
+    def test_a_simulated_run_has_no_http_sections(self, simulated_morning, tmp_path):
         """
-        Without requests and generator their sections are absent, not empty.
+        Sections without data are absent, not empty.
         """
         page = Page(render(simulated_morning, to=tmp_path / "report.html"))
 
         assert not {"requests", "percentiles", "generator", "objectives", "alarms"} & set(page.sections)
         assert {"processing", "stations", "time-spent"} <= set(page.sections)
 
-    def test_a_simulated_run_tells_what_was_noticed(self, make_run, tmp_path):
+    def test_remarks_of_the_run_are_listed(self, make_run, tmp_path):
         """
-        What the player remarks is in the page whoever played: one sentence, one full stop.
+        Each remark of the header is one sentence with one full stop.
         """
         run = make_run(notes={"remarks": ["2 executions failed: States.Runtime at $.a", "A canary stays."]})
 
@@ -219,9 +219,9 @@ class TestSections:
         assert "<li>2 executions failed: States.Runtime at $.a.</li>" in text
         assert "<li>A canary stays.</li>" in text
 
-    def test_cost_appears_where_somebody_worked_it_out(self, make_run, tmp_path):
+    def test_a_given_cost_becomes_a_section(self, make_run, tmp_path):
         """
-        What was used and what it costs becomes a section with the total, and what a thousand batches cost.
+        The section has the total and the cost per thousand batches.
         """
         items = [{"name": "Lambda GB-seconds", "quantity": 1200.0, "usd": 0.02}]
         cost = {"as_of": "2026-01-02", "batches": 4, "items": items}
@@ -230,27 +230,27 @@ class TestSections:
         assert page.sections == ["cost", "environment"]
         assert "4 batches would have cost 0.02 US dollars: 5.00 per thousand." in page.text
 
-    def test_without_a_batch_nothing_had_a_cost(self, make_run, tmp_path):
+    def test_a_run_without_batches_has_no_cost_section(self, make_run, tmp_path):
         """
-        A run of people who only look has a page like any other.
+        There is no cost per thousand batches without a batch.
         """
         cost = {"as_of": "2026-01-02", "batches": 0, "items": []}
         page = Page(render(make_run(), to=tmp_path / "report.html", cost=cost))
 
         assert page.sections == ["environment"]
 
-    def test_a_cost_nobody_can_read_is_an_error(self, make_run, tmp_path):
+    def test_an_invalid_cost_is_an_error(self, make_run, tmp_path):
         """
-        A figure is never guessed.
+        Missing figures are not replaced by a default.
         """
         with pytest.raises(RunUnreadable, match="cost"):
             render(make_run(), to=tmp_path / "report.html", cost={"items": [{"name": "Lambda"}]})
 
 
 class TestVerdict:
-    def test_the_first_screen_says_it_in_words(self, full_page):
+    def test_the_overview_shows_outcome_and_reason(self, full_page):
         """
-        The word, the reason and p95 with its interval against the alarm line.
+        It shows the outcome, the reason, and p95 with its interval against the alarm line.
         """
         words = " ".join(full_page.words)
 
@@ -259,17 +259,17 @@ class TestVerdict:
         assert "p95 of 200 processing times is" in words
         assert "below the alarm line at 10 min" in words
 
-    def test_a_run_nobody_judged_says_so(self, make_run, tmp_path):
+    def test_a_run_without_a_verdict_says_so(self, make_run, tmp_path):
         """
-        No verdict is not a good one.
+        A missing verdict is not shown as a good one.
         """
         page = Page(render(make_run(), to=tmp_path / "report.html"))
 
-        assert "Not judged" in page.words
+        assert "Not evaluated" in page.words
 
     def test_a_verdict_in_the_folder_is_used(self, make_run, tmp_path):
         """
-        What ``harness check`` wrote is what the page says.
+        The page shows the verdict that ``harness check`` wrote.
         """
         from harness.lab.gate import outputs
 
@@ -279,7 +279,7 @@ class TestVerdict:
         assert "Insecure" in Page(render(run, to=tmp_path / "report.html")).words
 
 
-class TestPoorRuns:
+class TestSparseRuns:
     @pytest.mark.parametrize(
         "rows",
         [
@@ -309,7 +309,7 @@ class TestPoorRuns:
     )
     def test_they_have_a_page(self, make_run, rows, tmp_path):
         """
-        However little was recorded, the page says what there is.
+        A run with few or no records has a page with the sections it has data for.
         """
         page = Page(render(make_run(rows), to=tmp_path / "report.html"))
 
@@ -318,7 +318,7 @@ class TestPoorRuns:
 
     def test_p95_without_an_upper_bound_says_so(self, make_run, tmp_path):
         """
-        One slow batch says that p95 may be anything above.
+        One slow batch gives p95 no upper bound.
         """
         run = make_run([MetricRow(1.0, "media_processing_duration_seconds", "{}", 700.0)])
         page = Page(render(run, to=tmp_path / "report.html"))
@@ -330,7 +330,7 @@ class TestPoorRuns:
 
     def test_a_run_that_did_not_end_properly_is_an_error(self, make_run, tmp_path):
         """
-        A missing table is said, not skipped.
+        A missing table is reported, not skipped.
         """
         run = make_run()
         (run.folder / "steps.parquet").unlink()

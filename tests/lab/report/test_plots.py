@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from harness.lab.report.plots import Plots
 
 
-class TestNothing:
+class TestEmptyRun:
     @pytest.mark.parametrize("name", ["latency", "processing", "retries", "stations"])
-    def test_a_chart_of_it_says_so(self, make_run, name):
+    def test_a_chart_says_that_nothing_was_recorded(self, make_run, name):
         """
-        On axes of a figure with others an empty one is as good an answer as any.
+        The text stands on the axes and in the representation of the chart.
         """
         ax = Figure().add_subplot()
         chart = getattr(Plots(make_run([])), name)(ax=ax)

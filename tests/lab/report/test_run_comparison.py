@@ -1,5 +1,5 @@
 """
-Two runs side by side.
+The comparison of two runs.
 """
 
 import numpy as np
@@ -29,21 +29,21 @@ def pair(make_folder) -> tuple[Run, Run]:
 
 
 class TestDistances:
-    def test_equal_samples_are_no_distance_apart(self):
+    def test_equal_samples_have_distance_0(self):
         """
-        However many values there are.
+        Both distances of a sample from itself are 0.
         """
         assert distances(np.arange(50.0), np.arange(50.0)) == (0.0, 0.0)
 
-    def test_samples_that_never_overlap_are_all_the_way_apart(self):
+    def test_samples_that_do_not_overlap_have_the_largest_distance(self):
         """
-        Kolmogorov and Smirnov say 1, Wasserstein says how far each value would have to move.
+        Kolmogorov–Smirnov is 1; Wasserstein is how far each value would have to move.
         """
         assert distances(np.array([1.0, 2.0]), np.array([11.0, 12.0])) == pytest.approx((1.0, 10.0))
 
     def test_a_known_case_by_hand(self):
         """
-        Half of the values moved by 2: the shares differ by a half, the mean move is 1.
+        Half of the values moved by 2: the shares differ by a half, the mean distance is 1.
         """
         assert distances(np.array([0.0, 1.0]), np.array([0.0, 3.0])) == pytest.approx((0.5, 1.0))
 
@@ -51,7 +51,7 @@ class TestDistances:
 class TestCompare:
     def test_ratios_are_now_over_before(self, pair):
         """
-        Twice as slow is a ratio of 2 at every percentile, and surely slower.
+        Twice as slow is a ratio of 2 at every percentile, and significantly slower.
         """
         comparison = compare(*pair)
 
@@ -61,17 +61,17 @@ class TestCompare:
         assert [one.ratio for one in comparison.ratios] == pytest.approx([2.0, 2.0, 2.0])
         assert comparison.ratios[0].slower
 
-    def test_what_was_played_differently_is_named(self, pair):
+    def test_differences_of_the_scenario_are_listed(self, pair):
         """
-        By dotted key, with both values; equal facts and the hour of the day are left out.
+        They have dotted keys and both values; equal values and start times are left out.
         """
         found = {one.what: (one.before, one.now) for one in compare(*pair).differences}
 
         assert found == {"seed": ("7", "8"), "scenario.flows.0.weight": ("1.0", "2.0")}
 
-    def test_a_run_and_itself_differ_in_nothing(self, pair):
+    def test_a_run_does_not_differ_from_itself(self, pair):
         """
-        No distance, no difference.
+        All distances are 0 and there are no differences.
         """
         comparison = compare(pair[0], pair[0])
 
@@ -80,6 +80,6 @@ class TestCompare:
 
     def test_a_notebook_shows_it_as_tables(self, pair):
         """
-        Ratios, distances and differences.
+        There is one table each for ratios, distances and differences.
         """
         assert compare(*pair)._repr_html_().count("<table>") == 3

@@ -1,4 +1,4 @@
-"""The one percentile: nearest rank, and how sure it is."""
+"""The percentile: nearest rank, and its confidence interval."""
 
 import math
 
@@ -24,7 +24,7 @@ PERCENTS = st.floats(0.01, 100)
 class TestPercentile:
     def test_it_is_one_of_the_values(self):
         """
-        Of 1…100 the 95th percentile is 95: not 95.05 as by interpolation, not 96 as stock Locust says.
+        Of 1…100 the 95th percentile is 95: not 95.05 as by interpolation, not 96 as in Locust.
         """
         assert percentile(range(1, 101), 95) == 95
 
@@ -48,7 +48,7 @@ class TestPercentile:
     @given(SAMPLES, PERCENTS)
     def test_it_covers_its_share_and_no_smaller_value_does(self, values, p):
         """
-        The definition itself.
+        This is the definition of a percentile.
         """
         found = percentile(values, p)
 
@@ -60,9 +60,9 @@ class TestPercentile:
         [([], 95), ([1.0, math.nan], 95), ([1.0], 0), ([1.0], 101)],
         ids=["none", "nan", "0", "101"],
     )
-    def test_what_has_no_answer_is_an_error(self, values, p):
+    def test_invalid_input_is_an_error(self, values, p):
         """
-        A missing measurement must not become a good one.
+        A missing measurement must not become a good value.
         """
         with pytest.raises(ValueError):
             percentile(values, p)
@@ -107,7 +107,7 @@ class TestInterval:
         assert 0 < low < 39
         assert high == math.inf
 
-    def test_it_covers_as_often_as_it_says(self):
+    def test_it_has_the_stated_coverage(self):
         """
         2,000 samples of 300: the true p95 is missed by at most 5 % (+ 3.3 standard errors).
         """

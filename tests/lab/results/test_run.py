@@ -1,4 +1,4 @@
-"""Run folders, opened: tables, units, and clear words about broken ones."""
+"""Run folders: tables, units, and clear messages about broken ones."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,6 @@ import pytest
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import Run, RunHeader, RunUnreadable
 from harness.lab.results.series import timeline
-from harness.lab.results.summary import Summary
 from harness.lab.results.writer import RunWriter
 
 STARTED = datetime(2026, 11, 23, tzinfo=UTC)
@@ -42,15 +41,15 @@ def compressed_run(tmp_path):
 class TestRun:
     def test_clock_seconds_become_model_seconds(self, compressed_run):
         """
-        At time scale 10 half a clock second is five seconds of the model.
+        At time scale 10 half a clock second is five model seconds.
         """
         assert compressed_run.model_seconds(0.5) == 5
         assert compressed_run.model_seconds(compressed_run.metrics["at"]).tolist() == [10, 15, 15, 15, 10]
         assert compressed_run.warm_up == 1.0
 
-    def test_some_columns_are_read_alone(self, compressed_run):
+    def test_columns_can_be_selected(self, compressed_run):
         """
-        Who needs two columns reads two, in the order asked for.
+        Only the named columns are read, in the given order.
         """
         table = compressed_run.arrow("requests", ["outcome", "arrival"])
 
@@ -59,7 +58,7 @@ class TestRun:
 
     def test_timings_are_those_of_the_requests(self, compressed_run):
         """
-        What is read to judge says the same as the whole table.
+        The selected columns equal those of the whole table.
         """
         timings, requests = compressed_run.timings, compressed_run.requests
 
@@ -67,9 +66,9 @@ class TestRun:
             name: requests[name].tolist() for name in timings
         }
 
-    def test_what_was_recorded_are_the_metrics(self, compressed_run):
+    def test_the_arrow_table_equals_the_metrics(self, compressed_run):
         """
-        Quicker to read, and as good.
+        The Arrow table and the frame hold the same values.
         """
         recorded, metrics = compressed_run.recorded.to_pydict(), compressed_run.metrics
 
@@ -77,16 +76,16 @@ class TestRun:
 
     def test_tables_go_to_csv(self, compressed_run, tmp_path):
         """
-        For those who want their own tools: one file per table, all columns.
+        There is one file per table, with all columns.
         """
         paths = compressed_run.to_csv(tmp_path / "csv")
 
         assert [path.name for path in paths] == ["requests.csv", "batches.csv", "steps.csv", "metrics.csv"]
         assert len(pd.read_csv(tmp_path / "csv/requests.csv")) == 5
 
-    def test_it_introduces_itself(self, compressed_run):
+    def test_it_has_a_text_and_an_html_representation(self, compressed_run):
         """
-        In a prompt and in a notebook.
+        Both name the run; the HTML also shows the metrics.
         """
         assert repr(compressed_run) == "<Run r1: steady on live, seed 7, time scale 10>"
         assert "Run r1: steady on live" in compressed_run._repr_html_()
@@ -94,16 +93,16 @@ class TestRun:
 
 
 class TestBrokenFolders:
-    def test_a_folder_without_header_is_no_run(self, tmp_path):
+    def test_a_folder_without_a_header_is_not_a_run(self, tmp_path):
         """
-        The commonest mistake: the wrong folder.
+        This is the most common mistake: a wrong folder.
         """
         with pytest.raises(RunUnreadable, match=r"is not a run folder: it has no run\.json"):
             Run.load(tmp_path)
 
-    def test_a_newer_format_asks_for_a_newer_harness(self, compressed_run):
+    def test_a_newer_format_needs_a_newer_harness(self, compressed_run):
         """
-        Unknown fields of a later version are not called errors.
+        The message names the version, not the unknown fields.
         """
         path = compressed_run.folder / "run.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99, "moon": 1}))
@@ -114,16 +113,16 @@ class TestBrokenFolders:
     @pytest.mark.parametrize("text", ["{", "[]", '{"format_version": 1}'], ids=["cut", "list", "empty"])
     def test_a_damaged_header_is_named(self, compressed_run, text):
         """
-        Whatever is wrong with it, the file is named.
+        Every message names the file.
         """
         (compressed_run.folder / "run.json").write_text(text)
 
         with pytest.raises(RunUnreadable, match=r"run\.json"):
             Run.load(compressed_run.folder)
 
-    def test_a_missing_table_is_named_when_asked_for(self, compressed_run):
+    def test_a_missing_table_is_named_when_it_is_read(self, compressed_run):
         """
-        The run opens; only who needs the table hears of it.
+        The run can be opened; reading the table fails.
         """
         (compressed_run.folder / "steps.parquet").unlink()
 
@@ -132,7 +131,7 @@ class TestBrokenFolders:
 
     def test_a_truncated_table_is_named(self, compressed_run):
         """
-        Half a Parquet file is no table.
+        A part of a Parquet file cannot be read.
         """
         path = compressed_run.folder / "requests.parquet"
         path.write_bytes(path.read_bytes()[:200])
@@ -142,7 +141,7 @@ class TestBrokenFolders:
 
     def test_a_table_without_a_column_is_named(self, compressed_run):
         """
-        A table of something else is not read as ours.
+        A table with other columns is rejected.
         """
         pd.DataFrame({"at": [1.0]}).to_parquet(compressed_run.folder / "metrics.parquet")
 
@@ -153,10 +152,10 @@ class TestBrokenFolders:
 class TestSummary:
     def test_response_times_count_from_the_intended_start(self, compressed_run):
         """
-        Warm-up left out; 0.3, 0.1 and the unfinished 1.0 s from the intended start, 0.1 s more honest
-        than latency; the failed and the unfinished are counted.
+        Without the warm-up there are 0.3, 0.1 and the unfinished 1.0 s from the intended start; the failed
+        and the unfinished request are counted.
         """
-        end_to_end, create = Summary.of(compressed_run).timings
+        end_to_end, create = compressed_run.summary.timings
 
         assert (create.count, create.failed, create.censored) == (3, 1, 1)
         assert create.p50_s == pytest.approx(0.3)
@@ -167,26 +166,26 @@ class TestSummary:
         """
         Two clock seconds at time scale 10.
         """
-        assert Summary.of(compressed_run).timings[0].p95_s == pytest.approx(20)
+        assert compressed_run.summary.timings[0].p95_s == pytest.approx(20)
 
     def test_the_five_metrics_are_added_up(self, compressed_run):
         """
-        Counters are summed, durations are model seconds, and what never happened is zero.
+        Counters are summed, durations are model seconds, and a counter without data is zero.
         """
-        metrics = Summary.of(compressed_run).metrics
+        metrics = compressed_run.summary.metrics
 
         assert metrics.created == {"RECEIVED": 1, "READY": 2}
         assert (metrics.failed, metrics.dead_letters, metrics.inflight_max) == (0, 0, 3)
         assert (metrics.durations, metrics.duration_p95_s) == (1, 42.0)
 
-    def test_it_prints(self, compressed_run):
+    def test_it_is_a_table_for_a_terminal(self, compressed_run):
         """
-        The terminal table holds the figures of both halves.
+        The tables hold the timings and the metrics.
         """
         from rich.console import Console
 
         console = Console(record=True, width=140, file=None, quiet=False, stderr=True)
-        console.print(Summary.of(compressed_run).to_rich())
+        console.print(compressed_run.summary.to_rich())
         text = console.export_text()
 
         assert "media_batches_created_total" in text
@@ -195,9 +194,9 @@ class TestSummary:
 
 
 class TestTimeline:
-    def test_each_second_says_what_happened_in_it(self, compressed_run):
+    def test_each_row_counts_the_requests_of_its_second(self, compressed_run):
         """
-        Offered, started, finished, failed, and in flight at the end of each second.
+        Offered, started, finished and failed in each second, and in flight at its end.
         """
         seconds = timeline(compressed_run)
 
@@ -210,13 +209,13 @@ class TestTimeline:
 
     def test_end_to_end_rows_are_a_series_of_their_own(self, compressed_run):
         """
-        They are no requests and would be counted twice.
+        They are not requests and would be counted twice.
         """
         assert timeline(compressed_run, type="E2E")["finished"].sum() == 1
 
     def test_a_period_is_positive(self, compressed_run):
         """
-        A period of nothing has no rows.
+        A period of 0 s is rejected.
         """
         with pytest.raises(ValueError, match="longer than 0"):
             timeline(compressed_run, period=0)

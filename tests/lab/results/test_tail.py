@@ -1,5 +1,5 @@
 """
-The metrics of a run while it is being recorded.
+The reader of a run that is still being recorded.
 """
 
 from harness.lab.results.rows import MetricRow
@@ -11,9 +11,9 @@ def row(at: float) -> MetricRow:
     return MetricRow(at, "m", "{}", at)
 
 
-def test_what_is_flushed_is_told_once(tmp_path):
+def test_each_flushed_row_is_returned_once(tmp_path):
     """
-    From every worker, and only what is new.
+    The tail returns new rows of every worker.
     """
     tail = Tail(tmp_path, MetricRow)
     with TablePartWriter(tmp_path, 0) as one, TablePartWriter(tmp_path, 1) as other:
@@ -31,9 +31,9 @@ def test_what_is_flushed_is_told_once(tmp_path):
         assert list(tail.new_rows()) == []
 
 
-def test_half_a_batch_waits_until_it_is_whole(tmp_path):
+def test_an_incomplete_batch_is_returned_when_it_is_complete(tmp_path):
     """
-    What a worker is writing at this moment is told at the next look.
+    Rows that a worker is writing at this moment are returned by the next call.
     """
     with TablePartWriter(tmp_path, 0) as part:
         part.add(row(1.0))

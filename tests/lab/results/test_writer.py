@@ -1,4 +1,4 @@
-"""Run folders: written in parts, whole in the end, readable after a crash."""
+"""The writer of run folders: parts, tables, and recovery after a crash."""
 
 import errno
 import os
@@ -12,8 +12,7 @@ import pyarrow as pa
 import pytest
 
 from harness.lab.results import writer
-from harness.lab.results.records import TABLES
-from harness.lab.results.rows import TABLE_OF, BatchRow, MetricRow, RequestRow, StepRow
+from harness.lab.results.rows import TABLES, BatchRow, MetricRow, RequestRow, StepRow
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import (
     FolderUnfit,
@@ -45,18 +44,36 @@ def request(arrival, worker=0):
 
 
 class TestRows:
-    @pytest.mark.parametrize(("row", "table"), TABLE_OF.items(), ids=str)
-    def test_fields_are_the_columns(self, row, table):
+    def test_fields_are_the_columns(self):
         """
-        Rows are written by position: the order of fields is the order of columns.
+        The fields of a row give names, types and order of the columns; they are part of the file format.
         """
-        assert list(row._fields) == TABLES[table].names
+        assert {field.name: str(field.type) for field in TABLES["steps"]} == {
+            "job_id": "int64", "state": "string", "item": "int32", "attempt": "int32", "ready_at": "double",
+            "started_at": "double", "finished_at": "double", "outcome": "string", "error": "string",
+        }  # fmt: skip
+        assert {field.name: str(field.type) for field in TABLES["batches"]} == {
+            "batch_id": "string", "listing_id": "int64", "job_id": "int64", "attempt": "int32",
+            "family": "string", "photos": "int32", "videos": "int32", "documents": "int32", "bytes": "int64",
+            "intended_at": "double", "created_at": "double", "received_at": "double", "started_at": "double",
+            "finished_at": "double", "observed_at": "double", "outcome": "string", "error_code": "string",
+            "censored": "bool",
+        }  # fmt: skip
+        assert {field.name: str(field.type) for field in TABLES["requests"]} == {
+            "worker": "int32", "arrival": "int64", "type": "string", "name": "string", "status": "int32",
+            "outcome": "string", "intended_at": "double", "started_at": "double", "finished_at": "double",
+            "bytes_out": "int64", "bytes_in": "int64", "batch_id": "string", "trace_id": "string",
+            "error": "string",
+        }  # fmt: skip
+        assert {field.name: str(field.type) for field in TABLES["metrics"]} == {
+            "at": "double", "metric": "string", "labels": "string", "value": "double",
+        }  # fmt: skip
 
 
 class TestRunWriter:
-    def test_what_is_recorded_comes_back(self, tmp_path):
+    def test_recorded_rows_can_be_read(self, tmp_path):
         """
-        One row of each kind, nulls included, through two workers into one folder.
+        Two workers write one row of each table, nulls included, to one folder.
         """
         writer = RunWriter(tmp_path / "r1", header())
         with writer.part(0) as part:
@@ -80,9 +97,9 @@ class TestRunWriter:
             "batches.parquet", "metrics.parquet", "requests.parquet", "run.json", "steps.parquet",
         ]  # fmt: skip
 
-    def test_columns_are_as_good_as_rows(self, tmp_path):
+    def test_columns_give_the_same_table_as_rows(self, tmp_path):
         """
-        A simulator has columns; the table is the same.
+        A simulator writes columns.
         """
         writer = RunWriter(tmp_path, header())
         with writer.part() as part:
@@ -94,7 +111,7 @@ class TestRunWriter:
 
     def test_the_same_rows_make_the_same_bytes(self, tmp_path):
         """
-        However often they were flushed, the tables are identical.
+        The tables do not depend on how often the rows were flushed.
         """
         for name, every in (("a", 1), ("b", 7)):
             writer = RunWriter(tmp_path / name, header())
@@ -111,15 +128,15 @@ class TestRunWriter:
 
     def test_a_run_that_never_ended_says_so(self, tmp_path):
         """
-        The header is there from the start, incomplete.
+        The header is written at the start and marked incomplete.
         """
         RunWriter(tmp_path, header())
 
         assert not Run.load(tmp_path).header.complete
 
-    def test_a_disk_that_takes_not_even_the_header_leaves_nothing(self, tmp_path, monkeypatch):
+    def test_a_full_disk_leaves_no_folder(self, tmp_path, monkeypatch):
         """
-        A folder that explains nothing would only be in the way of the next try.
+        An empty folder would only block the next attempt.
         """
 
         def full(*_):
@@ -133,9 +150,9 @@ class TestRunWriter:
 
 
 class TestFolder:
-    def test_trying_one_leaves_nothing_behind(self, tmp_path):
+    def test_the_check_leaves_nothing_behind(self, tmp_path):
         """
-        Whoever fails later, before there is a run, need not clear up.
+        A later failure, before the run starts, has nothing to clean up.
         """
         must_hold_a_run(tmp_path / "new" / "deep")
 
@@ -149,9 +166,9 @@ class TestFolder:
             ("new/" + "x" * 300, "cannot hold a run: File name too long"),
         ],
     )
-    def test_one_that_cannot_be_made_is_refused_in_a_sentence(self, tmp_path, name, complaint):
+    def test_a_folder_that_cannot_be_made_is_rejected(self, tmp_path, name, complaint):
         """
-        Nothing is left of the attempt.
+        The check leaves no new files.
         """
         (tmp_path / "file").touch()
 
@@ -159,9 +176,9 @@ class TestFolder:
             must_hold_a_run(tmp_path / name)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
-    def test_one_that_cannot_be_written_to_is_refused(self, tmp_path, monkeypatch):
+    def test_a_folder_that_cannot_be_written_to_is_rejected(self, tmp_path, monkeypatch):
         """
-        It exists, and takes no files.
+        The folder exists, but no file can be made in it.
         """
 
         def denied(**_):
@@ -173,18 +190,18 @@ class TestFolder:
             must_hold_a_run(tmp_path)
 
     @pytest.mark.parametrize("name", ["", ".", "/"])
-    def test_one_without_a_name_is_refused(self, name):
+    def test_a_folder_without_a_name_is_rejected(self, name):
         """
-        A run goes by its folder's name; an empty name is the folder one happens to be in.
+        A run takes its folder's name; an empty name means the current folder.
         """
-        with pytest.raises(FolderUnfit, match="is no name"):
+        with pytest.raises(FolderUnfit, match="is not a name"):
             must_hold_a_run(Path(name))
 
 
 class TestCrash:
     def test_a_killed_worker_loses_only_what_it_had_not_flushed(self, tmp_path):
         """
-        SIGKILL in mid-run: the flushed rows are in the tables, the run is marked.
+        After SIGKILL the flushed rows are in the tables and the run counts a lost worker.
         """
         code = (
             "import os, signal, sys\n"
@@ -207,7 +224,7 @@ class TestCrash:
 
     def test_a_flush_cut_in_two_loses_that_flush_only(self, tmp_path):
         """
-        The disk filled up in mid-write: what came before is kept, the part is named.
+        If the disk fills up during a write, earlier flushes are kept and the part is named.
         """
         writer = RunWriter(tmp_path, header())
         part = writer.part()
@@ -224,7 +241,7 @@ class TestCrash:
 
     def test_merging_again_changes_nothing(self, tmp_path):
         """
-        A folder may be merged after a crash whatever was merged before.
+        After a crash a folder may be merged a second time.
         """
         with TablePartWriter(tmp_path) as part:
             part.add(request(0))
@@ -234,9 +251,9 @@ class TestCrash:
         assert merge_parts(tmp_path) == []
         assert (tmp_path / "requests.parquet").read_bytes() == before
 
-    def test_a_value_of_the_wrong_type_is_refused(self, tmp_path):
+    def test_a_value_of_the_wrong_type_is_an_error(self, tmp_path):
         """
-        A status that is no number is a defect of the recorder and must be seen.
+        A status that is not a number is a defect of the recorder and must be seen.
         """
         part = TablePartWriter(tmp_path)
         part.add(request(0)._replace(status="created"))
@@ -248,7 +265,7 @@ class TestCrash:
 class TestNewRunFolder:
     def test_two_runs_of_one_second_have_two_folders(self, tmp_path):
         """
-        A run never writes into another's folder.
+        A run never writes to the folder of another run.
         """
         first = new_run_folder("steady", "live", tmp_path)
         first.mkdir()

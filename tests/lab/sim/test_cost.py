@@ -4,17 +4,9 @@ The bill of a run, checked by hand.
 
 import pytest
 
-from harness.lab.sim.batch_trace import NoSuchBatch, life, must_arrive
 from harness.lab.sim.cost import Prices, PricesInvalid, bill
 from harness.lab.sim.simulation import simulate
 from harness.lab.workload.scenario import Scenario
-
-MINUTE = {
-    "question": "Who arrives?",
-    "duration_s": 60,
-    "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1, "for_s": 60}]}],
-    "flows": [{"name": "photo_shoot"}],
-}
 
 PRICES = """
 as_of = 2030-01-01
@@ -136,46 +128,3 @@ class TestBill:
 
         with pytest.raises(PricesInvalid, match=r"s3\.put"):
             Prices.read(path)
-
-
-class TestTrace:
-    def test_a_life_in_order(self, run):
-        """
-        From the first request to the last download, the states between.
-        """
-        moments = life(run, 0)
-        starts = [moment.start_s for moment in moments]
-        states = [moment.what for moment in moments if moment.lane == "job 1"]
-
-        assert starts == sorted(starts)
-        assert states[0] == "ValidateRawAssets"
-        assert states[-1] == "ProcessingSucceeded"
-        assert {moment.outcome for moment in moments if moment.lane == "job 1"} == {"SUCCEEDED"}
-
-    def test_nobody_by_that_number(self, run):
-        """
-        It says which numbers there are.
-        """
-        with pytest.raises(NoSuchBatch, match="from 0 to 0"):
-            life(run, 5)
-
-    @pytest.mark.parametrize(
-        ("changes", "arrival", "complaint"),
-        [
-            ({}, 60, "the run has no arrival 60; they are numbered from 0 to 59"),
-            ({"arrivals": [{"stages": [{"hold_per_s": 0, "for_s": 60}]}]}, 0, "it has none at all"),
-            ({"arrivals": [], "users": 2}, -1, "they are numbered from 0$"),
-        ],
-    )
-    def test_who_will_never_arrive_is_known_before(self, changes, arrival, complaint):
-        """
-        A run of an hour is not played for an arrival it cannot have.
-        """
-        with pytest.raises(NoSuchBatch, match=complaint):
-            must_arrive(Scenario.model_validate(MINUTE | changes), arrival)
-
-    def test_with_users_only_the_run_tells(self):
-        """
-        How often they start again depends on how fast they are served.
-        """
-        must_arrive(Scenario.model_validate(MINUTE | {"arrivals": [], "users": 2}), 10**9)

@@ -16,7 +16,7 @@ from harness.lab.load.clients.api_session import ApiSession, RequestContext
 from harness.lab.load.clients.payloads import Payloads
 from harness.lab.load.clients.response_check import RequestOutcome
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
 
 RESOLUTION_METRIC = "Load/ReadyResolution"

@@ -8,7 +8,7 @@ from functools import cache
 
 
 class RequestOutcome(StrEnum):
-    """How a request ended; see `harness.lab.results.records.REQUESTS`."""
+    """How a request ended; see `harness.lab.results.rows.RequestRow`."""
 
     OK = "ok"
     FAILED = "failed"

@@ -1,5 +1,5 @@
 """
-What a report has, in order. A new section is a module here and a line in `SECTIONS`.
+The sections of a report, in order. A new section needs a function in this folder and a line in `SECTIONS`.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
 from harness.lab.report.sections.errors import dead_letters, errors, retries
 from harness.lab.report.sections.generator import generator
-from harness.lab.report.sections.lives import lives
 from harness.lab.report.sections.load import arrivals, in_flight, queues
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
 from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
+from harness.lab.report.sections.two_batches import two_batches
 
 SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
     objectives,
@@ -29,7 +29,7 @@ SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
     time_spent,
     size_classes,
     stations,
-    lives,
+    two_batches,
     requests,
     percentile_curve,
     retries,
@@ -39,4 +39,4 @@ SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
     cost,
     environment,
 )
-"""Each returns its section, or None when the run has no data for it."""
+"""Each function returns its section, or None if the run has no data for it."""

@@ -1,7 +1,7 @@
 """
-What the run would have cost, where somebody worked it out.
+The section on the cost of the run at AWS's list prices.
 
-From ``cost.json`` in the run folder, else from who renders the page:
+The cost comes from ``cost.json`` in the run folder, or else from the caller who renders the page:
 ``{"as_of", "batches", "items": [{"name", "quantity", "usd"}]}``.
 """
 
@@ -14,9 +14,9 @@ from harness.lab.report.section import Points, ReportSection, Subject, TableBloc
 from harness.lab.report.wording import number, plural
 from harness.lab.results.run import RunUnreadable
 
-LEFT_OUT = (
-    "Storage by the month, data transfer, logs, alarms, the API and its database are not in it. "
-    "Neither is what was not observed: a service without a line had no use, or nobody recorded it."
+EXCLUDED = (
+    "Monthly storage, data transfer, logs, alarms, the API and its database are not included. "
+    "A service without a line was not used, or its use was not recorded."
 )
 
 
@@ -24,7 +24,7 @@ def cost(subject: Subject) -> ReportSection | None:
     path = subject.run.folder / "cost.json"
     try:
         stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else subject.cost
-        # Where nobody uploaded anything there is nothing a thousand batches would cost.
+        # Without a batch there is no cost per thousand batches.
         return _section(stated) if stated is not None and stated["batches"] else None
     except (ValueError, KeyError, TypeError) as error:
         raise RunUnreadable(f"the cost of {subject.run.id} cannot be read: {error!r}") from error
@@ -47,5 +47,5 @@ def _section(stated: Mapping[str, Any]) -> ReportSection:
         "cost",
         "Cost",
         lead,
-        (TableBlock("Cost by item", columns, rows, frozenset({1, 2, 3})), Points((LEFT_OUT,))),
+        (TableBlock("Cost by item", columns, rows, frozenset({1, 2, 3})), Points((EXCLUDED,))),
     )

@@ -1,5 +1,5 @@
 """
-Where the run came from, and how to have it again.
+The section on the run's environment, and the command that repeats it.
 """
 
 from harness.lab.report.section import Prose, ReportSection, Subject, TableBlock
@@ -10,6 +10,7 @@ from harness.lab.results.run import RunHeader
 def environment(subject: Subject) -> ReportSection:
     header = subject.run.header
     machine = [(name.removesuffix("_bytes"), _machine(name, value)) for name, value in header.machine.items()]
+    calibration = header.scenario.get("calibration")
     facts = [
         ("run", header.id),
         ("engine", header.engine),
@@ -20,21 +21,21 @@ def environment(subject: Subject) -> ReportSection:
         ("seed", str(header.seed)),
         ("replication", str(header.replication)),
         ("scenario", f"{header.scenario_name}, SHA-256 {header.scenario_hash}"),
-        *(("calibration", told) for told in [header.scenario.get("calibration")] if told),
+        *([("calibration", str(calibration))] if calibration else []),
         ("blueprint", header.blueprint_hash or "not recorded"),
         *machine,
         *((f"{name} version", text) for name, text in sorted(header.versions.items())),
     ]
-    lead = "The scenario is in run.json, whole; the same seed plays the same arrivals with the same files."
+    lead = "run.json holds the complete scenario. The same seed gives the same arrivals with the same files."
     blocks = (Prose(command(header), code=True), TableBlock("Environment", ("what", "value"), facts))
     return ReportSection("environment", "Environment, and how to reproduce", lead, blocks)
 
 
 def command(header: RunHeader) -> str:
-    """Return the command line that plays the run again: as it was given, if it was kept."""
-    kept = header.notes.get("command")
-    if isinstance(kept, str):
-        return kept
+    """Return the command line that repeats the run: the original one if the run recorded it."""
+    recorded = header.notes.get("command")
+    if isinstance(recorded, str):
+        return recorded
     scenario = f"scenarios/{header.scenario_name}.toml"
     duration = header.scenario.get("duration_s")
     flags = f"--seed {header.seed}" + (f" --duration {duration:g}" if duration else "")

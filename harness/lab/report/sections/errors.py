@@ -1,15 +1,18 @@
 """
-What went wrong, and what was tried again.
+The sections on failures: retries, dead letters and errors.
 """
 
 import pandas as pd
 
-from harness.lab.report import charts, frames
+from harness.lab.report.chart_data import QUEUE_DEPTH, http
+from harness.lab.report.charts import pipeline_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, percent, plural
+from harness.lab.results.metric_names import DEAD_LETTERS
+from harness.lab.results.rows import FAILED
 
-MOST = 20
-"""Kinds of errors a table shows."""
+KINDS_SHOWN = 20
+"""A table shows at most this many kinds of errors."""
 
 
 def retries(subject: Subject) -> ReportSection | None:
@@ -19,59 +22,50 @@ def retries(subject: Subject) -> ReportSection | None:
         return None
     lead = f"{plural(len(again), 'attempt')} of a state repeated one that had failed."
     if reprocessed:
-        lead += f" {plural(reprocessed, 'job')} ran a batch again."
+        lead += f" {plural(reprocessed, 'job')} processed a batch again."
     if again.empty:
         return ReportSection("retries", "Retries", lead)
     failed = steps[steps["outcome"] == "FAILED"].groupby("state").size()
-    rows = [
-        (
-            str(state),
-            count(len(rows)),
-            count(len(rows[rows["attempt"] > 1])),
-            count(failed.get(state, 0)),
-            count(rows["attempt"].max()),
-        )
+    records = [
+        {
+            "state": str(state),
+            "attempts": count(len(rows)),
+            "repeated": count(len(rows[rows["attempt"] > 1])),
+            "failed": count(failed.get(state, 0)),
+            "most for one task": count(rows["attempt"].max()),
+        }
         for state, rows in steps[steps["state"].isin(again["state"])].groupby("state", sort=False)
     ]
-    columns = ("state", "attempts", "repeated", "failed", "most for one task")
-    table = TableBlock("States that were tried again", columns, rows, frozenset({1, 2, 3, 4}))
-    return ReportSection(
-        "retries", "Retries", lead, (charts.retries_over_time(subject.run, subject.other), table)
-    )
+    table = TableBlock.of_records("States with repeated attempts", records)
+    chart = pipeline_charts.retries_over_time(subject.run, subject.other)
+    return ReportSection("retries", "Retries", lead, (chart, table))
 
 
 def dead_letters(subject: Subject) -> ReportSection | None:
     metrics = subject.run.metrics
-    counted = metrics.loc[metrics["metric"] == frames.DEAD_LETTERS, "value"]
-    deep = metrics[
-        (metrics["metric"] == frames.QUEUE_DEPTH) & metrics["labels"].str.contains("-dlq", regex=False)
-    ]
-    if counted.empty and deep.empty:
+    counted = metrics.loc[metrics["metric"] == DEAD_LETTERS, "value"]
+    is_dead_letter_queue = metrics["labels"].str.contains("-dlq", regex=False)
+    depths = metrics.loc[(metrics["metric"] == QUEUE_DEPTH) & is_dead_letter_queue, "value"]
+    if counted.empty and depths.empty:
         return None
-    if not counted.sum():
-        most = deep["value"].max() if len(deep) else 0
-        said = (
-            "stayed empty"
-            if not most
-            else f"held up to {plural(most, 'message')}, none of them counted by the service"
-        )
-        return ReportSection("dead-letters", "Dead letters", f"The dead-letter queue {said}.")
-    chart = charts.dead_letters(subject.run, subject.other)
-    return ReportSection("dead-letters", "Dead letters", chart.finding, (chart,))
+    if counted.sum():
+        chart = pipeline_charts.dead_letters(subject.run, subject.other)
+        return ReportSection("dead-letters", "Dead letters", chart.finding, (chart,))
+    most = depths.max() if len(depths) else 0
+    content = (
+        f"held up to {plural(most, 'message')}; the service counted none of them" if most else "stayed empty"
+    )
+    return ReportSection("dead-letters", "Dead letters", f"The dead-letter queue {content}.")
 
 
 def errors(subject: Subject) -> ReportSection | None:
-    run = subject.run
-    sent = frames.http(run)
-    requests = sent[sent["outcome"].isin(frames.FAILED)]
+    run, sent = subject.run, http(subject.run)
+    requests = sent[sent["outcome"].isin(FAILED)]
     batches = run.batches[run.batches["outcome"] == "FAILED"]
     steps = run.steps[run.steps["outcome"] == "FAILED"]
+    request_columns = {name: name for name in ("type", "name", "status", "error")}
     tables = [
-        _counted(
-            "Requests that failed",
-            requests,
-            {"type": "type", "name": "name", "status": "status", "error": "error"},
-        ),
+        _counted("Requests that failed", requests, request_columns),
         _counted("Batches that failed", batches, {"family": "family", "error_code": "code"}),
         _counted("Attempts of states that failed", steps, {"state": "state", "error": "error"}),
     ]
@@ -99,7 +93,7 @@ def _counted(caption: str, rows: pd.DataFrame, columns: dict[str, str]) -> Table
     )
     shown = [
         (*(str(part) for part in row[:-1]), count(row[-1]))
-        for row in sizes.head(MOST).itertuples(index=False)
+        for row in sizes.head(KINDS_SHOWN).itertuples(index=False)
     ]
-    more = "" if len(sizes) <= MOST else f", the {MOST} most frequent of {len(sizes)} kinds"
+    more = "" if len(sizes) <= KINDS_SHOWN else f", the {KINDS_SHOWN} most frequent of {len(sizes)} kinds"
     return TableBlock(caption + more, (*columns.values(), "count"), shown, frozenset({len(columns)}))

@@ -1,5 +1,5 @@
 """
-What the scenario promised.
+The section on the scenario's objectives.
 """
 
 import math

@@ -1,70 +1,58 @@
 """
-Inside the pipeline: where the time goes, which batches are slow, how busy each state is.
+The sections on the pipeline: where the time goes, classes of batches, states as stations.
 """
 
-from harness.lab.report import charts
-from harness.lab.report import state_stations as measured
+from harness.lab.report import state_stations
+from harness.lab.report.charts import pipeline_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, number, seconds
 
 
 def time_spent(subject: Subject) -> ReportSection | None:
-    chart = charts.time_spent(subject.run, subject.other)
+    chart = pipeline_charts.time_spent(subject.run, subject.other)
     if chart.is_empty:
         return None
     lead = (
-        "Thick bars are medians, thin ones reach to p95; each begins where it does in the median batch. "
-        "Attempts that failed and the waits between them are included."
+        "Thick bars are medians, thin bars reach to p95. Each begins at its median beginning. "
+        "Failed attempts and the waits between attempts are included."
     )
     return ReportSection("time-spent", "Where the time goes", lead, (chart,))
 
 
 def size_classes(subject: Subject) -> ReportSection | None:
-    chart = charts.size_classes(subject.run, subject.other)
+    chart = pipeline_charts.size_classes(subject.run, subject.other)
     if chart.is_empty:
         return None
     return ReportSection(
         "size-classes",
         "By class of batch",
-        "How many batches of each class were done within a time.",
+        "The share of batches of each class that were done within a time.",
         (chart,),
     )
 
 
 def stations(subject: Subject) -> ReportSection | None:
-    frame = measured.stations(subject.run)
+    frame = state_stations.stations(subject.run)
     if frame.empty:
         return None
-    columns = (
-        "state",
-        "attempts",
-        "per second",
-        "wait p95",
-        "service p50",
-        "service p95",
-        "busy, mean",
-        "busy, most",
-        "waiting, most",
-    )
-    rows = [
-        (
-            row["state"],
-            count(row["attempts"]),
-            number(row["arrival_rate_per_s"]),
-            seconds(row["wait_p95_s"]),
-            seconds(row["service_p50_s"]),
-            seconds(row["service_p95_s"]),
-            number(row["mean_busy"]),
-            count(row["most_busy"]),
-            count(row["most_waiting"]),
-        )
+    records = [
+        {
+            "state": row["state"],
+            "attempts": count(row["attempts"]),
+            "per second": number(row["arrival_rate_per_s"]),
+            "wait p95": seconds(row["wait_p95_s"]),
+            "service p50": seconds(row["service_p50_s"]),
+            "service p95": seconds(row["service_p95_s"]),
+            "busy, mean": number(row["mean_busy"]),
+            "busy, most": count(row["most_busy"]),
+            "waiting, most": count(row["most_waiting"]),
+        }
         for _, row in frame.iterrows()
     ]
-    table = TableBlock("States of the pipeline as stations", columns, rows, frozenset(range(1, len(columns))))
     lead = (
-        "Attempts in service at once. The mean is also the capacity the state used up: "
-        "over a number of slots it is their utilisation."
+        "Attempts in service at the same time. Their mean is the capacity that the state used; "
+        "divided by the number of slots it is the utilisation."
     )
-    return ReportSection(
-        "stations", "How busy each state was", lead, (charts.stations(subject.run, subject.other), table)
-    )
+    chart = pipeline_charts.stations(subject.run, subject.other)
+    table = TableBlock.of_records("States of the pipeline as stations", records)
+    return ReportSection("stations", "How busy each state was", lead, (chart, table))

@@ -1,5 +1,5 @@
 """
-What one should know of a run that puts none of its figures in doubt.
+The section on remarks: facts about the run that do not put its figures in doubt.
 """
 
 from harness.lab.report.section import Points, ReportSection, Subject
@@ -7,10 +7,10 @@ from harness.lab.results.notes import REMARKS
 
 
 def remarks(subject: Subject) -> ReportSection | None:
-    told = subject.run.header.notes.get(REMARKS, ())
-    if not told:
+    texts = subject.run.header.notes.get(REMARKS, ())
+    if not texts:
         return None
-    lead = "Who played it noticed this; no figure is in doubt for it."
+    points = Points([f"{str(text).rstrip('.')}." for text in texts])
     return ReportSection(
-        "remarks", "Remarks", lead, [Points([f"{str(remark).rstrip('.')}." for remark in told])]
+        "remarks", "Remarks", "Noted during the run; the figures are not in doubt.", [points]
     )

@@ -1,67 +1,75 @@
 """
-How long things took: the pipeline over time, arrivals to READY, HTTP requests.
+The sections on times: processing, arrival to READY, HTTP requests.
 """
 
-from harness.lab.report import charts
+from harness.lab.report.charts import time_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, seconds
-from harness.lab.results.summary import E2E, Timing
-
-COLUMNS = ("count", "failed", "unfinished", "p50", "p95", "p99", "longest")
+from harness.lab.results.rows import E2E
+from harness.lab.results.summary import Timing
 
 
 def processing(subject: Subject) -> ReportSection | None:
-    chart = charts.processing_over_time(subject.run, subject.other, subject.verdict)
+    chart = time_charts.processing_over_time(subject.run, subject.other, subject.verdict)
     if chart.is_empty:
         return None
-    lead = "From RECEIVED to READY or FAILED, by when it ended: what the alarm on processing times reads."
+    lead = (
+        "From RECEIVED to READY or FAILED, by the time of its end: the metric of the processing time alarm."
+    )
     return ReportSection("processing", "Processing time", lead, (chart,))
 
 
 def end_to_end(subject: Subject) -> ReportSection | None:
-    chart = charts.end_to_end_curve(subject.run, subject.other)
+    chart = time_charts.end_to_end_curve(subject.run, subject.other)
     if chart.is_empty:
         return None
     lead = (
-        "What a photographer feels: from the moment the arrival was due, uploads included, until the batch "
-        "is READY. An unfinished batch counts with the time it had waited when the run ended."
+        "The time a photographer waits: from the intended arrival, uploads included, until the batch is "
+        "READY. An unfinished batch counts with its time until the run ended."
     )
     return ReportSection("end-to-end", "From arrival to READY", lead, (chart,))
 
 
 def requests(subject: Subject) -> ReportSection | None:
-    timings = [one for one in subject.summary.timings if one.type != E2E]
+    timings = [one for one in subject.run.summary.timings if one.type != E2E]
     if not timings:
         return None
-    chart = charts.latency_over_time(subject.run, subject.other)
-    columns = ("request", *COLUMNS, "p99 from actual start")
-    rows = [(f"{one.type} {one.name}", *figures(one), seconds(one.latency_p99_s)) for one in timings]
-    table = TableBlock("HTTP requests after the warm-up", columns, rows, frozenset(range(1, len(columns))))
+    chart = time_charts.latency_over_time(subject.run, subject.other)
+    records = [
+        {
+            "request": f"{one.type} {one.name}",
+            **timing_cells(one),
+            "p99 from actual start": seconds(one.latency_p99_s),
+        }
+        for one in timings
+    ]
+    table = TableBlock.of_records("HTTP requests after the warm-up", records)
     lead = (
-        "Counted from when each request was due, so that a stalling service cannot hide behind its callers."
+        "Counted from the intended start of each request, so that waits caused by a stalling service are "
+        "included."
     )
     return ReportSection("requests", "HTTP requests", lead, (chart, table))
 
 
 def percentile_curve(subject: Subject) -> ReportSection | None:
-    chart = charts.response_curve(subject.run, subject.other)
+    chart = time_charts.response_curve(subject.run, subject.other)
     if chart.is_empty:
         return None
     lead = (
-        "The gap between the two lines is time that callers spent waiting for their turn to ask: "
-        "tools that start their watch when a request is sent do not see it."
+        "The gap between the two lines is the time that callers waited before they could send a request. "
+        "Tools that measure from the actual start of a request miss it."
     )
     return ReportSection("percentiles", "Percentile curve", lead, (chart,))
 
 
-def figures(timing: Timing) -> tuple[str, ...]:
-    """Return the figures of one kind of request, as `COLUMNS` names them."""
-    return (
-        count(timing.count),
-        count(timing.failed),
-        count(timing.censored),
-        seconds(timing.p50_s),
-        seconds(timing.p95_s),
-        seconds(timing.p99_s),
-        seconds(timing.max_s),
-    )
+def timing_cells(timing: Timing) -> dict[str, str]:
+    """Return the figures of one kind of request as texts, by column."""
+    return {
+        "count": count(timing.count),
+        "failed": count(timing.failed),
+        "unfinished": count(timing.censored),
+        "p50": seconds(timing.p50_s),
+        "p95": seconds(timing.p95_s),
+        "p99": seconds(timing.p99_s),
+        "longest": seconds(timing.max_s),
+    }

@@ -4,7 +4,7 @@ What all visits of a simulated run share. Times are nanoseconds.
 
 from collections.abc import Sequence
 
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.recording import RowRecorder

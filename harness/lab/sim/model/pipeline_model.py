@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.blueprint.template import Template, load_template
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import Admission, Store
 from harness.lab.sim.model.client_population import ClientPopulation
 from harness.lab.sim.model.engine import Engine, nanoseconds

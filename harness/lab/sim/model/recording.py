@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from harness.lab.results.records import TABLES
+from harness.lab.results.rows import TABLES
 from harness.lab.results.writer import TablePartWriter
 from harness.states_language.host_clock import NS
 
@@ -31,7 +31,7 @@ _STARTED, _FINISHED = (_NAMES["requests"].index(name) for name in ("started_at",
 
 class RowRecorder(Protocol):
     """
-    Takes rows in the order of the columns of `records`, times as nanoseconds.
+    Takes rows in the order of the columns of `rows`, times as nanoseconds.
 
     Attributes:
         requests, batches, steps, metrics: The cells of each table, row after row; extend them by whole rows.

@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.level import Level

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import execution_input

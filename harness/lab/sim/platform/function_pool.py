@@ -7,7 +7,7 @@ An invocation is one event, however long its way to an environment is. Times are
 from collections.abc import Callable, Mapping
 
 from harness.blueprint.resources import LambdaFunction
-from harness.lab.results.records import labels_text
+from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import Draws

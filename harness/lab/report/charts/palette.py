@@ -1,8 +1,8 @@
 """
-The colours of charts, told apart by people who see colours differently, and the style they belong to.
+The colours of charts, which people with colour vision deficiency can tell apart, and the charts' style.
 
-Hues are Okabe and Ito's, darkened until each has three times the luminance contrast a line needs on
-white; the page gives each a lighter twin for dark themes (``colours.css``, same order).
+Hues are Okabe and Ito's, darkened until each has a luminance contrast of 3:1 on white, which a line needs.
+The page has a lighter colour for each in dark themes (``colours.css``, same order).
 
 Source: Okabe and Ito, Color Universal Design (2008); WCAG 2.2, 1.4.11.
 """
@@ -31,12 +31,12 @@ VARIABLES: Final = {
     FAULT_BAND: "var(--band-fault)",
     UNKNOWN_BAND: "var(--band-unknown)",
 }
-"""What each colour of a drawing is called in the page's style sheet."""
+"""The variable of the page's style sheet for each colour of a drawing."""
 
 
-def house_style() -> AbstractContextManager[None]:
-    """Return a context in which matplotlib draws as the house does."""
+def chart_style() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib draws in the style of the charts."""
     import matplotlib.style
 
-    style = files("harness.lab.report") / "house.mplstyle"
+    style = files("harness.lab.report.charts") / "harness.mplstyle"
     return matplotlib.style.context(str(style))

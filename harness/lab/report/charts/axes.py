@@ -1,13 +1,13 @@
 """
-What several charts do with their axes: scales of time and percentiles, bands, lines with a label, legends.
+Parts of axes that several charts share: scales of time and percentiles, lines, bands, lanes, legends.
 
-Times in model seconds since the run began.
+Times are model seconds since the run began.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from harness.lab.report.palette import ALARM_BAND, FAULT_BAND, INK
+from harness.lab.report.charts.palette import ALARM_BAND, FAULT_BAND, INK
 from harness.lab.report.wording import exact
 
 if TYPE_CHECKING:
@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from harness.lab.gate.verdict import AlarmVerdict, Verdict
     from harness.lab.results.run import Run
 
-Lines = Sequence[tuple[str, str, str, float]]
-"""Column, name in the legend, colour and width of each line."""
+
+class Line(NamedTuple):
+    """One line of a chart: its column in the data, and its label, colour and width."""
+
+    column: str
+    label: str
+    colour: str
+    width: float
+
 
 DASHES: tuple[Any, ...] = ("-", (0, (3.5, 1.8)))
-"""Of the lines of the first run and of the other."""
+"""Line styles of the first run and of the other run."""
 
 UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 NARROW_INCHES = 6.0
@@ -37,37 +44,26 @@ FINE = tuple(
     )
     for step in steps
 )
-"""Times people count in, closer together."""
-
-
-def time_scale_of(length: float) -> float:
-    """Return the unit the time axis of a run of *length* is labelled in [s]."""
-    return next(unit for least, unit, _ in UNITS if length >= least)
+"""Round times in steps of 1, 2 and 5, or of the clock."""
 
 
 def time_axis(ax: "Axes", length: float) -> float:
     """Label the horizontal axis with the time since the run began; return its unit [s]."""
-    name = next(name for least, _, name in UNITS if length >= least)
+    unit, name = next((unit, name) for least, unit, name in UNITS if length >= least)
     ax.set_xlabel(f"{name} since the run began")
-    return time_scale_of(length)
+    return unit
 
 
 def log_time_axis(ax: "Axes", which: Literal["x", "y"] = "y") -> None:
-    """Scale an axis of times by powers, with ticks people know: milliseconds, seconds, a minute, ten."""
+    """Give an axis of times a logarithmic scale, with ticks at round times: 10 ms, 1 s, 1 min, 10 min."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axis = ax.yaxis if which == "y" else ax.xaxis
     (ax.set_yscale if which == "y" else ax.set_xscale)("log")
     low, high = axis.get_view_interval()
-    ticks = next(
-        (
-            found
-            for found in ([tick for tick in scale if low <= tick <= high] for scale in (COARSE, FINE))
-            if len(found) >= 3
-        ),
-        [],
-    )
-    ticks = ticks or [tick for tick in FINE if low <= tick <= high]
+    ticks = [tick for tick in COARSE if low <= tick <= high]
+    if len(ticks) < 3:
+        ticks = [tick for tick in FINE if low <= tick <= high]
     while which == "x" and _is_narrow(ax) and len(ticks) > 4:
         ticks = ticks[::2]
     axis.set_major_locator(FixedLocator(ticks))
@@ -76,7 +72,7 @@ def log_time_axis(ax: "Axes", which: Literal["x", "y"] = "y") -> None:
 
 
 def percentile_axis(ax: "Axes", highest: float) -> None:
-    """Scale the horizontal axis, which counts 1/(1 − p), as percentiles."""
+    """Label the horizontal axis, whose values are 1/(1 − p), with percentiles."""
     ax.set_xscale("log")
     ticks = [tick for tick in PERCENT_TICKS if tick <= highest]
     ax.set_xticks([100 / (100 - tick) for tick in ticks], [f"p{tick:g}" for tick in ticks])
@@ -84,7 +80,7 @@ def percentile_axis(ax: "Axes", highest: float) -> None:
 
 
 def whole_numbers(ax: "Axes", label: str) -> None:
-    """Count upwards from nothing: no half messages."""
+    """Label the vertical axis and give it whole numbers from 0."""
     from matplotlib.ticker import MaxNLocator
 
     ax.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -93,7 +89,7 @@ def whole_numbers(ax: "Axes", label: str) -> None:
 
 
 def lanes(ax: "Axes", names: Sequence[str]) -> None:
-    """Make of the vertical axis one lane for each name, from 0 at the top; it stands above what it names."""
+    """Divide the vertical axis into one lane for each name, from 0 at the top, its name above it."""
     for place, name in enumerate(names):
         ax.annotate(
             name,
@@ -111,13 +107,13 @@ def lanes(ax: "Axes", names: Sequence[str]) -> None:
 
 
 def legend(ax: "Axes", columns: int = 4) -> None:
-    """Name the lines above the axes, in as many columns as there is room for."""
+    """Put the legend above the axes, in at most as many columns as fit."""
     if ax.get_legend_handles_labels()[1]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(columns, 3 if _is_narrow(ax) else 6))
 
 
 def label_line(ax: "Axes", value: float, text: str) -> None:
-    """Draw a horizontal line that nobody should cross, and say what it is."""
+    """Draw a horizontal line for a threshold, with a label."""
     ax.axhline(value, color=INK, linewidth=1, linestyle=(0, (1, 2)))
     ax.annotate(
         text, (1, value), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
@@ -126,18 +122,18 @@ def label_line(ax: "Axes", value: float, text: str) -> None:
 
 
 def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> None:
-    """Shade when an alarm was in ALARM, and when faults were played; if both, one above the other."""
+    """Shade the times of alarms in ALARM, and below them the times of injected faults."""
     alarmed = _merged(
         (start, end)
         for alarm in (verdict.alarms if verdict else ())
-        for start, end, state in spans(alarm, run.model_seconds(run.header.duration_s or 0.0))
+        for start, end, state in state_intervals(alarm, run.model_seconds(run.header.duration_s or 0.0))
         if state == "ALARM"
     )
-    faulty = list(_played(run))
+    faulty = list(_fault_intervals(run))
     middle = 0.5
     shades = (
         (alarmed, ALARM_BAND, "some alarm in ALARM", middle if faulty else 0.0, 1.0),
-        (faulty, FAULT_BAND, "fault played", 0.0, middle if alarmed else 1.0),
+        (faulty, FAULT_BAND, "fault injected", 0.0, middle if alarmed else 1.0),
     )
     for intervals, colour, name, low, high in shades:
         for place, (start, end) in enumerate(intervals):
@@ -146,54 +142,46 @@ def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> No
     legend(ax)
 
 
-def _played(run: "Run") -> Iterator[tuple[float, float]]:
-    """Yield from when to when faults were played, but for those of the whole run."""
+def _fault_intervals(run: "Run") -> Iterator[tuple[float, float]]:
+    """Yield the time of each fault, except of those that last the whole run."""
     for fault in run.scenario.get("faults") or ():
         start, end = fault.get("from_s") or 0.0, fault.get("until_s")
         if start or end:
             yield start, end or float(run.scenario["duration_s"])
 
 
-def spans(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
-    """Return the states of an alarm: from when to when, and which; unknown before the first transition."""
+def state_intervals(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
+    """Return start, end and name of each state of an alarm; before the first transition it has no data."""
     times = [0.0, *(one.at_s for one in alarm.transitions)]
     states = ["INSUFFICIENT_DATA", *(one.state for one in alarm.transitions)]
     ends = [*times[1:], max(end, times[-1])]
-    return [span for span in zip(times, ends, states, strict=True) if span[1] > span[0]]
+    return [(start, end, state) for start, end, state in zip(times, ends, states, strict=True) if end > start]
 
 
-def courses(
-    ax: "Axes", data: "pd.DataFrame", lines: Lines, *, stepped: bool = False, marker: str = ""
+def draw_over_time(
+    ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], *, stepped: bool = False, marker: str = ""
 ) -> float:
     """Draw columns over time, the second run dashed; return the unit of the time axis [s]."""
     scale = time_axis(ax, float(data["at_s"].max()))
     for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
-        for column, name, colour, width in lines:
-            label = name if place == 0 else None
-            style: dict[str, Any] = {
-                "color": colour,
-                "linestyle": DASHES[place],
-                "label": label,
-                "marker": marker,
-                "linewidth": width,
-            }
-            if stepped:
-                ax.step(rows["at_s"] / scale, rows[column], where="post", **style)
-            else:
-                ax.plot(rows["at_s"] / scale, rows[column], **style)
+        for line in lines:
+            ax.plot(
+                rows["at_s"] / scale, rows[line.column], color=line.colour, linewidth=line.width,
+                linestyle=DASHES[place], label=line.label if place == 0 else None, marker=marker,
+                drawstyle="steps-post" if stepped else "default",
+            )  # fmt: skip
     ax.set_xlim(left=0)
     legend(ax)
     return scale
 
 
-def curves(ax: "Axes", data: "pd.DataFrame", lines: Lines) -> None:
+def draw_percentile_curves(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line]) -> None:
     """Draw columns against percentile, the second run dashed."""
     for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
-        for column, name, colour, width in lines:
-            tail = 100 / (100 - rows["percentile"])
+        for line in lines:
             ax.step(
-                tail, rows[column], where="pre", color=colour, linestyle=DASHES[place], linewidth=width,
-                label=name if place == 0 else None,
+                100 / (100 - rows["percentile"]), rows[line.column], where="pre", color=line.colour,
+                linestyle=DASHES[place], linewidth=line.width, label=line.label if place == 0 else None,
             )  # fmt: skip
     log_time_axis(ax)
     percentile_axis(ax, float(data["percentile"].max()))
@@ -207,7 +195,7 @@ def _is_narrow(ax: "Axes") -> bool:
 
 
 def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return intervals that overlap as one, in order."""
+    """Return the intervals in order, overlapping ones joined."""
     merged: list[tuple[float, float]] = []
     for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:

@@ -1,5 +1,5 @@
 """
-What charts are drawn from, on cases small enough to count by hand.
+The data behind the charts, in cases small enough to count by hand.
 """
 
 import numpy as np
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.report import frames, state_stations
+from harness.lab.report import chart_data, state_stations
+from harness.lab.results.percentile import percentiles
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 
 
@@ -19,41 +20,44 @@ def series(*values: float | None) -> "pd.Series[float]":
 class TestMostAtOnce:
     def test_it_counts_the_peak_inside_a_period(self):
         """
-        Two that overlap between the edges are two, though none is there at either edge.
+        Two that overlap between the edges count as two, although none is in progress at an edge.
         """
         edges = np.array([0.0, 10.0, 20.0])
 
-        assert frames.most_at_once(series(1, 2), series(4, 3), edges).tolist() == [2.0, 0.0]
+        assert chart_data.most_at_once(series(1, 2), series(4, 3), edges).tolist() == [2.0, 0.0]
 
-    def test_what_ends_makes_room_for_what_begins_then(self):
+    def test_an_end_comes_before_a_start_at_the_same_instant(self):
         """
-        A server handed over at one instant serves one.
+        A server that is handed over counts once.
         """
-        assert frames.most_at_once(series(0, 5), series(5, 9), np.array([0.0, 10.0])).tolist() == [1.0]
+        assert chart_data.most_at_once(series(0, 5), series(5, 9), np.array([0.0, 10.0])).tolist() == [1.0]
 
-    def test_what_never_ends_stays(self):
+    def test_without_an_end_it_stays_to_the_last_bin(self):
         """
-        An unfinished batch is in the pipeline to the last.
+        An unfinished batch is in the pipeline until the end of the run.
         """
-        assert frames.most_at_once(series(1), series(None), np.array([0.0, 2.0, 4.0])).tolist() == [1.0, 1.0]
+        edges = np.array([0.0, 2.0, 4.0])
+
+        assert chart_data.most_at_once(series(1), series(None), edges).tolist() == [1.0, 1.0]
 
     @given(st.lists(st.tuples(st.floats(0, 90), st.floats(0.1, 50)), max_size=30))
-    def test_it_is_never_more_than_there_are(self, spells):
+    def test_it_is_never_more_than_there_are(self, intervals):
         """
-        Whatever overlaps, the peak is between 0 and all of them.
+        The peak is between 0 and the number of intervals.
         """
-        starts, ends = series(*(at for at, _ in spells)), series(*(at + length for at, length in spells))
-        most = frames.most_at_once(starts, ends, np.linspace(0, 200, 21))
+        starts = series(*(at for at, _ in intervals))
+        ends = series(*(at + length for at, length in intervals))
+        most = chart_data.most_at_once(starts, ends, np.linspace(0, 200, 21))
 
         assert most.min() >= 0
-        assert most.max() <= len(spells)
-        assert (most.max() >= 1) == bool(spells)
+        assert most.max() <= len(intervals)
+        assert (most.max() >= 1) == bool(intervals)
 
 
 class TestTimeScale:
-    def test_charts_speak_model_time(self, make_run):
+    def test_charts_use_model_time(self, make_run):
         """
-        At time scale 10 a batch of 3 clock seconds took 30, and an arrival a clock second is 0.1 a second.
+        At time scale 10, 3 clock seconds are 30 model seconds, and 1 arrival per clock second is 0.1/s.
         """
         rows = [
             MetricRow(6.0, "media_processing_duration_seconds", "{}", 3.0),
@@ -61,39 +65,39 @@ class TestTimeScale:
         ]
         run = make_run(rows, time_scale=10.0, duration_s=60.0)
 
-        assert frames.processing(run).to_dict("records") == [{"at_s": 60.0, "duration_s": 30.0}]
-        assert frames.arrivals(run)["offered_per_s"].tolist() == pytest.approx([0.1] * 60)
+        assert run.processing_times().to_dict("records") == [{"at_s": 60.0, "duration_s": 30.0}]
+        assert chart_data.arrivals(run)["offered_per_s"].tolist() == pytest.approx([0.1] * 60)
 
-    def test_http_latency_stays_on_the_clock(self, make_run):
+    def test_http_latency_is_clock_time(self, make_run):
         """
-        A machine is as slow as it is, however fast model time passes.
+        The latency of a machine does not depend on the time scale.
         """
         run = make_run([RequestRow(0, 0, "POST", "uploads", 201, "ok", 20.0, 20.2, 20.5)], time_scale=10.0)
 
-        curve = frames.response_curve(run).iloc[-1]
+        curve = chart_data.response_curve(run).iloc[-1]
         assert (curve["corrected_s"], curve["uncorrected_s"]) == pytest.approx((0.5, 0.3))
 
 
 class TestCurve:
     def test_its_end_is_the_largest_value(self):
         """
-        No slow request disappears behind the last percentile.
+        The curve ends at the slowest request, not at a percentile before it.
         """
         values = np.arange(1.0, 1001.0)
 
-        assert frames.at_percents(values, frames.percents(1000))[-1] == 1000.0
+        assert percentiles(values, chart_data.tail_points(1000))[-1] == 1000.0
 
-    def test_the_percentiles_people_name_are_on_it(self):
+    def test_the_usual_percentiles_are_on_it(self):
         """
-        p50 … p99.9 exactly, not the nearest point.
+        p50 to p99.9 are points of the curve.
         """
-        assert {50.0, 90.0, 95.0, 99.0, 99.9} <= set(frames.percents(5000).tolist())
+        assert {50.0, 90.0, 95.0, 99.0, 99.9} <= set(chart_data.tail_points(5000).tolist())
 
 
 class TestStations:
     def test_busy_time_over_the_run_is_the_mean_in_service(self, make_run):
         """
-        Two attempts of 5 s in 100 s: a tenth of a server, one at once.
+        Two attempts of 5 s in 100 s: a mean of 0.1 in service, at most one at once.
         """
         rows = [
             StepRow(1, "CreateZipBundle", 0, 1, 10.0, 12.0, 17.0, "SUCCEEDED"),
@@ -103,9 +107,9 @@ class TestStations:
 
         assert (row["mean_busy"], row["most_busy"], row["wait_p95_s"]) == pytest.approx((0.1, 1.0, 2.0))
 
-    def test_time_spent_takes_repeated_attempts_as_one_visit(self, make_run):
+    def test_repeated_attempts_count_as_one_part_of_the_time(self, make_run):
         """
-        From the first attempt's readiness to the last one's end, back-off included.
+        It lasts from the first attempt's ready time to the last one's end, back-off included.
         """
         rows = [
             BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.0, 1.0, 2.0, 3.0, 20.0, 21.0, "READY"),

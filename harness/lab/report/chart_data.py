@@ -1,0 +1,252 @@
+"""
+The data behind the charts: a run measured, binned so that a million rows are as quick to draw as a hundred.
+
+Points in time are model seconds since the run began, and so are the times of batches and states. The
+latencies of HTTP requests are clock seconds, because the machines took that long however fast model time
+passes. Columns carry their unit.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from harness.lab.results.durations import percentiles_over_time
+from harness.lab.results.metric_names import DEAD_LETTERS
+from harness.lab.results.percentile import percentile, percentiles
+from harness.lab.results.rows import E2E
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.lab.results.run import Run
+
+    Floats = NDArray[np.float64]
+
+BINS = 120
+"""A series has at most this many periods."""
+
+CURVE = 200
+"""A curve over percentiles has at most this many points."""
+
+ALARM_PERIOD = 60.0
+QUEUE_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+
+
+def of_both(
+    measure: Callable[["Run"], pd.DataFrame], run: "Run", other: "Run | None"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the measurements of both runs, with the run's id as first column, and those of *run* alone."""
+    parts = []
+    for one in (run, other):
+        if one is not None:
+            part = measure(one)
+            part.insert(0, "run", one.id)
+            parts.append(part)
+    filled = [part for part in parts if len(part)]
+    data = pd.concat(filled, ignore_index=True) if filled else parts[0]
+    return data, data[data["run"] == run.id]
+
+
+def extent(run: "Run") -> float:
+    """Return the length of the run, to its last record [model s]; at least 1."""
+    if run.header.duration_s is not None:
+        return max(run.model_seconds(run.header.duration_s), 1.0)
+    ends = (run.requests["finished_at"], run.batches["finished_at"], run.metrics["at"])
+    latest = np.nanmax([0.0, *(float(end.max()) for end in ends if end.notna().any())])
+    return max(run.model_seconds(float(latest)), 1.0)
+
+
+def period_of(length: float, bins: int = BINS) -> float:
+    """Return a round period that divides *length* into at most *bins* [s]."""
+    for magnitude in range(-1, 8):
+        for step in (1, 2, 5):
+            if length / (step * 10.0**magnitude) <= bins:
+                return step * 10.0**magnitude
+    raise ValueError(f"a run of {length} s is too long to draw")
+
+
+def bin_edges(run: "Run", bins: int = BINS) -> "Floats":
+    """Return the edges of at most *bins* round periods that cover the run [s]."""
+    length = extent(run)
+    period = period_of(length, bins)
+    return np.arange(0.0, length + period, period)
+
+
+def http(run: "Run") -> pd.DataFrame:
+    """Return the HTTP requests, without the end-to-end observations."""
+    return run.requests[run.requests["type"] != E2E]
+
+
+def arrivals(run: "Run") -> pd.DataFrame:
+    """Return arrivals due and started, and batches ended, per model second."""
+    # Longer periods than elsewhere: a rate of a few arrivals varies too much in a short one.
+    edges, period = bin_edges(run, 60), period_of(extent(run), 60)
+    rows = run.requests
+    sent = rows[rows["type"] != E2E]
+    times = {
+        "offered_per_s": rows.groupby("arrival")["intended_at"].min(),
+        # A simulated run may have no requests, only the end-to-end observations.
+        "started_per_s": (sent if len(sent) else rows).groupby("arrival")["started_at"].min(),
+        "completed_per_s": run.batches["finished_at"],
+    }
+    rates = {name: _per_bin(run.model_seconds(column), edges) / period for name, column in times.items()}
+    return pd.DataFrame({"at_s": edges[:-1], **rates})
+
+
+def in_system(run: "Run") -> pd.DataFrame:
+    """Return the most batches in the pipeline and the most HTTP requests in progress, by period."""
+    edges, batches, requests = bin_edges(run), run.batches, http(run)
+    levels = {
+        "batches": (batches["received_at"], batches["finished_at"]),
+        "requests": (requests["started_at"], requests["finished_at"]),
+    }
+    return pd.DataFrame(
+        {
+            "at_s": edges[:-1],
+            **{
+                name: most_at_once(run.model_seconds(start), run.model_seconds(end), edges)
+                for name, (start, end) in levels.items()
+            },
+        }
+    )
+
+
+def queue_depth(run: "Run") -> pd.DataFrame:
+    """Return the most messages that waited in each queue, by period."""
+    rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
+    period = period_of(extent(run))
+    bins = (run.model_seconds(rows["at"]) // period) * period
+    queues = _label_values(rows["labels"], "QueueName").rename("queue")
+    grouped = rows["value"].groupby([queues, bins.rename("at_s")]).max()
+    return grouped.rename("messages").reset_index()
+
+
+def processing_over_time(run: "Run") -> pd.DataFrame:
+    """Return percentiles of the processing times that ended in each period."""
+    times, length = run.processing_times(), extent(run)
+    period = ALARM_PERIOD if length >= 10 * ALARM_PERIOD else period_of(length, 40)
+    return percentiles_over_time(times["at_s"], times["duration_s"], max(period, period_of(length)))
+
+
+def latency_over_time(run: "Run") -> pd.DataFrame:
+    """Return percentiles of the response times of HTTP requests by their intended start [clock s]."""
+    rows = http(run)
+    response_time = rows["finished_at"] - rows["intended_at"]
+    return percentiles_over_time(
+        run.model_seconds(rows["intended_at"]), response_time, period_of(extent(run))
+    )
+
+
+def response_curve(run: "Run") -> pd.DataFrame:
+    """Return HTTP response time against percentile, from the intended and from the actual start [clock s]."""
+    rows = http(run)
+    rows = rows[(rows["intended_at"] >= run.warm_up) & (rows["outcome"] != "censored")]
+    corrected = (rows["finished_at"] - rows["intended_at"]).dropna().to_numpy()
+    uncorrected = (rows["finished_at"] - rows["started_at"]).dropna().to_numpy()
+    return _curve({"corrected_s": corrected, "uncorrected_s": uncorrected})
+
+
+def end_to_end_curve(run: "Run") -> pd.DataFrame:
+    """Return the time from an arrival's intended start until READY, against percentile [model s]."""
+    rows = run.requests
+    rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
+    times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).dropna().to_numpy(dtype=float)
+    return _curve({"ready_s": times})
+
+
+def _curve(columns: "dict[str, NDArray[Any]]") -> pd.DataFrame:
+    """Return columns of equal length against percentile."""
+    count = len(next(iter(columns.values())))
+    if not count:
+        return pd.DataFrame(columns=["percentile", *columns])
+    points = tail_points(count)
+    values = {name: percentiles(column, points) for name, column in columns.items()}
+    return pd.DataFrame({"percentile": points, **values})
+
+
+def tail_points(count: int) -> "NDArray[Any]":
+    """Return the percentiles that *count* values can tell apart, evenly spaced on the scale of 1/(1 − p)."""
+    # The last point is the largest value: 100 itself has no place on this scale.
+    tails = np.geomspace(1.0, 2.0 * count, min(CURVE, count + 1))
+    points = np.round((1 - 1 / tails) * 100, 6)
+    named = [p for p in (50.0, 90.0, 95.0, 99.0, 99.9) if p <= points[-1]]
+    return np.union1d(points, named)
+
+
+def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "Floats") -> "Floats":
+    """
+    Return the largest number in progress in each bin; without an end it is in progress to the last bin.
+
+    Args:
+        edges: Edges of the bins, shape (n + 1,).
+    """
+    began = starts.notna()
+    births = starts[began].to_numpy(dtype=float)
+    deaths = ends[began].dropna().to_numpy(dtype=float)
+    times = np.concatenate([births, deaths])
+    # At one instant ends come before starts: a server that is handed over counts once.
+    order = np.lexsort((np.repeat([1, 0], [len(births), len(deaths)]), times))
+    level = np.cumsum(np.repeat([1, -1], [len(births), len(deaths)])[order])
+    at_start = np.concatenate([[0], level])[np.searchsorted(times[order], edges[:-1], side="right")]
+    most = at_start.astype(float)
+    bins = np.searchsorted(edges, times[order], side="right") - 1
+    inside = (bins >= 0) & (bins < len(most))
+    np.maximum.at(most, bins[inside], level[inside])
+    return most
+
+
+def _per_bin(times: "pd.Series[float]", edges: "Floats") -> "Floats":
+    return np.histogram(times.dropna().to_numpy(), bins=edges)[0].astype(float)
+
+
+def _label_values(labels: "pd.Series[str]", name: str) -> "pd.Series[str]":
+    """Return the value of one label of each datum; empty if it has no such label."""
+    known = {text: str(json.loads(text).get(name, "")) for text in labels.unique()}
+    return labels.map(known)
+
+
+def size_classes(run: "Run", few: float) -> pd.DataFrame:
+    """
+    Return processing time against percentile for each class of batches.
+
+    Shoots with a video are one class; those without are divided by their number of photos.
+
+    Args:
+        few: The largest number of photos of a small shoot.
+    """
+    batches = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
+    spent = run.model_seconds(batches["finished_at"] - batches["received_at"]).to_numpy()
+    shoot, video, small = batches["documents"] == 0, batches["videos"] > 0, batches["photos"] <= few
+    classes = {
+        f"up to {few:.0f} photos": shoot & ~video & small,
+        f"more than {few:.0f} photos": shoot & ~video & ~small,
+        "with video": shoot & video,
+        "project files": ~shoot,
+    }
+    parts = [pd.DataFrame(columns=["class", "batches", "percentile", "duration_s"])]
+    for name, chosen in classes.items():
+        count = int(chosen.sum())
+        if count:
+            points = np.round(np.linspace(0.0, 100.0, min(CURVE, count) + 1), 6)
+            times = percentiles(spent[chosen.to_numpy()], points)
+            columns = {"class": name, "batches": count, "percentile": points, "duration_s": times}
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def median_photos(run: "Run") -> float:
+    """Return the median number of photos of shoots without video; 0 without any."""
+    batches = run.batches
+    plain = batches.loc[(batches["videos"] == 0) & (batches["documents"] == 0), "photos"].dropna()
+    return percentile(plain, 50) if len(plain) else 0.0
+
+
+def dead_letters(run: "Run") -> pd.DataFrame:
+    """Return how many messages had reached the dead-letter queue by the end of each period."""
+    rows = run.metrics[run.metrics["metric"] == DEAD_LETTERS]
+    edges = bin_edges(run)
+    counted = np.histogram(run.model_seconds(rows["at"]), bins=edges, weights=rows["value"])[0]
+    return pd.DataFrame({"at_s": edges[1:], "dead_letters": np.cumsum(counted)})

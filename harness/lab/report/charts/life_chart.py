@@ -1,0 +1,58 @@
+"""
+The chart of one batch's life: a lane for each kind of request, each stage and each state.
+"""
+
+from typing import TYPE_CHECKING
+
+from harness.lab.report.batch_life import life_of_batch
+from harness.lab.report.charts.axes import lanes
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREY, VERMILION
+from harness.lab.report.wording import plural, seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from harness.lab.results.run import Run
+
+COLOURS = {"request": GREY, "stage": GREY, "state": BLUE}
+FAILED = frozenset({"failed", "breached", "FAILED"})
+
+
+def life_chart(run: "Run", batch_id: str, name: str) -> Chart:
+    """The events of one batch over time, from its intended start; failed ones are red."""
+    data = life_of_batch(run, batch_id).drop(columns=["job_id", "waited_s"])
+    end = float(data["to_s"].max())
+    is_failed = data["outcome"].isin(FAILED)
+    amounts = data["kind"].value_counts()
+    finding = (
+        f"Batch {batch_id}: {seconds(end)} from its intended start, "
+        f"{plural(amounts.get('request', 0), 'request')} and {plural(amounts.get('state', 0), 'attempt')} "
+        f"of states, {plural(int(is_failed.sum()), 'failure')}."
+    )
+    names = list(dict.fromkeys(data["name"]))
+
+    def draw(ax: "Axes") -> None:
+        place = data["name"].map(names.index)
+        length = (data["to_s"].fillna(end) - data["from_s"]).clip(lower=end / 400)
+        for kind, colour in COLOURS.items():
+            for failed in (False, True):
+                chosen = (data["kind"] == kind) & (is_failed == failed)
+                ax.barh(
+                    place[chosen] + 0.1, length[chosen], left=data["from_s"][chosen],
+                    height=0.34, color=VERMILION if failed else colour, alpha=0.75,
+                )  # fmt: skip
+        lanes(ax, [_lane_label(data[data["name"] == name]) for name in names])
+        ax.grid(axis="x", visible=True)
+        ax.set_xlabel("model seconds since the intended start")
+
+    return Chart(name, f"Life of batch {batch_id}", finding, data, draw, height=70 + 34 * len(names))
+
+
+def _lane_label(rows: "pd.DataFrame") -> str:
+    times = (rows["to_s"] - rows["from_s"]).dropna()
+    amount = f" × {len(rows)}" if len(rows) > 1 else ""
+    spent = "not ended" if times.empty else seconds(float(times.max()))
+    longest = "longest " if len(times) > 1 else ""
+    return f"{rows['name'].iloc[0]}{amount}   {longest}{spent}"

@@ -1,0 +1,80 @@
+"""
+Charts of the load: arrivals, batches and requests in progress, messages in the queues.
+"""
+
+from typing import TYPE_CHECKING
+
+from harness.lab.report import chart_data
+from harness.lab.report.charts.axes import DASHES, Line, draw_over_time, legend, time_axis, whole_numbers
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREY, SERIES, VERMILION
+from harness.lab.report.wording import number, plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from harness.lab.results.run import Run
+
+
+def arrivals(run: "Run", other: "Run | None" = None) -> Chart:
+    """Arrivals as they were due and as they were started, and batches as they were completed."""
+    data, own = chart_data.of_both(chart_data.arrivals, run, other)
+    lines = (
+        Line("offered_per_s", "offered", GREY, 2.6),
+        Line("started_per_s", "started", BLUE, 1.2),
+        Line("completed_per_s", "batches completed", VERMILION, 1.6),
+    )
+    finding = (
+        f"At most {number(own['offered_per_s'].max())} arrivals a second were due and "
+        f"{number(own['started_per_s'].max())} were started; batches completed at up to "
+        f"{number(own['completed_per_s'].max())} a second."
+    )
+
+    def draw(ax: "Axes") -> None:
+        draw_over_time(ax, data, lines, stepped=True)
+        ax.set_ylabel("per second")
+        ax.set_ylim(bottom=0)
+
+    return Chart("arrivals", "Arrivals offered, started and completed", finding, data, draw)
+
+
+def in_system(run: "Run", other: "Run | None" = None) -> Chart:
+    """Batches in the pipeline and HTTP requests in progress."""
+    data, own = chart_data.of_both(chart_data.in_system, run, other)
+    lines = (
+        Line("requests", "HTTP requests", GREY, 1.2),
+        Line("batches", "batches in the pipeline", BLUE, 1.6),
+    )
+    finding = (
+        f"At most {plural(own['batches'].max(), 'batch', 'batches')} were in the pipeline at once, "
+        f"and {plural(own['requests'].max(), 'HTTP request')} in progress."
+    )
+
+    def draw(ax: "Axes") -> None:
+        draw_over_time(ax, data, lines, stepped=True)
+        whole_numbers(ax, "at once, most in a period")
+
+    return Chart("in_flight", "In flight", finding, data, draw)
+
+
+def queue_depth(run: "Run", other: "Run | None" = None) -> Chart:
+    """Messages waiting in each queue."""
+    data, own = chart_data.of_both(chart_data.queue_depth, run, other)
+    finding = ""
+    if len(own):
+        worst = own.nlargest(1, "messages").iloc[0]
+        finding = f"At most {plural(worst['messages'], 'message')} waited in {worst['queue']}."
+
+    def draw(ax: "Axes") -> None:
+        scale = time_axis(ax, float(data["at_s"].max()))
+        queues = sorted(data["queue"].unique())
+        for (label, queue), rows in data.groupby(["run", "queue"], sort=False):
+            is_own = label == run.id
+            ax.step(
+                rows["at_s"] / scale, rows["messages"], where="post", linestyle=DASHES[not is_own],
+                color=SERIES[queues.index(queue) % len(SERIES)], label=queue if is_own else None,
+            )  # fmt: skip
+        whole_numbers(ax, "messages visible")
+        legend(ax, columns=1)
+
+    return Chart("queues", "Messages waiting in the queues", finding, data, draw)
