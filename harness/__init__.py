@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from harness.api import check as check
     from harness.api import compare as compare
     from harness.api import load_run as load_run
-    from harness.cli.run_target import play_scenario as play
     from harness.lab.sim.simulation import simulate as simulate
+    from harness.scenario_player import play_scenario as play
 
 __all__ = ["check", "compare", "load_run", "play", "simulate"]
 
@@ -29,7 +29,7 @@ _HOMES = {
     "check": ("harness.api", "check"),
     "compare": ("harness.api", "compare"),
     "load_run": ("harness.api", "load_run"),
-    "play": ("harness.cli.run_target", "play_scenario"),
+    "play": ("harness.scenario_player", "play_scenario"),
     "simulate": ("harness.lab.sim.simulation", "simulate"),
 }
 _GIVE_RUNS = ("load_run", "play", "simulate")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness.lab.results.run import Run
-from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.scenario import Scenario
 
 if TYPE_CHECKING:

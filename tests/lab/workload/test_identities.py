@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.identities import CallerRole, Identities, IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
@@ -52,7 +52,7 @@ class TestRead:
 
         assert (first.listing_id, first.development, second.development) == (5, False, True)
         assert first.token(CallerRole.STRANGER) == "xyz"
-        with pytest.raises(IdentitiesInvalid, match="listing 9 has no photographer"):
+        with pytest.raises(IdentitiesInvalid, match="have no photographer of listing 9"):
             second.token(CallerRole.PHOTOGRAPHER)
 
     def test_tokens_stay_out_of_sight(self, identities_file):
@@ -64,7 +64,7 @@ class TestRead:
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
-            ("listing_id,role\n", "1: has no column development, token"),
+            ("listing_id,role\n", "1: missing columns: development, token"),
             (HEADER + "x,0,owner,t\n", "2: listing_id must be a whole number above 0, not 'x'"),
             (HEADER + "1,yes,owner,t\n", "2: development must be 0 or 1, not 'yes'"),
             (
@@ -136,7 +136,5 @@ class TestAllocate:
         """
         identities = Identities.read(identities_file(HEADER + "1,0,photographer,p\n"))
 
-        with pytest.raises(
-            IdentitiesInvalid, match=r"needs \d+ listings that are no developments .* have 1: add"
-        ):
+        with pytest.raises(IdentitiesInvalid, match=r"needs \d+ ordinary listings .* have 1: add"):
             identities.allocate(planned())

@@ -69,5 +69,5 @@ class TestServiceTimes:
         """
         The known ones are listed.
         """
-        with pytest.raises(ValueError, match="'unzip'; the scenario has callback, thumbnails, transcode"):
+        with pytest.raises(ValueError, match="'unzip'; it has callback, thumbnails, transcode"):
             ServiceTimes(DEFAULT_MODEL, seed=1).seconds("unzip", [], 0)

@@ -10,7 +10,7 @@ from harness.lab.workload.media import scenes
 from harness.lab.workload.media.documents import document
 from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.footage import video
 from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
 from harness.service.core.errors import Rejected
 from harness.service.pipeline.validate import handler
 

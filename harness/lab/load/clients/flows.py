@@ -36,7 +36,7 @@ def retry(visit: ClientSession) -> None:
     photographer = visit.token(CallerRole.PHOTOGRAPHER)
     upload(visit, photographer)
     visit.wait_until_ended(photographer)
-    for _ in range(visit.flow(client_flows.Retry).retries):
+    for _ in range(visit.flow(client_flows.RetryFlow).retries):
         visit.think()
         visit.retry(photographer)
         visit.wait_until_ended(photographer)
@@ -46,7 +46,7 @@ def abandon(visit: ClientSession) -> None:
     """A photographer starts a batch and never completes it."""
     photographer = visit.token(CallerRole.PHOTOGRAPHER)
     visit.create(photographer)
-    if visit.flow(client_flows.Abandon).after == "uploads":
+    if visit.flow(client_flows.AbandonFlow).after == "uploads":
         visit.think()
         visit.upload_files()
 
@@ -55,7 +55,7 @@ def viewer(visit: ClientSession) -> None:
     """Somebody looks at a listing and fetches some of the files."""
     visit.view(
         visit.token(CallerRole.OWNER),
-        visit.mix.fetches(visit.arrival.index, visit.flow(client_flows.Viewer).fetches),
+        visit.mix.fetches(visit.arrival.index, visit.flow(client_flows.ViewerFlow).fetches),
     )
 
 

@@ -7,9 +7,9 @@ import zlib
 from enum import StrEnum
 
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.footage import video
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
 from harness.lab.workload.upload_batch import UploadFile
 
 BOMB_SIDE = 15_000

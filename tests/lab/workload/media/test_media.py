@@ -8,10 +8,10 @@ from PIL import Image, ImageOps
 
 from harness.lab.workload.media import scenes
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.footage import video
 from harness.lab.workload.media.media import Defect, content, spoilt
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
 from harness.lab.workload.upload_batch import UploadFile
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]

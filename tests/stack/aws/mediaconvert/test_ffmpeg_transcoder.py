@@ -13,9 +13,9 @@ import pytest
 from moto import mock_aws
 
 from harness.lab.workload.media import scenes
-from harness.lab.workload.media.footage import video
 from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
+from harness.lab.workload.media.videos import video
 from harness.service.pipeline.renditions import job_settings, keys
 from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from harness.lab.workload.distributions import Distribution
-from harness.lab.workload.quantities import Amount, Duration
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.distributions.quantities import Amount, Duration
 
 DISTRIBUTION = TypeAdapter(Distribution)
 
@@ -104,7 +106,7 @@ class TestQuantile:
         """
         Quantiles agree with the textbook.
         """
-        assert parsed(example).quantile(p) == pytest.approx(value, rel=1e-12)
+        assert parsed(example).sample(p) == pytest.approx(value, rel=1e-12)
 
     def test_truncation_conditions_rather_than_clips(self):
         """
@@ -112,14 +114,29 @@ class TestQuantile:
         """
         truncated = parsed({"distribution": "exponential", "scale": 1, "min": 1})
 
-        assert truncated.quantile(0.5) == pytest.approx(1 + math.log(2))
+        assert truncated.sample(0.5) == pytest.approx(1 + math.log(2))
 
-    def test_certainty_has_no_quantile(self):
+    @pytest.mark.parametrize(
+        ("p", "score"),
+        [(0.975, 1.959963984540054), (0.001, -3.090232306167813), (1e-20, -9.262340089798408)],
+    )
+    def test_a_lognormal_has_the_scores_of_the_normal_distribution(self, p, score):
         """
-        An unbounded distribution has no largest value to return.
+        The logarithm of a value is the tables' normal quantile, far into the tail.
         """
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            parsed({"distribution": "exponential", "scale": 1}).quantile(1)
+        value = parsed({"distribution": "lognormal", "median": 1, "sigma": 1}).sample(p)
+
+        assert math.log(value) == pytest.approx(score, rel=1e-14)
+
+    @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
+    @given(draws=st.lists(st.floats(2**-53, 1 - 2**-53), min_size=1))
+    def test_many_draws_at_once_give_the_same_bits(self, example, draws):
+        """
+        The vectorised samples are the single ones, not merely close to them.
+        """
+        distribution = parsed(example)
+
+        assert distribution.samples(np.array(draws)).tolist() == [distribution.sample(u) for u in draws]
 
 
 class TestVariance:
@@ -187,15 +204,25 @@ class TestWhatAFieldTakes:
         """
         assert TypeAdapter(Duration).validate_python(example).lowest == 0
 
-    def test_nothing_is_below_the_lowest_nor_often_above_the_highest(self):
+    def test_each_distribution_knows_its_bounds(self):
         """
-        Each kind of distribution knows where its values lie.
+        No value is below the lowest one; a bound is rarely exceeded if the draw 1 − 10⁻⁹ stays below it.
         """
         for example in EXAMPLES:
             distribution = parsed(example)
+            usual, rare = distribution.sample(0.999), distribution.sample(1 - 1e-9)
 
             assert distribution.lowest <= distribution.sample(1e-12)
-            assert distribution.highest >= distribution.sample(0.999)
+            assert distribution.rarely_exceeds(rare * (1 + 1e-6))
+            assert distribution.rarely_exceeds(usual * (1 + 1e-6)) == (rare <= usual * (1 + 1e-6))
+
+    def test_a_scenario_is_checked_without_scipy(self):
+        """
+        SciPy takes a tenth of a second to import; only draws need it.
+        """
+        code = "import sys, harness.lab.workload.scenario; sys.exit('scipy' in sys.modules)"
+
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 class TestRefusals:
