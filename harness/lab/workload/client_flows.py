@@ -50,7 +50,7 @@ class ShootFlow(_Flow):
     """A flow that uploads photos and videos; a batch without files gets one photo."""
 
     photos: Count = Field(
-        NegativeBinomial(mean_count=12, dispersion=6, min=1, max=58), description="Photos of a batch."
+        NegativeBinomial(mean=12, dispersion=6, min=1, max=58), description="Photos of a batch."
     )
     videos: Count = Field(Binomial(n=1, p=0.3), description="Videos of a batch.")
     vertical_ratio: Probability = Field(0.3, description="Share of vertical photos and videos.")
@@ -111,8 +111,8 @@ class ProjectDocumentsFlow(_Flow):
     """An owner uploads documents and renders of a project; a batch without files gets one document."""
 
     name: Literal["project_documents"]
-    documents: Count = Field(Poisson(mean_count=3, min=1, max=30), description="Documents of a batch.")
-    renders: Count = Field(Poisson(mean_count=4, max=30), description="Renders of a batch.")
+    documents: Count = Field(Poisson(mean=3, min=1, max=30), description="Documents of a batch.")
+    renders: Count = Field(Poisson(mean=4, max=30), description="Renders of a batch.")
     document_bytes: Bytes = Field(
         Lognormal(median=1_500_000, sigma=0.8, min=10_000, max=80_000_000), description="Size of a document."
     )

@@ -56,8 +56,8 @@ class TestCalibration:
         scenario, measured = files
         model = load_scenario(scenario, calibration=load_calibration(measured)).model
 
-        assert {name: part.mean for name, part in model["zip"].parts.items()} == {"fixed_s": 7}
-        assert model["validate"].fixed_s.mean == 3
+        assert {name: part.value for name, part in model["zip"].parts.items()} == {"fixed_s": 7}
+        assert model["validate"].fixed_s.value == 3
 
     def test_the_platform_is_changed_where_something_was_measured(self, files):
         """
@@ -82,7 +82,7 @@ class TestCalibration:
         changes = {"model.zip.fixed_s": "9", "platform.sqs.delivery_s": "8"}
         changed = load_scenario(scenario, changes, calibration=calibration)
 
-        assert changed.model["zip"].fixed_s.mean == 9
+        assert changed.model["zip"].fixed_s.value == 9
         assert changed.platform["sqs"]["delivery_s"] == 8
         assert calibration.platform["sqs"]["delivery_s"] == 5
 

@@ -90,7 +90,7 @@ class TestLoad:
         assert scenario.name == "x"
         assert scenario.seed == 1
         assert scenario.flows[0].name == "photo_shoot"
-        assert scenario.flows[0].photos.mean == 3
+        assert scenario.flows[0].photos.value == 3
         assert scenario.behaviour.poll.cap_s == 5
         assert set(scenario.model) == {"validate", "thumbnails", "transcode", "zip", "callback"}
         assert scenario.objectives[0].line == 12
@@ -101,7 +101,7 @@ class TestLoad:
         """
         scenario = load_scenario(scenario_file(SMALL + "[model.WatermarkImages]\nper_file_s = 0.5\n"))
 
-        assert scenario.model["WatermarkImages"].per_file_s.mean == 0.5
+        assert scenario.model["WatermarkImages"].per_file_s.value == 0.5
         assert "zip" in scenario.model
 
     def test_overrides_are_values_of_dotted_keys(self, scenario_file):
@@ -114,8 +114,8 @@ class TestLoad:
         )
 
         assert scenario.seed == 9
-        assert scenario.flows[0].photos.mean == 5
-        assert scenario.model["zip"].fixed_s.mean == 2
+        assert scenario.flows[0].photos.value == 5
+        assert scenario.model["zip"].fixed_s.value == 2
         assert scenario.media == "real"
 
     def test_a_trace_is_read_from_its_file(self, scenario_file, tmp_path):
@@ -137,7 +137,7 @@ class TestLoad:
         (tmp_path / "sizes.csv").write_text("value\n10\n30\n", encoding="utf-8")
         text = SMALL.replace("photos = 3", 'photos = { distribution = "empirical", csv = "sizes.csv" }')
 
-        assert load_scenario(scenario_file(text)).flows[0].photos.mean == 20
+        assert load_scenario(scenario_file(text)).flows[0].photos.values == (10, 30)
 
 
 class TestRefusals:

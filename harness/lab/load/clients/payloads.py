@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
-from harness.lab.workload.media import media
+from harness.lab.workload.media import media_content
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 Body = bytes | BinaryIO
@@ -76,7 +76,7 @@ class MadeFiles:
         for batch in batches:
             for file in batch.files:
                 seed = self._seed ^ zlib.crc32(file.client_id.encode())
-                self._made[file.client_id] = self._write(file, media.content(file, seed).content)
+                self._made[file.client_id] = self._write(file, media_content.content(file, seed).content)
 
     def of(self, file: UploadFile) -> Payload:
         return self._made[file.client_id]

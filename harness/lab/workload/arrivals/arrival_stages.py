@@ -32,7 +32,8 @@ class BaseStage(ScenarioSection):
 
     def stretched(self, factor: float) -> Self:
         """Return the stage *factor* times as long, with the same rates."""
-        return self.model_copy(update={"for_s": self.for_s * factor})
+        times = [name for name in type(self).model_fields if name in ("for_s", "period_s")]
+        return self.model_copy(update={name: getattr(self, name) * factor for name in times})
 
     def scaled(self, factor: float) -> Self:
         """Return the stage with *factor* times the rate."""
@@ -87,9 +88,6 @@ class Sine(BaseStage):
     sine_per_s: tuple[NonNegativeFloat, NonNegativeFloat] = Field(description="Mean and amplitude.")
     period_s: PositiveFloat
 
-    def stretched(self, factor: float) -> Self:
-        return super().stretched(factor).model_copy(update={"period_s": self.period_s * factor})
-
     @model_validator(mode="after")
     def _not_negative(self) -> Self:
         mean, amplitude = self.sine_per_s
@@ -142,21 +140,13 @@ class ArrivalTrace(BaseStage):
         return [LinearPiece(end - at, rate, rate) for (at, rate), end in zip(known, ends, strict=True)]
 
 
-_STAGES = {
-    "hold_per_s": "hold",
-    "ramp_per_s": "ramp",
-    "steps_per_s": "steps",
-    "spike_per_s": "spike",
-    "sine_per_s": "sine",
-    "trace_per_s": "trace",
-    "trace_csv": "trace",
-}
+_KEYS = ("hold_per_s", "ramp_per_s", "steps_per_s", "spike_per_s", "sine_per_s", "trace_per_s", "trace_csv")
 
 
 def _kind(stage: Any) -> str | None:
     """Return the kind of a stage by its keys; None if they name no kind, or several."""
     given = stage if isinstance(stage, dict) else vars(stage) if isinstance(stage, BaseStage) else {}
-    kinds = {kind for key, kind in _STAGES.items() if key in given}
+    kinds = {key.partition("_")[0] for key in _KEYS if key in given}
     return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -170,7 +160,7 @@ ArrivalStage = Annotated[
     Discriminator(
         _kind,
         custom_error_type="stage",
-        custom_error_message=f"Input should have exactly one of {', '.join(_STAGES)}",
+        custom_error_message=f"Input should have exactly one of {', '.join(_KEYS)}",
     ),
 ]
 

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.lab.workload.scenario_section import ScenarioSection
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -18,12 +20,8 @@ RARE = 1e-9
 """A probability that no run can notice, because no run draws so often."""
 
 
-class BaseDistribution(BaseModel):
+class BaseDistribution(ScenarioSection):
     """The base class of all distributions."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True, validate_by_name=True
-    )
 
     def sample(self, u: float) -> float:
         """Return the value that belongs to a uniform draw 0 < *u* < 1."""
@@ -32,11 +30,6 @@ class BaseDistribution(BaseModel):
     def samples(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `sample` of each draw, bit for bit; some distributions do it faster for many draws."""
         return np.array([self.sample(u) for u in draws.ravel().tolist()]).reshape(draws.shape)
-
-    @property
-    def mean(self) -> float:
-        """The expected value."""
-        raise NotImplementedError
 
     @property
     def lowest(self) -> float:

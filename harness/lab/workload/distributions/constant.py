@@ -17,9 +17,5 @@ class Constant(BaseDistribution):
         return self.value
 
     @property
-    def mean(self) -> float:
-        return self.value
-
-    @property
     def lowest(self) -> float:
         return self.value

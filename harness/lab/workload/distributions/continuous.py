@@ -31,10 +31,6 @@ class Uniform(BaseDistribution):
         return self.low + u * (self.high - self.low)
 
     @property
-    def mean(self) -> float:
-        return (self.low + self.high) / 2
-
-    @property
     def lowest(self) -> float:
         return self.low
 
@@ -60,10 +56,6 @@ class Triangular(BaseDistribution):
         return self.high - math.sqrt((1 - u) * width * (self.high - self.mode))
 
     @property
-    def mean(self) -> float:
-        return (self.low + self.mode + self.high) / 3
-
-    @property
     def lowest(self) -> float:
         return self.low
 
@@ -77,7 +69,7 @@ class _Truncated(BaseDistribution):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         require(self.max is None or self.min < self.max, "min must be below max")
-        require(self._above > self._below, "min and max leave no probability between them")
+        require(self._interval[1] > 0, "min and max leave no probability between them")
         return self
 
     def sample(self, u: float) -> float:
@@ -87,11 +79,6 @@ class _Truncated(BaseDistribution):
         value = self._inverse(below + u * width)
         # Rounding near the bounds must not leave the interval.
         return low if value < low else high if value > high else value
-
-    @property
-    def mean(self) -> float:
-        part = self._partial_mean(math.inf if self.max is None else self.max) - self._partial_mean(self.min)
-        return part / (self._above - self._below)
 
     @property
     def lowest(self) -> float:
@@ -105,25 +92,15 @@ class _Truncated(BaseDistribution):
     @cached_property
     def _interval(self) -> tuple[float, float, float, float]:
         """The probability below the interval, the probability in it, and its bounds."""
-        bound = math.inf if self.max is None else self.max
-        return self._below, self._above - self._below, self.min, bound
-
-    @cached_property
-    def _below(self) -> float:
-        return self._cdf(self.min)
-
-    @cached_property
-    def _above(self) -> float:
-        return 1.0 if self.max is None else self._cdf(self.max)
+        below = self._cdf(self.min)
+        if self.max is None:
+            return below, 1.0 - below, self.min, math.inf
+        return below, self._cdf(self.max) - below, self.min, self.max
 
     def _cdf(self, x: float) -> float:
         raise NotImplementedError
 
     def _inverse(self, p: float) -> float:
-        raise NotImplementedError
-
-    def _partial_mean(self, x: float) -> float:
-        """Return ∫₀ˣ t f(t) dt of the untruncated distribution."""
         raise NotImplementedError
 
 
@@ -139,9 +116,6 @@ class Exponential(_Truncated):
     def _inverse(self, p: float) -> float:
         return -math.log1p(-p) * self.scale if p < 1 else math.inf
 
-    def _partial_mean(self, x: float) -> float:
-        return self.scale if x == math.inf else self.scale - (x + self.scale) * math.exp(-x / self.scale)
-
 
 class Lognormal(_Truncated):
     """Values whose logarithm is normal: half of them exceed *median*."""
@@ -151,7 +125,8 @@ class Lognormal(_Truncated):
     sigma: PositiveFloat = Field(description="Standard deviation of the natural logarithm.")
 
     def _cdf(self, x: float) -> float:
-        return _normal_cdf(self._score(x))
+        # Not SciPy's ndtr: scenarios are checked by commands that draw nothing.
+        return 0.5 * math.erfc(-math.log(x / self.median) / self.sigma / math.sqrt(2.0)) if x > 0 else 0.0
 
     def _inverse(self, p: float) -> float:
         if 0.0 < p < 1.0:
@@ -167,14 +142,6 @@ class Lognormal(_Truncated):
         # Not numpy's exponential, whose last bit may differ from one machine to another.
         values = self.median * np.array([math.exp(score) for score in scores.ravel().tolist()])
         return np.clip(values, low, high).reshape(draws.shape)
-
-    def _partial_mean(self, x: float) -> float:
-        return self.median * math.exp(self.sigma**2 / 2) * _normal_cdf(self._score(x) - self.sigma)
-
-    def _score(self, x: float) -> float:
-        if x in (0, math.inf):
-            return math.inf if x else -math.inf
-        return math.log(x / self.median) / self.sigma
 
 
 class Gamma(_Truncated):
@@ -193,17 +160,6 @@ class Gamma(_Truncated):
         from scipy.special import gammaincinv
 
         return float(gammaincinv(self.shape, p)) * self.scale
-
-    def _partial_mean(self, x: float) -> float:
-        from scipy.special import gammainc
-
-        return self.shape * self.scale * float(gammainc(self.shape + 1, x / self.scale))
-
-
-def _normal_cdf(x: float) -> float:
-    """Return the probability that a standard normal variable is at most *x*."""
-    # Not SciPy's ndtr: scenarios are checked by commands that draw nothing.
-    return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
 @cache

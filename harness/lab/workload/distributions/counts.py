@@ -33,10 +33,6 @@ class _Counts(BaseDistribution):
         return self.min + min(bisect_left(self._table, u), len(self._table) - 1)
 
     @property
-    def mean(self) -> float:
-        return self.min + math.fsum(1 - below for below in self._table[:-1])
-
-    @property
     def lowest(self) -> float:
         return self.min
 
@@ -66,11 +62,11 @@ class _Counts(BaseDistribution):
 class _CountsOfMean(_Counts):
     """Counts given by their mean."""
 
-    mean_count: float = Field(alias="mean", gt=0, le=100_000, description="Mean before truncation.")
+    mean: float = Field(gt=0, le=100_000, description="Mean before truncation.")
 
     @property
     def _peak(self) -> float:
-        return self.mean_count
+        return self.mean
 
 
 class NegativeBinomial(_CountsOfMean):
@@ -82,7 +78,7 @@ class NegativeBinomial(_CountsOfMean):
     dispersion: PositiveFloat = Field(description="The smaller it is, the more the counts vary.")
 
     def _log_mass(self, count: int) -> float:
-        k, m = self.dispersion, self.mean_count
+        k, m = self.dispersion, self.mean
         ways = math.lgamma(count + k) - math.lgamma(k) - math.lgamma(count + 1)
         return ways + k * math.log(k / (k + m)) + count * math.log(m / (k + m))
 
@@ -93,7 +89,7 @@ class Poisson(_CountsOfMean):
     distribution: Literal["poisson"] = "poisson"
 
     def _log_mass(self, count: int) -> float:
-        return count * math.log(self.mean_count) - self.mean_count - math.lgamma(count + 1)
+        return count * math.log(self.mean) - self.mean - math.lgamma(count + 1)
 
 
 class Binomial(_Counts):

@@ -34,10 +34,6 @@ class Empirical(BaseDistribution):
         return self._ordered[math.ceil(u * len(self._ordered)) - 1]
 
     @property
-    def mean(self) -> float:
-        return math.fsum(self.values) / len(self.values)
-
-    @property
     def lowest(self) -> float:
         return self._ordered[0]
 

@@ -1,15 +1,15 @@
 """
-Photographs, made up from a seed: the same arguments give the same bytes.
+Photos, generated from a seed. Sizes in pixels.
 
-(Per version of Pillow and of the codecs, that is: assert on what decodes, never on a digest.)
-Sizes in pixels.
+The same arguments give the same bytes with the same versions of Pillow and of the codecs; a test must not
+compare them with a stored digest.
 """
 
 import io
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from harness.lab.workload.media.media_file import MediaFile
@@ -17,7 +17,7 @@ from harness.lab.workload.media.scenes import scene
 
 ORIENTATION_TAG = 0x0112
 _GPS_TAG = 0x8825
-# How a camera that was held so stores what people should see upright.
+# How the pixels of an upright picture are stored for each EXIF orientation.
 _STORED: dict[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,76 +27,47 @@ _STORED: dict[int, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-_CACHED_FILES = 64
 
 
+@lru_cache(128)
 def photograph(
-    seed: int,
-    width: int = 1600,
-    height: int = 1200,
-    *,
-    orientation: int = 1,
-    kind: str = "jpeg",
-    profile: bool = True,
+    seed: int, width: int = 1600, height: int = 1200, *, orientation: int = 1, kind: str = "jpeg"
 ) -> MediaFile:
     """
-    Return a photograph that is *width* × *height* when upright.
+    Return a photo that is *width* × *height* when upright.
 
     Args:
-        orientation: EXIF orientation 1–8; the pixels are stored turned accordingly (JPEG only).
-        kind: ``jpeg`` (with EXIF, GPS and, if *profile*, an ICC profile), ``png`` (with
-            transparency) or ``heic``.
+        orientation: EXIF orientation 1–8; the pixels are stored rotated accordingly (JPEG only).
+        kind: ``jpeg`` (with EXIF, GPS and an ICC profile), ``png`` (with transparency) or ``heic``.
 
     Raises:
         ValueError: Unknown *kind* or *orientation*.
     """
-    if kind not in _PHOTOS or orientation not in range(1, 9):
-        raise ValueError(f"no photo of kind {kind!r} with orientation {orientation}")
-    return _PHOTOS[kind](seed, width, height, orientation, profile)
+    if kind not in ("jpeg", "png", "heic") or orientation not in range(1, 9):
+        raise ValueError(f"there is no photo of kind {kind!r} with orientation {orientation}")
+    pixels = scene(seed, width, height)
+    buffer = io.BytesIO()
+    if kind == "heic":
+        import pillow_heif
 
-
-@lru_cache(_CACHED_FILES)
-def _jpeg(seed: int, width: int, height: int, orientation: int, profile: bool) -> MediaFile:
-    image = Image.fromarray(scene(seed, width, height))
+        pillow_heif.from_pillow(Image.fromarray(pixels)).save(buffer, quality=70)
+        return MediaFile(buffer.getvalue(), "image/heic", ".heic")
+    if kind == "png":
+        Image.fromarray(_with_transparency(pixels)).save(buffer, "PNG", compress_level=1)
+        return MediaFile(buffer.getvalue(), "image/png", ".png")
+    image = Image.fromarray(pixels)
     if orientation in _STORED:
         image = image.transpose(_STORED[orientation])
-    buffer = io.BytesIO()
-    image.save(
-        buffer,
-        "JPEG",
-        quality=88,
-        exif=_exif(seed, orientation),
-        icc_profile=_srgb_profile() if profile else None,
-    )
+    image.save(buffer, "JPEG", quality=88, exif=_exif(seed, orientation), icc_profile=_srgb_profile())
     return MediaFile(buffer.getvalue(), "image/jpeg", ".jpg")
 
 
-@lru_cache(_CACHED_FILES)
-def _png(seed: int, width: int, height: int, _orientation: int, _profile: bool) -> MediaFile:
-    pixels = scene(seed, width, height)
+def _with_transparency(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the pixels with an opacity channel: the middle is transparent."""
+    height, width = pixels.shape[:2]
     opacity = np.full((height, width, 1), 255, np.uint8)
-    # A transparent middle; what shines through is for the viewer to decide.
     opacity[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5] = 0
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate([pixels, opacity], axis=2)).save(buffer, "PNG", compress_level=1)
-    return MediaFile(buffer.getvalue(), "image/png", ".png")
-
-
-@lru_cache(_CACHED_FILES)
-def _heic(seed: int, width: int, height: int, _orientation: int, _profile: bool) -> MediaFile:
-    import pillow_heif
-
-    file = pillow_heif.from_pillow(Image.fromarray(scene(seed, width, height)))
-    buffer = io.BytesIO()
-    file.save(buffer, quality=70)
-    return MediaFile(buffer.getvalue(), "image/heic", ".heic")
-
-
-_PHOTOS: dict[str, Callable[[int, int, int, int, bool], MediaFile]] = {
-    "jpeg": _jpeg,
-    "png": _png,
-    "heic": _heic,
-}
+    return np.concatenate([pixels, opacity], axis=2)
 
 
 def _exif(seed: int, orientation: int) -> Image.Exif:
