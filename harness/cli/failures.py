@@ -30,16 +30,10 @@ def exit_on_failure(verb: str) -> Iterator[None]:
 
     # CI and Kubernetes send SIGTERM; it ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
+    usage = (ScenarioError, TargetUnfit, IdentitiesInvalid, RunUnreadable, PlayersDisagree, FolderUnfit)
     try:
         yield
-    except (
-        ScenarioError,
-        TargetUnfit,
-        IdentitiesInvalid,
-        RunUnreadable,
-        PlayersDisagree,
-        FolderUnfit,
-    ) as error:
+    except usage as error:
         exit_with(verb, ExitCode.USAGE, error)
     except Unreachable as error:
         exit_with(verb, ExitCode.UNREACHABLE, error)

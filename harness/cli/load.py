@@ -103,22 +103,16 @@ def load(
         assert scenario is not None  # noqa: S101 - otherwise there is a usage problem
         if validate:
             raise typer.Exit(_validate(scenario, changes))
-        run_options: dict[str, Any] = {
-            "host": host,
-            "identities": identities,
-            "metrics_urls": metrics_url or (),
-            "processes": processes,
-            "command": command_line(),
-        }
+        options: dict[str, Any] = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
+        options |= {"processes": processes, "command": command_line()}
         if ui:
-            raise typer.Exit(_serve(scenario, out or Path("runs"), run_options))
+            raise typer.Exit(_serve(scenario, out or Path("runs"), options))
 
         from harness.lab.load.locust_process import Master
         from harness.scenario_player import play_scenario
 
-        coordinator = Master(expect_workers, bind, port) if master else None
-        run = play_scenario(scenario, out=out, master=coordinator, **run_options, **changes)
-        raise typer.Exit(_evaluate(run, as_json=json))
+        options["master"] = Master(expect_workers, bind, port) if master else None
+        raise typer.Exit(_evaluate(play_scenario(scenario, out=out, **options, **changes), as_json=json))
 
 
 def _usage_problem(

@@ -94,21 +94,9 @@ class ArrivalRate:
         self._masses = [0.0, *accumulate(piece.mass(piece.length) for piece in pieces)]
 
     @property
-    def length(self) -> float:
-        """Length of all pieces; the rate is zero afterwards [s]."""
-        return self._starts[-1]
-
-    @property
     def total(self) -> float:
         """The expected number of all arrivals."""
         return self._masses[-1]
-
-    def __call__(self, at: float) -> float:
-        """Return the arrival rate at one time [1/s]."""
-        if not 0 <= at < self.length:
-            return 0.0
-        index = bisect_right(self._starts, at) - 1
-        return self.pieces[index].rate(at - self._starts[index])
 
     def expected(self, since: float, until: float) -> float:
         """Return the expected number of arrivals in an interval."""
@@ -122,11 +110,11 @@ class ArrivalRate:
             ValueError: *mass* is negative or above `total`.
         """
         if not 0 <= mass <= self.total:
-            raise ValueError(f"only {self.total} arrivals are expected, never {mass}")
+            raise ValueError(f"{mass} arrivals are never expected: there are {self.total} in all")
         index = min(bisect_right(self._masses, mass), len(self.pieces)) - 1
         return self._starts[index] + self.pieces[index].invert(mass - self._masses[index])
 
     def _cumulative(self, at: float) -> float:
-        at = min(max(at, 0.0), self.length)
+        at = min(max(at, 0.0), self._starts[-1])
         index = min(bisect_right(self._starts, at), len(self.pieces)) - 1
         return self._masses[index] + self.pieces[index].mass(at - self._starts[index])
