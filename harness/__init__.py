@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.api import compare as compare
     from harness.api import load_run as load_run
     from harness.api import simulate as simulate
-    from harness.cli.run_target import play_scenario as play
+    from harness.scenario_player import play_scenario as play
 
 __all__ = ["check", "compare", "load_run", "play", "simulate"]
 
@@ -29,7 +29,7 @@ _HOMES = {
     "check": ("harness.api", "check"),
     "compare": ("harness.api", "compare"),
     "load_run": ("harness.api", "load_run"),
-    "play": ("harness.cli.run_target", "play_scenario"),
+    "play": ("harness.scenario_player", "play_scenario"),
     "simulate": ("harness.api", "simulate"),
 }
 

@@ -1,9 +1,9 @@
 """
-Build the notebooks: ``python notebooks/build.py [NN …]`` makes of each source one that was executed.
+Build the notebooks: ``python notebooks/build.py [NN …]`` executes each source and writes a notebook.
 
-``01_first_run.py``, in the percent format, becomes ``01_first_run.ipynb`` with its outputs. Building twice
-gives the same bytes: no times, no paths, no ids that chance has drawn. What a slider shows lives in the
-kernel and is left out; a source draws one picture of it, too, for those who read without a kernel.
+``01_first_run.py``, in the percent format, becomes ``01_first_run.ipynb`` with its outputs. Two builds give
+the same bytes: a notebook contains no times, no paths and no random ids. The output of a widget exists only
+in the kernel and is left out; the source also draws a static picture, for readers without a kernel.
 """
 
 import sys
@@ -21,12 +21,12 @@ TIMEOUT_S = 120
 
 
 def sources() -> list[Path]:
-    """Return the sources, in reading order."""
+    """Return the sources in the order of their numbers."""
     return sorted(HERE.glob("[0-9][0-9]_*.py"))
 
 
 def read(source: Path) -> NotebookNode:
-    """Return the notebook of a source, not executed; cells are named by their place."""
+    """Return the notebook of a source without outputs; the id of a cell is its position."""
     notebook = jupytext.read(source, fmt="py:percent")
     for place, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{place:02}"
@@ -37,7 +37,7 @@ def read(source: Path) -> NotebookNode:
 
 def build(source: Path) -> Path:
     """
-    Execute a source in its own folder, and write the notebook beside it.
+    Execute a source in its folder, and write the notebook next to it.
 
     Raises:
         CellExecutionError: A cell failed.

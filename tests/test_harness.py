@@ -98,7 +98,7 @@ class TestExamples:
         """
         monkeypatch.chdir(ROOT)
         monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "state.json"))
-        module = importlib.import_module("harness.cli.run_target")
+        module = importlib.import_module("harness.scenario_player")
         (example,) = (one for one in examples_of(module, tmp_path) if one.name.endswith("play_scenario"))
 
         assert doctest.DocTestRunner(optionflags=FLAGS).run(example).failed == 0

@@ -1,5 +1,5 @@
 """
-``harness demo``: everything once, on this machine.
+``harness demo``: play, simulate, evaluate and report the smoke scenario on this machine.
 """
 
 import sys
@@ -18,59 +18,55 @@ SMOKE = Path(__file__).parents[2] / "scenarios" / "smoke.toml"
 
 def demo(
     scenario: Annotated[
-        Path, typer.Argument(help="What to play.", show_default="scenarios/smoke.toml")
+        Path, typer.Argument(help="The scenario file.", show_default="scenarios/smoke.toml")
     ] = SMOKE,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
 ) -> None:
     """
-    Start the stack, play the smoke scenario on real media with Locust, simulate it, judge it, write its page.
+    Start the stack, play the smoke scenario with real media, simulate it, evaluate it and write its report.
 
-    Leaves with the judge's exit code; nothing stays behind but the two run folders.
+    The stack is stopped at the end; the two run folders remain.
+
+    Exit codes: those of harness check.
 
     Example: harness demo
     """
     from rich.console import Console
 
+    from harness.cli.command_line import command_line
     from harness.cli.exit_codes import ExitCode
-    from harness.cli.failures import leaving
-    from harness.cli.run_target import play_scenario
-    from harness.cli.scenario_arguments import command_line
+    from harness.cli.failures import exit_on_failure
     from harness.lab.gate.evaluate_run import check_and_write
     from harness.lab.gate.outputs import announce
     from harness.lab.report.page import render
     from harness.lab.sim.cost import bill
+    from harness.lab.sim.simulation import simulate
+    from harness.lab.workload.scenario import load_scenario
+    from harness.scenario_player import play_scenario
 
     console = Console(stderr=True, highlight=False)
-    with leaving("demo"):
+    with exit_on_failure("demo"):
         console.print("[bold]1/4[/] Locust plays real photos, a video and a PDF against the service")
         live = play_scenario(scenario, command=command_line())
-        console.print("[bold]2/4[/] SimPy plays the same scenario against the blueprint")
-        twin = _simulated(scenario)
-        console.print("[bold]3/4[/] the judge")
+        console.print("[bold]2/4[/] SimPy simulates the same scenario on a platform like this stack")
+        simulated = simulate(load_scenario(scenario), platform="local")
+        console.print("[bold]3/4[/] The alarms and objectives are evaluated")
         verdict = check_and_write(live)
         console.print(live.summary.to_rich())
-        console.print(_side_by_side(live, twin))
+        console.print(_comparison(live, simulated))
         announce(verdict, as_json=json)
-        console.print("[bold]4/4[/] the page")
-        page = render(live, verdict, twin, cost=bill(live).to_dict())
-    sys.stderr.write(f"run: {live.folder}\nsimulated: {twin.folder}\npage: {page}\n")
+        console.print("[bold]4/4[/] The report page is written")
+        page = render(live, verdict, simulated, cost=bill(live).to_dict())
+    sys.stderr.write(f"run: {live.folder}\nsimulated: {simulated.folder}\npage: {page}\n")
     raise typer.Exit(ExitCode(verdict.exit_code))
 
 
-def _simulated(scenario: Path) -> "Run":
-    """The scenario's twin on a platform like this machine's stack."""
-    from harness.lab.sim.simulation import simulate
-    from harness.lab.workload.scenario import load_scenario
-
-    return simulate(load_scenario(scenario), platform="local")
-
-
-def _side_by_side(live: "Run", twin: "Run") -> "Table":
+def _comparison(live: "Run", simulated: "Run") -> "Table":
+    """Return the metrics of both runs as a table."""
     from rich.table import Table
 
-    table = Table("", "live", "simulated", title="Both worlds", title_justify="left", box=None)
-    for (name, here), (_, there) in zip(
-        live.summary.metrics.lines(), twin.summary.metrics.lines(), strict=True
-    ):
-        table.add_row(name, here, there)
+    table = Table("", "live", "simulated", title="Live and simulated", title_justify="left", box=None)
+    lines = (run.summary.metrics.lines() for run in (live, simulated))
+    for (name, live_value), (_, simulated_value) in zip(*lines, strict=True):
+        table.add_row(name, live_value, simulated_value)
     return table

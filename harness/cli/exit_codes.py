@@ -1,11 +1,13 @@
 """
-What ``harness`` tells the shell.
+The exit codes of all verbs.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
+    """The exit code of a verb; for a run it is the outcome of its verdict."""
+
     OK = 0
     UNEXPECTED = 1
     USAGE = 2

@@ -1,5 +1,5 @@
 """
-What can go wrong while a run is played, and the exit code of each.
+The exit code and the message of each failure while a run is played.
 """
 
 import errno
@@ -13,57 +13,51 @@ import typer
 
 from harness.cli.exit_codes import ExitCode
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-"""What a disk answers when it takes no more."""
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""Errors of a disk that accepts no more data."""
 
 
 @contextmanager
-def leaving(verb: str) -> Iterator[None]:
-    """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
-    from harness.cli.run_target import TargetUnfit
+def exit_on_failure(verb: str) -> Iterator[None]:
+    """Turn a failure of the body into one sentence on stderr and an exit code."""
     from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
     from harness.lab.load.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable
     from harness.lab.results.writer import FolderUnfit
     from harness.lab.workload.identities import IdentitiesInvalid
     from harness.lab.workload.scenario_file import ScenarioError
+    from harness.stack.run_target import TargetUnfit
 
     # CI and Kubernetes send SIGTERM; it ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
+    usage = (ScenarioError, TargetUnfit, IdentitiesInvalid, RunUnreadable, WorkersDisagree, FolderUnfit)
     try:
         yield
-    except (
-        ScenarioError,
-        TargetUnfit,
-        IdentitiesInvalid,
-        RunUnreadable,
-        WorkersDisagree,
-        FolderUnfit,
-    ) as error:
-        leave(verb, ExitCode.USAGE, error)
+    except usage as error:
+        exit_with(verb, ExitCode.USAGE, error)
     except Unreachable as error:
-        leave(verb, ExitCode.UNREACHABLE, error)
+        exit_with(verb, ExitCode.UNREACHABLE, error)
     except WorkersMissing as error:
-        leave(verb, ExitCode.INCONCLUSIVE, error)
+        exit_with(verb, ExitCode.INCONCLUSIVE, error)
     except LoadFailed as error:
-        leave(verb, ExitCode.UNEXPECTED, error)
+        exit_with(verb, ExitCode.UNEXPECTED, error)
     except OSError as error:
-        leave_full(verb, error)
+        exit_if_disk_full(verb, error)
     except KeyboardInterrupt:
-        leave(verb, ExitCode.INCONCLUSIVE, "interrupted before there was a run to judge")
+        exit_with(verb, ExitCode.INCONCLUSIVE, "interrupted before the run began")
 
 
-def leave(verb: str, code: ExitCode, why: object) -> NoReturn:
-    """Say why and leave."""
-    sys.stderr.write(f"harness {verb}: {why}\n")
+def exit_with(verb: str, code: ExitCode, reason: object) -> NoReturn:
+    """Write the reason to stderr and exit."""
+    sys.stderr.write(f"harness {verb}: {reason}\n")
     raise typer.Exit(code) from None
 
 
-def leave_full(verb: str, error: OSError) -> NoReturn:
-    """Leave because the disk takes no more; any other error passes, for it is a defect."""
-    if error.errno not in DISK:
+def exit_if_disk_full(verb: str, error: OSError) -> NoReturn:
+    """Exit if the disk accepts no more data; raise any other error, which is a defect."""
+    if error.errno not in DISK_ERRORS:
         raise error
-    leave(verb, ExitCode.UNEXPECTED, f"what came of it could not be written: {error}")
+    exit_with(verb, ExitCode.UNEXPECTED, f"the results could not be written: {error}")
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -1,5 +1,5 @@
 """
-``harness lab``: JupyterLab on the notebooks.
+``harness lab``: open JupyterLab with the notebooks.
 """
 
 import os
@@ -20,23 +20,25 @@ def lab(
     *,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
     port: Annotated[
-        int, typer.Option(help="Listen here, or on the next port that is free.", min=1, max=65535)
+        int, typer.Option(help="Port of the server; if it is in use, the next free port.", min=1, max=65535)
     ] = 8888,
 ) -> None:
     """
-    Open JupyterLab on the notebooks, the kernel ready, until Ctrl-C.
+    Open JupyterLab with the notebooks and their kernel, until Ctrl-C.
 
-    Leaves with 0 ended, 2 JupyterLab is not installed.
+    Exit codes: 0 ended, 2 JupyterLab or the notebooks are missing.
 
     Example: harness lab --no-browser
     """
     if find_spec("jupyterlab") is None:
-        sys.stderr.write("harness lab: JupyterLab is not installed; uv pip install 'harness[notebooks]'\n")
+        sys.stderr.write(
+            "harness lab: JupyterLab is not installed; install it with: uv pip install 'harness[notebooks]'\n"
+        )
         raise typer.Exit(ExitCode.USAGE)
     if not (ROOT / FIRST).exists():
-        sys.stderr.write(f"harness lab: there is no {FIRST} beside the harness; work in a checkout\n")
+        sys.stderr.write(f"harness lab: {FIRST} is missing; the notebooks need a source checkout\n")
         raise typer.Exit(ExitCode.USAGE)
-    # In the place of this process: Ctrl-C and signals are JupyterLab's, and it ends its kernels.
+    # JupyterLab replaces this process: it receives Ctrl-C and signals, and ends its kernels.
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *_options(port, browser=browser)])  # noqa: S606
 
 
@@ -47,7 +49,7 @@ def _options(port: int, *, browser: bool) -> list[str]:
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
         "--log-level=WARN",
-        "--ServerApp.answer_yes=True",  # Ctrl-C means it
+        "--ServerApp.answer_yes=True",  # Ctrl-C ends it without a question
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]

@@ -1,5 +1,5 @@
 """
-``harness load``: play a scenario and judge it.
+``harness load``: play a scenario with Locust and evaluate the run.
 """
 
 import sys
@@ -11,13 +11,12 @@ import typer
 from harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from harness.lab.load.locust_process import Master
     from harness.lab.results.run import Run
 
 
 def load(
     scenario: Annotated[
-        Path | None, typer.Argument(help="The scenario file to play; a worker need not name one.")
+        Path | None, typer.Argument(help="The scenario file; optional with --worker.")
     ] = None,
     *,
     out: Annotated[
@@ -25,99 +24,110 @@ def load(
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].")] = None,
     duration: Annotated[
-        float | None, typer.Option(help="How long arrivals keep coming [model seconds].")
+        float | None, typer.Option(help="Time during which arrivals come [model seconds].")
     ] = None,
-    processes: Annotated[int, typer.Option(help="Locust workers on this machine.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="Number of Locust workers on this machine.", min=1)] = 1,
     host: Annotated[
         str | None,
         typer.Option(
-            help="A service that speaks the contract.  [default: the stack that is up, or a new one]"
+            help="Base URL of a service with the same API.  [default: the running stack, or a new one]"
         ),
     ] = None,
     identities: Annotated[
-        Path | None, typer.Option(help="CSV: listing_id,development,role,token.", metavar="FILE")
+        Path | None,
+        typer.Option(help="CSV file with the columns listing_id,development,role,token.", metavar="FILE"),
     ] = None,
     metrics_url: Annotated[
         list[str] | None,
-        typer.Option(help="A Prometheus page of the host; again for each of its processes.", metavar="URL"),
+        typer.Option(
+            help="Prometheus page of a process of the host; repeat it for other processes.", metavar="URL"
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
     users: Annotated[
-        int | None, typer.Option(help="Play closed, with so many users, instead of at a rate.")
+        int | None, typer.Option(help="Number of users of a closed workload; it replaces the arrivals.")
     ] = None,
-    ui: Annotated[bool, typer.Option("--ui", help="Open Locust's page and start from there.")] = False,
+    ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web page and start runs there.")] = False,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Only say whether the scenario is one.")
+        bool, typer.Option("--validate", help="Check the scenario without playing it.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
     master: Annotated[
         bool,
-        typer.Option("--master", help="Let workers elsewhere play; judge here."),
+        typer.Option("--master", help="Coordinate workers on other machines; evaluate the run here."),
     ] = False,
     expect_workers: Annotated[
         int,
-        typer.Option(help="Master: begin when so many have come.", min=1),
+        typer.Option(help="With --master: number of workers to wait for.", min=1),
     ] = 1,
-    bind: Annotated[str, typer.Option(help="Master: address to listen on; *: all.")] = "*",
+    bind: Annotated[
+        str, typer.Option(help="With --master: address to listen on; * means all addresses.")
+    ] = "*",
     worker: Annotated[
         bool,
         typer.Option(
             "--worker",
-            help="Play what a master says: of the other options only --processes counts, and SCENARIO, if "
+            help="Play the scenario of the master at --master-host, with --processes workers; SCENARIO, if "
             "given, must be the master's.",
         ),
     ] = False,
-    master_host: Annotated[str | None, typer.Option(help="Worker: where the master is.")] = None,
+    master_host: Annotated[
+        str | None, typer.Option(help="With --worker: address of the master's machine.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the master.", min=1, max=65535)] = 5557,
 ) -> None:
     """
-    Play a scenario with Locust and judge the run.
+    Play a scenario with Locust and evaluate the run.
 
-    Arrivals come when they are due, however slow the service is; times count from then.
-    At a --host the alarms are judged as far as its status and its Prometheus pages show what they watch.
+    Arrivals start at their scheduled times, however slow the service is; response times count from these
+    times. At a --host, an alarm is evaluated only if the service's status or its pages show the metric.
 
-    Leaves with 0 fine, 2 bad scenario, 3 breached, 4 inconclusive, 5 target unreachable, 6 a forbidden
-    attempt succeeded.
+    Exit codes: 0 passed, 2 invalid scenario or option, 3 breached, 4 inconclusive, 5 target unreachable,
+    6 a forbidden request succeeded.
 
     Example: harness load scenarios/steady.toml --duration 60 --processes 2
     """
-    from harness.cli.failures import leave, leaving
+    from harness.cli.failures import exit_on_failure, exit_with
 
-    target = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
-    adjustments = {"rate": rate, "duration": duration, "seed": seed, "users": users}
-    adjusted = any(value is not None for value in adjustments.values())
-    if wrong := _misuse(
-        scenario, ui=ui, master=master, worker=worker, master_host=master_host, adjusted=adjusted
+    changes: dict[str, Any] = {"rate": rate, "duration": duration, "seed": seed, "users": users}
+    is_changed = any(value is not None for value in changes.values())
+    if problem := _usage_problem(
+        scenario, ui=ui, master=master, worker=worker, master_host=master_host, is_changed=is_changed
     ):
-        leave("load", ExitCode.USAGE, wrong)
-    with leaving("load"):
+        exit_with("load", ExitCode.USAGE, problem)
+    with exit_on_failure("load"):
+        from harness.cli.command_line import command_line
+
         if worker:
-            code = _join(str(master_host), port, processes, scenario, adjustments)
-        elif scenario is None:
-            raise AssertionError("a missing scenario is misuse")
-        elif validate:
-            code = _validate(scenario, adjustments)
-        elif ui:
-            code = _serve(scenario, target, out, processes)
-        else:
-            conducting = _master(expect_workers, bind, port) if master else None
-            code = _play(scenario, adjustments, target, out, processes, conducting, json)
-    raise typer.Exit(code)
+            raise typer.Exit(_join(str(master_host), port, processes, scenario, changes))
+        assert scenario is not None  # noqa: S101 - otherwise there is a usage problem
+        if validate:
+            raise typer.Exit(_validate(scenario, changes))
+        options: dict[str, Any] = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
+        options |= {"processes": processes, "command": command_line()}
+        if ui:
+            raise typer.Exit(_serve(scenario, out or Path("runs"), options))
+
+        from harness.lab.load.locust_process import Master
+        from harness.scenario_player import play_scenario
+
+        options["master"] = Master(expect_workers, bind, port) if master else None
+        raise typer.Exit(_evaluate(play_scenario(scenario, out=out, **options, **changes), as_json=json))
 
 
-def _misuse(
-    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None, adjusted: bool
+def _usage_problem(
+    scenario: Path | None, *, ui: bool, master: bool, worker: bool, master_host: str | None, is_changed: bool
 ) -> str | None:
-    """Return what does not go together in what was asked for, in words."""
+    """Return what is wrong with the combination of options; None if it is valid."""
     if master and worker:
-        return "either --master or --worker"
+        return "--master and --worker exclude each other"
     if worker and master_host is None:
         return "--worker needs --master-host: the address of the machine that runs with --master"
     if master and ui:
-        return "--ui plays on this machine only"
-    if ui and adjusted:
+        return "--ui cannot be combined with --master: it uses only workers on this machine"
+    if ui and is_changed:
         return (
-            "--ui plays scenarios as they are, at the rate said on its page: "
+            "--ui plays scenarios unchanged, at the rate that is set on its page: "
             "leave out --rate, --duration, --seed and --users"
         )
     if scenario is None and not worker:
@@ -125,77 +135,41 @@ def _misuse(
     return None
 
 
-def _master(workers: int, bind: str, port: int) -> "Master":
-    from harness.lab.load.locust_process import Master
-
-    return Master(workers, bind, port)
-
-
-def _join(host: str, port: int, processes: int, path: Path | None, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.scenario_arguments import read
+def _join(host: str, port: int, processes: int, path: Path | None, changes: dict[str, Any]) -> ExitCode:
+    from harness.lab.gate.scenario_reader import read_scenario
     from harness.lab.load.remote_worker import join
 
-    scenario_hash = read(path, **adjustments).hash if path else None
+    scenario_hash = read_scenario(path, **changes).hash if path else None
     join(host, port=port, processes=processes, scenario_hash=scenario_hash)
     return ExitCode.OK
 
 
-def _validate(path: Path, adjustments: dict[str, Any]) -> ExitCode:
-    from harness.cli.scenario_arguments import read
-    from harness.lab.load.run_plan import ListingNeeds, numbered
+def _validate(path: Path, changes: dict[str, Any]) -> ExitCode:
+    from harness.lab.gate.scenario_reader import read_scenario
+    from harness.lab.workload.arrivals.schedule import live_schedule
+    from harness.lab.workload.identities import ListingNeeds
 
-    scenario = read(path, **adjustments)
+    scenario = read_scenario(path, **changes)
     needs = ListingNeeds.of(scenario)
-    arrivals = f"{scenario.users} users" if scenario.users else f"{len(numbered(scenario))} arrivals"
+    arrivals = f"{scenario.users} users" if scenario.users else f"{len(live_schedule(scenario))} arrivals"
     sys.stdout.write(
         f"{path}: {arrivals} in {scenario.duration_s:g} s ({scenario.duration_s / scenario.time_scale:g} s "
-        f"of clock), {needs.ordinary} listings and {needs.developments} developments\n"
+        f"of clock time); needs {needs.ordinary} listings and {needs.developments} development listings\n"
     )
     return ExitCode.OK
 
 
-def _play(
-    path: Path,
-    adjustments: dict[str, Any],
-    target: dict[str, Any],
-    out: Path | None,
-    processes: int,
-    master: "Master | None",
-    as_json: bool,
-) -> ExitCode:
-    from harness.cli.run_target import play_scenario
-    from harness.cli.scenario_arguments import command_line
-
-    run = play_scenario(
-        path,
-        out=out,
-        processes=processes,
-        master=master,
-        command=command_line(),
-        **target,
-        **adjustments,
-    )
-    return _judge(run, as_json=as_json)
-
-
-def _serve(path: Path, target: dict[str, Any], out: Path | None, processes: int) -> ExitCode:
-    from harness.cli.run_target import serve
-    from harness.cli.scenario_arguments import command_line
+def _serve(path: Path, runs: Path, options: dict[str, Any]) -> ExitCode:
+    from harness.scenario_player import serve_scenarios
 
     codes: list[ExitCode] = []
-    runs = out or Path("runs")
-    serve(
-        path,
-        on_run=lambda run: codes.append(_judge(run, as_json=False)),
-        runs=runs,
-        processes=processes,
-        command=command_line(),
-        **target,
+    serve_scenarios(
+        path, on_run=lambda run: codes.append(_evaluate(run, as_json=False)), runs=runs, **options
     )
     return max(codes, default=ExitCode.OK)
 
 
-def _judge(run: "Run", *, as_json: bool) -> ExitCode:
+def _evaluate(run: "Run", *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
     from harness.lab.gate.evaluate_run import check_and_write

@@ -1,5 +1,5 @@
 """
-``harness``: the front door. One module a verb, imported only when it is asked for.
+The command ``harness``: one module for each verb, imported only when the verb is used.
 """
 
 import importlib
@@ -13,14 +13,14 @@ VERBS = {
     "up": "Start the service and its stack on this machine",
     "load": "Play a scenario against the service with Locust",
     "sim": "Play a scenario in simulation",
-    "check": "Judge a run: alarms, objectives, exit code",
-    "report": "Write a run's page",
-    "compare": "Set two runs side by side",
-    "lab": "Open JupyterLab on the notebooks",
-    "watch": "Evaluate the alarms while a stack or a run is going",
-    "db": "The private database: install, status, migrate, shell",
-    "bench": "Measure this machine, as ratios",
-    "demo": "Stack, smoke run, verdict and page in one go",
+    "check": "Evaluate a run: alarms, objectives, exit code",
+    "report": "Write the report page of a run",
+    "compare": "Compare two runs",
+    "lab": "Open JupyterLab with the notebooks",
+    "watch": "Evaluate the alarms of a running stack or run",
+    "db": "Manage the private database: install, status, migrate, shell",
+    "bench": "Measure the performance of the harness on this machine",
+    "demo": "Start the stack, play a short run, evaluate it and write its report",
 }
 
 USAGE = "usage: harness VERB [OPTIONS]\n\nverbs:\n" + "\n".join(
@@ -37,24 +37,24 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb and leave with its exit code."""
+    """Run one verb and exit with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(f"{USAGE}\n{EXAMPLES}")
-        raise SystemExit(0 if words else 2)
+        raise SystemExit(ExitCode.OK if words else ExitCode.USAGE)
     if words[0] == "--version":
         from importlib.metadata import version
 
         sys.stdout.write(f"harness {version('media-harness')}\n")
-        raise SystemExit(0)
+        raise SystemExit(ExitCode.OK)
     if words[0] not in VERBS:
-        sys.stderr.write(f"harness: there is no verb {words[0]!r}.\n{USAGE}\n")
-        raise SystemExit(2)
+        sys.stderr.write(f"harness: unknown verb {words[0]!r}\n{USAGE}\n")
+        raise SystemExit(ExitCode.USAGE)
     try:
         bypass_proxies()
         _run(words[0], words[1:])
     except KeyboardInterrupt:
-        # Before the verb was there to say so itself.
+        # While the module of the verb was imported; later the verb handles it.
         sys.stderr.write(f"harness {words[0]}: interrupted\n")
         raise SystemExit(ExitCode.INCONCLUSIVE) from None
 

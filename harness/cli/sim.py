@@ -101,10 +101,12 @@ def sim(
         json=json,
     )
     with _leaving():
-        from harness.cli.scenario_arguments import read
+        from harness.lab.gate.scenario_reader import read_scenario
 
         changes, overrides = _split(settings or [])
-        played = read(scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed)
+        played = read_scenario(
+            scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed
+        )
         _must_make_sense(played, options)
         raise typer.Exit(_simulate(played, overrides, options))
 
@@ -133,7 +135,7 @@ class SettingInvalid(ValueError):
 @contextmanager
 def _leaving() -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on stderr and the right exit code."""
-    from harness.cli.failures import leave, leave_full
+    from harness.cli.failures import exit_if_disk_full, exit_with
 
     try:
         from harness.lab.report.batch_life import NoSuchArrival
@@ -146,9 +148,9 @@ def _leaving() -> Iterator[None]:
         yield
     # First: until all of those are imported nobody knows the others.
     except KeyboardInterrupt:
-        leave("sim", ExitCode.INCONCLUSIVE, "interrupted")
+        exit_with("sim", ExitCode.INCONCLUSIVE, "interrupted")
     except OSError as error:
-        leave_full("sim", error)
+        exit_if_disk_full("sim", error)
     except (
         ScenarioError,
         PlatformInvalid,
@@ -158,7 +160,7 @@ def _leaving() -> Iterator[None]:
         NoSuchArrival,
         SettingInvalid,
     ) as error:
-        leave("sim", ExitCode.USAGE, error)
+        exit_with("sim", ExitCode.USAGE, error)
 
 
 def _must_make_sense(scenario: "Scenario", options: SimulationOptions) -> None:
@@ -202,7 +204,7 @@ def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 def _simulate(scenario: "Scenario", overrides: dict[str, str], options: SimulationOptions) -> ExitCode:
     from rich.console import Console
 
-    from harness.cli.scenario_arguments import command_line
+    from harness.cli.command_line import command_line
     from harness.lab.gate.evaluate_run import check_and_write
     from harness.lab.gate.outputs import announce
     from harness.lab.results.notes import REMARKS

@@ -1,5 +1,5 @@
 """
-JupyterLab opens on the notebooks, and leaves nothing behind.
+``harness lab`` serves the notebooks, and ends all its processes.
 """
 
 import re
@@ -16,9 +16,9 @@ from harness.cli import lab
 from harness.stack.processes.ports import free_port
 
 
-def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):
+def test_a_missing_jupyterlab_is_reported(monkeypatch, capsys):
     """
-    One sentence with the remedy, and 2.
+    The message contains the command that installs it; the exit code is 2.
     """
     monkeypatch.setattr(lab, "find_spec", lambda _: None)
 
@@ -32,7 +32,7 @@ def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):
 @pytest.mark.slow
 def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted():
     """
-    The kernel can be started, the first notebook opened; Ctrl-C ends the server and its kernels at once.
+    A kernel starts and the first notebook opens; Ctrl-C ends the server and its kernels.
     """
     port = free_port()
     command = [sys.executable, "-m", "harness.cli.main", "lab", "--no-browser", "--port", str(port)]
@@ -41,7 +41,7 @@ def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted():
             client = httpx.Client(
                 base_url=f"http://127.0.0.1:{port}",
                 headers={"Authorization": f"token {_token(server.stderr)}"},
-                transport=httpx.HTTPTransport(retries=8),  # it says where before it listens there
+                transport=httpx.HTTPTransport(retries=8),  # it prints the address before it listens there
                 timeout=30,
             )
             specs = client.get("/api/kernelspecs").json()
@@ -60,11 +60,11 @@ def test_it_serves_the_notebooks_with_a_kernel_until_it_is_interrupted():
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
 
 
-def _token(said: Iterable[str]) -> str:
-    """Return what the server lets in by, as soon as it says so."""
+def _token(output: Iterable[str]) -> str:
+    """Return the server's token as soon as the server has printed it."""
     lines = []
-    for line in said:
+    for line in output:
         if found := re.search(r"token=(\w+)", line):
             return found[1]
         lines.append(line)
-    raise AssertionError(f"it ended: {''.join(lines)}")
+    raise AssertionError(f"the server ended: {''.join(lines)}")

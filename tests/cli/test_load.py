@@ -1,7 +1,7 @@
 """
-``harness load``, as a shell or a CI job sees it.
+``harness load`` as a process: exit codes, stdout and stderr.
 
-Those that play start Locust and take the seconds their scenario says; that is what a load test is.
+The tests that play a scenario start Locust and take as long as the scenario lasts.
 """
 
 import errno
@@ -13,14 +13,11 @@ import sys
 import pytest
 import typer
 
-from harness.cli.failures import leaving
+from harness.cli.failures import exit_on_failure
 from harness.cli.main import main
-from harness.cli.run_target import TargetUnfit, must_fit
 from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
-from harness.lab.workload.scenario import load_scenario
-from harness.stack.processes.state_file import StackState
 from tests.lab.load.conftest import scenario_text, serving, wait_until_recorded, write_identities
 
 
@@ -36,72 +33,72 @@ def harness(*words):
 
 
 class TestUsage:
-    def test_a_bad_scenario_leaves_with_2_and_names_file_and_line(self, tmp_path):
+    def test_an_invalid_scenario_exits_with_2_and_names_file_and_line(self, tmp_path):
         """
-        An editor can jump to what is wrong.
+        An editor can jump to the error.
         """
         path = scenario(tmp_path, duration_s=-1)
 
-        told = harness(path, "--validate")
+        result = harness(path, "--validate")
 
-        assert told.returncode == 2
-        assert f"{path}:4: duration_s must be greater than 0" in told.stderr
+        assert result.returncode == 2
+        assert f"{path}:4: duration_s must be greater than 0" in result.stderr
 
-    def test_an_objective_that_is_none_is_found_before_anything_is_played(self, tmp_path):
+    def test_an_invalid_objective_is_found_before_the_run(self, tmp_path):
         """
-        It would be a pity to find out after an hour.
+        Otherwise the error would appear after the run.
         """
         path = scenario(tmp_path, objective="cuont(forbidden succeeded) == 0")
 
-        told = harness(path)
+        result = harness(path)
 
-        assert told.returncode == 2
-        assert f"{path}:" in told.stderr
-        assert "cuont" in told.stderr
+        assert result.returncode == 2
+        assert f"{path}:" in result.stderr
+        assert "cuont" in result.stderr
 
-    def test_an_objective_on_no_alarm_is_found_before_anything_is_played(self, tmp_path):
+    def test_an_objective_on_an_unknown_alarm_is_found_before_the_run(self, tmp_path):
         """
-        The line is named, and the alarms a run is judged by.
+        The message names the line and the known alarms.
         """
         path = scenario(tmp_path, objective="alarm(nosuch) == OK")
 
-        told = harness(path, "--host", "http://127.0.0.1:9", "--identities", "nowhere.csv")
+        result = harness(path, "--host", "http://127.0.0.1:9", "--identities", "nowhere.csv")
 
-        assert told.returncode == 2
-        assert f"{path}:" in told.stderr
-        assert "there is no alarm 'nosuch'; there are media-pipeline-unhealthy, media-" in told.stderr
+        assert result.returncode == 2
+        assert f"{path}:" in result.stderr
+        assert "there is no alarm 'nosuch'; the alarms are media-pipeline-unhealthy, media-" in result.stderr
 
     @pytest.mark.parametrize("name", ["/proc/foo", "{}/file", "{}/file/sub", "{}/" + "x" * 300, ""])
-    def test_a_folder_no_run_fits_in_is_found_before_anything_is_played(self, tmp_path, name):
+    def test_an_invalid_run_folder_is_found_before_the_run(self, tmp_path, name):
         """
-        No stack is started, and nothing is left.
+        No stack is started and no file is written.
         """
         path = scenario(tmp_path)
         (tmp_path / "file").touch()
 
-        told = harness(path, "--out", name.format(tmp_path))
+        result = harness(path, "--out", name.format(tmp_path))
 
-        assert told.returncode == 2
-        assert told.stderr.startswith("harness load: ")
-        assert told.stderr.count("\n") == 1
+        assert result.returncode == 2
+        assert result.stderr.startswith("harness load: ")
+        assert result.stderr.count("\n") == 1
         assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "try.toml"]
 
-    def test_a_good_scenario_leaves_with_0_and_says_what_it_would_play(self, tmp_path):
+    def test_a_valid_scenario_exits_with_0_and_is_described(self, tmp_path):
         """
-        Arrivals, time and listings.
+        --validate prints the arrivals, the duration and the listings.
         """
-        told = harness(scenario(tmp_path), "--validate")
+        result = harness(scenario(tmp_path), "--validate")
 
-        assert told.returncode == 0
-        assert "10 arrivals in 1 s" in told.stdout
+        assert result.returncode == 0
+        assert "10 arrivals in 1 s" in result.stdout
 
-    def test_rate_and_duration_adjust_the_scenario(self, tmp_path):
+    def test_rate_and_duration_change_the_scenario(self, tmp_path):
         """
-        Four a second for thirty seconds.
+        4 arrivals/s for 30 s are 120 arrivals.
         """
-        told = harness(scenario(tmp_path), "--validate", "--rate", "4", "--duration", "30")
+        result = harness(scenario(tmp_path), "--validate", "--rate", "4", "--duration", "30")
 
-        assert "120 arrivals in 30 s" in told.stdout
+        assert "120 arrivals in 30 s" in result.stdout
 
     @pytest.mark.parametrize(
         ("words", "sentence"),
@@ -110,13 +107,13 @@ class TestUsage:
             (["--duration", "0"], "duration_s must be greater than 0, not 0.0"),
             (["--seed", str(2**64)], f"seed must be less than {2**63}, not {2**64}"),
             (["--seed", "-1"], "seed must be greater than or equal to 0, not -1"),
-            (["--rate", "nan"], "an arrival rate is a finite number, at least 0, not nan"),
+            (["--rate", "nan"], "the arrival rate must be a finite number, at least 0, not nan"),
             (["--users", "0"], "users must be greater than 0, not 0"),
         ],
     )
-    def test_an_adjustment_that_makes_no_sense_leaves_with_2(self, tmp_path, capsys, words, sentence):
+    def test_an_invalid_change_exits_with_2(self, tmp_path, capsys, words, sentence):
         """
-        One sentence in our words, whichever flag it was.
+        The message is one sentence that names the key and the value.
         """
         path = scenario(tmp_path)
         with pytest.raises(SystemExit) as left:
@@ -127,50 +124,50 @@ class TestUsage:
 
     def test_a_host_needs_identities(self, tmp_path):
         """
-        Nobody can mint tokens for a service that is not ours.
+        Tokens of another service cannot be created here.
         """
-        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9")
+        result = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9")
 
-        assert told.returncode == 2
-        assert "--identities" in told.stderr
+        assert result.returncode == 2
+        assert "--identities" in result.stderr
 
-    def test_a_worker_needs_to_know_its_master(self):
+    def test_a_worker_needs_the_address_of_its_master(self):
         """
-        And a master is no worker.
+        A process cannot be both a worker and a master.
         """
-        told, both = harness("--worker"), harness("--worker", "--master", "--master-host", "10.0.0.1")
+        result, both = harness("--worker"), harness("--worker", "--master", "--master-host", "10.0.0.1")
 
-        assert (told.returncode, both.returncode) == (2, 2)
-        assert "--master-host" in told.stderr
+        assert (result.returncode, both.returncode) == (2, 2)
+        assert "--master-host" in result.stderr
 
-    def test_the_page_is_not_told_how_to_play_on_the_command_line(self, tmp_path):
+    def test_the_web_page_excludes_changes_of_the_scenario(self, tmp_path):
         """
-        It would play the scenario as it is, without a word.
+        It would ignore them.
         """
-        told = harness(scenario(tmp_path), "--ui", "--seed", "8")
+        result = harness(scenario(tmp_path), "--ui", "--seed", "8")
 
-        assert told.returncode == 2
-        assert "leave out --rate, --duration, --seed and --users" in told.stderr
+        assert result.returncode == 2
+        assert "leave out --rate, --duration, --seed and --users" in result.stderr
 
     def test_a_scenario_is_needed_to_play(self):
         """
-        Only a worker is told what to play.
+        Only a worker gets its scenario from a master.
         """
-        told = harness()
+        result = harness()
 
-        assert told.returncode == 2
-        assert "name a scenario file" in told.stderr
+        assert result.returncode == 2
+        assert "name a scenario file" in result.stderr
 
-    def test_too_few_listings_leave_with_2(self, tmp_path):
+    def test_too_few_listings_exit_with_2(self, tmp_path):
         """
-        It says how many are needed.
+        The message says how many are needed.
         """
-        people = write_identities(tmp_path / "few.csv", 4)
+        identities = write_identities(tmp_path / "few.csv", 4)
 
-        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people)
+        result = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", identities)
 
-        assert told.returncode == 2
-        assert "needs 10 listings" in told.stderr
+        assert result.returncode == 2
+        assert "needs 10 ordinary listings" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -178,157 +175,106 @@ class TestUsage:
     [
         (WorkersMissing("1 of 2 expected workers came"), 4),
         (WorkersDisagree("seed 8 instead of 7"), 2),
-        (Unreachable("nobody there"), 5),
+        (Unreachable("no answer"), 5),
         (LoadFailed("it did not begin"), 1),
         (FolderUnfit("there is a run in it"), 2),
     ],
 )
-def test_whatever_keeps_a_run_from_beginning_has_its_code_and_its_sentence(error, code, capsys):
+def test_each_failure_before_a_run_has_its_exit_code(error, code, capsys):
     """
-    A build must be able to tell a bad scenario from a target that is down.
+    A CI job can distinguish an invalid scenario from an unreachable target.
     """
-    with pytest.raises(typer.Exit) as left, leaving("load"):
+    with pytest.raises(typer.Exit) as left, exit_on_failure("load"):
         raise error
 
     assert left.value.exit_code == code
     assert capsys.readouterr().err == f"harness load: {error}\n"
 
 
-def test_a_full_disk_has_its_sentence(capsys):
+def test_a_full_disk_is_reported(capsys):
     """
-    The machine is to blame, not the scenario.
+    The exit code is 1: the machine failed, not the scenario.
     """
-    with pytest.raises(typer.Exit) as left, leaving("load"):
+    with pytest.raises(typer.Exit) as left, exit_on_failure("load"):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert left.value.exit_code == 1
-    assert capsys.readouterr().err.startswith("harness load: what came of it could not be written: ")
+    assert capsys.readouterr().err.startswith("harness load: the results could not be written: ")
 
 
-def test_a_file_that_is_not_there_is_a_defect():
+def test_an_unexpected_missing_file_is_a_defect():
     """
-    It must be seen, where it is and how it came about.
+    It is raised with its traceback.
     """
-    with pytest.raises(FileNotFoundError), leaving("load"):
+    with pytest.raises(FileNotFoundError), exit_on_failure("load"):
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-
-
-class TestStackThatIsUp:
-    def state(self, played, **changes):
-        """A stack that models *played*."""
-        return StackState(
-            **dict.fromkeys(("api_url", "worker_metrics_url", "aws_url", "s3_url", "database_url"), "x"),
-            **dict.fromkeys(("jwt_key", "callback_secret", "identities", "logs", "engine", "region"), "x"),
-            **dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "x"),
-            mode="modelled",
-            time_scale=played.time_scale,
-            scenario="try.toml",
-            **{"supervisor_pid": 1, "started_at": 0.0, "work_hash": played.work_hash, **changes},
-        )
-
-    def test_it_may_be_played_at_with_another_rate_and_duration(self, tmp_path):
-        """
-        What the handlers do is drawn from the seed, the flows, the model and the faults.
-        """
-        played = load_scenario(scenario(tmp_path))
-
-        must_fit(played.at_rate(3.0).lasting(9.0), self.state(played))
-
-    @pytest.mark.parametrize("work_hash", [None, "of another scenario"])
-    def test_one_that_models_something_else_is_refused(self, tmp_path, work_hash):
-        """
-        Its service times and faults would not be the scenario's.
-        """
-        played = load_scenario(scenario(tmp_path))
-
-        with pytest.raises(TargetUnfit, match=r"service times and faults of try\.toml, not those of try"):
-            must_fit(played, self.state(played, work_hash=work_hash))
-
-    def test_another_seed_is_other_work(self, tmp_path):
-        """
-        Every draw is keyed by it.
-        """
-        played = load_scenario(scenario(tmp_path))
-
-        with pytest.raises(TargetUnfit, match="with seed 8"):
-            must_fit(played.seeded(8), self.state(played))
-
-    def test_a_program_reads_the_same_scenario_from_json(self, tmp_path):
-        """
-        That is how a stack of its own learns of what was adjusted on the command line.
-        """
-        adjusted = load_scenario(scenario(tmp_path)).seeded(11).at_rate(2.5)
-        path = tmp_path / "adjusted.json"
-        path.write_text(adjusted.model_dump_json(), encoding="utf-8")
-
-        assert load_scenario(path).hash == adjusted.hash
 
 
 @pytest.mark.stack
 class TestPlaying:
-    def test_nobody_at_home_leaves_with_5(self, tmp_path):
+    def test_an_unreachable_host_exits_with_5(self, tmp_path):
         """
-        A deployment that is down is not a breach of anything.
+        An unreachable service is not a breach.
         """
-        people = write_identities(tmp_path / "people.csv", 60)
+        identities = write_identities(tmp_path / "people.csv", 60)
 
-        told = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people)
+        result = harness(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", identities)
 
-        assert told.returncode == 5
-        assert "does not answer" in told.stderr
+        assert result.returncode == 5
+        assert "does not answer" in result.stderr
 
-    def test_a_good_run_at_a_host_leaves_with_0_and_says_which_alarms_nobody_could_observe(self, tmp_path):
+    def test_a_run_at_a_host_exits_with_0_and_lists_unobserved_alarms(self, tmp_path):
         """
-        The service tells how long processing took and its page counts dead letters; the rest is AWS's.
+        The service reports processing times and dead letters; the other metrics are AWS's.
         """
-        # A tenth of what the objective allows is how late a busy machine may be.
-        patient = scenario(tmp_path, objective="p50(E2E:ready) <= 20 s")
+        # A generous limit for a busy machine: the self-check allows arrivals to be late by a tenth of it.
+        generous = scenario(tmp_path, objective="p50(E2E:ready) <= 20 s")
         with serving(tmp_path / "fake", 60) as service:
-            told = harness(
-                *(patient, "--host", service.api_url, "--json"),
+            result = harness(
+                *(generous, "--host", service.api_url, "--json"),
                 *("--metrics-url", f"{service.api_url}/metrics"),
                 *("--identities", service.identities, "--out", tmp_path / "run"),
             )
-        verdict = json.loads(told.stdout)
+        verdict = json.loads(result.stdout)
         alarms = {each["name"].removeprefix("media-processing-"): each for each in verdict["alarms"]}
         judged = {name for name, each in alarms.items() if each["outcome"] != "skipped"}
 
-        assert told.returncode == 0
+        assert result.returncode == 0
         assert judged == {"duration-p95", "dead-letters-arrived"}
         assert alarms["executions-failed"]["state"] == "not observed"
-        assert "not observed" in told.stderr
+        assert "not observed" in result.stderr
         assert "harness load" in json.loads((tmp_path / "run/run.json").read_text())["notes"]["command"]
 
-    def test_a_page_without_metrics_leaves_with_5(self, tmp_path):
+    def test_a_page_without_metrics_exits_with_5(self, tmp_path):
         """
-        It is found out before anything is played.
+        It is found before the run.
         """
-        people = write_identities(tmp_path / "people.csv", 60)
+        identities = write_identities(tmp_path / "people.csv", 60)
 
-        told = harness(
-            *(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", people),
+        result = harness(
+            *(scenario(tmp_path), "--host", "http://127.0.0.1:9", "--identities", identities),
             *("--metrics-url", "http://127.0.0.1:9/metrics"),
         )
 
-        assert told.returncode == 5
-        assert "is not a page of Prometheus metrics" in told.stderr
+        assert result.returncode == 5
+        assert "is not a page of Prometheus metrics" in result.stderr
 
-    def test_a_forbidden_success_leaves_with_6(self, tmp_path):
+    def test_a_forbidden_success_exits_with_6(self, tmp_path):
         """
-        A service that lets anybody in is found out, whatever else the run says.
+        A service that accepts any token is a security failure, whatever the other results are.
         """
         with serving(tmp_path / "fake", 60, "--lenient", "any_token") as service:
-            told = harness(
+            result = harness(
                 *(scenario(tmp_path, flow="forbidden"), "--host", service.api_url),
                 *("--identities", service.identities, "--out", tmp_path / "run", "--json"),
             )
 
-        assert told.returncode == 6
-        assert json.loads(told.stdout)["outcome"] == "security"
+        assert result.returncode == 6
+        assert json.loads(result.stdout)["outcome"] == "security"
 
-    def test_sigterm_in_mid_run_leaves_a_judged_run_and_4(self, tmp_path):
+    def test_sigterm_during_a_run_exits_with_4_and_a_verdict(self, tmp_path):
         """
-        What CI and Kubernetes send to a job that takes too long.
+        CI and Kubernetes send SIGTERM to a job that takes too long.
         """
         out = tmp_path / "run"
         with serving(tmp_path / "fake", 1000) as service:
@@ -338,10 +284,10 @@ class TestPlaying:
             with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as playing:
                 wait_until_recorded(out)
                 playing.send_signal(signal.SIGTERM)
-                _, told = playing.communicate()
+                _, errors = playing.communicate()
 
         assert playing.returncode == 4
-        assert "interrupted" in told
+        assert "interrupted" in errors
         assert {path.name for path in out.glob("*.parquet")} == {
             "batches.parquet",
             "metrics.parquet",

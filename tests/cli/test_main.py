@@ -1,4 +1,4 @@
-"""The front door: what it says of the verbs."""
+"""The command ``harness``: its help text."""
 
 import shlex
 from pathlib import Path
@@ -10,9 +10,9 @@ from harness.cli.main import EXAMPLES, VERBS, main
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_what_the_examples_name_is_there(capsys):
+def test_the_examples_of_the_help_can_be_run(capsys):
     """
-    Whoever copies a line out of the help has a verb and a file that exist.
+    The verbs and the files of the examples exist.
     """
     with pytest.raises(SystemExit):
         main(["--help"])

@@ -164,7 +164,7 @@ class TestSim:
 
         assert code == 1
         assert capsys.readouterr().err == (
-            "harness sim: what came of it could not be written: [Errno 28] No space left on device\n"
+            "harness sim: the results could not be written: [Errno 28] No space left on device\n"
         )
         assert not harness.load_run(tmp_path / "run").header.complete
 
@@ -248,8 +248,8 @@ class TestSim:
             (["--duration", "nan"], "duration_s must be a finite number, not nan"),
             (["--seed", "-1"], "seed must be greater than or equal to 0, not -1"),
             (["--seed", str(2**64)], f"seed must be less than {2**63}, not {2**64}"),
-            (["--rate", "nan"], "an arrival rate is a finite number, at least 0, not nan"),
-            (["--rate", "-1"], "an arrival rate is a finite number, at least 0, not -1"),
+            (["--rate", "nan"], "the arrival rate must be a finite number, at least 0, not nan"),
+            (["--rate", "-1"], "the arrival rate must be a finite number, at least 0, not -1"),
             (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
             (["--precision", "5"], "--precision lies between 0 and 1"),
             (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
@@ -260,7 +260,7 @@ class TestSim:
             (["--warm-up", "nan", "--replications", "2"], "not nan s"),
             (
                 ["--set", 'objectives.0.expression="alarm(nosuch) == OK"'],
-                "there is no alarm 'nosuch'; there are",
+                "there is no alarm 'nosuch'; the alarms are",
             ),
             (["--out", ""], "a run takes the name of its folder"),
             (["--out", "/proc/foo"], "/proc/foo cannot hold a run: No such file or directory"),

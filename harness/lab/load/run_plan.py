@@ -10,19 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from math import ceil
 from pathlib import Path
 
-import numpy as np
-
-from harness.lab.workload.arrivals import Schedule, schedule
+from harness.lab.workload.arrivals.schedule import Schedule, live_schedule
 from harness.lab.workload.identities import Identities, ListingAccess
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch
-
-CLOSED_ARRIVALS_PER_USER_S = 1.0
-"""How many arrivals of a closed scenario get listings, for each user and clock second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +32,6 @@ class PlannedArrival:
     at: float
     batch: UploadBatch
     listing: ListingAccess
-
-
-@dataclass(frozen=True, slots=True)
-class ListingNeeds:
-    """
-    How many listings a scenario needs [count].
-    """
-
-    ordinary: int
-    developments: int
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> "ListingNeeds":
-        """Return the needs of *scenario*: every upload needs a listing of its own."""
-        flows = numbered(scenario).flows
-        developments = flows.count("project_documents")
-        # At least two: one to view, and one of another photographer for the attempt `other_listing`.
-        return cls(max(2, len(flows) - developments - flows.count("viewer")), developments)
 
 
 @dataclass(frozen=True)
@@ -99,7 +75,7 @@ class RunPlan:
     @cached_property
     def arrivals(self) -> Schedule:
         """All arrivals, in order."""
-        return numbered(self.scenario)
+        return live_schedule(self.scenario)
 
     @cached_property
     def listings(self) -> Mapping[int, ListingAccess]:
@@ -125,19 +101,6 @@ class RunPlan:
             "schedule": hashlib.sha256(self.arrivals.at.tobytes()).hexdigest(),
             "identities": self.identities_hash,
         }
-
-
-def numbered(scenario: Scenario) -> Schedule:
-    """
-    Return the arrivals of an open or a closed scenario.
-
-    Those of a closed one have no times: its users play them in this order, one after the other.
-    """
-    if not scenario.users:
-        return schedule(scenario)
-    clock_seconds = scenario.duration_s / scenario.time_scale
-    count = ceil(scenario.users * max(1.0, clock_seconds * CLOSED_ARRIVALS_PER_USER_S))
-    return Schedule(scenario, 0, np.zeros(count))
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.lab.report.state_stations import STAGES
 from harness.lab.results.percentile import nearest_rank
 from harness.lab.results.rows import E2E
-from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.arrivals.schedule import schedule
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,8 +1,8 @@
 """
-Calibration files: what was measured of a system, for every scenario that is simulated on it.
+Calibration files: measured parameters of a system, for all scenarios that are simulated on it.
 
-TOML with those sections of a scenario that say what the system is like, ``[model]`` and ``[platform]``,
-and with where the figures come from:
+A calibration is a TOML file with the sections of a scenario that describe the system, ``[model]`` and
+``[platform]``, and the source of the figures:
 
 .. code-block:: toml
 
@@ -19,32 +19,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.lab.workload.scenario_file import read
+from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import ServiceModel
 
 
-class Calibration(BaseModel):
-    """
-    What was measured of a system.
-    """
+class Calibration(ScenarioSection):
+    """The measured parameters of a system."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field("", description="The file's name without its extension, unless given.")
-    source: str = Field(min_length=1, description="What was measured, when, and how.")
-    model: Mapping[str, ServiceModel] = Field({}, description="Service times by what works.")
+    name: str = Field(
+        "", description="Name of the calibration; by default the name of the file without its extension."
+    )
+    source: str = Field(min_length=1, description="What was measured, when and how.")
+    model: Mapping[str, ServiceModel] = Field({}, description="Service models by name.")
     platform: Mapping[str, Any] = Field(
-        {}, description="Parameters of the platform by section; the simulator checks them."
+        {}, description="Parameters of the simulated platform by section; the simulator checks them."
     )
 
     @property
     def sections(self) -> dict[str, Any]:
-        """What a scenario says then: service models are replaced whole, of the platform what is given."""
-        told = {"calibration": f"{self.name}: {self.source}"}
-        # As Python has it: in JSON an infinity, which is to be refused, would be nothing.
-        return told | self.model_dump(include={"model", "platform"})
+        """The keys of a scenario that the calibration replaces."""
+        source = {"calibration": f"{self.name}: {self.source}"}
+        # A Python dump: JSON would turn an infinity, which the simulator must refuse, into null.
+        return source | self.model_dump(include={"model", "platform"})
 
 
 def load_calibration(path: str | Path) -> Calibration:
@@ -52,6 +51,6 @@ def load_calibration(path: str | Path) -> Calibration:
     Read a calibration file.
 
     Raises:
-        ScenarioError: It cannot be read or is none; says every problem with its line.
+        ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
     return read(Path(path), Calibration)

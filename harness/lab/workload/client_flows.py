@@ -1,38 +1,35 @@
 """
-What people do: the flows of a scenario and the files they bring.
+The flows of a scenario: what a client does in one arrival, and the files that it uploads.
 
-Sizes in bytes, video lengths in seconds, picture sizes in megapixels (10^6 pixels).
+Sizes in bytes, lengths of videos in seconds, sizes of pictures in megapixels (10^6 pixels).
 """
 
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from harness.lab.workload.distributions import (
-    Binomial,
-    Constant,
-    Distribution,
-    Lognormal,
-    NegativeBinomial,
-    Poisson,
-    Probability,
-)
-from harness.lab.workload.quantities import Amount, Duration, beginning_within
+from harness.lab.workload.distributions.base_distribution import Probability
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import Lognormal
+from harness.lab.workload.distributions.counts import Binomial, NegativeBinomial, Poisson
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.distributions.quantities import Amount, Duration, beginning_within
+from harness.lab.workload.scenario_section import ScenarioSection
 
 MEBIBYTE = 1024 * 1024
 MAX_FILES = 60
 MAX_FILE_BYTES = 256 * MEBIBYTE
 
 Count = Annotated[Distribution, beginning_within(0, MAX_FILES)]
-"""How many files; what a distribution has beyond a batch's limit is cut."""
+"""Number of files; larger numbers are reduced to the limit of a batch."""
 
 Bytes = Annotated[Distribution, beginning_within(0, MAX_FILE_BYTES)]
-"""Size of a file; what a distribution has beyond a file's limit is cut."""
+"""Size of a file; larger sizes are reduced to the limit of a file."""
 
 
 class RefusedAttempt(StrEnum):
-    """What a forbidden arrival tries; every one of them must be refused."""
+    """The kinds of forbidden requests; the service must refuse each of them."""
 
     WRONG_ROLE = "wrong_role"
     OTHER_LISTING = "other_listing"
@@ -43,75 +40,98 @@ class RefusedAttempt(StrEnum):
     BAD_CHECKSUM = "bad_checksum"
 
 
-class _Flow(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    weight: PositiveFloat = Field(1.0, description="Share of the arrivals, relative to the other flows.")
-
-
-class Shoot(_Flow):
-    """A batch of photos and videos; a batch without any gets one photo."""
-
-    photos: Count = Field(NegativeBinomial(mean_count=12, dispersion=6, min=1, max=58))
-    videos: Count = Field(Binomial(n=1, p=0.3))
-    vertical_ratio: Probability = Field(0.3, description="Share of upright photos and videos.")
-    rotated_ratio: Probability = Field(0.3, description="Share of photos that rely on EXIF orientation.")
-    heic_ratio: Probability = Field(0.0, description="Share of photos that are HEIC, as phones make them.")
-    png_ratio: Probability = Field(0.0, description="Share of photos that are PNG; the rest are JPEG.")
-    photo_megapixels: Amount = Field(Lognormal(median=12, sigma=0.35, min=1, max=60))
-    photo_bytes: Bytes = Field(Lognormal(median=3_500_000, sigma=0.5, min=20_000, max=40_000_000))
-    video_seconds: Duration = Field(Lognormal(median=30, sigma=0.6, min=2, max=240))
-    video_bytes_per_s: Amount = Field(Constant(value=1_000_000))
-    video_height: PositiveInt = Field(1080, description="Lines of a horizontal video; 16:9 [pixels].")
+class _Flow(ScenarioSection):
+    weight: PositiveFloat = Field(
+        1.0, description="Share of the arrivals, relative to the weights of the other flows."
+    )
 
 
-class PhotoShoot(Shoot):
-    """A photographer uploads a shoot and waits until it is ready."""
+class ShootFlow(_Flow):
+    """A flow that uploads photos and videos; a batch without files gets one photo."""
+
+    photos: Count = Field(
+        NegativeBinomial(mean=12, dispersion=6, min=1, max=58), description="Photos of a batch."
+    )
+    videos: Count = Field(Binomial(n=1, p=0.3), description="Videos of a batch.")
+    vertical_ratio: Probability = Field(0.3, description="Share of vertical photos and videos.")
+    rotated_ratio: Probability = Field(
+        0.3, description="Share of photos that are stored rotated, with an EXIF orientation."
+    )
+    heic_ratio: Probability = Field(0.0, description="Share of photos in HEIC format.")
+    png_ratio: Probability = Field(0.0, description="Share of photos in PNG format; the rest are JPEG.")
+    photo_megapixels: Amount = Field(
+        Lognormal(median=12, sigma=0.35, min=1, max=60), description="Pixels of a photo [10^6]; 4:3."
+    )
+    photo_bytes: Bytes = Field(
+        Lognormal(median=3_500_000, sigma=0.5, min=20_000, max=40_000_000), description="Size of a photo."
+    )
+    video_seconds: Duration = Field(
+        Lognormal(median=30, sigma=0.6, min=2, max=240), description="Length of a video."
+    )
+    video_bytes_per_s: Amount = Field(
+        Constant(value=1_000_000), description="Size of a video per second of its length."
+    )
+    video_height: PositiveInt = Field(1080, description="Height of a horizontal video [pixels]; 16:9.")
+
+
+class PhotoShootFlow(ShootFlow):
+    """A photographer uploads a batch and waits until it is ready."""
 
     name: Literal["photo_shoot"]
 
 
-class Retry(Shoot):
-    """A photographer uploads a shoot, waits until it ends and has it processed again."""
+class RetryFlow(ShootFlow):
+    """A photographer uploads a batch, waits until its job ends and starts the job again."""
 
     name: Literal["retry"]
-    retries: PositiveInt = Field(1, description="How often the batch is processed again.")
+    retries: PositiveInt = Field(1, description="Number of times that the batch is processed again.")
 
 
-class Abandon(Shoot):
-    """A photographer starts a batch and never completes it."""
+class AbandonFlow(ShootFlow):
+    """A photographer creates a batch and never completes it."""
 
     name: Literal["abandon"]
-    after: Literal["create", "uploads"] = Field("uploads", description="The last thing done.")
+    after: Literal["create", "uploads"] = Field(
+        "uploads", description="The last step that the photographer does."
+    )
 
 
-class ForbiddenFlow(Shoot):
-    """Somebody tries what must be refused; each arrival picks one of *attempts*."""
+class ForbiddenFlow(ShootFlow):
+    """A client sends a forbidden request; each arrival picks one of *attempts*."""
 
     name: Literal["forbidden"]
-    photos: Count = Field(Constant(value=1))
-    videos: Count = Field(Constant(value=0))
-    attempts: tuple[RefusedAttempt, ...] = Field(tuple(RefusedAttempt), min_length=1)
+    photos: Count = Field(Constant(value=1), description="Photos of a batch.")
+    videos: Count = Field(Constant(value=0), description="Videos of a batch.")
+    attempts: tuple[RefusedAttempt, ...] = Field(
+        tuple(RefusedAttempt), min_length=1, description="Kinds of forbidden requests, equally likely."
+    )
 
 
-class ProjectDocuments(_Flow):
-    """An owner uploads plans and renders; a batch without any gets one document."""
+class ProjectDocumentsFlow(_Flow):
+    """An owner uploads documents and renders of a project; a batch without files gets one document."""
 
     name: Literal["project_documents"]
-    documents: Count = Field(Poisson(mean_count=3, min=1, max=30))
-    renders: Count = Field(Poisson(mean_count=4, max=30))
-    document_bytes: Bytes = Field(Lognormal(median=1_500_000, sigma=0.8, min=10_000, max=80_000_000))
-    render_bytes: Bytes = Field(Lognormal(median=2_500_000, sigma=0.5, min=20_000, max=40_000_000))
-    render_megapixels: Amount = Field(Lognormal(median=8, sigma=0.3, min=1, max=60))
+    documents: Count = Field(Poisson(mean=3, min=1, max=30), description="Documents of a batch.")
+    renders: Count = Field(Poisson(mean=4, max=30), description="Renders of a batch.")
+    document_bytes: Bytes = Field(
+        Lognormal(median=1_500_000, sigma=0.8, min=10_000, max=80_000_000), description="Size of a document."
+    )
+    render_bytes: Bytes = Field(
+        Lognormal(median=2_500_000, sigma=0.5, min=20_000, max=40_000_000), description="Size of a render."
+    )
+    render_megapixels: Amount = Field(
+        Lognormal(median=8, sigma=0.3, min=1, max=60), description="Pixels of a render [10^6]; 4:3."
+    )
 
 
-class Viewer(_Flow):
-    """Somebody looks at a listing: status and downloads, and fetches some of the files."""
+class ViewerFlow(_Flow):
+    """A viewer gets the status and the downloads of a listing, and fetches some of the files."""
 
     name: Literal["viewer"]
-    fetches: Count = Field(Constant(value=1), description="How many of the download URLs are fetched.")
+    fetches: Count = Field(Constant(value=1), description="Number of download URLs that are fetched.")
 
 
 Flow = Annotated[
-    PhotoShoot | ProjectDocuments | Viewer | Retry | Abandon | ForbiddenFlow, Field(discriminator="name")
+    PhotoShootFlow | ProjectDocumentsFlow | ViewerFlow | RetryFlow | AbandonFlow | ForbiddenFlow,
+    Field(discriminator="name"),
 ]

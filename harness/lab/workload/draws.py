@@ -1,14 +1,14 @@
 """
-Keyed draws: random numbers that depend on what they are for, not on when they are asked for.
+Keyed draws: random numbers that depend on their key, and not on the order in which they are drawn.
 
-A draw is a pure function of (seed, replication, stream, entity, item, attempt). Nothing depends on
-the order of events or on how many workers play, so the live load and both simulation engines draw
-the same numbers, and two systems under one seed are compared with common random numbers.
+A draw is a pure function of (seed, replication, stream, entity, item, attempt). It does not depend on the
+order of events or on the number of workers. The live load and both simulation engines therefore draw the same
+numbers, and two systems under one seed are compared with common random numbers.
 
-The algorithm: the state starts at the seed; each word w of the key replaces the state by the
-(w + 1)-th output of SplitMix64 seeded with it; the upper 52 bits of the last state, plus a half,
-over 2^52 are the draw, which is therefore never 0 or 1. Only wrapping 64-bit integer arithmetic is
-used, so that any language gives the same bits.
+The algorithm: the state starts at the seed. Each word w of the key replaces the state by the (w + 1)-th
+output of SplitMix64 seeded with that state. The draw is the upper 52 bits of the last state, plus a half,
+divided by 2^52; it is therefore never 0 or 1. Only wrapping 64-bit integer arithmetic is used, so that every
+language gives the same bits.
 
 Source:
     Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64).
@@ -33,12 +33,12 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Stream:
     """
-    One purpose of randomness, e.g. the service times of one state.
+    The random numbers for one purpose, e.g. the service times of one state.
 
     Call it with the rest of the key to get a draw in (0, 1).
 
     Attributes:
-        name: What the numbers are for; any text, hashed once.
+        name: The purpose; any text. It is hashed once.
     """
 
     seed: int
@@ -52,7 +52,7 @@ class Stream:
 
     def __call__(self, entity: int, item: int = 0, attempt: int = 0) -> float:
         """Return the draw of one key, in (0, 1)."""
-        # `unit` of three times `absorb`, without the calls: simulations spend much of their time here.
+        # Three calls of `absorb` and one of `unit`, inlined: simulations spend much of their time here.
         state = self.state
         for word in (entity, item, attempt):
             mixed = (state + (word + 1) * GAMMA) & MASK
@@ -63,11 +63,11 @@ class Stream:
 
     def many(self, entities: Integers, items: Integers | int = 0, attempts: Integers | int = 0) -> Floats:
         """
-        Return the draws of many keys at once, the same bits as one call for each.
+        Return the draws of many keys at once, with the same bits as one call for each.
 
         Args:
-            entities: Of any shape; *items* and *attempts* broadcast against it, and cost least where they
-                have an axis of their own.
+            entities: Array of any shape; *items* and *attempts* broadcast against it. They cost least if
+                they have an axis of their own.
         """
         state = np.array([self.state], dtype=np.uint64)
         for words in (entities, items, attempts):
@@ -81,12 +81,12 @@ def uniform(seed: int, replication: int, stream: str, entity: int, item: int = 0
 
 
 def absorb(state: int, word: int) -> int:
-    """Return the state after one more word of the key: SplitMix64's (word + 1)-th output."""
+    """Return the state after one more word of the key: the (word + 1)-th output of SplitMix64."""
     return mix((state + (word + 1) * GAMMA) & MASK)
 
 
 def mix(word: int) -> int:
-    """Return SplitMix64's finaliser of a 64-bit word."""
+    """Return the result of SplitMix64's finaliser for a 64-bit word."""
     word = ((word ^ (word >> 30)) * MULTIPLIER_1) & MASK
     word = ((word ^ (word >> 27)) * MULTIPLIER_2) & MASK
     return word ^ (word >> 31)
@@ -100,7 +100,7 @@ def unit(state: int) -> float:
 
 @lru_cache(maxsize=1024)
 def stream_id(name: str) -> int:
-    """Return the 64-bit word that stands for a stream's name, the same in every process."""
+    """Return the 64-bit word of a stream's name; it is the same in every process."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
@@ -108,7 +108,7 @@ _stream = lru_cache(maxsize=1024)(Stream)
 
 
 def _absorb_many(state: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    # Arrays wrap silently, which is meant here; a state of shape (1,) keeps them arrays.
+    # Arrays wrap without a warning, as intended here; a state of shape (1,) keeps the values arrays.
     mixed: NDArray[np.uint64] = state + (words + np.uint64(1)) * np.uint64(GAMMA)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(MULTIPLIER_1)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(MULTIPLIER_2)

@@ -1,25 +1,27 @@
 """
-Who may act: the listings, roles and tokens a run plays with, and which arrival gets which listing.
+The identities of a run: its listings, the tokens of their users, and the listing of each arrival.
 
-A shoot that becomes READY takes its listing out of the upload status, so every arrival that uploads
-needs a listing of its own. Shoots take listings that are no developments, project files those that
-are. Viewers look at a listing somebody uploads to earlier.
+A listing leaves the upload status when its batch becomes READY, so every arrival that uploads needs a
+listing of its own. Photos and videos go to ordinary listings, project files to developments. A viewer gets
+the listing of an earlier upload.
 """
 
 import csv
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from harness.lab.workload.arrivals import Schedule
+from harness.lab.workload.arrivals.schedule import Schedule, live_schedule
 from harness.lab.workload.draws import Stream
+from harness.lab.workload.scenario import Scenario
 
 COLUMNS = ("listing_id", "development", "role", "token")
 
 
 class CallerRole(StrEnum):
-    """What a token's owner is to a listing."""
+    """The role of a token's user for a listing."""
 
     PHOTOGRAPHER = "photographer"
     OWNER = "owner"
@@ -28,13 +30,29 @@ class CallerRole(StrEnum):
 
 
 class IdentitiesInvalid(ValueError):
-    """The file cannot be used, or has too few listings for the scenario; the message says why."""
+    """The identities are invalid, or too few for the scenario; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingNeeds:
+    """The number of listings that a scenario needs."""
+
+    ordinary: int
+    developments: int
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> "ListingNeeds":
+        """Return the needs of a live run of *scenario*: one listing for each upload."""
+        flows = live_schedule(scenario).flows
+        developments = flows.count("project_documents")
+        # At least two: one to look at, and another one for forbidden requests to a listing of another user.
+        return cls(max(2, len(flows) - developments - flows.count("viewer")), developments)
 
 
 @dataclass(frozen=True, slots=True)
 class ListingAccess:
     """
-    A listing and the tokens to reach it with.
+    A listing and the tokens that give access to it.
 
     Attributes:
         development: Whether its owner may upload project files.
@@ -49,10 +67,10 @@ class ListingAccess:
         Return the bearer token of a role.
 
         Raises:
-            IdentitiesInvalid: The identities have none.
+            IdentitiesInvalid: The listing has no token of this role.
         """
         if role not in self.tokens:
-            raise IdentitiesInvalid(f"listing {self.listing_id} has no {role} among the identities")
+            raise IdentitiesInvalid(f"the identities have no {role} of listing {self.listing_id}")
         return self.tokens[role]
 
 
@@ -68,7 +86,7 @@ class Identities:
         Read a CSV file with the columns ``listing_id,development,role,token``.
 
         Raises:
-            IdentitiesInvalid: Unreadable or wrong; says which line.
+            IdentitiesInvalid: The file is unreadable or invalid; the message names the line.
         """
         path = Path(path)
         try:
@@ -79,58 +97,55 @@ class Identities:
 
     def allocate(self, schedule: Schedule) -> Mapping[int, ListingAccess]:
         """
-        Give every arrival its listing, whoever plays it.
+        Return the listing of every arrival; it does not depend on the number of workers.
 
         Raises:
-            IdentitiesInvalid: Too few listings of a kind; says how many are missing.
+            IdentitiesInvalid: There are too few listings; the message says how many are needed.
         """
-        flows = schedule.flows
-        shoots = [
-            arrival for arrival, flow in enumerate(flows) if flow not in ("viewer", "project_documents")
-        ]
-        projects = [arrival for arrival, flow in enumerate(flows) if flow == "project_documents"]
-        ordinary = self._enough(len(shoots), CallerRole.PHOTOGRAPHER, development=False)
-        developments = self._enough(len(projects), CallerRole.OWNER, development=True)
-        allocated = dict(zip(shoots, ordinary, strict=False)) | dict(
-            zip(projects, developments, strict=False)
-        )
-        viewers = [arrival for arrival, flow in enumerate(flows) if flow == "viewer"]
-        return allocated | self._looked_at(viewers, allocated, schedule)
+        shoots: list[int] = []
+        projects: list[int] = []
+        viewers: list[int] = []
+        by_flow = {"project_documents": projects, "viewer": viewers}
+        for arrival, flow in enumerate(schedule.flows):
+            by_flow.get(flow, shoots).append(arrival)
+        ordinary = self._at_least(len(shoots), CallerRole.PHOTOGRAPHER, development=False)
+        developments = self._at_least(len(projects), CallerRole.OWNER, development=True)
+        uploads = dict(zip(shoots, ordinary, strict=False)) | dict(zip(projects, developments, strict=False))
+        return uploads | self._viewed(viewers, uploads, schedule)
 
-    def _enough(self, needed: int, role: CallerRole, *, development: bool) -> Sequence[ListingAccess]:
+    def _at_least(self, needed: int, role: CallerRole, *, development: bool) -> Sequence[ListingAccess]:
         found = [
             listing
             for listing in self.listings
             if listing.development == development and role in listing.tokens
         ]
         if len(found) < needed:
-            kind = "development listings" if development else "listings that are no developments"
+            kind = "development listings" if development else "ordinary listings"
             raise IdentitiesInvalid(
                 f"the scenario needs {needed} {kind} with a token for their {role}, "
-                f"the identities have {len(found)}: add listings, or lower the rate or the duration"
+                f"the identities have {len(found)}: add listings, or reduce the rate or the duration"
             )
         return found
 
-    def _looked_at(
-        self, viewers: Iterable[int], allocated: Mapping[int, ListingAccess], schedule: Schedule
+    def _viewed(
+        self, viewers: Sequence[int], uploads: Mapping[int, ListingAccess], schedule: Schedule
     ) -> dict[int, ListingAccess]:
-        uploads = sorted(allocated)
+        """Return the listing of each viewer: that of a random earlier upload, or the first listing."""
+        if viewers and not self.listings:
+            raise IdentitiesInvalid("the identities have no listing for the viewers: add one")
+        arrivals = sorted(uploads)
         draw = Stream(schedule.scenario.seed, schedule.replication, "viewer")
-        looked_at, earlier = {}, 0
-        for arrival in viewers:
-            while earlier < len(uploads) and uploads[earlier] < arrival:
-                earlier += 1
-            if not self.listings:
-                raise IdentitiesInvalid("the identities have no listing to look at")
-            chosen = uploads[int(draw(arrival) * earlier)] if earlier else None
-            looked_at[arrival] = self.listings[0] if chosen is None else allocated[chosen]
-        return looked_at
+        viewed = {}
+        for viewer in viewers:
+            earlier = bisect_left(arrivals, viewer)
+            viewed[viewer] = uploads[arrivals[int(draw(viewer) * earlier)]] if earlier else self.listings[0]
+        return viewed
 
 
 def _listings(path: Path, reader: "csv.DictReader[str]") -> Iterable[ListingAccess]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
-        raise IdentitiesInvalid(f"{path}:1: has no column {', '.join(missing)}")
+        raise IdentitiesInvalid(f"{path}:1: missing columns: {', '.join(missing)}")
     tokens: dict[int, dict[CallerRole, str]] = {}
     developments: dict[int, bool] = {}
     for row in reader:
@@ -139,7 +154,7 @@ def _listings(path: Path, reader: "csv.DictReader[str]") -> Iterable[ListingAcce
         development = _flag(where, row["development"])
         if developments.setdefault(listing, development) != development:
             raise IdentitiesInvalid(
-                f"{where}: listing {listing} is a development in one line and not in another"
+                f"{where}: listing {listing} is a development in one line and not in another line"
             )
         role = _role(where, row["role"])
         if not row["token"]:

@@ -1,6 +1,5 @@
 """
-Reading a scenario file: TOML (or JSON, as programs write it), the CSV files it names, what was measured,
-overrides, and errors with their lines.
+Reading of a scenario file: TOML or JSON, the CSV files that it names, overrides, and errors with their lines.
 """
 
 import csv
@@ -15,8 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.lab.workload.toml_lines import Path as KeyPath
-from harness.lab.workload.toml_lines import lines_by_path
+from harness.lab.workload.toml_lines import KeyPath, lines_by_path
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -24,10 +22,10 @@ Model = TypeVar("Model", bound=BaseModel)
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    One thing wrong with a scenario file.
+    A problem of a scenario file.
 
     Attributes:
-        line: From 1; 0 if no line is to blame.
+        line: From 1; 0 if the problem has no line.
     """
 
     file: Path
@@ -39,7 +37,7 @@ class Problem:
 
 
 class ScenarioError(ValueError):
-    """A scenario file that cannot be played; ``problems`` says why, line by line."""
+    """A scenario file that cannot be played; ``problems`` lists the reasons with their lines."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -57,14 +55,14 @@ def read(
 
     Args:
         overrides: TOML values by dotted key.
-        measured: Tables that take the place of the file's where both say something.
+        measured: Values that replace those of the file.
 
     Raises:
-        ScenarioError: Unreadable, not TOML or JSON, or not valid.
+        ScenarioError: The file is unreadable, not TOML or JSON, or invalid.
     """
     document, lines = _parse(path)
     document.setdefault("name", path.stem)
-    _note_lines(document, lines)
+    _add_lines(document, lines)
     document = merged(document, measured or {})
     for key, value in (overrides or {}).items():
         _override(path, document, key, value)
@@ -72,12 +70,17 @@ def read(
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = _problems(path, document, lines, error)
+        problems = [
+            Problem(path, _line(lines, each.path), f"{each.key} {each.complaint}".strip())
+            for each in invalid_values(document, error)
+            # pydantic also calls a list too short if it refused elements of the list.
+            if not (each.kind == "too_short" and each.value)
+        ]
         raise ScenarioError(*sorted(problems, key=lambda problem: problem.line)) from None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return two documents as one: of tables that both have, key by key; a distribution is taken whole."""
+    """Return two documents as one: tables are merged key by key, a distribution is replaced as a whole."""
     result = dict(base)
     for key, value in over.items():
         inside = result.get(key)
@@ -87,7 +90,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
-    """Return what a file says, and the line of each key; of JSON no lines: people do not write it."""
+    """Return the content of a file, and the line of each key; JSON has no lines: programs write it."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -112,12 +115,12 @@ def _parse_json(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ScenarioError(Problem(path, 0, f"cannot be read: {error}")) from None
     if not isinstance(document, dict):
-        raise ScenarioError(Problem(path, 0, "is no JSON object"))
+        raise ScenarioError(Problem(path, 0, "is not a JSON object"))
     return document
 
 
-def _note_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
-    """Tell each objective where it stands: breaches are reported at that line."""
+def _add_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
+    """Add the line of each objective: breaches are reported at that line."""
     objectives = document.get("objectives")
     for index, objective in enumerate(objectives if isinstance(objectives, list) else ()):
         if isinstance(objective, dict):
@@ -126,7 +129,7 @@ def _note_lines(document: dict[str, Any], lines: Mapping[KeyPath, int]) -> None:
 
 
 def _override(path: Path, document: dict[str, Any], key: str, value: str) -> None:
-    """Set a dotted key, e.g. ``flows.0.weight``, to a TOML value (or, if it is none, to the text)."""
+    """Set a dotted key, e.g. ``flows.0.weight``, to a TOML value or to the text."""
     parsed = value_of(value)
     *parents, last = key.split(".")
     place: Any = document
@@ -135,11 +138,11 @@ def _override(path: Path, document: dict[str, Any], key: str, value: str) -> Non
             place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
         place[int(last) if isinstance(place, list) else last] = parsed
     except (IndexError, ValueError, TypeError, AttributeError):
-        raise ScenarioError(Problem(path, 0, f"has no {key} to set to {value}")) from None
+        raise ScenarioError(Problem(path, 0, f"there is no {key} to set to {value}")) from None
 
 
 def value_of(text: str) -> Any:
-    """Return what TOML makes of a text; the text itself if it is no value."""
+    """Return the TOML value of a text; the text itself if it is not a TOML value."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -147,7 +150,7 @@ def value_of(text: str) -> Any:
 
 
 def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath, int]) -> None:
-    """Replace ``trace_csv`` and an empirical distribution's ``csv`` by what the files hold."""
+    """Replace ``trace_csv`` and the ``csv`` of empirical distributions with the content of the files."""
     if isinstance(value, list):
         for index, element in enumerate(value):
             _read_csv_files(path, element, (*at, index), lines)
@@ -174,8 +177,39 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
         return [[float(row[name] or "") for name in names] for row in reader]
 
 
-def place(document: Any, detail: ErrorDetails) -> KeyPath:
-    """Return the path in a document: pydantic also names the members of unions it tried."""
+@dataclass(frozen=True, slots=True)
+class InvalidValue:
+    """
+    An invalid value of a document.
+
+    Attributes:
+        path: Keys and indices that lead to the value; empty for the document itself.
+        kind: pydantic's type of the error.
+        complaint: What is wrong, to follow the name of the value.
+    """
+
+    path: KeyPath
+    kind: str
+    value: Any
+    complaint: str
+
+    @property
+    def key(self) -> str:
+        """The path as text: ``flows[0].weight``."""
+        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.complaint}, not {self.value!r}"
+
+
+def invalid_values(document: Mapping[str, Any], error: ValidationError) -> Iterator[InvalidValue]:
+    """Yield the invalid values of a document that pydantic did not accept."""
+    for detail in error.errors(include_url=False):
+        yield InvalidValue(_path(document, detail), detail["type"], detail["input"], _complaint(detail))
+
+
+def _path(document: Any, detail: ErrorDetails) -> KeyPath:
+    """Return the path of an error in a document, without the members of unions that pydantic adds."""
     found: list[str | int] = []
     value = document
     parts = detail["loc"]
@@ -191,13 +225,7 @@ def place(document: Any, detail: ErrorDetails) -> KeyPath:
     return tuple(found)
 
 
-def spelled(path: KeyPath) -> str:
-    """Return a path as people write it: ``flows[0].weight``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-
-
-def sentence(detail: ErrorDetails) -> str:
-    """Return what is wrong with a value, to follow its name."""
+def _complaint(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     key = str(context.get("discriminator", "")).strip("'")
     match detail["type"]:
@@ -207,13 +235,13 @@ def sentence(detail: ErrorDetails) -> str:
             return f"has no {key}"
         case "too_short":
             return f"must have at least {context['min_length']}"
-        case kind if kind in _SENTENCES:
-            return _SENTENCES[kind]
+        case kind if kind in _COMPLAINTS:
+            return _COMPLAINTS[kind]
         case _:
             return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
 
 
-_SENTENCES = {
+_COMPLAINTS = {
     "missing": "is missing",
     "string_too_short": "must not be empty",
     "extra_forbidden": "is not a known key",
@@ -224,26 +252,11 @@ _SENTENCES = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
 }
-"""Where pydantic's words are about Python."""
-
-
-def _problems(
-    path: Path, document: dict[str, Any], lines: Mapping[KeyPath, int], error: ValidationError
-) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
-        where = place(document, detail)
-        if _is_consequence(detail):
-            continue
-        yield Problem(path, _line(lines, where), f"{spelled(where)} {sentence(detail)}".strip())
-
-
-def _is_consequence(detail: ErrorDetails) -> bool:
-    """Tell whether pydantic calls a list too short only because its elements were refused."""
-    return detail["type"] == "too_short" and bool(detail["input"])
+"""Texts that replace pydantic's where these use terms of Python."""
 
 
 def _line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """Return the line where *path* begins, or the nearest thing around it."""
+    """Return the line of *path*, or of the nearest table around it."""
     while path:
         if inside := [line for key, line in lines.items() if key[: len(path)] == path]:
             return min(inside)

@@ -1,19 +1,22 @@
 """
-How long each state of the pipeline works, as a scenario models it. Model seconds.
+Modelled service times of the pipeline's states. Model seconds.
 
-The modelled handlers and the simulator both call `ServiceTimes`, so a live and a simulated run of
-one scenario have the same service times, draw for draw.
+The modelled handlers and the simulator both call `ServiceTimes`, so a live and a simulated run of one
+scenario have the same service times, draw for draw.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import Lognormal, Uniform
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.distributions.quantities import Duration
 from harness.lab.workload.draws import Stream
-from harness.lab.workload.quantities import Duration
+from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.upload_batch import UploadFile
 
 ARRIVALS_PER_BLOCK = 512
@@ -21,46 +24,44 @@ ARRIVALS_PER_BLOCK = 512
 _NOTHING = Constant(value=0)
 
 
-class ServiceModel(BaseModel):
+class ServiceModel(ScenarioSection):
     """
-    The service time of one state: a fixed part, and parts in proportion to its files.
+    The service time of one state: a fixed part, and parts proportional to its files.
 
-    Each part is drawn once per attempt, then multiplied by how much there is of it.
+    Each part is drawn once per attempt and multiplied by its amount, e.g. the number of files.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    fixed_s: Duration = Field(_NOTHING, description="Whatever the files.")
-    per_file_s: Duration = Field(_NOTHING, description="Per file.")
-    per_megapixel_s: Duration = Field(_NOTHING, description="Per 10^6 pixels of pictures.")
-    per_megabyte_s: Duration = Field(_NOTHING, description="Per 10^6 bytes.")
-    per_second_of_video_s: Duration = Field(_NOTHING, description="Per second of video.")
+    fixed_s: Duration = Field(_NOTHING, description="Fixed part of the service time.")
+    per_file_s: Duration = Field(_NOTHING, description="Time per file.")
+    per_megapixel_s: Duration = Field(_NOTHING, description="Time per 10^6 pixels of pictures.")
+    per_megabyte_s: Duration = Field(_NOTHING, description="Time per 10^6 bytes of files.")
+    per_second_of_video_s: Duration = Field(_NOTHING, description="Time per second of video.")
 
     @cached_property
     def parts(self) -> Mapping[str, Distribution]:
-        """The parts that take any time, by name."""
+        """The parts that are not zero, by name."""
         named = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: part for name, part in named.items() if part != _NOTHING}
 
 
 DEFAULT_MODEL: Mapping[str, ServiceModel] = {
-    # A HEAD and a read of each file at some 60 MB/s.
+    # A HEAD request and a read of each file at about 60 MB/s.
     "validate": ServiceModel(
         fixed_s=Lognormal(median=0.05, sigma=0.3),
         per_file_s=Lognormal(median=0.03, sigma=0.4),
         per_megabyte_s=Constant(value=0.016),
     ),
-    # Pillow 12: 12 megapixels decoded, scaled to four sizes and encoded in 0.41 s on one core.
+    # Pillow 12 decodes 12 megapixels, scales them to four sizes and encodes them in 0.41 s on one core.
     "thumbnails": ServiceModel(
         fixed_s=Lognormal(median=0.05, sigma=0.3),
         per_megapixel_s=Lognormal(median=0.034, sigma=0.3),
     ),
-    # AWS publishes no speed: one 1080p output at 1 to 5 times real time, and some seconds to start.
+    # AWS publishes no speed. Assumed: one 1080p output at 1 to 5 times real time, after some seconds.
     "transcode": ServiceModel(
         fixed_s=Lognormal(median=3.5, sigma=0.8, max=60),
         per_second_of_video_s=Uniform(low=0.2, high=0.8),
     ),
-    # Stored, not deflated: bound by reading and writing the bucket at some 40 MB/s.
+    # Stored without compression: limited by reading and writing the bucket at about 40 MB/s.
     "zip": ServiceModel(
         fixed_s=Lognormal(median=0.1, sigma=0.3),
         per_megabyte_s=Lognormal(median=0.025, sigma=0.3),
@@ -74,8 +75,8 @@ class ServiceTimes:
     Draws service times for the batches of one run.
 
     Args:
-        model: Service models by the name of what works: validate, thumbnails, transcode, zip,
-            callback, or the name of any other state.
+        model: Service models by name: validate, thumbnails, transcode, zip, callback, or the name of
+            any other state.
     """
 
     def __init__(self, model: Mapping[str, ServiceModel], seed: int, replication: int = 0) -> None:
@@ -91,19 +92,21 @@ class ServiceTimes:
         self, name: str, files: Iterable[UploadFile], arrival: int, item: int = 0, attempt: int = 1
     ) -> float:
         """
-        Return how long one attempt works on *files* [model s].
+        Return the service time of one attempt that works on *files* [model s].
 
         Args:
-            name: What works; see the class.
-            files: The files this state touches, e.g. one video for one item of a Map.
-            item: Index in a Map, else 0.
-            attempt: From 1.
+            name: Name of the service model; see the class.
+            files: The files that the attempt processes, e.g. one video for one item of a Map.
+            item: Index in a Map; otherwise 0.
+            attempt: Number of the attempt, from 1.
 
         Raises:
             ValueError: The scenario has no model of that name.
         """
         if name not in self._parts:
-            raise ValueError(f"no service model {name!r}; the scenario has {', '.join(sorted(self._parts))}")
+            raise ValueError(
+                f"the scenario has no service model {name!r}; it has {', '.join(sorted(self._parts))}"
+            )
         files = tuple(files)
         seconds = 0.0
         for amount, part in self._parts[name]:
@@ -113,9 +116,9 @@ class ServiceTimes:
 
 class _Part:
     """
-    One part of one service time: a draw for each attempt, and the distribution it is of.
+    One part of a service time, drawn from its distribution for each attempt.
 
-    Nearly every attempt is a batch's first, and of its first item: those are drawn a block at a time.
+    Nearly every attempt is the first one of a batch's first item: these are drawn in blocks of arrivals.
     """
 
     def __init__(self, distribution: Distribution, stream: Stream) -> None:

@@ -1,12 +1,13 @@
 """
-Where each value of a TOML document stands, which ``tomllib`` does not tell.
+The line of each value of a TOML document; ``tomllib`` does not return it.
 """
 
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
+"""Keys and indices that lead to a value: ``("flows", 0, "weight")``."""
 
 _KEY_PART = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*""")
 _STRING = re.compile(
@@ -16,26 +17,26 @@ _SCALAR = re.compile(r"[^,\]}#\n]*")
 _SPACE = re.compile(r"(?:\s|#[^\n]*)*")
 
 
-def lines_by_path(text: str) -> Mapping[Path, int]:
+def lines_by_path(text: str) -> Mapping[KeyPath, int]:
     """
-    Return the line (from 1) of every table, key and array element of a valid TOML document.
+    Return the line (from 1) of every table, key and array element of a TOML document.
 
-    Paths are keys and indices: ``("flows", 0, "weight")``. Undefined on a text ``tomllib`` refuses.
+    The text must be valid; check it with ``tomllib`` first.
     """
     return dict(_Scanner(text).document())
 
 
 class _Scanner:
-    """A reader that trusts its text to be valid and notes positions only."""
+    """A reader of a valid document that records positions only."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.tables: dict[Path, int] = {}
-        """How many tables each array of tables has so far."""
+        self.tables: dict[KeyPath, int] = {}
+        """Number of tables of each array of tables that were read so far."""
 
-    def document(self) -> Iterator[tuple[Path, int]]:
-        table: Path = ()
+    def document(self) -> Iterator[tuple[KeyPath, int]]:
+        table: KeyPath = ()
         self._skip()
         while self.at < len(self.text):
             line = self._line()
@@ -46,12 +47,12 @@ class _Scanner:
                 yield from self._assignment(table)
             self._skip()
 
-    def _header(self) -> Path:
+    def _header(self) -> KeyPath:
         is_array = self.text.startswith("[[", self.at)
         self.at += 2 if is_array else 1
         parts = self._key()
         self.at += 2 if is_array else 1
-        path: Path = ()
+        path: KeyPath = ()
         for depth, part in enumerate(parts):
             path = (*path, part)
             if is_array and depth == len(parts) - 1:
@@ -60,14 +61,14 @@ class _Scanner:
                 path = (*path, self.tables[path] - 1)
         return path
 
-    def _assignment(self, table: Path) -> Iterator[tuple[Path, int]]:
+    def _assignment(self, table: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         line = self._line()
         path = (*table, *self._key())
         self.at += 1  # the equals sign
         yield path, line
         yield from self._value(path)
 
-    def _value(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _value(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         self._skip()
         if self.text[self.at] == "[":
             yield from self._array(path)
@@ -75,15 +76,15 @@ class _Scanner:
             yield from self._inline_table(path)
         else:
             match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
-            assert match  # noqa: S101 - a scalar matches anything, even nothing
+            assert match  # noqa: S101 - a scalar matches any text
             self.at = match.end()
 
-    def _array(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _array(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         for index in self._elements("]"):
             yield (*path, index), self._line()
             yield from self._value((*path, index))
 
-    def _inline_table(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _inline_table(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         for _ in self._elements("}"):
             yield from self._assignment(path)
 
@@ -108,7 +109,7 @@ class _Scanner:
         return parts
 
     def _skip(self) -> str:
-        """Pass white space and comments; return the character that follows, empty at the end."""
+        """Skip white space and comments; return the character that follows, empty at the end."""
         match = _SPACE.match(self.text, self.at)
         assert match  # noqa: S101 - it matches the empty text
         self.at = match.end()

@@ -1,5 +1,5 @@
 """
-What one arrival brings: the files of its batch. Sizes in bytes, lengths in seconds.
+The batch of one arrival and its files. Sizes in bytes, lengths in seconds.
 """
 
 import re
@@ -10,24 +10,24 @@ from harness.lab.workload.client_flows import MEBIBYTE, RefusedAttempt
 
 MAX_BATCH_BYTES = 1024 * MEBIBYTE
 
-Kind = Literal["image", "video", "document"]
+MediaKind = Literal["image", "video", "document"]
 
 _CLIENT_ID = re.compile(r"a(\d+)-(\d+)")
 
 
 class UploadFile(NamedTuple):
     """
-    One file to upload: a tuple, since a simulated day makes a million of them.
+    One file to upload. It is a tuple because a simulated day creates a million of them.
 
     Attributes:
         client_id: ``a<arrival>-<sequence>``.
-        media_type: As the service spells it, e.g. ``PHOTO_VERTICAL``.
-        bytes: Planned size, which service times follow; what is uploaded may be smaller filler.
-        width: Upright width of the picture or video [pixels]; 0 for documents.
-        height: Upright height [pixels].
-        seconds: Length of a video, else 0.
-        exif_orientation: 1…8; 1 is upright as stored.
-        corrupt: Arrives whole, but cannot be decoded.
+        media_type: The service's name of the type, e.g. ``PHOTO_VERTICAL``.
+        bytes: Planned size, which determines service times; a placeholder upload may be smaller.
+        width: Width of the upright picture or video [pixels]; 0 for documents.
+        height: Height of the upright picture or video [pixels].
+        seconds: Length of a video; otherwise 0.
+        exif_orientation: 1…8; 1 means that the file is stored upright.
+        corrupt: The file arrives complete, but cannot be decoded.
     """
 
     client_id: str
@@ -44,7 +44,7 @@ class UploadFile(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """How many pixels a picture has; 0 for videos and documents."""
+        """Number of pixels of a picture; 0 for videos and documents."""
         return 0 if self.media_type.startswith("VIDEO") else self.width * self.height
 
     @property
@@ -52,8 +52,8 @@ class UploadFile(NamedTuple):
         return self.media_type.startswith("PHOTO")
 
     @property
-    def kind(self) -> Kind:
-        """What the pipeline takes it for."""
+    def kind(self) -> MediaKind:
+        """How the pipeline processes the file."""
         if self.media_type.startswith("VIDEO"):
             return "video"
         return "image" if self.width > 0 else "document"
@@ -64,21 +64,21 @@ class UploadFile(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """Photos and renders: what becomes thumbnails."""
+        """Whether the file gets thumbnails: a photo or a render."""
         return self.kind == "image"
 
 
 @dataclass(frozen=True, slots=True)
 class UploadBatch:
     """
-    What one arrival does and brings.
+    The flow of one arrival and the files of its batch.
 
     Attributes:
         flow: Name of the flow, e.g. ``photo_shoot``.
-        flow_index: Its place in the scenario's ``flows``.
+        flow_index: Index of the flow in the scenario's ``flows``.
         files: Empty for a viewer.
-        attempt: What a forbidden arrival tries.
-        poisoned: Its queue message shall be unreadable.
+        attempt: The request that a forbidden arrival sends.
+        poisoned: Whether its queue message cannot be parsed.
     """
 
     arrival: int
@@ -90,7 +90,7 @@ class UploadBatch:
 
     @property
     def family(self) -> str:
-        """``SHOOT`` or ``PROJECT``, as the service sorts batches; empty without files."""
+        """The service's family of the batch, ``SHOOT`` or ``PROJECT``; empty without files."""
         if not self.files:
             return ""
         return "PROJECT" if self.files[0].media_type.startswith("PROJECT") else "SHOOT"
@@ -118,11 +118,11 @@ class UploadBatch:
 
     @property
     def project_files(self) -> tuple[UploadFile, ...]:
-        """Documents and renders, which the run folder counts together."""
+        """Documents and renders; the run folder counts them together."""
         return tuple(file for file in self.files if file.media_type.startswith("PROJECT"))
 
 
 def arrival_of(client_id: str) -> tuple[int, int] | None:
-    """Return the arrival and sequence a client id names; None if no scenario made it."""
+    """Return the arrival and the sequence of a client id; None if it does not come from a scenario."""
     match = _CLIENT_ID.fullmatch(client_id)
     return (int(match[1]), int(match[2])) if match else None

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from harness.lab.load.run_plan import ListingNeeds, RunPlan, differences
-from harness.lab.workload.identities import Identities, IdentitiesInvalid
+from harness.lab.load.run_plan import RunPlan, differences
+from harness.lab.workload.identities import Identities, IdentitiesInvalid, ListingNeeds
 from harness.lab.workload.scenario import Scenario
 
 SCENARIO = Scenario.model_validate(

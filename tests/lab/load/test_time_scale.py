@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.run_target import play_scenario
 from harness.lab.results.percentile import percentile
+from harness.scenario_player import play_scenario
 
 SCENARIO = """
 question = "Is a hurried run a run?"

@@ -18,7 +18,7 @@ from harness.lab.sim.model.engine import Engine, about
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.platform.latency_draws import AHEAD, KEPT, Draws
 from harness.lab.sim.platform.token_bucket import TokenBucket
-from harness.lab.workload.distributions import Exponential, Lognormal
+from harness.lab.workload.distributions.continuous import Exponential, Lognormal
 from harness.lab.workload.draws import Stream
 from harness.states_language.execution import Status
 from harness.states_language.host_clock import NS, Kind, order

@@ -17,7 +17,7 @@ from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
-from harness.lab.workload.distributions import Constant
+from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.execution import Status
 from harness.states_language.host_clock import NS, Kind, order

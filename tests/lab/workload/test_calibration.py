@@ -1,4 +1,4 @@
-"""Calibration files: what was measured takes the place of what a scenario assumes."""
+"""Calibration files: measured parameters replace the assumed ones of a scenario."""
 
 import math
 
@@ -49,19 +49,19 @@ def files(tmp_path):
 
 
 class TestCalibration:
-    def test_service_models_are_taken_whole(self, files):
+    def test_service_models_are_replaced_as_a_whole(self, files):
         """
-        A part that was assumed and not measured would count twice; what was not measured stays.
+        The assumed parts of a measured model are dropped; models that were not measured stay.
         """
         scenario, measured = files
         model = load_scenario(scenario, calibration=load_calibration(measured)).model
 
-        assert {name: part.mean for name, part in model["zip"].parts.items()} == {"fixed_s": 7}
-        assert model["validate"].fixed_s.mean == 3
+        assert {name: part.value for name, part in model["zip"].parts.items()} == {"fixed_s": 7}
+        assert model["validate"].fixed_s.value == 3
 
-    def test_the_platform_is_changed_where_something_was_measured(self, files):
+    def test_measured_platform_parameters_replace_those_of_the_scenario(self, files):
         """
-        A distribution is taken whole; the other parameters stay those of the scenario.
+        A distribution is replaced as a whole; the other parameters stay.
         """
         scenario, measured = files
         platform = load_scenario(scenario, calibration=load_calibration(measured)).platform
@@ -73,22 +73,22 @@ class TestCalibration:
             "behaviours": {"zip": {"failures": [{"error": "Busy", "rate": 0.1}]}},
         }
 
-    def test_who_sets_something_himself_has_the_last_word(self, files):
+    def test_overrides_replace_measured_parameters(self, files):
         """
-        A calibration replaces the file's figures, not those of the command line.
+        A calibration replaces the parameters of the file, not those of the command line.
         """
         scenario, measured = files
         calibration = load_calibration(measured)
         changes = {"model.zip.fixed_s": "9", "platform.sqs.delivery_s": "8"}
         changed = load_scenario(scenario, changes, calibration=calibration)
 
-        assert changed.model["zip"].fixed_s.mean == 9
+        assert changed.model["zip"].fixed_s.value == 9
         assert changed.platform["sqs"]["delivery_s"] == 8
         assert calibration.platform["sqs"]["delivery_s"] == 5
 
-    def test_a_run_can_tell_where_its_figures_are_from(self, files):
+    def test_a_scenario_names_its_calibration(self, files):
         """
-        The name of the file and what it says it was measured on; what is played counts, not the words.
+        It has the name and the source of the calibration; the hash depends on the parameters only.
         """
         scenario, measured = files
         calibration = load_calibration(measured)
@@ -99,9 +99,9 @@ class TestCalibration:
         assert played.hash == load_scenario(scenario, calibration=reworded).hash
         assert played.hash != load_scenario(scenario).hash
 
-    def test_what_is_no_number_stays_what_it_is(self, files):
+    def test_infinite_values_and_unrelated_csv_keys_are_kept(self, files):
         """
-        So that the simulator can refuse it; and a result with the key csv is no file.
+        The simulator refuses an infinity later; a key csv outside a distribution is not a file.
         """
         scenario, measured = files
         platform = '[platform]\napi.threads = inf\nbehaviours.zip.outputs = [{ csv = "report.csv" }]\n'
@@ -120,9 +120,9 @@ class TestCalibration:
             ("low = 1", "low = ", "evening.toml:6: is not TOML"),
         ],
     )
-    def test_mistakes_are_told_with_their_line(self, files, old, new, complaint):
+    def test_errors_have_their_line(self, files, old, new, complaint):
         """
-        As those of a scenario are.
+        The message names the file, the line and the key.
         """
         _, measured = files
         measured.write_text(MEASURED.replace(old, new), encoding="utf-8")

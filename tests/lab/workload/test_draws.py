@@ -15,7 +15,7 @@ WORDS = st.integers(0, 2**63 - 1)
 class TestStream:
     def test_a_draw_is_pinned_to_its_key(self):
         """
-        These bits are a promise: recorded runs and other engines rely on them.
+        These bits must not change: recorded runs and other engines depend on them.
         """
         assert Stream(7, 0, "service/zip")(3, 1, 2) == 0.31059355705106795
         assert Stream(7, 1, "service/zip")(3, 1, 2) == 0.880308741074087
@@ -23,7 +23,7 @@ class TestStream:
 
     def test_a_draw_depends_on_every_part_of_its_key(self):
         """
-        Seven keys that differ in one part each give seven numbers.
+        Seven keys with differences in one part have seven different draws.
         """
         draws = {
             uniform(1, 2, "a", 3, 4, 5),
@@ -37,9 +37,9 @@ class TestStream:
 
         assert len(draws) == 7
 
-    def test_swapped_parts_are_another_key(self):
+    def test_the_order_of_the_parts_matters(self):
         """
-        Entity 1, item 2 is not entity 2, item 1.
+        The draw of entity 1, item 2 is not that of entity 2, item 1.
         """
         stream = Stream(1, 0, "a")
 
@@ -47,7 +47,7 @@ class TestStream:
 
     def test_the_hash_seed_of_the_process_does_not_matter(self):
         """
-        Two processes that hash strings differently draw the same number.
+        Processes with different hash seeds have the same draw.
         """
         code = "from harness.lab.workload.draws import uniform; print(uniform(7, 0, 'service/zip', 3, 1, 2))"
         printed = {
@@ -62,7 +62,7 @@ class TestStream:
     @given(seed=WORDS, replication=WORDS, keys=st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1))
     def test_many_draws_at_once_have_the_same_bits(self, seed, replication, keys):
         """
-        The vectorised draws are the single ones, not merely close to them.
+        The vectorised draws are equal to the single ones.
         """
         stream = Stream(seed, replication, "any")
         entities, items, attempts = (np.array(column) for column in zip(*keys, strict=True))
@@ -73,7 +73,7 @@ class TestStream:
 
     def test_consecutive_draws_are_uniform_and_uncorrelated(self):
         """
-        In 16 equal cells and between neighbours a million draws look like chance (99.9 % intervals).
+        A million draws are even in 16 cells, and neighbours are uncorrelated (99.9 % intervals).
         """
         draws = Stream(1, 0, "a").many(np.arange(1_000_000))
         cells = np.bincount((draws * 16).astype(int), minlength=16)
@@ -97,14 +97,14 @@ class TestAbsorb:
 class TestUnit:
     def test_a_draw_is_never_zero_or_one(self):
         """
-        The smallest and the largest state stay inside (0, 1), so logarithms are finite.
+        The smallest and the largest state give draws inside (0, 1), so logarithms are finite.
         """
         assert unit(0) == 2.0**-53
         assert unit(2**64 - 1) == 1 - 2.0**-53
 
 
 class TestStreamId:
-    def test_a_name_has_one_number_for_ever(self):
+    def test_the_id_of_a_name_does_not_change(self):
         """
         The number is the name's BLAKE2b digest, not Python's hash.
         """

@@ -1,8 +1,8 @@
-"""Who may act, and on which listing."""
+"""The listings and tokens of a run."""
 
 import pytest
 
-from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.identities import CallerRole, Identities, IdentitiesInvalid
 from harness.lab.workload.scenario import Scenario
 
@@ -43,7 +43,7 @@ def plenty():
 class TestRead:
     def test_tokens_are_found_by_listing_and_role(self, identities_file):
         """
-        One line per token, any number of them per listing.
+        The file has one line per token; a listing can have several.
         """
         identities = Identities.read(
             identities_file(HEADER + "5,0,photographer,abc\n5,0,stranger,xyz\n9,1,owner,o\n")
@@ -52,19 +52,19 @@ class TestRead:
 
         assert (first.listing_id, first.development, second.development) == (5, False, True)
         assert first.token(CallerRole.STRANGER) == "xyz"
-        with pytest.raises(IdentitiesInvalid, match="listing 9 has no photographer"):
+        with pytest.raises(IdentitiesInvalid, match="have no photographer of listing 9"):
             second.token(CallerRole.PHOTOGRAPHER)
 
-    def test_tokens_stay_out_of_sight(self, identities_file):
+    def test_tokens_are_not_in_the_repr(self, identities_file):
         """
-        A listing that ends up in a log shows no token.
+        A listing in a log does not show its tokens.
         """
         assert "abc" not in repr(Identities.read(identities_file(HEADER + "5,0,photographer,abc\n")))
 
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
-            ("listing_id,role\n", "1: has no column development, token"),
+            ("listing_id,role\n", "1: missing columns: development, token"),
             (HEADER + "x,0,owner,t\n", "2: listing_id must be a whole number above 0, not 'x'"),
             (HEADER + "1,yes,owner,t\n", "2: development must be 0 or 1, not 'yes'"),
             (
@@ -76,18 +76,18 @@ class TestRead:
             (HEADER + "1,0,owner,t\n1,1,photographer,t\n", "3: listing 1 is a development in one line"),
         ],
     )
-    def test_a_wrong_line_is_named(self, identities_file, text, complaint):
+    def test_an_invalid_line_is_named(self, identities_file, text, complaint):
         """
-        The file, the line, and what it should have said.
+        The message names the file, the line and the expected value.
         """
         with pytest.raises(IdentitiesInvalid) as refused:
             Identities.read(identities_file(text))
 
         assert f"identities.csv:{complaint}" in str(refused.value)
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+    def test_a_missing_file_is_named(self, tmp_path):
         """
-        The commonest mistake gets the shortest answer.
+        The message names the file and the reason.
         """
         with pytest.raises(IdentitiesInvalid, match=r"no\.csv cannot be read: No such file"):
             Identities.read(tmp_path / "no.csv")
@@ -96,7 +96,7 @@ class TestRead:
 class TestAllocate:
     def test_no_two_uploads_share_a_listing(self, identities_file):
         """
-        Shoots get ordinary listings, project files developments, each its own.
+        Photo batches get ordinary listings, project files developments; each has its own.
         """
         arrivals = planned()
         allocated = Identities.read(identities_file(plenty())).allocate(arrivals)
@@ -110,7 +110,7 @@ class TestAllocate:
 
     def test_viewers_look_at_earlier_uploads(self, identities_file):
         """
-        There is something to see, or will be.
+        A viewer gets a listing with an upload before it.
         """
         arrivals = planned()
         allocated = Identities.read(identities_file(plenty())).allocate(arrivals)
@@ -124,7 +124,7 @@ class TestAllocate:
 
     def test_the_same_file_gives_the_same_listings(self, identities_file):
         """
-        Every worker allocates for itself and all agree.
+        All workers compute the same allocation.
         """
         path = identities_file(plenty())
 
@@ -132,11 +132,9 @@ class TestAllocate:
 
     def test_too_few_listings_are_counted(self, identities_file):
         """
-        The message says how many are needed, of which kind, and what to do.
+        The message says how many of which kind are needed, and what to do.
         """
         identities = Identities.read(identities_file(HEADER + "1,0,photographer,p\n"))
 
-        with pytest.raises(
-            IdentitiesInvalid, match=r"needs \d+ listings that are no developments .* have 1: add"
-        ):
+        with pytest.raises(IdentitiesInvalid, match=r"needs \d+ ordinary listings .* have 1: add"):
             identities.allocate(planned())

@@ -1,4 +1,4 @@
-"""What arrivals do and bring."""
+"""The batches of arrivals."""
 
 from collections import Counter
 
@@ -32,14 +32,14 @@ class TestBatch:
     @given(st.integers(0, 10**9), st.integers(0, 10**9))
     def test_it_depends_on_its_number_alone(self, arrival, earlier):
         """
-        What was asked for before changes nothing.
+        Batches that were drawn before do not change it.
         """
         fresh, used = mix_of({"name": "photo_shoot"}), mix_of({"name": "photo_shoot"})
         used.batch(earlier)
 
         assert fresh.batch(arrival) == used.batch(arrival)
 
-    def test_flows_come_by_weight(self):
+    def test_flows_have_their_weights(self):
         """
         Of 10,000 arrivals weights 3 : 1 give 7,500 ± 143 shoots (99.9 %).
         """
@@ -63,7 +63,7 @@ class TestBatch:
 
     def test_sizes_follow_their_distributions(self):
         """
-        Constants come out as they are; a 4:3 picture of 12 megapixels is 4000 × 3000.
+        Constants are unchanged; a 4:3 picture of 12 megapixels has 4000 × 3000 pixels.
         """
         batch = mix_of(
             {
@@ -85,9 +85,9 @@ class TestBatch:
         assert (video.media_type, video.width, video.height) == ("VIDEO_HORIZONTAL", 1920, 1080)
         assert (video.bytes, video.seconds, video.pixels) == (5000, 10, 0)
 
-    def test_upright_files_are_taller_than_wide(self):
+    def test_vertical_files_are_higher_than_wide(self):
         """
-        The type, the sides and nothing else say that a file is vertical.
+        The media type and the sides show that a file is vertical.
         """
         batch = mix_of({"name": "photo_shoot", "photos": 1, "videos": 1, "vertical_ratio": 1}).batch(0)
 
@@ -104,7 +104,7 @@ class TestBatch:
         assert set(seen) == {2, 3, 4, 5, 6, 7, 8}
         assert all(abs(count - 1_000) < 97 for count in seen.values())
 
-    def test_owners_bring_documents_and_renders(self):
+    def test_project_batches_have_documents_and_renders(self):
         """
         Documents have no pixels, renders do, and both count as project files.
         """
@@ -114,15 +114,15 @@ class TestBatch:
         assert [file.pixels > 0 for file in batch.files] == [False, False, True]
         assert (batch.family, len(batch.project_files), len(batch.images)) == ("PROJECT", 3, 1)
 
-    def test_a_viewer_brings_nothing(self):
+    def test_a_viewer_has_no_files(self):
         """
-        Looking needs no files.
+        A viewer only reads.
         """
         assert mix_of({"name": "viewer"}).batch(0).files == ()
 
-    def test_forbidden_arrivals_try_everything(self):
+    def test_forbidden_arrivals_send_every_kind_of_request(self):
         """
-        Each kind of attempt is picked, and only by forbidden arrivals.
+        Each kind occurs, and only in forbidden arrivals.
         """
         mix = mix_of({"name": "forbidden"}, {"name": "photo_shoot", "photos": 1})
         batches = [mix.batch(arrival) for arrival in range(300)]
@@ -137,7 +137,7 @@ class TestLimits:
     )
     def test_a_batch_has_one_to_sixty_files(self, photos):
         """
-        The service takes no others.
+        These are the limits of the service.
         """
         mix = mix_of({"name": "photo_shoot", "photos": photos, "videos": 0, "photo_bytes": 1})
 
@@ -170,9 +170,9 @@ class TestFaults:
         assert abs(corrupt(50) - 300) < 54
         assert corrupt(49.9) == corrupt(60) == 0
 
-    def test_a_fault_changes_nothing_else(self):
+    def test_a_fault_does_not_change_the_files(self):
         """
-        The batches of a run with poison are those of the run without, but for the poison.
+        With poisoned messages the batches have the same files as without.
         """
         healthy = mix_of({"name": "photo_shoot"})
         poisoned = mix_of({"name": "photo_shoot"}, faults=[{"kind": "poisoned_message", "rate": 1}])

@@ -1,4 +1,4 @@
-"""Scenario files: what they say, and what is said about wrong ones."""
+"""Scenario files: reading, errors, changes and the JSON Schema."""
 
 import json
 import math
@@ -50,9 +50,9 @@ def complaints(path, **options):
 
 
 class TestTheTenScenarios:
-    def test_all_ten_are_here(self):
+    def test_all_ten_exist(self):
         """
-        The names people type.
+        Their names are part of the user interface.
         """
         assert [path.stem for path in FILES] == [
             "burst", "forbidden", "poison", "project_docs", "ramp", "retry_storm", "smoke", "soak", "steady",
@@ -62,7 +62,7 @@ class TestTheTenScenarios:
     @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
     def test_each_loads_and_opens_with_its_question(self, path):
         """
-        The header comment and the field ask the same, and there is an objective to answer it.
+        The first comment is the question, and there is an objective.
         """
         scenario = load_scenario(path)
 
@@ -71,9 +71,9 @@ class TestTheTenScenarios:
         assert scenario.objectives
 
     @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-    def test_each_keeps_the_published_schema(self, path):
+    def test_each_matches_the_published_schema(self, path):
         """
-        An editor that knows only the JSON Schema accepts them.
+        An editor accepts them with the JSON Schema alone.
         """
         document = tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -81,32 +81,32 @@ class TestTheTenScenarios:
 
 
 class TestLoad:
-    def test_a_small_file_says_what_to_play(self, scenario_file):
+    def test_a_small_file_is_loaded_with_defaults(self, scenario_file):
         """
-        What is not said has its default; objectives know their line.
+        Missing keys have their defaults; objectives have their lines.
         """
         scenario = load_scenario(scenario_file(SMALL))
 
         assert scenario.name == "x"
         assert scenario.seed == 1
         assert scenario.flows[0].name == "photo_shoot"
-        assert scenario.flows[0].photos.mean == 3
+        assert scenario.flows[0].photos.value == 3
         assert scenario.behaviour.poll.cap_s == 5
         assert set(scenario.model) == {"validate", "thumbnails", "transcode", "zip", "callback"}
         assert scenario.objectives[0].line == 12
 
-    def test_a_state_nobody_knows_may_be_modelled(self, scenario_file):
+    def test_an_unknown_state_can_be_modelled(self, scenario_file):
         """
-        Any state machine can be played: its states' service times are added to the known ones.
+        A scenario adds service models for the states of any state machine.
         """
         scenario = load_scenario(scenario_file(SMALL + "[model.WatermarkImages]\nper_file_s = 0.5\n"))
 
-        assert scenario.model["WatermarkImages"].per_file_s.mean == 0.5
+        assert scenario.model["WatermarkImages"].per_file_s.value == 0.5
         assert "zip" in scenario.model
 
     def test_overrides_are_values_of_dotted_keys(self, scenario_file):
         """
-        Numbers, tables and plain text can be set, also inside arrays and where nothing was.
+        Numbers, tables and text can be set, also inside arrays and for missing keys.
         """
         scenario = load_scenario(
             scenario_file(SMALL),
@@ -114,13 +114,13 @@ class TestLoad:
         )
 
         assert scenario.seed == 9
-        assert scenario.flows[0].photos.mean == 5
-        assert scenario.model["zip"].fixed_s.mean == 2
+        assert scenario.flows[0].photos.value == 5
+        assert scenario.model["zip"].fixed_s.value == 2
         assert scenario.media == "real"
 
     def test_a_trace_is_read_from_its_file(self, scenario_file, tmp_path):
         """
-        The scenario is whole once loaded: the rates are in it, the file is not needed again.
+        The loaded scenario contains the rates; the file is not needed again.
         """
         (tmp_path / "day.csv").write_text("at_s,rate_per_s\n0,1\n30,2.5\n", encoding="utf-8")
         text = SMALL.replace("hold_per_s = 2", 'trace_csv = "day.csv"')
@@ -137,13 +137,13 @@ class TestLoad:
         (tmp_path / "sizes.csv").write_text("value\n10\n30\n", encoding="utf-8")
         text = SMALL.replace("photos = 3", 'photos = { distribution = "empirical", csv = "sizes.csv" }')
 
-        assert load_scenario(scenario_file(text)).flows[0].photos.mean == 20
+        assert load_scenario(scenario_file(text)).flows[0].photos.values == (10, 30)
 
 
 class TestRefusals:
-    def test_every_problem_is_said_with_its_line(self, scenario_file):
+    def test_every_problem_is_reported_with_its_line(self, scenario_file):
         """
-        One run of the validator finds them all, each at the line to change.
+        One validation finds all problems and their lines.
         """
         path = scenario_file(
             """\
@@ -190,31 +190,31 @@ kind = "corrupt_file"
 
     def test_broken_toml_names_the_line(self, scenario_file):
         """
-        A syntax error is found where TOML stops making sense.
+        The line of a syntax error is the parser's.
         """
         (complaint,) = complaints(scenario_file('question = "x"\nduration_s = = 3\n'))
 
         assert complaint.startswith("x.toml:2: is not TOML: Invalid value")
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+    def test_a_missing_file_is_named(self, tmp_path):
         """
-        The commonest mistake gets the shortest answer.
+        The message names the file and the reason.
         """
         assert complaints(tmp_path / "no.toml") == ["no.toml: cannot be read: No such file or directory"]
 
     @pytest.mark.parametrize("text", ["at_s,rate_per_s\n0\n", "at_s,rate_per_s\n0," + "9" * 200_000])
-    def test_a_csv_file_that_is_damaged_is_named_at_its_line(self, scenario_file, tmp_path, text):
+    def test_a_damaged_csv_file_is_reported_with_its_line(self, scenario_file, tmp_path, text):
         """
-        A row without its second number, and one that no library reads.
+        A row without its second number, and a number that is too long.
         """
         (tmp_path / "day.csv").write_text(text, encoding="utf-8")
         (complaint,) = complaints(scenario_file(SMALL.replace("hold_per_s = 2", 'trace_csv = "day.csv"')))
 
         assert re.search(r"x\.toml:\d+: ", complaint)
 
-    def test_a_csv_file_that_is_not_there_is_named_at_its_line(self, scenario_file):
+    def test_a_missing_csv_file_is_reported_with_its_line(self, scenario_file):
         """
-        The line that names the file is the one to change.
+        The line is the one that names the CSV file.
         """
         (complaint,) = complaints(scenario_file(SMALL.replace("hold_per_s = 2", 'trace_csv = "no.csv"')))
 
@@ -227,13 +227,17 @@ kind = "corrupt_file"
             (
                 "[[arrivals]]",
                 "users = 3\n[[arrivals]]",
-                "x.toml: a scenario has either [[arrivals]] or users",
+                "x.toml: a scenario must have exactly one of [[arrivals]] and users",
             ),
-            ("duration_s = 60", "duration_s = 60\nwarm_up_s = 60", "x.toml: warm_up_s 60 leaves nothing"),
+            (
+                "duration_s = 60",
+                "duration_s = 60\nwarm_up_s = 60",
+                "x.toml: warm_up_s 60 must be less than duration_s 60",
+            ),
             (
                 "duration_s = 60",
                 'duration_s = 60\nmedia = "real"\ntime_scale = 2',
-                'x.toml: media = "real" takes',
+                'x.toml: media = "real" needs time_scale = 1',
             ),
             ("duration_s = 60", 'duration_s = "long"', "x.toml:2: duration_s must be a valid number"),
             ("photos = 3", "photos = true", "x.toml:9: flows[0].photos must be a number or a table that"),
@@ -266,41 +270,41 @@ kind = "corrupt_file"
         ids=[
             "closed and open",
             "all warm-up",
-            "compressed reality",
+            "accelerated real media",
             "text for a number",
-            "truth for a number",
+            "a boolean for a number",
             "no distribution",
-            "fewer than none",
+            "negative number of files",
             "more than a batch takes",
             "more than a file takes",
-            "nothing but this flow",
-            "for ever",
-            "asking without a pause",
-            "thinking back",
-            "before it was called",
+            "infinite weight",
+            "too long",
+            "polling without a pause",
+            "negative think time",
+            "negative delay",
         ],
     )
     def test_contradictions_are_refused(self, scenario_file, old, new, complaint):
         """
-        What cannot be played is refused before anything starts.
+        A scenario that cannot be played is refused.
         """
-        (said,) = complaints(scenario_file(SMALL.replace(old, new)))
+        (problem,) = complaints(scenario_file(SMALL.replace(old, new)))
 
-        assert said.startswith(complaint)
+        assert problem.startswith(complaint)
 
-    def test_an_override_of_nothing_is_refused(self, scenario_file):
+    def test_an_override_of_a_missing_element_is_refused(self, scenario_file):
         """
-        A second flow cannot be changed where there is one.
+        The second flow of a single one cannot be changed.
         """
         assert complaints(scenario_file(SMALL), overrides={"flows.1.weight": "2"}) == [
-            "x.toml: has no flows.1.weight to set to 2"
+            "x.toml: there is no flows.1.weight to set to 2"
         ]
 
 
 class TestHash:
-    def test_only_what_is_played_counts(self, scenario_file):
+    def test_the_hash_depends_on_what_is_played(self, scenario_file):
         """
-        A comment, a blank line or another file name changes nothing; a seed does.
+        A comment, a blank line or another name does not change it; another seed does.
         """
         scenario = load_scenario(scenario_file(SMALL))
         moved = load_scenario(scenario_file("# A comment.\n\n" + SMALL), {"name": '"y"'})
@@ -308,9 +312,9 @@ class TestHash:
         assert moved.hash == scenario.hash
         assert scenario.seeded(2).hash != scenario.hash
 
-    def test_a_scenario_survives_the_run_folder(self, scenario_file):
+    def test_json_gives_the_same_scenario(self, scenario_file):
         """
-        The JSON of a run folder is the scenario again, hash and all.
+        The JSON of a run folder gives the same scenario with the same hash.
         """
         scenario = load_scenario(scenario_file(SMALL))
         restored = Scenario.model_validate_json(json.dumps(scenario.model_dump(mode="json")))
@@ -322,7 +326,7 @@ class TestHash:
 class TestChanges:
     def test_another_duration_keeps_the_shape(self):
         """
-        A burst played in 90 s instead of 900 has its spike at the same tenth, with the same rates.
+        In a burst of 90 s instead of 900 s, stages have a tenth of their length and the same rates.
         """
         short = load_scenario(REPOSITORY / "scenarios/burst.toml").lasting(90)
 
@@ -352,7 +356,7 @@ class TestChanges:
     )
     def test_a_changed_scenario_is_checked_again(self, change, complaint):
         """
-        A negative duration is no more welcome from a flag than from a file; one sentence says so.
+        A change is validated like a file; the message is one sentence.
         """
         with pytest.raises(ValueError) as refused:
             change(load_scenario(REPOSITORY / "scenarios/ramp.toml"))
@@ -360,38 +364,38 @@ class TestChanges:
         assert str(refused.value) == complaint
 
     @pytest.mark.parametrize("rate", [1e12, 1e308])
-    def test_a_rate_nobody_could_play_is_refused(self, rate):
+    def test_too_many_arrivals_are_refused(self, rate):
         """
-        To write down when each of them arrives would take all memory.
+        Their times would not fit into memory.
         """
-        with pytest.raises(ValueError, match="more arrivals are expected than can be played: at most 100"):
+        with pytest.raises(ValueError, match="more than 100,000,000 arrivals cannot be played"):
             load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
     @pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
     def test_a_rate_is_finite(self, rate):
         """
-        Infinitely many arrivals a second would be none.
+        A negative or infinite rate is refused.
         """
-        with pytest.raises(ValueError, match="an arrival rate is a finite number, at least 0"):
+        with pytest.raises(ValueError, match="the arrival rate must be a finite number, at least 0"):
             load_scenario(REPOSITORY / "scenarios/ramp.toml").at_rate(rate)
 
 
 class TestNames:
     @pytest.mark.parametrize("name", ["../evil", "a/b", "a\0b", "\ud800", "x" * 201, "é" * 101])
-    def test_one_that_names_no_folder(self, name):
+    def test_a_name_that_cannot_name_a_folder(self, name):
         """
-        Run folders are called by it.
+        Run folders are named after the scenario.
         """
-        with pytest.raises(ValueError, match="run folders are called by it"):
+        with pytest.raises(ValueError, match="run folders are named after it"):
             Scenario.model_validate(
                 {"name": name, "question": "?", "duration_s": 1, "users": 1, "flows": [{"name": "viewer"}]}
             )
 
 
 class TestJson:
-    def test_is_read_like_the_file_it_was_made_from(self, tmp_path):
+    def test_a_scenario_is_read_from_json(self, tmp_path):
         """
-        Programs write JSON; what is set on the command line counts there too.
+        Programs write JSON; overrides work there too.
         """
         path = tmp_path / "ramp.json"
         scenario = load_scenario(REPOSITORY / "scenarios/ramp.toml")
@@ -404,15 +408,15 @@ class TestJson:
         ("text", "complaint"),
         [
             ("{", "x.json:1: is not JSON"),
-            ("[]", "x.json: is no JSON object"),
+            ("[]", "x.json: is not a JSON object"),
             ('{"question": "?"}', "x.json: duration_s is missing"),
             ('{"duration_s": %s}' % ("9" * 5000), "x.json: cannot be read: Exceeds the limit"),
             ("[" * 100_000, "x.json: cannot be read: maximum recursion depth"),
         ],
     )
-    def test_mistakes_are_told(self, tmp_path, text, complaint):
+    def test_errors_are_reported(self, tmp_path, text, complaint):
         """
-        In the words of a scenario file.
+        The messages are those of a TOML file.
         """
         path = tmp_path / "x.json"
         path.write_text(text, encoding="utf-8")
@@ -426,7 +430,7 @@ class TestJson:
 class TestSchema:
     def test_every_default_is_stated(self):
         """
-        Whoever reads the schema knows what a key left out means.
+        The schema contains the default of every optional key.
         """
         schema = json_schema()
         sections = {name: section for name, section in schema["$defs"].items() if "properties" in section}
@@ -442,7 +446,7 @@ class TestSchema:
 
     def test_the_published_schema_is_the_current_one(self):
         """
-        After a change ``scenario.write_json_schema("docs/scenario.schema.json")`` writes it again.
+        After a change, write it with ``scenario.write_json_schema("docs/scenario.schema.json")``.
         """
         published = json.loads((REPOSITORY / "docs/scenario.schema.json").read_text(encoding="utf-8"))
 

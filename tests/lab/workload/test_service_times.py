@@ -1,4 +1,4 @@
-"""Modelled service times."""
+"""Modelled service times of states."""
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ VIDEO = UploadFile("a0-2", 2, "VIDEO_HORIZONTAL", "v.mp4", "video/mp4", 10_000_0
 
 
 class TestServiceTimes:
-    def test_parts_grow_with_what_there_is(self):
+    def test_parts_are_proportional_to_their_amounts(self):
         """
         1 s, 2 files of 0.5 s, 12 megapixels of 0.1 s, 14 MB of 0.01 s, 20 s of video at 0.2: 7.34 s.
         """
@@ -30,16 +30,16 @@ class TestServiceTimes:
 
     def test_the_draw_is_that_of_the_documented_key(self):
         """
-        Stream ``service/<name>/<part>``, arrival, item, attempt: what every engine must draw.
+        The key is the stream ``service/<name>/<part>``, the arrival, the item and the attempt.
         """
         model = ServiceModel.model_validate({"fixed_s": {"distribution": "uniform", "low": 0, "high": 1}})
         times = ServiceTimes({"zip": model}, seed=7, replication=3)
 
         assert times.seconds("zip", [], 5, item=1, attempt=2) == uniform(7, 3, "service/zip/fixed_s", 5, 1, 2)
 
-    def test_first_attempts_are_drawn_as_any_other(self):
+    def test_draws_in_blocks_have_the_same_bits(self):
         """
-        Those drawn for a block of arrivals have the numbers of their keys, to the last bit.
+        First attempts are drawn in blocks, with the same bits as single draws.
         """
         part = {"distribution": "lognormal", "median": 3.5, "sigma": 0.8, "max": 60}
         model = ServiceModel.model_validate({"fixed_s": part})
@@ -49,9 +49,9 @@ class TestServiceTimes:
             draw = uniform(7, 0, "service/zip/fixed_s", arrival, 0, 1)
             assert times.seconds("zip", [], arrival) == model.fixed_s.sample(draw)
 
-    def test_each_attempt_is_drawn_anew(self):
+    def test_each_attempt_has_its_own_draw(self):
         """
-        A retry does not repeat the time that failed.
+        A retry does not have the time of the failed attempt.
         """
         times = ServiceTimes(DEFAULT_MODEL, seed=1)
 
@@ -60,14 +60,14 @@ class TestServiceTimes:
     @pytest.mark.parametrize("part", ServiceModel.model_fields)
     def test_time_is_never_negative(self, part):
         """
-        A part that could be below zero would turn the clock back.
+        A part with negative values is refused.
         """
         with pytest.raises(ValidationError, match="must not fall below 0"):
             ServiceModel.model_validate({part: {"distribution": "uniform", "low": -1, "high": 1}})
 
     def test_an_unknown_name_is_an_error(self):
         """
-        The known ones are listed.
+        The message lists the known names.
         """
-        with pytest.raises(ValueError, match="'unzip'; the scenario has callback, thumbnails, transcode"):
+        with pytest.raises(ValueError, match="'unzip'; it has callback, thumbnails, transcode"):
             ServiceTimes(DEFAULT_MODEL, seed=1).seconds("unzip", [], 0)

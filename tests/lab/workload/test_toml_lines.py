@@ -1,4 +1,4 @@
-"""Where each value of a TOML document stands."""
+"""The line of each value of a TOML document."""
 
 import tomllib
 
@@ -39,7 +39,7 @@ a.b.c = {d.e = true, f = []}
 class TestLinesByPath:
     def test_every_value_is_found(self):
         """
-        Strings, comments, nested arrays, inline tables, dotted and quoted keys: all at their lines.
+        Strings, comments, nested arrays, inline tables, dotted and quoted keys have their lines.
         """
         assert lines_by_path(DOCUMENT) == {
             ("question",): 1,
@@ -69,7 +69,7 @@ class TestLinesByPath:
 
     def test_an_empty_document_has_no_lines(self):
         """
-        Nothing, or only a comment, is a valid document.
+        An empty text, or only a comment, is a valid document.
         """
         assert lines_by_path("") == {}
         assert lines_by_path("# nothing") == {}
@@ -98,7 +98,7 @@ class TestLinesByPath:
     )
     def test_any_value_is_read_to_its_end(self, value):
         """
-        Whatever value comes first, the key after it is found at its own line.
+        The key after any value is found at its line.
         """
         text = f"first = {_toml(value)}\nlast = 1\n"
         tomllib.loads(text)

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from harness.lab.workload.media.footage import video
+from harness.lab.workload.media.videos import video
 from harness.service.pipeline.clips import Clip, Unplayable, probe
 
 

@@ -8,13 +8,13 @@ from PIL import Image, ImageCms
 
 from harness.lab.workload.media import scenes
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler
 from harness.service.pipeline.validate import handler as validate
+from tests.media_defects import Defect, damaged
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
 
@@ -235,7 +235,7 @@ class TestDocumentsAndFailures:
         studio.client.put_object(
             Bucket="toq-listing-medias",
             Key=bad["key"],
-            Body=spoilt(photograph(2, 64, 48), Defect.TRUNCATED).content,
+            Body=damaged(photograph(2, 64, 48), Defect.TRUNCATED).content,
         )
 
         outputs = handler(state)["outputs"]

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.footage import video
-from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
 from harness.service.core.errors import Rejected
 from harness.service.pipeline.validate import handler
+from tests.media_defects import Defect, damaged
 
 PHOTO = photograph(1, 320, 240)
 
@@ -116,7 +116,7 @@ class TestRejections:
 
     def test_another_checksum(self, studio):
         """One flipped byte of the right size is seen by its checksum."""
-        studio.upload("a", "PHOTO_HORIZONTAL", spoilt(PHOTO, Defect.FLIPPED_BYTE), checksum="ab" * 32)
+        studio.upload("a", "PHOTO_HORIZONTAL", damaged(PHOTO, Defect.FLIPPED_BYTE), checksum="ab" * 32)
 
         with pytest.raises(Rejected, match=r"^CHECKSUM_MISMATCH: "):
             handler(studio.execution_input)
@@ -124,11 +124,11 @@ class TestRejections:
     @pytest.mark.parametrize(
         "file",
         [
-            pytest.param(spoilt(PHOTO, Defect.TRUNCATED), id="truncated JPEG"),
-            pytest.param(spoilt(photograph(1, 64, 48, kind="png"), Defect.TRUNCATED), id="truncated PNG"),
-            pytest.param(spoilt(photograph(1, 64, 48, kind="heic"), Defect.TRUNCATED), id="truncated HEIC"),
-            pytest.param(spoilt(PHOTO, Defect.PDF_AS_JPEG), id="PDF labelled JPEG"),
-            pytest.param(spoilt(photograph(1, 64, 48, kind="png"), Defect.BOMB), id="bomb"),
+            pytest.param(damaged(PHOTO, Defect.TRUNCATED), id="truncated JPEG"),
+            pytest.param(damaged(photograph(1, 64, 48, kind="png"), Defect.TRUNCATED), id="truncated PNG"),
+            pytest.param(damaged(photograph(1, 64, 48, kind="heic"), Defect.TRUNCATED), id="truncated HEIC"),
+            pytest.param(damaged(PHOTO, Defect.PDF_AS_JPEG), id="PDF labelled JPEG"),
+            pytest.param(damaged(photograph(1, 64, 48, kind="png"), Defect.BOMB), id="bomb"),
             pytest.param(MediaFile(b"GIF89a", "image/jpeg", ".jpg"), id="only a header"),
         ],
     )
@@ -143,7 +143,7 @@ class TestRejections:
     @pytest.mark.parametrize(
         "file",
         [
-            pytest.param(spoilt(video(1, 320, 180), Defect.TRUNCATED), id="cut short, index first"),
+            pytest.param(damaged(video(1, 320, 180), Defect.TRUNCATED), id="cut short, index first"),
             pytest.param(MediaFile(b"\0" * 4000, "video/mp4", ".mp4"), id="zeros"),
             pytest.param(
                 MediaFile(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video/mp4", ".mp4"), id="playlist"

@@ -29,7 +29,7 @@ def retry(client: ClientSession) -> None:
     photographer = client.token(CallerRole.PHOTOGRAPHER)
     _upload(client, photographer)
     client.wait_until_ended(photographer)
-    for _ in range(client.flow(client_flows.Retry).retries):
+    for _ in range(client.flow(client_flows.RetryFlow).retries):
         client.think()
         client.retry(photographer)
         client.wait_until_ended(photographer)
@@ -38,14 +38,14 @@ def retry(client: ClientSession) -> None:
 def abandon(client: ClientSession) -> None:
     """Create a batch and never complete it."""
     client.create(client.token(CallerRole.PHOTOGRAPHER))
-    if client.flow(client_flows.Abandon).after == "uploads":
+    if client.flow(client_flows.AbandonFlow).after == "uploads":
         client.think()
         client.upload_files()
 
 
 def viewer(client: ClientSession) -> None:
     """View a listing and fetch some of its files."""
-    fetches = client.mix.fetches(client.arrival.index, client.flow(client_flows.Viewer).fetches)
+    fetches = client.mix.fetches(client.arrival.index, client.flow(client_flows.ViewerFlow).fetches)
     client.view_listing(client.token(CallerRole.OWNER), fetches)
 
 

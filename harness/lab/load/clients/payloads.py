@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
 from harness.lab.load.generator.connection import Body
-from harness.lab.workload.media import media
+from harness.lab.workload.media import media_content
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 BLOCK_BYTES = 1024 * 1024
@@ -75,7 +75,7 @@ class MadeFiles:
         for batch in batches:
             for file in batch.files:
                 seed = self._seed ^ zlib.crc32(file.client_id.encode())
-                self._made[file.client_id] = self._write(file, media.content(file, seed).content)
+                self._made[file.client_id] = self._write(file, media_content.content(file, seed).content)
 
     def of(self, file: UploadFile) -> Payload:
         return self._made[file.client_id]

@@ -11,7 +11,7 @@ from harness.lab.sim.model.client_session import ClientStopped, SimulatedClient
 from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.flows import PLAYS
 from harness.lab.sim.model.model_context import ModelContext
-from harness.lab.workload.arrivals import Schedule
+from harness.lab.workload.arrivals.schedule import Schedule
 from harness.states_language.host_clock import Kind, order
 
 

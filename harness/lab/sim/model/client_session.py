@@ -202,7 +202,7 @@ class SimulatedClient:
     def view(self) -> Pauses:
         """Look at what a listing shows, if it shows anything yet."""
         flow = self.world.scenario.flows[self.batch.flow_index]
-        assert isinstance(flow, client_flows.Viewer)  # noqa: S101 - the batch names the flow it was drawn from
+        assert isinstance(flow, client_flows.ViewerFlow)  # noqa: S101 - the batch names the flow it was drawn from
         self.listing_id = 1 + int(self.world.viewers(self.arrival) * self.arrival)
         seen = self.world.ready.get(self.listing_id)
         yield from self._ask("downloads/query", 204 if seen is None else 200)

@@ -29,7 +29,7 @@ def retry(visit: SimulatedClient) -> Pauses:
     yield from upload(visit)
     yield from visit.wait_until_ended()
     flow = visit.world.scenario.flows[visit.batch.flow_index]
-    assert isinstance(flow, client_flows.Retry)  # noqa: S101 - the batch names the flow it was drawn from
+    assert isinstance(flow, client_flows.RetryFlow)  # noqa: S101 - the batch names the flow it was drawn from
     for _ in range(flow.retries):
         yield from visit.think()
         yield from visit.retry()
@@ -40,7 +40,7 @@ def abandon(visit: SimulatedClient) -> Pauses:
     """Start a batch and never complete it."""
     yield from visit.create()
     flow = visit.world.scenario.flows[visit.batch.flow_index]
-    assert isinstance(flow, client_flows.Abandon)  # noqa: S101 - the batch names the flow it was drawn from
+    assert isinstance(flow, client_flows.AbandonFlow)  # noqa: S101 - the batch names the flow it was drawn from
     if flow.after == "uploads":
         yield from visit.think()
         yield from visit.upload_files()

@@ -10,7 +10,7 @@ from harness.lab.sim.model.engine import Engine, nanoseconds
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import SimulatedService
 from harness.lab.workload import client_flows
-from harness.lab.workload.distributions import Constant
+from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
@@ -51,7 +51,7 @@ class ModelContext:
         self.upload_ttl = nanoseconds(upload_ttl)
         self.duration = nanoseconds(scenario.duration_s)
         self.ready: dict[int, tuple[str, list[int]]] = {}
-        self.has_viewers = any(isinstance(flow, client_flows.Viewer) for flow in scenario.flows)
+        self.has_viewers = any(isinstance(flow, client_flows.ViewerFlow) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
         poll = scenario.behaviour.poll
         self.poll = (

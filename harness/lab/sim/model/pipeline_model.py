@@ -25,7 +25,7 @@ from harness.lab.sim.platform.function_pool import PREFIX, Functions
 from harness.lab.sim.platform.latency_draws import Draws
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
-from harness.lab.workload.arrivals import schedule
+from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.execution import Execution, Status

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from harness.lab.workload.distributions import Probability
+from harness.lab.workload.distributions.base_distribution import Probability
 
 
 class Failing(BaseModel):

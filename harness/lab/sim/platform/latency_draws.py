@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from harness.lab.sim.model.engine import nanoseconds
-from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Uniform
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import Lognormal, Uniform
+from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.draws import Stream
 from harness.states_language.host_clock import NS
 

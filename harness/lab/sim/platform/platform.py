@@ -30,9 +30,12 @@ from pydantic import (
 )
 
 from harness.lab.sim.model.task_behaviour import TaskBehaviour
-from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Probability, Uniform
-from harness.lab.workload.quantities import LONGEST, Duration
-from harness.lab.workload.scenario_file import merged, place, sentence, spelled, value_of
+from harness.lab.workload.distributions.base_distribution import Probability
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import Lognormal, Uniform
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.distributions.quantities import LONGEST, Duration
+from harness.lab.workload.scenario_file import invalid_values, merged, value_of
 
 Preset = Literal["aws", "local"]
 
@@ -282,10 +285,7 @@ def _set(document: dict[str, Any], key: str, value: Any) -> None:
 
 def _sentences(document: Mapping[str, Any], error: ValidationError) -> list[str]:
     found: dict[str, None] = {}
-    for detail in error.errors(include_url=False):
-        where = f"platform.{spelled(place(document, detail))}"
-        if detail["type"] == "extra_forbidden":
-            found[f"{where} is not a parameter"] = None
-        else:
-            found[f"{where} {sentence(detail)}, not {detail['input']!r}"] = None
+    for each in invalid_values(document, error):
+        unknown = each.kind == "extra_forbidden"
+        found[f"platform.{each.key} is not a parameter" if unknown else f"platform.{each}"] = None
     return list(found)

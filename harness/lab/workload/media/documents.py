@@ -1,5 +1,5 @@
 """
-PDF documents, written by hand: the same seed gives the same bytes.
+PDF documents, generated from a seed: the same arguments give the same bytes.
 """
 
 from functools import lru_cache
@@ -10,10 +10,10 @@ from harness.lab.workload.media.media_file import MediaFile
 @lru_cache(16)
 def document(seed: int, size: int = 0) -> MediaFile:
     """
-    Return a one-page PDF that says which plan it is.
+    Return a PDF of one page that shows *seed*.
 
     Args:
-        size: Pad it with a comment to at least so many bytes.
+        size: Approximate size; a smaller document is filled up with a comment [bytes].
     """
     text = f"BT /F1 24 Tf 72 720 Td (Floor plan {seed}) Tj ET".encode()
     objects = [
@@ -29,7 +29,7 @@ def document(seed: int, size: int = 0) -> MediaFile:
     for number, content in enumerate(objects, start=1):
         offsets.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    # One long comment: readers skip it, and the bytes are there.
+    # One long comment: readers skip it.
     body += b"%" + b"." * max(0, size - len(body) - 300) + b"\n"
     body += _trailer(offsets, len(body))
     return MediaFile(bytes(body), "application/pdf", ".pdf")

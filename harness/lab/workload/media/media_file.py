@@ -1,5 +1,5 @@
 """
-A file ready to be uploaded.
+A file with its content.
 """
 
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """*extension* has its dot."""
+    """A file that can be uploaded; *extension* begins with a dot."""
 
     content: bytes
     content_type: str

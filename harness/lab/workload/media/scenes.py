@@ -1,6 +1,7 @@
 """
-The picture on every made-up photograph and video: four corners of different colours, so that
-independent eyes can tell whether it is the right side up. Sizes in pixels.
+The picture of every generated photo and video. Sizes in pixels.
+
+Its corners have four different colours, so that a test can check its orientation.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ def scene(seed: int, width: int, height: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     across = 60 * np.sin(np.linspace(0, rng.uniform(3, 20), width, dtype=np.float32))
     down = 60 * np.cos(np.linspace(0, rng.uniform(3, 20), height, dtype=np.float32))
-    # Between 0 and 255 whatever the draw: no need to clip.
+    # Always between 0 and 255, so it need not be clipped.
     light = (120 + across + down[:, None]).astype(np.uint8) // 2 + 40
     light += rng.integers(0, 16, (height, width), dtype=np.uint8)
     tint = rng.integers(0, 60, 3, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Made-up media: right where they should be right, broken where they should be broken."""
+"""Generated media, and media with defects."""
 
 import io
 
@@ -8,11 +8,12 @@ from PIL import Image, ImageOps
 
 from harness.lab.workload.media import scenes
 from harness.lab.workload.media.documents import document
-from harness.lab.workload.media.footage import video
-from harness.lab.workload.media.media import Defect, content, spoilt
+from harness.lab.workload.media.media_content import content
 from harness.lab.workload.media.media_file import MediaFile
-from harness.lab.workload.media.photographs import photograph
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
 from harness.lab.workload.upload_batch import UploadFile
+from tests.media_defects import Defect, damaged
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
 
@@ -35,7 +36,7 @@ def close(left, right):
 class TestPhotographs:
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_its_orientation_turns_the_stored_pixels_upright(self, orientation):
-        """Pillow, which knows EXIF, shows the corners where they belong."""
+        """Pillow applies the EXIF orientation: the corners are in their places."""
         image = opened(photograph(1, 160, 120, orientation=orientation))
 
         upright = ImageOps.exif_transpose(image)
@@ -44,13 +45,13 @@ class TestPhotographs:
         assert upright.size == (160, 120)
         assert close(corners(upright), CORNERS)
 
-    def test_a_turned_photograph_is_not_upright_as_stored(self):
-        """Or the orientation would have nothing to do."""
+    def test_a_rotated_photo_is_not_stored_upright(self):
+        """Only the EXIF orientation makes it upright."""
         for orientation in range(2, 9):
             assert not close(corners(opened(photograph(1, 160, 120, orientation=orientation))), CORNERS)
 
-    def test_a_jpeg_carries_what_must_not_be_published(self):
-        """Where it was taken, with what, and a profile."""
+    def test_a_jpeg_has_private_metadata(self):
+        """It has a GPS position, a camera and a colour profile."""
         image = opened(photograph(1, 160, 120))
 
         assert image.getexif().get_ifd(0x8825)[1] == "S"
@@ -58,15 +59,15 @@ class TestPhotographs:
         assert image.info["icc_profile"]
 
     def test_a_png_is_transparent_in_the_middle(self):
-        """And opaque at the corners."""
+        """The corners are opaque."""
         image = opened(photograph(1, 160, 120, kind="png"))
 
         assert image.format == "PNG"
         assert image.getpixel((80, 60))[3] == 0
         assert image.getpixel((1, 1))[3] == 255
 
-    def test_a_heic_is_one(self):
-        """By its brand; only HEIF decoders read it."""
+    def test_a_heic_file_has_its_brand(self):
+        """The file type box contains the brand heic."""
         file = photograph(1, 64, 48, kind="heic")
 
         assert file.content[4:12] == b"ftypheic"
@@ -74,15 +75,15 @@ class TestPhotographs:
 
     @pytest.mark.parametrize("kind", ["jpeg", "png", "heic"])
     def test_the_same_seed_gives_the_same_bytes(self, kind):
-        """And another seed another picture."""
+        """Another seed gives another picture."""
         first = photograph(1, 64, 48, kind=kind).content
-        photograph.__globals__["_" + kind].cache_clear()
+        photograph.cache_clear()
 
         assert photograph(1, 64, 48, kind=kind).content == first
         assert photograph(2, 64, 48, kind=kind).content != first
 
-    def test_what_does_not_exist_is_refused(self):
-        """EXIF knows eight orientations, we three kinds."""
+    def test_an_unknown_kind_or_orientation_is_refused(self):
+        """There are eight orientations and three kinds."""
         with pytest.raises(ValueError, match="orientation 9"):
             photograph(1, orientation=9)
         with pytest.raises(ValueError, match="'gif'"):
@@ -92,7 +93,7 @@ class TestPhotographs:
 class TestVideos:
     @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
     def test_its_rotation_turns_the_stored_pictures_upright(self, rotation):
-        """A player turns them clockwise by what the file says, and the corners are right."""
+        """A player rotates them clockwise by the recorded angle: the corners are in their places."""
         file = video(1, 160, 120, duration=0.2, rotation=rotation)
         with av.open(io.BytesIO(file.content)) as container:
             frame = next(container.decode(video=0))
@@ -103,8 +104,8 @@ class TestVideos:
         assert upright.size == (160, 120)
         assert close(corners(upright), CORNERS)
 
-    def test_it_has_the_length_and_sound_asked_for(self):
-        """H.264 pictures and AAC sound, or silence."""
+    def test_length_and_sound_are_as_requested(self):
+        """H.264 pictures with AAC sound, or without sound."""
         with av.open(io.BytesIO(video(1, 160, 120, duration=1.0).content)) as container:
             assert [stream.codec_context.name for stream in container.streams] == ["h264", "aac"]
             assert container.duration / av.time_base == pytest.approx(1.0, abs=0.05)
@@ -112,15 +113,15 @@ class TestVideos:
             assert [stream.type for stream in container.streams] == ["video"]
 
     def test_the_same_seed_gives_the_same_bytes(self):
-        """Made anew, not remembered."""
+        """The second video is generated again, not taken from the cache."""
         first = video(1, 160, 120, duration=0.2).content
         video.cache_clear()
 
         assert video(1, 160, 120, duration=0.2).content == first
 
 
-def test_a_document_points_at_its_own_objects():
-    """Every offset of the cross-reference table is where an object begins."""
+def test_the_cross_reference_table_of_a_document_is_correct():
+    """Every offset of the table is the beginning of an object."""
     content = document(3, 5000).content
 
     start = int(content.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
@@ -131,29 +132,29 @@ def test_a_document_points_at_its_own_objects():
 
 
 class TestDefects:
-    def test_a_cut_file_is_shorter(self):
-        """Three fifths are left."""
-        assert len(spoilt(MediaFile(b"0123456789", "image/jpeg", ".jpg"), Defect.TRUNCATED).content) == 6
+    def test_a_truncated_file_is_shorter(self):
+        """Three fifths of it remain."""
+        assert len(damaged(MediaFile(b"0123456789", "image/jpeg", ".jpg"), Defect.TRUNCATED).content) == 6
 
     def test_a_flipped_byte_changes_nothing_but_itself(self):
-        """The size stays, so that only the checksum tells."""
-        assert spoilt(MediaFile(b"abc", "image/jpeg", ".jpg"), Defect.FLIPPED_BYTE).content == b"a\x9dc"
+        """The size stays the same; only the checksum differs."""
+        assert damaged(MediaFile(b"abc", "image/jpeg", ".jpg"), Defect.FLIPPED_BYTE).content == b"a\x9dc"
 
     def test_an_empty_file(self):
-        """Nothing at all."""
-        assert spoilt(photograph(1, 64, 48), Defect.EMPTY).content == b""
+        """An empty file has no bytes."""
+        assert damaged(photograph(1, 64, 48), Defect.EMPTY).content == b""
 
-    def test_a_document_that_says_it_is_a_photograph(self):
-        """The content type stays."""
-        file = spoilt(photograph(1, 64, 48), Defect.PDF_AS_JPEG)
+    def test_a_document_with_the_type_of_a_photo(self):
+        """The content is a PDF, the content type that of a JPEG."""
+        file = damaged(photograph(1, 64, 48), Defect.PDF_AS_JPEG)
 
         assert file.content.startswith(b"%PDF")
         assert file.content_type == "image/jpeg"
 
     def test_a_bomb_is_a_small_file_with_a_large_picture(self, monkeypatch):
-        """It opens as a PNG of 225 million pixels."""
+        """A PNG of less than 50 kB has 225 million pixels."""
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-        file = spoilt(photograph(1, 64, 48, kind="png"), Defect.BOMB)
+        file = damaged(photograph(1, 64, 48, kind="png"), Defect.BOMB)
 
         assert len(file.content) < 50_000
         assert opened(file).size == (15_000, 15_000)
@@ -161,7 +162,7 @@ class TestDefects:
 
 class TestPlannedFiles:
     def test_a_photo_as_planned(self):
-        """Its size when upright and its EXIF orientation."""
+        """It has the planned sides when upright, and the planned EXIF orientation."""
         planned = UploadFile(
             "a1-1", 1, "PHOTO_VERTICAL", "p.jpg", "image/jpeg", 9, 120, 160, exif_orientation=6
         )
@@ -172,15 +173,15 @@ class TestPlannedFiles:
         assert ImageOps.exif_transpose(image).size == (120, 160)
 
     def test_a_video_as_planned(self):
-        """Its size and length."""
+        """It has the planned sides and the planned length."""
         planned = UploadFile("a1-1", 1, "VIDEO_HORIZONTAL", "v.mp4", "video/mp4", 9, 160, 120, seconds=0.4)
 
         with av.open(io.BytesIO(content(planned).content)) as container:
             assert container.streams.video[0].width == 160
             assert container.duration / av.time_base == pytest.approx(0.4, abs=0.05)
 
-    def test_a_corrupt_file_is_cut_short(self):
-        """It arrives whole and does not decode."""
+    def test_a_corrupt_file_is_truncated(self):
+        """The end of the PDF is missing."""
         planned = UploadFile("a1-1", 1, "PROJECT_DOC", "d.pdf", "application/pdf", 2000, corrupt=True)
 
         assert b"%%EOF" not in content(planned).content

@@ -13,13 +13,13 @@ import pytest
 from moto import mock_aws
 
 from harness.lab.workload.media import scenes
-from harness.lab.workload.media.footage import video
-from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
+from harness.lab.workload.media.videos import video
 from harness.service.pipeline.renditions import job_settings, keys
 from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
+from tests.media_defects import Defect, damaged
 
 pytestmark = pytest.mark.slow
 
@@ -203,8 +203,8 @@ class TestFailures:
     @pytest.mark.parametrize(
         "file",
         [
-            pytest.param(spoilt(video(1, 320, 180), Defect.EMPTY), id="empty"),
-            pytest.param(spoilt(video(1, 320, 180), Defect.PDF_AS_JPEG), id="a document"),
+            pytest.param(damaged(video(1, 320, 180), Defect.EMPTY), id="empty"),
+            pytest.param(damaged(video(1, 320, 180), Defect.PDF_AS_JPEG), id="a document"),
         ],
     )
     def test_an_input_that_is_no_video(self, cellar, file):

@@ -1,7 +1,9 @@
-"""Distributions: what a scenario names is what is sampled."""
+"""The distributions of a scenario."""
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,29 +11,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from harness.lab.workload.distributions import Distribution
-from harness.lab.workload.quantities import Amount, Duration
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.lab.workload.distributions.quantities import Amount, Duration
 
 DISTRIBUTION = TypeAdapter(Distribution)
 
-EXAMPLES = [
-    3.5,
-    {"distribution": "uniform", "low": 2, "high": 5},
-    {"distribution": "triangular", "low": 1, "mode": 2.5, "high": 5},
-    {"distribution": "exponential", "scale": 2},
-    {"distribution": "exponential", "scale": 2, "min": 1, "max": 5},
-    {"distribution": "lognormal", "median": 12, "sigma": 0.4},
-    {"distribution": "lognormal", "median": 12, "sigma": 0.4, "min": 10, "max": 20},
-    {"distribution": "gamma", "shape": 2.5, "scale": 2},
-    {"distribution": "gamma", "shape": 2.5, "scale": 2, "min": 1, "max": 8},
-    {"distribution": "negative_binomial", "mean": 12, "dispersion": 6},
-    {"distribution": "negative_binomial", "mean": 12, "dispersion": 6, "min": 1, "max": 20},
-    {"distribution": "poisson", "mean": 3},
-    {"distribution": "poisson", "mean": 3, "min": 1, "max": 4},
-    {"distribution": "binomial", "n": 10, "p": 0.3},
-    {"distribution": "binomial", "n": 10, "p": 0.3, "min": 2},
-    {"distribution": "empirical", "values": [5, 1, 2, 2]},
+MEANS = [
+    (3.5, 3.5),
+    ({"distribution": "uniform", "low": 2, "high": 5}, 3.5),
+    ({"distribution": "triangular", "low": 1, "mode": 2.5, "high": 5}, 17 / 6),
+    ({"distribution": "exponential", "scale": 2}, 2),
+    ({"distribution": "exponential", "scale": 2, "min": 1, "max": 5}, 2.373929429001337),
+    ({"distribution": "lognormal", "median": 12, "sigma": 0.4}, 12.999444812099505),
+    ({"distribution": "lognormal", "median": 12, "sigma": 0.4, "min": 10, "max": 20}, 13.876172499638958),
+    ({"distribution": "gamma", "shape": 2.5, "scale": 2}, 5),
+    ({"distribution": "gamma", "shape": 2.5, "scale": 2, "min": 1, "max": 8}, 4.1064732446986065),
+    ({"distribution": "negative_binomial", "mean": 12, "dispersion": 6}, 12),
+    (
+        {"distribution": "negative_binomial", "mean": 12, "dispersion": 6, "min": 1, "max": 20},
+        10.763759945497405,
+    ),
+    ({"distribution": "poisson", "mean": 3}, 3),
+    ({"distribution": "poisson", "mean": 3, "min": 1, "max": 4}, 104 / 41),
+    ({"distribution": "binomial", "n": 10, "p": 0.3}, 3),
+    ({"distribution": "binomial", "n": 10, "p": 0.3, "min": 2}, 3.3842334823959326),
+    ({"distribution": "empirical", "values": [5, 1, 2, 2]}, 2.5),
 ]
+"""Distributions and their expected values."""
+
+EXAMPLES = [example for example, _ in MEANS]
 
 
 def parsed(example):
@@ -39,23 +47,20 @@ def parsed(example):
 
 
 class TestEveryDistribution:
-    @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
-    def test_the_stated_mean_is_the_mean_of_what_is_sampled(self, example):
+    @pytest.mark.parametrize(("example", "mean"), MEANS, ids=json.dumps)
+    def test_samples_have_the_expected_value(self, example, mean):
         """
-        A hundred thousand evenly spaced draws average to the mean, truncated or not.
+        The samples of a hundred thousand evenly spaced draws average to the mean, truncated or not.
         """
-        distribution = parsed(example)
         draws = (np.arange(100_000) + 0.5) / 100_000
 
-        average = math.fsum(distribution.sample(float(u)) for u in draws) / 100_000
-
-        assert average == pytest.approx(distribution.mean, rel=2e-4)
+        assert np.mean(parsed(example).samples(draws)) == pytest.approx(mean, rel=2e-4)
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
     @given(u=st.floats(1e-9, 1 - 1e-9), v=st.floats(1e-9, 1 - 1e-9))
     def test_a_larger_draw_never_gives_a_smaller_value(self, example, u, v):
         """
-        Inversion is monotone: that is what keeps two systems synchronised under one seed.
+        Inversion is monotone, so two systems stay synchronised under one seed.
         """
         distribution = parsed(example)
 
@@ -65,7 +70,7 @@ class TestEveryDistribution:
     @given(u=st.floats(2**-53, 1 - 2**-53))
     def test_no_draw_leaves_the_interval(self, example, u):
         """
-        Truncation holds for the most extreme draws there are.
+        The smallest and the largest draws stay within min and max too.
         """
         value = parsed(example).sample(u)
 
@@ -74,9 +79,9 @@ class TestEveryDistribution:
             assert example.get("min", 0) <= value <= example.get("max", math.inf)
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
-    def test_it_survives_json(self, example):
+    def test_json_gives_the_same_distribution(self, example):
         """
-        A run folder keeps the scenario as JSON.
+        A run folder contains the scenario as JSON.
         """
         distribution = parsed(example)
 
@@ -102,28 +107,43 @@ class TestQuantile:
     )
     def test_known_quantiles(self, example, p, value):
         """
-        Quantiles agree with the textbook.
+        Samples agree with the quantiles of the textbook.
         """
-        assert parsed(example).quantile(p) == pytest.approx(value, rel=1e-12)
+        assert parsed(example).sample(p) == pytest.approx(value, rel=1e-12)
 
     def test_truncation_conditions_rather_than_clips(self):
         """
-        Half of an exponential's values above 1 exceed 1 + ln 2: no heap of values at the bound.
+        Half of an exponential's values above 1 exceed 1 + ln 2; values do not pile up at the bound.
         """
         truncated = parsed({"distribution": "exponential", "scale": 1, "min": 1})
 
-        assert truncated.quantile(0.5) == pytest.approx(1 + math.log(2))
+        assert truncated.sample(0.5) == pytest.approx(1 + math.log(2))
 
-    def test_certainty_has_no_quantile(self):
+    @pytest.mark.parametrize(
+        ("p", "score"),
+        [(0.975, 1.959963984540054), (0.001, -3.090232306167813), (1e-20, -9.262340089798408)],
+    )
+    def test_a_lognormal_has_the_scores_of_the_normal_distribution(self, p, score):
         """
-        An unbounded distribution has no largest value to return.
+        The logarithm of a value is the tables' normal quantile, far into the tail.
         """
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            parsed({"distribution": "exponential", "scale": 1}).quantile(1)
+        value = parsed({"distribution": "lognormal", "median": 1, "sigma": 1}).sample(p)
+
+        assert math.log(value) == pytest.approx(score, rel=1e-14)
+
+    @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
+    @given(draws=st.lists(st.floats(2**-53, 1 - 2**-53), min_size=1))
+    def test_many_draws_at_once_give_the_same_bits(self, example, draws):
+        """
+        The vectorised samples are the single ones, not merely close to them.
+        """
+        distribution = parsed(example)
+
+        assert distribution.samples(np.array(draws)).tolist() == [distribution.sample(u) for u in draws]
 
 
 class TestVariance:
-    def test_negative_binomial_counts_vary_as_promised(self):
+    def test_negative_binomial_counts_have_their_variance(self):
         """
         Variance = mean + mean²/dispersion = 12 + 24 = 36.
         """
@@ -133,7 +153,7 @@ class TestVariance:
         assert np.var(sampled) == pytest.approx(36, rel=1e-3)
 
 
-class TestWhatAFieldTakes:
+class TestQuantities:
     @pytest.mark.parametrize(
         "example",
         [
@@ -145,9 +165,9 @@ class TestWhatAFieldTakes:
         ids=str,
     )
     @pytest.mark.parametrize("kind", [Duration, Amount], ids=["duration", "amount"])
-    def test_what_may_be_negative_is_no_duration_and_no_amount(self, kind, example):
+    def test_negative_values_are_refused(self, kind, example):
         """
-        Nothing takes less than no time, and nobody has less than nothing.
+        Durations and amounts are never negative.
         """
         with pytest.raises(ValidationError, match="must not fall below 0"):
             TypeAdapter(kind).validate_python(example)
@@ -163,9 +183,9 @@ class TestWhatAFieldTakes:
         ],
         ids=str,
     )
-    def test_what_takes_ages_is_no_duration(self, example):
+    def test_a_duration_above_ten_years_is_refused(self, example):
         """
-        The clock counts nanoseconds, and not for ever: ten years are the most.
+        The simulator's clock counts nanoseconds and lasts 292 years.
         """
         with pytest.raises(ValidationError, match="must not exceed 315360000"):
             TypeAdapter(Duration).validate_python(example)
@@ -181,21 +201,31 @@ class TestWhatAFieldTakes:
         ],
         ids=str,
     )
-    def test_wild_ones_are_durations_all_the_same(self, example):
+    def test_a_long_tail_is_allowed(self, example):
         """
-        A long tail is no absurdity, and what *max* cuts off does not count.
+        Values above ten years may be rarer than 10⁻⁹, or be cut off by *max*.
         """
         assert TypeAdapter(Duration).validate_python(example).lowest == 0
 
-    def test_nothing_is_below_the_lowest_nor_often_above_the_highest(self):
+    def test_each_distribution_knows_its_bounds(self):
         """
-        Each kind of distribution knows where its values lie.
+        No value is below the lowest one; a bound is rarely exceeded if the draw 1 − 10⁻⁹ stays below it.
         """
         for example in EXAMPLES:
             distribution = parsed(example)
+            usual, rare = distribution.sample(0.999), distribution.sample(1 - 1e-9)
 
             assert distribution.lowest <= distribution.sample(1e-12)
-            assert distribution.highest >= distribution.sample(0.999)
+            assert distribution.rarely_exceeds(rare * (1 + 1e-6))
+            assert distribution.rarely_exceeds(usual * (1 + 1e-6)) == (rare <= usual * (1 + 1e-6))
+
+    def test_a_scenario_is_checked_without_scipy(self):
+        """
+        SciPy takes a tenth of a second to import; only draws need it.
+        """
+        code = "import sys, harness.lab.workload.scenario; sys.exit('scipy' in sys.modules)"
+
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 class TestRefusals:
@@ -219,9 +249,9 @@ class TestRefusals:
         ],
         ids=str,
     )
-    def test_nonsense_is_refused(self, example):
+    def test_an_invalid_distribution_is_refused(self, example):
         """
-        A distribution that cannot be, or a key that means nothing, is an error and not a guess.
+        Impossible parameters, unknown keys and other types are errors.
         """
         with pytest.raises(ValidationError):
             parsed(example)

@@ -1,9 +1,9 @@
 """
 Arrival rates over time and their exact integrals. Times in seconds, rates per second.
 
-A rate is a chain of pieces, each of which knows its mass (the expected number of arrivals) and
-inverts it: a Poisson process of unit rate, pushed through the inverse of the cumulative rate, is a
-Poisson process of that rate.
+A rate is a sequence of pieces. Each piece computes its mass (the expected number of arrivals) and the inverse
+of the mass: a Poisson process of unit rate, mapped through the inverse of the cumulative rate, is a Poisson
+process of that rate.
 
 Source:
     Çinlar, Introduction to Stochastic Processes, 1975 (inversion of the cumulative rate).
@@ -17,26 +17,26 @@ from itertools import accumulate
 from typing import Protocol
 
 
-class Piece(Protocol):
-    """A stretch of time with a closed-form rate."""
+class RatePiece(Protocol):
+    """An interval of time in which the rate has a closed form."""
 
     @property
     def length(self) -> float:
-        """How long it lasts [s]."""
+        """Length of the interval [s]."""
 
     def rate(self, at: float) -> float:
         """Return the arrival rate *at* seconds into the piece [1/s]."""
 
     def mass(self, until: float) -> float:
-        """Return the expected arrivals in the first *until* seconds."""
+        """Return the expected number of arrivals in the first *until* seconds."""
 
     def invert(self, mass: float) -> float:
-        """Return when the expected arrivals reach *mass* [s into the piece]."""
+        """Return the time at which the expected number of arrivals reaches *mass* [s into the piece]."""
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """A rate that changes evenly from *first* to *last*."""
+class LinearPiece:
+    """A rate that changes linearly from *first* to *last*."""
 
     length: float
     first: float
@@ -50,15 +50,15 @@ class Linear:
 
     def invert(self, mass: float) -> float:
         slope = (self.last - self.first) / self.length
-        # The root of slope/2·t² + first·t = mass in the form that survives slope = 0 and first = 0.
+        # The root of slope/2·t² + first·t = mass, in a form that allows slope = 0 and first = 0.
         root = math.sqrt(max(0.0, self.first**2 + 2 * slope * mass))
-        twice = self.first + root  # 0 where nothing, or less than floats can tell, is asked for
+        twice = self.first + root  # 0 if *mass* is too small for a float to show a difference
         return min(self.length, 2 * mass / twice) if twice > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sine:
-    """A rate that swings around *mean* by *amplitude* (at most *mean*), rising first."""
+class SinePiece:
+    """A sine around *mean* that starts upwards; *amplitude* is at most *mean*."""
 
     length: float
     mean: float
@@ -85,32 +85,18 @@ class Sine:
                 high = middle
 
 
-class Rate:
-    """
-    An arrival rate over the whole run: pieces one after the other, from time 0.
-    """
+class ArrivalRate:
+    """The arrival rate of a whole run: consecutive pieces from time 0."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[RatePiece]) -> None:
         self.pieces = tuple(pieces)
         self._starts = [0.0, *accumulate(piece.length for piece in pieces)]
         self._masses = [0.0, *accumulate(piece.mass(piece.length) for piece in pieces)]
 
     @property
-    def length(self) -> float:
-        """How long the rate is defined; zero afterwards [s]."""
-        return self._starts[-1]
-
-    @property
     def total(self) -> float:
-        """The expected number of arrivals in all."""
+        """The expected number of all arrivals."""
         return self._masses[-1]
-
-    def __call__(self, at: float) -> float:
-        """Return the arrival rate at one time [1/s]."""
-        if not 0 <= at < self.length:
-            return 0.0
-        index = bisect_right(self._starts, at) - 1
-        return self.pieces[index].rate(at - self._starts[index])
 
     def expected(self, since: float, until: float) -> float:
         """Return the expected number of arrivals in an interval."""
@@ -118,17 +104,17 @@ class Rate:
 
     def invert(self, mass: float) -> float:
         """
-        Return when the expected arrivals since time 0 reach *mass*.
+        Return the time at which the expected number of arrivals since time 0 reaches *mass*.
 
         Raises:
-            ValueError: They never do.
+            ValueError: *mass* is negative or above `total`.
         """
         if not 0 <= mass <= self.total:
-            raise ValueError(f"only {self.total} arrivals are expected, never {mass}")
+            raise ValueError(f"{mass} arrivals are never expected: there are {self.total} in all")
         index = min(bisect_right(self._masses, mass), len(self.pieces)) - 1
         return self._starts[index] + self.pieces[index].invert(mass - self._masses[index])
 
     def _cumulative(self, at: float) -> float:
-        at = min(max(at, 0.0), self.length)
+        at = min(max(at, 0.0), self._starts[-1])
         index = min(bisect_right(self._starts, at), len(self.pieces)) - 1
         return self._masses[index] + self.pieces[index].mass(at - self._starts[index])

@@ -1,7 +1,7 @@
 """
-Videos, made up from a seed: the same arguments give the same bytes (per version of the codecs).
+Videos, generated from a seed. Sizes in pixels, times in seconds.
 
-Sizes in pixels, time in seconds.
+The same arguments give the same bytes with the same versions of the codecs.
 """
 
 import struct
@@ -21,9 +21,9 @@ SAMPLES_PER_S = 48_000
 TONE_HZ = 440
 _AAC_FRAME = 1024
 _ONE = 1 << 16
-# The upper left of an MP4 display matrix, by degrees clockwise a player must turn the pictures.
+# The upper left part of an MP4 display matrix, by the rotation of the player [degrees clockwise].
 _TURNS = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
-# From the name of the track header box to its matrix, version 0 (ISO/IEC 14496-12, 8.3.2).
+# Offset of the matrix in a track header box, version 0 (ISO/IEC 14496-12, 8.3.2).
 _MATRIX_OFFSET = 44
 
 
@@ -42,21 +42,21 @@ def video(
     Return an MP4 (H.264 and, with *audio*, AAC) that is *width* × *height* when upright.
 
     Args:
-        rotation: Degrees clockwise a player must turn the stored pictures, as telephones write it:
-            0, 90, 180 or 270.
+        rotation: Rotation of the stored pictures by the player, as phones record it: 0, 90, 180 or 270
+            [degrees clockwise].
 
     Raises:
-        ValueError: Odd sides or another *rotation*.
+        ValueError: A side is odd, or *rotation* has another value.
     """
     if width % 2 or height % 2 or rotation not in _TURNS:
-        raise ValueError(f"no video of {width}×{height} turned by {rotation}")
+        raise ValueError(f"there is no video of {width}×{height} with rotation {rotation}")
     stored = np.rot90(scene(seed, width, height), rotation // 90)
-    # The index first, as in files meant for the network: cut short, such a file still opens.
+    # The index comes first, as in files for the network: a truncated file can still be opened.
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
-    # A file on disk: to put the index first the muxer opens what it wrote a second time.
+    # A file on disk: the muxer opens its output a second time to put the index first.
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
         with av.open(file.name, "w", format="mp4", options=options) as container:
-            # Both before the first packet: it fixes the header.
+            # Both streams are added before the first packet, which fixes the header.
             pictures = _picture_stream(container, stored, frames_per_s)
             sound = container.add_stream("aac", rate=SAMPLES_PER_S, layout="stereo") if audio else None
             _mux_pictures(container, pictures, stored, round(duration * frames_per_s))
@@ -89,7 +89,7 @@ def _mux_tone(container: Any, stream: Any, duration: float) -> None:
 
 
 def _moving(still: NDArray[np.uint8], frames: int) -> Iterator[NDArray[np.uint8]]:
-    """Return pictures with a white bar that crosses the middle, so that something moves."""
+    """Yield pictures with a white bar that moves across the middle."""
     height, width = still.shape[:2]
     thickness = max(2, width // 40)
     for number in range(frames):
@@ -108,7 +108,7 @@ def _tone(duration: float) -> Iterator[NDArray[np.float32]]:
 
 
 def _turned(content: bytes, rotation: int) -> bytes:
-    """Return an MP4 whose first track says how it must be turned; PyAV cannot write that."""
+    """Return an MP4 with the rotation of its first track; PyAV cannot write it."""
     a, b, c, d = (_ONE * entry for entry in _TURNS[rotation])
     matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     at = content.index(b"tkhd") + _MATRIX_OFFSET

@@ -1,5 +1,5 @@
 """
-What the values of a distribution may be: times that can pass, amounts there can be.
+Distributions with restricted values: durations and amounts.
 """
 
 import math
@@ -7,14 +7,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from harness.lab.workload.distributions import RARE, Distribution, require
+from harness.lab.workload.distributions.base_distribution import RARE, require
+from harness.lab.workload.distributions.distribution import Distribution
 
 LONGEST = 10 * 365 * 86_400.0
-"""No time of a scenario or a platform is longer: ten years [s]. A clock of nanoseconds lasts 292."""
+"""The longest time in a scenario or a platform: ten years [s]. A clock of nanoseconds lasts 292 years."""
 
 
 def beginning_within(low: float, high: float) -> AfterValidator:
-    """Return a check that the lowest value lies between two; larger ones are cut by whoever counts them."""
+    """Return a check that the lowest value lies in *low*…*high*. Larger values are allowed."""
 
     def checked(of: Distribution) -> Distribution:
         require(of.lowest >= low, f"must not fall below {low:.12g}")
@@ -25,18 +26,17 @@ def beginning_within(low: float, high: float) -> AfterValidator:
 
 
 def ending_by(high: float) -> AfterValidator:
-    """Return a check that next to no value is above *high*."""
+    """Return a check that values above *high* are rarer than `RARE`."""
 
     def checked(of: Distribution) -> Distribution:
-        # Not the other way round: NaN must not pass.
-        require(of.highest <= high, f"must not exceed {high:.12g}, but for one value in {1 / RARE:.12g}")
+        require(of.rarely_exceeds(high), f"must not exceed {high:.12g}, but for one value in {1 / RARE:.12g}")
         return of
 
     return AfterValidator(checked)
 
 
 Duration = Annotated[Distribution, beginning_within(0, math.inf), ending_by(LONGEST)]
-"""Times that can pass [s]."""
+"""Durations [s]."""
 
 Amount = Annotated[Distribution, beginning_within(0, math.inf), ending_by(1e12)]
-"""How much there is of something; no measure of anybody's files has more digits."""
+"""Amounts of something, at most 10^12; files have no larger measures."""

@@ -1,9 +1,7 @@
 """
-What was asked for: the command line itself, and the scenario as it adjusts it.
+Reading of a scenario that will be played: its objectives are checked, and options change it.
 """
 
-import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,14 +13,9 @@ from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
 
 
-def command_line() -> str:
-    """Return how this process was asked."""
-    return shlex.join(["harness", *sys.argv[1:]])
-
-
-def read(
+def read_scenario(
     path: Path,
-    changes: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
     *,
     calibration: Path | None = None,
     rate: float | None = None,
@@ -31,27 +24,23 @@ def read(
     users: int | None = None,
 ) -> Scenario:
     """
-    Read a scenario and adjust it as was said on the command line.
+    Return the scenario of a file with its changes.
 
     Args:
-        changes: TOML values by dotted key, set before anything else but what was measured.
-        calibration: The file of what was measured.
+        overrides: TOML values by dotted key, set before the changes that follow.
+        calibration: Calibration file.
+        rate: Mean arrival rate [1/s of model time].
+        duration: Time during which arrivals come [model s].
+        users: Number of users of a closed workload; it replaces the arrivals.
 
     Raises:
-        ScenarioError: The file is no scenario, an objective is none, or an adjustment makes no sense.
+        ScenarioError: The file, an objective or a change is not valid.
     """
     measured = load_calibration(calibration) if calibration is not None else None
-    scenario = load_scenario(path, changes, calibration=measured)
-    problems = list(_wrong_objectives(path, scenario))
+    scenario = load_scenario(path, overrides, calibration=measured)
+    problems = list(_invalid_objectives(path, scenario))
     try:
-        if users is not None:
-            scenario = scenario.closed(users)
-        if duration is not None:
-            scenario = scenario.lasting(duration)
-        if rate is not None:
-            scenario = scenario.at_rate(rate)
-        if seed is not None:
-            scenario = scenario.seeded(seed)
+        scenario = scenario.changed(rate=rate, duration=duration, seed=seed, users=users)
     except ValueError as error:
         problems.append(Problem(path, 0, str(error)))
     if problems:
@@ -59,7 +48,7 @@ def read(
     return scenario
 
 
-def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
+def _invalid_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
     for each in scenario.objectives:
         try:
             objective = Objective.parse(each.expression)
@@ -71,11 +60,11 @@ def _wrong_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
                 path,
                 each.line,
                 f"{each.expression!r}: there is no alarm {objective.selector!r}; "
-                f"there are {', '.join(known)}",
+                f"the alarms are {', '.join(known)}",
             )
 
 
 @cache
 def _known_alarms() -> list[str]:
-    """Return the names of the alarms that a run is judged by when it has been played."""
+    """Return the names of the alarms that are evaluated after a run."""
     return sorted(alarm.name for alarm in template_alarms())

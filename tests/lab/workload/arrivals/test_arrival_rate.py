@@ -1,4 +1,4 @@
-"""Rates: exact integrals and their exact inverses."""
+"""Arrival rates: exact integrals and their exact inverses."""
 
 import math
 
@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.workload.rate import Linear, Rate, Sine
+from harness.lab.workload.arrivals.arrival_rate import ArrivalRate, LinearPiece, SinePiece
 
 RATES = st.floats(0, 50)
 LENGTHS = st.floats(0.01, 1000)
 PIECES = st.one_of(
-    st.builds(Linear, LENGTHS, RATES, RATES),
+    st.builds(LinearPiece, LENGTHS, RATES, RATES),
     st.builds(
-        lambda length, mean, part, period: Sine(length, mean, mean * part, period),
+        lambda length, mean, part, period: SinePiece(length, mean, mean * part, period),
         LENGTHS,
         RATES,
         st.floats(0, 1),
@@ -27,25 +27,25 @@ class TestLinear:
         """
         From 1/s to 3/s in 10 s: 20 arrivals, 7.5 of them in the first half.
         """
-        ramp = Linear(10, 1, 3)
+        ramp = LinearPiece(10, 1, 3)
 
         assert ramp.mass(10) == 20
         assert ramp.mass(5) == 7.5
         assert ramp.invert(7.5) == 5
 
-    def test_a_ramp_from_nothing_starts_without_a_division_by_zero(self):
+    def test_a_ramp_can_start_at_zero(self):
         """
         From 0/s to 2/s in 10 s the first of 10 arrivals is due after √10 s.
         """
-        assert Linear(10, 0, 2).invert(1) == pytest.approx(math.sqrt(10))
+        assert LinearPiece(10, 0, 2).invert(1) == pytest.approx(math.sqrt(10))
 
 
 class TestSine:
     def test_a_whole_period_has_the_mean_rate(self):
         """
-        What the first half adds the second takes away.
+        The two halves of a period compensate each other.
         """
-        swing = Sine(60, 2, 1, 60)
+        swing = SinePiece(60, 2, 1, 60)
 
         assert swing.mass(60) == pytest.approx(120)
         assert swing.mass(30) == pytest.approx(60 + 60 / math.pi)
@@ -57,7 +57,7 @@ class TestRate:
         """
         The arrivals expected until the inverse of a mass are that mass.
         """
-        rate = Rate(pieces)
+        rate = ArrivalRate(pieces)
         mass = rate.total * part
 
         assert rate.expected(0, rate.invert(mass)) == pytest.approx(mass, rel=1e-9, abs=1e-9)
@@ -65,9 +65,9 @@ class TestRate:
     @given(st.lists(PIECES, min_size=1, max_size=5), st.floats(0, 1), st.floats(0, 1))
     def test_more_arrivals_are_never_due_earlier(self, pieces, part, other):
         """
-        The inverse never falls.
+        The inverse does not decrease.
         """
-        rate = Rate(pieces)
+        rate = ArrivalRate(pieces)
         low, high = sorted((part * rate.total, other * rate.total))
 
         assert rate.invert(low) <= rate.invert(high)
@@ -76,24 +76,26 @@ class TestRate:
         """
         Within a piece, a short interval expects its length times the rate.
         """
-        rate = Rate([Linear(10, 1, 3), Sine(20, 2, 1, 8)])
+        rate = ArrivalRate([LinearPiece(10, 1, 3), SinePiece(20, 2, 1, 8)])
 
         for at in (1.0, 9.0, 10.5, 14.0, 29.0):
-            assert rate.expected(at - 1e-4, at + 1e-4) / 2e-4 == pytest.approx(rate(at), rel=1e-6)
+            piece, since = (0, 0) if at < 10 else (1, 10)
+            slope = rate.pieces[piece].rate(at - since)
+            assert rate.expected(at - 1e-4, at + 1e-4) / 2e-4 == pytest.approx(slope, rel=1e-6)
 
-    def test_silence_between_two_pieces_has_no_arrivals(self):
+    def test_a_piece_of_rate_zero_has_no_arrivals(self):
         """
-        Nothing is due while the rate is zero, not even at its edges' inside.
+        No arrival is due while the rate is zero.
         """
-        rate = Rate([Linear(10, 1, 1), Linear(10, 0, 0), Linear(10, 1, 1)])
+        rate = ArrivalRate([LinearPiece(10, 1, 1), LinearPiece(10, 0, 0), LinearPiece(10, 1, 1)])
 
         assert rate.invert(9.999) == pytest.approx(9.999)
         assert rate.invert(10.001) == pytest.approx(20.001)
         assert rate.expected(10, 20) == 0
 
-    def test_beyond_the_end_nothing_is_due(self):
+    def test_more_arrivals_than_expected_are_refused(self):
         """
-        Asking for more arrivals than expected is an error, not a guess.
+        A mass above the total has no time.
         """
-        with pytest.raises(ValueError, match="never 11"):
-            Rate([Linear(10, 1, 1)]).invert(11)
+        with pytest.raises(ValueError, match="11 arrivals are never expected"):
+            ArrivalRate([LinearPiece(10, 1, 1)]).invert(11)

@@ -1,8 +1,8 @@
 """
-When arrivals happen: the schedule, a pure function of a scenario, its seed and the replication.
+The arrivals of a run: a pure function of a scenario, its seed and the replication.
 
-Times in seconds of model time since the run began. How many workers play the schedule changes
-nothing: arrival *i* has its time and its batch whoever plays it.
+Times in seconds of model time since the run began. The schedule does not depend on the number of workers:
+arrival *i* has the same time and the same batch on every worker.
 """
 
 import math
@@ -10,23 +10,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.lab.workload.arrivals.arrival_rate import ArrivalRate
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
-from harness.lab.workload.rate import Rate
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch
 
-DRAWN_AT_ONCE = 1024
+DRAWS_PER_BLOCK = 1024
+
+CLOSED_ARRIVALS_PER_USER_S = 1.0
+"""Arrivals that are planned for each user of a closed scenario [1/s of clock]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One arrival: its number, when it is due [model s] and what it brings."""
+    """One arrival: its number, the time when it is due [model s] and its batch."""
 
     index: int
     at: float
@@ -54,10 +56,10 @@ class Schedule:
         return Arrival(index, at, self.mix.batch(index, at))
 
     def __iter__(self) -> Iterator[Arrival]:
-        return (self[index] for index in range(len(self)))
+        return self.share(0, 1)
 
     def share(self, worker: int, workers: int) -> Iterator[Arrival]:
-        """Return the arrivals one of several workers plays: every *workers*-th."""
+        """Return the arrivals of one of several workers: every *workers*-th arrival."""
         return (self[index] for index in range(worker, len(self), workers))
 
     @cached_property
@@ -66,17 +68,8 @@ class Schedule:
 
     @cached_property
     def flows(self) -> list[str]:
-        """The name of each arrival's flow."""
+        """The name of the flow of each arrival."""
         return self.mix.flows(len(self))
-
-    def write_csv(self, path: Path) -> None:
-        """Write arrivals and their batches as CSV; same scenario and seed, same bytes."""
-        lines = ["arrival,at_s,flow,photos,videos,documents,bytes"]
-        for arrival in self:
-            batch = arrival.batch
-            counts = f"{len(batch.photos)},{len(batch.videos)},{len(batch.project_files)}"
-            lines.append(f"{arrival.index},{arrival.at!r},{batch.flow},{counts},{batch.bytes}")
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
 def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
@@ -98,19 +91,32 @@ def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
     return Schedule(scenario, replication, np.array(sorted(times), dtype=np.float64))
 
 
-def _paced(rate: Rate) -> Iterator[float]:
-    """Yield arrivals as evenly as the rate allows: one whenever it adds up to a whole and a half."""
+def live_schedule(scenario: Scenario) -> Schedule:
+    """
+    Return the arrivals of a live run of any scenario.
+
+    The arrivals of a closed scenario are all due at 0: its users take one after the other.
+    """
+    if not scenario.users:
+        return schedule(scenario)
+    clock_seconds = scenario.duration_s / scenario.time_scale
+    arrivals = math.ceil(scenario.users * max(1.0, clock_seconds * CLOSED_ARRIVALS_PER_USER_S))
+    return Schedule(scenario, 0, np.zeros(arrivals))
+
+
+def _paced(rate: ArrivalRate) -> Iterator[float]:
+    """Yield evenly spaced arrivals: one where the expected number of arrivals is 0.5, 1.5, 2.5, …."""
     mass = 0.5
     while mass <= rate.total:
         yield rate.invert(mass)
         mass += 1
 
 
-def _poisson(rate: Rate, stream: Stream) -> Iterator[float]:
-    """Yield a Poisson process: one of unit rate through the inverse of the cumulative rate."""
+def _poisson(rate: ArrivalRate, stream: Stream) -> Iterator[float]:
+    """Yield a Poisson process: a process of unit rate, mapped through the inverse of the cumulative rate."""
     mass = 0.0
-    for first in count(0, DRAWN_AT_ONCE):
-        for draw in stream.many(np.arange(first, first + DRAWN_AT_ONCE)).tolist():
+    for first in count(0, DRAWS_PER_BLOCK):
+        for draw in stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist():
             mass -= math.log(draw)
             if mass > rate.total:
                 return

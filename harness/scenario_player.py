@@ -1,0 +1,177 @@
+"""
+Live runs of a scenario: at a given host, on the running stack, or on a stack started for the run.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.lab.gate.scenario_reader import read_scenario
+from harness.lab.load.launch import play
+from harness.lab.load.live_run import ServiceAccess
+from harness.lab.load.locust_process import LocalWorkers, Master
+from harness.lab.load.outside_observer import outside_observer
+from harness.lab.load.progress_view import progress_view
+from harness.lab.load.web_page_runs import Provide, WebPageRuns
+from harness.lab.report.plots import PlottableRun
+from harness.lab.results.writer import must_hold_a_run
+from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.stack.processes.loopback import bypass_proxies
+from harness.stack.run_target import TargetUnfit, must_fit, recorded, seeded_identities, stack_for
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
+    from harness.stack.processes.state_file import StackState
+
+
+@dataclass(frozen=True, slots=True)
+class RunTarget:
+    """
+    A service where a scenario is played.
+
+    Attributes:
+        host: Its base URL.
+        provide: Provides the identities that a scenario needs.
+    """
+
+    host: str
+    provide: Provide
+
+
+def play_scenario(
+    path: str | Path,
+    *,
+    host: str | None = None,
+    identities: str | Path | None = None,
+    out: str | Path | None = None,
+    rate: float | None = None,
+    duration: float | None = None,
+    processes: int = 1,
+    seed: int | None = None,
+    users: int | None = None,
+    master: Master | None = None,
+    metrics_urls: Sequence[str] = (),
+    command: str | None = None,
+) -> "Run":
+    """
+    Play a scenario with Locust and return the run; a notebook shows a progress bar and a live table.
+
+    Without *host* the running stack is used, or one is started for the run and stopped after it.
+
+    >>> import harness
+    >>> run = harness.play("scenarios/steady.toml", duration=60, out=folder / "live")
+    >>> run.engine, run.header.complete
+    ('live', True)
+
+    Args:
+        path: Scenario file.
+        host: Base URL of a service with the same API; needs *identities*.
+        identities: CSV file of listings and tokens.
+        out: The run folder; by default a new one under ``runs``.
+        rate: Mean arrival rate [1/s of model time]; replaces the scenario's.
+        duration: Time during which arrivals come [model s]; replaces the scenario's.
+        processes: Number of Locust workers.
+        seed: Replaces the scenario's seed.
+        users: Number of users of a closed workload; it replaces the arrivals.
+        master: Coordinate workers on other machines instead of starting workers here.
+        metrics_urls: Prometheus pages of *host*, e.g. of its API and of its worker.
+        command: The command line, to be recorded with the run.
+
+    Raises:
+        ScenarioError: The scenario or a change is not valid.
+        TargetUnfit: The running stack cannot play the scenario, or *identities* are missing.
+        IdentitiesInvalid: The identities are invalid or too few.
+        WorkersDisagree: A worker has another version or another scenario.
+        Unreachable: The service does not answer or refuses the tokens.
+        FolderUnfit: The run folder contains a run, or is not writable.
+    """
+    bypass_proxies()
+    scenario = read_scenario(Path(path), rate=rate, duration=duration, seed=seed, users=users)
+    if out is not None:
+        must_hold_a_run(Path(out))
+    with (
+        run_target(scenario, host, None if identities is None else Path(identities), metrics_urls) as target,
+        target.provide(scenario) as access,
+        progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
+    ):
+        run = play(
+            scenario,
+            host=target.host,
+            access=access,
+            out=None if out is None else Path(out),
+            workers=master or LocalWorkers(processes),
+            on_progress=on_progress,
+            command=command,
+        )
+    return PlottableRun.of(run)
+
+
+def serve_scenarios(
+    path: Path,
+    *,
+    on_run: Callable[["Run"], None],
+    host: str | None = None,
+    identities: Path | None = None,
+    runs: Path = Path("runs"),
+    processes: int = 1,
+    metrics_urls: Sequence[str] = (),
+    command: str | None = None,
+) -> None:
+    """
+    Serve Locust's web page for the scenarios of a folder, until interrupted.
+
+    Args:
+        path: The scenario that is selected at first; the page offers all scenarios of its folder.
+        on_run: Called with each run when it is over.
+        runs: Folder of the new run folders.
+    """
+    scenario = load_scenario(path)
+    others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
+    with run_target(scenario, host, identities, metrics_urls) as target:
+        page = WebPageRuns(
+            host=target.host,
+            runs=runs,
+            provide=target.provide,
+            on_run=on_run,
+            workers=LocalWorkers(processes),
+            command=command,
+        )
+        page.serve(
+            [path, *others],
+            on_open=lambda url: print(f"open {url} and press Start; Ctrl-C here ends it", file=sys.stderr),
+        )
+
+
+@contextmanager
+def run_target(
+    scenario: Scenario, host: str | None, identities: Path | None, metrics_urls: Sequence[str] = ()
+) -> Iterator[RunTarget]:
+    """
+    Find the target of a scenario, or start one.
+
+    Raises:
+        TargetUnfit: The target cannot play the scenario, or *identities* are missing.
+        Unreachable: One of *metrics_urls* is not a page of metrics.
+    """
+    if host is None and metrics_urls:
+        raise TargetUnfit("--metrics-url needs --host: the metrics of the local stack are always recorded")
+    if host is None:
+        with stack_for(scenario) as state:
+            yield RunTarget(state.api_url, partial(_stack_identities, state, identities))
+    elif identities is None:
+        raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
+    else:
+        given = ServiceAccess(identities, outside_observer(metrics_urls))
+        yield RunTarget(host.rstrip("/"), lambda _: nullcontext(given))
+
+
+@contextmanager
+def _stack_identities(state: "StackState", given: Path | None, scenario: Scenario) -> Iterator[ServiceAccess]:
+    """Provide identities of a stack for a scenario: the given ones, or new listings."""
+    must_fit(scenario, state)
+    with nullcontext(given) if given else seeded_identities(scenario, state) as identities:
+        yield ServiceAccess(identities, partial(recorded, state))

@@ -1,0 +1,55 @@
+"""
+Defects of uploaded files.
+"""
+
+import struct
+import zlib
+from enum import StrEnum
+
+from harness.lab.workload.media.documents import document
+from harness.lab.workload.media.media_file import MediaFile
+
+BOMB_SIDE = 15_000
+"""Side of a picture with 225 million pixels in about 30 kB: more than any camera has [pixels]."""
+
+
+class Defect(StrEnum):
+    """A defect of an uploaded file."""
+
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    FLIPPED_BYTE = "flipped_byte"
+    PDF_AS_JPEG = "pdf_as_jpeg"
+    BOMB = "bomb"
+
+
+def damaged(file: MediaFile, defect: Defect) -> MediaFile:
+    """Return *file* with a defect; a flipped byte does not change the size, only the checksum."""
+    return MediaFile(_content(file.content, defect), file.content_type, file.extension)
+
+
+def _content(whole: bytes, defect: Defect) -> bytes:
+    match defect:
+        case Defect.TRUNCATED:
+            return whole[: len(whole) * 3 // 5]
+        case Defect.EMPTY:
+            return b""
+        case Defect.FLIPPED_BYTE:
+            middle = len(whole) // 2
+            return whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
+        case Defect.PDF_AS_JPEG:
+            return document(0).content
+        case Defect.BOMB:
+            return _bomb()
+
+
+def _bomb() -> bytes:
+    """Return a valid PNG with one bit per pixel that needs hundreds of megabytes when decoded."""
+    header = struct.pack(">2I5B", BOMB_SIDE, BOMB_SIDE, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((BOMB_SIDE // 8 + 1) * BOMB_SIDE), 9)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,0 +1,67 @@
+"""
+A running stack is used only for scenarios that it can play.
+"""
+
+import pytest
+
+from harness.lab.workload.scenario import load_scenario
+from harness.stack.processes.state_file import StackState
+from harness.stack.run_target import TargetUnfit, must_fit
+from tests.lab.load.conftest import scenario_text
+
+
+def scenario(folder):
+    path = folder / "try.toml"
+    path.write_text(scenario_text(duration_s=1), encoding="utf-8")
+    return path
+
+
+class TestMustFit:
+    def state(self, played, **changes):
+        """Return the state of a running stack that models *played*."""
+        return StackState(
+            **dict.fromkeys(("api_url", "worker_metrics_url", "aws_url", "s3_url", "database_url"), "x"),
+            **dict.fromkeys(("jwt_key", "callback_secret", "identities", "logs", "engine", "region"), "x"),
+            **dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "x"),
+            mode="modelled",
+            time_scale=played.time_scale,
+            scenario="try.toml",
+            **{"supervisor_pid": 1, "started_at": 0.0, "work_hash": played.work_hash, **changes},
+        )
+
+    def test_rate_and_duration_may_differ(self, tmp_path):
+        """
+        The work of the handlers depends on the seed, the flows, the model and the faults.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        must_fit(played.at_rate(3.0).lasting(9.0), self.state(played))
+
+    @pytest.mark.parametrize("work_hash", [None, "of another scenario"])
+    def test_a_stack_with_another_model_is_refused(self, tmp_path, work_hash):
+        """
+        Its service times and faults are not those of the scenario.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        with pytest.raises(TargetUnfit, match=r"service times and faults of try\.toml, not those of try"):
+            must_fit(played, self.state(played, work_hash=work_hash))
+
+    def test_a_stack_with_another_seed_is_refused(self, tmp_path):
+        """
+        The seed is part of the key of every draw.
+        """
+        played = load_scenario(scenario(tmp_path))
+
+        with pytest.raises(TargetUnfit, match="with seed 8"):
+            must_fit(played.seeded(8), self.state(played))
+
+    def test_a_changed_scenario_is_the_same_in_json(self, tmp_path):
+        """
+        A stack that is started for a run reads the changed scenario from a JSON file.
+        """
+        changed = load_scenario(scenario(tmp_path)).seeded(11).at_rate(2.5)
+        path = tmp_path / "changed.json"
+        path.write_text(changed.model_dump_json(), encoding="utf-8")
+
+        assert load_scenario(path).hash == changed.hash
