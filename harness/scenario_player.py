@@ -56,7 +56,7 @@ def play_scenario(
     master: Master | None = None,
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
-) -> "Run":
+) -> PlottableRun:
     """
     Play a scenario with Locust and return the run; a notebook shows a progress bar and a live table.
 
