@@ -27,7 +27,7 @@ from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, Flow
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
-from harness.lab.workload.scenario_file import invalid_values, read
+from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 
@@ -222,7 +222,7 @@ def load_scenario(
     Raises:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
-    return read(Path(path), Scenario, overrides, calibration.sections if calibration else None)
+    return read_model(Path(path), Scenario, overrides, calibration.sections if calibration else None)
 
 
 def json_schema() -> dict[str, Any]:
