@@ -139,13 +139,13 @@ class Scenario(ScenarioSection):
     @property
     def hash(self) -> str:
         """SHA-256 of the scenario [hex], without its name, the lines of objectives and the calibration."""
-        unplayed = {"name": True, "calibration": True, "objectives": {"__all__": {"line"}}}
-        return _digest(self.model_dump(mode="json", exclude=unplayed))
+        lines = {"__all__": {"line"}}
+        return self._digest(exclude={"name": True, "calibration": True, "objectives": lines})
 
     @property
     def work_hash(self) -> str:
         """SHA-256 of what the work of the pipeline depends on [hex]; arrivals do not count."""
-        return _digest(self.model_dump(mode="json", include={"seed", "flows", "model", "faults"}))
+        return self._digest(include={"seed", "flows", "model", "faults"})
 
     def lasting(self, duration: float) -> Self:
         """
@@ -191,6 +191,10 @@ class Scenario(ScenarioSection):
         """
         return self._with({"arrivals": (), "users": users})
 
+    def _digest(self, **fields: Any) -> str:
+        document = self.model_dump(mode="json", **fields)
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
     @property
     def _expected_arrivals(self) -> float:
         return sum(source.rate(self.duration_s).total for source in self.arrivals)
@@ -234,10 +238,6 @@ def json_schema() -> dict[str, Any]:
 def write_json_schema(path: str | Path) -> None:
     """Write the JSON Schema of a scenario file, for editors."""
     Path(path).write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-
-
-def _digest(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _windowed(fault: object) -> bool:
