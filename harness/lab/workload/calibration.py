@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import Field
 
-from harness.lab.workload.scenario_file import read
+from harness.lab.workload.scenario_file import read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import ServiceModel
 
@@ -53,4 +53,4 @@ def load_calibration(path: str | Path) -> Calibration:
     Raises:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
-    return read(Path(path), Calibration)
+    return read_model(Path(path), Calibration)

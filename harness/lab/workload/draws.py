@@ -82,14 +82,10 @@ def uniform(seed: int, replication: int, stream: str, entity: int, item: int = 0
 
 def absorb(state: int, word: int) -> int:
     """Return the state after one more word of the key: the (word + 1)-th output of SplitMix64."""
-    return mix((state + (word + 1) * GAMMA) & MASK)
-
-
-def mix(word: int) -> int:
-    """Return the result of SplitMix64's finaliser for a 64-bit word."""
-    word = ((word ^ (word >> 30)) * MULTIPLIER_1) & MASK
-    word = ((word ^ (word >> 27)) * MULTIPLIER_2) & MASK
-    return word ^ (word >> 31)
+    mixed = (state + (word + 1) * GAMMA) & MASK
+    mixed = ((mixed ^ (mixed >> 30)) * MULTIPLIER_1) & MASK
+    mixed = ((mixed ^ (mixed >> 27)) * MULTIPLIER_2) & MASK
+    return mixed ^ (mixed >> 31)
 
 
 def unit(state: int) -> float:

@@ -85,7 +85,7 @@ class Mix:
                 ]
         if isinstance(flow, ForbiddenFlow):
             attempt = flow.attempts[int(self._stream("attempt")(arrival) * len(flow.attempts))]
-        poisoned = self._is_faulty(self._poisoned, at, arrival)
+        poisoned = bool(self._poisoned) and self._is_faulty(self._poisoned, at, arrival)
         return UploadBatch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, poisoned)
 
     def flows(self, arrivals: int) -> list[str]:

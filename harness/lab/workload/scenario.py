@@ -27,7 +27,7 @@ from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, Flow
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
-from harness.lab.workload.scenario_file import invalid_values, read
+from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 
@@ -65,10 +65,10 @@ class Scenario(ScenarioSection):
     seed: int = Field(1, ge=0, lt=2**63, description="Seed of all random numbers.")
     duration_s: PositiveFloat = Field(le=YEAR, description="Time during which new arrivals come.")
     warm_up_s: NonNegativeFloat = Field(
-        0.0, description="Arrivals before this time are played, but not counted in objectives."
+        0.0, description="Arrivals before this time are played, but not evaluated."
     )
     drain_s: NonNegativeFloat = Field(
-        900.0, le=YEAR, description="Longest wait for unfinished batches after the last arrival."
+        900.0, le=YEAR, description="Longest wait for unfinished batches after duration_s."
     )
     time_scale: PositiveFloat = Field(
         1.0, description="Model seconds per clock second of a live run; above 1 it needs modelled handlers."
@@ -139,35 +139,13 @@ class Scenario(ScenarioSection):
     @property
     def hash(self) -> str:
         """SHA-256 of the scenario [hex], without its name, the lines of objectives and the calibration."""
-        played = self.model_dump(
-            mode="json", exclude={"name": True, "calibration": True, "objectives": {"__all__": {"line"}}}
-        )
-        return hashlib.sha256(json.dumps(played, sort_keys=True).encode()).hexdigest()
+        lines = {"__all__": {"line"}}
+        return self._digest(exclude={"name": True, "calibration": True, "objectives": lines})
 
     @property
     def work_hash(self) -> str:
         """SHA-256 of what the work of the pipeline depends on [hex]; arrivals do not count."""
-        work = self.model_dump(mode="json", include={"seed", "flows", "model", "faults"})
-        return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
-
-    def changed(
-        self,
-        *,
-        rate: float | None = None,
-        duration: float | None = None,
-        seed: int | None = None,
-        users: int | None = None,
-    ) -> Self:
-        """
-        Return the scenario with changes, see `at_rate`, `lasting`, `seeded` and `closed`.
-
-        Raises:
-            ValueError: A change is not valid.
-        """
-        scenario = self if users is None else self.closed(users)
-        scenario = scenario if duration is None else scenario.lasting(duration)
-        scenario = scenario if rate is None else scenario.at_rate(rate)
-        return scenario if seed is None else scenario.seeded(seed)
+        return self._digest(include={"seed", "flows", "model", "faults"})
 
     def lasting(self, duration: float) -> Self:
         """
@@ -213,6 +191,10 @@ class Scenario(ScenarioSection):
         """
         return self._with({"arrivals": (), "users": users})
 
+    def _digest(self, **fields: Any) -> str:
+        document = self.model_dump(mode="json", **fields)
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
     @property
     def _expected_arrivals(self) -> float:
         return sum(source.rate(self.duration_s).total for source in self.arrivals)
@@ -244,7 +226,7 @@ def load_scenario(
     Raises:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
-    return read(Path(path), Scenario, overrides, calibration.sections if calibration else None)
+    return read_model(Path(path), Scenario, overrides, calibration.sections if calibration else None)
 
 
 def json_schema() -> dict[str, Any]:

@@ -44,7 +44,7 @@ class ScenarioError(ValueError):
         self.problems = problems
 
 
-def read(
+def read_model(
     path: Path,
     model: type[Model],
     overrides: Mapping[str, str] | None = None,
@@ -84,8 +84,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         inside = result.get(key)
-        both = isinstance(inside, Mapping) and isinstance(value, Mapping) and "distribution" not in value
-        result[key] = merged(inside, value) if both and isinstance(inside, Mapping) else value
+        is_table = isinstance(value, Mapping) and "distribution" not in value
+        result[key] = merged(inside, value) if is_table and isinstance(inside, Mapping) else value
     return result
 
 
