@@ -99,19 +99,13 @@ def arrivals(run: "Run") -> pd.DataFrame:
 def in_system(run: "Run") -> pd.DataFrame:
     """Return the most batches in the pipeline and the most HTTP requests in progress, by period."""
     edges, batches, requests = bin_edges(run), run.batches, http(run)
-    levels = {
-        "batches": (batches["received_at"], batches["finished_at"]),
-        "requests": (requests["started_at"], requests["finished_at"]),
-    }
-    return pd.DataFrame(
-        {
-            "at_s": edges[:-1],
-            **{
-                name: most_at_once(run.model_seconds(start), run.model_seconds(end), edges)
-                for name, (start, end) in levels.items()
-            },
-        }
+    held = most_at_once(
+        run.model_seconds(batches["received_at"]), run.model_seconds(batches["finished_at"]), edges
     )
+    open_requests = most_at_once(
+        run.model_seconds(requests["started_at"]), run.model_seconds(requests["finished_at"]), edges
+    )
+    return pd.DataFrame({"at_s": edges[:-1], "batches": held, "requests": open_requests})
 
 
 def queue_depth(run: "Run") -> pd.DataFrame:
