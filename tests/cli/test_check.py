@@ -299,7 +299,7 @@ class TestBadInput:
             (an_odd_objective, "needs the unit"),
             (no_run_at_all, "is not a run folder"),
             (a_file, "is not a run folder but a file"),
-            (texts_for_numbers, "metrics.parquet has a column of another kind"),
+            (texts_for_numbers, "metrics.parquet has a column of another type"),
             (with_header(started_at="2026-01-05T09:00:00"), "started_at: Input should have timezone info"),
             (with_header(started_at="yesterday"), "run.json is not a valid header: started_at"),
             (with_header(seed=None), "run.json is not a valid header: seed"),
