@@ -169,7 +169,7 @@ class TestOneBatch:
         """
         harness.simulate gives a run with a page of its own.
         """
-        assert harness.simulate is simulate
+        assert harness.simulate.__wrapped__ is simulate
         assert "E2E" in one_batch._repr_html_()
 
 
