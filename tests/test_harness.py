@@ -223,13 +223,13 @@ class TestDisplay:
         """
         Each chart with data says in a sentence what it shows.
         """
-        run, twin = harness.load_run(RUNS / "day_before"), harness.load_run(RUNS / "day_after")
+        run, other = harness.load_run(RUNS / "day_before"), harness.load_run(RUNS / "day_after")
         names = [
             name
             for name in dir(run.plot)
             if not name.startswith("_") and name not in ("run", "alarms", "life")
         ]
-        charts = [getattr(run.plot, name)(other=twin) for name in names]
+        charts = [getattr(run.plot, name)(other=other) for name in names]
         charts += [run.plot.alarms(harness.check(run)), run.plot.life()]
 
         assert len(charts) == 14

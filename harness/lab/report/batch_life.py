@@ -5,7 +5,7 @@ All times are model seconds; those of requests are converted, too, so that they 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,29 +20,9 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.workload.scenario import Scenario
 
-
-class LifeEvent(NamedTuple):
-    """
-    One event in the life of a batch.
-
-    Attributes:
-        kind: ``request``, ``stage`` (of a job) or ``state`` (one attempt of a state).
-        item: Index in a Map, else 0.
-        to_s: Not a number if the event had not ended when the run ended.
-        waited_s: Time between being due or ready and *from_s*.
-    """
-
-    kind: str
-    name: str
-    item: int
-    attempt: int
-    from_s: float
-    to_s: float | None
-    outcome: str | None
-    error: str | None
-    trace_id: str | None = None
-    job_id: int | None = None
-    waited_s: float | None = None
+COLUMNS = (
+    "kind", "name", "item", "attempt", "from_s", "to_s", "outcome", "error", "trace_id", "job_id", "waited_s",
+)  # fmt: skip
 
 
 class NoSuchArrival(ValueError):
@@ -74,7 +54,9 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
     Return the life of a batch in order of time; times count from its intended start.
 
     Returns:
-        One row per `LifeEvent`.
+        One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job) or ``state`` (one
+        attempt of a state); ``to_s`` is not a number if the event had not ended when the run ended;
+        ``waited_s`` is the time between being due or ready and ``from_s``.
 
     Raises:
         ValueError: The run has no such batch.
@@ -94,8 +76,7 @@ def life_of_arrival(run: "Run", arrival: int) -> pd.DataFrame:
     """
     Return the life of the batch of an arrival in order of time; times count from the start of the run.
 
-    Returns:
-        One row per `LifeEvent`, the end-to-end observations included.
+    The rows are those of `life_of_batch` and the end-to-end observations.
 
     Raises:
         NoSuchArrival: The run has no such arrival.
@@ -127,8 +108,9 @@ def _ranked(run: "Run", percent: float) -> str | None:
 
 
 def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) -> pd.DataFrame:
-    events = [*_requests(requests), *_stages(jobs), *_states(run, jobs)]
-    frame = pd.DataFrame(events, columns=LifeEvent._fields)
+    steps = run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]
+    events = [row for rows in (_requests(requests), *_stages(jobs), _states(steps)) for row in _records(rows)]
+    frame = pd.DataFrame(events, columns=COLUMNS)
     for column in ("from_s", "to_s"):
         frame[column] = run.model_seconds(frame[column].astype(float) - start)
     frame["waited_s"] = run.model_seconds(frame["waited_s"].astype(float))
@@ -136,55 +118,38 @@ def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) 
     return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
-def _requests(requests: pd.DataFrame) -> Iterator[LifeEvent]:
-    for row in _records(requests):
-        yield LifeEvent(
-            "request",
-            f"{row['type']} {row['name']}",
-            item=0,
-            attempt=1,
-            from_s=row["started_at"],
-            to_s=None if row["outcome"] == "censored" else row["finished_at"],
-            outcome=row["outcome"],
-            error=row["error"],
-            trace_id=row["trace_id"],
-            waited_s=row["started_at"] - row["intended_at"],
-        )
+def _requests(requests: pd.DataFrame) -> pd.DataFrame:
+    return requests.assign(
+        kind="request",
+        name=requests["type"] + " " + requests["name"],
+        item=0,
+        attempt=1,
+        from_s=requests["started_at"],
+        to_s=requests["finished_at"].where(requests["outcome"] != "censored"),
+        waited_s=requests["started_at"] - requests["intended_at"],
+    )
 
 
-def _stages(jobs: pd.DataFrame) -> Iterator[LifeEvent]:
-    for job in _records(jobs):
-        for name, begin, end in STAGES:
-            if pd.notna(job[begin]) and (job["attempt"] == 1 or name != "upload"):
-                is_processing = name == "processing"
-                yield LifeEvent(
-                    "stage",
-                    name,
-                    item=0,
-                    attempt=job["attempt"],
-                    from_s=job[begin],
-                    to_s=job[end],
-                    outcome=job["outcome"] if is_processing else None,
-                    error=job["error_code"] if is_processing else None,
-                    job_id=job["job_id"],
-                )
+def _stages(jobs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for name, begin, end in STAGES:
+        begun = jobs[jobs[begin].notna() & ((jobs["attempt"] == 1) | (name != "upload"))]
+        stage = begun.assign(kind="stage", name=name, item=0, from_s=begun[begin], to_s=begun[end])
+        # The outcome of a job is that of its processing.
+        if name == "processing":
+            yield stage.rename(columns={"error_code": "error"})
+        else:
+            yield stage.drop(columns="outcome")
 
 
-def _states(run: "Run", jobs: pd.DataFrame) -> Iterator[LifeEvent]:
-    for row in _records(run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]):
-        start = row["ready_at"] if pd.isna(row["started_at"]) else row["started_at"]
-        yield LifeEvent(
-            "state",
-            row["state"],
-            item=row["item"],
-            attempt=row["attempt"],
-            from_s=start,
-            to_s=row["finished_at"],
-            outcome=row["outcome"],
-            error=row["error"],
-            job_id=row["job_id"],
-            waited_s=start - row["ready_at"],
-        )
+def _states(steps: pd.DataFrame) -> pd.DataFrame:
+    start = steps["started_at"].fillna(steps["ready_at"])
+    return steps.assign(
+        kind="state",
+        name=steps["state"],
+        from_s=start,
+        to_s=steps["finished_at"],
+        waited_s=start - steps["ready_at"],
+    )
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -98,18 +98,11 @@ def arrivals(run: "Run") -> pd.DataFrame:
 
 def in_system(run: "Run") -> pd.DataFrame:
     """Return the most batches in the pipeline and the most HTTP requests in progress, by period."""
-    edges, batches, requests = bin_edges(run), run.batches, http(run)
-    levels = {
-        "batches": (batches["received_at"], batches["finished_at"]),
-        "requests": (requests["started_at"], requests["finished_at"]),
-    }
     return pd.DataFrame(
         {
-            "at_s": edges[:-1],
-            **{
-                name: most_at_once(run.model_seconds(start), run.model_seconds(end), edges)
-                for name, (start, end) in levels.items()
-            },
+            "at_s": bin_edges(run)[:-1],
+            "batches": most_in_progress(run, run.batches, "received_at", "finished_at"),
+            "requests": most_in_progress(run, http(run), "started_at", "finished_at"),
         }
     )
 
@@ -174,6 +167,11 @@ def tail_points(count: int) -> "NDArray[Any]":
     points = np.round((1 - 1 / tails) * 100, 6)
     named = [p for p in (50.0, 90.0, 95.0, 99.0, 99.9) if p <= points[-1]]
     return np.union1d(points, named)
+
+
+def most_in_progress(run: "Run", rows: pd.DataFrame, begin: str, end: str) -> "Floats":
+    """Return the most rows in progress at once, between two columns, in each of the run's periods."""
+    return most_at_once(run.model_seconds(rows[begin]), run.model_seconds(rows[end]), bin_edges(run))
 
 
 def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "Floats") -> "Floats":

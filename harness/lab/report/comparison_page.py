@@ -39,7 +39,7 @@ def render_comparison(before: Run, now: Run, to: Path | None = None) -> Path:
     parts = _sections(before, now)
     for chart in charts_of(parts):
         chart.save(path.with_suffix(""))
-    text = template("compare.html.j2").render(
+    text = template("comparison_page.html.j2").render(
         sections=parts, before=before.header, now=now.header, figures=path.stem
     )
     path.write_text(text, encoding="utf-8", newline="\n")

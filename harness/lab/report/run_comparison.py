@@ -103,7 +103,7 @@ class RunComparison:
         from harness.lab.report.page import template
 
         parts = [_ratios_section(self), _differences_section(self)]
-        text: str = template("comparison.html.j2").render(comparison=self, sections=parts)
+        text: str = template("comparison_tables.html.j2").render(comparison=self, sections=parts)
         return text
 
 

@@ -2,7 +2,7 @@
 The parts of a page: sections of charts, tables, paragraphs and lists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -89,3 +89,17 @@ class ReportSection:
     title: str
     lead: str
     blocks: Sequence[Block] = field(default_factory=tuple)
+
+
+SectionMaker = Callable[[Subject], ReportSection | None]
+"""A function that returns a section, or None if the run has no data for it."""
+
+
+def chart_section(key: str, title: str, lead: str, draw: Callable[[Run, Run | None], Chart]) -> SectionMaker:
+    """Return the maker of a section with one chart, which is left out if the chart has no data."""
+
+    def make(subject: Subject) -> ReportSection | None:
+        chart = draw(subject.run, subject.other)
+        return None if chart.is_empty else ReportSection(key, title, lead, (chart,))
+
+    return make

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from harness.lab.report.chart_data import bin_edges, extent, most_at_once, period_of
+from harness.lab.report.chart_data import bin_edges, extent, most_in_progress, period_of
 from harness.lab.results.percentile import percentile
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def stations(run: "Run") -> pd.DataFrame:
 
 
 def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
-    length, edges = extent(run), bin_edges(run)
+    length = extent(run)
     ready, began, ended = (
         run.model_seconds(steps[name]) for name in ("ready_at", "started_at", "finished_at")
     )
@@ -103,19 +103,17 @@ def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
         "service_p50_s": percentile(service, 50) if len(service) else np.nan,
         "service_p95_s": percentile(service, 95) if len(service) else np.nan,
         "mean_busy": float((ended.fillna(length) - began).dropna().clip(lower=0).sum()) / length,
-        "most_busy": float(most_at_once(began, ended, edges).max(initial=0.0)),
-        "most_waiting": float(most_at_once(ready, began, edges).max(initial=0.0)),
+        "most_busy": float(most_in_progress(run, steps, "started_at", "finished_at").max(initial=0.0)),
+        "most_waiting": float(most_in_progress(run, steps, "ready_at", "started_at").max(initial=0.0)),
     }
 
 
 def busy_over_time(run: "Run") -> pd.DataFrame:
     """Return the most attempts of each state in service at once, by period."""
-    edges = bin_edges(run)
     parts = [pd.DataFrame(columns=["state", "at_s", "busy"])]
     for state, rows in run.steps.groupby("state", sort=False):
-        began, ended = run.model_seconds(rows["started_at"]), run.model_seconds(rows["finished_at"])
-        busy = most_at_once(began, ended, edges)
-        parts.append(pd.DataFrame({"state": str(state), "at_s": edges[:-1], "busy": busy}))
+        busy = most_in_progress(run, rows, "started_at", "finished_at")
+        parts.append(pd.DataFrame({"state": str(state), "at_s": bin_edges(run)[:-1], "busy": busy}))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 

@@ -10,7 +10,7 @@ from harness.lab.results.percentile import percentile
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = {
+INTERVALS = {
     "upload_s": ("created_at", "received_at"),
     "queue_s": ("received_at", "started_at"),
     "pipeline_s": ("started_at", "finished_at"),
@@ -24,7 +24,7 @@ def durations(batches: "pd.DataFrame", time_scale: float) -> "pd.DataFrame":
     """Return the duration of every job of a batch and of its parts; see `Run.durations`."""
     frame = batches[["batch_id", "attempt", "family", "photos", "videos", "documents", "outcome"]].copy()
     frame.insert(1, "at_s", batches["intended_at"] * time_scale)
-    for name, (begin, end) in PARTS.items():
+    for name, (begin, end) in INTERVALS.items():
         frame[name] = (batches[end] - batches[begin]) * time_scale
     return frame
 

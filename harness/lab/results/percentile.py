@@ -143,16 +143,11 @@ def _from_histogram(counted: "HdrHistogram", rank: int) -> float:
 
 def _binomial_quantile(probability: float, n: int, p: float) -> int:
     """Return the smallest k with P(Binomial(n, p) ≤ k) ≥ *probability*."""
-    from scipy.special import bdtr
+    from scipy.special import bdtr, bdtrik
 
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if bdtr(middle, n, p) >= probability:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    # The inverse is a real number, rounded: the integer below may satisfy the condition, too.
+    k = math.ceil(bdtrik(probability, n, p))
+    return max(k - 1, 0) if bdtr(max(k - 1, 0), n, p) >= probability else k
 
 
 def _numbers(values: "Values") -> NDArray[np.float64]:

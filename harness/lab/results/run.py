@@ -251,7 +251,7 @@ class Run:
             RunUnreadable: A table is missing or damaged.
         """
         metrics = self.recorded.drop(["at"]).to_pandas()
-        return Summary.of(str(self), self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
+        return Summary.of(self.title, self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
     def to_csv(self, folder: str | Path) -> list[Path]:
         """Write every table as a CSV file and return their paths."""
@@ -263,17 +263,19 @@ class Run:
             self.table(name).to_csv(paths[-1], index=False)
         return paths
 
-    def __repr__(self) -> str:
-        return f"<{self}>"
-
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
+        """The run's id, scenario, engine and seed in one line."""
         header = self.header
         scale = "" if header.time_scale == 1 else f", time scale {header.time_scale:g}"
         state = "" if header.complete else ", incomplete"
         return f"Run {header.id}: {header.scenario_name} on {header.engine}, seed {header.seed}{scale}{state}"
 
+    def __repr__(self) -> str:
+        return f"<{self.title}>"
+
     def _repr_html_(self) -> str:
-        return f"<p><b>{html.escape(str(self))}</b></p>{self.summary.to_html()}"
+        return f"<p><b>{html.escape(self.title)}</b></p>{self.summary.to_html()}"
 
 
 def read_header(folder: Path) -> RunHeader:

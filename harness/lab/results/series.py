@@ -46,16 +46,14 @@ def timeline(
 
     if period <= 0:
         raise ValueError(f"a period must be longer than 0 s, not {period} s")
-    requests = run.requests
-    requests = requests[requests["type"] == type if type else requests["type"] != E2E]
-    if name:
-        requests = requests[requests["name"] == name]
+    requests = _selected(run.requests, type, name)
     ended = requests[requests["outcome"] != "censored"]
     last = float(np.nan_to_num(requests["finished_at"].max()))
-    periods = int(last // period) + 1
+    starts = np.arange(int(last // period) + 1) * period
 
     def counted(times: "pd.Series[float]") -> "Integers":
-        return np.bincount((times // period).clip(lower=0).astype(int), minlength=periods)[:periods]
+        bins = (times // period).clip(lower=0).astype(int)
+        return np.bincount(bins, minlength=len(starts))[: len(starts)]
 
     frame = pd.DataFrame(
         {
@@ -64,7 +62,7 @@ def timeline(
             "finished": counted(ended["finished_at"]),
             "failed": counted(ended.loc[ended["outcome"].isin(FAILED), "finished_at"]),
         },
-        index=pd.Index(np.arange(periods) * period, name="at_s"),
+        index=pd.Index(starts, name="at_s"),
     )
     frame["in_flight"] = (frame["started"] - frame["finished"]).cumsum()
     response_time = ended["finished_at"] - ended["intended_at"]
@@ -72,3 +70,8 @@ def timeline(
     for p in (50, 95, 99):
         frame[f"p{p}_s"] = by_period.agg(percentile, p).reindex(frame.index)
     return frame
+
+
+def _selected(requests: "pd.DataFrame", type: str | None, name: str | None) -> "pd.DataFrame":  # noqa: A002
+    selected = requests[requests["type"] == type if type else requests["type"] != E2E]
+    return selected[selected["name"] == name] if name else selected

@@ -11,13 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.lab.results.metric_names import (
-    BATCHES_CREATED,
-    BATCHES_FAILED,
-    DEAD_LETTERS,
-    INFLIGHT_JOBS,
-    PROCESSING_DURATION,
-)
+from harness.lab.results import metric_names
 from harness.lab.results.percentile import percentile
 from harness.lab.results.rows import E2E, FAILED
 
@@ -79,16 +73,16 @@ class Metrics:
         def rows_of(name: str) -> "pd.DataFrame":
             return table[table["metric"] == name]
 
-        created = rows_of(BATCHES_CREATED)
+        created = rows_of(metric_names.BATCHES_CREATED)
         by_labels = created["value"].groupby(created["labels"], observed=True).sum()
         by_status = by_labels.groupby(by_labels.index.astype(str).map(_status)).sum()
-        inflight = rows_of(INFLIGHT_JOBS)["value"]
-        durations = rows_of(PROCESSING_DURATION)["value"] * time_scale
+        inflight = rows_of(metric_names.INFLIGHT_JOBS)["value"]
+        durations = rows_of(metric_names.PROCESSING_DURATION)["value"] * time_scale
         p50, p95, p99 = (percentile(durations, p) if len(durations) else None for p in PERCENTS)
         return cls(
             created={str(status): int(count) for status, count in by_status.items()},
-            failed=int(rows_of(BATCHES_FAILED)["value"].sum()),
-            dead_letters=int(rows_of(DEAD_LETTERS)["value"].sum()),
+            failed=int(rows_of(metric_names.BATCHES_FAILED)["value"].sum()),
+            dead_letters=int(rows_of(metric_names.DEAD_LETTERS)["value"].sum()),
             inflight_max=int(inflight.max()) if len(inflight) else None,
             durations=len(durations),
             duration_p50_s=p50,
@@ -105,11 +99,11 @@ class Metrics:
             p50, p95, p99 = (_cell(part) for part in parts)
             durations = f"{self.durations}: p50 {p50} s, p95 {p95} s, p99 {p99} s"
         return [
-            (BATCHES_CREATED, created),
-            (PROCESSING_DURATION, durations),
-            (INFLIGHT_JOBS, f"at most {_cell(self.inflight_max)}"),
-            (DEAD_LETTERS, str(self.dead_letters)),
-            (BATCHES_FAILED, str(self.failed)),
+            (metric_names.BATCHES_CREATED, created),
+            (metric_names.PROCESSING_DURATION, durations),
+            (metric_names.INFLIGHT_JOBS, f"at most {_cell(self.inflight_max)}"),
+            (metric_names.DEAD_LETTERS, str(self.dead_letters)),
+            (metric_names.BATCHES_FAILED, str(self.failed)),
         ]
 
 
@@ -118,7 +112,6 @@ class Summary:
     """The figures of a run that fit on one screen."""
 
     title: str
-    time_scale: float
     timings: tuple[Timing, ...]
     metrics: Metrics
 
@@ -140,13 +133,8 @@ class Summary:
             metrics: The ``metrics`` table.
             warm_up: Arrivals intended before this time are left out of *timings* [clock s].
         """
-        return cls(
-            title, time_scale, tuple(_timings(timings, warm_up, time_scale)), Metrics.of(metrics, time_scale)
-        )
-
-    def to_json(self) -> str:
-        """Return everything as JSON, for machines."""
-        return json.dumps(asdict(self), sort_keys=True)
+        found = tuple(_timings(timings, warm_up, time_scale))
+        return cls(title, found, Metrics.of(metrics, time_scale))
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the timings as a table."""

@@ -3,13 +3,12 @@ The reader of a table of a run that is still being recorded.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import pyarrow as pa
-
 from harness.lab.results.rows import TABLE_OF, BatchRow, MetricRow, RequestRow, StepRow
-from harness.lab.results.writer import PARTS
+from harness.lab.results.writer import PARTS, complete_batches
 
 R = TypeVar("R", RequestRow, BatchRow, StepRow, MetricRow)
 
@@ -31,20 +30,13 @@ class Tail(Generic[R]):
         self._seen: dict[str, int] = {}
 
     def new_rows(self) -> Iterator[R]:
-        """Yield the new rows, part by part."""
+        """Yield the new rows, part by part; a batch that is being written follows in a later call."""
         for path in sorted(self._parts.glob(f"{TABLE_OF[self._row]}-*.arrows")):
             seen_before, seen = self._seen.get(path.name, 0), 0
-            for batch in _whole_batches(path):
-                new = batch.slice(max(seen_before - seen, 0))
-                seen += batch.num_rows
-                yield from (self._row(**row) for row in new.to_pylist())
-                self._seen[path.name] = max(seen, seen_before)
-
-
-def _whole_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    try:
-        with pa.OSFile(str(path)) as file:
-            yield from pa.ipc.open_stream(file)
-    except (pa.ArrowInvalid, OSError):
-        # The file is being written at this moment or was just merged: the next call finds the rest.
-        return
+            # A part is removed when the run ends.
+            with suppress(FileNotFoundError):
+                for batch in complete_batches(path):
+                    new = batch.slice(max(seen_before - seen, 0))
+                    seen += batch.num_rows
+                    yield from (self._row(**row) for row in new.to_pylist())
+                    self._seen[path.name] = max(seen, seen_before)

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -104,9 +103,7 @@ class TablePartWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _pack(self) -> None:
@@ -246,7 +243,7 @@ def _row_groups(parts: Sequence[Path], damaged: list[str]) -> Iterator[pa.Table]
     waiting: list[pa.RecordBatch] = []
     count = 0
     for part in parts:
-        for batch in _batches(part, damaged):
+        for batch in complete_batches(part, damaged):
             waiting.append(batch)
             count += batch.num_rows
             if count >= ROWS_PER_GROUP:
@@ -256,13 +253,19 @@ def _row_groups(parts: Sequence[Path], damaged: list[str]) -> Iterator[pa.Table]
         yield pa.Table.from_batches(waiting)
 
 
-def _batches(part: Path, damaged: list[str]) -> Iterator[pa.RecordBatch]:
+def complete_batches(part: Path, damaged: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """
+    Yield the complete batches of a part file.
+
+    Args:
+        damaged: Receives the part's name if the part is incomplete: its worker died, or still writes to it.
+    """
     with pa.OSFile(str(part)) as file:
         try:
             yield from pa.ipc.open_stream(file)
         except (pa.ArrowInvalid, OSError):
-            # A worker died while writing: the batches before are complete.
-            damaged.append(part.name)
+            if damaged is not None:
+                damaged.append(part.name)
 
 
 def _record_batch(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -175,8 +175,14 @@ def draw_over_time(
     return scale
 
 
-def draw_percentile_curves(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line]) -> None:
-    """Draw columns against percentile, the second run dashed."""
+def draw_counts(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], label: str) -> None:
+    """Draw columns of counts over time as steps, the second run dashed."""
+    draw_over_time(ax, data, lines, stepped=True)
+    whole_numbers(ax, label)
+
+
+def draw_percentile_curves(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], label: str) -> None:
+    """Draw columns of times against percentile, the second run dashed."""
     for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
         for line in lines:
             ax.step(
@@ -186,6 +192,7 @@ def draw_percentile_curves(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Lin
     log_time_axis(ax)
     percentile_axis(ax, float(data["percentile"].max()))
     ax.set_xlabel("percentile")
+    ax.set_ylabel(label)
     legend(ax)
 
 

@@ -2,10 +2,19 @@
 Charts of the load: arrivals, batches and requests in progress, messages in the queues.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.lab.report import chart_data
-from harness.lab.report.charts.axes import DASHES, Line, draw_over_time, legend, time_axis, whole_numbers
+from harness.lab.report.charts.axes import (
+    DASHES,
+    Line,
+    draw_counts,
+    draw_over_time,
+    legend,
+    time_axis,
+    whole_numbers,
+)
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, SERIES, VERMILION
 from harness.lab.report.wording import number, plural
@@ -49,11 +58,7 @@ def in_system(run: "Run", other: "Run | None" = None) -> Chart:
         f"At most {plural(own['batches'].max(), 'batch', 'batches')} were in the pipeline at once, "
         f"and {plural(own['requests'].max(), 'HTTP request')} in progress."
     )
-
-    def draw(ax: "Axes") -> None:
-        draw_over_time(ax, data, lines, stepped=True)
-        whole_numbers(ax, "at once, most in a period")
-
+    draw = partial(draw_counts, data=data, lines=lines, label="at once, most in a period")
     return Chart("in_flight", "In flight", finding, data, draw)
 
 

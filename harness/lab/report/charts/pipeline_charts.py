@@ -2,18 +2,18 @@
 Charts of the pipeline: where the time goes, classes of batches, states, retries and dead letters.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.lab.report import chart_data, state_stations
 from harness.lab.report.charts.axes import (
     DASHES,
     Line,
-    draw_over_time,
+    draw_counts,
     lanes,
     legend,
     log_time_axis,
     time_axis,
-    whole_numbers,
 )
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, INK, SERIES, VERMILION
@@ -111,11 +111,7 @@ def retries_over_time(run: "Run", other: "Run | None" = None) -> Chart:
     repeated, attempts = own["retries"].sum(), own["attempts"].sum()
     finding = f"{plural(repeated, 'attempt')} of {count(attempts)} repeated one that had failed."
     lines = (Line("attempts", "all attempts", GREY, 1.6), Line("retries", "repeated", VERMILION, 1.6))
-
-    def draw(ax: "Axes") -> None:
-        draw_over_time(ax, data.sort_values("at_s"), lines, stepped=True)
-        whole_numbers(ax, "per period")
-
+    draw = partial(draw_counts, data=data.sort_values("at_s"), lines=lines, label="per period")
     return Chart("retries", "Attempts repeated", finding, data, draw)
 
 
@@ -123,9 +119,6 @@ def dead_letters(run: "Run", other: "Run | None" = None) -> Chart:
     """Messages that had reached the dead-letter queue."""
     data, own = chart_data.of_both(chart_data.dead_letters, run, other)
     finding = f"{plural(own['dead_letters'].max(), 'message')} reached the dead-letter queue."
-
-    def draw(ax: "Axes") -> None:
-        draw_over_time(ax, data, [Line("dead_letters", "messages so far", VERMILION, 1.6)], stepped=True)
-        whole_numbers(ax, "messages so far")
-
+    lines = [Line("dead_letters", "messages so far", VERMILION, 1.6)]
+    draw = partial(draw_counts, data=data, lines=lines, label="messages so far")
     return Chart("dead_letters", "Messages in the dead-letter queue", finding, data, draw, height=220)

@@ -2,6 +2,7 @@
 Charts of times: processing times and response times, over the run and by percentile.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.lab.report import chart_data
@@ -75,11 +76,8 @@ def end_to_end_curve(run: "Run", other: "Run | None" = None) -> Chart:
     if len(own):
         half, slowest = seconds(_at(own, 50, "ready_s")), seconds(own["ready_s"].max())
         finding = f"Half the arrivals were READY within {half}; the slowest took {slowest}."
-
-    def draw(ax: "Axes") -> None:
-        draw_percentile_curves(ax, data, [Line("ready_s", "until READY", BLUE, 1.6)])
-        ax.set_ylabel("from intended start to READY")
-
+    lines = [Line("ready_s", "until READY", BLUE, 1.6)]
+    draw = partial(draw_percentile_curves, data=data, lines=lines, label="from intended start to READY")
     return Chart("end_to_end", "From arrival to READY", finding, data, draw)
 
 
@@ -97,11 +95,7 @@ def response_curve(run: "Run", other: "Run | None" = None) -> Chart:
             f"p99 is {seconds(corrected)} counted from when requests were due, "
             f"{seconds(uncorrected)} from when they were sent."
         )
-
-    def draw(ax: "Axes") -> None:
-        draw_percentile_curves(ax, data, lines)
-        ax.set_ylabel("HTTP response time")
-
+    draw = partial(draw_percentile_curves, data=data, lines=lines, label="HTTP response time")
     return Chart("percentile_curve", "HTTP response time by percentile", finding, data, draw)
 
 

@@ -2,9 +2,7 @@
 The sections of a report, in order. A new section needs a function in this folder and a line in `SECTIONS`.
 """
 
-from collections.abc import Callable
-
-from harness.lab.report.section import ReportSection, Subject
+from harness.lab.report.section import SectionMaker
 from harness.lab.report.sections.alarms import alarms
 from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
@@ -17,7 +15,7 @@ from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 from harness.lab.report.sections.two_batches import two_batches
 
-SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
+SECTIONS: tuple[SectionMaker, ...] = (
     objectives,
     alarms,
     remarks,
@@ -39,4 +37,3 @@ SECTIONS: tuple[Callable[[Subject], ReportSection | None], ...] = (
     cost,
     environment,
 )
-"""Each function returns its section, or None if the run has no data for it."""

@@ -3,7 +3,7 @@ The sections on the load: arrivals, batches in flight, queues.
 """
 
 from harness.lab.report.charts import load_charts
-from harness.lab.report.section import ReportSection, Subject
+from harness.lab.report.section import ReportSection, Subject, chart_section
 
 
 def arrivals(subject: Subject) -> ReportSection | None:
@@ -22,10 +22,9 @@ def in_flight(subject: Subject) -> ReportSection | None:
     return ReportSection("in-flight", "In flight", lead, (chart,))
 
 
-def queues(subject: Subject) -> ReportSection | None:
-    chart = load_charts.queue_depth(subject.run, subject.other)
-    if chart.is_empty:
-        return None
-    return ReportSection(
-        "queues", "Queues", "Messages waiting for a consumer: the maximum of each period.", (chart,)
-    )
+queues = chart_section(
+    "queues",
+    "Queues",
+    "Messages waiting for a consumer: the maximum of each period.",
+    load_charts.queue_depth,
+)

@@ -4,31 +4,23 @@ The sections on the pipeline: where the time goes, classes of batches, states as
 
 from harness.lab.report import state_stations
 from harness.lab.report.charts import pipeline_charts
-from harness.lab.report.section import ReportSection, Subject, TableBlock
+from harness.lab.report.section import ReportSection, Subject, TableBlock, chart_section
 from harness.lab.report.wording import count, number, seconds
 
+time_spent = chart_section(
+    "time-spent",
+    "Where the time goes",
+    "Thick bars are medians, thin bars reach to p95. Each begins at its median beginning. "
+    "Failed attempts and the waits between attempts are included.",
+    pipeline_charts.time_spent,
+)
 
-def time_spent(subject: Subject) -> ReportSection | None:
-    chart = pipeline_charts.time_spent(subject.run, subject.other)
-    if chart.is_empty:
-        return None
-    lead = (
-        "Thick bars are medians, thin bars reach to p95. Each begins at its median beginning. "
-        "Failed attempts and the waits between attempts are included."
-    )
-    return ReportSection("time-spent", "Where the time goes", lead, (chart,))
-
-
-def size_classes(subject: Subject) -> ReportSection | None:
-    chart = pipeline_charts.size_classes(subject.run, subject.other)
-    if chart.is_empty:
-        return None
-    return ReportSection(
-        "size-classes",
-        "By class of batch",
-        "The share of batches of each class that were done within a time.",
-        (chart,),
-    )
+size_classes = chart_section(
+    "size-classes",
+    "By class of batch",
+    "The share of batches of each class that were done within a time.",
+    pipeline_charts.size_classes,
+)
 
 
 def stations(subject: Subject) -> ReportSection | None:

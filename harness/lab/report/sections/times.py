@@ -3,7 +3,7 @@ The sections on times: processing, arrival to READY, HTTP requests.
 """
 
 from harness.lab.report.charts import time_charts
-from harness.lab.report.section import ReportSection, Subject, TableBlock
+from harness.lab.report.section import ReportSection, Subject, TableBlock, chart_section
 from harness.lab.report.wording import count, seconds
 from harness.lab.results.rows import E2E
 from harness.lab.results.summary import Timing
@@ -13,21 +13,25 @@ def processing(subject: Subject) -> ReportSection | None:
     chart = time_charts.processing_over_time(subject.run, subject.other, subject.verdict)
     if chart.is_empty:
         return None
-    lead = (
-        "From RECEIVED to READY or FAILED, by the time of its end: the metric of the processing time alarm."
-    )
+    lead = "From RECEIVED to READY or FAILED, by the time of the end. The processing time alarm uses it."
     return ReportSection("processing", "Processing time", lead, (chart,))
 
 
-def end_to_end(subject: Subject) -> ReportSection | None:
-    chart = time_charts.end_to_end_curve(subject.run, subject.other)
-    if chart.is_empty:
-        return None
-    lead = (
-        "The time a photographer waits: from the intended arrival, uploads included, until the batch is "
-        "READY. An unfinished batch counts with its time until the run ended."
-    )
-    return ReportSection("end-to-end", "From arrival to READY", lead, (chart,))
+end_to_end = chart_section(
+    "end-to-end",
+    "From arrival to READY",
+    "The time a photographer waits: from the intended arrival, uploads included, until the batch is READY. "
+    "An unfinished batch counts with its time until the run ended.",
+    time_charts.end_to_end_curve,
+)
+
+percentile_curve = chart_section(
+    "percentiles",
+    "Percentile curve",
+    "The gap between the two lines is the time that callers waited before they could send a request. "
+    "Tools that measure from the actual start of a request miss it.",
+    time_charts.response_curve,
+)
 
 
 def requests(subject: Subject) -> ReportSection | None:
@@ -49,17 +53,6 @@ def requests(subject: Subject) -> ReportSection | None:
         "included."
     )
     return ReportSection("requests", "HTTP requests", lead, (chart, table))
-
-
-def percentile_curve(subject: Subject) -> ReportSection | None:
-    chart = time_charts.response_curve(subject.run, subject.other)
-    if chart.is_empty:
-        return None
-    lead = (
-        "The gap between the two lines is the time that callers waited before they could send a request. "
-        "Tools that measure from the actual start of a request miss it."
-    )
-    return ReportSection("percentiles", "Percentile curve", lead, (chart,))
 
 
 def timing_cells(timing: Timing) -> dict[str, str]:
