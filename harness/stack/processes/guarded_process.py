@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Self
 
 from harness.stack.processes import supervisor
+from harness.stack.stack_error import StackError
 
 
-class CannotStart(RuntimeError):
+class CannotStart(StackError):
     """A command could not be started, or ended before it was ready."""
 
 

@@ -10,12 +10,13 @@ import httpx
 
 from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.ports import bind_error
+from harness.stack.stack_error import StackError
 
-POLL_S = 0.05
+POLL_S = 0.02
 TIMEOUT_S = 2.0
 
 
-class NotReady(RuntimeError):
+class NotReady(StackError):
     """A part of the stack cannot start or does not answer; the message says what to do."""
 
 
