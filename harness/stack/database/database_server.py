@@ -177,11 +177,7 @@ class PrivateDatabase:
         path.write_text("\n".join(lines) + "\n")
 
     def _command(self, directory: Path) -> list[str]:
-        mariadb = [
-            "--innodb-use-native-aio=0",
-            "--key-buffer-size=1M",
-            "--aria-pagecache-buffer-size=4M",
-        ]
+        mariadb = ["--innodb-use-native-aio=0", "--key-buffer-size=1M", "--aria-pagecache-buffer-size=4M"]
         return [
             str(self.binary.path),
             *self.binary.options,
