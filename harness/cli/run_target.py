@@ -206,7 +206,7 @@ def _own_stack(scenario: Scenario) -> Iterator["StackState"]:
 @contextmanager
 def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) -> Iterator[People]:
     """Give the scenario the listings it needs, and its people their tokens."""
-    from harness.stack.database.seed import TokenIssuer, seed, write_identities
+    from harness.stack.database.seed import seed, write_identities
 
     must_fit(scenario, state)
     with TemporaryDirectory(prefix="harness-identities-") as folder:
@@ -214,7 +214,7 @@ def _seeded(state: "StackState", identities: Path | None, scenario: Scenario) ->
             needs = ListingNeeds.of(scenario)
             listings = seed(state.database_url, listings=needs.ordinary, developments=needs.developments)
             identities = Path(folder, "identities.csv")
-            write_identities(identities, listings, TokenIssuer(state.jwt_key))
+            write_identities(identities, listings, state.jwt_key)
         yield People(identities, partial(_beside, state))
 
 

@@ -26,7 +26,7 @@ from harness.stack.aws.provision.provision import Endpoints, Provisioned, provis
 from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
 from harness.stack.database.database_server import Database, resolve_database
-from harness.stack.database.seed import TokenIssuer, seed, write_identities
+from harness.stack.database.seed import seed, write_identities
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
 from harness.stack.processes.state_file import Mode, StackState, StateLock, state_path
@@ -233,7 +233,7 @@ class LocalStack:
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
             migrate(pool)
         listings = seed(url, listings=self._options.listings, developments=self._options.developments)
-        write_identities(self._identities, listings, TokenIssuer(self._jwt_key))
+        write_identities(self._identities, listings, self._jwt_key)
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
         template = load_template(parameters={"CallbackUrl": f"{api_url}{CALLBACK_PATH}"})

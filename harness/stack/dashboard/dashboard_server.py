@@ -52,18 +52,14 @@ HEADERS = {
 
 
 @contextmanager
-def dashboard(observe: Observe, port: int = 0) -> Iterator[str]:
+def dashboard(observe: Observe) -> Iterator[str]:
     """
-    Serve the page while the block runs; gives its URL.
+    Serve the page on a free port while the block runs; gives its URL.
 
     Args:
         observe: Takes one snapshot; never called twice at the same time.
-        port: 0 takes a free one.
-
-    Raises:
-        OSError: The port is taken.
     """
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server(("127.0.0.1", 0))
     server = DashboardServer(SnapshotStream(observe))
     thread = threading.Thread(target=server.run, args=([listener],), name="dashboard", daemon=True)
     thread.start()

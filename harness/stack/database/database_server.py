@@ -32,7 +32,6 @@ from harness.stack.stack_error import StackError
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
 USER = "toq_app"
-READY_TIMEOUT_S = 60.0
 
 
 class ServerTooOld(StackError):
@@ -126,7 +125,7 @@ class PrivateDatabase:
                 pass_fds=(lock,),
             ).start()
             greeting = partial(_sends_greeting, self.socket_path)
-            wait_until(greeting, str(self.binary), self._server, READY_TIMEOUT_S)
+            wait_until(greeting, str(self.binary), self._server)
         except BaseException:
             self.stop()
             shutil.rmtree(directory, ignore_errors=True)
