@@ -75,11 +75,8 @@ def up(
 
 def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bool) -> None:
     from harness.service.core.errors import Unavailable
-    from harness.stack.database.data_directory import ServerFailed
-    from harness.stack.database.database_server import ServerTooOld
-    from harness.stack.database.server_binary import ServerNotFound
-    from harness.stack.local_stack import LocalStack, StackFailed
-    from harness.stack.processes.state_file import StackRunning
+    from harness.stack.local_stack import LocalStack
+    from harness.stack.stack_error import StackError
 
     stack = LocalStack(options)
     try:
@@ -93,8 +90,8 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
                 _live_page(state) if open_page else contextlib.nullcontext(),
             ):
                 stack.wait()
-    except (StackFailed, StackRunning, ServerFailed, ServerNotFound, ServerTooOld, Unavailable) as failure:
-        _fail(str(failure), ExitCode.UNEXPECTED)
+    except (StackError, Unavailable) as error:
+        _fail(str(error), ExitCode.UNEXPECTED)
     finally:
         stack.stop()
 

@@ -25,11 +25,12 @@ from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
-from harness.stack.database.database_server import resolve_database
-from harness.stack.database.seed import TokenIssuer, seed, write_identities
-from harness.stack.processes.health import NotReady, answers, require_free
+from harness.stack.database.database_server import Database, resolve_database
+from harness.stack.database.seed import seed, write_identities
+from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
 from harness.stack.processes.state_file import Mode, StackState, StateLock, state_path
+from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 
 WATCH_PERIOD_S = 0.2
@@ -37,7 +38,7 @@ CALLBACK_PATH = "/internal/media-processing/callback"
 PORT_NAMES = ("api", "worker", "aws", "s3")
 
 
-class StackFailed(RuntimeError):
+class StackFailed(StackError):
     """The stack cannot start, or a part of it ended; the message says which part, why, and what to do."""
 
 
@@ -107,9 +108,8 @@ class LocalStack:
         Start everything and return when it is ready.
 
         Raises:
-            StackFailed: A part did not start; the parts started before it have been stopped.
-            StackRunning: Another stack has locked the state file.
-            ServerNotFound, ServerFailed, ServerTooOld, Unavailable: The database cannot be used.
+            StackError: A part cannot start; the parts started before it have been stopped.
+            Unavailable: The database of ``HARNESS_DATABASE_URL`` does not answer.
         """
         lock = StateLock(self._path)
         self._closing.callback(lock.release)
@@ -117,9 +117,6 @@ class LocalStack:
         try:
             self._state = self._start()
             self._state.write(self._path)
-        except NotReady as failure:
-            self.stop()
-            raise StackFailed(str(failure)) from None
         except BaseException:
             self.stop()
             raise
@@ -155,7 +152,8 @@ class LocalStack:
         aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
         self._parts.start(*self._aws_parts(aws, ports))
         progress("database …")
-        database = self._closing.enter_context(resolve_database())
+        database = resolve_database()
+        self._closing.enter_context(database)
         self._fill_database(database.url)
         self._parts.wait_until_ready()
         _check_external_servers(aws)
@@ -169,6 +167,9 @@ class LocalStack:
             _service_part("worker", ports["worker"], environment, f"{worker_url}/healthz"),
         )
         self._parts.wait_until_ready()
+        return self._new_state(aws, database, api_url, worker_url)
+
+    def _new_state(self, aws: AwsAccess, database: Database, api_url: str, worker_url: str) -> StackState:
         scenario = self._options.scenario
         return StackState(
             api_url=api_url,
@@ -197,8 +198,7 @@ class LocalStack:
             try:
                 ffmpeg.find()
             except ffmpeg.FfmpegMissing as missing:
-                message = str(missing)
-                raise StackFailed(f"{message[:1].upper()}{message[1:]}.") from None
+                raise StackFailed(f"{missing}.") from None
 
     def _empty_logs(self) -> None:
         shutil.rmtree(self._logs, ignore_errors=True)
@@ -233,7 +233,7 @@ class LocalStack:
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
             migrate(pool)
         listings = seed(url, listings=self._options.listings, developments=self._options.developments)
-        write_identities(self._identities, listings, TokenIssuer(self._jwt_key))
+        write_identities(self._identities, listings, self._jwt_key)
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
         template = load_template(parameters={"CallbackUrl": f"{api_url}{CALLBACK_PATH}"})

@@ -1,7 +1,5 @@
 """
 The processes of a stack: started one after the other, watched, and stopped together.
-
-Times in seconds.
 """
 
 import sys
@@ -13,8 +11,6 @@ from pathlib import Path
 
 from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import answers, wait_until
-
-READY_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class StackParts:
             NotReady: A part ended, or takes too long.
         """
         for part, process in self._started:
-            wait_until(partial(answers, part.ready_url), f"The {part.name} process", process, READY_TIMEOUT_S)
+            wait_until(partial(answers, part.ready_url), f"The {part.name} process", process)
 
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""

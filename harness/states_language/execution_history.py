@@ -13,19 +13,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 Event = Mapping[str, Any]
 
 TIMED_OUT = "States.Timeout"
 
-_ENTERED = "StateEntered"
-_EXITED = "StateExited"
-_ATTEMPT_EVENT = re.compile(
+_ATTEMPT_CHANGED = re.compile(
     r"(?:Task|LambdaFunction|Activity)"
     r"(Scheduled|Started|Succeeded|ScheduleFailed|StartFailed|SubmitFailed|Failed|TimedOut)"
 )
-_STATE_ENDED = re.compile(r"(Parallel|Map|Task|Wait)State(Succeeded|Failed|TimedOut|Aborted)")
+_STATE_CHANGED = re.compile(r"(\w+)(StateEntered|StateExited)")
+_OTHER_ENDED = re.compile(r"(Parallel|Map|Task|Wait|Execution)(?:State)?(Succeeded|Failed|TimedOut|Aborted)")
 _STOPPED = re.compile(r"(?:Execution|ParallelState|MapState|MapIteration)(?:Failed|TimedOut|Aborted)")
 """The states inside go no further."""
 
@@ -54,7 +54,7 @@ class RecordedAttempt:
         return self.end_details.get("error", TIMED_OUT) if self.outcome == "FAILED" and self.end_id else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RecordedState:
     """
     A state that was entered; a state entered twice is recorded twice.
@@ -62,6 +62,7 @@ class RecordedState:
     Attributes:
         kind: As in ASL, e.g. ``Task``.
         item: Index of the Map iteration it was entered in; 0 outside of a Map.
+        before: The state entered before it in the same branch, or around it.
         exited_at: When it was left, also by way of a Catch.
         interrupted_at: When it ended without being left: aborted, or with the state or execution around it.
         failed: Its last attempt failed, or it was interrupted; an error that was caught counts.
@@ -72,6 +73,7 @@ class RecordedState:
     kind: str
     item: int
     entered_at: float
+    before: "RecordedState | None" = field(repr=False)
     attempts: list[RecordedAttempt] = field(default_factory=list)
     exited_at: float | None = None
     interrupted_at: float | None = None
@@ -82,22 +84,16 @@ class RecordedState:
         return self.kind in ("Parallel", "Map")
 
     @property
-    def is_open(self) -> bool:
-        return self.finished_at is None
-
-    @property
     def finished_at(self) -> float | None:
         return self.interrupted_at if self.exited_at is None else self.exited_at
 
     @property
+    def is_open(self) -> bool:
+        return self.exited_at is None and self.interrupted_at is None
+
+    @property
     def ended_attempts(self) -> list[RecordedAttempt]:
         return [attempt for attempt in self.attempts if attempt.outcome is not None]
-
-    def current_attempt(self) -> RecordedAttempt:
-        """Return the attempt under way, a new one if there is none."""
-        if not self.attempts or self.attempts[-1].outcome is not None:
-            self.attempts.append(RecordedAttempt())
-        return self.attempts[-1]
 
 
 class ExecutionHistory:
@@ -108,91 +104,69 @@ class ExecutionHistory:
         events: The whole history, oldest event first, as ``GetExecutionHistory`` returns it. Inputs and
             outputs are not needed.
         origin: The instant from which times are counted [s since the epoch].
+
+    Attributes:
+        states: The states in the order they were entered.
     """
 
     def __init__(self, events: Sequence[Event], origin: float = 0.0) -> None:
+        self.states: list[RecordedState] = []
         self._origin = origin
-        self._previous = {event["id"]: event.get("previousEventId", 0) for event in events}
-        self._states: dict[int, RecordedState] = {}
-        self._iterations: dict[int, int] = {}
         self._stops: list[tuple[int, float]] = []
+        # For each event, the state entered last and the item begun last on the way to it.
+        self._state_at: dict[int, RecordedState] = {}
+        self._item_at: dict[int, int] = {}
         for event in events:
             self._read(event)
-
-    @property
-    def states(self) -> list[RecordedState]:
-        """The states in the order they were entered."""
-        return list(self._states.values())
 
     def stopped_at(self, state: RecordedState) -> float | None:
         """Return when an execution, fork or iteration first failed or was stopped after *state* began."""
         return next((at for event_id, at in self._stops if event_id > state.event_id), None)
 
     def _read(self, event: Event) -> None:
-        kind, at = event["type"], seconds_since_epoch(event["timestamp"]) - self._origin
-        if kind.endswith(_ENTERED):
-            self._enter(event, at)
-        elif kind.endswith(_EXITED):
-            self._exit(event, at)
-        elif kind == "MapIterationStarted":
-            self._iterations[event["id"]] = event_details(event).get("index", 0)
-        elif match := _ATTEMPT_EVENT.fullmatch(kind):
-            self._read_attempt(match[1], event, at)
-        elif match := _STATE_ENDED.fullmatch(kind):
-            self._end_state(match[1], match[2], event, at)
-        elif kind.startswith("Execution") and kind != "ExecutionStarted":
-            _interrupt(self._states.values(), at, failed=kind != "ExecutionSucceeded")
-        if _STOPPED.fullmatch(kind):
-            self._stops.append((event["id"], at))
+        number, previous = event["id"], event.get("previousEventId", 0)
+        at = seconds_since_epoch(event["timestamp"]) - self._origin
+        subject, change, is_stop = _parse(event["type"])
+        state, item = self._state_at.get(previous), self._item_at.get(previous, 0)
+        if change == "StateEntered":
+            name = event["stateEnteredEventDetails"]["name"]
+            state = RecordedState(number, name, subject, item, at, before=state)
+            self.states.append(state)
+        elif subject == "Iteration":
+            item = event_details(event).get("index", 0)
+        elif subject == "Execution":
+            _interrupt(self.states, at, failed=change != "Succeeded")
+        elif state is not None and subject:
+            self._change(state, event, at)
+        if state is not None:
+            self._state_at[number] = state
+        self._item_at[number] = item
+        if is_stop:
+            self._stops.append((number, at))
 
-    def _enter(self, event: Event, at: float) -> None:
-        number = event["id"]
-        item = next((self._iterations[one] for one in self._way_back(number) if one in self._iterations), 0)
-        name, kind = event["stateEnteredEventDetails"]["name"], event["type"].removesuffix(_ENTERED)
-        self._states[number] = RecordedState(number, name, kind, item, at)
+    def _change(self, state: RecordedState, event: Event, at: float) -> None:
+        """Apply an event that follows *state*."""
+        subject, change, _ = _parse(event["type"])
+        if subject == "Attempt":
+            _change_attempt(state, change, event, at)
+        elif change == "StateExited":
+            self._exit(state, event["stateExitedEventDetails"]["name"], at)
+        else:
+            ended = next((one for one in _way_back(state) if one.is_open and one.kind == subject), None)
+            if ended is not None:
+                ended.failed = change != "Succeeded"
+                ended.interrupted_at = at if change == "Aborted" else None
 
-    def _exit(self, event: Event, at: float) -> None:
-        name = event["stateExitedEventDetails"]["name"]
-        state = next((one for one in self._states_before(event) if one.is_open and one.name == name), None)
+    def _exit(self, last: RecordedState, name: str, at: float) -> None:
+        state = next((one for one in _way_back(last) if one.is_open and one.name == name), None)
         if state is None:
             return
         state.exited_at = at
         if state.is_fork:
             # A branch that was stopped for an error in another one is not left by an event of its own.
-            inside = (one for one in self._states.values() if state.event_id in self._way_back(one.event_id))
-            _interrupt(inside, at, failed=True)
-
-    def _read_attempt(self, what: str, event: Event, at: float) -> None:
-        state = next(self._states_before(event), None)
-        if state is None:
-            return
-        attempt = state.current_attempt()
-        if what == "Scheduled":
-            attempt.scheduled_at, attempt.started_at = at, None
-        elif what == "Started":
-            attempt.started_at = at
-        else:
-            attempt.finished_at = at
-            attempt.outcome = "SUCCEEDED" if what == "Succeeded" else "FAILED"
-            attempt.end_id, attempt.end_details = event["id"], event_details(event)
-            state.failed = attempt.outcome == "FAILED"
-
-    def _end_state(self, kind: str, how: str, event: Event, at: float) -> None:
-        state = next((one for one in self._states_before(event) if one.is_open and one.kind == kind), None)
-        if state is None:
-            return
-        state.failed = how != "Succeeded"
-        if how == "Aborted":
-            state.interrupted_at = at
-
-    def _states_before(self, event: Event) -> Iterator[RecordedState]:
-        """Yield the states on the way back from *event*, nearest first."""
-        return (self._states[one] for one in self._way_back(event["id"]) if one in self._states)
-
-    def _way_back(self, event_id: int) -> Iterator[int]:
-        while event_id:
-            yield event_id
-            event_id = self._previous.get(event_id, 0)
+            _interrupt(
+                [one for one in self.states if one.is_open and state in _way_back(one)], at, failed=True
+            )
 
 
 def event_details(event: Event) -> Mapping[str, Any]:
@@ -205,6 +179,40 @@ def seconds_since_epoch(timestamp: datetime | str | float) -> float:
     if isinstance(timestamp, str):
         timestamp = datetime.fromisoformat(timestamp)
     return float(timestamp.timestamp() if isinstance(timestamp, datetime) else timestamp)
+
+
+@cache
+def _parse(event_type: str) -> tuple[str, str, bool]:
+    """Return subject and change of a type of event, and whether it stops the states inside."""
+    is_stop = _STOPPED.fullmatch(event_type) is not None
+    if event_type == "MapIterationStarted":
+        return "Iteration", "Started", is_stop
+    if match := _ATTEMPT_CHANGED.fullmatch(event_type):
+        return "Attempt", match[1], is_stop
+    if match := _STATE_CHANGED.fullmatch(event_type) or _OTHER_ENDED.fullmatch(event_type):
+        return match[1], match[2], is_stop
+    return "", "", is_stop
+
+
+def _change_attempt(state: RecordedState, change: str, event: Event, at: float) -> None:
+    if not state.attempts or state.attempts[-1].outcome is not None:
+        state.attempts.append(RecordedAttempt())
+    attempt = state.attempts[-1]
+    if change == "Scheduled":
+        attempt.scheduled_at, attempt.started_at = at, None
+    elif change == "Started":
+        attempt.started_at = at
+    else:
+        attempt.finished_at = at
+        attempt.outcome = "SUCCEEDED" if change == "Succeeded" else "FAILED"
+        attempt.end_id, attempt.end_details = event["id"], event_details(event)
+        state.failed = attempt.outcome == "FAILED"
+
+
+def _way_back(state: RecordedState | None) -> Iterator[RecordedState]:
+    while state is not None:
+        yield state
+        state = state.before
 
 
 def _interrupt(states: Iterable[RecordedState], at: float, *, failed: bool) -> None:

@@ -8,10 +8,12 @@ observed while a client reads that stream. The page loads nothing from other ser
 import asyncio
 import json
 import logging
+import math
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from importlib.resources import files
@@ -50,18 +52,14 @@ HEADERS = {
 
 
 @contextmanager
-def dashboard(observe: Observe, port: int = 0) -> Iterator[str]:
+def dashboard(observe: Observe) -> Iterator[str]:
     """
-    Serve the page while the block runs; gives its URL.
+    Serve the page on a free port while the block runs; gives its URL.
 
     Args:
         observe: Takes one snapshot; never called twice at the same time.
-        port: 0 takes a free one.
-
-    Raises:
-        OSError: The port is taken.
     """
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server(("127.0.0.1", 0))
     server = DashboardServer(SnapshotStream(observe))
     thread = threading.Thread(target=server.run, args=([listener],), name="dashboard", daemon=True)
     thread.start()
@@ -75,55 +73,42 @@ def dashboard(observe: Observe, port: int = 0) -> Iterator[str]:
 
 class SnapshotStream:
     """
-    Snapshots of the stack as server-sent events, taken while there are readers.
+    Snapshots of the stack as server-sent events. All readers get the same snapshot, a new one every second.
 
     All methods run in the event loop of the server; *observe* runs in a thread.
     """
 
     def __init__(self, observe: Observe) -> None:
         self._observe = observe
-        self._text = ""
-        self._next = asyncio.Event()
-        self._readers = 0
-        self._has_readers = asyncio.Event()
-        self._ended = False
-
-    async def publish(self) -> None:
-        """Publish a snapshot every second while there are readers, until the stream has ended."""
-        try:
-            while not self._ended:
-                await self._has_readers.wait()
-                snapshot = await run_in_threadpool(self._observe)
-                self._text = json.dumps(asdict(snapshot), separators=(",", ":"), allow_nan=False)
-                self._wake_readers()
-                await asyncio.sleep(PERIOD_S)
-        except Exception:
-            LOG.exception("The live page ends: the stack could not be observed.")
-        finally:
-            self.end()
+        self._lock = asyncio.Lock()
+        self._event = ""
+        self._taken_at = -math.inf
+        self._ended = asyncio.Event()
 
     async def read(self) -> AsyncIterator[str]:
-        """Yield an event for each snapshot from the next one on."""
-        self._readers += 1
-        self._has_readers.set()
-        try:
-            while not self._ended:
-                await self._next.wait()
-                if not self._ended:
-                    yield f"data: {self._text}\n\n"
-        finally:
-            self._readers -= 1
-            if not self._readers:
-                self._has_readers.clear()
+        """Yield an event every second until the stream has ended."""
+        while not self._ended.is_set():
+            try:
+                event = await self._current_event()
+            except Exception:
+                LOG.exception("The live page ends: the stack could not be observed.")
+                self.end()
+                return
+            yield event
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), PERIOD_S)
 
     def end(self) -> None:
         """End the stream of every reader."""
-        self._ended = True
-        self._wake_readers()
+        self._ended.set()
 
-    def _wake_readers(self) -> None:
-        self._next.set()
-        self._next = asyncio.Event()
+    async def _current_event(self) -> str:
+        async with self._lock:
+            if time.monotonic() - self._taken_at >= PERIOD_S:
+                snapshot = await run_in_threadpool(self._observe)
+                text = json.dumps(asdict(snapshot), separators=(",", ":"), allow_nan=False)
+                self._event, self._taken_at = f"data: {text}\n\n", time.monotonic()
+            return self._event
 
 
 class DashboardServer(uvicorn.Server):
@@ -139,14 +124,6 @@ class DashboardServer(uvicorn.Server):
 
 
 def _application(stream: SnapshotStream) -> Starlette:
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        publishing = asyncio.create_task(stream.publish())
-        yield
-        publishing.cancel()
-        with suppress(asyncio.CancelledError):
-            await publishing
-
     async def events(_request: Request) -> Response:
         return StreamingResponse(stream.read(), headers={"Content-Type": "text/event-stream"})
 
@@ -154,7 +131,6 @@ def _application(stream: SnapshotStream) -> Starlette:
         routes=[Route("/events", events), *(Route(path, _page) for path in PAGES)],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_protect)],
         exception_handlers={HTTPStatus.NOT_FOUND: _not_found},
-        lifespan=lifespan,
     )
 
 

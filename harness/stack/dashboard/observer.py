@@ -46,14 +46,10 @@ LOCUST_URL = "http://127.0.0.1:8089"
 class Observer:
     """
     A callable that takes a snapshot of one stack. Not for several threads at once.
-
-    Args:
-        clock: Seconds since the epoch.
     """
 
-    def __init__(self, stack: StackState, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, stack: StackState) -> None:
         self._stack = stack
-        self._clock = clock
         self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
         self._control = ControlClient(stack.aws_url, timeout=TIMEOUT_S)
         self._template = load_template(parameters={"CallbackUrl": ""})
@@ -78,7 +74,7 @@ class Observer:
 
     def __call__(self) -> Snapshot:
         """Take a snapshot."""
-        now, problems = self._clock(), list[str]()
+        now, problems = time.time(), list[str]()
         last, new = self._last, self._empty_snapshot()
         new.at = now
         new.processes = self._census.take()

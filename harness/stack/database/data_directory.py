@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from harness.stack.database.server_binary import ServerBinary, cache_directory
+from harness.stack.stack_error import StackError
 
 # MariaDB's own initialiser adds 3 MB of help texts and a sys schema, which are not used here.
 MARIADB_SYSTEM_TABLES = (
@@ -23,7 +24,7 @@ MARIADB_SYSTEM_TABLES = (
 )
 
 
-class ServerFailed(RuntimeError):
+class ServerFailed(StackError):
     """A private server could not be initialised or started; the message ends with the end of its log."""
 
 
@@ -40,7 +41,7 @@ def copy_template(binary: ServerBinary, target: Path) -> None:
 
 def _template(binary: ServerBinary) -> Path:
     file = binary.path.stat()
-    key = f"1 {binary.version} {binary.options} {file.st_mtime_ns} {file.st_size}"
+    key = f"1 {binary.engine} {binary.options} {file.st_mtime_ns} {file.st_size}"
     cache = cache_directory()
     template = cache / f"template-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if template.exists():
@@ -57,11 +58,11 @@ def _template(binary: ServerBinary) -> Path:
 def _initialise(binary: ServerBinary, data: Path) -> None:
     data.mkdir(mode=0o700)
     sql, options = _mariadb_system_tables(binary.share), ["--bootstrap", "--innodb-doublewrite=0"]
-    if not binary.is_mariadb:
+    if not binary.engine.is_mariadb:
         sql, options = "", ["--initialize-insecure"]
     options += [f"--datadir={data}", "--innodb-flush-log-at-trx-commit=0"]
     done = subprocess.run(
-        [*binary.command, *binary.options, *options],
+        [binary.path, *binary.options, *options],
         input=sql,
         text=True,
         capture_output=True,

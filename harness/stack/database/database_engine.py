@@ -22,7 +22,7 @@ class DatabaseEngine:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the result of ``SELECT VERSION()``."""
+        """Parse the result of ``SELECT VERSION()``, e.g. ``10.11.14-MariaDB-0+deb12u2``."""
         match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
         if not match:
             raise ValueError(f"Not a server version: {text!r}")
@@ -30,8 +30,12 @@ class DatabaseEngine:
         return cls(name, tuple(int(part) for part in match.groups()))
 
     @property
+    def is_mariadb(self) -> bool:
+        return self.name == "MariaDB"
+
+    @property
     def is_supported(self) -> bool:
-        return self.version >= ((10, 6) if self.name == "MariaDB" else (8, 0, 19))
+        return self.version >= ((10, 6) if self.is_mariadb else (8, 0, 19))
 
     def __str__(self) -> str:
         return f"{self.name} {'.'.join(map(str, self.version))}"

@@ -13,47 +13,32 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
-from abc import abstractmethod
+from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self, TypeAlias
 from urllib.parse import quote
 
 import pymysql
 
 from harness.service.adapters.mysql.pool import DatabaseAddress
 from harness.service.core.errors import Unavailable
-from harness.stack.database.data_directory import ServerFailed, copy_template
+from harness.stack.database.data_directory import copy_template
 from harness.stack.database.database_engine import engine_of
-from harness.stack.database.server_binary import ServerBinary, find_server
+from harness.stack.database.server_binary import find_server
 from harness.stack.processes.guarded_process import GuardedProcess
+from harness.stack.processes.health import wait_until
+from harness.stack.stack_error import StackError
 
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
 USER = "toq_app"
-READY_POLL_S = 0.005
 
 
-class ServerTooOld(RuntimeError):
+class ServerTooOld(StackError):
     """The server is older than MySQL 8.0.19 or MariaDB 10.6."""
 
 
-class Database(Protocol):
-    """A database to be used in a ``with`` block; ``str()`` gives engine, version and place."""
-
-    @property
-    @abstractmethod
-    def url(self) -> str:
-        """URL for the service; it contains the password."""
-
-    @abstractmethod
-    def __enter__(self) -> Self: ...
-
-    @abstractmethod
-    def __exit__(self, *_: object) -> None: ...
-
-
-def resolve_database() -> Database:
+def resolve_database() -> "Database":
     """
     Return the database of ``$HARNESS_DATABASE_URL``, or a private one (not yet started).
 
@@ -73,7 +58,7 @@ def resolve_database() -> Database:
         ) from error
 
 
-class ExternalDatabase(Database):
+class ExternalDatabase:
     """
     A database that runs already; it is checked and used, and never stopped.
     """
@@ -87,11 +72,7 @@ class ExternalDatabase(Database):
             ) from error
         if not self.engine.is_supported:
             raise ServerTooOld(f"{self.engine} is too old: MySQL ≥ 8.0.19 or MariaDB ≥ 10.6 is needed.")
-        self._url = url
-
-    @property
-    def url(self) -> str:
-        return self._url
+        self.url = url
 
     def __enter__(self) -> Self:
         return self
@@ -103,18 +84,13 @@ class ExternalDatabase(Database):
         return f"{self.engine} at {DatabaseAddress.parse(self.url)}"
 
 
-class PrivateDatabase(Database):
+class PrivateDatabase:
     """
     A temporary server, started for the ``with`` block.
-
-    Args:
-        binary: The server program; by default the one that `find_server` finds.
-        ready_timeout: Longest time until it answers [s].
     """
 
-    def __init__(self, binary: ServerBinary | None = None, *, ready_timeout: float = 60.0) -> None:
-        self.binary = binary or find_server()
-        self._ready_timeout = ready_timeout
+    def __init__(self) -> None:
+        self.binary = find_server()
         self._password = secrets.token_urlsafe(18)
         self._directory: Path | None = None
         self._server: GuardedProcess | None = None
@@ -124,7 +100,8 @@ class PrivateDatabase(Database):
         Start the server and return once it answers.
 
         Raises:
-            ServerFailed: The server ended, or did not answer in time.
+            ServerFailed: The server could not create its system tables.
+            NotReady: It ended, or did not answer in time.
             RuntimeError: It was started before.
         """
         if self._directory is not None:
@@ -147,7 +124,8 @@ class PrivateDatabase(Database):
                 remove=directory,
                 pass_fds=(lock,),
             ).start()
-            self._wait_until_ready(self._server)
+            greeting = partial(_sends_greeting, self.socket_path)
+            wait_until(greeting, str(self.binary), self._server)
         except BaseException:
             self.stop()
             shutil.rmtree(directory, ignore_errors=True)
@@ -192,19 +170,15 @@ class PrivateDatabase(Database):
             f"CREATE USER IF NOT EXISTS '{USER}'@'localhost' IDENTIFIED BY '{self._password}';",
             f"GRANT ALL ON *.* TO '{USER}'@'localhost';",
         ]
-        if not self.binary.is_mariadb:
+        if not self.binary.engine.is_mariadb:
             lines.append("ALTER USER 'root'@'localhost' ACCOUNT LOCK;")
         path.touch(0o600)
         path.write_text("\n".join(lines) + "\n")
 
     def _command(self, directory: Path) -> list[str]:
-        mariadb = [
-            "--innodb-use-native-aio=0",
-            "--key-buffer-size=1M",
-            "--aria-pagecache-buffer-size=4M",
-        ]
+        mariadb = ["--innodb-use-native-aio=0", "--key-buffer-size=1M", "--aria-pagecache-buffer-size=4M"]
         return [
-            *self.binary.command,
+            str(self.binary.path),
             *self.binary.options,
             f"--datadir={directory / 'data'}",
             f"--socket={directory / 's'}",
@@ -223,23 +197,8 @@ class PrivateDatabase(Database):
             "--innodb-buffer-pool-size=64M",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-doublewrite=0",
-            *(mariadb if self.binary.is_mariadb else []),
+            *(mariadb if self.binary.engine.is_mariadb else []),
         ]
-
-    def _wait_until_ready(self, server: GuardedProcess) -> None:
-        deadline = time.monotonic() + self._ready_timeout
-        while not _sends_greeting(self.socket_path):
-            if server.poll() is not None:
-                raise ServerFailed(f"{self.binary} ended at once.\n{_log(server)}")
-            if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"{self.binary} did not answer within {self._ready_timeout:g} s.\n{_log(server)}"
-                )
-            time.sleep(READY_POLL_S)
-
-
-def _log(server: GuardedProcess) -> str:
-    return server.log_tail() or "(The log is empty.)"
 
 
 def _sends_greeting(path: Path) -> bool:
@@ -251,6 +210,9 @@ def _sends_greeting(path: Path) -> bool:
             return len(probe.recv(5)) == 5
         except OSError:
             return False
+
+
+Database: TypeAlias = PrivateDatabase | ExternalDatabase
 
 
 def remove_orphans(parent: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import jwt
@@ -29,6 +29,8 @@ STRANGER = 2
 FIRST_OWNER = 1_000
 FIRST_PHOTOGRAPHER = 2_000
 TOKEN_LIFE = timedelta(days=7)
+ISSUER = "toq"
+AUDIENCE = "toq-media"
 COLUMNS = ("listing_id", "development", "role", "token")
 
 _USER = Statement("insert", "users", "INSERT IGNORE INTO users (id, full_name, email) VALUES (%s, %s, %s)")
@@ -66,25 +68,6 @@ class SeededListing:
     photographer: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokenIssuer:
-    """Issuer of tokens that the service accepts."""
-
-    key: str
-    issuer: str = "toq"
-    audience: str = "toq-media"
-
-    def token(self, user: int) -> str:
-        """Return a bearer token of a user, valid for `TOKEN_LIFE`."""
-        claims = {
-            "sub": str(user),
-            "iss": self.issuer,
-            "aud": self.audience,
-            "exp": datetime.now(tz=UTC) + TOKEN_LIFE,
-        }
-        return jwt.encode(claims, self.key, algorithm="HS256")
-
-
 def seed(database_url: str, *, listings: int, developments: int = 0) -> list[SeededListing]:
     """
     Add listings in upload status after those that exist, and return them.
@@ -108,9 +91,9 @@ def seed(database_url: str, *, listings: int, developments: int = 0) -> list[See
     return seeded
 
 
-def write_identities(path: Path, listings: Sequence[SeededListing], issuer: TokenIssuer) -> None:
+def write_identities(path: Path, listings: Sequence[SeededListing], jwt_key: str) -> None:
     """Write the CSV file of roles: which token may act as what on which listing."""
-    token = cache(issuer.token)
+    token = cache(partial(_token, jwt_key))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -118,6 +101,13 @@ def write_identities(path: Path, listings: Sequence[SeededListing], issuer: Toke
         for listing in listings:
             for role, user in _roles(listing):
                 writer.writerow((listing.id, int(listing.development), role, token(user)))
+
+
+def _token(jwt_key: str, user: int) -> str:
+    """Return a token of a user that the service accepts."""
+    expires_at = datetime.now(tz=UTC) + TOKEN_LIFE
+    claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "exp": expires_at}
+    return jwt.encode(claims, jwt_key, algorithm="HS256")
 
 
 def _roles(listing: SeededListing) -> Iterator[tuple[str, int]]:

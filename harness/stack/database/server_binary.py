@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.stack.database.database_engine import DatabaseEngine
+from harness.stack.stack_error import StackError
+
 PACKAGE = "mariadb-server-core"
 # Libraries that the server program is linked against and that a small machine may lack.
 LIBRARIES = ("libaio1", "libaio1t64", "liburing2")
@@ -26,7 +29,7 @@ REMEDY = (
 )
 
 
-class ServerNotFound(RuntimeError):
+class ServerNotFound(StackError):
     """No server program on this machine works, and none could be installed."""
 
 
@@ -36,29 +39,20 @@ class ServerBinary:
     A server program that works on this machine.
 
     Attributes:
-        command: Command line, which begins with a loader if the program's tree has one.
         env: Environment it needs.
         options: Options for the paths of its tree, and options that this engine always needs.
         share: Directory of its messages, character sets and SQL files.
-        version: Output of ``--version``.
     """
 
     path: Path
-    command: tuple[str, ...]
+    engine: DatabaseEngine
     env: dict[str, str]
     options: tuple[str, ...]
     share: Path
-    version: str
-
-    @property
-    def is_mariadb(self) -> bool:
-        return "MariaDB" in self.version
 
     def __str__(self) -> str:
         """Return engine, version and path, e.g. ``MariaDB 10.11.14 (/usr/sbin/mariadbd)``."""
-        words = self.version.split()
-        number = next((word for word in words if word[:1].isdigit() and "." in word), "of unknown version")
-        return f"{'MariaDB' if self.is_mariadb else 'MySQL'} {number.split('-')[0]} ({self.path})"
+        return f"{self.engine} ({self.path})"
 
 
 def cache_directory() -> Path:
@@ -94,64 +88,50 @@ def find_server() -> ServerBinary:
 def _candidates() -> Iterator[Path]:
     for directory in DIRECTORIES:
         yield from (Path(f"{unpacked_tree()}{directory}", program) for program in PROGRAMS)
-    for program in PROGRAMS:
-        on_path = shutil.which(program)
-        if on_path:
-            yield Path(on_path)
+    yield from (Path(found) for program in PROGRAMS if (found := shutil.which(program)))
     for directory in DIRECTORIES:
         yield from (Path(directory, program) for program in PROGRAMS)
 
 
 def _describe(path: Path) -> ServerBinary:
     root = path.resolve().parent.parent  # the ``usr`` directory of the system, or of an unpacked tree
-    command, env = _command_and_environment(path, root)
-    version = _version(path, command, env)
+    env = _environment(root)
+    engine = _engine(path, env)
     share = _first_directory(root / "share" / "mysql", root / "share" / "mariadb", root / "share")
     options = ["--no-defaults", f"--lc-messages-dir={share}", f"--character-sets-dir={share}/charsets"]
-    plugins = [
-        root / "lib" / "mysql" / "plugin",
-        *root.glob("lib/*/mariadb*/plugin"),
-        root / "lib" / "plugin",
-    ]
+    plugins = [root / "lib/mysql/plugin", *root.glob("lib/*/mariadb*/plugin"), root / "lib/plugin"]
     options += [f"--plugin-dir={one}" for one in plugins if one.is_dir()][:1]
     if os.geteuid() == 0:
         options.append("--user=root")  # without it the server refuses to run as root
-    if "MariaDB" in version:
+    if engine.is_mariadb:
         options.append("--innodb-log-file-size=16M")
     else:
         options += ["--innodb-redo-log-capacity=16M", "--mysqlx=OFF", "--secure-file-priv="]
-    return ServerBinary(path, command, env, tuple(options), share, version)
+    return ServerBinary(path, engine, env, tuple(options), share)
 
 
-def _command_and_environment(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+def _environment(root: Path) -> dict[str, str]:
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    tree = root.parent
-    if tree == Path("/") or root == Path("/usr"):
-        return (str(path),), env
-    machine = platform.machine()
-    libraries = [
-        one
-        for one in (tree / f"usr/lib/{machine}-linux-gnu", tree / f"lib/{machine}-linux-gnu")
-        if one.is_dir()
-    ]
-    if not libraries:
-        return (str(path),), env
-    search = ":".join(str(one) for one in libraries)
-    loader = next(tree.glob("usr/lib64/ld-linux-*"), None) or next(tree.glob("lib64/ld-linux-*"), None)
-    if loader:  # the tree has its own C library, which only its own loader can load
-        return (str(loader), "--library-path", search, str(path)), env
-    return (str(path),), env | {"LD_LIBRARY_PATH": search}
+    if root.parent != Path("/"):
+        # The programs of an unpacked tree do not find its libraries by themselves.
+        directories = (root.parent / f"{lib}/{platform.machine()}-linux-gnu" for lib in ("usr/lib", "lib"))
+        search = ":".join(str(one) for one in directories if one.is_dir())
+        env |= {"LD_LIBRARY_PATH": search} if search else {}
+    return env
 
 
-def _version(path: Path, command: tuple[str, ...], env: dict[str, str]) -> str:
-    show_version = [*command, "--no-defaults", "--version"]
+def _engine(path: Path, env: dict[str, str]) -> DatabaseEngine:
+    show_version = [str(path), "--no-defaults", "--version"]
     try:
         done = subprocess.run(show_version, env=env, capture_output=True, text=True, check=False, timeout=30)
     except OSError as error:
         raise ServerNotFound(f"{path} does not run: {error.strerror}. {REMEDY}") from error
     if done.returncode:
         raise ServerNotFound(f"{path} does not run: {done.stderr.strip() or done.stdout.strip()}. {REMEDY}")
-    return done.stdout.strip()
+    try:
+        return DatabaseEngine.parse(done.stdout.partition("Ver ")[2])
+    except ValueError:
+        raise ServerNotFound(f"{path} is not a database server: {done.stdout.strip()!r}. {REMEDY}") from None
 
 
 def _first_directory(*candidates: Path) -> Path:

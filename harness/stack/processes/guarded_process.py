@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Self
 
 from harness.stack.processes import supervisor
+from harness.stack.stack_error import StackError
+
+LOG_TAIL_LINES = 20
 
 
-class CannotStart(RuntimeError):
+class CannotStart(StackError):
     """A command could not be started, or ended before it was ready."""
 
 
@@ -124,14 +127,14 @@ class GuardedProcess:
         self._supervisor.stdin.close()
         self._supervisor.wait(self._spec.grace + 2 * supervisor.KILL_MARGIN_S)
 
-    def log_tail(self, lines: int = 20) -> str:
+    def log_tail(self) -> str:
         """Return the last lines of its log, also when the log file has been deleted since."""
         if self._log is None:
             return ""
         size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - 200 * lines))
+        self._log.seek(max(0, size - 200 * LOG_TAIL_LINES))
         text = self._log.read(size).decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
 
     def __enter__(self) -> Self:
         return self.start()

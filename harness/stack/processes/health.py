@@ -10,12 +10,14 @@ import httpx
 
 from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.ports import bind_error
+from harness.stack.stack_error import StackError
 
-POLL_S = 0.05
+POLL_S = 0.02
+READY_TIMEOUT_S = 60.0
 TIMEOUT_S = 2.0
 
 
-class NotReady(RuntimeError):
+class NotReady(StackError):
     """A part of the stack cannot start or does not answer; the message says what to do."""
 
 
@@ -41,18 +43,18 @@ def answers(url: str, *, any_status: bool = False) -> bool:
     return any_status or status == HTTPStatus.OK
 
 
-def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess, timeout: float) -> None:
+def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:
     """
     Wait until *ready* returns true.
 
     Raises:
-        NotReady: The process ended, or was not ready within *timeout*; the message has the end of its log.
+        NotReady: The process ended, or was not ready in time; the message has the end of its log.
     """
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + READY_TIMEOUT_S
     while not ready():
         code = process.poll()
         if code is not None:
             raise NotReady(f"{name} did not start: exit code {code}.\n{process.log_tail()}")
         if time.monotonic() > deadline:
-            raise NotReady(f"{name} was not ready after {timeout:g} s.\n{process.log_tail()}")
+            raise NotReady(f"{name} was not ready after {READY_TIMEOUT_S:g} s.\n{process.log_tail()}")
         time.sleep(POLL_S)

@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, Self
 
+from harness.stack.stack_error import StackError
+
 STATE_VARIABLE = "HARNESS_STATE"
 
 Mode = Literal["real", "modelled"]
 
 
-class StackRunning(RuntimeError):
+class StackRunning(StackError):
     """Another stack has locked this state file."""
 
 

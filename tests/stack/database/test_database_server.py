@@ -14,7 +14,6 @@ import pytest
 
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.core.errors import Unavailable
-from harness.stack.database.data_directory import ServerFailed
 from harness.stack.database.database_engine import DatabaseEngine, engine_of
 from harness.stack.database.database_server import (
     ExternalDatabase,
@@ -24,6 +23,7 @@ from harness.stack.database.database_server import (
     resolve_database,
 )
 from harness.stack.database.server_binary import ServerNotFound, find_server
+from harness.stack.processes.health import NotReady
 
 OWNER = """
 import sys, time
@@ -182,7 +182,7 @@ class TestPrivateDatabase:
         command = database._command
         database._command = lambda where: [*command(where), "--no-such-option"]  # type: ignore[method-assign]
 
-        with pytest.raises(ServerFailed, match="no-such-option"):
+        with pytest.raises(NotReady, match="no-such-option"):
             database.start()
 
 

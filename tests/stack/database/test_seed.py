@@ -12,7 +12,7 @@ from harness.service.api.auth import Tokens
 from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import MANAGE, AccessPolicy, Caller, ListingStatus
 from harness.service.core.model.media_type import Family
-from harness.stack.database.seed import OPERATOR, STRANGER, SeededListing, TokenIssuer, seed, write_identities
+from harness.stack.database.seed import OPERATOR, STRANGER, SeededListing, seed, write_identities
 
 KEY = "k" * 32
 
@@ -23,9 +23,7 @@ class TestIdentities:
         The file has a row for each listing and role; the token names the user.
         """
         path = tmp_path / "identities.csv"
-        write_identities(
-            path, [SeededListing(7, development=True, owner=1007, photographer=2049)], TokenIssuer(KEY)
-        )
+        write_identities(path, [SeededListing(7, development=True, owner=1007, photographer=2049)], KEY)
 
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
