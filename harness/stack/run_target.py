@@ -58,13 +58,13 @@ def stack_for(scenario: Scenario) -> Iterator[StackState]:
 @contextmanager
 def seeded_identities(scenario: Scenario, state: StackState) -> Iterator[Path]:
     """Add the listings that a scenario needs to the stack's database; yield the file of their tokens."""
-    from harness.stack.database.seed import TokenIssuer, seed, write_identities
+    from harness.stack.database.seed import seed, write_identities
 
     with TemporaryDirectory(prefix="harness-identities-") as folder:
         needs = ListingNeeds.of(scenario)
         listings = seed(state.database_url, listings=needs.ordinary, developments=needs.developments)
         identities = Path(folder, "identities.csv")
-        write_identities(identities, listings, TokenIssuer(state.jwt_key))
+        write_identities(identities, listings, state.jwt_key)
         yield identities
 
 

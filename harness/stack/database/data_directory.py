@@ -62,7 +62,7 @@ def _initialise(binary: ServerBinary, data: Path) -> None:
         sql, options = "", ["--initialize-insecure"]
     options += [f"--datadir={data}", "--innodb-flush-log-at-trx-commit=0"]
     done = subprocess.run(
-        [binary.path, *binary.options, *options],
+        [*binary.command, *binary.options, *options],
         input=sql,
         text=True,
         capture_output=True,

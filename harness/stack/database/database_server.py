@@ -178,7 +178,7 @@ class PrivateDatabase:
     def _command(self, directory: Path) -> list[str]:
         mariadb = ["--innodb-use-native-aio=0", "--key-buffer-size=1M", "--aria-pagecache-buffer-size=4M"]
         return [
-            str(self.binary.path),
+            *self.binary.command,
             *self.binary.options,
             f"--datadir={directory / 'data'}",
             f"--socket={directory / 's'}",

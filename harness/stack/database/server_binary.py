@@ -39,12 +39,14 @@ class ServerBinary:
     A server program that works on this machine.
 
     Attributes:
+        command: What to execute: the program, after the loader of its tree if that has one.
         env: Environment it needs.
         options: Options for the paths of its tree, and options that this engine always needs.
         share: Directory of its messages, character sets and SQL files.
     """
 
     path: Path
+    command: tuple[str, ...]
     engine: DatabaseEngine
     env: dict[str, str]
     options: tuple[str, ...]
@@ -95,8 +97,8 @@ def _candidates() -> Iterator[Path]:
 
 def _describe(path: Path) -> ServerBinary:
     root = path.resolve().parent.parent  # the ``usr`` directory of the system, or of an unpacked tree
-    env = _environment(root)
-    engine = _engine(path, env)
+    command, env = _launch(path, root)
+    engine = _engine(path, command, env)
     share = _first_directory(root / "share" / "mysql", root / "share" / "mariadb", root / "share")
     options = ["--no-defaults", f"--lc-messages-dir={share}", f"--character-sets-dir={share}/charsets"]
     plugins = [root / "lib/mysql/plugin", *root.glob("lib/*/mariadb*/plugin"), root / "lib/plugin"]
@@ -107,21 +109,24 @@ def _describe(path: Path) -> ServerBinary:
         options.append("--innodb-log-file-size=16M")
     else:
         options += ["--innodb-redo-log-capacity=16M", "--mysqlx=OFF", "--secure-file-priv="]
-    return ServerBinary(path, engine, env, tuple(options), share)
+    return ServerBinary(path, command, engine, env, tuple(options), share)
 
 
-def _environment(root: Path) -> dict[str, str]:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    if root.parent != Path("/"):
-        # The programs of an unpacked tree do not find its libraries by themselves.
-        directories = (root.parent / f"{lib}/{platform.machine()}-linux-gnu" for lib in ("usr/lib", "lib"))
-        search = ":".join(str(one) for one in directories if one.is_dir())
-        env |= {"LD_LIBRARY_PATH": search} if search else {}
-    return env
+def _launch(path: Path, root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the command and the environment of a program; those of an unpacked tree need its libraries."""
+    tree, env = root.parent, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    directories = (tree / f"{lib}/{platform.machine()}-linux-gnu" for lib in ("usr/lib", "lib"))
+    search = ":".join(str(one) for one in directories if one.is_dir())
+    if tree == Path("/") or not search:
+        return (str(path),), env
+    loader = next((found for lib in ("usr/lib64", "lib64") for found in tree.glob(f"{lib}/ld-linux-*")), None)
+    if loader is not None:  # only its own loader can load the C library of the tree
+        return (str(loader), "--library-path", search, str(path)), env
+    return (str(path),), env | {"LD_LIBRARY_PATH": search}
 
 
-def _engine(path: Path, env: dict[str, str]) -> DatabaseEngine:
-    show_version = [str(path), "--no-defaults", "--version"]
+def _engine(path: Path, command: tuple[str, ...], env: dict[str, str]) -> DatabaseEngine:
+    show_version = [*command, "--no-defaults", "--version"]
     try:
         done = subprocess.run(show_version, env=env, capture_output=True, text=True, check=False, timeout=30)
     except OSError as error:
