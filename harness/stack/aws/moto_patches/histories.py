@@ -82,14 +82,14 @@ def _answer_from_cache(body: bytes, authorization: str) -> bytes | None:
     """Return the answer to a request for all events without data, None if moto must answer the request."""
     try:
         request = json.loads(body)
-        _, _, _, region, account, _, machine, _ = request["executionArn"].split(":")
+        _, _, _, region, account, _, _, _ = request["executionArn"].split(":")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if request.keys() - {"executionArn", "includeExecutionData", "maxResults"}:
         return None
     if request.get("includeExecutionData") is not False or f"/{region}/states/" not in authorization:
         return None
-    execution = _find(request["executionArn"], machine, region, account)
+    execution = _find(request["executionArn"], region, account)
     if execution is None:
         return None
     texts = _texts_without_data(execution)
@@ -98,11 +98,9 @@ def _answer_from_cache(body: bytes, authorization: str) -> bytes | None:
     return f'{{"events":[{",".join(texts)}]}}'.encode()
 
 
-def _find(arn: str, machine: str, region: str, account: str) -> Any:
-    for one in list(stepfunctions_parser_backends[account][region].state_machines):
-        if one.name == machine:
-            return one.executions.by_arn.get(arn)
-    return None
+def _find(arn: str, region: str, account: str) -> Any:
+    machines = list(stepfunctions_parser_backends[account][region].state_machines)
+    return next((one.executions.by_arn[arn] for one in machines if arn in one.executions.by_arn), None)
 
 
 def _texts_without_data(execution: Any) -> list[str]:
