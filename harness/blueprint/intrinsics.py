@@ -38,10 +38,6 @@ class PseudoParameters:
     def url_suffix(self) -> str:
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
-    def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource of this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
-
 
 @dataclass(frozen=True, slots=True)
 class Naming:
@@ -191,13 +187,14 @@ class Resolver:
 
     def _pseudo(self, name: Any, line: int) -> Any:
         here = self.account
+        stack = f"{here.region}:{here.id}:stack/{self.stack_name}"
         known: dict[str, Any] = {
             "AWS::AccountId": here.id,
             "AWS::Region": here.region,
             "AWS::Partition": here.partition,
             "AWS::URLSuffix": here.url_suffix,
             "AWS::StackName": self.stack_name,
-            "AWS::StackId": here.arn("cloudformation", f"stack/{self.stack_name}"),
+            "AWS::StackId": f"arn:{here.partition}:cloudformation:{stack}",
             "AWS::NotificationARNs": [],
             "AWS::NoValue": _NO_VALUE,
         }
@@ -262,12 +259,6 @@ class Resolver:
             raise self.document.wrong(line, f"the mapping {name} has no {first} / {second}") from None
         return self._value(found, line)
 
-    def _base64(self, value: Any, line: int) -> str:
-        return base64.b64encode(str(self._value(value, line)).encode()).decode()
-
-    def _import(self, value: Any, line: int) -> str:
-        return f"<import {self._value(value, line)}>"
-
     def _zones(self, value: Any, line: int) -> list[str]:
         region = self._value(value, line) or self.account.region
         return [f"{region}{letter}" for letter in "abc"]
@@ -286,12 +277,6 @@ class Resolver:
     def _equals(self, value: Any, line: int) -> bool:
         left, right = self._list(value, line, "Fn::Equals", 2)
         return str(left) == str(right)
-
-    def _and(self, value: Any, line: int) -> bool:
-        return all(self._value(value, line))
-
-    def _or(self, value: Any, line: int) -> bool:
-        return any(self._value(value, line))
 
     def _not(self, value: Any, line: int) -> bool:
         (only,) = self._list(value, line, "Fn::Not", 1)
@@ -313,12 +298,14 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any, int], Any]] = {
     "Fn::Split": Resolver._split,
     "Fn::Select": Resolver._select,
     "Fn::FindInMap": Resolver._find_in_map,
-    "Fn::Base64": Resolver._base64,
-    "Fn::ImportValue": Resolver._import,
+    "Fn::Base64": lambda resolver, value, line: base64.b64encode(
+        str(resolver._value(value, line)).encode()
+    ).decode(),
+    "Fn::ImportValue": lambda resolver, value, line: f"<import {resolver._value(value, line)}>",
     "Fn::GetAZs": Resolver._zones,
     "Fn::If": Resolver._if,
     "Fn::Equals": Resolver._equals,
-    "Fn::And": Resolver._and,
-    "Fn::Or": Resolver._or,
+    "Fn::And": lambda resolver, value, line: all(resolver._value(value, line)),
+    "Fn::Or": lambda resolver, value, line: any(resolver._value(value, line)),
     "Fn::Not": Resolver._not,
 }

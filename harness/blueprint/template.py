@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.blueprint.alarm_resources import AlarmResource, read_alarms
-from harness.blueprint.document import Declared, TemplateDocument, read_document
+from harness.blueprint.document import Declared, TemplateDocument, TemplateError, read_document
 from harness.blueprint.intrinsics import NAMINGS, PseudoParameters, Resolver
 from harness.blueprint.resources import (
     DeployedResource,
@@ -28,21 +28,6 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 
 STATE_MACHINE = "AWS::StepFunctions::StateMachine"
-SINGLE_TYPES = (
-    "AWS::KMS::Key",
-    "AWS::KMS::Alias",
-    "AWS::S3::Bucket",
-    "AWS::S3::BucketPolicy",
-    "AWS::MediaConvert::Queue",
-    "AWS::MediaConvert::JobTemplate",
-    "AWS::Events::Rule",
-    "AWS::SNS::Topic",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SecretsManager::Secret",
-    "AWS::CloudWatch::Dashboard",
-    STATE_MACHINE,
-)
-"""Types of which the project's template has exactly one resource."""
 
 _TYPED: Mapping[str, type[DeployedResource]] = {
     "AWS::SQS::Queue": Queue,
@@ -73,6 +58,7 @@ class Template:
         unset: Parameters with neither a value nor a default; each stands as ``<Name>`` wherever it is used.
         resources: All resources that exist under the parameters, in the order of the file.
         queue, dead_letter_queue: The queue with a redrive policy, and the queue of its dead letters.
+        functions: By name.
     """
 
     path: Path
@@ -83,6 +69,9 @@ class Template:
     resources: tuple[DeployedResource, ...]
     queue: Queue
     dead_letter_queue: Queue
+    functions: Mapping[str, LambdaFunction]
+    state_machine: DeployedStateMachine
+    media_convert_queue: TranscodingQueue
     alarms: tuple[AlarmResource, ...]
 
     def of_type(self, type_: str) -> list[DeployedResource]:
@@ -90,29 +79,21 @@ class Template:
         return [resource for resource in self.resources if resource.type == type_]
 
     def single(self, type_: str) -> DeployedResource:
-        """Return the resource of a type that occurs once."""
-        (resource,) = self.of_type(type_)
-        return resource
+        """
+        Return the resource of a type that occurs once.
 
-    @property
-    def functions(self) -> Mapping[str, LambdaFunction]:
-        """The Lambda functions by name."""
-        return {function.name: function for function in _instances(self.resources, LambdaFunction)}
+        Raises:
+            TemplateError: The template has none, or several.
+        """
+        found = self.of_type(type_)
+        if len(found) != 1:
+            raise TemplateError(self.path, 1, f"needs exactly one {type_}, not {len(found)}")
+        return found[0]
 
     @property
     def roles(self) -> Mapping[str, DeployedResource]:
         """The IAM roles by name."""
         return {role.name: role for role in self.of_type("AWS::IAM::Role")}
-
-    @property
-    def state_machine(self) -> DeployedStateMachine:
-        """The state machine of the pipeline."""
-        return _instances(self.resources, DeployedStateMachine)[0]
-
-    @property
-    def media_convert_queue(self) -> TranscodingQueue:
-        """The queue of the transcoding jobs."""
-        return _instances(self.resources, TranscodingQueue)[0]
 
     @property
     def bucket(self) -> DeployedResource:
@@ -198,24 +179,28 @@ class _Reader:
         declared = [one for one in self.document.resources.values() if self.resolver.exists(one)]
         properties = {one.logical_id: self.resolver.properties(one) for one in declared}
         resources = tuple(self._resource(one, properties) for one in declared)
-        for type_ in SINGLE_TYPES:
-            found = sum(resource.type == type_ for resource in resources)
-            if found != 1:
-                raise self.document.wrong(1, f"needs exactly one {type_}, not {found}")
         queue, dead_letter_queue = self._queue_pair(_instances(resources, Queue))
-        (machine,) = (one for one in declared if one.type == STATE_MACHINE)
-        definition = self._definition_path(machine, properties[machine.logical_id])
+        state_machine = self._only(resources, DeployedStateMachine)
         return Template(
             path=self.document.path,
-            hash=_hash(self.document.path, definition),
+            hash=_hash(self.document.path, self._definition_path(state_machine.properties)),
             account=self.resolver.account,
             given=self.resolver.parameters,
             unset=self.resolver.unset,
             resources=resources,
             queue=queue,
             dead_letter_queue=dead_letter_queue,
+            functions={function.name: function for function in _instances(resources, LambdaFunction)},
+            state_machine=state_machine,
+            media_convert_queue=self._only(resources, TranscodingQueue),
             alarms=tuple(read_alarms(self.document, self.resolver)),
         )
+
+    def _only(self, resources: Sequence[DeployedResource], class_: type[_R]) -> _R:
+        found = _instances(resources, class_)
+        if len(found) != 1:
+            raise self.document.wrong(1, f"needs exactly one {class_.__name__}, not {len(found)}")
+        return found[0]
 
     def _resource(
         self, declared: Declared, all_properties: Mapping[str, Mapping[str, Any]]
@@ -263,7 +248,11 @@ class _Reader:
 
     def _definition(self, declared: Declared, properties: Mapping[str, Any]) -> str:
         """Return the text of the state machine's definition with every placeholder substituted."""
-        source = self._definition_path(declared, properties)
+        source = self._definition_path(properties)
+        if not source.is_file():
+            raise self.document.wrong(
+                declared.line, f"the definition {source.name} is not beside the template"
+            )
         definition = source.read_text(encoding="utf-8")
         for name, value in properties["DefinitionSubstitutions"].items():
             definition = definition.replace(f"${{{name}}}", str(value))
@@ -273,15 +262,10 @@ class _Reader:
             )
         return definition
 
-    def _definition_path(self, declared: Declared, properties: Mapping[str, Any]) -> Path:
-        """Return the file beside the template that has the name of the object in S3."""
+    def _definition_path(self, properties: Mapping[str, Any]) -> Path:
+        """Return the path of the file beside the template that has the name of the object in S3."""
         key = str(properties["DefinitionS3Location"]["Key"])
-        source = self.document.path.with_name(key.rpartition("/")[2])
-        if not source.is_file():
-            raise self.document.wrong(
-                declared.line, f"the definition {source.name} is not beside the template"
-            )
-        return source
+        return self.document.path.with_name(key.rpartition("/")[2])
 
 
 def _instances(resources: Sequence[DeployedResource], class_: type[_R]) -> list[_R]:

@@ -10,7 +10,7 @@ from harness.states_language.choice import And, ChoiceComparison, Not, Or
 from harness.states_language.machine import Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.recovery import Catcher, Retrier
-from tests.blueprint.conftest import DONE, machine, task
+from tests.states_language.definitions import DONE, machine, task
 
 
 class TestTask:

@@ -34,7 +34,6 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
-from harness.stack.aws.slim_histories import histories_since, slim
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -68,14 +67,14 @@ class LocalAws:
         sqs.install(time_scale, workers.poison)
         interpreter.install(time_scale)
         copies.install()
-        executions.install(self.metrics.add, slim)
+        executions.install(self.metrics.add)
         histories.install()
         invocation.install(self.functions)
         event_rules.install()
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         self.application: WSGIApplication = ControlApi(
-            HistoryCache(FastDispatcher()), self.metrics, histories_since, workers.run_clock.begin
+            HistoryCache(FastDispatcher()), self.metrics, executions.executions_since, workers.run_clock.begin
         )
         self._closing = threading.Event()
 

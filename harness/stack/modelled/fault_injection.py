@@ -78,11 +78,14 @@ class FaultInjection:
         """
         Return the name of the error an invocation fails with, None if it does not fail.
 
-        The delay of a slow callback passes before this returns. An event without a batch has no fault.
+        The delay of a slow callback passes before this returns. Other functions than the pipeline's and
+        events without a batch have no faults.
 
         Args:
             event: Input of the invocation (JSON).
         """
+        if not name.startswith(FUNCTION_PREFIX):
+            return None
         function = name.removeprefix(FUNCTION_PREFIX)
         try:
             given = json.loads(event)

@@ -1,7 +1,7 @@
 """
-The local AWS where moto alone would be wrong: machines nobody here has seen, their histories, rules.
+The local AWS where bare moto is wrong: state machines of any kind, their histories, event rules.
 
-Time passes 30 times faster than the definitions say.
+The time scale is 30.
 """
 
 import json
@@ -19,7 +19,7 @@ CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caugh
 
 
 def histories_both_ways(states, arn: str) -> tuple[list[Any], list[Any]]:
-    """Return the events without data, asked for forwards and backwards, both oldest first."""
+    """Return the events without data, requested in order and in reverse order; both lists oldest first."""
     forwards = states.get_execution_history(executionArn=arn, includeExecutionData=False)
     backwards = states.get_execution_history(executionArn=arn, includeExecutionData=False, reverseOrder=True)
     return forwards["events"], backwards["events"][::-1]
@@ -54,9 +54,9 @@ class TestTime:
         assert 1.5 <= took < 10
         assert kinds(states, found["executionArn"]).count("LambdaFunctionFailed") == 3
 
-    def test_the_machines_own_time_out_ends_it_at_once(self, states, play):
+    def test_the_time_out_of_a_state_machine_ends_its_execution(self, states, play):
         """
-        TIMED_OUT has a stop date, and its history ends there.
+        The execution is TIMED_OUT with a stop date, and its history ends there.
         """
         found = play({"Pause": {"Type": "Wait", "Seconds": 900, "End": True}}, TimeoutSeconds=15)
 
@@ -66,7 +66,7 @@ class TestTime:
 
     def test_the_history_keeps_the_nominal_time_out(self, states, play):
         """
-        What the definition says is what the history shows.
+        The history has the time-out of the definition, without the time scale.
         """
         task = {"Type": "Task", "Resource": VALIDATE, "TimeoutSeconds": 120, "End": True}
         found = play({"Work": task})
@@ -77,9 +77,9 @@ class TestTime:
 
 
 class TestExecutions:
-    def test_without_a_name_each_start_is_another(self, states, machine):
+    def test_without_a_name_every_start_is_an_execution(self, states, machine):
         """
-        Two nameless starts are two executions.
+        Two starts without a name are two executions.
         """
         arn = machine({"Done": {"Type": "Succeed"}})
         names = {states.start_execution(stateMachineArn=arn)["executionArn"] for _ in range(2)}
@@ -88,7 +88,7 @@ class TestExecutions:
 
     def test_a_name_is_used_once(self, states, machine):
         """
-        The same start again while it runs is the same execution; once it has ended the name is taken.
+        While it runs, the same start returns the same execution; later the name is refused.
         """
         arn = machine({"Pause": {"Type": "Wait", "Seconds": 30, "End": True}})
         first = states.start_execution(stateMachineArn=arn, name="one", input="{}")
@@ -99,23 +99,27 @@ class TestExecutions:
         with pytest.raises(states.exceptions.ExecutionAlreadyExists):
             states.start_execution(stateMachineArn=arn, name="one", input="{}")
 
-    def test_stopping_is_immediate_and_says_why(self, states, machine):
+    def test_a_stop_is_immediate_and_keeps_error_and_cause(self, states, machine):
         """
-        ABORTED with error, cause and stop date, though its task still waits.
+        The execution is ABORTED with a stop date while its state still waits.
         """
         arn = states.start_execution(
             stateMachineArn=machine({"P": {"Type": "Wait", "Seconds": 900, "End": True}})
         )
-        states.stop_execution(executionArn=arn["executionArn"], error="Enough", cause="the test says so")
+        states.stop_execution(executionArn=arn["executionArn"], error="Enough", cause="stopped by the test")
         found = states.describe_execution(executionArn=arn["executionArn"])
 
-        assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "Enough", "the test says so")
+        assert (found["status"], found["error"], found["cause"]) == (
+            "ABORTED",
+            "Enough",
+            "stopped by the test",
+        )
         assert found["stopDate"] >= found["startDate"]
         assert kinds(states, arn["executionArn"])[-1] == "ExecutionAborted"
 
     def test_a_history_is_read_backwards_and_in_pages(self, states, play):
         """
-        reverseOrder and maxResults mean what AWS says they mean.
+        reverseOrder and maxResults work as in AWS.
         """
         arn = play({f"Step{n}": {"Type": "Pass", "Next": f"Step{n + 1}"} for n in range(4)}
                    | {"Step4": {"Type": "Succeed"}})["executionArn"]  # fmt: skip
@@ -130,9 +134,9 @@ class TestExecutions:
         ]
         assert "nextToken" not in rest
 
-    def test_a_history_without_data_lacks_nothing_else(self, states, machine):
+    def test_a_history_without_data_is_otherwise_complete(self, states, machine):
         """
-        While it runs and when it has ended, asked forwards (the quick way) and backwards (moto's).
+        In order (from the cache) and in reverse order (from moto), during the execution and after it.
         """
         arn = states.start_execution(
             stateMachineArn=machine(
@@ -144,22 +148,22 @@ class TestExecutions:
             input='{"b": 2}',
         )["executionArn"]
         deadline = time.monotonic() + 20
-        while "WaitStateEntered" not in kinds(states, arn):  # from then on it stands still for two seconds
+        while "WaitStateEntered" not in kinds(states, arn):  # the history does not grow for two seconds then
             assert time.monotonic() < deadline
             time.sleep(0.02)
         running = histories_both_ways(states, arn)
         ended(states, arn)
-        over = histories_both_ways(states, arn)
+        complete = histories_both_ways(states, arn)
 
         assert running[0] == running[1]
-        assert over[0] == over[1]
-        assert [event["id"] for event in over[0]] == [1, 2, 3, 4, 5, 6]
-        assert over[0][1]["stateEnteredEventDetails"]["name"] == "First"
-        assert "input" not in over[0][1]["stateEnteredEventDetails"]
+        assert complete[0] == complete[1]
+        assert [event["id"] for event in complete[0]] == [1, 2, 3, 4, 5, 6]
+        assert complete[0][1]["stateEnteredEventDetails"]["name"] == "First"
+        assert "input" not in complete[0][1]["stateEnteredEventDetails"]
 
-    def test_a_history_nobody_has_does_not_exist(self, states, machine):
+    def test_a_history_of_an_unknown_execution_does_not_exist(self, states, machine):
         """
-        Without data or with.
+        A request without data gets the same error as one with data.
         """
         arn = machine({"Only": {"Type": "Succeed"}}).replace(":stateMachine:", ":execution:") + ":nothing"
         with pytest.raises(states.exceptions.ExecutionDoesNotExist):
@@ -167,9 +171,9 @@ class TestExecutions:
 
 
 class TestLambdaTasks:
-    def test_a_throttled_function_has_its_error_name(self, play, client, unique):
+    def test_a_throttled_function_has_the_error_name_of_aws(self, play, client, unique):
         """
-        With no concurrency left the state machine sees Lambda.TooManyRequestsException.
+        Without free concurrency the task fails with Lambda.TooManyRequestsException.
         """
         functions = client("lambda")
         name = unique("idle")
@@ -193,7 +197,7 @@ class TestLambdaTasks:
 
     def test_an_error_of_a_function_is_caught_by_its_name(self, play):
         """
-        The twin of validate rejects an empty event, and the catcher gets the error.
+        The modelled validate rejects an empty event, and the Catch gets the error.
         """
         found = play(
             {
@@ -204,9 +208,9 @@ class TestLambdaTasks:
 
         assert json.loads(found["output"])["error"]["Error"] == "Rejected"
 
-    def test_invocations_by_http_end_in_the_same_place(self, client):
+    def test_an_invocation_by_http_reaches_the_function(self, client):
         """
-        Invoke answers with the function's error and the tail of its log.
+        The answer of Invoke has the function's error and the end of its log.
         """
         answer = client("lambda").invoke(FunctionName="listing-media-validate", Payload=b"{}", LogType="Tail")
 
@@ -214,18 +218,18 @@ class TestLambdaTasks:
         assert json.load(answer["Payload"])["errorType"] == "Rejected"
         assert answer["LogResult"]
 
-    def test_what_functions_log_is_in_cloudwatch_logs(self, client):
+    def test_the_logs_of_functions_are_in_cloudwatch_logs(self, client):
         """
-        The log group of a function has START and REPORT of its invocations.
+        The log group of a function has the REPORT lines of its invocations.
         """
         client("lambda").invoke(FunctionName="listing-media-validate", Payload=b"{}")
         events = client("logs").filter_log_events(logGroupName="/aws/lambda/listing-media-validate")["events"]
 
         assert any(event["message"].startswith("REPORT RequestId") for event in events)
 
-    def test_the_map_item_is_known_to_the_parameters_of_its_task(self, play):
+    def test_the_parameters_of_a_task_may_use_the_map_item(self, play):
         """
-        A task inside a Map may use the context object's item in its own parameters.
+        A task inside a Map reads the item from the context object.
         """
         inner = {
             "Type": "Task",
@@ -247,7 +251,7 @@ class TestLambdaTasks:
 class TestRules:
     def test_a_rule_starts_a_state_machine(self, client, states, machine, unique):
         """
-        PutEvents succeeds and the machine gets the event.
+        PutEvents succeeds, and the event is the input of an execution.
         """
         events, rule, source = client("events"), unique("rule"), unique("source")
         arn = machine({"Done": {"Type": "Succeed"}})

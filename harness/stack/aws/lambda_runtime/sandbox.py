@@ -12,7 +12,8 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -21,7 +22,6 @@ from typing import Any
 from harness.stack.aws.lambda_runtime.function_runtime import (
     CRASHED,
     DeployedFunction,
-    Handler,
     InvocationContext,
     InvocationResult,
     Runner,
@@ -167,28 +167,21 @@ def _serve(connection: Connection, handler: str, environment: Mapping[str, str])
     os.environ.update(environment)
     tee = _Tee(sys.stderr)  # type: ignore[arg-type]  # a text stream of another class
     sys.stdout = sys.stderr = tee
+    run: Callable[[str, InvocationContext], InvocationResult]
     try:
-        loaded: Handler | None = _load(handler)
-        problem = ""
+        module, _, name = handler.rpartition(".")
+        run = partial(call, getattr(importlib.import_module(module), name))
     except Exception as error:  # noqa: BLE001 — the result of every invocation says it
-        loaded, problem = None, f"Unable to import {handler}: {type(error).__name__}: {error}"
+        problem = f"Unable to import {handler}: {type(error).__name__}: {error}"
+
+        def run(event: str, context: InvocationContext) -> InvocationResult:  # noqa: ARG001 - as for `call`
+            return failure("Runtime.ImportModuleError", problem, context.aws_request_id)
+
     connection.send("warm")
     while True:
         try:
             event, context = connection.recv()
         except EOFError:
             return
-        result = _call(loaded, problem, event, context)
+        result = run(event, context)
         connection.send((result.payload, result.failed, [*tee.take(), *result.log]))
-
-
-def _call(handler: Handler | None, problem: str, event: str, context: InvocationContext) -> InvocationResult:
-    if handler is None:
-        return failure("Runtime.ImportModuleError", problem, context.aws_request_id)
-    return call(handler, event, context)
-
-
-def _load(handler: str) -> Handler:
-    module, _, name = handler.rpartition(".")
-    loaded: Handler = getattr(importlib.import_module(module), name)
-    return loaded

@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 Settings = dict[str, Any]
 OutputGroupDetails = list[dict[str, Any]]
@@ -148,10 +150,7 @@ class LocalMediaConvert:
 
     def get_job_template(self, name: str) -> dict[str, Any]:
         """Return a job template."""
-        try:
-            return self._templates[_name_in(name)]
-        except KeyError:
-            raise _not_found("job template", name) from None
+        return _find("job template", self._templates, name)
 
     def create_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """
@@ -185,10 +184,7 @@ class LocalMediaConvert:
 
     def job(self, job_id: str) -> TranscodeJob:
         """Return a job, for callers that wait for its end."""
-        try:
-            return self._jobs[_name_in(job_id)]
-        except KeyError:
-            raise _not_found("job", job_id) from None
+        return _find("job", self._jobs, job_id)
 
     def list_jobs(self, status: str | None = None, queue: str | None = None) -> list[dict[str, Any]]:
         """Return the jobs in a status and queue, newest first."""
@@ -240,10 +236,7 @@ class LocalMediaConvert:
         return details
 
     def _queue(self, name: str) -> TranscodeQueue:
-        try:
-            return self._queues[_name_in(name)]
-        except KeyError:
-            raise _not_found("queue", name) from None
+        return _find("queue", self._queues, name)
 
     def _start_waiting(self, queue: TranscodeQueue) -> None:
         while True:
@@ -302,8 +295,12 @@ def _name_in(name_or_arn: str) -> str:
     return name_or_arn.rsplit("/", 1)[-1]
 
 
-def _not_found(what: str, name: str) -> Refused:
-    return Refused("NotFoundException", 404, f"There is no {what} {name}.")
+def _find(what: str, known: Mapping[str, _T], name: str) -> _T:
+    """Return a queue, template or job by its name, id or ARN."""
+    try:
+        return known[_name_in(name)]
+    except KeyError:
+        raise Refused("NotFoundException", 404, f"There is no {what} {name}.") from None
 
 
 def _now() -> datetime:

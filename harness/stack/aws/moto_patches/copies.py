@@ -7,7 +7,7 @@ numbers, which the copy here handles ten times faster; other objects are still c
 """
 
 import copy
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component.common.path import result_path
@@ -33,12 +33,6 @@ def deep_copy(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-class _Copying(ModuleType):
-    """The ``copy`` module for moto's modules that copy states."""
-
-    deepcopy = staticmethod(deep_copy)
-
-
 def install() -> None:
     """Use the fast copy in the modules that copy states most often."""
     expect(states, "States", "c09fc28a6bb0")
@@ -47,6 +41,5 @@ def install() -> None:
     expect(result_path, "ResultPath", "018222426554")
     expect(state_parallel, "StateParallel", "de31df1a2f71")
     expect(state_task_service, "StateTaskService", "a473d45cf232")
-    copying = _Copying("copy")
     for module in (states, string_expression, result_path, state_parallel, state_task_service):
-        module.copy = copying
+        module.copy = SimpleNamespace(deepcopy=deep_copy)

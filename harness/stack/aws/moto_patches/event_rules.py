@@ -10,7 +10,6 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda.utils import get_backend
@@ -21,6 +20,9 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from harness.stack.aws.moto_patches.source import replace
 
 LOG = logging.getLogger(__name__)
+
+SERVICES = ("lambda", "states", "sns")
+"""Services whose targets get events here; moto delivers to the others."""
 
 
 _send_to_targets_of_moto = models.Rule.send_to_targets
@@ -34,7 +36,7 @@ def install() -> None:
 def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
     if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
         return
-    ours = [target for target in self.targets if _service(target) in DELIVERIES]
+    ours = [target for target in self.targets if _service(target) in SERVICES]
     for target in ours:
         body = _input(target, original_event, transform_input=transform_input)
         threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
@@ -72,29 +74,15 @@ def _input(target: dict[str, Any], event: dict[str, Any], *, transform_input: bo
 
 
 def _deliver(rule: str, arn: str, body: str) -> None:
+    _, _, service, region, account, *_ = arn.split(":")
     try:
-        DELIVERIES[arn.split(":")[2]](arn, body)
+        match service:
+            case "lambda":
+                get_backend(account, region).invoke(arn, None, body, {}, {})
+            case "states":
+                machines = stepfunctions_parser_backends[account][region]
+                machines.start_execution(arn, str(uuid.uuid4()), body)
+            case "sns":
+                sns_backends[account][region].publish(body, arn=arn)
     except Exception:
         LOG.exception("rule %s could not deliver to %s", rule, arn)
-
-
-def _to_function(arn: str, body: str) -> None:
-    _, _, _, region, account, *_ = arn.split(":")
-    get_backend(account, region).invoke(arn, None, body, {}, {})
-
-
-def _to_state_machine(arn: str, body: str) -> None:
-    _, _, _, region, account, *_ = arn.split(":")
-    stepfunctions_parser_backends[account][region].start_execution(arn, str(uuid.uuid4()), body)
-
-
-def _to_topic(arn: str, body: str) -> None:
-    _, _, _, region, account, *_ = arn.split(":")
-    sns_backends[account][region].publish(body, arn=arn)
-
-
-DELIVERIES: dict[str, Callable[[str, str], None]] = {
-    "lambda": _to_function,
-    "states": _to_state_machine,
-    "sns": _to_topic,
-}

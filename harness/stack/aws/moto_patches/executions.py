@@ -32,21 +32,15 @@ from moto.stepfunctions.parser.backend import execution as executions
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from harness.stack.aws.moto_patches.histories import Slim, events_of, pack
+from harness.stack.aws.moto_patches.histories import events_of, pack, slim_events_of
 from harness.stack.aws.moto_patches.source import replace
 
 Record = Callable[[str, str, dict[str, str], float], None]
 """Stores a datum: namespace, metric, dimensions, value."""
 
 
-def install(record: Record, slim: Slim) -> None:
-    """
-    Replace moto's handling of executions.
-
-    Args:
-        record: Called with the ``AWS/States`` metrics of every start and end.
-        slim: Makes the events in the ``slim_history`` of an execution that has ended.
-    """
+def install(record: Record) -> None:
+    """Replace moto's handling of executions; *record* gets the ``AWS/States`` metrics of starts and ends."""
     # Other services must see the state machines that the interpreter executes.
     models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
     replace(models.StateMachine, "__init__", "dd06eb65ded8", _init_machine)
@@ -62,7 +56,7 @@ def install(record: Record, slim: Slim) -> None:
         executions.BaseExecutionWorkerCommunication,
         "terminated",
         "60ae632ef979",
-        partialmethod(_terminated, record, slim),
+        partialmethod(_terminated, record),
     )
     replace(ExecutionWorker, "start", "a776081d74c1", _start_worker)
     replace(ExecutionWorker, "_execution_logic", "b6f86b0dc6b2", _run)
@@ -85,8 +79,21 @@ class Executions(list[Any]):
         self.by_arn[execution.execution_arn] = execution
 
 
-def all_executions() -> Iterator[Any]:
-    """Yield every execution of every state machine."""
+def executions_since(started_at: float) -> list[dict[str, Any]]:
+    """Return the executions started at or after *started_at* [s since the epoch], in order of start."""
+    return [
+        {
+            "executionArn": execution.execution_arn,
+            "name": execution.name,
+            "status": execution.status,
+            "events": slim_events_of(execution),
+        }
+        for execution in _all_executions()
+        if execution.start_date.timestamp() >= started_at
+    ]
+
+
+def _all_executions() -> Iterator[Any]:
     for regions in list(parser_models.stepfunctions_parser_backends.values()):
         for backend in list(regions.values()):
             for machine in list(backend.state_machines):
@@ -204,13 +211,13 @@ def _stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) 
     self.exec_worker._execution_communication.terminated()
 
 
-def _terminated(self: Any, record: Record, slim: Slim) -> None:
+def _terminated(self: Any, record: Record) -> None:
     execution = self.execution
     with _terminating:
         if execution.exec_status != ExecutionStatus.RUNNING:
             return  # it was stopped before, and this is the end of its last thread
         self._reflect_execution_status()
-    pack(execution, slim)
+    pack(execution)
     dimensions = {"StateMachineArn": execution.state_machine_arn}
     for status, metric in _END_METRICS.items():
         # Zeros too: a metric without data would be INSUFFICIENT_DATA instead of 0.

@@ -12,7 +12,7 @@ import json
 import pickle
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,10 +28,10 @@ LONGEST_PAGE = 1000
 TARGET = "AWSStepFunctions.GetExecutionHistory"
 MEDIA_TYPE = "application/x-amz-json-1.0"
 DATA = {"input", "output", "parameters"}
+SLIM_DETAILS = ("name", "index", "error", "cause", "resource", "resourceType")
+CAUSE_CHARACTERS_MAX = 300
 
 Event = dict[str, Any]
-Slim = Callable[[Event], Event]
-"""Returns the part of an event that is kept uncompressed after the execution has ended."""
 
 _changing = threading.Lock()
 """Held while a history is compressed or becomes text."""
@@ -48,13 +48,19 @@ def events_of(execution: Any) -> list[Event]:
         return _events_of(execution)
 
 
-def pack(execution: Any, slim: Slim) -> None:
+def slim_events_of(execution: Any) -> list[Event]:
+    """Return the events of an execution as the tools of the stack need them: without most details."""
+    slim: list[Event] | None = getattr(execution, "slim_history", None)
+    return slim or [_slim(event) for event in events_of(execution)]
+
+
+def pack(execution: Any) -> None:
     """Compress the history of an execution that has ended, and give it a ``slim_history``."""
     with _changing:
         events = _events_of(execution)
         if "texts_without_data" in execution.__dict__:  # a client polls it and will request the last events
             _add_texts(execution, events)
-        execution.slim_history = [slim(event) for event in events]
+        execution.slim_history = [_slim(event) for event in events]
         execution.event_count = len(events)
         execution.packed_history = zlib.compress(pickle.dumps(events), 1)
         execution.exec_worker.env.event_manager._history_event_list.clear()
@@ -82,14 +88,14 @@ def _answer_from_cache(body: bytes, authorization: str) -> bytes | None:
     """Return the answer to a request for all events without data, None if moto must answer the request."""
     try:
         request = json.loads(body)
-        _, _, _, region, account, _, machine, _ = request["executionArn"].split(":")
+        _, _, _, region, account, _, _, _ = request["executionArn"].split(":")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if request.keys() - {"executionArn", "includeExecutionData", "maxResults"}:
         return None
     if request.get("includeExecutionData") is not False or f"/{region}/states/" not in authorization:
         return None
-    execution = _find(request["executionArn"], machine, region, account)
+    execution = _find(request["executionArn"], region, account)
     if execution is None:
         return None
     texts = _texts_without_data(execution)
@@ -98,11 +104,9 @@ def _answer_from_cache(body: bytes, authorization: str) -> bytes | None:
     return f'{{"events":[{",".join(texts)}]}}'.encode()
 
 
-def _find(arn: str, machine: str, region: str, account: str) -> Any:
-    for one in list(stepfunctions_parser_backends[account][region].state_machines):
-        if one.name == machine:
-            return one.executions.by_arn.get(arn)
-    return None
+def _find(arn: str, region: str, account: str) -> Any:
+    machines = list(stepfunctions_parser_backends[account][region].state_machines)
+    return next((one.executions.by_arn[arn] for one in machines if arn in one.executions.by_arn), None)
 
 
 def _texts_without_data(execution: Any) -> list[str]:
@@ -160,3 +164,18 @@ def _without_data(event: Event) -> Event:
         else value
         for name, value in event.items()
     }
+
+
+def _slim(event: Event) -> Event:
+    return {name: _slim_details(value) if isinstance(value, dict) else value for name, value in event.items()}
+
+
+def _slim_details(details: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: details[name] for name in SLIM_DETAILS if name in details}
+    if isinstance(kept.get("cause"), str):
+        kept["cause"] = kept["cause"][:CAUSE_CHARACTERS_MAX]
+    if kept.get("resourceType") == "mediaconvert" and "output" in details:
+        # No other event has the time when the job left its queue.
+        timing = json.loads(details["output"]).get("Job", {}).get("Timing")
+        kept["output"] = json.dumps({"Job": {"Timing": timing}})
+    return kept

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from functools import lru_cache, partialmethod
+from types import SimpleNamespace
 from typing import Any
 
 from moto.stepfunctions.parser import utils
@@ -83,26 +84,6 @@ class ScaledEvent(threading.Event):
         return super().wait(None if timeout is None else timeout / self.scale)
 
 
-class _ScaledTime:
-    """The ``time`` module for moto's modules that sleep and measure their sleep."""
-
-    def __init__(self, scale: float) -> None:
-        self._scale = scale
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds / self._scale)
-
-    def time(self) -> float:
-        return time.time() * self._scale
-
-
-class _ScaledThreading:
-    """The ``threading`` module for moto's environment, which makes the event of a Wait state."""
-
-    Event = ScaledEvent
-    RLock = threading.RLock
-
-
 def _scale_clock(scale: float) -> None:
     expect(retrier_decl.RetrierDecl, "_eval_body", "6a1a0c8aad10")
     expect(wait_function.WaitFunction, "_wait_interval", "2baecc23124b")
@@ -110,10 +91,12 @@ def _scale_clock(scale: float) -> None:
     expect(callback.CallbackEndpoint, "wait", "07677ef59b8d")
     expect(environment.Environment, "__init__", "4e38ff666608")
     ScaledEvent.scale = scale
-    retrier_decl.time = _ScaledTime(scale)
-    wait_function.time = _ScaledTime(scale)
     callback.Event = ScaledEvent
-    environment.threading = _ScaledThreading
+    # These modules use `time` to sleep and to measure their sleep, and the event of `threading` for a Wait.
+    retrier_decl.time = wait_function.time = SimpleNamespace(
+        sleep=lambda seconds: time.sleep(seconds / scale), time=lambda: time.time() * scale
+    )
+    environment.threading = SimpleNamespace(Event=ScaledEvent, RLock=threading.RLock)
 
 
 def _parse_once() -> None:

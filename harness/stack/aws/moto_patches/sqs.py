@@ -237,8 +237,8 @@ def _receive_message(
     deadline = time.monotonic() + (wait_seconds_timeout or 0)
     while True:
         with queue._messages_lock:
+            due = None
             if queue.fifo_queue:
-                due = None
                 taken = _receive_message_of_moto(
                     backend, queue_name, count, 0, visibility_timeout, message_attribute_names
                 )
@@ -253,8 +253,7 @@ def _receive_message(
             queue._messages_lock.wait(max(0.001, min(left, pause, PAUSE_S_MAX)))
     for message in taken:
         sqs._filter_message_attributes(message, message_attribute_names or [])
-        if poison:
-            message.body = poison(message.body)
+        message.body = poison(message.body) if poison else message.body
     return taken
 
 

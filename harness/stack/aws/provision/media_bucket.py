@@ -22,42 +22,32 @@ def provision_bucket(s3: "S3Client", bucket: DeployedResource) -> None:
         ClientError: S3 refused a call.
     """
     properties: Any = bucket.properties
+    encryption = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    cors, lifecycle = properties["CorsConfiguration"], properties["LifecycleConfiguration"]
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket.name)
     s3.put_bucket_encryption(
         Bucket=bucket.name,
-        ServerSideEncryptionConfiguration={
-            "Rules": [
-                _encryption_rule(rule)
-                for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-            ]
-        },
+        ServerSideEncryptionConfiguration={"Rules": [_encryption_rule(rule) for rule in encryption]},
     )
     s3.put_bucket_versioning(
         Bucket=bucket.name, VersioningConfiguration=properties["VersioningConfiguration"]
     )
     s3.put_public_access_block(
-        Bucket=bucket.name,
-        PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"],
+        Bucket=bucket.name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
     )
     s3.put_bucket_ownership_controls(Bucket=bucket.name, OwnershipControls=properties["OwnershipControls"])
     s3.put_bucket_cors(
-        Bucket=bucket.name,
-        CORSConfiguration={
-            "CORSRules": [_cors_rule(rule) for rule in properties["CorsConfiguration"]["CorsRules"]]
-        },
+        Bucket=bucket.name, CORSConfiguration={"CORSRules": [_cors_rule(rule) for rule in cors["CorsRules"]]}
     )
     s3.put_bucket_lifecycle_configuration(
         Bucket=bucket.name,
-        LifecycleConfiguration={
-            "Rules": [_lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
-        },
+        LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]},
     )
 
 
 def _encryption_rule(rule: Properties) -> Any:
-    renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
-    return _renamed(rule, renamed)
+    return _renamed(rule, {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"})
 
 
 def _cors_rule(rule: Properties) -> Any:

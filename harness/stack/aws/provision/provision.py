@@ -58,8 +58,6 @@ class Provisioned:
     queue_url: str
     dead_letter_queue_url: str
     state_machine_arn: str
-    topic_arn: str
-    key_arn: str
     left_out: Mapping[str, str]
 
 
@@ -114,28 +112,17 @@ def provision(
     _log_groups(client("logs"), template)
     _roles(client("iam"), template)
     provision_bucket(client("s3"), template.bucket)
-    sqs = client("sqs")
     # The dead-letter queue first: the redrive policy of the other queue names it.
-    dead_letter_queue_url = _queue(sqs, template.dead_letter_queue)
-    queue_url = _queue(sqs, template.queue)
-    functions = client("lambda")
-    for function in template.functions.values():
-        _function(functions, function, _variables(function, secrets, environment or {}))
+    dead_letter_queue_url = _queue(client("sqs"), template.dead_letter_queue)
+    queue_url = _queue(client("sqs"), template.queue)
+    _functions(client("lambda"), template, secrets, environment or {})
     with _tolerating(left_out, MEDIA_CONVERT, "this endpoint has no MediaConvert"):
         _transcoding(client("mediaconvert"), template)
     state_machine_arn = _state_machine(client("stepfunctions"), template.state_machine)
-    topic_arn = _topic(client("sns"), template.single("AWS::SNS::Topic"))
+    _topic(client("sns"), template.single("AWS::SNS::Topic"))
     _event_rule(client("events"), template.single("AWS::Events::Rule"))
     _alarms(client("cloudwatch"), template, left_out)
-    return Provisioned(
-        template=template,
-        queue_url=queue_url,
-        dead_letter_queue_url=dead_letter_queue_url,
-        state_machine_arn=state_machine_arn,
-        topic_arn=topic_arn,
-        key_arn=template.key.arn,
-        left_out=left_out,
-    )
+    return Provisioned(template, queue_url, dead_letter_queue_url, state_machine_arn, left_out)
 
 
 def _require_parameters(template: Template) -> None:
@@ -226,6 +213,13 @@ def _variables(
     return {**environment, **own}
 
 
+def _functions(
+    functions: "LambdaClient", template: Template, secrets: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
+    for function in template.functions.values():
+        _function(functions, function, _variables(function, secrets, environment))
+
+
 def _function(functions: "LambdaClient", function: LambdaFunction, variables: Mapping[str, str]) -> None:
     configuration: dict[str, Any] = {**function.properties}
     architectures = configuration.pop("Architectures")
@@ -293,8 +287,7 @@ def _camel_case(value: Any) -> Any:
     return [_camel_case(member) for member in value] if isinstance(value, list) else value
 
 
-def _topic(sns: "SNSClient", topic: DeployedResource) -> str:
-    """Create or update the topic; return its ARN."""
+def _topic(sns: "SNSClient", topic: DeployedResource) -> None:
     arn = sns.create_topic(Name=topic.name)["TopicArn"]
     attributes = {
         "DisplayName": topic.properties["DisplayName"],
@@ -303,7 +296,6 @@ def _topic(sns: "SNSClient", topic: DeployedResource) -> str:
     }
     for name, value in attributes.items():
         sns.set_topic_attributes(TopicArn=arn, AttributeName=name, AttributeValue=value)
-    return arn
 
 
 def _event_rule(events: "EventBridgeClient", rule: DeployedResource) -> None:

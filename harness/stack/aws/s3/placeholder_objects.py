@@ -18,7 +18,7 @@ import urllib3
 
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
-from harness.stack.aws.s3.signature import DATE_FORMAT, scope, signature
+from harness.stack.aws.s3.aws_signature import DATE_FORMAT, scope, signature
 
 CONNECTIONS = 64
 UNSIGNED = "UNSIGNED-PAYLOAD"

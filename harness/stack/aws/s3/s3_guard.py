@@ -19,7 +19,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from harness.stack.aws.s3.signature import DATE_FORMAT, signature
+from harness.stack.aws.s3.aws_signature import DATE_FORMAT, signature
 
 KeyKnown = Callable[[str], bool]
 

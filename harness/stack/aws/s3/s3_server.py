@@ -10,7 +10,7 @@ requests of cheroot and 3.5 to 4.5 times those of moto's own server (1 kB object
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 32
@@ -50,10 +50,6 @@ def main() -> None:
 
 def application() -> WSGIApplication:
     """Return the WSGI application; called in the worker."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import ClientError
-
     from harness.stack.aws.moto_patches import source
     from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
     from harness.stack.aws.moto_patches.plain_objects import PlainObjects
@@ -61,6 +57,24 @@ def application() -> WSGIApplication:
 
     source.require_version()
     find_backends_unlocked()
+    secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
+    guard = S3Guard(PlainObjects(FastDispatcher()), secrets, _key_check())
+
+    def healthy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/healthz":
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+            return [b"ok"]
+        return guard(environ, start_response)
+
+    return healthy
+
+
+def _key_check() -> Callable[[str], bool]:
+    """Return a function that asks KMS whether a key exists, once for each key that does."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
     kms = boto3.client("kms", config=Config(connect_timeout=2, read_timeout=5, retries={"max_attempts": 1}))
     known: set[str] = set()
 
@@ -73,16 +87,7 @@ def application() -> WSGIApplication:
             known.add(key)
         return True
 
-    secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
-    guard = S3Guard(PlainObjects(FastDispatcher()), secrets, key_known)
-
-    def healthy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/healthz":
-            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-            return [b"ok"]
-        return guard(environ, start_response)
-
-    return healthy
+    return key_known
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """
-Functions under their reserved concurrency, in threads and in sandboxes.
+Functions within their reserved concurrency, in threads and in sandboxes.
 """
 
 import json
@@ -58,7 +58,7 @@ def function(handler: str = "work", **changes: object) -> DeployedFunction:
 
 
 class Recorded(list[tuple[str, str, float]]):
-    """Metrics, as they were recorded."""
+    """The recorded metrics, in order."""
 
     def __call__(self, namespace: str, name: str, dimensions: object, value: float) -> None:
         self.append((name, str(dimensions["FunctionName"]), value))  # type: ignore[index]  # a mapping
@@ -67,8 +67,8 @@ class Recorded(list[tuple[str, str, float]]):
         return sum(value for metric, _, value in self if metric == name)
 
 
-class Held(Runner):
-    """A runner that answers when it is told to."""
+class ControlledRunner(Runner):
+    """A runner whose invocations end when the test says so."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -88,9 +88,9 @@ class Held(Runner):
 class TestFunctionRuntime:
     def test_beyond_the_reserved_concurrency_calls_are_throttled(self):
         """
-        With two places the third call is refused, and counted as a throttle, not as an error.
+        With a concurrency of two the third invocation is refused; it counts as a throttle, not as an error.
         """
-        runner, metrics = Held(), Recorded()
+        runner, metrics = ControlledRunner(), Recorded()
         runtime = FunctionRuntime(runner, metrics)
         busy = function(reserved_concurrency=2)
         with ThreadPoolExecutor(2) as callers:
@@ -106,9 +106,9 @@ class TestFunctionRuntime:
         assert metrics.total("Invocations") == 2
         assert metrics.total("Errors") == 0
 
-    def test_a_place_is_free_again_afterwards(self):
+    def test_an_invocation_that_ended_frees_its_concurrency(self):
         """
-        What has ended no longer counts.
+        Three invocations in a row fit into a concurrency of one.
         """
         runtime = FunctionRuntime(Threads({"listing-media-work": lambda event, context: event}), Recorded())
         single = function(reserved_concurrency=1)
@@ -117,34 +117,34 @@ class TestFunctionRuntime:
 
     def test_an_error_becomes_an_error_object(self):
         """
-        The class name is the error a state machine matches.
+        The class name is the error name that a state machine matches.
         """
 
         def handler(event: object, context: InvocationContext) -> None:
             raise KeyError("assets")
 
         metrics = Recorded()
-        outcome = FunctionRuntime(Threads({"listing-media-work": handler}), metrics).invoke(function(), "{}")
+        result = FunctionRuntime(Threads({"listing-media-work": handler}), metrics).invoke(function(), "{}")
 
-        assert outcome.failed
-        assert json.loads(outcome.payload)["errorType"] == "KeyError"
+        assert result.failed
+        assert json.loads(result.payload)["errorType"] == "KeyError"
         assert metrics.total("Errors") == 1
 
     def test_the_time_scale_shortens_time_outs(self):
         """
-        At 1000 model seconds a second a function of 30 s is cut off at once.
+        At a time scale of 1000 a time-out of 30 s passes in 30 ms.
         """
         released = threading.Event()
         threads = Threads({"listing-media-work": lambda event, context: released.wait(10)})
-        outcome = FunctionRuntime(threads, Recorded(), time_scale=1000.0).invoke(function(), "{}")
+        result = FunctionRuntime(threads, Recorded(), time_scale=1000.0).invoke(function(), "{}")
         released.set()
 
-        assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
-        assert "after 30.00 seconds" in outcome.payload
+        assert json.loads(result.payload)["errorType"] == "Sandbox.Timedout"
+        assert "after 30.00 seconds" in result.payload
 
     def test_a_fault_comes_before_the_handler(self):
         """
-        An injected error has the name the scenario gave it.
+        An injected error has the name that the scenario gives it.
         """
         runtime = FunctionRuntime(Threads({}), Recorded(), fault=lambda name, event: "Retryable")
 
@@ -166,9 +166,9 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionRuntim
 
 @pytest.mark.stack
 class TestSandboxes:
-    def test_the_work_is_done_in_another_process_with_the_functions_environment(self, runtime):
+    def test_a_handler_runs_in_another_process_with_the_functions_environment(self, runtime):
         """
-        The handler sees the function's variables and is not in our process.
+        The handler has the function's variables and another process id.
         """
         answer = json.loads(runtime.invoke(function(), '{"n": 1}').payload)
 
@@ -176,17 +176,17 @@ class TestSandboxes:
         assert answer["pid"] != os.getpid()
         assert answer["bucket"] == "toq-listing-medias"
 
-    def test_a_warm_sandbox_is_used_again(self, runtime):
+    def test_a_warm_sandbox_is_reused(self, runtime):
         """
-        Two calls one after the other meet the same process.
+        Two invocations in a row run in the same process.
         """
         pids = {json.loads(runtime.invoke(function(), '{"n": 1}').payload)["pid"] for _ in range(2)}
 
         assert len(pids) == 1
 
-    def test_what_it_prints_is_in_the_log(self, runtime):
+    def test_the_output_of_a_handler_is_in_the_log(self, runtime):
         """
-        Between START and END stands what the handler wrote.
+        The output is between START and END.
         """
         log = runtime.invoke(function(), '{"n": 7}').log
 
@@ -196,30 +196,30 @@ class TestSandboxes:
 
     def test_an_error_keeps_its_name(self, runtime):
         """
-        The class of the exception crosses the process boundary.
+        The name of the exception's class is the error type.
         """
         assert json.loads(runtime.invoke(function("fail"), "{}").payload)["errorType"] == "Retryable"
 
-    def test_a_crash_is_an_error_and_the_pool_heals(self, runtime):
+    def test_a_crash_is_an_error_and_the_next_call_gets_a_new_sandbox(self, runtime):
         """
-        A sandbox that dies answers Lambda.Unknown; the next call gets a new one.
+        A crash is Lambda.Unknown, and the next invocation runs again.
         """
         types = [json.loads(runtime.invoke(function("crash"), "{}").payload)["errorType"] for _ in range(2)]
 
         assert types == ["Lambda.Unknown", "Lambda.Unknown"]
 
-    def test_an_overrun_is_killed(self, runtime):
+    def test_a_handler_is_killed_at_its_time_out(self, runtime):
         """
-        At the function's time-out the process is gone and the error says so.
+        The error is Sandbox.Timedout.
         """
-        outcome = runtime.invoke(function("hang", timeout=0.2), "{}")
+        result = runtime.invoke(function("hang", timeout=0.2), "{}")
 
-        assert json.loads(outcome.payload)["errorType"] == "Sandbox.Timedout"
+        assert json.loads(result.payload)["errorType"] == "Sandbox.Timedout"
 
     def test_a_handler_that_cannot_be_imported_says_so(self, runtime):
         """
-        A wrong handler name is an error of every call, not of the machinery.
+        A wrong handler name is an error of every invocation.
         """
-        outcome = runtime.invoke(function("nothing"), "{}")
+        result = runtime.invoke(function("nothing"), "{}")
 
-        assert json.loads(outcome.payload)["errorType"] == "Runtime.ImportModuleError"
+        assert json.loads(result.payload)["errorType"] == "Runtime.ImportModuleError"

@@ -1,4 +1,6 @@
-"""MediaConvert's work, done with ffmpeg: what comes out is what was asked for."""
+"""
+MediaConvert's work done with ffmpeg: the outputs are those of the job's settings.
+"""
 
 import json
 import shutil
@@ -40,14 +42,14 @@ def bucket():
 
 
 @pytest.fixture
-def cellar():
+def bucket_client():
     with bucket() as client:
         yield client
 
 
-def job_for(cellar, file, width, height, *, audio=True):
-    """Upload a video; return its job and the keys it is to become."""
-    cellar.put_object(Bucket="media", Key="raw/v.mp4", Body=file.content)
+def job_for(bucket_client, file, width, height, *, audio=True):
+    """Upload a video; return its job and the keys of its outputs."""
+    bucket_client.put_object(Bucket="media", Key="raw/v.mp4", Body=file.content)
     described = {
         "key": "raw/v.mp4",
         "prefix": "out",
@@ -59,20 +61,20 @@ def job_for(cellar, file, width, height, *, audio=True):
     return {"Settings": job_settings(described, "media")}, keys(described)
 
 
-def content(cellar, key):
-    return cellar.get_object(Bucket="media", Key=key)["Body"].read()
+def content(bucket_client, key):
+    return bucket_client.get_object(Bucket="media", Key=key)["Body"].read()
 
 
-def downloaded(cellar, folder: Path):
-    """Lay everything that was made out on disk, as a web server would."""
-    for item in cellar.list_objects_v2(Bucket="media", Prefix="out/")["Contents"]:
+def downloaded(bucket_client, folder: Path):
+    """Store all outputs in a folder under their keys."""
+    for item in bucket_client.list_objects_v2(Bucket="media", Prefix="out/")["Contents"]:
         path = folder / item["Key"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content(cellar, item["Key"]))
+        path.write_bytes(content(bucket_client, item["Key"]))
 
 
 def streams(path):
-    """Return codec, width and height of every stream: by ffprobe where there is one, else by PyAV."""
+    """Return codec, width and height of every stream, from ffprobe if installed, else from PyAV."""
     if not shutil.which("ffprobe"):
         return sorted(streams_by_av(path), key=str)
     command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
@@ -99,7 +101,7 @@ def key_frame_times(path):
 
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory):
-    """One 1080p video held upright by a telephone, everything made of it, and what the job says."""
+    """The outputs of a vertical 1080p video with a rotation flag, and the details of its job."""
     folder = tmp_path_factory.mktemp("ladder")
     original = video(1, 1080, 1920, duration=7.0, frames_per_s=4, rotation=90)
     with bucket() as client:
@@ -111,14 +113,14 @@ def ladder(tmp_path_factory):
 
 class TestLadder:
     def test_the_files_are_h264_with_sound(self, ladder):
-        """1080 and 720 on the shorter side of a vertical video."""
+        """A vertical video has 1080 and 720 pixels on its shorter side."""
         folder, _ = ladder
 
         assert streams(folder / "1080p/v.mp4") == [("aac", None, None), ("h264", 1080, 1920)]
         assert streams(folder / "720p/v.mp4") == [("aac", None, None), ("h264", 720, 1280)]
 
-    def test_the_pictures_are_upright_without_being_told(self, ladder):
-        """The rotation is in the pixels now, not in the metadata."""
+    def test_the_pictures_are_upright_without_metadata(self, ladder):
+        """The pixels are rotated, and the metadata has no rotation."""
         picture = first_picture(ladder[0] / "720p/v.mp4")
 
         x, y = 70, 120
@@ -128,7 +130,7 @@ class TestLadder:
             assert all(abs(a - b) < 15 for a, b in zip(picture.getpixel(place), colour, strict=True))
 
     def test_the_ladder_plays(self, ladder):
-        """The master playlist leads to both renditions, each of which decodes to its last second."""
+        """The master playlist has both renditions, and both decode to the end."""
         folder, _ = ladder
         master = (folder / "hls/v/index.m3u8").read_text()
 
@@ -143,7 +145,7 @@ class TestLadder:
             assert streams(folder / f"hls/v/index-{rendition}.m3u8")[0][0] == "aac"
 
     def test_a_player_can_change_renditions_at_every_segment(self, ladder):
-        """Key frames are at the same times, segments equally long."""
+        """Key frames are at the same times, and segments have the same lengths."""
         folder, _ = ladder
 
         times = key_frame_times(folder / "1080p/v.mp4")
@@ -158,7 +160,7 @@ class TestLadder:
         assert len(lengths[0]) == 2
 
     def test_the_details_are_those_of_mediaconvert(self, ladder):
-        """A group for each file and one for HLS."""
+        """Each file has a group, and HLS has one."""
         _, details = ladder
 
         assert [len(group["OutputDetails"]) for group in details] == [1, 1, 2]
@@ -166,37 +168,37 @@ class TestLadder:
         assert details[0]["OutputDetails"][0]["DurationInMs"] == pytest.approx(7000, abs=250)
 
 
-def test_a_small_video_is_never_upscaled(cellar, tmp_path):
-    """Even if the settings, a template's perhaps, ask for more."""
-    job, made = job_for(cellar, video(1, 320, 180, duration=0.4), 1920, 1080)
+def test_a_small_video_is_never_upscaled(bucket_client, tmp_path):
+    """The settings may have a larger size than the input."""
+    job, made = job_for(bucket_client, video(1, 320, 180, duration=0.4), 1920, 1080)
 
-    FfmpegTranscoder(cellar)(job, NEVER)
+    FfmpegTranscoder(bucket_client)(job, NEVER)
 
-    downloaded(cellar, tmp_path)
+    downloaded(bucket_client, tmp_path)
     assert ("h264", 320, 180) in streams(tmp_path / made["1080p"])
 
 
-def test_a_silent_video_stays_silent(cellar, tmp_path):
-    """No track is invented, even if the settings ask for sound."""
-    job, made = job_for(cellar, video(1, 320, 180, duration=0.4, audio=False), 320, 180, audio=True)
+def test_a_silent_video_stays_silent(bucket_client, tmp_path):
+    """No audio track is added, even if the settings have audio."""
+    job, made = job_for(bucket_client, video(1, 320, 180, duration=0.4, audio=False), 320, 180, audio=True)
 
-    FfmpegTranscoder(cellar)(job, NEVER)
+    FfmpegTranscoder(bucket_client)(job, NEVER)
 
-    downloaded(cellar, tmp_path)
+    downloaded(bucket_client, tmp_path)
     assert streams(tmp_path / made["180p"]) == [("h264", 320, 180)]
     assert streams(tmp_path / "out/hls/v/index-180p.m3u8") == [("h264", 320, 180)]
 
 
-def test_a_destination_folder_gets_the_name_of_the_input(cellar):
-    """As MediaConvert names outputs, with the modifier behind."""
-    job, _ = job_for(cellar, video(1, 320, 180, duration=0.4), 320, 180)
+def test_a_destination_folder_gets_the_name_of_the_input(bucket_client):
+    """MediaConvert names outputs after the input, followed by the name modifier."""
+    job, _ = job_for(bucket_client, video(1, 320, 180, duration=0.4), 320, 180)
     group = job["Settings"]["OutputGroups"][0]
     group["OutputGroupSettings"]["FileGroupSettings"]["Destination"] = "s3://media/elsewhere/"
     group["Outputs"][0]["NameModifier"] = "_small"
 
-    FfmpegTranscoder(cellar)(job, NEVER)
+    FfmpegTranscoder(bucket_client)(job, NEVER)
 
-    assert content(cellar, "elsewhere/v_small.mp4")[4:8] == b"ftyp"
+    assert content(bucket_client, "elsewhere/v_small.mp4")[4:8] == b"ftyp"
 
 
 class TestFailures:
@@ -207,29 +209,29 @@ class TestFailures:
             pytest.param(damaged(video(1, 320, 180), Defect.PDF_AS_JPEG), id="a document"),
         ],
     )
-    def test_an_input_that_is_no_video(self, cellar, file):
+    def test_an_input_that_is_not_a_video(self, bucket_client, file):
         """The message names the input."""
-        job, _ = job_for(cellar, file, 320, 180)
+        job, _ = job_for(bucket_client, file, 320, 180)
 
         with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
-            FfmpegTranscoder(cellar)(job, NEVER)
+            FfmpegTranscoder(bucket_client)(job, NEVER)
 
-    def test_a_playlist_in_disguise_is_not_followed(self, cellar, ladder):
-        """It would play, and an upload could read this machine's files."""
+    def test_a_playlist_as_input_is_not_read(self, bucket_client, ladder):
+        """Otherwise an upload could read files of this machine."""
         segment = ladder[0] / "hls/v/index-720p_00000.ts"
         playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{segment}\n#EXT-X-ENDLIST\n"
-        job, _ = job_for(cellar, MediaFile(playlist.encode(), "video/mp4", ".mp4"), 320, 180)
+        job, _ = job_for(bucket_client, MediaFile(playlist.encode(), "video/mp4", ".mp4"), 320, 180)
 
         with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
-            FfmpegTranscoder(cellar)(job, NEVER)
+            FfmpegTranscoder(bucket_client)(job, NEVER)
 
-    def test_an_input_that_is_not_there(self, cellar):
-        """The message names it."""
-        job, _ = job_for(cellar, video(1, 320, 180), 320, 180)
-        cellar.delete_object(Bucket="media", Key="raw/v.mp4")
+    def test_a_missing_input(self, bucket_client):
+        """The message names the missing input."""
+        job, _ = job_for(bucket_client, video(1, 320, 180), 320, 180)
+        bucket_client.delete_object(Bucket="media", Key="raw/v.mp4")
 
         with pytest.raises(TranscodingFailed, match=r"Unable to open input s3://media/raw/v\.mp4"):
-            FfmpegTranscoder(cellar)(job, NEVER)
+            FfmpegTranscoder(bucket_client)(job, NEVER)
 
     @pytest.mark.parametrize(
         "settings",
@@ -243,31 +245,31 @@ class TestFailures:
             },
         ],
     )
-    def test_settings_nobody_can_use(self, cellar, settings):
-        """Missing inputs, nothing to make, or a kind of output we do not make."""
+    def test_invalid_settings(self, bucket_client, settings):
+        """Missing inputs, no outputs, or an unsupported type of output group."""
         with pytest.raises(TranscodingFailed, match="The settings cannot be used"):
-            FfmpegTranscoder(cellar)({"Settings": settings}, NEVER)
+            FfmpegTranscoder(bucket_client)({"Settings": settings}, NEVER)
 
-    def test_an_encoder_that_takes_too_long_is_killed(self, cellar):
-        """The job fails instead of holding its slot for ever."""
-        job, _ = job_for(cellar, video(1, 1280, 720, duration=2.0), 1280, 720)
+    def test_an_encoder_that_takes_too_long_is_killed(self, bucket_client):
+        """The job fails and frees its slot."""
+        job, _ = job_for(bucket_client, video(1, 1280, 720, duration=2.0), 1280, 720)
 
         with pytest.raises(TranscodingFailed, match="killed after"):
-            FfmpegTranscoder(cellar, timeout=0.01)(job, NEVER)
+            FfmpegTranscoder(bucket_client, timeout=0.01)(job, NEVER)
 
-    def test_a_cancelled_job_makes_nothing(self, cellar):
-        """The encoder is killed and nothing is uploaded."""
-        job, _ = job_for(cellar, video(1, 1280, 720, duration=2.0), 1280, 720)
+    def test_a_cancelled_job_has_no_outputs(self, bucket_client):
+        """ffmpeg is killed, and nothing is uploaded."""
+        job, _ = job_for(bucket_client, video(1, 1280, 720, duration=2.0), 1280, 720)
         cancelled = threading.Event()
         cancelled.set()
 
-        assert FfmpegTranscoder(cellar)(job, cancelled) == []
-        assert "Contents" not in cellar.list_objects_v2(Bucket="media", Prefix="out/")
+        assert FfmpegTranscoder(bucket_client)(job, cancelled) == []
+        assert "Contents" not in bucket_client.list_objects_v2(Bucket="media", Prefix="out/")
 
 
 class TestFinding:
     def test_a_named_ffmpeg_wins(self, monkeypatch, tmp_path):
-        """Whoever sets $FFMPEG means it."""
+        """$FFMPEG comes before the one on the path."""
         own = tmp_path / "my-ffmpeg"
         own.write_text("#!/bin/sh\n")
         own.chmod(0o755)
@@ -275,17 +277,15 @@ class TestFinding:
 
         assert ffmpeg.find() == str(own)
 
-    def test_a_named_ffmpeg_that_is_none(self, monkeypatch):
-        """The message says what to do."""
+    def test_a_named_ffmpeg_that_is_not_a_program(self, monkeypatch):
+        """The message says how to correct it."""
         monkeypatch.setenv("FFMPEG", "/nowhere/ffmpeg")
 
-        with pytest.raises(
-            ffmpeg.FfmpegMissing, match=r"\$FFMPEG is '/nowhere/ffmpeg'.*correct it or unset it"
-        ):
+        with pytest.raises(ffmpeg.FfmpegMissing, match=r"\$FFMPEG is '/nowhere/ffmpeg'.*correct or unset it"):
             ffmpeg.find()
 
-    def test_without_one_on_the_path_the_bundled_one_serves(self, monkeypatch):
-        """imageio-ffmpeg brings one along."""
+    def test_without_one_on_the_path_the_bundled_one_is_used(self, monkeypatch):
+        """imageio-ffmpeg contains one."""
         monkeypatch.delenv("FFMPEG", raising=False)
         monkeypatch.delenv("IMAGEIO_FFMPEG_EXE", raising=False)
         monkeypatch.setenv("PATH", "/nowhere")

@@ -1,5 +1,5 @@
 """
-The local MediaConvert: slots, templates, tokens, ends.
+The local MediaConvert: slots, templates, request tokens, ends of jobs.
 """
 
 import threading
@@ -19,8 +19,8 @@ QUEUE = "arn:aws:mediaconvert:us-east-1:123456789012:queues/toq-media-queue"
 DETAILS = [{"OutputDetails": [{"DurationInMs": 2000}]}]
 
 
-class Bench:
-    """A transcoder that works on each job until told to stop."""
+class ControlledTranscoder:
+    """A transcoder that works on each job until the test lets it finish."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -37,8 +37,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def transcoder() -> ControlledTranscoder:
+    return ControlledTranscoder()
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def announced() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def service(bench: Bench, announced: list[tuple[str, str]]) -> LocalMediaConvert:
+def service(transcoder: ControlledTranscoder, announced: list[tuple[str, str]]) -> LocalMediaConvert:
     def announce(job: dict[str, Any], status: str) -> None:
         announced.append((job["Id"], status))
 
-    service = LocalMediaConvert("us-east-1", "123456789012", bench, announce)
+    service = LocalMediaConvert("us-east-1", "123456789012", transcoder, announce)
     service.create_queue({"Name": "toq-media-queue", "ConcurrentJobs": 2})
     return service
 
@@ -62,47 +62,47 @@ def submit(service: LocalMediaConvert, **more: Any) -> str:
 
 
 class TestJobs:
-    def test_a_queue_works_on_as_many_jobs_as_it_has_slots(self, service, bench):
+    def test_a_queue_runs_as_many_jobs_as_it_has_slots(self, service, transcoder):
         """
         Of three jobs in a queue of two, one waits.
         """
         ids = [submit(service) for _ in range(3)]
         for _ in range(2):
-            bench.begun.acquire(timeout=10)
+            transcoder.begun.acquire(timeout=10)
 
         assert [service.get_job(one)["Status"] for one in ids] == ["PROGRESSING", "PROGRESSING", "SUBMITTED"]
         assert service.get_queue("toq-media-queue")["SubmittedJobsCount"] == 1
-        bench.finish.set()
+        transcoder.finish.set()
         assert all(service.job(one).ended.wait(10) for one in ids)
         assert service.get_queue("toq-media-queue")["ProgressingJobsCount"] == 0
 
-    def test_a_queue_gets_no_more_than_the_machine_has(self, bench):
+    def test_a_queue_gets_at_most_the_slots_of_the_service(self, transcoder):
         """
-        What transcodes for real has as many slots as processors, however many the template asks for.
+        With a real transcoder a queue has as many slots as processors, also if the template has more.
         """
-        small = LocalMediaConvert("us-east-1", "123456789012", bench, lambda *_: None, slots=2)
+        small = LocalMediaConvert("us-east-1", "123456789012", transcoder, lambda *_: None, slots=2)
 
         small.create_queue({"Name": "toq-media-queue", "ConcurrentJobs": 20})
 
         assert small.get_queue("toq-media-queue")["ConcurrentJobs"] == 2
 
-    def test_the_end_of_a_job_is_told(self, service, bench, announced):
+    def test_the_end_of_a_job_is_announced(self, service, transcoder, announced):
         """
-        A job goes from PROGRESSING to COMPLETE, each an event, and says what was made.
+        A job sends an event when it is in progress, and has its output details when it ends.
         """
-        bench.finish.set()
+        transcoder.finish.set()
         job_id = submit(service)
         service.job(job_id).ended.wait(10)
 
         assert service.get_job(job_id)["OutputGroupDetails"] == DETAILS
         assert (job_id, "PROGRESSING") in announced
 
-    def test_a_transcoder_that_fails_ends_the_job_with_an_error(self, service, bench):
+    def test_a_transcoder_that_fails_ends_the_job_with_an_error(self, service, transcoder):
         """
-        ERROR, with the transcoder's words.
+        The job is in ERROR with the message of the transcoder.
         """
-        bench.failure = TranscodingFailed("Unable to open input")
-        bench.finish.set()
+        transcoder.failure = TranscodingFailed("Unable to open input")
+        transcoder.finish.set()
         job_id = submit(service)
         service.job(job_id).ended.wait(10)
 
@@ -113,32 +113,32 @@ class TestJobs:
             "Unable to open input",
         )
 
-    def test_a_waiting_job_can_be_cancelled(self, service, bench):
+    def test_a_waiting_job_can_be_cancelled(self, service, transcoder):
         """
-        It never begins.
+        The transcoder does not get it.
         """
         ids = [submit(service) for _ in range(3)]
         service.cancel_job(ids[2])
-        bench.finish.set()
+        transcoder.finish.set()
 
         assert service.get_job(ids[2])["Status"] == "CANCELED"
 
-    def test_a_running_job_can_be_cancelled(self, service, bench):
+    def test_a_running_job_can_be_cancelled(self, service, transcoder):
         """
-        The transcoder hears of it.
+        The transcoder's event is set.
         """
         job_id = submit(service)
-        bench.begun.acquire(timeout=10)
+        transcoder.begun.acquire(timeout=10)
         service.cancel_job(job_id)
 
         assert service.job(job_id).ended.wait(10)
         assert service.get_job(job_id)["Status"] == "CANCELED"
 
-    def test_the_same_token_gives_the_same_job(self, service, bench):
+    def test_the_same_token_gives_the_same_job(self, service, transcoder):
         """
-        A request that is repeated is not a second job.
+        A repeated request does not create a second job.
         """
-        bench.finish.set()
+        transcoder.finish.set()
 
         assert submit(service, ClientRequestToken="t") == submit(service, ClientRequestToken="t")
 
@@ -150,9 +150,9 @@ class TestJobs:
             ({"Settings": {}}, "BadRequestException", 400),
         ],
     )
-    def test_what_cannot_be_done_is_refused(self, service, request_, code, status):
+    def test_invalid_requests_are_refused(self, service, request_, code, status):
         """
-        With the name and status of AWS's error.
+        The refusal has AWS's error code and status.
         """
         with pytest.raises(Refused) as refused:
             service.create_job(request_)
@@ -161,7 +161,7 @@ class TestJobs:
 
     def test_a_full_backlog_is_refused(self, service, monkeypatch):
         """
-        Too many waiting jobs are 429 TooManyRequestsException.
+        With too many waiting jobs the answer is 429 TooManyRequestsException.
         """
         monkeypatch.setattr("harness.stack.aws.mediaconvert.local_mediaconvert.WAITING_JOBS_MAX", 1)
         for _ in range(3):
@@ -174,9 +174,9 @@ class TestJobs:
 
 
 class TestMerge:
-    def test_a_job_says_more_than_its_template(self):
+    def test_settings_of_a_job_complete_those_of_its_template(self):
         """
-        Objects are merged, lists and values are the job's.
+        Objects are merged; lists and values of the job replace the template's.
         """
         template = {"TimecodeConfig": {"Source": "ZEROBASED"}, "OutputGroups": [1, 2]}
         settings = {"TimecodeConfig": {"Start": "00"}, "OutputGroups": [3], "Inputs": []}

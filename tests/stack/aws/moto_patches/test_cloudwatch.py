@@ -1,5 +1,5 @@
 """
-Metrics with percentiles of raw values, and alarms that wait for somebody to evaluate them.
+Metrics with percentiles of raw values, and alarms before their first evaluation.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.stack
 class TestMetrics:
     def test_percentiles_are_nearest_ranks_of_raw_values(self, client, unique):
         """
-        p95 of 1 to 100 is 95, by either call, in aligned periods.
+        The 95th percentile of 1 to 100 is 95 in GetMetricStatistics and in GetMetricData.
         """
         cloudwatch, name = client("cloudwatch"), unique("duration")
         now = datetime.now(tz=UTC)
@@ -44,7 +44,7 @@ class TestMetrics:
         assert data["Values"] == [95.0]
         assert without["Datapoints"] == []
 
-    def test_counts_weigh_values(self, client, unique):
+    def test_counts_repeat_values(self, client, unique):
         """
         A value with a count of three is three values.
         """
@@ -62,7 +62,7 @@ class TestMetrics:
 
     def test_alarms_begin_without_data_and_may_be_composite(self, client, unique):
         """
-        INSUFFICIENT_DATA until somebody evaluates; a composite alarm keeps its rule.
+        A new alarm is in INSUFFICIENT_DATA; a composite alarm keeps its rule.
         """
         cloudwatch, name = client("cloudwatch"), unique("alarm")
         cloudwatch.put_metric_alarm(

@@ -1,5 +1,5 @@
 """
-Copies of states: equal, and independent.
+Copies of states: equal and independent.
 """
 
 import copy
@@ -22,18 +22,18 @@ class TestDeepCopy:
             {"odd": (1, [2])},
         ],
     )
-    def test_it_is_what_deepcopy_gives(self, value):
+    def test_it_equals_the_result_of_deepcopy(self, value):
         """
-        Of the same types, trees of JSON or not.
+        Types are the same, also outside JSON.
         """
         copied = deep_copy(value)
 
         assert copied == copy.deepcopy(value)
         assert type(copied) is type(value)
 
-    def test_nothing_changeable_is_shared(self):
+    def test_no_mutable_part_is_shared(self):
         """
-        What is done to the copy is not done to the original.
+        A change of the copy does not change the original.
         """
         state = {"assets": [{"key": "a"}], "odd": ([1],)}
         copied = deep_copy(state)

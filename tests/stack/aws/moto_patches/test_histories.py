@@ -1,5 +1,5 @@
 """
-What is not a question for a history without data goes to moto, whole.
+The history cache passes all requests on that are not for a history without data.
 """
 
 import io
@@ -9,7 +9,7 @@ import pytest
 
 from harness.stack.aws.moto_patches.histories import TARGET, HistoryCache
 
-ARN = "arn:aws:states:us-east-1:123456789012:execution:nobody:batch-1"
+ARN = "arn:aws:states:us-east-1:123456789012:execution:unknown:batch-1"
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/states/aws4_request, SignedHeaders=host"
 
 
@@ -28,9 +28,9 @@ class TestHistoryCache:
             (TARGET, "no JSON"),
         ],
     )
-    def test_the_rest_is_passed_on(self, target, body):
+    def test_other_requests_are_passed_on(self, target, body):
         """
-        Other actions, other questions, unknown executions and nonsense, with their body unread.
+        Other actions, other parameters, unknown executions and invalid bodies reach moto with their body.
         """
         passed = []
 

@@ -1,7 +1,7 @@
 """
 Transcoding jobs as tasks of a state machine, and their ends as events.
 
-Time passes 30 times faster than the definitions say.
+The time scale is 30.
 """
 
 import json
@@ -46,7 +46,7 @@ TRANSCODE = {
 class TestTranscodingTasks:
     def test_every_item_of_a_map_waits_for_its_own_job(self, play, client):
         """
-        Two videos, two jobs, and the Map's items are known inside.
+        Two videos are two jobs, and their tasks can read the items of the Map.
         """
         client("s3").put_object(Bucket="toq-listing-medias", Key="nowhere/raw.mp4", Body=b"a video")
         each = TRANSCODE | {"ResultSelector": {"key.$": "$$.Map.Item.Value.key", "status.$": "$.Job.Status"}}
@@ -67,7 +67,7 @@ class TestTranscodingTasks:
 
     def test_a_job_that_fails_fails_the_task(self, play):
         """
-        The error is MediaConvert's, the cause the job's.
+        The error name is MediaConvert's, the cause is the message of the job.
         """
         settings = json.loads(json.dumps(JOB_SETTINGS).replace("nowhere/raw.mp4", "missing.mp4"))
         found = play({"Work": TRANSCODE}, {"settings": settings})
@@ -77,7 +77,7 @@ class TestTranscodingTasks:
 
     def test_an_unknown_queue_fails_the_task(self, play):
         """
-        What MediaConvert refuses is an error of the task.
+        A refusal of MediaConvert is an error of the task.
         """
         task = TRANSCODE | {"Parameters": TRANSCODE["Parameters"] | {"Queue": "nowhere"}}
 
@@ -85,7 +85,7 @@ class TestTranscodingTasks:
 
     def test_the_end_of_a_job_is_an_event(self, client, unique):
         """
-        A rule on MediaConvert's status brings COMPLETE to a queue.
+        A rule sends the event COMPLETE to a queue.
         """
         sqs, events, mediaconvert = client("sqs"), client("events"), client("mediaconvert")
         client("s3").put_object(Bucket="toq-listing-medias", Key="nowhere/raw.mp4", Body=b"a video")

@@ -1,5 +1,5 @@
 """
-Plain requests on objects get from the quick way what they get from moto; the others go to moto.
+Plain requests of objects get the same answers as from moto; other requests go to moto.
 """
 
 import io
@@ -31,7 +31,7 @@ QUERY = (
     "X-Amz-Algorithm=a&X-Amz-Credential=c&X-Amz-Date=d"
     "&X-Amz-Expires=1&X-Amz-SignedHeaders=h&X-Amz-Signature=s"
 )
-OF_THE_MOMENT = {"last-modified", "x-amz-version-id", "x-amzn-requestid"}
+VARYING_HEADERS = {"last-modified", "x-amz-version-id", "x-amzn-requestid"}
 VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
 
 numbers = itertools.count()
@@ -48,7 +48,7 @@ def send(
     query: str = "",
     host: str = "127.0.0.1:5000",
 ) -> Answer:
-    """Ask a WSGI application; return the status and the headers by lower-case name."""
+    """Send a request to a WSGI application; return the status and the headers by lower-case name."""
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
@@ -64,24 +64,24 @@ def send(
     for name, value in headers.items():
         variable = name.upper().replace("-", "_")
         environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = value
-    told: list[Answer] = []
+    answers: list[Answer] = []
 
     def start_response(status: str, pairs: list[tuple[str, str]], *_: Any) -> None:
-        told.append((status, {name.lower(): value for name, value in pairs}))
+        answers.append((status, {name.lower(): value for name, value in pairs}))
 
     b"".join(application(environ, start_response))
-    return told[0]
+    return answers[0]
 
 
-class Aside:
-    """A WSGI application that counts what is passed on to it."""
+class CountingApplication:
+    """A WSGI application that counts its requests."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self.asked = 0
+        self.requests = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        self.asked += 1
+        self.requests += 1
         return self._application(environ, start_response)
 
 
@@ -91,67 +91,67 @@ def moto() -> FastDispatcher:
 
 
 @pytest.fixture
-def aside(moto: FastDispatcher) -> Aside:
-    return Aside(moto)
+def passed_on(moto: FastDispatcher) -> CountingApplication:
+    return CountingApplication(moto)
 
 
 @pytest.fixture
-def quick(aside: Aside) -> PlainObjects:
-    return PlainObjects(aside)
+def quick(passed_on: CountingApplication) -> PlainObjects:
+    return PlainObjects(passed_on)
 
 
 @pytest.fixture
 def media(moto: FastDispatcher) -> str:
-    """The path of a bucket like ours: versioned."""
+    """The path of a versioned bucket."""
     path = f"/media-{next(numbers)}"
     send(moto, "PUT", path)
     send(moto, "PUT", path, body=VERSIONING, query="versioning")
     return path
 
 
-def lasting(answer: Answer) -> Answer:
+def without_varying(answer: Answer) -> Answer:
     status, headers = answer
-    return status, {name: value for name, value in headers.items() if name not in OF_THE_MOMENT}
+    return status, {name: value for name, value in headers.items() if name not in VARYING_HEADERS}
 
 
 class TestPlain:
-    def test_an_upload_is_answered_as_by_moto(self, quick, aside, moto, media):
+    def test_an_upload_is_answered_as_by_moto(self, quick, passed_on, moto, media):
         """
-        The same headers, but for a content type that S3 does not send for an empty body.
+        The headers are the same, except a content type that S3 does not send with an empty body.
         """
         theirs = send(moto, "PUT", media + KEY, UPLOAD, b"test")
         ours = send(quick, "PUT", media + KEY, UPLOAD, b"test")
 
-        assert aside.asked == 0
+        assert passed_on.requests == 0
         theirs[1].pop("content-type")
-        assert lasting(ours) == lasting(theirs)
+        assert without_varying(ours) == without_varying(theirs)
         assert ours[1]["x-amz-version-id"] != theirs[1]["x-amz-version-id"]
 
     @pytest.mark.parametrize("headers", [SIGNED, CHECKED])
-    def test_a_head_is_answered_as_by_moto(self, quick, aside, moto, media, headers):
+    def test_a_head_is_answered_as_by_moto(self, quick, passed_on, moto, media, headers):
         """
-        Size, type, checksum if asked for, encryption and version of what either of them stored.
+        Size, type, encryption and version are the same, and the checksum if requested.
         """
         send(quick, "PUT", media + KEY, UPLOAD, b"test")
         ours, theirs = (send(application, "HEAD", media + KEY, headers) for application in (quick, moto))
 
-        assert aside.asked == 0
+        assert passed_on.requests == 0
         assert ours[1].pop("x-amzn-requestid") != theirs[1].pop("x-amzn-requestid")
         assert ours == theirs
         assert ours[1]["content-length"] == "4"
 
-    def test_a_signature_in_the_query_is_as_good(self, quick, aside, media):
+    def test_a_signature_in_the_query_is_plain(self, quick, passed_on, media):
         """
         Presigned requests are plain too.
         """
         headers = {name: value for name, value in UPLOAD.items() if name != "Authorization"}
         status, _ = send(quick, "PUT", media + KEY, headers, b"test", query=QUERY)
 
-        assert (status, aside.asked) == ("200 OK", 0)
+        assert (status, passed_on.requests) == ("200 OK", 0)
 
-    def test_what_was_stored_is_what_was_sent(self, quick, media):
+    def test_the_stored_object_is_the_sent_one(self, quick, media):
         """
-        Moto's own store has the body, the type and the checksum.
+        moto's back end has the body, the type and the checksum.
         """
         send(quick, "PUT", media + KEY, UPLOAD, b"test")
         stored = s3_backends["123456789012"]["aws"].get_object(media[1:], KEY[1:])
@@ -176,56 +176,56 @@ class TestSpecial:
             (UPLOAD, "", "media.s3.amazonaws.com"),
         ],
     )
-    def test_an_upload_with_more_to_it_is_motos(self, media, headers, query, host):
+    def test_an_upload_with_other_parameters_goes_to_moto(self, media, headers, query, host):
         """
         Tags, metadata, conditions, origins, chunks, other checksums, sub-resources, bucket hosts.
         """
-        asked = Aside(lambda _environ, start_response: start_response("299 Moto", []) or [])
-        status, _ = send(PlainObjects(asked), "PUT", media + KEY, headers, b"test", query, host)
+        counting = CountingApplication(lambda _environ, start_response: start_response("299 Moto", []) or [])
+        status, _ = send(PlainObjects(counting), "PUT", media + KEY, headers, b"test", query, host)
 
-        assert (status, asked.asked) == ("299 Moto", 1)
+        assert (status, counting.requests) == ("299 Moto", 1)
 
     @pytest.mark.parametrize("key", ["/a b.jpg", "/ç.jpg", "/a+b.jpg", "/a/"])
-    def test_a_key_that_may_be_read_in_two_ways_is_motos(self, quick, aside, media, key):
+    def test_a_key_with_encoded_characters_goes_to_moto(self, quick, passed_on, media, key):
         """
-        Only characters that no encoding changes are taken.
+        A plain key has only characters that no encoding changes.
         """
         send(quick, "PUT", media + key, UPLOAD, b"test")
 
-        assert aside.asked == 1
+        assert passed_on.requests == 1
 
-    @pytest.mark.parametrize("path", ["/nobody-has-this" + KEY, KEY])
-    def test_what_is_not_there_is_motos_to_say(self, quick, aside, media, path):
+    @pytest.mark.parametrize("path", ["/unknown-bucket" + KEY, KEY])
+    def test_a_missing_bucket_or_key_goes_to_moto(self, quick, passed_on, media, path):
         """
-        An unknown bucket, an unknown key.
+        moto answers with status 404.
         """
-        where = path if path.startswith("/nobody") else media + path
+        where = path if path.startswith("/unknown") else media + path
         status, _ = send(quick, "HEAD", where)
 
-        assert (status, aside.asked) == ("404 NOT FOUND", 1)
+        assert (status, passed_on.requests) == ("404 NOT FOUND", 1)
 
-    def test_a_deleted_object_is_motos(self, quick, aside, moto, media):
+    def test_a_deleted_object_goes_to_moto(self, quick, passed_on, moto, media):
         """
-        A delete marker is no object.
+        A delete marker is not an object.
         """
         send(quick, "PUT", media + KEY, UPLOAD, b"test")
         send(moto, "DELETE", media + KEY)
         status, _ = send(quick, "HEAD", media + KEY)
 
-        assert (status, aside.asked) == ("404 NOT FOUND", 1)
+        assert (status, passed_on.requests) == ("404 NOT FOUND", 1)
 
-    def test_strangers_are_motos(self, quick, aside, media):
+    def test_a_request_without_signature_goes_to_moto(self, quick, passed_on, media):
         """
-        Who signs nothing may not look.
+        moto refuses it.
         """
         send(quick, "PUT", media + KEY, UPLOAD, b"test")
         status, _ = send(quick, "HEAD", media + KEY, {})
 
-        assert (status, aside.asked) == ("403 FORBIDDEN", 1)
+        assert (status, passed_on.requests) == ("403 FORBIDDEN", 1)
 
-    def test_a_policy_that_denies_is_obeyed(self, quick, aside, moto, media):
+    def test_a_policy_that_denies_is_applied(self, quick, passed_on, moto, media):
         """
-        What the bucket's policy denies everybody is refused.
+        A request that the bucket's policy denies is refused.
         """
         policy = {
             "Version": "2012-10-17",
@@ -241,4 +241,4 @@ class TestSpecial:
         send(moto, "PUT", media, body=json.dumps(policy).encode(), query="policy")
         status, _ = send(quick, "PUT", media + KEY, UPLOAD, b"test")
 
-        assert (status, aside.asked) == ("403 FORBIDDEN", 1)
+        assert (status, passed_on.requests) == ("403 FORBIDDEN", 1)

@@ -1,5 +1,5 @@
 """
-Replacing parts of moto, and refusing to when they are not the parts we know.
+Replacements of moto's attributes, refused if their source is unknown.
 """
 
 import types
@@ -11,7 +11,7 @@ from harness.stack.aws.moto_patches.source import MotoChanged, digest, expect, r
 
 
 class Vendor:
-    """Stands for a class of moto."""
+    """A class in place of one of moto's."""
 
     def work(self) -> str:
         return "original"
@@ -28,7 +28,7 @@ class Vendor:
 class TestReplace:
     def test_a_known_source_is_replaced(self, monkeypatch):
         """
-        With the digest it was written against, a replacement takes the place, and the original comes back.
+        With the right digest the attribute is replaced, and the original is returned.
         """
         monkeypatch.setattr(Vendor, "work", Vendor.work)
 
@@ -39,16 +39,16 @@ class TestReplace:
 
     def test_a_changed_source_is_refused(self):
         """
-        Another source than the one that was read stops the start, and says which and what it is now.
+        The error names the attribute and its present digest.
         """
         with pytest.raises(MotoChanged, match=r"Vendor\.work is [0-9a-f]{12}, but .* against 000000000000"):
             replace(Vendor, "work", "000000000000", lambda self: "ours")
 
         assert Vendor().work() == "original"
 
-    def test_a_missing_part_is_refused(self):
+    def test_a_missing_attribute_is_refused(self):
         """
-        A part that is gone is named.
+        The error names the attribute.
         """
         with pytest.raises(MotoChanged, match=r"Vendor\.gone"):
             expect(Vendor, "gone", "000000000000")
@@ -71,9 +71,9 @@ class TestReplace:
 
 
 class TestRequireVersion:
-    def test_another_moto_is_refused_with_the_remedy(self, monkeypatch):
+    def test_another_version_of_moto_is_refused(self, monkeypatch):
         """
-        A moto that is not the pinned one is refused before anything is replaced.
+        The error says how to install the right version.
         """
         monkeypatch.setattr(source, "version", lambda _: "5.3.0")
 
@@ -81,9 +81,9 @@ class TestRequireVersion:
             source.require_version()
 
 
-def test_every_part_we_replace_is_as_we_know_it():
+def test_an_installation_checks_what_it_replaces():
     """
-    Tampering with one method of the installed moto makes its module's installation refuse.
+    With one changed attribute of moto the installation of a patch is refused.
     """
     from moto.sqs.models import Queue
 

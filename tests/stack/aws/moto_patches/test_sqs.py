@@ -1,7 +1,7 @@
 """
-Queues: visibility, redrive, depth and order, where moto alone would be wrong or slow.
+Queues: visibility, redrive, depth and order, where bare moto is wrong or slow.
 
-Time passes 30 times faster than attributes say.
+The time scale is 30.
 """
 
 import json
@@ -17,9 +17,9 @@ class TestQueues:
     def sqs(self, client):
         return client("sqs")
 
-    def test_a_message_comes_back_after_its_visibility_and_then_goes_to_the_dead_letters(self, sqs, unique):
+    def test_a_message_returns_after_its_visibility_time_out_and_is_then_a_dead_letter(self, sqs, unique):
         """
-        Visibility of 15 s lasts half a second; the third receive finds it moved.
+        A time-out of 15 s takes half a second; after two receives the message is in the dead-letter queue.
         """
         dead = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -44,7 +44,7 @@ class TestQueues:
 
     def test_depth_is_counted(self, sqs, unique):
         """
-        Visible and in flight are told apart, and a deleted message is gone.
+        Visible messages and messages in flight are counted; a deleted message is not.
         """
         url = sqs.create_queue(QueueName=unique("deep"))["QueueUrl"]
         for number in range(25):
@@ -59,9 +59,9 @@ class TestQueues:
         assert found["ApproximateNumberOfMessages"] == "16"
         assert found["ApproximateNumberOfMessagesNotVisible"] == "8"
 
-    def test_a_delayed_message_is_not_there_yet(self, sqs, unique):
+    def test_a_delayed_message_is_invisible_at_first(self, sqs, unique):
         """
-        DelaySeconds of 30 is one second here.
+        A delay of 30 s takes one second.
         """
         url = sqs.create_queue(QueueName=unique("late"))["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=30)
@@ -69,9 +69,9 @@ class TestQueues:
         assert "Messages" not in sqs.receive_message(QueueUrl=url)
         assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]["Body"] == "later"
 
-    def test_a_receipt_nobody_gave_is_refused(self, sqs, unique):
+    def test_an_unknown_receipt_handle_is_refused(self, sqs, unique):
         """
-        Deleting takes a receipt handle of this queue.
+        A deletion needs a receipt handle of this queue.
         """
         url = sqs.create_queue(QueueName=unique("plain"))["QueueUrl"]
 
@@ -80,7 +80,7 @@ class TestQueues:
 
     def test_a_purged_queue_is_empty(self, sqs, unique):
         """
-        Nothing is left, and nothing comes back.
+        Messages in flight do not return either.
         """
         url = sqs.create_queue(QueueName=unique("full"), Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody="a")
@@ -91,7 +91,7 @@ class TestQueues:
 
     def test_fifo_queues_keep_their_order(self, sqs, unique):
         """
-        moto's own code serves them, under our lock.
+        moto's code serves FIFO queues, under the lock of the queue.
         """
         url = sqs.create_queue(
             QueueName=unique("line") + ".fifo",

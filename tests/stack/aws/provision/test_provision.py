@@ -82,7 +82,7 @@ class TestKey:
         """The alias leads to the key of all resources; moto does not keep the rotation period."""
         key = aws("kms").describe_key(KeyId="alias/toq-media-processing")["KeyMetadata"]
 
-        assert key["Arn"] == provisioned.key_arn == provisioned.template.key.arn
+        assert key["Arn"] == provisioned.template.key.arn
         assert key["Description"] == provisioned.template.key.properties["Description"]
         assert aws("kms").get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"] is True
 
@@ -103,7 +103,7 @@ class TestBucket:
             {
                 "ApplyServerSideEncryptionByDefault": {
                     "SSEAlgorithm": "aws:kms",
-                    "KMSMasterKeyID": provisioned.key_arn,
+                    "KMSMasterKeyID": provisioned.template.key.arn,
                 },
                 "BucketKeyEnabled": True,
             }
@@ -186,7 +186,7 @@ class TestQueues:
         for url, queue in urls.items():
             answer = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             assert answer["QueueArn"] == queue.arn
-            assert answer["KmsMasterKeyId"] == provisioned.key_arn
+            assert answer["KmsMasterKeyId"] == provisioned.template.key.arn
             assert answer["KmsDataKeyReusePeriodSeconds"] == "300"
             assert answer["VisibilityTimeout"] == "180"
             assert answer["ReceiveMessageWaitTimeSeconds"] == "20"
@@ -217,7 +217,7 @@ class TestFunctions:
             assert answer["Role"] == function.properties["Role"]
             assert answer["MemorySize"] == function.memory
             assert answer["Timeout"] == function.timeout
-            assert answer["KMSKeyArn"] == provisioned.key_arn
+            assert answer["KMSKeyArn"] == provisioned.template.key.arn
             assert answer["TracingConfig"] == {"Mode": "Active"}
             assert answer["Architectures"] == function.properties["Architectures"]
             concurrency = aws("lambda").get_function_concurrency(FunctionName=function.name)
@@ -270,11 +270,13 @@ class TestAlerts:
     def test_topic(self, provisioned, aws):
         """Encrypted, and open to alarms and events of this account only."""
         topic = provisioned.template.single("AWS::SNS::Topic")
-        answer = aws("sns").get_topic_attributes(TopicArn=provisioned.topic_arn)["Attributes"]
+        answer = aws("sns").get_topic_attributes(TopicArn=provisioned.template.single("AWS::SNS::Topic").arn)[
+            "Attributes"
+        ]
 
         assert answer["TopicArn"] == topic.arn
         assert answer["DisplayName"] == topic.properties["DisplayName"]
-        assert answer["KmsMasterKeyId"] == provisioned.key_arn
+        assert answer["KmsMasterKeyId"] == provisioned.template.key.arn
         assert json.loads(answer["Policy"]) == topic.policy
 
     def test_rule(self, provisioned, aws):
@@ -296,7 +298,7 @@ class TestAlerts:
             },
         }
         assert aws("events").list_targets_by_rule(Rule=rule.name)["Targets"] == [
-            {"Id": "alerts", "Arn": provisioned.topic_arn}
+            {"Id": "alerts", "Arn": provisioned.template.single("AWS::SNS::Topic").arn}
         ]
 
     def test_metric_alarms(self, provisioned, aws):

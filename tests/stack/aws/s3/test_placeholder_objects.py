@@ -1,5 +1,5 @@
 """
-Placeholders: requests signed by hand, and what becomes of their answers.
+Placeholder objects: signed requests, and the errors of their answers.
 """
 
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ KEY = "7/processed/photo/horizontal/large/b/3/a0-1 (1).jpg"
 
 
 class GuardedPool:
-    """Stands for connections to an S3 behind our guard, which answers all that it lets pass alike."""
+    """Connections to an S3 behind the guard, with one answer for all requests that pass."""
 
     def __init__(self, status: int = 200, **headers: str) -> None:
         self.guard = S3Guard(self._bucket, {"test": "secret"}, lambda key: key == "alias/key")
@@ -55,44 +55,44 @@ def objects(pool):
 
 
 class TestPlaceholderObjects:
-    def test_what_is_put_is_signed(self):
+    def test_a_put_is_signed(self):
         """
-        The guard recomputes the signature and lets it pass.
+        The guard accepts the signature.
         """
         pool = GuardedPool()
         objects(pool).put(KEY, b"x", "image/jpeg")
 
         assert pool.passed == [f"PUT /media/{KEY}"]
 
-    def test_what_is_asked_is_signed(self):
+    def test_a_head_is_signed(self):
         """
-        So is a HEAD; the size is what it says.
+        The guard accepts the signature, and the size is that of the answer.
         """
         pool = GuardedPool(**{"content-length": "17"})
         size = objects(pool).size(KEY)
 
         assert (size, pool.passed) == (17, [f"HEAD /media/{KEY}"])
 
-    def test_nothing_there_is_no_such_object(self):
+    def test_a_missing_object_is_no_such_object(self):
         """
-        404 is an answer.
+        Status 404 raises NoSuchObject.
         """
         with pytest.raises(NoSuchObject):
             objects(GuardedPool(404)).size(KEY)
 
     @pytest.mark.parametrize(
-        "ask", [lambda bucket: bucket.size(KEY), lambda bucket: bucket.put(KEY, b"", "")]
+        "request_", [lambda bucket: bucket.size(KEY), lambda bucket: bucket.put(KEY, b"", "")]
     )
-    def test_a_bucket_in_trouble_may_be_tried_again(self, ask):
+    def test_an_error_of_the_bucket_is_retryable(self, request_):
         """
-        503 is worth another attempt.
+        Status 503 raises Retryable.
         """
         with pytest.raises(Retryable, match="503"):
-            ask(objects(GuardedPool(503)))
+            request_(objects(GuardedPool(503)))
 
-    def test_a_bucket_that_is_away_may_be_tried_again(self):
+    def test_an_unreachable_bucket_is_retryable(self):
         """
-        So is no answer at all.
+        Without an answer the request raises Retryable.
         """
         pool = urllib3.HTTPConnectionPool("127.0.0.1", 1, retries=False)
         with pytest.raises(Retryable, match="STORAGE_UNAVAILABLE"):

@@ -1,5 +1,5 @@
 """
-What S3 refuses, tried with URLs and headers that botocore signed.
+The refusals of S3, with URLs and headers that botocore signed.
 """
 
 import base64
@@ -32,7 +32,7 @@ HEADERS = {
 
 
 class Bucket:
-    """A WSGI application that remembers what reached it."""
+    """A WSGI application that records the last request."""
 
     def __init__(self) -> None:
         self.environ: dict[str, Any] | None = None
@@ -50,11 +50,11 @@ def bucket() -> Bucket:
 
 
 @pytest.fixture
-def ask(bucket: Bucket) -> Callable[..., tuple[str, str]]:
+def send(bucket: Bucket) -> Callable[..., tuple[str, str]]:
     """Send a request through the guard; return the status and the error code."""
     guard = S3Guard(bucket, {"test": "secret"}, lambda key: key == "alias/toq-media-processing")
 
-    def send(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[str, str]:
+    def send_through(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[str, str]:
         parts = urlsplit(url)
         environ = {
             "REQUEST_METHOD": method,
@@ -71,7 +71,7 @@ def ask(bucket: Bucket) -> Callable[..., tuple[str, str]]:
         answer = b"".join(guard(environ, lambda status, headers: statuses.append(status))).decode()
         return statuses[0].split()[0], answer.partition("<Code>")[2].partition("</Code>")[0]
 
-    return send
+    return send_through
 
 
 def presigned(expires: int = 900) -> str:
@@ -95,78 +95,81 @@ def presigned(expires: int = 900) -> str:
 
 
 class TestPresigned:
-    def test_what_was_signed_passes(self, ask, bucket):
+    def test_a_signed_request_of_a_url_passes(self, send, bucket):
         """
-        The right body with the signed headers reaches the bucket, and its checksum is kept.
+        The body with the signed headers reaches the bucket, and its checksum is kept.
         """
-        assert ask("PUT", presigned(), HEADERS, BODY) == ("200", "")
+        assert send("PUT", presigned(), HEADERS, BODY) == ("200", "")
         assert bucket.body == BODY
         assert bucket.environ["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] == "SHA256"
 
-    def test_it_expires(self, ask, bucket, monkeypatch):
+    def test_it_expires(self, send, bucket, monkeypatch):
         """
-        A second after its time the URL is worth nothing.
+        Two seconds after its expiry the URL is refused.
         """
         url = presigned(expires=60)
         monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) + timedelta(seconds=62))
 
-        assert ask("PUT", url, HEADERS, BODY) == ("403", "AccessDenied")
+        assert send("PUT", url, HEADERS, BODY) == ("403", "AccessDenied")
         assert bucket.environ is None
 
     @pytest.mark.parametrize("missing", HEADERS)
-    def test_a_signed_header_must_be_sent(self, ask, missing):
+    def test_a_signed_header_must_be_sent(self, send, missing):
         """
-        Every header that was signed belongs to the request.
+        A request without a signed header is refused.
         """
         headers = {name: value for name, value in HEADERS.items() if name != missing}
 
-        assert ask("PUT", presigned(), headers, BODY)[0] == "403"
+        assert send("PUT", presigned(), headers, BODY)[0] == "403"
 
     @pytest.mark.parametrize("changed", HEADERS)
-    def test_a_signed_header_must_not_change(self, ask, changed):
+    def test_a_signed_header_must_not_change(self, send, changed):
         """
         A signed header with another value breaks the signature.
         """
-        assert ask("PUT", presigned(), HEADERS | {changed: "other"}, BODY) == ("403", "SignatureDoesNotMatch")
-
-    def test_the_signature_must_not_change(self, ask):
-        """
-        One digit of the signature decides.
-        """
-        url = presigned()
-        tampered = url[:-1] + ("0" if url[-1] != "0" else "1")
-
-        assert ask("PUT", tampered, HEADERS, BODY) == ("403", "SignatureDoesNotMatch")
-
-    def test_it_is_for_one_key(self, ask):
-        """
-        A URL signed for one object does not write another.
-        """
-        assert ask("PUT", presigned().replace("/7/raw", "/8/raw"), HEADERS, BODY) == (
+        assert send("PUT", presigned(), HEADERS | {changed: "other"}, BODY) == (
             "403",
             "SignatureDoesNotMatch",
         )
 
-    def test_it_is_for_one_method(self, ask):
+    def test_the_signature_must_not_change(self, send):
+        """
+        A signature with one other digit is refused.
+        """
+        url = presigned()
+        tampered = url[:-1] + ("0" if url[-1] != "0" else "1")
+
+        assert send("PUT", tampered, HEADERS, BODY) == ("403", "SignatureDoesNotMatch")
+
+    def test_it_is_for_one_key(self, send):
+        """
+        A URL signed for one object does not write another.
+        """
+        assert send("PUT", presigned().replace("/7/raw", "/8/raw"), HEADERS, BODY) == (
+            "403",
+            "SignatureDoesNotMatch",
+        )
+
+    def test_it_is_for_one_method(self, send):
         """
         A URL signed for PUT does not delete.
         """
-        assert ask("DELETE", presigned(), HEADERS) == ("403", "SignatureDoesNotMatch")
+        assert send("DELETE", presigned(), HEADERS) == ("403", "SignatureDoesNotMatch")
 
-    def test_the_body_must_have_the_digest(self, ask, bucket):
+    def test_the_body_must_have_the_digest(self, send, bucket):
         """
-        Another body than the checksum says is refused as S3 does, and not stored.
+        A body with another checksum is refused and not stored.
         """
-        assert ask("PUT", presigned(), HEADERS, b"a virus") == ("400", "BadDigest")
+        assert send("PUT", presigned(), HEADERS, b"a virus") == ("400", "BadDigest")
         assert bucket.environ is None
 
-    def test_unknown_keys_are_unknown(self, ask):
+    def test_an_unknown_access_key_is_refused(self, send):
         """
-        A caller with an access key nobody has is told so.
+        The error code says that the access key does not exist.
         """
         url = presigned().replace("Credential=test", "Credential=nobody")
 
-        assert ask("PUT", url, HEADERS, BODY) == ("403", "InvalidAccessKeyId")
+        assert send("PUT", url, HEADERS, BODY) == ("403", "InvalidAccessKeyId")
 
 
 class TestSigned:
@@ -176,33 +179,33 @@ class TestSigned:
         S3SigV4Auth(Credentials("test", "secret"), "s3", "us-east-1").add_auth(request)
         return url, dict(request.headers.items())
 
-    def test_a_signed_request_passes(self, ask, bucket):
+    def test_a_signed_request_passes(self, send, bucket):
         """
-        What botocore signs in the header is right here too.
+        The guard accepts botocore's signature in the header.
         """
         url, headers = self.sign("PUT", {}, BODY)
 
-        assert ask("PUT", url, headers, BODY) == ("200", "")
+        assert send("PUT", url, headers, BODY) == ("200", "")
         assert bucket.body == BODY
 
-    def test_the_body_is_signed(self, ask):
+    def test_the_body_is_signed(self, send):
         """
-        The payload hash of the signature binds the body.
+        The signature has the hash of the body.
         """
         url, headers = self.sign("PUT", {}, BODY)
 
-        assert ask("PUT", url, headers, b"a virus") == ("400", "XAmzContentSHA256Mismatch")
+        assert send("PUT", url, headers, b"a virus") == ("400", "XAmzContentSHA256Mismatch")
 
-    def test_it_does_not_keep(self, ask, monkeypatch):
+    def test_a_signature_expires(self, send, monkeypatch):
         """
-        A request signed long ago is refused.
+        A request signed 16 minutes ago is refused.
         """
         url, headers = self.sign("GET", {}, b"")
         monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) + timedelta(minutes=16))
 
-        assert ask("GET", url, headers) == ("403", "RequestTimeTooSkewed")
+        assert send("GET", url, headers) == ("403", "RequestTimeTooSkewed")
 
-    def test_an_unknown_encryption_key_is_refused(self, ask):
+    def test_an_unknown_encryption_key_is_refused(self, send):
         """
         SSE-KMS needs a key that exists.
         """
@@ -212,22 +215,26 @@ class TestSigned:
         }
         url, headers = self.sign("PUT", given, BODY)
 
-        assert ask("PUT", url, headers, BODY) == ("400", "KMS.NotFoundException")
+        assert send("PUT", url, headers, BODY) == ("400", "KMS.NotFoundException")
 
 
 class TestAnonymous:
     @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-    def test_nobody_writes_anonymously(self, ask, bucket, method):
+    def test_an_anonymous_write_is_refused(self, send, bucket, method):
         """
         Without a signature nothing is written or deleted.
         """
-        assert ask(method, "http://localhost:9/toq-listing-medias/a.jpg", {}, BODY) == ("403", "AccessDenied")
+        assert send(method, "http://localhost:9/toq-listing-medias/a.jpg", {}, BODY) == (
+            "403",
+            "AccessDenied",
+        )
         assert bucket.environ is None
 
-    def test_a_browser_may_ask_first(self, ask):
+    def test_a_cors_preflight_passes(self, send):
         """
-        A CORS preflight carries no signature and is the bucket's business.
+        A CORS preflight has no signature; the bucket answers it.
         """
         assert (
-            ask("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0] == "200"
+            send("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0]
+            == "200"
         )

@@ -1,13 +1,15 @@
-"""State machines made of a few states."""
+"""
+Short definitions of state machines for tests.
+"""
 
 DONE = {"Type": "Succeed"}
 
 
 def machine(**states):
-    """A definition that starts at its first state."""
+    """Return a definition that starts at its first state."""
     return {"StartAt": next(iter(states)), "States": states}
 
 
 def task(**fields):
-    """A Task that ends its machine, but for what is said."""
+    """Return a Task that ends its state machine, with *fields* added or replaced."""
     return {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True, **fields}

@@ -1,11 +1,13 @@
-"""State machines that cannot be played: every refusal with its place."""
+"""
+Definitions that the parser refuses, each with the place of the error.
+"""
 
 import json
 
 import pytest
 
 from harness.states_language.parser import parse_state_machine
-from tests.blueprint.conftest import DONE, machine, task
+from tests.states_language.definitions import DONE, machine, task
 
 NOWHERE = {"Type": "Pass", "Next": "Nowhere"}
 
