@@ -79,11 +79,14 @@ def _vectors(path: Path) -> ExitCode:
 
 def _check(run: Path, template: Path | None, endpoint: str | None, evaluation_range: int) -> "Verdict":
     from harness.lab.alarms.timeline import EvaluationRules
-    from harness.lab.gate.evaluate_run import check_and_write
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import write
     from harness.lab.results.run import Run
 
     rules = EvaluationRules(surplus=evaluation_range)
-    return check_and_write(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+    verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+    write(verdict, run)
+    return verdict
 
 
 def _compare(run: Path, baseline: Path) -> bool:

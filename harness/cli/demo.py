@@ -35,8 +35,8 @@ def demo(
     from harness.cli.failures import leaving
     from harness.cli.run_target import play_scenario
     from harness.cli.scenario_arguments import command_line
-    from harness.lab.gate.evaluate_run import check_and_write
-    from harness.lab.gate.outputs import announce
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import announce, write
     from harness.lab.report.page import render
     from harness.lab.results.summary import Summary
     from harness.lab.sim.cost import bill
@@ -48,7 +48,8 @@ def demo(
         console.print("[bold]2/4[/] SimPy plays the same scenario against the blueprint")
         twin = _simulated(scenario)
         console.print("[bold]3/4[/] the judge")
-        verdict = check_and_write(live)
+        verdict = check_run(live)
+        write(verdict, live.folder)
         console.print(Summary.of(live).to_rich())
         console.print(_side_by_side(live, twin))
         announce(verdict, as_json=json)
