@@ -72,7 +72,7 @@ def _vectors(path: Path) -> ExitCode:
 
     count, mismatches = check_vectors(path)
     for one in mismatches:
-        sys.stdout.write(f"{one.name}: expected {one.expected}, judged {one.actual}\n")
+        sys.stdout.write(f"{one.name}: expected {one.expected}, got {one.actual}\n")
     sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK
 

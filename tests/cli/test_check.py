@@ -107,9 +107,9 @@ class TestVectors:
 
         assert code == 3
         assert out.splitlines() == [
-            "wrong: expected OK, judged ALARM",
-            "wrong: expected 1 to fill, judged 0 to fill",
-            "story, step 1: expected OK, judged ALARM",
+            "wrong: expected OK, got ALARM",
+            "wrong: expected 1 to fill, got 0 to fill",
+            "story, step 1: expected OK, got ALARM",
             "1 of 3 cases agree",
         ]
 
