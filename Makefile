@@ -50,7 +50,7 @@ nightly: setup ## The slow tests: long simulations, soak, mutation
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
 	nice $(BIN)/python tests/lab/mutation.py
 
-gate: setup ## Play smoke on the local stack, judge it, fail the build on a breach
+gate: setup ## Play smoke on the local stack, check the run, fail on a breach
 	@sh docs/ci/gate.sh
 
 docs: setup ## The documentation, to read without a network: site/index.html

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.alarms.recorded_metrics import is_zero_without_data
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.run_findings import unfinished_waits
 from harness.lab.results.durations import PROCESSING
-from harness.lab.results.records import is_counter, is_duration
+from harness.lab.results.records import is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -113,8 +114,7 @@ def _metric_rows(selector: str, run: "Run") -> ObjectiveRows:
         key, _, value = pair.partition("=")
         label = f'"{key.strip()}":"{value.strip().strip(chr(34))}"'
         rows = rows[rows["labels"].str.contains(label, regex=False)]
-    # A counter has no datum until it is first incremented: it is 0 if the service was measured at all.
-    is_zero = is_counter(name) and any("/" not in one for one in frame["metric"].unique())
+    is_zero = is_zero_without_data(name, frame["metric"].unique())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name) else 1.0)
     none = np.zeros(len(rows), dtype=bool)
