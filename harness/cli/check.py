@@ -23,7 +23,8 @@ def check(
     template: Annotated[
         Path | None,
         typer.Option(
-            help="Read the alarms from this CloudFormation template instead of ours.", metavar="FILE"
+            help="Read the alarms from this CloudFormation template instead of the built-in one.",
+            metavar="FILE",
         ),
     ] = None,
     endpoint: Annotated[

@@ -177,9 +177,10 @@ class EvaluationSession:
         # only if no child fired, as with NOT OK(…).
         if fired_at is not None and fired.isdisjoint(composite.children):
             outcome, why = Outcome.BREACH, self._fired(composite.name, fired_at)
-        suffixes = {True: " (no actions taken)", False: ""}
         transitions = [
-            self._transition(one.at, one.state, composite.rule + suffixes[one.acted_at is None])
+            self._transition(
+                one.at, one.state, f"{composite.rule}{' (no actions taken)' if one.acted_at is None else ''}"
+            )
             for one in changes
         ]
         state = changes[-1].state if changes else AlarmState.INSUFFICIENT_DATA

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
 SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
-"""The outcomes that each suffix of a selector selects; "succeeded" after "forbidden", else it selects ok."""
+"""The outcomes that a suffix selects; "succeeded" selects "breached" only after "forbidden", else "ok"."""
 
 NOT_OK = ("failed", "censored", "breached")
 
