@@ -47,10 +47,10 @@ bench: setup ## Measure, as ratios, on this machine
 nightly: setup ## The slow tests: long simulations, soak, mutation
 	$(BIN)/pytest -m nightly --timeout=3600
 
-mutation: setup ## Break the judge in many small ways; 90 % must be noticed
-	nice $(BIN)/python tests/lab/alarms/mutation.py
+mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
+	nice $(BIN)/python tests/lab/mutation.py
 
-gate: setup ## Play smoke on the local stack, judge it, fail the build on a breach
+gate: setup ## Play smoke on the local stack, check the run, fail on a breach
 	@sh docs/ci/gate.sh
 
 bundle: setup ## Lambda code and state-machine definition to deploy: build/bundle

@@ -5,7 +5,7 @@ The alarms of a CloudFormation template as resolved properties in AWS's spelling
 properties can be sent to an endpoint or read as an alarm without a conversion.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,8 +108,16 @@ def _typed(name: str, value: Any) -> Any:
     """Return *value* with numbers and booleans typed; CloudFormation also accepts them as text."""
     if name == "AlarmRule":
         return " ".join(str(value).split())
-    if name in _READERS:
-        return _READERS[name](name, value)
+    if name in _BOOLEANS:
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+        return str(value).lower() == "true"
+    if name in _NUMBERS:
+        try:
+            return _NUMBERS[name](value)
+        except (TypeError, ValueError):
+            kind = "number" if _NUMBERS[name] is float else "whole number"
+            raise ValueError(f"{name} must be a {kind}, not {value!r}") from None
     if isinstance(value, list):
         return [_typed("", member) for member in value]
     if isinstance(value, dict):
@@ -117,34 +125,13 @@ def _typed(name: str, value: Any) -> Any:
     return value
 
 
-def _whole(name: str, value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a whole number, not {value!r}") from None
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, not {value!r}") from None
-
-
-def _boolean(name: str, value: Any) -> bool:
-    if str(value).lower() not in ("true", "false"):
-        raise ValueError(f"{name} must be true or false, not {value!r}")
-    return str(value).lower() == "true"
-
-
-_READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "ActionsEnabled": _boolean,
-    "ReturnData": _boolean,
-    "ActionsSuppressorExtensionPeriod": _whole,
-    "ActionsSuppressorWaitPeriod": _whole,
-    "DatapointsToAlarm": _whole,
-    "EvaluationInterval": _whole,
-    "EvaluationPeriods": _whole,
-    "Period": _whole,
-    "Threshold": _number,
+_BOOLEANS = ("ActionsEnabled", "ReturnData")
+_NUMBERS: Mapping[str, type[int | float]] = {
+    "ActionsSuppressorExtensionPeriod": int,
+    "ActionsSuppressorWaitPeriod": int,
+    "DatapointsToAlarm": int,
+    "EvaluationInterval": int,
+    "EvaluationPeriods": int,
+    "Period": int,
+    "Threshold": float,
 }

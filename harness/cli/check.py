@@ -23,7 +23,8 @@ def check(
     template: Annotated[
         Path | None,
         typer.Option(
-            help="Read the alarms from this CloudFormation template instead of ours.", metavar="FILE"
+            help="Read the alarms from this CloudFormation template instead of the built-in one.",
+            metavar="FILE",
         ),
     ] = None,
     endpoint: Annotated[
@@ -72,18 +73,21 @@ def _vectors(path: Path) -> ExitCode:
 
     count, mismatches = check_vectors(path)
     for one in mismatches:
-        sys.stdout.write(f"{one.name}: expected {one.expected}, judged {one.actual}\n")
+        sys.stdout.write(f"{one.name}: expected {one.expected}, got {one.actual}\n")
     sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK
 
 
 def _check(run: Path, template: Path | None, endpoint: str | None, evaluation_range: int) -> "Verdict":
     from harness.lab.alarms.timeline import EvaluationRules
-    from harness.lab.gate.evaluate_run import check_and_write
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import write
     from harness.lab.results.run import Run
 
     rules = EvaluationRules(surplus=evaluation_range)
-    return check_and_write(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+    verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+    write(verdict, run)
+    return verdict
 
 
 def _compare(run: Path, baseline: Path) -> bool:

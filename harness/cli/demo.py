@@ -36,8 +36,8 @@ def demo(
     from harness.cli.command_line import command_line
     from harness.cli.exit_codes import ExitCode
     from harness.cli.failures import exit_on_failure
-    from harness.lab.gate.evaluate_run import check_and_write
-    from harness.lab.gate.outputs import announce
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import announce, write
     from harness.lab.report.page import render
     from harness.lab.sim.cost import bill
     from harness.lab.sim.simulation import simulate
@@ -51,7 +51,8 @@ def demo(
         console.print("[bold]2/4[/] SimPy simulates the same scenario on a platform like this stack")
         simulated = simulate(load_scenario(scenario), platform="local")
         console.print("[bold]3/4[/] The alarms and objectives are evaluated")
-        verdict = check_and_write(live)
+        verdict = check_run(live)
+        write(verdict, live.folder)
         console.print(live.summary.to_rich())
         console.print(_comparison(live, simulated))
         announce(verdict, as_json=json)

@@ -172,11 +172,12 @@ def _serve(path: Path, runs: Path, options: dict[str, Any]) -> ExitCode:
 def _evaluate(run: "Run", *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
-    from harness.lab.gate.evaluate_run import check_and_write
-    from harness.lab.gate.outputs import announce
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import announce, write
     from harness.lab.results.notes import REMARKS
 
-    verdict = check_and_write(run)
+    verdict = check_run(run)
+    write(verdict, run.folder)
     Console(stderr=True).print(run.summary.to_rich())
     announce(verdict, as_json=as_json)
     for remark in run.header.notes.get(REMARKS, ()):

@@ -205,8 +205,8 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Simulati
     from rich.console import Console
 
     from harness.cli.command_line import command_line
-    from harness.lab.gate.evaluate_run import check_and_write
-    from harness.lab.gate.outputs import announce
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import announce, write
     from harness.lab.results.notes import REMARKS
     from harness.lab.sim.cost import Prices, bill
     from harness.lab.sim.simulation import simulate
@@ -236,7 +236,8 @@ def _simulate(scenario: "Scenario", overrides: dict[str, str], options: Simulati
     people.print(costs.to_rich())
     _write_json(costs.to_dict(), run.folder / "cost.json")
     codes = [_experiment(scenario, overrides, options, run)] if _wants_experiment(options) else []
-    verdict = check_and_write(run)
+    verdict = check_run(run)
+    write(verdict, run.folder)
     announce(verdict, as_json=options.json)
     code = _worst([ExitCode(verdict.exit_code), *codes])
     if code != ExitCode(verdict.exit_code):

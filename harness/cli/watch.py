@@ -29,7 +29,8 @@ def watch(
     template: Annotated[
         Path | None,
         typer.Option(
-            help="Read the alarms of a run from this CloudFormation template instead of ours.", metavar="FILE"
+            help="Read the alarms of a run from this CloudFormation template instead of the built-in one.",
+            metavar="FILE",
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Evaluate once, print the result, and exit.")] = False,

@@ -1,5 +1,5 @@
 """
-``harness check``, as a shell or a CI job sees it.
+The verb ``harness check``: exit codes, output and files.
 """
 
 import json
@@ -28,14 +28,14 @@ NAN_CASE = """
 
 @pytest.fixture(autouse=True)
 def outside_ci(monkeypatch):
-    """As on a developer's machine."""
+    """Remove the variables of a GitHub job."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def judged_run(tmp_path):
-    """Return a copy of a recorded run, to be judged."""
+    """Return a function that copies a recorded run."""
 
     def copy(name: str) -> Path:
         return Path(shutil.copytree(RUNS / name, tmp_path / name))
@@ -45,7 +45,7 @@ def judged_run(tmp_path):
 
 @pytest.fixture
 def check(capsys):
-    """Return what a call leaves with and says."""
+    """Return a function that runs the verb and returns exit code, stdout and stderr."""
 
     def call(*words: object):
         with pytest.raises(SystemExit) as left:
@@ -57,7 +57,7 @@ def check(capsys):
 
 
 def with_objectives(run: Path, *expressions: str) -> Path:
-    """Let the scenario of a run promise something."""
+    """Give the scenario of a run these objectives."""
     header = json.loads((run / "run.json").read_text())
     header["scenario"]["objectives"] = [
         {"expression": text, "line": 12 + number} for number, text in enumerate(expressions)
@@ -76,15 +76,15 @@ class TestVectors:
     @pytest.mark.parametrize(("file", "cases"), [("alarm_vectors.json", 101), ("alarm_sequences.json", 7)])
     def test_the_collected_cases_agree(self, check, file, cases):
         """
-        Every case, AWS's own among them.
+        All cases agree, AWS's own included.
         """
         code, out, _ = check("--vectors", CASES / file)
 
         assert (code, out) == (0, f"{cases} of {cases} cases agree\n")
 
-    def test_each_mismatch_is_named_and_leaves_with_3(self, check, tmp_path):
+    def test_each_mismatch_is_named_and_exits_with_3(self, check, tmp_path):
         """
-        Two wrong expectations, one of them in a sequence, and one right.
+        Two cases have a wrong expectation, one of them in a sequence.
         """
         right = {
             "name": "right", "threshold": 1, "comparison": "GreaterThanThreshold", "evaluation_periods": 3,
@@ -107,9 +107,9 @@ class TestVectors:
 
         assert code == 3
         assert out.splitlines() == [
-            "wrong: expected OK, judged ALARM",
-            "wrong: expected 1 to fill, judged 0 to fill",
-            "story, step 1: expected OK, judged ALARM",
+            "wrong: expected OK, got ALARM",
+            "wrong: expected 1 to fill, got 0 to fill",
+            "story, step 1: expected OK, got ALARM",
             "1 of 3 cases agree",
         ]
 
@@ -124,9 +124,9 @@ class TestVectors:
             (NAN_CASE, "x: a datapoint is not a finite number"),
         ],
     )
-    def test_a_file_that_is_none_leaves_with_2(self, check, tmp_path, text, complaint):
+    def test_an_invalid_file_exits_with_2(self, check, tmp_path, text, complaint):
         """
-        With the case and what is wrong with it.
+        The message gives the case and the reason.
         """
         path = tmp_path / "cases.json"
         path.write_text(text)
@@ -139,9 +139,9 @@ class TestVectors:
 
 
 class TestRun:
-    def test_a_run_that_is_fine_leaves_with_0(self, check, judged_run):
+    def test_a_run_that_passes_exits_with_0(self, check, judged_run):
         """
-        And leaves its three files.
+        It gets its three files.
         """
         run = judged_run("busy_queue")
 
@@ -151,9 +151,9 @@ class TestRun:
         assert "every alarm stayed quiet" in " ".join(err.split())
         assert {"verdict.json", "junit.xml", "summary.md"} <= {path.name for path in run.iterdir()}
 
-    def test_a_run_that_fired_leaves_with_3_and_says_when(self, check, judged_run):
+    def test_a_run_with_a_fired_alarm_exits_with_3(self, check, judged_run):
         """
-        At the minute, and which alarm.
+        The message has the alarm and the minute.
         """
         code, _, err = check(judged_run("dead_letter"))
 
@@ -162,7 +162,7 @@ class TestRun:
 
     def test_the_verdict_fits_its_schema(self, check, judged_run):
         """
-        With an objective too small to be bounded, whose interval has no upper end.
+        This also holds for an interval without an upper end.
         """
         run = with_objectives(
             judged_run("slow"), "p95(media_processing_duration_seconds) <= 20 min", "alarm(nobody) == OK"
@@ -177,9 +177,9 @@ class TestRun:
         jsonschema.validate(verdict, schema, format_checker=jsonschema.FormatChecker())
         assert verdict["objectives"][0]["interval"][1] is None
 
-    def test_annotations_go_where_github_listens(self, check, judged_run, monkeypatch, tmp_path):
+    def test_a_github_job_gets_annotations(self, check, judged_run, monkeypatch, tmp_path):
         """
-        The line of the scenario that makes the promise, and the summary of the job.
+        They have the scenario's line of the objective; the summary is appended to the job's.
         """
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
@@ -191,9 +191,9 @@ class TestRun:
         assert out.startswith("::error file=scenarios/steady.toml,line=12,title=total(media_nothing) == 0::")
         assert "media_nothing" in (tmp_path / "step.md").read_text()
 
-    def test_another_evaluation_range_may_be_asked_for(self, check, judged_run):
+    def test_another_evaluation_range(self, check, judged_run):
         """
-        With a longer range the alarm stays on longer: what fired still fired at the same minute.
+        With a longer range the alarm fires at the same minute and stays in ALARM longer.
         """
         run = judged_run("dead_letter")
         check(run, "--evaluation-range", 0)
@@ -208,9 +208,9 @@ class TestRun:
 
 
 class TestBaseline:
-    def test_a_run_against_itself_is_no_regression(self, check, judged_run):
+    def test_a_run_compared_with_itself_has_not_regressed(self, check, judged_run):
         """
-        And says that there is nothing to compare.
+        The message says that no row can be compared.
         """
         run = judged_run("busy_queue")
 
@@ -272,7 +272,7 @@ def texts_for_numbers(run: Path) -> Path:
 
 
 def with_header(**changes: object) -> Callable[[Path], Path]:
-    """Return how to change the header of a run."""
+    """Return a function that changes the header of a run."""
 
     def damage(run: Path) -> Path:
         header = json.loads((run / "run.json").read_text()) | changes
@@ -319,7 +319,7 @@ class TestBadInput:
     )
     def test_one_sentence_and_2(self, check, judged_run, damage, complaint):
         """
-        Never a traceback, never a verdict.
+        There is neither a traceback nor a verdict.
         """
         code, out, err = check(damage(judged_run("busy_queue")))
 
@@ -335,9 +335,9 @@ class TestBadInput:
             ({"ThresholdMetricId": "band"}, "anomaly detection"),
         ],
     )
-    def test_an_alarm_that_is_none(self, check, judged_run, tmp_path, changes, complaint):
+    def test_an_invalid_alarm(self, check, judged_run, tmp_path, changes, complaint):
         """
-        The template's alarm is named.
+        The message names the alarm of the template.
         """
         properties = {
             "AlarmName": "mine", "Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60,
@@ -353,9 +353,9 @@ class TestBadInput:
         assert complaint in err
         assert len(err.splitlines()) == 1
 
-    def test_nothing_named(self, check):
+    def test_no_argument(self, check):
         """
-        Says what to name.
+        The message says what to name.
         """
         code, _, err = check()
 
@@ -364,7 +364,7 @@ class TestBadInput:
 
     def test_an_endpoint_that_does_not_answer(self, check, judged_run, monkeypatch):
         """
-        Named, with what went wrong.
+        The message gives the endpoint and the cause.
         """
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -1,5 +1,5 @@
 """
-``harness watch``, over a run that is over, one in the making, and without either.
+The verb ``harness watch`` over a finished run, an active run, and without a run.
 """
 
 import csv
@@ -29,7 +29,7 @@ DLQ = '{"QueueName":"listing-media-processing-dlq"}'
 
 @pytest.fixture
 def watch(capsys, monkeypatch, tmp_path):
-    """Return what a call leaves with and says; no stack is up."""
+    """Return a function that runs the verb without a stack and returns exit code, stdout and stderr."""
     monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "state" / "stack.json"))
 
     def call(*words: object):
@@ -41,28 +41,29 @@ def watch(capsys, monkeypatch, tmp_path):
     return call
 
 
-def test_a_run_that_is_over_is_told_from_beginning_to_end(watch, tmp_path):
+def test_a_finished_run_is_printed_completely(watch, tmp_path):
     """
-    Every change with its minute and reason, then the states at the end.
+    Every change with its minute and reason, then the last states.
     """
     run = shutil.copytree(RUNS / "dead_letter", tmp_path / "run")
 
     code, lines, _ = watch(run)
-    story = [line for line in lines if "media-processing-dead-letters  " in line]
+    changes = [line for line in lines if "media-processing-dead-letters  " in line]
 
     assert code == 0
-    assert [line[:19] for line in story] == [
+    assert [line[:19] for line in changes] == [
         "2026-01-05 09:01:00", "2026-01-05 09:07:00", "2026-01-05 09:08:00",
     ]  # fmt: skip
     assert (
-        "OK -> ALARM  Threshold Crossed: 1 out of the last 1 datapoints [1.0 (05/01/26 09:06:00)]" in story[1]
+        "OK -> ALARM  Threshold Crossed: 1 out of the last 1 datapoints [1.0 (05/01/26 09:06:00)]"
+        in changes[1]
     )
     assert "OK                 media-processing-dead-letters" in lines
 
 
-def test_a_run_in_the_making_is_watched_as_far_as_it_went(watch, tmp_path):
+def test_an_active_run_is_evaluated_up_to_now(watch, tmp_path):
     """
-    From the parts its workers have flushed; an alarm that is on leaves with 3.
+    It is read from the flushed parts; an alarm in ALARM exits with 3.
     """
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     header = RunHeader(
@@ -88,7 +89,7 @@ def test_a_run_in_the_making_is_watched_as_far_as_it_went(watch, tmp_path):
 )
 def test_nothing_to_watch(watch, words, code, complaint):
     """
-    One sentence, with the remedy.
+    The message is one line and says what to do.
     """
     left, lines, err = watch(*words)
 
@@ -99,7 +100,7 @@ def test_nothing_to_watch(watch, words, code, complaint):
 
 def test_a_damaged_run_is_refused(watch, tmp_path):
     """
-    As by the judge.
+    The exit code is 2.
     """
     run = shutil.copytree(RUNS / "dead_letter", tmp_path / "run")
     header = json.loads((run / "run.json").read_text()) | {"format_version": 99}
@@ -108,9 +109,9 @@ def test_a_damaged_run_is_refused(watch, tmp_path):
     assert watch(run)[0] == 2
 
 
-def test_a_load_under_way_is_named_where_no_stack_is_up(watch, tmp_path, monkeypatch):
+def test_an_active_run_is_named_if_no_stack_is_active(watch, tmp_path, monkeypatch):
     """
-    A stack that `harness load` started for itself is not for others; its run can be watched.
+    The stack that `harness load` started is not visible here, but its run can be watched.
     """
     monkeypatch.chdir(tmp_path)
     header = RunHeader(
@@ -126,7 +127,7 @@ def test_a_load_under_way_is_named_where_no_stack_is_up(watch, tmp_path, monkeyp
 
 
 BROKEN = """
-question = "Who hears that a function is broken?"
+question = "Do CloudWatch and SNS report a broken function?"
 seed = 7
 duration_s = 600
 time_scale = 60
@@ -150,7 +151,7 @@ rate = 1.0
 
 @pytest.fixture
 def broken_stack(tmp_path):
-    """A stack one of whose functions always fails, a model minute a second."""
+    """A stack with a function that always fails; a model minute takes a second."""
     scenario = tmp_path / "broken.toml"
     scenario.write_text(BROKEN)
     options = StackOptions(
@@ -163,7 +164,7 @@ def broken_stack(tmp_path):
 
 @pytest.fixture
 def watching(broken_stack, tmp_path):
-    """`harness watch` on that stack, as somebody types it."""
+    """A process of `harness watch` on that stack."""
     command = [sys.executable, "-m", "harness.cli.main", "watch", "--for", "100"]
     environment = os.environ | {"HARNESS_STATE": str(tmp_path / "stack.json")}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -173,9 +174,9 @@ def watching(broken_stack, tmp_path):
 
 @pytest.mark.stack
 @pytest.mark.slow
-def test_a_broken_function_is_seen_by_describe_alarms_and_told_by_sns(broken_stack, watching):
+def test_a_broken_function_is_reported_by_describe_alarms_and_by_sns(broken_stack, watching):
     """
-    Three failing model minutes after the first upload, which are seconds of the clock.
+    The alarm fires after three failing model minutes, which are three clock seconds.
     """
     session = boto3.Session(
         broken_stack.aws_access_key_id,
@@ -189,31 +190,31 @@ def test_a_broken_function_is_seen_by_describe_alarms_and_told_by_sns(broken_sta
     def alarm() -> dict:
         return cloudwatch.describe_alarms(AlarmNames=["media-processing-validate-errors"])["MetricAlarms"][0]
 
-    queue = sqs.create_queue(QueueName="ears")["QueueUrl"]
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=alarm()["AlarmActions"][0], Protocol="sqs", Endpoint=arn)
     with Path(broken_stack.identities).open(newline="") as file:
         uploader = Uploader(broken_stack, list(csv.DictReader(file)))
     deadline = time.monotonic() + 90
-    # An alarm of three minutes wants failures in each: batches keep coming until it has fired.
+    # The alarm needs failures in each of three minutes: upload batches until it has fired.
     while alarm()["StateValue"] != "ALARM" and time.monotonic() < deadline:
         uploader.upload(photos=1, videos=0)
         time.sleep(0.5)
     fired = alarm()
-    heard = []
-    while not heard and time.monotonic() < deadline:
+    published = []
+    while not published and time.monotonic() < deadline:
         received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         messages = [json.loads(json.loads(one["Body"])["Message"]) for one in received.get("Messages", ())]
-        heard = [
+        published = [
             one
             for one in messages
             if (one["AlarmName"], one["NewStateValue"]) == ("media-processing-validate-errors", "ALARM")
         ]
     watching.send_signal(signal.SIGINT)
-    told, _ = watching.communicate(timeout=30)
+    output, _ = watching.communicate(timeout=30)
 
     assert fired["StateValue"] == "ALARM"
     assert fired["StateReason"].startswith("Threshold Crossed: 3 out of the last 3 datapoints")
-    assert heard[0]["NewStateReason"] == fired["StateReason"]
-    assert "media-processing-validate-errors  OK -> ALARM" in told
+    assert published[0]["NewStateReason"] == fired["StateReason"]
+    assert "media-processing-validate-errors  OK -> ALARM" in output
     assert watching.returncode == 3

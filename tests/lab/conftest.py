@@ -1,5 +1,5 @@
 """
-Run folders made of a few hand-written rows; alarms and verdicts made of a few hand-written values.
+Builders of run folders, alarms and verdicts for tests; arguments replace the defaults.
 """
 
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def recorder(tmp_path):
 
 
 def quiet(until: float = 600.0) -> list[MetricRow]:
-    """What the template's alarms read, with nothing wrong."""
+    """Return rows for all metrics of the template's alarms; no alarm fires."""
     functions = ("validate", "thumbnails", "zip", "callback-dispatch")
     rows = [
         MetricRow(60.0, DURATION, '{"outcome":"READY"}', 45.0),
@@ -77,7 +77,7 @@ def state_machine() -> str:
 
 
 def ready(intended_at: float, seconds: float, outcome: str = "ok") -> RequestRow:
-    """An end-to-end observation."""
+    """Return an end-to-end observation."""
     return RequestRow(0, 0, "E2E", "ready", None, outcome, intended_at, intended_at, intended_at + seconds)
 
 
@@ -94,7 +94,7 @@ def batch(received_at: float, finished_at: float | None) -> BatchRow:
 
 
 def alarm(**changes: object) -> Alarm:
-    """The alarm on slow batches, but for what is said; None leaves a property out."""
+    """Return the alarm on slow batches with some properties changed; None removes a property."""
     properties = {
         "AlarmName": "p95",
         "Namespace": "TOQ/MediaProcessing",
@@ -112,19 +112,19 @@ def alarm(**changes: object) -> Alarm:
 def play(
     an_alarm: Alarm, at, values, *, end: float, arrived_at=None, rules: EvaluationRules | None = None
 ) -> Timeline:
-    """An alarm of one metric over samples, from 0 s on."""
+    """Evaluate an alarm of one metric over samples, from 0 s."""
     samples = {an_alarm.metrics[0][1]: Samples.of(at, values, arrived_at)}
     return evaluate(an_alarm, Periods(an_alarm, samples), start=0, end=end, rules=rules)
 
 
 def alarm_verdict(name: str, outcome: Outcome = Outcome.PASS, **changes: object) -> AlarmVerdict:
-    """An alarm that stayed quiet, but for what is said."""
+    """Return the verdict on an alarm that did not fire, with some fields changed."""
     facts = {"state": "OK", "why": "", "fired_at_s": None, "transitions": ()}
     return AlarmVerdict(name=name, outcome=outcome, **(facts | changes))
 
 
 def objective_verdict(text: str, outcome: Outcome = Outcome.PASS, **changes: object) -> ObjectiveVerdict:
-    """An objective of 60 samples that was met, but for what is said."""
+    """Return the verdict on an objective of 60 samples that was met, with some fields changed."""
     facts = {"why": "", "value": 1.0, "shown": "1.00 s", "limit": 2.0, "samples": 60}
     return ObjectiveVerdict(text=text, outcome=outcome, **(facts | changes))
 
@@ -132,7 +132,7 @@ def objective_verdict(text: str, outcome: Outcome = Outcome.PASS, **changes: obj
 def verdict_over(
     *judged: AlarmVerdict | ObjectiveVerdict, outcome: Outcome = Outcome.PASS, **changes: object
 ) -> Verdict:
-    """The verdict over alarms and objectives; nothing failed and nothing was left, but for what is said."""
+    """Return a verdict without streaks and unfinished batches, with some fields changed."""
     facts = {"run": "run-1", "reasons": (), "streaks": (), "unfinished": Unfinished(0, 0.0, None, None)}
     alarms = tuple(one for one in judged if isinstance(one, AlarmVerdict))
     objectives = tuple(one for one in judged if isinstance(one, ObjectiveVerdict))

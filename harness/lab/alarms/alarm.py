@@ -39,6 +39,7 @@ class UnevaluatedAlarm:
 
     name: str
     reason: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,13 +53,15 @@ class ComparisonOperator(StrEnum):
 
     def breached(self, value: float, threshold: float) -> bool:
         """Return whether *value* compared with *threshold* breaches it."""
-        if self is ComparisonOperator.GREATER:
-            return value > threshold
-        if self is ComparisonOperator.GREATER_OR_EQUAL:
-            return value >= threshold
-        if self is ComparisonOperator.LESS:
-            return value < threshold
-        return value <= threshold
+        return _OPERATORS[self](value, threshold)
+
+
+_OPERATORS: dict[ComparisonOperator, Callable[[float, float], bool]] = {
+    ComparisonOperator.GREATER: operator.gt,
+    ComparisonOperator.GREATER_OR_EQUAL: operator.ge,
+    ComparisonOperator.LESS: operator.lt,
+    ComparisonOperator.LESS_OR_EQUAL: operator.le,
+}
 
 
 @dataclass(frozen=True, slots=True)

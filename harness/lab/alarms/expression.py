@@ -9,19 +9,30 @@ Source: CloudWatch user guide, "Using metric math".
 
 import ast
 import math
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Operands = Mapping[str, float | None]
 
+Formula = Callable[[Operands, float | None], float | None]
+"""A compiled expression; the second argument is the value of a missing operand."""
+
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression over the metrics of one period."""
+    """A compiled expression over the metrics of one period."""
 
     text: str
-    tree: ast.expr
+    formula: Formula
     ids: tuple[str, ...]
 
     @classmethod
@@ -36,14 +47,12 @@ class Expression:
         Raises:
             ValueError: The expression uses a feature that is not supported; the message names it.
         """
-        tree = _inlined(_parsed(text), others or {}, depth=0)
-        _check(tree, set(ids), text)
-        return cls(text, tree, tuple(ids))
+        return cls(text, _Compiler(text, ids, others or {}).formula(_parsed(text)), tuple(ids))
 
     def value(self, operands: Operands) -> float | None:
         """Return the datapoint of one period, or None if it is missing."""
         present = any(operands[key] is not None for key in self.ids)
-        value = _value(self.tree, operands, 0.0 if present else None)
+        value = self.formula(operands, 0.0 if present else None)
         return value if value is not None and math.isfinite(value) else None
 
 
@@ -56,88 +65,58 @@ def _parsed(text: str) -> ast.expr:
         raise ValueError(f"metric math {text!r} cannot be read") from None
 
 
-def _inlined(node: ast.expr, others: Mapping[str, str], depth: int) -> ast.expr:
-    if depth > len(others):
-        raise ValueError("metric math refers to itself")
-    if isinstance(node, ast.Name) and node.id in others:
-        return _inlined(_parsed(others[node.id]), others, depth + 1)
-    if isinstance(node, ast.BinOp):
-        return ast.BinOp(_inlined(node.left, others, depth), node.op, _inlined(node.right, others, depth))
-    if isinstance(node, ast.UnaryOp):
-        return ast.UnaryOp(node.op, _inlined(node.operand, others, depth))
-    if isinstance(node, ast.Call):
-        return ast.Call(node.func, [_inlined(argument, others, depth) for argument in node.args], [])
-    return node
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    text: str
+    ids: Sequence[str]
+    others: Mapping[str, str]
+
+    def formula(self, node: ast.expr, depth: int = 0) -> Formula:
+        """Compile a node; *depth* counts the other expressions that contain it."""
+        match node:
+            case ast.Name(name):
+                return self._name(name, depth)
+            case ast.UnaryOp(ast.USub(), operand):
+                return _binary(operator.mul, lambda *_: -1.0, self.formula(operand, depth))
+            case ast.BinOp(left, operation, right) if type(operation) in _OPERATORS:
+                compute = _OPERATORS[type(operation)]
+                return _binary(compute, self.formula(left, depth), self.formula(right, depth))
+            case ast.Call(ast.Name("FILL"), [operand, ast.Constant() as constant]):
+                return _filled(self.formula(operand, depth), self.formula(constant))
+            case ast.Call() if ast.unparse(node) == "SUM(METRICS())":
+                return _sum
+            case ast.Constant(int() | float() as number) if not isinstance(number, bool):
+                return lambda *_: float(number)
+        raise ValueError(f"metric math {self.text!r} uses {ast.unparse(node)!r}, which is not supported")
+
+    def _name(self, name: str, depth: int) -> Formula:
+        if name in self.others:
+            if depth == len(self.others):
+                raise ValueError("metric math refers to itself")
+            return self.formula(_parsed(self.others[name]), depth + 1)
+        if name not in self.ids:
+            raise ValueError(f"metric math {self.text!r} reads {name!r}, which is not an id of Metrics")
+        return lambda operands, missing: missing if operands[name] is None else operands[name]
 
 
-def _check(node: ast.expr, ids: set[str], text: str) -> None:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
-        _check(node.left, ids, text)
-        _check(node.right, ids, text)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        _check(node.operand, ids, text)
-    elif _is_number(node) or _call(node) == "SUM(METRICS())":
-        return
-    elif (
-        isinstance(node, ast.Call)
-        and _call(node) == "FILL"
-        and len(node.args) == 2
-        and _is_number(node.args[1])
-    ):
-        _check(node.args[0], ids, text)
-    elif isinstance(node, ast.Name):
-        if node.id not in ids:
-            raise ValueError(f"metric math {text!r} reads {node.id!r}, which is not an id of Metrics")
-    else:
-        raise ValueError(f"metric math {text!r} uses {ast.unparse(node)!r}, which is not supported")
+def _binary(compute: Callable[[float, float], float], left: Formula, right: Formula) -> Formula:
+    def computed(operands: Operands, missing: float | None) -> float | None:
+        first, second = left(operands, missing), right(operands, missing)
+        if first is None or second is None or (compute is operator.truediv and not second):
+            return None
+        return compute(first, second)
+
+    return computed
 
 
-def _is_number(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Constant)
-        and isinstance(node.value, int | float)
-        and not isinstance(node.value, bool)
-    )
+def _filled(operand: Formula, constant: Formula) -> Formula:
+    def filled(operands: Operands, _: float | None) -> float | None:
+        value = operand(operands, None)
+        return constant(operands, None) if value is None else value
+
+    return filled
 
 
-def _call(node: ast.expr) -> str | None:
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        return None
-    whole = ast.unparse(node)
-    return whole if whole == "SUM(METRICS())" else node.func.id
-
-
-def _value(node: ast.expr, operands: Operands, absent: float | None) -> float | None:
-    if isinstance(node, ast.Constant):
-        return float(node.value)  # type: ignore[arg-type]  # `_check` let only numbers through
-    if isinstance(node, ast.Name):
-        value = operands[node.id]
-        return absent if value is None else value
-    if isinstance(node, ast.UnaryOp):
-        value = _value(node.operand, operands, absent)
-        return None if value is None else -value
-    if isinstance(node, ast.Call):
-        return _called(node, operands)
-    if isinstance(node, ast.BinOp):
-        return _computed(node, _value(node.left, operands, absent), _value(node.right, operands, absent))
-    raise TypeError(ast.dump(node))
-
-
-def _called(node: ast.Call, operands: Operands) -> float | None:
-    if _call(node) == "SUM(METRICS())":
-        present = [value for value in operands.values() if value is not None]
-        return sum(present) if present else None
-    value = _value(node.args[0], operands, None)
-    return _value(node.args[1], operands, None) if value is None else value
-
-
-def _computed(node: ast.BinOp, left: float | None, right: float | None) -> float | None:
-    if left is None or right is None:
-        return None
-    if isinstance(node.op, ast.Add):
-        return left + right
-    if isinstance(node.op, ast.Sub):
-        return left - right
-    if isinstance(node.op, ast.Mult):
-        return left * right
-    return left / right if right else None
+def _sum(operands: Operands, _: float | None) -> float | None:
+    present = [value for value in operands.values() if value is not None]
+    return sum(present) if present else None

@@ -4,7 +4,7 @@ The ``metrics`` table of a run, indexed by metric and exact dimensions as CloudW
 Times are Unix seconds of the model clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,14 +57,7 @@ class RecordedMetrics:
         return {metric: self._samples_of(metric) for _, metric in alarm.metrics}
 
     def is_zero_without_data(self, metric: MetricStat) -> bool:
-        """
-        Return whether a metric without data means 0.
-
-        A counter has no data until it is first incremented. It counts as 0 if the run recorded other
-        metrics of the service.
-        """
-        name = metric_name(metric.namespace, metric.name)
-        return is_counter(name) and any("/" not in known for known in self._rows)
+        return is_zero_without_data(metric_name(metric.namespace, metric.name), self._rows)
 
     def _samples_of(self, metric: MetricStat) -> Samples:
         name, labels = metric_name(metric.namespace, metric.name), labels_text(metric.labels)
@@ -76,6 +69,19 @@ class RecordedMetrics:
             except ValueError as error:
                 raise ValueError(f"the metric {name}: {error}") from None
         return self._samples[name, labels]
+
+
+def is_zero_without_data(metric: str, recorded: Iterable[str]) -> bool:
+    """
+    Return whether a metric without data is 0.
+
+    A counter has no data until it is first incremented. It is 0 if other metrics of the service were
+    recorded.
+
+    Args:
+        metric, recorded: Names as in the ``metrics`` table.
+    """
+    return is_counter(metric) and any("/" not in name for name in recorded)
 
 
 def unobserved_namespaces(run: "Run") -> frozenset[str]:

@@ -12,7 +12,7 @@ Source: CloudWatch user guide, "Evaluating an alarm"; the event samples in "Alar
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,8 @@ from harness.lab.alarms.statistic import PercentileMethod
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
+
+LowSamples = Literal["window", "period"]
 
 DEFAULT_SURPLUS = 2
 """Periods by which the evaluation range exceeds N. AWS does not publish it; `sensitivity` tries others."""
@@ -96,7 +98,7 @@ class EvaluationRules:
     """
 
     surplus: int = DEFAULT_SURPLUS
-    low_samples: Literal["window", "period"] = "window"
+    low_samples: LowSamples = "window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,21 @@ def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], rules: EvaluationRul
     if not alarm.ignore_low_samples:
         return False
     needed = max(metric.statistic.samples_needed() for _, metric in alarm.metrics)
-    counts = [point.samples for point in datapoints if point.samples][-alarm.rule.evaluation_periods :]
-    if not counts:
+    counts = [point.samples for point in datapoints]
+    return too_few_samples(counts, needed, alarm.rule.evaluation_periods, rules.low_samples)
+
+
+def too_few_samples(
+    counts: Iterable[int], needed: float, evaluation_periods: int, low_samples: LowSamples = "window"
+) -> bool:
+    """
+    Return whether the newest periods with samples have fewer samples than a percentile needs.
+
+    Args:
+        counts: Number of samples of each period, oldest first.
+        low_samples: As in `EvaluationRules`.
+    """
+    present = [count for count in counts if count][-evaluation_periods:]
+    if not present:
         return False
-    return (sum(counts) if rules.low_samples == "window" else min(counts)) < needed
+    return (sum(present) if low_samples == "window" else min(present)) < needed

@@ -19,6 +19,7 @@ from pathlib import Path
 from harness.lab.alarms.alarm import checked_period, ignores_low_samples, number, whole
 from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing, decide
 from harness.lab.alarms.statistic import Statistic
+from harness.lab.alarms.timeline import too_few_samples
 
 Case = Mapping[str, object]
 
@@ -127,6 +128,6 @@ def _too_few(case: Case, rule: Rule) -> bool:
     counts = case["sample_counts"]
     if not isinstance(counts, list):
         raise ValueError("sample_counts must be a list of numbers")
-    present = [count for one in counts if (count := whole(one, "a sample count"))][-rule.evaluation_periods :]
     needed = Statistic.parse(str(case["extended_statistic"])).samples_needed()
-    return bool(present) and sum(present) < needed
+    numbers = [whole(count, "each of sample_counts") for count in counts]
+    return too_few_samples(numbers, needed, rule.evaluation_periods)

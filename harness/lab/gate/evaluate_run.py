@@ -13,7 +13,6 @@ from harness.lab.alarms.account import Account
 from harness.lab.alarms.composite import AnyAlarm, in_order
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.alarms.timeline import EvaluationRules
-from harness.lab.gate import outputs
 from harness.lab.gate.evaluation_session import EvaluationSession
 from harness.lab.gate.measure import measure
 from harness.lab.gate.objective import Objective, objectives_of
@@ -22,25 +21,6 @@ from harness.lab.gate.verdict import Verdict, overall_outcome
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
-
-
-def check_and_write(
-    run: "Run",
-    *,
-    template: Path | None = None,
-    endpoint: str | None = None,
-    rules: EvaluationRules | None = None,
-) -> Verdict:
-    """
-    Evaluate a run as `check_run` does and write the verdict into its folder.
-
-    Raises:
-        ValueError: The run, the template or an objective cannot be read.
-        OSError: A file cannot be read or written.
-    """
-    verdict = check_run(run, template=template, endpoint=endpoint, rules=rules)
-    outputs.write(verdict, run.folder)
-    return verdict
 
 
 def check_run(

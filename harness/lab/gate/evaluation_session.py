@@ -5,12 +5,12 @@ Times are Unix seconds of the model clock.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness.lab.alarms.alarm import Alarm, MetricStat, Place, UnevaluatedAlarm
+from harness.lab.alarms.alarm import Alarm, MetricStat, UnevaluatedAlarm
 from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, CompositeChange, evaluate_composite
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
@@ -102,7 +102,7 @@ class EvaluationSession:
             ValueError: A sample of its metric, or a sum of them, is NaN or infinite.
         """
         if isinstance(alarm, UnevaluatedAlarm):
-            verdict = self._skipped(alarm.name, NOT_EVALUATED, alarm.reason)
+            verdict = self._skipped(alarm, NOT_EVALUATED, alarm.reason)
         elif isinstance(alarm, CompositeAlarm):
             verdict = self._evaluate_composite(alarm)
         else:
@@ -116,7 +116,7 @@ class EvaluationSession:
         names |= {metric.namespace + labels_text(metric.labels) for metric in metrics}
         if unobserved := sorted(names & self._unobserved):
             why = f"nobody could observe {' and '.join(unobserved)} in this run"
-            return self._skipped(alarm.name, NOT_OBSERVED, why, alarm.place)
+            return self._skipped(alarm, NOT_OBSERVED, why)
         samples = self._recorded.samples(alarm)
         periods = Periods(alarm, samples)
         start, end = self.interval.start, self.interval.end
@@ -132,31 +132,14 @@ class EvaluationSession:
     def _alarm_verdict(
         self, timeline: Timeline, samples: Mapping[MetricStat, Samples], sensitive: tuple[str, ...]
     ) -> AlarmVerdict:
-        alarm, fired_at = timeline.alarm, timeline.fired_at
+        alarm = timeline.alarm
         outcome, why = self._outcome(timeline, samples)
-        if alarm.name in self._with_objective:
-            outcome, why = Outcome.PASS, ""
-        return AlarmVerdict(
-            name=alarm.name,
-            outcome=outcome,
-            state=timeline.state,
-            why=why,
-            fired_at_s=None if fired_at is None else self._relative(fired_at),
-            transitions=tuple(
-                Transition(
-                    at_s=self._relative(one.at),
-                    at=_iso(one.at),
-                    state=one.state,
-                    reason=reason(alarm, one),
-                    reason_data=reason_data(alarm, one),
-                )
-                for one in timeline.transitions
-            ),
-            excused=alarm.name in self._with_objective,
-            sensitive=sensitive,
-            place=alarm.place,
-            threshold=_threshold(alarm),
-        )
+        transitions = [
+            self._transition(one.at, one.state, reason(alarm, one), reason_data(alarm, one))
+            for one in timeline.transitions
+        ]
+        verdict = self._verdict(alarm, outcome, timeline.state, why, transitions)
+        return replace(verdict, sensitive=sensitive, threshold=_threshold(alarm))
 
     def _outcome(self, timeline: Timeline, samples: Mapping[MetricStat, Samples]) -> tuple[Outcome, str]:
         name = timeline.alarm.name
@@ -179,7 +162,7 @@ class EvaluationSession:
         for name in composite.watched:
             if name in skipped:
                 why = f"it watches {name}, which is {skipped[name]}"
-                return self._skipped(composite.name, skipped[name], why, composite.place)
+                return self._skipped(composite, skipped[name], why)
         times = [self._first_evaluations[name] for name in composite.watched]
         first = self._first_evaluations[composite.name] = max(times, default=self.interval.start)
         changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self.interval.end)
@@ -188,41 +171,51 @@ class EvaluationSession:
 
     def _composite_verdict(self, composite: CompositeAlarm, changes: list[CompositeChange]) -> AlarmVerdict:
         fired_at = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
-        excused = composite.name in self._with_objective
         fired = {one.name for one in self.verdicts if one.fired_at_s is not None}
+        outcome, why = Outcome.PASS, ""
         # A composite alarm usually repeats a child that fired and has its own verdict. It is a breach itself
         # only if no child fired, as with NOT OK(…).
-        breach = fired_at is not None and fired.isdisjoint(composite.children) and not excused
+        if fired_at is not None and fired.isdisjoint(composite.children):
+            outcome, why = Outcome.BREACH, self._fired(composite.name, fired_at)
+        transitions = [
+            self._transition(
+                one.at, one.state, f"{composite.rule}{' (no actions taken)' if one.acted_at is None else ''}"
+            )
+            for one in changes
+        ]
+        state = changes[-1].state if changes else AlarmState.INSUFFICIENT_DATA
+        return self._verdict(composite, outcome, state, why, transitions)
+
+    def _skipped(self, alarm: AnyAlarm, state: str, why: str) -> AlarmVerdict:
+        return self._verdict(alarm, Outcome.SKIPPED, state, f"{state}, because {why}")
+
+    def _verdict(
+        self,
+        alarm: AnyAlarm,
+        outcome: Outcome,
+        state: str,
+        why: str,
+        transitions: Sequence[Transition] = (),
+    ) -> AlarmVerdict:
+        excused = alarm.name in self._with_objective
+        if excused and outcome is not Outcome.SKIPPED:
+            outcome, why = Outcome.PASS, ""
         return AlarmVerdict(
-            name=composite.name,
-            outcome=Outcome.BREACH if breach else Outcome.PASS,
-            state=changes[-1].state if changes else AlarmState.INSUFFICIENT_DATA,
-            why=self._fired(composite.name, fired_at) if breach and fired_at is not None else "",
-            fired_at_s=None if fired_at is None else self._relative(fired_at),
-            transitions=tuple(
-                Transition(
-                    at_s=self._relative(change.at),
-                    at=_iso(change.at),
-                    state=change.state,
-                    reason=f"{composite.rule}{'' if change.acted_at is not None else ' (no actions taken)'}",
-                )
-                for change in changes
-            ),
+            name=alarm.name,
+            outcome=outcome,
+            state=state,
+            why=why,
+            fired_at_s=next((one.at_s for one in transitions if one.state == AlarmState.ALARM), None),
+            transitions=tuple(transitions),
             excused=excused,
-            place=composite.place,
+            place=alarm.place,
         )
 
-    def _skipped(self, name: str, state: str, why: str, place: Place | None = None) -> AlarmVerdict:
-        return AlarmVerdict(
-            name=name,
-            outcome=Outcome.SKIPPED,
-            state=state,
-            why=f"{state}, because {why}",
-            fired_at_s=None,
-            transitions=(),
-            excused=name in self._with_objective,
-            place=place,
-        )
+    def _transition(
+        self, at: float, state: AlarmState, text: str, data: Mapping[str, object] | None = None
+    ) -> Transition:
+        iso = datetime.fromtimestamp(at, UTC).isoformat()
+        return Transition(self._relative(at), iso, state, text, data or {})
 
     def _relative(self, at: float) -> float:
         return at - self.interval.start
@@ -241,7 +234,3 @@ def _threshold(alarm: Alarm) -> Threshold | None:
 def _last(frame: "pd.DataFrame", column: str) -> float:
     latest = frame[column].max() if len(frame) else 0.0
     return 0.0 if math.isnan(latest) else float(latest)
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()

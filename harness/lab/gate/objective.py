@@ -23,7 +23,9 @@ READY, so is the time of a failed batch. If a result depends on lower bounds, it
 """
 
 import math
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -33,6 +35,14 @@ from harness.lab.alarms.alarm import Place
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 RATES = {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600}
 
@@ -139,14 +149,7 @@ class Objective:
         """Return whether *value* meets the objective."""
         if isinstance(value, str) or isinstance(self.limit, str):
             return (value == self.limit) == (self.comparison == "==")
-        return {
-            "<=": value <= self.limit,
-            "<": value < self.limit,
-            ">=": value >= self.limit,
-            ">": value > self.limit,
-            "==": value == self.limit,
-            "!=": value != self.limit,
-        }[self.comparison]
+        return COMPARISONS[self.comparison](value, self.limit)
 
     def show(self, value: float | str | None) -> str:
         """Return a measured value as text with a unit."""

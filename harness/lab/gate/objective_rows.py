@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.alarms.recorded_metrics import is_zero_without_data
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.run_findings import unfinished_waits
-from harness.lab.results.metric_names import PROCESSING_DURATION, is_counter, is_duration
+from harness.lab.results.metric_names import PROCESSING_DURATION, is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
 SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
-"""The outcomes that each suffix of a selector selects; "succeeded" after "forbidden", else it selects ok."""
+"""The outcomes that a suffix selects; "succeeded" selects "breached" only after "forbidden", else "ok"."""
 
 NOT_OK = ("failed", "censored", "breached")
 
@@ -112,8 +113,7 @@ def _metric_rows(selector: str, run: "Run") -> ObjectiveRows:
         key, _, value = pair.partition("=")
         label = f'"{key.strip()}":"{value.strip().strip(chr(34))}"'
         rows = rows[rows["labels"].str.contains(label, regex=False)]
-    # A counter has no datum until it is first incremented: it is 0 if the service was measured at all.
-    is_zero = is_counter(name) and any("/" not in one for one in frame["metric"].unique())
+    is_zero = is_zero_without_data(name, frame["metric"].unique())
     at = rows["at"].to_numpy(dtype=float) * run.time_scale
     values = rows["value"].to_numpy(dtype=float) * (run.time_scale if is_duration(name) else 1.0)
     none = np.zeros(len(rows), dtype=bool)

@@ -225,18 +225,18 @@ class Verdict:
         return pd.DataFrame(rows, columns=columns).astype({"fired_at_s": "float64", "samples": "Int64"})
 
     def _tables(self) -> Iterator["TextTable"]:
-        from harness.lab.gate.verdict_table import Row, TextTable
+        from harness.lab.gate.verdict_table import TableRow, TextTable
 
         if self.alarms:
             times = [one.fired if one.fired_at_s is None else f"at {one.fired}" for one in self.alarms]
             rows = [
-                Row((one.name, one.state, time), one.outcome, one.remark)
+                TableRow((one.name, one.state, time), one.outcome, one.remark)
                 for one, time in zip(self.alarms, times, strict=True)
             ]
             yield TextTable("Alarms", ("alarm", "state", "fired"), rows)
         if self.objectives:
             rows = [
-                Row((one.text, one.shown, str(one.samples)), one.outcome, one.outcome)
+                TableRow((one.text, one.shown, str(one.samples)), one.outcome, one.outcome)
                 for one in self.objectives
             ]
             yield TextTable("Objectives", ("objective", "measured", "samples"), rows)

@@ -22,7 +22,7 @@ STYLES = {
 """The terminal style of each outcome."""
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One alarm or objective; a terminal shows the remark in place of the outcome."""
 
     cells: Sequence[str]
@@ -35,7 +35,7 @@ class TextTable(NamedTuple):
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
 
 
 def for_terminal(tables: Iterable[TextTable], remarks: Iterable[str], sentence: Text) -> Group:

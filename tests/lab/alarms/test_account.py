@@ -1,5 +1,5 @@
 """
-Alarms of an account: read, set, and their topics told.
+The alarms of an account: reading them, setting their states, publishing to their topics.
 """
 
 import json
@@ -25,14 +25,14 @@ DEAD_LETTERS = {
 
 @pytest.fixture
 def cloud():
-    """An AWS in this process."""
+    """A simulated AWS in this process."""
     with mock_aws():
         yield boto3.Session(**CREDENTIALS)
 
 
 @pytest.fixture
 def topic_with_reader(cloud):
-    """A topic, and a function that returns the messages it was sent, and with what subjects."""
+    """A topic, and a function that returns its messages and their subjects."""
     topic = cloud.client("sns").create_topic(Name="alerts")["TopicArn"]
     queue = cloud.client("sqs").create_queue(QueueName="alerts-reader")["QueueUrl"]
     arn = "arn:aws:sqs:us-east-1:123456789012:alerts-reader"
@@ -48,7 +48,7 @@ def topic_with_reader(cloud):
 
 @pytest.fixture
 def watched_account(cloud, topic_with_reader):
-    """An account with an alarm that tells the topic, one whose actions are off, and a composite."""
+    """An account with an alarm that publishes, one with disabled actions, and a composite alarm."""
     client, topic = cloud.client("cloudwatch"), topic_with_reader[0]
     client.put_metric_alarm(**DEAD_LETTERS, AlarmActions=[topic, "arn:aws:lambda:us-east-1:1:function:x"])
     off = {"AlarmName": "off", "ActionsEnabled": False, "AlarmActions": [topic]}
@@ -60,7 +60,7 @@ def watched_account(cloud, topic_with_reader):
 
 
 def with_composites(account: Account, *composites: dict) -> None:
-    """Let an account tell of composite alarms, which moto does not know."""
+    """Add composite alarms to the answer of an account; moto does not support them."""
 
     def add(parsed: dict, **_: object) -> None:
         parsed["CompositeAlarms"] = list(composites)
@@ -75,7 +75,7 @@ def state_of(cloud, name: str) -> dict:
 
 def test_the_alarms_are_read(watched_account):
     """
-    As the judge evaluates them.
+    They have the type that the evaluator uses.
     """
     alarm, off, composite = watched_account.alarms()
 
@@ -88,9 +88,9 @@ def test_the_alarms_are_read(watched_account):
     assert (composite.name, composite.children) == ("unhealthy", ("dead letters",))
 
 
-def test_what_the_judge_cannot_evaluate_is_told_beside_the_others(watched_account, cloud):
+def test_unsupported_alarms_are_returned_with_the_others(watched_account, cloud):
     """
-    One alarm of another kind does not hide the rest of the account.
+    One alarm that is not supported does not hide the rest of the account.
     """
     client = cloud.client("cloudwatch")
     band = {
@@ -115,9 +115,11 @@ def test_what_the_judge_cannot_evaluate_is_told_beside_the_others(watched_accoun
     assert not any(isinstance(one, CompositeAlarm) for one in alarms)
 
 
-def test_a_move_is_seen_by_describe_alarms_and_by_the_topic(watched_account, cloud, topic_with_reader):
+def test_a_state_change_is_visible_in_describe_alarms_and_at_the_topic(
+    watched_account, cloud, topic_with_reader
+):
     """
-    With reason and reason data, and the message CloudWatch would send.
+    With reason and reason data, and with the message that CloudWatch sends.
     """
     watched_account.alarms()
     watched_account.apply(
@@ -150,9 +152,9 @@ def test_a_move_is_seen_by_describe_alarms_and_by_the_topic(watched_account, clo
     }  # fmt: skip
 
 
-def test_a_composite_tells_its_rule_instead_of_a_trigger(watched_account, topic_with_reader):
+def test_the_message_of_a_composite_has_its_rule_instead_of_a_trigger(watched_account, topic_with_reader):
     """
-    One that acts later than it changed has its state already, and only tells.
+    If its actions run later than its change, the state is not set again.
     """
     watched_account.alarms()
     watched_account.apply(StateChange(120.0, "unhealthy", ALARM, ALARM, "the wait is over"))
@@ -162,9 +164,9 @@ def test_a_composite_tells_its_rule_instead_of_a_trigger(watched_account, topic_
     assert "Trigger" not in message
 
 
-def test_what_is_too_long_is_cut(watched_account, cloud, topic_with_reader):
+def test_long_texts_are_cut(watched_account, cloud, topic_with_reader):
     """
-    To what CloudWatch and SNS take: 1,023 characters of reason, 100 of subject.
+    CloudWatch accepts 1,023 characters of reason, SNS 100 of subject.
     """
     name = "a" * 120
     cloud.client("cloudwatch").put_metric_alarm(
@@ -186,21 +188,21 @@ def test_what_is_too_long_is_cut(watched_account, cloud, topic_with_reader):
         (1290, 1, {"evaluatedDatapoints": [], "recentDatapoints": [1]}),
     ],
 )
-def test_reason_data_too_long_lose_their_lists(watched_account, cloud, evaluated, recent, kept):
+def test_long_reason_data_lose_their_lists(watched_account, cloud, evaluated, recent, kept):
     """
-    CloudWatch takes 4,000 characters of JSON, not of half of it.
+    CloudWatch accepts 4,000 characters, which must be complete JSON.
     """
     data = {"version": "1.0", "evaluatedDatapoints": [1] * evaluated, "recentDatapoints": [1] * recent}
     watched_account.alarms()
     watched_account.apply(StateChange(60.0, "dead letters", OK, ALARM, "long", data | {"pad": "x" * 54}))
 
-    told = json.loads(state_of(cloud, "dead letters")["StateReasonData"])
-    assert told == {"version": "1.0", "pad": "x" * 54} | kept
+    stored = json.loads(state_of(cloud, "dead letters")["StateReasonData"])
+    assert stored == {"version": "1.0", "pad": "x" * 54} | kept
 
 
-def test_a_state_that_stays_is_not_set_again(watched_account, cloud):
+def test_an_unchanged_state_is_not_set_again(watched_account, cloud):
     """
-    The reason of the real change stays readable.
+    The reason of the real change is kept.
     """
     watched_account.alarms()
     watched_account.apply(StateChange(60.0, "dead letters", OK, ALARM, "changed"))
@@ -210,27 +212,27 @@ def test_a_state_that_stays_is_not_set_again(watched_account, cloud):
 
 
 @pytest.mark.parametrize(
-    "move",
+    "change",
     [
         StateChange(60.0, "dead letters", ALARM, OK, "no topic for OK"),
         StateChange(60.0, "dead letters", OK, ALARM, "suppressed", acts=False),
         StateChange(60.0, "off", OK, ALARM, "actions are off"),
     ],
-    ids=lambda move: move.reason,
+    ids=lambda change: change.reason,
 )
-def test_only_actions_of_the_state_that_run_are_told(watched_account, topic_with_reader, move):
+def test_only_running_actions_of_the_new_state_publish(watched_account, topic_with_reader, change):
     """
-    Other moves set the state and tell nobody.
+    Other changes set the state and publish nothing.
     """
     watched_account.alarms()
-    watched_account.apply(move)
+    watched_account.apply(change)
 
     assert topic_with_reader[1]() == []
 
 
-def test_without_a_region_it_says_so(monkeypatch, tmp_path):
+def test_a_missing_region_is_an_error(monkeypatch, tmp_path):
     """
-    In one sentence.
+    The message names the region.
     """
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):

@@ -1,5 +1,5 @@
 """
-The properties of an alarm as CloudFormation and CloudWatch write them, read or refused.
+Reading an alarm from the properties of CloudFormation and CloudWatch.
 """
 
 import pytest
@@ -58,22 +58,22 @@ class TestProperties:
             {"WarmUpConfiguration": None},
         ],
     )
-    def test_what_cloudwatch_takes_is_taken(self, changes):
+    def test_what_cloudwatch_accepts_is_accepted(self, changes):
         """
-        Up to the limits, and with numbers as text, as templates may have them.
+        Including values at the limits, and numbers as text.
         """
         assert alarm(**changes).name == "p95"
 
     def test_datapoints_to_alarm_defaults_to_all(self):
         """
-        Without it every one of the N must breach.
+        Without the property, all N datapoints must breach.
         """
         assert alarm(EvaluationPeriods=3).rule.datapoints_to_alarm == 3
         assert alarm(EvaluationPeriods=3, DatapointsToAlarm=2).rule.datapoints_to_alarm == 2
 
-    def test_what_it_reads_is_kept(self):
+    def test_dimensions_unit_and_missing_data_are_read(self):
         """
-        Dimensions in order, unit and treatment of missing data.
+        Dimensions are sorted by name.
         """
         an_alarm = alarm(
             Unit="Seconds", TreatMissingData=None,
@@ -100,7 +100,7 @@ class TestQueries:
     )
     def test_metrics_of_the_wrong_shape_are_refused(self, queries, complaint):
         """
-        Whatever a template may hold there.
+        The message names the wrong part.
         """
         with pytest.raises(ValueError, match=f"alarm p95: {complaint}"):
             alarm(MetricName=None, Metrics=queries)
@@ -110,9 +110,9 @@ class TestQueries:
         [((True, True), (60, 60), "exactly one"), ((False, False), (60, 60), "exactly one"),
          ((True, "false"), (60, 120), "share one period")],
     )  # fmt: skip
-    def test_one_is_shown_and_all_share_a_period(self, shown, periods, complaint):
+    def test_one_metric_is_returned_and_all_share_a_period(self, shown, periods, complaint):
         """
-        As CloudWatch demands.
+        CloudWatch has both rules.
         """
         queries = [
             {

@@ -39,7 +39,7 @@ STATES = {"dlq": AlarmState.ALARM, "p95": AlarmState.OK, "errors": AlarmState.IN
 )
 def test_rules(rule, holds):
     """
-    AND binds tighter than OR, NOT tighter than both; ARNs and quoted names mean the alarm.
+    NOT has the highest precedence, then AND, then OR. An alarm is given by name, quoted name or ARN.
     """
     condition, _ = parse_rule(rule)
 

@@ -1,5 +1,5 @@
 """
-What a CloudWatch alarm decides over one evaluation range.
+The decision of a CloudWatch alarm over one evaluation range.
 """
 
 import json
@@ -83,13 +83,13 @@ class TestRules:
     )
     def test_comparisons(self, comparison, below, equal, above):
         """
-        The statistic stands left of the operator, the threshold right.
+        The statistic is the left operand, the threshold the right one.
         """
         assert [comparison.breached(value, 5.0) for value in (4.0, 5.0, 6.0)] == [below, equal, above]
 
     def test_a_young_breach_does_not_alarm_at_once(self):
         """
-        With M = 3, one breaching datapoint one period ago leaves the state as it was.
+        With M = 3, one breaching datapoint one period ago keeps the state.
         """
         assert decide(rule(3), points_of("- - - X -"), OK).state is OK
 
@@ -102,7 +102,7 @@ class TestRules:
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_a_datapoint_is_finite(self, value):
         """
-        CloudWatch rejects NaN and infinities, and so do we.
+        As in CloudWatch, NaN and infinity are errors.
         """
         with pytest.raises(ValueError, match="finite"):
             decide(rule(), [value], OK)
@@ -110,7 +110,7 @@ class TestRules:
     @pytest.mark.parametrize(
         ("n", "m", "complaint"), [(0, 1, "EvaluationPeriods"), (3, 0, "DatapointsToAlarm"), (3, 4, "1 to 3")]
     )
-    def test_m_of_n_must_make_sense(self, n, m, complaint):
+    def test_m_and_n_have_limits(self, n, m, complaint):
         """
         M lies between 1 and N, and N is at least 1.
         """
@@ -119,7 +119,7 @@ class TestRules:
 
     def test_the_threshold_must_be_finite(self):
         """
-        An alarm against NaN could never fire.
+        An alarm with the threshold NaN would never fire.
         """
         with pytest.raises(ValueError, match="finite"):
             rule(threshold=float("nan"))
@@ -144,7 +144,7 @@ def rule_of(case) -> Rule:
 )
 def test_vectors(vector):
     """
-    The collected cases, AWS's own among them, all hold.
+    All collected cases hold, AWS's own included.
     """
     decision = decide(rule_of(vector), vector["datapoints"], AlarmState(vector["start_state"]))
 
@@ -155,7 +155,7 @@ def test_vectors(vector):
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda case: case["name"])
 def test_sequences(sequence):
     """
-    States carried from one evaluation to the next follow the published stories.
+    The states over several evaluations follow the published sequences.
     """
     state, seen = AlarmState(sequence["start_state"]), []
     for step in sequence["steps"]:
@@ -180,7 +180,7 @@ def rules(draw):
 
 
 def naive(a_rule: Rule, points: list[float | None], current: AlarmState) -> AlarmState:
-    """The same rules, written as a table of cases over a string, sharing nothing with `decide`."""
+    """The same rules as a table of cases over a string, without code of `decide`."""
     text = "".join("-" if p is None else ("X" if p > a_rule.threshold else "0") for p in points)
     n, m = a_rule.evaluation_periods, a_rule.datapoints_to_alarm
     real = text.replace("-", "")
@@ -203,21 +203,21 @@ class TestProperties:
     @given(rules(), windows, states)
     def test_agrees_with_the_naive_evaluator(self, a_rule, points, current):
         """
-        A second evaluator, written differently, says the same of every small window.
+        A second, independent evaluator gives the same state for every small window.
         """
         assert decide(a_rule, points, current).state is naive(a_rule, points, current)
 
     @given(rules(), st.lists(st.sampled_from([0.0, 2.0]), min_size=5, max_size=8), windows, states)
     def test_older_datapoints_never_matter_when_n_are_real(self, a_rule, newest, older, current):
         """
-        With N real datapoints at the new end, what lies before is not looked at.
+        With N real datapoints among the newest, older ones have no effect.
         """
         assert decide(a_rule, [*older, *newest], current).state is decide(a_rule, newest, current).state
 
     @given(rules(), st.lists(st.sampled_from([0.0, 2.0]), min_size=5, max_size=5), states, st.randoms())
     def test_the_order_of_n_real_datapoints_never_matters(self, a_rule, points, current, random):
         """
-        M of N counts; it does not ask which.
+        Only the number of breaching datapoints counts.
         """
         newest = points[-a_rule.evaluation_periods :]
         shuffled = random.sample(newest, len(newest))
@@ -227,7 +227,7 @@ class TestProperties:
     @given(rules(), windows, st.sampled_from([OK, ALARM]))
     def test_ignore_never_invents_insufficient_data(self, a_rule, points, current):
         """
-        With `ignore`, INSUFFICIENT_DATA is only ever kept, not entered.
+        With `ignore`, the state INSUFFICIENT_DATA can be kept but not entered.
         """
         ignoring = rule(a_rule.datapoints_to_alarm, a_rule.evaluation_periods, TreatMissing.IGNORE)
 
@@ -236,7 +236,7 @@ class TestProperties:
     @given(rules(), windows, states)
     def test_breaching_alarms_whenever_not_breaching_does(self, a_rule, points, current):
         """
-        Filling with breaches never alarms less than filling with fine datapoints.
+        If `notBreaching` gives ALARM, so does `breaching`.
         """
         m, n = a_rule.datapoints_to_alarm, a_rule.evaluation_periods
         lenient = decide(rule(m, n, TreatMissing.NOT_BREACHING), points, current).state
@@ -247,7 +247,7 @@ class TestProperties:
     @given(windows.filter(lambda points: any(p is not None for p in points)), states, treatments)
     def test_one_of_one_is_the_newest_real_datapoint(self, points, current, treat):
         """
-        M = N = 1 looks at the newest datapoint there is.
+        With M = N = 1 the newest real datapoint decides.
         """
         newest = next(p for p in reversed(points) if p is not None)
 

@@ -1,5 +1,5 @@
 """
-Metric math: the arithmetic that is evaluated, and what is refused.
+Metric math: the arithmetic that is supported, and the errors for the rest.
 """
 
 import pytest
@@ -25,7 +25,7 @@ class TestExpression:
     )
     def test_what_is_not_supported_is_named(self, text):
         """
-        Metric math beyond arithmetic is refused, never guessed.
+        Metric math beyond arithmetic is an error.
         """
         with pytest.raises(ValueError, match="not supported"):
             Expression.parse(text, ["a"])
@@ -41,9 +41,9 @@ class TestExpression:
             ("SEARCH('x', 'Sum', 60)", {}, "is a metrics query; SELECT and SEARCH are not supported"),
         ],
     )
-    def test_what_cannot_be_read_says_why(self, text, others, complaint):
+    def test_the_message_gives_the_reason(self, text, others, complaint):
         """
-        Each mistake has a sentence.
+        Each kind of mistake has its own message.
         """
         with pytest.raises(ValueError, match=complaint):
             Expression.parse(text, ["a"], others)
@@ -74,7 +74,7 @@ class TestExpression:
     )
     def test_arithmetic(self, text, a, b, expected):
         """
-        A missing operand is 0 beside one that has data; division by zero has no datapoint.
+        A missing operand is 0 if another has data; a division by zero gives no datapoint.
         """
         expression = Expression.parse(text, ["a", "b"], {"twice": "2 * a"})
 

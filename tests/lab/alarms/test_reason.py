@@ -1,5 +1,5 @@
 """
-Why an alarm moved, in the words and the data of CloudWatch.
+The reason of a state change in CloudWatch's text and data.
 """
 
 import pytest
@@ -19,16 +19,16 @@ class TestReason:
 
     def test_firing_in_the_words_of_cloudwatch(self):
         """
-        The sentence is the one CloudWatch sends.
+        The text is the one that CloudWatch sends.
         """
         assert self.told(alarm(), [150], [700], end=180)[-1] == (
             "Threshold Crossed: 1 out of the last 1 datapoints [700.0 (14/11/23 22:12:00)] was greater than "
             "the threshold (600.0) (minimum 1 datapoint for OK -> ALARM transition)."
         )
 
-    def test_going_back_to_ok(self):
+    def test_return_to_ok(self):
         """
-        One of three is enough to leave an alarm of three; only what is fine is listed.
+        One datapoint of three is enough to leave ALARM; only datapoints that do not breach are listed.
         """
         an_alarm = alarm(
             Period=60, EvaluationPeriods=3, ExtendedStatistic=None, Statistic="Sum", Threshold=1,
@@ -54,9 +54,9 @@ class TestReason:
             ("LessThanOrEqualToThreshold", "was less than or equal to the"),
         ],
     )
-    def test_from_below(self, comparison, words):
+    def test_every_comparison(self, comparison, words):
         """
-        The comparison is told in words.
+        The comparison is written in words.
         """
         assert words in self.told(alarm(ComparisonOperator=comparison), [150], [7], end=180)[-1]
 
@@ -69,7 +69,7 @@ class TestReason:
     )
     def test_missing_data_in_the_words_of_cloudwatch(self, treat, periods, words):
         """
-        An alarm moved by filled-in datapoints says how they were treated.
+        A change caused by filled datapoints says how they were treated.
         """
         told = self.told(alarm(TreatMissingData=treat, EvaluationPeriods=periods), [], [], end=60)
 
@@ -78,9 +78,9 @@ class TestReason:
     @pytest.mark.parametrize(
         ("periods", "words"), [(1, "1 datapoint was unknown."), (2, "2 datapoints were unknown.")]
     )
-    def test_running_dry(self, periods, words):
+    def test_no_datapoint_left(self, periods, words):
         """
-        When nothing is left in the range, the datapoints are unknown.
+        Without a datapoint in the range, the datapoints are unknown.
         """
         an_alarm = alarm(TreatMissingData="missing", EvaluationPeriods=periods, Period=60)
 
@@ -88,7 +88,7 @@ class TestReason:
 
     def test_the_data_has_the_shape_of_cloudwatch(self):
         """
-        StateReasonData names the period, the threshold and what was looked at.
+        StateReasonData names the period, the threshold and the evaluated datapoints.
         """
         an_alarm = alarm()
         timeline = play(an_alarm, [150, 151], [700, 700], end=180)

@@ -1,5 +1,5 @@
 """
-The three required alarms over recorded runs: each fires in one, at the exact minute, and not in another.
+The required alarms over recorded runs: each fires in one run at the exact minute, and not in another.
 """
 
 from pathlib import Path
@@ -29,11 +29,11 @@ RUNS = Path(__file__).parents[3] / "fixtures" / "runs"
 )
 def test_the_required_alarms(run, alarm, fired_at):
     """
-    When the alarm fired, on the wall clock of the run, and that no other metric alarm did.
+    The alarm fires at this time of the run's clock, and no other metric alarm fires.
     """
     verdict = evaluate_run(Run.load(RUNS / run), template_alarms())
     fired = {
-        one.name: next(move.at for move in one.transitions if move.state == "ALARM")
+        one.name: next(change.at for change in one.transitions if change.state == "ALARM")
         for one in verdict.alarms
         if one.fired_at_s is not None
     }

@@ -1,5 +1,5 @@
 """
-What a verdict hangs on.
+The sensitivity of an alarm's result.
 """
 
 import numpy as np
@@ -37,14 +37,14 @@ def sensitivities_of(an_alarm: Alarm, rows, *, end: float, rules: EvaluationRule
 )
 def test_within_five_percent_of_the_threshold(value, expected):
     """
-    Of the threshold, not of the value: from 570 to 630 s for an alarm at 600 s.
+    The band is 5 % of the threshold: 570 to 630 s for a threshold of 600 s.
     """
     assert sensitivities_of(longest(), [(30, value)], end=120) == expected
 
 
 def test_a_threshold_of_zero_has_no_five_percent():
     """
-    A message is a message.
+    A threshold of 0 is not varied.
     """
     assert sensitivities_of(longest(Threshold=0), [(30, 1)], end=120) == []
 
@@ -65,7 +65,7 @@ def test_a_threshold_of_zero_has_no_five_percent():
 )
 def test_the_evaluation_range(surplus, expected):
     """
-    Data every three minutes: two further periods step over the gap, one does not.
+    With data every three minutes, two surplus periods cover the gap; one does not.
     """
     silent = longest(TreatMissingData="breaching")
     rows = [(at, 1) for at in range(0, 1200, 180)]
@@ -75,7 +75,7 @@ def test_the_evaluation_range(surplus, expected):
 
 def test_the_rule_of_the_percentile():
     """
-    Of 1 … 100 the 95th is 95 by nearest rank, 95.05 interpolated, 96 by the higher rank.
+    p95 of 1 … 100 is 95 by nearest rank, 95.05 by interpolation, 96 by the higher rank.
     """
     rows = [(at / 10, value) for at, value in enumerate(range(1, 101))]
     p95 = alarm(Period=60, Threshold=95.0)
@@ -98,9 +98,9 @@ def test_how_low_samples_are_counted(low, periods, told):
     assert sum("low samples counted in each period" in one for one in found) == told
 
 
-def test_a_unit_is_taken_to_match():
+def test_a_unit_is_assumed_to_match():
     """
-    Runs record none.
+    Runs record no units; the result says so.
     """
     assert sensitivities_of(longest(Unit="Seconds"), [(30, 1)], end=120) == [
         "it reads data in Seconds only; runs record no units, so they are taken to match"

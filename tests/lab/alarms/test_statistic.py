@@ -58,7 +58,7 @@ class TestStatistic:
     )
     def test_of_one_to_a_hundred(self, name, expected):
         """
-        Every statistic of 1 … 100, worked out by hand.
+        Every statistic of 1 … 100, computed by hand.
         """
         value = Statistic.parse(name).value(HUNDRED)
 
@@ -91,7 +91,7 @@ class TestStatistic:
     )
     def test_unknown_names_are_refused(self, name):
         """
-        A statistic CloudWatch does not have is an error, not a guess.
+        A statistic that CloudWatch does not have is an error.
         """
         with pytest.raises(ValueError, match="no statistic"):
             Statistic.parse(name)
@@ -118,21 +118,21 @@ class TestStatistic:
     @pytest.mark.parametrize(
         ("name", "value"), [("p50", None), ("tm90", None), ("PR(:3)", None), ("Sum", 1.0)]
     )
-    def test_a_negative_value_leaves_the_simple_ones(self, name, value):
+    def test_a_negative_value_leaves_only_the_simple_statistics(self, name, value):
         """
-        CloudWatch has no percentile and nothing trimmed where a value is negative.
+        With a negative value, CloudWatch has neither percentiles nor trimmed statistics.
         """
         assert Statistic.parse(name).value(np.array([-1.0, 2.0])) == value
 
     def test_zero_is_not_negative(self):
         """
-        A period of zeroes has a percentile.
+        A period of zeros has a percentile.
         """
         assert Statistic.parse("p95").value(np.zeros(3)) == 0.0
 
     def test_only_percentiles_are_percentiles(self):
         """
-        Trimmed means are not.
+        A trimmed mean is not a percentile.
         """
         assert [Statistic.parse(name).is_percentile for name in ("p95", "tm95", "Maximum")] == [
             True, False, False,
@@ -146,13 +146,13 @@ class TestPercentile:
     )
     def test_the_higher_rank(self, percent, size, rank):
         """
-        ⌊p·n⌋+1, by exact arithmetic, and never beyond the last value.
+        ⌊p·n⌋+1 in exact arithmetic, at most the last rank.
         """
         assert percentile(np.arange(1.0, size + 1), percent, "higher") == rank
 
     def test_of_one_value_is_that_value(self):
         """
-        Any percentile of a single value is the value.
+        Every percentile of a single value is the value.
         """
         assert percentile(np.array([7.0]), 95) == 7.0
 
@@ -164,11 +164,11 @@ class TestPercentile:
 
     def test_of_twenty_is_the_nineteenth(self):
         """
-        ⌈0.95 × 20⌉ = 19 exactly, whatever floating point makes of 0.95.
+        ⌈0.95 × 20⌉ = 19 exactly, although 0.95 has no exact binary fraction.
         """
         assert percentile(np.arange(1.0, 21.0), 95) == 19.0
 
-    def test_the_methods_differ_where_they_should(self):
+    def test_the_methods_differ(self):
         """
         On 1 … 100, R-7 interpolates to 95.05 and the higher rank is 96.
         """

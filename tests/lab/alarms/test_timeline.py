@@ -1,5 +1,5 @@
 """
-An alarm over time: when it is evaluated, what it sees, and how its state moves.
+The timeline of an alarm: its evaluation times, its datapoints and its state changes.
 """
 
 import numpy as np
@@ -22,14 +22,14 @@ from tests.lab.conftest import alarm, play
 OK, ALARM, INSUFFICIENT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 
 
-def moves(timeline):
+def changes(timeline):
     return [(one.at, one.state) for one in timeline.transitions]
 
 
 class TestClock:
     def test_a_standard_alarm_is_evaluated_every_minute(self):
         """
-        A period of five minutes is still looked at every minute, on the minute.
+        An alarm with a period of five minutes is also evaluated every minute, on the minute.
         """
         assert list(evaluation_times(alarm(), 30, 200)) == [60, 120, 180, 240]
 
@@ -39,7 +39,7 @@ class TestClock:
         """
         assert list(evaluation_times(alarm(Period=30), 0, 25)) == [10, 20, 30]
 
-    def test_the_same_samples_fall_into_other_buckets_each_minute(self):
+    def test_the_same_samples_belong_to_other_periods_each_minute(self):
         """
         Two samples one minute apart make one breaching period at 11:02 and two at 11:03.
         """
@@ -57,22 +57,22 @@ class TestClock:
             rules=EvaluationRules(surplus=0),
         )
 
-        assert moves(timeline) == [(eleven_two, OK), (eleven_two + 60, ALARM)]
+        assert changes(timeline) == [(eleven_two, OK), (eleven_two + 60, ALARM)]
 
 
 class TestStates:
     def test_the_exact_minute_it_fires(self):
         """
-        A job of 700 s ending at 12:30 is seen at the next full minute, and leaves the range three periods on.
+        A job of 700 s that ends at 12:30 counts from the next full minute for three periods.
         """
         timeline = play(alarm(), [150, 750], [20, 700], end=2000)
 
-        assert moves(timeline) == [(60, OK), (780, ALARM), (1680, OK)]
+        assert changes(timeline) == [(60, OK), (780, ALARM), (1680, OK)]
         assert timeline.fired_at == 780
 
-    def test_nothing_fires_below_the_threshold(self):
+    def test_a_value_at_the_threshold_does_not_fire(self):
         """
-        600 s exactly is not more than ten minutes.
+        Exactly 600 s is not greater than ten minutes.
         """
         timeline = play(alarm(), [150, 750], [600, 600], end=2000)
 
@@ -80,7 +80,7 @@ class TestStates:
 
     def test_without_data_a_missing_alarm_stays_insufficient(self):
         """
-        With TreatMissingData `missing`, silence is INSUFFICIENT_DATA and no transition.
+        With TreatMissingData `missing`, the state stays INSUFFICIENT_DATA without a transition.
         """
         timeline = play(alarm(TreatMissingData="missing"), [], [], end=600)
 
@@ -97,7 +97,7 @@ class TestStates:
 
     def test_a_sample_later_than_the_range_never_counts(self):
         """
-        What arrives after its period has left the range is not looked at.
+        A sample that arrives after its period has left the range is ignored.
         """
         timeline = play(alarm(Period=60), [30], [700], arrived_at=[400], end=900)
 
@@ -106,7 +106,7 @@ class TestStates:
     @pytest.mark.parametrize(("samples", "fires"), [(199, False), (200, True)])
     def test_low_samples_hold_the_state(self, samples, fires):
         """
-        With EvaluateLowSampleCountPercentile `ignore`, p95 needs 200 samples to move.
+        With EvaluateLowSampleCountPercentile `ignore`, p95 needs 200 samples to change the state.
         """
         an_alarm = alarm(EvaluateLowSampleCountPercentile="ignore")
         timeline = play(an_alarm, np.linspace(1, 59, samples), [700] * samples, end=60)
@@ -122,7 +122,7 @@ def values_between(samples: Samples, start: float, end: float, *, seen_at: float
 class TestSamples:
     def test_nan_is_refused(self):
         """
-        CloudWatch takes no NaN, and a judge that did could be fooled by one.
+        CloudWatch does not accept NaN; a comparison with NaN would be wrong.
         """
         with pytest.raises(ValueError, match="NaN"):
             Samples.of([1.0], [float("nan")])
@@ -136,9 +136,9 @@ class TestSamples:
             ([float("inf")], [1.0], None, "infinite"),
         ],
     )
-    def test_odd_columns_are_refused(self, at, values, arrived, complaint):
+    def test_columns_must_match(self, at, values, arrived, complaint):
         """
-        One timestamp, one value and at most one arrival each, in order.
+        Each sample has one timestamp, one value and at most one arrival, in order.
         """
         columns = [None if column is None else np.array(column) for column in (at, values, arrived)]
 
@@ -155,7 +155,7 @@ class TestSamples:
 
     def test_a_sample_is_visible_from_its_arrival_on(self):
         """
-        Not a moment before, and one that came at once is always there.
+        It is not visible before; a sample that arrives at once is always visible.
         """
         samples = Samples.of([10.0, 20.0], [1.0, 2.0], [10.0, 80.0])
 
@@ -167,7 +167,7 @@ class TestLowSamples:
     @pytest.mark.parametrize(("low_samples", "fires"), [("window", True), ("period", False)])
     def test_may_be_counted_by_window_or_by_period(self, low_samples, fires):
         """
-        150 samples in each of two periods are 300 together, and p95 needs 200.
+        Two periods of 150 samples have 300 together; p95 needs 200.
         """
         an_alarm = alarm(Period=60, EvaluationPeriods=2, EvaluateLowSampleCountPercentile="ignore")
         at = [*np.linspace(0, 59, 150), *np.linspace(60, 119, 150)]
@@ -177,7 +177,7 @@ class TestLowSamples:
 
     def test_no_sample_at_all_is_missing_data(self):
         """
-        Then the treatment of missing data decides, not the number of samples.
+        Without samples the treatment of missing data decides.
         """
         an_alarm = alarm(EvaluateLowSampleCountPercentile="ignore", TreatMissingData="breaching")
 
@@ -185,20 +185,20 @@ class TestLowSamples:
 
     def test_only_the_newest_periods_count(self):
         """
-        Samples beyond the evaluation periods do not help.
+        Samples older than the evaluation periods do not count.
         """
         an_alarm = alarm(Period=60, EvaluateLowSampleCountPercentile="ignore")
         at = [*np.linspace(0, 59, 200), *np.linspace(60, 119, 10)]
         timeline = play(an_alarm, at, [1] * 200 + [700] * 10, end=120)
 
-        assert moves(timeline) == [(60, OK)]
+        assert changes(timeline) == [(60, OK)]
 
 
 class TestEnd:
     @pytest.mark.parametrize(("start", "end", "expected"), [(0, 0, [60]), (59, 60, [60]), (60, 61, [120])])
-    def test_a_run_is_looked_at_once_at_least(self, start, end, expected):
+    def test_a_run_is_evaluated_at_least_once(self, start, end, expected):
         """
-        Up to the first full minute at or after its end.
+        The last evaluation is at the first full minute at or after its end.
         """
         assert list(evaluation_times(alarm(), start, end)) == expected
 
@@ -206,7 +206,7 @@ class TestEnd:
 class TestMath:
     def test_a_ratio_of_two_metrics(self):
         """
-        Errors over invocations; minutes without invocations have no datapoint.
+        Errors divided by invocations; a minute without invocations has no datapoint.
         """
         an_alarm = Alarm.from_properties(
             {
@@ -237,11 +237,11 @@ class TestMath:
             an_alarm, Periods(an_alarm, samples), start=0, end=120, rules=EvaluationRules(surplus=0)
         )
 
-        assert moves(timeline) == [(60, OK), (120, ALARM)]
+        assert changes(timeline) == [(60, OK), (120, ALARM)]
 
-    def test_one_of_several_metrics_may_be_shown_as_it_is(self):
+    def test_one_of_several_metrics_can_be_returned(self):
         """
-        The one with ReturnData is what the threshold is for.
+        The threshold applies to the one with ReturnData.
         """
         metric = {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}
         other = metric | {"Stat": "SampleCount"}
@@ -268,11 +268,11 @@ class TestWholeRun:
         st.integers(-100, 100),
         st.booleans(),
     )
-    def test_is_the_same_as_looking_at_every_instant(
+    def test_is_the_same_as_evaluating_every_minute(
         self, period, n, surplus, treat, rows, start, high_percentile
     ):
         """
-        What was skipped because nothing could change would have changed nothing.
+        Skipped evaluations would not have changed the state.
         """
         an_alarm = alarm(
             Period=period, EvaluationPeriods=n, DatapointsToAlarm=1 + n // 2, Threshold=1,

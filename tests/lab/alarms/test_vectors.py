@@ -1,5 +1,5 @@
 """
-Cases others bring: every field of the format, and what a file may have wrong.
+Alarm cases from a file: every field of the format, and invalid files.
 """
 
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from harness.lab.alarms.vectors import Mismatch, check_vectors
 
-# CPU below 10 % in two of three periods of 10 s: somebody's watch on an idle machine.
+# CPU below 10 % in two of three periods of 10 s: an alarm on an idle machine.
 IDLE = {
     "name": "idle", "source": "mine", "metric": "CPUUtilization", "period": 10, "statistic": "Average",
     "evaluation_periods": 3, "datapoints_to_alarm": 2, "threshold": 10, "comparison": "LessThanThreshold",
@@ -30,7 +30,7 @@ STORY = {
 
 @pytest.fixture
 def checked(tmp_path):
-    """Return how many cases a file has, and its mismatches."""
+    """Return a function that writes cases to a file and returns their number and mismatches."""
 
     def check(*cases: object) -> tuple[int, list[Mismatch]]:
         path = tmp_path / "mine.json"
@@ -68,9 +68,9 @@ class TestAgreement:
             {"period": 3600},
         ],
     )
-    def test_a_case_of_ones_own(self, checked, changes):
+    def test_any_metric_period_and_m_of_n(self, checked, changes):
         """
-        Other metrics, periods and M of N than ours.
+        Cases are not limited to our alarms.
         """
         assert checked(IDLE | changes) == (1, [])
 
@@ -87,7 +87,7 @@ class TestAgreement:
     )
     def test_too_few_samples_leave_the_state(self, checked, percentile, counts, periods, state):
         """
-        Those of the newest periods that have any count; without any it is missing data.
+        Only the newest periods with samples count; without samples, data are missing.
         """
         case = {
             "name": "few", "evaluation_periods": periods, "threshold": 1,
@@ -102,13 +102,13 @@ class TestAgreement:
 
     def test_a_sequence_carries_its_state(self, checked):
         """
-        And its steps may say how the state moved and what was filled.
+        Its steps can also give the transition and the number of filled datapoints.
         """
         assert checked(IDLE, STORY) == (2, [])
 
-    def test_each_thing_expected_otherwise_is_a_mismatch(self, checked):
+    def test_each_difference_is_a_mismatch(self, checked):
         """
-        State, filling and transition are told one by one.
+        State, filled datapoints and transition are reported separately.
         """
         steps = [
             {"datapoints": [50] * 5, "expected_state": "OK", "transition": "ALARM->OK"},
@@ -127,7 +127,7 @@ class TestAgreement:
 
     def test_a_case_without_a_name_goes_by_its_number(self, checked):
         """
-        Counted from 0.
+        The numbers start at 0.
         """
         unnamed = {key: value for key, value in IDLE.items() if key != "name"} | {"expected_state": "OK"}
 
@@ -170,9 +170,9 @@ class TestBadFiles:
             ),
         ],
     )
-    def test_a_case_that_is_none_is_named(self, checked, changes, complaint):
+    def test_an_invalid_case_is_named(self, checked, changes, complaint):
         """
-        With what is wrong with it.
+        The message gives the case and the reason.
         """
         with pytest.raises(ValueError, match="idle") as wrong:
             checked(IDLE | changes)
@@ -183,17 +183,17 @@ class TestBadFiles:
         "key",
         ["threshold", "comparison", "evaluation_periods", "datapoints", "start_state", "expected_state"],
     )
-    def test_what_a_case_lacks_is_named(self, checked, key):
+    def test_a_missing_field_is_named(self, checked, key):
         """
-        By the name of the field.
+        The message gives the case and the field.
         """
         with pytest.raises(ValueError, match=f"idle has no '{key}'"):
             checked({name: value for name, value in IDLE.items() if name != key})
 
     @pytest.mark.parametrize("text", ["", "{}", "[]", "[1]", "[" * 100_000, '"x"', "\x00"])
-    def test_a_file_that_is_no_list_of_cases(self, tmp_path, text):
+    def test_a_file_must_be_a_list_of_cases(self, tmp_path, text):
         """
-        Is named, in one line.
+        The message gives the file.
         """
         path = tmp_path / "mine.json"
         path.write_text(text)

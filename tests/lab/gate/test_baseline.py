@@ -1,5 +1,5 @@
 """
-One run against an earlier one.
+The comparison of a run with an earlier one.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ def requests_of(*seconds: float) -> list[RequestRow]:
 class TestCompare:
     def test_twice_as_slow_is_a_ratio_of_two(self, recorder):
         """
-        Each percentile of now over the same of before, with an interval around it.
+        Each ratio is a percentile of the run over the same of the baseline, with an interval.
         """
         before = recorder.run(*requests_of(*np.linspace(1, 2, 100)))
         now = recorder.run(*requests_of(*np.linspace(2, 4, 100)))
@@ -35,7 +35,7 @@ class TestCompare:
 
     def test_the_interval_is_that_of_a_bootstrap(self, recorder):
         """
-        Resampled by brute force, the ratio of two medians falls into nearly the same interval.
+        Real resampling gives nearly the same interval for the ratio of two medians.
         """
         draws = np.random.default_rng(3)
         a, b = draws.lognormal(0, 0.4, 200), draws.lognormal(0, 0.4, 200)
@@ -52,7 +52,7 @@ class TestCompare:
     @pytest.mark.parametrize(("slow", "low"), [(1, 1.0), (3, 1.0), (4, 10.0)])
     def test_the_largest_of_a_few_rows_is_resampled_exactly(self, recorder, slow, low):
         """
-        Of 20 draws from 20 rows, none hits 3 slow ones in 0.85^20 = 3.9 % of cases, 4 in 1.2 %, 1 in 36 %.
+        20 draws of 20 rows miss all of 3 slow rows in 0.85^20 = 3.9 % of cases, of 4 in 1.2 %, of 1 in 36 %.
         """
         now = recorder.run(*requests_of(*[1.0] * (20 - slow), *[10.0] * slow))
         before = recorder.run(*requests_of(*[1.0] * 20))
@@ -62,7 +62,7 @@ class TestCompare:
 
     def test_the_same_run_has_not_regressed(self, recorder):
         """
-        Its interval holds 1.
+        The interval contains 1.
         """
         run = recorder.run(*requests_of(*np.linspace(1, 2, 100)))
         comparison = compare(run.folder, run.folder)
@@ -73,16 +73,16 @@ class TestCompare:
     @pytest.mark.parametrize(("rows", "compared"), [(19, 0), (20, 2)])
     def test_few_rows_are_not_compared(self, recorder, rows, compared):
         """
-        Twenty on either side at least.
+        Both runs need at least twenty.
         """
         long, short = recorder.run(*requests_of(*[1.0] * 50)), recorder.run(*requests_of(*[1.0] * rows))
 
         assert len(compare(long.folder, short.folder).ratios) == compared
         assert len(compare(short.folder, long.folder).ratios) == compared
 
-    def test_the_same_twice_is_the_same_interval(self, recorder):
+    def test_the_interval_is_reproducible(self, recorder):
         """
-        The bootstrap is seeded: a verdict does not change by looking again.
+        The bootstrap has a fixed seed, so that a verdict does not change.
         """
         before = recorder.run(*requests_of(*np.linspace(1, 2, 40)))
         now = recorder.run(*requests_of(*np.linspace(1, 3, 40)))
@@ -92,9 +92,9 @@ class TestCompare:
 
 class TestRatio:
     @pytest.mark.parametrize(("low", "slower"), [(0.99, False), (1.0, False), (1.01, True)])
-    def test_slower_means_surely_slower(self, low, slower):
+    def test_slower_needs_the_whole_interval(self, low, slower):
         """
-        Even the lower bound is above 1.
+        The lower bound must be above 1.
         """
         ratio = Ratio("GET status", 95.0, before_s=2.0, now_s=3.0, low=low, high=2.0)
 
@@ -103,7 +103,7 @@ class TestRatio:
 
     def test_the_table_says_which_row_is_slower(self):
         """
-        One line a percentile, the figures in seconds.
+        One line for each percentile; the figures are seconds.
         """
         fast = Ratio("GET status", 50.0, before_s=2.0, now_s=1.0, low=0.4, high=0.6)
         slow = Ratio("GET status", 95.0, before_s=2.0, now_s=3.0, low=1.2, high=1.8)
@@ -118,9 +118,9 @@ class TestRatio:
         )
 
 
-def test_response_times_are_what_somebody_waited(recorder):
+def test_response_times(recorder):
     """
-    From the intended start, after the warm-up, in model seconds where they are modelled.
+    They run from the intended start and exclude the warm-up; end-to-end ones are model seconds.
     """
     run = recorder.run(
         ready(9.9, 1.0),

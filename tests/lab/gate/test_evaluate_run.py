@@ -1,5 +1,5 @@
 """
-The judge over whole runs, with the alarms of the template.
+The evaluation of whole runs by the alarms of the template and by objectives.
 """
 
 import json
@@ -55,7 +55,7 @@ class TestRequiredAlarms:
 
     def test_slow_processing_fires_at_the_minute_after(self, recorder):
         """
-        A batch of 601 s that ends at 4:05 is an alarm at 5:00.
+        A batch of 601 s that ends at 4:05 fires the alarm at 5:00.
         """
         verdict = verdict_of(recorder.run(*quiet(), MetricRow(245.0, DURATION, '{"outcome":"READY"}', 601.0)))
 
@@ -65,7 +65,7 @@ class TestRequiredAlarms:
 
     def test_ten_minutes_exactly_does_not_fire(self, recorder):
         """
-        600 s is within the promise; the verdict says how near it was.
+        600 s does not breach; the verdict reports the sensitivity.
         """
         verdict = verdict_of(recorder.run(*quiet(), MetricRow(245.0, DURATION, '{"outcome":"READY"}', 600.0)))
         alarm = next(one for one in verdict.alarms if one.name == "media-processing-duration-p95")
@@ -75,7 +75,7 @@ class TestRequiredAlarms:
 
     def test_one_dead_letter_fires(self, recorder):
         """
-        One visible message on the dead-letter queue at 2:10 is an alarm at 3:00.
+        One visible message in the dead-letter queue at 2:10 fires the alarm at 3:00.
         """
         verdict = verdict_of(recorder.run(*quiet(), MetricRow(130.0, DEAD, DLQ_LABELS, 1.0)))
 
@@ -83,7 +83,7 @@ class TestRequiredAlarms:
 
     def test_three_failing_minutes_in_a_row_fire(self, recorder):
         """
-        Errors in minutes 2, 3 and 4 are an alarm at the end of the fourth.
+        Errors in minutes 2, 3 and 4 fire the alarm at the end of the fourth.
         """
         errors = [MetricRow(at, ERRORS, function("zip"), 1.0) for at in (70.0, 130.0, 190.0)]
         verdict = verdict_of(recorder.run(*quiet(), *errors))
@@ -92,7 +92,7 @@ class TestRequiredAlarms:
 
     def test_two_failing_minutes_do_not_fire(self, recorder):
         """
-        A good minute between breaks the streak.
+        A minute without errors ends the streak.
         """
         errors = [MetricRow(at, ERRORS, function("zip"), 1.0) for at in (70.0, 190.0, 250.0)]
         verdict = verdict_of(recorder.run(*quiet(), *errors))
@@ -101,22 +101,22 @@ class TestRequiredAlarms:
 
     def test_a_failed_execution_fires(self, recorder):
         """
-        Any failed execution is an alarm.
+        Every failed execution fires the alarm.
         """
         verdict = verdict_of(recorder.run(*quiet(), MetricRow(100.0, FAILED, state_machine(), 1.0)))
 
         assert len(fired(verdict)) == 1
 
-    def test_without_data_nothing_is_certain(self, recorder):
+    def test_without_data_a_run_is_inconclusive(self, recorder):
         """
-        Alarms that never saw their metric are inconclusive, not fine.
+        An alarm without data of its metric is inconclusive.
         """
         verdict = verdict_of(recorder.run(ready(1.0, 2.0)))
 
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert "was never seen" in verdict.sentence
 
-    def test_compressed_time_is_judged_in_model_seconds(self, recorder):
+    def test_compressed_time_is_evaluated_in_model_seconds(self, recorder):
         """
         At time scale 60, eleven clock seconds of processing are eleven minutes.
         """
@@ -130,7 +130,7 @@ class TestRequiredAlarms:
 class TestObjectives:
     def test_raw_values_decide(self, recorder):
         """
-        504.9 ms breaks 500 ms; coarse buckets would have let it pass.
+        504.9 ms breaches 500 ms; histogram buckets would hide it.
         """
         verdict = verdict_of(
             recorder.run(*quiet(), *[ready(float(i), 0.5049) for i in range(100)]), "p95(ready) <= 500 ms"
@@ -140,9 +140,9 @@ class TestObjectives:
         assert verdict.objectives[0].value == pytest.approx(0.5049)
 
     @pytest.mark.parametrize(("samples", "outcome"), [(58, Outcome.INCONCLUSIVE), (59, Outcome.PASS)])
-    def test_too_few_samples_tell_nothing(self, recorder, samples, outcome):
+    def test_too_few_samples_are_inconclusive(self, recorder, samples, outcome):
         """
-        59 values are the fewest that bound a p95 from above.
+        A p95 has an upper bound from 59 values on.
         """
         run = recorder.run(*quiet(), *[ready(float(i), 0.1) for i in range(samples)])
         verdict = verdict_of(run, "p95(E2E:ready) <= 1 s")
@@ -152,7 +152,7 @@ class TestObjectives:
 
     def test_unfinished_requests_count_with_their_wait(self, recorder):
         """
-        A pipeline that stands still does not look fast.
+        A stalled pipeline does not look fast.
         """
         rows = [ready(float(i), 0.1) for i in range(90)] + [ready(1.0, 500.0, "censored") for _ in range(10)]
         verdict = verdict_of(recorder.run(*quiet(), *rows), "p95(ready) <= 1 min")
@@ -162,7 +162,7 @@ class TestObjectives:
 
     def test_the_warm_up_does_not_count(self, recorder):
         """
-        Arrivals intended before the warm-up ended are left out.
+        Arrivals intended before the end of the warm-up are left out.
         """
         rows = [ready(10.0, 50.0)] + [ready(100.0 + i, 1.0) for i in range(5)]
         run = recorder.run(*quiet(), *rows, scenario={"duration_s": 600.0, "warm_up_s": 60.0})
@@ -171,7 +171,7 @@ class TestObjectives:
 
     def test_a_missing_row_is_a_breach(self, recorder):
         """
-        Nothing measured is nothing promised.
+        An objective without measured rows is breached.
         """
         verdict = verdict_of(recorder.run(*quiet()), "p95(E2E:ready) <= 1 s")
 
@@ -181,7 +181,7 @@ class TestObjectives:
     @pytest.mark.parametrize(("outcome", "passes"), [("refused", True), ("breached", False)])
     def test_forbidden_attempts(self, recorder, outcome, passes):
         """
-        A forbidden attempt that succeeds outranks everything else.
+        A forbidden attempt that succeeds takes precedence over all other outcomes.
         """
         attempt = RequestRow(0, 0, "DENY", "wrong role", 403, outcome, 1.0, 1.0, 1.1)
         verdict = verdict_of(recorder.run(*quiet(), attempt), "count(forbidden succeeded) == 0")
@@ -189,15 +189,15 @@ class TestObjectives:
         assert (verdict.outcome is Outcome.PASS) == passes
         assert passes or verdict.outcome is Outcome.SECURITY
 
-    def test_no_forbidden_attempt_at_all_proves_nothing(self, recorder):
+    def test_a_run_without_forbidden_attempts_is_a_breach(self, recorder):
         """
-        A gate on refusals needs somebody who tried.
+        An objective on refused attempts needs at least one attempt.
         """
         assert verdict_of(recorder.run(*quiet()), "count(forbidden succeeded) == 0").outcome is Outcome.BREACH
 
     def test_an_alarm_may_be_expected(self, recorder):
         """
-        An objective that wants the alarm excuses it; one that is not met breaks.
+        An objective that expects the alarm makes firing a pass; without firing it is breached.
         """
         dead = recorder.run(*quiet(), MetricRow(130.0, DEAD, DLQ_LABELS, 1.0))
         wanted = "alarm(media-processing-dead-letters) == ALARM"
@@ -207,7 +207,7 @@ class TestObjectives:
 
     def test_m_of_n_periods(self, recorder):
         """
-        Slow in three of five minutes breaks, slow in two does not.
+        Three slow minutes of five breach the objective, two do not.
         """
         slow = {60: 5.0, 180: 5.0, 240: 5.0}
         rows = [ready(float(at), slow.get(at, 1.0)) for at in range(0, 600, 60)]
@@ -218,7 +218,7 @@ class TestObjectives:
 
     def test_rates_ratios_and_metrics(self, recorder):
         """
-        Completions per second, failures of all, and sums of the metrics table.
+        Completions per second, the share of failures, and sums of the metrics table.
         """
         rows = [ready(float(i), 1.0) for i in range(59)] + [ready(59.0, 1.0, "failed")]
         failed = MetricRow(50.0, "media_batches_failed_total", "{}", 1.0)
@@ -239,7 +239,7 @@ class TestObjectives:
 class TestTrust:
     def test_a_lost_worker_makes_it_inconclusive(self, recorder):
         """
-        Missing arrivals are no verdict, whatever the others say.
+        With missing arrivals the figures cannot be trusted.
         """
         verdict = verdict_of(recorder.run(*quiet(), lost_workers=1))
 
@@ -248,17 +248,17 @@ class TestTrust:
 
     def test_a_saturated_generator_makes_it_inconclusive(self, recorder):
         """
-        What the generator found wrong with itself is the reason given.
+        The finding of the generator is the reason.
         """
         notes = {"generator": {"findings": ["Schedule lag p99 was 80 ms."]}}
 
         assert "80 ms" in verdict_of(recorder.run(*quiet(), notes=notes)).sentence
 
 
-class TestBesideAlarms:
+class TestFindings:
     def test_streaks_by_invocation_and_by_minute(self, recorder):
         """
-        Four failures in a row within two minutes: both numbers are given.
+        Four consecutive failures within two minutes: both numbers are reported.
         """
         steps = [
             step(at, outcome)
@@ -274,9 +274,9 @@ class TestBesideAlarms:
 
         assert (streak.longest_by_invocation, streak.longest_by_period) == (4, 2)
 
-    def test_what_never_finished_is_counted(self, recorder):
+    def test_unfinished_batches_are_counted(self, recorder):
         """
-        Nine quick batches and one that stands since the first second.
+        Nine fast batches and one that is unfinished since the first second.
         """
         rows = [batch(float(i), i + 5.0) for i in range(9)] + [batch(1.0, None)]
         left = verdict_of(recorder.run(*quiet(), *rows)).unfinished
@@ -295,7 +295,7 @@ class TestOutputs:
 
     def test_the_files(self, broken, monkeypatch, tmp_path):
         """
-        verdict.json, junit.xml and summary.md, and the summary where GitHub wants it.
+        verdict.json, junit.xml, summary.md, and the summary of a GitHub job.
         """
         run, verdict = broken
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
@@ -307,7 +307,7 @@ class TestOutputs:
 
     def test_junit_counts_what_failed(self, broken):
         """
-        One case per gate; failures carry the sentence.
+        One case for each alarm and objective; a failure has the reason.
         """
         suite = ET.fromstring(junit(broken[1]))
 
@@ -316,7 +316,7 @@ class TestOutputs:
 
     def test_annotations_point_at_the_line(self, broken):
         """
-        The gate's own line in the scenario or the template.
+        The line that defines the objective or the alarm.
         """
         lines = list(annotations(broken[1]))
 
@@ -325,7 +325,7 @@ class TestOutputs:
 
     def test_the_summary_is_a_table(self, broken):
         """
-        Markdown with a row per gate.
+        Markdown with a row for each alarm and objective.
         """
         assert "| `p95(ready) <= 1 s` | 5.00 s |" in markdown(broken[1])
 

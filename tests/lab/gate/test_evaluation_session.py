@@ -1,5 +1,5 @@
 """
-The alarms of one run: those that are skipped, the composites over them, and how each came out.
+The evaluation of the alarms of one run: skipped alarms, composite alarms, and outcomes.
 """
 
 import json
@@ -42,9 +42,9 @@ def of(verdict, name: str):
 
 
 class TestUnobserved:
-    def test_alarms_nobody_could_observe_are_skipped(self, recorder):
+    def test_unobserved_alarms_are_skipped(self, recorder):
         """
-        A client saw requests only: the promises it kept decide, and the alarms are listed beside.
+        With requests only, the objectives decide, and the alarms are listed as remarks.
         """
         namespaces = ["AWS/Lambda", "AWS/SQS", "AWS/States", "TOQ/MediaProcessing"]
         rows = [ready(float(number), 1.0) for number in range(60)]
@@ -58,9 +58,9 @@ class TestUnobserved:
         (dead, *_) = (line for line in verdict.remarks() if "media-processing-dead-letters:" in line)
         assert dead.endswith("not observed, because nobody could observe AWS/SQS in this run")
 
-    def test_only_the_namespaces_named_are(self, recorder):
+    def test_other_namespaces_are_evaluated(self, recorder):
         """
-        The others are judged, and one that fires is a breach.
+        An alarm of another namespace that fires is a breach.
         """
         run = recorder.run(depth(70.0, 1.0), notes={"unobserved_namespaces": ["AWS/Lambda"]})
         errors = alarm("errors", Namespace="AWS/Lambda", MetricName="Errors")
@@ -74,9 +74,9 @@ class TestUnobserved:
         assert (verdict.outcome, of(verdict, "deep").fired_at_s) == (Outcome.BREACH, 120.0)
         assert of(verdict, "both").why == "not observed, because it watches errors, which is not observed"
 
-    def test_nothing_judged_at_all_is_inconclusive(self, recorder):
+    def test_a_run_without_any_evaluation_is_inconclusive(self, recorder):
         """
-        A run without an objective and without an alarm anybody could see proves nothing.
+        The run has no objective, and its only alarm is skipped.
         """
         run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
         verdict = evaluate_run(run, [alarm()])
@@ -85,9 +85,9 @@ class TestUnobserved:
         assert "Nothing was judged" in verdict.sentence
         assert evaluate_run(run, []).outcome is Outcome.PASS
 
-    def test_an_objective_on_such_an_alarm_cannot_be_told(self, recorder):
+    def test_an_objective_on_an_unobserved_alarm_is_inconclusive(self, recorder):
         """
-        Neither met nor missed.
+        It is neither met nor breached.
         """
         run = recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": ["AWS/SQS"]})
         for wanted in ("ALARM", "OK"):
@@ -105,27 +105,27 @@ class TestUnobserved:
             (["media_y_total", "AWS/SQS"], Outcome.PASS),
         ],
     )
-    def test_an_objective_on_such_a_metric_cannot_be_told(self, recorder, note, outcome):
+    def test_an_objective_on_an_unobserved_metric_is_inconclusive(self, recorder, note, outcome):
         """
-        Whether its namespace is named or the metric itself.
+        The note can name the namespace or the metric itself.
         """
         run = recorder.run(*quiet(), notes={"unobserved_namespaces": note})
         verdict = evaluate_run(run, [], [Objective.parse("total(media_x_total) == 0")])
 
         assert verdict.outcome is outcome
 
-    def test_a_metric_may_be_named_alone(self, recorder):
+    def test_the_note_can_name_one_metric(self, recorder):
         """
-        As the table of metrics calls it; others of its namespace are judged.
+        Other metrics of the namespace are evaluated.
         """
         run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ["AWS/SQS/Other"]})
         verdict = evaluate_run(run, [alarm(), alarm("other", MetricName="Other")])
 
         assert [one.state for one in verdict.alarms] == ["OK", "not observed"]
 
-    def test_dimensions_may_be_named_alone(self, recorder):
+    def test_the_note_can_name_dimensions(self, recorder):
         """
-        What has others in the same namespace is judged.
+        Metrics with other dimensions in the namespace are evaluated.
         """
         run = recorder.run(depth(70.0, 0.0), notes={"unobserved_namespaces": ['AWS/SQS{"QueueName":"r"}']})
         other = alarm("other", Dimensions=[{"Name": "QueueName", "Value": "r"}])
@@ -136,16 +136,16 @@ class TestUnobserved:
     @pytest.mark.parametrize("note", ["AWS/SQS", [1], {"AWS/SQS": True}])
     def test_the_note_must_be_a_list_of_names(self, recorder, note):
         """
-        Anything else is refused.
+        Everything else is an error.
         """
         with pytest.raises(ValueError, match="unobserved_namespaces must be a list of names"):
             evaluate_run(recorder.run(ready(1.0, 2.0), notes={"unobserved_namespaces": note}), [alarm()])
 
 
-class TestUnjudged:
-    def test_what_the_judge_cannot_evaluate_is_listed_and_does_not_count(self, recorder):
+class TestUnevaluated:
+    def test_unevaluated_alarms_are_listed_and_do_not_count(self, recorder):
         """
-        Neither do composites that watch it; the others are judged.
+        Composite alarms that watch them are skipped too; the others are evaluated.
         """
         band = UnevaluatedAlarm("band", "it is an anomaly detection alarm")
         composites = [composite("ALARM(band) OR ALARM(deep)"), composite("ALARM(both)", "top")]
@@ -167,7 +167,7 @@ class TestUnjudged:
 
     def test_the_files_show_it_as_skipped(self, recorder):
         """
-        JUnit knows the word; a summary shows neither state nor minute; GitHub hears nothing.
+        JUnit has an element for it, the summary has no time, and GitHub gets no annotation.
         """
         verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [UnevaluatedAlarm("band", "no"), alarm()])
 
@@ -178,18 +178,18 @@ class TestUnjudged:
 
 
 class TestComposites:
-    def test_are_first_looked_at_when_their_children_were(self, recorder):
+    def test_are_first_evaluated_after_their_children(self, recorder):
         """
-        Before the first minute a child is in INSUFFICIENT_DATA, which NOT OK would take for a fire.
+        Before the first minute a child is in INSUFFICIENT_DATA, for which NOT OK would hold.
         """
         verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [alarm(), composite("NOT OK(deep)")])
 
         assert verdict.outcome is Outcome.PASS
         assert [(one.at_s, one.state) for one in of(verdict, "both").transitions] == [(60.0, "OK")]
 
-    def test_wait_for_the_slowest_of_them(self, recorder):
+    def test_wait_for_the_last_child(self, recorder):
         """
-        A high-resolution child is looked at after ten seconds, the other after a minute.
+        A high-resolution child is first evaluated after ten seconds, the other after a minute.
         """
         fast = alarm("fast", Period=10)
         composites = [composite("NOT OK(deep) OR ALARM(fast)"), composite("OK(both)", "top")]
@@ -200,9 +200,9 @@ class TestComposites:
         assert of(verdict, "both").transitions[0].at_s == 60.0
         assert of(verdict, "top").transitions[0].at_s == 60.0
 
-    def test_that_fire_on_something_else_are_breaches(self, recorder):
+    def test_that_fire_without_a_child_are_breaches(self, recorder):
         """
-        A child that left OK without firing: nothing else would have told.
+        A child left OK without firing, so that only the composite alarm reports it.
         """
         missing = alarm(TreatMissingData="missing")
         verdict = evaluate_run(recorder.run(depth(30.0, 0.0)), [missing, composite("NOT OK(deep)")])
@@ -212,9 +212,9 @@ class TestComposites:
         assert both.why == "Alarm both fired 4.0 min into the run."
         assert verdict.outcome is Outcome.BREACH
 
-    def test_that_repeat_a_child_are_not(self, recorder):
+    def test_that_repeat_a_child_are_not_breaches(self, recorder):
         """
-        The child is the breach.
+        Only the child is a breach.
         """
         verdict = evaluate_run(recorder.run(depth(70.0, 1.0)), [alarm(), composite("ALARM(deep)")])
 
@@ -222,9 +222,9 @@ class TestComposites:
         assert (of(verdict, "both").fired_at_s, of(verdict, "both").why) == (120.0, "")
         assert verdict.reasons == ("Alarm deep fired 2.0 min into the run.",)
 
-    def test_may_be_spoken_for(self, recorder):
+    def test_may_fire_with_an_objective(self, recorder):
         """
-        An objective that wants it to fire excuses it.
+        An objective expects the composite alarm to fire.
         """
         missing = alarm(TreatMissingData="missing")
         wanted = [
@@ -240,9 +240,9 @@ class TestComposites:
             "Fine: every alarm stayed quiet (except those with an objective) and every objective was met."
         )
 
-    def test_suppressed_ones_say_so(self, recorder):
+    def test_the_reason_names_suppression(self, recorder):
         """
-        The rule, and whether actions were taken.
+        The reason is the rule, and says if no actions were taken.
         """
         suppressed = composite(
             "ALARM(deep)", ActionsSuppressor="quiet", ActionsSuppressorWaitPeriod=600,
@@ -256,9 +256,9 @@ class TestComposites:
         assert of(verdict, "both").transitions[0].reason == "ALARM(deep) (no actions taken)"
         assert of(verdict, "quick").transitions[0].reason == "ALARM(deep)"
 
-    def test_that_watch_nobody_are_looked_at_from_the_start(self, recorder):
+    def test_without_children_are_evaluated_from_the_start(self, recorder):
         """
-        A rule that always holds is in ALARM until the end.
+        The rule TRUE is in ALARM until the end.
         """
         verdict = evaluate_run(recorder.run(depth(70.0, 0.0)), [alarm(), composite("TRUE")])
 
@@ -269,7 +269,7 @@ class TestComposites:
 class TestOutcomes:
     def test_ending_without_data_is_inconclusive(self, recorder):
         """
-        There was a datum, but the alarm ran dry and does not treat that as good.
+        There was a datum, but later the range was empty, and missing data are not notBreaching.
         """
         missing = alarm(TreatMissingData="missing")
         verdict = evaluate_run(recorder.run(depth(30.0, 0.0)), [missing])
@@ -277,9 +277,9 @@ class TestOutcomes:
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert verdict.reasons == ("Alarm deep ended in INSUFFICIENT_DATA.",)
 
-    def test_a_counter_that_never_moved_is_zero(self, recorder):
+    def test_a_counter_without_data_is_zero(self, recorder):
         """
-        As long as its service was measured at all; a gauge nobody saw is not.
+        Only if other metrics of the service were recorded; a gauge without data is unknown.
         """
         counted = alarm("counted", Namespace="TOQ/MediaProcessing", MetricName="media_x_total", Dimensions=[])
         gauge = alarm("gauge", Namespace="TOQ/MediaProcessing", MetricName="media_x_jobs", Dimensions=[])
@@ -298,18 +298,18 @@ class TestOutcomes:
             (ready(100.0, 100.0), "INSUFFICIENT_DATA"),
         ],
     )
-    def test_a_run_that_does_not_say_how_long_it_was_ends_with_its_last_record(self, recorder, last, state):
+    def test_a_run_without_a_duration_ends_with_its_last_record(self, recorder, last, state):
         """
-        Of a request or of a metric; what was seen in the first minute is forgotten at the fourth.
+        The last request or metric counts; a datum of the first minute leaves the range at the fourth.
         """
         rows = [depth(30.0, 0.0), *([last] if last else [])]
         run = recorder.run(*rows, duration_s=None)
 
         assert evaluate_run(run, [alarm(TreatMissingData="missing")]).alarms[0].state == state
 
-    def test_a_run_without_any_record_took_no_time(self, recorder):
+    def test_a_run_without_records_has_no_length(self, recorder):
         """
-        Nor did one whose only request says not when it ended.
+        Neither has a run whose only request has no end.
         """
         silent = EvaluatedInterval.of(recorder.run(duration_s=None))
         endless = EvaluatedInterval.of(recorder.run(ready(1.0, math.nan), duration_s=None))
@@ -317,9 +317,9 @@ class TestOutcomes:
         assert silent.start == silent.end
         assert endless.start == endless.end
 
-    def test_a_run_without_any_record_is_looked_at_once(self, recorder):
+    def test_a_run_without_records_is_evaluated_once(self, recorder):
         """
-        At its first minute.
+        The evaluation is at its first minute.
         """
         silent = alarm(TreatMissingData="breaching")
 
@@ -327,7 +327,7 @@ class TestOutcomes:
 
     def test_a_run_of_years_is_refused(self, recorder):
         """
-        Minute by minute it would take for ever.
+        Its evaluation minute by minute would take too long.
         """
         year = 366 * 86_400.0
         longest = EvaluatedInterval.of(recorder.run(duration_s=year / 60, time_scale=60.0))
@@ -336,18 +336,18 @@ class TestOutcomes:
         with pytest.raises(ValueError, match="runs of at most 31622400 s can be evaluated"):
             evaluate_run(recorder.run(duration_s=year + 1), [alarm()])
 
-    def test_a_sum_too_large_for_a_number_names_its_alarm(self, recorder):
+    def test_an_infinite_sum_is_an_error_that_names_its_alarm(self, recorder):
         """
-        CloudWatch takes no infinity, and the judge makes none up.
+        CloudWatch does not accept infinite datapoints.
         """
         run = recorder.run(depth(70.0, 1.7e308), depth(71.0, 1.7e308))
 
         with pytest.raises(ValueError, match="alarm deep: a datapoint is not a finite number"):
             evaluate_run(run, [alarm(Statistic="Sum")])
 
-    def test_a_plain_alarm_says_what_it_holds_its_metric_against(self, recorder):
+    def test_an_alarm_on_one_metric_reports_its_threshold(self, recorder):
         """
-        So that a report can draw the line; a computed one has no metric to draw it over.
+        A report draws the line of the threshold; metric math has no metric to draw it over.
         """
         stat = {"Period": 60, "Stat": "Sum"}
         metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors"}
@@ -366,7 +366,7 @@ class TestOutcomes:
 
     def test_the_verdict_is_json(self, recorder):
         """
-        Whatever was skipped.
+        This also holds with skipped alarms.
         """
         verdict = evaluate_run(recorder.run(depth(70.0, 1.0)), [UnevaluatedAlarm("band", "no"), alarm()])
 

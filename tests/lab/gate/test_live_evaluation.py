@@ -1,5 +1,5 @@
 """
-Alarms evaluated while data come in.
+The evaluation of alarms while data arrive.
 """
 
 import pytest
@@ -28,10 +28,10 @@ def unhealthy(**changes: object) -> CompositeAlarm:
     return CompositeAlarm.from_properties({"AlarmName": "unhealthy", "AlarmRule": "ALARM(slow)"} | changes)
 
 
-class TestLiveJudge:
-    def test_says_what_the_judge_says_afterwards(self, recorder):
+class TestLiveEvaluation:
+    def test_agrees_with_the_evaluation_after_the_run(self, recorder):
         """
-        Fed row by row and asked every second, it tells the same changes at the same minutes.
+        Fed row by row and evaluated every second, it finds the same changes at the same minutes.
         """
         rows = [
             *quiet(),
@@ -46,10 +46,14 @@ class TestLiveJudge:
             live.states(began + second)
         afterwards = state_changes(evaluate_run(recorder.run(*rows), template_alarms()), began)
 
-        def told(moves):
-            return [(move.at, move.alarm, move.state) for move in moves if "unhealthy" not in move.alarm]
+        def summary(changes):
+            return [
+                (change.at, change.alarm, change.state)
+                for change in changes
+                if "unhealthy" not in change.alarm
+            ]
 
-        assert sorted(told(live.changes)) == sorted(told(afterwards))
+        assert sorted(summary(live.changes)) == sorted(summary(afterwards))
         assert {one.alarm for one in live.changes if one.state is ALARM} == {
             "media-processing-duration-p95",
             "media-processing-dead-letters",
@@ -57,39 +61,43 @@ class TestLiveJudge:
             "media-pipeline-unhealthy",
         }
 
-    def test_before_the_first_minute_nothing_is_known(self):
+    def test_before_the_first_minute_data_are_insufficient(self):
         """
-        A new alarm has INSUFFICIENT_DATA until it is looked at.
+        A new alarm has INSUFFICIENT_DATA until its first evaluation.
         """
         live = LiveEvaluation([slow(), unhealthy()], started_at=BEGAN)
 
         assert live.states(BEGAN + 59) == {"slow": INSUFFICIENT, "unhealthy": INSUFFICIENT}
         assert live.states(BEGAN + 60) == {"slow": OK, "unhealthy": OK}
 
-    def test_what_comes_late_is_not_seen_before_it_came(self):
+    def test_late_data_count_from_their_arrival(self):
         """
-        A datum of the first minute that comes in the third fires in the third, and says of when it is.
+        A datum of the first minute that arrives in the third fires in the third, with its own time.
         """
         live = LiveEvaluation([slow()], started_at=BEGAN)
         live.states(BEGAN + 120)
         live.feed([(BEGAN + 30, DURATION, "{}", 700.0)])
         live.states(BEGAN + 180)
 
-        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (180, ALARM)]
+        assert [(change.at - BEGAN, change.state) for change in live.changes] == [(60, OK), (180, ALARM)]
         assert "[700.0 (" in live.changes[-1].reason
         assert live.changes[-1].reason_data["recentDatapoints"] == [700.0]
 
     def test_data_of_the_future_wait_for_their_minute(self):
         """
-        However much was fed before it was asked.
+        Data fed in advance have no effect before their time.
         """
         live = LiveEvaluation([slow()], started_at=BEGAN)
         live.feed([(BEGAN + 100, DURATION, "{}", 700.0)])
         live.states(BEGAN + 300)
 
-        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (120, ALARM), (300, OK)]
+        assert [(change.at - BEGAN, change.state) for change in live.changes] == [
+            (60, OK),
+            (120, ALARM),
+            (300, OK),
+        ]
 
-    def test_compressed_time_is_judged_in_model_seconds(self):
+    def test_compressed_time_is_evaluated_in_model_seconds(self):
         """
         At time scale 60 a second is a minute, and eleven seconds are eleven minutes.
         """
@@ -97,11 +105,11 @@ class TestLiveJudge:
         live.feed([(BEGAN + 1.5, DURATION, "{}", 11.0)])
         live.states(BEGAN + 2.0)
 
-        assert [(move.at - BEGAN, move.state) for move in live.changes] == [(60, OK), (120, ALARM)]
+        assert [(change.at - BEGAN, change.state) for change in live.changes] == [(60, OK), (120, ALARM)]
 
     def test_a_datum_put_twice_counts_once(self):
         """
-        With its label and without: an alarm without dimensions reads the second.
+        It is put with labels and without; an alarm without dimensions reads the one without.
         """
         count = slow(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
         live = LiveEvaluation([count], started_at=BEGAN)
@@ -109,9 +117,9 @@ class TestLiveJudge:
 
         assert live.states(BEGAN + 60) == {"slow": OK}
 
-    def test_labels_alone_are_taken_together(self):
+    def test_data_with_labels_alone_are_combined(self):
         """
-        Where the second was left out, as the tables of a run do.
+        The tables of a run leave out the datum without labels.
         """
         count = slow(ExtendedStatistic=None, Statistic="SampleCount", Threshold=1)
         live = LiveEvaluation([count], started_at=BEGAN)
@@ -119,9 +127,9 @@ class TestLiveJudge:
 
         assert live.states(BEGAN + 60) == {"slow": ALARM}
 
-    def test_high_resolution_alarms_are_looked_at_every_ten_seconds(self):
+    def test_high_resolution_alarms_are_evaluated_every_ten_seconds(self):
         """
-        Beside others that are not.
+        Other alarms are not.
         """
         fast = slow(AlarmName="fast", Period=10)
         live = LiveEvaluation([fast, slow()], started_at=BEGAN)
@@ -131,7 +139,7 @@ class TestLiveJudge:
 
     def test_old_data_are_forgotten(self):
         """
-        It remembers as far as its alarms can look, not as long as it runs.
+        Only the data of the evaluation range are kept.
         """
         live = LiveEvaluation([slow()], started_at=BEGAN)
         for minute in range(1, 100):
@@ -140,9 +148,9 @@ class TestLiveJudge:
 
         assert sum(len(series._exact) for series in live._metric_alarms[0]._series.values()) == 3
 
-    def test_a_suppressed_composite_acts_when_it_may(self):
+    def test_suppressed_actions_run_after_the_wait(self):
         """
-        Its change is told at once, its acting when the wait is over.
+        The change is reported at once, the actions after the wait period.
         """
         composite = unhealthy(
             ActionsSuppressor="deploying", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=60
@@ -152,12 +160,12 @@ class TestLiveJudge:
         live.feed([(BEGAN + 61, DURATION, "{}", 700.0)])
         live.states(BEGAN + 200)
 
-        told = [
-            (move.at - BEGAN, move.before, move.state, move.acts)
-            for move in live.changes
-            if move.alarm == "unhealthy"
+        found = [
+            (change.at - BEGAN, change.before, change.state, change.acts)
+            for change in live.changes
+            if change.alarm == "unhealthy"
         ]
-        assert told == [
+        assert found == [
             (60, INSUFFICIENT, OK, False),
             (120, OK, OK, True),
             (120, OK, ALARM, False),
@@ -166,14 +174,14 @@ class TestLiveJudge:
 
     def test_nan_is_refused(self):
         """
-        By the name of its metric.
+        The message names the metric.
         """
         with pytest.raises(ValueError, match=DURATION):
             LiveEvaluation([slow()], started_at=BEGAN).feed([(BEGAN, DURATION, "{}", float("nan"))])
 
-    def test_time_never_goes_back(self):
+    def test_an_earlier_time_changes_nothing(self):
         """
-        Asked for the past it tells what it knows.
+        The states for an earlier time are the current ones.
         """
         live = LiveEvaluation([slow()], started_at=BEGAN)
         live.states(BEGAN + 120)

@@ -1,5 +1,5 @@
 """
-What an objective asks of a run, and what the run answers.
+The measurement of objectives on a run.
 """
 
 import pytest
@@ -24,7 +24,7 @@ def many(count: int, seconds: float, start: float = 0.0) -> list[RequestRow]:
     return [ready(start + at * 0.5, seconds) for at in range(count)]
 
 
-class TestWords:
+class TestReasons:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
@@ -35,9 +35,9 @@ class TestWords:
             ("alarm(deep) == OK", "there is no alarm 'deep'; there are none."),
         ],
     )
-    def test_what_was_not_measured_is_broken(self, recorder, text, why):
+    def test_missing_measurements_are_a_breach(self, recorder, text, why):
         """
-        In a sentence that says what is missing, and resting on nothing.
+        The reason names what is missing; the number of samples is 0.
         """
         found = answer(recorder.run(ready(1.0, 2.0)), text)
 
@@ -45,18 +45,18 @@ class TestWords:
         assert (found.value, found.shown) == (None, "no data")
 
     @pytest.mark.parametrize("unseen", ["AWS/SQS", DEAD])
-    def test_what_nobody_could_observe_is_open(self, recorder, unseen):
+    def test_unobserved_metrics_are_inconclusive(self, recorder, unseen):
         """
-        Whether the recorder could not see a whole namespace or one metric.
+        The recorder could not observe a whole namespace or one metric.
         """
         found = answer(recorder.run(notes={UNOBSERVED: [unseen]}), f"max({DEAD}) == 0")
 
         assert (found.outcome, found.samples) == (Outcome.INCONCLUSIVE, 0)
         assert found.why == f"max({DEAD}) == 0: nobody could observe {DEAD} in this run."
 
-    def test_a_promise_kept_needs_no_words(self, recorder):
+    def test_only_a_breach_has_a_reason(self, recorder):
         """
-        One broken is repeated with what was measured, as one sentence.
+        The reason is the objective and the measured value.
         """
         run = recorder.run(ready(1.0, 2.0))
 
@@ -68,25 +68,25 @@ class TestAlarms:
     @pytest.mark.parametrize(("state", "outcome"), [("ALARM", Outcome.PASS), ("OK", Outcome.BREACH)])
     def test_a_state_is_compared(self, recorder, state, outcome):
         """
-        The answer rests on one alarm.
+        The number of samples is 1.
         """
         found = answer(recorder.run(), "alarm(deep) == ALARM", {"deep": state})
 
         assert (found.outcome, found.value, found.samples) == (outcome, state, 1)
 
     @pytest.mark.parametrize("state", [NOT_EVALUATED, NOT_OBSERVED])
-    def test_of_a_skipped_alarm_nothing_can_be_said(self, recorder, state):
+    def test_a_skipped_alarm_is_inconclusive(self, recorder, state):
         """
-        Neither that it fired nor that it did not.
+        It is unknown whether it fires.
         """
         found = answer(recorder.run(), "alarm(deep) != ALARM", {"deep": state})
 
         assert (found.outcome, found.shown, found.samples) == (Outcome.INCONCLUSIVE, state, 0)
         assert found.why == f"alarm(deep) != ALARM: the alarm was {state}."
 
-    def test_a_misspelt_alarm_is_told_which_there_are(self, recorder):
+    def test_an_unknown_alarm_lists_the_known_ones(self, recorder):
         """
-        In the order of the alphabet.
+        They are in alphabetical order.
         """
         found = answer(recorder.run(), "alarm(dep) == OK", {"slow": "OK", "deep": "OK"})
 
@@ -95,9 +95,9 @@ class TestAlarms:
 
 class TestAchieved:
     @pytest.mark.parametrize(("achieved", "outcome"), [(0.995, Outcome.PASS), (0.98, Outcome.BREACH)])
-    def test_what_the_generator_started_of_what_was_offered(self, recorder, achieved, outcome):
+    def test_achieved_is_the_figure_of_the_generator(self, recorder, achieved, outcome):
         """
-        As it says itself; the answer rests on the arrivals offered.
+        The samples are the offered arrivals.
         """
         run = recorder.run(notes={"generator": {"achieved": achieved, "offered": 200}})
 
@@ -105,18 +105,18 @@ class TestAchieved:
 
         assert (found.outcome, found.value, found.samples) == (outcome, achieved, 200)
 
-    def test_a_generator_that_does_not_say_how_much_was_offered(self, recorder):
+    def test_achieved_without_the_offered_number(self, recorder):
         """
-        Is believed, on no samples.
+        It is used with 0 samples.
         """
         found = answer(recorder.run(notes={"generator": {"achieved": 1.0}}), "achieved >= 99 %")
 
         assert (found.outcome, found.samples) == (Outcome.PASS, 0)
 
     @pytest.mark.parametrize("generator", ["fine", "achieved", {"findings": []}])
-    def test_a_note_without_it_is_no_answer(self, recorder, generator):
+    def test_a_note_without_the_figure_is_a_breach(self, recorder, generator):
         """
-        Nor is one that is mere text.
+        So is a note that is a text.
         """
         found = answer(recorder.run(notes={"generator": generator}), "achieved >= 99 %")
 
@@ -125,9 +125,9 @@ class TestAchieved:
 
 
 class TestRequests:
-    def test_a_colon_parts_type_and_name_once(self, recorder):
+    def test_only_the_first_colon_separates_type_and_name(self, recorder):
         """
-        A name may have colons of its own.
+        A name can contain colons.
         """
         row = RequestRow(0, 0, "GET", "status:v2", 200, "ok", 1.0, 1.0, 1.25)
 
@@ -139,7 +139,7 @@ class TestRequests:
     )
     def test_a_rate_is_per_second_of_the_measured_window(self, recorder, scenario, rate):
         """
-        Ten within a hundred seconds, whether there was a warm-up before them or not.
+        Ten completions within a hundred seconds, with and without a warm-up.
         """
         start = scenario.get("warm_up_s", 0.0)
 
@@ -149,7 +149,7 @@ class TestRequests:
 
     def test_a_percentile_comes_with_its_interval(self, recorder):
         """
-        The median of 1…100 s is 50 s; binomially, ranks 40 and 61 are around it in 95 of 100 samples.
+        The median of 1…100 s is 50 s; the ranks 40 and 61 are its 95 % interval.
         """
         run = recorder.run(*[ready(float(at), float(at)) for at in range(1, 101)])
 
@@ -159,7 +159,7 @@ class TestRequests:
 
     def test_a_small_sample_leaves_the_interval_open(self, recorder):
         """
-        Of a hundred values none is surely above the p99.
+        A hundred values give no upper bound of p99.
         """
         run = recorder.run(*[ready(float(at), float(at)) for at in range(1, 101)])
 
@@ -184,17 +184,17 @@ class TestUnfinished:
             ("fail_ratio(ready) <= 10 %", Outcome.PASS),
         ],
     )
-    def test_what_had_not_ended_may_take_for_ever(self, recorder, text, outcome):
+    def test_an_unfinished_request_has_no_upper_bound(self, recorder, text, outcome):
         """
-        Ten of a hundred had waited 1.5 s when the run ended: where they decide, nothing is decided.
+        Ten of a hundred had waited 1.5 s at the end of the run: if they decide, the result is inconclusive.
         """
         waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
 
         assert answer(recorder.run(*many(90, 1.0), *waiting), text).outcome is outcome
 
-    def test_it_is_said_what_is_known(self, recorder):
+    def test_the_reason_gives_the_lower_bound(self, recorder):
         """
-        The least it can be, and of how many the end is not known; the interval has no upper end.
+        It also gives the number of unfinished requests; the interval has no upper end.
         """
         waiting = [ready(at * 0.5, 1.5, "censored") for at in range(10)]
         found = answer(recorder.run(*many(90, 1.0), *waiting), "p95(ready) <= 2 s")
@@ -207,9 +207,9 @@ class TestUnfinished:
     @pytest.mark.parametrize(
         ("seconds", "outcome"), [(1.5, Outcome.INCONCLUSIVE), (5.0, Outcome.BREACH)], ids=["open", "broken"]
     )
-    def test_a_period_with_them_may_have_broken_it(self, recorder, seconds, outcome):
+    def test_a_period_with_unfinished_requests_is_undecided(self, recorder, seconds, outcome):
         """
-        Unless what they had waited breaks it already.
+        It is broken if the waits alone break the limit.
         """
         waiting = ready(10.0, seconds, "censored")
         found = answer(recorder.run(ready(5.0, 1.0), waiting), "max(ready) <= 2 s for 1 of 1 x 60s")
@@ -229,9 +229,9 @@ class TestFailed:
             ("fail_ratio(ready) <= 9 %", Outcome.BREACH),
         ],
     )
-    def test_a_batch_that_failed_was_never_ready(self, recorder, text, outcome):
+    def test_a_failed_batch_was_never_ready(self, recorder, text, outcome):
         """
-        Ten of a hundred failed after 0.1 s: to fail fast is not to be ready soon.
+        Ten of a hundred failed after 0.1 s; their times are lower bounds of the time to READY.
         """
         failed = [ready(at * 0.5, 0.1, "failed") for at in range(10)]
 
@@ -242,7 +242,7 @@ class TestFailed:
     )
     def test_outcomes_are_counted_by_their_names(self, recorder, text, value):
         """
-        What succeeded of everything but forbidden attempts is what was meant to.
+        For all requests except forbidden attempts, succeeded means ok.
         """
         run = recorder.run(*many(3, 1.0), ready(1.0, 1.0, "failed"), ready(1.0, 1.0, "censored"))
 
@@ -254,9 +254,9 @@ class TestMetrics:
         ("limit", "outcome"),
         [("50 s", Outcome.BREACH), ("3 min", Outcome.INCONCLUSIVE), ("30 s", Outcome.BREACH)],
     )
-    def test_batches_without_a_datum_have_waited(self, recorder, limit, outcome):
+    def test_unfinished_batches_count_with_their_wait(self, recorder, limit, outcome):
         """
-        Sixty took 40 s, twenty were received at second 10 and have no end at second 70.
+        Sixty took 40 s, twenty were received at second 10 and are unfinished at second 70.
         """
         took = [MetricRow(float(at), DURATION, READY, 40.0) for at in range(60)]
         run = recorder.run(*took, *[batch(10.0, None) for _ in range(20)], duration_s=70.0)
@@ -265,7 +265,7 @@ class TestMetrics:
 
     def test_labels_choose_with_and_without_quotes(self, recorder):
         """
-        As one writes them, and as Prometheus does.
+        Labels can be written with and without quotes, as in Prometheus.
         """
         run = recorder.run(
             MetricRow(1.0, DURATION, READY, 5.0), MetricRow(2.0, DURATION, '{"outcome":"FAILED"}', 9.0)
@@ -275,9 +275,9 @@ class TestMetrics:
         assert answer(run, f'max({DURATION}{{outcome="READY"}}) <= 6 s').value == 5.0
         assert answer(run, f"max({DURATION}) <= 6 s").value == 9.0
 
-    def test_a_label_is_meant_letter_by_letter(self, recorder):
+    def test_a_label_is_not_a_pattern(self, recorder):
         """
-        The full stop of a FIFO queue's name stands for nothing else.
+        The full stop in the name of a FIFO queue matches only itself.
         """
         run = recorder.run(
             MetricRow(1.0, DEAD, '{"QueueName":"orders.fifo"}', 1.0),
@@ -286,9 +286,9 @@ class TestMetrics:
 
         assert answer(run, f"max({DEAD}{{QueueName=orders.fifo}}) <= 1").value == 1.0
 
-    def test_a_counter_that_never_moved_is_zero_where_the_service_was_measured(self, recorder):
+    def test_a_counter_without_data_is_zero_if_the_service_was_measured(self, recorder):
         """
-        Where only AWS was, nobody knows.
+        With metrics of AWS alone it is unknown.
         """
         service = recorder.run(MetricRow(1.0, DURATION, READY, 5.0))
         aws = recorder.run(MetricRow(1.0, DEAD, "{}", 0.0))
@@ -296,9 +296,9 @@ class TestMetrics:
         assert answer(service, f"total({FAILED_BATCHES}) == 0").outcome is Outcome.PASS
         assert answer(aws, f"total({FAILED_BATCHES}) == 0").outcome is Outcome.BREACH
 
-    def test_compressed_time_scales_durations_and_no_counts(self, recorder):
+    def test_compressed_time_scales_durations_but_not_counts(self, recorder):
         """
-        At time scale 60 a second on the clock is a minute of the model, a failed batch is one.
+        At time scale 60 a clock second is a model minute; one failed batch stays one.
         """
         run = recorder.run(
             MetricRow(1.0, DURATION, READY, 2.0), MetricRow(1.0, FAILED_BATCHES, "{}", 1.0), time_scale=60.0
@@ -311,7 +311,7 @@ class TestMetrics:
 class TestPeriods:
     def test_a_period_without_anything_is_not_broken(self, recorder):
         """
-        A quiet minute promises nothing about response times.
+        A minute without requests cannot break a limit of response times.
         """
         run = recorder.run(ready(0.0, 1.0), ready(300.0, 1.0))
 
@@ -328,15 +328,15 @@ class TestPeriods:
     )
     def test_a_period_needs_the_samples_of_its_percentile(self, recorder, samples, seconds, outcome):
         """
-        59 tell a p95; with fewer, one doubtful period of one leaves the promise open.
+        p95 needs 59 samples; with fewer, a period is undecided and the result inconclusive.
         """
         found = answer(recorder.run(*many(samples, seconds)), "p95(ready) <= 2 s for 1 of 1 x 60s")
 
         assert (found.outcome, found.samples, found.value) == (outcome, samples, seconds)
 
-    def test_a_doubtful_period_is_no_second_broken_one(self, recorder):
+    def test_an_undecided_period_does_not_count_as_broken(self, recorder):
         """
-        Two of two could be broken, one is: the promise is open.
+        Of two periods one is broken and one undecided: the result is inconclusive.
         """
         run = recorder.run(*many(59, 5.0), ready(70.0, 1.0))
 
@@ -345,9 +345,9 @@ class TestPeriods:
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.why.endswith(": too many periods have too few samples to tell.")
 
-    def test_a_rate_is_judged_from_the_first_period_with_something_to_the_last(self, recorder):
+    def test_a_rate_covers_the_periods_from_the_first_row_to_the_last(self, recorder):
         """
-        Three in each of two minutes are three a minute, whatever was silent before and after.
+        Three in each of two minutes are three per minute; empty minutes before and after do not count.
         """
         run = recorder.run(*[ready(at, 1.0) for at in (300.0, 310.0, 320.0, 360.0, 370.0, 380.0)])
 
@@ -356,9 +356,9 @@ class TestPeriods:
         assert (found.outcome, found.value) == (Outcome.PASS, pytest.approx(0.05))
 
     @pytest.mark.parametrize("text", ["rate(ready) >= 1 /s", "count(ready) >= 60"])
-    def test_half_a_period_is_no_period_with_half_as_much(self, recorder, text):
+    def test_incomplete_periods_are_left_out(self, recorder, text):
         """
-        One a second for a minute and a half, and before it a warm-up of half a minute.
+        One per second for a minute and a half, after a warm-up of half a minute.
         """
         rows = [ready(float(at), 1.0) for at in range(150)]
         run = recorder.run(*rows, scenario={"duration_s": 150.0, "warm_up_s": 30.0})
@@ -366,9 +366,9 @@ class TestPeriods:
 
         assert (found.outcome, found.samples) == (Outcome.PASS, 120)
 
-    def test_a_promise_the_run_was_too_short_to_break(self, recorder):
+    def test_a_run_too_short_for_the_periods_is_inconclusive(self, recorder):
         """
-        Two minutes can break none about three.
+        A run of two minutes cannot break a limit on three.
         """
         found = answer(recorder.run(*many(240, 9.0)), "p50(ready) <= 1 s for 3 of 3 x 60s")
 
@@ -377,7 +377,7 @@ class TestPeriods:
 
     def test_the_last_period_counts(self, recorder):
         """
-        The one slow minute is the third.
+        Only the third and last minute is slow.
         """
         run = recorder.run(ready(0.0, 1.0), ready(60.0, 1.0), ready(130.0, 5.0))
 
@@ -390,7 +390,7 @@ class TestPeriods:
 
     def test_periods_of_requests_are_in_model_time(self, recorder):
         """
-        At time scale 60 two seconds on the clock lie in neighbouring minutes, and both were slow.
+        At time scale 60 two clock seconds are two consecutive model minutes; both are slow.
         """
         run = recorder.run(ready(1.0, 5.0), ready(2.0, 5.0), time_scale=60.0)
 
@@ -398,7 +398,7 @@ class TestPeriods:
 
     def test_periods_of_metrics_are_in_model_time(self, recorder):
         """
-        Likewise for the data of a metric.
+        The same holds for the data of a metric.
         """
         rows = [MetricRow(at, DURATION, READY, 11.0) for at in (1.0, 2.0)]
 

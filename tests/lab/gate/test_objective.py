@@ -1,5 +1,5 @@
 """
-The language of objectives.
+The text form of objectives.
 """
 
 import pytest
@@ -34,7 +34,7 @@ from harness.lab.gate.objective import Dimension, Objective, Window
 )
 def test_reads(line, function, selector, limit):
     """
-    Limits come out in seconds, ratios, per second, or counts.
+    Limits become seconds, ratios, rates per second, or counts.
     """
     objective = Objective.parse(line)
 
@@ -42,9 +42,9 @@ def test_reads(line, function, selector, limit):
     assert objective.limit == (limit if isinstance(limit, str) else pytest.approx(limit))
 
 
-def test_a_metric_that_is_no_time_needs_no_unit():
+def test_a_metric_that_is_not_a_time_has_no_unit():
     """
-    Percentiles of a depth are counts; those of a duration are times, and rates stay rates.
+    Percentiles of a queue depth are counts, those of a duration are times; rates stay rates.
     """
     depth = Objective.parse("p95(media_outbox_depth) <= 5")
     duration = Objective.parse("p95(media_processing_duration_seconds) <= 5 min")
@@ -58,7 +58,7 @@ def test_a_metric_that_is_no_time_needs_no_unit():
 @pytest.mark.parametrize(("points", "periods", "period"), [(3, 5, 60), (1, 3, 60), (5, 5, 60), (1, 1, 1)])
 def test_a_window_of_periods(points, periods, period):
     """
-    M of N periods may be asked for, from one of one upwards, of a second or more.
+    M of N periods are accepted for 1 ≤ M ≤ N, each of a second or more.
     """
     objective = Objective.parse(f"p95(ready) <= 10 min for {points} of {periods} x {period}s")
 
@@ -88,7 +88,7 @@ def test_a_window_of_periods(points, periods, period):
 )
 def test_refuses(line, complaint):
     """
-    Every mistake gets a sentence of its own.
+    Each kind of mistake has its own message.
     """
     with pytest.raises(ValueError, match=complaint):
         Objective.parse(line)
@@ -111,7 +111,7 @@ def test_refuses(line, complaint):
 )
 def test_holds(line, value, holds):
     """
-    Values are compared unrounded: 504.9 ms breaks a promise of 500 ms.
+    Values are compared without rounding: 504.9 ms breaks a limit of 500 ms.
     """
     assert Objective.parse(line).holds(value) is holds
 
@@ -135,6 +135,6 @@ def test_holds(line, value, holds):
 )
 def test_shows(line, value, shown):
     """
-    What was measured has a unit people read: from a second on no milliseconds, from two minutes on minutes.
+    Times below a second are shown in milliseconds, from two minutes on in minutes.
     """
     assert Objective.parse(line).show(value) == shown

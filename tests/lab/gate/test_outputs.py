@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from harness.lab.alarms.alarm import Place
-from harness.lab.gate.outputs import annotations, junit, markdown, to_json, write
+from harness.lab.gate.outputs import annotations, announce, junit, markdown, to_json, write
 from harness.lab.gate.run_findings import FailureStreak, Unfinished
 from harness.lab.gate.verdict import Outcome
 from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
@@ -17,16 +17,16 @@ from tests.lab.conftest import alarm_verdict, objective_verdict, verdict_over
 class TestJson:
     def test_people_can_read_it(self):
         """
-        Indented, and what is written in Unicode stays so.
+        The text is indented and keeps Unicode characters.
         """
         text = to_json(verdict_over(alarm_verdict("Überlauf")))
 
         assert '"name": "Überlauf"' in text
         assert len(text.splitlines()) > 10
 
-    def test_it_never_holds_what_json_has_no_word_for(self):
+    def test_nan_is_refused(self):
         """
-        A NaN would make a file that other readers refuse.
+        NaN is not valid JSON.
         """
         with pytest.raises(ValueError, match="not JSON compliant"):
             to_json(verdict_over(objective_verdict("mean(x) < 1 s", value=math.nan)))
@@ -39,7 +39,7 @@ class TestWrite:
 
     def test_three_files(self, verdict, monkeypatch, tmp_path):
         """
-        Each holds what its function returns; outside of GitHub there is no fourth.
+        Each has the text of its function; outside of GitHub there is no other file.
         """
         monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
         write(verdict, tmp_path)
@@ -52,7 +52,7 @@ class TestWrite:
 
     def test_the_summary_of_a_github_job_grows(self, verdict, monkeypatch, tmp_path):
         """
-        What other steps wrote there stays.
+        The text of other steps is kept.
         """
         summary = tmp_path / "step.md"
         summary.write_text("# Before\n")
@@ -65,7 +65,7 @@ class TestWrite:
 class TestJUnit:
     def test_each_outcome_has_its_element(self):
         """
-        Breaches fail, what cannot be told is an error, what was skipped is skipped, the rest passed.
+        A breach is a failure, inconclusive is an error, skipped is skipped, a pass has no element.
         """
         suite = ET.fromstring(
             junit(
@@ -99,7 +99,7 @@ class TestJUnit:
 
     def test_a_pass_is_a_document_without_failures(self):
         """
-        It says that it is XML, and every case is empty.
+        It has an XML declaration, and every case is empty.
         """
         text = junit(verdict_over(alarm_verdict("quiet")))
         suite = ET.fromstring(text)
@@ -112,7 +112,7 @@ class TestJUnit:
 class TestMarkdown:
     def test_a_page(self):
         """
-        The sentence, a row per gate, and what no alarm can say.
+        The sentence, a row for each alarm and objective, and the remarks.
         """
         page = markdown(
             verdict_over(
@@ -154,14 +154,14 @@ class TestMarkdown:
             "",
         ]
 
-    def test_without_gates_there_are_no_tables(self):
+    def test_without_alarms_and_objectives_there_are_no_tables(self):
         """
         The heading and the sentence remain.
         """
         assert markdown(verdict_over()) == "## ✅ run-1\n\nFine: every objective was met.\n\n"
 
 
-class TestBeside:
+class TestRemarks:
     @pytest.mark.parametrize(
         ("p95", "told"),
         [
@@ -169,9 +169,9 @@ class TestBeside:
             (None, ["2 batches never finished, the oldest 599 s old"]),
         ],
     )
-    def test_what_never_finished(self, p95, told):
+    def test_unfinished_batches(self, p95, told):
         """
-        How much, how old, and what it would do to the p95 where there is one.
+        Their number, the age of the oldest, and p95 with them if it is known.
         """
         assert list(verdict_over(unfinished=Unfinished(2, 599.2, p95, None)).remarks()) == told
 
@@ -192,7 +192,7 @@ class TestBeside:
 class TestAnnotations:
     def test_point_at_what_did_not_pass(self):
         """
-        A breach is an error, what cannot be told a warning; commas, colons and ends of line are escaped.
+        A breach is an error, inconclusive a warning; commas, colons and line ends are escaped.
         """
         verdict = verdict_over(
             alarm_verdict("quiet", place=Place("t.yaml", 1)),
@@ -205,3 +205,22 @@ class TestAnnotations:
             "::error file=a%2Cb.yaml,line=7,title=dead::100 %25%0Alost",
             "::warning title=p95(E2E%3Aready) < 1 s::Too few: 3, or so.",
         ]
+
+
+class TestAnnounce:
+    @pytest.mark.parametrize(
+        ("as_json", "github", "stdout"),
+        [(False, "", ""), (True, "true", "{\n"), (False, "true", "::error title=dead::It fired.\n")],
+    )
+    def test_people_read_stderr_and_programs_read_stdout(self, monkeypatch, capsys, as_json, github, stdout):
+        """
+        Stdout has the JSON if it is requested, else the annotations of a GitHub job, else nothing.
+        """
+        monkeypatch.setenv("GITHUB_ACTIONS", github)
+        dead = alarm_verdict("dead", Outcome.BREACH, fired_at_s=60.0, why="It fired.")
+        announce(verdict_over(dead, outcome=Outcome.BREACH, reasons=("It fired.",)), as_json=as_json)
+        printed = capsys.readouterr()
+
+        assert printed.out.startswith(stdout)
+        assert bool(printed.out) == bool(stdout)
+        assert "Breached. It fired." in printed.err

@@ -1,5 +1,5 @@
 """
-What CloudWatch cannot see.
+Findings that CloudWatch alarms cannot show.
 """
 
 import pandas as pd
@@ -16,9 +16,9 @@ def streaks(*rows: StepRow, time_scale: float = 1.0) -> list[tuple[str, int, int
 
 
 @pytest.mark.parametrize(("time_scale", "minutes"), [(1.0, 1), (2.0, 2), (30.0, 1)])
-def test_minutes_in_a_row_are_minutes_of_the_model(time_scale, minutes):
+def test_consecutive_minutes_are_model_minutes(time_scale, minutes):
     """
-    Failures at 25 and 35 s share a minute; at scale 2 they are in neighbours, at 30 far apart.
+    Failures at 25 and 35 s are in one minute; at time scale 2 in consecutive minutes, at 30 they are not.
     """
     rows = [step(25.0, "FAILED"), step(35.0, "FAILED")]
 
@@ -27,7 +27,7 @@ def test_minutes_in_a_row_are_minutes_of_the_model(time_scale, minutes):
 
 def test_a_minute_ends_after_sixty_seconds():
     """
-    119.9 s and 120 s are two minutes, 60 s and 119.9 s one.
+    119.9 s and 120 s are in two minutes, 60 s and 119.9 s in one.
     """
     assert streaks(step(119.9, "FAILED"), step(120.0, "FAILED"))[0][2] == 2
     assert streaks(step(60.0, "FAILED"), step(119.9, "FAILED"))[0][2] == 1
@@ -35,7 +35,7 @@ def test_a_minute_ends_after_sixty_seconds():
 
 def test_the_worst_state_comes_first():
     """
-    By its longest streak of invocations; one that never failed is left out.
+    The order is that of the longest streak of invocations; a state that never failed is left out.
     """
     rows = [
         step(1.0, "FAILED", "A"),
@@ -47,9 +47,9 @@ def test_the_worst_state_comes_first():
     assert [state for state, _, _ in streaks(*rows)] == ["B", "A"]
 
 
-def test_a_failure_that_never_started_is_of_no_minute():
+def test_a_failure_that_never_started_belongs_to_no_minute():
     """
-    A throttled function is refused before it starts: it counts as an invocation only.
+    A throttled function never starts; it counts as an invocation only.
     """
     refused = step(25.0, "FAILED")._replace(started_at=None)
 
@@ -60,9 +60,9 @@ def left_of(*rows: BatchRow, time_scale: float = 1.0):
     return unfinished(pd.DataFrame(rows, columns=BatchRow._fields), 100.0, time_scale)
 
 
-def test_unfinished_batches_count_with_what_they_have_waited():
+def test_unfinished_batches_count_with_their_wait():
     """
-    In model seconds: of twenty-five, the 24th is p95, whether it ended or waits.
+    In model seconds; p95 of twenty-five batches is the 24th, finished or not.
     """
     rows = [batch(0.0, float(seconds)) for seconds in range(1, 26)]
     waiting = [batch(10.0, None), batch(40.0, None)]
@@ -75,7 +75,7 @@ def test_unfinished_batches_count_with_what_they_have_waited():
 
 def test_p95_is_the_nineteenth_of_twenty():
     """
-    Waiting or ended; the slowest one stays outside.
+    Unfinished batches count too; the slowest is above p95.
     """
     rows = [batch(0.0, float(seconds)) for seconds in range(1, 20)]
 
@@ -85,9 +85,9 @@ def test_p95_is_the_nineteenth_of_twenty():
     assert left_of(*rows, batch(0.0, 90.0)).p95_without_s == 19.0
 
 
-def test_a_batch_that_ended_is_done_unless_the_recorder_says_otherwise():
+def test_a_batch_without_the_censored_flag_is_finished():
     """
-    Whoever wrote the run may leave ``censored`` empty.
+    A run can leave ``censored`` empty.
     """
     unsaid = batch(0.0, 5.0)._replace(censored=None)
     said = batch(0.0, 5.0)._replace(censored=True)
@@ -98,7 +98,7 @@ def test_a_batch_that_ended_is_done_unless_the_recorder_says_otherwise():
 
 def test_without_batches_there_is_no_percentile():
     """
-    Nor an age.
+    The age is 0.
     """
     left = left_of()
 

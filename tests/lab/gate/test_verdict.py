@@ -1,5 +1,5 @@
 """
-What a verdict says of itself, in words, figures and codes.
+The verdict: its outcome, sentence, exit code and renderings.
 """
 
 import pytest
@@ -20,9 +20,9 @@ class TestOverall:
         ("insecure", "sentence"),
         [(1, "1 forbidden attempt succeeded."), (2, "2 forbidden attempts succeeded.")],
     )
-    def test_a_forbidden_success_outranks_all(self, insecure, sentence):
+    def test_a_forbidden_success_takes_precedence(self, insecure, sentence):
         """
-        A breach, and doubts about the figures; it is counted in good English.
+        It comes before a breach and before doubts; the sentence has singular and plural.
         """
         found = overall_outcome(
             [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], insecure
@@ -30,9 +30,9 @@ class TestOverall:
 
         assert found == (Outcome.SECURITY, (sentence,))
 
-    def test_doubts_outrank_a_breach(self):
+    def test_doubts_take_precedence_over_a_breach(self):
         """
-        Figures that cannot be trusted are no verdict either way.
+        Figures that cannot be trusted prove neither a pass nor a breach.
         """
         found = overall_outcome(
             [alarm(Outcome.BREACH, fired_at_s=60.0, why="It fired.")], [], ["A worker was lost."], 0
@@ -40,9 +40,9 @@ class TestOverall:
 
         assert found == (Outcome.INCONCLUSIVE, ("A worker was lost.",))
 
-    def test_a_breach_outranks_what_is_open(self):
+    def test_a_breach_takes_precedence_over_inconclusive(self):
         """
-        And is the only reason given.
+        The breach is the only reason.
         """
         found = overall_outcome(
             [alarm(Outcome.INCONCLUSIVE, why="No data.")],
@@ -53,9 +53,9 @@ class TestOverall:
 
         assert found == (Outcome.BREACH, ("Slow.",))
 
-    def test_a_run_of_which_nothing_was_judged_is_no_pass(self):
+    def test_a_run_without_any_evaluation_does_not_pass(self):
         """
-        One objective that was met makes it one.
+        With one objective that is met it passes.
         """
         skipped = [alarm(Outcome.SKIPPED, why="not observed")]
 
@@ -79,9 +79,9 @@ class TestSentence:
             ),
         ],
     )
-    def test_of_a_pass_says_no_more_than_was_judged(self, alarms, fine):
+    def test_of_a_pass_names_only_what_was_evaluated(self, alarms, fine):
         """
-        Neither of alarms there are none of, nor of skipped ones, nor that one which fired was quiet.
+        It claims nothing of missing, skipped or fired alarms.
         """
         assert verdict_over(*alarms, MET).sentence == f"Fine: {fine}."
 
@@ -95,7 +95,7 @@ class TestSentence:
     )
     def test_of_anything_else_gives_the_reasons(self, outcome, opening):
         """
-        After one word that says how it came out.
+        One word for the outcome comes first.
         """
         assert (
             verdict_over(MET, outcome=outcome, reasons=("This.", "That.")).sentence
@@ -112,9 +112,9 @@ class TestSentence:
         (Outcome.SECURITY, False, 6),
     ],
 )
-def test_only_a_pass_lets_a_build_go_on(outcome, passed, code):
+def test_exit_codes(outcome, passed, code):
     """
-    Each other outcome leaves with the code the reference lists.
+    Only a pass exits with 0; the others have the documented codes.
     """
     found = verdict_over(MET, outcome=outcome)
 
@@ -133,13 +133,13 @@ class TestShown:
 
     def test_at_the_prompt(self, broken):
         """
-        The run and the sentence.
+        The representation has the run and the sentence.
         """
         assert repr(broken) == "<Verdict of run-1: Breached. It fired.>"
 
     def test_as_a_frame(self, broken):
         """
-        A row for the alarm, one for the objective.
+        One row for the alarm, one for the objective.
         """
         rows = broken.table().set_index("name")
 
@@ -149,7 +149,7 @@ class TestShown:
 
     def test_in_a_terminal(self, broken):
         """
-        The alarms, the objectives, and last the sentence.
+        The alarms, the objectives, and the sentence at the end.
         """
         console = Console(width=120)
         with console.capture() as printed:
@@ -162,7 +162,7 @@ class TestShown:
 
     def test_in_a_notebook(self, broken):
         """
-        Likewise, the text made safe for a page.
+        The same as HTML with escaped text.
         """
         page = broken._repr_html_()
 

@@ -1,5 +1,5 @@
 """
-The small ways to break a module: another comparison, number, operator, condition or returned value.
+Mutants of a module: another comparison, number, operator, condition or returned value.
 """
 
 import ast
@@ -33,7 +33,7 @@ SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: the node with this number becomes another; its lines are those of the node's statement."""
+    """One changed node of a module; *lines* are those of the statement that contains it."""
 
     path: Path
     number: int
@@ -46,7 +46,7 @@ class Mutant:
         return f"{self.path.name}:{self.line}  {self.what}"
 
     def module(self) -> ast.Module:
-        """Return the module with the change made."""
+        """Return the changed module."""
         tree = ast.parse(self.path.read_text(encoding="utf-8"))
         target = list(_nodes(tree))[self.number][0]
         new = _changes(target)[self.variant][1]
@@ -82,7 +82,7 @@ def functions_of(module: CodeType) -> list[CodeType]:
 
 
 def _changes(node: ast.AST) -> list[tuple[str, ast.AST]]:
-    """Return what a node could become."""
+    """Return the possible changes of a node, each with a description."""
     found: list[tuple[str, ast.AST]] = []
     new: ast.AST
     if isinstance(node, ast.Compare | ast.BinOp | ast.BoolOp):
@@ -112,7 +112,7 @@ def _changes(node: ast.AST) -> list[tuple[str, ast.AST]]:
 
 def _nodes(tree: ast.AST, lines: range = range(0)) -> Iterator[tuple[ast.AST, range]]:
     """
-    Yield the nodes that run and the lines of their statements, in a fixed order.
+    Yield the executable nodes and the lines of their statements, in a fixed order.
 
     Annotations, decorators and imports for the type checker are left out.
     """
@@ -130,7 +130,7 @@ def _nodes(tree: ast.AST, lines: range = range(0)) -> Iterator[tuple[ast.AST, ra
 
 
 def _lines(node: ast.AST) -> range | None:
-    """Return the lines a statement runs on its own: a compound one's head, without its body."""
+    """Return the lines of a statement, of a compound statement without its body."""
     if not isinstance(node, ast.stmt):
         return None
     body = getattr(node, "body", None)

@@ -1,14 +1,14 @@
 """
-Break the judge on purpose, one small way at a time, and see whether its tests notice.
+Mutation testing of the alarm evaluator and the gate: change the code in one small way, and run its tests.
 
-``make mutation``, or ``python tests/lab/alarms/mutation.py evaluate timeline`` for some modules only. No file
-is touched. The tests are imported once, and traced once to learn which of them run which line. Each mutant is
-a forked process in which one function's code is another; it runs the tests that reach the line, quickest
-first, until one fails. A change outside of functions, and one that also runs while the tests are imported and
-survives, gets a process that imports everything anew and runs all tests.
+``make mutation``, or ``python tests/lab/mutation.py evaluate verdict`` for some modules only. No file is
+changed. The tests are imported once and traced once to find the tests that run each line. Each mutant is a
+forked process in which the code of one function is replaced. It runs the tests that reach the changed line,
+fastest first, until one fails. Two kinds of mutants run all tests in a new process: a change outside of
+functions, and a change that survives and also runs during the import of the tests.
 
-Results are kept in ``build/mutation.jsonl``; a run that was interrupted goes on there, unless the room or its
-tests have changed. Prints the survivors and a table, and leaves with 3 below 90 %.
+The results are kept in ``build/mutation.jsonl``. An interrupted run continues there, unless the code or its
+tests have changed. Prints the surviving mutants and a table; the exit code is 3 below 90 %.
 """
 
 import argparse
@@ -34,17 +34,22 @@ from typing import Any
 import pytest
 from mutants import Mutant, functions_of, mutants_of
 
-ROOT = Path(__file__).parents[3]
-ROOM = ROOT / "harness" / "lab" / "alarms"
-CLI = ROOT / "tests" / "cli"
-TESTS = [Path(__file__).parent, CLI / "test_check.py", CLI / "test_watch.py"]
-KEPT = ROOT / "build" / "mutation.jsonl"
+ROOT = Path(__file__).parents[2]
+FOLDERS = tuple(ROOT / "harness" / "lab" / name for name in ("alarms", "gate"))
+"""The folders whose modules are mutated."""
+PREFIXES = tuple(map(str, FOLDERS))
+TESTS = [
+    ROOT / "tests" / name for name in ("lab/alarms", "lab/gate", "cli/test_check.py", "cli/test_watch.py")
+]
+RESULTS = ROOT / "build" / "mutation.jsonl"
 LEAST = 0.9
 COLD_S = 60
-"""CPU seconds of a mutant that runs all tests."""
+"""CPU time limit of a mutant that runs all tests [s]."""
+WAIT_S = 20
+"""Time limit of one test under a mutant [s]: a mutant can wait without using CPU time."""
 OPTIONS = [
     "-x", "-q", "-s", "--no-header", "--import-mode=importlib", "-m", "not stack and not slow",
-    "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=0", "--tb=no", "--hypothesis-profile=mutation",
+    "-p", "no:cacheprovider", "--timeout=0", "--tb=no", "--hypothesis-profile=mutation",
 ]  # fmt: skip
 
 Line = tuple[str, int]
@@ -53,12 +58,12 @@ Line = tuple[str, int]
 @dataclass(slots=True)
 class Traced:
     """
-    What the tests reach.
+    The lines that the tests run.
 
     Attributes:
-        importing: Lines that run while the tests are imported.
-        testing: Tests by the lines they run, by number.
-        seconds: CPU seconds of each test.
+        importing: Lines that run during the import of the tests.
+        testing: Numbers of the tests that run each line.
+        seconds: CPU time of each test [s].
     """
 
     importing: set[Line]
@@ -67,14 +72,13 @@ class Traced:
 
 
 class Tracer:
-    """Notes which lines of the room run."""
+    """A trace function that records which lines of the mutated modules run."""
 
     def __init__(self) -> None:
         self.lines: set[Line] = set()
-        self._room = str(ROOM)
 
     def __call__(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
-        return self._line if frame.f_code.co_filename.startswith(self._room) else None
+        return self._line if frame.f_code.co_filename.startswith(PREFIXES) else None
 
     def _line(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         if event == "line":
@@ -83,22 +87,22 @@ class Tracer:
 
 
 class Warm:
-    """A pytest plugin that, instead of running the tests, runs them for one mutant after the other."""
+    """A pytest plugin that runs the tests for one mutant after the other."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], tracer: Tracer, tell: Callable[[Mutant, bool], None]
+        self, mutants: Sequence[Mutant], tracer: Tracer, record: Callable[[Mutant, bool], None]
     ) -> None:
         self._mutants = mutants
         self._tracer = tracer
-        self._tell = tell
+        self._record = record
         self.rest: list[Mutant] = []
-        """Those to be run cold."""
+        """Mutants that need a new process."""
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         sys.settrace(None)
         traced = self._traced(session.items)
-        for path in ROOM.glob("*.py"):  # some are imported by functions only, which here no test has run yet
-            importlib.import_module(f"harness.lab.alarms.{path.stem}")
+        for path in _modules():  # some are imported only inside functions, which no test has run here
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
         functions = _functions()
         gc.freeze()
         for mutant in self._mutants:
@@ -110,15 +114,15 @@ class Warm:
             tests = _reaching(traced, mutant)
             changes = [(function, new) for function in functions[original]]
             work = functools.partial(_run, session.items, tests, traced.seconds, changes)
-            noticed = bool(tests) and not _passes(work)
-            if not noticed and any((str(mutant.path), line) in traced.importing for line in mutant.lines):
+            killed = bool(tests) and not _passes(work)
+            if not killed and any((str(mutant.path), line) in traced.importing for line in mutant.lines):
                 self.rest.append(mutant)
             else:
-                self._tell(mutant, noticed)
+                self._record(mutant, killed)
         return True
 
     def _traced(self, items: Sequence[pytest.Item]) -> Traced:
-        """Run every test once, in a process of its own, and see which lines it runs."""
+        """Run every test once in a separate process and record the lines that it runs."""
         with tempfile.NamedTemporaryFile() as file:
 
             def trace() -> None:
@@ -132,27 +136,31 @@ class Warm:
                     seconds.append(time.process_time() - began)
                     for line in tracer.lines:
                         found[line].append(number)
-                told = {"seconds": seconds, "lines": [[*line, tests] for line, tests in found.items()]}
-                Path(file.name).write_text(json.dumps(told), encoding="utf-8")
+                result = {"seconds": seconds, "lines": [[*line, tests] for line, tests in found.items()]}
+                Path(file.name).write_text(json.dumps(result), encoding="utf-8")
 
             if not _passes(trace):
-                raise SystemExit("the tests fail without any change")
-            told = json.loads(Path(file.name).read_text(encoding="utf-8"))
-        testing = {(path, line): tests for path, line, tests in told["lines"]}
-        return Traced(self._tracer.lines, testing, told["seconds"])
+                raise SystemExit("The tests fail without a mutant: repair them first.")
+            result = json.loads(Path(file.name).read_text(encoding="utf-8"))
+        testing = {(path, line): tests for path, line, tests in result["lines"]}
+        return Traced(self._tracer.lines, testing, result["seconds"])
+
+
+def _modules() -> list[Path]:
+    return [path for folder in FOLDERS for path in sorted(folder.glob("*.py"))]
 
 
 def _functions() -> dict[CodeType, list[FunctionType]]:
-    """Return the functions of the room that exist, by their code."""
+    """Return the existing functions of the mutated modules, by their code."""
     found: dict[CodeType, list[FunctionType]] = defaultdict(list)
     for one in gc.get_objects():
-        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(str(ROOM)):
+        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(PREFIXES):
             found[one.__code__].append(one)
     return found
 
 
 def _changed_function(mutant: Mutant) -> tuple[CodeType, CodeType] | None:
-    """Return a function's code before and after the change; None if it is in no function."""
+    """Return the code of the changed function before and after, or None for a change outside of functions."""
     before, after = _functions_before(mutant.path), functions_of(mutant.code())
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     return pairs[0] if pairs else None
@@ -175,10 +183,10 @@ def _run(
     changes: Iterable[tuple[FunctionType, CodeType]] = (),
 ) -> None:
     """
-    Run some tests with some functions changed; leave the process at the first that fails.
+    Run some tests with some functions changed; exit from the process at the first failure.
 
     Args:
-        seconds: What each test takes; ten times that, and two more, are too long [CPU s].
+        seconds: CPU time of each test [s]; the limit is ten times that plus two.
     """
     for function, code in changes:
         function.__code__ = code
@@ -188,6 +196,7 @@ def _run(
     for test, item, following in zip(tests, chosen, [*chosen[1:], None], strict=True):
         if seconds:
             signal.setitimer(signal.ITIMER_PROF, 2 + 10 * seconds[test])
+            signal.alarm(WAIT_S)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     plugins.unregister(name="stop")
 
@@ -200,7 +209,7 @@ class _Stop:
 
 
 def _passes(work: Callable[[], None]) -> bool:
-    """Whether some work in a process of its own ends well, and within a quarter of an hour."""
+    """Return whether *work* succeeds in a forked process within 15 minutes."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] == 0
@@ -218,13 +227,12 @@ def _passes(work: Callable[[], None]) -> bool:
         os._exit(code)
 
 
-def _cold(mutant: Mutant | None) -> bool:
-    """Whether all tests pass in a process that imports the room anew, with a change if there is one."""
+def _survives_cold(mutant: Mutant) -> bool:
+    """Return whether all tests pass in a new process that imports the mutated module."""
 
     def work() -> None:
         signal.setitimer(signal.ITIMER_PROF, COLD_S)
-        if mutant is not None:
-            _load_instead(mutant)
+        _load_instead(mutant)
         code = int(pytest.main([*OPTIONS, *map(str, TESTS)]))
         if code:
             os._exit(code)
@@ -243,7 +251,7 @@ def _load_instead(mutant: Mutant) -> None:
 
 
 def _warm_up() -> None:
-    """Import once what every test needs, but nothing of the room."""
+    """Import once what every test needs, but no mutated module."""
     import hypothesis
     import jsonschema
     import moto
@@ -269,28 +277,28 @@ def _warm_up() -> None:
     assert all(loaded)
 
 
-class Ledger:
-    """What became of each mutant, kept so that an interrupted run goes on."""
+class ResultFile:
+    """The result of each mutant, stored so that an interrupted run continues."""
 
     def __init__(self) -> None:
-        files = [*sorted(ROOM.glob("*.py")), *(path for one in TESTS for path in _sources(one))]
+        files = [*_modules(), *(path for one in TESTS for path in _sources(one))]
         self._of = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-        self._noticed: dict[str, bool] = {}
-        lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else []
+        self._killed: dict[str, bool] = {}
+        lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
         if lines and json.loads(lines[0])["of"] == self._of:
-            self._noticed = {entry["mutant"]: entry["noticed"] for entry in map(json.loads, lines[1:])}
+            self._killed = {entry["mutant"]: entry["killed"] for entry in map(json.loads, lines[1:])}
         else:
-            KEPT.parent.mkdir(exist_ok=True)
-            KEPT.write_text(json.dumps({"of": self._of}) + "\n", encoding="utf-8")
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps({"of": self._of}) + "\n", encoding="utf-8")
 
     def get(self, mutant: Mutant) -> bool | None:
-        return self._noticed.get(_key(mutant))
+        return self._killed.get(_key(mutant))
 
-    def tell(self, mutant: Mutant, noticed: bool) -> None:
-        self._noticed[_key(mutant)] = noticed
-        with KEPT.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"mutant": _key(mutant), "noticed": noticed}) + "\n")
-        if not noticed:
+    def record(self, mutant: Mutant, killed: bool) -> None:
+        self._killed[_key(mutant)] = killed
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"mutant": _key(mutant), "killed": killed}) + "\n")
+        if not killed:
             print(f"survived  {mutant}", flush=True)
 
 
@@ -302,50 +310,50 @@ def _key(mutant: Mutant) -> str:
     return f"{mutant.path.stem}/{mutant.number}/{mutant.variant}"
 
 
-def table(mutants: Sequence[Mutant], ledger: Ledger) -> tuple[str, float]:
-    """Return how many mutants of each module were noticed, as text, and the share of all."""
+def table(mutants: Sequence[Mutant], results: ResultFile) -> tuple[str, float]:
+    """Return the number of killed mutants of each module as text, and the share of all."""
     all_of = Counter(mutant.path.stem for mutant in mutants)
-    noticed = Counter(mutant.path.stem for mutant in mutants if ledger.get(mutant))
-    lines = [f"{'module':<14} {'mutants':>7} {'killed':>7} {'share':>7}"]
+    killed = Counter(mutant.path.stem for mutant in mutants if results.get(mutant))
+    lines = [f"{'module':<18} {'mutants':>7} {'killed':>7} {'share':>7}"]
     rows = [
-        *((name, all_of[name], noticed[name]) for name in all_of),
-        ("all", all_of.total(), noticed.total()),
+        *((name, all_of[name], killed[name]) for name in all_of),
+        ("all", all_of.total(), killed.total()),
     ]
-    lines += [f"{name:<14} {all_:>7} {killed:>7} {killed / all_:>7.1%}" for name, all_, killed in rows]
-    return "\n".join(lines), noticed.total() / all_of.total()
+    lines += [f"{name:<18} {all_:>7} {dead:>7} {dead / all_:>7.1%}" for name, all_, dead in rows]
+    return "\n".join(lines), killed.total() / all_of.total()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("modules", nargs="*", help="Only these, by name.")
+    parser.add_argument("modules", nargs="*", help="Names of the modules to mutate; by default all.")
     given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    ledger = Ledger()
-    paths = [path for path in sorted(ROOM.glob("*.py")) if not given.modules or path.stem in given.modules]
+    results = ResultFile()
+    paths = [path for path in _modules() if not given.modules or path.stem in given.modules]
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
-    due = [mutant for mutant in mutants if ledger.get(mutant) is None]
+    due = [mutant for mutant in mutants if results.get(mutant) is None]
     _warm_up()
-    for mutant in _warm(due, ledger) if due else ():
-        ledger.tell(mutant, not _cold(mutant))
-    text, share = table(mutants, Ledger())
+    for mutant in _run_warm(due, results) if due else ():
+        results.record(mutant, not _survives_cold(mutant))
+    text, share = table(mutants, ResultFile())  # the child processes wrote the file
     print(text)
     return 0 if share >= LEAST else 3
 
 
-def _warm(due: Sequence[Mutant], ledger: Ledger) -> list[Mutant]:
-    """Run mutants in a process that has everything imported; return those that need a cold one."""
+def _run_warm(due: Sequence[Mutant], results: ResultFile) -> list[Mutant]:
+    """Run mutants in a process with all imports done; return those that need a new process."""
     with tempfile.NamedTemporaryFile() as file:
         child = os.fork()
         if not child:
             tracer = Tracer()
-            warm = Warm(due, tracer, ledger.tell)
+            warm = Warm(due, tracer, results.record)
             sys.settrace(tracer)
             code = int(pytest.main([*OPTIONS, *map(str, TESTS)], plugins=[warm]))
             Path(file.name).write_text(json.dumps([_key(one) for one in warm.rest]), encoding="utf-8")
             os._exit(code)
         if os.waitpid(child, 0)[1]:
-            raise SystemExit("the tests could not be run")
+            raise SystemExit("The tests could not be run.")
         rest = json.loads(Path(file.name).read_text(encoding="utf-8"))
     return [mutant for mutant in due if _key(mutant) in rest]
 
