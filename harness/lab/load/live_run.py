@@ -6,7 +6,7 @@ Times are float seconds.
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -68,8 +68,7 @@ class LiveRun:
         workers: int,
         command: str | None = None,
     ) -> None:
-        canary = preflight(host, RunPlan.read(scenario, access.identities))
-        remarks = [canary.remark] if canary else []
+        remarks = preflight(host, RunPlan.read(scenario, access.identities))
         self.folder = folder
         self._scenario = scenario
         self._writer = RunWriter(
@@ -154,7 +153,7 @@ def _remarks(outcome: RunOutcome) -> Iterator[str]:
 
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
     """Return what ``run.json`` holds about the generator."""
-    health = outcome.generator_health()
+    health = outcome.health
     found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
     if outcome.interrupted:
         length = scenario.duration_s / scenario.time_scale
@@ -167,7 +166,7 @@ def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, objec
         "achieved": started / offered if offered else 1.0,
         "interrupted": outcome.interrupted,
         "untried": outcome.untried,
-        "workers": outcome.health,
+        "workers": [asdict(each) for each in health],
     }
 
 

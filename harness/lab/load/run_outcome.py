@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from harness.lab.load.generator.self_check import GeneratorHealth, health_from_json
+from harness.lab.load.generator.self_check import GeneratorHealth
 
 GENERATOR = "generator"
 """Folder of a run folder for the generator's own files."""
@@ -44,7 +44,7 @@ class RunOutcome:
     untried: int = 0
     interrupted: bool = False
     is_over: bool = False
-    health: list[dict[str, float]] = field(default_factory=list)
+    health: list[GeneratorHealth] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
@@ -52,7 +52,7 @@ class RunOutcome:
     @classmethod
     def read(cls, path: Path) -> "RunOutcome":
         """Return the outcome in a file; that of a run that has not begun if there is no file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
-
-    def generator_health(self) -> list[GeneratorHealth]:
-        return [health_from_json(each) for each in self.health]
+        if not path.exists():
+            return cls()
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**content, "health": [GeneratorHealth(**each) for each in content["health"]]})

@@ -4,6 +4,7 @@ A worker's part of a run: prepare, start with the others, play, report.
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -95,7 +96,7 @@ class LoadWorker:
                 DONE,
                 {
                     "report": self._run.report(),
-                    "health": self._run.health.as_json(),
+                    "health": asdict(self._run.health),
                     "shortfalls": shortfalls,
                     "untried": self._run.untried,
                 },

@@ -25,8 +25,8 @@ def open_scheduler(arrivals, play, *, censor=None, max_in_flight=10, ends_at=LON
     return OpenScheduler(
         arrivals,
         play,
-        censor or (lambda arrival: None),
         lambda: LONG_AGO,
+        censor=censor or (lambda arrival: None),
         max_in_flight=max_in_flight,
         ends_at=ends_at,
         probe=probe or Probe(),

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings, health_from_json
+from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings
+from harness.lab.load.run_outcome import RunOutcome
 
 WELL = GeneratorHealth(
     worker=1,
@@ -66,8 +67,10 @@ def test_percentiles_of_the_samples_are_nearest_rank():
     assert probe.health(0).lag_p99_s == 0.099
 
 
-def test_health_survives_its_way_to_the_conductor():
+def test_health_survives_the_outcome_file(tmp_path):
     """
-    A worker on another machine sends it as JSON.
+    The coordinator writes it, the launcher reads it.
     """
-    assert health_from_json(WELL.as_json()) == WELL
+    RunOutcome(health=[WELL]).write(tmp_path / "outcome.json")
+
+    assert RunOutcome.read(tmp_path / "outcome.json").health == [WELL]
