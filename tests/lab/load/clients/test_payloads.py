@@ -1,5 +1,5 @@
 """
-What is uploaded is what was announced.
+The uploaded content has the announced size and digest.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def test_filler_has_its_size_and_digest():
 
 def test_large_filler_is_read_from_a_file():
     """
-    The client would copy bytes twice; a file goes to the socket piece by piece.
+    The client would copy bytes twice; it sends a file piece by piece.
     """
     payload = Filler(IN_MEMORY_BYTES + 1).of(PHOTO)
 

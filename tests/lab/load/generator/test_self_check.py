@@ -1,5 +1,5 @@
 """
-A generator that did not keep up says so, in words.
+The self-check finds every way in which a generator did not keep up.
 """
 
 from dataclasses import replace
@@ -26,13 +26,13 @@ WELL = GeneratorHealth(
 
 def test_a_generator_that_kept_up_has_nothing_to_report():
     """
-    Two milliseconds of lag at 40 % of a core leave the figures as they are.
+    A schedule lag of 2 ms at 40 % of a core is within the limits.
     """
     assert findings([WELL]) == []
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("change", "finding"),
     [
         ({"lag_p99_s": 0.0061}, "worker 1 was late: schedule lag p99 6.1 ms, allowed 5.0 ms"),
         ({"cpu_mean": 0.95}, "worker 1 was out of CPU: 95% of a core on average, allowed 90%"),
@@ -40,11 +40,11 @@ def test_a_generator_that_kept_up_has_nothing_to_report():
         ({"started": 980}, "worker 1 started 980 of 1000 arrivals, below 99% of what was offered"),
     ],
 )
-def test_every_shortfall_is_said_in_words(what, said):
+def test_every_finding_has_the_worker_the_value_and_the_limit(change, finding):
     """
-    Whoever reads the verdict learns which worker fell short, of what, and by how much.
+    The finding is a sentence for the verdict.
     """
-    assert findings([replace(WELL, **what)]) == [said]
+    assert findings([replace(WELL, **change)]) == [finding]
 
 
 def test_lag_may_be_a_tenth_of_the_tightest_objective():
