@@ -3,8 +3,10 @@ How a run ended: written by the coordinator, read by the launcher.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.lab.load.generator.self_check import GeneratorHealth
 
@@ -13,6 +15,13 @@ GENERATOR = "generator"
 
 OUTCOME = Path(GENERATOR, "outcome.json")
 PROGRESS = Path(GENERATOR, "progress.json")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file at once, so that another process never reads it half written."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    draft.replace(path)
 
 
 @dataclass
@@ -47,7 +56,7 @@ class RunOutcome:
     health: list[GeneratorHealth] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "RunOutcome":
