@@ -18,7 +18,7 @@ from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.blueprint_alarms import blueprint_alarms
 from harness.lab.load.generator.self_check import findings
 from harness.lab.load.live_header import live_header
-from harness.lab.load.outside_observer import Observer, outside_observer, unobserved
+from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
@@ -41,7 +41,7 @@ class ServiceAccess:
     """
 
     identities: Path
-    observer: Observer = field(default_factory=outside_observer)
+    observer: RunObserver = field(default_factory=outside_observer)
 
 
 class LiveRun:
