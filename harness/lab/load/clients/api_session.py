@@ -215,7 +215,8 @@ class ApiSession:
     def _send(self, request: _Request) -> tuple[HttpResponse, str | None]:
         """Return the response; one with status 0 and the reason if none came."""
         # The store must not see a coding that it may sign or refuse; JSON is small.
-        headers = {**request.headers, "Accept-Encoding": "identity"}
+        headers = request.headers
+        headers["Accept-Encoding"] = "identity"
         try:
             response = self._context.connections.exchange(request.method, request.url, headers, request.body)
         except NoResponse as error:

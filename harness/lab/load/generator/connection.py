@@ -18,7 +18,7 @@ from gevent.ssl import SSLContext
 from harness.lab.load.generator.http_response import HttpResponse, ResponseReader
 
 Body = bytes | BinaryIO
-"""The body of a request; a file is sent from its current position to its end."""
+"""The body of a request; a file is sent whole."""
 
 PIECE_BYTES = 64 * 1024
 
