@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -80,14 +78,6 @@ class LiveRun:
         self._observation_error: str | None = None
         self._has_begun = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop_observing()
-
     @property
     def progress(self) -> Progress:
         return Progress.read(self.folder / PROGRESS)
@@ -114,7 +104,7 @@ class LiveRun:
 
     def finish(self, outcome: RunOutcome) -> Run:
         """Make the tables of a run that has begun and is over, and return it."""
-        self._stop_observing()
+        self.close()
         if self._observation_error is not None:
             outcome.shortfalls.append(self._observation_error)
         return self._writer.finish(
@@ -129,7 +119,8 @@ class LiveRun:
             },
         )
 
-    def _stop_observing(self) -> None:
+    def close(self) -> None:
+        """Stop the observer. A second call does nothing."""
         try:
             self._observing.close()
         except (OSError, httpx.HTTPError) as error:

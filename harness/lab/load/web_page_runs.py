@@ -94,7 +94,8 @@ class WebPageRuns:
             self._contexts.close()
             request.refuse(str(error))
         else:
-            self._current = self._contexts.enter_context(run)
+            self._current = run
+            self._contexts.enter_context(closing(run))
             request.allow(access.identities)
 
     def _finish(self) -> None:

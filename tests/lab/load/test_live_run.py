@@ -2,7 +2,7 @@
 A live run is observed from its beginning, and finished even if the observation fails.
 """
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -45,7 +45,7 @@ def test_the_observer_starts_once_when_the_run_has_begun(start):
         starts.append(began_at)
         yield None
 
-    with start(observer) as run:
+    with closing(start(observer)) as run:
         run.update()
         assert starts == []
         RunOutcome(began_at_epoch_s=BEGAN_AT).write(run.folder / OUTCOME)
@@ -69,7 +69,7 @@ def test_a_failed_observation_is_a_finding(start, fails_at):
         yield None
         raise OSError("no stack")
 
-    with start(observer) as run:
+    with closing(start(observer)) as run:
         outcome = RunOutcome(began_at_epoch_s=BEGAN_AT, ended_at_s=2.0, workers=1, is_over=True)
         outcome.write(run.folder / OUTCOME)
         run.update()
