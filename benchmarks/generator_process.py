@@ -17,6 +17,7 @@ from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from tempfile import TemporaryDirectory  # noqa: E402
+from typing import Any  # noqa: E402
 
 from locust.env import Environment  # noqa: E402
 
@@ -42,58 +43,56 @@ class GetArrival:
     at: float
 
 
-def main(port: int, rate: float, length: float, max_in_flight: int, folder: Path) -> None:
-    """Send the requests, and print what was measured."""
-    environment = Environment(host=f"http://127.0.0.1:{port}")
-    environment.create_local_runner()
-    recorder = WorkerRecorder(folder, 0)
-    avoid_pauses()
-    zero = time.perf_counter() + SETTLE_S
+class Measurement:
+    """The requests of one measurement and their times."""
 
-    def clock() -> float:
-        return time.perf_counter() - zero
+    def __init__(self, host: str, folder: Path) -> None:
+        environment = Environment(host=host)
+        environment.create_local_runner()
+        avoid_pauses()
+        zero = time.perf_counter() + SETTLE_S
+        self.context = RequestContext(
+            worker=0,
+            clock=lambda: time.perf_counter() - zero,
+            connections=ConnectionPool(host, timeout=DRAIN_S),
+            recorder=WorkerRecorder(folder, 0),
+            tally=Tally(),
+            fire_request=environment.events.request.fire,
+        )
+        self.probe = Probe()
+        self.response_times: list[float] = []
+        self.latencies: list[float] = []
 
-    context = RequestContext(
-        worker=0,
-        clock=clock,
-        connections=ConnectionPool(str(environment.host), timeout=DRAIN_S),
-        recorder=recorder,
-        tally=Tally(),
-        fire_request=environment.events.request.fire,
-    )
-    response_times: list[float] = []
-    latencies: list[float] = []
+    def run(self, rate: float, length: float, max_in_flight: int) -> dict[str, Any]:
+        """Send the requests, and return what was measured."""
+        scheduler = OpenScheduler(
+            arrivals(rate, length),
+            self.play,
+            self.context.clock,
+            ends_at=length + DRAIN_S,
+            probe=self.probe,
+            censor=lambda _: None,
+            max_in_flight=max_in_flight,
+        )
+        began_cpu = time.process_time()
+        scheduler.run()
+        cpu = time.process_time() - began_cpu
+        self.context.recorder.close()
+        return {
+            "offered": self.probe.offered,
+            "done": self.context.tally.counts["ok"],
+            "cpu_s": cpu,
+            "response_time_s": percentiles(self.response_times),
+            "latency_s": percentiles(self.latencies),
+            "lag_s": percentiles(self.probe.lags),
+        }
 
-    def play(arrival: GetArrival, intended_at: float) -> None:
-        session = ApiSession(context, arrival.index, intended_at)
-        started_at = clock()
+    def play(self, arrival: GetArrival, intended_at: float) -> None:
+        session = ApiSession(self.context, arrival.index, intended_at)
+        started_at = self.context.clock()
         finished_at = session.get("/", expecting(200), "answer").finished_at
-        response_times.append(finished_at - intended_at)
-        latencies.append(finished_at - started_at)
-
-    probe = Probe()
-    scheduler = OpenScheduler(
-        arrivals(rate, length),
-        play,
-        lambda _: None,
-        clock,
-        max_in_flight=max_in_flight,
-        ends_at=length + DRAIN_S,
-        probe=probe,
-    )
-    began_cpu = time.process_time()
-    scheduler.run()
-    cpu = time.process_time() - began_cpu
-    recorder.close()
-    measured = {
-        "offered": probe.offered,
-        "done": context.tally.counts["ok"],
-        "cpu_s": cpu,
-        "response_time_s": percentiles(response_times),
-        "latency_s": percentiles(latencies),
-        "lag_s": percentiles(probe.lags),
-    }
-    print(json.dumps(measured))
+        self.response_times.append(finished_at - intended_at)
+        self.latencies.append(finished_at - started_at)
 
 
 def arrivals(rate: float, length: float) -> Iterator[GetArrival]:
@@ -107,5 +106,7 @@ def percentiles(values: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    port, rate, length, most = sys.argv[1:]
     with TemporaryDirectory(prefix="harness-bench-") as records:
-        main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), Path(records))
+        measurement = Measurement(f"http://127.0.0.1:{port}", Path(records))
+        print(json.dumps(measurement.run(float(rate), float(length), int(most))))

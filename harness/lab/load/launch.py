@@ -82,7 +82,7 @@ def play(
         if on_progress is not None:
             on_progress(run.progress)
 
-    with closing(LocustProcess(generator / "locust.log", arguments)) as locust, run:
+    with closing(LocustProcess(generator / "locust.log", arguments)) as locust, closing(run):
         locust.watch(look)
     return run.finish(_outcome(run, locust, workers))
 

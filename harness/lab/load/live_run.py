@@ -6,11 +6,9 @@ Times are float seconds.
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -18,7 +16,7 @@ from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.generator.self_check import findings
 from harness.lab.load.live_header import live_header
-from harness.lab.load.outside_observer import Observer, outside_observer, unobserved
+from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
@@ -41,7 +39,7 @@ class ServiceAccess:
     """
 
     identities: Path
-    observer: Observer = field(default_factory=outside_observer)
+    observer: RunObserver = field(default_factory=outside_observer)
 
 
 class LiveRun:
@@ -68,8 +66,7 @@ class LiveRun:
         workers: int,
         command: str | None = None,
     ) -> None:
-        canary = preflight(host, RunPlan.read(scenario, access.identities))
-        remarks = [canary.remark] if canary else []
+        remarks = preflight(host, RunPlan.read(scenario, access.identities))
         self.folder = folder
         self._scenario = scenario
         self._writer = RunWriter(
@@ -80,14 +77,6 @@ class LiveRun:
         self._observed: Collection[str] | None = None
         self._observation_error: str | None = None
         self._has_begun = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop_observing()
 
     @property
     def progress(self) -> Progress:
@@ -115,7 +104,7 @@ class LiveRun:
 
     def finish(self, outcome: RunOutcome) -> Run:
         """Make the tables of a run that has begun and is over, and return it."""
-        self._stop_observing()
+        self.close()
         if self._observation_error is not None:
             outcome.shortfalls.append(self._observation_error)
         return self._writer.finish(
@@ -130,7 +119,8 @@ class LiveRun:
             },
         )
 
-    def _stop_observing(self) -> None:
+    def close(self) -> None:
+        """Stop the observer. A second call does nothing."""
         try:
             self._observing.close()
         except (OSError, httpx.HTTPError) as error:
@@ -154,7 +144,7 @@ def _remarks(outcome: RunOutcome) -> Iterator[str]:
 
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
     """Return what ``run.json`` holds about the generator."""
-    health = outcome.generator_health()
+    health = outcome.health
     found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
     if outcome.interrupted:
         length = scenario.duration_s / scenario.time_scale
@@ -167,7 +157,7 @@ def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, objec
         "achieved": started / offered if offered else 1.0,
         "interrupted": outcome.interrupted,
         "untried": outcome.untried,
-        "workers": outcome.health,
+        "workers": [asdict(each) for each in health],
     }
 
 

@@ -41,7 +41,7 @@ METRICS = {
 
 LOG = logging.getLogger(__name__)
 
-Observer = Callable[[Path, float], AbstractContextManager[Collection[str] | None]]
+RunObserver = Callable[[Path, float], AbstractContextManager[Collection[str] | None]]
 """Records metrics during a run. It is called with the run folder and the start of the run [epoch s] when the
 run begins, and closed before the tables are made. The context gives the names of the metrics that it has
 observed so far; None if it observes all.
@@ -49,7 +49,7 @@ observed so far; None if it observes all.
 It raises OSError or httpx.HTTPError when the observed service is gone: the run is then inconclusive."""
 
 
-def outside_observer(pages: Sequence[str] = ()) -> Observer:
+def outside_observer(pages: Sequence[str] = ()) -> RunObserver:
     """
     Return an observer of what can be observed from outside.
 

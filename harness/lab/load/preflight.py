@@ -9,7 +9,6 @@ request to delete a batch: it stays PENDING_UPLOAD until the service marks it as
 import hashlib
 import secrets
 import ssl
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -25,28 +24,12 @@ class Unreachable(RuntimeError):
     """The target cannot be used; the message gives the request and the response."""
 
 
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """The batch that the preflight created and left behind."""
-
-    batch_id: str
-    listing_id: int
-
-    @property
-    def remark(self) -> str:
-        """A sentence about the batch, for ``run.json``."""
-        return (
-            f"the preflight left batch {self.batch_id} of listing {self.listing_id} behind, PENDING_UPLOAD "
-            "until the service marks it as abandoned"
-        )
-
-
-def preflight(host: str, plan: RunPlan) -> Canary | None:
+def preflight(host: str, plan: RunPlan) -> list[str]:
     """
     Check that *host* is healthy, takes the identities' tokens, and accepts an upload.
 
     Returns:
-        The batch that was created; None if the plan has no listings.
+        Remarks for ``run.json``: which batch was left behind. Empty if the plan has no listings.
 
     Raises:
         Unreachable: One of the checks failed.
@@ -56,7 +39,7 @@ def preflight(host: str, plan: RunPlan) -> Canary | None:
     with _client(base_url=host) as http:
         try:
             _check_health(http)
-            return _send_canary(http, listings[min(listings)]) if listings else None
+            return [_send_canary(http, listings[min(listings)])] if listings else []
         except httpx.HTTPError as error:
             raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
 
@@ -74,7 +57,8 @@ def _check_health(http: httpx.Client) -> None:
         raise Unreachable(f"{http.base_url}/healthz answers {response.status_code}: {response.text[:200]}")
 
 
-def _send_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
+def _send_canary(http: httpx.Client, listing: ListingAccess) -> str:
+    """Create a batch and upload its file; return a sentence about the batch."""
     content = b"canary"
     is_owner = listing.development and CallerRole.OWNER in listing.tokens
     role = CallerRole.OWNER if is_owner else CallerRole.PHOTOGRAPHER
@@ -97,7 +81,10 @@ def _send_canary(http: httpx.Client, listing: ListingAccess) -> Canary:
         raise Unreachable(
             f"the object store refused the canary: PUT answers {stored.status_code}: {stored.text[:200]}"
         )
-    return Canary(str(created["batchId"]), listing.listing_id)
+    return (
+        f"the preflight left batch {created['batchId']} of listing {listing.listing_id} behind; "
+        "it stays PENDING_UPLOAD until the service marks it as abandoned"
+    )
 
 
 def _manifest(listing: ListingAccess, role: CallerRole, content: bytes) -> dict[str, Any]:

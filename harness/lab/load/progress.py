@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.lab.load.run_outcome import write_json
 from harness.lab.results.percentile import percentile
 
 RECENT = 10_000
@@ -48,10 +49,7 @@ class Progress:
     ready_p99_s: float | None = None
 
     def write(self, path: Path) -> None:
-        """Replace the file at *path* at once, so that it is never read half written."""
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        draft.replace(path)
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "Progress":

@@ -3,16 +3,25 @@ How a run ended: written by the coordinator, read by the launcher.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from harness.lab.load.generator.self_check import GeneratorHealth, health_from_json
+from harness.lab.load.generator.self_check import GeneratorHealth
 
 GENERATOR = "generator"
 """Folder of a run folder for the generator's own files."""
 
 OUTCOME = Path(GENERATOR, "outcome.json")
 PROGRESS = Path(GENERATOR, "progress.json")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file at once, so that another process never reads it half written."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    draft.replace(path)
 
 
 @dataclass
@@ -44,15 +53,15 @@ class RunOutcome:
     untried: int = 0
     interrupted: bool = False
     is_over: bool = False
-    health: list[dict[str, float]] = field(default_factory=list)
+    health: list[GeneratorHealth] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "RunOutcome":
         """Return the outcome in a file; that of a run that has not begun if there is no file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
-
-    def generator_health(self) -> list[GeneratorHealth]:
-        return [health_from_json(each) for each in self.health]
+        if not path.exists():
+            return cls()
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**content, "health": [GeneratorHealth(**each) for each in content["health"]]})

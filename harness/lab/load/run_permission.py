@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.lab.load.run_outcome import GENERATOR
+from harness.lab.load.run_outcome import GENERATOR, write_json
 from harness.lab.workload.scenario import Scenario
 
 REQUEST = Path(GENERATOR, "wanted.json")
@@ -35,11 +35,11 @@ class RunRequest:
 
     def allow(self, identities: Path) -> None:
         """Let the run begin with these identities."""
-        _write(self.folder / ANSWER, {"identities": str(identities.resolve())})
+        write_json(self.folder / ANSWER, {"identities": str(identities.resolve())})
 
     def refuse(self, reason: str) -> None:
         """Refuse the run."""
-        _write(self.folder / ANSWER, {"refusal": reason})
+        write_json(self.folder / ANSWER, {"refusal": reason})
 
 
 def request_run(folder: Path, scenario: Scenario, sleep: Callable[[float], object]) -> Path:
@@ -55,7 +55,7 @@ def request_run(folder: Path, scenario: Scenario, sleep: Callable[[float], objec
     """
     answer = folder / ANSWER
     answer.parent.mkdir(parents=True)
-    _write(folder / REQUEST, {"scenario": scenario.model_dump_json()})
+    write_json(folder / REQUEST, {"scenario": scenario.model_dump_json()})
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while not answer.exists():
         if time.monotonic() > deadline:
@@ -74,10 +74,3 @@ def pending_requests(runs: Path) -> Iterator[RunRequest]:
         if not (folder / ANSWER).exists():
             content = json.loads(path.read_text(encoding="utf-8"))
             yield RunRequest(folder, Scenario.model_validate_json(content["scenario"]))
-
-
-def _write(path: Path, content: dict[str, str]) -> None:
-    """Write the file at once, so that it is never read half written."""
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(content), encoding="utf-8")
-    draft.replace(path)

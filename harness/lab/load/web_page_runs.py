@@ -45,7 +45,7 @@ class WebPageRuns:
 
     def __post_init__(self) -> None:
         self._current: LiveRun | None = None
-        self._access = ExitStack()
+        self._contexts = ExitStack()
 
     def serve(self, scenarios: Sequence[Path], on_open: Callable[[str], None]) -> None:
         """
@@ -67,7 +67,7 @@ class WebPageRuns:
         arguments += [*self.workers.arguments, "--run-folder", str(self.runs.resolve())]
         offered = os.pathsep.join(str(path.resolve()) for path in scenarios)
         locust = LocustProcess(self.runs / "locust.log", arguments, {SCENARIOS: offered})
-        with closing(locust), self._access:
+        with closing(locust), self._contexts:
             on_open(f"http://127.0.0.1:{port}")
             locust.watch(self._look)
             self._finish()
@@ -81,8 +81,8 @@ class WebPageRuns:
     def _answer(self, request: RunRequest) -> None:
         """Prepare a run and allow it, or refuse it."""
         try:
-            access = self._access.enter_context(self.provide(request.scenario))
-            self._current = LiveRun(
+            access = self._contexts.enter_context(self.provide(request.scenario))
+            run = LiveRun(
                 request.scenario,
                 request.folder,
                 host=self.host,
@@ -91,14 +91,16 @@ class WebPageRuns:
                 command=self.command,
             )
         except (ValueError, IdentitiesInvalid, Unreachable) as error:
-            self._access.close()
+            self._contexts.close()
             request.refuse(str(error))
         else:
+            self._current = run
+            self._contexts.enter_context(closing(run))
             request.allow(access.identities)
 
     def _finish(self) -> None:
         """Finish the current run, if there is one."""
         if self._current is not None:
             run, self._current = self._current, None
-            with self._access:
+            with self._contexts:
                 self.on_run(run.finish(run.update()))

@@ -1,5 +1,5 @@
 """
-A service that can be played at without a stack, started as often as a test needs one; and what to play at it.
+A fake service that needs no stack, and a scenario for it.
 """
 
 import json
@@ -19,7 +19,7 @@ FAKE_SERVER = Path(__file__).with_name("fake_server.py")
 ROLES = ("photographer", "owner", "operator", "stranger")
 
 _SCENARIO = """
-question = "Does it play?"
+question = "Does it run?"
 seed = {seed}
 duration_s = {duration_s}
 drain_s = 15
@@ -43,7 +43,7 @@ expression = "{objective}"
 
 @dataclass(frozen=True)
 class FakeService:
-    """A running fake: where it is, and who it knows."""
+    """A running fake service: its URLs and the identities that it accepts."""
 
     api_url: str
     store_url: str
@@ -64,12 +64,12 @@ def scenario_text(
     flow: str = "photo_shoot",
     objective: str = "fail_ratio(E2E:ready) == 0 %",
 ) -> str:
-    """A scenario of evenly spaced arrivals with a photo each, and one promise."""
+    """Return a scenario of evenly spaced arrivals with a photo each, and one objective."""
     return _SCENARIO.format(seed=seed, duration_s=duration_s, rate=rate, flow=flow, objective=objective)
 
 
 def write_identities(path: Path, listings: int) -> Path:
-    """Every third listing is a development; every role of each has a token of its own."""
+    """Write identities: every third listing is a development; every role of each has its own token."""
     lines = ["listing_id,development,role,token"]
     for listing in range(1, listings + 1):
         lines += [f"{listing},{int(listing % 3 == 0)},{role},token-{role}-{listing:06d}" for role in ROLES]
@@ -82,7 +82,7 @@ def wait_until_recorded(folder: Path) -> None:
     deadline = time.monotonic() + 60
     while not any(path.stat().st_size for path in folder.glob("parts/requests-*.arrows")):
         assert time.monotonic() < deadline, f"nothing was recorded in {folder}"
-        time.sleep(0.05)  # it is another process that records
+        time.sleep(0.05)  # another process records the run
 
 
 @contextmanager
@@ -96,13 +96,13 @@ def serving(folder: Path, listings: int, *flags: str) -> Iterator[FakeService]:
         try:
             yield FakeService(**json.loads(process.stdout.readline()), identities=identities)
         finally:
-            # It ends when nobody holds the other end of this pipe.
+            # The server ends when this pipe is closed.
             process.stdin.close()
 
 
 @pytest.fixture(scope="session")
 def running_fake() -> Callable[..., AbstractContextManager[FakeService]]:
-    """Make a context in which a fake service runs: folder, how many listings, flags."""
+    """Return a function that makes a context in which a fake service runs: folder, listings, flags."""
     return serving
 
 

@@ -1,12 +1,12 @@
 """
-Speak enough of the service's contract to be played at, and misbehave on request.
+A server that implements enough of the service's contract for load tests, and misbehaves on request.
 
-Two servers in one process: the API and the object store (so they are two hosts to a client). They
-print their URLs as one line of JSON and run until stdin closes, so they cannot outlive a test.
+It is two servers in one process, the API and the object store, so a client sees two hosts. It prints the URLs
+as one line of JSON and runs until stdin is closed, so it cannot outlive a test.
 
     python fake_server.py --identities identities.csv --processing 0.1
 
-Times are seconds. ``GET /_seen`` on either server answers what it was asked: method, path and headers.
+Times are seconds. ``GET /_seen`` on either server returns its requests: method, path and headers.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def read_identities(path):
 
 
 async def stall(for_s, every_s):
-    """Block the whole loop: nobody is answered for *for_s* seconds in every *every_s*."""
+    """Block the event loop for *for_s* seconds in every *every_s*: no request is answered meanwhile."""
     next_at = time.perf_counter() + every_s
     while True:
         await asyncio.sleep(max(0.0, next_at - time.perf_counter()))

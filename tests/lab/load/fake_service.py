@@ -1,5 +1,5 @@
 """
-What a service that speaks the contract answers, as far as a generator asks, and how it misbehaves on request.
+The responses of a fake service to the requests of the load generator, and its misbehaviour on request.
 
 Times are seconds.
 """
@@ -251,7 +251,7 @@ def checksum_base64(text):
 
 def store(service, method, target, headers, body):
     """
-    Keep an object for who brings the right signature, headers and bytes.
+    Store or return an object if signature, headers and checksum are right.
     """
     parts = urlsplit(target)
     key = parts.path.removeprefix("/bucket/")

@@ -1,5 +1,5 @@
 """
-What a run says of itself when it begins.
+The header of a live run.
 """
 
 from harness.lab.load.live_header import without_secrets
@@ -7,7 +7,7 @@ from harness.lab.load.live_header import without_secrets
 
 def test_the_command_is_kept_without_passwords_and_queries():
     """
-    Addresses may carry both.
+    URLs may have both.
     """
     command = "harness load a.toml --host 'https://me:secret@media.example/api?key=abc' --seed 3"
 

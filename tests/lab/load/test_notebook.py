@@ -1,5 +1,5 @@
 """
-A run in a notebook cell leaves the kernel as it was.
+A run in a notebook cell does not change the kernel.
 """
 
 import nbformat
@@ -11,9 +11,9 @@ from tests.lab.load.conftest import scenario_text
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
-def test_a_cell_plays_a_scenario_with_a_bar_and_a_table_and_the_kernel_is_unharmed(fake_service, tmp_path):
+def test_a_cell_plays_a_scenario_with_a_bar_and_a_table_and_the_kernel_still_works(fake_service, tmp_path):
     """
-    The run is returned, progress was displayed, and later cells still await and still have no gevent.
+    The run is returned, its progress is displayed, and later cells can await and have no gevent.
     """
     service = fake_service()
     path = tmp_path / "notebook.toml"

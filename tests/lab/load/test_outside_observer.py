@@ -1,5 +1,5 @@
 """
-What can be recorded of a service from outside: its own timestamps, and its Prometheus pages.
+The observation of a service from outside: its own timestamps, and its Prometheus pages.
 """
 
 import threading
@@ -25,7 +25,7 @@ from harness.lab.workload.scenario import Scenario
 
 SCENARIO = Scenario.model_validate(
     {
-        "question": "What is seen from outside?",
+        "question": "What can be observed from outside?",
         "duration_s": 10,
         "arrivals": [{"process": "paced", "stages": [{"hold_per_s": 1.0, "for_s": 10}]}],
         "flows": [{"name": "photo_shoot"}],
@@ -54,8 +54,8 @@ python_info 1.0
 AFTER = BEFORE.replace("} 5.0", "} 9.0").replace("failed_total 7.0", "failed_total 2.0")
 
 
-class Pages(HTTPServer):
-    """A page of metrics; *text* is what it says next."""
+class MetricsServer(HTTPServer):
+    """A server of one page of metrics, whose content is *text*."""
 
     text = BEFORE
 
@@ -64,8 +64,8 @@ class Pages(HTTPServer):
         return f"http://127.0.0.1:{self.server_port}/metrics"
 
 
-class Page(BaseHTTPRequestHandler):
-    server: Pages
+class MetricsHandler(BaseHTTPRequestHandler):
+    server: MetricsServer
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -77,8 +77,8 @@ class Page(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def page() -> Iterator[Pages]:
-    with Pages(("127.0.0.1", 0), Page) as server:
+def page() -> Iterator[MetricsServer]:
+    with MetricsServer(("127.0.0.1", 0), MetricsHandler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
@@ -124,9 +124,9 @@ class TestDurations:
         assert metrics(tmp_path) == [("media_processing_duration_seconds", '{"outcome":"READY"}', 3.0)]
         assert set(observed) == {"media_processing_duration_seconds"}
 
-    def test_a_service_that_tells_no_times_is_not_observed(self, tmp_path):
+    def test_without_the_services_times_nothing_is_recorded(self, tmp_path):
         """
-        What the client saw includes its own polling; that is no processing time. Nor is an unfinished one.
+        The times of the client include its polling. An unfinished job has no processing time.
         """
         recorded(tmp_path, READY, READY._replace(outcome=None, received_at=2.0, finished_at=5.0))
 
@@ -140,7 +140,7 @@ class TestDurations:
 class TestPages:
     def test_counters_are_kept_as_increments_and_gauges_as_seen(self, tmp_path, page):
         """
-        Five and then nine are four more; a counter that fell began anew with its process.
+        From five to nine the increment is four; a counter that fell started again with its process.
         """
         with outside_observer([page.url])(tmp_path, 0.0) as observed:
             page.text = AFTER
@@ -153,9 +153,9 @@ class TestPages:
         assert "media_processing_dlq_messages_total" in observed
         assert "media_processing_duration_seconds" not in observed
 
-    def test_something_else_than_a_page_of_metrics_is_found_out_at_once(self, page):
+    def test_another_page_is_refused_before_the_run(self, page):
         """
-        A typing error in an address should not cost a run.
+        A typing error in a URL should not cost a run.
         """
         page.text = "<html>not here</html>"
 
@@ -165,7 +165,7 @@ class TestPages:
 
 def test_other_namespaces_and_metrics_that_were_not_seen_are_named():
     """
-    Of the service's own namespace single metrics, of others the namespace: none of it can be seen.
+    Single metrics of the service's own namespace; of other namespaces the whole, which cannot be seen.
     """
     alarms = [
         alarm("AWS/Lambda", "Errors"),
@@ -190,9 +190,9 @@ def test_other_namespaces_and_metrics_that_were_not_seen_are_named():
         ("alarm(media-processing-executions-failed) == OK", Outcome.INCONCLUSIVE),
     ],
 )
-def test_an_objective_about_what_nobody_observed_is_neither_met_nor_broken(tmp_path, objective, outcome):
+def test_an_objective_about_an_unobserved_metric_is_inconclusive(tmp_path, objective, outcome):
     """
-    A counter nobody looked at is not zero, and an alarm nobody saw is not quiet.
+    A counter that was not read is not zero, and an alarm without data is not OK.
     """
     recorded(tmp_path, READY._replace(received_at=2.0, finished_at=5.0))
     with outside_observer()(tmp_path, 0.0) as observed:
@@ -202,6 +202,6 @@ def test_an_objective_about_what_nobody_observed_is_neither_met_nor_broken(tmp_p
 
     verdict = evaluate_run(run, metric_alarms(), [Objective.parse(objective)])
 
-    judged = {one.name for one in verdict.alarms if one.outcome is not Outcome.SKIPPED}
+    evaluated = {one.name for one in verdict.alarms if one.outcome is not Outcome.SKIPPED}
     assert verdict.outcome is outcome
-    assert judged == {"media-processing-duration-p95"}
+    assert evaluated == {"media-processing-duration-p95"}

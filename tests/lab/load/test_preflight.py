@@ -1,5 +1,5 @@
 """
-Nothing is played at a service that is not there or does not let anybody in.
+A run does not begin if the service does not answer or refuses the tokens.
 """
 
 import pytest
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 def scenario(tmp_path) -> Scenario:
-    path = tmp_path / "asked.toml"
+    path = tmp_path / "preflight.toml"
     path.write_text(scenario_text(duration_s=1), encoding="utf-8")
     return load_scenario(path)
 
 
-def test_nobody_at_home(scenario, tmp_path):
+def test_a_host_that_does_not_answer(scenario, tmp_path):
     """
-    A host that does not answer is told from one that refuses.
+    The message differs from that of a refusal.
     """
     identities = write_identities(tmp_path / "identities.csv", 60)
 
@@ -30,9 +30,9 @@ def test_nobody_at_home(scenario, tmp_path):
         play(scenario, host="http://127.0.0.1:9", access=ServiceAccess(identities), out=tmp_path / "run")
 
 
-def test_tokens_the_service_does_not_know(scenario, fake_service, tmp_path):
+def test_tokens_that_the_service_does_not_know(scenario, fake_service, tmp_path):
     """
-    The canary says what was asked, as whom, and what came back.
+    The message has the request, the role, and the status.
     """
     service = fake_service()
     forged = tmp_path / "forged.csv"
@@ -42,9 +42,9 @@ def test_tokens_the_service_does_not_know(scenario, fake_service, tmp_path):
         play(scenario, host=service.api_url, access=ServiceAccess(forged), out=tmp_path / "run")
 
 
-def test_the_canary_goes_the_way_the_players_go(scenario, fake_service, tmp_path, monkeypatch):
+def test_the_canary_uses_no_proxy_as_the_workers_use_none(scenario, fake_service, tmp_path, monkeypatch):
     """
-    They ask no proxy: one that lets only the canary through would let in a run that fails.
+    If only the canary used the proxy, it could succeed where the whole run fails.
     """
     service = fake_service()
     for name in ("http_proxy", "HTTP_PROXY"):

@@ -1,5 +1,5 @@
 """
-Workers count, the conductor adds up, watchers read one small file.
+Workers count, the coordinator adds up, and one small file shows the sums.
 """
 
 from harness.lab.load.progress import Progress, Tally, Total
@@ -22,7 +22,7 @@ def test_the_counts_of_all_workers_add_up():
 
 def test_end_to_end_times_are_reported_once():
     """
-    Counts are told whole every time, times only when they are new.
+    A report has all counts, and the times since the last report.
     """
     tally = Tally()
     tally.batch_ready(4.0)
@@ -35,7 +35,7 @@ def test_end_to_end_times_are_reported_once():
 
 def test_progress_survives_its_file(tmp_path):
     """
-    What a watcher reads is what the conductor wrote.
+    The values are read as they were written.
     """
     written = Progress(at_s=2.5, phase="draining", scheduled=10, started=9, ready_p50_s=0.25)
 
@@ -46,6 +46,6 @@ def test_progress_survives_its_file(tmp_path):
 
 def test_a_run_without_a_file_is_preparing(tmp_path):
     """
-    A watcher may look before the conductor has written anything.
+    The file may be read before the coordinator has written it.
     """
     assert Progress.read(tmp_path / "progress.json").phase == "preparing"

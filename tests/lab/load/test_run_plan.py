@@ -1,5 +1,5 @@
 """
-Who plays what is decided by the scenario alone, however many play.
+A plan depends on the scenario and the identities, not on the number of workers.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from harness.lab.workload.scenario import Scenario
 
 SCENARIO = Scenario.model_validate(
     {
-        "question": "Who plays what?",
+        "question": "Which worker plays which arrival?",
         "seed": 7,
         "duration_s": 60,
         "time_scale": 10,
@@ -37,7 +37,7 @@ def plan(tmp_path, scenario=SCENARIO, listings=400):
 
 
 def table(arrivals):
-    """What is played, as one line an arrival."""
+    """Return the arrivals as text, one line each."""
     rows = (
         f"{arrival.index},{arrival.at!r},{arrival.listing.listing_id},{arrival.batch!r}"
         for arrival in sorted(arrivals, key=lambda arrival: arrival.index)
@@ -46,7 +46,7 @@ def table(arrivals):
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4])
-def test_several_workers_play_byte_for_byte_what_one_would(tmp_path, workers):
+def test_the_shares_of_several_workers_are_those_of_one(tmp_path, workers):
     """
     The same arrivals at the same times with the same batches on the same listings.
     """
@@ -77,9 +77,9 @@ def test_no_two_uploads_share_a_listing(tmp_path):
     assert len(set(listings)) == len(listings)
 
 
-def test_it_needs_a_listing_for_every_upload_of_a_kind(tmp_path):
+def test_every_upload_needs_a_listing_of_its_kind(tmp_path):
     """
-    As many as it takes are enough, one development fewer is not.
+    The listings of `ListingNeeds` are enough; one development fewer is not.
     """
     needs = ListingNeeds.of(SCENARIO)
     enough = plan(tmp_path).identities.listings
@@ -91,22 +91,22 @@ def test_it_needs_a_listing_for_every_upload_of_a_kind(tmp_path):
         RunPlan(SCENARIO, Identities((*ordinary, *developments[1:])), "").listings  # noqa: B018
 
 
-def test_the_handshake_tells_another_seed_and_other_identities(tmp_path):
+def test_the_handshake_shows_another_seed_and_other_identities(tmp_path):
     """
-    A worker that would play something else is noticed before the run begins.
+    A worker with another plan is noticed before the run begins.
     """
     first, again = plan(tmp_path).handshake(), plan(tmp_path).handshake()
     other_seed = plan(tmp_path, SCENARIO.seeded(8)).handshake()
-    other_people = plan(tmp_path, listings=402).handshake()
+    other_identities = plan(tmp_path, listings=402).handshake()
 
     assert first == again
     assert {key for key in first if first[key] != other_seed[key]} == {"scenario"}
-    assert {key for key in first if first[key] != other_people[key]} == {"identities"}
+    assert {key for key in first if first[key] != other_identities[key]} == {"identities"}
 
 
 def test_identities_are_compared_by_their_bytes(tmp_path):
     """
-    The digest is that of the file.
+    The handshake has the digest of the file.
     """
     found = plan(tmp_path)
 
@@ -116,9 +116,9 @@ def test_identities_are_compared_by_their_bytes(tmp_path):
     )
 
 
-def test_another_version_is_named():
+def test_differences_are_named():
     """
-    A worker that cannot read the scenario says why; one that can, but otherwise, is told apart by version.
+    A worker that cannot read the scenario gives the reason; else the differing values are named.
     """
     ours = {"version": "2.0", "scenario": "abc"}
 

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import gevent
@@ -108,8 +109,8 @@ class ApiSession:
     def __init__(self, context: RequestContext, arrival: int, intended_at: float) -> None:
         self._context = context
         self._clock = context.clock
-        self._arrival = arrival
         self._trace_id = secrets.token_hex(16)
+        self._row = partial(RequestRow, worker=context.worker, arrival=arrival, trace_id=self._trace_id)
         self._spans = 0
         self.due_at: float | None = intended_at
         self.batch_id: str | None = None
@@ -154,9 +155,7 @@ class ApiSession:
     ) -> None:
         """Record something that took several requests, from when it was due until it ended."""
         self._record(
-            RequestRow(
-                worker=self._context.worker,
-                arrival=self._arrival,
+            self._row(
                 type=END_TO_END,
                 name=name,
                 status=None,
@@ -166,7 +165,6 @@ class ApiSession:
                 finished_at=until,
                 bytes_out=size,
                 batch_id=self.batch_id,
-                trace_id=self._trace_id,
                 error=error,
             )
         )
@@ -191,17 +189,14 @@ class ApiSession:
             # Other greenlets whose responses have come are timed before anything is recorded: after a stall
             # there are many.
             gevent.sleep(0)
-            if outcome is RequestOutcome.OK:
-                if request.check_content is not None and (error := request.check_content(response.content)):
-                    outcome = RequestOutcome.FAILED
-            elif error is None:
-                error = _reason(response.content)
+            if error is None:
+                error = _content_error(request, response, outcome)
+            if outcome is RequestOutcome.OK and error is not None:
+                outcome = RequestOutcome.FAILED
         finally:
             finished_at = self._clock() if finished_at is None else finished_at
             self._record(
-                RequestRow(
-                    worker=self._context.worker,
-                    arrival=self._arrival,
+                self._row(
                     type=request.method,
                     name=request.name,
                     status=response.status or None,
@@ -212,7 +207,6 @@ class ApiSession:
                     bytes_out=request.size,
                     bytes_in=len(response.content),
                     batch_id=self.batch_id,
-                    trace_id=self._trace_id,
                     error=error,
                 )
             )
@@ -221,7 +215,8 @@ class ApiSession:
     def _send(self, request: _Request) -> tuple[HttpResponse, str | None]:
         """Return the response; one with status 0 and the reason if none came."""
         # The store must not see a coding that it may sign or refuse; JSON is small.
-        headers = {**request.headers, "Accept-Encoding": "identity"}
+        headers = request.headers
+        headers["Accept-Encoding"] = "identity"
         try:
             response = self._context.connections.exchange(request.method, request.url, headers, request.body)
         except NoResponse as error:
@@ -255,6 +250,13 @@ class ApiSession:
 def _without_urls(text: str) -> str:
     """Return *text* without URLs, and so without signatures."""
     return _URL.sub("<url>", text)
+
+
+def _content_error(request: _Request, response: HttpResponse, outcome: RequestOutcome) -> str | None:
+    """Return what is wrong with the content of a good response, or the reason that another one gives."""
+    if outcome is not RequestOutcome.OK:
+        return _reason(response.content)
+    return None if request.check_content is None else request.check_content(response.content)
 
 
 def _reason(content: bytes) -> str:

@@ -36,7 +36,7 @@ class WorkerContext(RequestContext):
 
     plan: RunPlan
     began_at: float
-    payloads: Payloads
+    payload_of: Payloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class BatchRecorder:
 
     @property
     def _bytes(self) -> int:
-        return sum(self._context.payloads.of(file).size for file in self._arrival.batch.files)
+        return sum(self._context.payload_of(file).size for file in self._arrival.batch.files)
 
     def _row(self, job: ObservedJob) -> BatchRow:
         batch = self._arrival.batch

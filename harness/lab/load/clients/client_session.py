@@ -109,7 +109,7 @@ class ClientSession:
                 "clientId": file.client_id,
                 "s3Key": self.tickets[file.client_id]["s3Key"],
                 "etag": self._etags[file.client_id],
-                "bytes": self.context.payloads.of(file).size,
+                "bytes": self.context.payload_of(file).size,
             }
             for file in self.batch.files
         ]
@@ -179,7 +179,7 @@ class ClientSession:
         return {"listingId": self.arrival.listing.listing_id, "batchId": self.api.batch_id}
 
     def _file_manifest(self, file: UploadFile) -> dict[str, Any]:
-        payload = self.context.payloads.of(file)
+        payload = self.context.payload_of(file)
         manifest = {
             "clientId": file.client_id,
             "mediaType": file.media_type,
@@ -214,7 +214,7 @@ class ClientSession:
     def _upload(self, file: UploadFile) -> str | None:
         """Upload one file; return the error, or None."""
         ticket = self.tickets[file.client_id]
-        url, headers, payload = ticket["uploadUrl"], ticket["headers"], self.context.payloads.of(file)
+        url, headers, payload = ticket["uploadUrl"], ticket["headers"], self.context.payload_of(file)
         reply = self._with_retries(
             lambda: self.api.put(url, headers, payload.open(), payload.size, expecting(200), OBJECT)
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from harness.lab.load.generator.connection import Body
 from harness.lab.workload.media import media_content
@@ -38,52 +38,39 @@ class Payload:
     open: Callable[[], Body]
 
 
-class Payloads(Protocol):
-    """The source of the content of a scenario's files."""
-
-    def of(self, file: UploadFile) -> Payload: ...
+Payloads = Callable[[UploadFile], Payload]
+"""Returns the content of each file of a scenario."""
 
 
-class Filler:
+def filler(size: int) -> Payloads:
+    """Return payloads of zeros, *size* for every file."""
+    digest = hashlib.sha256()
+    for at in range(0, size, BLOCK_BYTES):
+        digest.update(bytes(min(BLOCK_BYTES, size - at)))
+    payload = Payload(size, digest.hexdigest(), partial(_zeros, size))
+    return lambda _: payload
+
+
+def real_media(batches: Iterable[UploadBatch], folder: Path, seed: int) -> Payloads:
     """
-    Zeros; every file has the same *size*.
+    Make photos, videos and documents that decode into *folder*, and return their payloads.
+
+    It takes seconds for many or large files.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    made: dict[str, Payload] = {}
+    for batch in batches:
+        for file in batch.files:
+            content = media_content.content(file, seed ^ zlib.crc32(file.client_id.encode())).content
+            path = folder / file.client_id
+            path.write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            made[file.client_id] = Payload(len(content), digest, partial(_open, path))
+    return lambda file: made[file.client_id]
 
-    def __init__(self, size: int) -> None:
-        digest = hashlib.sha256()
-        for at in range(0, size, BLOCK_BYTES):
-            digest.update(bytes(min(BLOCK_BYTES, size - at)))
-        self._payload = Payload(size, digest.hexdigest(), partial(_zeros, size))
 
-    def of(self, file: UploadFile) -> Payload:  # noqa: ARG002 - every file gets the same
-        return self._payload
-
-
-class MadeFiles:
-    """
-    Photos, videos and documents that decode, made into *folder* before the run.
-    """
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._seed = seed
-        self._made: dict[str, Payload] = {}
-
-    def make(self, batches: Iterable[UploadBatch]) -> None:
-        """Make the files of *batches*; takes seconds for many or large ones."""
-        for batch in batches:
-            for file in batch.files:
-                seed = self._seed ^ zlib.crc32(file.client_id.encode())
-                self._made[file.client_id] = self._write(file, media_content.content(file, seed).content)
-
-    def of(self, file: UploadFile) -> Payload:
-        return self._made[file.client_id]
-
-    def _write(self, file: UploadFile, content: bytes) -> Payload:
-        path = self._folder / file.client_id
-        path.write_bytes(content)
-        return Payload(len(content), hashlib.sha256(content).hexdigest(), lambda: path.open("rb"))
+def _open(path: Path) -> Body:
+    return path.open("rb")
 
 
 def _zeros(size: int) -> Body:

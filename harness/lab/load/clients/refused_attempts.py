@@ -106,7 +106,7 @@ def _upload_url(client: ClientSession) -> str:
 
 def _put(client: ClientSession, url: str, expected: int, *, tampered: bool = False) -> None:
     file = client.batch.files[0]
-    payload = client.context.payloads.of(file)
+    payload = client.context.payload_of(file)
     body = b"\x01" * payload.size if tampered else payload.open()
     headers = client.tickets[file.client_id]["headers"]
     name = f"forbidden {client.batch.attempt}"

@@ -5,6 +5,7 @@ A load generator spends most of its time here, so a plain connection is the oper
 a watcher of gevent's event loop: a third of the cost of gevent's socket, which is used for TLS.
 """
 
+import socket as standard_socket
 from abc import ABC, abstractmethod
 from ipaddress import ip_address
 from select import POLLIN, poll
@@ -18,13 +19,13 @@ from gevent.ssl import SSLContext
 from harness.lab.load.generator.http_response import HttpResponse, ResponseReader
 
 Body = bytes | BinaryIO
-"""The body of a request; a file is sent from its current position to its end."""
+"""The body of a request; a file is sent whole."""
 
 PIECE_BYTES = 64 * 1024
 
 _READ, _WRITE = 1, 2
 
-_System = get_original("socket", "socket")
+_SystemSocket: type[standard_socket.socket] = get_original("socket", "socket")
 _poll: type[poll] = get_original("select", "poll")
 
 
@@ -143,7 +144,7 @@ def _family(host: str) -> socket.AddressFamily | None:
 
 class _PlainConnection(HttpConnection):
     def __init__(self, connected: socket.socket, timeout: float) -> None:
-        self._socket = _System(fileno=connected.detach())
+        self._socket = _SystemSocket(fileno=connected.detach())
         super().__init__(self._socket.fileno())
         self._socket.setblocking(False)
         self._timeout = timeout
@@ -158,28 +159,23 @@ class _PlainConnection(HttpConnection):
 
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
-        while len(left := left[self._send_some(left) :]):
-            wait(self._writable, self._timeout)
-
-    def _send_some(self, data: memoryview) -> int:
-        try:
-            sent: int = self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        return sent
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                wait(self._writable, self._timeout)
 
     def _receive(self) -> bytes:
         while True:
             wait(self._readable, self._timeout)
             try:
-                piece: bytes = self._socket.recv(PIECE_BYTES)
+                return self._socket.recv(PIECE_BYTES)
             except BlockingIOError:
                 continue  # the socket was readable, but is no longer
-            return piece
 
 
 class _TlsConnection(HttpConnection):
-    def __init__(self, secured: socket.socket) -> None:
+    def __init__(self, secured: standard_socket.socket) -> None:
         self._socket = secured
         super().__init__(secured.fileno())
 
@@ -190,5 +186,4 @@ class _TlsConnection(HttpConnection):
         self._socket.sendall(data)
 
     def _receive(self) -> bytes:
-        piece: bytes = self._socket.recv(PIECE_BYTES)
-        return piece
+        return self._socket.recv(PIECE_BYTES)

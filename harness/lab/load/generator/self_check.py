@@ -6,8 +6,8 @@ four things while it plays; `findings` returns which of them exceeded their limi
 ratios 0…1.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from harness.lab.results.percentile import percentile
 
@@ -48,15 +48,6 @@ class GeneratorHealth:
     overshoot_max_s: float
     cpu_mean: float
     cpu_max: float
-
-    def as_json(self) -> dict[str, float]:
-        return asdict(self)
-
-
-def health_from_json(value: Mapping[str, float]) -> GeneratorHealth:
-    """Return the health that `GeneratorHealth.as_json` wrote."""
-    counts = {name: int(value[name]) for name in ("worker", "offered", "started", "queued")}
-    return GeneratorHealth(**{**value, **counts})  # type: ignore[arg-type]  # the counts are ints again
 
 
 def findings(workers: Iterable[GeneratorHealth], tightest_limit_s: float | None = None) -> list[str]:

@@ -11,6 +11,7 @@ messages are plain calls. Times are float seconds since the run began, except wh
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
 from harness.lab.load.generator.clock_skew import SKEW_LIMIT_S, minimum_skew
+from harness.lab.load.generator.self_check import GeneratorHealth
 from harness.lab.load.live_view import LiveView
 from harness.lab.load.locust.messages import PLAN, START, STOP
 from harness.lab.load.progress import Progress, Total
@@ -38,32 +40,28 @@ POLL_S = 0.25
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Coordinator:
     """
     One run, seen from the master.
 
-    Args:
+    Attributes:
         identities: The CSV file of the plan's identities.
         folder: The run folder.
         ended: Called once when the run is over; ends Locust.
+        outcome: How the run ended, or how far it is.
     """
 
-    def __init__(
-        self,
-        environment: Environment,
-        plan: RunPlan,
-        identities: Path,
-        folder: Path,
-        ended: Callable[[], None],
-    ) -> None:
-        assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
-        self._environment = environment
-        self._runner = environment.runner
-        self._plan = plan
-        self._identities = identities
-        self._folder = folder
-        (folder / GENERATOR).mkdir(parents=True, exist_ok=True)
-        self._ended = ended
+    environment: Environment
+    plan: RunPlan
+    identities: Path
+    folder: Path
+    ended: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        assert self.environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
+        self._runner = self.environment.runner
+        (self.folder / GENERATOR).mkdir(parents=True, exist_ok=True)
         self._sent_at_epoch_s = 0.0
         self._expected = self._connected()
         self._ready: set[str] = set()
@@ -76,13 +74,13 @@ class Coordinator:
 
     def begin(self) -> None:
         """Send the plan to all workers, and watch the run until it is over."""
-        log.info("Playing %s with %d worker(s)", self._plan.scenario.name, len(self._expected))
+        log.info("Playing %s with %d worker(s)", self.plan.scenario.name, len(self._expected))
         gevent.spawn(self._watch).link_exception(lambda watch: self.give_up(f"{watch.exception!r}"))
         message = {
-            "scenario": self._plan.scenario.model_dump_json(),
-            "identities": self._identities.read_bytes(),
+            "scenario": self.plan.scenario.model_dump_json(),
+            "identities": self.identities.read_bytes(),
             "workers": len(self._expected),
-            "folder": str(self._folder) if self._is_disk_shared else None,
+            "folder": str(self.folder) if self._is_disk_shared else None,
         }
         self._sent_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
@@ -90,7 +88,7 @@ class Coordinator:
 
     def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         """Handle a worker's answer to the plan."""
-        if found := differences(self._plan.handshake(), message["handshake"]):
+        if found := differences(self.plan.handshake(), message["handshake"]):
             self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
             return
@@ -113,15 +111,15 @@ class Coordinator:
     def worker_done(self, worker: str, message: Mapping[str, Any]) -> None:
         """Handle a worker's last message."""
         self._total.add(worker, message["report"])
-        self.outcome.health.append(message["health"])
+        self.outcome.health.append(GeneratorHealth(**message["health"]))
         self.outcome.shortfalls.extend(message["shortfalls"])
         self.outcome.untried += message["untried"]
         self._done.add(worker)
 
     def worker_part(self, message: Mapping[str, Any]) -> None:
         """Append to a table part of a worker that does not share our disk."""
-        (self._folder / PARTS).mkdir(exist_ok=True)
-        with (self._folder / PARTS / message["file"]).open("ab") as file:
+        (self.folder / PARTS).mkdir(exist_ok=True)
+        with (self.folder / PARTS / message["file"]).open("ab") as file:
             file.write(message["bytes"])
 
     def interrupt(self) -> None:
@@ -149,7 +147,7 @@ class Coordinator:
         if began_at is None or self.outcome.is_over:
             return rows
         if self._live is None:
-            self._live = LiveView(self._folder, began_at, self._plan.scenario.time_scale)
+            self._live = LiveView(self.folder, began_at, self.plan.scenario.time_scale)
         return [*rows, *self._live.rows(self.now)]
 
     @property
@@ -164,7 +162,7 @@ class Coordinator:
             return "over"
         if self.outcome.began_at_epoch_s is None:
             return "preparing"
-        return "playing" if self.now < self._plan.duration else "draining"
+        return "playing" if self.now < self.plan.duration else "draining"
 
     def _stop(self) -> None:
         self._send_all(STOP, {"refusal": None})
@@ -174,7 +172,7 @@ class Coordinator:
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
         self.outcome.began_at_epoch_s = began_at
-        self.outcome.write(self._folder / OUTCOME)
+        self.outcome.write(self.folder / OUTCOME)
         self._send_all(START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
@@ -209,21 +207,21 @@ class Coordinator:
         self.outcome.ended_at_s = self.now
         self.outcome.is_over = True
         try:
-            self.outcome.write(self._folder / OUTCOME)
+            self.outcome.write(self.folder / OUTCOME)
             self._write_progress()
         finally:
-            self._ended()
+            self.ended()
 
     def _progress(self) -> Progress:
-        return self._total.progress(self.now, self.phase, self._plan.scheduled)
+        return self._total.progress(self.now, self.phase, self.plan.scheduled)
 
     def _write_progress(self) -> None:
-        self._progress().write(self._folder / PROGRESS)
+        self._progress().write(self.folder / PROGRESS)
 
     @property
     def _is_disk_shared(self) -> bool:
         """Whether the workers are processes of this machine, started by Locust itself."""
-        options: Any = self._environment.parsed_options
+        options: Any = self.environment.parsed_options
         return not isinstance(self._runner, MasterRunner) or bool(options.processes)
 
     def _connected(self) -> list[str]:

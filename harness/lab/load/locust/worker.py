@@ -4,6 +4,7 @@ A worker's part of a run: prepare, start with the others, play, report.
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 
-from harness.lab.load.clients.payloads import Filler, MadeFiles, Payloads
+from harness.lab.load.clients.payloads import Payloads, filler, real_media
 from harness.lab.load.locust.messages import DONE, PART, PROGRESS, READY
 from harness.lab.load.locust.worker_run import WorkerRun, WorkerShare, avoid_pauses
 from harness.lab.load.run_plan import RunPlan
@@ -95,7 +96,7 @@ class LoadWorker:
                 DONE,
                 {
                     "report": self._run.report(),
-                    "health": self._run.health.as_json(),
+                    "health": asdict(self._run.health),
                     "shortfalls": shortfalls,
                     "untried": self._run.untried,
                 },
@@ -121,10 +122,9 @@ class LoadWorker:
 
     def _make_payloads(self, plan: RunPlan, workers: int) -> Payloads:
         if plan.scenario.media == "placeholder":
-            return Filler(plan.scenario.placeholder_bytes)
-        made = MadeFiles(Path(self._own_disk.name, "media"), plan.scenario.seed)
-        made.make(arrival.batch for arrival in plan.share(self._index, workers))
-        return made
+            return filler(plan.scenario.placeholder_bytes)
+        batches = (arrival.batch for arrival in plan.share(self._index, workers))
+        return real_media(batches, Path(self._own_disk.name, "media"), plan.scenario.seed)
 
     def _report_until_killed(self, run: WorkerRun) -> None:
         while True:

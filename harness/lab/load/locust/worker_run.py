@@ -22,12 +22,12 @@ from harness.lab.load.clients.batch_recorder import WorkerContext
 from harness.lab.load.clients.client_session import ClientSession, SessionStopped
 from harness.lab.load.clients.flows import FLOWS
 from harness.lab.load.clients.payloads import Payloads
-from harness.lab.load.generator import self_check_probes
 from harness.lab.load.generator.connection_pool import ConnectionPool
 from harness.lab.load.generator.prefetch import Prefetch
 from harness.lab.load.generator.recorder import WorkerRecorder
-from harness.lab.load.generator.scheduler import ClosedScheduler, OpenScheduler
+from harness.lab.load.generator.scheduler import ClosedScheduler, OpenScheduler, Scheduler
 from harness.lab.load.generator.self_check import GeneratorHealth, Probe
+from harness.lab.load.generator.self_check_probes import watch_cpu, watch_event_loop
 from harness.lab.load.progress import Tally
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
 
@@ -52,7 +52,7 @@ class WorkerShare:
     """
 
     plan: RunPlan
-    payloads: Payloads
+    payload_of: Payloads
     index: int
     workers: int
 
@@ -89,13 +89,10 @@ class WorkerRun:
             fire_request=environment.events.request.fire,
             plan=share.plan,
             began_at=began_at_epoch_s,
-            payloads=share.payloads,
+            payload_of=share.payload_of,
         )
         self._scheduler = self._make_scheduler()
-        self._probing = [
-            gevent.spawn(watch, self._probe)
-            for watch in (self_check_probes.watch_event_loop, self_check_probes.watch_cpu)
-        ]
+        self._probing = [gevent.spawn(watch, self._probe) for watch in (watch_event_loop, watch_cpu)]
         self._running = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -156,29 +153,31 @@ class WorkerRun:
     def _censor(self, arrival: PlannedArrival) -> None:
         ClientSession(self._context, arrival, arrival.at).recorder.never_started()
 
-    def _make_scheduler(self) -> OpenScheduler[PlannedArrival] | ClosedScheduler[PlannedArrival]:
+    def _make_scheduler(self) -> Scheduler[PlannedArrival]:
         plan, index, workers = self._share.plan, self._share.index, self._share.workers
         arrivals = Prefetch(plan.share(index, workers), PREFETCHED)
         ends_at = plan.duration + plan.drain
         clock, probe, users = self._context.clock, self._probe, plan.scenario.users
         if users is not None:
+            own_users = len(range(index, users, workers))
             return ClosedScheduler(
                 arrivals,
                 self._play,
                 clock,
-                users=len(range(index, users, workers)),
-                until=plan.duration,
                 ends_at=ends_at,
                 probe=probe,
+                users=own_users,
+                until=plan.duration,
             )
+        most = max(1, len(range(index, plan.scenario.max_in_flight, workers)))
         return OpenScheduler(
             arrivals,
             self._play,
-            self._censor,
             clock,
-            max_in_flight=max(1, len(range(index, plan.scenario.max_in_flight, workers))),
             ends_at=ends_at,
             probe=probe,
+            censor=self._censor,
+            max_in_flight=most,
         )
 
 

@@ -1,5 +1,5 @@
 """
-What came back is looked at, and what is wrong with it is said in words.
+Downloaded content is checked; the result is text that says what is wrong.
 """
 
 import io
@@ -26,21 +26,21 @@ def archive(*names):
 
 def test_a_picture_of_the_announced_size_is_fine():
     """
-    It decodes and is as large as the service says.
+    It decodes and has the announced size.
     """
     assert download_check.image("40x30")(picture(40, 30)) is None
 
 
 def test_a_picture_of_another_size_is_not():
     """
-    A thumbnail that was not turned the right side up has its sides swapped.
+    A thumbnail that was not rotated has width and height swapped.
     """
     assert download_check.image("40x30")(picture(30, 40)) == "is 30x40, announced as 40x30"
 
 
 def test_a_picture_that_kept_its_exif_is_not_fine():
     """
-    EXIF tells where somebody lives.
+    EXIF data may hold the place where a photo was taken.
     """
     exif = Image.Exif()
     exif[0x0110] = "Camera"
@@ -48,9 +48,9 @@ def test_a_picture_that_kept_its_exif_is_not_fine():
     assert download_check.image("40x30")(picture(40, 30, exif=exif)) == "carries EXIF"
 
 
-def test_half_a_picture_does_not_decode():
+def test_a_truncated_picture_does_not_decode():
     """
-    A file cut short is found, not only one of the wrong type.
+    The whole image is decoded, not only its header.
     """
     half = picture(400, 300)[:600]
 
@@ -72,7 +72,7 @@ def test_a_truncated_archive_does_not_open():
     assert download_check.archive(2)(archive("a.jpg", "b.jpg")[:40]).startswith("does not open")
 
 
-def test_a_video_says_what_it_is():
+def test_a_video_begins_with_its_type():
     """
     An MP4 has its type four bytes in.
     """

@@ -1,5 +1,5 @@
 """
-What is uploaded is what was announced.
+The uploaded content has the announced size and digest.
 """
 
 import hashlib
@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from harness.lab.load.clients.payloads import IN_MEMORY_BYTES, Filler, MadeFiles
+from harness.lab.load.clients.payloads import IN_MEMORY_BYTES, filler, real_media
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 PHOTO = UploadFile("a1-1", 1, "PHOTO_HORIZONTAL", "photo-01.jpg", "image/jpeg", 50_000, width=64, height=48)
@@ -22,7 +22,7 @@ def test_filler_has_its_size_and_digest():
     """
     1,500,000 zeros, whatever size the file was planned with.
     """
-    payload = Filler(1_500_000).of(PHOTO)
+    payload = filler(1_500_000)(PHOTO)
 
     assert payload.size == len(content(payload)) == 1_500_000
     assert payload.sha256 == hashlib.sha256(bytes(1_500_000)).hexdigest()
@@ -30,9 +30,9 @@ def test_filler_has_its_size_and_digest():
 
 def test_large_filler_is_read_from_a_file():
     """
-    The client would copy bytes twice; a file goes to the socket piece by piece.
+    The client would copy bytes twice; it sends a file piece by piece.
     """
-    payload = Filler(IN_MEMORY_BYTES + 1).of(PHOTO)
+    payload = filler(IN_MEMORY_BYTES + 1)(PHOTO)
 
     assert not isinstance(payload.open(), bytes)
     assert len(content(payload)) == IN_MEMORY_BYTES + 1
@@ -42,10 +42,7 @@ def test_made_photos_decode_and_match_what_was_announced(tmp_path):
     """
     Size and digest in the manifest are those of the bytes that are sent, every time they are sent.
     """
-    made = MadeFiles(tmp_path / "media", seed=7)
-    made.make([UploadBatch(1, "photo_shoot", 0, (PHOTO,))])
-
-    payload = made.of(PHOTO)
+    payload = real_media([UploadBatch(1, "photo_shoot", 0, (PHOTO,))], tmp_path / "media", seed=7)(PHOTO)
 
     assert payload.size == len(content(payload))
     assert payload.sha256 == hashlib.sha256(content(payload)).hexdigest()

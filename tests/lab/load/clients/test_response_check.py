@@ -1,5 +1,5 @@
 """
-How a request ended is decided by its status, and by whether it should have worked at all.
+The outcome of a request depends on its status and on what was expected.
 """
 
 import pytest
@@ -13,7 +13,7 @@ from harness.lab.load.clients.response_check import RequestOutcome, expecting, r
 )
 def test_a_request_that_should_work_is_fine_with_the_statuses_it_expects_only(status, outcome):
     """
-    No answer at all is status 0, and a failure.
+    Status 0 means that no response came; it is a failure.
     """
     assert expecting(201)(status) is outcome
 
@@ -21,21 +21,21 @@ def test_a_request_that_should_work_is_fine_with_the_statuses_it_expects_only(st
 @pytest.mark.parametrize("status", [200, 201, 204, 302])
 def test_a_forbidden_attempt_that_succeeds_is_a_breach(status):
     """
-    Being sent somewhere else is not being turned away.
+    A redirect is not a refusal.
     """
     assert refusing(403)(status) is RequestOutcome.BREACHED
 
 
-def test_a_forbidden_attempt_turned_away_as_the_contract_says_is_refused():
+def test_a_forbidden_attempt_with_the_status_of_the_contract_is_refused():
     """
-    A role that may not gets 403.
+    The contract answers 403 to a caller without permission.
     """
     assert refusing(403)(403) is RequestOutcome.REFUSED
 
 
 @pytest.mark.parametrize("status", [0, 400, 404, 500, 503])
-def test_a_forbidden_attempt_turned_away_for_another_reason_proves_nothing(status):
+def test_a_forbidden_attempt_that_fails_in_another_way_is_a_failure(status):
     """
-    A service that is down, or that found the listing in the wrong state, has not checked who asked.
+    A service that is down, or a listing in the wrong state, does not prove a permission check.
     """
     assert refusing(403)(status) is RequestOutcome.FAILED

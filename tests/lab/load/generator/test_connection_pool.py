@@ -1,5 +1,5 @@
 """
-What goes over the wire is what was asked, and nothing else.
+Requests are sent exactly as given, and responses are read whole.
 """
 
 import socket
@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
 
 
-class Sink(ThreadingHTTPServer):
-    """Keeps what it was sent: method, path, headers, body; and from which ports."""
+class RecordingServer(ThreadingHTTPServer):
+    """Records its requests: method, path, headers, body; and the ports of the clients."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Keeping)
+        super().__init__(("127.0.0.1", 0), RecordingHandler)
         self.clients: list[int] = []
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
 
@@ -35,14 +35,14 @@ class Sink(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class Keeping(BaseHTTPRequestHandler):
-    server: Sink
+class RecordingHandler(BaseHTTPRequestHandler):
+    server: RecordingServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
         self.server.clients.append(self.client_address[1])
-        # A client that keeps its connection is to find it closed the next time, now and then.
+        # Closes the connection, so that the client finds it closed at the next request.
         self.close_connection = self.path.endswith("/closing")
         names = {name.lower(): value for name, value in self.headers.items()}
         self.server.seen.append((self.command, self.path, names, self.rfile.read(size)))
@@ -63,16 +63,16 @@ class Keeping(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as server:
+def sink() -> Iterator[RecordingServer]:
+    with RecordingServer() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
 
-def wait_until_closed(lines: ConnectionPool, url: str) -> None:
-    """Return when the news of the closed connection has come: there is something to read."""
-    (kept,) = lines._hosts[url]._idle
+def wait_until_closed(pool: ConnectionPool, url: str) -> None:
+    """Return when the client's end of the connection shows that it was closed."""
+    (kept,) = pool._hosts[url]._idle
     assert kept._unread.poll(10_000)
 
 
@@ -80,14 +80,14 @@ def connections(url: str) -> ConnectionPool:
     return ConnectionPool(url, timeout=5.0)
 
 
-def test_a_path_leads_to_the_base_and_an_address_where_it_says(sink):
+def test_a_path_is_sent_to_the_base_url_and_a_url_to_its_own_host(sink):
     """
-    A base may have a path of its own; a presigned address is taken as it is, query and all.
+    The base URL may have a path of its own; a presigned URL is sent with its query unchanged.
     """
-    lines = connections(f"{sink.url}/v1/")
+    pool = connections(f"{sink.url}/v1/")
 
     answers = [
-        lines.exchange("GET", url, {}, None) for url in ("/a?b=1", f"{sink.url}/c?X-Sig=%2Fd", sink.url)
+        pool.exchange("GET", url, {}, None) for url in ("/a?b=1", f"{sink.url}/c?X-Sig=%2Fd", sink.url)
     ]
 
     assert [path for _, path, _, _ in sink.seen] == ["/v1/a?b=1", "/c?X-Sig=%2Fd", "/"]
@@ -96,24 +96,24 @@ def test_a_path_leads_to_the_base_and_an_address_where_it_says(sink):
     }
 
 
-def test_a_connection_is_kept_until_the_other_side_closes_it(sink):
+def test_a_connection_is_kept_until_the_server_closes_it(sink):
     """
-    The third request finds that the second one's was closed, and opens another.
+    The third request finds the connection of the second one closed, and opens another.
     """
-    lines = connections(sink.url)
+    pool = connections(sink.url)
 
     for path in ("/a", "/closing", "/b", "/c"):
-        lines.exchange("GET", path, {}, None)
+        pool.exchange("GET", path, {}, None)
         if path == "/closing":
-            wait_until_closed(lines, sink.url)
+            wait_until_closed(pool, sink.url)
 
     first, second, third, fourth = sink.clients
     assert first == second != third == fourth
 
 
-def test_a_redirect_is_an_answer_and_is_not_followed(sink):
+def test_a_redirect_is_not_followed(sink):
     """
-    It would carry the token to a host nobody named.
+    Otherwise the token could reach another host.
     """
     answer = connections(sink.url).exchange("GET", "/elsewhere", {"Authorization": "Bearer t"}, None)
 
@@ -121,9 +121,9 @@ def test_a_redirect_is_an_answer_and_is_not_followed(sink):
     assert [path for _, path, _, _ in sink.seen] == ["/elsewhere"]
 
 
-def test_a_file_is_sent_whole_and_no_header_is_made_up(sink):
+def test_a_file_is_sent_whole_and_no_other_header_is_added(sink):
     """
-    A presigned upload carries exactly the headers that were signed, beyond what HTTP itself needs.
+    A presigned upload has exactly the headers that were signed, and those that HTTP needs.
     """
     with TemporaryFile() as file:
         file.write(b"x" * 100_000)
@@ -136,24 +136,24 @@ def test_a_file_is_sent_whole_and_no_header_is_made_up(sink):
 
 
 @pytest.mark.parametrize("path", ["/key?X-Sig=secret", "/key with blanks?X-Sig=secret"])
-def test_no_answer_is_told_without_the_address(path):
+def test_the_error_does_not_contain_the_url(path):
     """
-    A presigned address is a secret, and what is told is recorded.
+    A presigned URL is a secret, and the error is recorded.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    with pytest.raises(NoResponse) as told:
+    with pytest.raises(NoResponse) as error:
         connections("http://127.0.0.1").exchange("GET", f"http://127.0.0.1:{port}{path}", {}, None)
 
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(error.value)
 
 
-class Scripted:
+class ScriptedServer:
     """
-    A server that answers as it is told, byte by byte: one entry a connection, in it one entry a request.
+    A server with given responses: for each connection a sequence, with one response for each request.
 
-    A connection whose entries are used up is closed; so is one at an entry of None, without an answer.
+    At the end of the sequence it closes the connection. At None it closes it without a response.
     """
 
     def __init__(self, *connections: Sequence[bytes | None], reads_bodies: bool = True) -> None:
@@ -174,29 +174,29 @@ class Scripted:
         self._server.close()
 
     def _serve(self) -> None:
-        for answers in self._connections:
+        for responses in self._connections:
             connection, _ = self._server.accept()
-            with connection, connection.makefile("rb") as asked:
-                for answer in answers:
-                    self._hear(asked)
-                    if answer is None:
+            with connection, connection.makefile("rb") as requests:
+                for response in responses:
+                    self._read_request(requests)
+                    if response is None:
                         break
-                    connection.sendall(answer)
+                    connection.sendall(response)
 
-    def _hear(self, asked) -> None:
-        head = b"".join(iter(asked.readline, b"\r\n"))
+    def _read_request(self, requests) -> None:
+        head = b"".join(iter(requests.readline, b"\r\n"))
         size = [int(line[15:]) for line in head.splitlines() if line.lower().startswith(b"content-length:")]
         self.heads.append(head)
         if self._reads_bodies:
-            self.bodies.append(asked.read(*size) if size else b"")
+            self.bodies.append(requests.read(*size) if size else b"")
 
 
 @pytest.fixture
 def scripted():
     servers = []
 
-    def make(*connections, **how) -> Scripted:
-        servers.append(Scripted(*connections, **how))
+    def make(*connections, **how) -> ScriptedServer:
+        servers.append(ScriptedServer(*connections, **how))
         return servers[-1]
 
     yield make
@@ -215,39 +215,39 @@ WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         b"HTTP/1.0 200\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok",
     ],
-    ids=["in chunks", "after a word in between", "of an old server", "until the connection closes"],
+    ids=["in chunks", "after an interim response", "of an old server", "until the connection closes"],
 )
-def test_an_answer_is_read_whole_however_it_is_sent(scripted, answer):
+def test_a_response_is_read_whole_in_every_form(scripted, answer):
     """
-    Of an answer without a length the end is the connection's.
+    A response without a length ends when the connection is closed.
     """
     server = scripted([answer])
 
-    answered = connections(server.url).exchange("GET", "/", {}, None)
+    response = connections(server.url).exchange("GET", "/", {}, None)
 
-    assert (answered.status, answered.content) == (200, b"ok")
-    assert "x-a" not in answered.headers
+    assert (response.status, response.content) == (200, b"ok")
+    assert "x-a" not in response.headers
 
 
-def test_headers_are_found_in_any_case_and_repeated_ones_are_joined(scripted):
+def test_header_names_are_in_lower_case_and_repeated_headers_are_joined(scripted):
     """
-    As RFC 9110, section 5.3, has it.
+    See RFC 9110, section 5.3.
     """
     server = scripted([b'HTTP/1.1 204 No Content\r\nETag: "a"\r\nVARY: a\r\nVary: b\r\nX-Empty:\r\n\r\n'])
 
-    answered = connections(server.url).exchange("GET", "/", {}, None)
+    response = connections(server.url).exchange("GET", "/", {}, None)
 
-    assert answered.headers == {"etag": '"a"', "vary": "a, b", "x-empty": ""}
+    assert response.headers == {"etag": '"a"', "vary": "a, b", "x-empty": ""}
 
 
 @pytest.mark.parametrize(
     "answer",
     [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", b"HTTP/1.1 200", b"SSH-2.0-x\r\n", WHOLE + WHOLE],
-    ids=["cut short", "cut in its head", "none of HTTP", "two for one"],
+    ids=["cut in its body", "cut in its head", "not HTTP", "two for one request"],
 )
-def test_what_is_no_whole_answer_is_none(scripted, answer):
+def test_an_incomplete_or_invalid_response_is_an_error(scripted, answer):
     """
-    Half a file is not a file.
+    A truncated download must not pass as a complete one.
     """
     server = scripted([answer])
 
@@ -255,46 +255,46 @@ def test_what_is_no_whole_answer_is_none(scripted, answer):
         connections(server.url).exchange("GET", "/", {}, None)
 
 
-def test_what_may_be_done_twice_is_asked_again_on_a_connection_that_was_closing(scripted):
+def test_an_idempotent_request_is_repeated_if_the_kept_connection_was_closing(scripted):
     """
-    The other side closed it at the moment it was asked: an upload starts over, from its beginning.
+    The server closed it when the request was sent: an upload is sent again from its beginning.
     """
     server = scripted([WHOLE, None], [WHOLE])
-    lines = connections(server.url)
+    pool = connections(server.url)
     with TemporaryFile() as file:
         file.write(b"content")
         file.seek(0)
-        lines.exchange("GET", "/", {}, None)
-        answered = lines.exchange("PUT", "/", {}, file)
+        pool.exchange("GET", "/", {}, None)
+        response = pool.exchange("PUT", "/", {}, file)
 
-    assert answered.status == 200
+    assert response.status == 200
     assert server.bodies == [b"", b"content", b"content"]
 
 
-def test_what_may_be_done_once_is_not_asked_again(scripted):
+def test_a_post_is_not_repeated(scripted):
     """
-    Nobody knows whether the service did it: the answer is lost.
+    The service may have processed it, although the response was lost.
     """
     server = scripted([WHOLE, None], [WHOLE])
-    lines = connections(server.url)
-    lines.exchange("POST", "/", {}, b"{}")
+    pool = connections(server.url)
+    pool.exchange("POST", "/", {}, b"{}")
 
     with pytest.raises(NoResponse):
-        lines.exchange("POST", "/", {}, b"{}")
+        pool.exchange("POST", "/", {}, b"{}")
 
     assert len(server.heads) == 2
-    lines.exchange("POST", "/", {}, b"{}")  # a new connection, and the script's end
+    pool.exchange("POST", "/", {}, b"{}")  # on a new connection, which ends the script
 
 
-def test_a_refusal_is_heard_although_the_body_was_not_wanted(scripted):
+def test_a_refusal_is_read_although_the_server_did_not_read_the_body(scripted):
     """
-    A store that refuses a large upload closes without reading it; its answer says why.
+    A store that refuses a large upload closes without reading it; its response gives the reason.
     """
     server = scripted([b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"], reads_bodies=False)
 
-    answered = connections(server.url).exchange("PUT", "/", {}, bytes(8 * 1024 * 1024))
+    response = connections(server.url).exchange("PUT", "/", {}, bytes(8 * 1024 * 1024))
 
-    assert (answered.status, answered.content) == (403, b"no")
+    assert (response.status, response.content) == (403, b"no")
 
 
 @pytest.mark.parametrize(
@@ -310,9 +310,9 @@ def test_a_refusal_is_heard_although_the_body_was_not_wanted(scripted):
         ("http://127.0.0.1:notaport/", {}),
     ],
 )
-def test_what_cannot_be_sent_is_not_sent(sink, url, headers):
+def test_a_request_with_an_invalid_url_or_header_is_not_sent(sink, url, headers):
     """
-    Headers come from tickets of a service nobody here wrote: a line too many would be a request of its own.
+    Headers come from the service: a line break in one could add a header or a whole request.
     """
     with pytest.raises(NoResponse, match="its URL or one of its headers is not valid"):
         connections(sink.url).exchange("GET", url, headers, None)
@@ -320,9 +320,9 @@ def test_what_cannot_be_sent_is_not_sent(sink, url, headers):
     assert sink.seen == []
 
 
-def test_a_header_that_was_signed_stands_for_ours(sink):
+def test_a_given_header_replaces_the_default_one(sink):
     """
-    Whatever its case; and none is sent twice.
+    In any case of letters; no header is sent twice.
     """
     connections(sink.url).exchange("PUT", "/", {"host": "signed.example", "content-length": "2"}, b"ab")
     ((_, _, headers, body),) = sink.seen
@@ -331,7 +331,7 @@ def test_a_header_that_was_signed_stands_for_ours(sink):
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that vouches for itself; return it and its key."""
+    """Make a self-signed certificate for 127.0.0.1; return its file and that of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "local")])
     now = datetime.now(UTC)
@@ -350,23 +350,23 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def test_over_tls_only_a_host_that_can_prove_itself_is_asked(sink, tmp_path, monkeypatch):
+def test_over_tls_a_host_needs_a_trusted_certificate(sink, tmp_path, monkeypatch):
     """
-    A certificate nobody vouches for is refused before a header is sent; one the machine trusts is not.
+    An unknown certificate is refused before a header is sent; one that this machine trusts is accepted.
     """
-    mine, key = certificate(tmp_path)
+    trusted, key = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(mine, key)
+    context.load_cert_chain(trusted, key)
     sink.socket = context.wrap_socket(sink.socket, server_side=True)
     url = sink.url.replace("http:", "https:")
 
     with pytest.raises(NoResponse, match="CERTIFICATE_VERIFY_FAILED"):
         connections(url).exchange("GET", "/", {"Authorization": "Bearer t"}, None)
-    monkeypatch.setenv("SSL_CERT_FILE", str(mine))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with TemporaryFile() as file:
         file.write(b"x" * 300_000)
         file.seek(0)
-        answered = connections(url).exchange("PUT", "/", {}, file)
+        response = connections(url).exchange("PUT", "/", {}, file)
 
-    assert answered.content == b"ok"
+    assert response.content == b"ok"
     assert [(command, len(body)) for command, _, _, body in sink.seen] == [("PUT", 300_000)]

@@ -1,5 +1,5 @@
 """
-Nobody waits for what can be made before.
+Items are made ahead of time, in a thread.
 """
 
 import threading
@@ -12,16 +12,16 @@ from harness.lab.load.generator.prefetch import Prefetch
 
 def test_everything_comes_once_and_in_order():
     """
-    However many fit into what is made at once.
+    Also when the number of items is not a multiple of the number made at once.
     """
     assert [list(Prefetch(iter(range(size)), 4)) for size in (0, 1, 4, 9)] == [
         list(range(size)) for size in (0, 1, 4, 9)
     ]
 
 
-def test_what_comes_next_is_made_by_another_thread_while_these_are_used():
+def test_the_next_items_are_made_by_a_thread_while_the_first_are_used():
     """
-    The first four are out when the next four have been asked for, and not by whoever uses them.
+    After the first item was taken, all eight are made, and not by the thread that uses them.
     """
     makers: list[threading.Thread] = []
     made = threading.Semaphore(0)
@@ -32,8 +32,8 @@ def test_what_comes_next_is_made_by_another_thread_while_these_are_used():
             made.release()
             yield number
 
-    ahead = Prefetch(items(), 4)
-    first = next(ahead)
+    items_ahead = Prefetch(items(), 4)
+    first = next(items_ahead)
     for _ in range(8):
         assert made.acquire(timeout=10)
 
@@ -41,15 +41,15 @@ def test_what_comes_next_is_made_by_another_thread_while_these_are_used():
     assert threading.current_thread() not in makers
 
 
-def test_many_may_take_and_each_gets_its_own():
+def test_many_greenlets_may_take_items_and_each_item_is_taken_once():
     """
     Users of a closed workload share one list of arrivals.
     """
-    ahead = Prefetch(iter(range(100)), 7)
+    items_ahead = Prefetch(iter(range(100)), 7)
     taken: list[int] = []
 
     def user():
-        for item in ahead:
+        for item in items_ahead:
             taken.append(item)
             gevent.sleep(0)
 
@@ -58,9 +58,9 @@ def test_many_may_take_and_each_gets_its_own():
     assert taken == list(range(100))
 
 
-def test_a_mistake_in_the_making_is_told():
+def test_an_error_of_the_iterator_is_raised():
     """
-    A thread's error is its user's.
+    The greenlet that takes the item gets the error of the thread.
     """
 
     def items():

@@ -1,5 +1,5 @@
 """
-The open scheduler keeps the schedule whatever becomes of the arrivals; the closed one waits for them.
+The open scheduler keeps the schedule; the closed one starts arrivals when users are free.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class Arrival:
 
 
 def open_scheduler(arrivals, play, *, censor=None, max_in_flight=10, ends_at=LONG_AGO, probe=None):
-    """A scheduler for which every arrival is due already: nothing here waits for a clock."""
+    """Return a scheduler whose arrivals are all due already, so that no test waits."""
     return OpenScheduler(
         arrivals,
         play,
-        censor or (lambda arrival: None),
         lambda: LONG_AGO,
+        censor=censor or (lambda arrival: None),
         max_in_flight=max_in_flight,
         ends_at=ends_at,
         probe=probe or Probe(),
@@ -34,21 +34,21 @@ def open_scheduler(arrivals, play, *, censor=None, max_in_flight=10, ends_at=LON
 
 
 class TestOpenScheduler:
-    def test_an_arrival_is_told_when_it_was_due_not_when_it_started(self):
+    def test_an_arrival_gets_its_intended_time(self):
         """
-        Latency can only be counted from the intended moment by who knows it.
+        Response times are counted from it.
         """
-        told = []
+        intended = []
         arrivals = [Arrival("a", 1.5), Arrival("b", 2.5)]
-        scheduler = open_scheduler(arrivals, lambda arrival, at: told.append(at), ends_at=LONG_AGO + 60)
+        scheduler = open_scheduler(arrivals, lambda arrival, at: intended.append(at), ends_at=LONG_AGO + 60)
 
         scheduler.run()
 
-        assert told == [1.5, 2.5]
+        assert intended == [1.5, 2.5]
 
-    def test_a_full_house_queues_and_drops_nobody(self):
+    def test_arrivals_beyond_max_in_flight_wait_and_are_not_dropped(self):
         """
-        With room for two, five arrivals are all played, in order, and three are counted as queued.
+        With at most two in flight, five arrivals are played in order, and three are counted as queued.
         """
         played, probe = [], Probe()
 
@@ -81,9 +81,9 @@ class TestOpenScheduler:
 
         assert max(most) == 3
 
-    def test_who_is_under_way_when_the_drain_ends_is_stopped_and_who_queued_is_censored(self):
+    def test_at_the_end_of_the_drain_running_arrivals_are_killed_and_waiting_ones_censored(self):
         """
-        Nothing unfinished disappears: it either hears that it is stopped or is recorded as never started.
+        Every unfinished arrival is either killed, and records itself, or is recorded as never started.
         """
         stopped, censored = [], []
 
@@ -106,10 +106,10 @@ class TestOpenScheduler:
 
         assert (sorted(stopped), censored) == (["a", "b"], ["c"])
 
-    @pytest.mark.parametrize("names", ["a", "ab"], ids=["by somebody new", "by somebody who was free"])
-    def test_who_was_taken_up_at_the_last_moment_and_never_began_is_censored(self, names):
+    @pytest.mark.parametrize("names", ["a", "ab"], ids=["by a new greenlet", "by an idle greenlet"])
+    def test_an_arrival_that_was_given_to_a_greenlet_but_never_began_is_censored(self, names):
         """
-        SIGTERM comes between an arrival and the turn of whoever is to play it, now and then.
+        SIGTERM may come before the greenlet that should play the arrival runs.
         """
         played, censored = [], []
 
@@ -117,7 +117,7 @@ class TestOpenScheduler:
             for name in names:
                 yield Arrival(name, 0.0)
                 if name != names[-1]:
-                    gevent.sleep(0.001)  # it is played, and its player rests
+                    gevent.sleep(0.001)  # it is played, and its greenlet is idle
             raise gevent.GreenletExit
 
         scheduler = open_scheduler(
@@ -133,7 +133,7 @@ class TestOpenScheduler:
 
     def test_killing_it_stops_what_is_under_way(self):
         """
-        SIGTERM in mid-run leaves nothing half recorded.
+        SIGTERM during a run gives every arrival the chance to record itself.
         """
         stopped, begun = [], Event()
 
@@ -165,7 +165,7 @@ class TestOpenScheduler:
 
 
 class TestClosedScheduler:
-    def test_a_user_takes_the_next_arrival_only_when_done_with_the_last(self):
+    def test_a_user_takes_the_next_arrival_when_the_last_one_has_ended(self):
         """
         Two users never have more than two arrivals under way, and play all there are.
         """
@@ -203,7 +203,7 @@ class TestClosedScheduler:
 
     def test_running_out_of_arrivals_before_the_time_is_up_is_noticed(self):
         """
-        A closed run that ended for want of listings did not play what it was asked to.
+        A closed run that used up its listings is shorter than its scenario.
         """
         scheduler = ClosedScheduler(
             [Arrival("a", 0.0)],

@@ -1,12 +1,13 @@
 """
-A generator that did not keep up says so, in words.
+The self-check finds every way in which a generator did not keep up.
 """
 
 from dataclasses import replace
 
 import pytest
 
-from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings, health_from_json
+from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings
+from harness.lab.load.run_outcome import RunOutcome
 
 WELL = GeneratorHealth(
     worker=1,
@@ -25,13 +26,13 @@ WELL = GeneratorHealth(
 
 def test_a_generator_that_kept_up_has_nothing_to_report():
     """
-    Two milliseconds of lag at 40 % of a core leave the figures as they are.
+    A schedule lag of 2 ms at 40 % of a core is within the limits.
     """
     assert findings([WELL]) == []
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("change", "finding"),
     [
         ({"lag_p99_s": 0.0061}, "worker 1 was late: schedule lag p99 6.1 ms, allowed 5.0 ms"),
         ({"cpu_mean": 0.95}, "worker 1 was out of CPU: 95% of a core on average, allowed 90%"),
@@ -39,11 +40,11 @@ def test_a_generator_that_kept_up_has_nothing_to_report():
         ({"started": 980}, "worker 1 started 980 of 1000 arrivals, below 99% of what was offered"),
     ],
 )
-def test_every_shortfall_is_said_in_words(what, said):
+def test_every_finding_has_the_worker_the_value_and_the_limit(change, finding):
     """
-    Whoever reads the verdict learns which worker fell short, of what, and by how much.
+    The finding is a sentence for the verdict.
     """
-    assert findings([replace(WELL, **what)]) == [said]
+    assert findings([replace(WELL, **change)]) == [finding]
 
 
 def test_lag_may_be_a_tenth_of_the_tightest_objective():
@@ -66,8 +67,10 @@ def test_percentiles_of_the_samples_are_nearest_rank():
     assert probe.health(0).lag_p99_s == 0.099
 
 
-def test_health_survives_its_way_to_the_conductor():
+def test_health_survives_the_outcome_file(tmp_path):
     """
-    A worker on another machine sends it as JSON.
+    The coordinator writes it, the launcher reads it.
     """
-    assert health_from_json(WELL.as_json()) == WELL
+    RunOutcome(health=[WELL]).write(tmp_path / "outcome.json")
+
+    assert RunOutcome.read(tmp_path / "outcome.json").health == [WELL]

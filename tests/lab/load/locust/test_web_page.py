@@ -1,5 +1,5 @@
 """
-Runs started from Locust's page, as a browser would start them.
+Runs started from Locust's page with the requests of a browser.
 """
 
 import os
@@ -38,13 +38,13 @@ videos = 0
 
 
 def tab_of(http):
-    """What the Media tab shows."""
+    """Return the rows of the Media tab by name."""
     tables = http.get("/stats/requests").json().get("extended_stats", [])
     return {row["name"]: row["value"] for table in tables if table["key"] == "media" for row in table["data"]}
 
 
 def eventually(look):
-    """Return what *look* finds as soon as it finds something."""
+    """Return the first true result of *look* within a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -56,9 +56,9 @@ def eventually(look):
     raise AssertionError("nothing was found within a minute")
 
 
-def test_runs_that_can_be_kept_nowhere(tmp_path):
+def test_a_folder_for_runs_that_cannot_be_made(tmp_path):
     """
-    It is said before there is a page.
+    The error comes before the page is opened.
     """
     file = tmp_path / "file"
     file.touch()
@@ -67,12 +67,10 @@ def test_runs_that_can_be_kept_nowhere(tmp_path):
         WebPageRuns(host="", runs=file, provide=nullcontext, on_run=print).serve([], on_open=print)
 
 
-def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_tells_how_the_run_goes(
-    fake_service, tmp_path
-):
+def test_a_scenario_and_a_rate_are_chosen_on_the_page_and_its_tab_shows_the_run(fake_service, tmp_path):
     """
-    Two scenarios are offered; the first one needs another stack, and the tab says so; the second one is
-    played at eight a second, and the tab shows it.
+    Two scenarios are offered. The first one needs another stack, and the tab shows the refusal. The second
+    one is played at eight arrivals a second, and the tab shows its progress.
     """
     service = fake_service()
     first, second = tmp_path / "first.toml", tmp_path / "second.toml"

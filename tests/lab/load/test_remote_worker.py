@@ -1,7 +1,7 @@
 """
-A master and workers of several machines: separate processes that share a TCP port and nothing else.
+A master and its workers as on several machines: separate processes that share only a TCP port.
 
-Each run takes the seconds its scenario says; that is what a load test is.
+Each run takes the time of its scenario, because arrivals come in real time.
 """
 
 import json
@@ -38,7 +38,7 @@ wiring._to_coordinator(None, SimpleNamespace(type="media_part", node_id="1", dat
 
 
 def scenario(folder: Path, seed: int = 7) -> Path:
-    """Evenly spaced arrivals; a tenth of what the objective allows is how late a busy machine may be."""
+    """Write a scenario of evenly spaced arrivals; its objective allows a schedule lag of 2 s."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "together.toml"
     path.write_text(scenario_text(seed=seed, objective="p50(E2E:ready) <= 20 s"), encoding="utf-8")
@@ -46,7 +46,7 @@ def scenario(folder: Path, seed: int = 7) -> Path:
 
 
 def start(folder: Path, *words: object) -> subprocess.Popen[str]:
-    """``harness load`` in a folder of its own, with a place of its own for what is temporary."""
+    """Start ``harness load`` in a folder of its own, with its own folder for temporary files."""
     own = folder / "tmp"
     own.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "harness.cli.main", "load", *map(str, words)]
@@ -55,19 +55,19 @@ def start(folder: Path, *words: object) -> subprocess.Popen[str]:
 
 
 def ended(*processes: subprocess.Popen[str]) -> list[tuple[int, str]]:
-    """Wait for them all; none outlives the test."""
+    """Wait for all processes; return their exit codes and what they wrote to stderr."""
     try:
         return [
-            (process.returncode, said)
+            (process.returncode, stderr)
             for process in processes
-            for said in [process.communicate(timeout=90)[1]]
+            for stderr in [process.communicate(timeout=90)[1]]
         ]
     finally:
         for process in processes:
             process.kill()
 
 
-def test_two_workers_play_for_a_master_they_share_no_folder_with(fake_service, tmp_path):
+def test_two_workers_send_their_tables_to_a_master_without_a_shared_folder(fake_service, tmp_path):
     """
     Every arrival is in the master's tables once, half from each worker.
     """
@@ -79,7 +79,7 @@ def test_two_workers_play_for_a_master_they_share_no_folder_with(fake_service, t
         *("--host", service.api_url, "--identities", service.identities, "--out", "run"),
     )
     worker = ("--worker", "--master-host", "127.0.0.1", "--port", port)
-    # The second one knows what it will be asked to play, and says so.
+    # The second one names the scenario that it accepts.
     workers = start(tmp_path / "one", *worker), start(tmp_path / "two", played, *worker)
 
     codes = [code for code, _ in ended(master, *workers)]
@@ -93,9 +93,9 @@ def test_two_workers_play_for_a_master_they_share_no_folder_with(fake_service, t
     assert list((tmp_path / "one").rglob("*.arrows")) == []
 
 
-def test_a_worker_with_another_scenario_ends_everybody_with_2(fake_service, tmp_path):
+def test_a_worker_with_another_scenario_ends_master_and_worker_with_2(fake_service, tmp_path):
     """
-    Both sides say what differs, before anything is played.
+    Both print the difference, before the run begins.
     """
     service, port = fake_service(), free_port()
     master = start(
@@ -108,19 +108,19 @@ def test_a_worker_with_another_scenario_ends_everybody_with_2(fake_service, tmp_
         *(scenario(tmp_path / "worker", seed=8), "--worker", "--master-host", "127.0.0.1", "--port", port),
     )
 
-    (master_code, master_said), (worker_code, worker_said) = ended(master, worker)
+    (master_code, master_stderr), (worker_code, worker_stderr) = ended(master, worker)
 
     assert (master_code, worker_code) == (2, 2)
-    assert "would play something else: scenario " in master_said
-    assert "would play something else: scenario " in worker_said
+    assert "would play something else: scenario " in master_stderr
+    assert "would play something else: scenario " in worker_stderr
     assert (
         json.loads((tmp_path / "master/run/generator/outcome.json").read_text())["began_at_epoch_s"] is None
     )
 
 
-def test_a_master_that_waits_in_vain_says_how_many_came(fake_service, tmp_path):
+def test_a_master_without_workers_says_how_many_connected(fake_service, tmp_path):
     """
-    Nothing is played with fewer workers than were expected.
+    A run does not begin with fewer workers than expected.
     """
     service = fake_service()
 
@@ -136,9 +136,9 @@ def test_a_master_that_waits_in_vain_says_how_many_came(fake_service, tmp_path):
         )
 
 
-def test_a_worker_without_a_master_says_where_it_looked():
+def test_a_worker_without_a_master_gives_its_address():
     """
-    It looks once, for the five seconds Locust takes.
+    It tries to connect once, which takes Locust five seconds.
     """
     port = free_port()
 
@@ -146,10 +146,11 @@ def test_a_worker_without_a_master_says_where_it_looked():
         join("127.0.0.1", port=port, retries=0)
 
 
-def test_a_master_that_fails_on_a_message_ends_the_run_and_says_why():
+def test_a_master_that_fails_on_a_message_ends_the_run_with_the_reason():
     """
-    Locust would log it and wait for ever. A process of its own, since Locust patches the interpreter.
+    Locust itself would log it and wait for ever. In a process of its own, since Locust patches the
+    interpreter.
     """
-    told = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True)
 
-    assert told.stdout.strip() == "the master failed on media_part: OSError: the disk is full"
+    assert process.stdout.strip() == "the master failed on media_part: OSError: the disk is full"

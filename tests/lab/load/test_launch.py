@@ -1,7 +1,7 @@
 """
-A whole run by Locust, as a process of its own, against a service that speaks the contract.
+A whole run by Locust, as a process of its own, against a fake service that implements the contract.
 
-Each run takes the seconds its scenario says; that is what a load test is.
+Each run takes the time of its scenario, because arrivals come in real time.
 """
 
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stack
 
 
 def scenario(**changes) -> Scenario:
-    """Two seconds of everything, ten arrivals a second."""
+    """Return a scenario of all flows: two seconds, ten arrivals a second."""
     return Scenario.model_validate(
         {
             "name": "everything",
@@ -55,7 +55,7 @@ def service(running_fake, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(service, tmp_path_factory) -> Iterator:
-    """One run of everything by two workers."""
+    """One run of all flows by two workers."""
     out = tmp_path_factory.mktemp("runs") / "everything"
     return play(
         scenario(),
@@ -77,7 +77,7 @@ class TestEverything:
         assert set(run.requests.outcome) <= {"ok", "refused"}
         assert set(run.batches.outcome) == {"READY"}
 
-    def test_every_arrival_is_in_the_table_and_both_workers_played(self, run):
+    def test_every_arrival_is_in_the_table_and_both_workers_have_some(self, run):
         """
         Twenty arrivals, every second one by the other worker.
         """
@@ -87,9 +87,9 @@ class TestEverything:
         assert {arrival % 2 for arrival in by_worker[0]} == {0}
         assert {arrival % 2 for arrival in by_worker[1]} == {1}
 
-    def test_end_to_end_time_is_what_the_service_took(self, run):
+    def test_the_processing_time_is_the_services_own(self, run):
         """
-        Processing takes 0.1 s here: the service's own end is used, not the poll that noticed it.
+        Processing takes 0.1 s here: it ends at the service's own time, not at the poll that noticed it.
         """
         processing = run.requests[run.requests.name == "processing"]
         seconds = processing.finished_at - processing.started_at
@@ -99,7 +99,7 @@ class TestEverything:
 
     def test_the_polling_resolution_is_recorded(self, run):
         """
-        READY was seen within the width of one poll, one datum for each processing.
+        One datum for each job: the time between the last two polls.
         """
         resolution = run.metrics[run.metrics.metric == "Load/ReadyResolution"]
 
@@ -116,16 +116,16 @@ class TestEverything:
         assert len(retried) == len(first) > 0
         assert not set(retried.job_id) & set(first.job_id)
 
-    def test_what_is_forbidden_was_refused(self, run):
+    def test_forbidden_attempts_were_refused(self, run):
         """
-        Each attempt is a row that says what was tried; none succeeded.
+        Each attempt is a row with the name of the attempt; none succeeded.
         """
         forbidden = run.requests[run.requests.name.str.startswith("forbidden")]
 
         assert len(forbidden) > 0
         assert set(forbidden.outcome) == {"refused"}
 
-    def test_the_header_tells_who_played_and_what_they_measured_of_themselves(self, run):
+    def test_the_header_has_the_workers_and_their_self_check(self, run):
         """
         Two workers, all arrivals started.
         """
@@ -137,7 +137,7 @@ class TestEverything:
 
     def test_no_authorization_ever_reaches_the_object_store(self, run, service):
         """
-        It would be refused there, and seen by whoever runs the store.
+        The store would refuse it, and its operator would see the token.
         """
         names = {name for _, _, headers in service.seen_by_store() for name in headers}
 
@@ -146,7 +146,7 @@ class TestEverything:
 
     def test_an_upload_carries_exactly_the_signed_headers(self, run, service):
         """
-        Beyond what HTTP itself needs, nothing is added.
+        Only the headers that HTTP needs are added.
         """
         puts = [headers for method, _, headers in service.seen_by_store() if method == "PUT"]
         http = {"host", "content-length", "user-agent", "accept", "accept-encoding", "connection"}
@@ -193,27 +193,27 @@ class TestEverything:
         assert locusts == []
 
 
-def test_one_worker_plays_what_two_played(run, running_fake, tmp_path):
+def test_one_worker_sends_the_same_requests_as_two(run, running_fake, tmp_path):
     """
-    The same arrivals ask for the same things.
+    The requests of an arrival depend on the scenario alone.
     """
     with running_fake(tmp_path / "again", 300) as fresh:
         alone = play(
             scenario(), host=fresh.api_url, access=ServiceAccess(fresh.identities), out=tmp_path / "alone"
         )
 
-    def asked(table):
+    def requests(table):
         table = table[table.type.isin(("POST", "PUT")) & (table.name != "uploads/status")]
-        # What a viewer is shown depends on who was ready by then.
+        # The downloads of a viewer depend on which batches were ready by then.
         table = table[~table.name.str.startswith("downloads")]
         return sorted(zip(table.arrival, table.name, table.bytes_out, strict=True))
 
-    assert [each[:2] for each in asked(alone.requests)] == [each[:2] for each in asked(run.requests)]
+    assert [each[:2] for each in requests(alone.requests)] == [each[:2] for each in requests(run.requests)]
 
 
 def test_what_is_unfinished_when_the_drain_ends_is_kept_as_a_lower_bound(fake_service, tmp_path):
     """
-    A pipeline that never ends leaves censored rows, as long as the run waited, and a null outcome.
+    If the pipeline never ends, the rows are censored, at least as long as the drain, with a null outcome.
     """
     service = fake_service("--never-ready")
     played = play(
@@ -230,7 +230,7 @@ def test_what_is_unfinished_when_the_drain_ends_is_kept_as_a_lower_bound(fake_se
     assert played.batches.outcome.isna().all()
 
 
-def test_a_slow_endpoint_at_the_end_of_a_run_loses_nothing(fake_service, tmp_path):
+def test_a_slow_endpoint_at_the_end_of_a_run_loses_no_request(fake_service, tmp_path):
     """
     Every status request takes 1.5 s, longer than arrivals come; all ten batches are seen READY.
     """
@@ -247,9 +247,9 @@ def test_a_slow_endpoint_at_the_end_of_a_run_loses_nothing(fake_service, tmp_pat
     assert (polls.finished_at - polls.started_at).min() >= 1.5
 
 
-def test_an_upload_url_that_outlives_the_run_is_told_as_untried(fake_service, tmp_path):
+def test_an_upload_url_that_outlives_the_run_is_counted_as_untried(fake_service, tmp_path):
     """
-    Ten attempts with an expired URL, none of which could be made: the run says so instead of passing them.
+    Ten attempts with an expired URL could not be made: a remark says so, and they are not passed.
     """
     service = fake_service()
     played = play(
@@ -258,17 +258,18 @@ def test_an_upload_url_that_outlives_the_run_is_told_as_untried(fake_service, tm
         access=ServiceAccess(service.identities),
         out=tmp_path / "run",
     )
+    remarks = played.header.notes["remarks"]
 
     assert played.header.notes["generator"]["untried"] == 10
     assert not played.requests.name.str.startswith("forbidden").any()
-    assert any("10 attempts with an expired upload URL" in said for said in played.header.notes["remarks"])
+    assert any("10 attempts with an expired upload URL" in remark for remark in remarks)
 
 
 def test_latency_counts_from_the_intended_start(fake_service, tmp_path):
     """
-    A server that answers nobody for 0.4 s in every 2 s: p95 is 300 ms, p99 380 ms (uniform in the stall).
+    A server that stalls for 0.4 s in every 2 s: p95 is 300 ms, p99 380 ms (uniform in the stall).
 
-    With room for four at a time, a client that looks at its own start would see next to nothing.
+    With at most four arrivals in flight, times from the actual start hardly show the stall.
     """
     service = fake_service("--stall", "0.4", "2")
     played = play(
@@ -292,9 +293,9 @@ def test_latency_counts_from_the_intended_start(fake_service, tmp_path):
     assert latencies.quantile(0.95) < 0.25
 
 
-def test_users_that_wait_for_each_answer_ask_for_no_more_than_they_get(fake_service, tmp_path):
+def test_users_of_a_closed_workload_start_when_their_last_batch_is_ready(fake_service, tmp_path):
     """
-    Closed: two users take one batch after another, each when the last one is READY, until the time is up.
+    Two users play one batch after another until the time is up.
     """
     service = fake_service("--processing", "0.5")
     played = play(
@@ -312,14 +313,14 @@ def test_users_that_wait_for_each_answer_ask_for_no_more_than_they_get(fake_serv
 
     assert list(ready.outcome) == ["ok"] * 4
     assert played.header.notes["generator"]["offered"] == 4
-    # The third one began when a user was free, and counts from then.
+    # The third one was due when a user was free.
     assert ready.intended_at.iloc[2] >= ready.finished_at.min()
 
 
 class TestInterruption:
-    def test_an_interrupt_in_mid_run_leaves_complete_tables(self, fake_service, tmp_path):
+    def test_an_interrupt_during_a_run_leaves_complete_tables(self, fake_service, tmp_path):
         """
-        The run is returned, says that it was interrupted, and keeps what was under way as lower bounds.
+        The run is returned and marked as interrupted; what was under way is recorded as lower bounds.
         """
         service = fake_service("--never-ready", listings=1000)
         out = tmp_path / "run"
@@ -339,9 +340,11 @@ class TestInterruption:
         assert len(played.requests) > 0
         assert set(played.requests[played.requests.name == "ready"].outcome) == {"censored"}
 
-    def test_a_killed_worker_is_noticed_and_its_share_is_given_to_nobody(self, fake_service, tmp_path):
+    def test_a_killed_worker_is_noticed_and_its_arrivals_are_not_given_to_another(
+        self, fake_service, tmp_path
+    ):
         """
-        The other worker plays its own arrivals to the end, and the run says that one was lost.
+        The other worker plays its own arrivals to the end, and a finding says that one was lost.
         """
         service = fake_service()
         out = tmp_path / "run"
@@ -372,7 +375,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(run, service):
 
 
 def interrupt_when_playing(folder: Path) -> None:
-    """As a terminal does on Ctrl-C."""
+    """Send this process SIGINT, as a terminal does on Ctrl-C."""
     wait_until_recorded(folder)
     os.kill(os.getpid(), signal.SIGINT)
 

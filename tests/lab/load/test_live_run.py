@@ -1,0 +1,81 @@
+"""
+A live run is observed from its beginning, and finished even if the observation fails.
+"""
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from harness.lab.load import live_run
+from harness.lab.load.live_run import LiveRun, ServiceAccess
+from harness.lab.load.run_outcome import OUTCOME, RunOutcome
+from harness.lab.results.run import read_header
+from harness.lab.workload.scenario import load_scenario
+from tests.lab.load.conftest import scenario_text, write_identities
+
+BEGAN_AT = 1_000.0
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Return a function that makes a run with an observer, as if its service had passed the preflight."""
+    monkeypatch.setattr(live_run, "preflight", lambda host, plan: [])
+    path = tmp_path / "observed.toml"
+    path.write_text(scenario_text(), encoding="utf-8")
+    identities = write_identities(tmp_path / "identities.csv", 60)
+    folder = tmp_path / "run"
+    (folder / OUTCOME).parent.mkdir(parents=True)
+
+    def make(observer) -> LiveRun:
+        access = ServiceAccess(identities, observer)
+        return LiveRun(load_scenario(path), folder, host="http://fake", access=access, workers=1)
+
+    return make
+
+
+def test_the_observer_starts_once_when_the_run_has_begun(start):
+    """
+    From then on the header has the start of the run.
+    """
+    starts = []
+
+    @contextmanager
+    def observer(folder, began_at):
+        starts.append(began_at)
+        yield None
+
+    with closing(start(observer)) as run:
+        run.update()
+        assert starts == []
+        RunOutcome(began_at_epoch_s=BEGAN_AT).write(run.folder / OUTCOME)
+        run.update()
+        run.update()
+
+    assert starts == [BEGAN_AT]
+    assert read_header(run.folder).started_at == datetime.fromtimestamp(BEGAN_AT, UTC)
+
+
+@pytest.mark.parametrize("fails_at", ["its start", "its end"])
+def test_a_failed_observation_is_a_finding(start, fails_at):
+    """
+    The run is finished, and the finding makes it inconclusive.
+    """
+
+    @contextmanager
+    def observer(folder, began_at):
+        if fails_at == "its start":
+            raise OSError("no stack")
+        yield None
+        raise OSError("no stack")
+
+    with closing(start(observer)) as run:
+        outcome = RunOutcome(began_at_epoch_s=BEGAN_AT, ended_at_s=2.0, workers=1, is_over=True)
+        outcome.write(run.folder / OUTCOME)
+        run.update()
+    finished = run.finish(outcome)
+
+    assert finished.header.complete
+    assert finished.header.notes["generator"]["findings"] == [
+        "the observation of the run is incomplete: no stack"
+    ]
