@@ -91,7 +91,6 @@ def test_no_import_cycle():
     assert cycles(GRAPH) == []
 
 
-@pytest.mark.xfail(reason="two small servers are left")
 def test_each_class_name_has_one_meaning():
     """
     A class name is defined once in the whole package.

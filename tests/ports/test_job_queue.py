@@ -5,7 +5,7 @@ The queue of jobs: what every one promises.
 from typing import Any
 
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 
 MESSAGE = JobMessage(
     job_id=JobId(41),

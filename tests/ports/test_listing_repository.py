@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from harness.service.core.errors import ListingNotFound
+from harness.service.core.model.access_policy import MANAGE
 from harness.service.core.model.identifiers import ListingId, UserId
-from harness.service.core.model.listing import MANAGE, BookingStatus, Listing, ListingStatus
+from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
 
 COUNTING = [BookingStatus.ACCEPTED, BookingStatus.ACTIVE, BookingStatus.DONE]
 OTHERS = [

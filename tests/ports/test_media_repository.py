@@ -15,9 +15,9 @@ from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.model.media_type import AssetType
-from harness.service.core.model.message import JobMessage
 
 AT = datetime(2026, 1, 5, 9, 30, 0, 654321, tzinfo=UTC)
 LISTING = ListingId(7)

@@ -76,7 +76,7 @@ class TestFromEnvironment:
         with pytest.raises(SettingsInvalid) as refusal:
             Settings.from_environment()
 
-        assert str(refusal.value).startswith("MEDIA_JWT_KEY is wrong (")
+        assert str(refusal.value).startswith("MEDIA_JWT_KEY is not valid (")
         assert "hush" not in str(refusal.value)
         assert refusal.value.__cause__ is None
         assert refusal.value.__context__ is None

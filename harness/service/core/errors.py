@@ -1,20 +1,22 @@
 """
-What the service can answer instead of a result.
+The errors of the service.
 
 ::
 
     MediaError
     ├── NotFound       ListingNotFound, ListingStatusInvalid, BatchNotFound, JobNotFound   404
-    ├── Forbidden      NotPhotographer, NotOwner, ProjectNotAllowed                        403
+    ├── Forbidden      NotPhotographer, NotOwner, ProjectNotAllowed, SignatureInvalid      403
     ├── Conflict       BatchConflict, BatchStatusInvalid, ListingStatusConflict,
     │                  UploadMissing, SizeMismatch, ChecksumMismatch                       409
     ├── Gone           UploadUrlExpired                                                    410
     ├── Invalid        ManifestInvalid, CallbackInvalid                                    400
-    └── Unavailable    a vendor timed out, throttled or is down                            503
+    └── Unavailable    a database or cloud service timed out, throttled or is down         503
 
-Every error has a stable ``reason``, the code clients may rely on.
-The pipeline sorts failures into two more, the only names the state machine matches:
-``Retryable`` (try again) and ``Rejected`` (never try again).
+Every error has a stable ``reason``: a code that clients may rely on. The docstring of a class is also its
+example message in the OpenAPI document.
+
+A pipeline step raises one of two more errors, the only names the state machine matches:
+``Retryable`` (try again) and ``Rejected`` (do not try again).
 """
 
 from collections.abc import Sequence
@@ -22,138 +24,139 @@ from dataclasses import dataclass
 
 
 class MediaError(Exception):
-    """Base of everything the service refuses on purpose."""
+    """The service refuses the request."""
 
     reason = "MEDIA_ERROR"
 
     @property
     def message(self) -> str:
-        """What happened, in one English sentence, for people."""
+        """What happened, as one English sentence for people."""
         return str(self)
 
 
 class NotFound(MediaError):
-    """The thing named does not exist, or not for this caller."""
+    """The requested object does not exist, or the caller cannot see it."""
 
 
 class ListingNotFound(NotFound):
-    """No such listing."""
+    """The listing does not exist."""
 
     reason = "LISTING_NOT_FOUND"
 
 
 class ListingStatusInvalid(NotFound):
-    """The listing exists but does not take uploads now (404 on create)."""
+    """The listing does not accept uploads in its current status."""
 
+    # 404, because a batch is being created; after that `ListingStatusConflict` is 409.
     reason = "LISTING_STATUS_INVALID"
 
 
 class BatchNotFound(NotFound):
-    """No such live batch on this listing."""
+    """The listing has no such batch."""
 
     reason = "BATCH_NOT_FOUND"
 
 
 class JobNotFound(NotFound):
-    """A callback names a job nobody created."""
+    """The job does not exist."""
 
     reason = "JOB_NOT_FOUND"
 
 
 class Forbidden(MediaError):
-    """The caller is known, and may not."""
+    """The caller is authenticated but does not have the permission."""
 
     reason = "FORBIDDEN"
 
 
 class NotPhotographer(Forbidden):
-    """Photos and videos belong to the photographer of the active booking."""
+    """The caller is not the photographer of the listing's active booking."""
 
     reason = "NOT_PHOTOGRAPHER"
 
 
 class NotOwner(Forbidden):
-    """Project files belong to the owner of the listing."""
+    """The caller is not the owner of the listing."""
 
     reason = "NOT_OWNER"
 
 
 class ProjectNotAllowed(Forbidden):
-    """Project files are for development listings only."""
+    """Project files are accepted for development listings only."""
 
     reason = "PROJECT_NOT_ALLOWED"
 
 
 class SignatureInvalid(Forbidden):
-    """The callback is not signed with our secret."""
+    """The callback signature is missing or wrong."""
 
     reason = "SIGNATURE_INVALID"
 
 
 class Conflict(MediaError):
-    """The request is right but not now."""
+    """The current state does not allow the request."""
 
     reason = "CONFLICT"
 
 
 class ListingStatusConflict(Conflict):
-    """The listing left the upload status between create and complete (409)."""
+    """The listing no longer accepts uploads."""
 
     reason = "LISTING_STATUS_INVALID"
 
 
 class BatchConflict(Conflict):
-    """A live batch of the listing already has this reference."""
+    """The listing already has an open batch with this reference."""
 
     reason = "BATCH_CONFLICT"
 
 
 class BatchStatusInvalid(Conflict):
-    """The batch is not in a status that allows this."""
+    """The status of the batch does not allow the request."""
 
     reason = "BATCH_STATUS_INVALID"
 
 
 class UploadMissing(Conflict):
-    """A file of the manifest is not in the bucket."""
+    """A file of the batch is not in the bucket."""
 
     reason = "UPLOAD_MISSING"
 
 
 class SizeMismatch(Conflict):
-    """The stored object has another size than the manifest says."""
+    """The size of a file differs from the announced size."""
 
     reason = "SIZE_MISMATCH"
 
 
 class ChecksumMismatch(Conflict):
-    """The stored object has another SHA-256 than the manifest says."""
+    """The SHA-256 of a stored file differs from the announced checksum."""
 
     reason = "CHECKSUM_MISMATCH"
 
 
 class Gone(MediaError):
-    """Too late."""
+    """The request came too late."""
 
     reason = "GONE"
 
 
 class UploadUrlExpired(Gone):
-    """A file is missing and its upload URL has expired: start a new batch."""
+    """A file is missing and its upload URL has expired; create a new batch."""
 
     reason = "UPLOAD_URL_EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One complaint about one field of a request."""
+    """What is wrong with one field of a request."""
 
     field: str
     message: str
 
 
 class Invalid(MediaError):
-    """The request itself is wrong."""
+    """The request is not valid."""
 
     reason = "MANIFEST_INVALID"
 
@@ -163,22 +166,22 @@ class Invalid(MediaError):
 
 
 class ManifestInvalid(Invalid):
-    """The list of files breaks a rule; ``errors`` says which, file by file."""
+    """The request or its list of files is not valid."""
 
 
 class CallbackInvalid(Invalid):
-    """The pipeline said something we do not understand."""
+    """The callback is not valid."""
 
 
 class Unavailable(MediaError):
-    """Something the service leans on does not answer. Try again."""
+    """The database or a cloud service does not answer; try again."""
 
     reason = "UNAVAILABLE"
 
 
 class Retryable(Exception):
-    """A pipeline step failed in a way that may pass: the state machine retries."""
+    """A pipeline step failed for a reason that may pass: the state machine tries again."""
 
 
 class Rejected(Exception):
-    """A pipeline step will never succeed on this input: the state machine gives up."""
+    """A pipeline step cannot succeed with this input: the state machine does not try again."""

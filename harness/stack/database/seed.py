@@ -17,7 +17,8 @@ import jwt
 
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
-from harness.service.core.model.listing import MANAGE, OFF_PLAN_HOUSE, BookingStatus, ListingStatus
+from harness.service.core.model.access_policy import MANAGE
+from harness.service.core.model.listing import OFF_PLAN_HOUSE, BookingStatus, ListingStatus
 
 CREW = 100
 """Owners, and photographers; each has many listings."""

@@ -23,12 +23,12 @@ from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline import callback_dispatch
-from harness.service.pipeline.assets import Asset, assets_of
-from harness.service.pipeline.entry import Event, Handler, entry
-from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.pictures import inside, jpeg
+from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
+from harness.service.pipeline.image_decoding import inside, jpeg
+from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
+from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.service.pipeline.thumbnails import BEST, SIZES, document_output, image_output
-from harness.service.pipeline.validate import sorted_out
+from harness.service.pipeline.validate import validation_output
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
@@ -135,10 +135,10 @@ class ModelledPipeline:
         files = list(plan.files.values())
         with self._taking(self._work.seconds("validate", plan, files, 0, attempt)):
             facts = [self._facts(asset, file) for asset, file in zip(assets, files, strict=True)]
-        sorted_files = sorted_out(event, assets, facts, self._objects().bucket)
+        sorted_files = validation_output(event, assets, facts, self._objects().bucket)
         return sorted_files | {"startedAt": started_at.isoformat()}
 
-    def _facts(self, asset: Asset, file: UploadFile) -> dict[str, Any]:
+    def _facts(self, asset: ExecutionAsset, file: UploadFile) -> dict[str, Any]:
         key = asset["key"]
         size = self._size(key, Rejected)
         if size != asset["bytes"]:
@@ -182,7 +182,7 @@ class ModelledPipeline:
     ) -> Event:
         plan, attempt = self._begin(step, event)
         self._fail_if_told(step, plan, attempt)
-        return entry(step)(lambda state, _context: twin(state, plan, attempt))(event, context)
+        return lambda_handler(step)(lambda state, _context: twin(state, plan, attempt))(event, context)
 
     def _begin(self, step: str, state: Event) -> tuple[WorkPlan, int]:
         try:
@@ -211,7 +211,7 @@ class ModelledPipeline:
         self._pause(cancelled or threading.Event(), max(0.0, left))
 
 
-def _name(asset: Asset) -> str:
+def _name(asset: ExecutionAsset) -> str:
     return str(asset.get("clientId") or asset["key"])
 
 

@@ -28,7 +28,7 @@ from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.api.server import serve
 from harness.service.app import Ports, Rules, assemble
-from harness.service.core.model.signature import sign
+from harness.service.core.model.callback_signature import sign
 from harness.service.settings import Settings
 
 JWT_KEY = "a key of more than thirty-two bytes for tests"

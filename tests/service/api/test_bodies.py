@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.service.api.body import BODY_LIMIT
+from harness.service.api.request_body import BODY_LIMIT
 
 BASE = "/api/v2/listings/media"
 ENDPOINTS = ["/uploads", "/uploads/complete", "/uploads/status", "/downloads/query", "/uploads/retry"]
@@ -191,7 +191,7 @@ class TestUnexpected:
         assert response.status_code == 500
         assert response.json() == {
             "code": 500,
-            "message": "Something went wrong on our side.",
+            "message": "Internal error of the service.",
             "details": None,
         }
         assert "traceparent" in response.headers

@@ -13,18 +13,13 @@ from harness.service.adapters.memory.listing_repository import InMemoryListingRe
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
+from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.callback import ProcessingCallback
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId, UserId
 from harness.service.core.model.job import Job
-from harness.service.core.model.listing import (
-    MANAGE,
-    OFF_PLAN_HOUSE,
-    AccessPolicy,
-    Caller,
-    ListingStatus,
-)
+from harness.service.core.model.listing import OFF_PLAN_HOUSE, ListingStatus
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.complete_upload_batch import (

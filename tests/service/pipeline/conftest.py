@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from harness.lab.workload.media.media_file import MediaFile
-from harness.service.pipeline.objects import media_objects
+from harness.service.pipeline.media_objects import media_objects
 
 BUCKET = "toq-listing-medias"
 BATCH = "0b0e7a34-5a52-4c8f-9f43-000000000001"

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.core.model.signature import verify
+from harness.service.core.model.callback_signature import verify
 from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback_dispatch import handler
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.service.pipeline.media_objects import media_objects
 from harness.service.pipeline.multipart_writer import PART_BYTES, MultipartWriter
-from harness.service.pipeline.objects import media_objects
 
 
 def test_a_small_object_is_put_at_once(studio):

@@ -12,7 +12,7 @@ from harness.lab.workload.media.media import Defect, spoilt
 from harness.lab.workload.media.media_file import MediaFile
 from harness.lab.workload.media.photographs import photograph
 from harness.service.core.errors import Retryable
-from harness.service.pipeline.objects import MediaObjects
+from harness.service.pipeline.media_objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler
 from harness.service.pipeline.validate import handler as validate
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.pipeline.objects import MediaObjects, media_objects
+from harness.service.pipeline.media_objects import MediaObjects, media_objects
 from harness.service.pipeline.zip_bundle import entries_of, handler, readable_name
 
 MEBIBYTE = 1024 * 1024

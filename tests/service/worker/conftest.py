@@ -15,17 +15,17 @@ from harness.service.adapters.memory.media_repository import InMemoryMediaReposi
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.app import Ports, Rules, Service, assemble
+from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.batch import Batch
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
-from harness.service.core.model.listing import Caller
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatchRequest, UploadedFile
 from harness.service.core.use_cases.create_upload_batch import CreateUploadBatchRequest
 from harness.service.settings import Settings
 from harness.service.worker.loop import Loop
-from harness.service.worker.worker_threads import loops
+from harness.service.worker.worker_threads import worker_loops
 
 PHOTOGRAPHER = Caller(UserId(1))
 CHECKSUM = Sha256("ab" * 32)
@@ -104,5 +104,5 @@ def workshop() -> Workshop:
         ports.workflow,
         ports.instruments,
         settings,
-        {loop.name: loop for loop in loops(service, settings)},
+        {loop.name: loop for loop in worker_loops(service, settings)},
     )

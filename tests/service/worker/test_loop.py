@@ -13,7 +13,7 @@ from harness.service.worker.loop import Health, Loop, LoopInstruments
 
 
 class Script:
-    """What an act does, call by call: a number is returned, an exception raised."""
+    """Return an action that returns each number, and raises each exception, call by call."""
 
     def __init__(self, *lines):
         self.lines = list(lines)
@@ -129,7 +129,7 @@ class TestHealth:
         Failing is trying again; stalled is an attempt that does not end.
         """
         now = [0.0]
-        loop = loop_of(0, DOWN, patience=60, monotonic=lambda: now[0])
+        loop = loop_of(0, DOWN, attempt_timeout=60, monotonic=lambda: now[0])
 
         loop.step()
         after_success = loop.health()
@@ -150,13 +150,13 @@ class TestRun:
         stopping = threading.Event()
         finished = []
 
-        def act():
+        def action():
             stopping.set()
             finished.append("the message in hand")
             return 1
 
         loop = loop_of()
-        loop.act = act
+        loop.action = action
         loop.run(stopping)
 
         assert finished == ["the message in hand"]

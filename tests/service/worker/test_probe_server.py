@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from harness.service.worker.loop import Health
-from harness.service.worker.probe_server import probes
+from harness.service.worker.probe_server import probe_server
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def health():
 def probes_url(health):
     registry = CollectorRegistry()
     Counter("media_batches_failed_total", "Batches that ended FAILED.", registry=registry)
-    with probes("127.0.0.1", 0, registry, lambda: health) as url:
+    with probe_server("127.0.0.1", 0, registry, lambda: health) as url:
         yield url
 
 

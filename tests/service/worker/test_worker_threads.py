@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.ports.workflow import ExecutionStatus
 from harness.service.worker.loop import Health
-from harness.service.worker.worker_threads import WorkerThreads, loops
+from harness.service.worker.worker_threads import WorkerThreads, worker_loops
 
 
 class TestLoops:
@@ -99,15 +99,15 @@ class TestLoops:
         fast = workshop.settings.model_copy(update={"time_scale": 10.0, "dispatcher_threads": 3})
         another = replace(workshop.service, registry=CollectorRegistry())
 
-        crew = {loop.name: loop for loop in loops(another, fast)}
+        loops = {loop.name: loop for loop in worker_loops(another, fast)}
 
-        assert crew["reconciler"].pause == 6
-        assert crew["outbox"].pause == 0.025
-        assert {"dispatcher-1", "dispatcher-2", "dispatcher-3"} < set(crew)
+        assert loops["reconciler"].pause == 6
+        assert loops["outbox"].pause == 0.025
+        assert {"dispatcher-1", "dispatcher-2", "dispatcher-3"} < set(loops)
 
 
-class TestCrew:
-    def test_a_crew_works_until_it_is_stopped(self, workshop):
+class TestWorkerThreads:
+    def test_the_loops_run_until_they_are_stopped(self, workshop):
         """
         Real threads carry a batch into the pipeline, and all end when they are told to.
         """
@@ -115,13 +115,13 @@ class TestCrew:
         started = threading.Event()
         start = workshop.workflow.start
         workshop.workflow.start = lambda name, payload: (start(name, payload), started.set())[0]
-        crew = WorkerThreads(list(workshop.loops.values()))
+        threads = WorkerThreads(list(workshop.loops.values()))
 
-        crew.start()
+        threads.start()
         in_time = started.wait(10)
-        crew.stop()
+        threads.stop()
 
         assert in_time
-        assert set(crew.health().values()) == {Health.OK}
+        assert set(threads.health().values()) == {Health.OK}
         assert workshop.batch(batch_id).status is BatchStatus.PROCESSING
         assert not {thread.name for thread in threading.enumerate()} & set(workshop.loops)

@@ -1,5 +1,5 @@
 """
-One observation, told to several instruments: those who scrape and those who are sent to.
+Instruments that pass every observation to several others, e.g. to Prometheus and CloudWatch.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """
-Instruments that can be read back.
+Instruments that keep their values in memory.
 """
 
 import threading
@@ -11,9 +11,11 @@ from harness.service.core.ports.instruments import Instruments
 
 class InMemoryInstruments(Instruments):
     """
+    Instruments for tests and notebooks.
+
     Attributes:
         entered: How often a batch entered each status.
-        durations: Outcome and RECEIVED → READY or FAILED [s], in order of arrival.
+        durations: Outcome, and time from RECEIVED to READY or FAILED [s], in the order of the calls.
     """
 
     def __init__(self) -> None:

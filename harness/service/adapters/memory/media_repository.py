@@ -1,22 +1,21 @@
 """
 Batches, assets, jobs and the outbox in memory, with transactions, row locks and unique keys.
 
-Isolation is READ COMMITTED, as in MySQL: a read sees what is committed by then, and what its own
-transaction wrote. Numbers given out in a transaction that rolls back are not given out again.
+The isolation level is READ COMMITTED, as in MySQL: a query sees the data that are committed, and the changes
+of its own transaction. The ids of a transaction that is rolled back are not used again.
 """
 
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.row_locks import RowLocks
 from harness.service.adapters.memory.tables import MemoryTable, View
 from harness.service.core.errors import (
-    BatchConflict,
     BatchNotFound,
     BatchStatusInvalid,
     JobNotFound,
@@ -26,9 +25,9 @@ from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.model.media_type import AssetType
-from harness.service.core.model.message import JobMessage
 from harness.service.core.ports.media_repository import (
     MediaReads,
     MediaRepository,
@@ -41,46 +40,31 @@ AssetKey = tuple[BatchId, str, AssetType]
 UNSENT = "unsent"
 
 
-@dataclass(slots=True)
 class _Store:
-    """Everything committed, and what guards it."""
+    """The committed data, and its locks."""
 
-    listings: InMemoryListingRepository
-    locks: RowLocks = field(default_factory=RowLocks)
-    available: bool = True
-    mutex: threading.Lock = field(default_factory=threading.Lock)
-    job_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    outbox_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    batches: MemoryTable[BatchId, Batch] = field(
-        default_factory=lambda: MemoryTable(lambda batch: (batch.listing_id, batch.status))
-    )
-    assets: MemoryTable[AssetKey, Asset] = field(
-        default_factory=lambda: MemoryTable(lambda asset: (asset.batch_id,))
-    )
-    jobs: MemoryTable[JobId, Job] = field(
-        default_factory=lambda: MemoryTable(lambda job: (job.batch_id, job.status))
-    )
-    outbox: MemoryTable[int, OutboxEntry] = field(
-        default_factory=lambda: MemoryTable(
-            lambda entry: (("job", entry.message.job_id), *([UNSENT] if entry.sent_at is None else []))
+    def __init__(self, listings: InMemoryListingRepository, lock_timeout: float) -> None:
+        self.listings = listings
+        self.locks = RowLocks(timeout=lock_timeout)
+        self.available = True
+        self.job_numbers = itertools.count(1)
+        self.outbox_numbers = itertools.count(1)
+        self.batches: MemoryTable[BatchId, Batch] = MemoryTable(lambda it: (it.listing_id, it.status))
+        self.assets: MemoryTable[AssetKey, Asset] = MemoryTable(lambda it: (it.batch_id,))
+        self.jobs: MemoryTable[JobId, Job] = MemoryTable(lambda it: (it.batch_id, it.status))
+        self.outbox: MemoryTable[int, OutboxEntry] = MemoryTable(
+            lambda it: (("job", it.message.job_id), *([UNSENT] if it.sent_at is None else []))
         )
-    )
-    dead_letters: MemoryTable[str, "_DeadLetter"] = field(default_factory=lambda: MemoryTable(lambda _: ()))
+        self.dead_letters: MemoryTable[str, tuple[JobId | None, str, datetime]] = MemoryTable(lambda _: ())
+        self._mutex = threading.Lock()
 
     @contextmanager
     def statement(self) -> Iterator[None]:
-        """One statement at a time; what a transaction holds for longer are row locks."""
+        """Execute one statement at a time; between its statements a transaction holds only row locks."""
         if not self.available:
             raise Unavailable("The database does not answer.")
-        with self.mutex:
+        with self._mutex:
             yield
-
-
-@dataclass(frozen=True, slots=True)
-class _DeadLetter:
-    job_id: JobId | None
-    body: str
-    recorded_at: datetime
 
 
 class _Reads(MediaReads):
@@ -166,7 +150,7 @@ class _Reads(MediaReads):
         return entries[-1] if entries else None
 
     def _lock(self, *name: object) -> None:
-        """Outside a transaction there is nothing that could hold a lock."""
+        """Do nothing: without a transaction there is no owner of a lock."""
 
 
 class _Transaction(_Reads, MediaTransaction):
@@ -187,7 +171,7 @@ class _Transaction(_Reads, MediaTransaction):
             for other in self._batches.select(batch.listing_id):
                 open_ = not (other.status.terminal or other.deleted_at)
                 if open_ and other.reference == batch.reference:
-                    raise BatchConflict(f"The reference {batch.reference!r} belongs to an open batch.")
+                    raise batch.reference_conflict()
             self._batches.put(batch.id, batch)
 
     def update_batch_status(self, batch: Batch, *, expected: BatchStatus) -> None:
@@ -195,7 +179,7 @@ class _Transaction(_Reads, MediaTransaction):
         with self._store.statement():
             current = self._batches.get(batch.id)
             if current is None or current.deleted_at or current.status is not expected:
-                raise BatchStatusInvalid(f"Batch {batch.id} is not {expected} any more.")
+                raise BatchStatusInvalid(f"Batch {batch.id} is no longer {expected}.")
             self._batches.put(batch.id, batch)
 
     def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
@@ -208,27 +192,20 @@ class _Transaction(_Reads, MediaTransaction):
 
     def upsert_assets(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
         with self._store.statement():
-            self._must_have_own_places(batch_id, assets)
+            self._must_have_unique_sequences(batch_id, assets)
             for asset in assets:
                 self._assets.put((batch_id, asset.source_key, asset.asset_type), asset)
 
-    def _must_have_own_places(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
+    def _must_have_unique_sequences(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
         taken = {asset.sequence: asset.source_key for asset in self._assets.select(batch_id)}
         for asset in assets:
             owner = taken.setdefault(asset.sequence, asset.source_key)
             if asset.sequence is not None and owner != asset.source_key:
-                raise ValueError(f"Batch {batch_id} has two assets with the sequence {asset.sequence}.")
+                raise ValueError(f"Batch {batch_id} has two assets with the same sequence.")
 
     def create_job(self, job: NewJob) -> Job:
         with self._store.statement():
-            stored = Job(
-                id=JobId(next(self._store.job_numbers)),
-                batch_id=job.batch_id,
-                status=JobStatus.PENDING,
-                attempt=job.attempt,
-                input_payload=job.input_payload,
-                provider=job.provider,
-            )
+            stored = job.numbered(JobId(next(self._store.job_numbers)))
             self._jobs.put(stored.id, stored)
         return stored
 
@@ -260,7 +237,7 @@ class _Transaction(_Reads, MediaTransaction):
         with self._store.statement():
             if message_id in self._store.dead_letters.rows:
                 return False
-            self._dead_letters.put(message_id, _DeadLetter(job_id, body, at))
+            self._dead_letters.put(message_id, (job_id, body, at))
         return True
 
     def commit(self) -> None:
@@ -283,12 +260,20 @@ class _Transaction(_Reads, MediaTransaction):
 
 
 class InMemoryMediaRepository(_Reads, MediaRepository):
+    """
+    The repository.
+
+    Args:
+        listings: The listings whose status `advance_listing` changes.
+        lock_timeout: Longest wait for a row lock [s].
+    """
+
     def __init__(self, listings: InMemoryListingRepository | None = None, *, lock_timeout: float = 5) -> None:
-        super().__init__(_Store(listings or InMemoryListingRepository(), RowLocks(timeout=lock_timeout)))
+        super().__init__(_Store(listings or InMemoryListingRepository(), lock_timeout))
 
     @property
     def available(self) -> bool:
-        """False makes every statement fail, in a transaction or outside."""
+        """If False, every statement raises `Unavailable`, inside and outside a transaction."""
         return self._store.available
 
     @available.setter

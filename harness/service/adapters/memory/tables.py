@@ -1,5 +1,5 @@
 """
-Tables with indexes, and what a transaction has written but not yet committed.
+Tables with an index, and the view of a transaction on them.
 """
 
 import itertools
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 class MemoryTable(Generic[K, R]):
     """
-    Committed rows in order of their insertion. *groups* says under which headings a row is found.
+    The committed rows in order of insertion. *groups* returns the index keys of a row.
     """
 
     def __init__(self, groups: Callable[[R], Iterable[Hashable]]) -> None:
@@ -24,6 +24,7 @@ class MemoryTable(Generic[K, R]):
         self._next_place = itertools.count()
 
     def put(self, key: K, row: R) -> None:
+        """Insert or replace a row, and update the index."""
         if key in self.rows:
             for group in self.groups(self.rows[key]):
                 self._members[group].discard(key)
@@ -33,18 +34,19 @@ class MemoryTable(Generic[K, R]):
             self._members[group].add(key)
 
     def place(self, key: K) -> int:
-        """Where a row stands among the others: given out at first sight, and never again."""
+        """Return the position of a row in the order of insertion; the first call assigns it."""
         if key not in self._places:
             self._places[key] = next(self._next_place)
         return self._places[key]
 
     def members(self, group: Hashable) -> set[K]:
+        """Return the keys of the rows with the index key *group*."""
         return self._members.get(group, set())
 
 
 class View(Generic[K, R]):
     """
-    A table as one transaction sees it: what is committed by now, and over it what it wrote itself.
+    A table as one transaction sees it: the committed rows, and its own changes.
     """
 
     def __init__(self, table: MemoryTable[K, R]) -> None:
@@ -59,7 +61,7 @@ class View(Generic[K, R]):
         self._written[key] = row
 
     def select(self, *groups: Hashable) -> list[R]:
-        """Return the rows found under any of *groups*, oldest first."""
+        """Return the rows with any index key of *groups*, oldest first."""
         keys = set().union(*(self._table.members(group) for group in groups)) | self._written.keys()
         wanted = set(groups)
         found = []
@@ -70,5 +72,6 @@ class View(Generic[K, R]):
         return found
 
     def commit(self) -> None:
+        """Copy the changes of the transaction to the table."""
         for key, row in self._written.items():
             self._table.put(key, row)

@@ -1,5 +1,5 @@
 """
-Port: what the service measures about itself. Never labelled by id.
+Port: the metrics of the service. No label is an id.
 """
 
 from abc import abstractmethod
@@ -11,11 +11,14 @@ from harness.service.core.model.batch import BatchStatus
 class Instruments(Protocol):
     @abstractmethod
     def batch_entered(self, status: BatchStatus) -> None:
-        """Count a batch entering *status*: ``media_batches_created_total``, and failures apart."""
+        """
+        Count a batch that enters *status*: ``media_batches_created_total`` and
+        ``media_batches_failed_total``.
+        """
 
     @abstractmethod
     def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
-        """Record RECEIVED → READY or FAILED [s]: ``media_processing_duration_seconds``."""
+        """Record the time from RECEIVED to READY or FAILED [s]: ``media_processing_duration_seconds``."""
 
     @abstractmethod
     def dead_letter(self) -> None:
@@ -23,8 +26,8 @@ class Instruments(Protocol):
 
     @abstractmethod
     def reprocess_requested(self) -> None:
-        """Count a retry asked for by a person."""
+        """Count a retry that a user requested."""
 
     @abstractmethod
     def callback_failed(self) -> None:
-        """Count a callback that could not be honoured."""
+        """Count a callback that was refused or failed."""

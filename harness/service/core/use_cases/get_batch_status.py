@@ -1,5 +1,5 @@
 """
-Use case: how a batch stands.
+Use case: report the status of a batch.
 """
 
 import logging
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
-from harness.service.core.model.listing import AccessPolicy, Caller
 from harness.service.core.model.media_type import AssetType
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
@@ -37,10 +37,9 @@ class BatchError:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """The newest job; ``execution_arn`` and ``steps`` once its run exists."""
+    """The newest job; ``execution_arn`` and ``steps`` are set once its execution exists."""
 
     job_id: JobId
-    attempt: int
     execution_arn: str | None
     steps: tuple[Step, ...]
 
@@ -56,15 +55,14 @@ class AvailableDownload:
 @dataclass(frozen=True, slots=True)
 class BatchReport:
     """
-    Everything a client may know of a batch.
+    The status of a batch, its assets and its newest job.
 
     Attributes:
-        submitted_at: When the files were handed to the pipeline, by completion or the latest retry;
-            None while they are still being uploaded.
-        started_at: When the pipeline began on them.
+        submitted_at: When the batch last entered the pipeline, by completion or by a retry; None before.
+        started_at: When the execution started.
         finished_at: When the batch became READY or FAILED.
         processing: None until the upload is completed.
-        assets: The uploaded files by sequence, with what was made of them.
+        assets: The uploaded files by sequence, with their derived objects.
     """
 
     batch_id: BatchId
@@ -81,7 +79,7 @@ class BatchReport:
 @dataclass(frozen=True, slots=True)
 class GetBatchStatus:
     """
-    Report on a batch to those who may see the listing's media.
+    Return the report of a batch, if the caller may see the media of the listing.
     """
 
     media: MediaRepository
@@ -92,8 +90,8 @@ class GetBatchStatus:
     def __call__(self, caller: Caller, request: GetBatchStatusRequest) -> BatchReport:
         """
         Raises:
-            ListingNotFound, BatchNotFound: There is no such listing, or no such batch on it.
-            NotPhotographer: The caller may not see the listing's media.
+            ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
+            NotPhotographer: The caller may not see the media of the listing.
             Unavailable: The database does not answer.
         """
         listing = self.listings.get_listing(request.listing_id)
@@ -110,13 +108,12 @@ class GetBatchStatus:
             started_at=batch.processing_started_at,
             finished_at=batch.processing_finished_at,
             error=BatchError(batch.error_code, batch.error_detail) if batch.error_code else None,
-            processing=self._processing(batch, jobs[0]) if jobs else None,
+            processing=Processing(jobs[0].id, jobs[0].external_id, self._steps(batch, jobs[0]))
+            if jobs
+            else None,
             available_downloads=_available(batch, stored),
             assets=_uploads(batch, stored),
         )
-
-    def _processing(self, batch: Batch, job: Job) -> Processing:
-        return Processing(job.id, job.attempt, job.external_id, self._steps(batch, job))
 
     def _steps(self, batch: Batch, job: Job) -> tuple[Step, ...]:
         if job.external_id is None:
@@ -124,22 +121,17 @@ class GetBatchStatus:
         try:
             return tuple(self.workflow.steps(job.external_id))
         except Unavailable as error:
-            # Polling clients throttle the engine; where the batch stands they learn all the same.
+            # Polling clients can cause throttling; the rest of the report does not need Step Functions.
             log.warning(
                 "service.media.get_batch_status.steps_unavailable",
-                extra={
-                    "listing_id": batch.listing_id,
-                    "batch_id": batch.id,
-                    "job_id": job.id,
-                    "error": str(error),
-                },
+                extra=batch.log_fields | {"job_id": job.id, "error": str(error)},
             )
             return ()
 
 
 def _uploads(batch: Batch, stored: Sequence[Asset]) -> tuple[Asset, ...]:
     uploaded = tuple(asset for asset in stored if asset.sequence is not None)
-    # Assets are stored on completion; until then the manifest says what is expected.
+    # Assets are stored on completion; before that, the manifest lists the expected files.
     return uploaded or tuple(
         sorted(
             (Asset.uploaded(batch.id, upload) for upload in batch.uploads), key=lambda it: it.sequence or 0

@@ -96,7 +96,7 @@ class TestMigrate:
         with pytest.raises(pymysql.ProgrammingError, match="TABEL"):
             migrate(empty, schema)
 
-        with pytest.raises(SchemaError, match="0001_two is half applied: it stopped at its statement 2"):
+        with pytest.raises(SchemaError, match="0001_two was not finished: it failed at statement 2"):
             migrate(empty, schema)
 
     def test_a_changed_file_is_refused(self, empty: Pool, tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ class TestDatabaseAddress:
         """
         Nobody can listen on a loopback or a socket.
         """
-        assert DatabaseAddress.parse(url).on_this_machine is near
+        assert DatabaseAddress.parse(url).is_local is near
 
     @pytest.mark.parametrize(
         ("url", "complaint"),
         [
             ("postgresql://u@h/db", "must begin with mysql"),
-            ("mysql://u@h/", "names no database"),
+            ("mysql://u@h/", "has no database name"),
             ("mysql://u@h/db?ssl=yes", "unknown options: ssl"),
         ],
     )

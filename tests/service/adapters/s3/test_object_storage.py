@@ -75,7 +75,7 @@ class TestTrouble:
 
             with pytest.raises(Unavailable, match="S3 does not answer"):
                 storage.head(KEY)
-            with pytest.raises(Unavailable, match="S3 does not answer"):
+            with pytest.raises(Unavailable, match="S3 bucket b does not answer"):
                 storage.ping()
 
     @pytest.mark.stack

@@ -10,7 +10,7 @@ import pytest
 from harness.service.adapters.sqs.job_queue import SQSJobQueue
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 
 MESSAGE = JobMessage(JobId(1), BatchId("b"), ListingId(7), 1, ())
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
@@ -32,7 +32,7 @@ def test_a_queue_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.Monke
             queue.send(MESSAGE)
         with pytest.raises(Unavailable, match="SQS does not answer"):
             queue.receive()
-        with pytest.raises(Unavailable, match="SQS does not answer"):
+        with pytest.raises(Unavailable, match=f"SQS queue {url}/1/q does not answer"):
             queue.ping()
 
 

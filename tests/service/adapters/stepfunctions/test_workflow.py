@@ -82,11 +82,12 @@ def test_an_engine_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.Mon
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:sm"
         workflow = StepFunctionsWorkflow(boto3.Session(**CREDENTIALS), state_machine_arn=arn)
 
-        for question in (
+        for call in (
             lambda: workflow.start("n", {}),
             lambda: workflow.find("n"),
             lambda: workflow.steps(arn),
-            workflow.ping,
         ):
             with pytest.raises(Unavailable, match="Step Functions does not answer"):
-                question()
+                call()
+        with pytest.raises(Unavailable, match=f"State machine {arn} does not answer"):
+            workflow.ping()

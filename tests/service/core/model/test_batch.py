@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.service.core.errors import BatchNotFound, BatchStatusInvalid
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
@@ -24,7 +25,7 @@ MOVES = {
     "receive": lambda batch, at: batch.receive(batch.uploads, at=at),
     "start_processing": lambda batch, at: batch.start_processing(at=at),
     "mark_ready": lambda batch, at: batch.mark_ready(at=at),
-    "fail": lambda batch, at: batch.fail("CODE", "why", at=at),
+    "fail": lambda batch, at: batch.fail(Failure("CODE", "why"), at=at),
     "abandon": lambda batch, at: batch.abandon(at=at),
     "retry": lambda batch, at: batch.retry(at=at),
 }
@@ -93,14 +94,14 @@ class TestBatch:
         """
         abandoned = fresh().abandon(at=NOON)
 
-        with pytest.raises(BatchStatusInvalid, match="abandoned"):
+        with pytest.raises(BatchStatusInvalid, match="The upload of the batch was never completed"):
             abandoned.retry(at=NOON)
 
     def test_retry_forgets_the_error_and_restarts_the_clock(self):
         """
         The processing duration of a retried batch is measured from the retry.
         """
-        failed = fresh().receive((UPLOAD,), at=NOON).fail("CODE", "why", at=NOON)
+        failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("CODE", "why"), at=NOON)
 
         retried = failed.retry(at=NOON + timedelta(hours=1))
 
@@ -111,7 +112,7 @@ class TestBatch:
         """
         Codes are cut at the fifty characters the column holds.
         """
-        failed = fresh().receive((UPLOAD,), at=NOON).fail("X" * 80, "why", at=NOON)
+        failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("X" * 80, "why"), at=NOON)
 
         assert failed.error_code == "X" * 50
 

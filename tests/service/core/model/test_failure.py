@@ -25,7 +25,7 @@ class TestFailure:
         [
             ("States.Timeout", "", "PROCESSING_FAILED", Failure("PROCESSING_FAILED", "States.Timeout")),
             ("Retryable", "S3 is down", "FAILED", Failure("PROCESSING_FAILED", "Retryable: S3 is down")),
-            ("", "", "TIMED_OUT", Failure("TIMED_OUT", "The run ended TIMED_OUT.")),
+            ("", "", "TIMED_OUT", Failure("TIMED_OUT", "The execution ended with status TIMED_OUT.")),
             ("", "CHECKSUM_MISMATCH", "FAILED", Failure("CHECKSUM_MISMATCH", "CHECKSUM_MISMATCH")),
             ("DECODE_FAILED", "bad header", "FAILED", Failure("DECODE_FAILED", "bad header")),
             ("E", "[" * 100_000, "FAILED", None),

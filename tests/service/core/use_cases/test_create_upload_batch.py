@@ -13,9 +13,10 @@ from harness.service.core.errors import (
     NotPhotographer,
     ProjectNotAllowed,
 )
+from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.identifiers import ListingId
-from harness.service.core.model.listing import AccessPolicy, BookingStatus, ListingStatus
+from harness.service.core.model.listing import BookingStatus, ListingStatus
 from harness.service.core.model.media_type import Family
 
 APARTMENT, DEVELOPMENT, NOWHERE = ListingId(1), ListingId(2), ListingId(99)

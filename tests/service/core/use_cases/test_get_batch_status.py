@@ -55,7 +55,7 @@ class TestGetBatchStatus:
         """
         accepted = world.processing()
         step = Step("ValidateRawAssets", "RUNNING", world.clock.now(), None)
-        world.workflow.visit(world.job(accepted.job_id).execution_name, step)
+        world.workflow.enter(world.job(accepted.job_id).execution_name, step)
 
         shown = report(accepted.job_id)
 
@@ -101,7 +101,8 @@ class TestGetBatchStatus:
 
         shown = report(first.job_id)
 
-        assert (shown.processing.job_id, shown.processing.attempt) == (second.job_id, 2)
+        assert shown.processing.job_id == second.job_id
+        assert world.job(second.job_id).attempt == 2
         assert shown.submitted_at == world.clock.now()
         assert (shown.started_at, shown.error) == (None, None)
 

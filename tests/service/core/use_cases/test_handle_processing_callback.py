@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.service.core.errors import CallbackInvalid, JobNotFound, Unavailable
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import JobId, ListingId
 from harness.service.core.model.job import JobStatus
 from harness.service.core.model.listing import ListingStatus
@@ -261,7 +262,9 @@ class TestRepetitionAndOrder:
         old = world.processing()
         batch = world.batch_of(old.job_id)
         with world.media.transaction() as tx:  # A state no use case makes, but a person with SQL can.
-            tx.update_batch_status(batch.fail("BY_HAND", "", at=world.clock.now()), expected=batch.status)
+            tx.update_batch_status(
+                batch.fail(Failure("BY_HAND", ""), at=world.clock.now()), expected=batch.status
+            )
         new = world.retried(batch.id)
 
         outcome = world.handle(world.success(old.job_id))

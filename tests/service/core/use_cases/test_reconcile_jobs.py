@@ -8,7 +8,7 @@ from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.job import JobStatus
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.ports.workflow import ExecutionStatus
-from harness.service.core.use_cases.reconcile_jobs import PAGE
+from harness.service.core.use_cases.reconcile_jobs import PAGE_SIZE
 
 GRACE, STUCK, ABANDONED = 120, 1800, 1800
 
@@ -264,7 +264,7 @@ class TestSweep:
         """
         Two hundred jobs that need nothing do not hide the one that does.
         """
-        for number in range(PAGE + 1):
+        for number in range(PAGE_SIZE + 1):
             accepted = world.processing(reference=f"{number}")
         world.workflow.end(world.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
         world.clock.advance(GRACE)

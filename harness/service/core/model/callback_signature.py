@@ -1,5 +1,5 @@
 """
-The signature of the pipeline's callback: lower-case hex HMAC-SHA256 of the raw body.
+The signature of a callback: lower-case hex HMAC-SHA256 of the raw body.
 """
 
 import hashlib
@@ -15,14 +15,13 @@ def sign(secret: str, body: bytes) -> str:
 
 def verify(secret: str | None, body: bytes, signature: str | None) -> None:
     """
-    Accept a body signed with our secret, in constant time.
+    Check the signature of *body*, in constant time.
 
     Raises:
-        SignatureInvalid: The signature is missing or wrong, or no secret is configured:
-            a service that cannot check must not believe.
+        SignatureInvalid: The signature is missing or wrong, or no secret is configured.
     """
     if not secret or not secret.strip():
-        raise SignatureInvalid("No callback secret is configured: every callback is refused.")
-    # Bytes, because comparing text raises on anything outside ASCII, which a header may hold.
+        raise SignatureInvalid("No callback secret is configured, so every callback is refused.")
+    # Bytes: compare_digest raises TypeError for text outside ASCII, and a header may contain such text.
     if not hmac.compare_digest(sign(secret, body).encode(), (signature or "").encode()):
         raise SignatureInvalid("The callback signature is missing or wrong.")

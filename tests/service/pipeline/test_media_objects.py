@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.pipeline.objects import NoSuchObject, media_objects, vendor_errors
+from harness.service.pipeline.media_objects import NoSuchObject, media_objects, storage_errors
 
 
 def client_error(code, status):
@@ -26,19 +26,19 @@ def client_error(code, status):
 )
 def test_what_may_pass_is_tried_again(error):
     """Down, busy, throttled, slow or broken off: the state machine tries again."""
-    with pytest.raises(Retryable, match=r"^STORAGE_UNAVAILABLE: k: "), vendor_errors("k"):
+    with pytest.raises(Retryable, match=r"^STORAGE_UNAVAILABLE: k: "), storage_errors("k"):
         raise error
 
 
 def test_a_missing_object_is_no_trouble_of_the_bucket():
     """The caller knows what it means."""
-    with pytest.raises(NoSuchObject), vendor_errors("k"):
+    with pytest.raises(NoSuchObject), storage_errors("k"):
         raise client_error("NoSuchKey", 404)
 
 
 def test_what_nobody_expected_is_seen():
     """No permission is a defect of the deployment, and passes as it is."""
-    with pytest.raises(ClientError), vendor_errors("k"):
+    with pytest.raises(ClientError), storage_errors("k"):
         raise client_error("AccessDenied", 403)
 
 
@@ -48,9 +48,7 @@ def test_a_bucket_nobody_named(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     media_objects.cache_clear()
 
-    with pytest.raises(
-        Rejected, match=r"^CONFIGURATION_MISSING: set MEDIA_BUCKET, the bucket with the media"
-    ):
+    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set MEDIA_BUCKET: the media bucket"):
         media_objects()
 
 

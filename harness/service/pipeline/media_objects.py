@@ -1,5 +1,6 @@
 """
-The bucket, as the handlers see it: objects are streamed, and vendor errors become ours.
+The objects of the media bucket, for the Lambda handlers: objects are streamed, and errors of S3 are
+translated.
 """
 
 import functools
@@ -7,25 +8,25 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Literal, TypedDict
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    HTTPClientError,
-    IncompleteReadError,
-)
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
+from harness.service.aws_clients import CONNECTION_ERRORS, is_transient
 from harness.service.core.errors import Retryable
-from harness.service.pipeline.entry import required
+from harness.service.pipeline.lambda_handler import required
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 CHUNK_BYTES = 1024 * 1024
-_TRANSIENT_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestTimeTooSkewed"}
+
+
+class _Encryption(TypedDict):
+    ServerSideEncryption: Literal["aws:kms"]
+    SSEKMSKeyId: str
 
 
 class NoSuchObject(LookupError):
@@ -33,7 +34,7 @@ class NoSuchObject(LookupError):
 
 
 class WrongSize(ValueError):
-    """The stored object has another size than announced."""
+    """The size of the stored object differs from the announced size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,25 @@ class MediaObjects:
     """
     The objects of one bucket, encrypted with one key.
 
-    Every method raises ``Retryable`` when the bucket times out, throttles or is down.
+    Every method raises ``Retryable`` if S3 times out, throttles or is down.
     """
 
     client: "S3Client"
     bucket: str
     kms_key: str
 
+    @property
+    def encryption(self) -> "_Encryption":
+        """The parameters of every request that creates an object."""
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
+
     def fetch(self, key: str, into: IO[bytes], *, expected_bytes: int | None = None) -> str:
         """
-        Stream an object into a file, rewind it, and return the SHA-256 [hex] of what came.
+        Stream an object into a file, rewind the file, and return the SHA-256 [hex] of the object.
 
         Raises:
-            NoSuchObject: There is none.
-            WrongSize: Its size is not *expected_bytes*; nothing was streamed.
+            NoSuchObject: The object does not exist.
+            WrongSize: The size of the object is not *expected_bytes*; nothing was streamed.
         """
         digest = hashlib.sha256()
         with self.reading(key) as (size, chunks):
@@ -72,33 +78,32 @@ class MediaObjects:
         Open an object; yield its size [bytes] and its content in chunks.
 
         Raises:
-            NoSuchObject: There is none.
+            NoSuchObject: The object does not exist.
         """
-        with vendor_errors(key):
-            answer = self.client.get_object(Bucket=self.bucket, Key=key)
-            # Entering the body itself would give the raw socket, without time-outs translated.
-            with closing(answer["Body"]) as body:
-                yield answer["ContentLength"], body.iter_chunks(CHUNK_BYTES)
+        with storage_errors(key):
+            response = self.client.get_object(Bucket=self.bucket, Key=key)
+            # The body as a context manager would return the raw socket, whose time-outs are not translated.
+            with closing(response["Body"]) as body:
+                yield response["ContentLength"], body.iter_chunks(CHUNK_BYTES)
 
     def size(self, key: str) -> int:
         """
         Return the size of an object [bytes].
 
         Raises:
-            NoSuchObject: There is none.
+            NoSuchObject: The object does not exist.
         """
-        with vendor_errors(key):
+        with storage_errors(key):
             return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
-        with vendor_errors(key):
+        with storage_errors(key):
             self.client.put_object(
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
                 ContentType=content_type,
-                ServerSideEncryption="aws:kms",
-                SSEKMSKeyId=self.kms_key,
+                **self.encryption,
             )
 
     def copy(self, source: str, target: str) -> None:
@@ -106,22 +111,21 @@ class MediaObjects:
         Copy an object inside the bucket, with its content type.
 
         Raises:
-            NoSuchObject: There is no *source*.
+            NoSuchObject: *source* does not exist.
         """
-        with vendor_errors(source):
+        with storage_errors(source):
             self.client.copy_object(
                 Bucket=self.bucket,
                 Key=target,
                 CopySource={"Bucket": self.bucket, "Key": source},
-                ServerSideEncryption="aws:kms",
-                SSEKMSKeyId=self.kms_key,
+                **self.encryption,
             )
 
 
 @functools.cache
 def media_objects() -> MediaObjects:
-    """Return the bucket the environment names: one client per process, made at cold start."""
-    # Whole-object integrity is ours to judge (the manifest's SHA-256), so boto3 need not add its own.
+    """Return the bucket of the environment variables, with one client per process, created at cold start."""
+    # The handlers check the SHA-256 of the manifest themselves, so boto3 does not need to add a checksum.
     config = Config(
         max_pool_connections=16,
         connect_timeout=5,
@@ -132,29 +136,28 @@ def media_objects() -> MediaObjects:
     )
     return MediaObjects(
         client=boto3.session.Session().client("s3", config=config),
-        bucket=required("MEDIA_BUCKET", "the bucket with the media"),
-        kms_key=required("KMS_KEY_ID", "the key that encrypts what the pipeline writes"),
+        bucket=required("MEDIA_BUCKET", "the media bucket"),
+        kms_key=required("KMS_KEY_ID", "the KMS key that encrypts derived objects"),
     )
 
 
 @contextmanager
-def vendor_errors(key: str) -> Iterator[None]:
+def storage_errors(key: str) -> Iterator[None]:
     """
-    Translate the vendor errors that are expected; the rest is a defect and passes.
+    Translate the expected errors of S3; other errors are defects and are not translated.
 
     Raises:
         NoSuchObject: There is no object under *key*.
-        Retryable: The bucket timed out, throttled, broke off or is down.
+        Retryable: S3 timed out, throttles, closed the connection or is down.
     """
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if code in ("NoSuchKey", "404"):
             raise NoSuchObject(key) from None
-        if status >= 500 or status == 429 or code in _TRANSIENT_CODES:
+        if is_transient(error):
             raise Retryable(f"STORAGE_UNAVAILABLE: {key}: {code}") from error
         raise
-    except (NoConnection, HTTPClientError, IncompleteReadError) as error:
+    except CONNECTION_ERRORS as error:
         raise Retryable(f"STORAGE_UNAVAILABLE: {key}: {error}") from error

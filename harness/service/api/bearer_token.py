@@ -1,28 +1,27 @@
 """
-Who is asking: the bearer token of a request.
+The bearer token of a request, and its user.
 """
 
 from dataclasses import dataclass
 
 import jwt
 
-from harness.service.core.model.identifiers import UserId
+from harness.service.core.model.identifiers import MAX_ID, UserId, parse_id
 
 ALGORITHM = "HS256"
-_LAST_ID = 2**63 - 1
 
 
 class Unauthenticated(Exception):
-    """No token, or one we do not believe."""
+    """The bearer token is missing or not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """
-    Reads tokens signed with our key, for us, by our issuer, and not expired.
+    The rules of valid tokens: signing key, issuer and audience.
 
-    A token says only who the caller is (``sub``, the user's number); what he may do is in the database,
-    so that a privilege taken away is gone at once.
+    A token contains only the user (``sub``, the user id). The privileges are in the database, so that the
+    removal of a privilege has effect at once.
     """
 
     key: str
@@ -34,11 +33,11 @@ class Tokens:
         Return the user named in the header ``Authorization: Bearer <token>``.
 
         Raises:
-            Unauthenticated: There is none, or it does not hold.
+            Unauthenticated: The token is missing, expired or not valid.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("Send a bearer token.")
+            raise Unauthenticated("The request has no bearer token.")
         try:
             claims = jwt.decode(
                 token.strip(),
@@ -56,6 +55,7 @@ class Tokens:
 
 
 def _user(subject: str) -> UserId:
-    if not (subject.isascii() and subject.isdigit() and len(subject) < 20 and 0 < int(subject) <= _LAST_ID):
-        raise Unauthenticated("The token names no user.")
-    return UserId(int(subject))
+    user_id = parse_id(subject)
+    if user_id is None or not 0 < user_id <= MAX_ID:
+        raise Unauthenticated("The subject of the token is not a user id.")
+    return UserId(user_id)

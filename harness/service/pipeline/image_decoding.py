@@ -1,5 +1,5 @@
 """
-Decode photographs the way people see them: upright, in sRGB, on white. Sizes in pixels.
+The decoding of images as they are displayed: upright, in sRGB, on a white background. Sizes in pixels.
 """
 
 import io
@@ -13,14 +13,14 @@ import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 MAX_PIXELS = 120_000_000
-"""Above a 108 MP phone camera; a decompression bomb claims far more."""
+"""More than the 108 MP of a phone camera; a decompression bomb has many more."""
 
 FORMATS = ("JPEG", "PNG", "HEIF", "AVIF", "WEBP", "TIFF", "GIF", "BMP")
-"""What we decode. Pillow knows more, some of it by running other programs on the file."""
+"""The accepted formats. Pillow knows more, but runs other programs for some of them."""
 
 QUALITY = 85
 LANCZOS = Image.Resampling.LANCZOS
-# Decode to at least 1.5 times the wanted size: 53 dB from a full decode, in half the time.
+# Decode to at least 1.5 times the target size: 53 dB PSNR to a full decode, in half the time.
 REDUCING_GAP = 1.5
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -38,43 +38,44 @@ Size = tuple[int, int]
 
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# Pillow warns at this limit and raises at twice as much; we refuse at the limit, and say so ourselves.
+# Pillow only warns at this limit, and raises at twice the limit; `_decoding` raises at the limit.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class Undecodable(ValueError):
-    """The file is not an image we can decode whole."""
+    """The file is not an image that can be decoded completely."""
 
 
 def check(file: IO[bytes]) -> None:
     """
-    Decode an image to its last byte and forget it.
+    Check an image by decoding it completely.
 
     Raises:
-        Undecodable: It is truncated, corrupt, too large, or no image.
+        Undecodable: The file is truncated, corrupt, too large, or not an image.
     """
     with _decoding(file) as image:
-        # A JPEG decoded at an eighth of its size is still read to the end, in a sixty-fourth of the memory.
+        # A JPEG decoded at an eighth of its size is also read to its end, but needs a sixty-fourth of the
+        # memory.
         image.draft(None, (image.width // 8 or 1, image.height // 8 or 1))
         image.load()
 
 
 def derive(file: IO[bytes], boxes: Mapping[str, int]) -> dict[str, Image.Image]:
     """
-    Return an image upright and in sRGB, scaled down into each of *boxes* (name → side of the square).
+    Return an image upright and in sRGB, scaled down to fit each of *boxes* (name → side of the square).
 
-    It is never enlarged: in a box larger than the image it keeps its own size.
+    The image is not enlarged: in a box that is larger than the image it keeps its size.
 
     Raises:
-        Undecodable: It is truncated, corrupt, too large, or no image.
+        Undecodable: The file is truncated, corrupt, too large, or not an image.
     """
     with _decoding(file) as image:
-        # Before the draft: afterwards the image no longer knows how large it was.
+        # Before the draft, because the draft changes the size of the image.
         original = image.size
         best = _decoded(image, inside(original, max(boxes.values())))
-        # After loading: some formats turn themselves upright and then say so.
+        # After loading: the decoders of some formats rotate the image and then reset its orientation.
         turn = _UPRIGHT.get(_orientation(image))
-    # Sizes follow from the original: scaling in steps would drift by a pixel.
+    # Sizes are computed from the original size: repeated scaling could change them by a pixel.
     scaled = {name: best.resize(inside(original, box), LANCZOS) for name, box in boxes.items()}
     return scaled if turn is None else {name: image.transpose(turn) for name, image in scaled.items()}
 
@@ -88,7 +89,7 @@ def _decoded(image: Image.Image, size: Size) -> Image.Image:
 
 
 def inside(size: Size, box: int) -> Size:
-    """Return *size* scaled down into a box of *box* × *box*; smaller sizes stay."""
+    """Return *size* scaled down to fit a box of *box* × *box*; a smaller size does not change."""
     width, height = size
     longest = max(size)
     if longest <= box:
@@ -97,7 +98,7 @@ def inside(size: Size, box: int) -> Size:
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """Return an sRGB image as a JPEG that carries pixels and nothing else: no EXIF, no GPS, no profile."""
+    """Return an sRGB image as a JPEG without metadata: no EXIF, no GPS, no profile."""
     buffer = io.BytesIO()
     bare = image.copy()
     bare.info = {}
@@ -114,7 +115,7 @@ def _decoding(file: IO[bytes]) -> Iterator[Image.Image]:
             yield image
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise Undecodable(str(error)) from error
-    # Pillow's decoders report broken files by whatever they stumbled over.
+    # The decoders of Pillow raise all these errors for broken files.
     except (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, struct.error) as error:
         if isinstance(error, Undecodable):
             raise
@@ -125,12 +126,12 @@ def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        # Metadata nobody can read says nothing: the image is shown as it is stored.
+        # Without readable metadata the image is displayed as it is stored.
         return 1
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """Return *image* as L, RGB or CMYK, 8 bits a channel, transparency on white."""
+    """Return *image* as L, RGB or CMYK with 8 bits per channel; transparent pixels become white."""
     if image.mode in ("L", "RGB", "CMYK") and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):
@@ -144,7 +145,7 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    # Converting 16-bit grey to L directly would clip it: everything but black becomes white.
+    # A direct conversion of 16-bit grey to L would clip the values: all but black would become white.
     return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.service.core.errors import SignatureInvalid
-from harness.service.core.model.signature import sign, verify
+from harness.service.core.model.callback_signature import sign, verify
 
 
 class TestSignature:

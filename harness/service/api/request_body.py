@@ -1,5 +1,5 @@
 """
-Reading request bodies: bounded, and JSON to the letter.
+Request bodies: limited in size, and strictly JSON.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ from harness.service.core.errors import FieldError, ManifestInvalid
 
 BODY_LIMIT = 1024 * 1024
 """
-Largest body taken [bytes]: sixty files need less than a tenth; Step Functions payloads end at 256 KiB.
+Largest accepted body [bytes]. A request with sixty files has less than a tenth of it, and a payload of Step
+Functions at most 256 KiB.
 """
 
 
@@ -22,21 +23,25 @@ class BodyTooLarge(Exception):
 
 class BoundedRequest(Request):
     """
-    A request whose body is read no further than `BODY_LIMIT`, and whose JSON is what RFC 8259 calls
-    JSON: no NaN, no lone surrogates, no nesting without end.
+    A request whose body is read up to `BODY_LIMIT`, and whose JSON must conform to RFC 8259: no NaN, no
+    lone surrogates, and a limited depth.
     """
 
     async def body(self) -> bytes:
         """
+        Return the body.
+
         Raises:
-            BodyTooLarge: As announced, or as found while reading.
+            BodyTooLarge: The body, or its Content-Length, is larger than `BODY_LIMIT`.
         """
         if not hasattr(self, "_body"):
             self._body = await self._read()
         return self._body
 
-    async def json(self) -> Any:  # what JSON gives
+    async def json(self) -> Any:  # any JSON value
         """
+        Return the parsed body.
+
         Raises:
             ManifestInvalid: The body is not JSON.
         """
@@ -45,8 +50,8 @@ class BoundedRequest(Request):
         return self._json
 
     async def _read(self) -> bytes:
-        announced = self.headers.get("content-length", "")
-        if announced.isdigit() and int(announced[:20]) > BODY_LIMIT:
+        length = self.headers.get("content-length", "")
+        if length.isdigit() and int(length[:20]) > BODY_LIMIT:
             raise BodyTooLarge
         body = bytearray()
         async for chunk in self.stream():
@@ -58,16 +63,20 @@ class BoundedRequest(Request):
 
 def must_be_json(headers: Headers) -> None:
     """
+    Check the content type.
+
     Raises:
-        ManifestInvalid: The body is announced as something else, or not at all.
+        ManifestInvalid: It is missing or not ``application/json``.
     """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _invalid(f"must be sent as application/json, not {kind or 'without a content type'}")
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise _invalid(f"must have the content type application/json, not {content_type or 'none'}")
 
 
-def read_json(body: bytes) -> Any:  # what JSON gives
+def read_json(body: bytes) -> Any:  # any JSON value
     """
+    Parse a body.
+
     Raises:
         ManifestInvalid: The body is not JSON.
     """

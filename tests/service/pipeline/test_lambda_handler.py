@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.pipeline.entry import entry
+from harness.service.pipeline.lambda_handler import lambda_handler
 
 EVENT = {
     "jobId": 7,
@@ -20,7 +20,7 @@ def lines(capsys):
 
 
 def handler_that_raises(error):
-    @entry("validate")
+    @lambda_handler("validate")
     def handler(_event, _context):
         raise error
 
@@ -29,7 +29,7 @@ def handler_that_raises(error):
 
 def test_every_line_carries_the_ids(capsys):
     """One batch can be followed through all handlers by listing, batch, job or trace."""
-    handler = entry("zip")(lambda _event, _context: {"done": True})
+    handler = lambda_handler("zip")(lambda _event, _context: {"done": True})
 
     assert handler(EVENT, None) == {"done": True}
 
@@ -44,7 +44,9 @@ def test_every_line_carries_the_ids(capsys):
 
 def test_the_ids_of_a_callback_are_in_its_detail(capsys):
     """The last handler gets the state wrapped."""
-    entry("callback_dispatch")(lambda _event, _context: {})({"status": "SUCCEEDED", "detail": EVENT}, None)
+    lambda_handler("callback_dispatch")(lambda _event, _context: {})(
+        {"status": "SUCCEEDED", "detail": EVENT}, None
+    )
 
     assert [line["job_id"] for line in lines(capsys)] == [7, 7]
 
@@ -72,4 +74,4 @@ def test_a_defect_is_seen_and_not_tried_again(capsys):
 def test_an_event_that_is_no_object_is_rejected(event):
     """A state machine of somebody else's may send anything."""
     with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
-        entry("validate")(lambda _event, _context: {})(event, None)
+        lambda_handler("validate")(lambda _event, _context: {})(event, None)

@@ -1,8 +1,8 @@
 """
-Presigned URLs, signed by awscrt: ten times faster than botocore, and equal to it by test.
+Presigned URLs, signed by awscrt: ten times faster than botocore, with equal results (tested).
 
-Where the bucket is (path or virtual-hosted style, partition, endpoint) is botocore's knowledge:
-it signs one URL when this is made, and every later one is built like it.
+botocore knows the address of the bucket (path or virtual-hosted style, partition, endpoint). It signs one
+sample URL when the signer is created; all later URLs have the same form.
 """
 
 from collections.abc import Mapping
@@ -24,28 +24,28 @@ from botocore.credentials import Credentials
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_PROBE = "k"
+_SAMPLE_KEY = "k"
 
 
 class UrlSigner:
     """
-    Signs URLs of one bucket.
+    Signs the URLs of one bucket.
 
     Args:
-        client: Tells where the bucket is and in which region.
-        credentials: Asked for every signature, so that expiring ones are refreshed.
+        client: Client with the address and region of the bucket.
+        credentials: Read for every signature, so that expiring credentials are refreshed.
     """
 
     def __init__(self, client: "S3Client", bucket: str, credentials: Credentials) -> None:
-        probe = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": _PROBE}))
-        self._origin = f"{probe.scheme}://{probe.netloc}"
-        self._host = probe.netloc
-        self._prefix = probe.path.removesuffix(_PROBE)
+        sample = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
+        self._origin = f"{sample.scheme}://{sample.netloc}"
+        self._host = sample.netloc
+        self._prefix = sample.path.removesuffix(_SAMPLE_KEY)
         self._region = client.meta.region_name
         self._credentials = credentials
 
     def sign(self, method: str, key: str, headers: Mapping[str, str], *, ttl: int) -> str:
-        """Return a URL for one request on *key* with exactly *headers*, good for *ttl* seconds."""
+        """Return a URL for one request for *key* with exactly *headers*, valid for *ttl* seconds."""
         path = self._prefix + quote(key, safe="/-_.~")
         request = HttpRequest(method, path, HttpHeaders([("host", self._host), *headers.items()]))
         aws_sign_request(request, self._signing_config(ttl)).result()

@@ -1,5 +1,5 @@
 """
-The files of a batch, as the state machine hands them round: ``{"key", "type", "contentType", …}``.
+The files of a batch in the state of an execution: ``{"key", "type", "contentType", …}``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,20 +11,20 @@ from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.model.object_key import processed_key
 
-Asset = dict[str, Any]
+ExecutionAsset = dict[str, Any]
 _REQUIRED = ("key", "type", "bytes", "checksum", "contentType")
 
 
-def assets_of(event: Mapping[str, Any]) -> list[Asset]:
+def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     """
-    Return the files of an execution's input, each with its ``sequence`` and a ``stem`` of its own.
+    Return the files in the input of an execution, each with a ``sequence`` and a unique ``stem``.
 
     Raises:
-        Rejected: There are none, or one lacks a field or has an unknown type.
+        Rejected: There are no files, or a file has no type, an unknown type, or lacks another field.
     """
     files = event.get("assets")
     if not files:
-        raise Rejected("INPUT_INVALID: the execution's input has no assets")
+        raise Rejected("INPUT_INVALID: the input of the execution has no assets")
     for file in files:
         missing = [name for name in _REQUIRED if file.get(name) in (None, "")]
         if missing:
@@ -33,8 +33,8 @@ def assets_of(event: Mapping[str, Any]) -> list[Asset]:
             raise Rejected(f"INPUT_INVALID: asset {file['key']} has the unknown type {file['type']}")
     stems = _stems(files)
     return [
-        {"sequence": place, **file, "stem": stem}
-        for place, (file, stem) in enumerate(zip(files, stems, strict=True), start=1)
+        {"sequence": position, **file, "stem": stem}
+        for position, (file, stem) in enumerate(zip(files, stems, strict=True), start=1)
     ]
 
 
@@ -47,7 +47,7 @@ def is_video(asset: Mapping[str, Any]) -> bool:
 
 
 def derived_key(state: Mapping[str, Any], asset: Mapping[str, Any], size: str, extension: str) -> str:
-    """Return the key of something made from *asset*; *size* is ``small``, ``original``, …"""
+    """Return the key of an object derived from *asset*; *size* is ``small``, ``original``, …"""
     return processed_key(
         ListingId(state["listingId"]),
         MediaType(asset["type"]),
@@ -59,12 +59,12 @@ def derived_key(state: Mapping[str, Any], asset: Mapping[str, Any], size: str, e
 
 
 def video_prefix(state: Mapping[str, Any], asset: Mapping[str, Any]) -> str:
-    """Return the folder of everything made from a video."""
+    """Return the common prefix of the objects derived from a video."""
     return derived_key(state, asset, "", "").rpartition("//")[0]
 
 
 def _stems(files: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """Return names without extension, none twice in a folder: x.jpg and x.png must not become one x.jpg."""
+    """Return names without extension, unique in a folder: x.jpg and x.png must not both become x.jpg."""
     taken: set[str] = set()
     stems = []
     for file in files:

@@ -1,5 +1,5 @@
 """
-The door of every handler: one log line in, one out, and only ``Retryable`` or ``Rejected`` leave.
+The decorator of the Lambda handlers: it logs start and end, and raises only ``Retryable`` or ``Rejected``.
 """
 
 import functools
@@ -17,19 +17,19 @@ Event = dict[str, Any]
 Handler = Callable[[Event, object], Event]
 
 
-def entry(step: str) -> Callable[[Handler], Handler]:
+def lambda_handler(step: str) -> Callable[[Handler], Handler]:
     """
     Return a decorator that logs a handler's invocations as ``service.media.<step>.<event>``.
 
-    What is neither ``Retryable`` nor ``Rejected`` is a defect: it is logged with its traceback and
-    leaves as ``Rejected``, because the same code would fail again on the same input.
+    Any other error is a defect. It is logged with its traceback and raised as ``Rejected``, because the same
+    code would fail again with the same input.
     """
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def invoke(event: Event, context: object = None) -> Event:
             if not isinstance(event, dict) or not isinstance(event.get("detail", {}), dict):
-                raise Rejected(f"INPUT_INVALID: {step} takes an object")
+                raise Rejected(f"INPUT_INVALID: the input of {step} must be an object")
             log = _logger().bind(**log_fields(event))
             started_at = time.perf_counter()
             log.info(f"service.media.{step}.started")
@@ -54,16 +54,16 @@ def required(name: str, purpose: str) -> str:
     Return an environment variable.
 
     Raises:
-        Rejected: It is missing; the message says what it is for.
+        Rejected: The variable is missing; the message has its purpose.
     """
     value = os.environ.get(name, "")
     if not value:
-        raise Rejected(f"CONFIGURATION_MISSING: set {name}, {purpose}")
+        raise Rejected(f"CONFIGURATION_MISSING: set {name}: {purpose}")
     return value
 
 
 def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ids every log line carries, from an execution's state or a callback's detail."""
+    """Return the ids for the log, from the state of an execution or the detail of a callback event."""
     state = event.get("detail", event)
     traceparent = str(state.get("traceparent") or "")
     return {

@@ -1,5 +1,5 @@
 """
-The queue message that asks for a job to be run.
+The queue message that starts a job.
 """
 
 import json
@@ -15,7 +15,7 @@ from harness.service.core.model.job import Job
 @dataclass(frozen=True, slots=True)
 class JobMessage:
     """
-    What travels through SQS. ``assets`` are ``{"key", "type", …}`` as the state machine expects them.
+    One message of the job queue. ``assets`` are ``{"key", "type", …}``, as in the input of the state machine.
     """
 
     job_id: JobId
@@ -27,7 +27,7 @@ class JobMessage:
 
     @classmethod
     def of(cls, job: Job, batch: Batch) -> "JobMessage":
-        """The message that asks for *job*; a lost one can be made again at any time."""
+        """Return the message that starts *job*; a lost message can be created again in this way."""
         traceparent = job.input_payload.get("traceparent")
         return cls(
             job_id=job.id,
@@ -40,32 +40,27 @@ class JobMessage:
 
     @property
     def execution_input(self) -> dict[str, object]:
-        """What the state machine is started with."""
+        """The input of the execution."""
+        return self._fields | {"traceparent": self.traceparent}
+
+    @property
+    def body(self) -> str:
+        """The body of the message: JSON without whitespace."""
+        return json.dumps(self._fields, separators=(",", ":"))
+
+    @property
+    def _fields(self) -> dict[str, object]:
         return {
             "jobId": self.job_id,
             "batchId": self.batch_id,
             "listingId": self.listing_id,
             "attempt": self.attempt,
-            "traceparent": self.traceparent,
             "assets": [dict(asset) for asset in self.assets],
         }
 
     @property
-    def body(self) -> str:
-        return json.dumps(
-            {
-                "jobId": self.job_id,
-                "batchId": self.batch_id,
-                "listingId": self.listing_id,
-                "attempt": self.attempt,
-                "assets": [dict(asset) for asset in self.assets],
-            },
-            separators=(",", ":"),
-        )
-
-    @property
     def attributes(self) -> dict[str, str]:
-        """SQS message attributes; ``Traceparent`` only when there is one."""
+        """SQS message attributes; ``Traceparent`` only if the message has one."""
         ids = {"ListingId": str(self.listing_id), "BatchId": self.batch_id, "JobId": str(self.job_id)}
         return ids | ({"Traceparent": self.traceparent} if self.traceparent else {})
 
@@ -88,4 +83,4 @@ class JobMessage:
                 traceparent=attributes.get("Traceparent"),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise Invalid(f"Not a job message: {error!r}") from None
+            raise Invalid(f"Not a valid job message: {error!r}") from None

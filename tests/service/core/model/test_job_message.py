@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.service.core.errors import Invalid
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 
 MESSAGE = JobMessage(5, "b", 7, 1, ({"key": "raw", "type": "PHOTO_VERTICAL"},), "00-1-2-01")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.lab.workload.media.footage import video
-from harness.service.pipeline.clips import Clip, Unplayable, probe
+from harness.service.pipeline.video_probe import Unplayable, VideoProperties, probe
 
 
 def test_a_whole_video_tells_what_it_is(tmp_path):
@@ -13,7 +13,7 @@ def test_a_whole_video_tells_what_it_is(tmp_path):
     path = tmp_path / "v.mp4"
     path.write_bytes(video(1, 320, 180, duration=1.0, audio=False).content)
 
-    assert probe(str(path)) == Clip(width=320, height=180, duration=1.0, has_audio=False)
+    assert probe(str(path)) == VideoProperties(width=320, height=180, duration=1.0, has_audio=False)
 
 
 def test_a_list_of_other_files_is_never_followed(tmp_path):

@@ -7,7 +7,7 @@ import time
 import jwt
 import pytest
 
-from harness.service.api.auth import Tokens, Unauthenticated
+from harness.service.api.bearer_token import Tokens, Unauthenticated
 
 KEY = "a key of more than thirty-two bytes for tests"
 UPLOADS = "/api/v2/listings/media/uploads"

@@ -1,5 +1,5 @@
 """
-What a run of the pipeline has to say, put together from the state of its execution.
+The body of a callback, created from the state of an execution.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return the body of the callback.
 
-    A success with a file that failed is a ``PARTIAL_SUCCESS``.
+    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
 
     Args:
         event: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``.
@@ -51,7 +51,7 @@ def _failure(event: Mapping[str, Any]) -> Failure | None:
 
 
 def outputs_of(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return what every file became, images and documents first, as far as the execution got."""
+    """Yield the result of each file, images and documents first; nothing if the execution failed before."""
     branches = state.get("processed")
     if not branches:
         return
@@ -85,8 +85,10 @@ def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) ->
 
 def require_detail(event: Mapping[str, Any]) -> None:
     """
+    Check the required fields of an event.
+
     Raises:
-        Rejected: The event lacks what a callback cannot do without.
+        Rejected: A required field is missing.
     """
     detail = event.get("detail") or {}
     missing = [name for name in ("jobId", "batchId", "listingId") if name not in detail]

@@ -14,7 +14,7 @@ from botocore.config import Config
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.service.adapters.s3.signing import UrlSigner
+from harness.service.adapters.s3.presigned_url import UrlSigner
 
 BUCKET = "toq-listing-medias"
 UPLOAD = {

@@ -1,28 +1,28 @@
 """
-Look into video files without trusting them. Sizes in pixels as shown, time in seconds.
+The probe of untrusted video files. Sizes in pixels as displayed, time in seconds.
 """
 
 from dataclasses import dataclass
 
 import av
 
-# Name the container: a demuxer chosen by content could be a playlist that makes us read other files.
+# A fixed container format: a playlist, detected by its content, could make FFmpeg read other files.
 CONTAINER = "mov"
 
 
 class Unplayable(ValueError):
-    """The file is no whole video."""
+    """The file is not a complete video."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class VideoProperties:
     """
-    What a video looks like when played.
+    The properties of a video as it is played.
 
     Attributes:
-        width: As shown: rotated and with square pixels.
-        height: Likewise.
-        duration: [s]; 0 if the file does not say.
+        width: Displayed width: rotated and with square pixels.
+        height: Displayed height.
+        duration: Duration [s]; 0 if the file does not contain it.
     """
 
     width: int
@@ -31,32 +31,32 @@ class Clip:
     has_audio: bool
 
 
-def probe(path: str) -> Clip:
+def probe(path: str) -> VideoProperties:
     """
-    Read a video to its end, decode its first picture, and say what it is.
+    Read a video to its end, decode its first frame, and return its properties.
 
     Raises:
-        Unplayable: It does not open, has no picture, or is cut short.
+        Unplayable: The file cannot be opened, has no frame, or is truncated.
     """
     try:
         with av.open(path, format=CONTAINER) as container:
             if not container.streams.video:
                 raise Unplayable("it has no video stream")
-            clip = _describe(container)
+            properties = _properties(container)
             _read_to_the_end(container)
-            return clip
+            return properties
     except (av.error.FFmpegError, StopIteration) as error:
-        raise Unplayable(str(error) or "it has no picture") from error
+        raise Unplayable(str(error) or "it has no frame") from error
 
 
-def _describe(container: "av.container.InputContainer") -> Clip:
+def _properties(container: "av.container.InputContainer") -> VideoProperties:
     stream = container.streams.video[0]
     frame = next(container.decode(stream))
     aspect = stream.sample_aspect_ratio or 1
     width, height = round(frame.width * aspect), frame.height
     if frame.rotation % 180:
         width, height = height, width
-    return Clip(
+    return VideoProperties(
         width=width,
         height=height,
         duration=(container.duration or 0) / av.time_base,
@@ -68,4 +68,4 @@ def _read_to_the_end(container: "av.container.InputContainer") -> None:
     container.seek(0)
     for packet in container.demux():
         if packet.is_corrupt:
-            raise Unplayable("it is cut short")
+            raise Unplayable("it is truncated")

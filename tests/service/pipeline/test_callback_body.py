@@ -3,7 +3,7 @@
 import json
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
-from harness.service.pipeline.consolidation import callback_body
+from harness.service.pipeline.callback_body import callback_body
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-b-job-7"
 VIDEO = {

@@ -1,5 +1,5 @@
 """
-What an endpoint knows besides its body: who asks, in which trace, and the service that answers.
+An authenticated call: the user, the trace and the service of one request to a media endpoint.
 """
 
 from collections.abc import Callable, Coroutine
@@ -9,17 +9,17 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
-from harness.service.api.auth import Tokens
-from harness.service.api.body import BoundedRequest, must_be_json
+from harness.service.api.bearer_token import Tokens
+from harness.service.api.request_body import BoundedRequest, must_be_json
 from harness.service.api.telemetry import Exchange, exchange_of
 from harness.service.app import Service
+from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.identifiers import UserId
-from harness.service.core.model.listing import Caller
 
 
 class AuthenticatedRoute(APIRoute):
     """
-    A route that looks at nobody's body before it knows the caller: 401 comes before 400 and 413.
+    A route that authenticates the user before it reads the body: 401 comes before 400 and 413.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -29,10 +29,10 @@ class AuthenticatedRoute(APIRoute):
             tokens: Tokens = request.app.state.tokens
             user_id = tokens.user_of(request.headers.get("authorization"))
             request.state.user_id = user_id
-            exchange_of(request).facts["user_id"] = user_id
+            exchange_of(request).log_fields["user_id"] = user_id
             must_be_json(request.headers)
             bounded = BoundedRequest(request.scope, request.receive)
-            # Here and not in FastAPI, which would hide the reason of a refusal.
+            # Parse here: FastAPI would replace our error by its own.
             await bounded.json()
             return await handle(bounded)
 
@@ -41,7 +41,7 @@ class AuthenticatedRoute(APIRoute):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a user we know."""
+    """One request of an authenticated user."""
 
     service: Service
     user_id: UserId
@@ -49,7 +49,7 @@ class Call:
 
     def caller(self) -> Caller:
         """
-        Look up what the user may do.
+        Return the user with the privileges from the database.
 
         Raises:
             Unavailable: The database does not answer.
@@ -60,13 +60,19 @@ class Call:
     def traceparent(self) -> str:
         return self.exchange.trace.traceparent
 
-    def note(self, **facts: object) -> None:
-        """Remember *facts* for the access log; None is nothing to remember."""
-        self.exchange.facts.update({name: fact for name, fact in facts.items() if fact is not None})
+    def log(self, **fields: object) -> None:
+        """Add *fields* that are not None to the access log."""
+        self.exchange.log_fields.update({name: field for name, field in fields.items() if field is not None})
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
 
 async def _call(request: Request) -> Call:
     return Call(request.app.state.service, request.state.user_id, exchange_of(request))
 
 
+CurrentService = Annotated[Service, Depends(_service)]
 AuthenticatedCall = Annotated[Call, Depends(_call)]
