@@ -34,9 +34,9 @@ def memory() -> Measured:
             "failed": kept.entered[FAILED],
             "finished": len(kept.durations),
             "seconds": sum(seconds for _, seconds in kept.durations),
-            "dead": kept.dead_letters,
-            "reprocess": kept.reprocess_requests,
-            "callback errors": kept.callback_failures,
+            "dead": kept.counts["media_processing_dlq_messages_total"],
+            "reprocess": kept.counts["media_reprocess_requests_total"],
+            "callback errors": kept.counts["media_processing_callback_errors_total"],
         }
 
     return Measured(kept, read)

@@ -153,7 +153,7 @@ class TestDocument:
         world.callback({"jobId": 1, "status": "DONE"})
         world.callback({"jobId": 77, "status": "FAILED"})
 
-        assert world.instruments.callback_failures == 3
+        assert world.instruments.counts["media_processing_callback_errors_total"] == 3
 
 
 class TestEffect:
@@ -213,7 +213,7 @@ class TestEffect:
 
         assert [again.status_code, late.status_code] == [200, 200]
         assert late.json()["batchStatus"] == "READY"
-        assert world.instruments.callback_failures == 0
+        assert world.instruments.counts["media_processing_callback_errors_total"] == 0
 
     def test_an_older_job_leaves_the_batch_alone(self, world):
         """

@@ -60,7 +60,7 @@ class TestLoops:
         workshop.loops["dead-letters"].step()
 
         assert workshop.batch(batch_id).error_code == "DLQ_REDRIVE"
-        assert workshop.instruments.dead_letters == 1
+        assert workshop.instruments.counts["media_processing_dlq_messages_total"] == 1
 
     def test_the_reconciler_finishes_what_got_lost(self, workshop):
         """

@@ -12,7 +12,7 @@ thread keeps the data and sends it later.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +21,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.service.aws_clients import client_config, unavailable_errors
 from harness.service.core.errors import Unavailable
-from harness.service.core.model.batch import BatchStatus
 from harness.service.core.ports.instruments import Instruments
 
 if TYPE_CHECKING:
@@ -83,29 +82,11 @@ class CloudWatchInstruments(Instruments):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def batch_entered(self, status: BatchStatus) -> None:
-        self._add(
-            _datum("media_batches_created_total"),
-            _datum("media_batches_created_total", status=status.value),
-        )
-        if status is BatchStatus.FAILED:
-            self._add(_datum("media_batches_failed_total"))
+    def count(self, metric: str, **labels: str) -> None:
+        self._add(metric, 1, "Count", labels)
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
-        name = "media_processing_duration_seconds"
-        self._add(
-            _datum(name, duration, "Seconds"),
-            _datum(name, duration, "Seconds", outcome=outcome.value),
-        )
-
-    def dead_letter(self) -> None:
-        self._add(_datum("media_processing_dlq_messages_total"))
-
-    def reprocess_requested(self) -> None:
-        self._add(_datum("media_reprocess_requests_total"))
-
-    def callback_failed(self) -> None:
-        self._add(_datum("media_processing_callback_errors_total"))
+    def observe(self, metric: str, value: float, **labels: str) -> None:
+        self._add(metric, value, "Seconds", labels)
 
     def flush(self) -> None:
         """Send all collected data; if CloudWatch does not answer, the data is kept."""
@@ -118,9 +99,11 @@ class CloudWatchInstruments(Instruments):
                     self._pending.extendleft(reversed(data))
                 return
 
-    def _add(self, *data: "MetricDatumTypeDef") -> None:
+    def _add(self, metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]) -> None:
         with self._lock:
-            self._pending.extend(data)
+            self._pending.append(_datum(metric, value, unit, {}))
+            if labels:
+                self._pending.append(_datum(metric, value, unit, labels))
             while len(self._pending) > LONGEST_BACKLOG:
                 self._pending.popleft()
                 self._lost += 1
@@ -142,7 +125,7 @@ class CloudWatchInstruments(Instruments):
         if self._inflight is None:
             return
         try:
-            self._add(_datum("media_processing_inflight_jobs", self._inflight()))
+            self._add("media_processing_inflight_jobs", self._inflight(), "Count", {})
         except Unavailable as error:
             log.warning("service.metrics.not_sampled", extra={"error": str(error)})
 
@@ -159,12 +142,12 @@ class CloudWatchInstruments(Instruments):
 
 
 def _datum(
-    name: str, value: float = 1, unit: "StandardUnitType" = "Count", **dimensions: str
+    metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]
 ) -> "MetricDatumTypeDef":
     """Return one observation of one metric, made now."""
     return {
-        "MetricName": name,
-        "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
+        "MetricName": metric,
+        "Dimensions": [{"Name": name, "Value": text} for name, text in labels.items()],
         "Timestamp": datetime.now(UTC),
         "Value": value,
         "Unit": unit,

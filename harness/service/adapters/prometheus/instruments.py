@@ -11,7 +11,15 @@ from prometheus_client.registry import Collector
 
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import BatchStatus
-from harness.service.core.ports.instruments import Instruments
+from harness.service.core.ports.instruments import (
+    BATCHES_CREATED,
+    BATCHES_FAILED,
+    CALLBACK_ERRORS,
+    DEAD_LETTERS,
+    PROCESSING_DURATION,
+    REPROCESS_REQUESTS,
+    Instruments,
+)
 
 PROCESSING_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
 
@@ -25,50 +33,34 @@ class PrometheusInstruments(Instruments):
         # Otherwise every counter has a second series with its creation time.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self._batches = Counter(
-            "media_batches_created_total", "Batches that entered a status.", ["status"], registry=registry
+            BATCHES_CREATED, "Batches that entered a status.", ["status"], registry=registry
         )
-        self._failed = Counter("media_batches_failed_total", "Batches that ended FAILED.", registry=registry)
-        self._duration = Histogram(
-            "media_processing_duration_seconds",
+        self._durations = Histogram(
+            PROCESSING_DURATION,
             "Time from RECEIVED to READY or FAILED.",
             ["outcome"],
             buckets=PROCESSING_BUCKETS,
             registry=registry,
         )
-        self._dead_letters = Counter(
-            "media_processing_dlq_messages_total",
-            "Messages in the dead-letter queue, each counted once.",
-            registry=registry,
-        )
-        self._reprocess = Counter(
-            "media_reprocess_requests_total", "Retries that users requested.", registry=registry
-        )
-        self._callback_errors = Counter(
-            "media_processing_callback_errors_total",
-            "Callbacks that were refused or failed.",
-            registry=registry,
-        )
+        self._counters = {
+            name: Counter(name, text, registry=registry)
+            for name, text in (
+                (BATCHES_FAILED, "Batches that ended FAILED."),
+                (DEAD_LETTERS, "Messages in the dead-letter queue, each counted once."),
+                (REPROCESS_REQUESTS, "Retries that users requested."),
+                (CALLBACK_ERRORS, "Callbacks that were refused or failed."),
+            )
+        }
         for status in BatchStatus:
             self._batches.labels(status.value)
             if status.terminal:
-                self._duration.labels(status.value)
+                self._durations.labels(status.value)
 
-    def batch_entered(self, status: BatchStatus) -> None:
-        self._batches.labels(status.value).inc()
-        if status is BatchStatus.FAILED:
-            self._failed.inc()
+    def count(self, metric: str, **labels: str) -> None:
+        (self._batches.labels(**labels) if metric == BATCHES_CREATED else self._counters[metric]).inc()
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
-        self._duration.labels(outcome.value).observe(duration)
-
-    def dead_letter(self) -> None:
-        self._dead_letters.inc()
-
-    def reprocess_requested(self) -> None:
-        self._reprocess.inc()
-
-    def callback_failed(self) -> None:
-        self._callback_errors.inc()
+    def observe(self, metric: str, value: float, **labels: str) -> None:  # noqa: ARG002 -- there is only one
+        self._durations.labels(**labels).observe(value)
 
 
 class InflightJobs(Collector):

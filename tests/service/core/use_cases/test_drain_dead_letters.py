@@ -57,7 +57,7 @@ class TestDrainDeadLetters:
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "DLQ_REDRIVE")
         assert world.job(accepted.job_id).status is JobStatus.FAILED
         assert world.queue.dead_depth() == 0
-        assert world.instruments.dead_letters == 1
+        assert world.instruments.counts["media_processing_dlq_messages_total"] == 1
         assert world.instruments.entered[BatchStatus.FAILED] == 1
 
     def test_retry_in_vain_fails_again(self, world, bury):
@@ -83,7 +83,7 @@ class TestDrainDeadLetters:
         world.clock.advance(VISIBILITY)
 
         assert world.drain() == 0
-        assert world.instruments.dead_letters == 1
+        assert world.instruments.counts["media_processing_dlq_messages_total"] == 1
         assert world.queue.dead_depth() == 0
 
     def test_crash_after_counting_still_fails_the_batch(self, world, bury):

@@ -208,7 +208,7 @@ class Life(RuleBasedStateMachine):
         entered, batches = self.world.instruments.entered, self.batches()
         abandoned = sum(batch.error_code == "UPLOAD_ABANDONED" for batch in batches)
         ends = entered[READY] + entered[FAILED]
-        retries = self.world.instruments.reprocess_requests
+        retries = self.world.instruments.counts["media_reprocess_requests_total"]
 
         assert entered[BatchStatus.PENDING_UPLOAD] == len(batches)
         assert sum(batch.status.terminal for batch in batches) == ends - retries

@@ -43,7 +43,7 @@ class TestRetryMediaBatch:
         assert job.input_payload["requestedBy"] == 30
         assert world.job(first.job_id).status.terminal
         assert [entry.message.job_id for entry in world.media.list_outbox()] == [job.id]
-        assert world.instruments.reprocess_requests == 1
+        assert world.instruments.counts["media_reprocess_requests_total"] == 1
 
     def test_attempts_are_counted(self, world):
         """
