@@ -60,19 +60,26 @@ async def _log_fields(request: Request) -> dict[str, object]:
 
 routes = APIRouter(tags=["pipeline"], route_class=SignedRoute)
 
+_TEXT = {"type": ["string", "null"]}
+_NUMBER = {"type": ["number", "null"]}
+_INTEGER = {"type": ["integer", "null"]}
 _OUTPUT = {
     "type": "object",
     "required": ["rawKey"],
     "properties": {
         "rawKey": {"type": "string"},
-        "processedKey": {"type": ["string", "null"]},
-        "thumbnailKey": {"type": ["string", "null"]},
         "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
-        "width": {"type": ["integer", "null"]},
-        "height": {"type": ["integer", "null"]},
-        "durationSeconds": {"type": ["number", "null"]},
-        "errorCode": {"type": ["string", "null"]},
-        "errorMessage": {"type": ["string", "null"]},
+        "durationSeconds": _NUMBER,
+        **dict.fromkeys(("width", "height"), _INTEGER),
+        **dict.fromkeys(("processedKey", "thumbnailKey", "errorCode", "errorMessage"), _TEXT),
+    },
+}
+_ZIP = {
+    "type": ["object", "null"],
+    "properties": {
+        "key": {"type": "string"},
+        "bytes": {"type": "integer"},
+        "assets": {"type": "integer"},
     },
 }
 _BODY = {
@@ -80,24 +87,13 @@ _BODY = {
     "required": ["jobId", "status"],
     "properties": {
         "jobId": {"type": ["integer", "string"]},
-        "batchId": {"type": ["string", "null"]},
         "listingId": {"type": ["integer", "string", "null"]},
         "status": {"type": "string", "enum": list(CallbackStatus)},
-        "provider": {"type": ["string", "null"]},
-        "externalId": {"type": ["string", "null"]},
         "startedAt": {"type": ["string", "null"], "format": "date-time"},
         "outputs": {"type": ["array", "null"], "items": _OUTPUT},
-        "zip": {
-            "type": ["object", "null"],
-            "properties": {
-                "key": {"type": "string"},
-                "bytes": {"type": "integer"},
-                "assets": {"type": "integer"},
-            },
-        },
-        "failureReason": {"type": ["string", "null"]},
+        "zip": _ZIP,
         "error": {"type": ["string", "object", "null"]},
-        "traceparent": {"type": ["string", "null"]},
+        **dict.fromkeys(("batchId", "provider", "externalId", "failureReason", "traceparent"), _TEXT),
     },
     "examples": [{"jobId": 7, "status": "RUNNING", "externalId": "arn:aws:states:…:execution:…"}],
 }

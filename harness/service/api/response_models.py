@@ -100,12 +100,15 @@ class AssetStatus(ResponseBody):
 
 
 class BatchStatusReport(ResponseBody):
-    batch_id: str
-    status: BatchStatus
-    submitted_at: datetime | None = Field(description="When the upload was completed, or last retried.")
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: BatchErrorStatus | None
+    batch_id: str = Field(validation_alias=AliasPath("batch", "id"))
+    status: BatchStatus = Field(validation_alias=AliasPath("batch", "status"))
+    submitted_at: datetime | None = Field(
+        validation_alias=AliasPath("batch", "received_at"),
+        description="When the batch entered the pipeline, by completion or by its last retry.",
+    )
+    started_at: datetime | None = Field(validation_alias=AliasPath("batch", "processing_started_at"))
+    finished_at: datetime | None = Field(validation_alias=AliasPath("batch", "processing_finished_at"))
+    error: BatchErrorStatus | None = Field(validation_alias=AliasPath("batch", "failure"))
     processing: ProcessingStatus | None = Field(description="Null until the upload is completed.")
     available_downloads: list[DownloadStatus]
     assets: list[AssetStatus]

@@ -98,6 +98,11 @@ class Batch:
         return sum(upload.file.bytes for upload in self.uploads)
 
     @property
+    def failure(self) -> Failure | None:
+        """Why the batch failed; None in any other status."""
+        return Failure(self.error_code, self.error_detail or "") if self.error_code else None
+
+    @property
     def log_fields(self) -> dict[str, object]:
         """The ids that every log line about the batch contains."""
         return {"listing_id": self.listing_id, "batch_id": self.id}

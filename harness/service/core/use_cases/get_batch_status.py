@@ -5,7 +5,6 @@ Use case: report the status of a batch.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.access_policy import AccessPolicy, Caller
@@ -27,12 +26,6 @@ log = logging.getLogger(__name__)
 class GetBatchStatusRequest:
     listing_id: ListingId
     batch_id: BatchId
-
-
-@dataclass(frozen=True, slots=True)
-class BatchError:
-    code: str
-    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +51,11 @@ class BatchReport:
     The status of a batch, its assets and its newest job.
 
     Attributes:
-        submitted_at: When the batch last entered the pipeline, by completion or by a retry; None before.
-        started_at: When the execution started.
-        finished_at: When the batch became READY or FAILED.
         processing: None until the upload is completed.
         assets: The uploaded files by sequence, with their derived objects.
     """
 
-    batch_id: BatchId
-    status: BatchStatus
-    submitted_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: BatchError | None
+    batch: Batch
     processing: Processing | None
     available_downloads: tuple[AvailableDownload, ...]
     assets: tuple[Asset, ...]
@@ -101,19 +86,11 @@ class GetBatchStatus:
 
         jobs = self.media.list_jobs_by_batch(batch.id)
         stored = self.media.list_assets_by_batch(batch.id)
-        return BatchReport(
-            batch_id=batch.id,
-            status=batch.status,
-            submitted_at=batch.received_at,
-            started_at=batch.processing_started_at,
-            finished_at=batch.processing_finished_at,
-            error=BatchError(batch.error_code, batch.error_detail) if batch.error_code else None,
-            processing=Processing(jobs[0].id, jobs[0].external_id, self._steps(batch, jobs[0]))
-            if jobs
-            else None,
-            available_downloads=_available(batch, stored),
-            assets=_uploads(batch, stored),
-        )
+        processing = None
+        if jobs:
+            newest = jobs[0]
+            processing = Processing(newest.id, newest.external_id, self._steps(batch, newest))
+        return BatchReport(batch, processing, _available(batch, stored), _uploads(batch, stored))
 
     def _steps(self, batch: Batch, job: Job) -> tuple[Step, ...]:
         if job.external_id is None:

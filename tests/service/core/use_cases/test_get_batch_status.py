@@ -6,11 +6,11 @@ import pytest
 
 from harness.service.core.errors import BatchNotFound, ListingNotFound, NotPhotographer
 from harness.service.core.model.batch import BatchStatus
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.ports.workflow import Step
 from harness.service.core.use_cases.get_batch_status import (
     AvailableDownload,
-    BatchError,
     GetBatchStatusRequest,
 )
 
@@ -39,9 +39,10 @@ class TestGetBatchStatus:
 
         report = world.status(world.photographer, GetBatchStatusRequest(APARTMENT, created.batch_id))
 
-        assert report.status is BatchStatus.PENDING_UPLOAD
-        assert (report.submitted_at, report.started_at, report.finished_at) == (None, None, None)
-        assert (report.processing, report.error) == (None, None)
+        assert report.batch.status is BatchStatus.PENDING_UPLOAD
+        assert (report.batch.received_at, report.batch.processing_started_at) == (None, None)
+        assert report.batch.processing_finished_at is None
+        assert (report.processing, report.batch.failure) == (None, None)
         assert [asset.client_id for asset in report.assets] == ["c1", "c2"]
         assert report.available_downloads == (
             AvailableDownload("ZIP_FULL", ready=False),
@@ -59,8 +60,8 @@ class TestGetBatchStatus:
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.PROCESSING
-        assert shown.started_at == world.clock.now()
+        assert shown.batch.status is BatchStatus.PROCESSING
+        assert shown.batch.processing_started_at == world.clock.now()
         assert shown.processing.job_id == accepted.job_id
         assert shown.processing.execution_arn == world.job(accepted.job_id).external_id
         assert shown.processing.steps == (step,)
@@ -73,8 +74,8 @@ class TestGetBatchStatus:
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.READY
-        assert shown.finished_at == world.clock.now()
+        assert shown.batch.status is BatchStatus.READY
+        assert shown.batch.processing_finished_at == world.clock.now()
         assert [it.ready for it in shown.available_downloads] == [True, True]
         assert shown.assets[0].processed_key == f"processed/{accepted.job_id}/1/large.jpg"
         assert shown.assets[0].resolution == "1200x800"
@@ -87,8 +88,8 @@ class TestGetBatchStatus:
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.FAILED
-        assert shown.error == BatchError("DECODE_FAILED", "not an image")
+        assert shown.batch.status is BatchStatus.FAILED
+        assert shown.batch.failure == Failure("DECODE_FAILED", "not an image")
         assert not any(it.ready for it in shown.available_downloads)
 
     def test_retried_batch_shows_its_newest_job(self, world, report):
@@ -103,8 +104,8 @@ class TestGetBatchStatus:
 
         assert shown.processing.job_id == second.job_id
         assert world.job(second.job_id).attempt == 2
-        assert shown.submitted_at == world.clock.now()
-        assert (shown.started_at, shown.error) == (None, None)
+        assert shown.batch.received_at == world.clock.now()
+        assert (shown.batch.processing_started_at, shown.batch.failure) == (None, None)
 
     def test_engine_that_does_not_answer_costs_the_steps_only(self, world, report, caplog):
         """
@@ -115,7 +116,7 @@ class TestGetBatchStatus:
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.PROCESSING
+        assert shown.batch.status is BatchStatus.PROCESSING
         assert shown.processing.steps == ()
         assert "service.media.get_batch_status.steps_unavailable" in caplog.messages
 
