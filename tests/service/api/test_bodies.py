@@ -1,5 +1,5 @@
 """
-Hostile bodies: whatever is sent, the answer is a refusal in the error body, never a 5xx.
+Invalid request bodies: the response is always an error body, never a 5xx.
 """
 
 import json
@@ -14,11 +14,11 @@ BASE = "/api/v2/listings/media"
 ENDPOINTS = ["/uploads", "/uploads/complete", "/uploads/status", "/downloads/query", "/uploads/retry"]
 
 
-def _post(world, make, endpoint, content, content_type="application/json"):
+def _post(env, make, endpoint, content, content_type="application/json"):
     headers = {"Authorization": f"Bearer {make.token(1)}"}
     if content_type is not None:
         headers["Content-Type"] = content_type
-    return world.client.post(BASE + endpoint, content=content, headers=headers)
+    return env.client.post(BASE + endpoint, content=content, headers=headers)
 
 
 def _is_400(response):
@@ -58,96 +58,96 @@ class TestUnreadable:
         ],
         ids=lambda content: repr(content[:32]),
     )
-    def test_what_is_not_our_json_is_400(self, world, make, endpoint, content):
+    def test_other_bodies_are_400(self, env, make, endpoint, content):
         """
-        Not JSON, not an object, not finite, too deep, too big, not Unicode: always the same refusal.
+        Not JSON, not an object, not finite, too deep, too big, not Unicode: the same error.
         """
-        assert _is_400(_post(world, make, endpoint, content))
+        assert _is_400(_post(env, make, endpoint, content))
 
     @pytest.mark.parametrize(
         "content_type", [None, "", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"]
     )
-    def test_another_content_type_is_400(self, world, make, content_type):
+    def test_another_content_type_is_400(self, env, make, content_type):
         """
-        JSON must be announced as JSON; the answer says so.
+        The content type must be JSON; the error says so.
         """
-        response = _post(world, make, "/uploads", json.dumps(make.uploads()), content_type)
+        response = _post(env, make, "/uploads", json.dumps(make.uploads()), content_type)
 
         assert _is_400(response)
         assert "application/json" in response.json()["details"]["errors"][0]["message"]
 
-    def test_a_charset_does_not_disturb(self, world, make):
+    def test_a_charset_is_accepted(self, env, make):
         """
-        Many clients announce one.
+        Many clients send a charset.
         """
         content = json.dumps(make.uploads())
 
-        assert _post(world, make, "/uploads", content, "application/json; charset=utf-8").status_code == 201
+        assert _post(env, make, "/uploads", content, "application/json; charset=utf-8").status_code == 201
 
     @pytest.mark.parametrize("field", ["clientId", "filename", "contentType", "title", "checksum"])
-    def test_nul_characters_are_400(self, world, make, field):
+    def test_nul_characters_are_400(self, env, make, field):
         """
-        No name holds a NUL.
+        No text may contain a NUL character.
         """
         body = make.uploads(make.photo(**{field: "a\x00b"}))
 
-        assert _is_400(_post(world, make, "/uploads", json.dumps(body)))
+        assert _is_400(_post(env, make, "/uploads", json.dumps(body)))
 
-    def test_complaints_name_the_field(self, world, make):
+    def test_errors_name_the_field(self, env, make):
         """
-        A client can show each complaint where it belongs.
+        A client can display each error at its field.
         """
         files = [make.photo("a", 1), make.photo("b", 2, bytes="many", checksum="?")]
 
-        response = _post(world, make, "/uploads", json.dumps(make.uploads(*files, batchReference=7)))
+        response = _post(env, make, "/uploads", json.dumps(make.uploads(*files, batchReference=7)))
 
         fields = [each["field"] for each in response.json()["details"]["errors"]]
         assert fields == ["batchReference", "files[1].bytes", "files[1].checksum"]
 
-    def test_a_hopeless_body_earns_a_short_answer(self, world, make):
+    def test_the_number_of_field_errors_is_limited(self, env, make):
         """
-        The number of complaints is bounded.
+        A body with many errors gets a short response.
         """
         body = make.uploads() | {"files": [{}] * 60}
 
-        response = _post(world, make, "/uploads", json.dumps(body))
+        response = _post(env, make, "/uploads", json.dumps(body))
 
         assert len(response.json()["details"]["errors"]) == 100
 
 
 class TestTooLarge:
-    def test_a_body_over_the_limit_is_413(self, world, make):
+    def test_a_body_over_the_limit_is_413(self, env, make):
         """
-        Announced as too large, it is not even read.
+        With its length in the header it is not read.
         """
-        response = _post(world, make, "/uploads", b" " * (BODY_LIMIT + 1))
+        response = _post(env, make, "/uploads", b" " * (BODY_LIMIT + 1))
 
         assert response.status_code == 413
         assert response.json()["code"] == 413
         assert response.json()["details"] is None
 
-    def test_a_stream_over_the_limit_is_413(self, world, make):
+    def test_a_stream_over_the_limit_is_413(self, env, make):
         """
-        Without an announced length, reading stops at the limit.
+        Without a length, reading stops at the limit.
         """
-        response = _post(world, make, "/uploads", iter([b" " * BODY_LIMIT, b" "]))
+        response = _post(env, make, "/uploads", iter([b" " * BODY_LIMIT, b" "]))
 
         assert response.status_code == 413
 
-    def test_a_body_at_the_limit_is_read(self, world, make):
+    def test_a_body_at_the_limit_is_read(self, env, make):
         """
-        The limit itself is allowed.
+        The limit is inclusive.
         """
         content = json.dumps(make.uploads()).encode()
         padded = content + b" " * (BODY_LIMIT - len(content))
 
-        assert _post(world, make, "/uploads", padded).status_code == 201
+        assert _post(env, make, "/uploads", padded).status_code == 201
 
-    def test_an_unsigned_callback_over_the_limit_is_413(self, world):
+    def test_an_unsigned_callback_over_the_limit_is_413(self, env):
         """
-        Nobody makes us hash without end.
+        The signature of a larger body is not computed.
         """
-        response = world.client.post("/internal/media-processing/callback", content=b" " * (BODY_LIMIT + 1))
+        response = env.client.post("/internal/media-processing/callback", content=b" " * (BODY_LIMIT + 1))
 
         assert response.status_code == 413
 
@@ -168,11 +168,11 @@ class TestUnknown:
             ("GET", "/docs/assets/nothing", 404),
         ],
     )
-    def test_unknown_paths_and_methods_answer_in_the_error_body(self, world, method, path, status):
+    def test_unknown_paths_and_methods_answer_in_the_error_body(self, env, method, path, status):
         """
-        Also the framework's own refusals look like ours.
+        The errors of the framework have the same body.
         """
-        response = world.client.request(method, path)
+        response = env.client.request(method, path)
 
         assert response.status_code == status
         assert response.json()["code"] == status
@@ -180,13 +180,13 @@ class TestUnknown:
 
 
 class TestUnexpected:
-    def test_a_defect_is_500_and_tells_nothing(self, world, make, monkeypatch):
+    def test_an_unexpected_error_is_500_without_details(self, env, make, monkeypatch):
         """
-        What nobody foresaw is answered in the error body, without a word of what it was.
+        The response does not contain the error.
         """
-        world.listings.get_privileges = lambda user_id: 1 / 0
+        env.listings.get_privileges = lambda user_id: 1 / 0
 
-        response = _post(world, make, "/uploads", json.dumps(make.uploads()))
+        response = _post(env, make, "/uploads", json.dumps(make.uploads()))
 
         assert response.status_code == 500
         assert response.json() == {
@@ -247,31 +247,31 @@ class TestFuzz:
         of_file=st.dictionaries(FILE_NAMES, ANYTHING, max_size=3),
         of_body=st.dictionaries(NAMES, ANYTHING, max_size=2),
     )
-    def test_no_field_makes_an_endpoint_fall_over(self, world, make, endpoint, of_file, of_body):
+    def test_no_field_causes_a_5xx(self, env, make, endpoint, of_file, of_body):
         """
-        A good request with some fields replaced by anything is never answered with a 5xx.
+        A valid request with any value in some fields is never answered with a 5xx.
         """
         good = make.uploads(make.photo() | {"s3Key": "k", "etag": "e"} | of_file)
         good |= {"batchId": "00000000-0000-4000-8000-000000000000", "reason": "because"}
 
-        response = world.post(endpoint, good | of_body)
+        response = env.post(endpoint, good | of_body)
 
         assert response.status_code < 500, response.text
 
     @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(changes=st.dictionaries(NAMES, ANYTHING, min_size=1, max_size=4))
-    def test_no_signed_document_makes_the_callback_fall_over(self, world, changes):
+    def test_no_signed_document_causes_a_5xx(self, env, changes):
         """
-        A signed callback with some fields replaced by anything is never answered with a 5xx.
+        A signed callback with any value in some fields is never answered with a 5xx.
         """
         good = {"jobId": 1, "status": "SUCCEEDED", "outputs": [{"rawKey": "k"}], "zip": {"key": "z"}}
 
-        assert world.callback(good | changes).status_code < 500
+        assert env.callback(good | changes).status_code < 500
 
     @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(content=st.binary(max_size=64))
-    def test_no_bytes_make_an_endpoint_fall_over(self, world, make, content):
+    def test_no_bytes_cause_a_5xx(self, env, make, content):
         """
-        Bytes that are hardly ever JSON are never answered with a 5xx.
+        Random bytes are never answered with a 5xx.
         """
-        assert _post(world, make, "/uploads/status", content).status_code < 500
+        assert _post(env, make, "/uploads/status", content).status_code < 500

@@ -1,5 +1,5 @@
 """
-What the five endpoints answer when all is well.
+The successful responses of the five endpoints.
 """
 
 import pytest
@@ -12,11 +12,11 @@ OPERATOR = 3
 
 
 class TestCreate:
-    def test_every_file_gets_a_url_and_the_headers_to_send(self, world, make):
+    def test_every_file_gets_a_url_and_the_headers_to_send(self, env, make):
         """
-        A created batch names, file by file, where to PUT it and with which headers.
+        The response has the URL and the headers of the PUT for every file.
         """
-        response = world.post("/uploads", make.uploads(make.photo("front", 1, title="The front")))
+        response = env.post("/uploads", make.uploads(make.photo("front", 1, title="The front")))
 
         assert response.status_code == 201
         created = response.json()
@@ -42,21 +42,21 @@ class TestCreate:
         ]
 
     @pytest.mark.parametrize("user", [PHOTOGRAPHER, OPERATOR])
-    def test_photographer_and_operator_bring_photos(self, world, make, user):
+    def test_photographer_and_operator_upload_photos(self, env, make, user):
         """
-        Photos are for the photographer of the active booking, and for who may do everything.
+        The photographer of the active booking and operators may upload photos.
         """
-        assert world.post("/uploads", make.uploads(), user).status_code == 201
+        assert env.post("/uploads", make.uploads(), user).status_code == 201
 
     @pytest.mark.parametrize("user", [OWNER, OPERATOR])
     @pytest.mark.parametrize("media_type", ["PROJECT_DOC", "project/doc", "project/render"])
-    def test_owner_and_operator_bring_project_files(self, world, make, user, media_type):
+    def test_owner_and_operator_upload_project_files(self, env, make, user, media_type):
         """
-        Project files of a development are for its owner; the slash spelling of their types is understood.
+        The owner of a development may; the form of the types with a slash is accepted.
         """
         body = make.uploads(make.document(mediaType=media_type), listingId=DEVELOPMENT)
 
-        assert world.post("/uploads", body, user).status_code == 201
+        assert env.post("/uploads", body, user).status_code == 201
 
     @pytest.mark.parametrize(
         "checksum",
@@ -66,76 +66,76 @@ class TestCreate:
             "u36uDgSVlg2t2xl2UDsjpV1ifm0rnQ3m1+kJMY/gPXA=",
         ],
     )
-    def test_checksums_come_in_three_spellings(self, world, make, checksum):
+    def test_checksums_come_in_three_spellings(self, env, make, checksum):
         """
-        Hex, prefixed hex and base64 all become the header S3 wants.
+        Hex, prefixed hex and base64 give the same header for S3.
         """
-        created = world.create(make.photo(checksum=checksum))
+        created = env.create(make.photo(checksum=checksum))
 
         headers = created["files"][0]["headers"]
         assert headers["x-amz-checksum-sha256"] == "u36uDgSVlg2t2xl2UDsjpV1ifm0rnQ3m1+kJMY/gPXA="
 
-    def test_an_idempotency_key_is_ignored(self, world, make):
+    def test_an_idempotency_key_is_ignored(self, env, make):
         """
-        The same key with another batch makes another batch: control is by status, not by key.
+        The same key with another batch creates another batch.
         """
         key = {"Idempotency-Key": "once"}
 
-        first = world.post("/uploads", make.uploads(batchReference="a"), headers=key)
-        second = world.post("/uploads", make.uploads(batchReference="b"), headers=key)
+        first = env.post("/uploads", make.uploads(batchReference="a"), headers=key)
+        second = env.post("/uploads", make.uploads(batchReference="b"), headers=key)
 
         assert (first.status_code, second.status_code) == (201, 201)
         assert first.json()["batchId"] != second.json()["batchId"]
 
-    def test_unknown_fields_are_ignored(self, world, make):
+    def test_unknown_fields_are_ignored(self, env, make):
         """
-        A newer client may say more than we understand.
+        A newer client may send more fields.
         """
-        assert world.post("/uploads", make.uploads(colour="blue")).status_code == 201
+        assert env.post("/uploads", make.uploads(colour="blue")).status_code == 201
 
 
 class TestComplete:
-    def test_a_complete_batch_is_received(self, world):
+    def test_a_complete_batch_is_received(self, env):
         """
-        With every file in the bucket the batch gets a job.
+        With all files in the bucket the batch gets a job.
         """
-        created = world.create()
-        world.upload(created)
+        created = env.create()
+        env.upload(created)
 
-        response = world.post("/uploads/complete", world.completion(created))
+        response = env.post("/uploads/complete", env.completion(created))
 
         assert response.status_code == 202
         assert response.json() == {"jobId": 1, "status": "RECEIVED", "estimatedDurationSeconds": 300}
 
-    def test_files_uploaded_in_time_are_accepted_late(self, world):
+    def test_files_uploaded_in_time_are_accepted_late(self, env):
         """
-        Expired URLs do not matter once everything is in the bucket.
+        Expired URLs do not matter when all files are stored.
         """
-        created = world.create()
-        world.upload(created)
-        world.clock.advance(3600)
+        created = env.create()
+        env.upload(created)
+        env.clock.advance(3600)
 
-        assert world.post("/uploads/complete", world.completion(created)).status_code == 202
+        assert env.post("/uploads/complete", env.completion(created)).status_code == 202
 
-    def test_batch_ids_are_read_in_any_case(self, world):
+    def test_batch_ids_are_read_in_any_case(self, env):
         """
         A UUID in capitals is the same UUID.
         """
-        created = world.create()
-        world.upload(created)
+        created = env.create()
+        env.upload(created)
 
-        body = world.completion(created, batchId=created["batchId"].upper())
-        assert world.post("/uploads/complete", body).status_code == 202
+        body = env.completion(created, batchId=created["batchId"].upper())
+        assert env.post("/uploads/complete", body).status_code == 202
 
 
 class TestStatus:
-    def test_a_batch_waiting_for_its_files(self, world):
+    def test_a_batch_waiting_for_its_files(self, env):
         """
-        Before completion there is no processing, and the manifest says what is expected.
+        Before completion there is no processing, and the manifest lists the expected files.
         """
-        created = world.create()
+        created = env.create()
 
-        response = world.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]})
+        response = env.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]})
 
         assert response.status_code == 200
         report = response.json()
@@ -144,15 +144,15 @@ class TestStatus:
         assert [asset["clientId"] for asset in report["assets"]] == ["front"]
 
     @pytest.mark.parametrize("user", [PHOTOGRAPHER, OWNER, OPERATOR])
-    def test_a_ready_batch(self, world, user):
+    def test_a_ready_batch(self, env, user):
         """
-        Photographer, owner and operator see when it was done and what there is to download.
+        Photographer, owner and operator see its end and its downloads.
         """
-        created, accepted = world.received()
-        world.clock.advance(90)
-        world.succeed(created, accepted["jobId"])
+        created, accepted = env.received()
+        env.clock.advance(90)
+        env.succeed(created, accepted["jobId"])
 
-        response = world.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]}, user)
+        response = env.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]}, user)
 
         report = response.json()
         assert report["status"] == "READY"
@@ -165,42 +165,42 @@ class TestStatus:
         ]
         assert report["assets"][0]["resolution"] == "1200x800"
 
-    def test_a_failed_batch_says_why(self, world):
+    def test_a_failed_batch_says_why(self, env):
         """
-        The error has a code for machines and a sentence for people.
+        The error has a code for programs and a sentence for people.
         """
-        created, accepted = world.received()
-        world.callback(
+        created, accepted = env.received()
+        env.callback(
             {"jobId": accepted["jobId"], "status": "FAILED", "failureReason": "DECODE_FAILED: not a JPEG"}
         )
 
-        response = world.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]})
+        response = env.post("/uploads/status", {"listingId": LISTING, "batchId": created["batchId"]})
 
         assert response.json()["status"] == "FAILED"
         assert response.json()["error"] == {"code": "DECODE_FAILED", "detail": "not a JPEG"}
 
 
 class TestDownloads:
-    def test_nothing_ready_is_no_content(self, world):
+    def test_nothing_ready_is_no_content(self, env):
         """
-        Asking for the newest READY batch when there is none is not an error.
+        A query for the newest READY batch is not an error if there is none.
         """
-        world.received()
+        env.received()
 
-        response = world.post("/downloads/query", {"listingId": LISTING}, OWNER)
+        response = env.post("/downloads/query", {"listingId": LISTING}, OWNER)
 
         assert (response.status_code, response.content) == (204, b"")
 
     @pytest.mark.parametrize("named", [True, False])
-    def test_a_ready_batch_offers_its_bundle_and_its_files(self, world, named):
+    def test_a_ready_batch_offers_its_bundle_and_its_files(self, env, named):
         """
-        The bundle comes first, then the files by media type, each with a preview.
+        The ZIP comes first, then the files by media type, each with a preview.
         """
-        created, accepted = world.ready()
+        created, accepted = env.ready()
         batch_id = created["batchId"]
 
         body = {"listingId": LISTING} | ({"batchId": batch_id} if named else {"batchId": None})
-        response = world.post("/downloads/query", body, OWNER)
+        response = env.post("/downloads/query", body, OWNER)
 
         assert response.status_code == 200
         raw = created["files"][0]["s3Key"]
@@ -233,15 +233,15 @@ class TestDownloads:
 
 class TestRetry:
     @pytest.mark.parametrize("outcome", ["SUCCEEDED", "FAILED"])
-    def test_a_batch_that_has_ended_gets_another_job(self, world, make, outcome):
+    def test_a_batch_that_has_ended_gets_another_job(self, env, make, outcome):
         """
-        READY or FAILED, a retry is a new job and the batch is PROCESSING at once.
+        A retry of a READY or FAILED batch creates a job, and the batch is PROCESSING at once.
         """
-        created, accepted = world.received()
-        world.callback(make.success(created, accepted["jobId"]) | {"status": outcome})
+        created, accepted = env.received()
+        env.callback(make.success(created, accepted["jobId"]) | {"status": outcome})
 
         body = {"listingId": LISTING, "batchId": created["batchId"], "reason": "too dark"}
-        response = world.post("/uploads/retry", body)
+        response = env.post("/uploads/retry", body)
 
         assert response.status_code == 202
         assert response.json() == {"jobId": accepted["jobId"] + 1, "status": "PROCESSING"}

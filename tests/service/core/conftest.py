@@ -1,5 +1,5 @@
 """
-The whole service in memory: two listings, four people, a clock that waits for its orders.
+The service in memory: two listings, four users, and a manual clock.
 """
 
 from dataclasses import dataclass, field
@@ -54,9 +54,10 @@ DEVELOPMENT_LISTING = ListingId(2)
 
 
 @dataclass
-class World:
+class ServiceEnvironment:
     """
-    Listing 1 is an apartment, listing 2 a development; both wait for their media.
+    The use cases over the in-memory adapters. Listing 1 is an apartment, listing 2 a development; both wait
+    for media.
     """
 
     photographer = Caller(UserId(10))
@@ -80,15 +81,17 @@ class World:
         for listing in (APARTMENT_LISTING, DEVELOPMENT_LISTING):
             self.listings.add_booking(listing, photographer_id=10)
 
-        doors = (self.media, self.listings)
+        repositories = (self.media, self.listings)
         self.create = CreateUploadBatch(
-            *doors, self.storage, self.clock, self.instruments, self.policy, self.limits
+            *repositories, self.storage, self.clock, self.instruments, self.policy, self.limits
         )
-        self.complete = CompleteUploadBatch(*doors, self.storage, self.clock, self.instruments, self.policy)
-        self.status = GetBatchStatus(*doors, self.workflow, self.policy)
-        self.downloads = ListDownloadUrls(*doors, self.storage, self.clock, self.policy)
-        self.retry = RetryMediaBatch(*doors, self.clock, self.instruments, self.policy)
-        self.handle = HandleProcessingCallback(*doors, self.clock, self.instruments, self.policy)
+        self.complete = CompleteUploadBatch(
+            *repositories, self.storage, self.clock, self.instruments, self.policy
+        )
+        self.status = GetBatchStatus(*repositories, self.workflow, self.policy)
+        self.downloads = ListDownloadUrls(*repositories, self.storage, self.clock, self.policy)
+        self.retry = RetryMediaBatch(*repositories, self.clock, self.instruments, self.policy)
+        self.handle = HandleProcessingCallback(*repositories, self.clock, self.instruments, self.policy)
         self.flush = FlushOutbox(self.media, self.queue, self.clock)
         self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle)
         self.drain = DrainDeadLetters(self.media, self.queue, self.clock, self.instruments, self.handle)
@@ -103,7 +106,7 @@ class World:
         reference: str = "morning",
         by: Caller | None = None,
     ) -> CreatedBatch:
-        """A batch that waits for its files; one photo unless said otherwise."""
+        """Create a batch that waits for its files; by default with one photo."""
         request = CreateUploadBatchRequest(listing, reference, files or (photo(1),))
         return self.create(by or self.photographer, request)
 
@@ -114,7 +117,7 @@ class World:
     def completion(
         self, created: CreatedBatch, listing: ListingId = APARTMENT_LISTING
     ) -> CompleteUploadBatchRequest:
-        """What an honest client sends after it has uploaded everything."""
+        """Return the request of a client that has uploaded all files."""
         files = tuple(
             UploadedFile(slot.file.client_id, slot.key, '"etag"', slot.file.bytes) for slot in created.slots
         )
@@ -127,13 +130,13 @@ class World:
         reference: str = "morning",
         by: Caller | None = None,
     ) -> AcceptedJob:
-        """A batch whose files have all arrived."""
+        """Create a batch whose files are all uploaded."""
         created = self.opened(*files, listing=listing, reference=reference, by=by)
         self.upload(created)
         return self.complete(by or self.photographer, self.completion(created, listing))
 
     def processing(self, *files: ManifestFile, **options) -> AcceptedJob:
-        """A batch whose run has been started."""
+        """Create a batch whose execution is started."""
         accepted = self.received(*files, **options)
         self.flush()
         self.dispatch()
@@ -159,7 +162,7 @@ class World:
     # What the pipeline says.
 
     def report(self, job_id: int, status: str, **fields: object) -> dict[str, object]:
-        """The JSON document of a callback."""
+        """Return the JSON document of a callback."""
         job = self.job(job_id)
         arn = f"arn:aws:states:us-east-1:123456789012:execution:sm:{job.execution_name}"
         return {"jobId": job_id, "batchId": job.batch_id, "status": status, "externalId": arn} | fields
@@ -233,7 +236,7 @@ def document(number: int, /, **changes) -> ManifestFile:
 
 
 class Files:
-    """Makers of manifest files."""
+    """Functions that create manifest files."""
 
     photo = staticmethod(photo)
     video = staticmethod(video)
@@ -241,8 +244,8 @@ class Files:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def env() -> ServiceEnvironment:
+    return ServiceEnvironment()
 
 
 @pytest.fixture
@@ -251,6 +254,6 @@ def files() -> type[Files]:
 
 
 @pytest.fixture(scope="session")
-def new_world() -> type[World]:
-    """For tests that need several worlds."""
-    return World
+def new_env() -> type[ServiceEnvironment]:
+    """The class, for tests that need several environments."""
+    return ServiceEnvironment

@@ -1,4 +1,4 @@
-"""What a run has to say."""
+"""The body of a callback."""
 
 import json
 
@@ -38,8 +38,8 @@ def event(status="SUCCEEDED", *, images=(PHOTO,), transcoded="COMPLETE", **more)
     return {"status": status, "executionArn": ARN, "detail": detail} | more
 
 
-def test_a_success_names_what_became_of_every_file():
-    """The backend understands it as a success with nothing missing."""
+def test_a_success_has_the_result_of_every_file():
+    """The service parses it as a complete success."""
     body = callback_body(event())
 
     callback = ProcessingCallback.parse(body)
@@ -55,7 +55,7 @@ def test_a_success_names_what_became_of_every_file():
 
 
 def test_one_bad_image_makes_the_success_partial():
-    """Its code goes along."""
+    """The body has the code of the image."""
     bad = PHOTO | {"processedKey": None, "errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": "no"}
 
     body = callback_body(event(images=[PHOTO, bad]))
@@ -64,8 +64,8 @@ def test_one_bad_image_makes_the_success_partial():
     assert body["outputs"][1]["errorCode"] == "THUMBNAIL_PROCESSING_FAILED"
 
 
-def test_a_video_nobody_transcoded_makes_the_success_partial():
-    """Somebody else's state machine may go on without."""
+def test_a_video_without_a_result_makes_the_success_partial():
+    """Another state machine may continue without the video."""
     for transcoded in ("ERROR", "CANCELED", None):
         body = callback_body(event(transcoded=transcoded))
 
@@ -74,8 +74,8 @@ def test_a_video_nobody_transcoded_makes_the_success_partial():
         assert body["outputs"][1]["processedKey"] is None
 
 
-def test_a_rejection_is_told_by_its_own_code():
-    """Step Functions wraps what the Lambda raised; the code comes out again."""
+def test_a_rejection_has_its_own_code():
+    """The code is extracted from the error of Step Functions."""
     cause = json.dumps({"errorType": "Rejected", "errorMessage": "CHECKSUM_MISMATCH: k has another"})
     detail = {"jobId": 7, "batchId": "b", "listingId": 42, "traceparent": None}
 
@@ -97,7 +97,7 @@ def test_a_rejection_is_told_by_its_own_code():
 
 
 def test_a_time_out_has_no_code_of_its_own():
-    """What happened is still told."""
+    """The body has the status of the execution."""
     body = callback_body(event("PROCESSING_FAILED", error={"Error": "States.Timeout", "Cause": ""}))
 
     assert body["failureReason"] == "PROCESSING_FAILED"

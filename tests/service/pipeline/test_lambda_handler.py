@@ -1,4 +1,4 @@
-"""The door of every handler."""
+"""The decorator of the Lambda handlers."""
 
 import json
 
@@ -28,7 +28,7 @@ def handler_that_raises(error):
 
 
 def test_every_line_carries_the_ids(capsys):
-    """One batch can be followed through all handlers by listing, batch, job or trace."""
+    """A batch can be found in the logs by listing, batch, job or trace."""
     handler = lambda_handler("zip")(lambda _event, _context: {"done": True})
 
     assert handler(EVENT, None) == {"done": True}
@@ -43,7 +43,7 @@ def test_every_line_carries_the_ids(capsys):
 
 
 def test_the_ids_of_a_callback_are_in_its_detail(capsys):
-    """The last handler gets the state wrapped."""
+    """The input of the last handler contains the state."""
     lambda_handler("callback_dispatch")(lambda _event, _context: {})(
         {"status": "SUCCEEDED", "detail": EVENT}, None
     )
@@ -55,15 +55,15 @@ def test_the_ids_of_a_callback_are_in_its_detail(capsys):
     ("error", "event"), [(Rejected("X: y"), "rejected"), (Retryable("X: y"), "retryable")]
 )
 def test_the_two_names_pass_and_are_logged(capsys, error, event):
-    """They are the only ones the state machine matches."""
+    """The state machine matches only these two errors."""
     with pytest.raises(type(error), match=r"^X: y$"):
         handler_that_raises(error)(EVENT, None)
 
     assert lines(capsys)[-1]["event"] == f"service.media.validate.{event}"
 
 
-def test_a_defect_is_seen_and_not_tried_again(capsys):
-    """The traceback is in the log, the name in the error."""
+def test_a_defect_is_logged_and_rejected(capsys):
+    """The log has the traceback, the error has the name."""
     with pytest.raises(Rejected, match=r"^INTERNAL_ERROR: validate: KeyError\('videos'\)"):
         handler_that_raises(KeyError("videos"))(EVENT, None)
 
@@ -72,6 +72,6 @@ def test_a_defect_is_seen_and_not_tried_again(capsys):
 
 @pytest.mark.parametrize("event", [None, [], "text", {"detail": None}])
 def test_an_event_that_is_no_object_is_rejected(event):
-    """A state machine of somebody else's may send anything."""
+    """Any state machine may call the function."""
     with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
         lambda_handler("validate")(lambda _event, _context: {})(event, None)

@@ -1,4 +1,4 @@
-"""What the bucket's troubles become."""
+"""The translation of S3 errors, and the objects of the bucket."""
 
 import io
 
@@ -24,26 +24,26 @@ def client_error(code, status):
         ReadTimeoutError(endpoint_url="http://127.0.0.1:1"),
     ],
 )
-def test_what_may_pass_is_tried_again(error):
-    """Down, busy, throttled, slow or broken off: the state machine tries again."""
+def test_transient_errors_are_retryable(error):
+    """Down, overloaded, throttled, slow or interrupted: the state machine tries again."""
     with pytest.raises(Retryable, match=r"^STORAGE_UNAVAILABLE: k: "), storage_errors("k"):
         raise error
 
 
-def test_a_missing_object_is_no_trouble_of_the_bucket():
-    """The caller knows what it means."""
+def test_a_missing_object_has_its_own_error():
+    """The caller decides about it."""
     with pytest.raises(NoSuchObject), storage_errors("k"):
         raise client_error("NoSuchKey", 404)
 
 
-def test_what_nobody_expected_is_seen():
-    """No permission is a defect of the deployment, and passes as it is."""
+def test_other_errors_are_not_translated():
+    """A missing permission is a defect of the deployment."""
     with pytest.raises(ClientError), storage_errors("k"):
         raise client_error("AccessDenied", 403)
 
 
-def test_a_bucket_nobody_named(monkeypatch):
-    """A missing variable says what it is for."""
+def test_a_missing_variable_is_rejected_with_its_purpose(monkeypatch):
+    """The message has the name and the purpose of the variable."""
     monkeypatch.delenv("MEDIA_BUCKET", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     media_objects.cache_clear()
@@ -52,9 +52,9 @@ def test_a_bucket_nobody_named(monkeypatch):
         media_objects()
 
 
-def test_fetching_gives_the_content_and_its_digest(studio):
-    """The digest is of what came, not of what the bucket says."""
-    studio.client.put_object(Bucket="toq-listing-medias", Key="k", Body=b"abc")
+def test_fetching_gives_the_content_and_its_digest(pipeline):
+    """The digest is computed from the content."""
+    pipeline.client.put_object(Bucket="toq-listing-medias", Key="k", Body=b"abc")
     file = io.BytesIO()
 
     digest = media_objects().fetch("k", file)
@@ -63,12 +63,12 @@ def test_fetching_gives_the_content_and_its_digest(studio):
     assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_what_is_written_is_encrypted_with_our_key(studio):
-    """Put and copied objects carry the key of the pipeline."""
+def test_written_objects_are_encrypted_with_the_key(pipeline):
+    """Also copied objects."""
     media_objects().put("a", b"abc", "text/plain")
     media_objects().copy("a", "b")
 
     for key in ("a", "b"):
-        head = studio.client.head_object(Bucket="toq-listing-medias", Key=key)
+        head = pipeline.client.head_object(Bucket="toq-listing-medias", Key=key)
         assert head["ServerSideEncryption"] == "aws:kms"
         assert head["SSEKMSKeyId"].endswith("alias/toq-media-processing")

@@ -1,4 +1,4 @@
-"""Looking into videos without trusting them."""
+"""The probe of untrusted video files."""
 
 import av
 import numpy as np
@@ -8,8 +8,8 @@ from harness.lab.workload.media.footage import video
 from harness.service.pipeline.video_probe import Unplayable, VideoProperties, probe
 
 
-def test_a_whole_video_tells_what_it_is(tmp_path):
-    """Size as shown, length and sound."""
+def test_a_complete_video_has_its_properties(tmp_path):
+    """Displayed size, duration and audio."""
     path = tmp_path / "v.mp4"
     path.write_bytes(video(1, 320, 180, duration=1.0, audio=False).content)
 
@@ -17,7 +17,7 @@ def test_a_whole_video_tells_what_it_is(tmp_path):
 
 
 def test_a_list_of_other_files_is_never_followed(tmp_path):
-    """It would play, and whoever uploaded it could read what lies beside it."""
+    """A playlist could make the probe read other files."""
     (tmp_path / "secret.mp4").write_bytes(video(1, 320, 180, duration=0.2).content)
     disguised = tmp_path / "v.mp4"
     disguised.write_text("ffconcat version 1.0\nfile secret.mp4\n")
@@ -26,8 +26,8 @@ def test_a_list_of_other_files_is_never_followed(tmp_path):
         probe(str(disguised))
 
 
-def test_sound_without_pictures_is_no_video(tmp_path):
-    """An MP4 may hold a song."""
+def test_a_file_without_video_is_refused(tmp_path):
+    """An MP4 may have audio only."""
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48_000, layout="stereo")

@@ -1,5 +1,5 @@
 """
-The worker's loops over the memory twins.
+The loops of the worker over the in-memory adapters.
 """
 
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ CHECKSUM = Sha256("ab" * 32)
 
 
 @dataclass
-class Workshop:
-    """The service, its twins, and its loops by name, to be stepped by hand."""
+class WorkerEnvironment:
+    """The service, its in-memory adapters, and its loops by name; a test steps them."""
 
     service: Service
     clock: ManualClock
@@ -46,7 +46,7 @@ class Workshop:
     loops: dict[str, Loop] = field(default_factory=dict)
 
     def received(self) -> BatchId:
-        """A batch whose files are in the bucket and whose message is in the outbox."""
+        """Create a batch whose files are in the bucket and whose message is in the outbox."""
         file = ManifestFile("a", MediaType.PHOTO_VERTICAL, "a.jpg", "image/jpeg", 10, CHECKSUM, 1)
         created = self.service.create_upload_batch(
             PHOTOGRAPHER, CreateUploadBatchRequest(ListingId(42), "morning", (file,))
@@ -65,10 +65,10 @@ class Workshop:
         return self.media.get_batch_by_id(batch_id)
 
 
-def workshop_settings(**changes: object) -> Settings:
+def worker_settings(**changes: object) -> Settings:
     return Settings(
         **{
-            "database_url": "mysql+pymysql://nobody@nowhere/none",
+            "database_url": "mysql+pymysql://user@host.invalid/db",
             "jwt_key": "k" * 32,
             "queue_url": "memory://queue",
             "dead_letter_queue_url": "memory://dead",
@@ -79,7 +79,7 @@ def workshop_settings(**changes: object) -> Settings:
 
 
 @pytest.fixture
-def workshop() -> Workshop:
+def env() -> WorkerEnvironment:
     clock = ManualClock()
     listings = InMemoryListingRepository()
     listings.add_listing(42, owner_id=2)
@@ -94,8 +94,8 @@ def workshop() -> Workshop:
         instruments=InMemoryInstruments(),
     )
     service = assemble(ports, Rules(), CollectorRegistry())
-    settings = workshop_settings()
-    return Workshop(
+    settings = worker_settings()
+    return WorkerEnvironment(
         service,
         clock,
         ports.media,

@@ -1,5 +1,5 @@
 """
-The worker's own port.
+The HTTP server of the worker.
 """
 
 import httpx
@@ -26,7 +26,7 @@ def probes_url(health):
 class TestProbes:
     def test_metrics_are_served(self, probes_url):
         """
-        As Prometheus wants them.
+        In the text format of Prometheus.
         """
         response = httpx.get(f"{probes_url}/metrics")
 
@@ -44,7 +44,7 @@ class TestProbes:
 
     def test_a_stalled_loop_is_503(self, probes_url, health):
         """
-        Whoever restarts processes should restart this one.
+        The process should be restarted.
         """
         health["outbox"] = Health.STALLED
 
@@ -55,7 +55,7 @@ class TestProbes:
 
     def test_anything_else_is_404_in_the_error_body(self, probes_url):
         """
-        The same body as everywhere.
+        The body is the common error body.
         """
         response = httpx.get(f"{probes_url}/nothing")
 

@@ -1,5 +1,5 @@
 """
-Presigned URLs equal botocore's, character by character.
+Presigned URLs are equal to those of botocore.
 """
 
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ def client_of(its: boto3.Session, endpoint: str | None = None, style: str = "aut
 
 
 def by_botocore(client: Any, url: str, operation: str, **parameters: str) -> str:
-    """What botocore would have signed at the moment *url* was."""
+    """Return the URL that botocore signs at the time of *url*."""
     date = parse_qs(urlsplit(url).query)["X-Amz-Date"][0]
     moment = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +62,7 @@ class TestUrlSigner:
         self, region: str, style: str, endpoint: str | None
     ) -> None:
         """
-        In every region, addressing style and at every endpoint, with all headers of an upload.
+        For every region, addressing style and endpoint, with all headers of an upload.
         """
         its = session(region_name=region)
         client = client_of(its, endpoint, style)
@@ -89,7 +89,7 @@ class TestUrlSigner:
 
     def test_a_session_token_is_signed_too(self) -> None:
         """
-        Credentials of a role end in a token, and the URL must carry it.
+        The credentials of a role include a token, which the URL must contain.
         """
         its = session(aws_session_token="Fwo+GZ/XIvYXdzE==")
         client = client_of(its)

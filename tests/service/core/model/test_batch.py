@@ -1,5 +1,5 @@
 """
-A batch moves along its arrows and nowhere else.
+The transitions of a batch.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -50,9 +50,9 @@ def fresh() -> Batch:
 
 class TestBatch:
     @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
-    def test_moves_only_along_the_arrows(self, names):
+    def test_only_the_transitions_of_the_diagram_are_allowed(self, names):
         """
-        Whatever is asked of a batch, it follows an arrow of the diagram or refuses and stays.
+        After any sequence of calls the batch has made only transitions of the diagram.
         """
         batch, now = fresh(), NOON
         for name in names:
@@ -69,7 +69,7 @@ class TestBatch:
     @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
     def test_times_are_in_order(self, names):
         """
-        A batch is issued, received, started and finished in this order, each when it happens.
+        Issue, reception, start and end are in this order, each with its own time.
         """
         batch, now = fresh(), NOON
         for name in names:
@@ -90,16 +90,16 @@ class TestBatch:
 
     def test_abandoned_batch_cannot_be_retried(self):
         """
-        Nothing was ever uploaded completely, so there is nothing to process again.
+        The upload was never completed, so there is nothing to process.
         """
         abandoned = fresh().abandon(at=NOON)
 
         with pytest.raises(BatchStatusInvalid, match="The upload of the batch was never completed"):
             abandoned.retry(at=NOON)
 
-    def test_retry_forgets_the_error_and_restarts_the_clock(self):
+    def test_retry_clears_the_error_and_restarts_the_duration(self):
         """
-        The processing duration of a retried batch is measured from the retry.
+        The processing duration of a retried batch starts at the retry.
         """
         failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("CODE", "why"), at=NOON)
 
@@ -110,7 +110,7 @@ class TestBatch:
 
     def test_error_code_fits_its_column(self):
         """
-        Codes are cut at the fifty characters the column holds.
+        A code is cut at 50 characters, the size of the column.
         """
         failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("X" * 80, "why"), at=NOON)
 
@@ -118,7 +118,7 @@ class TestBatch:
 
     def test_batch_of_another_listing_is_not_found(self):
         """
-        Who asks through the wrong listing learns nothing, not even that the batch exists.
+        A request with the wrong listing does not reveal that the batch exists.
         """
         with pytest.raises(BatchNotFound):
             fresh().must_belong_to(ListingId(2))

@@ -1,5 +1,5 @@
 """
-Who may speak for the pipeline: whoever knows the secret.
+The signature of callbacks.
 """
 
 import pytest
@@ -22,14 +22,14 @@ class TestSignature:
     @given(st.text(min_size=1).filter(str.strip), st.binary())
     def test_own_signature_is_accepted(self, secret, body):
         """
-        What is signed with the secret passes.
+        A body that is signed with the secret is accepted.
         """
         verify(secret, body, sign(secret, body))
 
     @pytest.mark.parametrize("signature", [None, "", "0" * 64, "secret", "ü" * 64])
     def test_missing_or_wrong_signature_is_refused(self, signature):
         """
-        Nothing else passes, whatever letters it is made of.
+        Any other signature is refused, with any characters.
         """
         with pytest.raises(SignatureInvalid):
             verify("secret", b"body", signature)
@@ -37,7 +37,7 @@ class TestSignature:
     @pytest.mark.parametrize("change", [str.upper, lambda s: f"sha256={s}", lambda s: s + " "])
     def test_other_spellings_are_refused(self, change):
         """
-        There is one spelling of a signature.
+        Only lower-case hex without a prefix is accepted.
         """
         with pytest.raises(SignatureInvalid):
             verify("secret", b"body", change(sign("secret", b"body")))
@@ -45,7 +45,8 @@ class TestSignature:
     @pytest.mark.parametrize("secret", [None, "", "   "])
     def test_without_a_secret_everything_is_refused(self, secret):
         """
-        A service that cannot check must not believe, not even the signature of the empty secret.
+        Without a configured secret no callback is accepted, not even one that is signed with the empty
+        secret.
         """
         with pytest.raises(SignatureInvalid):
             verify(secret, b"body", sign(secret or "", b"body"))

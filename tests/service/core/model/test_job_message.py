@@ -1,5 +1,5 @@
 """
-The queue message: what is written can be read, and nothing else can.
+The job message: its body, its attributes and its parser.
 """
 
 import json
@@ -17,7 +17,7 @@ MESSAGE = JobMessage(5, "b", 7, 1, ({"key": "raw", "type": "PHOTO_VERTICAL"},), 
 class TestJobMessage:
     def test_body_and_attributes(self):
         """
-        Body and attributes as the contract spells them.
+        Body and attributes have the form of the contract.
         """
         assert json.loads(MESSAGE.body) == {
             "jobId": 5,
@@ -35,13 +35,13 @@ class TestJobMessage:
 
     def test_without_a_trace_there_is_no_attribute(self):
         """
-        SQS refuses empty attributes.
+        SQS refuses an empty attribute.
         """
         assert "Traceparent" not in JobMessage(5, "b", 7, 1, ()).attributes
 
     def test_survives_the_queue(self):
         """
-        Reading what was written gives the same message.
+        The parser returns the message that was written.
         """
         assert JobMessage.parse(MESSAGE.body, MESSAGE.attributes) == MESSAGE
 
@@ -50,9 +50,9 @@ class TestJobMessage:
         ["", "{}", "null", "[]", '"x"', "{", '{"jobId": "x"}', '{"jobId": Infinity}', "[" * 100_000,
          '{"jobId":1,"batchId":"b","listingId":7,"attempt":1,"assets":["raw"]}'],
     )  # fmt: skip
-    def test_poison_is_invalid(self, body):
+    def test_other_bodies_are_invalid(self, body):
         """
-        Nothing that is no job message is taken for one, and none of it crashes the worker.
+        A body that is not a job message raises `Invalid`.
         """
         with pytest.raises(Invalid):
             JobMessage.parse(body, {})
@@ -60,7 +60,7 @@ class TestJobMessage:
     @given(st.text())
     def test_any_text_is_read_or_refused(self, body):
         """
-        Anybody can put anything into a queue.
+        Any client can send any text to the queue.
         """
         with pytest.raises(Invalid):
             JobMessage.parse(body, {})
