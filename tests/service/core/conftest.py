@@ -97,7 +97,7 @@ class ServiceEnvironment:
         self.drain = DrainDeadLetters(self.media, self.queue, self.clock, self.instruments, self.handle)
         self.reconcile = ReconcileJobs(self.media, self.workflow, self.clock, self.instruments, self.handle)
 
-    # What clients do.
+    # Requests of clients.
 
     def opened(
         self,
@@ -159,7 +159,7 @@ class ServiceEnvironment:
         with self.media.transaction() as tx:
             tx.soft_delete_batch(batch_id, at=self.clock.now())
 
-    # What the pipeline says.
+    # Callbacks of the pipeline.
 
     def report(self, job_id: int, status: str, **fields: object) -> dict[str, object]:
         """Return the JSON document of a callback."""
@@ -194,7 +194,7 @@ class ServiceEnvironment:
     def tell(self, job_id: int, status: str, **fields: object) -> CallbackOutcome:
         return self.handle(ProcessingCallback.parse(self.report(job_id, status, **fields)))
 
-    # How things stand.
+    # State.
 
     def job(self, job_id: int) -> Job:
         return self.media.get_job_by_id(JobId(job_id))

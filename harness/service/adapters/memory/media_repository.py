@@ -57,14 +57,14 @@ class _Store:
         self.available = True
         self.job_ids = itertools.count(1)
         self.outbox_ids = itertools.count(1)
-        self._mutex = threading.Lock()
+        self.mutex = threading.Lock()
 
     @contextmanager
     def statement(self) -> Iterator[None]:
         """Execute one statement at a time; between its statements a transaction holds only row locks."""
         if not self.available:
             raise Unavailable("The database does not answer.")
-        with self._mutex:
+        with self.mutex:
             yield
 
 

@@ -261,7 +261,7 @@ class TestRepetitionAndOrder:
         """
         old = env.processing()
         batch = env.batch_of(old.job_id)
-        with env.media.transaction() as tx:  # A state no use case makes, but a person with SQL can.
+        with env.media.transaction() as tx:  # No use case creates this state, but an operator can, with SQL.
             tx.update_batch_status(
                 batch.fail(Failure("BY_HAND", ""), at=env.clock.now()), expected=batch.status
             )

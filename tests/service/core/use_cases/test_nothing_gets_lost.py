@@ -45,11 +45,11 @@ class ServiceMachine(RuleBasedStateMachine):
     check every step.
     """
 
-    ServiceEnvironment = None
+    new_env = None
 
     def __init__(self):
         super().__init__()
-        self.env = self.ServiceEnvironment()
+        self.env = self.new_env()
         self.created = []
         self.seen = {}
 
@@ -103,7 +103,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self):
-        with suppress(ExceptionGroup):  # The engine may be down; the next sweep will do.
+        with suppress(ExceptionGroup):  # The workflow may be unavailable.
             self.env.reconcile()
 
     @rule(seconds=st.sampled_from([1, 130, 360, 1800]))
@@ -141,7 +141,7 @@ class ServiceMachine(RuleBasedStateMachine):
             ended = self.env.success(job_id) if status == "SUCCEEDED" else self.env.failure(job_id)
             self.env.handle(ended)
 
-    # Bad luck.
+    # Failures.
 
     @rule()
     def lose_a_message(self):
@@ -159,7 +159,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @rule(port=st.sampled_from(["queue", "workflow"]))
     def outage(self, port):
-        """Make the queue or the workflow unavailable for half an hour."""
+        """Make the queue or the workflow unavailable while each worker runs once."""
         broken = getattr(self.env, port)
         broken.available = False
         with suppress(MediaError, ExceptionGroup):
@@ -168,7 +168,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self.env.reconcile()
         broken.available = True
 
-    # What always holds.
+    # Invariants.
 
     def batches(self):
         return self.env.media.list_batches_by_listing(ListingId(1), include_deleted=True, limit=1000)
@@ -253,7 +253,7 @@ class TestLife:
         """
         Random sequences keep all invariants, and every batch ends.
         """
-        life = type("ServiceMachine", (ServiceMachine,), {"ServiceEnvironment": new_env})
+        life = type("ServiceMachine", (ServiceMachine,), {"new_env": new_env})
 
         run_state_machine_as_test(
             life, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
