@@ -21,12 +21,17 @@ A pipeline step raises one of two more errors, the only names the state machine 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class MediaError(Exception):
     """The service refuses the request."""
 
-    reason = "MEDIA_ERROR"
+    reason: ClassVar[str] = "MEDIA_ERROR"
+
+    def __init_subclass__(cls, *, reason: str | None = None) -> None:
+        if reason is not None:
+            cls.reason = reason
 
     @property
     def message(self) -> str:
@@ -38,113 +43,78 @@ class NotFound(MediaError):
     """The requested object does not exist, or the caller cannot see it."""
 
 
-class ListingNotFound(NotFound):
+class ListingNotFound(NotFound, reason="LISTING_NOT_FOUND"):
     """The listing does not exist."""
 
-    reason = "LISTING_NOT_FOUND"
 
-
-class ListingStatusInvalid(NotFound):
+class ListingStatusInvalid(NotFound, reason="LISTING_STATUS_INVALID"):
     """The listing does not accept uploads in its current status."""
 
-    # 404, because a batch is being created; after that `ListingStatusConflict` is 409.
-    reason = "LISTING_STATUS_INVALID"
+    # 404 when a batch is created; `ListingStatusConflict`, 409, when it is completed.
 
 
-class BatchNotFound(NotFound):
+class BatchNotFound(NotFound, reason="BATCH_NOT_FOUND"):
     """The listing has no such batch."""
 
-    reason = "BATCH_NOT_FOUND"
 
-
-class JobNotFound(NotFound):
+class JobNotFound(NotFound, reason="JOB_NOT_FOUND"):
     """The job does not exist."""
 
-    reason = "JOB_NOT_FOUND"
 
-
-class Forbidden(MediaError):
+class Forbidden(MediaError, reason="FORBIDDEN"):
     """The caller is authenticated but does not have the permission."""
 
-    reason = "FORBIDDEN"
 
-
-class NotPhotographer(Forbidden):
+class NotPhotographer(Forbidden, reason="NOT_PHOTOGRAPHER"):
     """The caller is not the photographer of the listing's active booking."""
 
-    reason = "NOT_PHOTOGRAPHER"
 
-
-class NotOwner(Forbidden):
+class NotOwner(Forbidden, reason="NOT_OWNER"):
     """The caller is not the owner of the listing."""
 
-    reason = "NOT_OWNER"
 
-
-class ProjectNotAllowed(Forbidden):
+class ProjectNotAllowed(Forbidden, reason="PROJECT_NOT_ALLOWED"):
     """Project files are accepted for development listings only."""
 
-    reason = "PROJECT_NOT_ALLOWED"
 
-
-class SignatureInvalid(Forbidden):
+class SignatureInvalid(Forbidden, reason="SIGNATURE_INVALID"):
     """The callback signature is missing or wrong."""
 
-    reason = "SIGNATURE_INVALID"
 
-
-class Conflict(MediaError):
+class Conflict(MediaError, reason="CONFLICT"):
     """The current state does not allow the request."""
 
-    reason = "CONFLICT"
 
-
-class ListingStatusConflict(Conflict):
+class ListingStatusConflict(Conflict, reason="LISTING_STATUS_INVALID"):
     """The listing no longer accepts uploads."""
 
-    reason = "LISTING_STATUS_INVALID"
 
-
-class BatchConflict(Conflict):
+class BatchConflict(Conflict, reason="BATCH_CONFLICT"):
     """The listing already has an open batch with this reference."""
 
-    reason = "BATCH_CONFLICT"
 
-
-class BatchStatusInvalid(Conflict):
+class BatchStatusInvalid(Conflict, reason="BATCH_STATUS_INVALID"):
     """The status of the batch does not allow the request."""
 
-    reason = "BATCH_STATUS_INVALID"
 
-
-class UploadMissing(Conflict):
+class UploadMissing(Conflict, reason="UPLOAD_MISSING"):
     """A file of the batch is not in the bucket."""
 
-    reason = "UPLOAD_MISSING"
 
-
-class SizeMismatch(Conflict):
+class SizeMismatch(Conflict, reason="SIZE_MISMATCH"):
     """The size of a file differs from the announced size."""
 
-    reason = "SIZE_MISMATCH"
 
-
-class ChecksumMismatch(Conflict):
+class ChecksumMismatch(Conflict, reason="CHECKSUM_MISMATCH"):
     """The SHA-256 of a stored file differs from the announced checksum."""
 
-    reason = "CHECKSUM_MISMATCH"
 
-
-class Gone(MediaError):
+class Gone(MediaError, reason="GONE"):
     """The request came too late."""
 
-    reason = "GONE"
 
-
-class UploadUrlExpired(Gone):
+class UploadUrlExpired(Gone, reason="UPLOAD_URL_EXPIRED"):
     """A file is missing and its upload URL has expired; create a new batch."""
-
-    reason = "UPLOAD_URL_EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +143,8 @@ class CallbackInvalid(Invalid):
     """The callback is not valid."""
 
 
-class Unavailable(MediaError):
+class Unavailable(MediaError, reason="UNAVAILABLE"):
     """The database or a cloud service does not answer; try again."""
-
-    reason = "UNAVAILABLE"
 
 
 class Retryable(Exception):

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.service.core.errors import Rejected
 from harness.service.core.model.failure import Failure
+from harness.service.pipeline.execution_assets import empty_output
 from harness.service.pipeline.renditions import keys, ladder
 
 PROVIDER = "STEP_FUNCTIONS"
@@ -64,11 +65,7 @@ def outputs_of(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
     best = ladder(video["width"], video["height"])[0]
-    output: dict[str, Any] = {
-        "rawKey": video["key"],
-        "processedKey": None,
-        "thumbnailKey": None,
-        "outputs": {},
+    output = empty_output(video) | {
         "width": best.width,
         "height": best.height,
         "durationSeconds": video["durationSeconds"],

@@ -38,6 +38,18 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     ]
 
 
+def empty_output(asset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the output of a file without derived objects."""
+    return {
+        "rawKey": asset["key"],
+        "processedKey": None,
+        "thumbnailKey": None,
+        "outputs": {},
+        "width": None,
+        "height": None,
+    }
+
+
 def is_document(asset: Mapping[str, Any]) -> bool:
     return str(asset["contentType"]).strip().lower() == "application/pdf"
 

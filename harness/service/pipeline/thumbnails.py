@@ -10,7 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key
+from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
 from harness.service.pipeline.image_decoding import Size, Undecodable, derive, jpeg
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
@@ -75,7 +75,7 @@ def image_keys(state: Event, asset: ExecutionAsset) -> dict[str, str]:
 def image_output(state: Event, asset: ExecutionAsset, size: Size) -> dict[str, Any]:
     """Return the output of an image whose largest derived object has *size* [px]."""
     keys = image_keys(state, asset)
-    return _output(asset) | {
+    return empty_output(asset) | {
         "processedKey": keys[BEST],
         "thumbnailKey": keys["thumbnail"],
         "outputs": keys,
@@ -87,19 +87,8 @@ def image_output(state: Event, asset: ExecutionAsset, size: Size) -> dict[str, A
 def document_output(state: Event, asset: ExecutionAsset) -> dict[str, Any]:
     """Return the output of a document."""
     key = derived_key(state, asset, "original", ".pdf")
-    return _output(asset) | {"processedKey": key, "outputs": {"original": key}}
+    return empty_output(asset) | {"processedKey": key, "outputs": {"original": key}}
 
 
 def _failed(asset: ExecutionAsset, message: str) -> dict[str, Any]:
-    return _output(asset) | {"errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": message}
-
-
-def _output(asset: ExecutionAsset) -> dict[str, Any]:
-    return {
-        "rawKey": asset["key"],
-        "processedKey": None,
-        "thumbnailKey": None,
-        "outputs": {},
-        "width": None,
-        "height": None,
-    }
+    return empty_output(asset) | {"errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": message}

@@ -6,7 +6,7 @@ text for MySQL and MariaDB; they are read and written here.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -60,8 +60,13 @@ class Column(NamedTuple):
     dump: Callable[[Any], Any] = _unchanged
 
 
-def _time(name: str, field: str | None = None) -> Column:
-    return Column(name, field or name, from_utc, to_utc)
+def _same(*names: str) -> Iterator[Column]:
+    """Yield columns whose field has the same name."""
+    return (Column(name, name) for name in names)
+
+
+def _times(*names: str) -> Iterator[Column]:
+    return (Column(name, name, from_utc, to_utc) for name in names)
 
 
 def _json_object(name: str, field: str) -> Column:
@@ -163,13 +168,9 @@ BATCHES = TableMapping(
         Column("photographer_user_id", "uploaded_by"),
         Column("status", "status", BatchStatus),
         Column("upload_manifest_json", "uploads", _load_manifest, _dump_manifest),
-        _time("issued_at"),
-        _time("received_at"),
-        _time("processing_started_at"),
-        _time("processing_finished_at"),
-        Column("error_code", "error_code"),
-        Column("error_detail", "error_detail"),
-        _time("deleted_at"),
+        *_times("issued_at", "received_at", "processing_started_at", "processing_finished_at"),
+        *_same("error_code", "error_detail"),
+        *_times("deleted_at"),
         _json_object("processing_metadata_json", "processing_metadata"),
     ),
 )
@@ -179,22 +180,11 @@ ASSETS = TableMapping(
     (
         Column("batch_uuid", "batch_id"),
         Column("asset_type", "asset_type", AssetType),
-        Column("source_key", "source_key"),
-        Column("checksum_sha256", "checksum_sha256"),
-        Column("content_type", "content_type"),
-        Column("bytes", "bytes"),
-        Column("client_id", "client_id"),
-        Column("filename", "filename"),
+        *_same("source_key", "checksum_sha256", "content_type", "bytes", "client_id", "filename"),
         Column("orientation", "orientation", lambda value: Orientation(value) if value else None),
-        Column("title", "title"),
-        Column("sequence", "sequence"),
-        Column("processed_key", "processed_key"),
-        Column("thumbnail_key", "thumbnail_key"),
-        Column("resolution", "resolution"),
-        Column("duration_seconds", "duration_seconds"),
+        *_same("title", "sequence", "processed_key", "thumbnail_key", "resolution", "duration_seconds"),
         _json_object("variant_metadata_json", "variants"),
-        Column("error_code", "error_code"),
-        Column("error_message", "error_message"),
+        *_same("error_code", "error_message"),
     ),
 )
 JOBS = TableMapping(
@@ -214,8 +204,7 @@ JOBS = TableMapping(
             lambda text: None if text is None else json.loads(text),
             lambda output: None if output is None else to_json(dict(output)),
         ),
-        _time("started_at"),
-        _time("finished_at"),
+        *_times("started_at", "finished_at"),
     ),
 )
 

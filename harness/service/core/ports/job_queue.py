@@ -54,9 +54,4 @@ class JobQueue(Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Check that the queue answers.
-
-        Raises:
-            Unavailable: The queue does not answer.
-        """
+        """Raise `Unavailable` if the queue does not answer."""

@@ -72,12 +72,7 @@ class MediaReads(Protocol):
 
     @abstractmethod
     def get_job_by_id(self, job_id: JobId) -> Job:
-        """
-        Return a job.
-
-        Raises:
-            JobNotFound: The job does not exist.
-        """
+        """Return a job, or raise `JobNotFound`."""
 
     @abstractmethod
     def list_jobs_by_batch(self, batch_id: BatchId) -> list[Job]:
@@ -191,9 +186,4 @@ class MediaRepository(MediaReads, Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Check that the database answers.
-
-        Raises:
-            Unavailable: The database does not answer.
-        """
+        """Raise `Unavailable` if the database does not answer."""

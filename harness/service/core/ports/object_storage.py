@@ -53,9 +53,4 @@ class ObjectStorage(Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Check that the bucket answers.
-
-        Raises:
-            Unavailable: The bucket does not answer.
-        """
+        """Raise `Unavailable` if the bucket does not answer."""

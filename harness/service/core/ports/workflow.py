@@ -64,9 +64,4 @@ class Workflow(Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Check that Step Functions answers.
-
-        Raises:
-            Unavailable: Step Functions does not answer.
-        """
+        """Raise `Unavailable` if Step Functions does not answer."""
