@@ -142,12 +142,16 @@ def assemble(
         flush_outbox=FlushOutbox(media, queue, clock),
         dispatch_jobs=DispatchJobs(media, queue, workflow, handle_callback),
         drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, handle_callback),
-        reconcile_jobs=ReconcileJobs(
-            *(media, workflow, clock, instruments, handle_callback),
-            grace=rules.reconcile_grace,
-            stuck_timeout=rules.stuck_timeout,
-            abandon_after=2 * upload_ttl,
-        ),
+        reconcile_jobs=_reconcile_jobs(ports, rules, handle_callback),
+    )
+
+
+def _reconcile_jobs(ports: Ports, rules: Rules, handle_callback: HandleProcessingCallback) -> ReconcileJobs:
+    return ReconcileJobs(
+        *(ports.media, ports.workflow, ports.clock, ports.instruments, handle_callback),
+        grace=rules.reconcile_grace,
+        stuck_timeout=rules.stuck_timeout,
+        abandon_after=2 * rules.upload_ttl,
     )
 
 

@@ -155,7 +155,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
-            # A broken profile, or one of another colour space, says nothing about these pixels.
+            # The profile is broken, or does not match the colour space of the image: ignore it.
             return image.convert("RGB")
         if converted is not None:
             return converted

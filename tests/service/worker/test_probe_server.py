@@ -2,6 +2,8 @@
 The HTTP server of the worker.
 """
 
+import threading
+
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -61,3 +63,14 @@ class TestProbes:
 
         assert response.status_code == 404
         assert response.json()["code"] == 404
+
+    def test_the_server_ends_with_its_block(self):
+        """
+        Afterwards its thread has ended and its port is closed.
+        """
+        with probe_server("127.0.0.1", 0, CollectorRegistry(), dict) as url:
+            assert httpx.get(f"{url}/healthz").status_code == 200
+
+        assert "probes" not in {thread.name for thread in threading.enumerate()}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/healthz")

@@ -23,13 +23,13 @@ from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.failure import UPLOAD_ABANDONED
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, NewJob
-from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
+from harness.service.core.use_cases.enqueue_job import enqueue_job
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class CompleteUploadBatch:
 
     Attributes:
         upload_ttl: Validity of an upload URL [s]: a missing file is 409 within this time, 410 after it.
-        estimated_duration: The duration that clients are told [s]; a constant, not a measurement.
+        estimated_duration: The duration in the response [s]; a constant, not a measurement.
     """
 
     media: MediaRepository
@@ -123,9 +123,7 @@ class CompleteUploadBatch:
             new_job = NewJob.of(
                 batch, attempt=1, traceparent=request.traceparent, requestedBy=int(caller.user_id)
             )
-            job = tx.create_job(new_job)
-            # In the same transaction as the job: a job without a message would never start.
-            tx.add_to_outbox(JobMessage.of(job, batch))
+            job = enqueue_job(tx, batch, new_job)
         return batch, job
 
     def _must_accept_files(self, batch: Batch, listing_status: ListingStatus | None) -> None:

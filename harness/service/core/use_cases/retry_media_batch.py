@@ -10,11 +10,11 @@ from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import NewJob
-from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
+from harness.service.core.use_cases.enqueue_job import enqueue_job
 
 REASON_LENGTH = 500
 OPEN = (BatchStatus.PENDING_UPLOAD, BatchStatus.RECEIVED, BatchStatus.PROCESSING)
@@ -81,16 +81,12 @@ class RetryMediaBatch:
                 requestedBy=int(caller.user_id),
                 reason=reason,
             )
-            job = tx.create_job(new_job)
-            # In the same transaction as the job: a job without a message would never start.
-            tx.add_to_outbox(JobMessage.of(job, batch))
+            job = enqueue_job(tx, batch, new_job)
 
         self.instruments.reprocess_requested()
         self.instruments.batch_entered(batch.status)
-        log.info(
-            "service.media.retry_media_batch.requested",
-            extra=batch.log_fields | {"job_id": job.id, "reason": reason},
-        )
+        fields = batch.log_fields | {"job_id": job.id, "reason": reason}
+        log.info("service.media.retry_media_batch.requested", extra=fields)
         return RetriedJob(job.id, batch.status)
 
 
