@@ -66,7 +66,9 @@ routes = APIRouter(
 def create_upload_batch(call: AuthenticatedCall, body: CreateUploads) -> Response:
     """Create a batch and get an upload URL for each of its files."""
     call.log(listing_id=body.listing_id)
-    created = call.service.create_upload_batch(call.caller(), body.to_core())
+    created = call.service.create_upload_batch(
+        call.caller(), body.listing_id, body.batch_reference, [file.to_core() for file in body.files]
+    )
     call.log(batch_id=created.batch_id)
     return answer(HTTPStatus.CREATED, UploadsCreated, created)
 
@@ -89,7 +91,13 @@ def create_upload_batch(call: AuthenticatedCall, body: CreateUploads) -> Respons
 def complete_upload_batch(call: AuthenticatedCall, body: CompleteUploads) -> Response:
     """Report that all files of a batch are uploaded, and start its processing."""
     call.log(listing_id=body.listing_id, batch_id=body.batch_id)
-    accepted = call.service.complete_upload_batch(call.caller(), body.to_core(call.traceparent))
+    accepted = call.service.complete_upload_batch(
+        call.caller(),
+        body.listing_id,
+        body.batch_id,
+        [file.to_core() for file in body.files],
+        traceparent=call.traceparent,
+    )
     call.log(job_id=accepted.job_id)
     return answer(HTTPStatus.ACCEPTED, UploadsAccepted, accepted)
 
@@ -98,7 +106,7 @@ def complete_upload_batch(call: AuthenticatedCall, body: CompleteUploads) -> Res
 def get_batch_status(call: AuthenticatedCall, body: QueryStatus) -> Response:
     """Get the status of a batch."""
     call.log(listing_id=body.listing_id, batch_id=body.batch_id)
-    report = call.service.get_batch_status(call.caller(), body.to_core())
+    report = call.service.get_batch_status(call.caller(), body.listing_id, body.batch_id)
     call.log(job_id=report.processing and report.processing.job_id)
     return answer(HTTPStatus.OK, BatchStatusReport, report)
 
@@ -114,7 +122,7 @@ def get_batch_status(call: AuthenticatedCall, body: QueryStatus) -> Response:
 def list_download_urls(call: AuthenticatedCall, body: QueryDownloads) -> Response:
     """Get the download URLs of a READY batch."""
     call.log(listing_id=body.listing_id, batch_id=body.batch_id)
-    found = call.service.list_download_urls(call.caller(), body.to_core())
+    found = call.service.list_download_urls(call.caller(), body.listing_id, body.batch_id)
     if found is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     call.log(batch_id=found.batch_id)
@@ -130,6 +138,8 @@ def list_download_urls(call: AuthenticatedCall, body: QueryDownloads) -> Respons
 def retry_media_batch(call: AuthenticatedCall, body: RetryBatch) -> Response:
     """Process a READY or FAILED batch again."""
     call.log(listing_id=body.listing_id, batch_id=body.batch_id)
-    retried = call.service.retry_media_batch(call.caller(), body.to_core(call.traceparent))
+    retried = call.service.retry_media_batch(
+        call.caller(), body.listing_id, body.batch_id, body.reason, traceparent=call.traceparent
+    )
     call.log(job_id=retried.job_id)
     return answer(HTTPStatus.ACCEPTED, RetryAccepted, retried)

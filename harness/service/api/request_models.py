@@ -1,5 +1,5 @@
 """
-The bodies of the requests, and their conversion to the requests of the use cases.
+The bodies of the requests, and their conversion to the arguments of the use cases.
 
 Types, presence and ranges are checked here; the rules of a manifest are checked in the core.
 """
@@ -22,11 +22,9 @@ from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import MAX_ID, BatchId, ListingId
 from harness.service.core.model.manifest import LAST_SEQUENCE, NAME_LENGTH, ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType, Orientation
-from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatchRequest, UploadedFile
-from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH, CreateUploadBatchRequest
-from harness.service.core.use_cases.get_batch_status import GetBatchStatusRequest
-from harness.service.core.use_cases.list_download_urls import ListDownloadUrlsRequest
-from harness.service.core.use_cases.retry_media_batch import REASON_LENGTH, RetryMediaBatchRequest
+from harness.service.core.use_cases.complete_upload_batch import UploadedFile
+from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH
+from harness.service.core.use_cases.retry_media_batch import REASON_LENGTH
 
 KEY_LENGTH = 512
 NO_NUL = r"^[^\x00]*$"
@@ -117,10 +115,6 @@ class CreateUploads(RequestBody):
     ] = Field(description="The name of the batch for the client.", examples=["2026-05-04-morning"])
     files: list[FileToUpload] = Field(min_length=1, max_length=_LIMITS.files)
 
-    def to_core(self) -> CreateUploadBatchRequest:
-        files = tuple(file.to_core() for file in self.files)
-        return CreateUploadBatchRequest(self.listing_id, self.batch_reference, files)
-
 
 class FileUploaded(RequestBody):
     client_id: Name
@@ -141,25 +135,15 @@ class CompleteUploads(RequestBody):
     batch_id: BatchUuid
     files: list[FileUploaded] = Field(min_length=1, max_length=_LIMITS.files)
 
-    def to_core(self, traceparent: str) -> CompleteUploadBatchRequest:
-        files = tuple(file.to_core() for file in self.files)
-        return CompleteUploadBatchRequest(self.listing_id, self.batch_id, files, traceparent)
-
 
 class QueryStatus(RequestBody):
     listing_id: Listing
     batch_id: BatchUuid
 
-    def to_core(self) -> GetBatchStatusRequest:
-        return GetBatchStatusRequest(self.listing_id, self.batch_id)
-
 
 class QueryDownloads(RequestBody):
     listing_id: Listing
     batch_id: BatchUuid | None = Field(None, description="Default: the newest READY batch.")
-
-    def to_core(self) -> ListDownloadUrlsRequest:
-        return ListDownloadUrlsRequest(self.listing_id, self.batch_id)
 
 
 class RetryBatch(RequestBody):
@@ -171,6 +155,3 @@ class RetryBatch(RequestBody):
         str,
         StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),
     ] = Field(examples=["The thumbnails are too dark."])
-
-    def to_core(self, traceparent: str) -> RetryMediaBatchRequest:
-        return RetryMediaBatchRequest(self.listing_id, self.batch_id, self.reason, traceparent)

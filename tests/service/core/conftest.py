@@ -25,13 +25,11 @@ from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.complete_upload_batch import (
     AcceptedJob,
     CompleteUploadBatch,
-    CompleteUploadBatchRequest,
     UploadedFile,
 )
 from harness.service.core.use_cases.create_upload_batch import (
     CreatedBatch,
     CreateUploadBatch,
-    CreateUploadBatchRequest,
 )
 from harness.service.core.use_cases.dispatch_jobs import DispatchJobs
 from harness.service.core.use_cases.drain_dead_letters import DrainDeadLetters
@@ -46,7 +44,6 @@ from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import (
     RetriedJob,
     RetryMediaBatch,
-    RetryMediaBatchRequest,
 )
 
 APARTMENT_LISTING = ListingId(1)
@@ -107,21 +104,20 @@ class ServiceEnvironment:
         by: Caller | None = None,
     ) -> CreatedBatch:
         """Create a batch that waits for its files; by default with one photo."""
-        request = CreateUploadBatchRequest(listing, reference, files or (photo(1),))
-        return self.create(by or self.photographer, request)
+        return self.create(by or self.photographer, listing, reference, files or (photo(1),))
 
     def upload(self, created: CreatedBatch) -> None:
         for slot in created.slots:
             self.storage.put_announced(slot.key, size=slot.file.bytes, checksum=slot.file.checksum)
 
     def completion(
-        self, created: CreatedBatch, listing: ListingId = APARTMENT_LISTING
-    ) -> CompleteUploadBatchRequest:
-        """Return the request of a client that has uploaded all files."""
+        self, created: CreatedBatch, listing: ListingId = APARTMENT_LISTING, **changes: object
+    ) -> dict[str, object]:
+        """Return the arguments of a client that has uploaded all files, except the caller."""
         files = tuple(
             UploadedFile(slot.file.client_id, slot.key, '"etag"', slot.file.bytes) for slot in created.slots
         )
-        return CompleteUploadBatchRequest(listing, created.batch_id, files)
+        return {"listing_id": listing, "batch_id": created.batch_id, "files": files} | changes
 
     def received(
         self,
@@ -133,7 +129,7 @@ class ServiceEnvironment:
         """Create a batch whose files are all uploaded."""
         created = self.opened(*files, listing=listing, reference=reference, by=by)
         self.upload(created)
-        return self.complete(by or self.photographer, self.completion(created, listing))
+        return self.complete(by or self.photographer, **self.completion(created, listing))
 
     def processing(self, *files: ManifestFile, **options) -> AcceptedJob:
         """Create a batch whose execution is started."""
@@ -153,7 +149,7 @@ class ServiceEnvironment:
         return accepted
 
     def retried(self, batch_id: BatchId, listing: ListingId = APARTMENT_LISTING) -> RetriedJob:
-        return self.retry(self.operator, RetryMediaBatchRequest(listing, batch_id, "again, please"))
+        return self.retry(self.operator, listing, batch_id, "again, please")
 
     def delete(self, batch_id: BatchId) -> None:
         with self.media.transaction() as tx:

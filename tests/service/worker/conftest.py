@@ -21,8 +21,7 @@ from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
-from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatchRequest, UploadedFile
-from harness.service.core.use_cases.create_upload_batch import CreateUploadBatchRequest
+from harness.service.core.use_cases.complete_upload_batch import UploadedFile
 from harness.service.settings import Settings
 from harness.service.worker.loop import Loop
 from harness.service.worker.worker_threads import worker_loops
@@ -48,16 +47,14 @@ class WorkerEnvironment:
     def received(self) -> BatchId:
         """Create a batch whose files are in the bucket and whose message is in the outbox."""
         file = ManifestFile("a", MediaType.PHOTO_VERTICAL, "a.jpg", "image/jpeg", 10, CHECKSUM, 1)
-        created = self.service.create_upload_batch(
-            PHOTOGRAPHER, CreateUploadBatchRequest(ListingId(42), "morning", (file,))
-        )
+        created = self.service.create_upload_batch(PHOTOGRAPHER, ListingId(42), "morning", (file,))
         key = created.slots[0].key
         self.storage.put_announced(key, size=10, checksum=CHECKSUM)
         self.service.complete_upload_batch(
             PHOTOGRAPHER,
-            CompleteUploadBatchRequest(
-                ListingId(42), created.batch_id, (UploadedFile("a", key, "etag", 10),)
-            ),
+            ListingId(42),
+            created.batch_id,
+            (UploadedFile("a", key, "etag", 10),),
         )
         return created.batch_id
 

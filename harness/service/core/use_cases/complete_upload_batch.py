@@ -45,14 +45,6 @@ class UploadedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CompleteUploadBatchRequest:
-    listing_id: ListingId
-    batch_id: BatchId
-    files: tuple[UploadedFile, ...]
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AcceptedJob:
     """The job of the batch and its estimated duration [s]."""
 
@@ -80,8 +72,18 @@ class CompleteUploadBatch:
     upload_ttl: int = 900
     estimated_duration: int = 300
 
-    def __call__(self, caller: Caller, request: CompleteUploadBatchRequest) -> AcceptedJob:
+    def __call__(
+        self,
+        caller: Caller,
+        listing_id: ListingId,
+        batch_id: BatchId,
+        files: Sequence[UploadedFile],
+        *,
+        traceparent: str | None = None,
+    ) -> AcceptedJob:
         """
+        Complete the batch.
+
         Raises:
             ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
             NotPhotographer, NotOwner, ProjectNotAllowed: The caller does not have the permission.
@@ -92,16 +94,16 @@ class CompleteUploadBatch:
             UploadUrlExpired: A file is missing and can no longer be uploaded.
             Unavailable: The bucket or the database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self.media.get_batch_by_id(request.batch_id)
+        listing = self.listings.get_listing(listing_id)
+        batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
         self.policy.must_control(caller, listing, batch.family)
         self._must_accept_files(batch, listing.status)
-        uploads = _confirmed(batch, request.files)
+        uploads = _confirmed(batch, files)
         for upload in uploads:
             self._must_be_stored(upload, batch)
 
-        batch, job = self._receive(caller, request, uploads)
+        batch, job = self._receive(caller, batch, uploads, traceparent)
 
         self.instruments.batch_entered(batch.status)
         log.info(
@@ -111,18 +113,16 @@ class CompleteUploadBatch:
         return AcceptedJob(job.id, batch.status, self.estimated_duration)
 
     def _receive(
-        self, caller: Caller, request: CompleteUploadBatchRequest, uploads: tuple[Upload, ...]
+        self, caller: Caller, listed: Batch, uploads: tuple[Upload, ...], traceparent: str | None
     ) -> tuple[Batch, Job]:
         with self.media.transaction() as tx:
-            status = tx.lock_listing(request.listing_id)
-            before = tx.get_batch_by_id(request.batch_id, for_update=True)
+            status = tx.lock_listing(listed.listing_id)
+            before = tx.get_batch_by_id(listed.id, for_update=True)
             self._must_accept_files(before, status)
             batch = before.receive(uploads, at=self.clock.now())
             tx.update_batch_status(batch, expected=before.status)
             tx.upsert_assets(batch.id, [Asset.uploaded(batch.id, upload) for upload in uploads])
-            new_job = NewJob.of(
-                batch, attempt=1, traceparent=request.traceparent, requestedBy=int(caller.user_id)
-            )
+            new_job = NewJob.of(batch, attempt=1, traceparent=traceparent, requestedBy=int(caller.user_id))
             job = enqueue_job(tx, batch, new_job)
         return batch, job
 

@@ -4,6 +4,7 @@ Use case: create a batch and sign an upload URL for each file.
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.service.core.errors import FieldError, ListingStatusInvalid, ManifestInvalid
@@ -21,13 +22,6 @@ from harness.service.core.ports.object_storage import ObjectStorage, SignedUploa
 REFERENCE_LENGTH = 100
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateUploadBatchRequest:
-    listing_id: ListingId
-    batch_reference: str
-    files: tuple[ManifestFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +57,12 @@ class CreateUploadBatch:
     limits: UploadLimits
     upload_ttl: int = 900
 
-    def __call__(self, caller: Caller, request: CreateUploadBatchRequest) -> CreatedBatch:
+    def __call__(
+        self, caller: Caller, listing_id: ListingId, batch_reference: str, files: Sequence[ManifestFile]
+    ) -> CreatedBatch:
         """
+        Create the batch.
+
         Raises:
             ManifestInvalid: The reference or a file is not valid.
             ListingNotFound: The listing does not exist.
@@ -73,16 +71,16 @@ class CreateUploadBatch:
             BatchConflict: The listing has an open batch with this reference.
             Unavailable: The database does not answer.
         """
-        reference = _reference(request.batch_reference)
-        family = self.limits.check(request.files)
-        listing = self.listings.get_listing(request.listing_id)
+        reference = _reference(batch_reference)
+        family = self.limits.check(files)
+        listing = self.listings.get_listing(listing_id)
         self.policy.must_control(caller, listing, family)
         if not self.policy.accepts_uploads(listing.status, family):
             raise ListingStatusInvalid(f"Listing {listing.id} does not accept uploads in its current status.")
 
         batch_id = BatchId(str(uuid.uuid4()))
-        keys = raw_keys(listing.id, batch_id, request.files)
-        slots = tuple(self._slot(file, key) for file, key in zip(request.files, keys, strict=True))
+        keys = raw_keys(listing.id, batch_id, files)
+        slots = tuple(self._slot(file, key) for file, key in zip(files, keys, strict=True))
         uploads = tuple(Upload(slot.file, slot.key) for slot in slots)
         status, now = BatchStatus.PENDING_UPLOAD, self.clock.now()
         batch = Batch(batch_id, listing.id, reference, caller.user_id, status, uploads, issued_at=now)

@@ -23,12 +23,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class GetBatchStatusRequest:
-    listing_id: ListingId
-    batch_id: BatchId
-
-
-@dataclass(frozen=True, slots=True)
 class Processing:
     """The newest job; ``execution_arn`` and ``steps`` are set once its execution exists."""
 
@@ -72,15 +66,17 @@ class GetBatchStatus:
     workflow: Workflow
     policy: AccessPolicy
 
-    def __call__(self, caller: Caller, request: GetBatchStatusRequest) -> BatchReport:
+    def __call__(self, caller: Caller, listing_id: ListingId, batch_id: BatchId) -> BatchReport:
         """
+        Return the report.
+
         Raises:
             ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
             NotPhotographer: The caller may not see the media of the listing.
             Unavailable: The database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self.media.get_batch_by_id(request.batch_id)
+        listing = self.listings.get_listing(listing_id)
+        batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
         self.policy.must_see(caller, listing)
 

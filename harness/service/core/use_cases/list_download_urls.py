@@ -22,14 +22,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ListDownloadUrlsRequest:
-    """Request for the URLs of one batch; without *batch_id* of the newest READY batch."""
-
-    listing_id: ListingId
-    batch_id: BatchId | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ZipDownload:
     url: str
     expires_at: datetime
@@ -91,9 +83,11 @@ class ListDownloadUrls:
     policy: AccessPolicy
     download_ttl: int = 3600
 
-    def __call__(self, caller: Caller, request: ListDownloadUrlsRequest) -> Downloads | None:
+    def __call__(
+        self, caller: Caller, listing_id: ListingId, batch_id: BatchId | None = None
+    ) -> Downloads | None:
         """
-        Return the downloads; None if the request has no batch and no batch is READY.
+        Return the downloads of a batch, by default of the newest READY batch; None if no batch is READY.
 
         Raises:
             ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
@@ -101,10 +95,10 @@ class ListDownloadUrls:
             BatchStatusInvalid: The batch of the request is not READY.
             Unavailable: The database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
+        listing = self.listings.get_listing(listing_id)
         batch = None
-        if request.batch_id is not None:
-            batch = self.media.get_batch_by_id(request.batch_id)
+        if batch_id is not None:
+            batch = self.media.get_batch_by_id(batch_id)
             batch.must_belong_to(listing.id)
         self.policy.must_see(caller, listing)
         if batch is None:

@@ -25,14 +25,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RetryMediaBatchRequest:
-    listing_id: ListingId
-    batch_id: BatchId
-    reason: str
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RetriedJob:
     job_id: JobId
     status: BatchStatus
@@ -51,8 +43,18 @@ class RetryMediaBatch:
     instruments: Instruments
     policy: AccessPolicy
 
-    def __call__(self, caller: Caller, request: RetryMediaBatchRequest) -> RetriedJob:
+    def __call__(
+        self,
+        caller: Caller,
+        listing_id: ListingId,
+        batch_id: BatchId,
+        reason: str,
+        *,
+        traceparent: str | None = None,
+    ) -> RetriedJob:
         """
+        Create the job.
+
         Raises:
             Invalid: The reason is missing or too long.
             ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
@@ -61,23 +63,23 @@ class RetryMediaBatch:
             BatchConflict: Another open batch of the listing has the same reference.
             Unavailable: The database does not answer.
         """
-        reason = _reason(request.reason)
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self.media.get_batch_by_id(request.batch_id)
+        reason = _reason(reason)
+        listing = self.listings.get_listing(listing_id)
+        batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
         self.policy.must_control(caller, listing, batch.family)
 
         with self.media.transaction() as tx:
             # The listing first: a batch in the pipeline keeps the listing from advancing.
             tx.lock_listing(listing.id)
-            before = tx.get_batch_by_id(request.batch_id, for_update=True)
+            before = tx.get_batch_by_id(batch_id, for_update=True)
             batch = before.retry(at=self.clock.now())
             _must_be_only(batch, tx)
             tx.update_batch_status(batch, expected=before.status)
             new_job = NewJob.of(
                 batch,
                 attempt=1 + max((job.attempt for job in tx.list_jobs_by_batch(batch.id)), default=0),
-                traceparent=request.traceparent,
+                traceparent=traceparent,
                 requestedBy=int(caller.user_id),
                 reason=reason,
             )

@@ -54,7 +54,7 @@ class TestCompleteUploadBatch:
         """
         env.clock.advance(60)
 
-        accepted = env.complete(env.photographer, env.completion(created))
+        accepted = env.complete(env.photographer, **env.completion(created))
 
         batch, job = env.batch_of(accepted.job_id), env.job(accepted.job_id)
         assert (accepted.status, batch.status) == (BatchStatus.RECEIVED, BatchStatus.RECEIVED)
@@ -73,9 +73,9 @@ class TestCompleteUploadBatch:
         """
         The message contains the input of the execution and the trace.
         """
-        request = replace(env.completion(created), traceparent="00-1-2-01")
+        arguments = env.completion(created, traceparent="00-1-2-01")
 
-        accepted = env.complete(env.photographer, request)
+        accepted = env.complete(env.photographer, **arguments)
 
         message = env.media.list_outbox()[0].message
         assert message.execution_input == {
@@ -114,10 +114,10 @@ class TestCompleteUploadBatch:
         """
         The status of the batch replaces an idempotency key.
         """
-        env.complete(env.photographer, env.completion(created))
+        env.complete(env.photographer, **env.completion(created))
 
         with pytest.raises(BatchStatusInvalid):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
         assert len(env.media.list_jobs_by_batch(created.batch_id)) == 1
 
@@ -125,16 +125,16 @@ class TestCompleteUploadBatch:
         """
         An unknown listing or batch is 404 also for a user without permission.
         """
-        request = env.completion(created)
+        arguments = env.completion(created)
 
         with pytest.raises(ListingNotFound):
-            env.complete(env.stranger, replace(request, listing_id=ListingId(99)))
+            env.complete(env.stranger, **arguments | {"listing_id": ListingId(99)})
         with pytest.raises(BatchNotFound):
-            env.complete(env.stranger, replace(request, batch_id=BatchId("none")))
+            env.complete(env.stranger, **arguments | {"batch_id": BatchId("none")})
         with pytest.raises(BatchNotFound):
-            env.complete(env.stranger, replace(request, listing_id=DEVELOPMENT))
+            env.complete(env.stranger, **arguments | {"listing_id": DEVELOPMENT})
         with pytest.raises(NotPhotographer):
-            env.complete(env.stranger, request)
+            env.complete(env.stranger, **arguments)
 
     def test_deleted_batch_is_not_found(self, env, created):
         """
@@ -143,7 +143,7 @@ class TestCompleteUploadBatch:
         env.delete(created.batch_id)
 
         with pytest.raises(BatchNotFound):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
     def test_listing_in_another_status_is_a_conflict(self, env, created):
         """
@@ -152,16 +152,16 @@ class TestCompleteUploadBatch:
         env.listings.set_status(APARTMENT, ListingStatus.PENDING_OWNER_APPROVAL)
 
         with pytest.raises(ListingStatusConflict):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
         assert stays_open(env, created)
 
 
 class TestFilesThatAreNotThoseOfTheBatch:
     def refused(self, env, created, change) -> list[str]:
-        request = env.completion(created)
+        arguments = env.completion(created)
         with pytest.raises(ManifestInvalid) as refused:
-            env.complete(env.photographer, replace(request, files=change(request.files)))
+            env.complete(env.photographer, **arguments | {"files": change(arguments["files"])})
         assert stays_open(env, created)
         return [complaint.field for complaint in refused.value.errors]
 
@@ -198,7 +198,7 @@ class TestFilesThatAreNotThoseOfTheBatch:
 class TestFilesThatAreNotAsAnnounced:
     def refused(self, env, created, error) -> None:
         with pytest.raises(error):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
         assert stays_open(env, created)
 
     def test_missing_file_while_it_can_still_be_uploaded(self, env, created):
@@ -225,7 +225,7 @@ class TestFilesThatAreNotAsAnnounced:
         """
         env.clock.advance(5000)
 
-        accepted = env.complete(env.photographer, env.completion(created))
+        accepted = env.complete(env.photographer, **env.completion(created))
 
         assert accepted.status is BatchStatus.RECEIVED
 
@@ -237,7 +237,7 @@ class TestFilesThatAreNotAsAnnounced:
         env.reconcile()
 
         with pytest.raises(UploadUrlExpired):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
     def test_size_that_differs_in_the_bucket(self, env, created):
         """
@@ -252,11 +252,11 @@ class TestFilesThatAreNotAsAnnounced:
         """
         409: the sizes in the two requests differ.
         """
-        request = env.completion(created)
-        changed = (replace(request.files[0], bytes=5), request.files[1])
+        arguments = env.completion(created)
+        changed = (replace(arguments["files"][0], bytes=5), arguments["files"][1])
 
         with pytest.raises(SizeMismatch):
-            env.complete(env.photographer, replace(request, files=changed))
+            env.complete(env.photographer, **arguments | {"files": changed})
 
     @pytest.mark.parametrize("checksum", [Sha256("f" * 64), None])
     def test_checksum_that_differs_or_is_missing(self, env, created, checksum):
@@ -282,7 +282,7 @@ class TestFilesThatAreNotAsAnnounced:
         """
         env.media.available = False
         with pytest.raises(Unavailable):
-            env.complete(env.photographer, env.completion(created))
+            env.complete(env.photographer, **env.completion(created))
         env.media.available = True
 
         assert stays_open(env, created)

@@ -11,7 +11,6 @@ from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.ports.workflow import Step
 from harness.service.core.use_cases.get_batch_status import (
     AvailableDownload,
-    GetBatchStatusRequest,
 )
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
@@ -25,7 +24,7 @@ def report(env):
 
     def ask(job_id, by=None):
         batch = env.batch_of(job_id)
-        return env.status(by or env.owner, GetBatchStatusRequest(batch.listing_id, batch.id))
+        return env.status(by or env.owner, batch.listing_id, batch.id)
 
     return ask
 
@@ -37,7 +36,7 @@ class TestGetBatchStatus:
         """
         created = env.opened(files.photo(2), files.video(1))
 
-        report = env.status(env.photographer, GetBatchStatusRequest(APARTMENT, created.batch_id))
+        report = env.status(env.photographer, APARTMENT, created.batch_id)
 
         assert report.batch.status is BatchStatus.PENDING_UPLOAD
         assert (report.batch.received_at, report.batch.processing_started_at) == (None, None)
@@ -141,11 +140,11 @@ class TestGetBatchStatus:
         batch_id = env.opened().batch_id
 
         with pytest.raises(ListingNotFound):
-            env.status(env.stranger, GetBatchStatusRequest(ListingId(99), batch_id))
+            env.status(env.stranger, ListingId(99), batch_id)
         with pytest.raises(BatchNotFound):
-            env.status(env.stranger, GetBatchStatusRequest(APARTMENT, BatchId("none")))
+            env.status(env.stranger, APARTMENT, BatchId("none"))
         with pytest.raises(BatchNotFound):
-            env.status(env.stranger, GetBatchStatusRequest(DEVELOPMENT, batch_id))
+            env.status(env.stranger, DEVELOPMENT, batch_id)
         env.delete(batch_id)
         with pytest.raises(BatchNotFound):
-            env.status(env.owner, GetBatchStatusRequest(APARTMENT, batch_id))
+            env.status(env.owner, APARTMENT, batch_id)

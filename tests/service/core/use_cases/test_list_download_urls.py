@@ -13,10 +13,9 @@ from harness.service.core.errors import (
     NotPhotographer,
 )
 from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.use_cases.list_download_urls import DownloadItem, ListDownloadUrlsRequest
+from harness.service.core.use_cases.list_download_urls import DownloadItem
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
-NEWEST = ListDownloadUrlsRequest(APARTMENT)
 
 
 class TestListDownloadUrls:
@@ -26,7 +25,7 @@ class TestListDownloadUrls:
         """
         job = env.ready(files.photo(2), files.photo(1), files.video(3)).job_id
 
-        downloads = env.downloads(env.owner, NEWEST)
+        downloads = env.downloads(env.owner, APARTMENT)
 
         assert downloads.batch_id == env.batch_of(job).id
         assert (downloads.generated_at, downloads.ttl) == (env.clock.now(), 3600)
@@ -53,7 +52,7 @@ class TestListDownloadUrls:
         key = env.batch_of(accepted.job_id).uploads[0].key
         env.handle(env.success(accepted.job_id, outputs=[{"rawKey": key, "processedKey": key}]))
 
-        downloads = env.downloads(env.owner, ListDownloadUrlsRequest(DEVELOPMENT))
+        downloads = env.downloads(env.owner, DEVELOPMENT)
 
         item = downloads.groups[0].items[0]
         assert (item.label, item.preview, item.resolution) == ("original", None, None)
@@ -68,7 +67,7 @@ class TestListDownloadUrls:
         env.handle(env.success(second.job_id))
         env.handle(env.success(first.job_id))
 
-        assert env.downloads(env.owner, NEWEST).batch_id == env.batch_of(second.job_id).id
+        assert env.downloads(env.owner, APARTMENT).batch_id == env.batch_of(second.job_id).id
 
     def test_without_a_ready_batch_there_is_no_content(self, env):
         """
@@ -76,7 +75,7 @@ class TestListDownloadUrls:
         """
         env.processing()
 
-        assert env.downloads(env.owner, NEWEST) is None
+        assert env.downloads(env.owner, APARTMENT) is None
 
     def test_named_batch_must_be_ready(self, env):
         """
@@ -85,7 +84,7 @@ class TestListDownloadUrls:
         batch_id = env.batch_of(env.processing().job_id).id
 
         with pytest.raises(BatchStatusInvalid):
-            env.downloads(env.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
+            env.downloads(env.owner, APARTMENT, batch_id)
 
     def test_a_failed_retry_has_no_downloads(self, env):
         """
@@ -95,7 +94,7 @@ class TestListDownloadUrls:
         env.handle(env.failure(env.retried(batch_id).job_id))
 
         with pytest.raises(BatchStatusInvalid):
-            env.downloads(env.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
+            env.downloads(env.owner, APARTMENT, batch_id)
 
     def test_retry_that_succeeded_offers_the_new_objects(self, env):
         """
@@ -105,7 +104,7 @@ class TestListDownloadUrls:
         again = env.retried(batch_id).job_id
         env.handle(env.success(again))
 
-        downloads = env.downloads(env.owner, NEWEST)
+        downloads = env.downloads(env.owner, APARTMENT)
 
         assert downloads.zip.url == f"memory://bucket/zip/{again}/full.zip?ttl=3600"
         assert downloads.groups[0].items[0].url.startswith(f"memory://bucket/processed/{again}/")
@@ -117,19 +116,19 @@ class TestListDownloadUrls:
         batch_id = env.batch_of(env.ready().job_id).id
 
         with pytest.raises(ListingNotFound):
-            env.downloads(env.stranger, ListDownloadUrlsRequest(ListingId(99)))
+            env.downloads(env.stranger, ListingId(99))
         with pytest.raises(BatchNotFound):
-            env.downloads(env.stranger, ListDownloadUrlsRequest(APARTMENT, BatchId("none")))
+            env.downloads(env.stranger, APARTMENT, BatchId("none"))
         with pytest.raises(BatchNotFound):
-            env.downloads(env.stranger, ListDownloadUrlsRequest(DEVELOPMENT, batch_id))
+            env.downloads(env.stranger, DEVELOPMENT, batch_id)
         env.delete(batch_id)
         with pytest.raises(BatchNotFound):
-            env.downloads(env.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
-        assert env.downloads(env.owner, NEWEST) is None
+            env.downloads(env.owner, APARTMENT, batch_id)
+        assert env.downloads(env.owner, APARTMENT) is None
 
     def test_strangers_may_not(self, env):
         """
         403, READY or not.
         """
         with pytest.raises(NotPhotographer):
-            env.downloads(env.stranger, NEWEST)
+            env.downloads(env.stranger, APARTMENT)

@@ -73,7 +73,7 @@ class ServiceMachine(RuleBasedStateMachine):
         created = self.created[pick % len(self.created)]
         self.env.upload(created)
         with suppress(MediaError):
-            self.env.complete(self.env.operator, self.env.completion(created))
+            self.env.complete(self.env.operator, **self.env.completion(created))
 
     @precondition(lambda self: self.created)
     @rule(pick=ANY)

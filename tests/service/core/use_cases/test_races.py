@@ -80,7 +80,7 @@ class TestRaces:
             env = new_racing_env()
             created = env.opened()
             env.upload(created)
-            complete = lambda: env.complete(env.photographer, env.completion(created))  # noqa: B023,E731
+            complete = lambda: env.complete(env.photographer, **env.completion(created))  # noqa: B023,E731
 
             results = race(*[complete] * 4)
 
@@ -199,7 +199,7 @@ class TestRaces:
 
             race(
                 lambda: env.handle(env.success(job_id)),  # noqa: B023
-                lambda: env.complete(env.photographer, env.completion(created)),  # noqa: B023
+                lambda: env.complete(env.photographer, **env.completion(created)),  # noqa: B023
             )
 
             second = env.media.get_batch_by_id(created.batch_id).status
@@ -217,7 +217,7 @@ class TestRaces:
 
             _, completed = race(
                 lambda: env.delete(created.batch_id),  # noqa: B023
-                lambda: env.complete(env.photographer, env.completion(created)),  # noqa: B023
+                lambda: env.complete(env.photographer, **env.completion(created)),  # noqa: B023
             )
 
             deleted_first = isinstance(completed, BatchNotFound)
@@ -263,7 +263,7 @@ class TestRaces:
             env.upload(created)
             env.clock.advance(1801)
 
-            race(env.reconcile, lambda: env.complete(env.photographer, env.completion(created)))  # noqa: B023
+            race(env.reconcile, lambda: env.complete(env.photographer, **env.completion(created)))  # noqa: B023
 
             batch = env.media.get_batch_by_id(created.batch_id)
             jobs = env.media.list_jobs_by_batch(created.batch_id)

@@ -17,7 +17,6 @@ from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.identifiers import ListingId
 from harness.service.core.model.job import JobStatus
 from harness.service.core.model.listing import ListingStatus
-from harness.service.core.use_cases.retry_media_batch import RetryMediaBatchRequest
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
 
@@ -132,7 +131,7 @@ class TestRetryMediaBatch:
         batch_id = env.batch_of(env.failed().job_id).id
 
         with pytest.raises(Invalid):
-            env.retry(env.operator, RetryMediaBatchRequest(APARTMENT, batch_id, reason))
+            env.retry(env.operator, APARTMENT, batch_id, reason)
 
     def test_same_users_as_for_creating(self, env, files):
         """
@@ -142,11 +141,11 @@ class TestRetryMediaBatch:
         project = env.job(env.failed(files.document(1), listing=DEVELOPMENT, by=env.owner).job_id).batch_id
 
         with pytest.raises(NotPhotographer):
-            env.retry(env.owner, RetryMediaBatchRequest(APARTMENT, photos, "please"))
+            env.retry(env.owner, APARTMENT, photos, "please")
         with pytest.raises(NotOwner):
-            env.retry(env.photographer, RetryMediaBatchRequest(DEVELOPMENT, project, "please"))
-        assert env.retry(env.photographer, RetryMediaBatchRequest(APARTMENT, photos, "please"))
-        assert env.retry(env.owner, RetryMediaBatchRequest(DEVELOPMENT, project, "please"))
+            env.retry(env.photographer, DEVELOPMENT, project, "please")
+        assert env.retry(env.photographer, APARTMENT, photos, "please")
+        assert env.retry(env.owner, DEVELOPMENT, project, "please")
 
     def test_unknown_deleted_and_foreign_batches_are_not_found(self, env):
         """
@@ -155,9 +154,9 @@ class TestRetryMediaBatch:
         batch_id = env.job(env.failed().job_id).batch_id
 
         with pytest.raises(ListingNotFound):
-            env.retry(env.stranger, RetryMediaBatchRequest(ListingId(99), batch_id, "please"))
+            env.retry(env.stranger, ListingId(99), batch_id, "please")
         with pytest.raises(BatchNotFound):
-            env.retry(env.stranger, RetryMediaBatchRequest(DEVELOPMENT, batch_id, "please"))
+            env.retry(env.stranger, DEVELOPMENT, batch_id, "please")
         env.delete(batch_id)
         with pytest.raises(BatchNotFound):
             env.retried(batch_id)
