@@ -46,7 +46,7 @@ class InMemoryWorkflow(Workflow):
 
     def ping(self) -> None:
         if not self.available:
-            raise Unavailable("Step Functions does not answer.")
+            raise Unavailable("The workflow service does not answer.")
 
     def end(
         self,

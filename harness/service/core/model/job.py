@@ -79,7 +79,7 @@ class Job:
 
     @property
     def execution_name(self) -> str:
-        """Name of the execution; Step Functions starts only one execution of a name."""
+        """Name of the execution; only one execution of a name can be started."""
         return f"batch-{self.batch_id}-job-{self.id}"
 
     def run(self, external_id: str | None, *, at: datetime) -> "Job":

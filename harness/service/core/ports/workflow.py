@@ -46,7 +46,7 @@ class Workflow(Protocol):
         Start an execution and return its ARN; a second call with the same name returns the same ARN.
 
         Raises:
-            Unavailable: Step Functions throttles or does not answer.
+            Unavailable: The workflow service throttles or does not answer.
         """
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Workflow(Protocol):
         Return the execution with this name, None if it was never started.
 
         Raises:
-            Unavailable: Step Functions throttles or does not answer.
+            Unavailable: The workflow service throttles or does not answer.
         """
 
     @abstractmethod
@@ -64,4 +64,4 @@ class Workflow(Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """Raise `Unavailable` if Step Functions does not answer."""
+        """Raise `Unavailable` if the workflow service does not answer."""

@@ -26,8 +26,8 @@ class DispatchJobs:
     Start an execution for each message and delete the message afterwards.
 
     A message that is not valid, or whose execution cannot be started, stays in the queue. It becomes visible
-    again after the visibility time-out. After the maximum number of receives SQS moves it to the dead-letter
-    queue.
+    again after the visibility time-out. After the maximum number of receives the queue moves it to the
+    dead-letter queue.
     """
 
     media: MediaRepository

@@ -94,7 +94,7 @@ class GetBatchStatus:
         try:
             return tuple(self.workflow.steps(job.external_id))
         except Unavailable as error:
-            # Polling clients can cause throttling; the rest of the report does not need Step Functions.
+            # Polling clients can cause throttling; the rest of the report does not need the workflow service.
             log.warning(
                 "service.media.get_batch_status.steps_unavailable",
                 extra=batch.log_fields | {"job_id": job.id, "error": str(error)},

@@ -42,7 +42,7 @@ class ReconcileJobs:
     ======================================  ==========================================================
 
     Attributes:
-        grace: Jobs below this age are skipped, so that healthy jobs cause no calls to Step Functions.
+        grace: Jobs below this age are skipped, so that healthy jobs cause no calls to the workflow service.
         stuck_timeout: How long a job may run, and how long a sent message may stay without effect.
         abandon_after: Age at which an upload that is not completed is abandoned. It is longer than the URLs
             are valid: an upload that started in time may end later and still be completed.
