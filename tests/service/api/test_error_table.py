@@ -72,7 +72,7 @@ def two_files_with_one_client_id(env, make):
 
 
 @row("/uploads", 400, "MANIFEST_INVALID")
-def two_files_in_one_place(env, make):
+def two_files_with_one_sequence(env, make):
     return make.uploads(make.photo("a", 1), make.photo("b", 1)), PHOTOGRAPHER
 
 
@@ -97,7 +97,7 @@ def a_thumbnail_as_upload(env, make):
 
 
 @row("/uploads", 400, "MANIFEST_INVALID")
-def a_content_type_nobody_processes(env, make):
+def an_unsupported_content_type(env, make):
     return make.uploads(make.photo(contentType="image/gif")), PHOTOGRAPHER
 
 
@@ -157,17 +157,17 @@ def no_listing_id(env, make):
 
 
 @row("/uploads", 403, "NOT_PHOTOGRAPHER")
-def a_stranger_brings_photos(env, make):
+def a_stranger_uploads_photos(env, make):
     return make.uploads(), STRANGER
 
 
 @row("/uploads", 403, "NOT_PHOTOGRAPHER")
-def the_owner_brings_photos(env, make):
+def the_owner_uploads_photos(env, make):
     return make.uploads(), OWNER
 
 
 @row("/uploads", 403, "NOT_PHOTOGRAPHER")
-def a_photographer_whose_booking_was_displaced(env, make):
+def a_photographer_whose_booking_was_replaced(env, make):
     env.listings.add_booking(LISTING, photographer_id=5, status=BookingStatus.ACCEPTED)
     return make.uploads(), PHOTOGRAPHER
 
@@ -179,7 +179,7 @@ def a_photographer_whose_booking_is_not_approved(env, make):
 
 
 @row("/uploads", 403, "NOT_OWNER")
-def the_photographer_brings_project_files(env, make):
+def the_photographer_uploads_project_files(env, make):
     return make.uploads(make.document(), listingId=DEVELOPMENT), PHOTOGRAPHER
 
 
@@ -296,7 +296,7 @@ def completing_twice(env, make):
 
 
 @row("/uploads/complete", 409, "LISTING_STATUS_INVALID")
-def the_listing_moved_on_between_create_and_complete(env, make):
+def the_listing_advanced_between_create_and_complete(env, make):
     created = _uploaded(env)
     env.listings.set_status(ListingId(LISTING), ListingStatus.PENDING_OWNER_APPROVAL)
     return env.completion(created), PHOTOGRAPHER
@@ -351,7 +351,7 @@ def completing_while_the_bucket_is_down(env, make):
 # uploads/status
 
 
-def _asked(created: Any, listing: int = LISTING, **changes: object) -> Any:
+def _query(created: Any, listing: int = LISTING, **changes: object) -> Any:
     return {"listingId": listing, "batchId": created["batchId"]} | changes
 
 
@@ -361,13 +361,13 @@ def a_status_without_batch_id(env, make):
 
 
 @row("/uploads/status", 403, "NOT_PHOTOGRAPHER")
-def a_stranger_looks(env, make):
-    return _asked(env.create()), STRANGER
+def a_stranger_queries_the_status(env, make):
+    return _query(env.create()), STRANGER
 
 
 @row("/uploads/status", 404, "LISTING_NOT_FOUND")
 def the_status_on_an_unknown_listing(env, make):
-    return _asked(env.create(), listing=999), PHOTOGRAPHER
+    return _query(env.create(), listing=999), PHOTOGRAPHER
 
 
 @row("/uploads/status", 404, "BATCH_NOT_FOUND")
@@ -376,34 +376,34 @@ def the_status_of_an_unknown_batch(env, make):
 
 
 @row("/uploads/status", 404, "BATCH_NOT_FOUND")
-def the_status_of_something_that_is_no_uuid(env, make):
+def the_status_of_a_text_that_is_not_a_uuid(env, make):
     return {"listingId": LISTING, "batchId": "the one from this morning"}, PHOTOGRAPHER
 
 
 @row("/uploads/status", 404, "BATCH_NOT_FOUND")
 def the_status_of_a_batch_of_another_listing(env, make):
-    return _asked(env.create(), listing=DEVELOPMENT), PHOTOGRAPHER
+    return _query(env.create(), listing=DEVELOPMENT), PHOTOGRAPHER
 
 
 @row("/uploads/status", 404, "BATCH_NOT_FOUND")
 def the_status_of_a_deleted_batch(env, make):
     created = env.create()
     _delete(env, created)
-    return _asked(created), PHOTOGRAPHER
+    return _query(created), PHOTOGRAPHER
 
 
 @row("/uploads/status", 503, "UNAVAILABLE")
 def the_status_while_the_database_is_down(env, make):
     created = env.create()
     env.media.available = False
-    return _asked(created), PHOTOGRAPHER
+    return _query(created), PHOTOGRAPHER
 
 
 # downloads/query
 
 
 @row("/downloads/query", 400, "MANIFEST_INVALID")
-def downloads_of_a_listing_called_zero(env, make):
+def downloads_of_listing_zero(env, make):
     return {"listingId": 0}, PHOTOGRAPHER
 
 
@@ -426,20 +426,20 @@ def downloads_of_an_unknown_batch(env, make):
 @row("/downloads/query", 404, "BATCH_NOT_FOUND")
 def downloads_of_a_batch_of_another_listing(env, make):
     created, _ = env.ready()
-    return _asked(created, listing=DEVELOPMENT), PHOTOGRAPHER
+    return _query(created, listing=DEVELOPMENT), PHOTOGRAPHER
 
 
 @row("/downloads/query", 404, "BATCH_NOT_FOUND")
 def downloads_of_a_deleted_batch(env, make):
     created, _ = env.ready()
     _delete(env, created)
-    return _asked(created), PHOTOGRAPHER
+    return _query(created), PHOTOGRAPHER
 
 
 @row("/downloads/query", 409, "BATCH_STATUS_INVALID")
 def downloads_of_a_batch_that_is_not_ready(env, make):
     created, _ = env.received()
-    return _asked(created), PHOTOGRAPHER
+    return _query(created), PHOTOGRAPHER
 
 
 # uploads/retry
@@ -447,33 +447,33 @@ def downloads_of_a_batch_that_is_not_ready(env, make):
 
 @row("/uploads/retry", 400, "MANIFEST_INVALID")
 def a_retry_without_reason(env, make):
-    return _asked(env.ready()[0]), PHOTOGRAPHER
+    return _query(env.ready()[0]), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 400, "MANIFEST_INVALID")
 def a_retry_with_a_blank_reason(env, make):
-    return _asked(env.ready()[0], reason="  "), PHOTOGRAPHER
+    return _query(env.ready()[0], reason="  "), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 400, "MANIFEST_INVALID")
 def a_retry_with_a_reason_of_501_characters(env, make):
-    return _asked(env.ready()[0], reason="r" * 501), PHOTOGRAPHER
+    return _query(env.ready()[0], reason="r" * 501), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 403, "NOT_PHOTOGRAPHER")
 def the_owner_retries_photos(env, make):
-    return _asked(env.ready()[0], reason="too dark"), OWNER
+    return _query(env.ready()[0], reason="too dark"), OWNER
 
 
 @row("/uploads/retry", 403, "NOT_OWNER")
 def the_photographer_retries_project_files(env, make):
     created = env.create(make.document(), user=OWNER, listingId=DEVELOPMENT)
-    return _asked(created, DEVELOPMENT, reason="too dark"), PHOTOGRAPHER
+    return _query(created, DEVELOPMENT, reason="too dark"), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 404, "LISTING_NOT_FOUND")
 def a_retry_on_an_unknown_listing(env, make):
-    return _asked(env.ready()[0], listing=999, reason="too dark"), PHOTOGRAPHER
+    return _query(env.ready()[0], listing=999, reason="too dark"), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 404, "BATCH_NOT_FOUND")
@@ -483,24 +483,24 @@ def a_retry_of_an_unknown_batch(env, make):
 
 @row("/uploads/retry", 404, "BATCH_NOT_FOUND")
 def a_retry_of_a_batch_of_another_listing(env, make):
-    return _asked(env.ready()[0], listing=DEVELOPMENT, reason="too dark"), PHOTOGRAPHER
+    return _query(env.ready()[0], listing=DEVELOPMENT, reason="too dark"), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 409, "BATCH_STATUS_INVALID")
 def a_retry_before_the_upload_is_completed(env, make):
-    return _asked(env.create(), reason="too dark"), PHOTOGRAPHER
+    return _query(env.create(), reason="too dark"), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 409, "BATCH_STATUS_INVALID")
 def a_retry_of_a_received_batch(env, make):
-    return _asked(env.received()[0], reason="too dark"), PHOTOGRAPHER
+    return _query(env.received()[0], reason="too dark"), PHOTOGRAPHER
 
 
 @row("/uploads/retry", 409, "BATCH_STATUS_INVALID")
 def a_retry_of_a_batch_in_the_pipeline(env, make):
     created, accepted = env.received()
     env.callback({"jobId": accepted["jobId"], "status": "RUNNING"})
-    return _asked(created, reason="too dark"), PHOTOGRAPHER
+    return _query(created, reason="too dark"), PHOTOGRAPHER
 
 
 def _delete(env: Any, created: Any) -> None:

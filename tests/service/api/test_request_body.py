@@ -29,7 +29,7 @@ def _is_400(response):
     return True
 
 
-class TestUnreadable:
+class TestInvalid:
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize(
         "content",

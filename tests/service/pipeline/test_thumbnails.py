@@ -119,7 +119,7 @@ class TestOrientation:
         assert close(corners(images["large"]), CORNERS)
 
 
-class TestWhatIsInside:
+class TestContent:
     def test_derived_images_have_no_metadata(self, pipeline):
         """No EXIF, no GPS, no profile, no comment: JPEGs at quality 85."""
         pipeline.upload("a", "PHOTO_HORIZONTAL", photograph(1, 640, 480, orientation=6))

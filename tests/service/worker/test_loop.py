@@ -39,7 +39,7 @@ def loop_of(registry):
 DOWN = Unavailable("The queue does not answer.")
 
 
-class TestPace:
+class TestPause:
     def test_with_nothing_to_do_it_pauses(self, loop_of):
         """
         An idle loop pauses.
@@ -73,7 +73,7 @@ class TestPace:
         assert loop_of(DOWN, time_scale=10).step() == 0.05
 
 
-class TestTelling:
+class TestLog:
     def test_an_outage_is_logged_once(self, loop_of, caplog):
         """
         Its begin and its end are logged.

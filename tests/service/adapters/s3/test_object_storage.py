@@ -60,7 +60,7 @@ class TestSignedUrls:
         assert storage.head(KEY) is None
 
 
-class TestTrouble:
+class TestUnavailable:
     def test_a_bucket_that_cannot_be_reached_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
         No server listens: the result is 503, not a missing file.

@@ -154,7 +154,7 @@ class TestWhoMayCreate:
         assert env.opened(by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["owner", "stranger"])
-    def test_nobody_else_uploads_photos(self, env, who):
+    def test_other_users_may_not_upload_photos(self, env, who):
         """
         Also the owner of the listing may not.
         """
@@ -169,7 +169,7 @@ class TestWhoMayCreate:
         assert env.opened(files.document(1), listing=DEVELOPMENT, by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["photographer", "stranger"])
-    def test_nobody_else_uploads_project_files(self, env, files, who):
+    def test_other_users_may_not_upload_project_files(self, env, files, who):
         """
         Also the photographer of the booking may not.
         """

@@ -154,7 +154,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self.env.queue.send(self.env.media.get_last_message(job.id).message)
 
     @rule()
-    def receive_in_vain(self):
+    def receive_without_processing(self):
         self.env.queue.receive(limit=10)
 
     @rule(port=st.sampled_from(["queue", "workflow"]))
@@ -247,14 +247,14 @@ class ServiceMachine(RuleBasedStateMachine):
         assert (env.queue.depth(), env.queue.dead_depth()) == (0, 0)
 
 
-class TestLife:
+class TestServiceMachine:
     @pytest.mark.parametrize("examples", [20, pytest.param(400, marks=pytest.mark.slow)])
     def test_nothing_gets_lost(self, new_env, examples):
         """
         Random sequences keep all invariants, and every batch ends.
         """
-        life = type("ServiceMachine", (ServiceMachine,), {"new_env": new_env})
+        machine = type("ServiceMachine", (ServiceMachine,), {"new_env": new_env})
 
         run_state_machine_as_test(
-            life, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
+            machine, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
         )
