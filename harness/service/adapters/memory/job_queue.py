@@ -53,10 +53,7 @@ class InMemoryJobQueue(JobQueue):
             return number
 
     def receive(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:  # noqa: ARG002 -- see the class
-        self.ping()
-        with self._lock:
-            self._redrive()
-            return self._take(self._messages, limit)
+        return self._receive(self._messages, limit)
 
     def delete(self, message: ReceivedMessage) -> None:
         self.ping()
@@ -64,10 +61,7 @@ class InMemoryJobQueue(JobQueue):
             self._messages.pop(message.id, None)
 
     def receive_dead(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:  # noqa: ARG002 -- see the class
-        self.ping()
-        with self._lock:
-            self._redrive()
-            return self._take(self._dead, limit)
+        return self._receive(self._dead, limit)
 
     def delete_dead(self, message: ReceivedMessage) -> None:
         self.ping()
@@ -85,6 +79,12 @@ class InMemoryJobQueue(JobQueue):
     def dead_depth(self) -> int:
         """Return the number of messages in the dead-letter queue."""
         return len(self._dead)
+
+    def _receive(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
+        self.ping()
+        with self._lock:
+            self._redrive()
+            return self._take(messages, limit)
 
     def _take(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
         now = self._clock.now()

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from harness.service.core.errors import CallbackInvalid, FieldError
 from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
 from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId, parse_id
+
+T = TypeVar("T")
 
 KEY_LENGTH = 512
 
@@ -226,12 +229,8 @@ class _Fields:
         return CallbackStatus(text)
 
     def text(self, name: str, limit: int | None = None) -> str | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise _invalid(name, "must be text")
-        if limit is not None and len(value) > limit:
+        value = self._typed(name, "text", str)
+        if limit is not None and len(value or "") > limit:
             raise _invalid(name, f"must be at most {limit} characters")
         return value or None
 
@@ -253,14 +252,10 @@ class _Fields:
         return value
 
     def number(self, name: str) -> float | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _invalid(name, "must be a number")
-        if not (math.isfinite(value) and 0 <= value <= MAX_ID):
+        value = self._typed(name, "a number", int, float)
+        if value is not None and not (math.isfinite(value) and 0 <= value <= MAX_ID):
             raise _invalid(name, "is out of range")
-        return float(value)
+        return None if value is None else float(value)
 
     def whole(self, name: str) -> int | None:
         value = self.number(name)
@@ -277,18 +272,14 @@ class _Fields:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
     def items(self, name: str) -> Sequence[object]:
-        value = self.values.get(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list | tuple):
-            raise _invalid(name, "must be a list")
-        return value
+        return self._typed(name, "a list", list, tuple) or ()
 
     def texts(self, name: str) -> Mapping[str, str]:
+        fields = _Fields(self._typed(name, "an object", dict) or {})
+        return {str(label): key for label in fields.values if (key := fields.text(label, KEY_LENGTH))}
+
+    def _typed(self, name: str, description: str, *kinds: type[T]) -> T | None:
         value = self.values.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            raise _invalid(name, "must be an object")
-        fields = _Fields(value)
-        return {str(label): key for label in value if (key := fields.text(label, KEY_LENGTH))}
+        if value is None or (isinstance(value, kinds) and not isinstance(value, bool)):
+            return value
+        raise _invalid(name, f"must be {description}")
