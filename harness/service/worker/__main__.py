@@ -33,8 +33,9 @@ def run(service: Service, settings: Settings, *, host: str, port: int) -> int:
     threads = WorkerThreads(worker_loops(service, settings))
     _stop_on_signals(threads)
     with probe_server(host, port, service.registry, threads.health) as url:
-        threads.start()
+        # Before the threads start, because their output could be mixed into the line.
         print(url, flush=True)
+        threads.start()
         log.info("service.worker.started", extra={"url": url, "loops": [loop.name for loop in threads.loops]})
         threads.stopping.wait()
         threads.stop()
