@@ -1,14 +1,11 @@
 """
-The composition root: which adapter stands behind which port, and what each use case is given.
+The composition root: it creates the adapters of the ports, and the use cases.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-import boto3
-import botocore.session
-from botocore.utils import parse_timestamp
+from boto3 import Session
 from prometheus_client import CollectorRegistry
 
 from harness.service.adapters.cloudwatch.instruments import CloudWatchInstruments
@@ -22,7 +19,8 @@ from harness.service.adapters.s3.object_storage import S3ObjectStorage
 from harness.service.adapters.sqs.job_queue import SQSJobQueue
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
 from harness.service.adapters.system.clock import SystemClock
-from harness.service.core.model.listing import AccessPolicy
+from harness.service.aws_clients import aws_session
+from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.manifest import UploadLimits
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
@@ -56,10 +54,20 @@ class Ports:
     clock: Clock
     instruments: Instruments
 
+    @property
+    def checks(self) -> Mapping[str, Callable[[], None]]:
+        """The health checks by name."""
+        return {
+            "database": self.media.ping,
+            "storage": self.storage.ping,
+            "queue": self.queue.ping,
+            "workflow": self.workflow.ping,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the service may be told; times in seconds."""
+    """The configurable rules of the use cases; times in seconds."""
 
     policy: AccessPolicy = field(default_factory=AccessPolicy)
     limits: UploadLimits = field(default_factory=UploadLimits)
@@ -82,12 +90,12 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Service:
     """
-    The use cases, ready to be driven by HTTP or by the worker's loops.
+    The use cases, as the API and the worker call them.
 
     Attributes:
-        checks: Ask whether what the service leans on answers, by name; each raises ``Unavailable`` if not.
-        registry: All instruments, as Prometheus wants them.
-        close: Give back what the adapters hold; nothing works afterwards.
+        checks: Health checks of the database and of AWS by name; a check raises ``Unavailable`` on failure.
+        registry: All Prometheus metrics.
+        close: Releases the resources of the adapters; the service cannot be used afterwards.
     """
 
     listings: ListingRepository
@@ -111,58 +119,52 @@ def assemble(
     ports: Ports, rules: Rules, registry: CollectorRegistry, *, close: Callable[[], None] = lambda: None
 ) -> Service:
     """Return the service over *ports*."""
-    media, listings, storage = ports.media, ports.listings, ports.storage
-    clock, instruments, policy = ports.clock, ports.instruments, rules.policy
-    handle_callback = HandleProcessingCallback(media, listings, clock, instruments, policy)
+    media, listings, storage, queue = ports.media, ports.listings, ports.storage, ports.queue
+    workflow, clock, instruments, policy = ports.workflow, ports.clock, ports.instruments, rules.policy
+    repositories, upload_ttl = (media, listings), rules.upload_ttl
+    handle_callback = HandleProcessingCallback(*repositories, clock, instruments, policy)
     return Service(
-        listings=listings,
-        instruments=instruments,
-        registry=registry,
-        close=close,
-        checks={
-            "database": media.ping,
-            "storage": storage.ping,
-            "queue": ports.queue.ping,
-            "workflow": ports.workflow.ping,
-        },
+        listings,
+        instruments,
+        registry,
+        ports.checks,
+        close,
         create_upload_batch=CreateUploadBatch(
-            media, listings, storage, clock, instruments, policy, rules.limits, upload_ttl=rules.upload_ttl
+            *repositories, storage, clock, instruments, policy, rules.limits, upload_ttl=upload_ttl
         ),
         complete_upload_batch=CompleteUploadBatch(
-            media, listings, storage, clock, instruments, policy, upload_ttl=rules.upload_ttl
+            *repositories, storage, clock, instruments, policy, upload_ttl=upload_ttl
         ),
-        get_batch_status=GetBatchStatus(media, listings, ports.workflow, policy),
-        list_download_urls=ListDownloadUrls(
-            media, listings, storage, clock, policy, download_ttl=rules.download_ttl
-        ),
-        retry_media_batch=RetryMediaBatch(media, listings, clock, instruments, policy),
+        get_batch_status=GetBatchStatus(*repositories, workflow, policy),
+        list_download_urls=ListDownloadUrls(*repositories, storage, clock, policy, rules.download_ttl),
+        retry_media_batch=RetryMediaBatch(*repositories, clock, instruments, policy),
         handle_processing_callback=handle_callback,
-        flush_outbox=FlushOutbox(media, ports.queue, clock),
-        dispatch_jobs=DispatchJobs(media, ports.queue, ports.workflow, handle_callback),
-        drain_dead_letters=DrainDeadLetters(media, ports.queue, clock, instruments, handle_callback),
-        reconcile_jobs=ReconcileJobs(
-            media,
-            ports.workflow,
-            clock,
-            instruments,
-            handle_callback,
-            grace=rules.reconcile_grace,
-            stuck_timeout=rules.stuck_timeout,
-            abandon_after=2 * rules.upload_ttl,
-        ),
+        flush_outbox=FlushOutbox(media, queue, clock),
+        dispatch_jobs=DispatchJobs(media, queue, workflow, handle_callback),
+        drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, handle_callback),
+        reconcile_jobs=_reconcile_jobs(ports, rules, handle_callback),
+    )
+
+
+def _reconcile_jobs(ports: Ports, rules: Rules, handle_callback: HandleProcessingCallback) -> ReconcileJobs:
+    return ReconcileJobs(
+        *(ports.media, ports.workflow, ports.clock, ports.instruments, handle_callback),
+        grace=rules.reconcile_grace,
+        stuck_timeout=rules.stuck_timeout,
+        abandon_after=2 * rules.upload_ttl,
     )
 
 
 def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     """
-    Return the service over MySQL and AWS; `Service.close` gives back what it holds.
+    Return the service over MySQL and AWS; `Service.close` releases its resources.
 
     Args:
-        samples_inflight: Put ``media_processing_inflight_jobs`` to CloudWatch; one process of a service
-            should, not each.
+        samples_inflight: Whether to send ``media_processing_inflight_jobs`` to CloudWatch; only one process
+            of a service should do so.
 
     Raises:
-        SettingsInvalid: The database's URL or the AWS credentials cannot be used.
+        SettingsInvalid: The database URL or the AWS credentials are not valid.
     """
     registry = CollectorRegistry()
     pool = Pool(
@@ -176,51 +178,51 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
         namespace=settings.metrics_namespace,
         inflight=media.count_inflight_jobs if samples_inflight else None,
     ).start()
-    ports = Ports(
-        media=media,
-        listings=MySQLListingRepository(pool),
-        storage=S3ObjectStorage(
-            session, bucket=settings.bucket, kms_key_id=settings.kms_key_id, threads=settings.max_threads
-        ),
-        queue=SQSJobQueue(
-            session,
-            queue_url=settings.queue_url,
-            dead_letter_queue_url=settings.dead_letter_queue_url,
-            threads=settings.max_threads,
-        ),
-        workflow=StepFunctionsWorkflow(
-            session, state_machine_arn=settings.state_machine_arn, threads=settings.max_threads
-        ),
-        clock=SystemClock(),
-        instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
-    )
+    instruments = FanOutInstruments((PrometheusInstruments(registry), cloudwatch))
 
     def close() -> None:
         cloudwatch.stop()
         pool.close()
 
+    ports = _aws_ports(settings, session, media, MySQLListingRepository(pool), instruments)
     return assemble(ports, Rules.of(settings), registry, close=close)
+
+
+def _aws_ports(
+    settings: Settings,
+    session: Session,
+    media: MediaRepository,
+    listings: ListingRepository,
+    instruments: Instruments,
+) -> Ports:
+    threads = settings.max_threads
+    queues = {"queue_url": settings.queue_url, "dead_letter_queue_url": settings.dead_letter_queue_url}
+    return Ports(
+        media=media,
+        listings=listings,
+        storage=S3ObjectStorage(
+            session, bucket=settings.bucket, kms_key_id=settings.kms_key_id, threads=threads
+        ),
+        queue=SQSJobQueue(session, **queues, threads=threads),
+        workflow=StepFunctionsWorkflow(
+            session, state_machine_arn=settings.state_machine_arn, threads=threads
+        ),
+        clock=SystemClock(),
+        instruments=instruments,
+    )
 
 
 def _database(settings: Settings) -> DatabaseAddress:
     try:
         return DatabaseAddress.parse(settings.database_url)
     except ValueError as error:
-        raise SettingsInvalid(f"MEDIA_DATABASE_URL is wrong: {error}") from None
+        raise SettingsInvalid(f"MEDIA_DATABASE_URL is not valid: {error}") from None
 
 
-def _aws(settings: Settings) -> boto3.Session:
-    # A session of our own: the default one is not safe to share between threads.
-    core = botocore.session.get_session()
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
-    session = boto3.Session(botocore_session=core, region_name=settings.aws_region)
+def _aws(settings: Settings) -> Session:
+    session = aws_session(settings.aws_region)
     if session.get_credentials() is None:
         raise SettingsInvalid(
             "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
     return session
-
-
-def _instant(told: str | float) -> datetime:
-    """Read a timestamp of AWS; botocore reads the machine's time zone for each, thirty in a history."""
-    return datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else parse_timestamp(told)

@@ -1,5 +1,5 @@
 """
-Every port on memory and on its vendor: what is promised once is tested on both.
+The fixtures of the port contracts: every contract runs on the in-memory adapter and on its vendor.
 """
 
 import itertools
@@ -45,7 +45,7 @@ ISSUED_AT = datetime(2026, 1, 5, 9, 0, 0, 123456, tzinfo=UTC)
 
 
 class Tables(Protocol):
-    """The two repositories, and how rows nobody's port writes come into them."""
+    """The two repositories, and the rows that a test inserts without a port."""
 
     media: MediaRepository
     listings: ListingRepository
@@ -161,7 +161,10 @@ def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
 
 @pytest.fixture
 def make_batch() -> Callable[..., Batch]:
-    """Make batches of two photos; each has its own id and, unless told otherwise, reference."""
+    """
+    Return a function that creates batches of two photos, each with its own id and a reference of its own by
+    default.
+    """
     numbers = itertools.count(1)
 
     def make(
@@ -203,7 +206,7 @@ def make_batch() -> Callable[..., Batch]:
 
 @pytest.fixture
 def make_asset() -> Callable[..., Asset]:
-    """Make assets of a batch."""
+    """Return a function that creates assets of a batch."""
 
     def make(batch_id: BatchId, key: str, sequence: int | None = 1, **changes: object) -> Asset:
         fields: dict[str, object] = {
@@ -226,7 +229,7 @@ def make_asset() -> Callable[..., Asset]:
 
 @dataclass
 class Bucket:
-    """A bucket, and somebody who uses its signed URLs."""
+    """A bucket, and a client that uses its presigned URLs."""
 
     storage: ObjectStorage
     put: Callable[[SignedUpload, str, bytes], None]
@@ -258,7 +261,7 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
 
 @dataclass
 class Queue:
-    """A queue that gives a message up after two receives, at once visible again, and its raw entrance."""
+    """A queue with a maximum of two receives and immediate redelivery, and a way to send any body."""
 
     queue: JobQueue
     send_raw: Callable[[str], object]
@@ -290,7 +293,7 @@ def queue(request: pytest.FixtureRequest) -> Queue:
         return messages
 
     def let_time_pass() -> None:
-        """Let what was received become visible again, without waiting for the visibility time-out."""
+        """Make received messages visible again, without waiting for the visibility time-out."""
         while held:
             receipt = held.pop().receipt
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
@@ -301,7 +304,7 @@ def queue(request: pytest.FixtureRequest) -> Queue:
 
 @dataclass
 class Engine:
-    """A workflow, and somebody who ends its executions: each with the input as output, or with an error."""
+    """A workflow, and a way to end its executions: with the input as output, or with an error."""
 
     workflow: Workflow
     finish: Callable[[str], None]
@@ -324,7 +327,7 @@ MACHINE = {
 
 @pytest.fixture(params=["memory", pytest.param("stepfunctions", marks=pytest.mark.stack)])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """A state machine without executions. Start with ``{"fail": …}`` to say how it shall end."""
+    """A state machine without executions. The input ``{"fail": …}`` makes an execution fail."""
     if request.param == "memory":
         memory = InMemoryWorkflow()
         return Engine(
@@ -348,4 +351,4 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def void(_: object) -> None:
-    """Throw a result away."""
+    """Ignore a result."""

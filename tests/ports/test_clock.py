@@ -1,5 +1,5 @@
 """
-The contract of `Clock`: the present, in UTC.
+The contract of `Clock`: the current time in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,14 @@ def clock(request):
 
 def test_the_instant_is_aware_and_in_utc(clock):
     """
-    Naive datetimes would be compared with the wrong zone sooner or later.
+    The time has a time zone: a naive datetime could be compared in the wrong zone.
     """
     assert clock.now().utcoffset() == timedelta(0)
 
 
 def test_time_does_not_run_backwards(clock):
     """
-    A later question never gets an earlier answer.
+    A later call does not return an earlier time.
     """
     first, second = clock.now(), clock.now()
 
@@ -33,7 +33,7 @@ def test_time_does_not_run_backwards(clock):
 
 def test_the_system_clock_tells_the_present():
     """
-    It is the machine's own time.
+    The system clock returns the time of the machine.
     """
     before = datetime.now(UTC)
 

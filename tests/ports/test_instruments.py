@@ -1,5 +1,5 @@
 """
-The contract of `Instruments`: every fact is counted once, and read back the same from each vendor.
+The contract of `Instruments`: every event is counted once, with the same metrics in each vendor.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ READY, FAILED = BatchStatus.READY, BatchStatus.FAILED
 
 @dataclass(frozen=True)
 class Measured:
-    """Instruments, and how to read them back by metric."""
+    """Instruments, and a function that reads them by metric."""
 
     instruments: Instruments
     read: Callable[[], Mapping[str, float]]
@@ -34,9 +34,9 @@ def memory() -> Measured:
             "failed": kept.entered[FAILED],
             "finished": len(kept.durations),
             "seconds": sum(seconds for _, seconds in kept.durations),
-            "dead": kept.dead_letters,
-            "reprocess": kept.reprocess_requests,
-            "callback errors": kept.callback_failures,
+            "dead": kept.counts["media_processing_dlq_messages_total"],
+            "reprocess": kept.counts["media_reprocess_requests_total"],
+            "callback errors": kept.counts["media_processing_callback_errors_total"],
         }
 
     return Measured(kept, read)
@@ -80,16 +80,16 @@ def measured(request):
     return request.param()
 
 
-def test_nothing_happened_yet(measured):
+def test_every_metric_starts_at_zero(measured):
     """
-    Every counter starts at zero.
+    Without an event all values are zero.
     """
     assert set(measured.read().values()) == {0}
 
 
-def test_every_fact_is_counted_once(measured):
+def test_every_event_is_counted_once(measured):
     """
-    Each call moves its own metric and no other; a failed batch is counted apart as well.
+    Each call changes its own metric only; a failed batch is also counted separately.
     """
     instruments = measured.instruments
     instruments.batch_entered(READY)

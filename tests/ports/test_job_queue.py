@@ -1,11 +1,11 @@
 """
-The queue of jobs: what every one promises.
+The contract of `JobQueue`.
 """
 
 from typing import Any
 
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 
 MESSAGE = JobMessage(
     job_id=JobId(41),
@@ -20,7 +20,7 @@ MESSAGE = JobMessage(
 class TestReceive:
     def test_a_message_arrives_as_it_was_sent(self, queue: Any) -> None:
         """
-        Body and attributes survive the trip.
+        Body and attributes are received unchanged.
         """
         queue.queue.send(MESSAGE)
 
@@ -37,14 +37,14 @@ class TestReceive:
 
     def test_an_empty_queue_gives_nothing(self, queue: Any) -> None:
         """
-        Neither does its dead-letter queue.
+        An empty queue and an empty dead-letter queue return no message.
         """
         assert queue.queue.receive() == []
         assert queue.queue.receive_dead() == []
 
-    def test_no_more_than_asked_for(self, queue: Any) -> None:
+    def test_the_limit_is_respected(self, queue: Any) -> None:
         """
-        The rest stays in the queue.
+        The other messages stay in the queue.
         """
         for _ in range(3):
             queue.queue.send(MESSAGE)
@@ -54,7 +54,7 @@ class TestReceive:
 
     def test_a_received_message_is_hidden_until_its_time_is_over(self, queue: Any) -> None:
         """
-        Then it comes again, under the same id.
+        After the visibility time-out it is received again, with the same id.
         """
         queue.queue.send(MESSAGE)
         [first] = queue.queue.receive()
@@ -67,7 +67,7 @@ class TestReceive:
 
     def test_a_deleted_message_never_comes_again(self, queue: Any) -> None:
         """
-        It is acknowledged.
+        A deleted message is not received again.
         """
         queue.queue.send(MESSAGE)
         [received] = queue.queue.receive()
@@ -78,9 +78,9 @@ class TestReceive:
 
 
 class TestDeadLetters:
-    def test_a_message_nobody_deletes_dies(self, queue: Any) -> None:
+    def test_a_message_received_too_often_moves_to_the_dead_letter_queue(self, queue: Any) -> None:
         """
-        After too many receives it is in the dead-letter queue, with body and attributes, and nowhere else.
+        After the maximum number of receives it is in the dead-letter queue only, with body and attributes.
         """
         sent = queue.queue.send(MESSAGE)
         for _ in range(2):
@@ -96,7 +96,7 @@ class TestDeadLetters:
 
     def test_a_deleted_dead_letter_is_gone(self, queue: Any) -> None:
         """
-        Garbage dies like everything else, and can be cleared away.
+        A message with any body reaches the dead-letter queue and can be deleted there.
         """
         queue.send_raw("not json")
         for _ in range(2):
@@ -114,6 +114,6 @@ class TestDeadLetters:
 
 def test_it_answers_a_ping(queue: Any) -> None:
     """
-    A queue that is there says nothing.
+    A ping returns without an error.
     """
     queue.queue.ping()

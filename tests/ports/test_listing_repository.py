@@ -1,5 +1,5 @@
 """
-Listings, their owners and bookings: what every repository promises.
+The contract of `ListingRepository`.
 """
 
 from typing import Any
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from harness.service.core.errors import ListingNotFound
+from harness.service.core.model.access_policy import MANAGE
 from harness.service.core.model.identifiers import ListingId, UserId
-from harness.service.core.model.listing import MANAGE, BookingStatus, Listing, ListingStatus
+from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
 
 COUNTING = [BookingStatus.ACCEPTED, BookingStatus.ACTIVE, BookingStatus.DONE]
 OTHERS = [
@@ -22,7 +23,7 @@ OTHERS = [
 class TestListings:
     def test_a_listing_has_owner_status_and_type(self, tables: Any) -> None:
         """
-        Without a booking it has no photographer.
+        A listing without a booking has no photographer.
         """
         tables.add_listing(7, owner_id=3, status=ListingStatus.PUBLISHED, property_type=32)
 
@@ -32,7 +33,7 @@ class TestListings:
 
     def test_unknown_and_deleted_listings_are_not_found(self, tables: Any) -> None:
         """
-        Deleted is as good as never having been.
+        A deleted listing is like one that never existed.
         """
         tables.add_listing(7)
         tables.delete_listing(7)
@@ -42,11 +43,11 @@ class TestListings:
                 tables.listings.get_listing(listing_id)
 
     @pytest.mark.parametrize("status", COUNTING)
-    def test_the_newest_counting_booking_displaces_older_ones(
+    def test_the_newest_effective_booking_gives_the_photographer(
         self, tables: Any, status: BookingStatus
     ) -> None:
         """
-        Accepted, active and done count alike.
+        ACCEPTED, ACTIVE and DONE are effective.
         """
         tables.add_listing(7)
         tables.add_booking(7, photographer_id=4, status=BookingStatus.DONE)
@@ -55,9 +56,9 @@ class TestListings:
         assert tables.listings.get_listing(ListingId(7)).photographer_id == 5
 
     @pytest.mark.parametrize("status", OTHERS)
-    def test_other_bookings_never_count(self, tables: Any, status: BookingStatus) -> None:
+    def test_other_bookings_are_ignored(self, tables: Any, status: BookingStatus) -> None:
         """
-        However new they are.
+        Also if they are newer.
         """
         tables.add_listing(7)
         tables.add_booking(7, photographer_id=4, status=BookingStatus.ACCEPTED)
@@ -69,7 +70,7 @@ class TestListings:
 class TestPrivileges:
     def test_users_have_the_privileges_they_were_granted(self, tables: Any) -> None:
         """
-        None for everybody else, known or not.
+        Any other user, known or unknown, has none.
         """
         tables.grant(9, MANAGE)
 

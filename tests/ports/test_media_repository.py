@@ -1,5 +1,5 @@
 """
-Batches, assets, jobs and the outbox: what every repository promises.
+The contract of `MediaRepository`.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.model.media_type import AssetType
-from harness.service.core.model.message import JobMessage
 
 AT = datetime(2026, 1, 5, 9, 30, 0, 654321, tzinfo=UTC)
 LISTING = ListingId(7)
@@ -45,14 +45,14 @@ def message_of(job: Job) -> JobMessage:
 
 @pytest.fixture(autouse=True)
 def listing_seven(tables: Any) -> None:
-    """Listing 7 takes uploads."""
+    """Listing 7, which accepts uploads."""
     tables.add_listing(7)
 
 
 class TestBatches:
     def test_a_batch_comes_back_as_it_was_stored(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Every field survives: microseconds, emoji, metadata and all.
+        Every field is unchanged, also microseconds, emoji and metadata.
         """
         batch = replace(
             make_batch(status=BatchStatus.FAILED),
@@ -70,7 +70,7 @@ class TestBatches:
 
     def test_an_unknown_batch_is_not_found(self, tables: Any) -> None:
         """
-        Asking for what is not there raises, whatever the id looks like.
+        An id of any form that does not exist raises `BatchNotFound`.
         """
         for unknown in (UNKNOWN, BatchId("not a uuid"), BatchId("ü🏡"), BatchId("")):
             with pytest.raises(BatchNotFound):
@@ -78,7 +78,7 @@ class TestBatches:
 
     def test_a_transaction_that_raises_leaves_nothing(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        All of a transaction happens, or none of it.
+        After an exception no change of the transaction is stored.
         """
         batch = make_batch()
         with suppress(ZeroDivisionError), tables.media.transaction() as tx:
@@ -92,7 +92,7 @@ class TestBatches:
         self, tables: Any, make_batch: MakeBatch
     ) -> None:
         """
-        What is not committed is visible inside only.
+        Uncommitted changes are visible inside the transaction only.
         """
         batch = make_batch()
         with tables.media.transaction() as tx:
@@ -102,9 +102,9 @@ class TestBatches:
             with pytest.raises(BatchNotFound):
                 tables.media.get_batch_by_id(batch.id)
 
-    def test_a_reference_is_taken_while_its_batch_lives(self, tables: Any, make_batch: MakeBatch) -> None:
+    def test_a_reference_is_used_while_its_batch_is_open(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        A second open batch with the same reference is a conflict; case makes another reference.
+        A second open batch with the same reference is a conflict; references are case-sensitive.
         """
         stored(tables, make_batch(reference="Morning"))
         stored(tables, make_batch(reference="morning"))
@@ -114,7 +114,7 @@ class TestBatches:
 
     def test_another_listing_may_use_the_reference(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        References belong to a listing.
+        A reference is unique per listing.
         """
         tables.add_listing(8)
         stored(tables, make_batch(7, reference="morning"))
@@ -126,7 +126,7 @@ class TestBatches:
         self, tables: Any, make_batch: MakeBatch, status: BatchStatus
     ) -> None:
         """
-        Any number of ended batches may share a reference with one open batch.
+        Several ended batches and one open batch may have the same reference.
         """
         for _ in range(2):
             stored(tables, make_batch(reference="morning", status=status))
@@ -135,7 +135,7 @@ class TestBatches:
 
     def test_a_deleted_batch_frees_its_reference(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Nobody can see a deleted batch, so it holds nothing back.
+        A deleted batch does not block its reference.
         """
         batch = stored(tables, make_batch(reference="morning"))
         with tables.media.transaction() as tx:
@@ -147,7 +147,7 @@ class TestBatches:
         self, tables: Any, make_batch: MakeBatch
     ) -> None:
         """
-        Receiving stores when, and the etag of every file.
+        RECEIVED is stored with its time and the ETag of every file.
         """
         batch = stored(tables, make_batch())
         uploads = tuple(replace(upload, etag=f'"{upload.file.client_id}"') for upload in batch.uploads)
@@ -159,7 +159,7 @@ class TestBatches:
 
     def test_the_same_status_again_is_not_a_lost_race(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        An update that changes nothing still finds the batch it expected.
+        An update without a change still finds the batch in the expected status.
         """
         batch = stored(tables, make_batch())
         with tables.media.transaction() as tx:
@@ -167,9 +167,9 @@ class TestBatches:
 
         assert tables.media.get_batch_by_id(batch.id) == batch
 
-    def test_a_batch_that_moved_on_is_not_overwritten(self, tables: Any, make_batch: MakeBatch) -> None:
+    def test_a_batch_in_another_status_is_not_overwritten(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Compare-and-set: whoever expects another status is told so.
+        The status is compared and set: an update with another expected status raises an error.
         """
         batch = stored(tables, make_batch())
         with pytest.raises(BatchStatusInvalid), tables.media.transaction() as tx:
@@ -177,9 +177,9 @@ class TestBatches:
 
         assert tables.media.get_batch_by_id(batch.id).status is BatchStatus.PENDING_UPLOAD
 
-    def test_a_deleted_batch_is_gone_but_kept(self, tables: Any, make_batch: MakeBatch) -> None:
+    def test_a_deleted_batch_is_hidden_but_stored(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Deleting hides a batch from everybody who does not ask for deleted ones, once.
+        A deleted batch is returned only on request, and can be deleted only once.
         """
         batch = stored(tables, make_batch())
         with tables.media.transaction() as tx:
@@ -197,7 +197,7 @@ class TestBatches:
 
     def test_batches_of_a_listing_come_newest_first(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Filtered by status, and no more than asked for.
+        They can be filtered by status and limited in number.
         """
         tables.add_listing(8)
         statuses = [BatchStatus.READY, BatchStatus.FAILED, BatchStatus.READY]
@@ -213,7 +213,7 @@ class TestBatches:
 
     def test_batches_by_status_come_oldest_first(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Only those issued before the moment, live, in one of the statuses.
+        Only batches in one of the statuses that are not deleted and were issued before the time.
         """
         late, early = (stored(tables, make_batch(issued_at=AT - timedelta(seconds=age))) for age in (10, 20))
         stored(tables, make_batch(issued_at=AT))
@@ -233,7 +233,7 @@ class TestAssets:
         self, tables: Any, make_batch: MakeBatch, make_asset: MakeAsset
     ) -> None:
         """
-        Every field survives, sizes beyond four gigabytes too.
+        Every field is unchanged, also a size above four gigabytes.
         """
         batch = stored(tables, make_batch())
         asset = make_asset(
@@ -252,11 +252,11 @@ class TestAssets:
 
         assert tables.media.list_assets_by_batch(batch.id) == [asset]
 
-    def test_uploads_come_by_sequence_then_what_was_made(
+    def test_uploads_come_by_sequence_then_the_zips(
         self, tables: Any, make_batch: MakeBatch, make_asset: MakeAsset
     ) -> None:
         """
-        The last bundle is the current one.
+        The last ZIP is the current one.
         """
         batch = stored(tables, make_batch())
         keys = [("zip-1", None), ("b", 2), ("a", 1), ("zip-2", None)]
@@ -273,7 +273,7 @@ class TestAssets:
         self, tables: Any, make_batch: MakeBatch, make_asset: MakeAsset
     ) -> None:
         """
-        Known is who has the same key and type; the others of the batch stay as they are.
+        An asset with the same key and type is updated; the other assets of the batch do not change.
         """
         batch = stored(tables, make_batch())
         first, second, third = (make_asset(batch.id, key, place) for place, key in enumerate("abc", 1))
@@ -286,11 +286,11 @@ class TestAssets:
 
         assert tables.media.list_assets_by_batch(batch.id) == [done, second, third]
 
-    def test_two_files_cannot_have_one_place(
+    def test_two_files_cannot_have_the_same_sequence(
         self, tables: Any, make_batch: MakeBatch, make_asset: MakeAsset
     ) -> None:
         """
-        Upserting another file at a taken place fails; it never overwrites the one that is there.
+        The upsert of another file with the same sequence fails and does not overwrite the stored file.
         """
         batch = stored(tables, make_batch())
         first = make_asset(batch.id, "a", 1)
@@ -306,7 +306,7 @@ class TestAssets:
 class TestJobs:
     def test_a_job_is_numbered_and_pending(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Numbers grow; a new job waits.
+        Ids increase; a new job is PENDING.
         """
         batch = stored(tables, make_batch())
         one, two = job_of(tables, batch), job_of(tables, batch, attempt=2)
@@ -316,7 +316,7 @@ class TestJobs:
         assert tables.media.get_job_by_id(one.id) == one
         assert tables.media.list_jobs_by_batch(batch.id) == [two, one]
 
-    def test_an_updated_job_comes_back_whole(self, tables: Any, make_batch: MakeBatch) -> None:
+    def test_an_updated_job_comes_back_completely(self, tables: Any, make_batch: MakeBatch) -> None:
         """
         Status, external id, output and times are stored.
         """
@@ -331,7 +331,7 @@ class TestJobs:
 
     def test_an_unknown_job_is_not_found(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Neither to read nor to update.
+        It can be neither read nor updated.
         """
         job = replace(job_of(tables, stored(tables, make_batch())), id=JobId(999_999_999))
 
@@ -342,7 +342,7 @@ class TestJobs:
 
     def test_jobs_are_listed_and_counted_by_status(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Oldest first, page by page; in flight are the pending and the running.
+        The list is in pages, oldest first; the count includes PENDING and RUNNING jobs.
         """
         batch = stored(tables, make_batch())
         pending, running, done = (job_of(tables, batch, attempt) for attempt in (1, 2, 3))
@@ -381,7 +381,7 @@ class TestOutbox:
 
     def test_the_last_message_of_a_job_is_found_sent_or_not(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        The newest entry of this job, None if it never had one.
+        The newest entry of the job is returned, None if the job has no entry.
         """
         batch = stored(tables, make_batch())
         job, other = job_of(tables, batch), job_of(tables, batch, attempt=2)
@@ -401,7 +401,7 @@ class TestOutbox:
 
     def test_messages_come_oldest_first_and_limited(self, tables: Any, make_batch: MakeBatch) -> None:
         """
-        Nobody overtakes.
+        The order of the messages is the order of their creation.
         """
         batch = stored(tables, make_batch())
         jobs = [job_of(tables, batch, attempt) for attempt in (1, 2, 3)]
@@ -418,7 +418,7 @@ class TestOutbox:
 class TestDeadLetters:
     def test_each_dead_letter_counts_once(self, tables: Any) -> None:
         """
-        The second time it is known already; its body may be anything.
+        The second time it is known already; any body is accepted.
         """
         with tables.media.transaction() as tx:
             first = tx.record_dead_letter("m-1", None, "not json 🏡", at=AT)
@@ -432,7 +432,7 @@ class TestDeadLetters:
 class TestListings:
     def test_a_listing_advances_from_the_expected_status_only(self, tables: Any) -> None:
         """
-        Compare-and-set: the second time there is nothing to advance.
+        The status is compared and set: a second attempt returns False.
         """
         six, seven = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL
         with tables.media.transaction() as tx:
@@ -442,9 +442,9 @@ class TestListings:
         assert (first, again) == (True, False)
         assert tables.listings.get_listing(LISTING).status is seven
 
-    def test_locking_tells_the_status(self, tables: Any) -> None:
+    def test_locking_returns_the_status(self, tables: Any) -> None:
         """
-        None for a listing that is gone or never was.
+        None for a listing that is deleted or unknown.
         """
         tables.add_listing(8)
         tables.delete_listing(8)
@@ -456,6 +456,6 @@ class TestListings:
 
 def test_it_answers_a_ping(tables: Any) -> None:
     """
-    A repository that works says nothing.
+    A ping returns without an error.
     """
     tables.media.ping()

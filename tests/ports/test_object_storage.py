@@ -1,5 +1,5 @@
 """
-The bucket: what every one promises. The S3 behind it checks signatures and checksums.
+The contract of `ObjectStorage`. The S3 server of these tests checks signatures and checksums.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ CHECKSUM = Sha256(hashlib.sha256(BODY).hexdigest())
 
 
 class TestSignedUpload:
-    def test_it_names_the_headers_that_must_go_with_it(self, bucket: Any) -> None:
+    def test_it_returns_the_required_headers(self, bucket: Any) -> None:
         """
-        Content type, checksum and encryption are part of the deal.
+        Content type, checksum and encryption are required headers.
         """
         upload = bucket.storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
 
@@ -28,9 +28,9 @@ class TestSignedUpload:
             "x-amz-server-side-encryption-aws-kms-key-id": "alias/toq-media-processing",
         }
 
-    def test_what_was_put_is_known(self, bucket: Any) -> None:
+    def test_the_properties_of_an_upload_are_returned(self, bucket: Any) -> None:
         """
-        Size, content type and checksum of an upload come back.
+        Size, content type and checksum of an upload.
         """
         upload = bucket.storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
         bucket.put(upload, KEY, BODY)
@@ -45,13 +45,13 @@ class TestSignedUpload:
 class TestHead:
     def test_a_missing_object_is_none(self, bucket: Any) -> None:
         """
-        Not there is an answer, not an error.
+        A missing object is not an error.
         """
         assert bucket.storage.head("7/raw/nothing.jpg") is None
 
     def test_a_deleted_object_is_none(self, bucket: Any) -> None:
         """
-        Deleting twice is no error.
+        A second deletion is not an error.
         """
         upload = bucket.storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
         bucket.put(upload, KEY, BODY)
@@ -63,7 +63,7 @@ class TestHead:
 
 def test_a_download_url_names_the_object(bucket: Any) -> None:
     """
-    It is a URL of this bucket and this key.
+    The URL contains the bucket and the key.
     """
     url = bucket.storage.sign_download(KEY, ttl=3600)
 
@@ -73,6 +73,6 @@ def test_a_download_url_names_the_object(bucket: Any) -> None:
 
 def test_it_answers_a_ping(bucket: Any) -> None:
     """
-    A bucket that is there says nothing.
+    A ping returns without an error.
     """
     bucket.storage.ping()

@@ -1,5 +1,5 @@
 """
-The engine of state machines: what every one promises.
+The contract of `Workflow`.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ NAME = "batch-0b6e2f9e-0000-4000-8000-000000000000-job-41"
 class TestStart:
     def test_the_same_name_starts_once(self, engine: Any) -> None:
         """
-        A second start returns the ARN of the first, even with another input, even when it has ended.
+        A second start returns the ARN of the first execution, also with another input and after its end.
         """
         first = engine.workflow.start(NAME, {"fail": False, "n": 1})
         again = engine.workflow.start(NAME, {"fail": False, "n": 1})
@@ -25,21 +25,21 @@ class TestStart:
 
     def test_the_arn_ends_in_the_name(self, engine: Any) -> None:
         """
-        So that people can find it.
+        People can find the execution by its name.
         """
         assert engine.workflow.start(NAME, {"fail": False}).endswith(f":{NAME}")
 
 
 class TestFind:
-    def test_an_execution_nobody_started_is_none(self, engine: Any) -> None:
+    def test_an_execution_that_was_not_started_is_none(self, engine: Any) -> None:
         """
-        Not there is an answer, not an error.
+        A missing execution is not an error.
         """
         assert engine.workflow.find(NAME) is None
 
     def test_one_that_succeeded_has_an_output(self, engine: Any) -> None:
         """
-        As the machine gave it.
+        The output of the state machine is returned.
         """
         arn = engine.workflow.start(NAME, {"fail": False, "name": "façade"})
         engine.finish(NAME)
@@ -49,7 +49,7 @@ class TestFind:
         assert (found.arn, found.status) == (arn, ExecutionStatus.SUCCEEDED)
         assert found.output == {"fail": False, "name": "façade"}
 
-    def test_one_that_failed_says_why(self, engine: Any) -> None:
+    def test_one_that_failed_has_error_and_cause(self, engine: Any) -> None:
         """
         Error and cause, and no output.
         """
@@ -64,7 +64,7 @@ class TestFind:
 
 def test_an_unknown_execution_has_no_steps(engine: Any) -> None:
     """
-    Empty, not an error.
+    The result is empty, without an error.
     """
     arn = engine.workflow.start(NAME, {"fail": False})
 
@@ -73,6 +73,6 @@ def test_an_unknown_execution_has_no_steps(engine: Any) -> None:
 
 def test_it_answers_a_ping(engine: Any) -> None:
     """
-    An engine that is there says nothing.
+    A ping returns without an error.
     """
     engine.workflow.ping()

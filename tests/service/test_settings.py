@@ -1,5 +1,5 @@
 """
-The service reads its settings once, and says what is missing and what it is for.
+The settings of the service, and the message for missing ones.
 """
 
 import pytest
@@ -17,7 +17,7 @@ ENOUGH = {
 
 @pytest.fixture
 def media_environment(monkeypatch):
-    """An environment with everything that must be there; changes by name, None removes."""
+    """Set all required variables; *changes* overrides them, None removes one."""
 
     def changed(**changes):
         for name, value in (ENOUGH | changes).items():
@@ -29,9 +29,9 @@ def media_environment(monkeypatch):
 
 
 class TestFromEnvironment:
-    def test_what_must_be_there_is_enough(self, media_environment):
+    def test_the_required_variables_are_sufficient(self, media_environment):
         """
-        Everything else has the default of the contract.
+        The others have the defaults of the contract.
         """
         media_environment()
 
@@ -47,7 +47,7 @@ class TestFromEnvironment:
     @pytest.mark.parametrize("name", ENOUGH)
     def test_a_missing_variable_names_itself_and_its_purpose(self, media_environment, name):
         """
-        Whoever starts the service learns what to set and why.
+        The message has the name and the purpose.
         """
         media_environment(**{name: None})
 
@@ -58,7 +58,7 @@ class TestFromEnvironment:
 
     def test_every_missing_variable_is_named_at_once(self, media_environment):
         """
-        Nobody wants to start five times to learn of five variables.
+        One message lists all missing variables.
         """
         media_environment(**dict.fromkeys(ENOUGH))
 
@@ -69,21 +69,21 @@ class TestFromEnvironment:
 
     def test_a_short_key_is_refused_without_being_shown(self, media_environment):
         """
-        HS256 wants 32 bytes; the message must not repeat the secret.
+        HS256 needs 32 bytes; the message must not contain the secret.
         """
         media_environment(MEDIA_JWT_KEY="hush")
 
         with pytest.raises(SettingsInvalid) as refusal:
             Settings.from_environment()
 
-        assert str(refusal.value).startswith("MEDIA_JWT_KEY is wrong (")
+        assert str(refusal.value).startswith("MEDIA_JWT_KEY is not valid (")
         assert "hush" not in str(refusal.value)
         assert refusal.value.__cause__ is None
         assert refusal.value.__context__ is None
 
     def test_secrets_are_not_shown(self, media_environment):
         """
-        Settings are printed and logged.
+        Settings may be printed and logged.
         """
         media_environment(MEDIA_CALLBACK_SECRET="hush-hush")
 
@@ -92,7 +92,7 @@ class TestFromEnvironment:
 
     def test_development_types_are_separated_by_commas(self, media_environment):
         """
-        A list in one variable.
+        The variable has a list.
         """
         media_environment(MEDIA_DEVELOPMENT_TYPES="32, 256")
 
@@ -100,7 +100,7 @@ class TestFromEnvironment:
 
     def test_a_time_scale_divides_times(self, media_environment):
         """
-        Ten times faster, a pause of a minute lasts six seconds.
+        With the time scale 10, a pause of a minute takes six seconds.
         """
         media_environment(MEDIA_TIME_SCALE="10")
 

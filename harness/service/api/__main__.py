@@ -1,5 +1,5 @@
 """
-``python -m harness.service.api``: the HTTP server of the service.
+The API process, ``python -m harness.service.api``: the HTTP server of the service.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from harness.service.api.server import create_app
 from harness.service.settings import Settings, SettingsInvalid
 
 GRACE = 30
-"""How long requests in flight may take after SIGTERM [s]."""
+"""How long requests in progress may take after SIGTERM [s]."""
 
 
 class AnnouncedServer(uvicorn.Server):
-    """A server that prints its URL on stdout once it answers."""
+    """A server that prints its URL on stdout when it is ready."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -49,8 +49,8 @@ def main() -> int:
 
 
 def run(config: uvicorn.Config) -> int:
-    """Serve until SIGTERM or SIGINT, finish what is in flight, and return the exit code."""
-    # uvicorn raises the signal again when it has stopped; by then there is nothing left to interrupt.
+    """Serve until SIGTERM or SIGINT, finish the requests in progress, and return the exit code."""
+    # uvicorn raises the signal again when it has stopped; then it must not interrupt the process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     listener = config.bind_socket()
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; the default is loopback only"
     )
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 selects a free port")
     parser.add_argument("--unix-socket", metavar="PATH", help="listen on a unix socket instead")
     return parser.parse_args()
 

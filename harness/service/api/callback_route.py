@@ -1,8 +1,8 @@
 """
-The internal endpoint the pipeline calls when a run has begun or ended.
+The internal endpoint for the callbacks of the pipeline, at the start and end of an execution.
 
-Believed by signature, never by user token. The signature is checked on the raw body, before anything
-in it is read.
+A callback is authenticated by its signature, not by a bearer token. The signature of the raw body is checked
+before the body is parsed.
 """
 
 from collections.abc import Callable, Coroutine
@@ -12,14 +12,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 
-from harness.service.api.body import BoundedRequest
-from harness.service.api.documented import errors
-from harness.service.api.responses import CallbackAccepted, answer
-from harness.service.api.telemetry import facts_of
+from harness.service.api.authenticated_call import CurrentService
+from harness.service.api.error_documentation import errors
+from harness.service.api.request_body import BoundedRequest
+from harness.service.api.response_models import CallbackAccepted, answer
+from harness.service.api.telemetry import log_fields_of
 from harness.service.app import Service
 from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
-from harness.service.core.model.signature import verify
+from harness.service.core.model.callback_signature import verify
 
 PATH = "/internal/media-processing/callback"
 SIGNATURE_HEADER = "X-Toq-Signature"
@@ -27,7 +28,7 @@ SIGNATURE_HEADER = "X-Toq-Signature"
 
 class SignedRoute(APIRoute):
     """
-    A route that reads nothing it has not checked the signature of, and counts what it refuses.
+    A route that checks the signature before it parses the body, and counts the callbacks that fail.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -48,35 +49,37 @@ class SignedRoute(APIRoute):
         return signed
 
 
-async def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
 async def _callback(request: Request) -> ProcessingCallback:
     callback: ProcessingCallback = request.state.callback
     return callback
 
 
-async def _facts(request: Request) -> dict[str, object]:
-    return facts_of(request)
+async def _log_fields(request: Request) -> dict[str, object]:
+    return log_fields_of(request)
 
 
 routes = APIRouter(tags=["pipeline"], route_class=SignedRoute)
 
+_TEXT = {"type": ["string", "null"]}
+_NUMBER = {"type": ["number", "null"]}
+_INTEGER = {"type": ["integer", "null"]}
 _OUTPUT = {
     "type": "object",
     "required": ["rawKey"],
     "properties": {
         "rawKey": {"type": "string"},
-        "processedKey": {"type": ["string", "null"]},
-        "thumbnailKey": {"type": ["string", "null"]},
         "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
-        "width": {"type": ["integer", "null"]},
-        "height": {"type": ["integer", "null"]},
-        "durationSeconds": {"type": ["number", "null"]},
-        "errorCode": {"type": ["string", "null"]},
-        "errorMessage": {"type": ["string", "null"]},
+        "durationSeconds": _NUMBER,
+        **dict.fromkeys(("width", "height"), _INTEGER),
+        **dict.fromkeys(("processedKey", "thumbnailKey", "errorCode", "errorMessage"), _TEXT),
+    },
+}
+_ZIP = {
+    "type": ["object", "null"],
+    "properties": {
+        "key": {"type": "string"},
+        "bytes": {"type": "integer"},
+        "assets": {"type": "integer"},
     },
 }
 _BODY = {
@@ -84,24 +87,13 @@ _BODY = {
     "required": ["jobId", "status"],
     "properties": {
         "jobId": {"type": ["integer", "string"]},
-        "batchId": {"type": ["string", "null"]},
         "listingId": {"type": ["integer", "string", "null"]},
         "status": {"type": "string", "enum": list(CallbackStatus)},
-        "provider": {"type": ["string", "null"]},
-        "externalId": {"type": ["string", "null"]},
         "startedAt": {"type": ["string", "null"], "format": "date-time"},
         "outputs": {"type": ["array", "null"], "items": _OUTPUT},
-        "zip": {
-            "type": ["object", "null"],
-            "properties": {
-                "key": {"type": "string"},
-                "bytes": {"type": "integer"},
-                "assets": {"type": "integer"},
-            },
-        },
-        "failureReason": {"type": ["string", "null"]},
+        "zip": _ZIP,
         "error": {"type": ["string", "object", "null"]},
-        "traceparent": {"type": ["string", "null"]},
+        **dict.fromkeys(("batchId", "provider", "externalId", "failureReason", "traceparent"), _TEXT),
     },
     "examples": [{"jobId": 7, "status": "RUNNING", "externalId": "arn:aws:states:…:execution:…"}],
 }
@@ -110,20 +102,14 @@ _BODY = {
 @routes.post(
     PATH,
     response_model=CallbackAccepted,
-    responses=errors(
-        CallbackInvalid("Not a callback: status 'DONE' is unknown."),
-        SignatureInvalid("The callback signature is missing or wrong."),
-        JobNotFound("There is no job 7."),
-        Unavailable("The database does not answer."),
-        without_details=(413, 500),
-    ),
+    responses=errors(CallbackInvalid, SignatureInvalid, JobNotFound, Unavailable, without_details=(413, 500)),
     openapi_extra={
         "parameters": [
             {
                 "name": SIGNATURE_HEADER,
                 "in": "header",
                 "required": True,
-                "description": "Lower-case hex HMAC-SHA256 of the raw body under the shared secret.",
+                "description": "Lower-case hex HMAC-SHA256 of the raw body with the shared secret.",
                 "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             }
         ],
@@ -131,18 +117,12 @@ _BODY = {
     },
 )
 def handle_processing_callback(
-    service: Annotated[Service, Depends(_service)],
+    service: CurrentService,
     callback: Annotated[ProcessingCallback, Depends(_callback)],
-    facts: Annotated[dict[str, object], Depends(_facts)],
+    log_fields: Annotated[dict[str, object], Depends(_log_fields)],
 ) -> Response:
-    """Tell how a run of the pipeline stands. Told twice is told once."""
-    facts.update(job_id=callback.job_id, callback_status=callback.status)
+    """Report the state of an execution of the pipeline. A repeated callback has no effect."""
+    log_fields.update(job_id=callback.job_id, callback_status=callback.status)
     outcome = service.handle_processing_callback(callback)
-    facts.update(batch_id=outcome.batch.id, listing_id=outcome.batch.listing_id, changed=outcome.changed)
-    accepted = CallbackAccepted(
-        job_id=outcome.job.id,
-        job_status=outcome.job.status,
-        batch_id=outcome.batch.id,
-        batch_status=outcome.batch.status,
-    )
-    return answer(HTTPStatus.OK, accepted)
+    log_fields.update(batch_id=outcome.batch.id, listing_id=outcome.batch.listing_id, changed=outcome.changed)
+    return answer(HTTPStatus.OK, CallbackAccepted, outcome)

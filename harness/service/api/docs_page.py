@@ -1,5 +1,5 @@
 """
-The documentation page, from assets in the installation: it works without a network.
+The documentation page (Swagger UI). Its assets are part of the installation, so it works without a network.
 """
 
 from pathlib import Path

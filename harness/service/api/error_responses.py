@@ -1,13 +1,13 @@
 """
-The one body every error has, and which error gets which status.
+The error responses: the common body, and the status of each error.
 
 ``{"code": <HTTP status>, "message": <English sentence>, "details": {"reason": "STABLE_CODE", …} | null}``
 """
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from harness.service.api.auth import Unauthenticated
-from harness.service.api.body import BODY_LIMIT, BodyTooLarge
-from harness.service.api.telemetry import facts_of
+from harness.service.api.bearer_token import Unauthenticated
+from harness.service.api.request_body import BODY_LIMIT, BodyTooLarge
+from harness.service.api.telemetry import log_fields_of
 from harness.service.core.errors import (
     Conflict,
     FieldError,
@@ -38,8 +38,8 @@ STATUSES: Mapping[type[MediaError], HTTPStatus] = {
     Gone: HTTPStatus.GONE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-COMPLAINTS = 100
-"""Most complaints one answer lists: a hopeless body must not earn an endless answer."""
+FIELD_ERRORS_MAX = 100
+"""Largest number of field errors in one response, so that the response stays small."""
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +51,17 @@ class FieldComplaint(BaseModel):
 
 class ErrorDetails(BaseModel):
     reason: str = Field(description="Stable code.", examples=["BATCH_NOT_FOUND"])
-    errors: list[FieldComplaint] | None = Field(None, description="With 400 only: what is wrong, by field.")
+    errors: list[FieldComplaint] | None = Field(
+        None, description="The errors by field; with status 400 only."
+    )
 
 
 class ErrorBody(BaseModel):
-    """What every error answers."""
+    """The body of every error response."""
 
-    code: int = Field(description="The HTTP status again.", examples=[404])
+    code: int = Field(description="The HTTP status.", examples=[404])
     message: str = Field(description="What happened, for people.", examples=["There is no such batch."])
-    details: ErrorDetails | None = Field(description="Null when the status says it all.")
+    details: ErrorDetails | None = Field(description="Null if the status is sufficient.")
 
 
 def error_response(
@@ -70,13 +72,14 @@ def error_response(
     headers: Mapping[str, str] | None = None,
     **more: object,
 ) -> JSONResponse:
+    """Return the response to an error; *more* are further details, with *reason* only."""
     details = None if reason is None else {"reason": reason, **more}
     body = {"code": int(status), "message": message, "details": details}
     return JSONResponse(body, status_code=int(status), headers=dict(headers or {}))
 
 
 def install(app: FastAPI) -> None:
-    """Make *app* answer every error in our body."""
+    """Register the handlers of all errors."""
     app.add_exception_handler(MediaError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Unauthenticated, _unauthenticated)
@@ -84,34 +87,38 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _framework)
 
 
-def status_of(error: MediaError) -> HTTPStatus:
-    """Return the status of the nearest ancestor in the tree of errors."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+def status_of(kind: type[MediaError]) -> HTTPStatus:
+    """Return the status of an error class or of its nearest base class in `STATUSES`."""
+    return next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, MediaError)  # noqa: S101 -- what it is registered for
-    facts_of(request).update(reason=error.reason, refusal=error.message)
-    status = status_of(error)
+    assert isinstance(error, MediaError)  # noqa: S101 -- the class it is registered for
+    log_fields_of(request).update(reason=error.reason, refusal=error.message)
+    status = status_of(type(error))
     if isinstance(error, Invalid):
-        complaints = _listed(error.errors or _whole(error))
-        return error_response(status, error.message, error.reason, errors=complaints)
+        errors = error.errors or (FieldError("body", error.message),)
+        listed = [asdict(each) for each in errors[:FIELD_ERRORS_MAX]]
+        return error_response(status, error.message, error.reason, errors=listed)
     return error_response(status, error.message, error.reason)
 
 
 async def _not_valid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 -- what it is registered for
-    complaints = [FieldError(_field(each["loc"]), _sentence(each)) for each in error.errors()[:COMPLAINTS]]
-    return await _refused(request, ManifestInvalid("The request is not valid.", complaints))
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- the class it is registered for
+    errors = [
+        FieldError(_field(each["loc"]), str(each["msg"]).removeprefix("Value error, "))
+        for each in error.errors()[:FIELD_ERRORS_MAX]
+    ]
+    return await _refused(request, ManifestInvalid("The request is not valid.", errors))
 
 
 async def _unauthenticated(request: Request, error: Exception) -> JSONResponse:
-    facts_of(request).update(refusal=str(error))
+    log_fields_of(request).update(refusal=str(error))
     return error_response(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
 
 
 async def _too_large(_request: Request, _error: Exception) -> JSONResponse:
-    # The rest of the body is not read, so the connection cannot serve another request.
+    # The rest of the body is not read, so the connection cannot be used for another request.
     return error_response(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"The request body is larger than {BODY_LIMIT} bytes.",
@@ -120,26 +127,14 @@ async def _too_large(_request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _framework(_request: Request, error: Exception) -> JSONResponse:
-    """Unknown paths and methods."""
-    assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
+    """Answer for an unknown path or method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 -- the class it is registered for
     return error_response(error.status_code, f"{error.detail}.", headers=error.headers)
 
 
-def _listed(errors: Sequence[FieldError]) -> list[dict[str, str]]:
-    return [{"field": error.field, "message": error.message} for error in errors[:COMPLAINTS]]
-
-
-def _whole(error: Invalid) -> Sequence[FieldError]:
-    return (FieldError("body", error.message),)
-
-
 def _field(location: Sequence[str | int]) -> str:
-    """``("body", "files", 0, "clientId")`` is ``files[0].clientId``; the body itself is ``body``."""
+    """Return ``files[0].clientId`` for ``("body", "files", 0, "clientId")``; the body itself is ``body``."""
     name = ""
     for part in location[1:]:
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
     return name or "body"
-
-
-def _sentence(error: Mapping[str, Any]) -> str:  # as pydantic reports it
-    return str(error["msg"]).removeprefix("Value error, ")

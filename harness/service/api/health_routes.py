@@ -1,36 +1,30 @@
 """
-What machines ask about the process itself: is it alive, can it serve, what has it measured.
+The health and metrics endpoints of the API: ``/healthz``, ``/readyz`` and ``/metrics``.
 """
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from harness.service.api.documented import errors
+from harness.service.adapters.prometheus.exposition import metrics_response
+from harness.service.api.authenticated_call import CurrentService
+from harness.service.api.error_documentation import errors
 from harness.service.api.error_responses import error_response
-from harness.service.app import Service
 from harness.service.core.errors import Unavailable
 
 routes = APIRouter(tags=["probes"])
 
 
-async def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
 @routes.get("/healthz", responses=errors(without_details=(500,)))
 async def healthz() -> Response:
-    """The process is alive."""
+    """Return 200 if the process works."""
     return JSONResponse({"status": "alive"})
 
 
-@routes.get("/readyz", responses=errors(Unavailable("Down: database."), without_details=(500,)))
-def readyz(service: Annotated[Service, Depends(_service)]) -> Response:
-    """The database and AWS answer; what does not is named."""
+@routes.get("/readyz", responses=errors(Unavailable, without_details=(500,)))
+def readyz(service: CurrentService) -> Response:
+    """Return 200 if the database and AWS answer; otherwise 503 with the failed checks."""
     down = {}
     for name, check in service.checks.items():
         try:
@@ -44,6 +38,6 @@ def readyz(service: Annotated[Service, Depends(_service)]) -> Response:
 
 
 @routes.get("/metrics", responses=errors(without_details=(500,)))
-def metrics(service: Annotated[Service, Depends(_service)]) -> Response:
-    """All instruments in Prometheus's text format."""
-    return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)
+def metrics(service: CurrentService) -> Response:
+    """Return all metrics in the text format of Prometheus."""
+    return metrics_response(service.registry)

@@ -1,5 +1,5 @@
 """
-The HTTP server of the service.
+The FastAPI application of the service.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -10,19 +10,18 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
-from harness.service.api import callback_route, docs_page, error_responses, health_routes, media_batches
-from harness.service.api.auth import Tokens
+from harness.service.api import callback_route, docs_page, error_responses, health_routes, media_routes
+from harness.service.api.bearer_token import Tokens
 from harness.service.api.telemetry import Telemetry
 from harness.service.app import Service, build
 from harness.service.settings import Settings
 
 DESCRIPTION = """
-Photographers and owners upload photos, videos and project files of a listing in **batches**: create the
-batch, PUT each file to its URL, complete the batch, ask for its status until it is READY, then query the
-downloads.
+Photographers and owners upload photos, videos and project files of a listing in **batches**: create a batch,
+PUT each file to its URL, complete the batch, query its status until it is READY, then query the downloads.
 
-Every error has the body `{"code", "message", "details": {"reason", …} | null}`. There is no
-`Idempotency-Key`: the batch's status says what may be done.
+The body of every error is `{"code", "message", "details": {"reason", …} | null}`. An `Idempotency-Key` is not
+needed: the status of the batch determines which requests are allowed.
 """
 
 
@@ -41,26 +40,26 @@ def serve(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan(service, settings.max_threads),
         redirect_slashes=False,
-        # The trace of a request is ours to write; FastAPI's own spans would double it.
+        # `Telemetry` writes the trace; the spans of FastAPI would duplicate it.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.service = service
     app.state.tokens = Tokens(settings.jwt_key.get_secret_value(), settings.jwt_issuer, settings.jwt_audience)
     app.state.callback_secret = settings.callback_secret.get_secret_value()
-    app.include_router(media_batches.routes)
+    app.include_router(media_routes.routes)
     app.include_router(callback_route.routes)
     app.include_router(health_routes.routes)
     docs_page.install(app)
     error_responses.install(app)
     app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry))
-    _document_only_what_is_answered(app)
+    _remove_unused_responses(app)
     return app
 
 
 def _lifespan(service: Service, threads: int) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        # As many as there are connections: more would only queue for one.
+        # As many threads as connections: more threads would only wait for a connection.
         anyio.to_thread.current_default_thread_limiter().total_tokens = threads
         yield
         service.close()
@@ -68,11 +67,11 @@ def _lifespan(service: Service, threads: int) -> Callable[[FastAPI], AbstractAsy
     return lifespan
 
 
-def _document_only_what_is_answered(app: FastAPI) -> None:
-    """FastAPI documents a 422 for every body; ours is a 400."""
+def _remove_unused_responses(app: FastAPI) -> None:
+    """Remove the status 422 of FastAPI from the OpenAPI document: this API answers 400 instead."""
     complete = app.openapi
 
-    def openapi() -> dict[str, Any]:  # FastAPI's own type
+    def openapi() -> dict[str, Any]:  # as FastAPI declares it
         document = complete()
         for path in document["paths"].values():
             for operation in path.values():

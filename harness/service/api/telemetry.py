@@ -1,8 +1,8 @@
 """
-What the API says about its own requests: a trace, one line in the access log, and HTTP instruments.
+Telemetry of the requests: a trace, one line in the access log, and HTTP metrics.
 
-`Telemetry` is the outermost layer: it also answers for what nobody foresaw. Paths are labelled by
-route template, never as sent: a scanner must not be able to fill the memory with labels.
+`Telemetry` is the outermost middleware, so it also answers after unexpected errors. The label of a path is
+its route template: otherwise a scanner could create any number of labels.
 """
 
 import logging
@@ -21,14 +21,14 @@ from harness.service.adapters.prometheus.http_instruments import HttpInstruments
 from harness.service.api.trace_context import TraceContext
 
 UNMATCHED = "unmatched"
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+UNLOGGED_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what became of it; *facts* are what the handler learned."""
+    """One request and its response; *log_fields* are the fields that the endpoint adds to the access log."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Exchange:
     request_id: str
     started_at: float = field(default_factory=time.perf_counter)
     status: int | None = None
-    facts: dict[str, object] = field(default_factory=dict)
+    log_fields: dict[str, object] = field(default_factory=dict)
 
     @property
     def duration(self) -> float:
@@ -44,18 +44,18 @@ class Exchange:
 
 
 def exchange_of(request: Request) -> Exchange:
-    """Return the exchange a request belongs to."""
+    """Return the exchange of a request."""
     exchange: Exchange = request.scope["state"]["exchange"]
     return exchange
 
 
-def facts_of(request: Request) -> dict[str, object]:
-    """Return the facts of a request: what is put here is in its line of the access log."""
-    return exchange_of(request).facts
+def log_fields_of(request: Request) -> dict[str, object]:
+    """Return the fields of the access log of a request; the caller may add fields."""
+    return exchange_of(request).log_fields
 
 
 class Telemetry:
-    """ASGI middleware; see the module."""
+    """The ASGI middleware."""
 
     def __init__(self, app: ASGIApp, instruments: HttpInstruments) -> None:
         self.app = app
@@ -93,22 +93,22 @@ class Telemetry:
 
     def _finish(self, exchange: Exchange, template: str) -> None:
         duration = exchange.duration
-        status = exchange.status or 499  # the client left before it was answered
+        status = exchange.status or 499  # the client closed the connection before the response
         self.instruments.served(exchange.method, template, status, duration)
-        if template in QUIET and status < 400:
+        if template in UNLOGGED_ROUTES and status < 400:
             return
-        about = {
+        fields = {
             "method": exchange.method,
             "path": exchange.path,
             "route": template,
             "status": status,
             "duration_s": round(duration, 6),
         }
-        log.log(_level(status), "http.request", extra=about | exchange.facts)
+        log.log(_level(status), "http.request", extra=fields | exchange.log_fields)
 
 
 _INTERNAL_ERROR = JSONResponse(
-    {"code": 500, "message": "Something went wrong on our side.", "details": None}, status_code=500
+    {"code": 500, "message": "Internal error of the service.", "details": None}, status_code=500
 )
 
 

@@ -1,5 +1,5 @@
 """
-The W3C trace context of a request: one trace from the client to the pipeline's callback.
+The W3C trace context of a request. One trace includes the client, the pipeline and its callback.
 
 Source:
     W3C Trace Context, §3.2: ``version-traceid-parentid-flags`` in lower-case hex.
@@ -15,7 +15,7 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """Our span in a trace."""
+    """The span of a request in its trace."""
 
     trace_id: str
     span_id: str
@@ -32,7 +32,7 @@ class TraceContext:
     @classmethod
     def join(cls, headers: Sequence[str]) -> "TraceContext":
         """
-        Return a new span in the caller's trace, or in a new one if *headers* are not one valid header.
+        Return a new span: in the trace of the caller, or in a new trace if *headers* is not one valid header.
         """
         match = _TRACEPARENT.fullmatch(headers[0].strip()) if len(headers) == 1 else None
         if match is None:

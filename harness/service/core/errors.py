@@ -1,159 +1,132 @@
 """
-What the service can answer instead of a result.
+The errors of the service.
 
 ::
 
     MediaError
     ├── NotFound       ListingNotFound, ListingStatusInvalid, BatchNotFound, JobNotFound   404
-    ├── Forbidden      NotPhotographer, NotOwner, ProjectNotAllowed                        403
+    ├── Forbidden      NotPhotographer, NotOwner, ProjectNotAllowed, SignatureInvalid      403
     ├── Conflict       BatchConflict, BatchStatusInvalid, ListingStatusConflict,
     │                  UploadMissing, SizeMismatch, ChecksumMismatch                       409
     ├── Gone           UploadUrlExpired                                                    410
     ├── Invalid        ManifestInvalid, CallbackInvalid                                    400
-    └── Unavailable    a vendor timed out, throttled or is down                            503
+    └── Unavailable    a database or cloud service timed out, throttled or is down         503
 
-Every error has a stable ``reason``, the code clients may rely on.
-The pipeline sorts failures into two more, the only names the state machine matches:
-``Retryable`` (try again) and ``Rejected`` (never try again).
+Every error has a stable ``reason``: a code that clients may rely on. The docstring of a class is also its
+example message in the OpenAPI document.
+
+A pipeline step raises one of two more errors, the only names the state machine matches:
+``Retryable`` (try again) and ``Rejected`` (do not try again).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class MediaError(Exception):
-    """Base of everything the service refuses on purpose."""
+    """The service refuses the request."""
 
-    reason = "MEDIA_ERROR"
+    reason: ClassVar[str] = "MEDIA_ERROR"
+
+    def __init_subclass__(cls, *, reason: str | None = None) -> None:
+        if reason is not None:
+            cls.reason = reason
 
     @property
     def message(self) -> str:
-        """What happened, in one English sentence, for people."""
+        """What happened, as one English sentence for people."""
         return str(self)
 
 
 class NotFound(MediaError):
-    """The thing named does not exist, or not for this caller."""
+    """The requested object does not exist, or the caller cannot see it."""
 
 
-class ListingNotFound(NotFound):
-    """No such listing."""
-
-    reason = "LISTING_NOT_FOUND"
+class ListingNotFound(NotFound, reason="LISTING_NOT_FOUND"):
+    """The listing does not exist."""
 
 
-class ListingStatusInvalid(NotFound):
-    """The listing exists but does not take uploads now (404 on create)."""
+class ListingStatusInvalid(NotFound, reason="LISTING_STATUS_INVALID"):
+    """The listing does not accept uploads in its current status."""
 
-    reason = "LISTING_STATUS_INVALID"
-
-
-class BatchNotFound(NotFound):
-    """No such live batch on this listing."""
-
-    reason = "BATCH_NOT_FOUND"
+    # 404 when a batch is created; `ListingStatusConflict`, 409, when it is completed.
 
 
-class JobNotFound(NotFound):
-    """A callback names a job nobody created."""
-
-    reason = "JOB_NOT_FOUND"
+class BatchNotFound(NotFound, reason="BATCH_NOT_FOUND"):
+    """The listing has no such batch."""
 
 
-class Forbidden(MediaError):
-    """The caller is known, and may not."""
-
-    reason = "FORBIDDEN"
+class JobNotFound(NotFound, reason="JOB_NOT_FOUND"):
+    """The job does not exist."""
 
 
-class NotPhotographer(Forbidden):
-    """Photos and videos belong to the photographer of the active booking."""
-
-    reason = "NOT_PHOTOGRAPHER"
+class Forbidden(MediaError, reason="FORBIDDEN"):
+    """The caller is authenticated but does not have the permission."""
 
 
-class NotOwner(Forbidden):
-    """Project files belong to the owner of the listing."""
-
-    reason = "NOT_OWNER"
+class NotPhotographer(Forbidden, reason="NOT_PHOTOGRAPHER"):
+    """The caller is not the photographer of the listing's active booking."""
 
 
-class ProjectNotAllowed(Forbidden):
-    """Project files are for development listings only."""
-
-    reason = "PROJECT_NOT_ALLOWED"
+class NotOwner(Forbidden, reason="NOT_OWNER"):
+    """The caller is not the owner of the listing."""
 
 
-class SignatureInvalid(Forbidden):
-    """The callback is not signed with our secret."""
-
-    reason = "SIGNATURE_INVALID"
+class ProjectNotAllowed(Forbidden, reason="PROJECT_NOT_ALLOWED"):
+    """Project files are accepted for development listings only."""
 
 
-class Conflict(MediaError):
-    """The request is right but not now."""
-
-    reason = "CONFLICT"
+class SignatureInvalid(Forbidden, reason="SIGNATURE_INVALID"):
+    """The callback signature is missing or wrong."""
 
 
-class ListingStatusConflict(Conflict):
-    """The listing left the upload status between create and complete (409)."""
-
-    reason = "LISTING_STATUS_INVALID"
+class Conflict(MediaError, reason="CONFLICT"):
+    """The current state does not allow the request."""
 
 
-class BatchConflict(Conflict):
-    """A live batch of the listing already has this reference."""
-
-    reason = "BATCH_CONFLICT"
+class ListingStatusConflict(Conflict, reason="LISTING_STATUS_INVALID"):
+    """The listing no longer accepts uploads."""
 
 
-class BatchStatusInvalid(Conflict):
-    """The batch is not in a status that allows this."""
-
-    reason = "BATCH_STATUS_INVALID"
+class BatchConflict(Conflict, reason="BATCH_CONFLICT"):
+    """The listing already has an open batch with this reference."""
 
 
-class UploadMissing(Conflict):
-    """A file of the manifest is not in the bucket."""
-
-    reason = "UPLOAD_MISSING"
+class BatchStatusInvalid(Conflict, reason="BATCH_STATUS_INVALID"):
+    """The status of the batch does not allow the request."""
 
 
-class SizeMismatch(Conflict):
-    """The stored object has another size than the manifest says."""
-
-    reason = "SIZE_MISMATCH"
+class UploadMissing(Conflict, reason="UPLOAD_MISSING"):
+    """A file of the batch is not in the bucket."""
 
 
-class ChecksumMismatch(Conflict):
-    """The stored object has another SHA-256 than the manifest says."""
-
-    reason = "CHECKSUM_MISMATCH"
+class SizeMismatch(Conflict, reason="SIZE_MISMATCH"):
+    """The size of a file differs from the announced size."""
 
 
-class Gone(MediaError):
-    """Too late."""
-
-    reason = "GONE"
+class ChecksumMismatch(Conflict, reason="CHECKSUM_MISMATCH"):
+    """The SHA-256 of a stored file differs from the announced checksum."""
 
 
-class UploadUrlExpired(Gone):
-    """A file is missing and its upload URL has expired: start a new batch."""
+class Gone(MediaError, reason="GONE"):
+    """The request came too late."""
 
-    reason = "UPLOAD_URL_EXPIRED"
+
+class UploadUrlExpired(Gone, reason="UPLOAD_URL_EXPIRED"):
+    """A file is missing and its upload URL has expired; create a new batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One complaint about one field of a request."""
+    """What is wrong with one field of a request."""
 
     field: str
     message: str
 
 
 class Invalid(MediaError):
-    """The request itself is wrong."""
+    """The request is not valid."""
 
     reason = "MANIFEST_INVALID"
 
@@ -163,22 +136,20 @@ class Invalid(MediaError):
 
 
 class ManifestInvalid(Invalid):
-    """The list of files breaks a rule; ``errors`` says which, file by file."""
+    """The request or its list of files is not valid."""
 
 
 class CallbackInvalid(Invalid):
-    """The pipeline said something we do not understand."""
+    """The callback is not valid."""
 
 
-class Unavailable(MediaError):
-    """Something the service leans on does not answer. Try again."""
-
-    reason = "UNAVAILABLE"
+class Unavailable(MediaError, reason="UNAVAILABLE"):
+    """The database or a cloud service does not answer; try again."""
 
 
 class Retryable(Exception):
-    """A pipeline step failed in a way that may pass: the state machine retries."""
+    """A pipeline step failed for a reason that may pass: the state machine tries again."""
 
 
 class Rejected(Exception):
-    """A pipeline step will never succeed on this input: the state machine gives up."""
+    """A pipeline step cannot succeed with this input: the state machine does not try again."""

@@ -1,8 +1,8 @@
 """
-Lambda ``listing-media-callback-dispatch``: tell the backend how a run ended, signed.
+The Lambda function ``listing-media-callback-dispatch``: send the signed callback to the service.
 
-In: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``. Out: the status told,
-the answer's HTTP status, and the callback itself, so that the execution's output keeps it on record.
+Input: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``. Output: the status, the
+HTTP status of the response, and the callback itself, so that the output of the execution contains it.
 """
 
 import json
@@ -11,27 +11,27 @@ from http import HTTPStatus
 import httpx
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.core.model.signature import sign
-from harness.service.pipeline.consolidation import callback_body, require_detail
-from harness.service.pipeline.entry import Event, entry, required
+from harness.service.core.model.callback_signature import sign
+from harness.service.pipeline.callback_body import callback_body, require_detail
+from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
 
 TIMEOUT_S = 10
-# One per process, made at cold start: each new one reads all the certificates of the machine.
+# One client per process, created at cold start: each client reads all certificates of the machine.
 _CLIENT = httpx.Client(timeout=TIMEOUT_S)
-_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_TRANSIENT_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-@entry("callback_dispatch")
+@lambda_handler("callback_dispatch")
 def handler(event: Event, _context: object) -> Event:
     """
-    Post a callback.
+    Send a callback.
 
     Raises:
-        Rejected: The backend refuses it (4xx): it would refuse it again.
-        Retryable: The backend is down, busy or slow.
+        Rejected: The service refuses the callback (4xx); it would refuse it again.
+        Retryable: The service is down, overloaded or slow.
     """
-    url = required("CALLBACK_URL", "where the backend takes callbacks")
-    secret = required("CALLBACK_SECRET", "with which callbacks are signed")
+    url = required("CALLBACK_URL", "the URL of the callback endpoint")
+    secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
     require_detail(event)
     body = callback_body(event)
     content = json.dumps(body, separators=(",", ":")).encode()
@@ -46,11 +46,11 @@ def _headers(secret: str, content: bytes, traceparent: str | None) -> dict[str, 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
     try:
-        answer = _CLIENT.post(url, content=content, headers=headers)
+        response = _CLIENT.post(url, content=content, headers=headers)
     except httpx.TransportError as error:
         raise Retryable(f"CALLBACK_UNREACHABLE: {url}: {error!r}") from error
-    if answer.status_code >= 500 or answer.status_code in _PASSING:
-        raise Retryable(f"CALLBACK_UNAVAILABLE: {url} answered {answer.status_code}")
-    if not answer.is_success:
-        raise Rejected(f"CALLBACK_REFUSED: {url} answered {answer.status_code}: {answer.text[:200]}")
-    return answer.status_code
+    if response.status_code >= 500 or response.status_code in _TRANSIENT_STATUSES:
+        raise Retryable(f"CALLBACK_UNAVAILABLE: {url} answered {response.status_code}")
+    if not response.is_success:
+        raise Rejected(f"CALLBACK_REFUSED: {url} answered {response.status_code}: {response.text[:200]}")
+    return response.status_code

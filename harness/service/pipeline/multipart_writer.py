@@ -1,25 +1,26 @@
 """
-A file that can only be written forwards and becomes one S3 object, whatever its size.
+A writer of one S3 object of any size, without seeking.
 """
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from harness.service.pipeline.objects import MediaObjects, vendor_errors
+from harness.service.pipeline.media_objects import MediaObjects, storage_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
 PART_BYTES = 8 * 1024 * 1024
-"""S3 takes at most 10 000 parts of at least 5 MiB: parts of 8 MiB make objects of up to 80 GB."""
+"""S3 accepts at most 10 000 parts of at least 5 MiB: parts of 8 MiB allow objects of up to 80 GB."""
 
 
 class MultipartWriter:
     """
-    Write an object in parts, holding one part in memory.
+    Writer of an object in parts, with one part in memory.
 
-    A context manager: leaving it completes the object, leaving it by an exception removes every part
-    already sent. Raises ``Retryable`` like ``MediaObjects``.
+    It is a context manager: its end completes the object, an exception removes all parts already sent. It
+        raises
+    ``Retryable`` like `MediaObjects`.
     """
 
     def __init__(self, objects: MediaObjects, key: str, content_type: str, part_bytes: int = PART_BYTES):
@@ -59,28 +60,27 @@ class MultipartWriter:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: a part shorter than the others can only be the last."""
+        """Do nothing: only the last part may be shorter than the others."""
 
     def _send(self, part: bytes) -> None:
-        with vendor_errors(self._key):
+        with storage_errors(self._key):
             number = len(self._parts) + 1
-            answer = self._objects.client.upload_part(
+            response = self._objects.client.upload_part(
                 Bucket=self._objects.bucket,
                 Key=self._key,
-                UploadId=self._begun(),
+                UploadId=self._started(),
                 PartNumber=number,
                 Body=part,
             )
-            self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+            self._parts.append({"PartNumber": number, "ETag": response["ETag"]})
 
-    def _begun(self) -> str:
+    def _started(self) -> str:
         if self._upload_id is None:
             self._upload_id = self._objects.client.create_multipart_upload(
                 Bucket=self._objects.bucket,
                 Key=self._key,
                 ContentType=self._content_type,
-                ServerSideEncryption="aws:kms",
-                SSEKMSKeyId=self._objects.kms_key,
+                **self._objects.encryption,
             )["UploadId"]
         return self._upload_id
 
@@ -90,7 +90,7 @@ class MultipartWriter:
             return
         if self._buffer:
             self._send(bytes(self._buffer))
-        with vendor_errors(self._key):
+        with storage_errors(self._key):
             self._objects.client.complete_multipart_upload(
                 Bucket=self._objects.bucket,
                 Key=self._key,
@@ -101,7 +101,7 @@ class MultipartWriter:
     def _abort(self) -> None:
         if self._upload_id is None:
             return
-        with vendor_errors(self._key):
+        with storage_errors(self._key):
             self._objects.client.abort_multipart_upload(
                 Bucket=self._objects.bucket, Key=self._key, UploadId=self._upload_id
             )

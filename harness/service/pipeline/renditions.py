@@ -2,7 +2,7 @@
 What a video becomes: an MP4 per rung of the ladder and one HLS presentation with all of them.
 
 Sizes in pixels, rates in bits per second, time in seconds. "1080p" means 1080 on the shorter side,
-so that a vertical video is as sharp as a horizontal one.
+so that vertical and horizontal videos have the same quality.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ SEGMENT_S = 6
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One size a video is offered in."""
+    """One size in which a video is offered."""
 
     label: str
     width: int
@@ -24,18 +24,18 @@ class Rung:
     audio_bitrate: int
 
 
-_OFFERED = ((1080, 5_000_000, 128_000), (720, 3_000_000, 96_000))
+_STANDARD_RUNGS = ((1080, 5_000_000, 128_000), (720, 3_000_000, 96_000))
 
 
 def ladder(width: int, height: int) -> tuple[Rung, ...]:
     """
-    Return the sizes a video of *width* × *height* is offered in, best first.
+    Return the sizes in which a video of *width* × *height* is offered, largest first.
 
-    None is larger than the source; a source below every rung gets one of its own size.
+    No size is larger than the source. A source that is smaller than all rungs gets one rung of its own size.
     """
     shorter = min(width, height)
-    rungs = [_rung(width, height, *offer) for offer in _OFFERED if offer[0] <= shorter]
-    return tuple(rungs) or (_rung(width, height, shorter, *_OFFERED[-1][1:]),)
+    rungs = [_rung(width, height, *standard) for standard in _STANDARD_RUNGS if standard[0] <= shorter]
+    return tuple(rungs) or (_rung(width, height, shorter, *_STANDARD_RUNGS[-1][1:]),)
 
 
 def _rung(width: int, height: int, shorter: int, max_bitrate: int, audio_bitrate: int) -> Rung:
@@ -44,21 +44,23 @@ def _rung(width: int, height: int, shorter: int, max_bitrate: int, audio_bitrate
 
 
 def _even(length: float) -> int:
-    # 4:2:0 pictures have even sides; rounding up would enlarge.
+    # 4:2:0 frames have even sides; rounding up would enlarge the video.
     return max(2, int(length + 1e-6) // 2 * 2)
 
 
 def keys(video: Mapping[str, Any]) -> dict[str, str]:
-    """Return the objects a validated video becomes, by label, best MP4 first and ``hls`` last."""
+    """
+    Return the keys of the objects derived from a validated video by label, largest MP4 first, ``hls`` last.
+    """
     files = {rung.label: f"{_mp4(video, rung)}.mp4" for rung in ladder(video["width"], video["height"])}
     return files | {"hls": f"{_hls(video)}.m3u8"}
 
 
 def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
     """
-    Return MediaConvert's ``Settings`` for a validated video.
+    Return the ``Settings`` of the MediaConvert job for a validated video.
 
-    Sound is kept if there is some. Encryption is left to the bucket's default, which is our KMS key.
+    Sound is kept if the video has sound. The bucket encrypts the objects with its default KMS key.
     """
     rungs = ladder(video["width"], video["height"])
     files = [_file_group(rung, f"s3://{bucket}/{_mp4(video, rung)}", video["hasAudio"]) for rung in rungs]
@@ -71,7 +73,7 @@ def _mp4(video: Mapping[str, Any], rung: Rung) -> str:
 
 
 def _hls(video: Mapping[str, Any]) -> str:
-    # A folder of its own: "x-1080p" may be both a rendition of x and the name of another video.
+    # A separate folder: "x-1080p" may be a rendition of x and also the name of another video.
     return f"{video['prefix']}/hls/{video['stem']}/index"
 
 

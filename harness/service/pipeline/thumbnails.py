@@ -1,35 +1,35 @@
 """
-Lambda ``listing-media-thumbnails``: every image in four sizes; documents pass through.
+The Lambda function ``listing-media-thumbnails``: scale every image to four sizes, copy every document.
 
-In: the state after validation. Out: ``{"outputs": [{rawKey, processedKey, thumbnailKey, outputs, width,
-height, errorCode?, errorMessage?}]}``, width and height [px] of what ``processedKey`` holds. An image
-that cannot be made is reported in its own output; the others go on.
+Input: the state after validation. Output: ``{"outputs": [{rawKey, processedKey, thumbnailKey, outputs, width,
+height, errorCode?, errorMessage?}]}``, with width and height [px] of the object ``processedKey``. The error
+of an image is in its output; the other images are processed.
 """
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harness.service.pipeline.assets import Asset, derived_key
-from harness.service.pipeline.entry import Event, entry
-from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.pictures import Size, Undecodable, derive, jpeg
+from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
+from harness.service.pipeline.image_decoding import Size, Undecodable, derive, jpeg
+from harness.service.pipeline.lambda_handler import Event, lambda_handler
+from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 
 SIZES = {"thumbnail": 200, "small": 400, "medium": 800, "large": 1200}
-"""Box sides [px]: a picture fits inside, and is never enlarged."""
+"""Sides of the boxes [px]: an image is scaled down to fit its box."""
 
 BEST = "large"
-# Pillow lets go of the interpreter while it decodes; each image in flight may hold several hundred MB.
+# Pillow releases the GIL while it decodes; each image in progress may need several hundred MB.
 IMAGES_AT_ONCE = 2
 
 
-@entry("thumbnails")
+@lambda_handler("thumbnails")
 def handler(event: Event, _context: object) -> Event:
     """
-    Make the thumbnails of a batch.
+    Create the thumbnails of a batch.
 
     Raises:
-        Retryable: The bucket does not answer.
+        Retryable: S3 does not answer.
     """
     objects = media_objects()
     validation = event["validation"]
@@ -39,7 +39,7 @@ def handler(event: Event, _context: object) -> Event:
     return {"outputs": images + documents}
 
 
-def _image(state: Event, asset: Asset, objects: MediaObjects) -> dict[str, Any]:
+def _image(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
     try:
         return _sizes(state, asset, objects)
     except NoSuchObject:
@@ -48,17 +48,17 @@ def _image(state: Event, asset: Asset, objects: MediaObjects) -> dict[str, Any]:
         return _failed(asset, f"{asset['key']}: {error}")
 
 
-def _sizes(state: Event, asset: Asset, objects: MediaObjects) -> dict[str, Any]:
+def _sizes(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
     with tempfile.TemporaryFile(prefix="thumbnails-") as file:
         objects.fetch(asset["key"], file)
-        pictures = derive(file, SIZES)
+        images = derive(file, SIZES)
     keys = image_keys(state, asset)
-    for size, picture in pictures.items():
-        objects.put(keys[size], jpeg(picture), "image/jpeg")
-    return image_output(state, asset, pictures[BEST].size)
+    for size, image in images.items():
+        objects.put(keys[size], jpeg(image), "image/jpeg")
+    return image_output(state, asset, images[BEST].size)
 
 
-def _document(state: Event, asset: Asset, objects: MediaObjects) -> dict[str, Any]:
+def _document(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
     output = document_output(state, asset)
     try:
         objects.copy(asset["key"], output["processedKey"])
@@ -67,15 +67,15 @@ def _document(state: Event, asset: Asset, objects: MediaObjects) -> dict[str, An
     return output
 
 
-def image_keys(state: Event, asset: Asset) -> dict[str, str]:
+def image_keys(state: Event, asset: ExecutionAsset) -> dict[str, str]:
     """Return the key of every size of an image."""
     return {size: derived_key(state, asset, size, ".jpg") for size in SIZES}
 
 
-def image_output(state: Event, asset: Asset, size: Size) -> dict[str, Any]:
-    """Return what is said of an image whose largest derivative has *size* [px]."""
+def image_output(state: Event, asset: ExecutionAsset, size: Size) -> dict[str, Any]:
+    """Return the output of an image whose largest derived object has *size* [px]."""
     keys = image_keys(state, asset)
-    return _output(asset) | {
+    return empty_output(asset) | {
         "processedKey": keys[BEST],
         "thumbnailKey": keys["thumbnail"],
         "outputs": keys,
@@ -84,22 +84,11 @@ def image_output(state: Event, asset: Asset, size: Size) -> dict[str, Any]:
     }
 
 
-def document_output(state: Event, asset: Asset) -> dict[str, Any]:
-    """Return what is said of a document."""
+def document_output(state: Event, asset: ExecutionAsset) -> dict[str, Any]:
+    """Return the output of a document."""
     key = derived_key(state, asset, "original", ".pdf")
-    return _output(asset) | {"processedKey": key, "outputs": {"original": key}}
+    return empty_output(asset) | {"processedKey": key, "outputs": {"original": key}}
 
 
-def _failed(asset: Asset, message: str) -> dict[str, Any]:
-    return _output(asset) | {"errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": message}
-
-
-def _output(asset: Asset) -> dict[str, Any]:
-    return {
-        "rawKey": asset["key"],
-        "processedKey": None,
-        "thumbnailKey": None,
-        "outputs": {},
-        "width": None,
-        "height": None,
-    }
+def _failed(asset: ExecutionAsset, message: str) -> dict[str, Any]:
+    return empty_output(asset) | {"errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": message}

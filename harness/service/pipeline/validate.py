@@ -1,8 +1,8 @@
 """
-Lambda ``listing-media-validate``: every file exists, has the announced size and checksum, and decodes.
+The Lambda function ``listing-media-validate``: check existence, size, checksum and content of every file.
 
-In: the execution's input. Out: the files sorted into ``images``, ``videos`` (probed, with their
-MediaConvert settings) and ``documents``. The first file that fails rejects the batch.
+Input: the input of the execution. Output: the files in three lists: ``images``, ``videos`` (with their
+properties and MediaConvert settings) and ``documents``. The first file that is not valid rejects the batch.
 """
 
 import tempfile
@@ -11,44 +11,52 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from harness.service.core.errors import Rejected
-from harness.service.pipeline import clips, pictures
-from harness.service.pipeline.assets import Asset, assets_of, is_document, is_video, video_prefix
-from harness.service.pipeline.entry import Event, entry
-from harness.service.pipeline.objects import MediaObjects, NoSuchObject, WrongSize, media_objects
+from harness.service.pipeline import image_decoding, video_probe
+from harness.service.pipeline.execution_assets import (
+    ExecutionAsset,
+    assets_of,
+    is_document,
+    is_video,
+    video_prefix,
+)
+from harness.service.pipeline.lambda_handler import Event, lambda_handler
+from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, WrongSize, media_objects
 from harness.service.pipeline.renditions import job_settings
 
 PDF_MARGIN_BYTES = 1024
-"""Where readers look for a PDF's header and trailer."""
+"""Readers of PDF search the header and trailer in the first and last bytes."""
 
 
-@entry("validate")
+@lambda_handler("validate")
 def handler(event: Event, _context: object) -> Event:
     """
     Check a batch.
 
     Raises:
         Rejected: ``UPLOAD_MISSING``, ``SIZE_MISMATCH``, ``CHECKSUM_MISMATCH`` or ``DECODE_FAILED``,
-            with the key.
-        Retryable: The bucket does not answer.
+            with the key of the file.
+        Retryable: S3 does not answer.
     """
     started_at = datetime.now(UTC)
     objects = media_objects()
     assets = assets_of(event)
-    facts = [_check(asset, objects) for asset in assets]
-    return sorted_out(event, assets, facts, objects.bucket) | {"startedAt": started_at.isoformat()}
+    properties = [_check(asset, objects) for asset in assets]
+    return validation_output(event, assets, properties, objects.bucket) | {
+        "startedAt": started_at.isoformat()
+    }
 
 
-def sorted_out(
-    event: Event, assets: Sequence[Asset], facts: Sequence[dict[str, Any]], bucket: str
+def validation_output(
+    event: Event, assets: Sequence[ExecutionAsset], properties: Sequence[dict[str, Any]], bucket: str
 ) -> dict[str, Any]:
     """
-    Return the files of a batch by what becomes of them.
+    Return the files of a batch in the lists ``images``, ``videos`` and ``documents``.
 
     Args:
-        facts: What was found out about each: of a video ``width``, ``height``, ``durationSeconds``
-            and ``hasAudio``.
+        properties: The properties of each file: ``width``, ``height``, ``durationSeconds`` and ``hasAudio``
+            of a video, none of other files.
     """
-    known = [asset | fact for asset, fact in zip(assets, facts, strict=True)]
+    known = [asset | found for asset, found in zip(assets, properties, strict=True)]
     videos = [_video(event, asset, bucket) for asset in known if is_video(asset)]
     others = [asset for asset in known if not is_video(asset)]
     return {
@@ -59,7 +67,7 @@ def sorted_out(
     }
 
 
-def _check(asset: Asset, objects: MediaObjects) -> dict[str, Any]:
+def _check(asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
     key = asset["key"]
     with tempfile.NamedTemporaryFile(prefix="validate-") as file:
         try:
@@ -71,42 +79,42 @@ def _check(asset: Asset, objects: MediaObjects) -> dict[str, Any]:
         if checksum != asset["checksum"]:
             raise Rejected(f"CHECKSUM_MISMATCH: {key} has SHA-256 {checksum} instead of {asset['checksum']}")
         try:
-            return _decode(asset, file, file.name)
-        except (pictures.Undecodable, clips.Unplayable, ValueError) as error:
+            return _properties(asset, file, file.name)
+        except ValueError as error:
             raise Rejected(f"DECODE_FAILED: {key}: {error}") from error
 
 
-def _decode(asset: Asset, file: IO[bytes], path: str) -> dict[str, Any]:
+def _properties(asset: ExecutionAsset, file: IO[bytes], path: str) -> dict[str, Any]:
     if is_video(asset):
-        clip = clips.probe(path)
+        video = video_probe.probe(path)
         return {
-            "width": clip.width,
-            "height": clip.height,
-            "durationSeconds": round(clip.duration, 3),
-            "hasAudio": clip.has_audio,
+            "width": video.width,
+            "height": video.height,
+            "durationSeconds": round(video.duration, 3),
+            "hasAudio": video.has_audio,
         }
     if is_document(asset):
         check_pdf(file)
     else:
-        pictures.check(file)
+        image_decoding.check(file)
     return {}
 
 
 def check_pdf(file: IO[bytes]) -> None:
     """
-    Look for a PDF's header and trailer.
+    Check the header and trailer of a PDF.
 
     Raises:
-        ValueError: One is missing.
+        ValueError: The header or trailer is missing.
     """
     if b"%PDF-" not in file.read(PDF_MARGIN_BYTES):
         raise ValueError("it has no PDF header")
     file.seek(0, 2)
     file.seek(max(0, file.tell() - PDF_MARGIN_BYTES))
     if b"%%EOF" not in file.read():
-        raise ValueError("it has no PDF trailer: it is cut short")
+        raise ValueError("it has no PDF trailer, so it is truncated")
 
 
-def _video(event: Event, asset: Asset, bucket: str) -> Asset:
+def _video(event: Event, asset: ExecutionAsset, bucket: str) -> ExecutionAsset:
     video = asset | {"prefix": video_prefix(event, asset)}
     return video | {"jobSettings": job_settings(video, bucket)}

@@ -1,5 +1,5 @@
 """
-A loop that keeps a promise: act, pause, act again, whatever happens in between.
+A loop of the worker: it repeats an action with pauses, also after errors.
 
 Times in seconds.
 """
@@ -24,12 +24,14 @@ log = logging.getLogger(__name__)
 class Health(StrEnum):
     OK = "ok"
     FAILING = "failing"
-    """The last attempt failed; the loop tries again."""
+    """The last attempt failed; the loop will try again."""
     STALLED = "stalled"
-    """No attempt has ended for longer than one may take."""
+    """The current attempt takes longer than the time-out."""
 
 
 class LoopInstruments:
+    """The metrics of all loops of a process."""
+
     def __init__(self, registry: CollectorRegistry) -> None:
         self.runs = Counter(
             "worker_loop_runs_total", "Attempts of a loop.", ("loop", "outcome"), registry=registry
@@ -39,20 +41,24 @@ class LoopInstruments:
 @dataclass(slots=True)
 class Loop:
     """
+    One loop.
+
     Attributes:
-        act: Does what there is to do and returns how much that was.
-        pause: Between two attempts that found nothing to do.
-        eager: Whether to go on at once while there is something to do.
-        patience: How long one attempt may take before the loop counts as stalled.
+        action: Processes the available items and returns their number.
+        pause: Time between two attempts.
+        eager: Whether to skip the pause after an attempt that processed items.
+        attempt_timeout: How long one attempt may take before the loop counts as stalled.
         time_scale: Divides the back-off.
+        failures: Number of failed attempts since the last success.
+        ended_at: When the last attempt ended, by the monotonic clock.
     """
 
     name: str
-    act: Callable[[], int]
+    action: Callable[[], int]
     pause: float
     instruments: LoopInstruments
     eager: bool = True
-    patience: float = 120
+    attempt_timeout: float = 120
     time_scale: float = 1
     monotonic: Callable[[], float] = time.monotonic
     failures: int = 0
@@ -62,15 +68,15 @@ class Loop:
         self.ended_at = self.monotonic()
 
     def run(self, stopping: threading.Event) -> None:
-        """Go on until *stopping*; what is in hand is finished first."""
+        """Repeat the action until *stopping* is set; the current attempt is finished first."""
         while not stopping.is_set():
             stopping.wait(self.step())
 
     def step(self) -> float:
-        """Act once and return how long to pause."""
+        """Make one attempt and return the pause before the next one."""
         try:
-            done = self.act()
-        except Exception as error:  # noqa: BLE001 -- a loop that dies breaks its promise for ever; told below
+            done = self.action()
+        except Exception as error:  # noqa: BLE001 -- the loop must continue; the error is logged
             pause = self._failed(error)
         else:
             pause = self._succeeded(done)
@@ -78,7 +84,8 @@ class Loop:
         return pause
 
     def health(self) -> Health:
-        if self.monotonic() - self.ended_at > self.patience + self.pause:
+        """Return whether the loop works, fails, or is stalled."""
+        if self.monotonic() - self.ended_at > self.attempt_timeout + self.pause:
             return Health.STALLED
         return Health.FAILING if self.failures else Health.OK
 
@@ -92,21 +99,22 @@ class Loop:
     def _failed(self, error: Exception) -> float:
         self.failures += 1
         causes = _causes(error)
-        about = {"loop": self.name, "error": str(causes[0])}
+        fields: dict[str, object] = {"loop": self.name, "error": str(causes[0])}
         if not all(isinstance(cause, Unavailable) for cause in causes):
             self.instruments.runs.labels(self.name, "defect").inc()
-            log.error("service.worker.defect", extra=about, exc_info=error)
+            log.error("service.worker.defect", extra=fields, exc_info=error)
         else:
             self.instruments.runs.labels(self.name, "unavailable").inc()
-            # Once for a streak: an hour without a database is one piece of news, not thousands.
+            # Only the first of several failures: an outage of an hour should not be logged thousands of
+            # times.
             if self.failures == 1:
-                log.error("service.worker.unavailable", extra=about)
+                log.error("service.worker.unavailable", extra=fields)
         back_off = FIRST_BACK_OFF * 2.0 ** min(self.failures - 1, 16)
         return min(back_off, LONGEST_BACK_OFF) / self.time_scale
 
 
 def _causes(error: Exception) -> list[Exception]:
-    """What really happened: a group stands for what is in it."""
+    """Return the errors of a group, or the error itself."""
     if isinstance(error, ExceptionGroup):
         return [cause for each in error.exceptions for cause in _causes(each)]
     return [error]

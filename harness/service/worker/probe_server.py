@@ -1,66 +1,77 @@
 """
-The worker's own port: ``/metrics`` for Prometheus, ``/healthz`` for whoever restarts it.
+The HTTP server of the worker process: ``/metrics`` for Prometheus, ``/healthz`` for the process manager.
 """
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from harness.service.adapters.prometheus.exposition import metrics_response
 from harness.service.worker.loop import Health
+
+GRACE_S = 5
+"""How long a request in progress may take when the server stops [s]."""
 
 
 @contextmanager
-def probes(
+def probe_server(
     host: str, port: int, registry: CollectorRegistry, health: Callable[[], Mapping[str, Health]]
 ) -> Iterator[str]:
     """
-    Serve the probes while the block runs; gives their base URL.
+    Serve the probes in a thread while the block runs; yield their base URL.
 
     Args:
-        port: 0 takes a free one.
-        health: How each loop is; a stalled one makes ``/healthz`` answer 503.
+        port: 0 selects a free port.
+        health: Returns the health of each loop; if one is stalled, ``/healthz`` answers 503.
     """
+    config = uvicorn.Config(
+        probe_app(registry, health),
+        host=host,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    with config.bind_socket() as listener:
+        # Clients can connect from now on, although the thread may accept the connections later.
+        listener.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="probes")
+        thread.start()
+        try:
+            yield f"http://{host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            match self.path.partition("?")[0]:
-                case "/metrics":
-                    self._send(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
-                case "/healthz":
-                    loops = health()
-                    stalled = Health.STALLED in loops.values()
-                    status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
-                    self._send_json(status, {"status": "stalled" if stalled else "alive", "loops": loops})
-                case _:
-                    body = {"code": 404, "message": "There is /metrics and /healthz.", "details": None}
-                    self._send_json(HTTPStatus.NOT_FOUND, body)
+def probe_app(registry: CollectorRegistry, health: Callable[[], Mapping[str, Health]]) -> Starlette:
+    """Return the application with the routes ``/metrics`` and ``/healthz``."""
 
-        def log_message(self, *args: object) -> None:
-            """A probe is not news."""
+    # Not coroutines: a collector may query the database.
+    def metrics(_request: Request) -> Response:
+        return metrics_response(registry)
 
-        def _send_json(self, status: HTTPStatus, body: Mapping[str, object]) -> None:
-            self._send(status, json.dumps(body).encode(), "application/json")
+    def healthz(_request: Request) -> Response:
+        loops = health()
+        stalled = Health.STALLED in loops.values()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
+        return JSONResponse({"status": "stalled" if stalled else "alive", "loops": loops}, status)
 
-        def _send(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    routes = [Route("/metrics", metrics), Route("/healthz", healthz)]
+    return Starlette(routes=routes, exception_handlers={404: _not_found})
 
-    server = ThreadingHTTPServer((host, port), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="probes")
-    thread.start()
-    try:
-        yield f"http://{host}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+def _not_found(_request: Request, _error: Exception) -> Response:
+    body = {"code": 404, "message": "This server has only /metrics and /healthz.", "details": None}
+    return JSONResponse(body, HTTPStatus.NOT_FOUND)

@@ -1,9 +1,9 @@
 """
-The worker's loops and the threads they run in.
+The loops of the worker and the threads that run them.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,49 +12,36 @@ from harness.service.settings import Settings
 from harness.service.worker.loop import Health, Loop, LoopInstruments
 
 IDLE_DISPATCHER_PAUSE = 0.05
-"""After a long poll that found nothing [s]; a queue that does not wait must not make us spin."""
+"""Pause after a long poll without a message [s], in case the queue does not wait."""
+RECONCILER_TIMEOUT = 600
+"""How long one pass of the reconciler may take before it counts as stalled [s]."""
 
 
-def loops(service: Service, settings: Settings) -> list[Loop]:
+def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     """Return the loops of the worker; ``TIME_SCALE`` divides their times."""
     instruments = LoopInstruments(service.registry)
-    wait = settings.scaled(settings.dispatcher_wait_seconds)
+
+    def loop(name: str, action: Callable[[], int], pause: float) -> Loop:
+        return Loop(name, action, pause, instruments, time_scale=settings.time_scale)
+
+    dispatch = partial(service.dispatch_jobs, wait=settings.scaled(settings.dispatcher_wait_seconds))
     dispatchers = [
-        Loop(
-            f"dispatcher-{number}",
-            partial(service.dispatch_jobs, wait=wait),
-            IDLE_DISPATCHER_PAUSE,
-            instruments,
-            time_scale=settings.time_scale,
-        )
+        loop(f"dispatcher-{number}", dispatch, IDLE_DISPATCHER_PAUSE)
         for number in range(1, settings.dispatcher_threads + 1)
     ]
+    reconciler = loop(
+        "reconciler", service.reconcile_jobs, settings.scaled(settings.reconciler_interval_seconds)
+    )
+    # One pass repairs everything that it can repair now.
+    reconciler.eager = False
+    reconciler.attempt_timeout = RECONCILER_TIMEOUT
     return [
         *dispatchers,
-        Loop(
-            "outbox",
-            service.flush_outbox,
-            settings.scaled(settings.outbox_interval_seconds),
-            instruments,
-            time_scale=settings.time_scale,
+        loop("outbox", service.flush_outbox, settings.scaled(settings.outbox_interval_seconds)),
+        loop(
+            "dead-letters", service.drain_dead_letters, settings.scaled(settings.dead_letter_interval_seconds)
         ),
-        Loop(
-            "dead-letters",
-            service.drain_dead_letters,
-            settings.scaled(settings.dead_letter_interval_seconds),
-            instruments,
-            time_scale=settings.time_scale,
-        ),
-        Loop(
-            "reconciler",
-            service.reconcile_jobs,
-            settings.scaled(settings.reconciler_interval_seconds),
-            instruments,
-            # What it repaired it would find repaired: no reason to look again at once.
-            eager=False,
-            patience=600,
-            time_scale=settings.time_scale,
-        ),
+        reconciler,
     ]
 
 
@@ -73,10 +60,11 @@ class WorkerThreads:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Let every loop finish what it has in hand, and wait for it."""
+        """Wait until every loop has finished its current attempt."""
         self.stopping.set()
         for thread in self._threads:
             thread.join()
 
     def health(self) -> dict[str, Health]:
+        """Return the health of each loop by name."""
         return {loop.name: loop.health() for loop in self.loops}

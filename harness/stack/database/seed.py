@@ -19,7 +19,8 @@ import jwt
 
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
-from harness.service.core.model.listing import MANAGE, OFF_PLAN_HOUSE, BookingStatus, ListingStatus
+from harness.service.core.model.access_policy import MANAGE
+from harness.service.core.model.listing import OFF_PLAN_HOUSE, BookingStatus, ListingStatus
 
 PEOPLE = 100
 """Number of owners, and of photographers; each has many listings."""

@@ -29,12 +29,12 @@ from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline import callback_dispatch
-from harness.service.pipeline.assets import Asset, assets_of
-from harness.service.pipeline.entry import Event, Handler, entry
-from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.pictures import inside, jpeg
+from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
+from harness.service.pipeline.image_decoding import inside, jpeg
+from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
+from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.service.pipeline.thumbnails import BEST, SIZES, document_output, image_output
-from harness.service.pipeline.validate import sorted_out
+from harness.service.pipeline.validate import validation_output
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
@@ -147,10 +147,10 @@ class ModelledPipeline:
         assets = assets_of(event)
         with self._taking(work.seconds):
             facts = [self._facts(asset, file) for asset, file in zip(assets, batch.files, strict=True)]
-        sorted_files = sorted_out(event, assets, facts, self._objects().bucket)
+        sorted_files = validation_output(event, assets, facts, self._objects().bucket)
         return sorted_files | {"startedAt": started_at.isoformat()}
 
-    def _facts(self, asset: Asset, file: UploadFile) -> dict[str, Any]:
+    def _facts(self, asset: ExecutionAsset, file: UploadFile) -> dict[str, Any]:
         key = asset["key"]
         size = self._size(key, Rejected)
         if size != asset["bytes"]:
@@ -196,14 +196,14 @@ class ModelledPipeline:
         batch, work = self._begin(function, event)
         error = _injected_error(work)
         if error is not None and not isinstance(error, Retryable | Rejected):
-            raise error  # `entry` would turn it into Rejected
+            raise error  # `lambda_handler` would turn it into Rejected
 
         def handler(state: Event, _: object) -> Event:
             if error is not None:
                 raise error
             return modelled(state, batch, work)
 
-        return entry(function)(handler)(event, context)
+        return lambda_handler(function)(handler)(event, context)
 
     def _begin(self, function: str, state: Event) -> tuple[UploadBatch, TaskWork]:
         """Return the batch of an execution's state, and the work of its next attempt of a function."""

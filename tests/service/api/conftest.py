@@ -1,5 +1,5 @@
 """
-The API over the memory twins: a listing, its people, and a client that carries real tokens.
+The API over the in-memory adapters: listings, users, and a client with real tokens.
 """
 
 import functools
@@ -28,7 +28,7 @@ from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.api.server import serve
 from harness.service.app import Ports, Rules, assemble
-from harness.service.core.model.signature import sign
+from harness.service.core.model.callback_signature import sign
 from harness.service.settings import Settings
 
 JWT_KEY = "a key of more than thirty-two bytes for tests"
@@ -47,7 +47,7 @@ Json = dict[str, Any]
 def settings(**changes: Any) -> Settings:
     return Settings(
         **{
-            "database_url": "mysql+pymysql://nobody@nowhere/none",
+            "database_url": "mysql+pymysql://user@host.invalid/db",
             "jwt_key": JWT_KEY,
             "callback_secret": CALLBACK_SECRET,
             "queue_url": "memory://queue",
@@ -59,7 +59,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def token(user: object, key: str = JWT_KEY, **claims: object) -> str:
-    """Mint a token as the users' service would; *claims* overrides, None removes."""
+    """Create a token as the user service does; *claims* overrides claims, None removes one."""
     now = int(time.time())
     payload = {"sub": str(user), "iss": "toq", "aud": "toq-media", "iat": now, "exp": now + 3600} | claims
     return jwt.encode({name: claim for name, claim in payload.items() if claim is not None}, key, "HS256")
@@ -97,8 +97,8 @@ def uploads(*files: Json, **changes: object) -> Json:
 
 
 @dataclass(frozen=True)
-class World:
-    """The service with its twins within reach, and users who call it."""
+class ServiceEnvironment:
+    """The API, its in-memory adapters, and requests of users."""
 
     client: TestClient
     clock: ManualClock
@@ -119,7 +119,7 @@ class World:
         return response.json()
 
     def upload(self, created: Json) -> None:
-        """Do what the client does with the URLs."""
+        """Upload the files, as a client does with the URLs."""
         for file in created["files"]:
             self.storage.put(file["s3Key"], body_of(file["clientId"]))
 
@@ -141,7 +141,7 @@ class World:
         return response.json()
 
     def received(self, *files: Json, **changes: object) -> tuple[Json, Json]:
-        """A batch in the pipeline: what was answered on creation and on completion."""
+        """Create a batch in the pipeline; return the responses to creation and completion."""
         created = self.create(*files, **changes)
         self.upload(created)
         return created, self.complete(created)
@@ -157,7 +157,7 @@ class World:
         )
 
     def succeed(self, created: Json, job_id: int) -> None:
-        """The pipeline made everything it should."""
+        """Send the callback of a complete success."""
         answered = self.callback(success(created, job_id))
         assert answered.json()["batchStatus"] == "READY", answered.text
 
@@ -186,8 +186,8 @@ def success(created: Json, job_id: int) -> Json:
     return {"jobId": job_id, "status": "SUCCEEDED", "outputs": outputs, "zip": bundle}
 
 
-def world_of(client: TestClient, ports: Ports) -> World:
-    return World(
+def env_of(client: TestClient, ports: Ports) -> ServiceEnvironment:
+    return ServiceEnvironment(
         client,
         ports.clock,
         ports.media,
@@ -200,7 +200,7 @@ def world_of(client: TestClient, ports: Ports) -> World:
 
 
 def memory_ports() -> Ports:
-    """Twins with an ordinary listing, a development, and the four kinds of people."""
+    """Adapters with a normal listing, a development, and the four kinds of users."""
     clock = ManualClock()
     listings = InMemoryListingRepository()
     for listing, kind in ((LISTING, 1), (DEVELOPMENT, 32)):
@@ -220,7 +220,7 @@ def memory_ports() -> Ports:
 
 class Documented:
     """
-    Sees every answer of every test: its status must be in the OpenAPI document, and its body as promised.
+    A check of every response: its status and body must match the OpenAPI document.
     """
 
     def __init__(self, document: Json) -> None:
@@ -250,12 +250,12 @@ class Documented:
 
 @functools.cache
 def documented() -> Documented:
-    """One for all tests: the document is the same for every world, and slow to make."""
+    """One check for all tests: the document is always the same, and slow to create."""
     app = serve(assemble(memory_ports(), Rules(), CollectorRegistry()), settings())
     return Documented(app.openapi())
 
 
-def open_world(ports: Ports | None = None, **changes: Any) -> tuple[TestClient, Ports]:
+def open_env(ports: Ports | None = None, **changes: Any) -> tuple[TestClient, Ports]:
     ports = ports or memory_ports()
     app = serve(assemble(ports, Rules(), CollectorRegistry()), settings(**changes))
     client = TestClient(app, raise_server_exceptions=False)
@@ -264,26 +264,26 @@ def open_world(ports: Ports | None = None, **changes: Any) -> tuple[TestClient, 
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    client, ports = open_world()
+def env() -> Iterator[ServiceEnvironment]:
+    client, ports = open_env()
     with client:
-        yield world_of(client, ports)
+        yield env_of(client, ports)
 
 
 @pytest.fixture
 def make() -> SimpleNamespace:
-    """The documents clients send."""
+    """The request bodies of clients."""
     return SimpleNamespace(photo=photo, document=document, uploads=uploads, success=success, token=token)
 
 
 @pytest.fixture
-def open_api() -> Callable[..., AbstractContextManager[World]]:
-    """A world with other settings or other twins."""
+def open_api() -> Callable[..., AbstractContextManager[ServiceEnvironment]]:
+    """Return a context manager for an API with other settings or adapters."""
 
     @contextmanager
-    def opened(ports: Ports | None = None, **changes: Any) -> Iterator[World]:
-        client, twins = open_world(ports, **changes)
+    def opened(ports: Ports | None = None, **changes: Any) -> Iterator[ServiceEnvironment]:
+        client, adapters = open_env(ports, **changes)
         with client:
-            yield world_of(client, twins)
+            yield env_of(client, adapters)
 
     return opened

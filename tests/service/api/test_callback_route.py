@@ -1,5 +1,5 @@
 """
-The internal callback: believed by signature, idempotent, and never fail-open.
+The internal callback: authenticated by its signature, and idempotent.
 """
 
 import httpx
@@ -15,73 +15,74 @@ def _refused(response: httpx.Response, status: int, reason: str) -> bool:
 
 
 class TestSignature:
-    def test_a_callback_without_signature_is_refused(self, world):
+    def test_a_callback_without_signature_is_refused(self, env):
         """
-        No header, no belief.
+        The header is required.
         """
-        response = world.client.post(PATH, json={"jobId": 1, "status": "FAILED"})
+        response = env.client.post(PATH, json={"jobId": 1, "status": "FAILED"})
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
     @pytest.mark.parametrize("secret", ["another secret", "the pipeline's secret "])
-    def test_a_callback_signed_with_another_secret_is_refused(self, world, secret):
+    def test_a_callback_signed_with_another_secret_is_refused(self, env, secret):
         """
-        Only our secret signs for the pipeline.
+        Only the shared secret is accepted.
         """
-        response = world.callback({"jobId": 1, "status": "FAILED"}, secret=secret)
+        response = env.callback({"jobId": 1, "status": "FAILED"}, secret=secret)
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
-    def test_an_altered_body_is_refused(self, world):
+    def test_an_altered_body_is_refused(self, env):
         """
-        The signature is of every byte: a batch cannot be made to fail by changing one.
+        The signature covers every byte.
         """
-        created, accepted = world.received()
+        created, accepted = env.received()
         genuine = {"jobId": accepted["jobId"], "status": "RUNNING"}
-        signature = world.callback(genuine).request.headers["X-Toq-Signature"]
+        signature = env.callback(genuine).request.headers["X-Toq-Signature"]
 
         altered = genuine | {"status": "FAILED"}
-        response = world.client.post(PATH, json=altered, headers={"X-Toq-Signature": signature})
+        response = env.client.post(PATH, json=altered, headers={"X-Toq-Signature": signature})
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
-        report = world.post("/uploads/status", {"listingId": 42, "batchId": created["batchId"]})
+        report = env.post("/uploads/status", {"listingId": 42, "batchId": created["batchId"]})
         assert report.json()["status"] == "PROCESSING"
 
     @pytest.mark.parametrize("spoil", [str.upper, lambda text: f"sha256={text}", lambda text: text[:-1]])
-    def test_the_signature_is_bare_lower_case_hex(self, world, spoil):
+    def test_the_signature_is_bare_lower_case_hex(self, env, spoil):
         """
-        Upper case, a prefix or a shortened digest are other signatures.
+        Upper case, a prefix or a shortened digest are refused.
         """
         document = {"jobId": 1, "status": "FAILED"}
-        signature = world.callback(document).request.headers["X-Toq-Signature"]
+        signature = env.callback(document).request.headers["X-Toq-Signature"]
 
-        response = world.callback(document, headers={"X-Toq-Signature": spoil(signature)})
+        response = env.callback(document, headers={"X-Toq-Signature": spoil(signature)})
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
-    def test_a_signature_outside_ascii_is_refused(self, world):
+    def test_a_signature_outside_ascii_is_refused(self, env):
         """
-        Headers may hold bytes that no digest holds.
+        A header may contain other bytes than a digest.
         """
-        response = world.callback({"jobId": 1}, headers={"X-Toq-Signature": b"\xe9" * 64})
+        response = env.callback({"jobId": 1}, headers={"X-Toq-Signature": b"\xe9" * 64})
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
     @pytest.mark.parametrize("secret", ["", " "])
     def test_without_a_secret_everything_is_refused(self, open_api, secret):
         """
-        A service that cannot check must not believe, not even a signature made with the empty secret.
+        Without a configured secret no callback is accepted, not even one that is signed with the empty
+        secret.
         """
-        with open_api(callback_secret=secret) as world:
-            response = world.callback({"jobId": 1, "status": "FAILED"}, secret=secret)
+        with open_api(callback_secret=secret) as env:
+            response = env.callback({"jobId": 1, "status": "FAILED"}, secret=secret)
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
-    def test_a_user_token_signs_nothing(self, world, make):
+    def test_a_user_token_is_not_a_signature(self, env, make):
         """
-        Not even the operator may call back.
+        Not even the token of an operator.
         """
-        response = world.client.post(
+        response = env.client.post(
             PATH,
             json={"jobId": 1, "status": "FAILED"},
             headers={"Authorization": f"Bearer {make.token(3)}"},
@@ -89,11 +90,11 @@ class TestSignature:
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
-    def test_the_signature_comes_before_the_body(self, world):
+    def test_the_signature_comes_before_the_body(self, env):
         """
-        What is not signed is not even read: no hint about its errors.
+        A body without a valid signature is not parsed.
         """
-        response = world.client.post(PATH, content=b"{", headers={"X-Toq-Signature": "0" * 64})
+        response = env.client.post(PATH, content=b"{", headers={"X-Toq-Signature": "0" * 64})
 
         assert _refused(response, 403, "SIGNATURE_INVALID")
 
@@ -114,58 +115,58 @@ class TestDocument:
             None,
         ],
     )
-    def test_what_is_no_callback_is_400(self, world, document):
+    def test_an_invalid_callback_is_400(self, env, document):
         """
-        Signed nonsense is still nonsense.
+        A valid signature does not replace a valid body.
         """
-        assert _refused(world.callback(document), 400, "MANIFEST_INVALID")
+        assert _refused(env.callback(document), 400, "MANIFEST_INVALID")
 
     @pytest.mark.parametrize("job_id", [77, "77"])
-    def test_an_unknown_job_is_404(self, world, job_id):
+    def test_an_unknown_job_is_404(self, env, job_id):
         """
-        Nobody created it, whether it comes as a number or in quotes.
+        The job id may be a number or text.
         """
-        assert _refused(world.callback({"jobId": job_id, "status": "FAILED"}), 404, "JOB_NOT_FOUND")
+        assert _refused(env.callback({"jobId": job_id, "status": "FAILED"}), 404, "JOB_NOT_FOUND")
 
-    def test_a_job_of_another_batch_is_400(self, world):
+    def test_a_job_of_another_batch_is_400(self, env):
         """
-        Job and batch of a callback must belong together.
+        Job and batch of a callback must match.
         """
-        _, accepted = world.received()
+        _, accepted = env.received()
 
-        response = world.callback({"jobId": accepted["jobId"], "batchId": "another", "status": "FAILED"})
+        response = env.callback({"jobId": accepted["jobId"], "batchId": "another", "status": "FAILED"})
 
         assert _refused(response, 400, "MANIFEST_INVALID")
 
-    def test_a_database_that_does_not_answer_is_503(self, world):
+    def test_a_database_that_does_not_answer_is_503(self, env):
         """
-        The pipeline shall try again.
+        The pipeline tries again.
         """
-        world.media.available = False
+        env.media.available = False
 
-        assert _refused(world.callback({"jobId": 1, "status": "FAILED"}), 503, "UNAVAILABLE")
+        assert _refused(env.callback({"jobId": 1, "status": "FAILED"}), 503, "UNAVAILABLE")
 
-    def test_every_refusal_is_counted_once(self, world):
+    def test_every_refusal_is_counted_once(self, env):
         """
-        ``media_processing_callback_errors_total`` grows with each callback that could not be honoured.
+        ``media_processing_callback_errors_total`` counts each callback that fails.
         """
-        world.callback({"jobId": 1, "status": "FAILED"}, secret="wrong")
-        world.callback({"jobId": 1, "status": "DONE"})
-        world.callback({"jobId": 77, "status": "FAILED"})
+        env.callback({"jobId": 1, "status": "FAILED"}, secret="wrong")
+        env.callback({"jobId": 1, "status": "DONE"})
+        env.callback({"jobId": 77, "status": "FAILED"})
 
-        assert world.instruments.callback_failures == 3
+        assert env.instruments.counts["media_processing_callback_errors_total"] == 3
 
 
 class TestEffect:
     @pytest.mark.parametrize("quoted", [False, True])
-    def test_running_marks_job_and_batch(self, world, quoted):
+    def test_running_marks_job_and_batch(self, env, quoted):
         """
-        The pipeline says it has begun.
+        The pipeline may report its start.
         """
-        created, accepted = world.received()
+        created, accepted = env.received()
         job_id = str(accepted["jobId"]) if quoted else accepted["jobId"]
 
-        response = world.callback({"jobId": job_id, "listingId": "42", "status": "RUNNING"})
+        response = env.callback({"jobId": job_id, "listingId": "42", "status": "RUNNING"})
 
         assert response.status_code == 200
         assert response.json() == {
@@ -180,51 +181,51 @@ class TestEffect:
         "status",
         ["FAILED", "VALIDATION_FAILED", "PROCESSING_FAILED", "TIMED_OUT", "ABORTED", "PARTIAL_SUCCESS"],
     )
-    def test_every_way_to_fail_fails_the_batch(self, world, status):
+    def test_every_way_to_fail_fails_the_batch(self, env, status):
         """
-        There are many words for failure and one status.
+        All failing statuses of a callback give FAILED.
         """
-        _, accepted = world.received()
+        _, accepted = env.received()
 
-        response = world.callback({"jobId": accepted["jobId"], "status": status})
+        response = env.callback({"jobId": accepted["jobId"], "status": status})
 
         assert response.json()["batchStatus"] == "FAILED"
 
-    def test_success_without_outputs_is_failure(self, world):
+    def test_success_without_outputs_is_failure(self, env):
         """
-        A batch is never READY with nothing to download.
+        A batch without downloads is never READY.
         """
-        created, accepted = world.received()
+        created, accepted = env.received()
 
-        response = world.callback({"jobId": accepted["jobId"], "status": "SUCCEEDED", "outputs": []})
+        response = env.callback({"jobId": accepted["jobId"], "status": "SUCCEEDED", "outputs": []})
 
         assert response.json()["batchStatus"] == "FAILED"
-        report = world.post("/uploads/status", {"listingId": 42, "batchId": created["batchId"]})
+        report = env.post("/uploads/status", {"listingId": 42, "batchId": created["batchId"]})
         assert report.json()["error"]["code"] == "MISSING_PROCESSED_KEY"
 
-    def test_told_twice_is_told_once(self, world, make):
+    def test_a_repeated_callback_has_no_effect(self, env, make):
         """
-        A job that has ended answers 200 and never changes again.
+        A job that has ended is answered with 200 and does not change.
         """
-        created, accepted = world.ready()
+        created, accepted = env.ready()
 
-        again = world.callback(make.success(created, accepted["jobId"]))
-        late = world.callback({"jobId": accepted["jobId"], "status": "FAILED"})
+        again = env.callback(make.success(created, accepted["jobId"]))
+        late = env.callback({"jobId": accepted["jobId"], "status": "FAILED"})
 
         assert [again.status_code, late.status_code] == [200, 200]
         assert late.json()["batchStatus"] == "READY"
-        assert world.instruments.callback_failures == 0
+        assert env.instruments.counts["media_processing_callback_errors_total"] == 0
 
-    def test_an_older_job_leaves_the_batch_alone(self, world):
+    def test_an_older_job_does_not_change_the_batch(self, env):
         """
-        The news of a job that a retry has overtaken are recorded and move nothing.
+        After a retry the callback of the older job is recorded only.
         """
-        created, accepted = world.received()
-        world.callback({"jobId": accepted["jobId"], "status": "FAILED"})
+        created, accepted = env.received()
+        env.callback({"jobId": accepted["jobId"], "status": "FAILED"})
         body = {"listingId": 42, "batchId": created["batchId"], "reason": "again"}
-        retried = world.post("/uploads/retry", body).json()
-        world.callback({"jobId": retried["jobId"], "status": "RUNNING"})
+        retried = env.post("/uploads/retry", body).json()
+        env.callback({"jobId": retried["jobId"], "status": "RUNNING"})
 
-        response = world.callback({"jobId": accepted["jobId"], "status": "FAILED"})
+        response = env.callback({"jobId": accepted["jobId"], "status": "FAILED"})
 
         assert response.json()["batchStatus"] == "PROCESSING"

@@ -1,5 +1,5 @@
 """
-The OpenAPI document and its page. (That no test sees an undocumented status is checked in `conftest`.)
+The OpenAPI document and its page. (`conftest` checks that no response has an undocumented status.)
 """
 
 import re
@@ -10,11 +10,11 @@ BASE = "/api/v2/listings/media"
 
 
 class TestDocument:
-    def test_it_is_openapi_3_1(self, world):
+    def test_it_is_openapi_3_1(self, env):
         """
         Clients generate code from it.
         """
-        assert world.client.get("/openapi.json").json()["openapi"].startswith("3.1")
+        assert env.client.get("/openapi.json").json()["openapi"].startswith("3.1")
 
     @pytest.mark.parametrize(
         ("path", "statuses"),
@@ -27,11 +27,11 @@ class TestDocument:
             ("/internal/media-processing/callback", "200 400 403 404 413 500 503"),
         ],
     )
-    def test_every_status_is_documented(self, world, path, statuses):
+    def test_every_status_is_documented(self, env, path, statuses):
         """
-        An endpoint documents what it answers and nothing else, its errors with the error body and an example.
+        An endpoint documents exactly its statuses, and its errors with the error body and an example.
         """
-        document = world.client.get("/openapi.json").json()
+        document = env.client.get("/openapi.json").json()
 
         responses = document["paths"][path]["post"]["responses"]
 
@@ -42,11 +42,11 @@ class TestDocument:
                 assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
                 assert all(each["value"]["code"] == int(status) for each in content["examples"].values())
 
-    def test_conflicts_on_completion_are_documented_by_reason(self, world):
+    def test_conflicts_on_completion_are_documented_by_reason(self, env):
         """
-        A client can see which reasons a status may have.
+        A client can see the possible reasons of a status.
         """
-        document = world.client.get("/openapi.json").json()
+        document = env.client.get("/openapi.json").json()
 
         responses = document["paths"][f"{BASE}/uploads/complete"]["post"]["responses"]
 
@@ -58,11 +58,11 @@ class TestDocument:
             "CHECKSUM_MISMATCH",
         }
 
-    def test_requests_are_documented_as_they_are_sent(self, world):
+    def test_requests_are_documented_as_they_are_sent(self, env):
         """
-        Names, kinds and limits of a file are in the document.
+        The document has the names, types and limits of a file.
         """
-        schemas = world.client.get("/openapi.json").json()["components"]["schemas"]
+        schemas = env.client.get("/openapi.json").json()["components"]["schemas"]
 
         file = schemas["FileToUpload"]["properties"]
         assert file["checksum"]["type"] == "string"
@@ -71,33 +71,33 @@ class TestDocument:
         assert schemas["CreateUploads"]["properties"]["files"]["maxItems"] == 60
         assert not {"Sha256", "HTTPValidationError"} & set(schemas)
 
-    def test_users_endpoints_want_a_bearer_token(self, world):
+    def test_media_endpoints_need_a_bearer_token(self, env):
         """
-        The page can be given a token; the callback takes none.
+        The page accepts a token; the callback has none.
         """
-        document = world.client.get("/openapi.json").json()
+        document = env.client.get("/openapi.json").json()
 
         assert document["paths"][f"{BASE}/uploads"]["post"]["security"] == [{"HTTPBearer": []}]
         assert "security" not in document["paths"]["/internal/media-processing/callback"]["post"]
 
 
 class TestPage:
-    def test_the_page_needs_no_network(self, world):
+    def test_the_page_needs_no_network(self, env):
         """
-        Every script, style and picture comes from us.
+        All scripts, styles and images come from the API.
         """
-        page = world.client.get("/docs").text
+        page = env.client.get("/docs").text
 
         references = re.findall(r'(?:src|href)="([^"]+)"', page)
         assert references
         assert all(reference.startswith("/docs/assets/") for reference in references)
-        assert all(world.client.get(reference).status_code == 200 for reference in references)
+        assert all(env.client.get(reference).status_code == 200 for reference in references)
 
-    def test_the_page_understands_openapi_3_1(self, world):
+    def test_the_page_understands_openapi_3_1(self, env):
         """
-        Swagger UI does so from version 5 on.
+        Swagger UI supports it from version 5.
         """
-        script = world.client.get("/docs/assets/swagger-ui-bundle.js").text
+        script = env.client.get("/docs/assets/swagger-ui-bundle.js").text
 
         version = re.search(r'PACKAGE_VERSION:"(\d+)\.', script)
         assert version

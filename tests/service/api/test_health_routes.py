@@ -1,41 +1,41 @@
 """
-What machines ask about the process.
+The health and metrics endpoints.
 """
 
 import pytest
 
 
 class TestHealth:
-    def test_a_process_that_answers_is_alive(self, world):
+    def test_a_process_that_answers_is_alive(self, env):
         """
-        Also when everything it leans on is down: restarting would not help.
+        Also if the database and AWS are down: a restart would not help.
         """
-        world.media.available = False
+        env.media.available = False
 
-        assert world.client.get("/healthz").status_code == 200
+        assert env.client.get("/healthz").status_code == 200
 
 
 class TestReadiness:
-    def test_ready_when_everything_answers(self, world):
+    def test_ready_when_everything_answers(self, env):
         """
-        The database and the three services of AWS are asked.
+        The database and three AWS services are checked.
         """
-        response = world.client.get("/readyz")
+        response = env.client.get("/readyz")
 
         assert response.status_code == 200
         assert set(response.json()["checks"]) == {"database", "storage", "queue", "workflow"}
 
     @pytest.mark.parametrize(
-        ("twin", "name"),
+        ("adapter", "name"),
         [("media", "database"), ("storage", "storage"), ("queue", "queue"), ("workflow", "workflow")],
     )
-    def test_what_is_down_is_named(self, world, twin, name):
+    def test_failed_checks_are_named(self, env, adapter, name):
         """
-        Whoever reads the answer knows where to look.
+        The response lists the failed checks.
         """
-        getattr(world, twin).available = False
+        getattr(env, adapter).available = False
 
-        response = world.client.get("/readyz")
+        response = env.client.get("/readyz")
 
         assert response.status_code == 503
         assert list(response.json()["details"]["down"]) == [name]
@@ -43,11 +43,11 @@ class TestReadiness:
 
 
 class TestMetrics:
-    def test_the_exposition_is_prometheus_text(self, world):
+    def test_the_exposition_is_prometheus_text(self, env):
         """
-        In the content type Prometheus expects.
+        With the content type of Prometheus.
         """
-        response = world.client.get("/metrics")
+        response = env.client.get("/metrics")
 
         assert response.headers["content-type"].startswith("text/plain; version=")
         assert "http_requests_in_progress 1.0" in response.text

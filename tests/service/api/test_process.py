@@ -1,7 +1,6 @@
 """
-The API as a process: it prints its URL, and on SIGTERM finishes what it has begun.
-
-The process under test serves the memory twins; its bucket does not answer before a line comes on stdin.
+The API process prints its URL, and after SIGTERM it finishes its requests. The process uses in-memory
+adapters; its bucket waits for a line on stdin.
 """
 
 import json
@@ -52,7 +51,7 @@ ports = Ports(
     instruments=InMemoryInstruments(),
 )
 settings = Settings(
-    database_url="mysql+pymysql://nobody@nowhere/none",
+    database_url="mysql+pymysql://user@host.invalid/db",
     jwt_key="k" * 32,
     queue_url="q",
     dead_letter_queue_url="d",
@@ -67,7 +66,7 @@ sys.exit(run(uvicorn.Config(serve(service, settings), log_config=None, access_lo
 
 @contextmanager
 def _server(*arguments):
-    """A server process and its URL; it is surely gone afterwards."""
+    """Start a server process and yield it with its URL; stop it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, *arguments],
         stdin=subprocess.PIPE,
@@ -85,7 +84,7 @@ def _server(*arguments):
 class TestStop:
     def test_a_request_in_flight_is_finished(self):
         """
-        SIGTERM in the middle of a request: it is answered, new ones are not taken, the process exits with 0.
+        After SIGTERM a request in progress is answered, new ones are refused, and the exit code is 0.
         """
         answers = []
         with _server() as (process, url):
@@ -126,7 +125,7 @@ class TestStop:
 class TestStart:
     def test_missing_settings_are_one_clear_message(self):
         """
-        Without settings the process exits with 2 and names each variable, without a traceback.
+        The exit code is 2, and the message names each variable, without a traceback.
         """
         bare = {name: value for name, value in os.environ.items() if not name.startswith("MEDIA_")}
 
@@ -145,7 +144,7 @@ class TestStart:
 
     def test_a_port_in_use_is_one_clear_message(self):
         """
-        The second server on a port says so and ends with an error.
+        The second server on a port ends with an error message.
         """
         with _server() as (_, url):
             port = url.rpartition(":")[2]
@@ -161,7 +160,7 @@ class TestStart:
 
 
 def _wait_until_refused(url: str) -> None:
-    """Poll until the server takes no new connections: only then has it seen the signal."""
+    """Wait until the server accepts no connection: then it has received the signal."""
     for _ in range(1000):
         try:
             httpx.get(f"{url}/healthz", timeout=1)

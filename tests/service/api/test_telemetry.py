@@ -1,5 +1,5 @@
 """
-What the API says about its requests: traces, log lines, instruments.
+Telemetry of requests: traces, logs and metrics.
 """
 
 import io
@@ -18,7 +18,7 @@ TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 
 @pytest.fixture
 def log_lines():
-    """JSON logs as the process writes them; afterwards logging is as it was."""
+    """Return the JSON logs of the process; afterwards the logging configuration is restored."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
     stream = io.StringIO()
@@ -35,7 +35,7 @@ def _line(lines, event):
 class TestTrace:
     def test_a_valid_header_is_joined(self):
         """
-        The trace goes on with a span of our own.
+        The trace continues with a new span.
         """
         trace = TraceContext.join([TRACEPARENT])
 
@@ -45,13 +45,13 @@ class TestTrace:
 
     def test_an_unsampled_trace_stays_unsampled(self):
         """
-        The decision was the caller's.
+        The decision of the caller is kept.
         """
         assert TraceContext.join([TRACEPARENT[:-2] + "00"]).traceparent.endswith("-00")
 
     def test_a_future_version_is_understood(self):
         """
-        Later versions may only append fields.
+        Later versions may append fields only.
         """
         assert TraceContext.join([f"cc-{TRACE_ID}-b7ad6b7169203331-01-what-the-future"]).trace_id == TRACE_ID
 
@@ -71,48 +71,48 @@ class TestTrace:
     )
     def test_anything_else_begins_a_new_trace(self, headers):
         """
-        A broken header must not break the trace behind it.
+        An invalid header must not break the trace.
         """
         assert TraceContext.join(headers).trace_id not in (TRACE_ID, "0" * 32)
 
 
 class TestPropagation:
-    def test_the_answer_carries_the_trace(self, world, make):
+    def test_the_answer_carries_the_trace(self, env, make):
         """
-        The client finds its own trace in the answer.
+        The response has the trace of the client.
         """
-        response = world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+        response = env.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
 
         assert response.headers["traceparent"].startswith(f"00-{TRACE_ID}-")
 
-    def test_the_job_message_carries_the_trace(self, world):
+    def test_the_job_message_carries_the_trace(self, env):
         """
-        What leaves for the pipeline belongs to the trace of the request that asked for it.
+        The pipeline belongs to the trace of the request.
         """
-        created = world.create()
-        world.upload(created)
-        response = world.post(
-            "/uploads/complete", world.completion(created), headers={"traceparent": TRACEPARENT}
+        created = env.create()
+        env.upload(created)
+        response = env.post(
+            "/uploads/complete", env.completion(created), headers={"traceparent": TRACEPARENT}
         )
 
-        [entry] = world.media.list_outbox()
+        [entry] = env.media.list_outbox()
         assert entry.message.traceparent == response.headers["traceparent"]
 
-    def test_a_refused_request_has_a_trace_too(self, world):
+    def test_a_refused_request_has_a_trace_too(self, env):
         """
-        Errors are what traces are read for.
+        Traces are most useful for errors.
         """
-        assert world.client.get("/nowhere").headers["traceparent"].startswith("00-")
+        assert env.client.get("/nowhere").headers["traceparent"].startswith("00-")
 
 
 class TestAccessLog:
-    def test_one_line_says_what_happened(self, world, make, log_lines):
+    def test_one_line_says_what_happened(self, env, make, log_lines):
         """
         Ids, trace, method, path, status and duration, as JSON.
         """
-        created = world.create()
-        world.upload(created)
-        world.post("/uploads/complete", world.completion(created), headers={"traceparent": TRACEPARENT})
+        created = env.create()
+        env.upload(created)
+        env.post("/uploads/complete", env.completion(created), headers={"traceparent": TRACEPARENT})
 
         line = [each for each in log_lines() if each["event"] == "http.request"][-1]
 
@@ -124,92 +124,92 @@ class TestAccessLog:
         assert (line["listing_id"], line["batch_id"], line["job_id"]) == (42, created["batchId"], 1)
         assert line["duration_s"] >= 0
 
-    def test_the_cores_own_lines_carry_the_trace(self, world, make, log_lines):
+    def test_the_cores_own_lines_carry_the_trace(self, env, make, log_lines):
         """
-        ``service.media.<use_case>.<event>`` can be found by trace, although the core knows of none.
+        The log lines of the use cases have the trace id, although the core does not know it.
         """
-        world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+        env.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
 
         line = _line(log_lines(), "service.media.create_upload_batch.created")
 
         assert (line["trace_id"], line["listing_id"]) == (TRACE_ID, 42)
 
-    def test_a_refusal_says_why(self, world, make, log_lines):
+    def test_a_refusal_says_why(self, env, make, log_lines):
         """
-        The reason is in the line, so that nobody has to guess from a status.
+        The line has the reason.
         """
-        world.post("/uploads", make.uploads(), 4)
+        env.post("/uploads", make.uploads(), 4)
 
         line = _line(log_lines(), "http.request")
 
         assert (line["level"], line["status"], line["reason"]) == ("info", 403, "NOT_PHOTOGRAPHER")
 
-    def test_what_is_down_is_an_error(self, world, make, log_lines):
+    def test_what_is_down_is_an_error(self, env, make, log_lines):
         """
         5xx are errors.
         """
-        world.media.available = False
+        env.media.available = False
 
-        world.post("/uploads", make.uploads())
+        env.post("/uploads", make.uploads())
 
         line = _line(log_lines(), "http.request")
         assert (line["level"], line["status"], line["reason"]) == ("error", 503, "UNAVAILABLE")
 
-    def test_a_defect_is_logged_with_its_traceback(self, world, make, log_lines):
+    def test_a_defect_is_logged_with_its_traceback(self, env, make, log_lines):
         """
-        What the client is not told, the log is, under the same trace.
+        The log has the error that the response does not contain, with the same trace.
         """
-        world.listings.get_privileges = lambda user_id: 1 / 0
+        env.listings.get_privileges = lambda user_id: 1 / 0
 
-        world.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+        env.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
 
         line = _line(log_lines(), "service.api.unexpected")
         assert line["trace_id"] == TRACE_ID
         assert "ZeroDivisionError" in line["exception"]
 
-    def test_no_token_and_no_signature_is_logged(self, world, make, log_lines):
+    def test_no_token_and_no_signature_is_logged(self, env, make, log_lines):
         """
-        Logs are read by many; secrets are not for them.
+        Logs must not contain secrets.
         """
-        world.post("/uploads", make.uploads())
-        world.callback({"jobId": 1, "status": "FAILED"})
+        env.post("/uploads", make.uploads())
+        env.callback({"jobId": 1, "status": "FAILED"})
 
         text = json.dumps(log_lines())
 
         assert "eyJ" not in text
         assert "Signature:" not in text
 
-    def test_probes_that_go_well_are_not_news(self, world, log_lines):
+    def test_successful_probes_are_not_logged(self, env, log_lines):
         """
-        A scraper asks every second.
+        Probes are frequent.
         """
-        world.client.get("/healthz")
-        world.client.get("/metrics")
+        env.client.get("/healthz")
+        env.client.get("/metrics")
 
         assert [line for line in log_lines() if line["event"] == "http.request"] == []
 
 
 class TestInstruments:
-    def test_requests_are_counted_by_route(self, world, make):
+    def test_requests_are_counted_by_route(self, env, make):
         """
-        Method, route and status; the duration by method and route.
+        By method, route and status; the durations by method and route.
         """
-        world.post("/uploads", make.uploads())
+        env.post("/uploads", make.uploads())
 
-        text = world.client.get("/metrics").text
+        text = env.client.get("/metrics").text
         labels = 'method="POST",route="/api/v2/listings/media/uploads"'
         assert f'http_requests_total{{{labels},status="201"}} 1.0' in text
         assert f"http_request_duration_seconds_count{{{labels}}} 1.0" in text
 
-    def test_unknown_paths_share_one_label(self, world):
+    def test_unknown_paths_share_one_label(self, env):
         """
-        A scanner must not be able to fill the memory with labels.
+        A scanner must not create new labels.
         """
         for number in range(3):
-            world.client.get(f"/secret/{number}")
-        world.client.request("BREW", "/coffee")
+            env.client.get(f"/secret/{number}")
+        env.client.request("BREW", "/coffee")
 
-        text = world.client.get("/metrics").text
+        text = env.client.get("/metrics").text
         assert 'http_requests_total{method="GET",route="unmatched",status="404"} 3.0' in text
         assert 'http_requests_total{method="OTHER",route="unmatched",status="404"} 1.0' in text
         assert "secret" not in text

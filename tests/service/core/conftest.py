@@ -1,5 +1,5 @@
 """
-The whole service in memory: two listings, four people, a clock that waits for its orders.
+The service in memory: two listings, four users, and a manual clock.
 """
 
 from dataclasses import dataclass, field
@@ -13,30 +13,23 @@ from harness.service.adapters.memory.listing_repository import InMemoryListingRe
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
+from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.callback import ProcessingCallback
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId, UserId
 from harness.service.core.model.job import Job
-from harness.service.core.model.listing import (
-    MANAGE,
-    OFF_PLAN_HOUSE,
-    AccessPolicy,
-    Caller,
-    ListingStatus,
-)
+from harness.service.core.model.listing import OFF_PLAN_HOUSE, ListingStatus
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.complete_upload_batch import (
     AcceptedJob,
     CompleteUploadBatch,
-    CompleteUploadBatchRequest,
     UploadedFile,
 )
 from harness.service.core.use_cases.create_upload_batch import (
     CreatedBatch,
     CreateUploadBatch,
-    CreateUploadBatchRequest,
 )
 from harness.service.core.use_cases.dispatch_jobs import DispatchJobs
 from harness.service.core.use_cases.drain_dead_letters import DrainDeadLetters
@@ -51,7 +44,6 @@ from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import (
     RetriedJob,
     RetryMediaBatch,
-    RetryMediaBatchRequest,
 )
 
 APARTMENT_LISTING = ListingId(1)
@@ -59,9 +51,10 @@ DEVELOPMENT_LISTING = ListingId(2)
 
 
 @dataclass
-class World:
+class ServiceEnvironment:
     """
-    Listing 1 is an apartment, listing 2 a development; both wait for their media.
+    The use cases over the in-memory adapters. Listing 1 is an apartment, listing 2 a development; both wait
+    for media.
     """
 
     photographer = Caller(UserId(10))
@@ -85,21 +78,23 @@ class World:
         for listing in (APARTMENT_LISTING, DEVELOPMENT_LISTING):
             self.listings.add_booking(listing, photographer_id=10)
 
-        doors = (self.media, self.listings)
+        repositories = (self.media, self.listings)
         self.create = CreateUploadBatch(
-            *doors, self.storage, self.clock, self.instruments, self.policy, self.limits
+            *repositories, self.storage, self.clock, self.instruments, self.policy, self.limits
         )
-        self.complete = CompleteUploadBatch(*doors, self.storage, self.clock, self.instruments, self.policy)
-        self.status = GetBatchStatus(*doors, self.workflow, self.policy)
-        self.downloads = ListDownloadUrls(*doors, self.storage, self.clock, self.policy)
-        self.retry = RetryMediaBatch(*doors, self.clock, self.instruments, self.policy)
-        self.handle = HandleProcessingCallback(*doors, self.clock, self.instruments, self.policy)
+        self.complete = CompleteUploadBatch(
+            *repositories, self.storage, self.clock, self.instruments, self.policy
+        )
+        self.status = GetBatchStatus(*repositories, self.workflow, self.policy)
+        self.downloads = ListDownloadUrls(*repositories, self.storage, self.clock, self.policy)
+        self.retry = RetryMediaBatch(*repositories, self.clock, self.instruments, self.policy)
+        self.handle = HandleProcessingCallback(*repositories, self.clock, self.instruments, self.policy)
         self.flush = FlushOutbox(self.media, self.queue, self.clock)
         self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle)
         self.drain = DrainDeadLetters(self.media, self.queue, self.clock, self.instruments, self.handle)
         self.reconcile = ReconcileJobs(self.media, self.workflow, self.clock, self.instruments, self.handle)
 
-    # What clients do.
+    # Requests of clients.
 
     def opened(
         self,
@@ -108,22 +103,21 @@ class World:
         reference: str = "morning",
         by: Caller | None = None,
     ) -> CreatedBatch:
-        """A batch that waits for its files; one photo unless said otherwise."""
-        request = CreateUploadBatchRequest(listing, reference, files or (photo(1),))
-        return self.create(by or self.photographer, request)
+        """Create a batch that waits for its files; by default with one photo."""
+        return self.create(by or self.photographer, listing, reference, files or (photo(1),))
 
     def upload(self, created: CreatedBatch) -> None:
         for slot in created.slots:
             self.storage.put_announced(slot.key, size=slot.file.bytes, checksum=slot.file.checksum)
 
     def completion(
-        self, created: CreatedBatch, listing: ListingId = APARTMENT_LISTING
-    ) -> CompleteUploadBatchRequest:
-        """What an honest client sends after it has uploaded everything."""
+        self, created: CreatedBatch, listing: ListingId = APARTMENT_LISTING, **changes: object
+    ) -> dict[str, object]:
+        """Return the arguments of a client that has uploaded all files, except the caller."""
         files = tuple(
             UploadedFile(slot.file.client_id, slot.key, '"etag"', slot.file.bytes) for slot in created.slots
         )
-        return CompleteUploadBatchRequest(listing, created.batch_id, files)
+        return {"listing_id": listing, "batch_id": created.batch_id, "files": files} | changes
 
     def received(
         self,
@@ -132,13 +126,13 @@ class World:
         reference: str = "morning",
         by: Caller | None = None,
     ) -> AcceptedJob:
-        """A batch whose files have all arrived."""
+        """Create a batch whose files are all uploaded."""
         created = self.opened(*files, listing=listing, reference=reference, by=by)
         self.upload(created)
-        return self.complete(by or self.photographer, self.completion(created, listing))
+        return self.complete(by or self.photographer, **self.completion(created, listing))
 
     def processing(self, *files: ManifestFile, **options) -> AcceptedJob:
-        """A batch whose run has been started."""
+        """Create a batch whose execution is started."""
         accepted = self.received(*files, **options)
         self.flush()
         self.dispatch()
@@ -155,16 +149,16 @@ class World:
         return accepted
 
     def retried(self, batch_id: BatchId, listing: ListingId = APARTMENT_LISTING) -> RetriedJob:
-        return self.retry(self.operator, RetryMediaBatchRequest(listing, batch_id, "again, please"))
+        return self.retry(self.operator, listing, batch_id, "again, please")
 
     def delete(self, batch_id: BatchId) -> None:
         with self.media.transaction() as tx:
             tx.soft_delete_batch(batch_id, at=self.clock.now())
 
-    # What the pipeline says.
+    # Callbacks of the pipeline.
 
     def report(self, job_id: int, status: str, **fields: object) -> dict[str, object]:
-        """The JSON document of a callback."""
+        """Return the JSON document of a callback."""
         job = self.job(job_id)
         arn = f"arn:aws:states:us-east-1:123456789012:execution:sm:{job.execution_name}"
         return {"jobId": job_id, "batchId": job.batch_id, "status": status, "externalId": arn} | fields
@@ -196,7 +190,7 @@ class World:
     def tell(self, job_id: int, status: str, **fields: object) -> CallbackOutcome:
         return self.handle(ProcessingCallback.parse(self.report(job_id, status, **fields)))
 
-    # How things stand.
+    # State.
 
     def job(self, job_id: int) -> Job:
         return self.media.get_job_by_id(JobId(job_id))
@@ -238,7 +232,7 @@ def document(number: int, /, **changes) -> ManifestFile:
 
 
 class Files:
-    """Makers of manifest files."""
+    """Functions that create manifest files."""
 
     photo = staticmethod(photo)
     video = staticmethod(video)
@@ -246,8 +240,8 @@ class Files:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def env() -> ServiceEnvironment:
+    return ServiceEnvironment()
 
 
 @pytest.fixture
@@ -256,6 +250,6 @@ def files() -> type[Files]:
 
 
 @pytest.fixture(scope="session")
-def new_world() -> type[World]:
-    """For tests that need several worlds."""
-    return World
+def new_env() -> type[ServiceEnvironment]:
+    """The class, for tests that need several environments."""
+    return ServiceEnvironment

@@ -1,4 +1,4 @@
-"""A bucket in memory, and batches uploaded into it."""
+"""A bucket in memory, with the files of a batch."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from harness.lab.workload.media.media_file import MediaFile
-from harness.service.pipeline.objects import media_objects
+from harness.service.pipeline.media_objects import media_objects
 
 BUCKET = "toq-listing-medias"
 BATCH = "0b0e7a34-5a52-4c8f-9f43-000000000001"
@@ -18,8 +18,8 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @dataclass
-class Studio:
-    """An S3 bucket and the execution input of one batch whose files were uploaded to it."""
+class PipelineEnvironment:
+    """A bucket, and the input of the execution of one batch whose files are uploaded."""
 
     client: Any
     assets: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Studio:
 
 
 @pytest.fixture
-def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[PipelineEnvironment]:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -76,5 +76,5 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
-        yield Studio(client)
+        yield PipelineEnvironment(client)
     media_objects.cache_clear()

@@ -1,4 +1,4 @@
-"""The fourth Lambda: the end of a run, signed and told."""
+"""The Lambda function that sends the signed callback."""
 
 import json
 import threading
@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.core.model.signature import verify
+from harness.service.core.model.callback_signature import verify
 from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback_dispatch import handler
 
@@ -21,7 +21,7 @@ EVENT = {
 
 
 class Backend:
-    """A backend that answers with one status and remembers what it was told."""
+    """A server that answers with one status and records the requests."""
 
     def __init__(self):
         self.status = 200
@@ -58,7 +58,7 @@ def backend(monkeypatch):
 
 
 def test_a_callback_is_signed_and_traced(backend):
-    """The signature is over the very bytes sent; the trace goes on in header and body."""
+    """The signature covers the bytes sent; header and body have the trace."""
     result = handler(EVENT)
 
     path, headers, body = backend.received[0]
@@ -72,7 +72,7 @@ def test_a_callback_is_signed_and_traced(backend):
 
 
 def test_without_a_trace_there_is_no_header(backend):
-    """An empty traceparent would be a broken one."""
+    """An empty traceparent is not valid."""
     handler(EVENT | {"detail": EVENT["detail"] | {"traceparent": None}})
 
     assert "traceparent" not in backend.received[0][1]
@@ -80,7 +80,7 @@ def test_without_a_trace_there_is_no_header(backend):
 
 @pytest.mark.parametrize("status", [400, 403, 404, 302])
 def test_a_refused_callback_is_not_sent_again(backend, status):
-    """The same words would be refused again."""
+    """It would be refused again."""
     backend.status = status
 
     with pytest.raises(Rejected, match=rf"^CALLBACK_REFUSED: .* answered {status}"):
@@ -88,24 +88,24 @@ def test_a_refused_callback_is_not_sent_again(backend, status):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429, 408])
-def test_a_backend_in_trouble_is_asked_again(backend, status):
-    """Busy or broken may pass."""
+def test_a_failing_backend_is_retried(backend, status):
+    """An overload or an internal error may pass."""
     backend.status = status
 
     with pytest.raises(Retryable, match=rf"^CALLBACK_UNAVAILABLE: .* answered {status}"):
         handler(EVENT)
 
 
-def test_a_backend_that_is_down_is_asked_again(backend, monkeypatch):
-    """Nobody listens on port 1."""
+def test_a_backend_that_is_down_is_retried(backend, monkeypatch):
+    """No server listens on port 1."""
     monkeypatch.setenv("CALLBACK_URL", "http://127.0.0.1:1/callback")
 
     with pytest.raises(Retryable, match=r"^CALLBACK_UNREACHABLE: "):
         handler(EVENT)
 
 
-def test_a_backend_that_does_not_answer_is_asked_again(backend, monkeypatch):
-    """A connection taken and never answered runs into the time-out, here made short."""
+def test_a_backend_that_does_not_answer_is_retried(backend, monkeypatch):
+    """The time-out, made short for the test, ends the wait."""
     backend.server.shutdown()
     monkeypatch.setattr(callback_dispatch, "TIMEOUT_S", 0.05)
 
@@ -114,7 +114,7 @@ def test_a_backend_that_does_not_answer_is_asked_again(backend, monkeypatch):
 
 
 def test_without_a_secret_nothing_is_sent(backend, monkeypatch):
-    """An unsigned callback would be refused anyway."""
+    """A callback without a signature would be refused."""
     monkeypatch.delenv("CALLBACK_SECRET")
 
     with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET"):
@@ -123,6 +123,6 @@ def test_without_a_secret_nothing_is_sent(backend, monkeypatch):
 
 
 def test_an_event_without_a_job_is_rejected(backend):
-    """Nobody could be told about it."""
+    """The callback would have no job."""
     with pytest.raises(Rejected, match=r"^INPUT_INVALID: .*jobId"):
         handler({"status": "SUCCEEDED", "executionArn": "arn", "detail": {}})

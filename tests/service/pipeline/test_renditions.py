@@ -1,4 +1,4 @@
-"""What a video is offered as."""
+"""The renditions of a video."""
 
 import pytest
 
@@ -28,19 +28,19 @@ VIDEO = {
     ],
 )
 def test_a_video_is_offered_in_sizes_up_to_its_own(source, offered):
-    """1080p and 720p count on the shorter side; nothing is upscaled; sides are even."""
+    """1080p and 720p are the shorter side; no video is enlarged; sides are even."""
     assert [(rung.label, rung.width, rung.height) for rung in ladder(*source)] == offered
 
 
 def test_bitrates_are_capped():
-    """5 Mbps with 128 kbps of sound, 3 Mbps with 96."""
+    """5 Mbps with 128 kbps of audio, 3 Mbps with 96 kbps."""
     rates = [(rung.max_bitrate, rung.audio_bitrate) for rung in ladder(1920, 1080)]
 
     assert rates == [(5_000_000, 128_000), (3_000_000, 96_000)]
 
 
-def test_the_keys_are_those_the_settings_make():
-    """MP4s are named by their group's destination, HLS by its playlist."""
+def test_the_keys_match_the_settings():
+    """The key of an MP4 follows from its group, that of HLS from its playlist."""
     settings = job_settings(VIDEO, "bucket")
 
     groups = [group["OutputGroupSettings"] for group in settings["OutputGroups"]]
@@ -50,8 +50,8 @@ def test_the_keys_are_those_the_settings_make():
     assert keys(VIDEO)["1080p"] == "42/processed/video/horizontal/b/7/1080p/c1-v.mp4"
 
 
-def test_the_settings_are_what_mediaconvert_takes():
-    """Checked against the API's own description."""
+def test_the_settings_match_the_api_of_mediaconvert():
+    """They are checked against the API model of botocore."""
     import botocore.session
     from botocore.validate import ParamValidator
 

@@ -1,4 +1,4 @@
-"""The third Lambda: one ZIP with what people would download one by one."""
+"""The Lambda function that creates the ZIP."""
 
 import io
 import tracemalloc
@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 import pytest
 
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.pipeline.objects import MediaObjects, media_objects
+from harness.service.pipeline.media_objects import MediaObjects, media_objects
 from harness.service.pipeline.zip_bundle import entries_of, handler, readable_name
 
 MEBIBYTE = 1024 * 1024
 
 
 def image(sequence, title=None, *, filename="IMG.HEIC", failed=False):
-    """Return an image of the state and what became of it."""
+    """Return an image of the state, with its output."""
     key = f"42/raw/photo/horizontal/b/{sequence}-{filename}"
     large = f"42/processed/photo/horizontal/b/7/large/{sequence}.jpg"
     output = {"rawKey": key, "processedKey": None if failed else large}
@@ -23,58 +23,58 @@ def image(sequence, title=None, *, filename="IMG.HEIC", failed=False):
     return asset, output
 
 
-def state_of(studio, *images, content=b"jpeg"):
+def state_of(pipeline, *images, content=b"jpeg"):
     """Return the state after fan-in, with every processed object in the bucket."""
     for _, output in images:
         if output["processedKey"]:
-            studio.client.put_object(Bucket="toq-listing-medias", Key=output["processedKey"], Body=content)
-    return studio.execution_input | {
+            pipeline.client.put_object(Bucket="toq-listing-medias", Key=output["processedKey"], Body=content)
+    return pipeline.execution_input | {
         "validation": {"images": [asset for asset, _ in images], "videos": [], "documents": []},
         "processed": [{"outputs": [output for _, output in images]}, []],
     }
 
 
-def opened(studio, result):
-    return zipfile.ZipFile(io.BytesIO(studio.content(result["key"])))
+def opened(pipeline, result):
+    return zipfile.ZipFile(io.BytesIO(pipeline.content(result["key"])))
 
 
 class TestBundle:
-    def test_it_holds_what_was_processed_under_readable_names(self, studio):
-        """Sequence and title, or the name of the file; no folders."""
-        state = state_of(studio, image(2), image(1, "Kitchen, north"), content=b"pixels")
+    def test_it_contains_the_processed_files_with_readable_names(self, pipeline):
+        """Sequence and title, or the file name; no folders."""
+        state = state_of(pipeline, image(2), image(1, "Kitchen, north"), content=b"pixels")
 
         result = handler(state)
 
-        bundle = opened(studio, result)
+        bundle = opened(pipeline, result)
         assert result["key"] == "42/zip/0b0e7a34-5a52-4c8f-9f43-000000000001/7/full.zip"
         assert result["assets"] == 2
-        assert result["bytes"] == len(studio.content(result["key"]))
+        assert result["bytes"] == len(pipeline.content(result["key"]))
         assert bundle.testzip() is None
         assert bundle.namelist() == ["01-Kitchen, north.jpg", "02-IMG.jpg"]
         assert bundle.read("02-IMG.jpg") == b"pixels"
 
-    def test_media_are_stored_not_deflated(self, studio):
-        """JPEGs and MP4s do not get smaller."""
-        bundle = opened(studio, handler(state_of(studio, image(1), content=b"a" * 10_000)))
+    def test_media_are_stored_not_deflated(self, pipeline):
+        """JPEGs and MP4s are compressed already."""
+        bundle = opened(pipeline, handler(state_of(pipeline, image(1), content=b"a" * 10_000)))
 
         assert bundle.infolist()[0].compress_type == zipfile.ZIP_STORED
 
-    def test_the_same_media_give_the_same_bytes(self, studio):
-        """No clock inside."""
-        state = state_of(studio, image(1))
+    def test_the_same_media_give_the_same_bytes(self, pipeline):
+        """The ZIP contains no current time."""
+        state = state_of(pipeline, image(1))
 
-        first = studio.content(handler(state)["key"])
+        first = pipeline.content(handler(state)["key"])
 
-        assert studio.content(handler(state)["key"]) == first
+        assert pipeline.content(handler(state)["key"]) == first
 
-    def test_what_failed_is_left_out(self, studio):
-        """The batch fails anyway, with a code on its asset."""
-        result = handler(state_of(studio, image(1), image(2, failed=True)))
+    def test_what_failed_is_left_out(self, pipeline):
+        """Failed files are not in the ZIP; the batch fails later."""
+        result = handler(state_of(pipeline, image(1), image(2, failed=True)))
 
-        assert opened(studio, result).namelist() == ["01-IMG.jpg"]
+        assert opened(pipeline, result).namelist() == ["01-IMG.jpg"]
 
-    def test_the_best_mp4_of_a_video_is_in_it(self, studio):
-        """Not the HLS presentation, which is no file to keep."""
+    def test_the_best_mp4_of_a_video_is_in_it(self, pipeline):
+        """Not the HLS presentation."""
         video = {
             "key": "42/raw/video/vertical/b/v.mp4",
             "sequence": 1,
@@ -85,7 +85,7 @@ class TestBundle:
             "height": 1920,
             "durationSeconds": 3.0,
         }
-        state = state_of(studio)
+        state = state_of(pipeline)
         state["validation"]["videos"] = [video]
         state["processed"][1] = [{"key": video["key"], "status": "COMPLETE"}]
 
@@ -95,10 +95,10 @@ class TestBundle:
             ("42/processed/video/vertical/b/7/1080p/v.mp4", "01-tour.mp4")
         ]
 
-    def test_a_processed_object_that_is_gone(self, studio):
-        """Nobody can bundle it; nothing half-made is left."""
-        state = state_of(studio, image(1))
-        studio.client.delete_object(
+    def test_a_missing_object_is_rejected(self, pipeline):
+        """No partial ZIP is left."""
+        state = state_of(pipeline, image(1))
+        pipeline.client.delete_object(
             Bucket="toq-listing-medias", Key="42/processed/photo/horizontal/b/7/large/1.jpg"
         )
 
@@ -106,11 +106,11 @@ class TestBundle:
             Rejected, match=r"^OBJECT_MISSING: 42/processed/photo/horizontal/b/7/large/1\.jpg"
         ):
             handler(state)
-        assert studio.keys == []
+        assert pipeline.keys == []
 
-    def test_memory_does_not_grow_with_the_bundle(self, studio, monkeypatch):
-        """160 MiB of media go through in less than 48 MiB: a part, its copy, and a chunk."""
-        state = state_of(studio, *[image(n) for n in range(1, 41)])
+    def test_memory_does_not_grow_with_the_bundle(self, pipeline, monkeypatch):
+        """160 MiB of media need less than 48 MiB: a part, its copy, and a chunk."""
+        state = state_of(pipeline, *[image(n) for n in range(1, 41)])
 
         def reading(self, key):
             return _Endless(4 * MEBIBYTE)
@@ -130,7 +130,7 @@ class TestBundle:
 
 
 class _Endless:
-    """An object of so many bytes that is nowhere."""
+    """An object of a given size without stored content."""
 
     def __init__(self, size):
         self._size = size
@@ -155,21 +155,21 @@ class TestNames:
             ("x" * 300, "03-" + "x" * 100 + ".jpg"),
         ],
     )
-    def test_every_title_becomes_a_name_safe_on_any_disk(self, title, name):
-        """Letters of any alphabet stay; separators, wildcards and controls do not."""
+    def test_every_title_becomes_a_safe_name(self, title, name):
+        """Letters of any alphabet stay; separators, wildcards and control characters do not."""
         asset, _ = image(3, title)
 
         assert readable_name(asset, ".jpg") == name
 
-    def test_names_are_unique_whatever_their_case(self, studio):
-        """Windows would unpack A.jpg over a.jpg."""
-        state = state_of(studio, image(1, "A"), image(1, "a", filename="other.jpg"))
+    def test_names_are_unique_whatever_their_case(self, pipeline):
+        """Windows would overwrite a.jpg with A.jpg."""
+        state = state_of(pipeline, image(1, "A"), image(1, "a", filename="other.jpg"))
 
         assert [entry.name for entry in entries_of(state)] == ["01-A.jpg", "01-a (2).jpg"]
 
-    def test_a_name_in_another_alphabet_is_marked_as_utf_8(self, studio):
-        """Or an unpacker would guess an old code page."""
-        bundle = opened(studio, handler(state_of(studio, image(1, "Küche"))))
+    def test_a_name_in_another_alphabet_is_marked_as_utf_8(self, pipeline):
+        """Otherwise an unpacker could assume an old code page."""
+        bundle = opened(pipeline, handler(state_of(pipeline, image(1, "Küche"))))
 
         info = bundle.infolist()[0]
         assert info.filename == "01-Küche.jpg"
@@ -177,9 +177,9 @@ class TestNames:
         assert PurePosixPath(info.filename).name == info.filename
 
 
-def test_a_bucket_that_goes_down_leaves_no_parts_behind(studio, monkeypatch):
-    """What was already sent is removed: unfinished uploads cost money and nobody sees them."""
-    state = state_of(studio, *[image(n) for n in range(1, 4)], content=bytes(6 * MEBIBYTE))
+def test_a_bucket_that_goes_down_leaves_no_parts_behind(pipeline, monkeypatch):
+    """The parts already sent are removed, because unfinished uploads cause costs."""
+    state = state_of(pipeline, *[image(n) for n in range(1, 4)], content=bytes(6 * MEBIBYTE))
     read = MediaObjects.reading
 
     def breaking(self, key):
@@ -191,4 +191,4 @@ def test_a_bucket_that_goes_down_leaves_no_parts_behind(studio, monkeypatch):
 
     with pytest.raises(Retryable):
         handler(state)
-    assert studio.client.list_multipart_uploads(Bucket="toq-listing-medias").get("Uploads", []) == []
+    assert pipeline.client.list_multipart_uploads(Bucket="toq-listing-medias").get("Uploads", []) == []

@@ -1,5 +1,5 @@
 """
-The worker's loops over the memory twins.
+The loops of the worker over the in-memory adapters.
 """
 
 from dataclasses import dataclass, field
@@ -15,25 +15,24 @@ from harness.service.adapters.memory.media_repository import InMemoryMediaReposi
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.app import Ports, Rules, Service, assemble
+from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.batch import Batch
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
-from harness.service.core.model.listing import Caller
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
-from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatchRequest, UploadedFile
-from harness.service.core.use_cases.create_upload_batch import CreateUploadBatchRequest
+from harness.service.core.use_cases.complete_upload_batch import UploadedFile
 from harness.service.settings import Settings
 from harness.service.worker.loop import Loop
-from harness.service.worker.worker_threads import loops
+from harness.service.worker.worker_threads import worker_loops
 
 PHOTOGRAPHER = Caller(UserId(1))
 CHECKSUM = Sha256("ab" * 32)
 
 
 @dataclass
-class Workshop:
-    """The service, its twins, and its loops by name, to be stepped by hand."""
+class WorkerEnvironment:
+    """The service, its in-memory adapters, and its loops by name; a test steps them."""
 
     service: Service
     clock: ManualClock
@@ -46,18 +45,16 @@ class Workshop:
     loops: dict[str, Loop] = field(default_factory=dict)
 
     def received(self) -> BatchId:
-        """A batch whose files are in the bucket and whose message is in the outbox."""
+        """Create a batch whose files are in the bucket and whose message is in the outbox."""
         file = ManifestFile("a", MediaType.PHOTO_VERTICAL, "a.jpg", "image/jpeg", 10, CHECKSUM, 1)
-        created = self.service.create_upload_batch(
-            PHOTOGRAPHER, CreateUploadBatchRequest(ListingId(42), "morning", (file,))
-        )
+        created = self.service.create_upload_batch(PHOTOGRAPHER, ListingId(42), "morning", (file,))
         key = created.slots[0].key
         self.storage.put_announced(key, size=10, checksum=CHECKSUM)
         self.service.complete_upload_batch(
             PHOTOGRAPHER,
-            CompleteUploadBatchRequest(
-                ListingId(42), created.batch_id, (UploadedFile("a", key, "etag", 10),)
-            ),
+            ListingId(42),
+            created.batch_id,
+            (UploadedFile("a", key, "etag", 10),),
         )
         return created.batch_id
 
@@ -65,10 +62,10 @@ class Workshop:
         return self.media.get_batch_by_id(batch_id)
 
 
-def workshop_settings(**changes: object) -> Settings:
+def worker_settings(**changes: object) -> Settings:
     return Settings(
         **{
-            "database_url": "mysql+pymysql://nobody@nowhere/none",
+            "database_url": "mysql+pymysql://user@host.invalid/db",
             "jwt_key": "k" * 32,
             "queue_url": "memory://queue",
             "dead_letter_queue_url": "memory://dead",
@@ -79,7 +76,7 @@ def workshop_settings(**changes: object) -> Settings:
 
 
 @pytest.fixture
-def workshop() -> Workshop:
+def env() -> WorkerEnvironment:
     clock = ManualClock()
     listings = InMemoryListingRepository()
     listings.add_listing(42, owner_id=2)
@@ -94,8 +91,8 @@ def workshop() -> Workshop:
         instruments=InMemoryInstruments(),
     )
     service = assemble(ports, Rules(), CollectorRegistry())
-    settings = workshop_settings()
-    return Workshop(
+    settings = worker_settings()
+    return WorkerEnvironment(
         service,
         clock,
         ports.media,
@@ -104,5 +101,5 @@ def workshop() -> Workshop:
         ports.workflow,
         ports.instruments,
         settings,
-        {loop.name: loop for loop in loops(service, settings)},
+        {loop.name: loop for loop in worker_loops(service, settings)},
     )

@@ -1,5 +1,5 @@
 """
-One loop: it acts, pauses, backs off, tells once, and never dies.
+One loop: attempts, pauses, back-off, logs and health.
 """
 
 import logging
@@ -13,7 +13,7 @@ from harness.service.worker.loop import Health, Loop, LoopInstruments
 
 
 class Script:
-    """What an act does, call by call: a number is returned, an exception raised."""
+    """Return an action that returns each number, and raises each exception, call by call."""
 
     def __init__(self, *lines):
         self.lines = list(lines)
@@ -39,28 +39,28 @@ def loop_of(registry):
 DOWN = Unavailable("The queue does not answer.")
 
 
-class TestPace:
+class TestPause:
     def test_with_nothing_to_do_it_pauses(self, loop_of):
         """
-        An idle loop looks again after its pause.
+        An idle loop pauses.
         """
         assert loop_of(0).step() == 2.0
 
     def test_with_something_to_do_it_goes_on(self, loop_of):
         """
-        Where there was work there may be more.
+        After an attempt with items there is no pause.
         """
         assert loop_of(3).step() == 0
 
-    def test_a_patient_loop_pauses_all_the_same(self, loop_of):
+    def test_a_loop_that_is_not_eager_always_pauses(self, loop_of):
         """
-        A reconciler has no reason to look again at once.
+        The reconciler pauses also after repairs.
         """
         assert loop_of(3, eager=False).step() == 2.0
 
-    def test_failures_back_off_and_success_forgets_them(self, loop_of):
+    def test_failures_back_off_until_a_success(self, loop_of):
         """
-        Half a second, doubled each time up to half a minute; after a success from the start.
+        Half a second, doubled each time up to half a minute; a success resets it.
         """
         loop = loop_of(*[DOWN] * 8, 0, DOWN)
 
@@ -68,15 +68,15 @@ class TestPace:
 
     def test_the_time_scale_divides_the_back_off(self, loop_of):
         """
-        In a fast world one waits less.
+        With a larger time scale the back-off is shorter.
         """
         assert loop_of(DOWN, time_scale=10).step() == 0.05
 
 
-class TestTelling:
-    def test_a_streak_is_told_once(self, loop_of, caplog):
+class TestLog:
+    def test_an_outage_is_logged_once(self, loop_of, caplog):
         """
-        An hour without a queue is one piece of news at its beginning and one at its end.
+        Its begin and its end are logged.
         """
         caplog.set_level(logging.INFO)
         loop = loop_of(DOWN, DOWN, ExceptionGroup("several", [DOWN, DOWN]), 0, DOWN)
@@ -95,9 +95,9 @@ class TestTelling:
     @pytest.mark.parametrize(
         "error", [ZeroDivisionError("defect"), ExceptionGroup("two", [DOWN, ZeroDivisionError("defect")])]
     )
-    def test_a_defect_is_told_every_time_with_its_traceback(self, loop_of, caplog, error):
+    def test_a_defect_is_logged_every_time_with_its_traceback(self, loop_of, caplog, error):
         """
-        What nobody foresaw must be seen, also among what was foreseen; the loop goes on.
+        Also together with expected errors; the loop continues.
         """
         loop = loop_of(error, error, 0)
 
@@ -110,7 +110,7 @@ class TestTelling:
 
     def test_attempts_are_counted_by_outcome(self, loop_of, registry):
         """
-        A dashboard sees what the log tells only once.
+        The metric counts also the failures that are not logged.
         """
         loop = loop_of(DOWN, DOWN, ZeroDivisionError(), 0)
 
@@ -126,10 +126,10 @@ class TestTelling:
 class TestHealth:
     def test_a_loop_is_ok_failing_or_stalled(self, loop_of):
         """
-        Failing is trying again; stalled is an attempt that does not end.
+        A failing loop tries again; a stalled loop has an attempt that does not end.
         """
         now = [0.0]
-        loop = loop_of(0, DOWN, patience=60, monotonic=lambda: now[0])
+        loop = loop_of(0, DOWN, attempt_timeout=60, monotonic=lambda: now[0])
 
         loop.step()
         after_success = loop.health()
@@ -143,20 +143,20 @@ class TestHealth:
 
 
 class TestRun:
-    def test_it_finishes_what_it_has_in_hand(self, loop_of):
+    def test_it_finishes_the_current_attempt(self, loop_of):
         """
-        Asked to stop in the middle of an attempt, the loop ends after it.
+        A stop during an attempt has effect after it.
         """
         stopping = threading.Event()
         finished = []
 
-        def act():
+        def action():
             stopping.set()
             finished.append("the message in hand")
             return 1
 
         loop = loop_of()
-        loop.act = act
+        loop.action = action
         loop.run(stopping)
 
         assert finished == ["the message in hand"]

@@ -1,13 +1,15 @@
 """
-The worker's own port.
+The HTTP server of the worker.
 """
+
+import threading
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from harness.service.worker.loop import Health
-from harness.service.worker.probe_server import probes
+from harness.service.worker.probe_server import probe_server
 
 
 @pytest.fixture
@@ -19,14 +21,14 @@ def health():
 def probes_url(health):
     registry = CollectorRegistry()
     Counter("media_batches_failed_total", "Batches that ended FAILED.", registry=registry)
-    with probes("127.0.0.1", 0, registry, lambda: health) as url:
+    with probe_server("127.0.0.1", 0, registry, lambda: health) as url:
         yield url
 
 
 class TestProbes:
     def test_metrics_are_served(self, probes_url):
         """
-        As Prometheus wants them.
+        In the text format of Prometheus.
         """
         response = httpx.get(f"{probes_url}/metrics")
 
@@ -44,7 +46,7 @@ class TestProbes:
 
     def test_a_stalled_loop_is_503(self, probes_url, health):
         """
-        Whoever restarts processes should restart this one.
+        The process should be restarted.
         """
         health["outbox"] = Health.STALLED
 
@@ -55,9 +57,20 @@ class TestProbes:
 
     def test_anything_else_is_404_in_the_error_body(self, probes_url):
         """
-        The same body as everywhere.
+        The body is the common error body.
         """
         response = httpx.get(f"{probes_url}/nothing")
 
         assert response.status_code == 404
         assert response.json()["code"] == 404
+
+    def test_the_server_ends_with_its_block(self):
+        """
+        Afterwards its thread has ended and its port is closed.
+        """
+        with probe_server("127.0.0.1", 0, CollectorRegistry(), dict) as url:
+            assert httpx.get(f"{url}/healthz").status_code == 200
+
+        assert "probes" not in {thread.name for thread in threading.enumerate()}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/healthz")

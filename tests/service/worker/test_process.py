@@ -1,7 +1,6 @@
 """
-The worker as a process: it prints the URL of its probes, and on SIGTERM finishes the message in hand.
-
-The process under test works on the memory twins; starting an execution waits for a line on stdin.
+The worker process prints the URL of its probes, and after SIGTERM it finishes the current message. The
+process uses in-memory adapters; the receipt of a message waits for a line on stdin.
 """
 
 import json
@@ -51,7 +50,7 @@ ports = Ports(
     instruments=InMemoryInstruments(),
 )
 settings = Settings(
-    database_url="mysql+pymysql://nobody@nowhere/none",
+    database_url="mysql+pymysql://user@host.invalid/db",
     jwt_key="k" * 32,
     queue_url="q",
     dead_letter_queue_url="d",
@@ -80,9 +79,9 @@ def worker_process():
 
 
 class TestStop:
-    def test_the_message_in_hand_is_finished(self, worker_process):
+    def test_the_current_message_is_finished(self, worker_process):
         """
-        SIGTERM with a message in hand: it is dealt with, then the process exits with 0.
+        After SIGTERM the message is processed, and the exit code is 0.
         """
         first_lines = {worker_process.stdout.readline().strip() for _ in range(2)}
         url = next(line for line in first_lines if line != "in hand")

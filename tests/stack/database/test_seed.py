@@ -8,9 +8,10 @@ import pytest
 
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
-from harness.service.api.auth import Tokens
+from harness.service.api.bearer_token import Tokens
+from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.identifiers import ListingId, UserId
-from harness.service.core.model.listing import MANAGE, AccessPolicy, Caller, ListingStatus
+from harness.service.core.model.listing import ListingStatus
 from harness.service.core.model.media_type import Family
 from harness.stack.database.seed import OPERATOR, STRANGER, SeededListing, seed, write_identities
 

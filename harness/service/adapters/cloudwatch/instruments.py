@@ -1,28 +1,26 @@
 """
-The service's metrics, put to CloudWatch. Durations in seconds.
+The metrics of the service in CloudWatch. Durations in seconds.
 
-Every observation goes out as a raw value with the time it was made, so that any percentile can be
-taken of them. It goes out twice where it has a dimension: with it (to tell statuses apart) and
-without (for whoever wants the sum: CloudWatch does not add up over dimensions of custom metrics).
+Every observation is sent as a raw value with its own time, so that CloudWatch can compute any percentile. An
+observation with a dimension is sent twice: with the dimension, and without it for the total, because
+CloudWatch does not aggregate custom metrics over their dimensions.
 
-Callers never wait and never fail: a thread of its own sends what was gathered, and keeps it for the
-next time when CloudWatch does not answer.
+Callers do not wait and get no errors: a thread sends the collected data. If CloudWatch does not answer, the
+thread keeps the data and sends it later.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.service.aws_clients import client_config, unavailable_errors
 from harness.service.core.errors import Unavailable
-from harness.service.core.model.batch import BatchStatus
 from harness.service.core.ports.instruments import Instruments
 
 if TYPE_CHECKING:
@@ -34,40 +32,20 @@ log = logging.getLogger(__name__)
 NAMESPACE = "TOQ/MediaProcessing"
 FLUSH_INTERVAL_S = 2.0
 LARGEST_PUT = 500
-"""Data in one request; CloudWatch takes 1000, and 1 MB."""
-WAITING_JOBS_MAX = 100_000
-"""Data kept while CloudWatch does not answer; beyond it the oldest are given up, and said to be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Datum:
-    """One observation."""
-
-    name: str
-    value: float
-    unit: "StandardUnitType" = "Count"
-    dimensions: tuple[tuple[str, str], ...] = ()
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def as_request(self) -> "MetricDatumTypeDef":
-        return {
-            "MetricName": self.name,
-            "Dimensions": [{"Name": name, "Value": value} for name, value in self.dimensions],
-            "Timestamp": self.at,
-            "Value": self.value,
-            "Unit": self.unit,
-        }
+"""Data points in one request; CloudWatch accepts 1000, and 1 MB."""
+LONGEST_BACKLOG = 100_000
+"""Data points kept while CloudWatch does not answer; the oldest ones above it are dropped and counted."""
 
 
 class CloudWatchInstruments(Instruments):
     """
-    Use it as a context manager, or call `start` and `stop`; `stop` sends what is left.
+    The instruments, as a context manager or with `start` and `stop`; `stop` sends the remaining data.
 
     Args:
         session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_CLOUDWATCH`` or
             ``AWS_ENDPOINT_URL``.
-        inflight: Asked at every flush for ``media_processing_inflight_jobs``. One process of a service
-            should send it, not each.
+        inflight: Returns ``media_processing_inflight_jobs``, sampled at every flush. Only one process of a
+            service should send this metric.
     """
 
     def __init__(
@@ -78,17 +56,12 @@ class CloudWatchInstruments(Instruments):
         inflight: Callable[[], int] | None = None,
         flush_interval: float = FLUSH_INTERVAL_S,
     ) -> None:
-        self._client = session.client(
-            "cloudwatch",
-            config=Config(
-                connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2}
-            ),
-        )
+        self._client = session.client("cloudwatch", config=client_config(threads=1))
         self._namespace = namespace
         self._inflight = inflight
         self._flush_interval = flush_interval
         self._lock = threading.Lock()
-        self._gathered: deque[Datum] = deque()
+        self._pending: deque[MetricDatumTypeDef] = deque()
         self._lost = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cloudwatch", daemon=True)
@@ -98,7 +71,7 @@ class CloudWatchInstruments(Instruments):
         return self
 
     def stop(self) -> None:
-        """Send what is left and return; what cannot be sent now is lost, and said to be."""
+        """Send the remaining data and return; data that cannot be sent is dropped and logged."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -109,58 +82,42 @@ class CloudWatchInstruments(Instruments):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def batch_entered(self, status: BatchStatus) -> None:
-        self._gather(
-            Datum("media_batches_created_total", 1),
-            Datum("media_batches_created_total", 1, dimensions=(("status", status.value),)),
-        )
-        if status is BatchStatus.FAILED:
-            self._gather(Datum("media_batches_failed_total", 1))
+    def count(self, metric: str, **labels: str) -> None:
+        self._add(metric, 1, "Count", labels)
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
-        name = "media_processing_duration_seconds"
-        self._gather(
-            Datum(name, duration, "Seconds"),
-            Datum(name, duration, "Seconds", dimensions=(("outcome", outcome.value),)),
-        )
-
-    def dead_letter(self) -> None:
-        self._gather(Datum("media_processing_dlq_messages_total", 1))
-
-    def reprocess_requested(self) -> None:
-        self._gather(Datum("media_reprocess_requests_total", 1))
-
-    def callback_failed(self) -> None:
-        self._gather(Datum("media_processing_callback_errors_total", 1))
+    def observe(self, metric: str, value: float, **labels: str) -> None:
+        self._add(metric, value, "Seconds", labels)
 
     def flush(self) -> None:
-        """Send everything gathered; it stays gathered if CloudWatch does not answer."""
-        while batch := self._take():
+        """Send all collected data; if CloudWatch does not answer, the data is kept."""
+        while data := self._take():
             try:
-                self._put(batch)
+                self._put(data)
             except Unavailable as error:
                 log.warning("service.metrics.not_sent", extra={"error": str(error)})
                 with self._lock:
-                    self._gathered.extendleft(reversed(batch))
+                    self._pending.extendleft(reversed(data))
                 return
 
-    def _gather(self, *data: Datum) -> None:
+    def _add(self, metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]) -> None:
         with self._lock:
-            self._gathered.extend(data)
-            while len(self._gathered) > WAITING_JOBS_MAX:
-                self._gathered.popleft()
+            self._pending.append(_datum(metric, value, unit, {}))
+            if labels:
+                self._pending.append(_datum(metric, value, unit, labels))
+            while len(self._pending) > LONGEST_BACKLOG:
+                self._pending.popleft()
                 self._lost += 1
 
-    def _take(self) -> list[Datum]:
+    def _take(self) -> "list[MetricDatumTypeDef]":
         with self._lock:
-            return [self._gathered.popleft() for _ in range(min(LARGEST_PUT, len(self._gathered)))]
+            return [self._pending.popleft() for _ in range(min(LARGEST_PUT, len(self._pending)))]
 
     def _run(self) -> None:
         while not self._stopping.wait(self._flush_interval):
             self._sample_inflight()
             self.flush()
         self.flush()
-        lost = self._lost + len(self._gathered)
+        lost = self._lost + len(self._pending)
         if lost:
             log.error("service.metrics.lost", extra={"data": lost})
 
@@ -168,20 +125,30 @@ class CloudWatchInstruments(Instruments):
         if self._inflight is None:
             return
         try:
-            self._gather(Datum("media_processing_inflight_jobs", self._inflight()))
+            self._add("media_processing_inflight_jobs", self._inflight(), "Count", {})
         except Unavailable as error:
             log.warning("service.metrics.not_sampled", extra={"error": str(error)})
 
-    def _put(self, batch: list[Datum]) -> None:
-        data = [datum.as_request() for datum in batch]
+    def _put(self, data: "list[MetricDatumTypeDef]") -> None:
         try:
-            self._client.put_metric_data(Namespace=self._namespace, MetricData=data)
-        except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status >= 500 or "Throttling" in error.response["Error"]["Code"]:
-                raise Unavailable(f"CloudWatch is in trouble: {error}") from error
-            # Refused for good: sending it again would hold up everything behind it.
-            self._lost += len(batch)
-            log.exception("service.metrics.refused", extra={"data": len(batch)})
+            with unavailable_errors("CloudWatch"):
+                self._client.put_metric_data(Namespace=self._namespace, MetricData=data)
+        except ClientError:
+            # Another attempt would be refused too, and would delay all later data.
+            self._lost += len(data)
+            log.exception("service.metrics.refused", extra={"data": len(data)})
         except BotoCoreError as error:
             raise Unavailable(f"CloudWatch does not answer: {error}") from error
+
+
+def _datum(
+    metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]
+) -> "MetricDatumTypeDef":
+    """Return one observation of one metric, made now."""
+    return {
+        "MetricName": metric,
+        "Dimensions": [{"Name": name, "Value": text} for name, text in labels.items()],
+        "Timestamp": datetime.now(UTC),
+        "Value": value,
+        "Unit": unit,
+    }

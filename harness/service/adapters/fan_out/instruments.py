@@ -1,10 +1,9 @@
 """
-One observation, told to several instruments: those who scrape and those who are sent to.
+Instruments that pass every observation to several others, e.g. to Prometheus and CloudWatch.
 """
 
 from dataclasses import dataclass
 
-from harness.service.core.model.batch import BatchStatus
 from harness.service.core.ports.instruments import Instruments
 
 
@@ -12,22 +11,10 @@ from harness.service.core.ports.instruments import Instruments
 class FanOutInstruments(Instruments):
     parts: tuple[Instruments, ...]
 
-    def batch_entered(self, status: BatchStatus) -> None:
+    def count(self, metric: str, **labels: str) -> None:
         for part in self.parts:
-            part.batch_entered(status)
+            part.count(metric, **labels)
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
+    def observe(self, metric: str, value: float, **labels: str) -> None:
         for part in self.parts:
-            part.processing_finished(duration, outcome=outcome)
-
-    def dead_letter(self) -> None:
-        for part in self.parts:
-            part.dead_letter()
-
-    def reprocess_requested(self) -> None:
-        for part in self.parts:
-            part.reprocess_requested()
-
-    def callback_failed(self) -> None:
-        for part in self.parts:
-            part.callback_failed()
+            part.observe(metric, value, **labels)

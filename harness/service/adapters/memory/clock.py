@@ -1,5 +1,5 @@
 """
-A clock that stands still until it is told to go.
+A clock that moves only when `ManualClock.advance` is called.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,5 +15,7 @@ class ManualClock(Clock):
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move on by *seconds*; backwards with a negative number, as clocks sometimes do."""
+        """
+        Move the clock by *seconds*; a negative number moves it back, as a correction of a real clock can.
+        """
         self._now += timedelta(seconds=seconds)

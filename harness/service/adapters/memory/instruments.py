@@ -1,5 +1,5 @@
 """
-Instruments that can be read back.
+Instruments that keep their values in memory.
 """
 
 import threading
@@ -11,35 +11,26 @@ from harness.service.core.ports.instruments import Instruments
 
 class InMemoryInstruments(Instruments):
     """
+    Instruments for tests and notebooks.
+
     Attributes:
+        counts: Value of each counter.
         entered: How often a batch entered each status.
-        durations: Outcome and RECEIVED → READY or FAILED [s], in order of arrival.
+        durations: Outcome, and time from RECEIVED to READY or FAILED [s], in the order of the calls.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.counts: Counter[str] = Counter()
         self.entered: Counter[BatchStatus] = Counter()
         self.durations: list[tuple[BatchStatus, float]] = []
-        self.dead_letters = 0
-        self.reprocess_requests = 0
-        self.callback_failures = 0
 
-    def batch_entered(self, status: BatchStatus) -> None:
+    def count(self, metric: str, **labels: str) -> None:
         with self._lock:
-            self.entered[status] += 1
+            self.counts[metric] += 1
+            if "status" in labels:
+                self.entered[BatchStatus(labels["status"])] += 1
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
+    def observe(self, metric: str, value: float, **labels: str) -> None:  # noqa: ARG002 -- there is only one
         with self._lock:
-            self.durations.append((outcome, duration))
-
-    def dead_letter(self) -> None:
-        with self._lock:
-            self.dead_letters += 1
-
-    def reprocess_requested(self) -> None:
-        with self._lock:
-            self.reprocess_requests += 1
-
-    def callback_failed(self) -> None:
-        with self._lock:
-            self.callback_failures += 1
+            self.durations.append((BatchStatus(labels["outcome"]), value))

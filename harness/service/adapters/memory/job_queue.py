@@ -1,5 +1,5 @@
 """
-A standard queue in memory: visibility time-out, redrive and dead letters by an injected clock.
+The job queue in memory, with visibility time-out, redrive and dead-letter queue, on an injected clock.
 """
 
 import itertools
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.service.core.errors import Unavailable
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 
 
 @dataclass(slots=True)
-class _Letter:
+class _StoredMessage:
     id: str
     body: str
     attributes: Mapping[str, str]
@@ -25,10 +25,10 @@ class _Letter:
 
 class InMemoryJobQueue(JobQueue):
     """
-    Times in seconds. Nothing here waits: *wait* is ignored, the clock is somebody else's.
+    The job queue. Times in seconds. No call waits: *wait* is ignored, because the clock is injected.
 
     Attributes:
-        available: False makes every call fail.
+        available: If False, every call raises `Unavailable`.
     """
 
     def __init__(self, clock: Clock, *, visibility: float = 360, max_receive_count: int = 5) -> None:
@@ -38,36 +38,30 @@ class InMemoryJobQueue(JobQueue):
         self._max_receive_count = max_receive_count
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._letters: dict[str, _Letter] = {}
-        self._dead: dict[str, _Letter] = {}
+        self._messages: dict[str, _StoredMessage] = {}
+        self._dead: dict[str, _StoredMessage] = {}
 
     def send(self, message: JobMessage) -> str:
         self.ping()
         return self.send_raw(message.body, message.attributes)
 
     def send_raw(self, body: str, attributes: Mapping[str, str] | None = None) -> str:
-        """Put anything into the queue, as anybody who knows its URL could."""
+        """Send any body, as any client that knows the URL of the queue can."""
         with self._lock:
             number = str(next(self._numbers))
-            self._letters[number] = _Letter(number, body, dict(attributes or {}), self._clock.now())
+            self._messages[number] = _StoredMessage(number, body, dict(attributes or {}), self._clock.now())
             return number
 
     def receive(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:  # noqa: ARG002 -- see the class
-        self.ping()
-        with self._lock:
-            self._redrive()
-            return self._take(self._letters, limit)
+        return self._receive(self._messages, limit)
 
     def delete(self, message: ReceivedMessage) -> None:
         self.ping()
         with self._lock:
-            self._letters.pop(message.id, None)
+            self._messages.pop(message.id, None)
 
     def receive_dead(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:  # noqa: ARG002 -- see the class
-        self.ping()
-        with self._lock:
-            self._redrive()
-            return self._take(self._dead, limit)
+        return self._receive(self._dead, limit)
 
     def delete_dead(self, message: ReceivedMessage) -> None:
         self.ping()
@@ -79,33 +73,40 @@ class InMemoryJobQueue(JobQueue):
             raise Unavailable("The queue does not answer.")
 
     def depth(self) -> int:
-        """Messages that are neither deleted nor dead, visible or not."""
-        return len(self._letters)
+        """Return the number of messages in the job queue, visible or not."""
+        return len(self._messages)
 
     def dead_depth(self) -> int:
+        """Return the number of messages in the dead-letter queue."""
         return len(self._dead)
 
-    def _take(self, letters: dict[str, _Letter], limit: int) -> list[ReceivedMessage]:
+    def _receive(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
+        self.ping()
+        with self._lock:
+            self._redrive()
+            return self._take(messages, limit)
+
+    def _take(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
         now = self._clock.now()
-        taken = [letter for letter in letters.values() if letter.visible_at <= now][:limit]
-        for letter in taken:
-            letter.visible_at = now + self._visibility
-            letter.receive_count += 1
+        taken = [message for message in messages.values() if message.visible_at <= now][:limit]
+        for message in taken:
+            message.visible_at = now + self._visibility
+            message.receive_count += 1
         return [
             ReceivedMessage(
-                id=letter.id,
-                body=letter.body,
-                attributes=letter.attributes,
-                receipt=f"{letter.id}.{letter.receive_count}",
-                receive_count=letter.receive_count,
+                id=message.id,
+                body=message.body,
+                attributes=message.attributes,
+                receipt=f"{message.id}.{message.receive_count}",
+                receive_count=message.receive_count,
             )
-            for letter in taken
+            for message in taken
         ]
 
     def _redrive(self) -> None:
-        """A message received too often moves when it would have become visible once more."""
+        """Move every message that was received too often and would be visible again."""
         now = self._clock.now()
-        for letter in list(self._letters.values()):
-            if letter.receive_count >= self._max_receive_count and letter.visible_at <= now:
-                self._dead[letter.id] = self._letters.pop(letter.id)
-                letter.receive_count = 0
+        for message in list(self._messages.values()):
+            if message.receive_count >= self._max_receive_count and message.visible_at <= now:
+                self._dead[message.id] = self._messages.pop(message.id)
+                message.receive_count = 0

@@ -15,7 +15,7 @@ APARTMENT = 1
 
 class InMemoryListingRepository(ListingRepository):
     """
-    Shares the status of its listings with the media repository, as the tables do.
+    The repository. The media repository changes the status of its listings, as in the database.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class InMemoryListingRepository(ListingRepository):
     def add_booking(
         self, listing_id: int, *, photographer_id: int, status: BookingStatus = BookingStatus.DONE
     ) -> None:
-        """Add a booking, newer than all before."""
+        """Add a booking that is newer than all others."""
         self._bookings[ListingId(listing_id)].append((UserId(photographer_id), status))
 
     def grant(self, user_id: int, privilege: str) -> None:
@@ -55,6 +55,8 @@ class InMemoryListingRepository(ListingRepository):
 
     def delete_listing(self, listing_id: int) -> None:
         del self._listings[ListingId(listing_id)]
+
+    # Used by the media repository.
 
     def find_status(self, listing_id: ListingId) -> ListingStatus | None:
         row = self._listings.get(listing_id)
@@ -65,4 +67,4 @@ class InMemoryListingRepository(ListingRepository):
 
     def _photographer(self, listing_id: ListingId) -> UserId | None:
         newest_first = reversed(self._bookings.get(listing_id, []))
-        return next((photographer for photographer, status in newest_first if status.counts), None)
+        return next((photographer for photographer, status in newest_first if status.effective), None)

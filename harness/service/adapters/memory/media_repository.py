@@ -1,34 +1,27 @@
 """
 Batches, assets, jobs and the outbox in memory, with transactions, row locks and unique keys.
 
-Isolation is READ COMMITTED, as in MySQL: a read sees what is committed by then, and what its own
-transaction wrote. Numbers given out in a transaction that rolls back are not given out again.
+The isolation level is READ COMMITTED, as in MySQL: a query sees the data that are committed, and the changes
+of its own transaction. The ids of a transaction that is rolled back are not used again.
 """
 
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.row_locks import RowLocks
-from harness.service.adapters.memory.tables import MemoryTable, View
-from harness.service.core.errors import (
-    BatchConflict,
-    BatchNotFound,
-    BatchStatusInvalid,
-    JobNotFound,
-    Unavailable,
-)
+from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, JobNotFound, Unavailable
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.model.media_type import AssetType
-from harness.service.core.model.message import JobMessage
 from harness.service.core.ports.media_repository import (
     MediaReads,
     MediaRepository,
@@ -36,69 +29,64 @@ from harness.service.core.ports.media_repository import (
     OutboxEntry,
 )
 
-AssetKey = tuple[BatchId, str, AssetType]
-
-UNSENT = "unsent"
-
 
 @dataclass(slots=True)
-class _Store:
-    """Everything committed, and what guards it."""
+class _Tables:
+    """Rows by primary key, in order of insertion."""
 
-    listings: InMemoryListingRepository
-    locks: RowLocks = field(default_factory=RowLocks)
-    available: bool = True
-    mutex: threading.Lock = field(default_factory=threading.Lock)
-    job_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    outbox_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    batches: MemoryTable[BatchId, Batch] = field(
-        default_factory=lambda: MemoryTable(lambda batch: (batch.listing_id, batch.status))
-    )
-    assets: MemoryTable[AssetKey, Asset] = field(
-        default_factory=lambda: MemoryTable(lambda asset: (asset.batch_id,))
-    )
-    jobs: MemoryTable[JobId, Job] = field(
-        default_factory=lambda: MemoryTable(lambda job: (job.batch_id, job.status))
-    )
-    outbox: MemoryTable[int, OutboxEntry] = field(
-        default_factory=lambda: MemoryTable(
-            lambda entry: (("job", entry.message.job_id), *([UNSENT] if entry.sent_at is None else []))
+    batches: dict[BatchId, Batch] = field(default_factory=dict)
+    assets: dict[tuple[BatchId, str, AssetType], Asset] = field(default_factory=dict)
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    outbox: dict[int, OutboxEntry] = field(default_factory=dict)
+    dead_letters: dict[str, tuple[JobId | None, str, datetime]] = field(default_factory=dict)
+
+    def merge(self, changes: "_Tables") -> "_Tables":
+        """Return the tables after *changes*."""
+        return _Tables(
+            *(getattr(self, table.name) | getattr(changes, table.name) for table in fields(_Tables))
         )
-    )
-    dead_letters: MemoryTable[str, "_DeadLetter"] = field(default_factory=lambda: MemoryTable(lambda _: ()))
+
+
+class _Store:
+    """The committed data, and its locks."""
+
+    def __init__(self, listings: InMemoryListingRepository, lock_timeout: float) -> None:
+        self.listings = listings
+        self.tables = _Tables()
+        self.locks = RowLocks(timeout=lock_timeout)
+        self.available = True
+        self.job_ids = itertools.count(1)
+        self.outbox_ids = itertools.count(1)
+        self.mutex = threading.Lock()
 
     @contextmanager
     def statement(self) -> Iterator[None]:
-        """One statement at a time; what a transaction holds for longer are row locks."""
+        """Execute one statement at a time; between its statements a transaction holds only row locks."""
         if not self.available:
             raise Unavailable("The database does not answer.")
         with self.mutex:
             yield
 
 
-@dataclass(frozen=True, slots=True)
-class _DeadLetter:
-    job_id: JobId | None
-    body: str
-    recorded_at: datetime
-
-
 class _Reads(MediaReads):
     def __init__(self, store: _Store) -> None:
         self._store = store
-        self._batches = View(store.batches)
-        self._assets = View(store.assets)
-        self._jobs = View(store.jobs)
-        self._outbox = View(store.outbox)
-        self._dead_letters = View(store.dead_letters)
+        self._changes = _Tables()
+
+    def _lock(self, *name: object) -> None:
+        """Do nothing: without a transaction there is no owner of a lock."""
+
+    def _rows(self) -> _Tables:
+        """Return the committed rows and the changes of this transaction."""
+        with self._store.statement():
+            return self._store.tables.merge(self._changes)
 
     def get_batch_by_id(
         self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
     ) -> Batch:
         if for_update:
             self._lock("batch", batch_id)
-        with self._store.statement():
-            batch = self._batches.get(batch_id)
+        batch = self._rows().batches.get(batch_id)
         if batch is None or (batch.deleted_at and not include_deleted):
             raise BatchNotFound(f"There is no batch {batch_id}.")
         return batch
@@ -111,68 +99,64 @@ class _Reads(MediaReads):
         include_deleted: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
-        with self._store.statement():
-            batches = self._batches.select(listing_id)
-        wanted = [
+        batches = [
             batch
-            for batch in reversed(batches)
-            if (not statuses or batch.status in statuses) and (include_deleted or not batch.deleted_at)
+            for batch in self._rows().batches.values()
+            if batch.listing_id == listing_id
+            and (not statuses or batch.status in statuses)
+            and (include_deleted or not batch.deleted_at)
         ]
-        return wanted[:limit]
+        return batches[::-1][:limit]
 
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
     ) -> list[Batch]:
-        with self._store.statement():
-            batches = self._batches.select(*statuses)
-        due = [it for it in batches if it.issued_at < issued_before and not it.deleted_at]
-        return sorted(due, key=lambda it: it.issued_at)[:limit]
+        batches = [
+            batch
+            for batch in self._rows().batches.values()
+            if batch.status in statuses and batch.issued_at < issued_before and not batch.deleted_at
+        ]
+        return sorted(batches, key=lambda batch: batch.issued_at)[:limit]
 
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
-        with self._store.statement():
-            assets = self._assets.select(batch_id)
-        uploads = sorted((it for it in assets if it.sequence is not None), key=lambda it: it.sequence or 0)
-        return uploads + [it for it in assets if it.sequence is None]
+        assets = [asset for asset in self._rows().assets.values() if asset.batch_id == batch_id]
+        return sorted(assets, key=lambda asset: (asset.sequence is None, asset.sequence or 0))
 
     def get_job_by_id(self, job_id: JobId) -> Job:
-        with self._store.statement():
-            job = self._jobs.get(job_id)
+        job = self._rows().jobs.get(job_id)
         if job is None:
             raise JobNotFound(f"There is no job {job_id}.")
         return job
 
     def list_jobs_by_batch(self, batch_id: BatchId) -> list[Job]:
-        with self._store.statement():
-            return self._jobs.select(batch_id)[::-1]
+        jobs = [job for job in self._rows().jobs.values() if job.batch_id == batch_id]
+        return sorted(jobs, key=lambda job: job.id, reverse=True)
 
     def list_jobs_by_status(
         self, statuses: Sequence[JobStatus], *, after: JobId | None = None, limit: int = 200
     ) -> list[Job]:
-        with self._store.statement():
-            jobs = self._jobs.select(*statuses)
-        return [job for job in jobs if after is None or job.id > after][:limit]
+        jobs = [job for job in self._rows().jobs.values() if job.status in statuses and job.id > (after or 0)]
+        return sorted(jobs, key=lambda job: job.id)[:limit]
 
     def count_inflight_jobs(self) -> int:
-        with self._store.statement():
-            return len(self._jobs.select(JobStatus.PENDING, JobStatus.RUNNING))
+        return sum(not job.status.terminal for job in self._rows().jobs.values())
 
     def list_outbox(self, *, limit: int = 100) -> list[OutboxEntry]:
-        with self._store.statement():
-            return self._outbox.select(UNSENT)[:limit]
+        unsent = [entry for entry in self._rows().outbox.values() if entry.sent_at is None]
+        return sorted(unsent, key=lambda entry: entry.id)[:limit]
 
     def get_last_message(self, job_id: JobId) -> OutboxEntry | None:
-        with self._store.statement():
-            entries = self._outbox.select(("job", job_id))
-        return entries[-1] if entries else None
-
-    def _lock(self, *name: object) -> None:
-        """Outside a transaction there is nothing that could hold a lock."""
+        entries = [entry for entry in self._rows().outbox.values() if entry.message.job_id == job_id]
+        return max(entries, key=lambda entry: entry.id, default=None)
 
 
 class _Transaction(_Reads, MediaTransaction):
     def __init__(self, store: _Store) -> None:
         super().__init__(store)
         self._listing_statuses: dict[ListingId, ListingStatus] = {}
+
+    def _lock(self, *name: object) -> None:
+        self._store.locks.acquire(self, name)
 
     def lock_listing(self, listing_id: ListingId) -> ListingStatus | None:
         self._lock("listing", listing_id)
@@ -183,60 +167,44 @@ class _Transaction(_Reads, MediaTransaction):
     def create_batch(self, batch: Batch) -> None:
         self._lock("reference", batch.listing_id, batch.reference)
         self._lock("batch", batch.id)
-        with self._store.statement():
-            for other in self._batches.select(batch.listing_id):
-                open_ = not (other.status.terminal or other.deleted_at)
-                if open_ and other.reference == batch.reference:
-                    raise BatchConflict(f"The reference {batch.reference!r} belongs to an open batch.")
-            self._batches.put(batch.id, batch)
+        for other in self._rows().batches.values():
+            is_open = not (other.status.terminal or other.deleted_at)
+            if is_open and (other.listing_id, other.reference) == (batch.listing_id, batch.reference):
+                raise batch.reference_conflict()
+        self._changes.batches[batch.id] = batch
 
     def update_batch_status(self, batch: Batch, *, expected: BatchStatus) -> None:
         self._lock("batch", batch.id)
-        with self._store.statement():
-            current = self._batches.get(batch.id)
-            if current is None or current.deleted_at or current.status is not expected:
-                raise BatchStatusInvalid(f"Batch {batch.id} is not {expected} any more.")
-            self._batches.put(batch.id, batch)
+        current = self._rows().batches.get(batch.id)
+        if current is None or current.deleted_at or current.status is not expected:
+            raise BatchStatusInvalid(f"Batch {batch.id} is no longer {expected}.")
+        self._changes.batches[batch.id] = batch
 
     def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
         batch = self.get_batch_by_id(batch_id, for_update=True)
-        with self._store.statement():
-            self._batches.put(batch_id, replace(batch, deleted_at=at))
+        self._changes.batches[batch_id] = replace(batch, deleted_at=at)
 
     def create_asset(self, asset: Asset) -> None:
         self.upsert_assets(asset.batch_id, [asset])
 
     def upsert_assets(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
-        with self._store.statement():
-            self._must_have_own_places(batch_id, assets)
-            for asset in assets:
-                self._assets.put((batch_id, asset.source_key, asset.asset_type), asset)
-
-    def _must_have_own_places(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
-        taken = {asset.sequence: asset.source_key for asset in self._assets.select(batch_id)}
+        owners = {asset.sequence: asset.source_key for asset in self.list_assets_by_batch(batch_id)}
         for asset in assets:
-            owner = taken.setdefault(asset.sequence, asset.source_key)
+            owner = owners.setdefault(asset.sequence, asset.source_key)
             if asset.sequence is not None and owner != asset.source_key:
-                raise ValueError(f"Batch {batch_id} has two assets with the sequence {asset.sequence}.")
+                raise ValueError(f"Batch {batch_id} has two assets with the same sequence.")
+        self._changes.assets |= {(batch_id, asset.source_key, asset.asset_type): asset for asset in assets}
 
     def create_job(self, job: NewJob) -> Job:
         with self._store.statement():
-            stored = Job(
-                id=JobId(next(self._store.job_numbers)),
-                batch_id=job.batch_id,
-                status=JobStatus.PENDING,
-                attempt=job.attempt,
-                input_payload=job.input_payload,
-                provider=job.provider,
-            )
-            self._jobs.put(stored.id, stored)
+            stored = job.numbered(JobId(next(self._store.job_ids)))
+        self._changes.jobs[stored.id] = stored
         return stored
 
     def update_job(self, job: Job) -> None:
         self._lock("job", job.id)
         self.get_job_by_id(job.id)
-        with self._store.statement():
-            self._jobs.put(job.id, job)
+        self._changes.jobs[job.id] = job
 
     def advance_listing(self, listing_id: ListingId, *, expected: ListingStatus, to: ListingStatus) -> bool:
         if self.lock_listing(listing_id) is not expected:
@@ -246,49 +214,50 @@ class _Transaction(_Reads, MediaTransaction):
 
     def add_to_outbox(self, message: JobMessage) -> None:
         with self._store.statement():
-            number = next(self._store.outbox_numbers)
-            self._outbox.put(number, OutboxEntry(number, message))
+            number = next(self._store.outbox_ids)
+        self._changes.outbox[number] = OutboxEntry(number, message)
 
     def mark_sent(self, entry_id: int, *, at: datetime) -> None:
-        self._change_entry(entry_id, sent_at=at)
+        if entry := self._locked_entry(entry_id):
+            self._changes.outbox[entry_id] = replace(entry, sent_at=entry.sent_at or at)
 
     def mark_send_failed(self, entry_id: int, detail: str) -> None:  # noqa: ARG002 -- only counted
-        self._change_entry(entry_id, failed=True)
+        if entry := self._locked_entry(entry_id):
+            self._changes.outbox[entry_id] = replace(entry, attempts=entry.attempts + 1)
+
+    def _locked_entry(self, entry_id: int) -> OutboxEntry | None:
+        self._lock("outbox", entry_id)
+        return self._rows().outbox.get(entry_id)
 
     def record_dead_letter(self, message_id: str, job_id: JobId | None, body: str, *, at: datetime) -> bool:
         self._lock("dead letter", message_id)
-        with self._store.statement():
-            if message_id in self._store.dead_letters.rows:
-                return False
-            self._dead_letters.put(message_id, _DeadLetter(job_id, body, at))
+        if message_id in self._rows().dead_letters:
+            return False
+        self._changes.dead_letters[message_id] = (job_id, body, at)
         return True
 
     def commit(self) -> None:
         with self._store.statement():
-            for view in (self._batches, self._assets, self._jobs, self._outbox, self._dead_letters):
-                view.commit()
+            self._store.tables = self._store.tables.merge(self._changes)
             for listing_id, status in self._listing_statuses.items():
                 self._store.listings.set_status(listing_id, status)
 
-    def _change_entry(self, entry_id: int, *, sent_at: datetime | None = None, failed: bool = False) -> None:
-        self._lock("outbox", entry_id)
-        with self._store.statement():
-            entry = self._outbox.get(entry_id)
-            if entry is not None:
-                sent = entry.sent_at or sent_at
-                self._outbox.put(entry_id, replace(entry, sent_at=sent, attempts=entry.attempts + failed))
-
-    def _lock(self, *name: object) -> None:
-        self._store.locks.acquire(self, name)
-
 
 class InMemoryMediaRepository(_Reads, MediaRepository):
+    """
+    The repository.
+
+    Args:
+        listings: The listings whose status `advance_listing` changes.
+        lock_timeout: Longest wait for a row lock [s].
+    """
+
     def __init__(self, listings: InMemoryListingRepository | None = None, *, lock_timeout: float = 5) -> None:
-        super().__init__(_Store(listings or InMemoryListingRepository(), RowLocks(timeout=lock_timeout)))
+        super().__init__(_Store(listings or InMemoryListingRepository(), lock_timeout))
 
     @property
     def available(self) -> bool:
-        """False makes every statement fail, in a transaction or outside."""
+        """If False, every statement raises `Unavailable`, inside and outside a transaction."""
         return self._store.available
 
     @available.setter

@@ -1,5 +1,5 @@
 """
-A bucket in memory. It keeps what is known of objects, and their bytes when they are given.
+A bucket in memory. It stores the properties of objects, not their content.
 """
 
 import hashlib
@@ -11,9 +11,11 @@ from harness.service.core.ports.object_storage import ObjectStorage, SignedUploa
 
 class InMemoryObjectStorage(ObjectStorage):
     """
+    The bucket.
+
     Attributes:
-        available: False makes every call that would need the network fail.
-        objects: What is stored, by key; tests put into it what an upload would have left.
+        available: If False, every call that needs the network raises `Unavailable`.
+        objects: The stored objects by key; `put` and `put_announced` replace an upload.
     """
 
     def __init__(self, *, kms_key_id: str = "alias/toq-media-processing") -> None:
@@ -22,14 +24,14 @@ class InMemoryObjectStorage(ObjectStorage):
         self._kms_key_id = kms_key_id
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> StoredObject:
-        """Store a body as a PUT to its signed URL would."""
+        """Store an object with *body*, as a PUT to its presigned URL does."""
         digest = Sha256(hashlib.sha256(body).hexdigest())
         return self.put_announced(key, size=len(body), checksum=digest, content_type=content_type)
 
     def put_announced(
         self, key: str, *, size: int, checksum: Sha256 | None, content_type: str = "image/jpeg"
     ) -> StoredObject:
-        """Store an object of which only the size [bytes] and the checksum are known."""
+        """Store an object by its size [bytes] and checksum, without content."""
         etag = f'"{checksum.hex[:32] if checksum else size}"'
         self.objects[key] = StoredObject(key, size, etag, content_type, checksum)
         return self.objects[key]

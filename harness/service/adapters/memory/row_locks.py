@@ -1,5 +1,5 @@
 """
-Row locks, held until the end of a transaction.
+Row locks that a transaction holds until its end.
 """
 
 import threading
@@ -10,8 +10,8 @@ from harness.service.core.errors import Unavailable
 
 class RowLocks:
     """
-    Locks by name. Waiting longer than *timeout* seconds ends as a database would end it; two
-    transactions that wait for each other meet the same end.
+    Locks by name. A wait of more than *timeout* seconds raises `Unavailable`, as in a database; this also
+    ends a deadlock.
     """
 
     def __init__(self, *, timeout: float = 5) -> None:
@@ -20,15 +20,22 @@ class RowLocks:
         self._owners: dict[Hashable, object] = {}
 
     def acquire(self, owner: object, name: Hashable) -> None:
+        """
+        Take the lock *name* for *owner*, which may hold it already.
+
+        Raises:
+            Unavailable: Another owner held the lock for the whole time-out.
+        """
         with self._changed:
             free = self._changed.wait_for(
                 lambda: self._owners.get(name, owner) is owner, timeout=self._timeout
             )
             if not free:
-                raise Unavailable(f"Waited {self._timeout} s for the lock of {name}.")
+                raise Unavailable(f"The lock of {name} was not free for {self._timeout} s.")
             self._owners[name] = owner
 
     def release(self, owner: object) -> None:
+        """Release all locks of *owner*."""
         with self._changed:
             for name in [name for name, holder in self._owners.items() if holder is owner]:
                 del self._owners[name]

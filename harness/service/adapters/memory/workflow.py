@@ -1,5 +1,5 @@
 """
-An engine that runs nothing: executions start, and end when they are told to.
+Executions of a state machine in memory: they start and end, but run no state.
 """
 
 import threading
@@ -14,9 +14,11 @@ _ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing
 
 class InMemoryWorkflow(Workflow):
     """
+    The executions; a test ends them with `end`.
+
     Attributes:
-        available: False makes every call fail.
-        inputs: What each execution was started with, by name, in order of start.
+        available: If False, every call raises `Unavailable`.
+        inputs: The input of each execution by name, in order of start.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,7 @@ class InMemoryWorkflow(Workflow):
 
     def ping(self) -> None:
         if not self.available:
-            raise Unavailable("The engine does not answer.")
+            raise Unavailable("The workflow service does not answer.")
 
     def end(
         self,
@@ -55,13 +57,13 @@ class InMemoryWorkflow(Workflow):
         error: str | None = None,
         cause: str | None = None,
     ) -> None:
-        """End a running execution; one that has ended stays as it is."""
+        """End a running execution; an execution that has ended does not change."""
         with self._lock:
             execution = self._executions[name]
             if execution.status is ExecutionStatus.RUNNING:
                 ended = replace(execution, status=status, output=output, error=error, cause=cause)
                 self._executions[name] = ended
 
-    def visit(self, name: str, *steps: Step) -> None:
-        """Say which states an execution has entered."""
+    def enter(self, name: str, *steps: Step) -> None:
+        """Set the states that an execution has entered."""
         self._steps[self._executions[name].arn] = steps

@@ -1,5 +1,5 @@
 """
-Listings, their owners and their bookings in MySQL or MariaDB.
+Listings, their owners, their bookings and privileges in MySQL or MariaDB.
 """
 
 from harness.service.adapters.mysql.pool import Pool
@@ -9,9 +9,9 @@ from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
 from harness.service.core.ports.listing_repository import ListingRepository
 
-COUNTING = tuple(status for status in BookingStatus if status.counts)
+EFFECTIVE = tuple(status for status in BookingStatus if status.effective)
 
-# The newest booking that counts displaces the older ones; newest is the one entered last.
+# The photographer of the newest effective booking; the newest booking is the one inserted last.
 GET_LISTING = Statement(
     "select",
     "listing_identities",
@@ -42,7 +42,7 @@ GET_PRIVILEGES = Statement(
 
 class MySQLListingRepository(ListingRepository):
     """
-    A listing's status and type are those of its active version.
+    The repository. The status and property type of a listing are those of its active version.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -50,17 +50,11 @@ class MySQLListingRepository(ListingRepository):
 
     def get_listing(self, listing_id: ListingId) -> Listing:
         with self._pool.session() as session:
-            row = session.one(GET_LISTING, COUNTING, listing_id)
+            row = session.one(GET_LISTING, EFFECTIVE, listing_id)
         if row is None:
             raise ListingNotFound(f"There is no listing {listing_id}.")
-        id_, owner_id, status, property_type, photographer_id = row
-        return Listing(
-            id=ListingId(id_),
-            owner_id=UserId(owner_id),
-            status=ListingStatus(status),
-            property_type=property_type,
-            photographer_id=None if photographer_id is None else UserId(photographer_id),
-        )
+        number, owner_id, status, property_type, photographer_id = row
+        return Listing(number, owner_id, ListingStatus(status), property_type, photographer_id)
 
     def get_privileges(self, user_id: UserId) -> frozenset[str]:
         with self._pool.session() as session:

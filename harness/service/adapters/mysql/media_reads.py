@@ -1,15 +1,23 @@
 """
-What can be asked of batches, assets, jobs and the outbox, inside a transaction or outside.
+The queries for batches, assets, jobs and the outbox, inside and outside a transaction.
 """
-# ruff: noqa: S608 — what is put into the SQL here are column lists, constants of ours
+# ruff: noqa: S608 — the SQL is composed of constants of this package only
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import TypeVar
 
-from harness.service.adapters.mysql import row_mapping
-from harness.service.adapters.mysql.session import DatabaseSession, Statement
+from harness.service.adapters.mysql.row_mapping import (
+    ASSETS,
+    BATCHES,
+    JOBS,
+    OUTBOX_COLUMNS,
+    outbox_entry,
+    to_utc,
+)
+from harness.service.adapters.mysql.session import DatabaseSession, Row, Statement
 from harness.service.core.errors import BatchNotFound, JobNotFound
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
@@ -17,30 +25,37 @@ from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus
 from harness.service.core.ports.media_repository import MediaReads, OutboxEntry
 
-BATCHES = "listing_media_batches"
-ASSETS = "listing_media_assets"
-JOBS = "listing_media_jobs"
-OUTBOX = "media_outbox"
+T = TypeVar("T")
 
-# An id comes from a client and may be anything; what is not ASCII must find nothing, and not fail.
-_GET_BATCH = (
-    f"SELECT {row_mapping.BATCH_COLUMNS} FROM listing_media_batches b"
-    " WHERE b.batch_uuid = CONVERT(%s USING ascii)"
-)
-_LIVE = " AND b.deleted_at IS NULL"
+BATCHES_TABLE = "listing_media_batches"
+ASSETS_TABLE = "listing_media_assets"
+JOBS_TABLE = "listing_media_jobs"
+OUTBOX_TABLE = "media_outbox"
 
-GET_BATCH = Statement("select", BATCHES, _GET_BATCH + _LIVE)
-GET_ANY_BATCH = Statement("select", BATCHES, _GET_BATCH)
-LOCK_BATCH = Statement("lock", BATCHES, _GET_BATCH + _LIVE + " FOR UPDATE")
-LOCK_ANY_BATCH = Statement("lock", BATCHES, _GET_BATCH + " FOR UPDATE")
+_SELECT_BATCHES = f"SELECT {BATCHES.select_list} FROM listing_media_batches b"
+_SELECT_JOBS = f"""
+    SELECT {JOBS.select_list}
+    FROM listing_media_jobs j
+    JOIN listing_media_batches b ON b.id = j.batch_id
+"""
+_SELECT_OUTBOX = f"SELECT {OUTBOX_COLUMNS} FROM media_outbox o"
+# The id comes from a client: with this conversion an id with other characters than ASCII is not found,
+# without
+# it the statement fails.
+_BY_UUID = " WHERE b.batch_uuid = CONVERT(%s USING ascii)"
+_NOT_DELETED = " AND b.deleted_at IS NULL"
 
-# An empty list of statuses means any. The flag in front keeps it one statement.
+GET_BATCH = Statement("select", BATCHES_TABLE, _SELECT_BATCHES + _BY_UUID + _NOT_DELETED)
+GET_ANY_BATCH = Statement("select", BATCHES_TABLE, _SELECT_BATCHES + _BY_UUID)
+LOCK_BATCH = Statement("lock", BATCHES_TABLE, GET_BATCH.sql + " FOR UPDATE")
+LOCK_ANY_BATCH = Statement("lock", BATCHES_TABLE, GET_ANY_BATCH.sql + " FOR UPDATE")
+
+# The first parameter of a condition "(%s OR …)" is true if the condition does not apply.
 LIST_BATCHES_BY_LISTING = Statement(
     "select",
-    BATCHES,
-    f"""
-    SELECT {row_mapping.BATCH_COLUMNS}
-    FROM listing_media_batches b
+    BATCHES_TABLE,
+    _SELECT_BATCHES
+    + """
     WHERE b.listing_id = %s AND (%s OR b.status IN %s) AND (%s OR b.deleted_at IS NULL)
     ORDER BY b.id DESC
     LIMIT %s
@@ -48,10 +63,9 @@ LIST_BATCHES_BY_LISTING = Statement(
 )
 LIST_BATCHES_BY_STATUS = Statement(
     "select",
-    BATCHES,
-    f"""
-    SELECT {row_mapping.BATCH_COLUMNS}
-    FROM listing_media_batches b
+    BATCHES_TABLE,
+    _SELECT_BATCHES
+    + """
     WHERE b.status IN %s AND b.issued_at < %s AND b.deleted_at IS NULL
     ORDER BY b.issued_at, b.id
     LIMIT %s
@@ -59,70 +73,49 @@ LIST_BATCHES_BY_STATUS = Statement(
 )
 LIST_ASSETS = Statement(
     "select",
-    ASSETS,
+    ASSETS_TABLE,
     f"""
-    SELECT {row_mapping.ASSET_COLUMNS}
+    SELECT {ASSETS.select_list}
     FROM listing_media_assets a
     JOIN listing_media_batches b ON b.id = a.batch_id
-    WHERE b.batch_uuid = CONVERT(%s USING ascii)
+    {_BY_UUID}
     ORDER BY a.sequence IS NULL, a.sequence, a.id
     """,
 )
-GET_JOB = Statement(
-    "select",
-    JOBS,
-    f"""
-    SELECT {row_mapping.JOB_COLUMNS}
-    FROM listing_media_jobs j
-    JOIN listing_media_batches b ON b.id = j.batch_id
-    WHERE j.id = %s
-    """,
-)
-LIST_JOBS_BY_BATCH = Statement(
-    "select",
-    JOBS,
-    f"""
-    SELECT {row_mapping.JOB_COLUMNS}
-    FROM listing_media_jobs j
-    JOIN listing_media_batches b ON b.id = j.batch_id
-    WHERE b.batch_uuid = CONVERT(%s USING ascii)
-    ORDER BY j.id DESC
-    """,
-)
+GET_JOB = Statement("select", JOBS_TABLE, _SELECT_JOBS + " WHERE j.id = %s")
+LIST_JOBS_BY_BATCH = Statement("select", JOBS_TABLE, _SELECT_JOBS + _BY_UUID + " ORDER BY j.id DESC")
 LIST_JOBS_BY_STATUS = Statement(
-    "select",
-    JOBS,
-    f"""
-    SELECT {row_mapping.JOB_COLUMNS}
-    FROM listing_media_jobs j
-    JOIN listing_media_batches b ON b.id = j.batch_id
-    WHERE j.status IN %s AND j.id > %s
-    ORDER BY j.id
-    LIMIT %s
-    """,
+    "select", JOBS_TABLE, _SELECT_JOBS + " WHERE j.status IN %s AND j.id > %s ORDER BY j.id LIMIT %s"
 )
 COUNT_INFLIGHT_JOBS = Statement(
-    "select", JOBS, "SELECT COUNT(*) FROM listing_media_jobs WHERE status IN ('PENDING', 'RUNNING')"
+    "select", JOBS_TABLE, "SELECT COUNT(*) FROM listing_media_jobs WHERE status IN ('PENDING', 'RUNNING')"
 )
 LIST_OUTBOX = Statement(
-    "select",
-    OUTBOX,
-    f"SELECT {row_mapping.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.sent_at IS NULL ORDER BY o.id LIMIT %s",
+    "select", OUTBOX_TABLE, _SELECT_OUTBOX + " WHERE o.sent_at IS NULL ORDER BY o.id LIMIT %s"
 )
 GET_LAST_MESSAGE = Statement(
-    "select",
-    OUTBOX,
-    f"SELECT {row_mapping.OUTBOX_COLUMNS} FROM media_outbox o WHERE o.job_id = %s ORDER BY o.id DESC LIMIT 1",
+    "select", OUTBOX_TABLE, _SELECT_OUTBOX + " WHERE o.job_id = %s ORDER BY o.id DESC LIMIT 1"
 )
 
 
 class MySQLMediaReads(MediaReads):
     """
-    The questions; whoever inherits says which session they go through.
+    The queries; a subclass provides the database session.
     """
 
     @abstractmethod
-    def _session(self) -> AbstractContextManager[DatabaseSession]: ...
+    def _session(self) -> AbstractContextManager[DatabaseSession]:
+        """Return a context manager with the session for one query."""
+
+    def _one(self, load: Callable[[Row], T], statement: Statement, *parameters: object) -> T | None:
+        with self._session() as session:
+            row = session.one(statement, *parameters)
+        return load(row) if row else None
+
+    def _all(self, load: Callable[[Row], T], statement: Statement, *parameters: object) -> list[T]:
+        with self._session() as session:
+            rows = session.all(statement, *parameters)
+        return [load(row) for row in rows]
 
     def get_batch_by_id(
         self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
@@ -133,11 +126,10 @@ class MySQLMediaReads(MediaReads):
             (True, False): LOCK_BATCH,
             (True, True): LOCK_ANY_BATCH,
         }[for_update, include_deleted]
-        with self._session() as session:
-            row = session.one(statement, batch_id)
-        if row is None:
+        batch = self._one(BATCHES.load, statement, batch_id)
+        if batch is None:
             raise BatchNotFound(f"There is no batch {batch_id}.")
-        return row_mapping.batch(row)
+        return batch
 
     def list_batches_by_listing(
         self,
@@ -147,58 +139,43 @@ class MySQLMediaReads(MediaReads):
         include_deleted: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
+        # "IN ()" is not valid SQL, so an empty list of statuses is replaced; its condition does not apply.
         wanted = tuple(statuses) or tuple(BatchStatus)
-        with self._session() as session:
-            found = session.all(
-                LIST_BATCHES_BY_LISTING, listing_id, not statuses, wanted, include_deleted, limit
-            )
-        return [row_mapping.batch(row) for row in found]
+        parameters = (listing_id, not statuses, wanted, include_deleted, limit)
+        return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters)
 
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
     ) -> list[Batch]:
         if not statuses:
             return []
-        with self._session() as session:
-            found = session.all(
-                LIST_BATCHES_BY_STATUS, tuple(statuses), row_mapping.naive(issued_before), limit
-            )
-        return [row_mapping.batch(row) for row in found]
+        parameters = (tuple(statuses), to_utc(issued_before), limit)
+        return self._all(BATCHES.load, LIST_BATCHES_BY_STATUS, *parameters)
 
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
-        with self._session() as session:
-            return [row_mapping.asset(row) for row in session.all(LIST_ASSETS, batch_id)]
+        return self._all(ASSETS.load, LIST_ASSETS, batch_id)
 
     def get_job_by_id(self, job_id: JobId) -> Job:
-        with self._session() as session:
-            row = session.one(GET_JOB, job_id)
-        if row is None:
+        job = self._one(JOBS.load, GET_JOB, job_id)
+        if job is None:
             raise JobNotFound(f"There is no job {job_id}.")
-        return row_mapping.job(row)
+        return job
 
     def list_jobs_by_batch(self, batch_id: BatchId) -> list[Job]:
-        with self._session() as session:
-            return [row_mapping.job(row) for row in session.all(LIST_JOBS_BY_BATCH, batch_id)]
+        return self._all(JOBS.load, LIST_JOBS_BY_BATCH, batch_id)
 
     def list_jobs_by_status(
         self, statuses: Sequence[JobStatus], *, after: JobId | None = None, limit: int = 200
     ) -> list[Job]:
         if not statuses:
             return []
-        with self._session() as session:
-            found = session.all(LIST_JOBS_BY_STATUS, tuple(statuses), after or 0, limit)
-        return [row_mapping.job(row) for row in found]
+        return self._all(JOBS.load, LIST_JOBS_BY_STATUS, tuple(statuses), after or 0, limit)
 
     def count_inflight_jobs(self) -> int:
-        with self._session() as session:
-            row = session.one(COUNT_INFLIGHT_JOBS)
-        return int(row[0]) if row else 0
+        return self._one(lambda row: int(row[0]), COUNT_INFLIGHT_JOBS) or 0
 
     def list_outbox(self, *, limit: int = 100) -> list[OutboxEntry]:
-        with self._session() as session:
-            return [row_mapping.outbox_entry(row) for row in session.all(LIST_OUTBOX, limit)]
+        return self._all(outbox_entry, LIST_OUTBOX, limit)
 
     def get_last_message(self, job_id: JobId) -> OutboxEntry | None:
-        with self._session() as session:
-            row = session.one(GET_LAST_MESSAGE, job_id)
-        return row_mapping.outbox_entry(row) if row else None
+        return self._one(outbox_entry, GET_LAST_MESSAGE, job_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from harness.service.adapters.mysql.media_reads import MySQLMediaReads
-from harness.service.adapters.mysql.media_writes import MySQLMediaTransaction
+from harness.service.adapters.mysql.media_transaction import MySQLMediaTransaction
 from harness.service.adapters.mysql.pool import Pool
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
@@ -16,7 +16,7 @@ PING = Statement("ping", "transaction", "SELECT 1")
 
 class MySQLMediaRepository(MySQLMediaReads, MediaRepository):
     """
-    Reads go through any connection in autocommit; writes through `transaction`.
+    The repository: a query uses any connection in autocommit mode, a command needs a `transaction`.
     """
 
     def __init__(self, pool: Pool) -> None:

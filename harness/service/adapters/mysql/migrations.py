@@ -1,9 +1,9 @@
 """
-Brings a database to the newest schema: files ``schema/NNNN_name.sql``, each once, in order.
+The migrations of the database schema: files ``schema/NNNN_name.sql``, each applied once, in order.
 
-No engine can roll DDL back. So every file is noted before it begins and after it ends, and a file
-that began but did not end makes the migrator refuse, by name, instead of pretending.
-A statement ends with a semicolon at the end of a line.
+DDL cannot be rolled back. So the start and the end of every file are recorded, and a file that was started
+but not finished makes every later migration fail, with the name of the file. A statement ends with a
+semicolon at the end of a line.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _CREATE = Statement(
     ) ENGINE = InnoDB
     """,
 )
-# Per database, not per server: the lock's name space is the server's.
+# The name includes the database, because the names of these locks are global to the server.
 _LOCK = Statement("lock", _VERSIONS, "SELECT GET_LOCK(CONCAT(DATABASE(), '.migrate'), %s)")
 _UNLOCK = Statement("lock", _VERSIONS, "SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.migrate'))")
 _APPLIED = Statement(
@@ -47,12 +47,12 @@ _DONE = Statement(
 
 
 class SchemaError(RuntimeError):
-    """The database is not in a state this version can work with."""
+    """The schema of the database does not match this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file of the schema."""
+    """One file of the directory ``schema``."""
 
     id: int
     name: str
@@ -77,14 +77,16 @@ class Migration:
 
 def migrate(pool: Pool, directory: Path = SCHEMA) -> list[str]:
     """
-    Apply what is missing and return its names, in order.
+    Apply the missing migrations and return their names, in order.
 
     Raises:
-        SchemaError: A file was half applied, was changed after it was applied, or is unknown here;
-            or somebody else has been migrating for 30 s.
+        SchemaError: A migration was not finished, was changed after it was applied, or is unknown to this
+            version; or another migration has been running for 30 s.
         Unavailable: The database does not answer.
     """
-    migrations = sorted((Migration.read(path) for path in directory.glob("*.sql")), key=lambda one: one.id)
+    migrations = sorted(
+        (Migration.read(path) for path in directory.glob("*.sql")), key=lambda migration: migration.id
+    )
     with pool.session() as session:
         if session.one(_LOCK, LOCK_TIMEOUT_S) != (1,):
             raise SchemaError(f"Another migration of {pool.address} has been running for {LOCK_TIMEOUT_S} s.")
@@ -104,13 +106,15 @@ def _missing(session: DatabaseSession, migrations: list[Migration]) -> list[Migr
     for version, name, sha256, statement, done_at in applied:
         if done_at is None:
             raise SchemaError(
-                f"Migration {name} is half applied: it stopped at its statement {statement}. "
-                "Repair it by hand, or point at an empty database."
+                f"Migration {name} was not finished: it failed at statement {statement}. "
+                "Repair the database manually, or use an empty database."
             )
         if version not in known:
-            raise SchemaError(f"Migration {name} is in the database but not here: this version is too old.")
+            raise SchemaError(f"Migration {name} of the database is unknown: this version is too old.")
         if known[version].sha256 != sha256:
-            raise SchemaError(f"Migration {name} was changed after it was applied: add a new file instead.")
+            raise SchemaError(
+                f"Migration {name} was changed after it was applied: add a new migration instead."
+            )
     done = {row[0] for row in applied}
     return [migration for migration in migrations if migration.id not in done]
 

@@ -1,9 +1,10 @@
 """
-Connections to MySQL or MariaDB, kept and reused.
+The connection pool of MySQL or MariaDB.
 
-Newest first (LIFO), so that a quiet service runs on few warm connections. Connections are in
-autocommit: a read is one round trip and leaves nothing open. A connection that failed in any way
-but a refused row is dropped, and the idle ones with it when the server is gone. Times in seconds.
+The newest idle connection is used first (LIFO), so that a service with little load uses few connections.
+Connections are in autocommit mode: a query is one round trip and leaves no transaction open. A connection is
+closed after every error except an integrity error; if the server is lost, all idle connections are closed
+too. Times in seconds.
 """
 
 import ipaddress
@@ -24,13 +25,13 @@ from harness.service.core.errors import Unavailable
 PING_AFTER_S = 30.0
 LOCK_WAIT_TIMEOUT_S = 10
 
-# READ COMMITTED: a read after a lock sees what was committed before the lock was granted.
 _ON_CONNECT = f"""
     SET SESSION
         time_zone = '+00:00',
         innodb_lock_wait_timeout = {LOCK_WAIT_TIMEOUT_S},
         sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'
 """
+# READ COMMITTED: a read after a lock sees all data that were committed before the lock was granted.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 TRANSIENT = {
@@ -50,14 +51,14 @@ TRANSIENT = {
     3024,  # statement timeout (MySQL)
     3572,  # NOWAIT on a locked row (MySQL)
 }
-"""Server errors that may pass; whoever meets one raises `Unavailable` and the caller tries again."""
+"""Transient errors of the server: they raise `Unavailable`, and the caller tries again."""
 LOST = range(2000, 2100)
-"""Errors of the client library: the server cannot be reached or went away."""
+"""Errors of the client library: the server cannot be reached, or the connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where a database is and who we are there."""
+    """The address of a database, with user and password."""
 
     host: str
     port: int
@@ -73,17 +74,17 @@ class DatabaseAddress:
         Read ``mysql+pymysql://user:password@host[:port]/database[?unix_socket=/path][&ssl_ca=/path]``.
 
         Raises:
-            ValueError: Another scheme, no database, or an option unknown here.
+            ValueError: The scheme or an option is unknown, or the database is missing.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("mysql", "mysql+pymysql"):
-            raise ValueError(f"database URL must begin with mysql+pymysql://, not {parts.scheme}://")
+            raise ValueError(f"the database URL must begin with mysql+pymysql://, not {parts.scheme}://")
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         unknown = set(options) - {"unix_socket", "ssl_ca", "charset"}
         if unknown:
-            raise ValueError(f"database URL has unknown options: {', '.join(sorted(unknown))}")
+            raise ValueError(f"the database URL has unknown options: {', '.join(sorted(unknown))}")
         if not parts.path.strip("/"):
-            raise ValueError("database URL names no database: …@host/<database>")
+            raise ValueError("the database URL has no database name: add it as …@host/<database>")
         return cls(
             host=parts.hostname or "localhost",
             port=parts.port or 3306,
@@ -95,8 +96,8 @@ class DatabaseAddress:
         )
 
     @property
-    def on_this_machine(self) -> bool:
-        """Whether nobody can listen in between: TLS would only cost time."""
+    def is_local(self) -> bool:
+        """Whether the server is on this machine, so that TLS is not needed."""
         if self.unix_socket or self.host == "localhost":
             return True
         try:
@@ -105,7 +106,7 @@ class DatabaseAddress:
             return False
 
     def __str__(self) -> str:
-        """Return the address for people, without the password."""
+        """Return the address without the password."""
         return f"{self.user}@{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
 
 
@@ -117,13 +118,14 @@ class _Idle:
 
 class Pool:
     """
-    Connections for any number of threads.
+    A pool of connections for any number of threads.
 
     Args:
-        size: How many connections at most [count].
-        observe: Told of every statement.
-        connect_timeout: For reaching the server, and for a free connection [s].
-        read_timeout: For one answer [s]; longer than the lock wait, which the server reports itself.
+        size: Largest number of connections [count].
+        observe: Called for every statement.
+        connect_timeout: For a new connection, and for the wait for a free connection [s].
+        read_timeout: For one response [s]; longer than the lock wait time-out, which the server reports
+            itself.
     """
 
     def __init__(
@@ -146,13 +148,13 @@ class Pool:
     @contextmanager
     def session(self) -> Iterator[DatabaseSession]:
         """
-        Lend a connection in autocommit.
+        Provide a connection in autocommit mode.
 
         Raises:
-            Unavailable: The database does not answer, or every connection is busy.
+            Unavailable: The database does not answer, or all connections are in use.
         """
         if not self._free.acquire(timeout=self._connect_timeout):
-            raise Unavailable(f"Every connection to {self.address} is busy.")
+            raise Unavailable(f"All connections to {self.address} are in use.")
         try:
             with self._translated():
                 connection = self._take()
@@ -167,11 +169,11 @@ class Pool:
     @contextmanager
     def transaction(self) -> Iterator[DatabaseSession]:
         """
-        Lend a connection for one transaction: committed at the end, rolled back on any exception.
+        Provide a connection for one transaction: committed at the end, rolled back on any exception.
 
         Raises:
-            Unavailable: Like `session`; also for deadlocks and lock waits. After a connection lost
-                during the commit nobody knows whether it happened: ask before trying again.
+            Unavailable: As for `session`; also after deadlocks and lock wait time-outs. If the connection is
+                lost during the commit, the result is unknown: check it before you try again.
         """
         with self.session() as session:
             session.begin()
@@ -186,8 +188,8 @@ class Pool:
         """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for one in idle:
-            _discard(one.connection)
+        for each in idle:
+            _discard(each.connection)
 
     def _take(self) -> Connection:
         while True:
@@ -215,13 +217,13 @@ class Pool:
             database=address.database,
             charset="utf8mb4",
             autocommit=True,
-            # An UPDATE answers how many rows it found, not how many it changed: compare-and-set needs that.
+            # An UPDATE returns the number of rows found, not changed: compare-and-set needs this.
             client_flag=CLIENT.FOUND_ROWS,
             init_command=_ON_CONNECT,
             connect_timeout=self._connect_timeout,
             read_timeout=self._read_timeout,
             write_timeout=self._read_timeout,
-            ssl_disabled=address.on_this_machine,
+            ssl_disabled=address.is_local,
             ssl_ca=address.ssl_ca,
             ssl_verify_identity=bool(address.ssl_ca),
         )
@@ -231,7 +233,9 @@ class Pool:
 
     @contextmanager
     def _translated(self, connection: Connection | None = None) -> Iterator[None]:
-        """Drop the connection on all but a refused row; say `Unavailable` for what may pass."""
+        """
+        Close the connection after all errors except integrity errors; raise `Unavailable` for transient ones.
+        """
         try:
             yield
         except pymysql.IntegrityError:
@@ -241,14 +245,14 @@ class Pool:
                 _discard(connection)
             code = error.args[0] if error.args else 0
             if isinstance(error, pymysql.InterfaceError) or code in LOST:
-                self.close()  # the idle ones lost their server too
-                raise Unavailable(f"No answer from {self.address}: {_sentence(error)}") from error
+                self.close()  # the idle connections are lost too
+                raise Unavailable(f"No answer from {self.address}: {_message(error)}") from error
             if code in TRANSIENT:
-                raise Unavailable(f"{self.address} is busy: {_sentence(error)}") from error
+                raise Unavailable(f"{self.address} is busy: {_message(error)}") from error
             raise
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error.args[-1]) if error.args and str(error.args[-1]) else "the connection is closed"
 
 

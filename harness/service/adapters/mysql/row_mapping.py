@@ -1,206 +1,39 @@
 """
-Rows to the model and back.
+The mapping between rows of the media tables and objects of the model.
 
-A row is a tuple in the order of the column list next to its reader. Times are naive UTC in the
-database and aware UTC outside; JSON is opaque text to both engines and is read and written here.
+Times are UTC without time zone in the database, and aware UTC datetimes in the model. JSON columns are plain
+text for MySQL and MariaDB; they are read and written here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.service.adapters.mysql.session import Row
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.checksum import Sha256
-from harness.service.core.model.identifiers import BatchId, JobId, ListingId, UserId
 from harness.service.core.model.job import Job, JobStatus, Provider
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import AssetType, MediaType, Orientation
-from harness.service.core.model.message import JobMessage
 from harness.service.core.ports.media_repository import OutboxEntry
 
-BATCH_COLUMNS = """
-    b.batch_uuid, b.listing_id, b.batch_reference, b.photographer_user_id, b.status, b.upload_manifest_json,
-    b.issued_at, b.received_at, b.processing_started_at, b.processing_finished_at,
-    b.error_code, b.error_detail, b.deleted_at, b.processing_metadata_json
-"""
-ASSET_COLUMNS = """
-    b.batch_uuid, a.asset_type, a.source_key, a.checksum_sha256, a.content_type, a.bytes, a.client_id,
-    a.filename, a.orientation, a.title, a.sequence, a.processed_key, a.thumbnail_key, a.resolution,
-    a.duration_seconds, a.variant_metadata_json, a.error_code, a.error_message
-"""
-JOB_COLUMNS = """
-    j.id, b.batch_uuid, j.status, j.attempt, j.input_payload_json, j.provider, j.external_job_id,
-    j.output_payload_json, j.started_at, j.finished_at
-"""
-OUTBOX_COLUMNS = "o.id, o.body_json, o.attributes_json, o.attempts, o.sent_at"
-
-
-def batch(row: Row) -> Batch:
-    (
-        uuid,
-        listing_id,
-        reference,
-        uploaded_by,
-        status,
-        manifest,
-        issued_at,
-        received_at,
-        started_at,
-        finished_at,
-        error_code,
-        error_detail,
-        deleted_at,
-        metadata,
-    ) = row
-    return Batch(
-        id=BatchId(uuid),
-        listing_id=ListingId(listing_id),
-        reference=reference,
-        uploaded_by=UserId(uploaded_by),
-        status=BatchStatus(status),
-        uploads=tuple(_upload(fields) for fields in json.loads(manifest)),
-        issued_at=issued_at.replace(tzinfo=UTC),
-        received_at=_aware(received_at),
-        processing_started_at=_aware(started_at),
-        processing_finished_at=_aware(finished_at),
-        error_code=error_code,
-        error_detail=error_detail,
-        deleted_at=_aware(deleted_at),
-        processing_metadata=json.loads(metadata or "{}"),
-    )
-
-
-def asset(row: Row) -> Asset:
-    (
-        batch_uuid,
-        asset_type,
-        source_key,
-        checksum,
-        content_type,
-        bytes_,
-        client_id,
-        filename,
-        orientation,
-        title,
-        sequence,
-        processed_key,
-        thumbnail_key,
-        resolution,
-        duration_seconds,
-        variants,
-        error_code,
-        error_message,
-    ) = row
-    return Asset(
-        batch_id=BatchId(batch_uuid),
-        asset_type=AssetType(asset_type),
-        source_key=source_key,
-        checksum_sha256=checksum,
-        content_type=content_type,
-        bytes=bytes_,
-        client_id=client_id,
-        filename=filename,
-        orientation=Orientation(orientation) if orientation else None,
-        title=title,
-        sequence=sequence,
-        processed_key=processed_key,
-        thumbnail_key=thumbnail_key,
-        resolution=resolution,
-        duration_seconds=duration_seconds,
-        variants=json.loads(variants or "{}"),
-        error_code=error_code,
-        error_message=error_message,
-    )
-
-
-def job(row: Row) -> Job:
-    (
-        id_,
-        batch_uuid,
-        status,
-        attempt,
-        input_payload,
-        provider,
-        external_id,
-        output_payload,
-        started_at,
-        finished_at,
-    ) = row
-    return Job(
-        id=JobId(id_),
-        batch_id=BatchId(batch_uuid),
-        status=JobStatus(status),
-        attempt=attempt,
-        input_payload=json.loads(input_payload),
-        provider=Provider(provider),
-        external_id=external_id,
-        output_payload=None if output_payload is None else json.loads(output_payload),
-        started_at=_aware(started_at),
-        finished_at=_aware(finished_at),
-    )
-
-
-def outbox_entry(row: Row) -> OutboxEntry:
-    (
-        id_,
-        body,
-        attributes,
-        attempts,
-        sent_at,
-    ) = row
-    return OutboxEntry(id_, JobMessage.parse(body, json.loads(attributes)), attempts, _aware(sent_at))
-
-
-def manifest(uploads: tuple[Upload, ...]) -> str:
-    """Return the text of ``upload_manifest_json``."""
-    return to_json([_upload_fields(upload) for upload in uploads])
-
-
-def _upload_fields(upload: Upload) -> dict[str, object]:
-    file = upload.file
-    return {
-        "clientId": file.client_id,
-        "mediaType": file.media_type,
-        "filename": file.filename,
-        "contentType": file.content_type,
-        "bytes": file.bytes,
-        "checksum": file.checksum.hex,
-        "sequence": file.sequence,
-        "title": file.title,
-        "metadata": dict(file.metadata),
-        "s3Key": upload.key,
-        "etag": upload.etag,
-    }
-
-
-def _upload(fields: Mapping[str, Any]) -> Upload:
-    file = ManifestFile(
-        client_id=fields["clientId"],
-        media_type=MediaType(fields["mediaType"]),
-        filename=fields["filename"],
-        content_type=fields["contentType"],
-        bytes=fields["bytes"],
-        checksum=Sha256(fields["checksum"]),
-        sequence=fields["sequence"],
-        title=fields["title"],
-        metadata=fields["metadata"],
-    )
-    return Upload(file, fields["s3Key"], fields["etag"])
+T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def naive(moment: datetime | None) -> datetime | None:
+def to_utc(moment: datetime | None) -> datetime | None:
     """
-    Return an aware moment as the database keeps it.
+    Return an aware datetime as the database stores it.
 
     Raises:
-        ValueError: *moment* has no time zone; nobody could say when it was.
+        ValueError: *moment* has no time zone.
     """
     if moment is None:
         return None
@@ -209,5 +42,176 @@ def naive(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def from_utc(moment: datetime | None) -> datetime | None:
+    """Return a datetime of the database as an aware datetime."""
     return moment if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+class Column(NamedTuple):
+    """A column of a table, the field of the model that it stores, and the conversions between the two."""
+
+    name: str
+    field: str
+    load: Callable[[Any], Any] = _unchanged
+    dump: Callable[[Any], Any] = _unchanged
+
+
+def _same(*names: str) -> Iterator[Column]:
+    """Yield columns whose field has the same name."""
+    return (Column(name, name) for name in names)
+
+
+def _times(*names: str) -> Iterator[Column]:
+    return (Column(name, name, from_utc, to_utc) for name in names)
+
+
+def _json_object(name: str, field: str) -> Column:
+    return Column(name, field, lambda text: json.loads(text or "{}"), lambda value: to_json(dict(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping(Generic[T]):
+    """
+    The columns of one table.
+
+    Attributes:
+        alias: Name of the table in queries; ``b`` is always the batch of the row.
+        model: Creates an object from its fields.
+    """
+
+    alias: str
+    model: Callable[..., T]
+    columns: tuple[Column, ...]
+
+    @property
+    def select_list(self) -> str:
+        """The columns for a SELECT; `load` reads its rows."""
+        return ", ".join(
+            f"{'b' if column.name == 'batch_uuid' else self.alias}.{column.name}" for column in self.columns
+        )
+
+    def load(self, row: Row) -> T:
+        """Return the object of a row."""
+        fields = zip(self.columns, row, strict=True)
+        return self.model(**{column.field: column.load(value) for column, value in fields})
+
+    def only(self, *names: str) -> "TableMapping[T]":
+        """Return the mapping with the columns *names* only."""
+        return TableMapping(self.alias, self.model, tuple(it for it in self.columns if it.name in names))
+
+    def without(self, *names: str) -> "TableMapping[T]":
+        """Return the mapping without the columns *names*."""
+        return TableMapping(self.alias, self.model, tuple(it for it in self.columns if it.name not in names))
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [column.name for column in self.columns]
+
+    def values(self, item: T) -> Row:
+        """Return the values of the columns for an INSERT or UPDATE."""
+        return tuple(column.dump(getattr(item, column.field)) for column in self.columns)
+
+
+def _load_manifest(text: str) -> tuple[Upload, ...]:
+    return tuple(
+        Upload(
+            ManifestFile(
+                client_id=fields["clientId"],
+                media_type=MediaType(fields["mediaType"]),
+                filename=fields["filename"],
+                content_type=fields["contentType"],
+                bytes=fields["bytes"],
+                checksum=Sha256(fields["checksum"]),
+                sequence=fields["sequence"],
+                title=fields["title"],
+                metadata=fields["metadata"],
+            ),
+            fields["s3Key"],
+            fields["etag"],
+        )
+        for fields in json.loads(text)
+    )
+
+
+def _dump_manifest(uploads: Sequence[Upload]) -> str:
+    return to_json(
+        [
+            {
+                "clientId": upload.file.client_id,
+                "mediaType": upload.file.media_type,
+                "filename": upload.file.filename,
+                "contentType": upload.file.content_type,
+                "bytes": upload.file.bytes,
+                "checksum": upload.file.checksum.hex,
+                "sequence": upload.file.sequence,
+                "title": upload.file.title,
+                "metadata": dict(upload.file.metadata),
+                "s3Key": upload.key,
+                "etag": upload.etag,
+            }
+            for upload in uploads
+        ]
+    )
+
+
+BATCHES = TableMapping(
+    "b",
+    Batch,
+    (
+        Column("batch_uuid", "id"),
+        Column("listing_id", "listing_id"),
+        Column("batch_reference", "reference"),
+        Column("photographer_user_id", "uploaded_by"),
+        Column("status", "status", BatchStatus),
+        Column("upload_manifest_json", "uploads", _load_manifest, _dump_manifest),
+        *_times("issued_at", "received_at", "processing_started_at", "processing_finished_at"),
+        *_same("error_code", "error_detail"),
+        *_times("deleted_at"),
+        _json_object("processing_metadata_json", "processing_metadata"),
+    ),
+)
+ASSETS = TableMapping(
+    "a",
+    Asset,
+    (
+        Column("batch_uuid", "batch_id"),
+        Column("asset_type", "asset_type", AssetType),
+        *_same("source_key", "checksum_sha256", "content_type", "bytes", "client_id", "filename"),
+        Column("orientation", "orientation", lambda value: Orientation(value) if value else None),
+        *_same("title", "sequence", "processed_key", "thumbnail_key", "resolution", "duration_seconds"),
+        _json_object("variant_metadata_json", "variants"),
+        *_same("error_code", "error_message"),
+    ),
+)
+JOBS = TableMapping(
+    "j",
+    Job,
+    (
+        Column("id", "id"),
+        Column("batch_uuid", "batch_id"),
+        Column("status", "status", JobStatus),
+        Column("attempt", "attempt"),
+        _json_object("input_payload_json", "input_payload"),
+        Column("provider", "provider", Provider),
+        Column("external_job_id", "external_id"),
+        Column(
+            "output_payload_json",
+            "output_payload",
+            lambda text: None if text is None else json.loads(text),
+            lambda output: None if output is None else to_json(dict(output)),
+        ),
+        *_times("started_at", "finished_at"),
+    ),
+)
+
+OUTBOX_COLUMNS = "o.id, o.body_json, o.attributes_json, o.attempts, o.sent_at"
+
+
+def outbox_entry(row: Row) -> OutboxEntry:
+    """Return the outbox entry of a row with `OUTBOX_COLUMNS`."""
+    number, body, attributes, attempts, sent_at = row
+    return OutboxEntry(number, JobMessage.parse(body, json.loads(attributes)), attempts, from_utc(sent_at))

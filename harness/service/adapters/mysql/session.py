@@ -1,5 +1,5 @@
 """
-One borrowed connection, and the statements that go through it: each is timed and counted.
+A database session: one connection of the pool; each of its statements is timed and counted.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import pymysql
 
 Row: TypeAlias = tuple[Any, ...]
-"""Values as the driver gives them: their types are the schema's business."""
+"""The values of a row as the driver returns them; their types depend on the schema."""
 if TYPE_CHECKING:
     Connection: TypeAlias = pymysql.Connection[pymysql.cursors.Cursor]
 else:
@@ -19,18 +19,18 @@ else:
 
 
 class Observe(Protocol):
-    """Told of every statement: what it did to which table, and how long it took [s]."""
+    """Callback for every statement, with its operation, its table and its duration [s]."""
 
     def __call__(self, operation: str, table: str, duration: float, *, failed: bool) -> None: ...
 
 
 def unobserved(operation: str, table: str, duration: float, *, failed: bool) -> None:
-    """Observe nothing."""
+    """Do nothing: the callback of a pool without instruments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL, and what to call it in the metrics: an operation (``select``, ``insert``, …) on a table."""
+    """SQL, and its labels in the metrics: an operation (``select``, ``insert``, …) and a table."""
 
     operation: str
     table: str
@@ -39,7 +39,7 @@ class Statement:
 
 class DatabaseSession:
     """
-    Runs statements on one connection.
+    Executes statements on one connection.
     """
 
     def __init__(self, connection: Connection, observe: Observe) -> None:
@@ -47,24 +47,24 @@ class DatabaseSession:
         self._observe = observe
 
     def one(self, statement: Statement, *parameters: object) -> Row | None:
-        """Return the first row, None if there is none."""
+        """Return the first row, None if the result is empty."""
         with self._timed(statement), self._connection.cursor() as cursor:
             cursor.execute(statement.sql, parameters)
             return cursor.fetchone()
 
     def all(self, statement: Statement, *parameters: object) -> Sequence[Row]:
-        """Return every row."""
+        """Return all rows."""
         with self._timed(statement), self._connection.cursor() as cursor:
             cursor.execute(statement.sql, parameters)
             return cursor.fetchall()
 
     def write(self, statement: Statement, *parameters: object) -> int:
-        """Return how many rows were inserted, or found by an UPDATE."""
+        """Return the number of inserted rows, or of the rows that an UPDATE found."""
         with self._timed(statement), self._connection.cursor() as cursor:
             return cursor.execute(statement.sql, parameters)
 
     def insert(self, statement: Statement, *parameters: object) -> int:
-        """Return the number the new row was given; 0 if nothing was inserted."""
+        """Return the id of the new row; 0 if no row was inserted."""
         with self._timed(statement), self._connection.cursor() as cursor:
             return cursor.lastrowid if cursor.execute(statement.sql, parameters) else 0
 
@@ -81,7 +81,7 @@ class DatabaseSession:
             self._connection.commit()
 
     def rollback(self) -> None:
-        """Undo; a connection that is gone has undone everything already."""
+        """Roll back; after a lost connection the server has already done so."""
         if self._connection.open:
             self._connection.rollback()
 

@@ -1,5 +1,5 @@
 """
-Statements sent to the database. Durations in seconds.
+Metrics of the statements sent to the database. Durations in seconds.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -9,7 +9,7 @@ DATABASE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 class DatabaseInstruments:
     """
-    Observes the statements of the MySQL adapter: pass `statement` to its pool.
+    The database metrics; pass `statement` to the pool as its callback.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -21,7 +21,7 @@ class DatabaseInstruments:
         )
         self._duration = Histogram(
             "database_query_duration_seconds",
-            "From sending a statement to its last row.",
+            "Time from sending a statement to its last row.",
             ["operation", "table"],
             buckets=DATABASE_BUCKETS,
             registry=registry,

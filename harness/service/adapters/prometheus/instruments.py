@@ -1,5 +1,5 @@
 """
-The service's metrics as Prometheus scrapes them. Durations in seconds; never labelled by id.
+The metrics of the service for Prometheus. Durations in seconds; no label is an id.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,72 +11,65 @@ from prometheus_client.registry import Collector
 
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import BatchStatus
-from harness.service.core.ports.instruments import Instruments
+from harness.service.core.ports.instruments import (
+    BATCHES_CREATED,
+    BATCHES_FAILED,
+    CALLBACK_ERRORS,
+    DEAD_LETTERS,
+    PROCESSING_DURATION,
+    REPROCESS_REQUESTS,
+    Instruments,
+)
 
 PROCESSING_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
 
 
 class PrometheusInstruments(Instruments):
     """
-    Every series exists from the start, at zero: a rate needs a first value to grow from.
+    The instruments. Every series starts at zero, because a rate needs a first value.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # Else every counter has a second series, which nobody asked for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        # Otherwise every counter has a second series with its creation time.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self._batches = Counter(
-            "media_batches_created_total", "Batches that entered a status.", ["status"], registry=registry
+            BATCHES_CREATED, "Batches that entered a status.", ["status"], registry=registry
         )
-        self._failed = Counter("media_batches_failed_total", "Batches that ended FAILED.", registry=registry)
-        self._duration = Histogram(
-            "media_processing_duration_seconds",
-            "From RECEIVED to READY or FAILED.",
+        self._durations = Histogram(
+            PROCESSING_DURATION,
+            "Time from RECEIVED to READY or FAILED.",
             ["outcome"],
             buckets=PROCESSING_BUCKETS,
             registry=registry,
         )
-        self._dead_letters = Counter(
-            "media_processing_dlq_messages_total",
-            "Messages that reached the dead-letter queue, each once.",
-            registry=registry,
-        )
-        self._reprocess = Counter(
-            "media_reprocess_requests_total", "Retries asked for by a person.", registry=registry
-        )
-        self._callback_errors = Counter(
-            "media_processing_callback_errors_total",
-            "Callbacks that could not be honoured.",
-            registry=registry,
-        )
+        self._counters = {
+            name: Counter(name, text, registry=registry)
+            for name, text in (
+                (BATCHES_FAILED, "Batches that ended FAILED."),
+                (DEAD_LETTERS, "Messages in the dead-letter queue, each counted once."),
+                (REPROCESS_REQUESTS, "Retries that users requested."),
+                (CALLBACK_ERRORS, "Callbacks that were refused or failed."),
+            )
+        }
         for status in BatchStatus:
             self._batches.labels(status.value)
             if status.terminal:
-                self._duration.labels(status.value)
+                self._durations.labels(status.value)
 
-    def batch_entered(self, status: BatchStatus) -> None:
-        self._batches.labels(status.value).inc()
-        if status is BatchStatus.FAILED:
-            self._failed.inc()
+    def count(self, metric: str, **labels: str) -> None:
+        (self._batches.labels(**labels) if metric == BATCHES_CREATED else self._counters[metric]).inc()
 
-    def processing_finished(self, duration: float, *, outcome: BatchStatus) -> None:
-        self._duration.labels(outcome.value).observe(duration)
-
-    def dead_letter(self) -> None:
-        self._dead_letters.inc()
-
-    def reprocess_requested(self) -> None:
-        self._reprocess.inc()
-
-    def callback_failed(self) -> None:
-        self._callback_errors.inc()
+    def observe(self, metric: str, value: float, **labels: str) -> None:  # noqa: ARG002 -- there is only one
+        self._durations.labels(**labels).observe(value)
 
 
 class InflightJobs(Collector):
     """
-    ``media_processing_inflight_jobs``, counted when scraped; no sample while the database is away.
+    The gauge ``media_processing_inflight_jobs``, counted at every scrape; without a sample if the database
+    fails.
 
     Args:
-        count: Asks the database how many jobs are PENDING or RUNNING.
+        count: Returns the number of jobs that are PENDING or RUNNING.
     """
 
     def __init__(self, count: Callable[[], int], registry: CollectorRegistry) -> None:
@@ -88,7 +81,7 @@ class InflightJobs(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = self._family()
-        # Absent is the truth: an old number would be a lie, and the other metrics must be told.
+        # No sample is better than an old value, and the other metrics must still be served.
         with suppress(Unavailable):
             family.add_metric([], self._count())
         yield family

@@ -1,56 +1,43 @@
 """
-The queue of jobs and its dead-letter queue, in SQS.
+The job queue and its dead-letter queue in SQS.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
 
-from harness.service.core.errors import Unavailable
-from harness.service.core.model.message import JobMessage
+from harness.service.aws_clients import READ_TIMEOUT_S, client_config, unavailable_errors
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-CONNECT_TIMEOUT_S = 3
 LONGEST_POLL_S = 20
-READ_TIMEOUT_S = LONGEST_POLL_S + 10
 LARGEST_RECEIVE = 10
 
 
 class SQSJobQueue(JobQueue):
     """
-    A standard queue: a message may come twice, and out of order.
+    Standard queues: a message may be received twice, and in another order than sent.
 
     Args:
         session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_SQS`` or ``AWS_ENDPOINT_URL``.
-        threads: How many callers at once share the connections [count].
+        threads: Number of threads that share the connections [count].
     """
 
     def __init__(
         self, session: boto3.Session, *, queue_url: str, dead_letter_queue_url: str, threads: int = 32
     ) -> None:
         self._client = session.client(
-            "sqs",
-            config=Config(
-                max_pool_connections=threads,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"mode": "standard", "total_max_attempts": 2},
-            ),
+            "sqs", config=client_config(threads=threads, read_timeout=LONGEST_POLL_S + READ_TIMEOUT_S)
         )
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def send(self, message: JobMessage) -> str:
-        with _answering():
+        with unavailable_errors("SQS"):
             sent = self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=message.body,
@@ -71,14 +58,11 @@ class SQSJobQueue(JobQueue):
         self._delete(self._dead_letter_queue_url, message)
 
     def ping(self) -> None:
-        try:
-            with _answering():
-                self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
-        except ClientError as error:
-            raise Unavailable(f"SQS does not give us queue {self._queue_url}: {error}") from error
+        with unavailable_errors(f"SQS queue {self._queue_url}", ping=True):
+            self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
 
     def _receive(self, queue_url: str, limit: int, wait: float) -> list[ReceivedMessage]:
-        with _answering():
+        with unavailable_errors("SQS"):
             received = self._client.receive_message(
                 QueueUrl=queue_url,
                 MaxNumberOfMessages=min(limit, LARGEST_RECEIVE),
@@ -86,10 +70,10 @@ class SQSJobQueue(JobQueue):
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
-        return [_message(one) for one in received.get("Messages", [])]
+        return [_received(message) for message in received.get("Messages", [])]
 
     def _delete(self, queue_url: str, message: ReceivedMessage) -> None:
-        with _answering():
+        with unavailable_errors("SQS"):
             self._client.delete_message(QueueUrl=queue_url, ReceiptHandle=message.receipt)
 
 
@@ -97,28 +81,14 @@ def _attribute(text: str) -> "MessageAttributeValueTypeDef":
     return {"DataType": "String", "StringValue": text}
 
 
-def _message(one: "MessageTypeDef") -> ReceivedMessage:
-    attributes = one.get("MessageAttributes", {})
+def _received(message: "MessageTypeDef") -> ReceivedMessage:
+    attributes = message.get("MessageAttributes", {})
     return ReceivedMessage(
-        id=one["MessageId"],
-        body=one["Body"],
+        id=message["MessageId"],
+        body=message["Body"],
         attributes={
             name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value
         },
-        receipt=one["ReceiptHandle"],
-        receive_count=int(one["Attributes"]["ApproximateReceiveCount"]),
+        receipt=message["ReceiptHandle"],
+        receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
     )
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Say `Unavailable` when SQS cannot be reached, is in trouble or throttles."""
-    try:
-        yield
-    except (NoConnection, HTTPClientError) as error:
-        raise Unavailable(f"SQS does not answer: {error}") from error
-    except ClientError as error:
-        status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-        if status >= 500 or "Throttled" in code or code.endswith("OverLimit"):
-            raise Unavailable(f"SQS is in trouble: {error}") from error
-        raise

@@ -1,5 +1,5 @@
 """
-The clock of this machine.
+The clock of the operating system.
 """
 
 from datetime import UTC, datetime

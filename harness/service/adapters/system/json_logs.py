@@ -1,8 +1,8 @@
 """
-Logs as JSON lines on stderr, with what is known of the request or message at hand.
+Logs as JSON lines on stderr, with the ids of the current request or message.
 
-Everything that logs through the standard library (the core, uvicorn, boto3) comes out the same way:
-``extra`` fields become fields, and fields bound to the context (``trace_id``, ``request_id``) are added.
+All log records of the standard library (the core, uvicorn, boto3) have the same form: ``extra`` fields become
+fields, and the fields of the context (``trace_id``, ``request_id``) are added.
 """
 
 import logging
@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor
 
 def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """
-    Send all logs of this process as JSON lines to *stream* (stderr).
+    Write all logs of this process as JSON lines to *stream* (default: stderr).
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,19 +38,19 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # One line per vendor call is theirs to want, not ours.
-    for noisy in ("botocore", "boto3", "urllib3"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    # Otherwise these libraries log every call.
+    for library in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
 
 
 def _without_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """uvicorn says everything twice, once for terminals."""
+    """Remove the copy of the message that uvicorn adds for terminals."""
     event.pop("color_message", None)
     return event
 
 
 def _trace_id(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Who knows only a ``traceparent`` is found by ``trace_id`` all the same."""
+    """Add the ``trace_id`` of a ``traceparent``, so that logs can be searched by it."""
     parts = str(event.get("traceparent", "")).split("-")
     if len(parts) >= 4:
         event.setdefault("trace_id", parts[1])

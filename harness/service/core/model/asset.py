@@ -1,5 +1,5 @@
 """
-A row of ``listing_media_assets``: an uploaded file and what the pipeline made of it.
+An asset, a row of ``listing_media_assets``: an uploaded file and its derived objects, or the ZIP of a batch.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from harness.service.core.model.media_type import AssetType, Orientation
 @dataclass(frozen=True, slots=True)
 class Asset:
     """
-    An uploaded file or a ZIP. (Thumbnails have no row of their own: they are keys of the file they show.)
+    An uploaded file or a ZIP. A thumbnail is not an asset: its key is in the asset of its file.
 
     Attributes:
-        checksum_sha256: Lower-case hex; empty for what the pipeline made, where nobody declared one.
+        checksum_sha256: Lower-case hex; empty for a ZIP.
         bytes: Size [bytes].
-        sequence: Place in the gallery; None for what the pipeline made.
-        processed_key: What people download (the largest image, the 1080p video, the PDF itself).
-        thumbnail_key: What people see first.
+        sequence: Position in the gallery; None for a ZIP.
+        processed_key: The object to download: the largest image, the best MP4, the PDF itself.
+        thumbnail_key: The preview image.
         resolution: ``"<width>x<height>"``.
         variants: Every derived object by label, e.g. ``{"small": key, "720p": key, "hls": key}``.
-        error_code: Why the pipeline could not process this one file.
+        error_code: Why the pipeline could not process this file.
     """
 
     batch_id: BatchId
@@ -48,7 +48,7 @@ class Asset:
 
     @classmethod
     def uploaded(cls, batch_id: BatchId, upload: Upload) -> "Asset":
-        """The asset of a file as the client announced it."""
+        """Return the asset of a file as the manifest describes it."""
         file = upload.file
         return cls(
             batch_id=batch_id,
@@ -66,7 +66,7 @@ class Asset:
 
     @classmethod
     def bundle(cls, batch_id: BatchId, bundle: ZipBundle) -> "Asset":
-        """The asset of a batch's ZIP."""
+        """Return the asset of a batch's ZIP."""
         return cls(
             batch_id=batch_id,
             asset_type=AssetType.ZIP,
@@ -78,7 +78,7 @@ class Asset:
         )
 
     def processed(self, output: AssetOutput) -> "Asset":
-        """The asset after a run that succeeded: everything derived is replaced."""
+        """Return the asset after a successful job: all derived objects are replaced."""
         return replace(
             self,
             processed_key=output.processed_key,
@@ -91,5 +91,5 @@ class Asset:
         )
 
     def failed(self, output: AssetOutput) -> "Asset":
-        """The asset after a run that failed on it: what an earlier run made stays."""
+        """Return the asset after a job that failed: the derived objects of an earlier job remain."""
         return replace(self, error_code=output.error_code, error_message=output.error_message)

@@ -1,5 +1,5 @@
 """
-A batch: files of one listing, uploaded together, processed together.
+A batch: files of one listing that are uploaded and processed together.
 
 ::
 
@@ -7,7 +7,7 @@ A batch: files of one listing, uploaded together, processed together.
           │                        │                               │  ▲                    │
           └──abandon──▶ FAILED ◀───┴────────────fail───────────────┘  └──────retry─────────┘ (and from FAILED)
 
-Every arrow is a method; any other move raises ``BatchStatusInvalid``.
+Every arrow is a method; any other transition raises ``BatchStatusInvalid``.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from harness.service.core.errors import BatchNotFound, BatchStatusInvalid
-from harness.service.core.model.failure import CODE_LENGTH, UPLOAD_ABANDONED
+from harness.service.core.errors import BatchConflict, BatchNotFound, BatchStatusInvalid
+from harness.service.core.model.failure import CODE_LENGTH, UPLOAD_ABANDONED, Failure
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import Family
@@ -40,7 +40,7 @@ class BatchStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of the manifest and the key it was given; ``etag`` is known once uploaded."""
+    """A file of the manifest and its object key; ``etag`` is known once the file is uploaded."""
 
     file: ManifestFile
     key: str
@@ -48,7 +48,7 @@ class Upload:
 
     @property
     def document(self) -> dict[str, object]:
-        """The file as the state machine is told about it."""
+        """The file as an element of ``assets`` in the input of the state machine."""
         return {
             "key": self.key,
             "type": self.file.media_type.value,
@@ -68,10 +68,10 @@ class Batch:
     One batch. Times are aware UTC datetimes.
 
     Attributes:
-        uploaded_by: The photographer, owner or operator who created it
+        uploaded_by: The photographer, owner or operator who created the batch
             (column ``photographer_user_id``).
         issued_at: When the upload URLs were signed.
-        received_at: When the files were handed to the pipeline, by completion or by the latest retry.
+        received_at: When the batch last entered the pipeline, by completion or by a retry.
     """
 
     id: BatchId
@@ -97,57 +97,68 @@ class Batch:
     def bytes(self) -> int:
         return sum(upload.file.bytes for upload in self.uploads)
 
+    @property
+    def failure(self) -> Failure | None:
+        """Why the batch failed; None in any other status."""
+        return Failure(self.error_code, self.error_detail or "") if self.error_code else None
+
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """The ids that every log line about the batch contains."""
+        return {"listing_id": self.listing_id, "batch_id": self.id}
+
     def must_belong_to(self, listing_id: ListingId) -> None:
         """
+        Check that the batch belongs to the listing of the request.
+
         Raises:
-            BatchNotFound: It is the batch of another listing, which is nobody's business here.
+            BatchNotFound: The batch belongs to another listing; the caller must not learn that it exists.
         """
         if self.listing_id != listing_id:
             raise BatchNotFound(f"Listing {listing_id} has no batch {self.id}.")
 
+    def reference_conflict(self) -> BatchConflict:
+        """Return the error for another open batch of the listing with the same reference."""
+        return BatchConflict(
+            f"Listing {self.listing_id} already has an open batch with the reference {self.reference!r}."
+        )
+
     def receive(self, uploads: tuple[Upload, ...], *, at: datetime) -> "Batch":
-        """All files are in the bucket: hand the batch to the pipeline."""
+        """Return the batch as the pipeline receives it, once all files are in the bucket."""
         self._must_be(BatchStatus.PENDING_UPLOAD)
         return replace(self, status=BatchStatus.RECEIVED, uploads=uploads, received_at=at)
 
     def start_processing(self, *, at: datetime) -> "Batch":
-        """The state machine runs. A batch already processing (a retry) keeps its start."""
+        """
+        Return the batch once its execution runs; a batch that is already PROCESSING keeps its start time.
+        """
         self._must_be(BatchStatus.RECEIVED, BatchStatus.PROCESSING)
         started = self.processing_started_at or at
         return replace(self, status=BatchStatus.PROCESSING, processing_started_at=started)
 
     def mark_ready(self, *, at: datetime) -> "Batch":
+        """Return the batch after a successful job."""
         self._must_be(BatchStatus.PROCESSING)
         return replace(
             self, status=BatchStatus.READY, processing_finished_at=at, error_code=None, error_detail=None
         )
 
-    def fail(self, code: str, detail: str, *, at: datetime) -> "Batch":
+    def fail(self, failure: Failure, *, at: datetime) -> "Batch":
+        """Return the batch after a failed job."""
         self._must_be(BatchStatus.RECEIVED, BatchStatus.PROCESSING)
-        return replace(
-            self,
-            status=BatchStatus.FAILED,
-            processing_finished_at=at,
-            error_code=code[:CODE_LENGTH],
-            error_detail=detail,
-        )
+        return self._failed(failure, at)
 
     def abandon(self, *, at: datetime) -> "Batch":
-        """The client never completed the upload and its URLs have expired."""
+        """Return the batch as failed because its upload was not completed in time."""
         self._must_be(BatchStatus.PENDING_UPLOAD)
-        return replace(
-            self,
-            status=BatchStatus.FAILED,
-            processing_finished_at=at,
-            error_code=UPLOAD_ABANDONED,
-            error_detail="The upload URLs expired before the upload was completed.",
-        )
+        detail = "The upload URLs expired before the upload was completed."
+        return self._failed(Failure(UPLOAD_ABANDONED, detail), at)
 
     def retry(self, *, at: datetime) -> "Batch":
-        """Run the pipeline again; the clock of the processing duration starts anew."""
+        """Return the batch as it enters the pipeline again; its processing duration starts again."""
         self._must_be(BatchStatus.READY, BatchStatus.FAILED)
         if self.received_at is None:
-            raise BatchStatusInvalid("The batch was abandoned before its files arrived; create a new one.")
+            raise BatchStatusInvalid("The upload of the batch was never completed; create a new batch.")
         return replace(
             self,
             status=BatchStatus.PROCESSING,
@@ -158,7 +169,15 @@ class Batch:
             error_detail=None,
         )
 
+    def _failed(self, failure: Failure, at: datetime) -> "Batch":
+        return replace(
+            self,
+            status=BatchStatus.FAILED,
+            processing_finished_at=at,
+            error_code=failure.code[:CODE_LENGTH],
+            error_detail=failure.detail,
+        )
+
     def _must_be(self, *allowed: BatchStatus) -> None:
         if self.status not in allowed:
-            wanted = " or ".join(allowed)
-            raise BatchStatusInvalid(f"The batch is {self.status}; this needs {wanted}.")
+            raise BatchStatusInvalid(f"The batch is {self.status}; it must be {' or '.join(allowed)}.")

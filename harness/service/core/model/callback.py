@@ -1,7 +1,7 @@
 """
-What the pipeline says at the end of a run (and, optionally, at its start).
+A callback: the message of the pipeline about the end (and, optionally, the start) of a job.
 
-The same document arrives over HTTP and, if the callback got lost, in the output of the execution.
+The document arrives over HTTP. If the callback is lost, the same document is in the output of the execution.
 """
 
 import math
@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from harness.service.core.errors import CallbackInvalid, FieldError
 from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
-from harness.service.core.model.identifiers import BatchId, JobId, ListingId
+from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId, parse_id
+
+T = TypeVar("T")
 
 KEY_LENGTH = 512
-_DATABASE_INTEGER = 2**63 - 1
 
 
 class CallbackStatus(StrEnum):
@@ -32,12 +34,13 @@ class CallbackStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AssetOutput:
     """
-    What the pipeline made of one uploaded file.
+    The result of the pipeline for one uploaded file.
 
     Attributes:
         variants: Derived objects by label: ``{"small": key, "720p": key}``.
-        width: Of the processed file [pixels], as *height*.
-        duration_seconds: Of a video [s].
+        width: Width of the processed file [pixels].
+        height: Height of the processed file [pixels].
+        duration_seconds: Duration of a video [s].
     """
 
     raw_key: str
@@ -57,7 +60,7 @@ class AssetOutput:
 
 @dataclass(frozen=True, slots=True)
 class ZipBundle:
-    """The bundle of a batch; size in bytes, ``assets`` counts the files inside."""
+    """The ZIP of a batch: its key, its size [bytes] and the number of files in it."""
 
     key: str
     bytes: int = 0
@@ -67,11 +70,11 @@ class ZipBundle:
 @dataclass(frozen=True, slots=True)
 class ProcessingCallback:
     """
-    One message of the pipeline about one job.
+    A message of the pipeline about one job.
 
     Attributes:
         external_id: ARN of the execution.
-        failure: Why the run failed, as far as the pipeline told.
+        failure: Why the execution failed, if the callback says so.
     """
 
     job_id: JobId
@@ -87,8 +90,8 @@ class ProcessingCallback:
     traceparent: str | None = None
 
     @property
-    def began(self) -> bool:
-        """Whether the callback is evidence that the run has started: it names it, or its results."""
+    def proves_start(self) -> bool:
+        """Whether the callback proves that the execution has started: it has an ARN, or a result."""
         return self.external_id is not None or self.status in (
             CallbackStatus.RUNNING,
             CallbackStatus.SUCCEEDED,
@@ -96,12 +99,17 @@ class ProcessingCallback:
         )
 
     @classmethod
+    def failed(cls, job_id: JobId, failure: Failure) -> "ProcessingCallback":
+        """Return the callback of a job that the service itself ends."""
+        return cls(job_id, CallbackStatus.FAILED, failure=failure)
+
+    @classmethod
     def parse(cls, document: object) -> "ProcessingCallback":
         """
         Read the JSON document of a callback.
 
         Raises:
-            CallbackInvalid: Something is missing, of the wrong type, or an unknown status.
+            CallbackInvalid: A field is missing or has the wrong type, or the status is unknown.
         """
         fields = _Fields.of(document, "callback")
         status = fields.status()
@@ -120,7 +128,7 @@ class ProcessingCallback:
         )
 
     def summary(self, failure: Failure | None) -> dict[str, object]:
-        """What the job keeps of it: which version of which file it made, and why it failed."""
+        """Return the output payload of the job: status, failure, and the keys of the derived objects."""
         return {
             "status": self.status.value,
             "error": {"code": failure.code, "detail": failure.detail} if failure else None,
@@ -138,22 +146,26 @@ class ProcessingCallback:
 
     def failure_for(self, raw_keys: Sequence[str]) -> Failure | None:
         """
-        Return why a batch with these uploads has failed; None only if everything promised is there.
+        Return why a batch with these uploads failed, None if the job succeeded completely.
 
-        A run that calls itself SUCCEEDED must have made something of every upload, and the bundle.
+        SUCCEEDED counts only if every upload has a processed key and there is a ZIP.
         """
         if self.status not in (CallbackStatus.SUCCEEDED, CallbackStatus.PARTIAL_SUCCESS):
             return self.failure or Failure.of_status(self.status)
         bad = [output for output in self.outputs if output.error_code]
         if self.status is CallbackStatus.PARTIAL_SUCCESS:
-            codes = ", ".join(sorted({output.error_code or "" for output in bad})) or "no file named"
+            codes = (
+                ", ".join(sorted({output.error_code or "" for output in bad})) or "no file has an error code"
+            )
             return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed: {codes}.")
-        made = {output.raw_key for output in self.outputs if output.processed_key}
-        missing = [key for key in raw_keys if key not in made]
+        processed = {output.raw_key for output in self.outputs if output.processed_key}
+        missing = [key for key in raw_keys if key not in processed]
         if missing:
-            return Failure(MISSING_PROCESSED_KEY, f"Nothing was made of {', '.join(missing)}.")
+            return Failure(
+                MISSING_PROCESSED_KEY, f"The callback has no processed key of {', '.join(missing)}."
+            )
         if self.zip is None:
-            return Failure(MISSING_PROCESSED_KEY, "The bundle is missing.")
+            return Failure(MISSING_PROCESSED_KEY, "The callback has no ZIP.")
         if bad:
             return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed.")
         return None
@@ -192,12 +204,12 @@ def _failure(fields: "_Fields", status: CallbackStatus) -> Failure | None:
 
 
 def _invalid(name: str, message: str) -> CallbackInvalid:
-    return CallbackInvalid(f"Not a callback: {name} {message}.", [FieldError(name, message)])
+    return CallbackInvalid(f"Not a valid callback: {name} {message}.", [FieldError(name, message)])
 
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """A JSON object of unknown honesty, read field by field; null and absent are the same."""
+    """An untrusted JSON object, read field by field; a null field is an absent field."""
 
     values: Mapping[str, object]
 
@@ -217,12 +229,8 @@ class _Fields:
         return CallbackStatus(text)
 
     def text(self, name: str, limit: int | None = None) -> str | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise _invalid(name, "must be text")
-        if limit is not None and len(value) > limit:
+        value = self._typed(name, "text", str)
+        if limit is not None and len(value or "") > limit:
             raise _invalid(name, f"must be at most {limit} characters")
         return value or None
 
@@ -233,25 +241,21 @@ class _Fields:
         return value
 
     def identifier(self, name: str) -> int:
-        """A positive whole number, or the same in text: execution inputs turn numbers into strings."""
+        """Return an id, a number or its digits as text: the input of an execution may have either."""
         value = self.values.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-            value = int(value)
+        if isinstance(value, str):
+            value = parse_id(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise _invalid(name, "must be a whole number")
-        if not 0 <= value <= _DATABASE_INTEGER:
+        if not 0 <= value <= MAX_ID:
             raise _invalid(name, "is out of range")
         return value
 
     def number(self, name: str) -> float | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _invalid(name, "must be a number")
-        if not (math.isfinite(value) and 0 <= value <= _DATABASE_INTEGER):
+        value = self._typed(name, "a number", int, float)
+        if value is not None and not (math.isfinite(value) and 0 <= value <= MAX_ID):
             raise _invalid(name, "is out of range")
-        return float(value)
+        return None if value is None else float(value)
 
     def whole(self, name: str) -> int | None:
         value = self.number(name)
@@ -268,18 +272,14 @@ class _Fields:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
     def items(self, name: str) -> Sequence[object]:
-        value = self.values.get(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list | tuple):
-            raise _invalid(name, "must be a list")
-        return value
+        return self._typed(name, "a list", list, tuple) or ()
 
     def texts(self, name: str) -> Mapping[str, str]:
+        fields = _Fields(self._typed(name, "an object", dict) or {})
+        return {str(label): key for label in fields.values if (key := fields.text(label, KEY_LENGTH))}
+
+    def _typed(self, name: str, description: str, *kinds: type[T]) -> T | None:
         value = self.values.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            raise _invalid(name, "must be an object")
-        fields = _Fields(value)
-        return {str(label): key for label in value if (key := fields.text(label, KEY_LENGTH))}
+        if value is None or (isinstance(value, kinds) and not isinstance(value, bool)):
+            return value
+        raise _invalid(name, f"must be {description}")

@@ -1,5 +1,5 @@
 """
-SHA-256 digests in the three spellings clients use.
+The SHA-256 digest of a file, in the three formats that clients use.
 """
 
 import base64
@@ -22,7 +22,7 @@ class Sha256:
         Read ``sha256:<hex>``, hex or base64.
 
         Raises:
-            ValueError: *text* is none of the three, or not 32 bytes long.
+            ValueError: *text* has none of these formats, or is not 32 bytes long.
         """
         bare = text.strip().removeprefix("sha256:")
         if _HEX.fullmatch(bare):
@@ -37,5 +37,5 @@ class Sha256:
 
     @property
     def base64(self) -> str:
-        """As S3 wants it in ``x-amz-checksum-sha256``."""
+        """The format of ``x-amz-checksum-sha256`` in S3."""
         return base64.b64encode(bytes.fromhex(self.hex)).decode()

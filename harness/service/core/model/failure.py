@@ -1,8 +1,8 @@
 """
-Why a batch failed: a code for machines and a sentence for people.
+The failure of a batch: a code for programs and a sentence for people.
 
-The pipeline raises ``Rejected("CODE: text")``; Step Functions wraps that twice, once as the JSON a
-Lambda answers and once as the cause of the execution. This module finds the code again.
+The pipeline raises ``Rejected("CODE: text")``. Step Functions wraps that twice: in the JSON result of the
+Lambda function, and in the cause of the execution. This module extracts the code from both.
 """
 
 import json
@@ -13,21 +13,21 @@ CODE_LENGTH = 50
 DETAIL_LENGTH = 4000
 
 MISSING_PROCESSED_KEY = "MISSING_PROCESSED_KEY"
-"""The run called itself a success but did not make everything it should."""
+"""The execution succeeded, but derived objects are missing in its callback."""
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
 """Some files could not be processed; each of their assets has its own code."""
 PROCESSING_FAILED = "PROCESSING_FAILED"
-"""The run failed and did not say why in a way we understand."""
+"""The execution failed without a known code."""
 DLQ_REDRIVE = "DLQ_REDRIVE"
-"""The queue gave the job up: it could not be started."""
+"""The message of the job moved to the dead-letter queue: the job could not be started."""
 STUCK_TIMEOUT = "STUCK_TIMEOUT"
-"""The job ran for longer than anybody waits."""
+"""The job ran for longer than the stuck time-out."""
 CALLBACK_LOST = "CALLBACK_LOST"
-"""The run succeeded, its callback never came and cannot be read from the execution's output."""
+"""The execution succeeded, but its callback did not arrive and is not in the output of the execution."""
 BATCH_DELETED = "BATCH_DELETED"
 """The batch was deleted before its job was started."""
 UPLOAD_ABANDONED = "UPLOAD_ABANDONED"
-"""The client never completed the upload."""
+"""The client did not complete the upload in time."""
 
 _CODED = re.compile(r"([A-Z][A-Z0-9_]{2,49})(?::\s*(.*))?", re.DOTALL)
 _STATUS_CODES = {"FAILED": PROCESSING_FAILED}
@@ -35,15 +35,15 @@ _STATUS_CODES = {"FAILED": PROCESSING_FAILED}
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """``code`` is at most 50 characters long."""
+    """Code and description of a failure; ``code`` has at most 50 characters."""
 
     code: str
     detail: str
 
     @classmethod
     def of_status(cls, status: str) -> "Failure":
-        """Say what little the status of a run says."""
-        return cls(_STATUS_CODES.get(status, status), f"The run ended {status}.")
+        """Return the failure of an execution of which only the status is known."""
+        return cls(_STATUS_CODES.get(status, status), f"The execution ended with status {status}.")
 
     @classmethod
     def read(cls, name: str, cause: str, status: str) -> "Failure":
@@ -52,15 +52,20 @@ class Failure:
 
         Args:
             name: Error name, e.g. ``Rejected`` or ``States.Timeout``; may be empty.
-            cause: Text, or the JSON a failed Lambda answers (``errorMessage``).
-            status: How the run ended; gives the code if neither name nor cause has one.
+            cause: Text, or the JSON result of a failed Lambda function (``errorMessage``).
+            status: Status of the execution; it gives the code if neither *name* nor *cause* has one.
         """
         text = _innermost(cause)
         for candidate in (text, name):
             if match := _CODED.fullmatch(candidate.strip()):
                 return cls(match[1], (match[2] or text or name)[:DETAIL_LENGTH])
-        detail = ": ".join(part for part in (name, text) if part) or f"The run ended {status}."
+        detail = (
+            ": ".join(part for part in (name, text) if part) or f"The execution ended with status {status}."
+        )
         return cls(cls.of_status(status).code, detail[:DETAIL_LENGTH])
+
+
+DELETED_BEFORE_START = Failure(BATCH_DELETED, "The batch was deleted before its job was started.")
 
 
 def _innermost(cause: str) -> str:

@@ -1,5 +1,5 @@
 """
-Names for the things the service talks about, so that they cannot be mixed up.
+Types of the ids, so that the type checker tells them apart, and their limits.
 """
 
 from typing import NewType
@@ -7,5 +7,14 @@ from typing import NewType
 ListingId = NewType("ListingId", int)
 UserId = NewType("UserId", int)
 BatchId = NewType("BatchId", str)
-"""UUID in text form: what clients see and object keys carry."""
+"""UUID as text; clients and object keys contain it."""
 JobId = NewType("JobId", int)
+
+MAX_ID = 2**63 - 1
+"""The largest numeric id: the database stores signed 64-bit integers."""
+_ID_DIGITS = 19
+
+
+def parse_id(text: str) -> int | None:
+    """Return the number in *text* if it consists of 1 to 19 ASCII digits, otherwise None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else None

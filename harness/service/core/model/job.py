@@ -1,7 +1,7 @@
 """
-A job: one run of the pipeline over a batch. Every retry is a new job.
+A job: one execution of the pipeline for a batch. Every retry is a new job.
 
-``PENDING → RUNNING → SUCCEEDED | FAILED``; a job may also end without ever having been seen running.
+``PENDING → RUNNING → SUCCEEDED | FAILED``; a job may also end while it is PENDING.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Provider(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job before the repository numbered it."""
+    """A job that does not have an id yet."""
 
     batch_id: BatchId
     attempt: int
@@ -42,7 +42,7 @@ class NewJob:
     @classmethod
     def of(cls, batch: Batch, *, attempt: int, traceparent: str | None, **context: object) -> "NewJob":
         """
-        A run over all files of *batch*; *context* (who asked, and why) is kept with its input.
+        Return a job for all files of *batch*; *context* (who requested it, and why) is stored with its input.
         """
         payload = {
             "listingId": batch.listing_id,
@@ -51,11 +51,15 @@ class NewJob:
         }
         return cls(batch_id=batch.id, attempt=attempt, input_payload=payload | context)
 
+    def numbered(self, job_id: JobId) -> "Job":
+        """Return the PENDING job with the id that the repository assigned."""
+        return Job(job_id, self.batch_id, JobStatus.PENDING, self.attempt, self.input_payload, self.provider)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """
-    One run of the pipeline.
+    One execution of the pipeline.
 
     Attributes:
         attempt: 1 for the first job of a batch, one more for every retry.
@@ -75,10 +79,11 @@ class Job:
 
     @property
     def execution_name(self) -> str:
-        """Name of the execution: starting it twice starts it once."""
+        """Name of the execution; only one execution of a name can be started."""
         return f"batch-{self.batch_id}-job-{self.id}"
 
     def run(self, external_id: str | None, *, at: datetime) -> "Job":
+        """Return the job as RUNNING; a start time that is known already stays."""
         if self.status.terminal:
             raise Conflict(f"Job {self.id} is already {self.status}.")
         return replace(
@@ -89,6 +94,7 @@ class Job:
         )
 
     def finish(self, status: JobStatus, output: Mapping[str, object], *, at: datetime) -> "Job":
+        """Return the job as SUCCEEDED or FAILED."""
         if self.status.terminal or not status.terminal:
             raise Conflict(f"Job {self.id} is {self.status} and cannot become {status}.")
         return replace(self, status=status, output_payload=output, finished_at=at)

@@ -1,21 +1,15 @@
 """
-What the service needs to know of a listing, its bookings and its callers.
+A listing, its statuses and the statuses of its bookings, as far as the media service uses them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from harness.service.core.errors import NotOwner, NotPhotographer, ProjectNotAllowed
 from harness.service.core.model.identifiers import ListingId, UserId
-from harness.service.core.model.media_type import Family
-
-MANAGE = "media:manage"
-"""The privilege that lets an operator do everything here."""
 
 OFF_PLAN_HOUSE = 32
 DEVELOPMENT_TYPES = frozenset({OFF_PLAN_HOUSE})
-"""Property types that count as development listings, unless configured otherwise."""
+"""Property types of development listings; configurable."""
 
 
 class ListingStatus(IntEnum):
@@ -48,19 +42,19 @@ class BookingStatus(StrEnum):
     DONE = "DONE"
 
     @property
-    def counts(self) -> bool:
-        """Whether a booking in this status makes its photographer the listing's photographer."""
+    def effective(self) -> bool:
+        """Whether the photographer of a booking in this status is the photographer of the listing."""
         return self in (BookingStatus.ACCEPTED, BookingStatus.ACTIVE, BookingStatus.DONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """
-    A listing as the media service sees it.
+    One listing.
 
     Attributes:
         property_type: Bit of the property type; see ``DEVELOPMENT_TYPES``.
-        photographer_id: Photographer of the newest booking that counts, if any.
+        photographer_id: Photographer of the newest effective booking, if any.
     """
 
     id: ListingId
@@ -68,64 +62,3 @@ class Listing:
     status: ListingStatus
     property_type: int
     photographer_id: UserId | None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is asking."""
-
-    user_id: UserId
-    privileges: frozenset[str] = field(default_factory=frozenset)
-
-
-@dataclass(frozen=True, slots=True)
-class AccessPolicy:
-    """
-    Who may do what with the media of a listing, and when.
-
-    Attributes:
-        development_types: Property types of development listings.
-        upload_statuses: Statuses in which a listing takes uploads, by family.
-    """
-
-    development_types: frozenset[int] = DEVELOPMENT_TYPES
-    upload_statuses: Mapping[Family, frozenset[ListingStatus]] = field(
-        default_factory=lambda: dict.fromkeys(Family, frozenset({ListingStatus.PENDING_PHOTO_PROCESSING}))
-    )
-
-    def must_control(self, caller: Caller, listing: Listing, family: Family) -> None:
-        """
-        Refuse callers who may not create, complete or retry batches of *family*.
-
-        Raises:
-            NotPhotographer, NotOwner, ProjectNotAllowed: As the name says.
-        """
-        if family is Family.PROJECT and not self.is_development(listing):
-            raise ProjectNotAllowed("Project files are accepted for development listings only.")
-        if MANAGE in caller.privileges:
-            return
-        if family is Family.PROJECT and caller.user_id != listing.owner_id:
-            raise NotOwner("Only the owner of the listing may handle its project files.")
-        if family is Family.SHOOT and caller.user_id != listing.photographer_id:
-            raise NotPhotographer("Only the photographer of the active booking may handle photos and videos.")
-
-    def must_see(self, caller: Caller, listing: Listing) -> None:
-        """
-        Refuse callers who may not read status and downloads.
-
-        Raises:
-            NotPhotographer: The caller is neither operator, owner nor photographer.
-        """
-        if MANAGE in caller.privileges or caller.user_id in (listing.owner_id, listing.photographer_id):
-            return
-        raise NotPhotographer("Only the photographer and the owner of the listing may see its media.")
-
-    def takes_uploads(self, status: ListingStatus | None, family: Family) -> bool:
-        return status in self.upload_statuses[family]
-
-    def advances(self, listing: Listing, family: Family) -> bool:
-        """Whether a batch of *family* may move the listing on: project files only on developments."""
-        return family is Family.SHOOT or self.is_development(listing)
-
-    def is_development(self, listing: Listing) -> bool:
-        return listing.property_type in self.development_types

@@ -1,5 +1,5 @@
 """
-What a client says it will upload, and the rules a manifest must keep.
+The manifest of a batch: the files that a client will upload, and the rules for them.
 """
 
 from collections import Counter
@@ -19,13 +19,13 @@ LAST_SEQUENCE = 2**32 - 1
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
     """
-    One file a client announces.
+    One file of a manifest.
 
     Attributes:
-        client_id: The client's own name for the file, unique in the batch.
+        client_id: The name that the client gives the file, unique in the batch.
         bytes: Size [bytes].
-        sequence: Place in the gallery, from 1, unique in the batch.
-        orientation: As the client states it; must agree with the type of a photo or video, and is
+        sequence: Position in the gallery, from 1, unique in the batch.
+        orientation: Orientation in the request; it must match the media type of a photo or video, and is
             ignored for project files.
     """
 
@@ -44,7 +44,7 @@ class ManifestFile:
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
     """
-    How much a batch may carry. Sizes in bytes.
+    The limits of a batch. Sizes in bytes.
     """
 
     files: int = 60
@@ -56,12 +56,12 @@ class UploadLimits:
 
     def check(self, files: Sequence[ManifestFile]) -> Family:
         """
-        Return the family of a manifest that keeps every rule.
+        Return the family of a valid manifest.
 
         Raises:
-            ManifestInvalid: With one complaint per broken rule.
+            ManifestInvalid: A rule is broken; the error has one `FieldError` per broken rule.
         """
-        complaints = [
+        errors = [
             *self._count(files),
             *_texts(files),
             *_orientations(files),
@@ -70,13 +70,13 @@ class UploadLimits:
             *_repeated(files),
             *_mixed(files),
         ]
-        if complaints:
-            raise ManifestInvalid("The manifest breaks the upload rules.", complaints)
+        if errors:
+            raise ManifestInvalid("The list of files is not valid.", errors)
         return files[0].media_type.family
 
     def _count(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
         if not 1 <= len(files) <= self.files:
-            yield FieldError("files", f"must hold 1 to {self.files} files, not {len(files)}")
+            yield FieldError("files", f"must have 1 to {self.files} elements, not {len(files)}")
 
     def _sizes(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
         for index, file in enumerate(files):
@@ -84,7 +84,7 @@ class UploadLimits:
                 yield FieldError(f"files[{index}].bytes", f"must be 1 to {self.file_bytes} bytes")
         total = sum(file.bytes for file in files)
         if total > self.batch_bytes:
-            yield FieldError("files", f"are {total} bytes together; {self.batch_bytes} are allowed")
+            yield FieldError("files", f"have {total} bytes in total; at most {self.batch_bytes} are allowed")
 
     def _content_types(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
         for index, file in enumerate(files):
@@ -95,15 +95,15 @@ class UploadLimits:
                 )
 
     def _accepts(self, file: ManifestFile) -> bool:
-        kind = file.content_type.strip().lower()
+        content_type = file.content_type.strip().lower()
         if file.media_type.family is Family.PROJECT:
-            return kind == "application/pdf" or kind.startswith("image/")
+            return content_type == "application/pdf" or content_type.startswith("image/")
         prefix = "video/" if file.media_type.is_video else "image/"
-        return kind in self.content_types and kind.startswith(prefix)
+        return content_type in self.content_types and content_type.startswith(prefix)
 
 
 def _texts(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
-    """What the columns hold: longer is refused, never cut."""
+    """Check the texts against the sizes of the database columns: a longer text is refused, not cut."""
     for index, file in enumerate(files):
         for name, text, limit in (
             ("clientId", file.client_id, NAME_LENGTH),
@@ -122,7 +122,7 @@ def _orientations(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
     for index, file in enumerate(files):
         wanted = file.media_type.orientation
         if wanted and file.orientation and file.orientation is not wanted:
-            yield FieldError(f"files[{index}].orientation", f"must be {wanted}, as {file.media_type} says")
+            yield FieldError(f"files[{index}].orientation", f"must be {wanted} for {file.media_type}")
 
 
 def _repeated(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
@@ -137,4 +137,4 @@ def _repeated(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
 
 def _mixed(files: Sequence[ManifestFile]) -> Iterable[FieldError]:
     if len({file.media_type.family for file in files}) > 1:
-        yield FieldError("files", "mix photos or videos with project files: one family per batch")
+        yield FieldError("files", "must not mix photos or videos with project files in one batch")

@@ -1,5 +1,5 @@
 """
-What can be uploaded, and what the pipeline adds.
+The types of media: uploaded files, and the assets that the pipeline adds.
 """
 
 from enum import StrEnum
@@ -11,14 +11,17 @@ class Orientation(StrEnum):
 
 
 class Family(StrEnum):
-    """Who may upload: photographers shoot, owners bring project files. One family per batch."""
+    """
+    The family of a batch: photos and videos (SHOOT, from the photographer), or project files (from the
+    owner).
+    """
 
     SHOOT = "SHOOT"
     PROJECT = "PROJECT"
 
 
 class MediaType(StrEnum):
-    """The kind of an uploaded file."""
+    """The type of an uploaded file."""
 
     PHOTO_VERTICAL = "PHOTO_VERTICAL"
     PHOTO_HORIZONTAL = "PHOTO_HORIZONTAL"
@@ -30,16 +33,16 @@ class MediaType(StrEnum):
     @classmethod
     def parse(cls, text: str) -> "MediaType":
         """
-        Read a media type in either spelling: ``PROJECT_DOC`` or ``project/doc``.
+        Read a media type, written ``PROJECT_DOC`` or ``project/doc``.
 
         Raises:
-            ValueError: *text* names no media type that can be uploaded.
+            ValueError: *text* is not the media type of an upload.
         """
         return cls(text.strip().upper().replace("/", "_"))
 
     @property
     def folder(self) -> str:
-        """The part of an object key that tells the type: ``photo/vertical``."""
+        """The part of an object key for the type: ``photo/vertical``."""
         return self.value.lower().replace("_", "/")
 
     @property
@@ -48,7 +51,7 @@ class MediaType(StrEnum):
 
     @property
     def orientation(self) -> Orientation | None:
-        """What the type says about orientation; project files have none."""
+        """The orientation of the type; None for project files."""
         if self.family is Family.PROJECT:
             return None
         return Orientation(self.value.rpartition("_")[2])
@@ -63,7 +66,7 @@ class MediaType(StrEnum):
 
 
 class AssetType(StrEnum):
-    """The kind of a row in ``listing_media_assets``: uploads, and what the pipeline makes."""
+    """The type of a row of ``listing_media_assets``: a media type, or a type that the pipeline adds."""
 
     PHOTO_VERTICAL = "PHOTO_VERTICAL"
     PHOTO_HORIZONTAL = "PHOTO_HORIZONTAL"

@@ -1,8 +1,8 @@
 """
-Where objects live in the bucket.
+The keys of the objects in the bucket.
 
-Keys carry the batch's UUID, so that nobody guesses them, and derived keys the job's number,
-so that a retry never overwrites what people can download.
+A key contains the UUID of the batch, so that it cannot be guessed. The key of a derived object also contains
+the id of the job, so that a retry does not overwrite objects that users can download.
 """
 
 import re
@@ -20,7 +20,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 def safe_name(text: str, fallback: str = "file") -> str:
     """
-    Return *text* with only ``[A-Za-z0-9._-]``, at most 96 long, its extension kept.
+    Return *text* reduced to ``[A-Za-z0-9._-]`` and 96 characters, with its extension.
     """
     stem, extension = _split(text)
     return f"{_safe(stem, fallback)[: NAME_LENGTH - len(extension)]}{extension}"
@@ -28,11 +28,10 @@ def safe_name(text: str, fallback: str = "file") -> str:
 
 def raw_keys(listing: ListingId, batch: BatchId, files: Sequence[ManifestFile]) -> tuple[str, ...]:
     """
-    Return the keys a batch's files are uploaded to, in their order; no two are the same.
+    Return the upload key of each file of a batch, in the order of *files*; the keys are unique.
 
-    The names differ even without their extensions and in one case, because derived objects replace
-    the extension and people unpack bundles on file systems that ignore case: of two files with the
-    same safe name the second gets ``-2``.
+    The names also differ without extension and in lower case: a derived object has another extension, and
+    users unpack the ZIP on file systems that ignore case. The second file with the same name gets ``-2``.
     """
     taken: set[str] = set()
     return tuple(
@@ -52,7 +51,10 @@ def _unique_name(file: ManifestFile, taken: set[str]) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """``photo.JPG`` is ``photo`` and ``.JPG``; what follows a dot and is no extension stays in the stem."""
+    """
+    Split ``photo.JPG`` into ``photo`` and ``.JPG``; text after a dot that is not an extension stays in the
+    stem.
+    """
     stem, dot, extension = name.rpartition(".")
     if dot and extension.isascii() and extension.isalnum() and len(extension) <= EXTENSION_LENGTH:
         return stem, f".{extension}"
@@ -66,10 +68,12 @@ def _safe(text: str, fallback: str) -> str:
 def processed_key(
     listing: ListingId, media_type: MediaType, batch: BatchId, job: JobId, size: str, name: str
 ) -> str:
-    """Return the key of a derived object; *size* is ``small``, ``1080p``, …, *name* has its extension."""
+    """
+    Return the key of a derived object; *size* is ``small``, ``1080p``, …, and *name* includes the extension.
+    """
     return f"{listing}/processed/{media_type.folder}/{batch}/{job}/{size}/{name}"
 
 
 def zip_key(listing: ListingId, batch: BatchId, job: JobId) -> str:
-    """Return the key of a job's bundle."""
+    """Return the key of the ZIP of a job."""
     return f"{listing}/zip/{batch}/{job}/full.zip"

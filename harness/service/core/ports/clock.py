@@ -1,5 +1,5 @@
 """
-Port: what time it is.
+Port: the clock.
 """
 
 from abc import abstractmethod

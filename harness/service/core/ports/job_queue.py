@@ -1,5 +1,5 @@
 """
-Port: the queue of jobs, and the one for dead letters.
+Port: the job queue and its dead-letter queue.
 """
 
 from abc import abstractmethod
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message as it came: not yet understood, not yet acknowledged."""
+    """A message as received: not parsed and not acknowledged."""
 
     id: str
     body: str
@@ -25,10 +25,10 @@ class JobQueue(Protocol):
     @abstractmethod
     def send(self, message: JobMessage) -> str:
         """
-        Return the queue's id of the message once it is acknowledged.
+        Send a message and return the id that the queue assigned to it.
 
         Raises:
-            Unavailable: It was not; it may or may not have been stored.
+            Unavailable: The queue did not acknowledge the message; it may have stored it or not.
         """
 
     @abstractmethod
@@ -42,19 +42,16 @@ class JobQueue(Protocol):
 
     @abstractmethod
     def delete(self, message: ReceivedMessage) -> None:
-        """Acknowledge a job message."""
+        """Acknowledge a message of the job queue."""
 
     @abstractmethod
     def receive_dead(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:
-        """Like `receive`, from the dead-letter queue."""
+        """Receive from the dead-letter queue, like `receive`."""
 
     @abstractmethod
     def delete_dead(self, message: ReceivedMessage) -> None:
-        """Acknowledge a dead letter."""
+        """Acknowledge a message of the dead-letter queue."""
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Raises:
-            Unavailable: The queue does not answer.
-        """
+        """Raise `Unavailable` if the queue does not answer."""

@@ -16,9 +16,9 @@ class ListingRepository(Protocol):
         Return the listing with the photographer of its active booking.
 
         Raises:
-            ListingNotFound: There is none, or it is deleted.
+            ListingNotFound: The listing does not exist or is deleted.
         """
 
     @abstractmethod
     def get_privileges(self, user_id: UserId) -> frozenset[str]:
-        """Return the privileges of a user; empty for an unknown one."""
+        """Return the privileges of a user, an empty set if the user is unknown."""

@@ -1,11 +1,11 @@
 """
 Port: batches, assets, jobs and the outbox.
 
-Reads outside a transaction see what is committed. Every write happens inside one.
+A read outside a transaction sees committed data. Every write needs a transaction.
 
-Use cases lock first and read afterwards, always in the order listing, then batch: a read that follows
-a lock sees everything committed before the lock was granted (MySQL: READ COMMITTED), and nobody waits
-in a circle. A job has no lock of its own; whoever changes one holds the lock of its batch.
+Use cases lock first and read afterwards, always the listing before the batch. A read after a lock sees all
+data that were committed before the lock was granted (MySQL: READ COMMITTED), and the fixed order prevents
+deadlocks. A job has no lock: a use case that changes a job holds the lock of its batch.
 """
 
 from abc import abstractmethod
@@ -19,13 +19,13 @@ from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.model.listing import ListingStatus
-from harness.service.core.model.message import JobMessage
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A message to be sent; ``id`` grows with time, ``attempts`` counts sends that did not get through."""
+    """A message to be sent; ``id`` increases with time, ``attempts`` counts the failed attempts to send."""
 
     id: int
     message: JobMessage
@@ -34,18 +34,19 @@ class OutboxEntry:
 
 
 class MediaReads(Protocol):
-    """What can be asked, inside a transaction or outside."""
+    """The queries, inside and outside a transaction."""
 
     @abstractmethod
     def get_batch_by_id(
         self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
     ) -> Batch:
         """
-        Return a live batch, or with *include_deleted* any; *for_update* locks its row until the
-        transaction ends (outside a transaction it means nothing).
+        Return a batch; a soft-deleted batch only with *include_deleted*.
+
+        *for_update* locks its row until the transaction ends; outside a transaction it has no effect.
 
         Raises:
-            BatchNotFound: There is none, or it is soft-deleted.
+            BatchNotFound: The batch does not exist or is soft-deleted.
         """
 
     @abstractmethod
@@ -57,24 +58,21 @@ class MediaReads(Protocol):
         include_deleted: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
-        """Return batches of a listing, newest first; no *statuses* means any."""
+        """Return batches of a listing, newest first; without *statuses* in any status."""
 
     @abstractmethod
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
     ) -> list[Batch]:
-        """Return live batches in *statuses* whose URLs were issued before a moment, oldest first."""
+        """Return batches in *statuses* that are not deleted and were issued before a time, oldest first."""
 
     @abstractmethod
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
-        """Return all assets of a batch: uploads by sequence, then what the pipeline made, oldest first."""
+        """Return the assets of a batch: uploads by sequence, then the ZIPs of its jobs, oldest first."""
 
     @abstractmethod
     def get_job_by_id(self, job_id: JobId) -> Job:
-        """
-        Raises:
-            JobNotFound: There is none.
-        """
+        """Return a job, or raise `JobNotFound`."""
 
     @abstractmethod
     def list_jobs_by_batch(self, batch_id: BatchId) -> list[Job]:
@@ -84,11 +82,11 @@ class MediaReads(Protocol):
     def list_jobs_by_status(
         self, statuses: Sequence[JobStatus], *, after: JobId | None = None, limit: int = 200
     ) -> list[Job]:
-        """Return jobs in *statuses*, oldest first, beginning behind the job *after*."""
+        """Return jobs in *statuses*, oldest first, starting after the job *after*."""
 
     @abstractmethod
     def count_inflight_jobs(self) -> int:
-        """Return how many jobs are PENDING or RUNNING."""
+        """Return the number of jobs that are PENDING or RUNNING."""
 
     @abstractmethod
     def list_outbox(self, *, limit: int = 100) -> list[OutboxEntry]:
@@ -96,20 +94,20 @@ class MediaReads(Protocol):
 
     @abstractmethod
     def get_last_message(self, job_id: JobId) -> OutboxEntry | None:
-        """Return the newest outbox entry of a job, sent or not; None if it never had one."""
+        """Return the newest outbox entry of a job, sent or not; None if the job has none."""
 
 
 class MediaTransaction(MediaReads, Protocol):
-    """One transaction: all of it happens, or none."""
+    """The queries and commands inside one transaction."""
 
     @abstractmethod
     def lock_listing(self, listing_id: ListingId) -> ListingStatus | None:
         """
-        Lock a listing until the transaction ends and return its status; None if it is gone.
+        Lock a listing until the transaction ends and return its status; None if it is deleted.
 
-        Taken before the lock of a batch by whoever puts a batch into the pipeline or takes one out:
-        two batches of a listing that finish together would otherwise each see the other still
-        processing, and neither would advance the listing.
+        A use case that moves a batch into or out of the pipeline takes this lock before the lock of the
+        batch. Without it, two batches of a listing that finish at the same time could each see the other as
+        still processing, and neither would advance the listing.
         """
 
     @abstractmethod
@@ -118,25 +116,25 @@ class MediaTransaction(MediaReads, Protocol):
         Store a new batch.
 
         Raises:
-            BatchConflict: A live, non-terminal batch of the listing has the same reference.
+            BatchConflict: The listing has another open batch with the same reference.
         """
 
     @abstractmethod
     def update_batch_status(self, batch: Batch, *, expected: BatchStatus) -> None:
         """
-        Store a batch's new status, times, error and metadata, if it still is *expected*.
+        Store the new status, times, error and metadata of a batch whose stored status is *expected*.
 
         Raises:
-            BatchStatusInvalid: It is not, any more.
+            BatchStatusInvalid: The stored status is different.
         """
 
     @abstractmethod
     def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
         """
-        Hide a batch; its history stays.
+        Mark a batch as deleted; its jobs and assets stay.
 
         Raises:
-            BatchNotFound: There is no live one.
+            BatchNotFound: The batch does not exist or is already deleted.
         """
 
     @abstractmethod
@@ -145,42 +143,42 @@ class MediaTransaction(MediaReads, Protocol):
 
     @abstractmethod
     def upsert_assets(self, batch_id: BatchId, assets: Sequence[Asset]) -> None:
-        """Insert or update assets by their ``source_key`` and type; others of the batch stay as they are."""
+        """Insert or update assets by ``source_key`` and type; the other assets of the batch do not change."""
 
     @abstractmethod
     def create_job(self, job: NewJob) -> Job:
-        """Store a job and return it with its number, PENDING."""
+        """Store a PENDING job and return it with its id."""
 
     @abstractmethod
     def update_job(self, job: Job) -> None:
-        """Store a job's status, external id, output and times."""
+        """Store the status, external id, output and times of a job."""
 
     @abstractmethod
     def advance_listing(self, listing_id: ListingId, *, expected: ListingStatus, to: ListingStatus) -> bool:
-        """Compare-and-set the status of the listing's active version; False if it was not *expected*."""
+        """Set the status of the listing's active version if it is *expected*; return whether it was."""
 
     @abstractmethod
     def add_to_outbox(self, message: JobMessage) -> None:
-        """Remember a message to be sent once the transaction is committed."""
+        """Store a message to be sent after the transaction is committed."""
 
     @abstractmethod
     def mark_sent(self, entry_id: int, *, at: datetime) -> None:
-        """An outbox message was acknowledged by the queue."""
+        """Mark an outbox entry as acknowledged by the queue."""
 
     @abstractmethod
     def mark_send_failed(self, entry_id: int, detail: str) -> None:
-        """Count an attempt that did not get through; the entry stays."""
+        """Count a failed attempt to send; the entry stays in the outbox."""
 
     @abstractmethod
     def record_dead_letter(self, message_id: str, job_id: JobId | None, body: str, *, at: datetime) -> bool:
-        """Remember a dead letter by its queue message id; False if it was known already."""
+        """Store a dead letter by its queue message id; return False if it is stored already."""
 
 
 class MediaRepository(MediaReads, Protocol):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[MediaTransaction]:
         """
-        Open a transaction: committed on leaving the block, rolled back on an exception.
+        Open a transaction: committed at the end of the block, rolled back on an exception.
 
         Raises:
             Unavailable: The database does not answer.
@@ -188,7 +186,4 @@ class MediaRepository(MediaReads, Protocol):
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Raises:
-            Unavailable: The database does not answer.
-        """
+        """Raise `Unavailable` if the database does not answer."""

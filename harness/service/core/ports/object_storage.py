@@ -12,7 +12,7 @@ from harness.service.core.model.checksum import Sha256
 
 @dataclass(frozen=True, slots=True)
 class SignedUpload:
-    """A URL to PUT a file to, and the headers that must go with it."""
+    """A URL for the PUT of a file, and the headers that the request must have."""
 
     url: str
     headers: Mapping[str, str]
@@ -20,7 +20,7 @@ class SignedUpload:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What the bucket knows of an object; size in bytes. ``checksum`` is None if stored without."""
+    """The properties of a stored object; size in bytes. ``checksum`` is None if the object has none."""
 
     key: str
     bytes: int
@@ -32,7 +32,7 @@ class StoredObject:
 class ObjectStorage(Protocol):
     @abstractmethod
     def sign_upload(self, key: str, *, content_type: str, checksum: Sha256, ttl: int) -> SignedUpload:
-        """Return a URL that takes exactly this content for *ttl* seconds."""
+        """Return a URL that accepts exactly this content for *ttl* seconds."""
 
     @abstractmethod
     def sign_download(self, key: str, *, ttl: int) -> str:
@@ -41,7 +41,7 @@ class ObjectStorage(Protocol):
     @abstractmethod
     def head(self, key: str) -> StoredObject | None:
         """
-        Return what is known of an object, None if there is none.
+        Return the properties of an object, None if it does not exist.
 
         Raises:
             Unavailable: The bucket does not answer.
@@ -49,11 +49,8 @@ class ObjectStorage(Protocol):
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Delete an object; no error if there is none."""
+        """Delete an object, if it exists."""
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Raises:
-            Unavailable: The bucket does not answer.
-        """
+        """Raise `Unavailable` if the bucket does not answer."""

@@ -1,5 +1,5 @@
 """
-Port: the engine that runs the state machine.
+Port: the executions of the state machine.
 """
 
 from abc import abstractmethod
@@ -20,7 +20,7 @@ class ExecutionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkflowExecution:
-    """How a run of the state machine stands; ``output`` and ``error`` once it has ended."""
+    """One execution of the state machine; ``output`` and ``error`` are set when it has ended."""
 
     arn: str
     status: ExecutionStatus
@@ -31,7 +31,7 @@ class WorkflowExecution:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One visit of one state; ``status`` is RUNNING, SUCCEEDED, FAILED or PENDING."""
+    """One entry of one state; ``status`` is RUNNING, SUCCEEDED, FAILED or PENDING."""
 
     name: str
     status: str
@@ -43,28 +43,25 @@ class Workflow(Protocol):
     @abstractmethod
     def start(self, name: str, payload: Mapping[str, object]) -> str:
         """
-        Start an execution and return its ARN; the same name again returns the same ARN.
+        Start an execution and return its ARN; a second call with the same name returns the same ARN.
 
         Raises:
-            Unavailable: Throttled, or no answer.
+            Unavailable: The workflow service throttles or does not answer.
         """
 
     @abstractmethod
     def find(self, name: str) -> WorkflowExecution | None:
         """
-        Return the execution of that name, None if it was never started.
+        Return the execution with this name, None if it was never started.
 
         Raises:
-            Unavailable: No answer.
+            Unavailable: The workflow service throttles or does not answer.
         """
 
     @abstractmethod
     def steps(self, arn: str) -> Sequence[Step]:
-        """Return the states an execution has entered, in order of entry; empty if unknown."""
+        """Return the states that an execution has entered, in this order; empty for an unknown execution."""
 
     @abstractmethod
     def ping(self) -> None:
-        """
-        Raises:
-            Unavailable: The engine does not answer.
-        """
+        """Raise `Unavailable` if the workflow service does not answer."""

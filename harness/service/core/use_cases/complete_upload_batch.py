@@ -1,5 +1,5 @@
 """
-Use case: all files are in the bucket; hand the batch to the pipeline.
+Use case: check that all files are in the bucket, and give the batch to the pipeline.
 """
 
 import logging
@@ -17,25 +17,26 @@ from harness.service.core.errors import (
     UploadMissing,
     UploadUrlExpired,
 )
+from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.failure import UPLOAD_ABANDONED
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, NewJob
-from harness.service.core.model.listing import AccessPolicy, Caller, ListingStatus
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.listing import ListingStatus
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
+from harness.service.core.use_cases.enqueue_job import enqueue_job
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file the client says it has uploaded; size in bytes."""
+    """A file that the client reports as uploaded; size in bytes."""
 
     client_id: str
     key: str
@@ -44,16 +45,8 @@ class UploadedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CompleteUploadBatchRequest:
-    listing_id: ListingId
-    batch_id: BatchId
-    files: tuple[UploadedFile, ...]
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AcceptedJob:
-    """Work the pipeline will do; ``estimated_duration`` in seconds."""
+    """The job of the batch and its estimated duration [s]."""
 
     job_id: JobId
     status: BatchStatus
@@ -63,11 +56,11 @@ class AcceptedJob:
 @dataclass(frozen=True, slots=True)
 class CompleteUploadBatch:
     """
-    Check that every announced file arrived as announced, and enqueue the batch.
+    Check that every file of the manifest is stored as announced, and create the first job of the batch.
 
     Attributes:
-        upload_ttl: Life of an upload URL [s]: a missing file is 409 within it, 410 after it.
-        estimated_duration: What clients are told to expect [s], a promise and not a measurement.
+        upload_ttl: Validity of an upload URL [s]: a missing file is 409 within this time, 410 after it.
+        estimated_duration: The duration in the response [s]; a constant, not a measurement.
     """
 
     media: MediaRepository
@@ -79,62 +72,70 @@ class CompleteUploadBatch:
     upload_ttl: int = 900
     estimated_duration: int = 300
 
-    def __call__(self, caller: Caller, request: CompleteUploadBatchRequest) -> AcceptedJob:
+    def __call__(
+        self,
+        caller: Caller,
+        listing_id: ListingId,
+        batch_id: BatchId,
+        files: Sequence[UploadedFile],
+        *,
+        traceparent: str | None = None,
+    ) -> AcceptedJob:
         """
+        Complete the batch.
+
         Raises:
-            ListingNotFound, BatchNotFound: There is no such listing, or no such batch on it.
-            NotPhotographer, NotOwner, ProjectNotAllowed: The caller may not.
-            ListingStatusConflict: The listing takes no uploads any more.
-            BatchStatusInvalid: The batch has been completed before.
-            ManifestInvalid: The files are not exactly those of the batch.
-            UploadMissing, SizeMismatch, ChecksumMismatch: A file is not in the bucket as announced.
+            ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
+            NotPhotographer, NotOwner, ProjectNotAllowed: The caller does not have the permission.
+            ListingStatusConflict: The listing no longer accepts uploads.
+            BatchStatusInvalid: The batch was completed before.
+            ManifestInvalid: The files of the request are not exactly the files of the batch.
+            UploadMissing, SizeMismatch, ChecksumMismatch: A file is not stored as announced.
             UploadUrlExpired: A file is missing and can no longer be uploaded.
             Unavailable: The bucket or the database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self.media.get_batch_by_id(request.batch_id)
+        listing = self.listings.get_listing(listing_id)
+        batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
         self.policy.must_control(caller, listing, batch.family)
-        self._must_take_files(batch, listing.status)
-        uploads = _confirmed(batch, request.files)
+        self._must_accept_files(batch, listing.status)
+        uploads = _confirmed(batch, files)
         for upload in uploads:
             self._must_be_stored(upload, batch)
 
-        batch, job = self._receive(caller, request, uploads)
+        batch, job = self._receive(caller, batch, uploads, traceparent)
 
         self.instruments.batch_entered(batch.status)
         log.info(
             "service.media.complete_upload_batch.received",
-            extra={"listing_id": listing.id, "batch_id": batch.id, "job_id": job.id},
+            extra=batch.log_fields | {"job_id": job.id},
         )
         return AcceptedJob(job.id, batch.status, self.estimated_duration)
 
     def _receive(
-        self, caller: Caller, request: CompleteUploadBatchRequest, uploads: tuple[Upload, ...]
+        self, caller: Caller, listed: Batch, uploads: tuple[Upload, ...], traceparent: str | None
     ) -> tuple[Batch, Job]:
         with self.media.transaction() as tx:
-            status = tx.lock_listing(request.listing_id)
-            before = tx.get_batch_by_id(request.batch_id, for_update=True)
-            self._must_take_files(before, status)
+            status = tx.lock_listing(listed.listing_id)
+            before = tx.get_batch_by_id(listed.id, for_update=True)
+            self._must_accept_files(before, status)
             batch = before.receive(uploads, at=self.clock.now())
             tx.update_batch_status(batch, expected=before.status)
             tx.upsert_assets(batch.id, [Asset.uploaded(batch.id, upload) for upload in uploads])
-            order = NewJob.of(
-                batch, attempt=1, traceparent=request.traceparent, requestedBy=int(caller.user_id)
-            )
-            job = tx.create_job(order)
-            # Same transaction as the job: a job without its message would wait for ever.
-            tx.add_to_outbox(JobMessage.of(job, batch))
+            new_job = NewJob.of(batch, attempt=1, traceparent=traceparent, requestedBy=int(caller.user_id))
+            job = enqueue_job(tx, batch, new_job)
         return batch, job
 
-    def _must_take_files(self, batch: Batch, listing_status: ListingStatus | None) -> None:
-        # The answer to a late client must not depend on whether the sweeper was faster.
+    def _must_accept_files(self, batch: Batch, listing_status: ListingStatus | None) -> None:
+        # A late client gets the same error before and after the reconciler abandons the batch.
         if batch.error_code == UPLOAD_ABANDONED:
-            raise UploadUrlExpired("The batch was abandoned after its upload URLs expired; create a new one.")
+            raise UploadUrlExpired(
+                "The upload URLs of the batch expired before it was completed; create a new batch."
+            )
         if batch.status is not BatchStatus.PENDING_UPLOAD:
-            raise BatchStatusInvalid(f"The batch is {batch.status}; this needs PENDING_UPLOAD.")
-        if not self.policy.takes_uploads(listing_status, batch.family):
-            raise ListingStatusConflict(f"Listing {batch.listing_id} takes no uploads any more.")
+            raise BatchStatusInvalid(f"The batch is {batch.status}; it must be PENDING_UPLOAD.")
+        if not self.policy.accepts_uploads(listing_status, batch.family):
+            raise ListingStatusConflict(f"Listing {batch.listing_id} no longer accepts uploads.")
 
     def _must_be_stored(self, upload: Upload, batch: Batch) -> None:
         stored = self.storage.head(upload.key)
@@ -144,7 +145,7 @@ class CompleteUploadBatch:
             raise UploadMissing(f"{upload.key} is not in the bucket.")
         if stored.bytes != upload.file.bytes:
             raise SizeMismatch(f"{upload.key} has {stored.bytes} bytes, not {upload.file.bytes}.")
-        # Stored without a checksum is a mismatch too: nobody proved that it is the announced file.
+        # An object without checksum is a mismatch too: nothing proves that it is the announced file.
         if stored.checksum != upload.file.checksum:
             found = stored.checksum.hex if stored.checksum else "none"
             raise ChecksumMismatch(f"{upload.key} has SHA-256 {found}, not {upload.file.checksum.hex}.")
@@ -152,34 +153,34 @@ class CompleteUploadBatch:
 
 def _confirmed(batch: Batch, files: Sequence[UploadedFile]) -> tuple[Upload, ...]:
     """
-    Return the uploads of the batch with their ETags.
+    Return the uploads of the batch with the ETags of the request.
 
     Raises:
-        ManifestInvalid: A file is unknown, named twice, missing, or under another key.
-        SizeMismatch: The client sent another size than it announced.
+        ManifestInvalid: A file is unknown, repeated, missing, or has another key.
+        SizeMismatch: The size in the request differs from the size in the manifest.
     """
-    complaints = list(_complaints(batch, files))
-    if complaints:
-        raise ManifestInvalid("The files are not those of the batch: all of them or nothing.", complaints)
+    errors = list(_field_errors(batch, files))
+    if errors:
+        raise ManifestInvalid("The request must list exactly the files of the batch.", errors)
     sent = {file.client_id: file for file in files}
     for upload in batch.uploads:
         size = sent[upload.file.client_id].bytes
         if size != upload.file.bytes:
-            raise SizeMismatch(f"{upload.key} was announced with {upload.file.bytes} bytes, not {size}.")
+            raise SizeMismatch(f"{upload.key} was announced with {upload.file.bytes} bytes, not with {size}.")
     return tuple(replace(upload, etag=sent[upload.file.client_id].etag) for upload in batch.uploads)
 
 
-def _complaints(batch: Batch, files: Sequence[UploadedFile]) -> Iterable[FieldError]:
+def _field_errors(batch: Batch, files: Sequence[UploadedFile]) -> Iterable[FieldError]:
     keys = {upload.file.client_id: upload.key for upload in batch.uploads}
     seen: set[str] = set()
     for index, file in enumerate(files):
         if file.client_id not in keys:
             yield FieldError(f"files[{index}].clientId", "is not a file of the batch")
         elif file.client_id in seen:
-            yield FieldError(f"files[{index}].clientId", "is named twice")
+            yield FieldError(f"files[{index}].clientId", "is repeated")
         elif file.key != keys[file.client_id]:
-            yield FieldError(f"files[{index}].s3Key", "is not the key this file was given")
+            yield FieldError(f"files[{index}].s3Key", "is not the key of this file")
         seen.add(file.client_id)
     for client_id in keys:
         if client_id not in seen:
-            yield FieldError("files", f"lack {client_id}")
+            yield FieldError("files", f"must include {client_id}")

@@ -1,15 +1,16 @@
 """
-Use case: announce a batch and get a URL for each file.
+Use case: create a batch and sign an upload URL for each file.
 """
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.service.core.errors import FieldError, ListingStatusInvalid, ManifestInvalid
+from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.model.listing import AccessPolicy, Caller
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.object_key import raw_keys
 from harness.service.core.ports.clock import Clock
@@ -24,15 +25,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CreateUploadBatchRequest:
-    listing_id: ListingId
-    batch_reference: str
-    files: tuple[ManifestFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class UploadSlot:
-    """Where one file goes: PUT it to ``signed.url`` with exactly ``signed.headers``."""
+    """The upload of one file: PUT it to ``signed.url`` with exactly ``signed.headers``."""
 
     file: ManifestFile
     key: str
@@ -41,7 +35,7 @@ class UploadSlot:
 
 @dataclass(frozen=True, slots=True)
 class CreatedBatch:
-    """A batch that waits for its files; ``upload_ttl`` is the life of its URLs [s]."""
+    """A batch that waits for its files; its URLs are valid for ``upload_ttl`` seconds."""
 
     batch_id: BatchId
     upload_ttl: int
@@ -51,7 +45,7 @@ class CreatedBatch:
 @dataclass(frozen=True, slots=True)
 class CreateUploadBatch:
     """
-    Open a batch on a listing that takes uploads. ``upload_ttl`` in seconds.
+    Create a batch on a listing that accepts uploads. The URLs are valid for ``upload_ttl`` seconds.
     """
 
     media: MediaRepository
@@ -63,43 +57,42 @@ class CreateUploadBatch:
     limits: UploadLimits
     upload_ttl: int = 900
 
-    def __call__(self, caller: Caller, request: CreateUploadBatchRequest) -> CreatedBatch:
+    def __call__(
+        self, caller: Caller, listing_id: ListingId, batch_reference: str, files: Sequence[ManifestFile]
+    ) -> CreatedBatch:
         """
+        Create the batch.
+
         Raises:
-            ManifestInvalid: The reference or a file breaks a rule.
-            ListingNotFound: There is no such listing.
-            NotPhotographer, NotOwner, ProjectNotAllowed: The caller may not.
-            ListingStatusInvalid: The listing does not take uploads now.
-            BatchConflict: A live, open batch of the listing has this reference.
+            ManifestInvalid: The reference or a file is not valid.
+            ListingNotFound: The listing does not exist.
+            NotPhotographer, NotOwner, ProjectNotAllowed: The caller does not have the permission.
+            ListingStatusInvalid: The listing does not accept uploads in its current status.
+            BatchConflict: The listing has an open batch with this reference.
+            Unavailable: The database does not answer.
         """
-        reference = _reference(request.batch_reference)
-        family = self.limits.check(request.files)
-        listing = self.listings.get_listing(request.listing_id)
+        reference = _reference(batch_reference)
+        family = self.limits.check(files)
+        listing = self.listings.get_listing(listing_id)
         self.policy.must_control(caller, listing, family)
-        if not self.policy.takes_uploads(listing.status, family):
-            raise ListingStatusInvalid(f"Listing {listing.id} does not take uploads in its present status.")
+        if not self.policy.accepts_uploads(listing.status, family):
+            raise ListingStatusInvalid(f"Listing {listing.id} does not accept uploads in its current status.")
 
         batch_id = BatchId(str(uuid.uuid4()))
-        keys = raw_keys(listing.id, batch_id, request.files)
-        slots = tuple(self._slot(file, key) for file, key in zip(request.files, keys, strict=True))
-        batch = Batch(
-            id=batch_id,
-            listing_id=listing.id,
-            reference=reference,
-            uploaded_by=caller.user_id,
-            status=BatchStatus.PENDING_UPLOAD,
-            uploads=tuple(Upload(slot.file, slot.key) for slot in slots),
-            issued_at=self.clock.now(),
-        )
+        keys = raw_keys(listing.id, batch_id, files)
+        slots = tuple(self._slot(file, key) for file, key in zip(files, keys, strict=True))
+        uploads = tuple(Upload(slot.file, slot.key) for slot in slots)
+        status, now = BatchStatus.PENDING_UPLOAD, self.clock.now()
+        batch = Batch(batch_id, listing.id, reference, caller.user_id, status, uploads, issued_at=now)
         with self.media.transaction() as tx:
-            # Nobody else may open a batch of this reference meanwhile, neither here nor by a retry.
+            # The lock prevents that another request creates or retries a batch with this reference now.
             tx.lock_listing(listing.id)
             tx.create_batch(batch)
 
         self.instruments.batch_entered(batch.status)
         log.info(
             "service.media.create_upload_batch.created",
-            extra={"listing_id": listing.id, "batch_id": batch_id, "files": len(slots)},
+            extra=batch.log_fields | {"files": len(slots)},
         )
         return CreatedBatch(batch_id, self.upload_ttl, slots)
 
@@ -113,6 +106,6 @@ class CreateUploadBatch:
 def _reference(text: str) -> str:
     reference = text.strip()
     if not 1 <= len(reference) <= REFERENCE_LENGTH:
-        complaint = FieldError("batchReference", f"must be 1 to {REFERENCE_LENGTH} characters")
-        raise ManifestInvalid("The batch reference is missing or too long.", [complaint])
+        error = FieldError("batchReference", f"must be 1 to {REFERENCE_LENGTH} characters")
+        raise ManifestInvalid("The batch reference is missing or too long.", [error])
     return reference

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from harness.service.core.errors import Invalid, JobNotFound, Unavailable
 from harness.service.core.model.batch import Batch
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
-from harness.service.core.model.failure import BATCH_DELETED, Failure
+from harness.service.core.model.failure import DELETED_BEFORE_START
 from harness.service.core.model.job import Job
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.workflow import Workflow
+from harness.service.core.use_cases.error_isolation import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
-from harness.service.core.use_cases.one_by_one import one_by_one
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class DispatchJobs:
     """
-    Start a run for each message and delete the message afterwards.
+    Start an execution for each message and delete the message afterwards.
 
-    What cannot be understood or started stays in the queue: it comes back after its visibility
-    time-out, and the redrive gives it to the dead letters in the end.
+    A message that is not valid, or whose execution cannot be started, stays in the queue. It becomes visible
+    again after the visibility time-out. After the maximum number of receives the queue moves it to the
+    dead-letter queue.
     """
 
     media: MediaRepository
@@ -36,13 +37,13 @@ class DispatchJobs:
 
     def __call__(self, *, limit: int = 10, wait: float = 0) -> int:
         """
-        Receive up to *limit* messages, waiting up to *wait* seconds, and return how many are done with.
+        Receive up to *limit* messages, waiting up to *wait* seconds, and return how many were processed.
 
         Raises:
             Unavailable: The queue does not answer.
-            ExceptionGroup: A message met a defect; the others had their turn.
+            ExceptionGroup: Unexpected errors; the other messages were processed.
         """
-        return one_by_one(self.queue.receive(limit=limit, wait=wait), self._dispatch)
+        return isolate_errors(self.queue.receive(limit=limit, wait=wait), self._dispatch)
 
     def _dispatch(self, received: ReceivedMessage) -> bool:
         try:
@@ -67,25 +68,21 @@ class DispatchJobs:
         job = self.media.get_job_by_id(message.job_id)
         batch = self.media.get_batch_by_id(job.batch_id, include_deleted=True)
         if (batch.id, batch.listing_id) != (message.batch_id, message.listing_id):
-            raise Invalid(f"Job {job.id} is not of batch {message.batch_id} on {message.listing_id}.")
+            raise Invalid(
+                f"Job {job.id} does not belong to batch {message.batch_id} of listing {message.listing_id}."
+            )
         return job, batch
 
     def _start(self, message: JobMessage, job: Job, batch: Batch) -> None:
         if job.status.terminal:
-            return  # It was given up, or its callback overtook a second copy of the message.
+            return  # The job failed before its start, or this is a second copy of its message.
         if batch.deleted_at:
-            failure = Failure(BATCH_DELETED, "The batch was deleted before its job was started.")
-            self.handle_callback(ProcessingCallback(job.id, CallbackStatus.FAILED, failure=failure))
+            self.handle_callback(ProcessingCallback.failed(job.id, DELETED_BEFORE_START))
             return
         arn = self.workflow.start(job.execution_name, message.execution_input)
         self.handle_callback(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn))
         log.info(
             "service.media.dispatch_jobs.started",
-            extra={
-                "listing_id": batch.listing_id,
-                "batch_id": batch.id,
-                "job_id": job.id,
-                "execution_arn": arn,
-                "traceparent": message.traceparent,
-            },
+            extra=batch.log_fields
+            | {"job_id": job.id, "execution_arn": arn, "traceparent": message.traceparent},
         )

@@ -1,21 +1,21 @@
 """
-Use case: count what reached the dead-letter queue, and tell the batches it belongs to.
+Use case: count the messages in the dead-letter queue, and fail their batches.
 """
 
 import logging
 from dataclasses import dataclass
 
 from harness.service.core.errors import Invalid, JobNotFound
-from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.callback import ProcessingCallback
 from harness.service.core.model.failure import DLQ_REDRIVE, Failure
-from harness.service.core.model.identifiers import JobId
-from harness.service.core.model.message import JobMessage
+from harness.service.core.model.identifiers import JobId, parse_id
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
+from harness.service.core.use_cases.error_isolation import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
-from harness.service.core.use_cases.one_by_one import one_by_one
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class DrainDeadLetters:
     """
-    Count each dead letter once, fail its batch if that is still in the pipeline, delete the letter.
+    Count each dead letter once, fail its batch if the batch is in the pipeline, and delete the dead letter.
     """
 
     media: MediaRepository
@@ -34,13 +34,13 @@ class DrainDeadLetters:
 
     def __call__(self, *, limit: int = 10, wait: float = 0) -> int:
         """
-        Receive up to *limit* letters, waiting up to *wait* seconds, and return how many were new.
+        Receive up to *limit* dead letters, waiting up to *wait* seconds, and return how many were new.
 
         Raises:
             Unavailable: The queue does not answer.
-            ExceptionGroup: A letter could not be dealt with; the others had their turn.
+            ExceptionGroup: Unexpected errors; the other dead letters were processed.
         """
-        return one_by_one(self.queue.receive_dead(limit=limit, wait=wait), self._drain)
+        return isolate_errors(self.queue.receive_dead(limit=limit, wait=wait), self._drain)
 
     def _drain(self, letter: ReceivedMessage) -> bool:
         job_id = _job_id(letter)
@@ -57,17 +57,19 @@ class DrainDeadLetters:
         return new
 
     def _fail(self, job_id: JobId) -> None:
-        failure = Failure(DLQ_REDRIVE, "The queue gave the job up after it could not be started.")
+        failure = Failure(
+            DLQ_REDRIVE, "The job could not be started; its message is in the dead-letter queue."
+        )
         try:
-            self.handle_callback(ProcessingCallback(job_id, CallbackStatus.FAILED, failure=failure))
+            self.handle_callback(ProcessingCallback.failed(job_id, failure))
         except JobNotFound:
             log.warning("service.media.drain_dead_letters.unknown_job", extra={"job_id": job_id})
 
 
 def _job_id(letter: ReceivedMessage) -> JobId | None:
-    """Whose letter it is, by its body or, if that is unreadable, by its attributes."""
+    """Return the job of a dead letter: from its body or, if the body is not valid, from its attributes."""
     try:
         return JobMessage.parse(letter.body, letter.attributes).job_id
     except Invalid:
-        text = letter.attributes.get("JobId", "")
-        return JobId(int(text)) if text.isascii() and text.isdigit() and len(text) < 20 else None
+        number = parse_id(letter.attributes.get("JobId", ""))
+        return None if number is None else JobId(number)

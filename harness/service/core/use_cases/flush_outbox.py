@@ -1,5 +1,5 @@
 """
-Use case: send the messages that transactions left behind.
+Use case: send the messages in the outbox to the job queue.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class FlushOutbox:
     """
-    Send every unsent message at least once. A message sent twice starts its job once.
+    Send every unsent message at least once. A message that is sent twice starts its job once.
     """
 
     media: MediaRepository
@@ -28,8 +28,8 @@ class FlushOutbox:
         Return how many messages the queue acknowledged.
 
         Raises:
-            Unavailable: The database or the queue does not answer. What could not be sent stays, and the
-                rest is not tried: it would only wait for the same time-out.
+            Unavailable: The database or the queue does not answer. The remaining messages stay in the outbox
+                and are not tried: each would only wait for the same time-out.
         """
         entries = self.media.list_outbox(limit=limit)
         for entry in entries:
@@ -37,22 +37,21 @@ class FlushOutbox:
         return len(entries)
 
     def _send(self, entry: OutboxEntry) -> None:
+        message = entry.message
         try:
-            self.queue.send(entry.message)
+            self.queue.send(message)
         except Unavailable as error:
             with self.media.transaction() as tx:
                 tx.mark_send_failed(entry.id, str(error))
             raise
         with self.media.transaction() as tx:
             tx.mark_sent(entry.id, at=self.clock.now())
-        log.info("service.media.flush_outbox.sent", extra=_ids(entry))
-
-
-def _ids(entry: OutboxEntry) -> dict[str, object]:
-    message = entry.message
-    return {
-        "listing_id": message.listing_id,
-        "batch_id": message.batch_id,
-        "job_id": message.job_id,
-        "traceparent": message.traceparent,
-    }
+        log.info(
+            "service.media.flush_outbox.sent",
+            extra={
+                "listing_id": message.listing_id,
+                "batch_id": message.batch_id,
+                "job_id": message.job_id,
+                "traceparent": message.traceparent,
+            },
+        )

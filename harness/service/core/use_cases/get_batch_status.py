@@ -1,18 +1,17 @@
 """
-Use case: how a batch stands.
+Use case: report the status of a batch.
 """
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
-from harness.service.core.model.listing import AccessPolicy, Caller
 from harness.service.core.model.media_type import AssetType
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
@@ -24,23 +23,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class GetBatchStatusRequest:
-    listing_id: ListingId
-    batch_id: BatchId
-
-
-@dataclass(frozen=True, slots=True)
-class BatchError:
-    code: str
-    detail: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Processing:
-    """The newest job; ``execution_arn`` and ``steps`` once its run exists."""
+    """The newest job; ``execution_arn`` and ``steps`` are set once its execution exists."""
 
     job_id: JobId
-    attempt: int
     execution_arn: str | None
     steps: tuple[Step, ...]
 
@@ -56,23 +42,14 @@ class AvailableDownload:
 @dataclass(frozen=True, slots=True)
 class BatchReport:
     """
-    Everything a client may know of a batch.
+    The status of a batch, its assets and its newest job.
 
     Attributes:
-        submitted_at: When the files were handed to the pipeline, by completion or the latest retry;
-            None while they are still being uploaded.
-        started_at: When the pipeline began on them.
-        finished_at: When the batch became READY or FAILED.
         processing: None until the upload is completed.
-        assets: The uploaded files by sequence, with what was made of them.
+        assets: The uploaded files by sequence, with their derived objects.
     """
 
-    batch_id: BatchId
-    status: BatchStatus
-    submitted_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: BatchError | None
+    batch: Batch
     processing: Processing | None
     available_downloads: tuple[AvailableDownload, ...]
     assets: tuple[Asset, ...]
@@ -81,7 +58,7 @@ class BatchReport:
 @dataclass(frozen=True, slots=True)
 class GetBatchStatus:
     """
-    Report on a batch to those who may see the listing's media.
+    Return the report of a batch, if the caller may see the media of the listing.
     """
 
     media: MediaRepository
@@ -89,34 +66,27 @@ class GetBatchStatus:
     workflow: Workflow
     policy: AccessPolicy
 
-    def __call__(self, caller: Caller, request: GetBatchStatusRequest) -> BatchReport:
+    def __call__(self, caller: Caller, listing_id: ListingId, batch_id: BatchId) -> BatchReport:
         """
+        Return the report.
+
         Raises:
-            ListingNotFound, BatchNotFound: There is no such listing, or no such batch on it.
-            NotPhotographer: The caller may not see the listing's media.
+            ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
+            NotPhotographer: The caller may not see the media of the listing.
             Unavailable: The database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self.media.get_batch_by_id(request.batch_id)
+        listing = self.listings.get_listing(listing_id)
+        batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
         self.policy.must_see(caller, listing)
 
         jobs = self.media.list_jobs_by_batch(batch.id)
         stored = self.media.list_assets_by_batch(batch.id)
-        return BatchReport(
-            batch_id=batch.id,
-            status=batch.status,
-            submitted_at=batch.received_at,
-            started_at=batch.processing_started_at,
-            finished_at=batch.processing_finished_at,
-            error=BatchError(batch.error_code, batch.error_detail) if batch.error_code else None,
-            processing=self._processing(batch, jobs[0]) if jobs else None,
-            available_downloads=_available(batch, stored),
-            assets=_uploads(batch, stored),
-        )
-
-    def _processing(self, batch: Batch, job: Job) -> Processing:
-        return Processing(job.id, job.attempt, job.external_id, self._steps(batch, job))
+        processing = None
+        if jobs:
+            newest = jobs[0]
+            processing = Processing(newest.id, newest.external_id, self._steps(batch, newest))
+        return BatchReport(batch, processing, _available(batch, stored), _uploads(batch, stored))
 
     def _steps(self, batch: Batch, job: Job) -> tuple[Step, ...]:
         if job.external_id is None:
@@ -124,22 +94,17 @@ class GetBatchStatus:
         try:
             return tuple(self.workflow.steps(job.external_id))
         except Unavailable as error:
-            # Polling clients throttle the engine; where the batch stands they learn all the same.
+            # Polling clients can cause throttling; the rest of the report does not need the workflow service.
             log.warning(
                 "service.media.get_batch_status.steps_unavailable",
-                extra={
-                    "listing_id": batch.listing_id,
-                    "batch_id": batch.id,
-                    "job_id": job.id,
-                    "error": str(error),
-                },
+                extra=batch.log_fields | {"job_id": job.id, "error": str(error)},
             )
             return ()
 
 
 def _uploads(batch: Batch, stored: Sequence[Asset]) -> tuple[Asset, ...]:
     uploaded = tuple(asset for asset in stored if asset.sequence is not None)
-    # Assets are stored on completion; until then the manifest says what is expected.
+    # Assets are stored on completion; before that, the manifest lists the expected files.
     return uploaded or tuple(
         sorted(
             (Asset.uploaded(batch.id, upload) for upload in batch.uploads), key=lambda it: it.sequence or 0

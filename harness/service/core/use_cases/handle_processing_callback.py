@@ -1,7 +1,7 @@
 """
-Use case: the pipeline tells how a job goes.
+Use case: apply a callback of the pipeline to its job, its batch and its listing.
 
-Whatever ends a job comes through here: the signed callback, a dead letter, the reconciler.
+Every end of a job is applied here: the signed callback, a dead letter, and the results of the reconciler.
 """
 
 import logging
@@ -10,17 +10,19 @@ from datetime import datetime
 from itertools import pairwise
 
 from harness.service.core.errors import CallbackInvalid, ListingNotFound
+from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.callback import AssetOutput, CallbackStatus, ProcessingCallback
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.job import Job, JobStatus
-from harness.service.core.model.listing import AccessPolicy, Listing, ListingStatus
+from harness.service.core.model.listing import Listing
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
+from harness.service.core.use_cases.advance_listing import advance_listing
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +30,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
     """
-    How job and batch stand afterwards.
+    Job and batch after the callback.
 
     Attributes:
-        entered: The statuses the batch went through; empty if the callback did not move it.
-        changed: False if it told nothing new.
+        entered: The statuses that the batch entered, in order; empty if its status did not change.
+        changed: Whether the callback changed the job or the batch.
     """
 
     job: Job
@@ -44,10 +46,9 @@ class CallbackOutcome:
 @dataclass(frozen=True, slots=True)
 class HandleProcessingCallback:
     """
-    Record what became of a job and move its batch, and perhaps the listing, accordingly.
+    Apply a callback. A repeated callback has no effect, because a job that has ended does not change.
 
-    Told twice is told once: a job that has ended never changes again. Only the newest job moves its
-    batch, and nothing moves a deleted one.
+    Only the newest job changes its batch, and a deleted batch does not change.
     """
 
     media: MediaRepository
@@ -59,8 +60,8 @@ class HandleProcessingCallback:
     def __call__(self, callback: ProcessingCallback) -> CallbackOutcome:
         """
         Raises:
-            JobNotFound: Nobody created such a job.
-            CallbackInvalid: The job belongs to another batch or listing than the callback says.
+            JobNotFound: The job does not exist.
+            CallbackInvalid: The job does not belong to the batch or listing of the callback.
             Unavailable: The database does not answer.
         """
         job = self.media.get_job_by_id(callback.job_id)
@@ -78,7 +79,7 @@ class HandleProcessingCallback:
         try:
             return self.listings.get_listing(listing_id)
         except ListingNotFound:
-            return None  # Deleted while its media were processed: there is nothing left to advance.
+            return None  # Deleted while its media were processed.
 
     def _apply(
         self, tx: MediaTransaction, callback: ProcessingCallback, batch_id: BatchId, listing: Listing | None
@@ -93,59 +94,22 @@ class HandleProcessingCallback:
 
         now = self.clock.now()
         failure = _failure(callback, batch)
-        told = _told(job, callback, failure, now)
-        if told != job:
-            tx.update_job(told)
+        updated = _updated(job, callback, failure, now)
+        if updated != job:
+            tx.update_job(updated)
         if batch.deleted_at or job.id != jobs[0].id or not batch.status.in_pipeline:
-            return CallbackOutcome(told, batch, entered=(), changed=told != job)
+            return CallbackOutcome(updated, batch, entered=(), changed=updated != job)
 
-        moves = _moves(batch, callback, failure, now)
-        after = moves[-1]
+        transitions = _transitions(batch, callback, failure, now)
+        after = transitions[-1]
         if after != batch:
             tx.update_batch_status(after, expected=batch.status)
         if after.status.terminal:
-            self._store_assets(tx, callback, batch, failure)
+            _store_assets(tx, callback, batch, failure)
         if after.status is BatchStatus.READY and listing is not None:
-            self._advance(tx, listing, batch)
-        entered = tuple(new.status for old, new in pairwise(moves) if new.status is not old.status)
-        return CallbackOutcome(told, after, entered, changed=after != batch or told != job)
-
-    def _store_assets(
-        self, tx: MediaTransaction, callback: ProcessingCallback, batch: Batch, failure: Failure | None
-    ) -> None:
-        """
-        Derived objects replace earlier ones only after a success. After a failure the files it failed
-        on get their codes, and what people can download stays.
-        """
-        before = {asset.source_key: asset for asset in tx.list_assets_by_batch(batch.id)}
-        outputs = {output.raw_key: output for output in callback.outputs}
-        after = [
-            before[upload.key].failed(outputs.get(upload.key, AssetOutput(upload.key)))
-            if failure
-            else before[upload.key].processed(outputs[upload.key])
-            for upload in batch.uploads
-        ]
-        if callback.zip and not failure:
-            after.append(Asset.bundle(batch.id, callback.zip))
-        tx.upsert_assets(batch.id, [asset for asset in after if before.get(asset.source_key) != asset])
-        for stranger in outputs.keys() - before.keys():
-            log.warning(
-                "service.media.handle_processing_callback.unknown_raw_key",
-                extra={"listing_id": batch.listing_id, "batch_id": batch.id, "raw_key": stranger},
-            )
-
-    def _advance(self, tx: MediaTransaction, listing: Listing, batch: Batch) -> None:
-        if not self.policy.advances(listing, batch.family):
-            return
-        pending = tx.list_batches_by_listing(
-            listing.id, statuses=[BatchStatus.RECEIVED, BatchStatus.PROCESSING], limit=1
-        )
-        if not pending:
-            tx.advance_listing(
-                listing.id,
-                expected=ListingStatus.PENDING_PHOTO_PROCESSING,
-                to=ListingStatus.PENDING_OWNER_APPROVAL,
-            )
+            advance_listing(tx, self.policy, listing, batch)
+        entered = tuple(new.status for old, new in pairwise(transitions) if new.status is not old.status)
+        return CallbackOutcome(updated, after, entered, changed=after != batch or updated != job)
 
     def _report(self, callback: ProcessingCallback, outcome: CallbackOutcome) -> None:
         batch = outcome.batch
@@ -157,9 +121,8 @@ class HandleProcessingCallback:
         event = "applied" if outcome.changed else "ignored"
         log.info(
             f"service.media.handle_processing_callback.{event}",
-            extra={
-                "listing_id": batch.listing_id,
-                "batch_id": batch.id,
+            extra=batch.log_fields
+            | {
                 "job_id": outcome.job.id,
                 "callback_status": callback.status.value,
                 "batch_status": batch.status.value,
@@ -181,9 +144,9 @@ def _failure(callback: ProcessingCallback, batch: Batch) -> Failure | None:
     return callback.failure_for([upload.key for upload in batch.uploads])
 
 
-def _told(job: Job, callback: ProcessingCallback, failure: Failure | None, now: datetime) -> Job:
-    """The job as the callback tells it; the same job if it tells nothing new."""
-    if callback.began:
+def _updated(job: Job, callback: ProcessingCallback, failure: Failure | None, now: datetime) -> Job:
+    """Return the job after the callback; an equal job if nothing changed."""
+    if callback.proves_start:
         job = job.run(job.external_id or callback.external_id, at=callback.started_at or now)
     if callback.status is CallbackStatus.RUNNING:
         return job
@@ -191,25 +154,52 @@ def _told(job: Job, callback: ProcessingCallback, failure: Failure | None, now: 
     return job.finish(status, callback.summary(failure), at=now)
 
 
-def _moves(batch: Batch, callback: ProcessingCallback, failure: Failure | None, now: datetime) -> list[Batch]:
+def _transitions(
+    batch: Batch, callback: ProcessingCallback, failure: Failure | None, now: datetime
+) -> list[Batch]:
     """
-    The batch before the callback and after each step it takes.
+    Return the batch before the callback and after each of its transitions.
 
-    A callback may overtake the dispatcher's own note that the run has started; the batch then goes
-    through PROCESSING here.
+    The callback may arrive before the dispatcher has recorded the start of the execution. In this case the
+    batch enters PROCESSING here.
     """
-    moves = [batch]
-    if callback.began:
-        moves.append(batch.start_processing(at=_within(batch, callback.started_at, now)))
+    transitions = [batch]
+    if callback.proves_start:
+        transitions.append(batch.start_processing(at=_within(batch, callback.started_at, now)))
     if callback.status is CallbackStatus.RUNNING:
-        return moves
-    if failure:
-        moves.append(moves[-1].fail(failure.code, failure.detail, at=now))
-    else:
-        moves.append(moves[-1].mark_ready(at=now))
-    return moves
+        return transitions
+    last = transitions[-1]
+    transitions.append(last.fail(failure, at=now) if failure else last.mark_ready(at=now))
+    return transitions
 
 
 def _within(batch: Batch, started_at: datetime | None, now: datetime) -> datetime:
-    """The start as the pipeline's clock saw it, kept between our own reception and now."""
+    """Return the start time of the callback, limited to the time between reception and *now*."""
     return min(max(started_at or now, batch.received_at or now), now)
+
+
+def _store_assets(
+    tx: MediaTransaction, callback: ProcessingCallback, batch: Batch, failure: Failure | None
+) -> None:
+    """
+    Store the results of a job that has ended.
+
+    After a success the new derived objects replace the earlier ones. After a failure the failed files get
+    their error codes, and the earlier derived objects stay available.
+    """
+    before = {asset.source_key: asset for asset in tx.list_assets_by_batch(batch.id)}
+    outputs = {output.raw_key: output for output in callback.outputs}
+    after = [
+        before[upload.key].failed(outputs.get(upload.key, AssetOutput(upload.key)))
+        if failure
+        else before[upload.key].processed(outputs[upload.key])
+        for upload in batch.uploads
+    ]
+    if callback.zip and not failure:
+        after.append(Asset.bundle(batch.id, callback.zip))
+    tx.upsert_assets(batch.id, [asset for asset in after if before.get(asset.source_key) != asset])
+    for unknown in outputs.keys() - before.keys():
+        log.warning(
+            "service.media.handle_processing_callback.unknown_raw_key",
+            extra=batch.log_fields | {"raw_key": unknown},
+        )

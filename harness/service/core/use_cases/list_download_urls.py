@@ -1,5 +1,5 @@
 """
-Use case: URLs for everything a batch offers.
+Use case: sign download URLs for the ZIP and the files of a batch.
 """
 
 import logging
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.service.core.errors import BatchStatusInvalid
+from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.model.listing import AccessPolicy, Caller
 from harness.service.core.model.media_type import AssetType
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.listing_repository import ListingRepository
@@ -19,14 +19,6 @@ from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ListDownloadUrlsRequest:
-    """Without *batch_id*: the newest READY batch."""
-
-    listing_id: ListingId
-    batch_id: BatchId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +33,8 @@ class DownloadItem:
     One processed file.
 
     Attributes:
-        label: Which rendition ``url`` serves: ``large``, ``1080p``, or ``original``.
-        preview: URL of the thumbnail, if there is one.
+        label: The rendition at ``url``: ``large``, ``1080p`` or ``original``.
+        preview: URL of the thumbnail, if the file has one.
         resolution: ``"<width>x<height>"``.
     """
 
@@ -64,7 +56,7 @@ class DownloadGroup:
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """All URLs live for ``ttl`` seconds from ``generated_at``."""
+    """The download URLs of a batch, valid for ``ttl`` seconds from ``generated_at``."""
 
     batch_id: BatchId
     generated_at: datetime
@@ -72,11 +64,16 @@ class Downloads:
     zip: ZipDownload | None
     groups: tuple[DownloadGroup, ...]
 
+    @property
+    def downloads(self) -> tuple[ZipDownload | DownloadGroup, ...]:
+        """The ZIP, if there is one, and the groups."""
+        return (self.zip, *self.groups) if self.zip else self.groups
+
 
 @dataclass(frozen=True, slots=True)
 class ListDownloadUrls:
     """
-    Sign a URL for the bundle and for every file of a READY batch. ``download_ttl`` in seconds.
+    Sign URLs for the ZIP and for every processed file of a READY batch, valid for ``download_ttl`` seconds.
     """
 
     media: MediaRepository
@@ -86,52 +83,50 @@ class ListDownloadUrls:
     policy: AccessPolicy
     download_ttl: int = 3600
 
-    def __call__(self, caller: Caller, request: ListDownloadUrlsRequest) -> Downloads | None:
+    def __call__(
+        self, caller: Caller, listing_id: ListingId, batch_id: BatchId | None = None
+    ) -> Downloads | None:
         """
-        Return the downloads, None if no batch was named and none is READY.
+        Return the downloads of a batch, by default of the newest READY batch; None if no batch is READY.
 
         Raises:
-            ListingNotFound, BatchNotFound: There is no such listing, or no such batch on it.
-            NotPhotographer: The caller may not see the listing's media.
-            BatchStatusInvalid: The batch named is not READY.
+            ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
+            NotPhotographer: The caller may not see the media of the listing.
+            BatchStatusInvalid: The batch of the request is not READY.
             Unavailable: The database does not answer.
         """
-        listing = self.listings.get_listing(request.listing_id)
-        batch = self._named(request) if request.batch_id is not None else None
+        listing = self.listings.get_listing(listing_id)
+        batch = None
+        if batch_id is not None:
+            batch = self.media.get_batch_by_id(batch_id)
+            batch.must_belong_to(listing.id)
         self.policy.must_see(caller, listing)
         if batch is None:
             ready = self.media.list_batches_by_listing(listing.id, statuses=[BatchStatus.READY], limit=1)
             return self._downloads(ready[0]) if ready else None
         if batch.status is not BatchStatus.READY:
-            raise BatchStatusInvalid(f"The batch is {batch.status}; downloads need READY.")
+            raise BatchStatusInvalid(f"The batch is {batch.status}; it must be READY.")
         return self._downloads(batch)
-
-    def _named(self, request: ListDownloadUrlsRequest) -> Batch | None:
-        if request.batch_id is None:
-            return None
-        batch = self.media.get_batch_by_id(request.batch_id)
-        batch.must_belong_to(request.listing_id)
-        return batch
 
     def _downloads(self, batch: Batch) -> Downloads:
         now = self.clock.now()
+        expires_at = now + timedelta(seconds=self.download_ttl)
         groups: dict[AssetType, list[DownloadItem]] = defaultdict(list)
-        bundle = None
+        bundle: ZipDownload | None = None
         for asset in self.media.list_assets_by_batch(batch.id):
             if asset.processed_key is None:
                 continue
             if asset.asset_type is AssetType.ZIP:
-                bundle = asset.processed_key  # Oldest first: the last bundle is the current one.
+                # Oldest first: the last ZIP is the current one.
+                bundle = ZipDownload(self._sign(asset.processed_key), expires_at)
             else:
                 groups[asset.asset_type].append(self._item(asset, asset.processed_key))
         return Downloads(
             batch_id=batch.id,
             generated_at=now,
             ttl=self.download_ttl,
-            zip=ZipDownload(self._sign(bundle), now + timedelta(seconds=self.download_ttl))
-            if bundle
-            else None,
-            groups=tuple(DownloadGroup(kind, tuple(items)) for kind, items in groups.items()),
+            zip=bundle,
+            groups=tuple(DownloadGroup(asset_type, tuple(items)) for asset_type, items in groups.items()),
         )
 
     def _item(self, asset: Asset, key: str) -> DownloadItem:

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import urllib3
 
 from harness.service.core.errors import Retryable
-from harness.service.pipeline.objects import MediaObjects, NoSuchObject, media_objects
+from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.stack.aws.s3.aws_signature import DATE_FORMAT, scope, signature
 
 CONNECTIONS = 64

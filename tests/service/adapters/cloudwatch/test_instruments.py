@@ -1,5 +1,5 @@
 """
-What CloudWatch is told, and that nobody waits for it.
+The data sent to CloudWatch, and the independence of callers from it.
 """
 
 import logging
@@ -21,13 +21,13 @@ CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "re
 
 @pytest.fixture
 def instruments() -> CloudWatchInstruments:
-    """Instruments whose thread does not run: the test flushes."""
+    """Instruments whose thread does not run; the test calls `flush`."""
     return CloudWatchInstruments(boto3.Session(**CREDENTIALS), inflight=lambda: 4)
 
 
 @pytest.fixture
 def cloudwatch(instruments: CloudWatchInstruments) -> Iterator[Stubber]:
-    """CloudWatch, answering as it is told."""
+    """A stub of CloudWatch with prepared responses."""
     with Stubber(instruments._client) as stubber:
         yield stubber
 
@@ -48,11 +48,11 @@ def expect(cloudwatch: Stubber, *data: dict[str, Any]) -> None:
 
 
 class TestFlush:
-    def test_observations_go_out_raw_with_and_without_dimension(
+    def test_observations_are_sent_raw_with_and_without_dimension(
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber
     ) -> None:
         """
-        Counters as increments, durations as they were.
+        Counters as increments, durations as measured.
         """
         instruments.batch_entered(BatchStatus.FAILED)
         instruments.processing_finished(612.5, outcome=BatchStatus.FAILED)
@@ -76,11 +76,11 @@ class TestFlush:
 
         cloudwatch.assert_no_pending_responses()
 
-    def test_what_was_not_taken_is_sent_again_in_order(
+    def test_data_is_sent_again_in_order_after_an_error(
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber
     ) -> None:
         """
-        A server in trouble loses nothing.
+        An internal error of CloudWatch loses no data.
         """
         instruments.dead_letter()
         cloudwatch.add_client_error("put_metric_data", "InternalFailure", http_status_code=500)
@@ -96,11 +96,11 @@ class TestFlush:
 
         cloudwatch.assert_no_pending_responses()
 
-    def test_what_is_refused_for_good_is_given_up_loudly(
+    def test_refused_data_is_dropped_and_logged(
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
-        It must not hold up everything behind it.
+        It must not delay the later data.
         """
         instruments.dead_letter()
         cloudwatch.add_client_error("put_metric_data", "InvalidParameterValue", http_status_code=400)
@@ -113,7 +113,7 @@ class TestFlush:
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber
     ) -> None:
         """
-        No request is larger than CloudWatch takes.
+        A request is not larger than CloudWatch accepts.
         """
         for _ in range(1001):
             instruments.dead_letter()
@@ -126,15 +126,15 @@ class TestFlush:
 
 
 class TestThread:
-    def test_nobody_waits_and_nobody_fails_when_cloudwatch_is_away(
+    def test_callers_get_no_error_if_cloudwatch_does_not_answer(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
-        What could not be sent until the end is said to be lost.
+        Data that is not sent at the end is logged as lost.
         """
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
             with (
                 caplog.at_level(logging.WARNING, "harness"),
                 CloudWatchInstruments(boto3.Session(**CREDENTIALS), flush_interval=60) as instruments,
@@ -150,7 +150,7 @@ class TestThread:
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber
     ) -> None:
         """
-        Jobs in flight are sent as counted; without a count nothing is sent.
+        Jobs in progress are sent if the database answers; otherwise nothing is sent.
         """
 
         def away() -> int:
@@ -168,7 +168,7 @@ class TestThread:
     @pytest.mark.stack
     def test_stopping_sends_what_is_left(self, aws: boto3.Session) -> None:
         """
-        A real server adds it up.
+        A real server returns the sum.
         """
         with CloudWatchInstruments(aws, namespace="Test/Stop", flush_interval=60) as instruments:
             for _ in range(3):

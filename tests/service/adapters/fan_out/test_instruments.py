@@ -1,5 +1,5 @@
 """
-One observation reaches every part.
+The instruments that pass observations to several others.
 """
 
 from harness.service.adapters.fan_out.instruments import FanOutInstruments
@@ -7,9 +7,9 @@ from harness.service.adapters.memory.instruments import InMemoryInstruments
 from harness.service.core.model.batch import BatchStatus
 
 
-def test_every_part_is_told_everything() -> None:
+def test_every_part_gets_every_observation() -> None:
     """
-    Whatever is observed, once each.
+    Each observation is passed once to each part.
     """
     parts = (InMemoryInstruments(), InMemoryInstruments())
     instruments = FanOutInstruments(parts)
@@ -23,4 +23,9 @@ def test_every_part_is_told_everything() -> None:
     for part in parts:
         assert part.entered == {BatchStatus.READY: 1}
         assert part.durations == [(BatchStatus.READY, 12.5)]
-        assert (part.dead_letters, part.reprocess_requests, part.callback_failures) == (1, 1, 1)
+        assert part.counts == {
+            "media_batches_created_total": 1,
+            "media_processing_dlq_messages_total": 1,
+            "media_reprocess_requests_total": 1,
+            "media_processing_callback_errors_total": 1,
+        }

@@ -1,5 +1,5 @@
 """
-The schema: each file once, in order, and no pretending.
+The schema migrations: each file once and in order, with an error after an unfinished one.
 """
 
 import re
@@ -22,7 +22,7 @@ TABLES = Statement(
 
 @pytest.fixture
 def empty(database_url: str) -> Iterator[Pool]:
-    """An empty database of its own."""
+    """An empty database for one test."""
     maker = Pool(DatabaseAddress.parse(database_url))
     with maker.session() as session:
         session.write(Statement("create", "", "CREATE DATABASE empty_one COLLATE utf8mb4_unicode_ci"))
@@ -43,7 +43,7 @@ def files(directory: Path, **texts: str) -> Path:
 class TestSchema:
     def test_the_files_are_numbered_without_a_gap(self) -> None:
         """
-        From 0001 on.
+        The numbers start at 0001.
         """
         numbers = [Migration.read(path).id for path in sorted(SCHEMA.glob("*.sql"))]
 
@@ -51,7 +51,7 @@ class TestSchema:
 
     def test_every_table_says_its_engine_and_collation(self) -> None:
         """
-        A server's defaults are nobody's promise.
+        The defaults of a server are not relied on.
         """
         for path in SCHEMA.glob("*.sql"):
             text = path.read_text()
@@ -66,7 +66,7 @@ class TestSchema:
 class TestMigrate:
     def test_an_empty_database_gets_every_table_once(self, empty: Pool) -> None:
         """
-        The second time there is nothing to do.
+        A second migration changes nothing.
         """
         first, again = migrate(empty), migrate(empty)
         with empty.session() as session:
@@ -88,20 +88,20 @@ class TestMigrate:
             "users",
         }
 
-    def test_a_half_applied_file_is_refused_by_name(self, empty: Pool, tmp_path: Path) -> None:
+    def test_an_unfinished_migration_is_refused_by_name(self, empty: Pool, tmp_path: Path) -> None:
         """
-        The error itself is seen first; afterwards nothing moves until somebody repairs it.
+        First the error itself is raised; later migrations fail until the database is repaired.
         """
         schema = files(tmp_path, m0001_two="CREATE TABLE a (i INT);\nCREATE TABEL b (i INT);\n")
         with pytest.raises(pymysql.ProgrammingError, match="TABEL"):
             migrate(empty, schema)
 
-        with pytest.raises(SchemaError, match="0001_two is half applied: it stopped at its statement 2"):
+        with pytest.raises(SchemaError, match="0001_two was not finished: it failed at statement 2"):
             migrate(empty, schema)
 
     def test_a_changed_file_is_refused(self, empty: Pool, tmp_path: Path) -> None:
         """
-        What was applied is history.
+        An applied migration must not change.
         """
         migrate(empty, files(tmp_path, m0001_one="CREATE TABLE a (i INT);\n"))
 
@@ -110,7 +110,7 @@ class TestMigrate:
 
     def test_a_newer_database_is_refused(self, empty: Pool, tmp_path: Path) -> None:
         """
-        An old version does not know what a new one did.
+        An old version does not know the schema of a newer one.
         """
         migrate(empty, files(tmp_path, m0001_one="CREATE TABLE a (i INT);\n"))
         (tmp_path / "0001_one.sql").unlink()
@@ -120,7 +120,7 @@ class TestMigrate:
 
     def test_new_files_are_applied_in_order(self, empty: Pool, tmp_path: Path) -> None:
         """
-        Comments and several statements in a file are fine.
+        A file may have comments and several statements.
         """
         migrate(empty, files(tmp_path, m0001_one="-- a; comment;\nCREATE TABLE a (i INT);\n"))
         later = files(

@@ -1,5 +1,5 @@
 """
-Connections: where they go, how they are reused, and what becomes of dead ones.
+The connection pool: addresses, reuse of connections, and errors.
 """
 
 import socket
@@ -28,9 +28,9 @@ def connection_id(session: DatabaseSession) -> int:
 
 
 class TestDatabaseAddress:
-    def test_a_url_says_where_and_who(self) -> None:
+    def test_a_url_is_parsed(self) -> None:
         """
-        Percent signs are undone, the port has a default.
+        Percent encoding is decoded, and the port has a default.
         """
         address = DatabaseAddress.parse("mysql+pymysql://toq%40app:p%2Fw@db.example.org/toq_server")
 
@@ -39,7 +39,7 @@ class TestDatabaseAddress:
 
     def test_a_socket_wins_over_the_host(self) -> None:
         """
-        As PyMySQL has it.
+        As in PyMySQL.
         """
         address = DatabaseAddress.parse("mysql+pymysql://u:p@localhost/db?unix_socket=/tmp/x/s")
 
@@ -59,21 +59,21 @@ class TestDatabaseAddress:
     )
     def test_tls_is_left_out_on_this_machine_only(self, url: str, near: bool) -> None:
         """
-        Nobody can listen on a loopback or a socket.
+        A local connection needs no encryption.
         """
-        assert DatabaseAddress.parse(url).on_this_machine is near
+        assert DatabaseAddress.parse(url).is_local is near
 
     @pytest.mark.parametrize(
         ("url", "complaint"),
         [
             ("postgresql://u@h/db", "must begin with mysql"),
-            ("mysql://u@h/", "names no database"),
+            ("mysql://u@h/", "has no database name"),
             ("mysql://u@h/db?ssl=yes", "unknown options: ssl"),
         ],
     )
-    def test_a_url_we_cannot_follow_is_refused(self, url: str, complaint: str) -> None:
+    def test_other_urls_are_refused(self, url: str, complaint: str) -> None:
         """
-        With the reason.
+        The error has the reason.
         """
         with pytest.raises(ValueError, match=complaint):
             DatabaseAddress.parse(url)
@@ -83,16 +83,16 @@ class TestDatabaseAddress:
 class TestPool:
     def test_the_last_connection_returned_is_lent_first(self, pool: Pool) -> None:
         """
-        One caller after the other uses one connection.
+        Sequential callers share one connection.
         """
         with pool.session() as session:
             first = connection_id(session)
         with pool.session() as session:
             assert connection_id(session) == first
 
-    def test_a_connection_speaks_our_dialect(self, pool: Pool) -> None:
+    def test_a_connection_has_the_settings_of_the_service(self, pool: Pool) -> None:
         """
-        Strict, UTC and READ COMMITTED, whatever the server's defaults.
+        Strict mode, UTC and READ COMMITTED, independent of the defaults of the server.
         """
         modes = Statement("select", "server", "SELECT @@sql_mode, @@time_zone, @@innodb_lock_wait_timeout")
         with pool.session() as session:
@@ -104,7 +104,7 @@ class TestPool:
 
     def test_a_killed_connection_is_unavailable_once(self, pool: Pool) -> None:
         """
-        Whoever meets it is told to try again; after that everything works.
+        The next call succeeds with another connection.
         """
         with pool.session() as session:
             victim = connection_id(session)
@@ -118,9 +118,9 @@ class TestPool:
         with pool.session() as session:
             assert connection_id(session) != victim
 
-    def test_an_error_of_ours_does_not_cost_the_connection(self, pool: Pool) -> None:
+    def test_an_exception_of_the_caller_keeps_the_connection(self, pool: Pool) -> None:
         """
-        A refusal inside a transaction rolls back, and the connection is lent again.
+        The transaction is rolled back and the connection is used again.
         """
         with suppress(ZeroDivisionError), pool.transaction() as session:
             first = connection_id(session)
@@ -129,25 +129,29 @@ class TestPool:
         with pool.session() as session:
             assert connection_id(session) == first
 
-    def test_a_wrong_statement_is_a_defect_and_seen_as_one(self, pool: Pool) -> None:
+    def test_a_wrong_statement_raises_its_own_error(self, pool: Pool) -> None:
         """
-        It is not hidden behind `Unavailable`.
+        It is not translated to `Unavailable`.
         """
         with pytest.raises(pymysql.ProgrammingError), pool.session() as session:
             session.one(Statement("select", "nothing", "SELECT * FROM no_such_table"))
 
-    def test_when_all_connections_are_busy_the_next_is_told(self, database_url: str) -> None:
+    def test_a_busy_pool_is_unavailable_after_a_time_out(self, database_url: str) -> None:
         """
-        Waiting has an end.
+        The wait for a free connection is limited.
         """
         pool = Pool(DatabaseAddress.parse(database_url), size=1, connect_timeout=0.05)
-        with pool.session(), pytest.raises(Unavailable, match="busy"), pool.session():
+        with (
+            pool.session(),
+            pytest.raises(Unavailable, match=r"All connections to .* are in use"),
+            pool.session(),
+        ):
             pass
         pool.close()
 
     def test_every_statement_is_observed(self, database_url: str) -> None:
         """
-        What it did to which table, how long it took and whether it failed.
+        Operation, table, duration and failure.
         """
         seen: list[tuple[str, str, bool]] = []
 
@@ -168,11 +172,11 @@ class TestPool:
             ("select", "nothing", True),
         ]
 
-    def test_what_another_has_locked_is_unavailable_in_the_end(
+    def test_a_locked_row_is_unavailable_after_a_time_out(
         self, media: MySQLMediaRepository, pending: Batch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """
-        Batch and listing alike. The server ends the wait; here after a second, the shortest it knows.
+        For batches and listings. The server ends the wait, in this test after one second, the shortest value.
         """
         monkeypatch.setattr(
             "harness.service.adapters.mysql.pool._ON_CONNECT", "SET SESSION innodb_lock_wait_timeout = 1"
@@ -192,18 +196,18 @@ class TestPool:
 class TestNoServer:
     def test_a_closed_port_is_unavailable(self) -> None:
         """
-        Nobody listens.
+        No server listens.
         """
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            pool = Pool(DatabaseAddress("127.0.0.1", nobody.getsockname()[1], "u", "p", "db"))
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            pool = Pool(DatabaseAddress("127.0.0.1", unused.getsockname()[1], "u", "p", "db"))
 
             with pytest.raises(Unavailable, match=r"No answer from u@127\.0\.0\.1"), pool.session():
                 pass
 
-    def test_a_server_that_never_speaks_is_unavailable(self, silent_port: int) -> None:
+    def test_a_silent_server_is_unavailable(self, silent_port: int) -> None:
         """
-        It takes the connection and says nothing: the time-out ends that.
+        The time-out ends the wait for its greeting.
         """
         pool = Pool(DatabaseAddress("127.0.0.1", silent_port, "u", "p", "db"), read_timeout=0.1)
 
@@ -211,9 +215,9 @@ class TestNoServer:
             pass
 
     @pytest.mark.stack
-    def test_a_server_that_dies_is_unavailable_to_all_and_all_idle_connections_go(self) -> None:
+    def test_a_stopped_server_is_unavailable_and_closes_idle_connections(self) -> None:
         """
-        One error per caller in the middle of something, none hidden in the pool.
+        Every active caller gets one error, and no lost connection stays in the pool.
         """
         with PrivateDatabase() as database:
             pool = Pool(DatabaseAddress.parse(database.url))
@@ -228,7 +232,7 @@ class TestNoServer:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port where somebody accepts connections and never says a word."""
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepted: list[socket.socket] = []
 

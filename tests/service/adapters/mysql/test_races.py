@@ -1,5 +1,5 @@
 """
-Two at once, on a real database: one wins, the other is told.
+Concurrent transactions on a real database.
 """
 
 import uuid
@@ -26,7 +26,7 @@ SIX, SEVEN = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER
 
 
 def at_once(work: Callable[[int], object], many: int = 6) -> Counter[str]:
-    """Run *work* in threads that begin together; count how each ended, by name of the error or ``ok``."""
+    """Run *work* in threads that start together; count the results by name of the error or ``ok``."""
     together = Barrier(many)
 
     def run(number: int) -> str:
@@ -44,7 +44,7 @@ def at_once(work: Callable[[int], object], many: int = 6) -> Counter[str]:
 class TestRaces:
     def test_a_batch_is_completed_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
         """
-        Of many who complete one batch with a row lock one succeeds, and one job is made.
+        With a row lock one of several completions succeeds, and one job is created.
         """
 
         def complete(_: int) -> None:
@@ -63,7 +63,7 @@ class TestRaces:
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        Everybody read the same status; one update finds it.
+        All transactions read the same status; one update succeeds.
         """
         received = pending.receive(pending.uploads, at=AT)
 
@@ -75,7 +75,7 @@ class TestRaces:
 
     def test_a_batch_is_retried_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
         """
-        Many retries at once make one new job, with the next attempt number.
+        Concurrent retries create one job, with the next attempt number.
         """
         failed = replace(pending, status=BatchStatus.FAILED, received_at=AT)
         with media.transaction() as tx:
@@ -96,7 +96,7 @@ class TestRaces:
 
     def test_a_reference_is_given_once(self, media: MySQLMediaRepository, pending: Batch) -> None:
         """
-        Of many batches with one reference created at once one is stored.
+        One of several new batches with the same reference is stored.
         """
 
         def create(_: int) -> None:
@@ -112,7 +112,7 @@ class TestRaces:
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        Batches that finish together see each other one after the other, and the listing advances once.
+        Batches that finish together see each other in turn, and the listing advances once.
         """
         batches = [replace(pending, id=BatchId(str(uuid.uuid4())), reference=f"r{n}") for n in range(6)]
         for batch in batches:
@@ -140,7 +140,7 @@ class TestIsolation:
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        READ COMMITTED: a transaction that waited for a lock must not decide on an old picture.
+        READ COMMITTED: after the wait for a lock a transaction must not use old data.
         """
         with media.transaction() as tx:
             before = tx.get_batch_by_id(pending.id)
@@ -155,7 +155,7 @@ class TestIsolation:
 class TestRefusals:
     def test_a_finished_job_is_never_changed(self, media: MySQLMediaRepository, pending: Batch) -> None:
         """
-        Whoever still holds the job as it was cannot bring it back to life.
+        An update with an older state of the job is refused.
         """
         with media.transaction() as tx:
             job = tx.create_job(NewJob(pending.id, 1, {}))
@@ -170,7 +170,7 @@ class TestRefusals:
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        A retry meets the batch that has the reference now, even if nobody looked before.
+        The unique key refuses the retry if another open batch has the reference.
         """
         failed = replace(pending, id=BatchId(str(uuid.uuid4())), status=BatchStatus.FAILED, received_at=AT)
         with media.transaction() as tx:
@@ -183,7 +183,7 @@ class TestRefusals:
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        Two transactions that wait in a circle: one ends, the other is told to try again.
+        One of two transactions in a deadlock is rolled back with `Unavailable`.
         """
         other = replace(pending, id=BatchId(str(uuid.uuid4())), reference="evening")
         with media.transaction() as tx:

@@ -1,5 +1,5 @@
 """
-What Prometheus reads at ``/metrics``.
+The metrics at ``/metrics``.
 """
 
 import pytest
@@ -14,14 +14,14 @@ from harness.service.core.model.batch import BatchStatus
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """A registry of this test alone."""
+    """A registry for one test."""
     return CollectorRegistry()
 
 
 class TestPrometheusInstruments:
-    def test_every_series_exists_before_anything_happened(self, registry: CollectorRegistry) -> None:
+    def test_every_series_starts_at_zero(self, registry: CollectorRegistry) -> None:
         """
-        At zero, with the names and labels of the contract, and nothing else.
+        With the names and labels of the contract, and no others.
         """
         PrometheusInstruments(registry)
 
@@ -49,7 +49,7 @@ class TestPrometheusInstruments:
 
     def test_a_failed_batch_counts_twice(self, registry: CollectorRegistry) -> None:
         """
-        As entering a status, and as a failure.
+        Once by its status, once as a failure.
         """
         instruments = PrometheusInstruments(registry)
         instruments.batch_entered(BatchStatus.FAILED)
@@ -61,7 +61,7 @@ class TestPrometheusInstruments:
 
     def test_durations_fall_into_the_buckets_of_the_contract(self, registry: CollectorRegistry) -> None:
         """
-        Ten minutes are in the bucket the alarm looks at, a second more is not.
+        Ten minutes are in the bucket of the alarm, one second more is not.
         """
         instruments = PrometheusInstruments(registry)
         for duration in (600, 601):
@@ -80,7 +80,7 @@ class TestPrometheusInstruments:
 
     def test_the_other_counters_count(self, registry: CollectorRegistry) -> None:
         """
-        Dead letters, retries and callbacks that could not be honoured.
+        Dead letters, retries and failed callbacks.
         """
         instruments = PrometheusInstruments(registry)
         instruments.dead_letter()
@@ -93,9 +93,9 @@ class TestPrometheusInstruments:
 
 
 class TestInflightJobs:
-    def test_they_are_counted_when_asked_for(self, registry: CollectorRegistry) -> None:
+    def test_they_are_counted_at_every_scrape(self, registry: CollectorRegistry) -> None:
         """
-        Not before, and anew each time.
+        The value is not stored between two scrapes.
         """
         answers = iter([3, 5])
         InflightJobs(lambda: next(answers), registry)
@@ -105,7 +105,7 @@ class TestInflightJobs:
 
     def test_an_absent_database_leaves_the_other_metrics(self, registry: CollectorRegistry) -> None:
         """
-        No number rather than an old one, and no failed scrape.
+        There is no sample instead of an old one, and the scrape succeeds.
         """
 
         def count() -> int:
@@ -123,7 +123,7 @@ class TestInflightJobs:
 class TestHttpInstruments:
     def test_requests_are_counted_by_route_and_status(self, registry: CollectorRegistry) -> None:
         """
-        And timed by route.
+        The durations are recorded by route.
         """
         http = HttpInstruments(registry)
         http.served("POST", "/api/v2/listings/media/uploads", 201, 0.02)
@@ -134,9 +134,9 @@ class TestHttpInstruments:
 
 
 class TestDatabaseInstruments:
-    def test_statements_are_counted_by_what_they_did(self, registry: CollectorRegistry) -> None:
+    def test_statements_are_counted_by_operation_and_table(self, registry: CollectorRegistry) -> None:
         """
-        Failed ones apart; all are timed.
+        Failures are counted separately; all durations are recorded.
         """
         database = DatabaseInstruments(registry)
         database.statement("select", "users", 0.5, failed=False)

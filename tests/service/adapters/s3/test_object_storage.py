@@ -1,5 +1,5 @@
 """
-What only S3 does: real signatures, and trouble with the network.
+The parts of the S3 adapter outside the contract: signatures and network errors.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def storage(aws: boto3.Session, s3_url: str, monkeypatch: pytest.MonkeyPatch) ->
 class TestSignedUrls:
     def test_an_upload_can_be_downloaded(self, storage: S3ObjectStorage) -> None:
         """
-        Both URLs work for somebody without credentials.
+        Both URLs work without credentials.
         """
         upload = storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=60)
         httpx.put(upload.url, headers=dict(upload.headers), content=BODY).raise_for_status()
@@ -48,7 +48,7 @@ class TestSignedUrls:
             ("x-amz-server-side-encryption-aws-kms-key-id", "alias/other"),
         ],
     )
-    def test_no_header_can_be_exchanged(self, storage: S3ObjectStorage, name: str, value: str) -> None:
+    def test_no_header_can_be_changed(self, storage: S3ObjectStorage, name: str, value: str) -> None:
         """
         Content type, checksum and encryption are signed: another value is refused.
         """
@@ -60,14 +60,14 @@ class TestSignedUrls:
         assert storage.head(KEY) is None
 
 
-class TestTrouble:
+class TestUnavailable:
     def test_a_bucket_that_cannot_be_reached_is_unavailable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
-        Nobody listens: that is a 503, not a missing file.
+        No server listens: the result is 503, not a missing file.
         """
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{unused.getsockname()[1]}")
             session = boto3.Session(
                 aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
             )
@@ -75,15 +75,15 @@ class TestTrouble:
 
             with pytest.raises(Unavailable, match="S3 does not answer"):
                 storage.head(KEY)
-            with pytest.raises(Unavailable, match="S3 does not answer"):
+            with pytest.raises(Unavailable, match="S3 bucket b does not answer"):
                 storage.ping()
 
     @pytest.mark.stack
     def test_a_missing_bucket_is_not_ready(self, aws: boto3.Session) -> None:
         """
-        The server answers, but not with our bucket.
+        The server answers, but has no such bucket.
         """
-        storage = S3ObjectStorage(aws, bucket="nobody-made-this", kms_key_id="k")
+        storage = S3ObjectStorage(aws, bucket="missing-resource", kms_key_id="k")
 
-        with pytest.raises(Unavailable, match="nobody-made-this"):
+        with pytest.raises(Unavailable, match="missing-resource"):
             storage.ping()

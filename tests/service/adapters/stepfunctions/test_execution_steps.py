@@ -1,5 +1,5 @@
 """
-Processing steps made from event histories as Step Functions writes them.
+Event histories of Step Functions are converted to steps.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 def history(*lines: str) -> list[Any]:
     """
-    Read ``id<previous type [name]`` lines; an event happens as many seconds after nine as its id says.
+    Parse ``id<previous type [name]`` lines; the time of an event is its id in seconds after nine o'clock.
     """
     events = []
     for line in lines:
@@ -47,7 +47,7 @@ def seen(events: list[Any]) -> list[tuple[str, str, int, int | None]]:
 class TestStepsOf:
     def test_a_state_that_was_left_succeeded_and_the_current_one_runs(self) -> None:
         """
-        In order of entry.
+        The steps are in the order of entry.
         """
         events = history(
             "1<0 ExecutionStarted",
@@ -63,7 +63,7 @@ class TestStepsOf:
 
     def test_a_retry_that_succeeds_is_a_success(self) -> None:
         """
-        One visit, from its entry to its exit, however many attempts.
+        A state with several attempts is one step, from its entry to its exit.
         """
         events = history(
             "2<0 TaskStateEntered Zip",
@@ -80,7 +80,7 @@ class TestStepsOf:
 
     def test_an_error_that_is_caught_failed_its_state(self) -> None:
         """
-        The execution goes on elsewhere, but this state did not do its work.
+        The execution continues, but the state has failed.
         """
         events = history(
             "2<0 TaskStateEntered Validate",
@@ -102,7 +102,7 @@ class TestStepsOf:
 
     def test_branches_of_a_parallel_are_kept_apart(self) -> None:
         """
-        Their events are interleaved; the parallel is left when all are done.
+        Their events are interleaved; the Parallel state ends when all branches have ended.
         """
         events = history(
             "2<0 ParallelStateEntered Processing",
@@ -132,7 +132,7 @@ class TestStepsOf:
 
     def test_a_failing_branch_fails_the_parallel_and_aborts_the_other(self) -> None:
         """
-        Caught outside: the parallel failed, its branches ended when it did.
+        The error is caught outside: the Parallel state failed, and its branches ended with it.
         """
         events = history(
             "2<0 ParallelStateEntered Processing",
@@ -153,9 +153,9 @@ class TestStepsOf:
             ("ReportFailure", "RUNNING", 10, None),
         ]
 
-    def test_items_of_a_map_share_a_name_and_not_a_visit(self) -> None:
+    def test_items_of_a_map_are_separate_steps(self) -> None:
         """
-        Each iteration is a visit of its own, also when they end the other way round.
+        Each iteration is a step of its own, also if they end in another order.
         """
         events = history(
             "2<0 MapStateEntered ProcessVideos",
@@ -180,9 +180,9 @@ class TestStepsOf:
             ("TranscodeVideo", "SUCCEEDED", 7, 9),
         ]
 
-    def test_a_time_out_ends_what_was_running(self) -> None:
+    def test_a_time_out_ends_the_running_states(self) -> None:
         """
-        Nothing runs in an execution that has ended.
+        An execution that has ended has no running state.
         """
         events = history(
             "2<0 ParallelStateEntered Processing",

@@ -1,5 +1,5 @@
 """
-What only Step Functions does: histories of real runs, and trouble with the network.
+The parts of the Step Functions adapter outside the contract: real histories and network errors.
 """
 
 import json
@@ -45,9 +45,9 @@ MACHINE = {
 
 
 @pytest.mark.stack
-def test_the_states_of_a_real_run_are_told(aws: boto3.Session) -> None:
+def test_the_states_of_a_real_execution_are_returned(aws: boto3.Session) -> None:
     """
-    Parallel, branches, map and every item of it; all ended, and only the last one failed.
+    Parallel, branches, Map and its items; all have ended, and only the last one failed.
     """
     machine = aws.client("stepfunctions").create_state_machine(
         name=f"sm-{uuid.uuid4()}", definition=json.dumps(MACHINE), roleArn="arn:aws:iam::123456789012:role/r"
@@ -74,19 +74,20 @@ def test_the_states_of_a_real_run_are_told(aws: boto3.Session) -> None:
 
 def test_an_engine_that_cannot_be_reached_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Nobody listens: starting, finding and asking say so.
+    No server listens: every call raises `Unavailable`.
     """
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
         arn = "arn:aws:states:us-east-1:123456789012:stateMachine:sm"
         workflow = StepFunctionsWorkflow(boto3.Session(**CREDENTIALS), state_machine_arn=arn)
 
-        for question in (
+        for call in (
             lambda: workflow.start("n", {}),
             lambda: workflow.find("n"),
             lambda: workflow.steps(arn),
-            workflow.ping,
         ):
             with pytest.raises(Unavailable, match="Step Functions does not answer"):
-                question()
+                call()
+        with pytest.raises(Unavailable, match=f"State machine {arn} does not answer"):
+            workflow.ping()

@@ -1,5 +1,5 @@
 """
-Whatever is logged comes out as one JSON line, with what is known of its context.
+Every log record is one JSON line with the fields of its context.
 """
 
 import io
@@ -14,7 +14,7 @@ from harness.service.adapters.system import json_logs
 
 @pytest.fixture
 def json_lines():
-    """Everything logged so far, parsed; afterwards logging is as it was."""
+    """Return the parsed log lines; afterwards the logging configuration is restored."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
     stream = io.StringIO()
@@ -27,7 +27,7 @@ def json_lines():
 class TestJsonLogs:
     def test_extra_fields_become_fields(self, json_lines):
         """
-        The core logs through the standard library and knows nothing of JSON.
+        The core logs with the standard library only.
         """
         logging.getLogger("core").info("service.media.use_case.event", extra={"listing_id": 42})
 
@@ -41,7 +41,7 @@ class TestJsonLogs:
 
     def test_the_context_is_added(self, json_lines):
         """
-        What is bound around a request is in every line written during it, and gone after it.
+        Context fields are in every line of a request, and removed afterwards.
         """
         with structlog.contextvars.bound_contextvars(trace_id="t"):
             logging.getLogger("core").info("inside")
@@ -53,7 +53,7 @@ class TestJsonLogs:
 
     def test_a_traceparent_gives_the_trace(self, json_lines):
         """
-        The worker knows a message's traceparent; the line is found by its trace.
+        The line of a message can be found by its trace id.
         """
         traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -66,7 +66,7 @@ class TestJsonLogs:
 
     def test_an_exception_is_one_line(self, json_lines):
         """
-        A traceback must not be torn apart by whoever collects lines.
+        A log collector must not split a traceback.
         """
         try:
             raise ZeroDivisionError("defect")
@@ -76,9 +76,9 @@ class TestJsonLogs:
         [line] = json_lines()
         assert "ZeroDivisionError: defect" in line["exception"]
 
-    def test_values_json_does_not_know_are_written_all_the_same(self, json_lines):
+    def test_other_values_are_written_as_text(self, json_lines):
         """
-        A log line must not fail for what is in it.
+        A value that JSON does not support must not cause an error.
         """
         logging.getLogger("core").info("odd", extra={"thing": object()})
 

@@ -1,5 +1,5 @@
 """
-A batch moves along its arrows and nowhere else.
+The transitions of a batch.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.service.core.errors import BatchNotFound, BatchStatusInvalid
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
@@ -24,7 +25,7 @@ MOVES = {
     "receive": lambda batch, at: batch.receive(batch.uploads, at=at),
     "start_processing": lambda batch, at: batch.start_processing(at=at),
     "mark_ready": lambda batch, at: batch.mark_ready(at=at),
-    "fail": lambda batch, at: batch.fail("CODE", "why", at=at),
+    "fail": lambda batch, at: batch.fail(Failure("CODE", "why"), at=at),
     "abandon": lambda batch, at: batch.abandon(at=at),
     "retry": lambda batch, at: batch.retry(at=at),
 }
@@ -49,9 +50,9 @@ def fresh() -> Batch:
 
 class TestBatch:
     @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
-    def test_moves_only_along_the_arrows(self, names):
+    def test_only_the_transitions_of_the_diagram_are_allowed(self, names):
         """
-        Whatever is asked of a batch, it follows an arrow of the diagram or refuses and stays.
+        After any sequence of calls the batch has made only transitions of the diagram.
         """
         batch, now = fresh(), NOON
         for name in names:
@@ -68,7 +69,7 @@ class TestBatch:
     @given(st.lists(st.sampled_from(sorted(MOVES)), max_size=12))
     def test_times_are_in_order(self, names):
         """
-        A batch is issued, received, started and finished in this order, each when it happens.
+        Issue, reception, start and end are in this order, each with its own time.
         """
         batch, now = fresh(), NOON
         for name in names:
@@ -89,18 +90,18 @@ class TestBatch:
 
     def test_abandoned_batch_cannot_be_retried(self):
         """
-        Nothing was ever uploaded completely, so there is nothing to process again.
+        The upload was never completed, so there is nothing to process.
         """
         abandoned = fresh().abandon(at=NOON)
 
-        with pytest.raises(BatchStatusInvalid, match="abandoned"):
+        with pytest.raises(BatchStatusInvalid, match="The upload of the batch was never completed"):
             abandoned.retry(at=NOON)
 
-    def test_retry_forgets_the_error_and_restarts_the_clock(self):
+    def test_retry_clears_the_error_and_restarts_the_duration(self):
         """
-        The processing duration of a retried batch is measured from the retry.
+        The processing duration of a retried batch starts at the retry.
         """
-        failed = fresh().receive((UPLOAD,), at=NOON).fail("CODE", "why", at=NOON)
+        failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("CODE", "why"), at=NOON)
 
         retried = failed.retry(at=NOON + timedelta(hours=1))
 
@@ -109,15 +110,15 @@ class TestBatch:
 
     def test_error_code_fits_its_column(self):
         """
-        Codes are cut at the fifty characters the column holds.
+        A code is cut at 50 characters, the size of the column.
         """
-        failed = fresh().receive((UPLOAD,), at=NOON).fail("X" * 80, "why", at=NOON)
+        failed = fresh().receive((UPLOAD,), at=NOON).fail(Failure("X" * 80, "why"), at=NOON)
 
         assert failed.error_code == "X" * 50
 
     def test_batch_of_another_listing_is_not_found(self):
         """
-        Who asks through the wrong listing learns nothing, not even that the batch exists.
+        A request with the wrong listing does not reveal that the batch exists.
         """
         with pytest.raises(BatchNotFound):
             fresh().must_belong_to(ListingId(2))

@@ -1,5 +1,5 @@
 """
-Reading what the pipeline says, and what it means for a batch.
+The parser of callbacks, and the result of a callback for its batch.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ FIELDS = [
 class TestParse:
     def test_reads_every_field(self):
         """
-        The document of the contract, field by field.
+        All fields of the document in the contract.
         """
         callback = ProcessingCallback.parse(
             {
@@ -70,14 +70,14 @@ class TestParse:
     @pytest.mark.parametrize("job_id", [5, "5", "005"])
     def test_ids_may_be_text(self, job_id):
         """
-        Execution inputs turn numbers into strings.
+        The input of an execution may have ids as text.
         """
         assert ProcessingCallback.parse({"jobId": job_id, "status": "RUNNING"}).job_id == 5
 
     @pytest.mark.parametrize("job_id", [None, "", "five", -1, 1.5, True, [], {}, 2**64, "٥", "9" * 30])
     def test_other_ids_are_invalid(self, job_id):
         """
-        A job is a positive whole number that a database can hold.
+        A job id is a non-negative integer that fits into the database column.
         """
         with pytest.raises(CallbackInvalid):
             ProcessingCallback.parse({"jobId": job_id, "status": "RUNNING"})
@@ -85,7 +85,7 @@ class TestParse:
     @pytest.mark.parametrize("status", [None, "", "running", "DONE", 1, "FINALIZATION_FAILED"])
     def test_unknown_status_is_invalid(self, status):
         """
-        A status we do not know is refused; guessing one would strand the batch.
+        An unknown status is refused, because a batch could otherwise stay in the pipeline.
         """
         with pytest.raises(CallbackInvalid):
             ProcessingCallback.parse({"jobId": 5, "status": status})
@@ -107,7 +107,7 @@ class TestParse:
     )
     def test_wrong_types_are_invalid(self, fields):
         """
-        A document that drifted from the contract is refused with the field that did.
+        The error names the field with the wrong type.
         """
         with pytest.raises(CallbackInvalid) as refused:
             ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED"} | fields)
@@ -117,24 +117,24 @@ class TestParse:
     @pytest.mark.parametrize("document", [None, [], "x", 5, {"body": {"jobId": 5, "status": "RUNNING"}}])
     def test_other_documents_are_invalid(self, document):
         """
-        A callback is an object, unwrapped.
+        A callback is a JSON object.
         """
         with pytest.raises(CallbackInvalid):
             ProcessingCallback.parse(document)
 
     @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
-    def test_nonsense_is_refused_and_never_crashes(self, fields):
+    def test_any_json_is_read_or_invalid(self, fields):
         """
-        Any JSON whatever is read or refused as invalid.
+        Any JSON document is parsed or raises `CallbackInvalid`.
         """
         with suppress(CallbackInvalid):
             ProcessingCallback.parse({"jobId": 5, "status": "FAILED"} | fields)
 
 
 class TestFailureFor:
-    def test_everything_made_is_no_failure(self):
+    def test_a_complete_result_is_a_success(self):
         """
-        A batch succeeds when something was made of every upload, and the bundle.
+        A batch succeeds if every upload has a processed object and there is a ZIP.
         """
         callback = ProcessingCallback(
             5,
@@ -158,7 +158,7 @@ class TestFailureFor:
     )
     def test_success_with_something_missing_is_a_failure(self, outputs, bundle):
         """
-        Never READY with nothing to download.
+        A batch without all downloads is never READY.
         """
         callback = ProcessingCallback(5, CallbackStatus.SUCCEEDED, outputs=outputs, zip=bundle)
 
@@ -166,7 +166,7 @@ class TestFailureFor:
 
     def test_partial_success_is_a_failure_that_names_the_codes(self):
         """
-        One bad file of two fails the batch.
+        One failed file of two fails the batch.
         """
         outputs = [AssetOutput("a", "x"), AssetOutput("b", error_code="THUMBNAIL_PROCESSING_FAILED")]
         callback = ProcessingCallback(5, CallbackStatus.PARTIAL_SUCCESS, outputs=outputs)
@@ -187,7 +187,7 @@ class TestFailureFor:
     )
     def test_every_failing_status_has_a_code(self, status, code):
         """
-        Even a pipeline that gives no reason leaves a code.
+        Also if the callback has no reason.
         """
         callback = ProcessingCallback.parse({"jobId": 5, "status": status})
 
@@ -204,7 +204,7 @@ class TestFailureFor:
     )
     def test_reads_the_reason_in_each_of_its_shapes(self, fields):
         """
-        Step Functions, a dispatcher that unpacked it, and plain text say the same.
+        An error of Step Functions, its unpacked form, and plain text give the same failure.
         """
         callback = ProcessingCallback.parse({"jobId": 5, "status": "VALIDATION_FAILED"} | fields)
 

@@ -1,5 +1,5 @@
 """
-SHA-256 in the three spellings of clients.
+The three formats of SHA-256 digests.
 """
 
 import pytest
@@ -22,20 +22,20 @@ class TestSha256:
     )
     def test_three_spellings_are_one_digest(self, text):
         """
-        Prefixed hex, hex and base64 mean the same.
+        Prefixed hex, hex and base64 give the same digest.
         """
         assert Sha256.parse(text) == Sha256(EMPTY)
 
     def test_s3_wants_base64(self):
         """
-        The header carries base64 of the 32 bytes.
+        The header of S3 has the digest in base64.
         """
         assert Sha256(EMPTY).base64 == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
     @pytest.mark.parametrize("text", ["", "sha256:", EMPTY[:-1], EMPTY + "0", "47DE", "z" * 64, "md5:abc"])
     def test_anything_else_is_refused(self, text):
         """
-        A digest of another length is not a SHA-256.
+        Another format or length is not a SHA-256 digest.
         """
         with pytest.raises(ValueError, match="SHA-256"):
             Sha256.parse(text)

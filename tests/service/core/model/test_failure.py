@@ -1,5 +1,5 @@
 """
-Finding the reason of a failure again under what Step Functions wrapped around it.
+The code of a failure is extracted from the error of Step Functions.
 """
 
 import json
@@ -12,7 +12,7 @@ from harness.service.core.model.failure import Failure
 class TestFailure:
     def test_reads_the_code_of_a_rejected_input(self):
         """
-        A handler raises Rejected("CODE: text"); the code and the text come back.
+        A handler raises Rejected("CODE: text"); code and text are extracted.
         """
         cause = json.dumps({"errorMessage": "UPLOAD_MISSING: key 7/raw/a.jpg", "errorType": "Rejected"})
 
@@ -25,16 +25,16 @@ class TestFailure:
         [
             ("States.Timeout", "", "PROCESSING_FAILED", Failure("PROCESSING_FAILED", "States.Timeout")),
             ("Retryable", "S3 is down", "FAILED", Failure("PROCESSING_FAILED", "Retryable: S3 is down")),
-            ("", "", "TIMED_OUT", Failure("TIMED_OUT", "The run ended TIMED_OUT.")),
+            ("", "", "TIMED_OUT", Failure("TIMED_OUT", "The execution ended with status TIMED_OUT.")),
             ("", "CHECKSUM_MISMATCH", "FAILED", Failure("CHECKSUM_MISMATCH", "CHECKSUM_MISMATCH")),
             ("DECODE_FAILED", "bad header", "FAILED", Failure("DECODE_FAILED", "bad header")),
             ("E", "[" * 100_000, "FAILED", None),
             ("E", '{"errorMessage": 5}', "FAILED", Failure("PROCESSING_FAILED", 'E: {"errorMessage": 5}')),
         ],
     )
-    def test_falls_back_to_how_the_run_ended(self, name, cause, status, failure):
+    def test_falls_back_to_the_status_of_the_execution(self, name, cause, status, failure):
         """
-        An error without a code of ours keeps its words and gets the code of its status.
+        An error without a known code keeps its text and gets the code of the status.
         """
         read = Failure.read(name, cause, status)
 

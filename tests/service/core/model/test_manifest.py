@@ -1,5 +1,5 @@
 """
-What a manifest may hold.
+The rules of a manifest.
 """
 
 import pytest
@@ -20,19 +20,19 @@ def complaints(*files) -> list[str]:
 class TestUploadLimits:
     def test_photos_and_videos_are_one_family(self, files):
         """
-        A shoot brings both.
+        Photos and videos may be in one batch.
         """
         assert LIMITS.check([files.photo(1), files.video(2)]) is Family.SHOOT
 
     def test_shoot_and_project_do_not_mix(self, files):
         """
-        One family per batch.
+        A batch has files of one family.
         """
         assert complaints(files.photo(1), files.document(2)) == ["files"]
 
     def test_sixty_files_and_no_more(self, files):
         """
-        A batch holds 1 to 60 files.
+        A batch has 1 to 60 files.
         """
         assert LIMITS.check([files.photo(n) for n in range(1, 61)]) is Family.SHOOT
         assert complaints(*(files.photo(n) for n in range(1, 62))) == ["files"]
@@ -57,19 +57,19 @@ class TestUploadLimits:
     )
     def test_every_rule_names_its_field(self, files, change, field):
         """
-        A broken rule is told with the field that broke it.
+        The error names the field that breaks the rule.
         """
         assert complaints(files.photo(1, **change)) == [field]
 
     def test_batch_is_limited_as_a_whole(self, files):
         """
-        Five files of 250 MiB are allowed each and too much together.
+        Five files of 250 MiB are allowed individually but too large together.
         """
         assert complaints(*(files.photo(n, bytes=250 * MEBIBYTE) for n in range(1, 6))) == ["files"]
 
     def test_client_ids_and_sequences_are_unique(self, files):
         """
-        Both files that share a name or a place are named.
+        The error names both files with the same client id or sequence.
         """
         assert complaints(files.photo(1), files.photo(2, client_id="c1")) == [
             "files[0].clientId",
@@ -83,13 +83,13 @@ class TestUploadLimits:
     @pytest.mark.parametrize("content_type", ["application/pdf", "image/png", "image/webp"])
     def test_project_files_are_pdf_or_any_image(self, files, content_type):
         """
-        Renders come in every format.
+        Renders may have any image format.
         """
         assert LIMITS.check([files.document(1, content_type=content_type)]) is Family.PROJECT
 
     def test_orientation_of_a_project_file_is_ignored(self, files):
         """
-        Documents have none.
+        Project files have no orientation.
         """
         assert LIMITS.check([files.document(1, orientation=Orientation.VERTICAL)]) is Family.PROJECT
 
@@ -98,14 +98,14 @@ class TestMediaType:
     @pytest.mark.parametrize("text", ["PROJECT_DOC", "project/doc", "Project/Doc "])
     def test_both_spellings_are_read(self, text):
         """
-        The slash form is an alias.
+        The form with a slash is accepted too.
         """
         assert MediaType.parse(text) is MediaType.PROJECT_DOC
 
     @pytest.mark.parametrize("text", ["THUMBNAIL", "ZIP", "", "PHOTO"])
-    def test_what_the_pipeline_makes_is_no_upload(self, text):
+    def test_thumbnails_and_zips_are_not_uploads(self, text):
         """
-        Thumbnails and bundles are never uploaded.
+        The types of derived assets are not media types.
         """
         with pytest.raises(ValueError, match="MediaType"):
             MediaType.parse(text)

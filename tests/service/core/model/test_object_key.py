@@ -1,5 +1,5 @@
 """
-Where objects live: readable keys that never collide.
+The keys of objects: readable and unique.
 """
 
 import re
@@ -38,19 +38,19 @@ class TestRawKeys:
 
     def test_joined_names_do_not_collide(self):
         """
-        "a" with "b-c.jpg" and "a-b" with "c.jpg" join to the same name; the second one yields.
+        "a" with "b-c.jpg" and "a-b" with "c.jpg" give the same name; the second one gets a suffix.
         """
         assert names(("a", "b-c.jpg"), ("a-b", "c.jpg")) == ["a-b-c.jpg", "a-b-c-2.jpg"]
 
     def test_derived_names_do_not_collide(self):
         """
-        A thumbnail replaces the extension, so two files may not differ in nothing else.
+        A derived object has another extension, so names must differ without extension too.
         """
         assert names(("a", "b-c.jpg"), ("a-b", "c.png")) == ["a-b-c.jpg", "a-b-c-2.png"]
 
     def test_names_do_not_collide_where_case_is_ignored(self):
         """
-        A bundle must unpack on file systems that take A.jpg and a.jpg for the same.
+        A ZIP must unpack on file systems on which A.jpg and a.jpg are the same file.
         """
         assert names(("A", "x.jpg"), ("a", "x.jpg")) == ["A-x.jpg", "a-x-2.jpg"]
 
@@ -64,7 +64,7 @@ class TestRawKeys:
     )
     def test_any_batch_has_distinct_safe_names(self, pairs):
         """
-        Whatever clients call their files, keys are safe, short and distinct, even without extension and case.
+        For any file names the keys are safe, short and unique, also without extension and in lower case.
         """
         made = names(*pairs)
         stems = {re.sub(r"\.[A-Za-z0-9]{1,16}$", "", name).lower() for name in made}
@@ -73,9 +73,9 @@ class TestRawKeys:
         assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,180}", name) for name in made)
 
     @given(st.text("ab-.", min_size=1, max_size=4), st.text("ab-.", min_size=1, max_size=4))
-    def test_tricky_joins_stay_apart(self, left, right):
+    def test_any_split_of_a_name_gives_another_key(self, left, right):
         """
-        No way of cutting the same letters into client id and file name gives the same key twice.
+        Every split of the same characters into client id and file name gives another key.
         """
         made = names((left, right), (f"{left}-{right}", "a"), (f"{left}-2", right), ("z" + left, right))
 
@@ -85,25 +85,25 @@ class TestRawKeys:
 class TestSafeName:
     def test_keeps_the_extension_when_cutting(self):
         """
-        A long name loses its tail, not its type.
+        A name that is too long is cut before its extension.
         """
         assert safe_name("x" * 300 + ".jpeg") == "x" * 91 + ".jpeg"
 
     def test_keeps_the_extension_of_a_name_without_safe_letters(self):
         """
-        A name of which nothing is safe still tells its type.
+        Also if no other character of the name is safe.
         """
         assert safe_name("фото.jpg") == "file.jpg"
 
     def test_replaces_what_is_not_safe(self):
         """
-        Runs of anything else become one dash; paths cannot be climbed.
+        Other characters become one dash, so a name cannot contain a path.
         """
         assert safe_name("../../etc/pass wd?.png") == "etc-pass-wd.png"
 
     def test_does_not_take_any_dot_for_an_extension(self):
         """
-        What follows the last dot is an extension only if it looks like one.
+        Text after the last dot is an extension only if it is short and alphanumeric.
         """
         assert safe_name("mr. smith's house") == "mr.-smith-s-house"
 
@@ -111,7 +111,7 @@ class TestSafeName:
 class TestDerivedKeys:
     def test_carry_the_job(self):
         """
-        A retry never overwrites what people can download.
+        A retry does not overwrite existing downloads.
         """
         assert processed_key(ListingId(7), MediaType.VIDEO_VERTICAL, BATCH, JobId(3), "1080p", "c1.mp4") == (
             f"7/processed/video/vertical/{BATCH}/3/1080p/c1.mp4"

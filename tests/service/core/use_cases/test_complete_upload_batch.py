@@ -1,5 +1,5 @@
 """
-Handing a batch to the pipeline.
+The use case `CompleteUploadBatch`.
 """
 
 from dataclasses import replace
@@ -29,55 +29,55 @@ APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
 
 
 @pytest.fixture
-def created(world, files):
+def created(env, files):
     """
     A batch of a photo and a video, both uploaded.
     """
-    created = world.opened(files.photo(1), files.video(2))
-    world.upload(created)
+    created = env.opened(files.photo(1), files.video(2))
+    env.upload(created)
     return created
 
 
-def stays_open(world, created) -> bool:
-    batch = world.media.get_batch_by_id(created.batch_id)
+def stays_open(env, created) -> bool:
+    batch = env.media.get_batch_by_id(created.batch_id)
     return (
         batch.status is BatchStatus.PENDING_UPLOAD
-        and world.media.list_jobs_by_batch(created.batch_id) == []
-        and world.media.list_outbox() == []
+        and env.media.list_jobs_by_batch(created.batch_id) == []
+        and env.media.list_outbox() == []
     )
 
 
 class TestCompleteUploadBatch:
-    def test_receives_the_batch(self, world, created):
+    def test_receives_the_batch(self, env, created):
         """
-        Batch, assets, job and message appear together.
+        Batch, assets, job and message are stored together.
         """
-        world.clock.advance(60)
+        env.clock.advance(60)
 
-        accepted = world.complete(world.photographer, world.completion(created))
+        accepted = env.complete(env.photographer, **env.completion(created))
 
-        batch, job = world.batch_of(accepted.job_id), world.job(accepted.job_id)
+        batch, job = env.batch_of(accepted.job_id), env.job(accepted.job_id)
         assert (accepted.status, batch.status) == (BatchStatus.RECEIVED, BatchStatus.RECEIVED)
-        assert batch.received_at == world.clock.now()
+        assert batch.received_at == env.clock.now()
         assert batch.processing_started_at is None
         assert [upload.etag for upload in batch.uploads] == ['"etag"', '"etag"']
         assert (job.status, job.attempt, job.external_id) == (JobStatus.PENDING, 1, None)
-        assets = world.media.list_assets_by_batch(batch.id)
+        assets = env.media.list_assets_by_batch(batch.id)
         assert [(it.sequence, it.title, it.source_key) for it in assets] == [
             (1, "Title 1", created.slots[0].key),
             (2, "Title 2", created.slots[1].key),
         ]
-        assert world.instruments.entered[BatchStatus.RECEIVED] == 1
+        assert env.instruments.entered[BatchStatus.RECEIVED] == 1
 
-    def test_message_tells_the_pipeline_everything(self, world, created):
+    def test_message_has_the_input_of_the_execution(self, env, created):
         """
-        The state machine is started with what is in the message, and carries the trace on.
+        The message contains the input of the execution and the trace.
         """
-        request = replace(world.completion(created), traceparent="00-1-2-01")
+        arguments = env.completion(created, traceparent="00-1-2-01")
 
-        accepted = world.complete(world.photographer, request)
+        accepted = env.complete(env.photographer, **arguments)
 
-        message = world.media.list_outbox()[0].message
+        message = env.media.list_outbox()[0].message
         assert message.execution_input == {
             "jobId": accepted.job_id,
             "batchId": created.batch_id,
@@ -110,179 +110,179 @@ class TestCompleteUploadBatch:
             ],
         }
 
-    def test_completing_twice_is_refused(self, world, created):
+    def test_completing_twice_is_refused(self, env, created):
         """
-        There is no idempotency key: the status of the batch is the control.
+        The status of the batch replaces an idempotency key.
         """
-        world.complete(world.photographer, world.completion(created))
+        env.complete(env.photographer, **env.completion(created))
 
         with pytest.raises(BatchStatusInvalid):
-            world.complete(world.photographer, world.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
-        assert len(world.media.list_jobs_by_batch(created.batch_id)) == 1
+        assert len(env.media.list_jobs_by_batch(created.batch_id)) == 1
 
-    def test_unknown_things_come_before_the_question_who_asks(self, world, created):
+    def test_not_found_comes_before_forbidden(self, env, created):
         """
-        404 before 403, for the listing and for the batch.
+        An unknown listing or batch is 404 also for a user without permission.
         """
-        request = world.completion(created)
+        arguments = env.completion(created)
 
         with pytest.raises(ListingNotFound):
-            world.complete(world.stranger, replace(request, listing_id=ListingId(99)))
+            env.complete(env.stranger, **arguments | {"listing_id": ListingId(99)})
         with pytest.raises(BatchNotFound):
-            world.complete(world.stranger, replace(request, batch_id=BatchId("none")))
+            env.complete(env.stranger, **arguments | {"batch_id": BatchId("none")})
         with pytest.raises(BatchNotFound):
-            world.complete(world.stranger, replace(request, listing_id=DEVELOPMENT))
+            env.complete(env.stranger, **arguments | {"listing_id": DEVELOPMENT})
         with pytest.raises(NotPhotographer):
-            world.complete(world.stranger, request)
+            env.complete(env.stranger, **arguments)
 
-    def test_deleted_batch_is_not_found(self, world, created):
+    def test_deleted_batch_is_not_found(self, env, created):
         """
-        Soft delete hides a batch everywhere.
+        A deleted batch is hidden in all use cases.
         """
-        world.delete(created.batch_id)
+        env.delete(created.batch_id)
 
         with pytest.raises(BatchNotFound):
-            world.complete(world.photographer, world.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
-    def test_listing_that_moved_on_is_a_conflict(self, world, created):
+    def test_listing_in_another_status_is_a_conflict(self, env, created):
         """
-        404 when a batch is created becomes 409 when it is completed.
+        The status error is 404 when a batch is created and 409 when it is completed.
         """
-        world.listings.set_status(APARTMENT, ListingStatus.PENDING_OWNER_APPROVAL)
+        env.listings.set_status(APARTMENT, ListingStatus.PENDING_OWNER_APPROVAL)
 
         with pytest.raises(ListingStatusConflict):
-            world.complete(world.photographer, world.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
-        assert stays_open(world, created)
+        assert stays_open(env, created)
 
 
 class TestFilesThatAreNotThoseOfTheBatch:
-    def refused(self, world, created, change) -> list[str]:
-        request = world.completion(created)
+    def refused(self, env, created, change) -> list[str]:
+        arguments = env.completion(created)
         with pytest.raises(ManifestInvalid) as refused:
-            world.complete(world.photographer, replace(request, files=change(request.files)))
-        assert stays_open(world, created)
+            env.complete(env.photographer, **arguments | {"files": change(arguments["files"])})
+        assert stays_open(env, created)
         return [complaint.field for complaint in refused.value.errors]
 
-    def test_all_files_or_nothing(self, world, created):
+    def test_all_files_or_nothing(self, env, created):
         """
         A batch cannot be completed in part.
         """
-        assert self.refused(world, created, lambda files: files[:1]) == ["files"]
-        assert self.refused(world, created, lambda _: ()) == ["files", "files"]
+        assert self.refused(env, created, lambda files: files[:1]) == ["files"]
+        assert self.refused(env, created, lambda _: ()) == ["files", "files"]
 
-    def test_unknown_client_id(self, world, created):
+    def test_unknown_client_id(self, env, created):
         """
-        Nobody announced this file.
+        The file is not in the manifest.
         """
-        fields = self.refused(world, created, lambda files: (*files, replace(files[0], client_id="c9")))
+        fields = self.refused(env, created, lambda files: (*files, replace(files[0], client_id="c9")))
 
         assert fields == ["files[2].clientId"]
 
-    def test_repeated_client_id(self, world, created):
+    def test_repeated_client_id(self, env, created):
         """
-        Each file once.
+        Each file may be listed once.
         """
-        assert self.refused(world, created, lambda files: (*files, files[0])) == ["files[2].clientId"]
+        assert self.refused(env, created, lambda files: (*files, files[0])) == ["files[2].clientId"]
 
-    def test_key_of_another_file(self, world, created):
+    def test_key_of_another_file(self, env, created):
         """
-        Files cannot change places.
+        The key must belong to the file.
         """
         swapped = lambda files: (replace(files[0], key=files[1].key), files[1])  # noqa: E731
 
-        assert self.refused(world, created, swapped) == ["files[0].s3Key"]
+        assert self.refused(env, created, swapped) == ["files[0].s3Key"]
 
 
 class TestFilesThatAreNotAsAnnounced:
-    def refused(self, world, created, error) -> None:
+    def refused(self, env, created, error) -> None:
         with pytest.raises(error):
-            world.complete(world.photographer, world.completion(created))
-        assert stays_open(world, created)
+            env.complete(env.photographer, **env.completion(created))
+        assert stays_open(env, created)
 
-    def test_missing_file_while_it_can_still_be_uploaded(self, world, created):
+    def test_missing_file_while_it_can_still_be_uploaded(self, env, created):
         """
-        409: upload it and complete again.
+        409: the client can upload the file and complete the batch again.
         """
-        world.storage.delete(created.slots[1].key)
-        world.clock.advance(900)
+        env.storage.delete(created.slots[1].key)
+        env.clock.advance(900)
 
-        self.refused(world, created, UploadMissing)
+        self.refused(env, created, UploadMissing)
 
-    def test_missing_file_that_can_no_longer_be_uploaded(self, world, created):
+    def test_missing_file_that_can_no_longer_be_uploaded(self, env, created):
         """
-        410: start a new batch.
+        410: the client must create a new batch.
         """
-        world.storage.delete(created.slots[1].key)
-        world.clock.advance(901)
+        env.storage.delete(created.slots[1].key)
+        env.clock.advance(901)
 
-        self.refused(world, created, UploadUrlExpired)
+        self.refused(env, created, UploadUrlExpired)
 
-    def test_files_that_arrived_are_accepted_after_the_urls_expired(self, world, created):
+    def test_files_that_arrived_are_accepted_after_the_urls_expired(self, env, created):
         """
-        What is there and right is welcome, however late it is announced.
+        A batch with all files is accepted at any later time.
         """
-        world.clock.advance(5000)
+        env.clock.advance(5000)
 
-        accepted = world.complete(world.photographer, world.completion(created))
+        accepted = env.complete(env.photographer, **env.completion(created))
 
         assert accepted.status is BatchStatus.RECEIVED
 
-    def test_abandoned_batch_is_gone(self, world, created):
+    def test_abandoned_batch_is_gone(self, env, created):
         """
-        The answer to a late client does not depend on whether the sweeper was faster.
+        A late client gets the same error before and after the reconciler abandons the batch.
         """
-        world.clock.advance(1801)
-        world.reconcile()
+        env.clock.advance(1801)
+        env.reconcile()
 
         with pytest.raises(UploadUrlExpired):
-            world.complete(world.photographer, world.completion(created))
+            env.complete(env.photographer, **env.completion(created))
 
-    def test_size_that_differs_in_the_bucket(self, world, created):
+    def test_size_that_differs_in_the_bucket(self, env, created):
         """
-        409: the file is not the announced one.
+        409: the stored file is not the announced file.
         """
         slot = created.slots[0]
-        world.storage.put_announced(slot.key, size=5, checksum=slot.file.checksum)
+        env.storage.put_announced(slot.key, size=5, checksum=slot.file.checksum)
 
-        self.refused(world, created, SizeMismatch)
+        self.refused(env, created, SizeMismatch)
 
-    def test_size_that_differs_in_the_request(self, world, created):
+    def test_size_that_differs_in_the_request(self, env, created):
         """
-        409 as well: the client contradicts itself.
+        409: the sizes in the two requests differ.
         """
-        request = world.completion(created)
-        changed = (replace(request.files[0], bytes=5), request.files[1])
+        arguments = env.completion(created)
+        changed = (replace(arguments["files"][0], bytes=5), arguments["files"][1])
 
         with pytest.raises(SizeMismatch):
-            world.complete(world.photographer, replace(request, files=changed))
+            env.complete(env.photographer, **arguments | {"files": changed})
 
     @pytest.mark.parametrize("checksum", [Sha256("f" * 64), None])
-    def test_checksum_that_differs_or_is_missing(self, world, created, checksum):
+    def test_checksum_that_differs_or_is_missing(self, env, created, checksum):
         """
-        An object stored without a checksum proves nothing.
+        An object without a checksum is refused too.
         """
         slot = created.slots[0]
-        world.storage.put_announced(slot.key, size=slot.file.bytes, checksum=checksum)
+        env.storage.put_announced(slot.key, size=slot.file.bytes, checksum=checksum)
 
-        self.refused(world, created, ChecksumMismatch)
+        self.refused(env, created, ChecksumMismatch)
 
-    def test_storage_that_does_not_answer(self, world, created):
+    def test_storage_that_does_not_answer(self, env, created):
         """
-        503 and not 409: nobody knows whether the files are there.
+        503, not 409: it is unknown whether the files are stored.
         """
-        world.storage.available = False
+        env.storage.available = False
 
-        self.refused(world, created, Unavailable)
+        self.refused(env, created, Unavailable)
 
-    def test_database_that_does_not_answer(self, world, created):
+    def test_database_that_does_not_answer(self, env, created):
         """
-        Nothing half-done is left behind.
+        No partial change is stored.
         """
-        world.media.available = False
+        env.media.available = False
         with pytest.raises(Unavailable):
-            world.complete(world.photographer, world.completion(created))
-        world.media.available = True
+            env.complete(env.photographer, **env.completion(created))
+        env.media.available = True
 
-        assert stays_open(world, created)
+        assert stays_open(env, created)

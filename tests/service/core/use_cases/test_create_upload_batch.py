@@ -1,5 +1,5 @@
 """
-Announcing a batch.
+The use case `CreateUploadBatch`.
 """
 
 import pytest
@@ -13,24 +13,25 @@ from harness.service.core.errors import (
     NotPhotographer,
     ProjectNotAllowed,
 )
+from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.identifiers import ListingId
-from harness.service.core.model.listing import AccessPolicy, BookingStatus, ListingStatus
+from harness.service.core.model.listing import BookingStatus, ListingStatus
 from harness.service.core.model.media_type import Family
 
 APARTMENT, DEVELOPMENT, NOWHERE = ListingId(1), ListingId(2), ListingId(99)
 
 
 class TestCreateUploadBatch:
-    def test_gives_each_file_a_key_and_a_signed_url(self, world, files):
+    def test_gives_each_file_a_key_and_a_signed_url(self, env, files):
         """
-        The photographer gets a place for every file, in the order of the manifest.
+        The result has one upload per file, in the order of the manifest.
         """
-        created = world.opened(files.photo(1), files.video(2))
+        created = env.opened(files.photo(1), files.video(2))
 
-        batch = world.media.get_batch_by_id(created.batch_id)
+        batch = env.media.get_batch_by_id(created.batch_id)
         assert batch.status is BatchStatus.PENDING_UPLOAD
-        assert batch.issued_at == world.clock.now()
+        assert batch.issued_at == env.clock.now()
         assert batch.received_at is None
         assert created.upload_ttl == 900
         assert [slot.key for slot in created.slots] == [
@@ -43,164 +44,164 @@ class TestCreateUploadBatch:
             "x-amz-server-side-encryption": "aws:kms",
             "x-amz-server-side-encryption-aws-kms-key-id": "alias/toq-media-processing",
         }
-        assert world.instruments.entered == {BatchStatus.PENDING_UPLOAD: 1}
+        assert env.instruments.entered == {BatchStatus.PENDING_UPLOAD: 1}
 
-    def test_remembers_who_uploads(self, world, files):
+    def test_stores_the_uploader(self, env, files):
         """
-        The column named after the photographer holds the uploader, who may be the owner.
+        The column named after the photographer has the uploader, who may be the owner.
         """
-        created = world.opened(files.document(1), listing=DEVELOPMENT, by=world.owner)
+        created = env.opened(files.document(1), listing=DEVELOPMENT, by=env.owner)
 
-        assert world.media.get_batch_by_id(created.batch_id).uploaded_by == 20
+        assert env.media.get_batch_by_id(created.batch_id).uploaded_by == 20
 
-    def test_several_open_batches_are_allowed(self, world):
+    def test_several_open_batches_are_allowed(self, env):
         """
-        Only the reference must differ.
+        Their references must differ.
         """
-        world.opened(reference="morning")
-        world.opened(reference="evening")
+        env.opened(reference="morning")
+        env.opened(reference="evening")
 
-        assert len(world.media.list_batches_by_listing(APARTMENT)) == 2
+        assert len(env.media.list_batches_by_listing(APARTMENT)) == 2
 
     @pytest.mark.parametrize("reference", ["", "   ", "r" * 101])
-    def test_reference_has_1_to_100_characters(self, world, reference):
+    def test_reference_has_1_to_100_characters(self, env, reference):
         """
-        A reference is needed to tell batches apart, so blanks do not count.
+        A reference of blanks is empty.
         """
         with pytest.raises(ManifestInvalid) as refused:
-            world.opened(reference=reference)
+            env.opened(reference=reference)
 
         assert refused.value.errors[0].field == "batchReference"
 
-    def test_reference_of_an_open_batch_is_taken(self, world):
+    def test_reference_of_an_open_batch_is_a_conflict(self, env):
         """
-        Twice the same reference is most likely twice the same click.
+        The second request with the same reference is probably a repeated request.
         """
-        world.opened(reference="morning")
+        env.opened(reference="morning")
 
         with pytest.raises(BatchConflict):
-            world.opened(reference=" morning ")
+            env.opened(reference=" morning ")
 
-    def test_reference_is_free_again_when_the_batch_has_ended(self, world):
+    def test_reference_is_free_again_when_the_batch_has_ended(self, env):
         """
-        Failed batches may be replaced by a new one of the same name.
+        A failed batch can be replaced by a new one with the same reference.
         """
-        world.failed(reference="morning")
+        env.failed(reference="morning")
 
-        assert world.opened(reference="morning")
+        assert env.opened(reference="morning")
 
-    def test_reference_is_free_again_when_the_batch_is_deleted(self, world):
+    def test_reference_is_free_again_when_the_batch_is_deleted(self, env):
         """
-        A deleted batch stands in nobody's way.
+        A deleted batch does not block its reference.
         """
-        world.delete(world.opened(reference="morning").batch_id)
+        env.delete(env.opened(reference="morning").batch_id)
 
-        assert world.opened(reference="morning")
+        assert env.opened(reference="morning")
 
-    def test_reference_is_taken_on_its_own_listing_only(self, world):
+    def test_reference_is_unique_per_listing(self, env):
         """
-        Two listings may both have a morning.
+        Batches of two listings may have the same reference.
         """
-        world.opened(reference="morning", listing=APARTMENT)
+        env.opened(reference="morning", listing=APARTMENT)
 
-        assert world.opened(reference="morning", listing=DEVELOPMENT)
+        assert env.opened(reference="morning", listing=DEVELOPMENT)
 
-    def test_unknown_listing_comes_before_the_question_who_asks(self, world):
+    def test_unknown_listing_comes_before_forbidden(self, env):
         """
-        404 before 403.
+        An unknown listing is 404 also for a user without permission.
         """
         with pytest.raises(ListingNotFound):
-            world.opened(listing=NOWHERE, by=world.stranger)
+            env.opened(listing=NOWHERE, by=env.stranger)
 
-    def test_strangers_do_not_learn_the_status_of_a_listing(self, world):
+    def test_strangers_do_not_learn_the_status_of_a_listing(self, env):
         """
-        403 before the status.
+        The permission is checked before the status.
         """
-        world.listings.set_status(APARTMENT, ListingStatus.PUBLISHED)
+        env.listings.set_status(APARTMENT, ListingStatus.PUBLISHED)
 
         with pytest.raises(NotPhotographer):
-            world.opened(by=world.stranger)
+            env.opened(by=env.stranger)
 
     @pytest.mark.parametrize("status", [s for s in ListingStatus if s != 6])
-    def test_only_listings_waiting_for_media_take_uploads(self, world, status):
+    def test_only_listings_waiting_for_media_accept_uploads(self, env, status):
         """
-        In every other of the seventeen statuses it is as if there were nothing to upload to.
+        All other statuses of the seventeen are refused.
         """
-        world.listings.set_status(APARTMENT, status)
+        env.listings.set_status(APARTMENT, status)
 
         with pytest.raises(ListingStatusInvalid):
-            world.opened()
+            env.opened()
 
-    def test_statuses_are_configurable_by_family(self, new_world, files):
+    def test_statuses_are_configurable_by_family(self, new_env, files):
         """
-        Developments may take project files before any photographer came.
+        Developments may accept project files in another status.
         """
         drafts = {Family.SHOOT: frozenset({ListingStatus(6)}), Family.PROJECT: frozenset({ListingStatus(1)})}
-        world = new_world(policy=AccessPolicy(upload_statuses=drafts))
-        world.listings.set_status(DEVELOPMENT, ListingStatus.DRAFT)
+        env = new_env(policy=AccessPolicy(upload_statuses=drafts))
+        env.listings.set_status(DEVELOPMENT, ListingStatus.DRAFT)
 
-        assert world.opened(files.document(1), listing=DEVELOPMENT, by=world.owner)
+        assert env.opened(files.document(1), listing=DEVELOPMENT, by=env.owner)
         with pytest.raises(ListingStatusInvalid):
-            world.opened(files.photo(1), listing=DEVELOPMENT)
+            env.opened(files.photo(1), listing=DEVELOPMENT)
 
 
 class TestWhoMayCreate:
     @pytest.mark.parametrize("who", ["photographer", "operator"])
-    def test_photos_belong_to_the_photographer(self, world, who):
+    def test_photos_belong_to_the_photographer(self, env, who):
         """
-        The photographer of the booking, and operators.
+        The photographer of the booking and operators may upload photos.
         """
-        assert world.opened(by=getattr(world, who))
+        assert env.opened(by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["owner", "stranger"])
-    def test_nobody_else_uploads_photos(self, world, who):
+    def test_other_users_may_not_upload_photos(self, env, who):
         """
-        Not even the owner of the listing.
+        Also the owner of the listing may not.
         """
         with pytest.raises(NotPhotographer):
-            world.opened(by=getattr(world, who))
+            env.opened(by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["owner", "operator"])
-    def test_project_files_belong_to_the_owner(self, world, files, who):
+    def test_project_files_belong_to_the_owner(self, env, files, who):
         """
-        The owner of a development, and operators.
+        The owner of a development and operators may upload project files.
         """
-        assert world.opened(files.document(1), listing=DEVELOPMENT, by=getattr(world, who))
+        assert env.opened(files.document(1), listing=DEVELOPMENT, by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["photographer", "stranger"])
-    def test_nobody_else_uploads_project_files(self, world, files, who):
+    def test_other_users_may_not_upload_project_files(self, env, files, who):
         """
-        Not even the photographer of the booking.
+        Also the photographer of the booking may not.
         """
         with pytest.raises(NotOwner):
-            world.opened(files.document(1), listing=DEVELOPMENT, by=getattr(world, who))
+            env.opened(files.document(1), listing=DEVELOPMENT, by=getattr(env, who))
 
     @pytest.mark.parametrize("who", ["owner", "operator"])
-    def test_project_files_are_for_developments(self, world, files, who):
+    def test_project_files_are_for_developments(self, env, files, who):
         """
-        An apartment has no project, whoever asks.
+        An apartment accepts no project files from any user.
         """
         with pytest.raises(ProjectNotAllowed):
-            world.opened(files.document(1), listing=APARTMENT, by=getattr(world, who))
+            env.opened(files.document(1), listing=APARTMENT, by=getattr(env, who))
 
     @pytest.mark.parametrize("status", ["PENDING_APPROVAL", "REJECTED", "RESCHEDULED", "CANCELLED"])
-    def test_booking_that_does_not_count_makes_no_photographer(self, world, status):
+    def test_booking_that_is_not_effective_is_ignored(self, env, status):
         """
-        A newer booking displaces the old one only if it is on.
+        A newer booking replaces an older one only if it is effective.
         """
-        world.listings.add_booking(APARTMENT, photographer_id=40, status=BookingStatus(status))
+        env.listings.add_booking(APARTMENT, photographer_id=40, status=BookingStatus(status))
 
-        assert world.opened(by=world.photographer)
+        assert env.opened(by=env.photographer)
         with pytest.raises(NotPhotographer):
-            world.opened(by=world.stranger, reference="other")
+            env.opened(by=env.stranger, reference="other")
 
     @pytest.mark.parametrize("status", ["ACCEPTED", "ACTIVE", "DONE"])
-    def test_newer_booking_displaces_the_older_one(self, world, status):
+    def test_newer_booking_replaces_the_older_one(self, env, status):
         """
-        There is one photographer at a time.
+        A listing has one photographer at a time.
         """
-        world.listings.add_booking(APARTMENT, photographer_id=40, status=BookingStatus(status))
+        env.listings.add_booking(APARTMENT, photographer_id=40, status=BookingStatus(status))
 
-        assert world.opened(by=world.stranger)
+        assert env.opened(by=env.stranger)
         with pytest.raises(NotPhotographer):
-            world.opened(by=world.photographer, reference="other")
+            env.opened(by=env.photographer, reference="other")

@@ -1,5 +1,5 @@
 """
-Starting the state machine.
+The use case `DispatchJobs`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ VISIBILITY = 360
 @dataclass
 class InterruptedWorkflow:
     """
-    Something happens before the caller learns that the run has started.
+    A workflow that calls a function after the start of an execution, before it returns.
     """
 
     workflow: Workflow
@@ -30,148 +30,148 @@ class InterruptedWorkflow:
 
 
 class TestDispatchJobs:
-    def test_starts_the_run_and_deletes_the_message(self, world):
+    def test_starts_the_run_and_deletes_the_message(self, env):
         """
-        Job and batch say that the run has begun.
+        Job and batch get the status of a started execution.
         """
-        accepted = world.received()
-        world.flush()
-        world.clock.advance(3)
+        accepted = env.received()
+        env.flush()
+        env.clock.advance(3)
 
-        assert world.dispatch() == 1
+        assert env.dispatch() == 1
 
-        job, batch = world.job(accepted.job_id), world.batch_of(accepted.job_id)
+        job, batch = env.job(accepted.job_id), env.batch_of(accepted.job_id)
         assert job.execution_name == f"batch-{batch.id}-job-{job.id}"
-        assert (job.status, job.started_at) == (JobStatus.RUNNING, world.clock.now())
-        assert job.external_id == world.workflow.find(job.execution_name).arn
-        assert (batch.status, batch.processing_started_at) == (BatchStatus.PROCESSING, world.clock.now())
-        assert world.workflow.inputs[job.execution_name]["jobId"] == job.id
-        assert world.queue.depth() == 0
-        assert world.instruments.entered[BatchStatus.PROCESSING] == 1
+        assert (job.status, job.started_at) == (JobStatus.RUNNING, env.clock.now())
+        assert job.external_id == env.workflow.find(job.execution_name).arn
+        assert (batch.status, batch.processing_started_at) == (BatchStatus.PROCESSING, env.clock.now())
+        assert env.workflow.inputs[job.execution_name]["jobId"] == job.id
+        assert env.queue.depth() == 0
+        assert env.instruments.entered[BatchStatus.PROCESSING] == 1
 
-    def test_second_copy_of_a_message_starts_nothing(self, world):
+    def test_second_copy_of_a_message_starts_nothing(self, env):
         """
-        Standard queues deliver at least once; the name of the execution makes it once.
+        A standard queue delivers at least once; the name of the execution is unique.
         """
-        accepted = world.received()
-        message = world.media.list_outbox()[0].message
-        world.flush()
-        world.queue.send(message)
+        accepted = env.received()
+        message = env.media.list_outbox()[0].message
+        env.flush()
+        env.queue.send(message)
 
-        assert world.dispatch() == 2
+        assert env.dispatch() == 2
 
-        assert len(world.workflow.inputs) == 1
-        assert world.instruments.entered[BatchStatus.PROCESSING] == 1
-        assert world.job(accepted.job_id).status is JobStatus.RUNNING
+        assert len(env.workflow.inputs) == 1
+        assert env.instruments.entered[BatchStatus.PROCESSING] == 1
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
 
-    def test_callback_that_was_faster_is_not_undone(self, world):
+    def test_callback_that_was_faster_is_not_undone(self, env):
         """
-        The run may end before the dispatcher notes that it began.
+        The execution may end before the dispatcher records its start.
         """
-        accepted = world.received()
-        world.flush()
-        world.handle(world.success(accepted.job_id))
+        accepted = env.received()
+        env.flush()
+        env.handle(env.success(accepted.job_id))
 
-        assert world.dispatch() == 1
+        assert env.dispatch() == 1
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
-        assert world.workflow.inputs == {}
-        assert world.queue.depth() == 0
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.workflow.inputs == {}
+        assert env.queue.depth() == 0
 
-    def test_run_that_ends_while_it_is_started(self, world):
+    def test_run_that_ends_while_it_is_started(self, env):
         """
-        The same, one step later: between the start and its note.
+        The execution may also end between its start and the record of the start.
         """
-        accepted = world.received()
-        world.flush()
-        ends = InterruptedWorkflow(world.workflow, lambda _: world.handle(world.success(accepted.job_id)))
+        accepted = env.received()
+        env.flush()
+        ends = InterruptedWorkflow(env.workflow, lambda _: env.handle(env.success(accepted.job_id)))
 
-        assert replace(world.dispatch, workflow=ends)() == 1
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
+        assert replace(env.dispatch, workflow=ends)() == 1
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
 
     @pytest.mark.parametrize("body", ["", "not json", "{}", '{"jobId": 0}', "[" * 100_000])
-    def test_message_that_cannot_be_read_stays(self, world, body):
+    def test_message_that_cannot_be_read_stays(self, env, body):
         """
-        The redrive gives it to the dead letters after five receptions.
+        SQS moves it to the dead-letter queue after five receives.
         """
-        world.queue.send_raw(body)
+        env.queue.send_raw(body)
 
         for _ in range(5):
-            assert world.dispatch() == 0
-            world.clock.advance(VISIBILITY)
+            assert env.dispatch() == 0
+            env.clock.advance(VISIBILITY)
 
-        assert world.dispatch() == 0
-        assert (world.queue.depth(), world.queue.dead_depth()) == (0, 1)
+        assert env.dispatch() == 0
+        assert (env.queue.depth(), env.queue.dead_depth()) == (0, 1)
 
-    def test_message_about_an_unknown_job_stays(self, world):
+    def test_message_about_an_unknown_job_stays(self, env):
         """
-        A job nobody created cannot be started.
+        An unknown job cannot be started.
         """
-        world.received()
-        message = world.media.list_outbox()[0].message
-        world.queue.send_raw(message.body.replace('"jobId":1', '"jobId":99'))
+        env.received()
+        message = env.media.list_outbox()[0].message
+        env.queue.send_raw(message.body.replace('"jobId":1', '"jobId":99'))
 
-        assert world.dispatch() == 0
-        assert world.queue.depth() == 1
+        assert env.dispatch() == 0
+        assert env.queue.depth() == 1
 
-    def test_message_that_contradicts_its_job_stays(self, world):
+    def test_message_that_contradicts_its_job_stays(self, env):
         """
-        Nobody starts somebody else's job with a message of their own.
+        The batch and listing of the message must match the job.
         """
-        accepted = world.received()
-        message = world.media.list_outbox()[0].message
-        world.queue.send_raw(message.body.replace('"listingId":1', '"listingId":2'))
+        accepted = env.received()
+        message = env.media.list_outbox()[0].message
+        env.queue.send_raw(message.body.replace('"listingId":1', '"listingId":2'))
 
-        assert world.dispatch() == 0
-        assert world.job(accepted.job_id).status is JobStatus.PENDING
+        assert env.dispatch() == 0
+        assert env.job(accepted.job_id).status is JobStatus.PENDING
 
-    def test_engine_that_does_not_answer_delays_the_start(self, world):
+    def test_engine_that_does_not_answer_delays_the_start(self, env):
         """
-        The message becomes visible again and is tried again.
+        The message becomes visible again and is received again.
         """
-        accepted = world.received()
-        world.flush()
-        world.workflow.available = False
-        assert world.dispatch() == 0
-        assert world.job(accepted.job_id).status is JobStatus.PENDING
+        accepted = env.received()
+        env.flush()
+        env.workflow.available = False
+        assert env.dispatch() == 0
+        assert env.job(accepted.job_id).status is JobStatus.PENDING
 
-        world.workflow.available = True
-        assert world.dispatch() == 0
-        world.clock.advance(VISIBILITY)
-        assert world.dispatch() == 1
+        env.workflow.available = True
+        assert env.dispatch() == 0
+        env.clock.advance(VISIBILITY)
+        assert env.dispatch() == 1
 
-    def test_defect_in_one_message_is_seen_and_spares_the_others(self, world):
+    def test_defect_in_one_message_does_not_affect_the_others(self, env):
         """
-        The neighbours of a message that trips over a defect do not follow it to the dead letters.
+        The error is raised after the other messages were processed.
         """
-        first = world.received(reference="first")
-        second = world.received(reference="second")
-        world.flush()
+        first = env.received(reference="first")
+        second = env.received(reference="second")
+        env.flush()
 
         def deny_the_first(payload):
             if payload["jobId"] == first.job_id:
                 raise PermissionError("AccessDenied")
 
-        dispatch = replace(world.dispatch, workflow=InterruptedWorkflow(world.workflow, deny_the_first))
+        dispatch = replace(env.dispatch, workflow=InterruptedWorkflow(env.workflow, deny_the_first))
         with pytest.raises(ExceptionGroup) as raised:
             dispatch()
 
         assert raised.group_contains(PermissionError)
-        assert world.job(first.job_id).status is JobStatus.PENDING
-        assert world.job(second.job_id).status is JobStatus.RUNNING
-        assert world.queue.depth() == 1
+        assert env.job(first.job_id).status is JobStatus.PENDING
+        assert env.job(second.job_id).status is JobStatus.RUNNING
+        assert env.queue.depth() == 1
 
-    def test_deleted_batch_is_not_processed(self, world):
+    def test_deleted_batch_is_not_processed(self, env):
         """
-        Its job ends for the record, and the message goes.
+        Its job fails, and the message is deleted.
         """
-        accepted = world.received()
-        world.flush()
-        world.delete(world.job(accepted.job_id).batch_id)
+        accepted = env.received()
+        env.flush()
+        env.delete(env.job(accepted.job_id).batch_id)
 
-        assert world.dispatch() == 1
+        assert env.dispatch() == 1
 
-        job = world.job(accepted.job_id)
+        job = env.job(accepted.job_id)
         assert (job.status, job.output_payload["error"]["code"]) == (JobStatus.FAILED, "BATCH_DELETED")
-        assert world.workflow.inputs == {}
-        assert world.queue.depth() == 0
+        assert env.workflow.inputs == {}
+        assert env.queue.depth() == 0

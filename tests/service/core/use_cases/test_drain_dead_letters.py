@@ -1,5 +1,5 @@
 """
-What the queue gave up.
+The use case `DrainDeadLetters`.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ VISIBILITY = 360
 @dataclass
 class ForgetfulQueue:
     """
-    Says that a dead letter is deleted, and delivers it once more.
+    A queue that delivers a deleted dead letter once more.
     """
 
     queue: object
@@ -28,120 +28,120 @@ class ForgetfulQueue:
 
 
 @pytest.fixture
-def bury(world):
+def move_to_dead_letters(env):
     """
-    Let every message in the queue be received until it is dead.
+    Receive all messages until they are in the dead-letter queue.
     """
 
-    def bury():
+    def move_to_dead_letters():
         for _ in range(5):
-            world.queue.receive()
-            world.clock.advance(VISIBILITY)
-        world.queue.receive()
+            env.queue.receive()
+            env.clock.advance(VISIBILITY)
+        env.queue.receive()
 
-    return bury
+    return move_to_dead_letters
 
 
 class TestDrainDeadLetters:
-    def test_fails_the_batch_and_counts_the_letter(self, world, bury):
+    def test_fails_the_batch_and_counts_the_letter(self, env, move_to_dead_letters):
         """
-        A job that could not be started is not left waiting.
+        The batch of a job that could not be started fails.
         """
-        accepted = world.received()
-        world.flush()
-        bury()
+        accepted = env.received()
+        env.flush()
+        move_to_dead_letters()
 
-        assert world.drain() == 1
+        assert env.drain() == 1
 
-        batch = world.batch_of(accepted.job_id)
+        batch = env.batch_of(accepted.job_id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "DLQ_REDRIVE")
-        assert world.job(accepted.job_id).status is JobStatus.FAILED
-        assert world.queue.dead_depth() == 0
-        assert world.instruments.dead_letters == 1
-        assert world.instruments.entered[BatchStatus.FAILED] == 1
+        assert env.job(accepted.job_id).status is JobStatus.FAILED
+        assert env.queue.dead_depth() == 0
+        assert env.instruments.counts["media_processing_dlq_messages_total"] == 1
+        assert env.instruments.entered[BatchStatus.FAILED] == 1
 
-    def test_retry_in_vain_fails_again(self, world, bury):
+    def test_retry_that_cannot_be_started_fails_again(self, env, move_to_dead_letters):
         """
-        A batch that waits for its second run is PROCESSING; it fails as well.
+        A batch that waits for its second execution is PROCESSING; it fails as well.
         """
-        batch_id = world.job(world.ready().job_id).batch_id
-        retried = world.retried(batch_id)
-        world.flush()
-        bury()
+        batch_id = env.job(env.ready().job_id).batch_id
+        retried = env.retried(batch_id)
+        env.flush()
+        move_to_dead_letters()
 
-        world.drain()
+        env.drain()
 
-        assert world.batch_of(retried.job_id).error_code == "DLQ_REDRIVE"
+        assert env.batch_of(retried.job_id).error_code == "DLQ_REDRIVE"
 
-    def test_letter_that_comes_back_is_counted_once(self, world, bury):
+    def test_letter_that_comes_back_is_counted_once(self, env, move_to_dead_letters):
         """
-        Deleting it failed, so it is received again; it is the same letter.
+        A dead letter that is received again after a failed deletion is counted once.
         """
-        world.queue.send_raw("poison")
-        bury()
-        assert replace(world.drain, queue=ForgetfulQueue(world.queue))() == 1
-        world.clock.advance(VISIBILITY)
+        env.queue.send_raw("poison")
+        move_to_dead_letters()
+        assert replace(env.drain, queue=ForgetfulQueue(env.queue))() == 1
+        env.clock.advance(VISIBILITY)
 
-        assert world.drain() == 0
-        assert world.instruments.dead_letters == 1
-        assert world.queue.dead_depth() == 0
+        assert env.drain() == 0
+        assert env.instruments.counts["media_processing_dlq_messages_total"] == 1
+        assert env.queue.dead_depth() == 0
 
-    def test_crash_after_counting_still_fails_the_batch(self, world, bury):
+    def test_crash_after_counting_still_fails_the_batch(self, env, move_to_dead_letters):
         """
-        The letter comes back; it is not counted again, but its batch learns of it.
+        When the dead letter is received again, it is not counted again, but its batch fails.
         """
-        accepted = world.received()
-        world.flush()
-        bury()
-        with world.media.transaction() as tx:
-            (letter,) = world.queue.receive_dead()
-            tx.record_dead_letter(letter.id, accepted.job_id, letter.body, at=world.clock.now())
-        world.clock.advance(VISIBILITY)
+        accepted = env.received()
+        env.flush()
+        move_to_dead_letters()
+        with env.media.transaction() as tx:
+            (letter,) = env.queue.receive_dead()
+            tx.record_dead_letter(letter.id, accepted.job_id, letter.body, at=env.clock.now())
+        env.clock.advance(VISIBILITY)
 
-        assert world.drain() == 0
-        assert world.batch_status(accepted.job_id) is BatchStatus.FAILED
+        assert env.drain() == 0
+        assert env.batch_status(accepted.job_id) is BatchStatus.FAILED
 
     @pytest.mark.parametrize("body", ["poison", "", '{"jobId": 99}'])
-    def test_letter_nobody_can_read_is_counted_and_gone(self, world, bury, body):
+    def test_letter_that_is_not_valid_is_counted_and_deleted(self, env, move_to_dead_letters, body):
         """
-        There is no batch to tell.
+        It belongs to no batch.
         """
-        world.queue.send_raw(body)
-        bury()
+        env.queue.send_raw(body)
+        move_to_dead_letters()
 
-        assert world.drain() == 1
-        assert world.queue.dead_depth() == 0
+        assert env.drain() == 1
+        assert env.queue.dead_depth() == 0
 
-    def test_attributes_tell_whose_letter_it_is(self, world, bury):
+    def test_the_attributes_name_the_job(self, env, move_to_dead_letters):
         """
-        A body that was mangled on its way still has its attributes.
+        If the body is not valid, the job id is read from the attributes.
         """
-        accepted = world.received()
-        world.queue.send_raw("mangled", {"JobId": str(accepted.job_id)})
-        bury()
+        accepted = env.received()
+        env.queue.send_raw("mangled", {"JobId": str(accepted.job_id)})
+        move_to_dead_letters()
 
-        world.drain()
+        env.drain()
 
-        assert world.batch_of(accepted.job_id).error_code == "DLQ_REDRIVE"
+        assert env.batch_of(accepted.job_id).error_code == "DLQ_REDRIVE"
 
-    def test_unknown_job_is_counted_and_gone(self, world, bury):
+    def test_unknown_job_is_counted_and_deleted(self, env, move_to_dead_letters):
         """
-        A well-formed message about a job nobody created.
+        The message is valid, but the job does not exist.
         """
-        world.queue.send_raw('{"jobId":99,"batchId":"b","listingId":1,"attempt":1,"assets":[]}')
-        bury()
+        env.queue.send_raw('{"jobId":99,"batchId":"b","listingId":1,"attempt":1,"assets":[]}')
+        move_to_dead_letters()
 
-        assert world.drain() == 1
-        assert world.queue.dead_depth() == 0
+        assert env.drain() == 1
+        assert env.queue.dead_depth() == 0
 
-    def test_batch_that_has_ended_stays_as_it_is(self, world, bury):
+    def test_batch_that_has_ended_stays_as_it_is(self, env, move_to_dead_letters):
         """
-        A dead copy of a message whose job went well does no harm.
+        A second copy of the message of an ended job changes nothing.
         """
-        accepted = world.received()
-        world.flush()
-        bury()
-        world.handle(world.success(accepted.job_id))
+        accepted = env.received()
+        env.flush()
+        move_to_dead_letters()
+        env.handle(env.success(accepted.job_id))
 
-        assert world.drain() == 1
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.drain() == 1
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY

@@ -1,5 +1,5 @@
 """
-Messages that transactions left behind.
+The use case `FlushOutbox`.
 """
 
 from contextlib import suppress
@@ -14,7 +14,7 @@ from harness.service.core.model.job import JobStatus
 @dataclass
 class CrashingQueue:
     """
-    Accepts a message, and the process dies before it can write that down.
+    A queue that accepts a message and then raises an error, as if the process crashed.
     """
 
     queue: object
@@ -25,69 +25,69 @@ class CrashingQueue:
 
 
 class TestFlushOutbox:
-    def test_sends_each_message_once(self, world):
+    def test_sends_each_message_once(self, env):
         """
-        What is acknowledged is not sent again.
+        A message that is acknowledged is not sent again.
         """
-        world.received()
+        env.received()
 
-        assert world.flush() == 1
-        assert world.flush() == 0
-        assert world.queue.depth() == 1
+        assert env.flush() == 1
+        assert env.flush() == 0
+        assert env.queue.depth() == 1
 
-    def test_sends_the_oldest_first(self, world):
+    def test_sends_the_oldest_first(self, env):
         """
-        Up to a limit, in the order of the transactions.
+        In the order of the transactions, up to a limit.
         """
-        first = world.received(reference="first")
-        world.received(reference="second")
+        first = env.received(reference="first")
+        env.received(reference="second")
 
-        assert world.flush(limit=1) == 1
+        assert env.flush(limit=1) == 1
 
-        (message,) = world.queue.receive()
+        (message,) = env.queue.receive()
         assert message.attributes["JobId"] == str(first.job_id)
 
-    def test_queue_that_does_not_answer_loses_nothing(self, world):
+    def test_queue_that_does_not_answer_loses_nothing(self, env):
         """
-        The failure is counted, the message stays, the next flush sends it.
+        The failure is counted, the message stays, and the next flush sends it.
         """
-        world.received(reference="first")
-        world.received(reference="second")
-        world.queue.available = False
+        env.received(reference="first")
+        env.received(reference="second")
+        env.queue.available = False
 
         with pytest.raises(Unavailable):
-            world.flush()
-        assert [entry.attempts for entry in world.media.list_outbox()] == [1, 0]
+            env.flush()
+        assert [entry.attempts for entry in env.media.list_outbox()] == [1, 0]
 
-        world.queue.available = True
-        assert world.flush() == 2
+        env.queue.available = True
+        assert env.flush() == 2
 
-    def test_crash_between_sending_and_noting_sends_twice(self, world):
+    def test_crash_before_the_record_sends_twice(self, env):
         """
-        At least once: the copy starts nothing new.
+        At least once: the copy starts no second execution.
         """
-        accepted = world.received()
-        crashing = replace(world.flush, queue=CrashingQueue(world.queue))
+        accepted = env.received()
+        crashing = replace(env.flush, queue=CrashingQueue(env.queue))
         with pytest.raises(KeyboardInterrupt):
             crashing()
 
-        assert world.flush() == 1
-        assert world.queue.depth() == 2
-        assert world.dispatch() == 2
-        assert list(world.workflow.inputs) == [world.job(accepted.job_id).execution_name]
-        assert world.job(accepted.job_id).status is JobStatus.RUNNING
+        assert env.flush() == 1
+        assert env.queue.depth() == 2
+        assert env.dispatch() == 2
+        assert list(env.workflow.inputs) == [env.job(accepted.job_id).execution_name]
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
 
-    def test_rolled_back_transaction_leaves_no_message(self, world):
+    def test_rolled_back_transaction_leaves_no_message(self, env):
         """
-        No message without its job, no job without its message.
+        Job and message are stored together or not at all.
         """
-        accepted = world.received()
-        message = world.media.list_outbox()[0].message
-        world.flush()
+        accepted = env.received()
+        message = env.media.list_outbox()[0].message
+        env.flush()
 
-        with suppress(ZeroDivisionError), world.media.transaction() as tx:
+        with suppress(ZeroDivisionError), env.media.transaction() as tx:
             tx.add_to_outbox(message)
             _ = 1 / 0
 
-        assert world.flush() == 0
-        assert world.media.get_last_message(accepted.job_id).sent_at == world.clock.now()
+        assert env.flush() == 0
+        assert env.media.get_last_message(accepted.job_id).sent_at == env.clock.now()

@@ -1,47 +1,47 @@
 """
-How a batch stands.
+The use case `GetBatchStatus`.
 """
 
 import pytest
 
 from harness.service.core.errors import BatchNotFound, ListingNotFound, NotPhotographer
 from harness.service.core.model.batch import BatchStatus
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.ports.workflow import Step
 from harness.service.core.use_cases.get_batch_status import (
     AvailableDownload,
-    BatchError,
-    GetBatchStatusRequest,
 )
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
 
 
 @pytest.fixture
-def report(world):
+def report(env):
     """
-    Ask for the report on the batch of a job.
+    Return a function that queries the status of the batch of a job.
     """
 
     def ask(job_id, by=None):
-        batch = world.batch_of(job_id)
-        return world.status(by or world.owner, GetBatchStatusRequest(batch.listing_id, batch.id))
+        batch = env.batch_of(job_id)
+        return env.status(by or env.owner, batch.listing_id, batch.id)
 
     return ask
 
 
 class TestGetBatchStatus:
-    def test_open_batch_shows_what_is_expected(self, world, files):
+    def test_open_batch_lists_the_expected_files(self, env, files):
         """
-        Nothing has been submitted yet; the files are those of the manifest, by sequence.
+        The times are empty; the files are those of the manifest, by sequence.
         """
-        created = world.opened(files.photo(2), files.video(1))
+        created = env.opened(files.photo(2), files.video(1))
 
-        report = world.status(world.photographer, GetBatchStatusRequest(APARTMENT, created.batch_id))
+        report = env.status(env.photographer, APARTMENT, created.batch_id)
 
-        assert report.status is BatchStatus.PENDING_UPLOAD
-        assert (report.submitted_at, report.started_at, report.finished_at) == (None, None, None)
-        assert (report.processing, report.error) == (None, None)
+        assert report.batch.status is BatchStatus.PENDING_UPLOAD
+        assert (report.batch.received_at, report.batch.processing_started_at) == (None, None)
+        assert report.batch.processing_finished_at is None
+        assert (report.processing, report.batch.failure) == (None, None)
         assert [asset.client_id for asset in report.assets] == ["c1", "c2"]
         assert report.available_downloads == (
             AvailableDownload("ZIP_FULL", ready=False),
@@ -49,101 +49,102 @@ class TestGetBatchStatus:
             AvailableDownload("VIDEO_VERTICAL", ready=False),
         )
 
-    def test_processing_batch_shows_the_steps_of_its_run(self, world, report):
+    def test_processing_batch_shows_the_steps_of_its_run(self, env, report):
         """
-        The engine knows which states the run has entered.
+        The steps come from the execution.
         """
-        accepted = world.processing()
-        step = Step("ValidateRawAssets", "RUNNING", world.clock.now(), None)
-        world.workflow.visit(world.job(accepted.job_id).execution_name, step)
+        accepted = env.processing()
+        step = Step("ValidateRawAssets", "RUNNING", env.clock.now(), None)
+        env.workflow.enter(env.job(accepted.job_id).execution_name, step)
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.PROCESSING
-        assert shown.started_at == world.clock.now()
+        assert shown.batch.status is BatchStatus.PROCESSING
+        assert shown.batch.processing_started_at == env.clock.now()
         assert shown.processing.job_id == accepted.job_id
-        assert shown.processing.execution_arn == world.job(accepted.job_id).external_id
+        assert shown.processing.execution_arn == env.job(accepted.job_id).external_id
         assert shown.processing.steps == (step,)
 
-    def test_ready_batch_shows_what_can_be_downloaded(self, world, report, files):
+    def test_ready_batch_shows_what_can_be_downloaded(self, env, report, files):
         """
-        Bundle and media types are ready, and the assets say what was made of each file.
+        ZIP and media types are ready, and the assets have their derived objects.
         """
-        accepted = world.ready(files.photo(1))
+        accepted = env.ready(files.photo(1))
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.READY
-        assert shown.finished_at == world.clock.now()
+        assert shown.batch.status is BatchStatus.READY
+        assert shown.batch.processing_finished_at == env.clock.now()
         assert [it.ready for it in shown.available_downloads] == [True, True]
         assert shown.assets[0].processed_key == f"processed/{accepted.job_id}/1/large.jpg"
         assert shown.assets[0].resolution == "1200x800"
 
-    def test_failed_batch_shows_why(self, world, report):
+    def test_failed_batch_shows_why(self, env, report):
         """
-        The code of the pipeline reaches the client.
+        The report has the code of the pipeline.
         """
-        accepted = world.failed()
+        accepted = env.failed()
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.FAILED
-        assert shown.error == BatchError("DECODE_FAILED", "not an image")
+        assert shown.batch.status is BatchStatus.FAILED
+        assert shown.batch.failure == Failure("DECODE_FAILED", "not an image")
         assert not any(it.ready for it in shown.available_downloads)
 
-    def test_retried_batch_shows_its_newest_job(self, world, report):
+    def test_retried_batch_shows_its_newest_job(self, env, report):
         """
-        Submission is counted from the retry, and an earlier error is history.
+        The reception is the time of the retry, and the earlier error is cleared.
         """
-        first = world.failed()
-        world.clock.advance(60)
-        second = world.retried(world.batch_of(first.job_id).id)
+        first = env.failed()
+        env.clock.advance(60)
+        second = env.retried(env.batch_of(first.job_id).id)
 
         shown = report(first.job_id)
 
-        assert (shown.processing.job_id, shown.processing.attempt) == (second.job_id, 2)
-        assert shown.submitted_at == world.clock.now()
-        assert (shown.started_at, shown.error) == (None, None)
+        assert shown.processing.job_id == second.job_id
+        assert env.job(second.job_id).attempt == 2
+        assert shown.batch.received_at == env.clock.now()
+        assert (shown.batch.processing_started_at, shown.batch.failure) == (None, None)
 
-    def test_engine_that_does_not_answer_costs_the_steps_only(self, world, report, caplog):
+    def test_engine_that_does_not_answer_costs_the_steps_only(self, env, report, caplog):
         """
-        Where the batch stands is known without the engine; the loss of the steps is logged.
+        The report has no steps, and the error is logged.
         """
-        accepted = world.processing()
-        world.workflow.available = False
+        accepted = env.processing()
+        env.workflow.available = False
 
         shown = report(accepted.job_id)
 
-        assert shown.status is BatchStatus.PROCESSING
+        assert shown.batch.status is BatchStatus.PROCESSING
         assert shown.processing.steps == ()
         assert "service.media.get_batch_status.steps_unavailable" in caplog.messages
 
     @pytest.mark.parametrize("who", ["photographer", "owner", "operator"])
-    def test_three_may_look(self, world, report, who):
+    def test_photographer_owner_and_operator_may_see_it(self, env, report, who):
         """
-        Photographer, owner and operator.
+        These three users get the report.
         """
-        assert report(world.received().job_id, by=getattr(world, who))
+        assert report(env.received().job_id, by=getattr(env, who))
 
-    def test_strangers_may_not(self, world, report):
+    def test_strangers_may_not(self, env, report):
         """
-        403 for everybody else.
+        All other users get 403.
         """
         with pytest.raises(NotPhotographer):
-            report(world.received().job_id, by=world.stranger)
+            report(env.received().job_id, by=env.stranger)
 
-    def test_unknown_deleted_and_foreign_batches_are_not_found(self, world):
+    def test_unknown_deleted_and_foreign_batches_are_not_found(self, env):
         """
-        404, before anybody asks who is asking.
+        404 also for a user without permission.
         """
-        batch_id = world.opened().batch_id
+        batch_id = env.opened().batch_id
 
         with pytest.raises(ListingNotFound):
-            world.status(world.stranger, GetBatchStatusRequest(ListingId(99), batch_id))
+            env.status(env.stranger, ListingId(99), batch_id)
         with pytest.raises(BatchNotFound):
-            world.status(world.stranger, GetBatchStatusRequest(APARTMENT, BatchId("none")))
+            env.status(env.stranger, APARTMENT, BatchId("none"))
         with pytest.raises(BatchNotFound):
-            world.status(world.stranger, GetBatchStatusRequest(DEVELOPMENT, batch_id))
-        world.delete(batch_id)
+            env.status(env.stranger, DEVELOPMENT, batch_id)
+        env.delete(batch_id)
         with pytest.raises(BatchNotFound):
-            world.status(world.owner, GetBatchStatusRequest(APARTMENT, batch_id))
+            env.status(env.owner, APARTMENT, batch_id)

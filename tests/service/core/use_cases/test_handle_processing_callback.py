@@ -1,5 +1,5 @@
 """
-What the pipeline says, and what follows from it.
+The use case `HandleProcessingCallback`.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.service.core.errors import CallbackInvalid, JobNotFound, Unavailable
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import JobId, ListingId
 from harness.service.core.model.job import JobStatus
 from harness.service.core.model.listing import ListingStatus
@@ -22,35 +23,35 @@ WAITING, APPROVAL = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDIN
 
 
 class TestSuccess:
-    def test_makes_the_batch_ready_and_moves_the_listing(self, world):
+    def test_makes_the_batch_ready_and_moves_the_listing(self, env):
         """
         Job, batch, assets and listing change together.
         """
-        accepted = world.processing()
-        world.clock.advance(42)
+        accepted = env.processing()
+        env.clock.advance(42)
 
-        outcome = world.handle(world.success(accepted.job_id))
+        outcome = env.handle(env.success(accepted.job_id))
 
-        job, batch = world.job(accepted.job_id), world.batch_of(accepted.job_id)
+        job, batch = env.job(accepted.job_id), env.batch_of(accepted.job_id)
         assert outcome.changed
-        assert (job.status, job.finished_at) == (JobStatus.SUCCEEDED, world.clock.now())
-        assert (batch.status, batch.processing_finished_at) == (BatchStatus.READY, world.clock.now())
-        assert world.listing_status() is APPROVAL
-        assert world.instruments.entered[BatchStatus.READY] == 1
-        assert world.instruments.durations == [(BatchStatus.READY, 42.0)]
+        assert (job.status, job.finished_at) == (JobStatus.SUCCEEDED, env.clock.now())
+        assert (batch.status, batch.processing_finished_at) == (BatchStatus.READY, env.clock.now())
+        assert env.listing_status() is APPROVAL
+        assert env.instruments.entered[BatchStatus.READY] == 1
+        assert env.instruments.durations == [(BatchStatus.READY, 42.0)]
 
-    def test_stores_what_was_made(self, world, files):
+    def test_stores_the_derived_objects(self, env, files):
         """
-        Every upload gets its objects, and the bundle a row without a place in the gallery.
+        Every upload gets its derived objects, and the ZIP gets a row without a sequence.
         """
-        accepted = world.processing(files.video(1))
-        (output,) = world.outputs(accepted.job_id)
+        accepted = env.processing(files.video(1))
+        (output,) = env.outputs(accepted.job_id)
         variants = {"1080p": "big.mp4", "720p": "small.mp4", "hls": "index.m3u8"}
         made = output | {"processedKey": "big.mp4", "outputs": variants, "durationSeconds": 12.6}
 
-        world.handle(world.success(accepted.job_id, outputs=[made]))
+        env.handle(env.success(accepted.job_id, outputs=[made]))
 
-        video, bundle = world.media.list_assets_by_batch(world.batch_of(accepted.job_id).id)
+        video, bundle = env.media.list_assets_by_batch(env.batch_of(accepted.job_id).id)
         assert (video.processed_key, video.variants, video.duration_seconds) == ("big.mp4", variants, 13)
         assert (video.client_id, video.sequence) == ("c1", 1)
         assert (bundle.asset_type, bundle.source_key, bundle.sequence, bundle.bytes) == (
@@ -60,44 +61,44 @@ class TestSuccess:
             1234,
         )
 
-    def test_job_keeps_what_it_made(self, world):
+    def test_job_stores_its_derived_objects(self, env):
         """
-        The history of a batch names the objects of every run.
+        The output payload of every job lists its objects.
         """
-        accepted = world.ready()
+        accepted = env.ready()
 
-        output = world.job(accepted.job_id).output_payload
+        output = env.job(accepted.job_id).output_payload
 
         assert output["status"] == "SUCCEEDED"
         assert output["zip"] == f"zip/{accepted.job_id}/full.zip"
         assert output["outputs"][0]["processedKey"] == f"processed/{accepted.job_id}/1/large.jpg"
 
-    def test_that_overtakes_the_dispatcher_goes_through_processing(self, world):
+    def test_that_overtakes_the_dispatcher_goes_through_processing(self, env):
         """
-        The batch enters every status on its way, in whichever order the news arrive.
+        The batch enters every status, also if the callback comes before the record of the start.
         """
-        accepted = world.received()
-        started = (world.clock.now() + timedelta(seconds=3)).isoformat()
-        world.clock.advance(10)
+        accepted = env.received()
+        started = (env.clock.now() + timedelta(seconds=3)).isoformat()
+        env.clock.advance(10)
 
-        outcome = world.handle(world.success(accepted.job_id, startedAt=started))
+        outcome = env.handle(env.success(accepted.job_id, startedAt=started))
 
-        batch, job = world.batch_of(accepted.job_id), world.job(accepted.job_id)
+        batch, job = env.batch_of(accepted.job_id), env.job(accepted.job_id)
         assert outcome.entered == (BatchStatus.PROCESSING, BatchStatus.READY)
         assert batch.processing_started_at == batch.received_at + timedelta(seconds=3)
         assert job.external_id.endswith(job.execution_name)
 
     @pytest.mark.parametrize("started_at", ["1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z"])
-    def test_start_stays_between_reception_and_now(self, world, started_at):
+    def test_start_stays_between_reception_and_now(self, env, started_at):
         """
-        The pipeline's clock may be wrong; the times of a batch are in order all the same.
+        A wrong clock of the pipeline does not change the order of the times of a batch.
         """
-        accepted = world.received()
-        world.clock.advance(10)
+        accepted = env.received()
+        env.clock.advance(10)
 
-        world.handle(world.success(accepted.job_id, startedAt=started_at))
+        env.handle(env.success(accepted.job_id, startedAt=started_at))
 
-        batch = world.batch_of(accepted.job_id)
+        batch = env.batch_of(accepted.job_id)
         assert batch.received_at <= batch.processing_started_at <= batch.processing_finished_at
 
     @pytest.mark.parametrize(
@@ -110,299 +111,301 @@ class TestSuccess:
             {"outputs": [{"rawKey": "somebody-elses.jpg", "processedKey": "x"}]},
         ],
     )
-    def test_without_outputs_is_a_failure(self, world, fields):
+    def test_without_outputs_is_a_failure(self, env, fields):
         """
-        Never READY with nothing to download.
+        A batch without downloads is never READY.
         """
-        accepted = world.processing()
+        accepted = env.processing()
 
-        world.handle(world.success(accepted.job_id, **fields))
+        env.handle(env.success(accepted.job_id, **fields))
 
-        batch = world.batch_of(accepted.job_id)
+        batch = env.batch_of(accepted.job_id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "MISSING_PROCESSED_KEY")
-        assert world.job(accepted.job_id).status is JobStatus.FAILED
-        assert world.listing_status() is WAITING
+        assert env.job(accepted.job_id).status is JobStatus.FAILED
+        assert env.listing_status() is WAITING
 
-    def test_with_an_unknown_raw_key_is_logged(self, world, caplog):
+    def test_with_an_unknown_raw_key_is_logged(self, env, caplog):
         """
-        A file nobody announced is ignored, not stored.
+        A file that is not in the manifest is ignored.
         """
-        accepted = world.processing()
-        outputs = [*world.outputs(accepted.job_id), {"rawKey": "unknown.jpg", "processedKey": "x"}]
+        accepted = env.processing()
+        outputs = [*env.outputs(accepted.job_id), {"rawKey": "unknown.jpg", "processedKey": "x"}]
 
-        world.handle(world.success(accepted.job_id, outputs=outputs))
+        env.handle(env.success(accepted.job_id, outputs=outputs))
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
         assert "service.media.handle_processing_callback.unknown_raw_key" in caplog.messages
-        assert len(world.media.list_assets_by_batch(world.job(accepted.job_id).batch_id)) == 2
+        assert len(env.media.list_assets_by_batch(env.job(accepted.job_id).batch_id)) == 2
 
 
 class TestFailure:
     @pytest.mark.parametrize(
         "status", ["FAILED", "VALIDATION_FAILED", "PROCESSING_FAILED", "TIMED_OUT", "ABORTED"]
     )
-    def test_fails_the_batch_and_leaves_the_listing(self, world, status):
+    def test_fails_the_batch_and_leaves_the_listing(self, env, status):
         """
-        Five ways to fail, one FAILED.
+        All five failing statuses give FAILED.
         """
-        accepted = world.processing()
-        world.clock.advance(7)
+        accepted = env.processing()
+        env.clock.advance(7)
 
-        world.handle(world.failure(accepted.job_id, status))
+        env.handle(env.failure(accepted.job_id, status))
 
-        batch = world.batch_of(accepted.job_id)
-        assert world.job(accepted.job_id).status is JobStatus.FAILED
+        batch = env.batch_of(accepted.job_id)
+        assert env.job(accepted.job_id).status is JobStatus.FAILED
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "DECODE_FAILED")
         assert batch.error_detail == "not an image"
-        assert world.listing_status() is WAITING
-        assert world.instruments.entered[BatchStatus.FAILED] == 1
-        assert world.instruments.durations == [(BatchStatus.FAILED, 7.0)]
+        assert env.listing_status() is WAITING
+        assert env.instruments.entered[BatchStatus.FAILED] == 1
+        assert env.instruments.durations == [(BatchStatus.FAILED, 7.0)]
 
-    def test_partial_success_names_the_files(self, world, files):
+    def test_partial_success_names_the_files(self, env, files):
         """
-        The batch fails, and the bad file has a code of its own.
+        The batch fails, and the failed file has its own code.
         """
-        accepted = world.processing(files.photo(1), files.photo(2))
-        good, bad = world.outputs(accepted.job_id)
+        accepted = env.processing(files.photo(1), files.photo(2))
+        good, bad = env.outputs(accepted.job_id)
         bad = {"rawKey": bad["rawKey"], "errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": "bad"}
 
-        world.tell(accepted.job_id, "PARTIAL_SUCCESS", outputs=[good, bad])
+        env.tell(accepted.job_id, "PARTIAL_SUCCESS", outputs=[good, bad])
 
-        batch = world.batch_of(accepted.job_id)
-        first, second = world.media.list_assets_by_batch(batch.id)
+        batch = env.batch_of(accepted.job_id)
+        first, second = env.media.list_assets_by_batch(batch.id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "DERIVATIVE_ERRORS_DETECTED")
         assert (first.error_code, first.processed_key) == (None, None)
         assert (second.error_code, second.error_message) == ("THUMBNAIL_PROCESSING_FAILED", "bad")
 
-    def test_codes_of_files_disappear_with_the_next_success(self, world):
+    def test_codes_of_files_disappear_with_the_next_success(self, env):
         """
-        An asset shows what the newest run says of it.
+        An asset has the result of the newest job.
         """
-        accepted = world.processing()
-        (output,) = world.outputs(accepted.job_id)
-        world.tell(accepted.job_id, "PARTIAL_SUCCESS", outputs=[output | {"errorCode": "BAD"}])
-        world.handle(world.success(world.retried(world.job(accepted.job_id).batch_id).job_id))
+        accepted = env.processing()
+        (output,) = env.outputs(accepted.job_id)
+        env.tell(accepted.job_id, "PARTIAL_SUCCESS", outputs=[output | {"errorCode": "BAD"}])
+        env.handle(env.success(env.retried(env.job(accepted.job_id).batch_id).job_id))
 
-        asset, _ = world.media.list_assets_by_batch(world.job(accepted.job_id).batch_id)
+        asset, _ = env.media.list_assets_by_batch(env.job(accepted.job_id).batch_id)
         assert asset.error_code is None
 
 
 class TestRunning:
-    def test_marks_job_and_batch(self, world):
+    def test_marks_job_and_batch(self, env):
         """
-        The pipeline may say itself that it has begun.
+        The pipeline may report its start itself.
         """
-        accepted = world.received()
+        accepted = env.received()
 
-        outcome = world.tell(accepted.job_id, "RUNNING")
+        outcome = env.tell(accepted.job_id, "RUNNING")
 
-        job, batch = world.job(accepted.job_id), world.batch_of(accepted.job_id)
-        assert (job.status, job.started_at) == (JobStatus.RUNNING, world.clock.now())
+        job, batch = env.job(accepted.job_id), env.batch_of(accepted.job_id)
+        assert (job.status, job.started_at) == (JobStatus.RUNNING, env.clock.now())
         assert batch.status is BatchStatus.PROCESSING
         assert outcome.entered == (BatchStatus.PROCESSING,)
 
-    def test_twice_changes_nothing(self, world):
+    def test_twice_changes_nothing(self, env):
         """
-        The dispatcher has said it already.
+        The dispatcher has recorded the start already.
         """
-        accepted = world.processing()
-        before = world.job(accepted.job_id), world.batch_of(accepted.job_id)
-        world.clock.advance(5)
+        accepted = env.processing()
+        before = env.job(accepted.job_id), env.batch_of(accepted.job_id)
+        env.clock.advance(5)
 
-        outcome = world.tell(accepted.job_id, "RUNNING")
+        outcome = env.tell(accepted.job_id, "RUNNING")
 
         assert not outcome.changed
-        assert (world.job(accepted.job_id), world.batch_of(accepted.job_id)) == before
-        assert world.instruments.entered[BatchStatus.PROCESSING] == 1
+        assert (env.job(accepted.job_id), env.batch_of(accepted.job_id)) == before
+        assert env.instruments.entered[BatchStatus.PROCESSING] == 1
 
-    def test_after_a_retry_notes_the_start(self, world):
+    def test_after_a_retry_notes_the_start(self, env):
         """
-        The batch is PROCESSING already, but only now does the run begin.
+        The batch is PROCESSING already, but its execution starts now.
         """
-        batch_id = world.job(world.failed().job_id).batch_id
-        retried = world.retried(batch_id)
-        world.clock.advance(5)
+        batch_id = env.job(env.failed().job_id).batch_id
+        retried = env.retried(batch_id)
+        env.clock.advance(5)
 
-        outcome = world.tell(retried.job_id, "RUNNING")
+        outcome = env.tell(retried.job_id, "RUNNING")
 
         assert outcome.entered == ()
-        assert world.batch_of(retried.job_id).processing_started_at == world.clock.now()
+        assert env.batch_of(retried.job_id).processing_started_at == env.clock.now()
 
-    def test_after_the_end_changes_nothing(self, world):
+    def test_after_the_end_changes_nothing(self, env):
         """
-        Late news are no news.
+        A callback after the end has no effect.
         """
-        accepted = world.ready()
+        accepted = env.ready()
 
-        assert not world.tell(accepted.job_id, "RUNNING").changed
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
+        assert not env.tell(accepted.job_id, "RUNNING").changed
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
 
 
 class TestRepetitionAndOrder:
-    def test_told_twice_is_told_once(self, world):
+    def test_a_repeated_callback_has_no_effect(self, env):
         """
-        A job that has ended never changes again, whatever is said afterwards.
+        A job that has ended does not change.
         """
-        accepted = world.ready()
-        world.clock.advance(5)
-        before = world.job(accepted.job_id), world.batch_of(accepted.job_id)
+        accepted = env.ready()
+        env.clock.advance(5)
+        before = env.job(accepted.job_id), env.batch_of(accepted.job_id)
 
-        assert not world.handle(world.success(accepted.job_id)).changed
-        assert not world.handle(world.failure(accepted.job_id)).changed
+        assert not env.handle(env.success(accepted.job_id)).changed
+        assert not env.handle(env.failure(accepted.job_id)).changed
 
-        assert (world.job(accepted.job_id), world.batch_of(accepted.job_id)) == before
-        assert world.instruments.entered[BatchStatus.READY] == 1
-        assert len(world.instruments.durations) == 1
+        assert (env.job(accepted.job_id), env.batch_of(accepted.job_id)) == before
+        assert env.instruments.entered[BatchStatus.READY] == 1
+        assert len(env.instruments.durations) == 1
 
-    def test_older_job_is_recorded_and_the_batch_left_alone(self, world):
+    def test_older_job_does_not_change_the_batch(self, env):
         """
-        Only the newest job moves its batch.
+        Only the newest job changes its batch.
         """
-        old = world.processing()
-        batch = world.batch_of(old.job_id)
-        with world.media.transaction() as tx:  # A state no use case makes, but a person with SQL can.
-            tx.update_batch_status(batch.fail("BY_HAND", "", at=world.clock.now()), expected=batch.status)
-        new = world.retried(batch.id)
+        old = env.processing()
+        batch = env.batch_of(old.job_id)
+        with env.media.transaction() as tx:  # No use case creates this state, but an operator can, with SQL.
+            tx.update_batch_status(
+                batch.fail(Failure("BY_HAND", ""), at=env.clock.now()), expected=batch.status
+            )
+        new = env.retried(batch.id)
 
-        outcome = world.handle(world.success(old.job_id))
+        outcome = env.handle(env.success(old.job_id))
 
         assert outcome.changed
-        assert world.job(old.job_id).status is JobStatus.SUCCEEDED
-        assert world.job(new.job_id).status is JobStatus.PENDING
-        assert world.batch_status(old.job_id) is BatchStatus.PROCESSING
-        assert world.listing_status() is WAITING
+        assert env.job(old.job_id).status is JobStatus.SUCCEEDED
+        assert env.job(new.job_id).status is JobStatus.PENDING
+        assert env.batch_status(old.job_id) is BatchStatus.PROCESSING
+        assert env.listing_status() is WAITING
 
-    def test_deleted_batch_is_recorded_on_the_job_only(self, world):
+    def test_deleted_batch_is_recorded_on_the_job_only(self, env):
         """
-        Deleting a batch does not stop its run, but nothing follows from it any more.
+        The execution of a deleted batch continues, but only its job changes.
         """
-        accepted = world.processing()
-        world.delete(world.job(accepted.job_id).batch_id)
+        accepted = env.processing()
+        env.delete(env.job(accepted.job_id).batch_id)
 
-        outcome = world.handle(world.success(accepted.job_id))
+        outcome = env.handle(env.success(accepted.job_id))
 
         assert outcome.changed
-        assert world.job(accepted.job_id).status is JobStatus.SUCCEEDED
-        assert world.batch_status(accepted.job_id) is BatchStatus.PROCESSING
-        assert world.listing_status() is WAITING
-        assert world.instruments.entered[BatchStatus.READY] == 0
+        assert env.job(accepted.job_id).status is JobStatus.SUCCEEDED
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
+        assert env.listing_status() is WAITING
+        assert env.instruments.entered[BatchStatus.READY] == 0
 
-    def test_unknown_job(self, world):
+    def test_unknown_job(self, env):
         """
-        404, for job 0 as well.
+        404, also for job 0.
         """
         with pytest.raises(JobNotFound):
-            world.handle(ProcessingCallback(JobId(0), CallbackStatus.SUCCEEDED))
+            env.handle(ProcessingCallback(JobId(0), CallbackStatus.SUCCEEDED))
 
-    def test_job_of_another_batch_or_listing(self, world):
+    def test_job_of_another_batch_or_listing(self, env):
         """
-        A callback that contradicts itself is not believed.
+        The callback is refused if its ids do not match the job.
         """
-        callback = world.success(world.processing().job_id)
+        callback = env.success(env.processing().job_id)
 
         with pytest.raises(CallbackInvalid):
-            world.handle(replace(callback, batch_id="other"))
+            env.handle(replace(callback, batch_id="other"))
         with pytest.raises(CallbackInvalid):
-            world.handle(replace(callback, listing_id=DEVELOPMENT))
+            env.handle(replace(callback, listing_id=DEVELOPMENT))
 
-    def test_database_that_does_not_answer_changes_nothing(self, world):
+    def test_database_that_does_not_answer_changes_nothing(self, env):
         """
-        The pipeline tries again, and then it works.
+        The pipeline tries again, and then it succeeds.
         """
-        accepted = world.processing()
-        callback = world.success(accepted.job_id)
-        world.media.available = False
+        accepted = env.processing()
+        callback = env.success(accepted.job_id)
+        env.media.available = False
         with pytest.raises(Unavailable):
-            world.handle(callback)
-        world.media.available = True
+            env.handle(callback)
+        env.media.available = True
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.PROCESSING
-        assert world.handle(callback).changed
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
+        assert env.handle(callback).changed
 
     @given(data=st.data())
-    def test_any_order_of_any_callbacks_ends_with_the_first_that_ends(self, new_world, data):
+    def test_any_order_of_any_callbacks_ends_with_the_first_that_ends(self, new_env, data):
         """
-        Duplicated and reordered callbacks give what the first terminal one alone would have given.
+        Repeated and reordered callbacks have the result of the first terminal callback.
         """
-        world = new_world()
-        job_id = world.received().job_id
+        env = new_env()
+        job_id = env.received().job_id
         say = {
-            "RUNNING": lambda: world.tell(job_id, "RUNNING"),
-            "SUCCEEDED": lambda: world.handle(world.success(job_id)),
-            "FAILED": lambda: world.handle(world.failure(job_id)),
+            "RUNNING": lambda: env.tell(job_id, "RUNNING"),
+            "SUCCEEDED": lambda: env.handle(env.success(job_id)),
+            "FAILED": lambda: env.handle(env.failure(job_id)),
         }
         said = data.draw(st.lists(st.sampled_from(sorted(say)), min_size=1, max_size=8))
         for status in said:
-            world.clock.advance(1)
+            env.clock.advance(1)
             say[status]()
 
         first = next((status for status in said if status != "RUNNING"), "RUNNING")
         expected = {"RUNNING": "PROCESSING", "SUCCEEDED": "READY", "FAILED": "FAILED"}[first]
-        assert world.batch_status(job_id) == expected
-        assert world.instruments.entered[BatchStatus.PROCESSING] == 1
-        assert len(world.instruments.durations) == (first != "RUNNING")
+        assert env.batch_status(job_id) == expected
+        assert env.instruments.entered[BatchStatus.PROCESSING] == 1
+        assert len(env.instruments.durations) == (first != "RUNNING")
 
 
 class TestListing:
-    def test_waits_for_its_other_batches(self, world):
+    def test_waits_for_its_other_batches(self, env):
         """
-        As long as one batch is in the pipeline the listing stays; the last one moves it.
+        The listing advances when its last batch leaves the pipeline.
         """
-        first = world.processing(reference="first")
-        second = world.received(reference="second")
+        first = env.processing(reference="first")
+        second = env.received(reference="second")
 
-        world.handle(world.success(first.job_id))
-        assert world.listing_status() is WAITING
-        world.handle(world.success(second.job_id))
-        assert world.listing_status() is APPROVAL
+        env.handle(env.success(first.job_id))
+        assert env.listing_status() is WAITING
+        env.handle(env.success(second.job_id))
+        assert env.listing_status() is APPROVAL
 
-    def test_does_not_wait_for_uploads_or_deleted_batches(self, world):
+    def test_does_not_wait_for_uploads_or_deleted_batches(self, env):
         """
-        An open upload is not in the pipeline, and a deleted batch is nowhere.
+        Open uploads and deleted batches are not in the pipeline.
         """
-        world.opened(reference="open")
-        deleted = world.processing(reference="deleted")
-        world.delete(world.job(deleted.job_id).batch_id)
+        env.opened(reference="open")
+        deleted = env.processing(reference="deleted")
+        env.delete(env.job(deleted.job_id).batch_id)
 
-        world.ready(reference="first")
+        env.ready(reference="first")
 
-        assert world.listing_status() is APPROVAL
+        assert env.listing_status() is APPROVAL
 
     @pytest.mark.parametrize("status", [status for status in ListingStatus if status != 6])
-    def test_in_another_status_stays_there(self, world, status):
+    def test_in_another_status_stays_there(self, env, status):
         """
-        6 → 7 is a compare-and-set: what is past it is not pulled back.
+        The status 6 → 7 is compared and set: a later status is not changed back.
         """
-        accepted = world.processing()
-        world.listings.set_status(APARTMENT, status)
+        accepted = env.processing()
+        env.listings.set_status(APARTMENT, status)
 
-        world.handle(world.success(accepted.job_id))
+        env.handle(env.success(accepted.job_id))
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
-        assert world.listing_status() is status
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.listing_status() is status
 
-    def test_advances_by_project_files_on_developments_only(self, world, files):
+    def test_advances_by_project_files_on_developments_only(self, env, files):
         """
-        A development needs no photographer to go on; an apartment that once was one does.
+        A development advances without photos; an apartment that was a development does not.
         """
-        options = {"listing": DEVELOPMENT, "by": world.owner}
-        first = world.processing(files.document(1), reference="first", **options)
-        world.listings.add_listing(DEVELOPMENT, owner_id=20, property_type=1)
-        world.handle(world.success(first.job_id))
-        assert world.listing_status(DEVELOPMENT) is WAITING
+        options = {"listing": DEVELOPMENT, "by": env.owner}
+        first = env.processing(files.document(1), reference="first", **options)
+        env.listings.add_listing(DEVELOPMENT, owner_id=20, property_type=1)
+        env.handle(env.success(first.job_id))
+        assert env.listing_status(DEVELOPMENT) is WAITING
 
-        world.listings.add_listing(DEVELOPMENT, owner_id=20, property_type=32)
-        world.ready(files.document(1), reference="second", **options)
-        assert world.listing_status(DEVELOPMENT) is APPROVAL
+        env.listings.add_listing(DEVELOPMENT, owner_id=20, property_type=32)
+        env.ready(files.document(1), reference="second", **options)
+        assert env.listing_status(DEVELOPMENT) is APPROVAL
 
-    def test_that_is_gone_does_not_keep_a_batch_from_ending(self, world):
+    def test_deleted_listing_does_not_prevent_the_end_of_a_batch(self, env):
         """
         The listing was deleted while its media were processed.
         """
-        accepted = world.processing()
-        callback = world.success(accepted.job_id)
-        world.listings.delete_listing(APARTMENT)
+        accepted = env.processing()
+        callback = env.success(accepted.job_id)
+        env.listings.delete_listing(APARTMENT)
 
-        world.handle(callback)
+        env.handle(callback)
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY

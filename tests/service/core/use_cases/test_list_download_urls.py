@@ -1,5 +1,5 @@
 """
-URLs for everything a batch offers.
+The use case `ListDownloadUrls`.
 """
 
 from datetime import timedelta
@@ -13,25 +13,24 @@ from harness.service.core.errors import (
     NotPhotographer,
 )
 from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.use_cases.list_download_urls import DownloadItem, ListDownloadUrlsRequest
+from harness.service.core.use_cases.list_download_urls import DownloadItem
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
-NEWEST = ListDownloadUrlsRequest(APARTMENT)
 
 
 class TestListDownloadUrls:
-    def test_groups_files_by_media_type(self, world, files):
+    def test_groups_files_by_media_type(self, env, files):
         """
-        The bundle, and for every type its files by sequence, with a preview each.
+        The ZIP, and for every type its files by sequence, each with a preview.
         """
-        job = world.ready(files.photo(2), files.photo(1), files.video(3)).job_id
+        job = env.ready(files.photo(2), files.photo(1), files.video(3)).job_id
 
-        downloads = world.downloads(world.owner, NEWEST)
+        downloads = env.downloads(env.owner, APARTMENT)
 
-        assert downloads.batch_id == world.batch_of(job).id
-        assert (downloads.generated_at, downloads.ttl) == (world.clock.now(), 3600)
+        assert downloads.batch_id == env.batch_of(job).id
+        assert (downloads.generated_at, downloads.ttl) == (env.clock.now(), 3600)
         assert downloads.zip.url == f"memory://bucket/zip/{job}/full.zip?ttl=3600"
-        assert downloads.zip.expires_at == world.clock.now() + timedelta(hours=1)
+        assert downloads.zip.expires_at == env.clock.now() + timedelta(hours=1)
         assert [(group.type, len(group.items)) for group in downloads.groups] == [
             ("PHOTO_HORIZONTAL", 2),
             ("VIDEO_VERTICAL", 1),
@@ -45,91 +44,91 @@ class TestListDownloadUrls:
             sequence=1,
         )
 
-    def test_file_that_is_offered_as_it_came_is_the_original(self, world, files):
+    def test_file_that_is_offered_as_it_came_is_the_original(self, env, files):
         """
         A PDF has no renditions.
         """
-        accepted = world.processing(files.document(1), listing=DEVELOPMENT, by=world.owner)
-        key = world.batch_of(accepted.job_id).uploads[0].key
-        world.handle(world.success(accepted.job_id, outputs=[{"rawKey": key, "processedKey": key}]))
+        accepted = env.processing(files.document(1), listing=DEVELOPMENT, by=env.owner)
+        key = env.batch_of(accepted.job_id).uploads[0].key
+        env.handle(env.success(accepted.job_id, outputs=[{"rawKey": key, "processedKey": key}]))
 
-        downloads = world.downloads(world.owner, ListDownloadUrlsRequest(DEVELOPMENT))
+        downloads = env.downloads(env.owner, DEVELOPMENT)
 
         item = downloads.groups[0].items[0]
         assert (item.label, item.preview, item.resolution) == ("original", None, None)
 
-    def test_without_a_batch_the_newest_ready_one_counts(self, world):
+    def test_without_a_batch_the_newest_ready_one_counts(self, env):
         """
-        A newer batch that is not READY does not hide the one that is.
+        A newer batch that is not READY is ignored.
         """
-        world.received(reference="open")
-        first = world.processing(reference="first")
-        second = world.processing(reference="second")
-        world.handle(world.success(second.job_id))
-        world.handle(world.success(first.job_id))
+        env.received(reference="open")
+        first = env.processing(reference="first")
+        second = env.processing(reference="second")
+        env.handle(env.success(second.job_id))
+        env.handle(env.success(first.job_id))
 
-        assert world.downloads(world.owner, NEWEST).batch_id == world.batch_of(second.job_id).id
+        assert env.downloads(env.owner, APARTMENT).batch_id == env.batch_of(second.job_id).id
 
-    def test_nothing_ready_is_nothing_to_say(self, world):
+    def test_without_a_ready_batch_there_is_no_content(self, env):
         """
-        204, as long as no batch was named.
+        204 if the request has no batch.
         """
-        world.processing()
+        env.processing()
 
-        assert world.downloads(world.owner, NEWEST) is None
+        assert env.downloads(env.owner, APARTMENT) is None
 
-    def test_named_batch_must_be_ready(self, world):
+    def test_named_batch_must_be_ready(self, env):
         """
-        409 for the client that asks too early.
+        409 if the batch of the request is not READY.
         """
-        batch_id = world.batch_of(world.processing().job_id).id
-
-        with pytest.raises(BatchStatusInvalid):
-            world.downloads(world.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
-
-    def test_retry_that_failed_offers_nothing_explicitly(self, world):
-        """
-        The batch shows FAILED, though its earlier objects are still there.
-        """
-        batch_id = world.batch_of(world.ready().job_id).id
-        world.handle(world.failure(world.retried(batch_id).job_id))
+        batch_id = env.batch_of(env.processing().job_id).id
 
         with pytest.raises(BatchStatusInvalid):
-            world.downloads(world.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
+            env.downloads(env.owner, APARTMENT, batch_id)
 
-    def test_retry_that_succeeded_offers_the_new_objects(self, world):
+    def test_a_failed_retry_has_no_downloads(self, env):
         """
-        Two bundles exist; the newest is the current one.
+        The batch is FAILED, although its earlier objects still exist.
         """
-        batch_id = world.batch_of(world.ready().job_id).id
-        again = world.retried(batch_id).job_id
-        world.handle(world.success(again))
+        batch_id = env.batch_of(env.ready().job_id).id
+        env.handle(env.failure(env.retried(batch_id).job_id))
 
-        downloads = world.downloads(world.owner, NEWEST)
+        with pytest.raises(BatchStatusInvalid):
+            env.downloads(env.owner, APARTMENT, batch_id)
+
+    def test_retry_that_succeeded_offers_the_new_objects(self, env):
+        """
+        There are two ZIPs; the newest is the current one.
+        """
+        batch_id = env.batch_of(env.ready().job_id).id
+        again = env.retried(batch_id).job_id
+        env.handle(env.success(again))
+
+        downloads = env.downloads(env.owner, APARTMENT)
 
         assert downloads.zip.url == f"memory://bucket/zip/{again}/full.zip?ttl=3600"
         assert downloads.groups[0].items[0].url.startswith(f"memory://bucket/processed/{again}/")
 
-    def test_unknown_deleted_and_foreign_batches_are_not_found(self, world):
+    def test_unknown_deleted_and_foreign_batches_are_not_found(self, env):
         """
-        404, before anybody asks who is asking; a deleted batch is not the newest either.
+        404 also for a user without permission; a deleted batch is not the newest batch.
         """
-        batch_id = world.batch_of(world.ready().job_id).id
+        batch_id = env.batch_of(env.ready().job_id).id
 
         with pytest.raises(ListingNotFound):
-            world.downloads(world.stranger, ListDownloadUrlsRequest(ListingId(99)))
+            env.downloads(env.stranger, ListingId(99))
         with pytest.raises(BatchNotFound):
-            world.downloads(world.stranger, ListDownloadUrlsRequest(APARTMENT, BatchId("none")))
+            env.downloads(env.stranger, APARTMENT, BatchId("none"))
         with pytest.raises(BatchNotFound):
-            world.downloads(world.stranger, ListDownloadUrlsRequest(DEVELOPMENT, batch_id))
-        world.delete(batch_id)
+            env.downloads(env.stranger, DEVELOPMENT, batch_id)
+        env.delete(batch_id)
         with pytest.raises(BatchNotFound):
-            world.downloads(world.owner, ListDownloadUrlsRequest(APARTMENT, batch_id))
-        assert world.downloads(world.owner, NEWEST) is None
+            env.downloads(env.owner, APARTMENT, batch_id)
+        assert env.downloads(env.owner, APARTMENT) is None
 
-    def test_strangers_may_not(self, world):
+    def test_strangers_may_not(self, env):
         """
-        403, ready or not.
+        403, READY or not.
         """
         with pytest.raises(NotPhotographer):
-            world.downloads(world.stranger, NEWEST)
+            env.downloads(env.stranger, APARTMENT)

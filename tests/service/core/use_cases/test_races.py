@@ -1,5 +1,5 @@
 """
-Two at once: the locks of the repository are real, and so are these threads.
+Concurrent use cases, with real threads and the locks of the in-memory repository.
 """
 
 import random
@@ -20,7 +20,7 @@ ROUNDS = 10
 
 class HesitatingMutex:
     """
-    Lets the others in for a moment after every statement: that is where races happen.
+    A mutex that pauses after every statement, so that other threads run between two statements.
     """
 
     def __init__(self):
@@ -35,24 +35,23 @@ class HesitatingMutex:
 
 
 @pytest.fixture
-def new_racing_world(new_world):
+def new_racing_env(new_env):
     """
-    Worlds whose database takes its time.
+    Return a function that creates environments with this mutex.
     """
 
     def new():
-        world = new_world()
-        world.media._store.mutex = HesitatingMutex()
-        return world
+        env = new_env()
+        env.media._store.mutex = HesitatingMutex()
+        return env
 
     return new
 
 
 def race(*actions):
     """
-    Start all actions almost together and return what each returned or refused with.
-
-    One is ahead by a few statements, another one the next time: so each meets the other everywhere.
+    Start all actions at almost the same time and return their results or errors. The start of each is delayed
+    by some statements, differently each time.
     """
     barrier = threading.Barrier(len(actions))
 
@@ -73,229 +72,229 @@ def refusals(results, error) -> int:
 
 
 class TestRaces:
-    def test_complete_and_complete(self, new_racing_world):
+    def test_complete_and_complete(self, new_racing_env):
         """
-        One is received, the other finds the batch received.
+        One succeeds; the other finds the batch RECEIVED.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            created = world.opened()
-            world.upload(created)
-            complete = lambda: world.complete(world.photographer, world.completion(created))  # noqa: B023,E731
+            env = new_racing_env()
+            created = env.opened()
+            env.upload(created)
+            complete = lambda: env.complete(env.photographer, **env.completion(created))  # noqa: B023,E731
 
             results = race(*[complete] * 4)
 
             assert refusals(results, BatchStatusInvalid) == 3
-            assert len(world.media.list_jobs_by_batch(created.batch_id)) == 1
-            assert len(world.media.list_outbox()) == 1
-            assert world.instruments.entered[BatchStatus.RECEIVED] == 1
+            assert len(env.media.list_jobs_by_batch(created.batch_id)) == 1
+            assert len(env.media.list_outbox()) == 1
+            assert env.instruments.entered[BatchStatus.RECEIVED] == 1
 
-    def test_create_and_create(self, new_racing_world):
+    def test_create_and_create(self, new_racing_env):
         """
         One gets the reference.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
+            env = new_racing_env()
 
-            results = race(*[world.opened] * 4)
+            results = race(*[env.opened] * 4)
 
             assert refusals(results, BatchConflict) == 3
 
-    def test_retry_and_retry(self, new_racing_world):
+    def test_retry_and_retry(self, new_racing_env):
         """
-        One new job, not two.
+        There is one new job.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            batch_id = world.job(world.failed().job_id).batch_id
-            retry = lambda: world.retried(batch_id)  # noqa: B023,E731
+            env = new_racing_env()
+            batch_id = env.job(env.failed().job_id).batch_id
+            retry = lambda: env.retried(batch_id)  # noqa: B023,E731
 
             results = race(*[retry] * 4)
 
             assert refusals(results, BatchStatusInvalid) == 3
-            assert len(world.media.list_jobs_by_batch(batch_id)) == 2
+            assert len(env.media.list_jobs_by_batch(batch_id)) == 2
 
-    def test_create_and_retry_of_the_same_reference(self, new_racing_world):
+    def test_create_and_retry_of_the_same_reference(self, new_racing_env):
         """
-        The reference belongs to one open batch, whoever was first.
+        One open batch has the reference.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            batch_id = world.job(world.failed().job_id).batch_id
+            env = new_racing_env()
+            batch_id = env.job(env.failed().job_id).batch_id
 
-            results = race(world.opened, lambda: world.retried(batch_id))  # noqa: B023
+            results = race(env.opened, lambda: env.retried(batch_id))  # noqa: B023
 
             assert refusals(results, BatchConflict) == 1
 
-    def test_callback_and_callback(self, new_racing_world):
+    def test_callback_and_callback(self, new_racing_env):
         """
-        Duplicates that arrive together are told once.
+        Concurrent copies of a callback have one effect.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            job_id = world.processing().job_id
-            callbacks = [world.success(job_id), world.failure(job_id), world.success(job_id)]
+            env = new_racing_env()
+            job_id = env.processing().job_id
+            callbacks = [env.success(job_id), env.failure(job_id), env.success(job_id)]
 
-            results = race(*[lambda it=it: world.handle(it) for it in callbacks])  # noqa: B023
+            results = race(*[lambda it=it: env.handle(it) for it in callbacks])  # noqa: B023
 
             assert sum(outcome.changed for outcome in results) == 1
-            assert len(world.instruments.durations) == 1
-            ended = {"READY": "SUCCEEDED", "FAILED": "FAILED"}[world.batch_status(job_id)]
-            assert world.job(job_id).status == ended
+            assert len(env.instruments.durations) == 1
+            ended = {"READY": "SUCCEEDED", "FAILED": "FAILED"}[env.batch_status(job_id)]
+            assert env.job(job_id).status == ended
 
-    def test_callback_and_retry(self, new_racing_world):
+    def test_callback_and_retry(self, new_racing_env):
         """
-        The retry waits for the end or is refused; the late callback never touches the new job's batch.
+        The retry waits for the end or is refused; the late callback does not change the batch of the new job.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            job_id = world.processing().job_id
-            batch_id = world.job(job_id).batch_id
+            env = new_racing_env()
+            job_id = env.processing().job_id
+            batch_id = env.job(job_id).batch_id
 
             _, retried = race(
-                lambda: world.handle(world.success(job_id)),  # noqa: B023
-                lambda: world.retried(batch_id),  # noqa: B023
+                lambda: env.handle(env.success(job_id)),  # noqa: B023
+                lambda: env.retried(batch_id),  # noqa: B023
             )
 
-            assert world.job(job_id).status is JobStatus.SUCCEEDED
+            assert env.job(job_id).status is JobStatus.SUCCEEDED
             refused = isinstance(retried, BatchStatusInvalid)
-            assert world.batch_status(job_id) is (BatchStatus.READY if refused else BatchStatus.PROCESSING)
-            assert len(world.media.list_jobs_by_batch(batch_id)) == (1 if refused else 2)
+            assert env.batch_status(job_id) is (BatchStatus.READY if refused else BatchStatus.PROCESSING)
+            assert len(env.media.list_jobs_by_batch(batch_id)) == (1 if refused else 2)
 
-    def test_dispatch_and_callback(self, new_racing_world):
+    def test_dispatch_and_callback(self, new_racing_env):
         """
-        The news that it began and the news that it ended arrive together.
-        """
-        for _ in range(ROUNDS):
-            world = new_racing_world()
-            job_id = world.received().job_id
-            world.flush()
-
-            race(world.dispatch, lambda: world.handle(world.success(job_id)))  # noqa: B023
-
-            assert world.batch_status(job_id) is BatchStatus.READY
-            assert world.instruments.entered[BatchStatus.PROCESSING] == 1
-
-    def test_two_batches_of_a_listing_end_together(self, new_racing_world):
-        """
-        Neither takes the other for still processing: the listing moves on.
+        The record of the start and the callback of the end are concurrent.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            jobs = [world.processing(reference=f"{n}").job_id for n in range(2)]
+            env = new_racing_env()
+            job_id = env.received().job_id
+            env.flush()
 
-            race(*[lambda it=it: world.handle(world.success(it)) for it in jobs])  # noqa: B023
+            race(env.dispatch, lambda: env.handle(env.success(job_id)))  # noqa: B023
 
-            assert world.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+            assert env.batch_status(job_id) is BatchStatus.READY
+            assert env.instruments.entered[BatchStatus.PROCESSING] == 1
 
-    def test_complete_and_the_end_of_another_batch(self, new_racing_world):
+    def test_two_batches_of_a_listing_end_together(self, new_racing_env):
         """
-        Either the listing moves on and the completion is refused, or it waits for the completed batch.
+        The listing advances, because the second batch sees the end of the first.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            job_id = world.processing(reference="first").job_id
-            created = world.opened(reference="second")
-            world.upload(created)
+            env = new_racing_env()
+            jobs = [env.processing(reference=f"{n}").job_id for n in range(2)]
+
+            race(*[lambda it=it: env.handle(env.success(it)) for it in jobs])  # noqa: B023
+
+            assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+
+    def test_complete_and_the_end_of_another_batch(self, new_racing_env):
+        """
+        Either the listing advances and the completion is refused, or it waits for the completed batch.
+        """
+        for _ in range(ROUNDS):
+            env = new_racing_env()
+            job_id = env.processing(reference="first").job_id
+            created = env.opened(reference="second")
+            env.upload(created)
 
             race(
-                lambda: world.handle(world.success(job_id)),  # noqa: B023
-                lambda: world.complete(world.photographer, world.completion(created)),  # noqa: B023
+                lambda: env.handle(env.success(job_id)),  # noqa: B023
+                lambda: env.complete(env.photographer, **env.completion(created)),  # noqa: B023
             )
 
-            second = world.media.get_batch_by_id(created.batch_id).status
-            moved = world.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+            second = env.media.get_batch_by_id(created.batch_id).status
+            moved = env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
             assert second is (BatchStatus.PENDING_UPLOAD if moved else BatchStatus.RECEIVED)
 
-    def test_delete_and_complete(self, new_racing_world):
+    def test_delete_and_complete(self, new_racing_env):
         """
         A batch that was deleted first has no job.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            created = world.opened()
-            world.upload(created)
+            env = new_racing_env()
+            created = env.opened()
+            env.upload(created)
 
             _, completed = race(
-                lambda: world.delete(created.batch_id),  # noqa: B023
-                lambda: world.complete(world.photographer, world.completion(created)),  # noqa: B023
+                lambda: env.delete(created.batch_id),  # noqa: B023
+                lambda: env.complete(env.photographer, **env.completion(created)),  # noqa: B023
             )
 
             deleted_first = isinstance(completed, BatchNotFound)
-            assert len(world.media.list_jobs_by_batch(created.batch_id)) == (not deleted_first)
+            assert len(env.media.list_jobs_by_batch(created.batch_id)) == (not deleted_first)
 
-    def test_delete_and_callback(self, new_racing_world):
+    def test_delete_and_callback(self, new_racing_env):
         """
-        The pipeline is never refused because somebody deletes its batch.
+        The callback succeeds although the batch is deleted.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            job_id = world.processing().job_id
+            env = new_racing_env()
+            job_id = env.processing().job_id
 
             _, outcome = race(
-                lambda: world.delete(world.job(job_id).batch_id),  # noqa: B023
-                lambda: world.handle(world.success(job_id)),  # noqa: B023
+                lambda: env.delete(env.job(job_id).batch_id),  # noqa: B023
+                lambda: env.handle(env.success(job_id)),  # noqa: B023
             )
 
             assert outcome.changed
-            assert world.job(job_id).status is JobStatus.SUCCEEDED
-            assert world.instruments.entered[world.batch_status(job_id)] == 1
+            assert env.job(job_id).status is JobStatus.SUCCEEDED
+            assert env.instruments.entered[env.batch_status(job_id)] == 1
 
-    def test_delete_and_retry(self, new_racing_world):
+    def test_delete_and_retry(self, new_racing_env):
         """
         A batch that was deleted first is not found.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            batch_id = world.job(world.failed().job_id).batch_id
+            env = new_racing_env()
+            batch_id = env.job(env.failed().job_id).batch_id
 
-            _, retried = race(lambda: world.delete(batch_id), lambda: world.retried(batch_id))  # noqa: B023
+            _, retried = race(lambda: env.delete(batch_id), lambda: env.retried(batch_id))  # noqa: B023
 
             refused = isinstance(retried, BatchNotFound)
-            assert len(world.media.list_jobs_by_batch(batch_id)) == (1 if refused else 2)
+            assert len(env.media.list_jobs_by_batch(batch_id)) == (1 if refused else 2)
 
-    def test_abandon_and_complete(self, new_racing_world):
+    def test_abandon_and_complete(self, new_racing_env):
         """
-        Received or abandoned, never both.
+        The batch is RECEIVED or abandoned, never both.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            created = world.opened()
-            world.upload(created)
-            world.clock.advance(1801)
+            env = new_racing_env()
+            created = env.opened()
+            env.upload(created)
+            env.clock.advance(1801)
 
-            race(world.reconcile, lambda: world.complete(world.photographer, world.completion(created)))  # noqa: B023
+            race(env.reconcile, lambda: env.complete(env.photographer, **env.completion(created)))  # noqa: B023
 
-            batch = world.media.get_batch_by_id(created.batch_id)
-            jobs = world.media.list_jobs_by_batch(created.batch_id)
+            batch = env.media.get_batch_by_id(created.batch_id)
+            jobs = env.media.list_jobs_by_batch(created.batch_id)
             assert (batch.status, len(jobs)) in ((BatchStatus.FAILED, 0), (BatchStatus.RECEIVED, 1))
 
-    def test_reconcilers_do_not_double_a_message(self, new_racing_world):
+    def test_reconcilers_do_not_double_a_message(self, new_racing_env):
         """
-        Two workers sweep at once; the lost message is written once.
-        """
-        for _ in range(ROUNDS):
-            world = new_racing_world()
-            world.received()
-            world.flush()
-            world.clock.advance(1800)
-
-            race(*[world.reconcile] * 3)
-
-            assert len(world.media.list_outbox()) == 1
-
-    def test_dispatchers_start_a_run_once(self, new_racing_world):
-        """
-        Copies of one message, received by several workers.
+        Two reconcilers write the lost message once.
         """
         for _ in range(ROUNDS):
-            world = new_racing_world()
-            world.received()
-            message = world.media.list_outbox()[0].message
+            env = new_racing_env()
+            env.received()
+            env.flush()
+            env.clock.advance(1800)
+
+            race(*[env.reconcile] * 3)
+
+            assert len(env.media.list_outbox()) == 1
+
+    def test_dispatchers_start_a_run_once(self, new_racing_env):
+        """
+        Several workers receive copies of one message.
+        """
+        for _ in range(ROUNDS):
+            env = new_racing_env()
+            env.received()
+            message = env.media.list_outbox()[0].message
             for _ in range(3):
-                world.queue.send(replace(message))
+                env.queue.send(replace(message))
 
-            race(*[lambda: world.dispatch(limit=1)] * 3)  # noqa: B023
+            race(*[lambda: env.dispatch(limit=1)] * 3)  # noqa: B023
 
-            assert len(world.workflow.inputs) == 1
-            assert world.instruments.entered[BatchStatus.PROCESSING] == 1
+            assert len(env.workflow.inputs) == 1
+            assert env.instruments.entered[BatchStatus.PROCESSING] == 1

@@ -1,5 +1,5 @@
 """
-What got lost, and how it is finished with the truth.
+The use case `ReconcileJobs`.
 """
 
 import pytest
@@ -8,40 +8,38 @@ from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.job import JobStatus
 from harness.service.core.model.listing import ListingStatus
 from harness.service.core.ports.workflow import ExecutionStatus
-from harness.service.core.use_cases.reconcile_jobs import PAGE
+from harness.service.core.use_cases.reconcile_jobs import PAGE_SIZE
 
 GRACE, STUCK, ABANDONED = 120, 1800, 1800
 
 
 class TestExecutionsThatEndedWithoutACallback:
-    def test_success_is_read_from_the_output(self, world):
+    def test_success_is_read_from_the_output(self, env):
         """
-        The run kept the callback it could not deliver.
+        The output of the execution has the callback that was not delivered.
         """
-        accepted = world.processing()
-        document = world.report(accepted.job_id, "SUCCEEDED", outputs=world.outputs(accepted.job_id))
+        accepted = env.processing()
+        document = env.report(accepted.job_id, "SUCCEEDED", outputs=env.outputs(accepted.job_id))
         document |= {"zip": {"key": "zip", "bytes": 1, "assets": 1}}
-        world.workflow.end(
-            world.job(accepted.job_id).execution_name, output={"callback": {"document": document}}
-        )
-        world.clock.advance(GRACE)
+        env.workflow.end(env.job(accepted.job_id).execution_name, output={"callback": {"document": document}})
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
+        assert env.reconcile() == 1
 
-        assert world.batch_status(accepted.job_id) is BatchStatus.READY
-        assert world.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
 
     @pytest.mark.parametrize("output", [None, {}, {"zip": {}}, {"callback": {"document": {"jobId": "x"}}}])
-    def test_success_nobody_can_read_is_a_failure_with_a_name(self, world, output):
+    def test_success_without_a_valid_callback_is_a_failure(self, env, output):
         """
-        Never READY with nothing to download; a retry does it again.
+        A batch without downloads is never READY; a retry processes it again.
         """
-        accepted = world.processing()
-        world.workflow.end(world.job(accepted.job_id).execution_name, output=output)
-        world.clock.advance(GRACE)
+        accepted = env.processing()
+        env.workflow.end(env.job(accepted.job_id).execution_name, output=output)
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
-        assert world.batch_of(accepted.job_id).error_code == "CALLBACK_LOST"
+        assert env.reconcile() == 1
+        assert env.batch_of(accepted.job_id).error_code == "CALLBACK_LOST"
 
     @pytest.mark.parametrize(
         ("status", "error", "cause", "code"),
@@ -54,233 +52,233 @@ class TestExecutionsThatEndedWithoutACallback:
             ("ABORTED", None, None, "ABORTED"),
         ],
     )
-    def test_failure_is_told_as_it_happened(self, world, status, error, cause, code):
+    def test_failure_is_read_from_the_execution(self, env, status, error, cause, code):
         """
-        The engine says how the run ended, and why as far as it knows.
+        Status, error and cause of the execution give the failure.
         """
-        accepted = world.processing()
-        name = world.job(accepted.job_id).execution_name
-        world.workflow.end(name, ExecutionStatus(status), error=error, cause=cause)
-        world.clock.advance(GRACE)
+        accepted = env.processing()
+        name = env.job(accepted.job_id).execution_name
+        env.workflow.end(name, ExecutionStatus(status), error=error, cause=cause)
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
-        assert world.batch_of(accepted.job_id).error_code == code
+        assert env.reconcile() == 1
+        assert env.batch_of(accepted.job_id).error_code == code
 
-    def test_callback_that_comes_late_changes_nothing(self, world):
+    def test_callback_that_comes_late_changes_nothing(self, env):
         """
-        The truth has been told already.
+        Its content was applied by the reconciler.
         """
-        accepted = world.processing()
-        world.workflow.end(world.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
-        world.clock.advance(GRACE)
-        world.reconcile()
+        accepted = env.processing()
+        env.workflow.end(env.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
+        env.clock.advance(GRACE)
+        env.reconcile()
 
-        assert not world.handle(world.success(accepted.job_id)).changed
-        assert world.batch_status(accepted.job_id) is BatchStatus.FAILED
+        assert not env.handle(env.success(accepted.job_id)).changed
+        assert env.batch_status(accepted.job_id) is BatchStatus.FAILED
 
-    def test_deleted_batch_only_has_its_job_ended(self, world):
+    def test_deleted_batch_only_has_its_job_ended(self, env):
         """
-        The gauge of jobs in flight comes down; the batch stays as it was deleted.
+        The number of jobs in progress decreases; the batch does not change.
         """
-        accepted = world.processing()
-        world.workflow.end(world.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
-        world.delete(world.job(accepted.job_id).batch_id)
-        world.clock.advance(GRACE)
+        accepted = env.processing()
+        env.workflow.end(env.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
+        env.delete(env.job(accepted.job_id).batch_id)
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
-        assert world.media.count_inflight_jobs() == 0
-        assert world.batch_status(accepted.job_id) is BatchStatus.PROCESSING
+        assert env.reconcile() == 1
+        assert env.media.count_inflight_jobs() == 0
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
 
 
 class TestJobsThatRun:
-    def test_young_jobs_are_left_alone(self, world):
+    def test_young_jobs_are_skipped(self, env):
         """
-        The engine is not even asked about them.
+        There is no call to the workflow for them.
         """
-        world.processing()
-        world.workflow.available = False
-        world.clock.advance(GRACE - 1)
+        env.processing()
+        env.workflow.available = False
+        env.clock.advance(GRACE - 1)
 
-        assert world.reconcile() == 0
+        assert env.reconcile() == 0
 
-    def test_healthy_jobs_are_left_alone(self, world):
+    def test_healthy_jobs_are_skipped(self, env):
         """
-        Running for long is not being stuck.
+        A job may run for a long time within the time-out.
         """
-        accepted = world.processing()
-        world.clock.advance(STUCK - 1)
+        accepted = env.processing()
+        env.clock.advance(STUCK - 1)
 
-        assert world.reconcile() == 0
-        assert world.job(accepted.job_id).status is JobStatus.RUNNING
+        assert env.reconcile() == 0
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
 
-    def test_job_that_runs_too_long_is_given_up(self, world):
+    def test_job_that_runs_too_long_fails(self, env):
         """
-        After thirty minutes nobody waits any more.
+        After thirty minutes.
         """
-        accepted = world.processing()
-        world.clock.advance(STUCK)
+        accepted = env.processing()
+        env.clock.advance(STUCK)
 
-        assert world.reconcile() == 1
+        assert env.reconcile() == 1
 
-        batch = world.batch_of(accepted.job_id)
+        batch = env.batch_of(accepted.job_id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "STUCK_TIMEOUT")
 
-    def test_job_the_engine_has_forgotten_is_given_up(self, world):
+    def test_job_unknown_to_the_workflow_fails(self, env):
         """
-        RUNNING in our books, unknown to the engine: only time can tell.
+        The job is RUNNING, but the workflow has no execution: it fails after the time-out.
         """
-        accepted = world.received()
-        world.tell(accepted.job_id, "RUNNING")
-        world.clock.advance(STUCK - 1)
-        assert world.reconcile() == 0
-        world.clock.advance(1)
+        accepted = env.received()
+        env.tell(accepted.job_id, "RUNNING")
+        env.clock.advance(STUCK - 1)
+        assert env.reconcile() == 0
+        env.clock.advance(1)
 
-        assert world.reconcile() == 1
-        assert world.batch_of(accepted.job_id).error_code == "STUCK_TIMEOUT"
+        assert env.reconcile() == 1
+        assert env.batch_of(accepted.job_id).error_code == "STUCK_TIMEOUT"
 
-    def test_run_the_dispatcher_did_not_note_is_noted(self, world):
+    def test_start_that_was_not_recorded_is_recorded(self, env):
         """
-        It crashed between the start and the note.
+        The dispatcher crashed between start and record.
         """
-        accepted = world.received()
-        world.workflow.start(world.job(accepted.job_id).execution_name, {})
-        world.clock.advance(GRACE)
+        accepted = env.received()
+        env.workflow.start(env.job(accepted.job_id).execution_name, {})
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
-        assert world.job(accepted.job_id).status is JobStatus.RUNNING
-        assert world.batch_status(accepted.job_id) is BatchStatus.PROCESSING
+        assert env.reconcile() == 1
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
 
-    def test_given_up_job_does_not_touch_a_newer_one(self, world):
+    def test_failed_job_does_not_affect_a_newer_one(self, env):
         """
-        A retry is a job of its own, with a clock of its own.
+        A retry is a job with its own time-out.
         """
-        accepted = world.processing()
-        world.clock.advance(STUCK)
-        world.reconcile()
-        retried = world.retried(world.job(accepted.job_id).batch_id)
+        accepted = env.processing()
+        env.clock.advance(STUCK)
+        env.reconcile()
+        retried = env.retried(env.job(accepted.job_id).batch_id)
 
-        assert world.reconcile() == 0
-        assert world.batch_status(retried.job_id) is BatchStatus.PROCESSING
+        assert env.reconcile() == 0
+        assert env.batch_status(retried.job_id) is BatchStatus.PROCESSING
 
 
 class TestJobsThatNeverStarted:
-    def test_lost_message_is_sent_again(self, world):
+    def test_lost_message_is_sent_again(self, env):
         """
-        Acknowledged, and gone: after half an hour it is written once more, and once only.
+        A message without effect after half an hour is written to the outbox again, once.
         """
-        accepted = world.received()
-        world.flush()
-        (message,) = world.queue.receive()
-        world.queue.delete(message)
-        world.clock.advance(STUCK - 1)
-        assert world.reconcile() == 0
-        world.clock.advance(1)
+        accepted = env.received()
+        env.flush()
+        (message,) = env.queue.receive()
+        env.queue.delete(message)
+        env.clock.advance(STUCK - 1)
+        assert env.reconcile() == 0
+        env.clock.advance(1)
 
-        assert world.reconcile() == 1
-        assert world.reconcile() == 0
-        assert world.flush() == 1
-        assert world.dispatch() == 1
-        assert world.job(accepted.job_id).status is JobStatus.RUNNING
+        assert env.reconcile() == 1
+        assert env.reconcile() == 0
+        assert env.flush() == 1
+        assert env.dispatch() == 1
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
 
-    def test_lost_message_of_a_retry_is_sent_again(self, world):
+    def test_lost_message_of_a_retry_is_sent_again(self, env):
         """
-        A batch that is PROCESSING may wait for its message just as well.
+        The batch is PROCESSING while it waits for the message of its retry.
         """
-        retried = world.retried(world.job(world.failed().job_id).batch_id)
-        world.flush()
-        (message,) = world.queue.receive()
-        world.queue.delete(message)
-        world.clock.advance(STUCK)
+        retried = env.retried(env.job(env.failed().job_id).batch_id)
+        env.flush()
+        (message,) = env.queue.receive()
+        env.queue.delete(message)
+        env.clock.advance(STUCK)
 
-        assert world.reconcile() == 1
-        assert world.media.list_outbox()[0].message.job_id == retried.job_id
+        assert env.reconcile() == 1
+        assert env.media.list_outbox()[0].message.job_id == retried.job_id
 
-    def test_message_that_was_never_sent_waits_for_the_outbox(self, world):
+    def test_message_that_was_never_sent_waits_for_the_outbox(self, env):
         """
-        A queue that is down is no reason for a second message.
+        An unsent message is not written again while the queue is down.
         """
-        world.received()
-        world.clock.advance(10 * STUCK)
+        env.received()
+        env.clock.advance(10 * STUCK)
 
-        assert world.reconcile() == 0
-        assert len(world.media.list_outbox()) == 1
+        assert env.reconcile() == 0
+        assert len(env.media.list_outbox()) == 1
 
-    def test_copy_of_a_message_that_was_only_slow_does_no_harm(self, world):
+    def test_copy_of_a_message_that_was_only_slow_does_no_harm(self, env):
         """
-        Both are received in the end; one run is started.
+        Both copies are received; one execution is started.
         """
-        world.received()
-        world.flush()
-        world.clock.advance(STUCK)
-        world.reconcile()
-        world.flush()
+        env.received()
+        env.flush()
+        env.clock.advance(STUCK)
+        env.reconcile()
+        env.flush()
 
-        assert world.dispatch() == 2
-        assert len(world.workflow.inputs) == 1
+        assert env.dispatch() == 2
+        assert len(env.workflow.inputs) == 1
 
-    def test_deleted_batch_is_not_sent_again(self, world):
+    def test_deleted_batch_is_not_sent_again(self, env):
         """
-        Its job ends for the record.
+        Its job fails.
         """
-        accepted = world.received()
-        world.flush()
-        world.delete(world.job(accepted.job_id).batch_id)
-        world.clock.advance(GRACE)
+        accepted = env.received()
+        env.flush()
+        env.delete(env.job(accepted.job_id).batch_id)
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
-        assert world.job(accepted.job_id).status is JobStatus.FAILED
+        assert env.reconcile() == 1
+        assert env.job(accepted.job_id).status is JobStatus.FAILED
 
 
 class TestUploadsThatWereNeverCompleted:
-    def test_are_abandoned_after_their_urls_expired(self, world):
+    def test_are_abandoned_after_their_urls_expired(self, env):
         """
-        The client is gone; the reference is free again.
+        The reference is free again.
         """
-        created = world.opened(reference="morning")
-        world.clock.advance(ABANDONED)
-        assert world.reconcile() == 0
-        world.clock.advance(1)
+        created = env.opened(reference="morning")
+        env.clock.advance(ABANDONED)
+        assert env.reconcile() == 0
+        env.clock.advance(1)
 
-        assert world.reconcile() == 1
+        assert env.reconcile() == 1
 
-        batch = world.media.get_batch_by_id(created.batch_id)
+        batch = env.media.get_batch_by_id(created.batch_id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "UPLOAD_ABANDONED")
-        assert world.instruments.entered[BatchStatus.FAILED] == 1
-        assert world.instruments.durations == []
-        assert world.opened(reference="morning")
+        assert env.instruments.entered[BatchStatus.FAILED] == 1
+        assert env.instruments.durations == []
+        assert env.opened(reference="morning")
 
-    def test_deleted_uploads_are_left_alone(self, world):
+    def test_deleted_uploads_are_skipped(self, env):
         """
-        A deleted batch is nobody's business any more.
+        A deleted batch does not change.
         """
-        world.delete(world.opened().batch_id)
-        world.clock.advance(ABANDONED + 1)
+        env.delete(env.opened().batch_id)
+        env.clock.advance(ABANDONED + 1)
 
-        assert world.reconcile() == 0
+        assert env.reconcile() == 0
 
 
 class TestSweep:
-    def test_reaches_behind_the_first_page(self, world):
+    def test_reaches_behind_the_first_page(self, env):
         """
-        Two hundred jobs that need nothing do not hide the one that does.
+        Two hundred healthy jobs do not hide a lost one.
         """
-        for number in range(PAGE + 1):
-            accepted = world.processing(reference=f"{number}")
-        world.workflow.end(world.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
-        world.clock.advance(GRACE)
+        for number in range(PAGE_SIZE + 1):
+            accepted = env.processing(reference=f"{number}")
+        env.workflow.end(env.job(accepted.job_id).execution_name, ExecutionStatus.ABORTED)
+        env.clock.advance(GRACE)
 
-        assert world.reconcile() == 1
+        assert env.reconcile() == 1
 
-    def test_engine_that_does_not_answer_does_not_stop_the_sweep(self, world):
+    def test_engine_that_does_not_answer_does_not_stop_the_sweep(self, env):
         """
-        Jobs wait for the next sweep, abandoned uploads need no engine; the error is seen.
+        The jobs wait for the next pass, uploads are abandoned, and the error is raised.
         """
-        world.processing(reference="running")
-        created = world.opened(reference="open")
-        world.clock.advance(ABANDONED + 1)
-        world.workflow.available = False
+        env.processing(reference="running")
+        created = env.opened(reference="open")
+        env.clock.advance(ABANDONED + 1)
+        env.workflow.available = False
 
         with pytest.raises(ExceptionGroup):
-            world.reconcile()
+            env.reconcile()
 
-        assert world.media.get_batch_by_id(created.batch_id).status is BatchStatus.FAILED
+        assert env.media.get_batch_by_id(created.batch_id).status is BatchStatus.FAILED

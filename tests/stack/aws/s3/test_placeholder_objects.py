@@ -9,7 +9,7 @@ import pytest
 import urllib3
 
 from harness.service.core.errors import Retryable
-from harness.service.pipeline.objects import NoSuchObject
+from harness.service.pipeline.media_objects import NoSuchObject
 from harness.stack.aws.s3.placeholder_objects import PlaceholderObjects
 from harness.stack.aws.s3.s3_guard import S3Guard
 

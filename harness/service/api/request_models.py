@@ -1,0 +1,157 @@
+"""
+The bodies of the requests, and their conversion to the arguments of the use cases.
+
+Types, presence and ranges are checked here; the rules of a manifest are checked in the core.
+"""
+
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core.core_schema import no_info_plain_validator_function
+
+from harness.service.core.model.checksum import Sha256
+from harness.service.core.model.identifiers import MAX_ID, BatchId, ListingId
+from harness.service.core.model.manifest import LAST_SEQUENCE, NAME_LENGTH, ManifestFile, UploadLimits
+from harness.service.core.model.media_type import MediaType, Orientation
+from harness.service.core.use_cases.complete_upload_batch import UploadedFile
+from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH
+from harness.service.core.use_cases.retry_media_batch import REASON_LENGTH
+
+KEY_LENGTH = 512
+NO_NUL = r"^[^\x00]*$"
+_LIMITS = UploadLimits()
+
+
+def _media_type(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    try:
+        return MediaType.parse(value)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(MediaType)}") from None
+
+
+def _checksum(value: object) -> Sha256:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return Sha256.parse(value)
+
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
+Listing = Annotated[ListingId, Field(ge=1, le=MAX_ID)]
+Bytes = Annotated[
+    int,
+    Field(ge=1, le=MAX_ID, description=f"Size [bytes], at most {_LIMITS.file_bytes}.", examples=[2048]),
+]
+# Any text is accepted: a text that is not a UUID gives 404, as an unknown UUID does.
+BatchUuid = Annotated[
+    BatchId,
+    StringConstraints(pattern=NO_NUL, min_length=1, max_length=100, to_lower=True),
+    Field(examples=["0f6f7f0e-3f0a-4c39-9d4e-1f2b5c0a9d11"]),
+]
+UploadType = Annotated[
+    MediaType,
+    BeforeValidator(_media_type),
+    Field(description="`project/doc` and `project/render` are accepted for the last two."),
+]
+Checksum = Annotated[
+    Sha256,
+    # Not PlainValidator, because it would add the dataclass to the OpenAPI document.
+    GetPydanticSchema(lambda _source, _handler: no_info_plain_validator_function(_checksum)),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "SHA-256 of the file: `sha256:<hex>`, hex or base64.",
+            "examples": ["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+        }
+    ),
+]
+
+
+class RequestBody(BaseModel):
+    """A JSON object in camelCase. Types are not converted; unknown fields are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True)
+
+
+class FileToUpload(RequestBody):
+    client_id: Name = Field(
+        description="The name of the file for the client, unique in the batch.", examples=["front"]
+    )
+    media_type: UploadType
+    orientation: Annotated[Orientation, Field(strict=False)] | None = Field(
+        None, description="Orientation of a photo or video; it must match the media type."
+    )
+    filename: Name = Field(examples=["front door.jpg"])
+    content_type: Name = Field(examples=["image/jpeg"])
+    bytes: Bytes
+    checksum: Checksum
+    title: Annotated[str, StringConstraints(pattern=NO_NUL, max_length=NAME_LENGTH)] | None = None
+    sequence: int = Field(ge=1, le=LAST_SEQUENCE, description="Position in the gallery, unique in the batch.")
+    metadata: dict[Text, Text] | None = None
+
+    def to_core(self) -> ManifestFile:
+        # The fields have the same names.
+        return ManifestFile(**(dict(self) | {"metadata": self.metadata or {}}))
+
+
+class CreateUploads(RequestBody):
+    """A new batch of files of one family: photos and videos, or project files."""
+
+    listing_id: Listing
+    batch_reference: Annotated[
+        str,
+        StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REFERENCE_LENGTH),
+    ] = Field(description="The name of the batch for the client.", examples=["2026-05-04-morning"])
+    files: list[FileToUpload] = Field(min_length=1, max_length=_LIMITS.files)
+
+
+class FileUploaded(RequestBody):
+    client_id: Name
+    s3_key: Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=KEY_LENGTH)] = Field(
+        description="The key from the response to the creation of the batch."
+    )
+    etag: Name = Field(description="The ETag from the response of S3; it is stored but not checked.")
+    bytes: Bytes
+
+    def to_core(self) -> UploadedFile:
+        return UploadedFile(self.client_id, self.s3_key, self.etag, self.bytes)
+
+
+class CompleteUploads(RequestBody):
+    """The uploaded files: exactly the files of the batch."""
+
+    listing_id: Listing
+    batch_id: BatchUuid
+    files: list[FileUploaded] = Field(min_length=1, max_length=_LIMITS.files)
+
+
+class QueryStatus(RequestBody):
+    listing_id: Listing
+    batch_id: BatchUuid
+
+
+class QueryDownloads(RequestBody):
+    listing_id: Listing
+    batch_id: BatchUuid | None = Field(None, description="Default: the newest READY batch.")
+
+
+class RetryBatch(RequestBody):
+    """A retry of a READY or FAILED batch."""
+
+    listing_id: Listing
+    batch_id: BatchUuid
+    reason: Annotated[
+        str,
+        StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),
+    ] = Field(examples=["The thumbnails are too dark."])

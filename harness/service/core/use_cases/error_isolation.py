@@ -1,0 +1,27 @@
+"""
+Error isolation: one item that fails must not prevent the processing of the other items.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def isolate_errors(items: Sequence[T], process: Callable[[T], int]) -> int:
+    """
+    Call *process* for every item, also after an error, and return the sum of the results.
+
+    Raises:
+        ExceptionGroup: All errors, raised after the last item.
+    """
+    total = 0
+    errors: list[Exception] = []
+    for item in items:
+        try:
+            total += process(item)
+        except Exception as error:  # noqa: BLE001 -- collected, and raised below
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} failed, {total} done", errors)
+    return total

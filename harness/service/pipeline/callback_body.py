@@ -1,0 +1,93 @@
+"""
+The body of a callback, created from the state of an execution.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.service.core.errors import Rejected
+from harness.service.core.model.failure import Failure
+from harness.service.pipeline.execution_assets import empty_output
+from harness.service.pipeline.renditions import keys, ladder
+
+PROVIDER = "STEP_FUNCTIONS"
+
+
+def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the body of the callback.
+
+    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
+
+    Args:
+        event: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``.
+    """
+    state = event["detail"]
+    outputs = list(outputs_of(state))
+    status = event["status"]
+    if status == "SUCCEEDED" and any("errorCode" in output for output in outputs):
+        status = "PARTIAL_SUCCESS"
+    failure = _failure(event)
+    return {
+        "jobId": state["jobId"],
+        "batchId": state["batchId"],
+        "listingId": state["listingId"],
+        "status": status,
+        "provider": PROVIDER,
+        "externalId": event["executionArn"],
+        "startedAt": state.get("validation", {}).get("startedAt"),
+        "outputs": outputs,
+        "zip": state.get("zip"),
+        "failureReason": failure.code if failure else None,
+        "error": {"code": failure.code, "message": failure.detail} if failure else None,
+        "traceparent": state.get("traceparent"),
+    }
+
+
+def _failure(event: Mapping[str, Any]) -> Failure | None:
+    error = event.get("error")
+    if not error:
+        return None
+    return Failure.read(str(error.get("Error") or ""), str(error.get("Cause") or ""), event["status"])
+
+
+def outputs_of(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the result of each file, images and documents first; nothing if the execution failed before."""
+    branches = state.get("processed")
+    if not branches:
+        return
+    images, transcoded = branches
+    yield from images["outputs"]
+    results = {result["key"]: result for result in transcoded}
+    for video in state["validation"]["videos"]:
+        yield _video_output(video, results.get(video["key"]))
+
+
+def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
+    best = ladder(video["width"], video["height"])[0]
+    output = empty_output(video) | {
+        "width": best.width,
+        "height": best.height,
+        "durationSeconds": video["durationSeconds"],
+    }
+    if result is None or result["status"] != "COMPLETE":
+        status = result["status"] if result else "missing"
+        return output | {
+            "errorCode": "VIDEO_PROCESSING_FAILED",
+            "errorMessage": f"{video['key']}: the transcoding job is {status}",
+        }
+    made = keys(video)
+    return output | {"processedKey": made[best.label], "outputs": made}
+
+
+def require_detail(event: Mapping[str, Any]) -> None:
+    """
+    Check the required fields of an event.
+
+    Raises:
+        Rejected: A required field is missing.
+    """
+    detail = event.get("detail") or {}
+    missing = [name for name in ("jobId", "batchId", "listingId") if name not in detail]
+    if missing or "status" not in event:
+        raise Rejected(f"INPUT_INVALID: the callback event lacks {', '.join(missing or ['status'])}")

@@ -1,0 +1,77 @@
+"""The decorator of the Lambda handlers."""
+
+import json
+
+import pytest
+
+from harness.service.core.errors import Rejected, Retryable
+from harness.service.pipeline.lambda_handler import lambda_handler
+
+EVENT = {
+    "jobId": 7,
+    "batchId": "b",
+    "listingId": 42,
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def handler_that_raises(error):
+    @lambda_handler("validate")
+    def handler(_event, _context):
+        raise error
+
+    return handler
+
+
+def test_every_line_carries_the_ids(capsys):
+    """A batch can be found in the logs by listing, batch, job or trace."""
+    handler = lambda_handler("zip")(lambda _event, _context: {"done": True})
+
+    assert handler(EVENT, None) == {"done": True}
+
+    started, succeeded = lines(capsys)
+    assert started["event"] == "service.media.zip.started"
+    assert succeeded["event"] == "service.media.zip.succeeded"
+    assert succeeded["duration_s"] >= 0
+    for line in (started, succeeded):
+        assert (line["listing_id"], line["batch_id"], line["job_id"]) == (42, "b", 7)
+        assert line["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_ids_of_a_callback_are_in_its_detail(capsys):
+    """The input of the last handler contains the state."""
+    lambda_handler("callback_dispatch")(lambda _event, _context: {})(
+        {"status": "SUCCEEDED", "detail": EVENT}, None
+    )
+
+    assert [line["job_id"] for line in lines(capsys)] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("error", "event"), [(Rejected("X: y"), "rejected"), (Retryable("X: y"), "retryable")]
+)
+def test_the_two_names_pass_and_are_logged(capsys, error, event):
+    """The state machine matches only these two errors."""
+    with pytest.raises(type(error), match=r"^X: y$"):
+        handler_that_raises(error)(EVENT, None)
+
+    assert lines(capsys)[-1]["event"] == f"service.media.validate.{event}"
+
+
+def test_a_defect_is_logged_and_rejected(capsys):
+    """The log has the traceback, the error has the name."""
+    with pytest.raises(Rejected, match=r"^INTERNAL_ERROR: validate: KeyError\('videos'\)"):
+        handler_that_raises(KeyError("videos"))(EVENT, None)
+
+    assert "Traceback" in lines(capsys)[-1]["exception"]
+
+
+@pytest.mark.parametrize("event", [None, [], "text", {"detail": None}])
+def test_an_event_that_is_no_object_is_rejected(event):
+    """Any state machine may call the function."""
+    with pytest.raises(Rejected, match=r"^INPUT_INVALID: "):
+        lambda_handler("validate")(lambda _event, _context: {})(event, None)
