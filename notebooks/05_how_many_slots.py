@@ -81,7 +81,7 @@ swept = {slots: simulated(RATE, slots) for slots in (3, 4, 5, 6)}
 
 # %%
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.stations import MMc
+from harness.theory import MMc
 
 one_by_one = np.concatenate(work)
 mean_s, videos = one_by_one.mean(), np.array([len(one) for one in work])

@@ -17,10 +17,10 @@ from ipywidgets import interact
 from harness.lab.report.axes import label_line, legend
 from harness.lab.report.drawing import Chart
 from harness.lab.report.palette import BLUE, GREY, UNKNOWN_BAND, VERMILION
-from harness.lab.sim.analytic.stations import MMc
 from harness.lab.sim.experiment.experiment import experiment
 from harness.lab.sim.experiment.quantiles import mean_estimate, percentile_estimate
 from harness.lab.sim.experiment.warm_up import detect
+from harness.theory import MMc
 
 # %% [markdown]
 # ## A queue whose truth is known

@@ -142,7 +142,9 @@ class TestRecovery:
             (("States.ALL",), "States.Timeout", True),
             (("States.ALL",), "States.Runtime", False),
             (("States.ALL",), "States.DataLimitExceeded", False),
-            (("States.Runtime",), "States.Runtime", True),
+            (("States.Runtime",), "States.Runtime", False),
+            (("States.Timeout",), "States.HeartbeatTimeout", True),
+            (("States.TaskFailed",), "States.HeartbeatTimeout", True),
             (("States.TaskFailed",), "Rejected", True),
             (("States.TaskFailed",), "States.Timeout", False),
         ],
@@ -215,10 +217,10 @@ class TestOtherStates:
         ).states["Which"]
 
         assert isinstance(read, Choice)
-        assert read.choices[0].rule == ChoiceComparison(
+        assert read.choices[0].condition == ChoiceComparison(
             "$.n", "NumericLessThan", "$.limit", operand_is_path=True
         )
-        assert read.choices[1].rule == And(
+        assert read.choices[1].condition == And(
             (
                 ChoiceComparison("$.a", "IsPresent", True),
                 Not(ChoiceComparison("$.a", "StringMatches", "x*")),

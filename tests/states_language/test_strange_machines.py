@@ -92,7 +92,10 @@ class TestTimes:
         played = bench(machine("W", {"W": {"Type": "Wait", "TimestampPath": "$.until", "End": True}}))
         ended = played.play({"until": until})
 
-        assert (ended.error, ended.cause) == ("States.Runtime", f"{until!r} is no instant to wait for")
+        assert (ended.error, ended.cause) == (
+            "States.Runtime",
+            f"{until!r} is not a valid timestamp to wait for",
+        )
 
     def test_a_choice_of_everything(self, bench):
         """

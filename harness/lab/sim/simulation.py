@@ -90,7 +90,7 @@ def simulate(
     writer = RunWriter(folder, header)
     with writer.part() as part:
         recorder.write_to(part)
-        end = stage.play(progress)
+        end = stage.run(progress)
         recorder.close()
     told: dict[str, Any] = {"counts": asdict(stage.counts())}
     if command is not None:
@@ -152,7 +152,7 @@ def _header(
     }
     if stage.unmodelled:
         notes["unmodelled"] = stage.unmodelled
-    if uncalled := stage.functions.uncalled:
+    if uncalled := stage.functions.unused:
         # Nobody can see a function at work that the state machine does not have.
         notes[UNOBSERVED] = [f"AWS/Lambda{labels_text({'FunctionName': name})}" for name in uncalled]
     return RunHeader(

@@ -192,13 +192,13 @@ class TestFunctions:
         ("fields", "complaint"),
         [
             ({"model": {"Chekc": {"fixed_s": 1}}}, "model.Chekc belongs to no Task"),
-            ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is no function"),
-            ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function, which has none"),
+            ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is not a function"),
+            ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function has no such limit"),
         ],
     )
-    def test_what_belongs_to_nobody(self, play, fields, complaint):
+    def test_settings_without_a_task_are_refused(self, play, fields, complaint):
         """
-        A misspelt name is no silence, nor are servers where there are none.
+        A misspelt name is an error, and so are servers of a Lambda function.
         """
         function = "arn:aws:lambda:us-east-1:123456789012:function:mine"
 

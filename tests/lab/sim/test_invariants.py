@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.model.engine import Engine, about
+from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
 from harness.lab.sim.model.station import Station, StationJob
-from harness.lab.sim.platform.latency_draws import AHEAD, KEPT, Draws
+from harness.lab.sim.platform.latency_draws import BLOCK, KEPT, LatencyDraws
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.distributions import Exponential, Lognormal
 from harness.lab.workload.draws import Stream
 from harness.states_language.execution import Status
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS
 
 SERVERS = st.integers(1, 3)
 
@@ -154,7 +154,7 @@ def _moody(played, servers, times, failing):
     found = Station(played.engine, servers)
 
     def work(attempt):
-        key = about(attempt.execution.entity, attempt.item, attempt.number)
+        key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
         takes, fails = int(times.integers(0, 4)) * NS, times.random() < failing
         done = partial(attempt.fail, "Busy") if fails else partial(attempt.succeed, attempt.payload)
         found.offer(StationJob(key, takes, attempt.begun, done))
@@ -193,8 +193,8 @@ class TestClock:
         engine, seen = Engine(), []
         for entity in (3, 1, 2):
             key = order(Kind.TIMER, entity)
-            engine.call_in(5, key, lambda _, entity=entity: seen.append(entity))
-        engine.call_in(5, order(Kind.END_OF_WORK, 9), lambda _: seen.append("work first"))
+            engine.call_in(5, key, lambda entity=entity: seen.append(entity))
+        engine.call_in(5, order(Kind.END_OF_WORK, 9), lambda: seen.append("work first"))
         engine.run()
 
         assert seen == ["work first", 1, 2, 3]
@@ -212,7 +212,7 @@ class TestClock:
                 seen.append(("process", engine.now))
 
         engine.process(process())
-        engine.call_in(15, order(Kind.TIMER), lambda _: seen.append(("callback", engine.now)))
+        engine.call_in(15, order(Kind.TIMER), lambda: seen.append(("callback", engine.now)))
         play(engine, 21)
 
         assert seen == [("process", 10), ("callback", 15), ("process", 20)]
@@ -235,11 +235,11 @@ class TestDeadlines:
 
         def plainly(engine, delay, key, callback):
             wanted = [True]
-            engine.call_in(delay, key, lambda _: wanted[0] and callback())
+            engine.call_in(delay, key, lambda: wanted[0] and callback())
             return lambda: wanted.__setitem__(0, False)
 
         def in_line(engine, delay, key, callback):
-            return engine.deadline_in(delay, key, callback).call_off
+            return engine.deadline_in(delay, key, callback).cancel
 
         assert _passed(asked, in_line) == _passed(asked, plainly)
 
@@ -249,7 +249,7 @@ class TestDeadlines:
         """
         engine = Engine()
         for at in range(100, 1100):
-            engine.deadline_in(at, 0, list).call_off()
+            engine.deadline_in(at, 0, list).cancel()
         engine.run()
 
         assert engine.events == 1
@@ -259,16 +259,12 @@ def _passed(asked, deadline):
     """Return which of the deadlines asked for passed, and when."""
     engine, seen = Engine(), []
 
-    def ask(number, ahead, key, called_off):
-        call_off = deadline(
-            engine, ahead, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now))
-        )
-        engine.call_in(called_off, order(Kind.ARRIVAL, number), lambda _: call_off())
+    def ask(number, ahead, key, cancelled_at):
+        cancel = deadline(engine, ahead, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now)))
+        engine.call_in(cancelled_at, order(Kind.ARRIVAL, number), cancel)
 
     for number, (at, *rest) in enumerate(asked):
-        engine.call_in(
-            at, order(Kind.ARRIVAL, number), lambda _, number=number, rest=rest: ask(number, *rest)
-        )
+        engine.call_in(at, order(Kind.ARRIVAL, number), lambda number=number, rest=rest: ask(number, *rest))
     engine.run()
     return seen
 
@@ -278,7 +274,7 @@ class TestDraws:
         """
         Drawn in a block or alone, a key has the same number.
         """
-        draws = Draws(Exponential(scale=2.0), 7, 3, "x", width=4)
+        draws = LatencyDraws(Exponential(scale=2.0), Stream(7, 3, "platform/x"), width=4)
         alone = Exponential(scale=2.0).sample(Stream(7, 3, "platform/x")(70, 2, 1))
 
         assert draws(70, 2) == round(alone * NS)
@@ -287,7 +283,7 @@ class TestDraws:
         """
         More items than a block has are drawn for one entity, and the first of them are the block's.
         """
-        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=4)
+        draws = LatencyDraws(Lognormal(median=1.0, sigma=0.5), Stream(7, 0, "platform/x"), width=4)
 
         assert draws.row(70, items=9)[:4] == draws.row(70)
         assert len(draws.row(70, items=9)) == 9
@@ -296,7 +292,7 @@ class TestDraws:
         """
         An entity so old that its row has gone has the numbers it had.
         """
-        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=2)
+        draws = LatencyDraws(Lognormal(median=1.0, sigma=0.5), Stream(7, 0, "platform/x"), width=2)
         young, row = [draws(3, item) for item in range(2)], draws.row(3)
         for entity in range(0, 2 * KEPT, 100):
             draws(entity)
@@ -304,12 +300,14 @@ class TestDraws:
         assert [draws(3, item) for item in range(2)] == young
         assert draws.row(3) == row
 
-    @pytest.mark.parametrize("ahead", [1, AHEAD - 1, AHEAD, 10**9])
+    @pytest.mark.parametrize("ahead", [1, BLOCK - 1, BLOCK, 10**9])
     def test_whatever_the_order(self, ahead):
         """
         A key's number does not depend on which entities came before it, near or far.
         """
-        fresh, used = (Draws(Exponential(scale=2.0), 7, 0, "x", width=3) for _ in range(2))
+        fresh, used = (
+            LatencyDraws(Exponential(scale=2.0), Stream(7, 0, "platform/x"), width=3) for _ in range(2)
+        )
         for entity in (0, 700, 300):
             used(entity)
 
@@ -320,7 +318,7 @@ class TestDraws:
         """
         The quick way gives the distribution's own median and spread.
         """
-        draws = Draws(Lognormal(median=0.16, sigma=0.216), 1, 0, "hop", width=32)
+        draws = LatencyDraws(Lognormal(median=0.16, sigma=0.216), Stream(1, 0, "platform/hop"), width=32)
         times = [draws(entity, item) / NS for entity in range(300) for item in range(32)]
 
         assert abs(percentile(times, 50) / 0.16 - 1) < 0.02

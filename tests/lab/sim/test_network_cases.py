@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.delivery import KilledAttempts, Redelivery
-from harness.lab.sim.analytic.networks import Longest, Tandem, fork_join_mean
-from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.distributions import Constant
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.execution import Status
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS
+from harness.theory import Redelivery
+from tests.theory.killed_attempts import KilledAttempts
+from tests.theory.networks import Longest, Tandem, fork_join_mean
 
 AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
@@ -73,14 +75,14 @@ def sojourn_times(played, draws, rate, executions, warm_up=0):
 
     played.ended = ended
 
-    def feed(number, _=None):
+    def feed(number):
         played.start_in(0, {}, entity=number)
         if number + 1 < executions:
             delay = round((starts[number + 1] - starts[number]) * NS)
-            played.engine.call_in(delay, order(Kind.ARRIVAL, number), lambda event: feed(number + 1, event))
+            played.engine.call_in(delay, order(Kind.ARRIVAL, number), lambda: feed(number + 1))
 
     feed(0)
-    played.step = lambda *_: None
+    played.record = lambda *_: None
     played.engine.run()
     return times[warm_up:]
 
@@ -229,7 +231,7 @@ class TestRetries:
             draws = np.random.default_rng([230, number])
             played = bench(task("T", TimeoutSeconds=2, Retry=retry))
             played.workers["T"] = played.station(None, exponential(draws, 1.0))
-            played.step = lambda *_: None
+            played.record = lambda *_: None
             for entity in range(25_000):
                 played.start_in(0, {}, entity=entity)
             played.engine.run()
@@ -280,7 +282,8 @@ class TestRedelivery:
 
         queue = SqsQueue(
             engine, SqsSettings(delivery_s=AT_ONCE), DispatcherSettings(message_s=AT_ONCE, outbox_s=AT_ONCE),
-            visibility_timeout=30.0, most_receives=5, seed=1, replication=0, handle=handle, bury=dead.append,
+            RandomSource(1, 0), visibility_timeout=30.0, max_receive_count=5, handle=handle,
+            dead_letter=dead.append,
         )  # fmt: skip
         for number in range(messages):
             job = MediaJob(number, MediaBatch(UploadBatch(number, "photo_shoot", 0), str(number), 1, 0), 1, 0)

@@ -452,9 +452,9 @@ class TestRefusals:
         with pytest.raises(MachineInvalid, match=r"\$\.States\.A\.InputPath"):
             simulate(scenario(), state_machine=machine, out=tmp_path / "run")
 
-    def test_a_behaviour_of_nobody(self, tmp_path):
+    def test_a_behaviour_without_a_task_is_refused(self, tmp_path):
         """
-        A misspelt name is no silence.
+        A misspelt name is an error.
         """
         platform = {"behaviours": {"Frey": {"servers": 1}}}
 
@@ -464,16 +464,19 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "complaint"),
         [
-            ({"model": {"GenerateThumbnails": {"fixed_s": 5}}}, "takes is said by model.thumbnails"),
-            ({"model": {"listing-media-callback-dispatch": {"fixed_s": 5}}}, "is said by model.callback"),
-            ({"model": {"TranscodeVideo": {"fixed_s": 5}}}, "takes is said by model.transcode"),
-            ({"platform": {"behaviours": {"TranscodeVideo": {"servers": 1}}}}, "has mediaconvert.slots"),
-            ({"platform": {"behaviours": {"zip": {"capacity": 1}}}}, "lambda.reserved_concurrency limits"),
+            ({"model": {"GenerateThumbnails": {"fixed_s": 5}}}, "use model.thumbnails for the service time"),
+            (
+                {"model": {"listing-media-callback-dispatch": {"fixed_s": 5}}},
+                "use model.callback for the service time",
+            ),
+            ({"model": {"TranscodeVideo": {"fixed_s": 5}}}, "use model.transcode for the service time"),
+            ({"platform": {"behaviours": {"TranscodeVideo": {"servers": 1}}}}, "use mediaconvert.slots"),
+            ({"platform": {"behaviours": {"zip": {"capacity": 1}}}}, "use lambda.reserved_concurrency"),
         ],
     )
-    def test_what_would_be_passed_over(self, changes, complaint, tmp_path):
+    def test_settings_without_effect_are_refused(self, changes, complaint, tmp_path):
         """
-        The pipeline's own steps have their names and their limits; others would change nothing.
+        The steps of the pipeline have names and limits of their own; other settings would have no effect.
         """
         with pytest.raises(MachineInvalid, match=complaint):
             simulate(scenario(**changes), out=tmp_path / "run")

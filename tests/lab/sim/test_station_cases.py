@@ -19,12 +19,13 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.networks import BatchMMc, split_merge
-from harness.lab.sim.analytic.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
-from harness.lab.sim.analytic.stations import MachineRepair, MMc, MMcK, erlang_b, mean_wait_of_first
-from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
 from harness.lab.sim.model.station import Station, StationJob
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS, nanoseconds
+from harness.theory import MMc, erlang_b
+from tests.theory.birth_death import MachineRepair, MMcK, mean_wait_of_first
+from tests.theory.networks import BatchMMc, split_merge
+from tests.theory.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
 
 NEVER = 2**62
 """Longer than anything is played [ns]."""
@@ -93,12 +94,12 @@ def play(
 
     numbers = iter(range(len(arrives)))
 
-    def arrive(_: object) -> None:
+    def arrive() -> None:
         nonlocal lost
         index = next(numbers)
         if index + 1 < len(arrives):
             engine.call_in(arrives[index + 1] - engine.now, arrival, arrive)
-        job = StationJob(about(index), takes[index], partial(begun, index), nothing)
+        job = StationJob(entity_key(index), takes[index], partial(begun, index), nothing)
         priority = None if priorities is None else float(priorities[index])
         if not station.offer(job, priority):
             lost += index >= warm_up
@@ -474,7 +475,9 @@ def repair_shop(draws: np.random.Generator, repairs: int) -> tuple[int, list[flo
         def begun() -> None:
             waited.append((engine.now - broke_at) / NS)
 
-        job = StationJob(about(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, lambda: run(None))
+        job = StationJob(
+            entity_key(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, lambda: run(None)
+        )
         station.offer(job)
 
     for _ in range(10):

@@ -24,7 +24,7 @@ from harness.lab.sim.experiment.quantiles import (
     paired_difference,
     percentile_estimate,
 )
-from harness.lab.sim.experiment.replications import Replication, replicate, side_by_side
+from harness.lab.sim.experiment.replications import Replication, parallel_map, replicate
 from harness.lab.sim.experiment.warm_up import WarmUp, detect
 from harness.lab.sim.platform.platform import Preset
 from harness.lab.sim.simulation import platform_of, read_machine
@@ -209,7 +209,7 @@ def experiment(
     machine, _ = read_machine(state_machine)
     play = partial(replicate, scenario, settings, machine)
     summarise = partial(_summarise, scenario, warm_up=warm_up, cool_down=cool_down, confidence=confidence)
-    with side_by_side(processes, replications) as play_all:
+    with parallel_map(processes, replications) as play_all:
         done: list[int] = []
 
         def play_some(numbers: Sequence[int]) -> list[Replication]:

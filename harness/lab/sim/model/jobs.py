@@ -1,24 +1,23 @@
 """
-Batches and their jobs, as the simulated service knows them. Times are nanoseconds.
+Batches and jobs of the simulated service. Times are nanoseconds.
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
-
-if TYPE_CHECKING:
-    from harness.states_language.execution import Execution
+from harness.states_language.execution import Execution
 
 
 class MediaBatch:
     """
-    One batch of one arrival.
+    The batch of one arrival.
 
     Attributes:
-        status: As the contract calls it: PENDING_UPLOAD, RECEIVED, PROCESSING, READY, FAILED.
-        kinds: What each file is to the pipeline.
-        received_at: When it was handed to the pipeline, by completion or by the latest retry.
+        status: As in the contract: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
+        kinds: Kind of each file for the pipeline.
+        received_at: When it was handed to the pipeline, by its completion or by the latest retry.
+        jobs: Number of jobs so far.
     """
 
     __slots__ = (
@@ -70,10 +69,9 @@ class MediaBatch:
     def assets(self) -> list[dict[str, Any]]:
         """The files as the queue's message describes them."""
         if self._assets is None:
-            way = self._way
             self._assets = [
                 {
-                    "key": f"{way}{file.client_id}-{file.filename}",
+                    "key": self.key_of(file),
                     "type": file.media_type,
                     "clientId": file.client_id,
                     "filename": file.filename,
@@ -86,20 +84,16 @@ class MediaBatch:
         return self._assets
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step on this batch; the first is 1."""
+        """Count one more attempt of a step on this batch, and return its number; the first is 1."""
         number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
         return number
 
     def key_of(self, file: UploadFile) -> str:
-        """Return the key of an uploaded file."""
-        return f"{self._way}{file.client_id}-{file.filename}"
-
-    @property
-    def _way(self) -> str:
-        return f"{self.listing_id}/raw/{self.id}/"
+        """Return the object key of an uploaded file."""
+        return f"{self.listing_id}/raw/{self.id}/{file.client_id}-{file.filename}"
 
     def video(self, key: str) -> tuple[UploadFile | None, int]:
-        """Return a video by its key and its place among the videos; none and 0 if there is no such."""
+        """Return the video with a key and its index among the videos; None and 0 if there is none."""
         if self._videos is None:
             videos = [file for file, kind in zip(self.files, self.kinds, strict=True) if kind == "video"]
             self._videos = {self.key_of(file): (file, place) for place, file in enumerate(videos)}
@@ -108,12 +102,11 @@ class MediaBatch:
 
 class MediaJob:
     """
-    One run of the pipeline over a batch.
+    One run of the pipeline for a batch.
 
     Attributes:
         status: PENDING, RUNNING, SUCCEEDED or FAILED.
-        attempt: Of the batch, from 1.
-        created_at: When it was asked for.
+        attempt: Number among the jobs of the batch, from 1.
     """
 
     __slots__ = (
@@ -140,7 +133,7 @@ class MediaJob:
         self._attempts: Counter[tuple[str, int]] = Counter()
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step in this job; the first is 1."""
+        """Count one more attempt of a step in this job, and return its number; the first is 1."""
         self._attempts[step, item] += 1
         return self._attempts[step, item]
 

@@ -1,12 +1,12 @@
 """
-What all visits of a simulated run share. Times are nanoseconds.
+The objects and settings that all clients of a simulated run share. Times are nanoseconds.
 """
 
 from collections.abc import Sequence
 
 from harness.lab.results.records import labels_text
 from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import SimulatedService
 from harness.lab.workload import client_flows
@@ -15,16 +15,18 @@ from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadFile
+from harness.states_language.host import nanoseconds
 
 
 class ModelContext:
     """
-    What all visits of a run share.
+    The objects and settings that all clients of a run share.
 
     Attributes:
-        poll: The first pause between two polls [ns], its factor, its cap [ns], and the patience [ns].
-        retry: How often to ask at most if nobody answers, the first pause [s], its factor and its cap [s].
-        ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
+        placeholders: Whether clients upload small placeholders instead of the planned files.
+        poll: First pause between two polls, its growth factor, its cap, and the time-out of polling.
+        retry: Most attempts of an unavailable request, the first pause [s], its growth factor, its cap [s].
+        ready: READY batches by listing, as viewers see them: id and sizes of the files.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class ModelContext:
         mix: Mix,
         engine: Engine,
         service: SimulatedService,
-        door: Admission,
+        admission: Admission,
         store: Store,
         recorder: RowRecorder,
         *,
@@ -44,7 +46,7 @@ class ModelContext:
         self.mix = mix
         self.engine = engine
         self.service = service
-        self.door = door
+        self.admission = admission
         self.store = store
         self.recorder = recorder
         self.placeholders = placeholders
@@ -69,7 +71,7 @@ class ModelContext:
         }
 
     def sizes(self, files: Sequence[UploadFile]) -> list[int]:
-        """Return how much of each file is uploaded, and downloaded again."""
+        """Return the uploaded bytes of each file."""
         if self.placeholders:
             return [self.scenario.placeholder_bytes] * len(files)
         return [file.bytes for file in files]

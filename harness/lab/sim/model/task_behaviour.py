@@ -1,7 +1,7 @@
 """
-What a Task does whose resource the simulator does not know: how many work on it, what comes of it.
+The behaviour of a Task whose resource the simulator does not know: its servers, failures and results.
 
-How long it takes is a service model (``[model.<name>]`` of the scenario), like everybody's.
+Its service time is a service model (``[model.<name>]`` of the scenario), as for all other Tasks.
 """
 
 from collections.abc import Sequence
@@ -13,25 +13,25 @@ from harness.lab.workload.distributions import Probability
 
 
 class Failing(BaseModel):
-    """A way to fail: with a probability at every attempt, or for certain at the first few."""
+    """One kind of failure: with a probability at every attempt, or always at the first few attempts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    error: str = Field(min_length=1, description="Error name the state machine can match.")
-    rate: Probability = Field(0.0, description="Per attempt.")
-    first_attempts: NonNegativeInt = Field(0, description="So many attempts fail for certain.")
+    error: str = Field(min_length=1, description="Error name that the state machine can match.")
+    rate: Probability = Field(0.0, description="Probability per attempt.")
+    first_attempts: NonNegativeInt = Field(0, description="Number of first attempts that always fail.")
 
 
 class TaskBehaviour(BaseModel):
     """
-    What a resource does.
+    The behaviour of a resource.
 
     Attributes:
-        servers: How many attempts it works on at once; None: any number.
-        capacity: Attempts it takes in, those in service included; more fail with ``Capacity.Exceeded``.
-        priority: JSONPath into the payload; the smallest number is served first, then who came first.
-        outputs: Result of the first, second … attempt in an execution; the last one repeats.
-        heartbeat_s: Between two signs of life; None: it gives none.
+        servers: Most attempts in service at once; None without a limit.
+        capacity: Most attempts waiting and in service; further ones fail with ``Capacity.Exceeded``.
+        priority: JSONPath into the payload; the smallest number is served first, then the first to arrive.
+        outputs: Results of the first, second … attempt in an execution; the last one repeats.
+        heartbeat_s: Time between two heartbeats; None: the resource sends none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

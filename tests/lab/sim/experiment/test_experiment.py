@@ -12,7 +12,7 @@ import pytest
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.experiment.experiment import compare, experiment
 from harness.lab.sim.experiment.quantiles import Judgement
-from harness.lab.sim.experiment.replications import side_by_side
+from harness.lab.sim.experiment.replications import parallel_map
 from harness.lab.workload.scenario import Scenario
 
 pytestmark = pytest.mark.slow
@@ -148,7 +148,7 @@ class TestReplications:
         """
         It is made deaf to it, rather than told when it has begun: then it could be too late.
         """
-        with side_by_side(2, 2) as play_all:
+        with parallel_map(2, 2) as play_all:
             blocked, *_ = play_all(signal.pthread_sigmask, [signal.SIG_BLOCK], [()])
 
         assert signal.SIGINT in blocked

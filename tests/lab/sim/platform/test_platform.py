@@ -6,7 +6,7 @@ import pytest
 
 from harness.blueprint.template import load_template
 from harness.lab.sim.model.pipeline_model import PipelineModel
-from harness.lab.sim.model.recording import MemoryRecorder
+from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.workload.scenario import Scenario
 
@@ -39,18 +39,18 @@ def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, t
         }
     )
     given = {**AT_ONCE, **{key: {**AT_ONCE.get(key, {}), **value} for key, value in platform.items()}}
-    recorder = MemoryRecorder()
+    recorder = RowRecorder()
     stage = PipelineModel(scenario, Platform.read(given), recorder, template=template)
-    stage.play()
+    stage.run()
     return stage, recorder
 
 
 def values(recorder, metric):
-    return [row[3] for row in recorder.rows("metrics") if row[1] == metric]
+    return [row.value for row in recorder.rows("metrics") if row.metric == metric]
 
 
 def outcomes(recorder):
-    return [(row[15], row[16]) for row in recorder.rows("batches")]
+    return [(row.outcome, row.error_code) for row in recorder.rows("batches")]
 
 
 class TestFunctions:
@@ -62,7 +62,7 @@ class TestFunctions:
             3, {"thumbnails": {"fixed_s": 1}}, until=0.01,
             **{"lambda": {"reserved_concurrency": {"thumbnails": 1}}},
         )  # fmt: skip
-        throttles = [row for row in recorder.rows("steps") if row[8] == "Lambda.TooManyRequestsException"]
+        throttles = [row for row in recorder.rows("steps") if row.error == "Lambda.TooManyRequestsException"]
 
         assert sum(values(recorder, "AWS/Lambda/Throttles")) == len(throttles) >= 2
         assert outcomes(recorder) == [("READY", None)] * 3
@@ -72,7 +72,9 @@ class TestFunctions:
         Validation may take 60 s; killed three times it fails the batch, and Errors are counted.
         """
         _, recorder = play(1, {"validate": {"fixed_s": 100}})
-        attempts = [(row[3], row[8]) for row in recorder.rows("steps") if row[1] == "ValidateRawAssets"]
+        attempts = [
+            (row.attempt, row.error) for row in recorder.rows("steps") if row.state == "ValidateRawAssets"
+        ]
 
         assert attempts == [(1, "Sandbox.Timedout"), (2, "Sandbox.Timedout"), (3, "Sandbox.Timedout")]
         assert sum(values(recorder, "AWS/Lambda/Errors")) == 3
@@ -85,7 +87,9 @@ class TestFunctions:
         settings = {"cold_starts": True, "init_s": 3, "placement_s": 2, "keep_alive_s": 50}
         _, recorder = play(3, {"zip": {"fixed_s": 1}}, until=120, **{"lambda": settings})
         spent = [
-            round((row[6] - row[5]) / 1e9) for row in recorder.rows("steps") if row[1] == "CreateZipBundle"
+            round((row.finished_at - row.started_at) / 1e9)
+            for row in recorder.rows("steps")
+            if row.state == "CreateZipBundle"
         ]
 
         assert spent == [6, 1, 1]
@@ -100,7 +104,7 @@ class TestQueue:
 
         assert outcomes(recorder) == [("FAILED", "DLQ_REDRIVE")]
         assert values(recorder, "media_processing_dlq_messages_total") == [1.0]
-        assert recorder.rows("batches")[0][13] / 1e9 == pytest.approx(5 * 180, abs=6)
+        assert recorder.rows("batches")[0].finished_at / 1e9 == pytest.approx(5 * 180, abs=6)
 
     def test_duplicates_change_nothing(self):
         """
@@ -123,7 +127,9 @@ class TestQueue:
             sqs={"visibility_timeout_s": 150},
         )
         started = sorted(
-            row[0] // 10**9 for row in recorder.rows("metrics") if row[1] == "AWS/States/ExecutionsStarted"
+            row.at // 10**9
+            for row in recorder.rows("metrics")
+            if row.metric == "AWS/States/ExecutionsStarted"
         )
 
         assert started == [0, 150, 300]
@@ -137,7 +143,7 @@ class TestFaults:
         _, recorder = play(1, faults=[{"kind": "corrupt_file", "rate": 1.0}])
 
         assert outcomes(recorder) == [("FAILED", "DECODE_FAILED")]
-        assert [row[3] for row in recorder.rows("steps") if row[1] == "ValidateRawAssets"] == [1]
+        assert [row.attempt for row in recorder.rows("steps") if row.state == "ValidateRawAssets"] == [1]
 
     def test_lambda_errors_are_retried(self):
         """
@@ -145,7 +151,7 @@ class TestFaults:
         """
         fault = {"kind": "lambda_error", "function": "thumbnails", "rate": 1.0, "until_s": 3}
         _, recorder = play(1, faults=[fault])
-        attempts = [row[8] for row in recorder.rows("steps") if row[1] == "GenerateThumbnails"]
+        attempts = [row.error for row in recorder.rows("steps") if row.state == "GenerateThumbnails"]
 
         assert attempts == ["Retryable", None]
         assert outcomes(recorder) == [("READY", None)]
@@ -156,7 +162,7 @@ class TestFaults:
         """
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 1, "photo_bytes": 1, "video_bytes_per_s": 1}]
         stage, recorder = play(1, faults=[{"kind": "mediaconvert_error", "rate": 1.0}], flows=flows)
-        attempts = [row[8] for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        attempts = [row.error for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
         assert attempts == ["States.TaskFailed", "States.TaskFailed"]
         assert outcomes(recorder) == [("FAILED", "PROCESSING_FAILED")]
@@ -192,9 +198,9 @@ class TestGauges:
             faults=[{"kind": "poisoned_message", "rate": 1.0}],
         )
         depths = [
-            row[3]
+            row.value
             for row in recorder.rows("metrics")
-            if row[1] == "AWS/SQS/ApproximateNumberOfMessagesVisible" and "dlq" in row[2]
+            if row.metric == "AWS/SQS/ApproximateNumberOfMessagesVisible" and "dlq" in row.labels
         ]
 
         assert max(depths) == seen
@@ -209,24 +215,24 @@ class TestTranscoder:
         """
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 4, "photo_bytes": 1, "video_bytes_per_s": 1}]
         _, recorder = play(1, {"transcode": {"fixed_s": 10}}, flows=flows, mediaconvert={"slots": 2})
-        rows = [row for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        rows = [row for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
-        assert sorted((row[5] - row[4]) // 10**9 for row in rows) == [0, 0, 10, 10]
+        assert sorted((row.started_at - row.ready_at) // 10**9 for row in rows) == [0, 0, 10, 10]
         assert values(recorder, "media_processing_duration_seconds") == [20.0]
 
     @pytest.mark.parametrize(("given", "at_once"), [({}, 3), ({"slots": 2}, 2)])
-    def test_the_template_has_the_slots_that_nobody_sets(self, given, at_once):
+    def test_the_default_slots_are_those_of_the_template(self, given, at_once):
         """
-        What the queue is deployed with is what plays, unless the platform says otherwise.
+        The slots of the deployed queue apply unless the platform sets them.
         """
         template = load_template(parameters={"CallbackUrl": "", "TranscodingConcurrency": "3"})
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 4, "photo_bytes": 1, "video_bytes_per_s": 1}]
         _, recorder = play(
             1, {"transcode": {"fixed_s": 10}}, flows=flows, template=template, mediaconvert=given
         )
-        rows = [row for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        rows = [row for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
-        assert [(row[5] - row[4]) // 10**9 for row in rows].count(0) == at_once
+        assert [(row.started_at - row.ready_at) // 10**9 for row in rows].count(0) == at_once
 
 
 class TestReconciler:
@@ -242,10 +248,12 @@ class TestReconciler:
 
     def test_abandoned_uploads_fail(self):
         """
-        Half an hour after its creation an upload that was never completed is given up.
+        Half an hour after its creation an upload that was never completed is abandoned.
         """
         stage, recorder = play(1, flows=[{"name": "abandon", "photos": 1, "videos": 0}], until=4000)
-        statuses = [row[2] for row in recorder.rows("metrics") if row[1] == "media_batches_created_total"]
+        statuses = [
+            row.labels for row in recorder.rows("metrics") if row.metric == "media_batches_created_total"
+        ]
 
         assert statuses == ['{"status":"PENDING_UPLOAD"}', '{"status":"FAILED"}']
         assert recorder.rows("batches") == []
@@ -253,23 +261,23 @@ class TestReconciler:
 
 
 class TestClients:
-    def test_a_full_door_is_tried_again(self):
+    def test_unavailable_requests_are_repeated(self):
         """
-        503s are recorded as failures and repeated as the scenario says.
+        Responses with status 503 are recorded as failures and repeated by the retry policy.
         """
         _, recorder = play(4, until=0.001, api={"threads": 1, "request_s": 0.3, "longest_wait_s": 0.1})
-        first = [row for row in recorder.rows("requests") if row[3] == "uploads"]
+        first = [row for row in recorder.rows("requests") if row.name == "uploads"]
 
-        assert {row[4] for row in first} == {201, 503}
-        assert all(row[5] == "failed" for row in first if row[4] == 503)
+        assert {row.status for row in first} == {201, 503}
+        assert all(row.outcome == "failed" for row in first if row.status == 503)
 
-    def test_patience_ends(self):
+    def test_polling_times_out(self):
         """
-        A client that gives up leaves a censored batch; the pipeline goes on.
+        A client that stops polling leaves a censored batch; the pipeline continues.
         """
         _, recorder = play(1, {"thumbnails": {"fixed_s": 250}}, patience=60)
-        ready = [row for row in recorder.rows("requests") if row[3] == "ready"]
+        ready = [row for row in recorder.rows("requests") if row.name == "ready"]
 
-        assert [(row[5], row[13]) for row in ready] == [("censored", "POLL_TIMEOUT")]
+        assert [(row.outcome, row.error) for row in ready] == [("censored", "POLL_TIMEOUT")]
         assert values(recorder, "media_processing_duration_seconds") == [250.0]
-        assert recorder.rows("batches")[0][17] is True
+        assert recorder.rows("batches")[0].censored is True
