@@ -10,9 +10,9 @@ import pytest
 
 from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
 from harness.lab.sim.model.station import Station, StationJob
+from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.execution import Execution
 from harness.states_language.host import NS, Host, TaskAttempt, nanoseconds
-from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.program import compile_machine
 

@@ -1,9 +1,9 @@
 """
-How often an interval holds the truth: the check of our intervals that needs no faith.
+The coverage of confidence intervals: how often they contain the true value.
 
-M/M/1 at ρ 0.9, whose p95 is known, is simulated in many experiments. A nominal 95 % interval must hold the
-known value in about 95 of 100; the naive one, which takes the times of one run for independent, does not.
-Times in service times.
+M/M/1 at ρ 0.9, whose p95 is known, is simulated in many experiments. A nominal 95 % interval must contain the
+known value in about 95 of 100. The naive interval, which treats the times of one run as independent, does
+not. The unit of time is the mean service time.
 """
 
 import math
@@ -18,17 +18,17 @@ from harness.lab.sim.experiment.quantiles import percentile_estimate
 
 LOAD = 0.9
 P95 = math.log(20) / (1 - LOAD)
-"""Of the sojourn time: it is exponential with mean 1 / (1 − ρ)."""
+"""p95 of the sojourn time, which is exponential with mean 1 / (1 − ρ)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """
-    Shares of experiments whose interval held the truth.
+    Shares of experiments whose interval contained the true value.
 
     Attributes:
-        ours: By replications.
-        naive: Of one run, as if its times were independent.
+        ours: Intervals over replications.
+        naive: Intervals of one run, as if its times were independent.
     """
 
     experiments: int
@@ -46,11 +46,11 @@ def coverage(
     progress: Callable[[int], None] | None = None,
 ) -> Coverage:
     """
-    Return how often the nominal 95 % intervals of p95 cover.
+    Return how often the nominal 95 % intervals of p95 contain the true value.
 
     Args:
-        jobs: Of one replication; the first *warm_up* do not count.
-        progress: Told how many experiments are done.
+        jobs: Number of jobs of one replication; the first *warm_up* are not counted.
+        progress: Called with the number of completed experiments.
     """
     ours = naive = 0
     for number in range(experiments):
@@ -69,5 +69,5 @@ def sojourn_times(draws: np.random.Generator, jobs: int, load: float = LOAD) -> 
     """Return the sojourn times of the first jobs of M/M/1 from an empty start, by Lindley's recursion."""
     services = draws.exponential(1.0, jobs)
     steps = services[:-1] - draws.exponential(1 / load, jobs - 1)
-    walk = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.asarray(walk - np.minimum.accumulate(walk) + services)
+    random_walk = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.asarray(random_walk - np.minimum.accumulate(random_walk) + services)

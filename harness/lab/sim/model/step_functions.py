@@ -16,9 +16,9 @@ from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import StepFunctionsSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.draws import Stream
+from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.execution import Execution, Position, Status
 from harness.states_language.host import Callback, Deadline, Host, TaskAttempt, nanoseconds
-from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.program import AnyNode, CompiledTask, Program
 
 DEFINITION_ERRORS = frozenset(
