@@ -40,11 +40,6 @@ class _State:
     input_path: str | None = "$"
     output_path: str | None = "$"
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Names of the states that may come after this one."""
-        return (self.next,) if self.next else ()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeed(_State):
@@ -88,11 +83,6 @@ class Choice(_State):
     choices: tuple[ChoiceRule, ...]
     default: str | None = None
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        chosen = tuple(choice.next for choice in self.choices)
-        return (*chosen, self.default) if self.default else chosen
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WorkState(_State):
@@ -103,11 +93,6 @@ class _WorkState(_State):
     result_path: str | None = "$"
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        caught = tuple(catcher.next for catcher in self.catch)
-        return (self.next, *caught) if self.next else caught
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,20 +138,6 @@ class Flow:
             yield state
             for flow in _inner(state):
                 yield from flow.walk()
-
-    @property
-    def unreachable(self) -> tuple[str, ...]:
-        """Names of states, at any depth, that no path leads to: allowed, but probably a mistake."""
-        seen: set[str] = set()
-        to_visit = [self.start_at]
-        while to_visit:
-            name = to_visit.pop()
-            if name not in seen:
-                seen.add(name)
-                to_visit.extend(self.states[name].targets)
-        here = tuple(name for name in self.states if name not in seen)
-        inner = (flow.unreachable for state in self.states.values() for flow in _inner(state))
-        return here + tuple(name for names in inner for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

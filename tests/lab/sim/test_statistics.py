@@ -11,7 +11,7 @@ from harness.lab.sim.experiment.coverage import coverage, sojourn_times
 from harness.lab.sim.experiment.precision import run_until
 from harness.lab.sim.experiment.quantiles import (
     Estimate,
-    Judgement,
+    LimitResult,
     mean_estimate,
     paired_difference,
 )
@@ -54,11 +54,11 @@ class TestEstimate:
         A single run has no interval.
         """
         assert mean_estimate([5.0]).half_width == math.inf
-        assert mean_estimate([5.0]).below(100.0) is Judgement.INCONCLUSIVE
+        assert mean_estimate([5.0]).check_limit(100.0) is LimitResult.INCONCLUSIVE
 
     @pytest.mark.parametrize(
         ("limit", "judgement"),
-        [(600.0, Judgement.PASS), (520.0, Judgement.INCONCLUSIVE), (400.0, Judgement.FAIL)],
+        [(600.0, LimitResult.PASS), (520.0, LimitResult.INCONCLUSIVE), (400.0, LimitResult.FAIL)],
     )
     def test_judging_a_limit(self, limit, judgement):
         """
@@ -66,7 +66,7 @@ class TestEstimate:
         """
         estimate = Estimate(value=515.0, half_width=21.0, standard_error=10.0, replications=20)
 
-        assert estimate.below(limit) is judgement
+        assert estimate.check_limit(limit) is judgement
 
     def test_pairs_cancel_common_noise(self):
         """

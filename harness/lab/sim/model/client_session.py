@@ -8,6 +8,7 @@ refused is refused: the model has no security faults.
 from collections.abc import Generator, Mapping
 from heapq import heapreplace
 
+from harness.lab.results.rows import BatchRow
 from harness.lab.sim.model.admission import UNAVAILABLE
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
@@ -354,7 +355,7 @@ class SimulatedClient:
         videos = media.kinds.count("video")
         # All files of a project count as documents, as in the tables of a live run.
         documents = len(batch.files) if batch.family == "PROJECT" else 0
-        self._context.recorder.batch(
+        row = BatchRow(
             batch_id=media.id,
             listing_id=self.listing_id,
             job_id=job.id,
@@ -374,3 +375,4 @@ class SimulatedClient:
             error_code=error,
             censored=observed_at is None,
         )
+        self._context.recorder.add(row)

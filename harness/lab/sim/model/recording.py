@@ -45,8 +45,6 @@ class RowRecorder:
             "metrics": self._metrics,
         }
 
-    # One tuple in the order of the row type: a row object would take five times as long.
-
     def request(
         self,
         *,
@@ -63,59 +61,19 @@ class RowRecorder:
         batch_id: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Record a `RequestRow`."""
+        """Record a `RequestRow`; faster than `add`, because no row object is made."""
         self._requests.extend(
             (0, arrival, type, name, status, outcome, intended_at, started_at, finished_at, bytes_out,
              bytes_in, batch_id, None, error)
         )  # fmt: skip
 
-    def batch(
-        self,
-        *,
-        batch_id: str,
-        listing_id: int,
-        job_id: int,
-        attempt: int,
-        family: str,
-        photos: int,
-        videos: int,
-        documents: int,
-        bytes: int,  # noqa: A002 - the name of the column
-        intended_at: int,
-        created_at: int,
-        received_at: int | None,
-        started_at: int | None,
-        finished_at: int | None,
-        observed_at: int | None,
-        outcome: str | None,
-        error_code: str | None,
-        censored: bool,
-    ) -> None:
-        """Record a `BatchRow`."""
-        self._batches.extend(
-            (batch_id, listing_id, job_id, attempt, family, photos, videos, documents, bytes, intended_at,
-             created_at, received_at, started_at, finished_at, observed_at, outcome, error_code, censored)
-        )  # fmt: skip
-
-    def step(
-        self,
-        *,
-        job_id: int,
-        state: str,
-        item: int,
-        attempt: int,
-        ready_at: int,
-        started_at: int | None,
-        finished_at: int | None,
-        outcome: str | None,
-        error: str | None,
-    ) -> None:
-        """Record a `StepRow`."""
-        self._steps.extend((job_id, state, item, attempt, ready_at, started_at, finished_at, outcome, error))
-
     def metric(self, at: int, metric: str, labels: str, value: float) -> None:
-        """Record a `MetricRow`."""
+        """Record a `MetricRow`; faster than `add`."""
         self._metrics.extend((at, metric, labels, value))
+
+    def add(self, row: Row) -> None:
+        """Record a row of any table, with times in nanoseconds."""
+        self._tables[TABLE_OF[type(row)]].extend(row)
 
     def settle(self) -> None:
         """Write rows if there are enough of them; called between events."""

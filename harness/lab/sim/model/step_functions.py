@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from harness.lab.results.records import labels_text
+from harness.lab.results.rows import StepRow
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import execution_input
@@ -176,7 +177,7 @@ class SimulatedStepFunctions(Host):
         error: str | None,
     ) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
-        self._recorder.step(
+        row = StepRow(
             job_id=position.execution.subject.id,
             state=position.node.name,
             item=position.item,
@@ -187,6 +188,7 @@ class SimulatedStepFunctions(Host):
             outcome=outcome,
             error=error,
         )
+        self._recorder.add(row)
 
     def caught(self, position: Position, error: str, cause: str) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
