@@ -48,7 +48,7 @@ class Bench(Host):
 
         self.engine.call_in(nanoseconds(seconds), order(Kind.ARRIVAL, entity), start)
 
-    def play(self, data: Any = None) -> Execution:
+    def execute(self, data: Any = None) -> Execution:
         """Run one execution to its end."""
         self.start_in(0, data)
         self.engine.run()

@@ -1,5 +1,5 @@
 """
-The bill of a run, checked by hand.
+The cost of a run, checked by hand, and the events of one batch.
 """
 
 import pytest
@@ -80,9 +80,9 @@ class TestBill:
         assert dollars["MediaConvert", "output minutes"] == 1000
         assert found.per_thousand(found.dollars) == 1000 * found.dollars
 
-    def test_what_nobody_did_is_not_billed(self, of_one_batch, tmp_path):
+    def test_work_that_was_not_done_is_not_billed(self, of_one_batch, tmp_path):
         """
-        A machine that only waits: three files uploaded, nothing made of them.
+        A state machine that only waits: three files are uploaded, and nothing is derived from them.
         """
         machine = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": True}}}
         rested = simulate(of_one_batch, state_machine=machine, out=tmp_path / "run")
@@ -116,9 +116,9 @@ class TestBill:
         assert found.as_of.year >= 2026
         assert found.to_frame()["service"].iloc[0] == "Lambda"
 
-    def test_a_table_that_lacks_something(self, tmp_path):
+    def test_a_missing_price(self, tmp_path):
         """
-        The key is named.
+        The message names the key.
         """
         path = tmp_path / "prices.toml"
         path.write_text(PRICES.replace("put = 100\n", ""))
@@ -129,7 +129,7 @@ class TestBill:
     @pytest.mark.parametrize("price", ["inf", "nan", "1e300"])
     def test_a_price_is_a_sum_of_money(self, price, tmp_path):
         """
-        The bill of a run is written as JSON, which knows no infinity.
+        The bill is written as JSON, which has no infinity.
         """
         path = tmp_path / "prices.toml"
         path.write_text(PRICES.replace("put = 100\n", f"put = {price}\n"))
@@ -139,9 +139,9 @@ class TestBill:
 
 
 class TestTrace:
-    def test_a_life_in_order(self, run):
+    def test_events_in_order(self, run):
         """
-        From the first request to the last download, the states between.
+        From the first request to the last download, with the states between them.
         """
         moments = life(run, 0)
         starts = [moment.start_s for moment in moments]
@@ -152,9 +152,9 @@ class TestTrace:
         assert states[-1] == "ProcessingSucceeded"
         assert {moment.outcome for moment in moments if moment.lane == "job 1"} == {"SUCCEEDED"}
 
-    def test_nobody_by_that_number(self, run):
+    def test_an_unknown_arrival(self, run):
         """
-        It says which numbers there are.
+        The message has the range of the numbers.
         """
         with pytest.raises(NoSuchBatch, match="from 0 to 0"):
             life(run, 5)
@@ -167,15 +167,15 @@ class TestTrace:
             ({"arrivals": [], "users": 2}, -1, "they are numbered from 0$"),
         ],
     )
-    def test_who_will_never_arrive_is_known_before(self, changes, arrival, complaint):
+    def test_an_arrival_that_cannot_exist_is_refused_before_the_run(self, changes, arrival, complaint):
         """
-        A run of an hour is not played for an arrival it cannot have.
+        A long run is not simulated for an arrival that it cannot have.
         """
         with pytest.raises(NoSuchBatch, match=complaint):
             must_arrive(Scenario.model_validate(MINUTE | changes), arrival)
 
-    def test_with_users_only_the_run_tells(self):
+    def test_in_a_closed_workload_every_number_is_accepted(self):
         """
-        How often they start again depends on how fast they are served.
+        The number of arrivals depends on the response times.
         """
         must_arrive(Scenario.model_validate(MINUTE | {"arrivals": [], "users": 2}), 10**9)

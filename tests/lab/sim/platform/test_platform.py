@@ -1,5 +1,5 @@
 """
-The platform's limits: functions, the queue, the transcoder, faults, and the people who meet them.
+The limits of the platform: functions, queue, transcoder, faults, and their effect on clients.
 """
 
 import pytest
@@ -56,7 +56,7 @@ def outcomes(recorder):
 class TestFunctions:
     def test_throttled_beyond_the_reservation(self):
         """
-        Three at once with room for one: two are throttled, back off as the state machine says, and succeed.
+        Three invocations with a concurrency of one: two are throttled, retried, and succeed.
         """
         _, recorder = play(
             3, {"thumbnails": {"fixed_s": 1}}, until=0.01,
@@ -69,7 +69,7 @@ class TestFunctions:
 
     def test_killed_at_the_time_out(self):
         """
-        Validation may take 60 s; killed three times it fails the batch, and Errors are counted.
+        Validation has a time-out of 60 s; after three time-outs the batch fails, and Errors are counted.
         """
         _, recorder = play(1, {"validate": {"fixed_s": 100}})
         attempts = [
@@ -80,9 +80,9 @@ class TestFunctions:
         assert sum(values(recorder, "AWS/Lambda/Errors")) == 3
         assert outcomes(recorder) == [("FAILED", "VALIDATION_FAILED")]
 
-    def test_first_is_cold_next_is_warm(self):
+    def test_the_first_start_is_cold_and_the_next_warm(self):
         """
-        An environment is made for the first batch and used again by those that follow in time.
+        The environment of the first batch is used again by the following ones.
         """
         settings = {"cold_starts": True, "init_s": 3, "placement_s": 2, "keep_alive_s": 50}
         _, recorder = play(3, {"zip": {"fixed_s": 1}}, until=120, **{"lambda": settings})
@@ -98,7 +98,7 @@ class TestFunctions:
 class TestQueue:
     def test_a_poisoned_message_ends_as_a_dead_letter(self):
         """
-        Received five times, 180 s apart; then the batch fails and the letter is counted once.
+        It is received five times, 180 s apart; then the batch fails and is counted once.
         """
         _, recorder = play(1, faults=[{"kind": "poisoned_message", "rate": 1.0}])
 
@@ -108,7 +108,7 @@ class TestQueue:
 
     def test_duplicates_change_nothing(self):
         """
-        Every message delivered twice starts one execution.
+        A message that is delivered twice starts one execution.
         """
         stage, recorder = play(5, sqs={"duplicate_rate": 1.0})
 
@@ -118,7 +118,7 @@ class TestQueue:
 
     def test_start_quota(self):
         """
-        What the quota refuses comes back after its visibility time-out.
+        A message that the quota refuses is visible again after the visibility time-out.
         """
         _, recorder = play(
             3,
@@ -138,7 +138,7 @@ class TestQueue:
 class TestFaults:
     def test_a_corrupt_file_fails_its_batch(self):
         """
-        Rejected is never retried; the code says why.
+        Rejected is never retried; the error code gives the reason.
         """
         _, recorder = play(1, faults=[{"kind": "corrupt_file", "rate": 1.0}])
 
@@ -147,7 +147,7 @@ class TestFaults:
 
     def test_lambda_errors_are_retried(self):
         """
-        A window of errors is outlived by the state machine's retries.
+        The retries last longer than the time with errors.
         """
         fault = {"kind": "lambda_error", "function": "thumbnails", "rate": 1.0, "until_s": 3}
         _, recorder = play(1, faults=[fault])
@@ -158,7 +158,7 @@ class TestFaults:
 
     def test_transcoding_errors(self):
         """
-        One retry, then the batch fails and the failure is reported.
+        After one retry the batch fails, and the failure is reported.
         """
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 1, "photo_bytes": 1, "video_bytes_per_s": 1}]
         stage, recorder = play(1, faults=[{"kind": "mediaconvert_error", "rate": 1.0}], flows=flows)
@@ -171,7 +171,7 @@ class TestFaults:
 
     def test_a_slow_callback_takes_its_time(self):
         """
-        The delay is in the processing time.
+        The delay is part of the processing time.
         """
         _, recorder = play(1, faults=[{"kind": "slow_callback", "rate": 1.0, "delay_s": 30}])
 
@@ -179,18 +179,18 @@ class TestFaults:
 
 
 class TestGauges:
-    def test_what_comes_and_goes_between_two_samples_is_seen(self):
+    def test_peaks_between_two_samples_are_recorded(self):
         """
-        Three jobs of 4 s, none of them under way when a sample is due at 0 s or 10 s.
+        Three jobs of 4 s, none of them running at a sample at 0 s or 10 s.
         """
         _, recorder = play(3, {"thumbnails": {"fixed_s": 4}})
 
         assert max(values(recorder, "media_processing_inflight_jobs")) == 3.0
 
     @pytest.mark.parametrize(("every", "seen"), [(5, 0.0), (25, 1.0)])
-    def test_a_dead_letter_is_seen_if_it_stands_there_when_somebody_looks(self, every, seen):
+    def test_a_dead_letter_is_sampled_if_it_is_present(self, every, seen):
         """
-        As on the local stack: one that is drained within seconds has only the counter to tell of it.
+        As on the local stack, one that is drained within seconds is only counted.
         """
         stage, recorder = play(
             1,
