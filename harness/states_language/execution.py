@@ -3,6 +3,7 @@ An execution of a state machine, and a position in it. Times are nanoseconds of 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -17,16 +18,14 @@ class Status(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
+@dataclass(slots=True, eq=False)
 class Execution:
     """
     One execution: its input, its progress and its result.
 
-    Args:
-        data: The input.
+    Attributes:
         entity: Number that keys the host's random numbers.
         subject: An object of the host; the language does not look at it.
-
-    Attributes:
         status: None until the execution has ended.
         output: The result of an execution that succeeded.
         failed_state: The state of the main branch that failed.
@@ -34,26 +33,21 @@ class Execution:
         transitions: States entered so far.
     """
 
-    __slots__ = (
-        "cause", "entity", "error", "events", "failed_state", "input", "name", "output", "started_at",
-        "status", "subject", "transitions",
-    )  # fmt: skip
-
-    def __init__(self, name: str, data: Any, entity: int = 0, subject: Any = None) -> None:
-        self.name = name
-        self.input = data
-        self.entity = entity
-        self.subject = subject
-        self.started_at = 0
-        self.status: Status | None = None
-        self.error: str | None = None
-        self.cause: str | None = None
-        self.output: Any = None
-        self.failed_state: str | None = None
-        self.events = 0
-        self.transitions = 0
+    name: str
+    input: Any
+    entity: int = 0
+    subject: Any = None
+    started_at: int = 0
+    status: Status | None = None
+    error: str | None = None
+    cause: str | None = None
+    output: Any = None
+    failed_state: str | None = None
+    events: int = 0
+    transitions: int = 0
 
 
+@dataclass(slots=True, eq=False)
 class Position:
     """
     The place of one branch of an execution: its item and the state it is in.
@@ -66,15 +60,10 @@ class Position:
         number: Number of the attempt at that state, from 1.
     """
 
-    __slots__ = ("entered_at", "execution", "item", "map_item", "node", "number", "thread")
-
-    def __init__(
-        self, execution: Execution, item: int = 0, thread: int = 0, map_item: Mapping[str, Any] | None = None
-    ) -> None:
-        self.execution = execution
-        self.item = item
-        self.thread = thread
-        self.map_item = map_item
-        self.node: AnyNode | None = None
-        self.entered_at = 0
-        self.number = 1
+    execution: Execution
+    item: int = 0
+    thread: int = 0
+    map_item: Mapping[str, Any] | None = None
+    node: AnyNode | None = None
+    entered_at: int = 0
+    number: int = 1

@@ -79,14 +79,12 @@ class Deadline:
 
 
 class AttemptOwner(Protocol):
-    """
-    The entered Task that waits for the result of an attempt.
+    """The entered Task that waits for the result of an attempt."""
 
-    Attributes:
-        started_at: When a worker began the attempt; None before.
-    """
+    __slots__ = ()
 
-    started_at: int | None
+    @abstractmethod
+    def work_begun(self) -> None: ...
 
     @abstractmethod
     def succeed(self, result: Any) -> None: ...
@@ -140,7 +138,7 @@ class TaskAttempt:
     def begun(self) -> None:
         """Note that a worker begins the attempt now."""
         if self.is_open:
-            self._owner.started_at = self._host.now
+            self._owner.work_begun()
 
     def succeed(self, result: Any) -> None:
         """End the attempt with a result, unless it is closed."""

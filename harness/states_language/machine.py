@@ -132,12 +132,12 @@ class Flow:
     start_at: str
     states: Mapping[str, "State"]
 
-    def walk(self) -> Iterator["State"]:
+    def all_states(self) -> Iterator["State"]:
         """Yield every state; the states of branches and item processors follow their owner."""
         for state in self.states.values():
             yield state
             for flow in _inner(state):
-                yield from flow.walk()
+                yield from flow.all_states()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

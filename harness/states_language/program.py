@@ -146,7 +146,7 @@ def compile_machine(machine: asl.StateMachine) -> Program:
     Raises:
         ValueError: It uses something that is not supported; the message begins with the JSON path.
     """
-    numbers = {id(state): number for number, state in enumerate(machine.walk())}
+    numbers = {id(state): number for number, state in enumerate(machine.all_states())}
     return _flow(machine, "$", numbers)
 
 

@@ -177,6 +177,9 @@ class TaskEntry(StateEntry, AttemptOwner):
             )
         return nanoseconds(seconds)
 
+    def work_begun(self) -> None:
+        self.started_at = self.branch.host.now
+
     def succeed(self, result: Any) -> None:
         self._attempt = None
         super().succeed(result)

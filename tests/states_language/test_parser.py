@@ -300,7 +300,7 @@ class TestWholeMachine:
 
         assert read.timeout_seconds == 3600
         assert unreachable(read) == ()
-        limits = {state.name: state.timeout_seconds for state in read.walk() if isinstance(state, Task)}
+        limits = {state.name: state.timeout_seconds for state in read.all_states() if isinstance(state, Task)}
         assert limits == {
             "ValidateRawAssets": 120,
             "GenerateThumbnails": 600,
@@ -314,7 +314,7 @@ class TestWholeMachine:
     def test_the_projects_machine_never_retries_what_was_rejected(self):
         """Rejected will never succeed; Retryable may."""
         read = parse_state_machine(load_template().state_machine.definition)
-        lambdas = [state for state in read.walk() if isinstance(state, Task) and state.function_name]
+        lambdas = [state for state in read.all_states() if isinstance(state, Task) and state.function_name]
 
         assert len(lambdas) == 6
         assert not [state.name for state in lambdas if any(r.matches("Rejected") for r in state.retry)]

@@ -6,6 +6,7 @@ refused is refused: the model has no security faults.
 """
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from heapq import heapreplace
 
 from harness.lab.results.rows import BatchRow
@@ -43,6 +44,7 @@ class ClientStopped(Exception):
     """A step that the flow needs has failed; the message names it and gives the reason."""
 
 
+@dataclass(slots=True, eq=False)
 class SimulatedClient:
     """
     The client of one arrival.
@@ -52,49 +54,33 @@ class SimulatedClient:
         media: The batch, once it is created.
     """
 
-    __slots__ = (
-        "_accepted_at",
-        "_bytes",
-        "_context",
-        "_due_at",
-        "_job",
-        "_job_due_at",
-        "_ready_recorded",
-        "_requests",
-        "_sizes",
-        "_think_pauses",
-        "_transfers",
-        "_viewed_batch_id",
-        "arrival",
-        "batch",
-        "intended_at",
-        "listing_id",
-        "media",
-    )
+    context: ModelContext
+    batch: UploadBatch
+    intended_at: int
+    arrival: int = field(init=False)
+    listing_id: int = field(init=False)
+    media: MediaBatch | None = None
+    _viewed_batch_id: str | None = None
+    _due_at: int | None = field(init=False)
+    _job: MediaJob | None = None
+    _job_due_at: int = 0
+    _accepted_at: int = 0
+    _requests: int = 0
+    _transfers: int = 0
+    _think_pauses: int = 0
+    _ready_recorded: bool = False
+    _sizes: list[int] = field(default_factory=list)
+    _bytes: int | None = None
 
-    def __init__(self, context: ModelContext, batch: UploadBatch, intended_at: int) -> None:
-        self._context = context
-        self.batch = batch
-        self.arrival = batch.arrival
-        self.intended_at = intended_at
-        self.listing_id = batch.arrival + 1
-        self.media: MediaBatch | None = None
-        self._viewed_batch_id: str | None = None
-        self._due_at: int | None = intended_at
-        self._job: MediaJob | None = None
-        self._job_due_at = intended_at
-        self._accepted_at = 0
-        self._requests = 0
-        self._transfers = 0
-        self._think_pauses = 0
-        self._ready_recorded = False
-        self._sizes: list[int] = []
-        self._bytes: int | None = None
+    def __post_init__(self) -> None:
+        self.arrival = self.batch.arrival
+        self.listing_id = self.arrival + 1
+        self._due_at = self.intended_at
 
     @property
     def flow(self) -> client_flows.Flow:
         """The flow of the scenario from which the batch was drawn."""
-        return self._context.scenario.flows[self.batch.flow_index]
+        return self.context.scenario.flows[self.batch.flow_index]
 
     def stopped(self, reason: str) -> None:
         """Record that the flow ended early."""
@@ -104,18 +90,18 @@ class SimulatedClient:
     def think(self) -> Pauses:
         """Pause for the think time between two steps."""
         self._think_pauses += 1
-        if self._context.thinks:
-            yield nanoseconds(self._context.mix.think_time(self.arrival, self._think_pauses))
+        if self.context.thinks:
+            yield nanoseconds(self.context.mix.think_time(self.arrival, self._think_pauses))
 
     def create(self) -> Pauses:
         """Create the batch."""
         yield from self._request("uploads", 201)
-        batch_id = f"{self.arrival:08x}-0000-4000-8000-{self._context.mix.replication:012x}"
-        self.media = self._context.service.create(self.batch, batch_id, self.listing_id)
+        batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.context.mix.replication:012x}"
+        self.media = self.context.service.create(self.batch, batch_id, self.listing_id)
 
     def upload_files(self) -> Pauses:
         """Upload every file, several in parallel."""
-        context, arrival, batch_id = self._context, self.arrival, self._batch_id
+        context, arrival, batch_id = self.context, self.arrival, self._batch_id
         sizes = self._sizes = context.sizes(self.batch.files)
         now = context.engine.now
         lanes = [now] * min(context.scenario.behaviour.uploads_at_once, len(sizes))
@@ -135,7 +121,7 @@ class SimulatedClient:
         """Report that all files are uploaded."""
         yield from self._request("uploads/complete", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self._context.service.complete(self.media)
+        job = self.context.service.complete(self.media)
         if job is None:
             raise ClientStopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
         self._job, self._job_due_at, self._accepted_at = job, self.intended_at, self._now
@@ -145,7 +131,7 @@ class SimulatedClient:
         due_at = self._now
         yield from self._request("uploads/retry", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self._context.service.retry(self.media)
+        job = self.context.service.retry(self.media)
         if job is None:
             raise ClientStopped("/uploads/retry: 409 BATCH_STATUS_INVALID")
         self._job, self._job_due_at, self._accepted_at = job, due_at, self._now
@@ -157,10 +143,10 @@ class SimulatedClient:
         Raises:
             ClientStopped: The time-out of polling has passed.
         """
-        media, engine, admission = self.media, self._context.engine, self._context.admission
+        media, engine, admission = self.media, self.context.engine, self.context.admission
         assert media is not None  # noqa: S101 - a flow waits for a batch that it has completed
-        arrival, batch_id, record = self.arrival, media.id, self._context.recorder.request
-        wait, factor, cap, timeout = self._context.poll
+        arrival, batch_id, record = self.arrival, media.id, self.context.recorder.request
+        wait, factor, cap, timeout = self.context.poll
         not_before = self._accepted_at
         stops_at = self._accepted_at + timeout
         pause = wait
@@ -191,7 +177,7 @@ class SimulatedClient:
         """Query the downloads and fetch them: all files of real media, the first one of placeholders."""
         yield from self._request("downloads/query", 200)
         sizes = self._sizes
-        if self._context.scenario.media == "placeholder":
+        if self.context.scenario.media == "placeholder":
             yield from self._download_object(sizes[0])
             return
         for file, size in zip(self.batch.files, sizes, strict=True):
@@ -204,14 +190,14 @@ class SimulatedClient:
         """View a listing that earlier arrivals may have filled."""
         flow = self.flow
         assert isinstance(flow, client_flows.Viewer)  # noqa: S101 - the batch was drawn from it
-        self.listing_id = 1 + int(self._context.viewers(self.arrival) * self.arrival)
-        found = self._context.ready.get(self.listing_id)
+        self.listing_id = 1 + int(self.context.viewers(self.arrival) * self.arrival)
+        found = self.context.ready.get(self.listing_id)
         yield from self._request("downloads/query", 204 if found is None else 200)
         if found is None:
             return
         self._viewed_batch_id, sizes = found
         yield from self._request("uploads/status", 200)
-        for size in sizes[: self._context.mix.fetches(self.arrival, flow.fetches)]:
+        for size in sizes[: self.context.mix.fetches(self.arrival, flow.fetches)]:
             yield from self._download_object(size)
 
     def attempt_refused(self) -> Pauses:
@@ -222,18 +208,18 @@ class SimulatedClient:
         if to_store:
             yield from self.create()
         if attempt is RefusedAttempt.EXPIRED_URL:
-            expires_in = self._context.upload_ttl + EXPIRY_MARGIN
-            if self._now + expires_in > self._context.duration:
+            expires_in = self.context.upload_ttl + EXPIRY_MARGIN
+            if self._now + expires_in > self.context.duration:
                 return
             yield expires_in
         due_at, now = self._take_due_at(), self._now
         if to_store:
             self._transfers += 1
-            latency, method = self._context.store.transfer(self.arrival, self._transfers, 0), "PUT"
+            latency, method = self.context.store.transfer(self.arrival, self._transfers, 0), "PUT"
         else:
             self._requests += 1
-            latency, method = self._context.admission.request(self.arrival, self._requests)[0], "POST"
-        self._context.recorder.request(
+            latency, method = self.context.admission.request(self.arrival, self._requests)[0], "POST"
+        self.context.recorder.request(
             arrival=self.arrival, type=method, name=f"forbidden {attempt}", status=status, outcome="refused",
             intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
         )  # fmt: skip
@@ -252,7 +238,7 @@ class SimulatedClient:
 
     @property
     def _now(self) -> int:
-        return self._context.engine.now
+        return self.context.engine.now
 
     @property
     def _batch_id(self) -> str | None:
@@ -270,7 +256,7 @@ class SimulatedClient:
         Raises:
             ClientStopped: Every attempt was rejected, without any effect.
         """
-        context = self._context
+        context = self.context
         attempts, wait, factor, cap = context.retry
         while True:
             self._requests += 1
@@ -295,7 +281,7 @@ class SimulatedClient:
 
     def _download_object(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
-        context = self._context
+        context = self.context
         duration, now = context.store.transfer(self.arrival, self._transfers, size), context.engine.now
         context.recorder.request(
             arrival=self.arrival, type="GET", name=name, status=200, outcome="ok", intended_at=now,
@@ -307,16 +293,16 @@ class SimulatedClient:
         """Record the end of the batch, which the client observed later."""
         assert media.finished_at is not None  # noqa: S101 - it has ended
         is_ready = media.status == "READY"
-        if is_ready and self._context.has_viewers:
-            self._context.ready[self.listing_id] = (media.id, self._sizes)
+        if is_ready and self.context.has_viewers:
+            self.context.ready[self.listing_id] = (media.id, self._sizes)
         outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
         ended_at = min(max(media.finished_at, not_before), observed_at)
         if not self._ready_recorded:
             self._record_ready(outcome, ended_at, error)
         self._observe("processing", outcome, self._accepted_at, ended_at, error)
-        labels = self._context.resolution_labels[self.batch.family]
+        labels = self.context.resolution_labels[self.batch.family]
         resolution = (observed_at - not_before) / NS
-        self._context.recorder.metric(observed_at, "Load/ReadyResolution", labels, resolution)
+        self.context.recorder.metric(observed_at, "Load/ReadyResolution", labels, resolution)
         assert self._job is not None  # noqa: S101 - the client waited for one
         self._record_batch(self._job, media.finished_at, observed_at, media.status, error)
         self._job = None
@@ -337,7 +323,7 @@ class SimulatedClient:
         """Record an end-to-end observation."""
         if self._bytes is None:
             self._bytes = self.batch.bytes
-        self._context.recorder.request(
+        self.context.recorder.request(
             arrival=self.arrival, type=END_TO_END, name=name, status=None, outcome=outcome, intended_at=since,
             started_at=since, finished_at=until, bytes_out=self._bytes, batch_id=self._batch_id, error=error,
         )  # fmt: skip
@@ -375,4 +361,4 @@ class SimulatedClient:
             error_code=error,
             censored=observed_at is None,
         )
-        self._context.recorder.add(row)
+        self.context.recorder.add(row)

@@ -2,13 +2,15 @@
 Batches and jobs of the simulated service. Times are nanoseconds.
 """
 
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 from harness.states_language.execution import Execution
 
 
+@dataclass(slots=True, eq=False)
 class MediaBatch:
     """
     The batch of one arrival.
@@ -20,42 +22,28 @@ class MediaBatch:
         jobs: Number of jobs so far.
     """
 
-    __slots__ = (
-        "_assets",
-        "_attempts",
-        "_videos",
-        "arrival",
-        "created_at",
-        "error_code",
-        "files",
-        "finished_at",
-        "id",
-        "jobs",
-        "kinds",
-        "listing_id",
-        "planned",
-        "received_at",
-        "started_at",
-        "status",
-    )
+    planned: UploadBatch
+    id: str
+    listing_id: int
+    created_at: int
+    arrival: int = field(init=False)
+    files: Sequence[UploadFile] = field(init=False)
+    kinds: list[str] = field(init=False)
+    status: str = "PENDING_UPLOAD"
+    received_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    error_code: str | None = None
+    jobs: int = 0
+    _attempts: dict[tuple[str, int], int] = field(default_factory=dict)
+    _assets: list[dict[str, Any]] | None = None
+    _videos: dict[str, tuple[UploadFile, int]] | None = None
 
-    def __init__(self, planned: UploadBatch, batch_id: str, listing_id: int, created_at: int) -> None:
-        self.planned = planned
-        self.id = batch_id
-        self.listing_id = listing_id
-        self.arrival = planned.arrival
-        self.files = planned.files
-        self.kinds = [file.kind for file in planned.files]
-        self.status = "PENDING_UPLOAD"
-        self.created_at = created_at
-        self.received_at: int | None = None
-        self.started_at: int | None = None
-        self.finished_at: int | None = None
-        self.error_code: str | None = None
-        self.jobs = 0
-        self._attempts: dict[tuple[str, int], int] = {}
-        self._assets: list[dict[str, Any]] | None = None
-        self._videos: dict[str, tuple[UploadFile, int]] | None = None
+    def __post_init__(self) -> None:
+        # Stored, because they are read for every random number.
+        self.arrival = self.planned.arrival
+        self.files = self.planned.files
+        self.kinds = [file.kind for file in self.files]
 
     @property
     def has_ended(self) -> bool:
@@ -100,6 +88,7 @@ class MediaBatch:
         return self._videos.get(key, (None, 0))
 
 
+@dataclass(slots=True, eq=False)
 class MediaJob:
     """
     One run of the pipeline for a batch.
@@ -109,33 +98,20 @@ class MediaJob:
         attempt: Number among the jobs of the batch, from 1.
     """
 
-    __slots__ = (
-        "_attempts",
-        "attempt",
-        "batch",
-        "created_at",
-        "error_code",
-        "execution",
-        "id",
-        "started_at",
-        "status",
-    )
-
-    def __init__(self, job_id: int, batch: MediaBatch, attempt: int, created_at: int) -> None:
-        self.id = job_id
-        self.batch = batch
-        self.attempt = attempt
-        self.created_at = created_at
-        self.status = "PENDING"
-        self.started_at: int | None = None
-        self.error_code: str | None = None
-        self.execution: Execution | None = None
-        self._attempts: Counter[tuple[str, int]] = Counter()
+    id: int
+    batch: MediaBatch
+    attempt: int
+    created_at: int
+    status: str = "PENDING"
+    started_at: int | None = None
+    error_code: str | None = None
+    execution: Execution | None = None
+    _attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def count(self, step: str, item: int = 0) -> int:
         """Count one more attempt of a step in this job, and return its number; the first is 1."""
-        self._attempts[step, item] += 1
-        return self._attempts[step, item]
+        number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
+        return number
 
     @property
     def has_ended(self) -> bool:

@@ -3,6 +3,7 @@ The objects and settings that all clients of a simulated run share. Times are na
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from harness.lab.results.records import labels_text
 from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
@@ -18,6 +19,7 @@ from harness.lab.workload.upload_batch import UploadFile
 from harness.states_language.host import nanoseconds
 
 
+@dataclass(eq=False)
 class ModelContext:
     """
     The objects and settings that all clients of a run share.
@@ -29,43 +31,32 @@ class ModelContext:
         ready: READY batches by listing, as viewers see them: id and sizes of the files.
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        mix: Mix,
-        engine: Engine,
-        service: SimulatedService,
-        admission: Admission,
-        store: Store,
-        recorder: RowRecorder,
-        *,
-        placeholders: bool,
-        upload_ttl: float,
-    ) -> None:
-        self.scenario = scenario
-        self.mix = mix
-        self.engine = engine
-        self.service = service
-        self.admission = admission
-        self.store = store
-        self.recorder = recorder
-        self.placeholders = placeholders
-        self.upload_ttl = nanoseconds(upload_ttl)
+    scenario: Scenario
+    mix: Mix
+    engine: Engine
+    service: SimulatedService
+    admission: Admission
+    store: Store
+    recorder: RowRecorder
+    placeholders: bool
+    upload_ttl: int
+    ready: dict[int, tuple[str, list[int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        scenario = self.scenario
         self.duration = nanoseconds(scenario.duration_s)
-        self.ready: dict[int, tuple[str, list[int]]] = {}
         self.has_viewers = any(isinstance(flow, client_flows.Viewer) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
-        poll = scenario.behaviour.poll
+        poll, retry = scenario.behaviour.poll, scenario.behaviour.retry
         self.poll = (
             nanoseconds(poll.first_s),
             poll.factor,
             nanoseconds(poll.cap_s),
             nanoseconds(poll.timeout_s),
         )
-        retry = scenario.behaviour.retry
         attempts = retry.max_attempts if UNAVAILABLE in retry.on else 1
         self.retry = (attempts, retry.base_s, retry.factor, retry.cap_s)
-        self.viewers = Stream(scenario.seed, mix.replication, "viewer")
+        self.viewers = Stream(scenario.seed, self.mix.replication, "viewer")
         self.resolution_labels = {
             family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
         }

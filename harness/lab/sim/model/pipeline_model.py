@@ -170,7 +170,7 @@ class PipelineModel:
             Store(platform.s3, self._source),
             self.recorder,
             placeholders=platform.preset == "local" and scenario.media == "placeholder",
-            upload_ttl=platform.api.upload_ttl_s,
+            upload_ttl=nanoseconds(platform.api.upload_ttl_s),
         )
         arrivals = None if scenario.users else schedule(scenario, replication)
         return ClientPopulation(context, arrivals, self.recorder.settle)

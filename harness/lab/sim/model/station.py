@@ -4,6 +4,7 @@ A station: servers with a queue. Times are nanoseconds.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 
@@ -12,6 +13,7 @@ from harness.lab.sim.model.engine import Engine, Kind, order
 _END_OF_WORK = order(Kind.END_OF_WORK)
 
 
+@dataclass(slots=True, eq=False)
 class StationJob:
     """
     One job for a station.
@@ -24,21 +26,11 @@ class StationJob:
         wanted: Called before service begins; a job that is not wanted any more is skipped.
     """
 
-    __slots__ = ("begun", "done", "key", "service_time", "wanted")
-
-    def __init__(
-        self,
-        key: int,
-        service_time: int,
-        begun: Callable[[], None],
-        done: Callable[[], None],
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self.key = key
-        self.service_time = service_time
-        self.begun = begun
-        self.done = done
-        self.wanted = wanted
+    key: int
+    service_time: int
+    begun: Callable[[], None]
+    done: Callable[[], None]
+    wanted: Callable[[], bool] = lambda: True
 
 
 class Station:

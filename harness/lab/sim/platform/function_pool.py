@@ -5,6 +5,7 @@ An invocation is one event, whatever latencies precede it. Times are nanoseconds
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from harness.blueprint.resources import LambdaFunction
 from harness.lab.results.records import labels_text
@@ -21,32 +22,24 @@ TIMEOUT_MAX = 900
 PREFIX = "listing-media-"
 
 
+@dataclass(slots=True, eq=False)
 class FunctionPool:
     """
     One function and its environments.
 
     Attributes:
         concurrency: Reserved concurrency; None shares the unreserved concurrency of the account.
+        timeout: Time-out [ns].
         running: Number of running invocations.
         idle_since: When each idle environment became idle, the longest idle one first [ns].
     """
 
-    __slots__ = (
-        "concurrency",
-        "environments",
-        "idle_since",
-        "labels",
-        "running",
-        "timeout",
-    )
-
-    def __init__(self, name: str, concurrency: int | None, timeout: float, environments: TokenBucket) -> None:
-        self.concurrency = concurrency
-        self.timeout = nanoseconds(timeout)
-        self.labels = labels_text({"FunctionName": name})
-        self.environments = environments
-        self.running = 0
-        self.idle_since: list[int] = []
+    labels: str
+    concurrency: int | None
+    timeout: int
+    environments: TokenBucket
+    running: int = 0
+    idle_since: list[int] = field(default_factory=list)
 
 
 class Functions:
@@ -84,9 +77,9 @@ class Functions:
             function = self._deployed.get(name)
             settings = self._settings
             self._pools[name] = FunctionPool(
-                name,
+                labels_text({"FunctionName": name}),
                 self._reserved(name),
-                function.timeout if function else TIMEOUT_MAX,
+                nanoseconds(function.timeout if function else TIMEOUT_MAX),
                 TokenBucket(settings.scale_up_bucket, settings.scale_up_per_s),
             )
         return self._pools[name]

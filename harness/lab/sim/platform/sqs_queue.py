@@ -7,6 +7,7 @@ again after the visibility time-out, and goes to the dead-letter queue after the
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from harness.lab.sim.model.engine import Engine, Kind, order
@@ -16,16 +17,14 @@ from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.states_language.host import nanoseconds
 
 
+@dataclass(slots=True, eq=False)
 class Message:
     """A message about a job; a receiver cannot read it if it ``is_poisoned``."""
 
-    __slots__ = ("deleted", "is_poisoned", "job", "receives")
-
-    def __init__(self, job: MediaJob, is_poisoned: bool) -> None:
-        self.job = job
-        self.is_poisoned = is_poisoned
-        self.receives = 0
-        self.deleted = False
+    job: MediaJob
+    is_poisoned: bool
+    receives: int = 0
+    deleted: bool = False
 
 
 class SqsQueue:
