@@ -88,19 +88,6 @@ def sim(
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
-    options = SimulationOptions(
-        out=out,
-        engine=engine,
-        replications=replications,
-        precision=precision,
-        warm_up=warm_up,
-        processes=processes,
-        state_machine=state_machine,
-        platform=platform,
-        prices=prices,
-        trace=trace,
-        json=json,
-    )
     with _errors_as_exit_codes():
         from harness.cli.scenario_arguments import read
 
@@ -108,24 +95,22 @@ def sim(
         read_scenario = read(
             scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed
         )
-        raise typer.Exit(_Simulation(read_scenario, overrides, options).run())
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationOptions:
-    """The options of the command line, except those that change the scenario or the platform."""
-
-    out: Path | None
-    engine: str
-    replications: int
-    precision: float | None
-    warm_up: float | None
-    processes: int | None
-    state_machine: Path | None
-    platform: Literal["aws", "local"] | None
-    prices: Path | None
-    trace: int | None
-    json: bool
+        simulation = _Simulation(
+            scenario=read_scenario,
+            overrides=overrides,
+            out=out,
+            engine=engine,
+            replications=replications,
+            precision=precision,
+            warm_up=warm_up,
+            processes=processes,
+            state_machine=state_machine,
+            platform=platform,
+            prices=prices,
+            trace=trace,
+            json=json,
+        )
+        raise typer.Exit(simulation.run())
 
 
 class SettingInvalid(ValueError):
@@ -185,7 +170,17 @@ class _Simulation:
 
     scenario: "Scenario"
     overrides: dict[str, str]
-    options: SimulationOptions
+    out: Path | None
+    engine: str
+    replications: int
+    precision: float | None
+    warm_up: float | None
+    processes: int | None
+    state_machine: Path | None
+    platform: Literal["aws", "local"] | None
+    prices: Path | None
+    trace: int | None
+    json: bool
 
     def run(self) -> ExitCode:
         """Simulate, print the results and return the exit code."""
@@ -193,10 +188,10 @@ class _Simulation:
         from harness.lab.sim.cost import Prices
 
         plan = self._checked_plan()
-        run = self._simulate(Prices.read(self.options.prices))
+        run = self._simulate(Prices.read(self.prices))
         codes = [self._experiment(plan, run)] if plan is not None else []
         verdict = judge_run(run)
-        announce(verdict, as_json=self.options.json)
+        announce(verdict, as_json=self.json)
         code = _worst([ExitCode(verdict.exit_code), *codes])
         if code != ExitCode(verdict.exit_code):
             sys.stderr.write(
@@ -204,9 +199,9 @@ class _Simulation:
                 f"with all replications the exit code is {code.value}: see experiment.json\n"
             )
         sys.stderr.write(f"run: {run.folder}\n")
-        if self.options.trace is not None:
+        if self.trace is not None:
             # Last: in a closed workload only the run shows which arrivals exist, and it remains valid.
-            self._trace(run, self.options.trace)
+            self._trace(run, self.trace)
         return code
 
     def _checked_plan(self) -> "ExperimentPlan | None":
@@ -216,33 +211,29 @@ class _Simulation:
         Raises:
             SettingInvalid, NoSuchBatch: An option is invalid for the scenario.
         """
-        options = self.options
-        if options.precision is not None and not 0 < options.precision < 1:
-            raise SettingInvalid(
-                f"--precision must lie between 0 and 1, e.g. 0.05, not {options.precision:g}"
-            )
-        wants_experiment = options.replications > 1 or options.precision is not None
+        if self.precision is not None and not 0 < self.precision < 1:
+            raise SettingInvalid(f"--precision must lie between 0 and 1, e.g. 0.05, not {self.precision:g}")
+        wants_experiment = self.replications > 1 or self.precision is not None
         # Without either option nothing of it is imported, which takes time.
-        plan = self._plan() if wants_experiment or options.warm_up is not None else None
-        if options.trace is not None:
+        plan = self._plan() if wants_experiment or self.warm_up is not None else None
+        if self.trace is not None:
             from harness.lab.sim.batch_trace import must_arrive
 
-            must_arrive(self.scenario, options.trace)
+            must_arrive(self.scenario, self.trace)
         return plan if wants_experiment else None
 
     def _plan(self) -> "ExperimentPlan":
         from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 
-        options = self.options
         try:
             return ExperimentPlan(
                 self.scenario,
-                replications=options.replications if options.replications > 1 else REPLICATIONS_MAX,
-                precision=options.precision,
-                warm_up=options.warm_up,
-                processes=options.processes,
-                state_machine=options.state_machine,
-                platform=options.platform,
+                replications=self.replications if self.replications > 1 else REPLICATIONS_MAX,
+                precision=self.precision,
+                warm_up=self.warm_up,
+                processes=self.processes,
+                state_machine=self.state_machine,
+                platform=self.platform,
                 overrides=self.overrides,
             )
         except ValueError as error:
@@ -259,11 +250,11 @@ class _Simulation:
         with _bar("simulating", self.scenario.duration_s + self.scenario.drain_s, "s") as show:
             run = simulate(
                 self.scenario,
-                engine=self.options.engine,
-                state_machine=self.options.state_machine,
-                platform=self.options.platform,
+                engine=self.engine,
+                state_machine=self.state_machine,
+                platform=self.platform,
                 overrides=self.overrides,
-                out=self.options.out,
+                out=self.out,
                 progress=show,
                 command=command_line(),
             )

@@ -153,7 +153,7 @@ class TaskAttempt:
             self._owner.fail(error, cause)
 
     def close(self) -> None:
-        """Ignore whatever happens to the attempt from now on."""
+        """Ignore all further results of the attempt."""
         self.is_open = False
         for deadline in self._deadlines or ():
             deadline.cancel()

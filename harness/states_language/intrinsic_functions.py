@@ -48,7 +48,7 @@ class IntrinsicFunction:
     draws_after: int | None = None
 
     def takes(self, count: int) -> bool:
-        """Return whether the function may be called with so many arguments."""
+        """Return whether the function accepts *count* arguments."""
         if count > len(self.arguments):
             return self.further is not None
         return count in (len(self.arguments), self.draws_after)

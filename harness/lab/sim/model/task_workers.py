@@ -13,9 +13,9 @@ from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions, Work, step_of
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.model.step_functions import Worker, event_of, result_of
-from harness.lab.sim.model.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.function_pool import PREFIX, FunctionPool, Functions
 from harness.lab.sim.platform.latency_draws import RandomSource
+from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 from harness.states_language.host import NS, TaskAttempt, nanoseconds

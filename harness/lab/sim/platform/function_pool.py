@@ -1,7 +1,7 @@
 """
 Lambda: concurrency, cold starts, time-outs and CloudWatch metrics.
 
-An invocation is one event, whatever latencies precede it. Times are nanoseconds.
+An invocation is one event, which includes the latencies before it. Times are nanoseconds.
 """
 
 from collections.abc import Callable, Mapping

@@ -29,7 +29,7 @@ from pydantic import (
     ValidationError,
 )
 
-from harness.lab.sim.model.task_behaviour import TaskBehaviour
+from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions import Constant, Distribution, Lognormal, Probability, Uniform
 from harness.lab.workload.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import merged, place, sentence, spelled, value_of
