@@ -66,7 +66,7 @@ class WorkEntry(Protocol):
 
     Attributes:
         is_over: Whether the branch has left the state, or was cancelled.
-        ready_at: When the current attempt could begin: on entry or after the back-off; None during one.
+        ready_at: When the current attempt could begin: on entry or after a back-off; None during a back-off.
         started_at: When work on the current attempt began; None before.
     """
 
