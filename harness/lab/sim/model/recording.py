@@ -20,7 +20,7 @@ CHUNK_ROWS = 4096
 """Few enough rows to stay in the processor's cache while they become columns."""
 
 _ROW_TYPE: dict[str, type[Row]] = {table: row_type for row_type, table in TABLE_OF.items()}
-_STARTED, _FINISHED = (RequestRow._fields.index(name) for name in ("started_at", "finished_at"))
+_FINISHED = RequestRow._fields.index("finished_at")
 
 
 class RowRecorder:
@@ -34,16 +34,8 @@ class RowRecorder:
 
     def __init__(self) -> None:
         self.horizon: float = math.inf
-        self._requests: list[Any] = []
-        self._batches: list[Any] = []
-        self._steps: list[Any] = []
-        self._metrics: list[Any] = []
-        self._tables = {
-            "requests": self._requests,
-            "batches": self._batches,
-            "steps": self._steps,
-            "metrics": self._metrics,
-        }
+        self._tables: dict[str, list[Any]] = {table: [] for table in _ROW_TYPE}
+        self._requests, self._metrics = self._tables["requests"], self._tables["metrics"]
 
     def request(
         self,
@@ -76,7 +68,7 @@ class RowRecorder:
         self._tables[TABLE_OF[type(row)]].extend(row)
 
     def settle(self) -> None:
-        """Write rows if there are enough of them; called between events."""
+        """Called between events: a subclass may write rows here."""
 
     def rows(self, table: str) -> list[Any]:
         """Return the rows of a table, with times in nanoseconds."""

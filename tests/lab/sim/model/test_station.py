@@ -5,7 +5,7 @@ An estimate is accepted within 3.3 standard errors of the exact value, if that e
 (2 % where service times have a heavy tail). Replications have draws of their own; λ and μ are per second.
 
 Of the cases D1 to D26, here are D1 to D13, D18 to D21, D25 and D26; D14 to D17 and D22 to D24 are in
-`test_network_cases`. ``make test`` runs D5, D7, D8, D15 (ρ 0.6), D17, D18, D20 and D22 to D26,
+`test_networks`. ``make test`` runs D5, D7, D8, D15 (ρ 0.6), D17, D18, D20 and D22 to D26,
 ``make nightly`` the others.
 """
 
