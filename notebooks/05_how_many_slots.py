@@ -107,7 +107,7 @@ def calculated(rate: float, slots: int) -> float:
 
 # %%
 sweep = pd.DataFrame(
-    [(slots, one.percentile(95), one.judge(95, ALARM_S)) for slots, one in swept.items()],
+    [(slots, one.percentile(95), one.check_limit(95, ALARM_S)) for slots, one in swept.items()],
     columns=["slots", "p95_s", "p95 at most 10 min?"],
 )
 sweep["calculated_s"] = [round(calculated(RATE, slots), 1) for slots in sweep["slots"]]
@@ -154,8 +154,8 @@ print("sixth:", compare(swept[5], swept[6]))
 # %%
 checks = {(0.03, 2): None, (0.03, 3): None, (0.09, 6): None, (0.09, 7): None}
 for rate, slots in checks:
-    checks[rate, slots] = simulated(rate, slots, replications=3).judge(95, ALARM_S)
-checks |= {(RATE, slots): one.judge(95, ALARM_S) for slots, one in swept.items()}
+    checks[rate, slots] = simulated(rate, slots, replications=3).check_limit(95, ALARM_S)
+checks |= {(RATE, slots): one.check_limit(95, ALARM_S) for slots, one in swept.items()}
 {f"{rate}/s, {slots} slots": str(answer) for (rate, slots), answer in sorted(checks.items())}
 
 
