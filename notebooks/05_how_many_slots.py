@@ -59,7 +59,8 @@ f"{slot_seconds:.0f} slot-seconds a batch; a slot that never rests: {3600 / slot
 # numbers*), so that what differs is due to the slots.
 
 # %%
-from harness.lab.sim.experiment.experiment import compare, experiment
+from harness.lab.sim.experiment.experiment import compare
+from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 
 RATE = 0.06  # batches a second
 two_hours = scenario.lasting(7200)
@@ -68,7 +69,8 @@ two_hours = scenario.lasting(7200)
 def simulated(rate: float, slots: int, replications: int = 4):
     """Simulate two busy hours."""
     options = {"replications": replications, "processes": 1, "warm_up": 0, "cool_down": 0}
-    return experiment(two_hours.at_rate(rate), overrides={"mediaconvert.slots": slots}, **options)
+    overrides = {"mediaconvert.slots": slots}
+    return ExperimentPlan(two_hours.at_rate(rate), overrides=overrides, **options).run()
 
 
 swept = {slots: simulated(RATE, slots) for slots in (3, 4, 5, 6)}
@@ -81,7 +83,7 @@ swept = {slots: simulated(RATE, slots) for slots in (3, 4, 5, 6)}
 
 # %%
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.stations import MMc
+from harness.theory import MMc
 
 one_by_one = np.concatenate(work)
 mean_s, videos = one_by_one.mean(), np.array([len(one) for one in work])
@@ -105,7 +107,7 @@ def calculated(rate: float, slots: int) -> float:
 
 # %%
 sweep = pd.DataFrame(
-    [(slots, one.percentile(95), one.judge(95, ALARM_S)) for slots, one in swept.items()],
+    [(slots, one.percentile(95), one.check_limit(95, ALARM_S)) for slots, one in swept.items()],
     columns=["slots", "p95_s", "p95 at most 10 min?"],
 )
 sweep["calculated_s"] = [round(calculated(RATE, slots), 1) for slots in sweep["slots"]]
@@ -152,8 +154,8 @@ print("sixth:", compare(swept[5], swept[6]))
 # %%
 checks = {(0.03, 2): None, (0.03, 3): None, (0.09, 6): None, (0.09, 7): None}
 for rate, slots in checks:
-    checks[rate, slots] = simulated(rate, slots, replications=3).judge(95, ALARM_S)
-checks |= {(RATE, slots): one.judge(95, ALARM_S) for slots, one in swept.items()}
+    checks[rate, slots] = simulated(rate, slots, replications=3).check_limit(95, ALARM_S)
+checks |= {(RATE, slots): one.check_limit(95, ALARM_S) for slots, one in swept.items()}
 {f"{rate}/s, {slots} slots": str(answer) for (rate, slots), answer in sorted(checks.items())}
 
 

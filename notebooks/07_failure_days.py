@@ -290,7 +290,7 @@ assert 0 < alarm.fired_at_s - first_s <= 60, "the answer at the top says otherwi
 # you choose? (The sliders need a running kernel.)
 
 # %%
-from harness.lab.sim.analytic.delivery import Redelivery
+from harness.theory import Redelivery
 
 
 def giving_up(failing=0.3, visibility_s=180, receives=5) -> str:

@@ -17,10 +17,10 @@ from ipywidgets import interact
 from harness.lab.report.charts.axes import label_line, legend
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, UNKNOWN_BAND, VERMILION
-from harness.lab.sim.analytic.stations import MMc
-from harness.lab.sim.experiment.experiment import experiment
+from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 from harness.lab.sim.experiment.quantiles import mean_estimate, percentile_estimate
 from harness.lab.sim.experiment.warm_up import detect
+from harness.theory import MMc
 
 # %% [markdown]
 # ## A queue whose truth is known
@@ -171,19 +171,19 @@ Chart("climb", "From empty to usual", finding, climb, draw_climb)
 #
 # Now the service itself. How exactly is the p95 of `video_heavy` known after two replications, three,
 # four…? The half-width of the interval shrinks roughly with the square root of their number: for half the
-# uncertainty one pays four times. `experiment` with `precision` goes on until it is narrow enough, and says
-# so if it never was.
+# uncertainty one pays four times. An `ExperimentPlan` with a `precision` runs replications until it is narrow
+# enough, or up to a maximum.
 #
 # A busier system needs more: with 14 transcoding slots instead of 20 batches wait for each other more
 # often, and two afternoons differ more.
 
 # %%
 played = {
-    "20 slots": experiment("../scenarios/video_heavy.toml", replications=60, precision=0.05, processes=1),
-    "14 slots": experiment(
+    slots: ExperimentPlan(
         "../scenarios/video_heavy.toml",
-        replications=60, precision=0.05, processes=1, overrides={"mediaconvert.slots": 14},
-    ),
+        replications=60, precision=0.05, processes=1, overrides=overrides,
+    ).run()
+    for slots, overrides in (("20 slots", None), ("14 slots", {"mediaconvert.slots": 14}))
 }  # fmt: skip
 needed = {name: len(one.replications) for name, one in played.items()}
 needed

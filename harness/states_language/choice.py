@@ -1,22 +1,36 @@
 """
-The rules of a Choice state: comparisons, joined by And, Or and Not.
+The rules of a Choice state: read from JSON, and compiled to functions of the data.
 """
 
+import fnmatch
+import operator
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from harness.states_language.json_node import Json, JsonNode
+from harness.states_language.paths import Context, PathNotFound, Reader
+from harness.states_language.payload_template import compile_expression
 
-_ORDERS = ("Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals")
-_VALUES = {f"{kind}{order}" for kind, order in product(("String", "Numeric", "Timestamp"), _ORDERS)} | {
-    "BooleanEquals"
+Test: TypeAlias = Callable[[Any, Context], bool]
+"""Returns whether a condition holds for the data."""
+
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "LessThan": operator.lt,
+    "GreaterThan": operator.gt,
+    "LessThanEquals": operator.le,
+    "GreaterThanEquals": operator.ge,
 }
-_TESTS = {"IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"}
-OPERATORS = frozenset(_VALUES | {f"{name}Path" for name in _VALUES} | _TESTS | {"StringMatches"})
-_COMBINED = frozenset({"And", "Or", "Not"})
+_VALUES = {f"{type_}{order}" for type_ in ("String", "Numeric", "Timestamp") for order in _ORDERS}
+_VALUES |= {"BooleanEquals"}
+_TYPE_TESTS = {"IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"}
+_COMPARISONS = frozenset(_VALUES | {f"{name}Path" for name in _VALUES} | _TYPE_TESTS | {"StringMatches"})
+_COMBINATIONS = frozenset({"And", "Or", "Not"})
+_OPERATORS = _COMPARISONS | _COMBINATIONS
+_COMPARISON = re.compile(r"(String|Numeric|Timestamp|Boolean)(\w+)")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)", re.ASCII)
 
 
@@ -38,85 +52,44 @@ class ChoiceComparison:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    rules: tuple["Rule", ...]
+    conditions: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    rules: tuple["Rule", ...]
+    conditions: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    rule: "Rule"
+    condition: "Condition"
 
 
-Rule: TypeAlias = ChoiceComparison | And | Or | Not
+Condition: TypeAlias = ChoiceComparison | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)
-class Branching:
-    """One entry of ``Choices``: where to go when the rule holds."""
+class ChoiceRule:
+    """One entry of ``Choices``: the state to go to if the condition holds."""
 
-    rule: Rule
+    condition: Condition
     next: str
 
 
-def read_branching(node: JsonNode, unsupported: dict[str, str]) -> Branching:
+def read_choice_rule(node: JsonNode, unsupported: dict[str, str]) -> ChoiceRule:
     """
     Read one entry of ``Choices``.
 
     Raises:
-        ValueError: It is not one; the message begins with its JSON path.
+        ValueError: It breaks a rule of the language; the message begins with its JSON path.
     """
-    node.allow(OPERATORS | _COMBINED | {"Variable", "Next", "Comment"}, unsupported)
-    return Branching(rule=_read_rule(node, unsupported), next=node.require("Next").text())
-
-
-def _read_rule(node: JsonNode, unsupported: dict[str, str]) -> Rule:
-    fields = node.fields()
-    given = [key for key in fields if key in OPERATORS or key in _COMBINED]
-    if len(given) != 1:
-        raise node.wrong(f"needs exactly one operator, not {', '.join(given) or 'none'}")
-    operator = given[0]
-    if operator in _COMBINED and "Variable" in fields:
-        raise node.wrong(f"Variable does not go with {operator}")
-    match operator:
-        case "And":
-            return And(tuple(_read_nested(item, unsupported) for item in fields["And"].items()))
-        case "Or":
-            return Or(tuple(_read_nested(item, unsupported) for item in fields["Or"].items()))
-        case "Not":
-            return Not(_read_nested(fields["Not"], unsupported))
-        case _:
-            return _read_comparison(node.require("Variable").json_path(), operator, fields[operator])
-
-
-def _read_nested(node: JsonNode, unsupported: dict[str, str]) -> Rule:
-    node.allow(
-        OPERATORS | _COMBINED | {"Variable", "Comment"},
-        unsupported | {"Next": "only the outermost rule may have Next"},
-    )
-    return _read_rule(node, unsupported)
-
-
-def _read_comparison(variable: str, operator: str, operand: JsonNode) -> ChoiceComparison:
-    if operator.endswith("Path"):
-        return ChoiceComparison(
-            variable, operator.removesuffix("Path"), operand.json_path(), operand_is_path=True
-        )
-    if operator in _TESTS or operator == "BooleanEquals":
-        return ChoiceComparison(variable, operator, operand.boolean())
-    if operator.startswith("Numeric"):
-        return ChoiceComparison(variable, operator, operand.number(low=float("-inf")))
-    if operator.startswith("Timestamp"):
-        read_timestamp(operand)
-    return ChoiceComparison(variable, operator, operand.text())
+    node.allow(_OPERATORS | {"Variable", "Next", "Comment"}, unsupported)
+    return ChoiceRule(_read_condition(node, unsupported), node.require("Next").text())
 
 
 def read_timestamp(node: JsonNode) -> datetime:
     """
-    Return an RFC 3339 instant with its offset, as ASL demands (``2026-03-14T01:59:00Z``).
+    Return an RFC 3339 timestamp with its offset, as ASL demands (``2026-03-14T01:59:00Z``).
 
     Raises:
         ValueError: It is not one.
@@ -127,10 +100,160 @@ def read_timestamp(node: JsonNode) -> datetime:
 
 
 def instant(text: str) -> datetime | None:
-    """Return what an RFC 3339 timestamp with ``T`` and ``Z`` or an offset names; None if it is none."""
+    """Return the time of an RFC 3339 timestamp with ``T`` and ``Z`` or an offset; None for other texts."""
     if not _TIMESTAMP.fullmatch(text):
         return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def compile_condition(condition: Condition, place: str) -> Test:
+    """
+    Return a function that tests a condition.
+
+    The function raises `PathNotFound` where a variable is missing, as AWS does, except for ``IsPresent``.
+
+    Raises:
+        ValueError: A path in it is not supported; the message begins with *place*.
+    """
+    match condition:
+        case And(conditions):
+            tests = [compile_condition(each, place) for each in conditions]
+            return lambda data, context: all(test(data, context) for test in tests)
+        case Or(conditions):
+            tests = [compile_condition(each, place) for each in conditions]
+            return lambda data, context: any(test(data, context) for test in tests)
+        case Not(inner):
+            test = compile_condition(inner, place)
+            return lambda data, context: not test(data, context)
+        case ChoiceComparison():
+            return _compile_comparison(condition, place)
+
+
+def _read_condition(node: JsonNode, unsupported: dict[str, str]) -> Condition:
+    fields = node.fields()
+    given = [key for key in fields if key in _OPERATORS]
+    if len(given) != 1:
+        raise node.wrong(f"needs exactly one operator, not {', '.join(given) or 'none'}")
+    name = given[0]
+    if name in _COMBINATIONS and "Variable" in fields:
+        raise node.wrong(f"Variable cannot be combined with {name}")
+    match name:
+        case "And":
+            return And(tuple(_read_nested(item, unsupported) for item in fields["And"].items()))
+        case "Or":
+            return Or(tuple(_read_nested(item, unsupported) for item in fields["Or"].items()))
+        case "Not":
+            return Not(_read_nested(fields["Not"], unsupported))
+        case _:
+            return _read_comparison(node.require("Variable").json_path(), name, fields[name])
+
+
+def _read_nested(node: JsonNode, unsupported: dict[str, str]) -> Condition:
+    node.allow(
+        _OPERATORS | {"Variable", "Comment"},
+        unsupported | {"Next": "only the outermost rule may have Next"},
+    )
+    return _read_condition(node, unsupported)
+
+
+def _read_comparison(variable: str, name: str, operand: JsonNode) -> ChoiceComparison:
+    if name.endswith("Path"):
+        return ChoiceComparison(
+            variable, name.removesuffix("Path"), operand.json_path(), operand_is_path=True
+        )
+    if name in _TYPE_TESTS or name == "BooleanEquals":
+        return ChoiceComparison(variable, name, operand.boolean())
+    if name.startswith("Numeric"):
+        return ChoiceComparison(variable, name, operand.number(low=float("-inf")))
+    if name.startswith("Timestamp"):
+        read_timestamp(operand)
+    return ChoiceComparison(variable, name, operand.text())
+
+
+def _compile_comparison(rule: ChoiceComparison, place: str) -> Test:
+    variable = compile_expression(rule.variable, f"{place}.Variable")
+    if rule.operator == "IsPresent":
+        return _compile_presence(variable, bool(rule.operand))
+    if rule.operator in _TYPE_TESTS:
+        is_of_type, expected = _IS_OF_TYPE[rule.operator], bool(rule.operand)
+        return lambda data, context: is_of_type(variable(data, context)) is expected
+    if rule.operator == "StringMatches":
+        return _compile_pattern(variable, str(rule.operand), f"{place}.StringMatches")
+    match = _COMPARISON.fullmatch(rule.operator)
+    assert match is not None  # noqa: S101 - the reader accepts no other operators
+    typed, ordered = _TYPED[match[1]], _ORDERS[match[2]]
+    if rule.operand_is_path:
+        path = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
+        other: Reader = lambda data, context: typed(path(data, context))  # noqa: E731 - as the one below
+    else:
+        literal = typed(rule.operand)
+        other = lambda _data, _context: literal  # noqa: E731 - a reader like the others
+
+    def holds(data: Any, context: Context) -> bool:
+        left, right = typed(variable(data, context)), other(data, context)
+        # A value of another type is not an error: the condition does not hold.
+        return left is not None and right is not None and ordered(left, right)
+
+    return holds
+
+
+def _compile_presence(variable: Reader, expected: bool) -> Test:
+    def present(data: Any, context: Context) -> bool:
+        try:
+            variable(data, context)
+        except PathNotFound:
+            return not expected
+        return expected
+
+    return present
+
+
+def _compile_pattern(variable: Reader, pattern: str, place: str) -> Test:
+    r"""
+    Return a test for a pattern: ``*`` matches any text, ``\*`` matches ``*`` and ``\\`` matches ``\``.
+
+    Raises:
+        ValueError: Another character follows a backslash; AWS fails on it.
+    """
+    texts_and_marks = re.split(r"(\\[*\\]|\*)", pattern)
+    if any("\\" in text for text in texts_and_marks[::2]):
+        raise ValueError(f"{place}: a backslash may stand before * or \\ only, not in {pattern!r}")
+    glob = "".join(part if part == "*" else _escaped(part) for part in texts_and_marks)
+    matches = re.compile(fnmatch.translate(glob)).match
+
+    def holds(data: Any, context: Context) -> bool:
+        value = variable(data, context)
+        return isinstance(value, str) and matches(value) is not None
+
+    return holds
+
+
+def _escaped(part: str) -> str:
+    """Return the glob that matches a literal text, or the character of an escape."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", part.removeprefix("\\"))
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _instant(value: Any) -> datetime | None:
+    return instant(value) if isinstance(value, str) else None
+
+
+_TYPED: Mapping[str, Callable[[Any], Any]] = {
+    "String": lambda value: value if isinstance(value, str) else None,
+    "Numeric": _number,
+    "Timestamp": _instant,
+    "Boolean": lambda value: value if isinstance(value, bool) else None,
+}
+_IS_OF_TYPE: Mapping[str, Callable[[Any], bool]] = {
+    "IsNull": lambda value: value is None,
+    "IsNumeric": lambda value: _number(value) is not None,
+    "IsString": lambda value: isinstance(value, str),
+    "IsBoolean": lambda value: isinstance(value, bool),
+    "IsTimestamp": lambda value: _instant(value) is not None,
+}

@@ -20,12 +20,12 @@ from typing import Any
 
 from harness.states_language.json_node import finite
 
-Kind = Callable[[Any], Any]
-"""Returns an argument as its function takes it; raises ValueError for one of another kind."""
+Argument = Callable[[Any], Any]
+"""Checks and converts one argument; raises ValueError for another kind of value."""
 
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-_MOST_ITEMS = 1000
-_MOST_CHARACTERS = 10_000
+_ITEMS_MAX = 1000
+_CHARACTERS_MAX = 10_000
 _PLACE_OR_ESCAPE = re.compile(r"(\{\}|\\.)", re.DOTALL)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -36,42 +36,43 @@ class IntrinsicFunction:
     An intrinsic function.
 
     Attributes:
-        kinds: Of its arguments, in their order.
-        further: Of any more of them; None if it takes no more.
-        draws_after: With so many arguments it needs a random number after them.
+        body: The function itself.
+        arguments: Checks of the arguments, in their order.
+        further: Check of any more arguments; None if there may be no more.
+        draws_after: Number of arguments after which a random number is added.
     """
 
     body: Callable[..., Any]
-    kinds: tuple[Kind, ...] = ()
-    further: Kind | None = None
+    arguments: tuple[Argument, ...] = ()
+    further: Argument | None = None
     draws_after: int | None = None
 
     def takes(self, count: int) -> bool:
-        """Tell whether it may be called with so many arguments."""
-        if count > len(self.kinds):
+        """Return whether the function accepts *count* arguments."""
+        if count > len(self.arguments):
             return self.further is not None
-        return count in (len(self.kinds), self.draws_after)
+        return count in (len(self.arguments), self.draws_after)
 
-    def __call__(self, arguments: Sequence[Any]) -> Any:
+    def __call__(self, values: Sequence[Any]) -> Any:
         """
-        Return what it makes of its arguments.
+        Return the result of the function.
 
         Raises:
-            ValueError: They are not what AWS documents.
+            ValueError: The arguments are not those that AWS documents.
         """
-        kinds = chain(self.kinds, repeat(self.further or _anything))
-        return self.body(*(kind(value) for kind, value in zip(kinds, arguments, strict=False)))
+        checks = chain(self.arguments, repeat(self.further or _anything))
+        return self.body(*(check(value) for check, value in zip(checks, values, strict=False)))
 
 
 def as_text(value: Any) -> str:
-    """Return a value as ``States.Format`` writes it: text as it is, anything else as JSON."""
+    """Return a value in the format of ``States.Format``: a string unchanged, any other value as JSON."""
     if type(value) is str:
         return value
     return str(value) if type(value) is int else _ENCODER.encode(value)
 
 
 def format_parts(template: str) -> list[str]:
-    r"""Return what stands between the places ``{}`` of a template as written: with ``\{`` for a brace."""
+    r"""Return the texts between the places ``{}`` of a template, in which ``\{`` stands for a brace."""
     parts = [""]
     for part in _PLACE_OR_ESCAPE.split(template):
         if part == "{}":
@@ -87,32 +88,32 @@ def _anything(value: Any) -> Any:
 
 def _array(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{shortened(value)} is no array")
+        raise ValueError(f"{shortened(value)} is not an array")
     return value
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{shortened(value)} is no object")
+        raise ValueError(f"{shortened(value)} is not an object")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{shortened(value)} is no string")
+        raise ValueError(f"{shortened(value)} is not a string")
     return value
 
 
 def _short_text(value: Any) -> str:
     text = _text(value)
-    if len(text) > _MOST_CHARACTERS:
-        raise ValueError(f"a string has at most {_MOST_CHARACTERS} characters here, not {len(text)}")
+    if len(text) > _CHARACTERS_MAX:
+        raise ValueError(f"a string may have at most {_CHARACTERS_MAX} characters here, not {len(text)}")
     return text
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{shortened(value)} is no number")
+        raise ValueError(f"{shortened(value)} is not a number")
     return value
 
 
@@ -136,13 +137,13 @@ def _short_whole(value: Any) -> int:
 def _index(value: Any) -> int:
     number = _whole(value)
     if number < 0 or number != value:
-        raise ValueError(f"{shortened(value)} is no index")
+        raise ValueError(f"{shortened(value)} is not a valid index")
     return number
 
 
 def _shallow(value: Any) -> None:
     if value is not False:
-        raise ValueError("only a shallow merge is supported: the last argument is false")
+        raise ValueError("only a shallow merge is supported: the last argument must be false")
 
 
 def _format(template: str, *words: str) -> str:
@@ -160,12 +161,12 @@ def _parse(text: str) -> Any:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _partition(items: list[Any], size: int) -> list[list[Any]]:
     if size < 1:
-        raise ValueError(f"the size of a part is at least 1, not {size}")
+        raise ValueError(f"the size of a part must be at least 1, not {size}")
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
@@ -175,15 +176,15 @@ def _contains(items: list[Any], item: Any) -> bool:
 
 def _range(first: int, last: int, step: int) -> list[int]:
     if step == 0:
-        raise ValueError("a range has no step of 0")
-    if (last - first) // step >= _MOST_ITEMS:
-        raise ValueError(f"a range has at most {_MOST_ITEMS} items")
+        raise ValueError("the step of a range must not be 0")
+    if (last - first) // step >= _ITEMS_MAX:
+        raise ValueError(f"a range may have at most {_ITEMS_MAX} items")
     return list(range(first, last + (1 if step > 0 else -1), step))
 
 
 def _item(items: list[Any], index: int) -> Any:
     if index >= len(items):
-        raise ValueError(f"there is no item {index} among {len(items)}")
+        raise ValueError(f"the array has no item {index}; it has {len(items)} items")
     return items[index]
 
 
@@ -195,7 +196,7 @@ def _unique(items: list[Any]) -> list[Any]:
 
 
 def _identity(value: Any) -> Any:
-    """Return what is equal for equal JSON values only: to Python, true is 1."""
+    """Return a key that is equal for equal JSON values only: in Python, true equals 1."""
     match value:
         case bool():
             return bool, value
@@ -213,7 +214,7 @@ def _decode(text: str) -> str:
 
 def _hash(text: str, algorithm: str) -> str:
     if algorithm not in _HASHES:
-        raise ValueError(f"{algorithm!r} is none of {', '.join(_HASHES)}")
+        raise ValueError(f"the algorithm must be one of {', '.join(_HASHES)}, not {algorithm!r}")
     return hashlib.new(_HASHES[algorithm], text.encode()).hexdigest()
 
 
@@ -224,7 +225,7 @@ def _split(text: str, separators: str) -> list[str]:
 
 
 def _random(low: int, high: int, seed: float) -> int:
-    # A pure function of its seed, as AWS says; the simulator gives it one where the definition does not.
+    # A pure function of its seed, as AWS says; the host provides a seed if the definition does not.
     return random.Random(seed).randrange(low, high)
 
 

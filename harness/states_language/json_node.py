@@ -1,5 +1,5 @@
 """
-A JSON value that knows where it stands, so that every complaint about it can say so.
+A JSON value together with its JSON path, for error messages.
 """
 
 import math
@@ -17,10 +17,10 @@ _INTRINSIC = re.compile(r"States\.[A-Za-z0-9]+\(.*\)", re.DOTALL)
 
 def finite(text: str) -> float:
     """
-    Return a number that JSON writes with a fraction or an exponent.
+    Return a JSON number with a fraction or an exponent as a float.
 
     Raises:
-        ValueError: It is more than a float holds.
+        ValueError: It is too large for a float.
     """
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is too large a number")
@@ -32,16 +32,16 @@ class JsonNode:
     """
     One value of a JSON document.
 
-    The readers (``text``, ``integer``, …) return the value as that type or raise a ValueError which
-    begins with the value's JSON path.
+    The readers (``text``, ``integer``, …) return the value as that type, or raise a ValueError that begins
+    with the JSON path of the value.
     """
 
     value: Json
     path: str = "$"
 
-    def wrong(self, complaint: str) -> ValueError:
-        """Return the error that says *complaint* about this place."""
-        return ValueError(f"{self.path}: {complaint}")
+    def wrong(self, problem: str) -> ValueError:
+        """Return the error about a problem at this place."""
+        return ValueError(f"{self.path}: {problem}")
 
     def fields(self) -> Mapping[str, "JsonNode"]:
         if not isinstance(self.value, Mapping):
@@ -57,16 +57,18 @@ class JsonNode:
         return [JsonNode(value, f"{self.path}[{index}]") for index, value in enumerate(self.value)]
 
     def get(self, key: str) -> "JsonNode | None":
+        """Return a field of an object; None without it."""
         return self.fields().get(key)
 
     def require(self, key: str) -> "JsonNode":
+        """Return a field that an object must have."""
         if (found := self.get(key)) is None:
             raise self.wrong(f"{key} is missing")
         return found
 
     def allow(self, keys: Collection[str], unsupported: Mapping[str, str]) -> None:
         """
-        Refuse any field not among *keys*; *unsupported* has the reason for fields AWS knows and we do not.
+        Refuse every field that is not in *keys*; *unsupported* gives the reason for fields that only AWS has.
         """
         for key, field in self.fields().items():
             if key in keys:
@@ -74,6 +76,7 @@ class JsonNode:
             raise field.wrong(unsupported.get(key, f"{key} is not a field of this object"))
 
     def at_most_one(self, *keys: str) -> None:
+        """Refuse fields that exclude each other."""
         given = [key for key in keys if key in self.fields()]
         if len(given) > 1:
             raise self.wrong(f"{' and '.join(given)} exclude each other")
@@ -112,18 +115,24 @@ class JsonNode:
         return text
 
     def reference_path(self) -> str:
-        """Return a JSONPath that names exactly one place in the data, as ResultPath must."""
+        """Return a JSONPath that leads to exactly one place in the data."""
         text = self.text()
         bare = _QUOTED.sub("", text)
         if not bare.startswith("$") or bare.startswith("$$") or re.search(r"\.\.|[@,:?*]", bare):
             raise self.wrong(f"must be a reference path such as $.result, not {text!r}")
         return text
 
+    def result_path(self) -> str | None:
+        """Return ResultPath of a state or catcher: ``$`` by default, None for JSON null."""
+        if (found := self.get("ResultPath")) is None:
+            return "$"
+        return None if found.value is None else found.reference_path()
+
     def template(self) -> Mapping[str, Json]:
         """Return a payload template: an object whose fields ending in ``.$`` are paths."""
         for node in self.fields().values():
             _check_template(node)
-        assert isinstance(self.value, Mapping)  # noqa: S101 - fields() has just said so
+        assert isinstance(self.value, Mapping)  # noqa: S101 - fields() has checked it
         return self.value
 
 

@@ -1,11 +1,11 @@
 """
-What a state machine is made of, as typed values. Times are seconds; defaults are those of the
-Amazon States Language and of AWS.
+A state machine as typed values. Times are seconds; defaults are those of the Amazon States Language and of
+AWS.
 
 ::
 
-    StateMachine ─ Flow ─┬─ Task                     work somebody else does
-                         ├─ Parallel ── Flow, Flow…  all at once
+    StateMachine ─ Flow ─┬─ Task                     work of a service, e.g. a Lambda function
+                         ├─ Parallel ── Flow, Flow…  all in parallel
                          ├─ Map ─────── Flow         once for each item
                          └─ Choice, Wait, Pass, Succeed, Fail
 """
@@ -15,21 +15,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from harness.states_language.choice import Branching
+from harness.states_language.choice import ChoiceRule
 from harness.states_language.json_node import Json
 from harness.states_language.recovery import Catcher, Retrier
 
 INLINE_CONCURRENCY = 40
-"""Most iterations AWS runs at once in an inline Map, whatever ``MaxConcurrency`` says."""
+"""Most iterations AWS runs at once in an inline Map, even if ``MaxConcurrency`` is higher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     """
-    What states have in common.
+    The part that all states have in common.
 
     Attributes:
-        next: The state to go to; None where the flow ends here.
+        next: The state to go to; None where the flow ends.
         input_path: None means JSON null: the state sees an empty object.
         output_path: None means JSON null: the state passes on an empty object.
     """
@@ -40,20 +40,15 @@ class _State:
     input_path: str | None = "$"
     output_path: str | None = "$"
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Every state that may come after this one."""
-        return (self.next,) if self.next else ()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeed(_State):
-    """Ends the flow well."""
+    """Ends the flow with success."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fail(_State):
-    """Ends the execution badly, with a literal error and cause or with paths to them."""
+    """Fails the flow, with a literal error and cause or with paths to them."""
 
     error: str | None = None
     cause: str | None = None
@@ -63,7 +58,7 @@ class Fail(_State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass(_State):
-    """Passes its input on, or ``result`` where ``has_result`` (which may be null)."""
+    """Passes its input on, or ``result`` (which may be null) if ``has_result``."""
 
     result: Json = None
     has_result: bool = False
@@ -73,7 +68,7 @@ class Pass(_State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(_State):
-    """Waits; exactly one of the four is given."""
+    """Waits; exactly one of the four fields is given."""
 
     seconds: int | None = None
     timestamp: datetime | None = None
@@ -83,20 +78,15 @@ class Wait(_State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(_State):
-    """Goes where the first rule that holds says, else to ``default`` (None: ``States.NoChoiceMatched``)."""
+    """Goes to the state of the first rule that matches, else to ``default``."""
 
-    choices: tuple[Branching, ...]
+    choices: tuple[ChoiceRule, ...]
     default: str | None = None
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        ruled = tuple(choice.next for choice in self.choices)
-        return (*ruled, self.default) if self.default else ruled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Working(_State):
-    """What Task, Parallel and Map have in common; ``result_path`` None drops the result."""
+class _WorkState(_State):
+    """The part that Task, Parallel and Map have in common; ``result_path`` None drops the result."""
 
     parameters: Mapping[str, Json] | None = None
     result_selector: Mapping[str, Json] | None = None
@@ -104,19 +94,14 @@ class _Working(_State):
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        caught = tuple(catcher.next for catcher in self.catch)
-        return (self.next, *caught) if self.next else caught
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task(_Working):
+class Task(_WorkState):
     """
-    Work somebody else does: ``resource`` says who.
+    Work of a service, which ``resource`` names.
 
     Attributes:
-        timeout_seconds: None without a limit of its own; then AWS waits as long as the execution may.
+        timeout_seconds: None without a time-out; then the limit of the execution applies.
     """
 
     resource: str
@@ -127,7 +112,7 @@ class Task(_Working):
 
     @property
     def function_name(self) -> str | None:
-        """Name of the Lambda function it invokes; None where it does other work or the name is a path."""
+        """Name of the invoked Lambda function; None for other work, or if the name is a path."""
         if ":function:" in self.resource:
             return _function_name(self.resource)
         if ":lambda:invoke" not in self.resource or self.parameters is None:
@@ -142,47 +127,33 @@ def _function_name(arn_or_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """States and where to start: a state machine, a branch, or what a Map does with each item."""
+    """States and the first of them: a state machine, a branch of a Parallel, or the processor of a Map."""
 
     start_at: str
     states: Mapping[str, "State"]
 
-    def walk(self) -> Iterator["State"]:
-        """Yield every state, those of branches and item processors right after their owner."""
+    def all_states(self) -> Iterator["State"]:
+        """Yield every state; the states of branches and item processors follow their owner."""
         for state in self.states.values():
             yield state
             for flow in _inner(state):
-                yield from flow.walk()
-
-    @property
-    def unreachable(self) -> tuple[str, ...]:
-        """Names of states no path leads to, at any depth. They are harmless, and probably a mistake."""
-        seen: set[str] = set()
-        ahead = [self.start_at]
-        while ahead:
-            name = ahead.pop()
-            if name not in seen:
-                seen.add(name)
-                ahead.extend(self.states[name].targets)
-        here = tuple(name for name in self.states if name not in seen)
-        inner = (flow.unreachable for state in self.states.values() for flow in _inner(state))
-        return here + tuple(name for names in inner for name in names)
+                yield from flow.all_states()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parallel(_Working):
-    """All branches at once; the result is the array of theirs, in the order of the branches."""
+class Parallel(_WorkState):
+    """Runs branches in parallel; the result is the array of their results, in their order."""
 
     branches: tuple[Flow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Map(_Working):
+class Map(_WorkState):
     """
-    One flow for each item of an array.
+    Runs one flow for each item of an array.
 
     Attributes:
-        parameters: ``ItemSelector``, or ``Parameters`` as older definitions call it.
+        parameters: ``ItemSelector``, or ``Parameters`` in older definitions.
         max_concurrency: 0 means as many as AWS runs at once (`INLINE_CONCURRENCY`).
     """
 
@@ -197,7 +168,7 @@ State: TypeAlias = Task | Parallel | Map | Choice | Wait | Pass | Succeed | Fail
 
 @dataclass(frozen=True, slots=True)
 class StateMachine(Flow):
-    """A whole definition; without ``timeout_seconds`` AWS ends an execution after a year."""
+    """A complete definition; without ``timeout_seconds`` AWS ends an execution after a year."""
 
     comment: str | None = None
     timeout_seconds: int | None = None

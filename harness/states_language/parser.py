@@ -1,18 +1,17 @@
 """
-Read state machines in Amazon States Language (JSONPath, inline Map).
+The parser of the Amazon States Language (JSONPath, inline Map).
 
-`parse_state_machine` reads any definition; what it cannot represent it refuses, with the JSON path
-of the place.
+It refuses a definition with anything that it does not support, with the JSON path of the place.
 
-Source: Amazon States Language, https://states-language.net/spec.html, and the AWS Step Functions
-developer guide where AWS narrows it.
+Source: Amazon States Language, https://states-language.net/spec.html, and the AWS Step Functions developer
+guide where AWS is stricter.
 """
 
 import json
 from collections.abc import Mapping, Set
-from typing import TypedDict
+from typing import Any
 
-from harness.states_language.choice import read_branching, read_timestamp
+from harness.states_language.choice import read_choice_rule, read_timestamp
 from harness.states_language.json_node import Json, JsonNode, finite
 from harness.states_language.machine import (
     Choice,
@@ -27,9 +26,9 @@ from harness.states_language.machine import (
     Task,
     Wait,
 )
-from harness.states_language.recovery import Catcher, Retrier, read_catch, read_retry
+from harness.states_language.recovery import read_catch, read_retry
 
-_LONGEST = 99_999_999
+_SECONDS_MAX = 99_999_999
 _JSONATA = "this is JSONata; only JSONPath is supported"
 _DISTRIBUTED = "a distributed Map is not supported, only an inline one"
 _UNSUPPORTED: dict[str, str] = {
@@ -54,10 +53,10 @@ def parse_state_machine(definition: str | Mapping[str, Json]) -> StateMachine:
     Read a definition in Amazon States Language.
 
     Args:
-        definition: JSON text, or what it parses to. ``${…}`` placeholders may still be in it.
+        definition: JSON text or the parsed document. It may contain ``${…}`` placeholders.
 
     Raises:
-        ValueError: It is no JSON, breaks a rule of the language, or uses JSONata, variables,
+        ValueError: It is not valid JSON, breaks a rule of the language, or uses JSONata, variables,
             activities or a distributed Map. The message begins with the JSON path of the place.
     """
     root = JsonNode(_load(definition) if isinstance(definition, str) else definition)
@@ -101,16 +100,16 @@ def _no_constant(name: str) -> Json:
 
 
 def _read_flow(node: JsonNode, names: set[str]) -> Flow:
-    """Read StartAt and States; *names* are those taken so far, unique over the whole machine."""
+    """Read StartAt and States; *names* are the names in use, which are unique in the whole state machine."""
     entries = node.require("States").fields()
     if not entries:
         raise node.require("States").wrong("must not be empty")
     for name, entry in entries.items():
         if not 1 <= len(name) <= 80:
-            raise entry.wrong("the name of a state has 1 to 80 characters")
+            raise entry.wrong("the name of a state must have 1 to 80 characters")
         if name in names:
             raise entry.wrong(
-                f"another state is called {name!r} too; names are unique over the whole machine"
+                f"another state has the name {name!r}; names must be unique in the whole state machine"
             )
         names.add(name)
     start = node.require("StartAt")
@@ -123,7 +122,7 @@ def _read_flow(node: JsonNode, names: set[str]) -> Flow:
 
 def _must_exist(target: JsonNode, entries: Mapping[str, JsonNode]) -> None:
     if target.text() not in entries:
-        raise target.wrong(f"no state here is called {target.text()!r}")
+        raise target.wrong(f"there is no state {target.text()!r} in this flow")
 
 
 def _check_targets(entry: JsonNode, entries: Mapping[str, JsonNode]) -> None:
@@ -140,9 +139,9 @@ _MACHINE = frozenset({"Comment", "StartAt", "States", "TimeoutSeconds", "Version
 _COMMON = frozenset({"Type", "Comment", "QueryLanguage"})
 _PATHS = frozenset({"InputPath", "OutputPath"})
 _ONWARD = frozenset({"Next", "End"})
-_WORKING = _ONWARD | _PATHS | {"Parameters", "ResultSelector", "ResultPath", "Retry", "Catch"}
+_WORK = _ONWARD | _PATHS | {"Parameters", "ResultSelector", "ResultPath", "Retry", "Catch"}
 _FIELDS: Mapping[str, frozenset[str]] = {
-    "Task": _WORKING
+    "Task": _WORK
     | {
         "Resource",
         "TimeoutSeconds",
@@ -151,8 +150,8 @@ _FIELDS: Mapping[str, frozenset[str]] = {
         "HeartbeatSecondsPath",
         "Credentials",
     },
-    "Parallel": _WORKING | {"Branches"},
-    "Map": _WORKING
+    "Parallel": _WORK | {"Branches"},
+    "Map": _WORK
     | {"ItemsPath", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath", "ItemProcessor", "Iterator"},
     "Choice": _PATHS | {"Choices", "Default"},
     "Wait": _ONWARD | _PATHS | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
@@ -168,55 +167,32 @@ def _read_state(name: str, node: JsonNode, names: set[str]) -> State:
         raise type_.wrong(f"{type_.text()!r} is not a type of state")
     _refuse_jsonata(node)
     node.allow(_COMMON | _FIELDS[type_.text()], _UNSUPPORTED)
-    state: State
+    common: dict[str, Any] = {
+        "name": name,
+        "comment": _text(node, "Comment"),
+        "next": _read_next(node),
+        "input_path": _path(node, "InputPath"),
+        "output_path": _path(node, "OutputPath"),
+    }
     match type_.text():
-        case "Task":
-            state = _read_task(name, node)
-        case "Parallel":
-            state = _read_parallel(name, node, names)
-        case "Map":
-            state = _read_map(name, node, names)
+        case "Task" | "Parallel" | "Map":
+            return _read_work(node, common, names)
         case "Choice":
-            state = _read_choice(name, node)
+            rules = node.require("Choices").items()
+            choices = tuple(read_choice_rule(rule, _UNSUPPORTED) for rule in rules)
+            return Choice(**common, choices=choices, default=_text(node, "Default"))
         case "Wait":
-            state = _read_wait(name, node)
+            return _read_wait(node, common)
         case "Pass":
-            state = _read_pass(name, node)
+            return _read_pass(node, common)
         case "Succeed":
-            state = Succeed(**_common(name, node))
+            return Succeed(**common)
         case _:
-            state = _read_fail(name, node)
-    return state
-
-
-class _StateParser(TypedDict):
-    name: str
-    comment: str | None
-    next: str | None
-    input_path: str | None
-    output_path: str | None
-
-
-class _WorkStateParser(_StateParser):
-    parameters: Mapping[str, Json] | None
-    result_selector: Mapping[str, Json] | None
-    result_path: str | None
-    retry: tuple[Retrier, ...]
-    catch: tuple[Catcher, ...]
-
-
-def _common(name: str, node: JsonNode) -> _StateParser:
-    return _StateParser(
-        name=name,
-        comment=_text(node, "Comment"),
-        next=_read_next(node),
-        input_path=_path(node, "InputPath"),
-        output_path=_path(node, "OutputPath"),
-    )
+            return _read_fail(node, common)
 
 
 def _read_next(node: JsonNode) -> str | None:
-    """Return where a state goes; states that may go on say either Next or ``"End": true``."""
+    """Return the state that follows; a state that is not final has either Next or ``"End": true``."""
     if not _FIELDS[node.require("Type").text()].issuperset(_ONWARD):
         return None
     node.at_most_one("Next", "End")
@@ -228,18 +204,25 @@ def _read_next(node: JsonNode) -> str | None:
     return None
 
 
-def _work(name: str, node: JsonNode) -> _WorkStateParser:
-    return _WorkStateParser(
-        **_common(name, node),
-        parameters=_template(node, "Parameters"),
-        result_selector=_template(node, "ResultSelector"),
-        result_path=_result_path(node),
-        retry=read_retry(node, _UNSUPPORTED),
-        catch=read_catch(node, _UNSUPPORTED),
-    )
+def _read_work(node: JsonNode, common: dict[str, Any], names: set[str]) -> State:
+    common |= {
+        "parameters": _template(node, "Parameters"),
+        "result_selector": _template(node, "ResultSelector"),
+        "result_path": node.result_path(),
+        "retry": read_retry(node, _UNSUPPORTED),
+        "catch": read_catch(node, _UNSUPPORTED),
+    }
+    match node.require("Type").text():
+        case "Task":
+            return _read_task(node, common)
+        case "Parallel":
+            branches = tuple(_read_inner(branch, names) for branch in node.require("Branches").items())
+            return Parallel(**common, branches=branches)
+        case _:
+            return _read_map(node, common, names)
 
 
-def _read_task(name: str, node: JsonNode) -> Task:
+def _read_task(node: JsonNode, common: dict[str, Any]) -> Task:
     resource = node.require("Resource")
     if ":activity:" in resource.text():
         raise resource.wrong("activities are not supported")
@@ -252,34 +235,28 @@ def _read_task(name: str, node: JsonNode) -> Task:
             f"must be below TimeoutSeconds ({timeout}), not {heartbeat}"
         )
     return Task(
-        **_work(name, node),
+        **common,
         resource=resource.text(),
         timeout_seconds=timeout,
-        timeout_seconds_path=_given_path(node, "TimeoutSecondsPath"),
+        timeout_seconds_path=_optional_path(node, "TimeoutSecondsPath"),
         heartbeat_seconds=heartbeat,
-        heartbeat_seconds_path=_given_path(node, "HeartbeatSecondsPath"),
+        heartbeat_seconds_path=_optional_path(node, "HeartbeatSecondsPath"),
     )
 
 
-def _read_parallel(name: str, node: JsonNode, names: set[str]) -> Parallel:
-    branches = tuple(_read_inner(branch, names) for branch in node.require("Branches").items())
-    return Parallel(**_work(name, node), branches=branches)
-
-
-def _read_map(name: str, node: JsonNode, names: set[str]) -> Map:
+def _read_map(node: JsonNode, common: dict[str, Any], names: set[str]) -> Map:
     node.at_most_one("ItemProcessor", "Iterator")
     node.at_most_one("ItemSelector", "Parameters")
     node.at_most_one("MaxConcurrency", "MaxConcurrencyPath")
     processor = node.get("Iterator") or node.require("ItemProcessor")
-    work = _work(name, node)
     if (selector := _template(node, "ItemSelector")) is not None:
-        work["parameters"] = selector
+        common["parameters"] = selector
     return Map(
-        **work,
+        **common,
         processor=_read_inner(processor, names, {"ProcessorConfig"}),
-        items_path=_given_path(node, "ItemsPath") or "$",
+        items_path=_optional_path(node, "ItemsPath") or "$",
         max_concurrency=_integer(node, "MaxConcurrency", low=0) or 0,
-        max_concurrency_path=_given_path(node, "MaxConcurrencyPath"),
+        max_concurrency_path=_optional_path(node, "MaxConcurrencyPath"),
     )
 
 
@@ -295,49 +272,41 @@ def _read_inner(node: JsonNode, names: set[str], more: Set[str] = frozenset()) -
     return _read_flow(node, names)
 
 
-def _read_choice(name: str, node: JsonNode) -> Choice:
-    return Choice(
-        **_common(name, node),
-        choices=tuple(read_branching(rule, _UNSUPPORTED) for rule in node.require("Choices").items()),
-        default=_text(node, "Default"),
-    )
-
-
-def _read_wait(name: str, node: JsonNode) -> Wait:
+def _read_wait(node: JsonNode, common: dict[str, Any]) -> Wait:
     keys = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
     node.at_most_one(*keys)
     if not any(key in node.fields() for key in keys):
         raise node.wrong(f"needs one of {', '.join(keys)}")
     timestamp = node.get("Timestamp")
     return Wait(
-        **_common(name, node),
+        **common,
         seconds=_integer(node, "Seconds", low=0),
         timestamp=read_timestamp(timestamp) if timestamp is not None else None,
-        seconds_path=_given_path(node, "SecondsPath"),
-        timestamp_path=_given_path(node, "TimestampPath"),
+        seconds_path=_optional_path(node, "SecondsPath"),
+        timestamp_path=_optional_path(node, "TimestampPath"),
     )
 
 
-def _read_pass(name: str, node: JsonNode) -> Pass:
+def _read_pass(node: JsonNode, common: dict[str, Any]) -> Pass:
     result = node.get("Result")
     return Pass(
-        **_common(name, node),
+        **common,
         result=result.value if result is not None else None,
         has_result=result is not None,
         parameters=_template(node, "Parameters"),
-        result_path=_result_path(node),
+        result_path=node.result_path(),
     )
 
 
-def _read_fail(name: str, node: JsonNode) -> Fail:
+def _read_fail(node: JsonNode, common: dict[str, Any]) -> Fail:
     node.at_most_one("Error", "ErrorPath")
     node.at_most_one("Cause", "CausePath")
     return Fail(
-        **_common(name, node),
+        **common,
         error=_text(node, "Error"),
         cause=_text(node, "Cause"),
-        error_path=_given_path(node, "ErrorPath"),
-        cause_path=_given_path(node, "CausePath"),
+        error_path=_optional_path(node, "ErrorPath"),
+        cause_path=_optional_path(node, "CausePath"),
     )
 
 
@@ -352,7 +321,7 @@ def _text(node: JsonNode, key: str) -> str | None:
 
 
 def _integer(node: JsonNode, key: str, *, low: int) -> int | None:
-    return found.integer(low, _LONGEST) if (found := node.get(key)) is not None else None
+    return found.integer(low, _SECONDS_MAX) if (found := node.get(key)) is not None else None
 
 
 def _template(node: JsonNode, key: str) -> Mapping[str, Json] | None:
@@ -366,11 +335,5 @@ def _path(node: JsonNode, key: str) -> str | None:
     return None if found.value is None else found.json_path()
 
 
-def _result_path(node: JsonNode) -> str | None:
-    if (found := node.get("ResultPath")) is None:
-        return "$"
-    return None if found.value is None else found.reference_path()
-
-
-def _given_path(node: JsonNode, key: str) -> str | None:
+def _optional_path(node: JsonNode, key: str) -> str | None:
     return found.json_path() if (found := node.get(key)) is not None else None

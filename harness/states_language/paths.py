@@ -2,10 +2,10 @@
 JSONPath as state machines use it: into the data (``$``) and into the context object (``$$``).
 
 Supported are names (dotted or quoted), indices, slices and wildcards. Filters and recursive descent are
-refused when the state machine is read, not when an execution stumbles over them.
+refused when the state machine is read, before an execution begins.
 
-A compiled path is a function of the data and a function that gives the context object, which is only
-called by paths that need it.
+A compiled path is a function of the data and of a function that returns the context object; only paths that
+begin with ``$$`` call the latter.
 """
 
 import re
@@ -26,18 +26,18 @@ _STEP = re.compile(
 
 
 class PathNotFound(LookupError):
-    """The path leads nowhere in these data."""
+    """The data have no value at the path."""
 
 
 def compile_path(path: str) -> Reader:
     """
     Return a function that reads *path*.
 
-    A path with a wildcard or a slice gives the list of what it finds; any other gives the one value or
-    raises `PathNotFound`.
+    A path with a wildcard or a slice returns the list of the values found; any other path returns its one
+    value or raises `PathNotFound`.
 
     Raises:
-        ValueError: It uses more of JSONPath than is supported.
+        ValueError: It uses a part of JSONPath that is not supported.
     """
     of_context = path.startswith("$$")
     steps = parse(path[2:] if of_context else path[1:], path)
@@ -50,14 +50,14 @@ def compile_path(path: str) -> Reader:
 
 
 def _plain(value: Any) -> Any:
-    """Return a part of the context as data: it is made when somebody looks at it, and then is plain."""
+    """Return a part of the context object, which is computed when it is read, as plain data."""
     if isinstance(value, str) or not isinstance(value, Mapping):
         return value
     return {key: _plain(each) for key, each in value.items()}
 
 
 def parse(rest: str, path: str) -> list[str | int | slice]:
-    """Return the steps of a path after its root: names, indices, and slices (wildcards are whole ones)."""
+    """Return the steps of a path after its root: names, indices, and slices (a wildcard is a full slice)."""
     steps: list[str | int | slice] = []
     position = 0
     while position < len(rest):
@@ -82,33 +82,33 @@ def _read_step(match: re.Match[str]) -> str | int | slice:
 
 
 def _reader(steps: Sequence[Any], path: str) -> Reader:
-    """Return a function that goes down into data by names and indices."""
-    told = f"the JSONPath {path!r} could not be found in the input"
+    """Return a function that follows names and indices into data."""
+    message = f"the JSONPath {path!r} could not be found in the input"
 
     def read_members(data: Any, _context: Context) -> Any:
         try:
             for name in steps:
                 data = data[name]
         except (LookupError, TypeError):
-            raise PathNotFound(told) from None
+            raise PathNotFound(message) from None
         return data
 
     def read(data: Any, _context: Context) -> Any:
         for step in steps:
             if not isinstance(data, Mapping if isinstance(step, str) else list):
-                raise PathNotFound(told)
+                raise PathNotFound(message)
             try:
                 data = data[step]
             except LookupError:
-                raise PathNotFound(told) from None
+                raise PathNotFound(message) from None
         return data
 
-    # By names alone nothing but an object can be entered: anything else raises of itself.
+    # With names only, a value that is not an object raises an error by itself.
     return read_members if all(isinstance(step, str) for step in steps) else read
 
 
 def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:
-    """Yield everything a path with wildcards finds; what is missing is left out."""
+    """Yield the values that a path with wildcards finds; missing ones are left out."""
     if not steps:
         yield value
         return
@@ -130,10 +130,10 @@ def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
     """
     Return a function of the input and the result that puts the result at *path*.
 
-    The input is not changed: what lies on the way is copied, the rest is shared.
+    The input is not changed: the objects on the path are copied, the rest is shared.
 
     Raises:
-        ValueError: The path is no reference path.
+        ValueError: The path is not a reference path.
     """
     steps = parse(path[1:], path)
     if any(isinstance(step, slice) for step in steps):

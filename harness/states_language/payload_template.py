@@ -13,7 +13,7 @@ from harness.states_language.json_node import finite
 from harness.states_language.paths import Context, Reader, compile_path
 
 DRAW = "draw"
-"""Key of the context under which a random number for this use is found."""
+"""Key of the context object with a random number for this state."""
 
 _CALL = re.compile(r"States\.([A-Za-z0-9]+)\(")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -21,20 +21,20 @@ _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _RESERVED = "'{}\\"
 _WORDS = {"true": True, "false": False, "null": None}
-_DEEPEST = 10
-"""How deep AWS lets intrinsic functions stand in one another."""
+_DEPTH_MAX = 10
+"""How deep AWS allows intrinsic functions to be nested."""
 
 
 class IntrinsicFailure(ValueError):
-    """An intrinsic function could not make sense of its arguments."""
+    """An intrinsic function does not accept its arguments."""
 
 
 def compile_template(template: Any, place: str) -> Reader:
     """
-    Return a function that fills a payload template in.
+    Return a function that fills in a payload template.
 
     Args:
-        place: JSON path of the template in the state machine, for complaints.
+        place: JSON path of the template in the state machine, for error messages.
 
     Raises:
         ValueError: A path or function in it is not supported; the message begins with its place.
@@ -48,7 +48,7 @@ def compile_expression(text: str, place: str) -> Reader:
     Return a function that evaluates a path or an intrinsic function.
 
     Raises:
-        ValueError: It is neither, or cannot be played; the message begins with *place*.
+        ValueError: It is neither, or not supported; the message begins with *place*.
     """
     try:
         return _Expression(text.strip(), place).read()
@@ -57,7 +57,7 @@ def compile_expression(text: str, place: str) -> Reader:
 
 
 def _compile(value: Any, place: str) -> Any:
-    """Return a reader where something is to be filled in, else the value as it stands."""
+    """Return a reader if a part must be filled in, else the value unchanged."""
     if isinstance(value, Mapping):
         return _object(value, place)
     if isinstance(value, list):
@@ -93,7 +93,7 @@ def _object(value: Mapping[str, Any], place: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Literal:
-    """A value that stands in the expression itself, and how it is written there."""
+    """A literal in an expression: its value, and its text in the expression."""
 
     value: Any
     written: str
@@ -103,7 +103,7 @@ class _Literal:
 
 
 class _Expression:
-    """The text of a path or an intrinsic function, while it is read from its beginning to its end."""
+    """The parser of the text of a path or an intrinsic function."""
 
     def __init__(self, text: str, place: str) -> None:
         self.text = text
@@ -113,11 +113,11 @@ class _Expression:
     def read(self) -> Reader:
         reader = self._term(depth=1)
         if self.position != len(self.text):
-            raise ValueError(f"{self.text!r} goes on after its end")
+            raise ValueError(f"{self.text!r} has text after its end")
         return reader
 
     def _term(self, depth: int) -> Reader:
-        """Read what begins here: the whole, or an argument of a function."""
+        """Read the whole text, or one argument of a function."""
         text, start = self.text, self.position
         if match := _CALL.match(text, start):
             self.position = match.end()
@@ -130,25 +130,25 @@ class _Expression:
         if match := _NUMBER.match(text, start):
             self.position = match.end()
             return _Literal(_number(match), match[0])
-        for word, meant in _WORDS.items():
+        for word, value in _WORDS.items():
             if text.startswith(word, start):
                 self.position += len(word)
-                return _Literal(meant, word)
+                return _Literal(value, word)
         raise ValueError(f"{text[start:]!r} is neither a path nor a function")
 
     def _call(self, name: str, depth: int) -> Reader:
         if name not in FUNCTIONS:
             raise ValueError(f"the intrinsic function States.{name} is not supported")
-        if depth > _DEEPEST:
-            raise ValueError(f"intrinsic functions are nested at most {_DEEPEST} deep")
+        if depth > _DEPTH_MAX:
+            raise ValueError(f"intrinsic functions may be nested at most {_DEPTH_MAX} deep")
         use = f"{self.place} {self.position}"
         arguments: list[Reader] = []
-        while not self._passes(")"):
-            if arguments and not self._passes(","):
-                raise ValueError(f"a bracket is missing in {self.text!r}")
+        while not self._accept(")"):
+            if arguments and not self._accept(","):
+                raise ValueError(f"a comma or a closing bracket is missing in {self.text!r}")
             self._skip()
             arguments.append(self._term(depth + 1))
-        return _calling(name, arguments, use)
+        return _caller(name, arguments, use)
 
     def _quoted(self) -> Reader:
         match = _QUOTED.match(self.text, self.position)
@@ -160,8 +160,8 @@ class _Expression:
         self.position = match.end()
         return _Literal(_ESCAPE.sub(r"\1", match[1]), match[1])
 
-    def _passes(self, mark: str) -> bool:
-        """Pass over a mark if it comes next; tell whether it did."""
+    def _accept(self, mark: str) -> bool:
+        """Skip a mark if it comes next; return whether it did."""
         self._skip()
         found = self.text.startswith(mark, self.position)
         self.position += found
@@ -176,19 +176,19 @@ def _number(match: re.Match[str]) -> float:
     return finite(match[0]) if match[1] or match[2] else int(match[0])
 
 
-def _calling(name: str, arguments: Sequence[Reader], use: str) -> Reader:
-    """Return a function that calls an intrinsic function; *use* tells this call of it from any other."""
+def _caller(name: str, arguments: Sequence[Reader], use: str) -> Reader:
+    """Return a function that calls an intrinsic function; *use* identifies the call in the state machine."""
     function = FUNCTIONS[name]
     if not function.takes(len(arguments)):
         raise ValueError(f"States.{name} does not take {len(arguments)} arguments")
     if name == "Format" and isinstance(arguments[0], _Literal):
-        return _formatting(arguments[0], arguments[1:])
+        return _formatter(arguments[0], arguments[1:])
     needs_draw = function.draws_after == len(arguments)
 
     def call(data: Any, context: Context) -> Any:
         given = [argument(data, context) for argument in arguments]
         if needs_draw:
-            # One draw for a state is enough: each use makes its own of it.
+            # One random number for the state is enough: each call derives its own from it.
             given.append(random.Random(f"{context()[DRAW]} {use}").random())
         try:
             return function(given)
@@ -198,10 +198,10 @@ def _calling(name: str, arguments: Sequence[Reader], use: str) -> Reader:
     return call
 
 
-def _formatting(template: _Literal, arguments: Sequence[Reader]) -> Reader:
-    """Return a function that fills in a template known by now."""
+def _formatter(template: _Literal, arguments: Sequence[Reader]) -> Reader:
+    """Return a function that fills in a literal template of States.Format."""
     if not isinstance(template.value, str):
-        raise ValueError(f"the template of States.Format is a string, not {template.written}")
+        raise ValueError(f"the template of States.Format must be a string, not {template.written}")
     first, *parts = format_parts(template.written)
     if len(parts) != len(arguments):
         raise ValueError(f"{template.written!r} has {len(parts)} places for {len(arguments)} arguments")

@@ -1,8 +1,7 @@
 """
-A state machine made ready to be played: every path, template and rule of it compiled.
+A state machine compiled for the interpreter: paths, templates and rules become functions.
 
-What the simulator cannot play is refused here, with the JSON path of the place, before anything runs.
-Times are nanoseconds.
+What the interpreter does not support is refused here, with the JSON path of the place. Times are seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,24 +9,23 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from harness.states_language import machine as asl
-from harness.states_language.choice_rules import Test, compile_rule
-from harness.states_language.host_clock import NS
+from harness.states_language.choice import Test, compile_condition
 from harness.states_language.paths import Reader, compile_result_path
 from harness.states_language.payload_template import compile_expression, compile_template
 from harness.states_language.recovery import Catcher, Retrier
 
-Placing = Callable[[Any, Any], Any]
-"""Puts a result into the input, as ResultPath says."""
+ResultPlacer: TypeAlias = Callable[[Any, Any], Any]
+"""Puts a result into the input of a state, as ResultPath says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledState:
     """
-    What compiled states have in common; None for a reader means: as it is.
+    The part that all compiled states have in common; a reader of None leaves the data unchanged.
 
     Attributes:
         index: Number of the state in its machine, in the order of the definition.
-        next: None where the flow ends.
+        next: The state to go to; None where the flow ends.
     """
 
     name: str
@@ -35,31 +33,33 @@ class CompiledState:
     next: str | None
     read_input: Reader | None
     read_output: Reader | None
-    parameters: Reader | None = None
-    place_result: Placing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledWork(CompiledState):
-    """Task, Parallel or Map: it may fail, be tried again and be caught."""
+    """A Task, Parallel or Map: it may fail, be retried and be caught."""
 
+    parameters: Reader | None
     selector: Reader | None
+    place_result: ResultPlacer
     retry: tuple[Retrier, ...]
-    catch: tuple[tuple[Catcher, Placing], ...]
+    catch: tuple[tuple[Catcher, ResultPlacer], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledTask(CompiledWork):
     """
-    *timeout* and *heartbeat* give seconds, or a whole limit [ns]; None without one.
+    A compiled Task.
 
-    *is_bare*: Its resource is a Lambda function itself, which is given and answers no more than the payload.
+    Attributes:
+        is_bare: Whether the resource is a Lambda function itself: it gets the payload and returns the result.
+        timeout, heartbeat: Read seconds; None without a limit.
     """
 
     task: asl.Task
     is_bare: bool
-    timeout: Reader | int | None
-    heartbeat: Reader | int | None
+    timeout: Reader | None
+    heartbeat: Reader | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +82,16 @@ class CompiledChoice(CompiledState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledWait(CompiledState):
-    """Exactly one of the three: a time [ns], a reader of seconds, a reader of an RFC 3339 instant."""
+    """Exactly one of the two is given: a reader of seconds, or of an RFC 3339 timestamp."""
 
-    fixed: int | None
     seconds: Reader | None
     until: Reader | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledPass(CompiledState):
+    parameters: Reader | None
+    place_result: ResultPlacer
     result: Any
     has_result: bool
 
@@ -120,19 +121,21 @@ AnyNode: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A flow: where it starts, and its states by name."""
+    """A compiled flow: its first state, and its states by name."""
 
     start_at: str
     nodes: Mapping[str, AnyNode]
 
     def tasks(self) -> list[CompiledTask]:
-        """Return every Task, those of branches and item processors too, in the order of the definition."""
+        """Return every Task, also those of branches and item processors, in the order of the definition."""
         found: list[CompiledTask] = []
         for node in self.nodes.values():
             if isinstance(node, CompiledTask):
                 found.append(node)
-            for inner in _inner(node):
+            for inner in node.branches if isinstance(node, CompiledParallel) else ():
                 found += inner.tasks()
+            if isinstance(node, CompiledMap):
+                found += node.processor.tasks()
         return found
 
 
@@ -141,9 +144,9 @@ def compile_machine(machine: asl.StateMachine) -> Program:
     Compile a state machine.
 
     Raises:
-        ValueError: It uses something the simulator cannot play; the message begins with the JSON path.
+        ValueError: It uses something that is not supported; the message begins with the JSON path.
     """
-    numbers = {id(state): number for number, state in enumerate(machine.walk())}
+    numbers = {id(state): number for number, state in enumerate(machine.all_states())}
     return _flow(machine, "$", numbers)
 
 
@@ -162,28 +165,12 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
         "read_input": _filter(state.input_path, f"{place}.InputPath"),
         "read_output": _filter(state.output_path, f"{place}.OutputPath"),
     }
-    match state:
-        case asl.Task():
-            return _task(state, common, place)
-        case asl.Parallel():
-            branches = tuple(
-                _flow(branch, f"{place}.Branches[{number}]", numbers)
-                for number, branch in enumerate(state.branches)
-            )
-            return CompiledParallel(**common, **_working(state, place), branches=branches)
-        case asl.Map():
-            return _map(state, common, place, numbers)
-        case _:
-            return _plain_node(state, common, place)
-
-
-def _plain_node(
-    state: asl.Choice | asl.Wait | asl.Pass | asl.Succeed | asl.Fail, common: dict[str, Any], place: str
-) -> AnyNode:
+    if isinstance(state, asl.Task | asl.Parallel | asl.Map):
+        return _work(state, common, place, numbers)
     match state:
         case asl.Choice():
             rules = tuple(
-                (compile_rule(choice.rule, f"{place}.Choices[{number}]"), choice.next)
+                (compile_condition(choice.condition, f"{place}.Choices[{number}]"), choice.next)
                 for number, choice in enumerate(state.choices)
             )
             return CompiledChoice(**common, rules=rules, default=state.default)
@@ -193,91 +180,83 @@ def _plain_node(
             return CompiledPass(
                 **common,
                 parameters=_template(state.parameters, f"{place}.Parameters"),
-                place_result=_placing(state.result_path, f"{place}.ResultPath"),
+                place_result=_result_placer(state.result_path, f"{place}.ResultPath"),
                 result=state.result,
                 has_result=state.has_result,
             )
         case asl.Fail():
             return CompiledFail(
                 **common,
-                error=_text(state.error, state.error_path, f"{place}.ErrorPath"),
-                cause=_text(state.cause, state.cause_path, f"{place}.CausePath"),
+                error=_value(state.error, state.error_path, f"{place}.ErrorPath"),
+                cause=_value(state.cause, state.cause_path, f"{place}.CausePath"),
             )
-        case _:
+        case asl.Succeed():
             return CompiledSucceed(**common)
 
 
-def _task(state: asl.Task, common: dict[str, Any], place: str) -> CompiledTask:
-    timeout = _seconds(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath")
-    heartbeat = _seconds(
-        state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
-    )
-    return CompiledTask(
-        **common,
-        **_working(state, place),
-        task=state,
-        is_bare=":function:" in state.resource,
-        timeout=timeout,
-        heartbeat=heartbeat,
-    )
-
-
-def _working(state: asl.Task | asl.Parallel | asl.Map, place: str) -> dict[str, Any]:
-    return {
+def _work(
+    state: asl.Task | asl.Parallel | asl.Map, common: dict[str, Any], place: str, numbers: Mapping[int, int]
+) -> CompiledTask | CompiledParallel | CompiledMap:
+    common |= {
         "parameters": _template(state.parameters, f"{place}.Parameters"),
         "selector": _template(state.result_selector, f"{place}.ResultSelector"),
-        "place_result": _placing(state.result_path, f"{place}.ResultPath"),
+        "place_result": _result_placer(state.result_path, f"{place}.ResultPath"),
         "retry": state.retry,
         "catch": tuple(
-            (catcher, _placing(catcher.result_path, f"{place}.Catch[{number}].ResultPath"))
+            (catcher, _result_placer(catcher.result_path, f"{place}.Catch[{number}].ResultPath"))
             for number, catcher in enumerate(state.catch)
         ),
     }
+    match state:
+        case asl.Task():
+            return _task(state, common, place)
+        case asl.Parallel():
+            branches = tuple(
+                _flow(branch, f"{place}.Branches[{number}]", numbers)
+                for number, branch in enumerate(state.branches)
+            )
+            return CompiledParallel(**common, branches=branches)
+        case asl.Map():
+            most = state.max_concurrency or asl.INLINE_CONCURRENCY
+            return CompiledMap(
+                **common,
+                items=compile_expression(state.items_path, f"{place}.ItemsPath"),
+                processor=_flow(state.processor, f"{place}.ItemProcessor", numbers),
+                max_concurrency=_value(most, state.max_concurrency_path, f"{place}.MaxConcurrencyPath"),
+            )
 
 
-def _map(state: asl.Map, common: dict[str, Any], place: str, numbers: Mapping[int, int]) -> CompiledMap:
-    most = state.max_concurrency or asl.INLINE_CONCURRENCY
-    path = state.max_concurrency_path
-    return CompiledMap(
+def _task(state: asl.Task, common: dict[str, Any], place: str) -> CompiledTask:
+    return CompiledTask(
         **common,
-        **_working(state, place),
-        items=compile_expression(state.items_path, f"{place}.ItemsPath"),
-        processor=_flow(state.processor, f"{place}.ItemProcessor", numbers),
-        max_concurrency=compile_expression(path, f"{place}.MaxConcurrencyPath")
-        if path
-        else lambda _data, _context: most,
+        task=state,
+        is_bare=":function:" in state.resource,
+        timeout=_optional(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath"),
+        heartbeat=_optional(
+            state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
+        ),
     )
 
 
 def _wait(state: asl.Wait, common: dict[str, Any], place: str) -> CompiledWait:
-    until: Reader | None = None
-    if state.timestamp_path:
-        until = compile_expression(state.timestamp_path, f"{place}.TimestampPath")
-    elif state.timestamp:
-        instant = state.timestamp.isoformat()
-        until = lambda _data, _context: instant  # noqa: E731 - a reader like the others
+    instant = None if state.timestamp is None else state.timestamp.isoformat()
     return CompiledWait(
         **common,
-        fixed=None if state.seconds is None else state.seconds * NS,
-        seconds=compile_expression(state.seconds_path, f"{place}.SecondsPath")
-        if state.seconds_path
-        else None,
-        until=until,
+        seconds=_optional(state.seconds, state.seconds_path, f"{place}.SecondsPath"),
+        until=_optional(instant, state.timestamp_path, f"{place}.TimestampPath"),
     )
 
 
 def _filter(path: str | None, place: str) -> Reader | None:
-    """Return the reader of InputPath or OutputPath; None where it is the whole."""
-    if path == "$":
-        return None
-    return (lambda _data, _context: {}) if path is None else compile_expression(path, place)
+    """Return the reader of InputPath or OutputPath; None where it is the whole input or output."""
+    return None if path == "$" else _value({}, path, place)
 
 
 def _template(template: Any, place: str) -> Reader | None:
     return None if template is None else compile_template(template, place)
 
 
-def _placing(path: str | None, place: str) -> Placing:
+def _result_placer(path: str | None, place: str) -> ResultPlacer:
     if path is None:
         return lambda data, _result: data
     try:
@@ -286,24 +265,14 @@ def _placing(path: str | None, place: str) -> Placing:
         raise ValueError(f"{place}: {error}") from None
 
 
-def _seconds(fixed: int | None, path: str | None, place: str) -> Reader | int | None:
-    if path is not None:
-        return compile_expression(path, place)
-    return None if fixed is None else fixed * NS
+def _optional(literal: Any, path: str | None, place: str) -> Reader | None:
+    """Return the reader of a field that is given as a literal, as a path or not at all."""
+    return None if literal is None and path is None else _value(literal, path, place)
 
 
-def _text(literal: str | None, path: str | None, place: str) -> Reader:
-    return compile_expression(path, place) if path else lambda _data, _context: literal
-
-
-def _inner(node: AnyNode) -> tuple[Program, ...]:
-    match node:
-        case CompiledParallel():
-            return node.branches
-        case CompiledMap():
-            return (node.processor,)
-        case _:
-            return ()
+def _value(literal: Any, path: str | None, place: str) -> Reader:
+    """Return the reader of a path, or of the literal without a path."""
+    return compile_expression(path, place) if path is not None else lambda _data, _context: literal
 
 
 def _step(name: str) -> str:

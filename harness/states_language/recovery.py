@@ -1,5 +1,5 @@
 """
-What a state does about errors: Retry and Catch. Times are seconds.
+Retry and Catch: how a state reacts to errors. Times are seconds.
 """
 
 import math
@@ -7,18 +7,36 @@ from dataclasses import dataclass
 
 from harness.states_language.json_node import JsonNode
 
-_LONGEST = 99_999_999
-_LONGEST_DELAY = 31_622_400
-_UNCAUGHT = frozenset({"States.Runtime", "States.DataLimitExceeded"})
-_DOUBLINGS = 32
+_SECONDS_MAX = 99_999_999
+_DELAY_MAX = 31_622_400
+_DOUBLINGS_MAX = 32
 
 CENTURY = 36_525 * 86_400
-"""No pause, wait or time-out is longer [s]; AWS ends executions long before."""
+"""Upper limit of every pause, wait and time-out [s]; AWS ends an execution long before."""
+
+
+def _matches(error_equals: tuple[str, ...], error: str) -> bool:
+    """
+    Return whether a retrier or catcher handles an error.
+
+    ``States.Runtime`` cannot be handled. ``States.ALL`` handles every other error except
+    ``States.DataLimitExceeded``; ``States.TaskFailed`` the same, except ``States.Timeout``.
+    ``States.Timeout`` also handles a missed heartbeat.
+    """
+    if error == "States.Runtime":
+        return False
+    if error in error_equals:
+        return True
+    if error == "States.HeartbeatTimeout" and "States.Timeout" in error_equals:
+        return True
+    if error == "States.DataLimitExceeded":
+        return False
+    return "States.ALL" in error_equals or ("States.TaskFailed" in error_equals and error != "States.Timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class Retrier:
-    """When and how often to try a state again."""
+    """One entry of ``Retry``: when and how often to attempt a state again."""
 
     error_equals: tuple[str, ...]
     interval_seconds: int = 1
@@ -28,47 +46,34 @@ class Retrier:
     full_jitter: bool = False
 
     def matches(self, error: str) -> bool:
-        """
-        Tell whether this retrier answers *error*.
-
-        ``States.ALL`` is any error but the two that end an execution at once; ``States.TaskFailed``
-        is any of those but ``States.Timeout``.
-        """
+        """Return whether this retrier handles *error*."""
         return _matches(self.error_equals, error)
 
     def delay(self, retry: int) -> float:
         """
         Return the seconds before the *retry*-th retry (from 1).
 
-        With ``full_jitter`` this is the longest delay: the real one is uniform between 0 and it. It is
-        never more than ``max_delay_seconds``, nor than a `CENTURY`.
+        With ``full_jitter`` this is the longest delay: the real one is uniform between 0 and it. It is never
+        longer than ``max_delay_seconds`` or a `CENTURY`.
         """
         longest = self.max_delay_seconds or CENTURY
         # 2**32 seconds are more than a century, and the power itself may be more than a float holds.
-        if (retry - 1) * math.log2(self.backoff_rate) >= _DOUBLINGS:
+        if (retry - 1) * math.log2(self.backoff_rate) >= _DOUBLINGS_MAX:
             return longest
         return min(self.interval_seconds * self.backoff_rate ** (retry - 1), longest)
 
 
 @dataclass(frozen=True, slots=True)
 class Catcher:
-    """Where to go when retrying did not help; ``result_path`` None drops the error's description."""
+    """One entry of ``Catch``: where to go after the retries; ``result_path`` None drops the error output."""
 
     error_equals: tuple[str, ...]
     next: str
     result_path: str | None = "$"
 
     def matches(self, error: str) -> bool:
-        """Tell whether this catcher answers *error*, by the rules of `Retrier.matches`."""
+        """Return whether this catcher handles *error*."""
         return _matches(self.error_equals, error)
-
-
-def _matches(error_equals: tuple[str, ...], error: str) -> bool:
-    if error in error_equals:
-        return True
-    if error in _UNCAUGHT:
-        return False
-    return "States.ALL" in error_equals or ("States.TaskFailed" in error_equals and error != "States.Timeout")
 
 
 def read_retry(state: JsonNode, unsupported: dict[str, str]) -> tuple[Retrier, ...]:
@@ -78,8 +83,7 @@ def read_retry(state: JsonNode, unsupported: dict[str, str]) -> tuple[Retrier, .
     Raises:
         ValueError: It breaks a rule of the language; the message begins with the JSON path.
     """
-    entries = _entries(state, "Retry")
-    return tuple(_read_retrier(entry, unsupported) for entry in entries)
+    return tuple(_read_retrier(entry, unsupported) for entry in _entries(state, "Retry"))
 
 
 def read_catch(state: JsonNode, unsupported: dict[str, str]) -> tuple[Catcher, ...]:
@@ -89,12 +93,11 @@ def read_catch(state: JsonNode, unsupported: dict[str, str]) -> tuple[Catcher, .
     Raises:
         ValueError: It breaks a rule of the language; the message begins with the JSON path.
     """
-    entries = _entries(state, "Catch")
-    return tuple(_read_catcher(entry, unsupported) for entry in entries)
+    return tuple(_read_catcher(entry, unsupported) for entry in _entries(state, "Catch"))
 
 
 def _entries(state: JsonNode, key: str) -> list[JsonNode]:
-    """Return the retriers or catchers; ``States.ALL`` stands alone and last among them."""
+    """Return the retriers or catchers; ``States.ALL`` must stand alone, in the last one."""
     if (listed := state.get(key)) is None or listed.value == []:
         return []
     entries = list(listed.items())
@@ -108,31 +111,27 @@ def _entries(state: JsonNode, key: str) -> list[JsonNode]:
 
 def _read_retrier(node: JsonNode, unsupported: dict[str, str]) -> Retrier:
     allowed = {
-        "ErrorEquals",
-        "IntervalSeconds",
-        "MaxAttempts",
-        "BackoffRate",
-        "MaxDelaySeconds",
-        "JitterStrategy",
+        "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy",
         "Comment",
-    }
+    }  # fmt: skip
     node.allow(allowed, unsupported)
     fields = node.fields()
-    default = Retrier(_error_equals(node))
-    interval = fields["IntervalSeconds"].integer(1, _LONGEST) if "IntervalSeconds" in fields else 1
+    error_equals = _error_equals(node)
     return Retrier(
-        error_equals=default.error_equals,
-        interval_seconds=interval,
-        max_attempts=fields["MaxAttempts"].integer(0, _LONGEST) if "MaxAttempts" in fields else 3,
+        error_equals=error_equals,
+        interval_seconds=fields["IntervalSeconds"].integer(1, _SECONDS_MAX)
+        if "IntervalSeconds" in fields
+        else 1,
+        max_attempts=fields["MaxAttempts"].integer(0, _SECONDS_MAX) if "MaxAttempts" in fields else 3,
         backoff_rate=fields["BackoffRate"].number(1.0) if "BackoffRate" in fields else 2.0,
         max_delay_seconds=(
-            fields["MaxDelaySeconds"].integer(1, _LONGEST_DELAY) if "MaxDelaySeconds" in fields else None
+            fields["MaxDelaySeconds"].integer(1, _DELAY_MAX) if "MaxDelaySeconds" in fields else None
         ),
-        full_jitter=_jitters(fields["JitterStrategy"]) if "JitterStrategy" in fields else False,
+        full_jitter=_full_jitter(fields["JitterStrategy"]) if "JitterStrategy" in fields else False,
     )
 
 
-def _jitters(node: JsonNode) -> bool:
+def _full_jitter(node: JsonNode) -> bool:
     if node.text() not in ("FULL", "NONE"):
         raise node.wrong(f"must be FULL or NONE, not {node.text()!r}")
     return node.text() == "FULL"
@@ -140,9 +139,7 @@ def _jitters(node: JsonNode) -> bool:
 
 def _read_catcher(node: JsonNode, unsupported: dict[str, str]) -> Catcher:
     node.allow({"ErrorEquals", "Next", "ResultPath", "Comment"}, unsupported)
-    path = node.get("ResultPath")
-    result_path = "$" if path is None else None if path.value is None else path.reference_path()
-    return Catcher(_error_equals(node), node.require("Next").text(), result_path)
+    return Catcher(_error_equals(node), node.require("Next").text(), node.result_path())
 
 
 def _error_equals(node: JsonNode) -> tuple[str, ...]:

@@ -1,383 +1,319 @@
 """
-One visit to a state that works: Task, Parallel or Map, with its attempts, retries and catchers.
+An entered Task, Parallel or Map, with its attempts, retries and catchers.
 
-Times are nanoseconds of the engine's clock.
+Times are nanoseconds of the host's clock.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.states_language.host_clock import NS, Deadline, Kind, order
+from harness.states_language.branch import (
+    EVENTS_MAX,
+    HISTORY_TOO_LONG,
+    RUNTIME,
+    Branch,
+    Parent,
+    StateFailed,
+    WorkEntry,
+    is_number,
+)
+from harness.states_language.host import AttemptOwner, TaskAttempt, nanoseconds
 from harness.states_language.machine import INLINE_CONCURRENCY
-from harness.states_language.program import CompiledMap, CompiledParallel, CompiledTask
+from harness.states_language.paths import Reader
+from harness.states_language.program import CompiledMap, CompiledParallel, CompiledTask, Program
 from harness.states_language.recovery import CENTURY
-from harness.states_language.thread import MOST_EVENTS, RUNTIME, TOO_LONG, Parent, StateFailed, Thread
 
 EVENTS_OF_AN_ATTEMPT = 3
 
-MOST_ITEMS = 1 << 20
-"""More than an array of 256 KiB has."""
+ITEMS_MAX = 1 << 20
+"""More items than an array of 256 KiB can have."""
+
+PARAMETER_PATH = "States.ParameterPathFailure"
 
 
-class StateEntry:
-    """
-    What the three have in common.
+class StateEntry(WorkEntry):
+    """The part that Task, Parallel and Map have in common."""
 
-    Attributes:
-        number: Of the attempt under way, from 1.
-        ready_at: When it could begin: on entering, or when the back-off was over; None during one.
-        started_at: When somebody began to work on it; None as long as nobody has.
-        attempt: What a Task's work is waited for by; None before somebody was given it, and in a fork.
-    """
+    __slots__ = ("_retries", "branch", "data", "is_over", "node", "ready_at", "started_at")
 
-    __slots__ = ("attempt", "data", "node", "number", "over", "ready_at", "retries", "started_at", "walk")
+    node: CompiledTask | CompiledParallel | CompiledMap
 
-    def __init__(self, walk: Thread, node: CompiledTask | CompiledParallel | CompiledMap, data: Any) -> None:
-        self.walk = walk
+    def __init__(
+        self, branch: Branch, node: CompiledTask | CompiledParallel | CompiledMap, data: Any
+    ) -> None:
+        self.branch = branch
         self.node = node
         self.data = data
-        self.number = 0
-        self.ready_at: int | None = walk.entered_at
+        self.ready_at: int | None = branch.entered_at
         self.started_at: int | None = None
-        self.retries: list[int] | None = None
-        self.over = False
-        self.attempt: TaskAttempt | None = None
+        self.is_over = False
+        self._retries: list[int] | None = None
 
     def begin(self) -> None:
-        """Begin the next attempt."""
-        self.number += 1
         self.started_at = None
-        execution = self.walk.execution
-        execution.history += EVENTS_OF_AN_ATTEMPT
-        if self.number > 1:
-            execution.host.repeat()
+        self.branch.execution.events += EVENTS_OF_AN_ATTEMPT
         try:
-            if execution.history > MOST_EVENTS:
-                raise StateFailed(RUNTIME, TOO_LONG)
+            if self.branch.execution.events > EVENTS_MAX:
+                raise StateFailed(RUNTIME, HISTORY_TOO_LONG)
             data = self.data
             if self.node.read_input is not None:
-                data = self.walk.read(self.node.read_input, data)
+                data = self.branch.read(self.node.read_input, data)
             self._work(data)
         except StateFailed as failure:
             self.fail(failure.error, failure.cause)
 
     @abstractmethod
     def _work(self, data: Any) -> None:
-        """Have the work done; somebody calls `succeed` or `fail`."""
+        """
+        Start the work, which calls `succeed` or `fail` at its end.
+
+        Raises:
+            StateFailed: The work could not be started.
+        """
 
     def cancel(self) -> None:
-        self.over = True
+        self.is_over = True
 
-    def under_way(self) -> Iterator[Thread]:
-        """Yield the walks this visit waits for."""
+    def in_progress(self) -> Iterator[Branch]:
         yield from ()
 
     def succeed(self, result: Any) -> None:
-        """The attempt under way has ended well."""
-        walk, node = self.walk, self.node
+        """End the current attempt with a result, and leave the state."""
+        branch, node = self.branch, self.node
         try:
             if node.selector is not None:
-                result = walk.read(node.selector, result, "States.ParameterPathFailure")
-            assert node.place_result is not None  # noqa: S101 - every working state has one
-            placed = walk.place(node.place_result, self.data, result)
+                result = branch.read(node.selector, result, PARAMETER_PATH)
+            placed = branch.place(node.place_result, self.data, result)
         except StateFailed as failure:
             self.fail(failure.error, failure.cause)
             return
-        self.over = True
-        self._record(None)
-        # Nothing may point in circles: a day's garbage would pile up while the collector is off.
-        walk.visit = None
-        walk.leave(node, placed)
+        self.is_over = True
+        self._record("SUCCEEDED", None)
+        # Without reference cycles memory is freed at once: the simulator turns the garbage collector off.
+        branch.entry = None
+        branch.leave(node, placed)
 
     def fail(self, error: str, cause: str) -> None:
-        """The attempt under way has failed: try again, catch, or fail the flow."""
-        self._record(error)
+        """End the current attempt with an error: retry, go to a catcher, or fail the branch."""
+        self._record("FAILED", error)
+        branch = self.branch
         delay = self._back_off(error)
         if delay is not None:
-            self.walk.execution.host.clock.call_in(delay, self.walk.key + self.node.index, self._again)
+            branch.host.call_in(delay, branch, self.node, self._retry)
             self.ready_at = None
             return
-        self.over = True
-        walk = self.walk
+        self.is_over = True
         for catcher, place in self.node.catch:
-            if _answers(catcher, error):
-                walk.execution.host.caught(self.node.name, error, cause)
+            if catcher.matches(error):
+                branch.host.caught(branch, error, cause)
                 try:
-                    data = walk.place(place, self.data, {"Error": error, "Cause": cause})
+                    data = branch.place(place, self.data, {"Error": error, "Cause": cause})
                 except StateFailed as failure:
-                    walk.fail(failure.error, failure.cause)
+                    branch.fail(failure.error, failure.cause)
                     return
-                walk.go(catcher.next, data)
+                branch.go(catcher.next, data)
                 return
-        walk.fail(error, cause)
+        branch.fail(error, cause)
 
-    def _again(self, _: object) -> None:
-        if not self.over:
-            self.ready_at = self.walk.execution.host.clock.now
+    def _retry(self) -> None:
+        if not self.is_over:
+            branch = self.branch
+            self.ready_at = branch.host.now
+            branch.number += 1
+            branch.host.retried()
             self.begin()
 
     def _back_off(self, error: str) -> int | None:
-        """Return how long to pause before the next attempt [ns]; None if there is none."""
+        """Return the pause before the next attempt [ns]; None if there is none."""
         for position, retrier in enumerate(self.node.retry):
-            if not _answers(retrier, error):
+            if not retrier.matches(error):
                 continue
-            if self.retries is None:
-                self.retries = [0] * len(self.node.retry)
-            if self.retries[position] >= retrier.max_attempts:
+            if self._retries is None:
+                self._retries = [0] * len(self.node.retry)
+            if self._retries[position] >= retrier.max_attempts:
                 return None
-            self.retries[position] += 1
-            delay = retrier.delay(self.retries[position])
+            self._retries[position] += 1
+            delay = retrier.delay(self._retries[position])
             if retrier.full_jitter:
-                delay *= self.walk.execution.host.draw("jitter", self.walk)
-            return round(delay * NS)
+                delay *= self.branch.host.draw("jitter", self.branch)
+            return nanoseconds(delay)
         return None
 
-    def _record(self, error: str | None) -> None:
-        walk = self.walk
-        host = walk.execution.host
-        assert self.ready_at is not None  # noqa: S101 - an attempt is under way
-        host.step(
-            walk.execution,
-            self.node.name,
-            walk.item,
-            self.number,
-            self.ready_at,
-            self.started_at,
-            host.clock.now,
-            "SUCCEEDED" if error is None else "FAILED",
-            error,
-        )
+    def _record(self, outcome: str, error: str | None) -> None:
+        branch = self.branch
+        assert self.ready_at is not None  # noqa: S101 - it is None between attempts only
+        branch.host.record(branch, self.ready_at, self.started_at, branch.host.now, outcome, error)
 
 
-class TaskEntry(StateEntry):
-    """A visit to a Task."""
+class TaskEntry(StateEntry, AttemptOwner):
+    """An entered Task."""
 
-    __slots__ = ()
+    __slots__ = ("_attempt",)
 
     node: CompiledTask
 
+    def __init__(self, branch: Branch, node: CompiledTask, data: Any) -> None:
+        super().__init__(branch, node, data)
+        self._attempt: TaskAttempt | None = None
+
     def _work(self, data: Any) -> None:
-        walk, node = self.walk, self.node
-        payload = data
-        if node.parameters is not None:
-            payload = walk.read(node.parameters, data, "States.ParameterPathFailure")
-        host = walk.execution.host
-        timeout, heartbeat = node.timeout, node.heartbeat
-        if callable(timeout):
-            timeout = _limit(walk.read(timeout, data), "TimeoutSecondsPath")
-        if callable(heartbeat):
-            heartbeat = _limit(walk.read(heartbeat, data), "HeartbeatSecondsPath")
-        deadline = None if timeout is None else host.clock.now + timeout
-        attempt = self.attempt = TaskAttempt(self, payload, deadline, heartbeat)
-        host.work(attempt)
+        branch, node = self.branch, self.node
+        payload = data if node.parameters is None else branch.read(node.parameters, data, PARAMETER_PATH)
+        timeout = self._limit(node.timeout, data, "TimeoutSecondsPath")
+        heartbeat = self._limit(node.heartbeat, data, "HeartbeatSecondsPath")
+        deadline = None if timeout is None else branch.host.now + timeout
+        self._attempt = TaskAttempt(branch.host, self, branch, node, payload, deadline, heartbeat)
+        branch.host.work(self._attempt)
 
-    def cancel(self) -> None:
-        self.over = True
-        if self.attempt is not None:
-            self.attempt.close()
-            self.attempt = None
+    def _limit(self, reader: Reader | None, data: Any, field: str) -> int | None:
+        """Return a time-out [ns]."""
+        if reader is None:
+            return None
+        seconds = self.branch.read(reader, data)
+        if not is_number(seconds) or not 0 < seconds < CENTURY:
+            raise StateFailed(
+                RUNTIME, f"{field} leads to {seconds!r}, which is not a valid number of seconds"
+            )
+        return nanoseconds(seconds)
 
-
-class TaskAttempt:
-    """
-    One attempt of a Task, as the one sees it who does the work.
-
-    Attributes:
-        payload: What the work is given.
-        thread: Tells it from the same state's attempts in other iterations, for draws.
-        deadline: When the state gives up [ns]; None if never.
-        heartbeat: How long the state waits for a sign of life [ns].
-        is_open: False once it does not matter any more: timed out, or its branch was stopped.
-    """
-
-    __slots__ = (
-        "deadline", "execution", "heartbeat", "is_open", "item", "limits", "node", "number", "payload",
-        "thread", "visit",
-    )  # fmt: skip
-
-    def __init__(self, visit: TaskEntry, payload: Any, deadline: int | None, heartbeat: int | None) -> None:
-        self.visit = visit
-        self.number = visit.number
-        self.node = visit.node
-        self.item = visit.walk.item
-        self.thread = visit.walk.thread
-        self.execution: Any = visit.walk.execution
-        self.payload = payload
-        self.deadline = deadline
-        self.heartbeat = heartbeat
-        self.is_open = True
-        self.limits: list[Deadline] | None = None
-
-    def begun(self) -> None:
-        """Somebody begins to work on it now."""
-        if self.is_open:
-            self.visit.started_at = self.execution.host.clock.now
+    def work_begun(self) -> None:
+        self.started_at = self.branch.host.now
 
     def succeed(self, result: Any) -> None:
-        if self.is_open:
-            self.close()
-            self.visit.attempt = None
-            self.visit.succeed(result)
+        self._attempt = None
+        super().succeed(result)
 
-    def fail(self, error: str, cause: str = "") -> None:
-        if self.is_open:
-            self.close()
-            self.visit.attempt = None
-            self.visit.fail(error, cause)
+    def fail(self, error: str, cause: str) -> None:
+        self._attempt = None
+        super().fail(error, cause)
 
-    def close(self) -> None:
-        """It does not matter any more."""
-        self.is_open = False
-        for limit in self.limits or ():
-            limit.call_off()
-
-    def guard(self, until: int | None = None) -> None:
-        """
-        See to it that the attempt ends at its deadline, if it would go on until after it.
-
-        Args:
-            until: When the work will have ended [ns]; None if that is not known yet.
-        """
-        if self.deadline is not None and (until is None or until > self.deadline):
-            left = self.deadline - self.execution.host.clock.now
-            self.fail_in(left, "States.Timeout", "the task took longer than it may")
-
-    def fail_in(self, delay: int, error: str, cause: str) -> None:
-        """See to it that the attempt fails then, unless it has ended before."""
-        key = order(Kind.DEADLINE, self.execution.entity, self.item, self.number)
-        limit = self.execution.host.clock.deadline_in(delay, key, partial(self.fail, error, cause))
-        self.limits = [*(self.limits or ()), limit]
+    def cancel(self) -> None:
+        self.is_over = True
+        if self._attempt is not None:
+            self._attempt.close()
+            self._attempt = None
 
 
 class ForkEntry(StateEntry, Parent):
-    """A visit to a Parallel or a Map: several walks at once, all of which must end well."""
+    """An entered Parallel or Map: it succeeds if all its branches succeed."""
 
-    __slots__ = ("children", "effective", "left", "limit", "outputs", "running", "starting", "waiting")
+    __slots__ = (
+        "_children", "_inputs", "_is_starting", "_limit", "_outputs", "_running", "_selector_input",
+        "_unfinished",
+    )  # fmt: skip
 
-    def __init__(self, walk: Thread, node: CompiledParallel | CompiledMap, data: Any) -> None:
-        super().__init__(walk, node, data)
-        self.children: list[Thread | None] = []
+    node: CompiledParallel | CompiledMap
+
+    def __init__(self, branch: Branch, node: CompiledParallel | CompiledMap, data: Any) -> None:
+        super().__init__(branch, node, data)
+        self._children: list[Branch | None] = []
+        self._is_starting = False
 
     def _work(self, data: Any) -> None:
-        self.started_at = self.ready_at
-        self.effective = data
-        self.children = []
-        self.running = 0
-        self.starting = False
-        if isinstance(self.node, CompiledParallel):
-            given = data if self.node.parameters is None else self.walk.read(self.node.parameters, data)
-            self.waiting: list[Any] = [given] * len(self.node.branches)
-            self.limit = len(self.waiting)
+        node, branch = self.node, self.branch
+        self.started_at = branch.host.now
+        self._children = []
+        self._running = 0
+        self._selector_input = data
+        if isinstance(node, CompiledParallel):
+            data = data if node.parameters is None else branch.read(node.parameters, data)
+            self._inputs: list[Any] = [data] * len(node.branches)
+            self._limit = len(self._inputs)
         else:
-            self.waiting = self._items(data)
-            self.limit = self._limit(data)
-        self.left = len(self.waiting)
-        self.outputs: list[Any] = [None] * self.left
+            self._inputs = self._items(node, data)
+            self._limit = self._concurrency(node, data)
+        self._unfinished = len(self._inputs)
+        self._outputs: list[Any] = [None] * self._unfinished
         self._start_more()
 
     def cancel(self) -> None:
-        self.over = True
-        self._stop_children()
+        self.is_over = True
+        self._cancel_children()
 
-    def under_way(self) -> Iterator[Thread]:
-        for child in self.children:
+    def in_progress(self) -> Iterator[Branch]:
+        for child in self._children:
             if child is not None and not child.cancelled:
-                yield from child.under_way()
+                yield from child.in_progress()
 
-    def _items(self, data: Any) -> list[Any]:
-        assert isinstance(self.node, CompiledMap)  # noqa: S101 - the other kind has branches
-        items = self.walk.read(self.node.items, data)
+    def _items(self, node: CompiledMap, data: Any) -> list[Any]:
+        items = self.branch.read(node.items, data)
         if not isinstance(items, list):
-            raise StateFailed(RUNTIME, f"the items of {self.node.name} are no array")
+            raise StateFailed(RUNTIME, f"ItemsPath of {node.name} does not lead to an array")
         return items
 
-    def _limit(self, data: Any) -> int:
-        assert isinstance(self.node, CompiledMap)  # noqa: S101 - the other kind has branches
-        limit = self.walk.read(self.node.max_concurrency, data)
+    def _concurrency(self, node: CompiledMap, data: Any) -> int:
+        limit = self.branch.read(node.max_concurrency, data)
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise StateFailed(RUNTIME, f"{limit!r} is no MaxConcurrency")
+            raise StateFailed(RUNTIME, f"{limit!r} is not a valid MaxConcurrency")
         return min(limit, INLINE_CONCURRENCY) or INLINE_CONCURRENCY
 
     def _start_more(self) -> None:
-        # A child that takes no time ends while it is started: this loop goes on, not a deeper one.
-        if self.starting:
+        # A child that takes no time ends while it is started: then this loop continues, not a deeper one.
+        if self._is_starting:
             return
-        self.starting = True
-        number = self.number
-        while not self.over and self.number == number and self.running < self.limit:
-            index = len(self.children)
-            if index >= len(self.waiting):
+        self._is_starting = True
+        number = self.branch.number
+        while not self.is_over and self.branch.number == number and self._running < self._limit:
+            index = len(self._children)
+            if index >= len(self._inputs):
                 break
-            self.running += 1
+            self._running += 1
             child = self._child(index)
-            self.children.append(child)
+            self._children.append(child)
             try:
                 child.start(self._input(index, child))
             except StateFailed as failure:
                 self.failed(child, failure.error, failure.cause)
-        self.starting = False
-        if self.left == 0 and not self.over and self.number == number:
-            self.left = -1
-            self.succeed(self.outputs)
+        self._is_starting = False
+        if self._unfinished == 0 and not self.is_over and self.branch.number == number:
+            self._unfinished = -1
+            self.succeed(self._outputs)
 
-    def _child(self, index: int) -> Thread:
-        walk, node = self.walk, self.node
+    def _child(self, index: int) -> Branch:
+        branch, node = self.branch, self.node
+        program: Program
+        map_item: Mapping[str, Any] | None
         if isinstance(node, CompiledMap):
-            item = {"Index": index, "Value": self.waiting[index]}
-            thread = index if walk.map_item is None else (walk.thread + 1) * MOST_ITEMS + index
-            return Thread(walk.execution, node.processor, self, index, thread, index, item)
-        assert isinstance(node, CompiledParallel)  # noqa: S101 - a fork is one of the two
-        branch = node.branches[index]
-        return Thread(walk.execution, branch, self, walk.item, walk.thread, index, walk.map_item)
+            program, item = node.processor, index
+            thread = index if branch.map_item is None else (branch.thread + 1) * ITEMS_MAX + index
+            map_item = {"Index": index, "Value": self._inputs[index]}
+        else:
+            program, item, thread = node.branches[index], branch.item, branch.thread
+            map_item = branch.map_item
+        return Branch(
+            branch.host, branch.execution, program, self, branch.make_entry, item, thread, index, map_item
+        )
 
-    def _input(self, index: int, child: Thread) -> Any:
+    def _input(self, index: int, child: Branch) -> Any:
         if isinstance(self.node, CompiledMap) and self.node.parameters is not None:
-            child.node, child.entered_at = self.node, self.walk.entered_at
-            return child.read(self.node.parameters, self.effective, "States.ParameterPathFailure")
-        return self.waiting[index]
+            child.node, child.entered_at = self.node, self.branch.entered_at
+            return child.read(self.node.parameters, self._selector_input, PARAMETER_PATH)
+        return self._inputs[index]
 
-    def done(self, walk: Thread, output: Any) -> None:
-        if walk.cancelled:
+    def succeeded(self, branch: Branch, output: Any) -> None:
+        if branch.cancelled:
             return
-        self.outputs[walk.index] = output
-        self.children[walk.index] = None
-        self.running -= 1
-        self.left -= 1
+        self._outputs[branch.index] = output
+        self._children[branch.index] = None
+        self._running -= 1
+        self._unfinished -= 1
         self._start_more()
 
-    def failed(self, walk: Thread, error: str, cause: str) -> None:
-        if walk.cancelled:
+    def failed(self, branch: Branch, error: str, cause: str) -> None:
+        if branch.cancelled:
             return
-        self.children[walk.index] = None
-        self._stop_children()
-        self.waiting, self.left = [], -1
+        self._children[branch.index] = None
+        self._cancel_children()
+        self._inputs, self._unfinished = [], -1
         self.fail(error, cause)
 
-    def _stop_children(self) -> None:
-        for child in self.children:
+    def _cancel_children(self) -> None:
+        for child in self._children:
             if child is not None:
                 child.cancel()
 
 
-VISITS: Mapping[type, Callable[[Thread, Any, Any], StateEntry]] = {
-    CompiledTask: TaskEntry,
-    CompiledParallel: ForkEntry,
-    CompiledMap: ForkEntry,
-}
-"""What a visit to each kind of state that works is."""
-
-
-def _limit(seconds: Any, field: str) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < CENTURY:
-        raise StateFailed(RUNTIME, f"{field} leads to {seconds!r}, which is no number of seconds")
-    return round(seconds * NS)
-
-
-def _answers(rule: Any, error: str) -> bool:
-    """Whether a retrier or catcher answers an error; a missed heartbeat is a time-out too."""
-    if error == RUNTIME:
-        # Not retriable, and not to be caught, even by its name.
-        return False
-    return rule.matches(error) or (error == "States.HeartbeatTimeout" and rule.matches("States.Timeout"))
+def make_entry(branch: Branch, node: Any, data: Any) -> StateEntry:
+    """Return the entry of a Task, Parallel or Map."""
+    return (TaskEntry if isinstance(node, CompiledTask) else ForkEntry)(branch, node, data)

@@ -83,7 +83,6 @@ def test_cycles_are_found():
     assert cycles({"a": {"b"}, "b": {"c", "a"}, "c": set()}) == [["a", "b"]]
 
 
-@pytest.mark.xfail(reason="three cycles are left")
 def test_no_import_cycle():
     """
     No module imports itself by way of others, not even inside a function or for its types.
@@ -143,7 +142,6 @@ def test_no_private_name_is_imported():
     assert private == []
 
 
-@pytest.mark.xfail(reason="the benchmarks are still in the package", strict=False)
 @pytest.mark.parametrize(
     "folder",
     sorted({path.parent for path in SOURCES}),

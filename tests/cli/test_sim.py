@@ -1,5 +1,5 @@
 """
-``harness sim`` from outside: exit codes, sentences, files.
+``harness sim``: exit codes, messages, files.
 """
 
 import errno
@@ -55,7 +55,7 @@ def sim(*words):
 
 
 class TestSim:
-    def test_plays_and_judges(self, scenario_file, tmp_path, capsys):
+    def test_simulates_and_evaluates(self, scenario_file, tmp_path, capsys):
         """
         A run folder, the verdict beside it, the summary on stderr, exit code 0.
         """
@@ -69,7 +69,7 @@ class TestSim:
 
     def test_a_breach_leaves_with_3(self, scenario_file, tmp_path):
         """
-        An objective nobody can keep.
+        An objective that cannot be met.
         """
         text = SCENARIO.replace("<= 10 min", "<= 1 ms")
         scenario_file.write_text(text)
@@ -86,7 +86,7 @@ class TestSim:
 
     def test_trace(self, scenario_file, tmp_path, capsys):
         """
-        One batch's life as a table, and as a file Perfetto opens.
+        The events of one batch as a table, and as a file for Perfetto.
         """
         sim(scenario_file, "--out", tmp_path / "run", "--trace", "3")
         trace = json.loads((tmp_path / "run" / "trace-3.json").read_text())
@@ -97,7 +97,7 @@ class TestSim:
 
     def test_replications(self, scenario_file, tmp_path, capsys):
         """
-        Intervals on stderr and in experiment.json; the objective is judged by them.
+        Intervals on stderr and in experiment.json; the objective is checked by them.
         """
         code = sim(scenario_file, "--out", tmp_path / "run", "--replications", "3", "--processes", "1")
         document = json.loads((tmp_path / "run" / "experiment.json").read_text())
@@ -108,7 +108,7 @@ class TestSim:
 
     def test_nothing_ready_is_inconclusive(self, scenario_file, tmp_path, capsys):
         """
-        A warm-up that leaves no arrivals is no reason to fall over; the sentence says what is lacking.
+        A warm-up that leaves no arrivals is reported, with the values that are missing.
         """
         code = sim(
             scenario_file, "--out", tmp_path / "run", "--precision", "0.05", "--processes", "1",
@@ -122,9 +122,9 @@ class TestSim:
         assert "p95(E2E:ready): no batch became READY of those that arrived from 19.5 s to" in err
         assert "precision: 10 replications did not reach 0.05" in err
 
-    def test_replications_that_say_otherwise_have_a_sentence(self, scenario_file, tmp_path, capsys):
+    def test_a_different_result_of_all_replications_is_explained(self, scenario_file, tmp_path, capsys):
         """
-        The recorded run passes what two replications cannot tell.
+        The recorded run passes an objective that is inconclusive with two replications.
         """
         code = sim(
             scenario_file, "--out", tmp_path / "run", "--replications", "2", "--processes", "1",
@@ -137,9 +137,9 @@ class TestSim:
         assert "Fine: every alarm" in err
         assert "with all replications the exit code is 4: see experiment.json" in err
 
-    def test_an_arrival_of_users_nobody_can_know_before(self, scenario_file, tmp_path, capsys):
+    def test_an_unknown_arrival_of_a_closed_workload(self, scenario_file, tmp_path, capsys):
         """
-        The run stands, judged; that nobody can be shown is said last.
+        The run is complete with its verdict; the error is the last line.
         """
         arrivals = SCENARIO[SCENARIO.index("[[arrivals]]") : SCENARIO.index("[[flows]]")]
         scenario_file.write_text("users = 2\n" + SCENARIO.replace(arrivals, ""))
@@ -153,7 +153,7 @@ class TestSim:
 
     def test_a_full_disk_leaves_with_1(self, scenario_file, tmp_path, capsys, monkeypatch):
         """
-        One sentence; what there is of the run says that it is unfinished.
+        One message; the part of the run that exists is marked as incomplete.
         """
 
         def full(*_):
@@ -168,9 +168,9 @@ class TestSim:
         )
         assert not harness.load_run(tmp_path / "run").header.complete
 
-    def test_ctrl_c_before_the_verb_is_there(self, capsys, monkeypatch):
+    def test_ctrl_c_during_the_imports(self, capsys, monkeypatch):
         """
-        Half of the first second goes by with imports.
+        The imports take half a second.
         """
 
         def interrupted(_):
@@ -184,26 +184,26 @@ class TestSim:
     @pytest.mark.slow
     def test_ctrl_c_is_one_line(self, scenario_file, tmp_path):
         """
-        A terminal sends it to the workers too; none of them has a word to say, or stays.
+        A terminal sends it to the workers too; they end without output.
         """
         command = [sys.executable, "-m", "harness.cli.main", "sim", str(scenario_file)]
         command += ["--out", str(tmp_path / "run"), "--replications", "10000", "--processes", "2"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as playing:
-            people = psutil.Process(playing.pid)
-            while len(workers := people.children()) < 3:  # two, and who tracks their resources
-                assert playing.poll() is None
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+            parent = psutil.Process(process.pid)
+            while len(workers := parent.children()) < 3:  # two, and the resource tracker
+                assert process.poll() is None
                 time.sleep(0.05)
-            os.killpg(playing.pid, signal.SIGINT)
-            _, told = playing.communicate()
+            os.killpg(process.pid, signal.SIGINT)
+            _, stderr = process.communicate()
 
-        assert playing.returncode == 4
-        assert told.endswith("harness sim: interrupted\n")
-        assert "Traceback" not in told
+        assert process.returncode == 4
+        assert stderr.endswith("harness sim: interrupted\n")
+        assert "Traceback" not in stderr
         assert psutil.wait_procs(workers, timeout=10)[1] == []
 
-    def test_a_calibration_replaces_what_the_scenario_assumes(self, scenario_file, tmp_path):
+    def test_a_calibration_replaces_service_times(self, scenario_file, tmp_path):
         """
-        Transcoding took half a minute where it was measured; what is set by hand counts more.
+        The measured transcoding time applies; a value of --set has priority.
         """
         measured = tmp_path / "slow.toml"
         measured.write_text('source = "a bad day"\n[model]\ntranscode.fixed_s = 30\nzip.fixed_s = 600\n')
@@ -221,7 +221,7 @@ class TestSim:
 
     def test_set_changes_platform_and_scenario(self, scenario_file, tmp_path):
         """
-        Keys of the platform go there, others into the scenario.
+        Keys of the platform change the platform, others the scenario.
         """
         sim(
             scenario_file, "--out", tmp_path / "run", "--set", "mediaconvert.slots=2",
@@ -251,11 +251,11 @@ class TestSim:
             (["--rate", "nan"], "the arrival rate must be a finite number, at least 0, not nan"),
             (["--rate", "-1"], "the arrival rate must be a finite number, at least 0, not -1"),
             (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
-            (["--precision", "5"], "--precision lies between 0 and 1"),
+            (["--precision", "5"], "--precision must lie between 0 and 1"),
             (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
             (["--trace", "99"], "the run has no arrival 99; they are numbered from 0 to 9"),
             (["--trace", "-1"], "the run has no arrival -1; they are numbered from 0 to 9"),
-            (["--warm-up", "20"], "shorter than the 20 s arrivals keep coming, not 20 s"),
+            (["--warm-up", "20"], "shorter than the 20 s of arrivals, not 20 s"),
             (["--warm-up", "inf", "--precision", "0.1"], "not inf s"),
             (["--warm-up", "nan", "--replications", "2"], "not nan s"),
             (
@@ -268,7 +268,7 @@ class TestSim:
     )
     def test_bad_input_leaves_with_2(self, scenario_file, tmp_path, capsys, words, sentence):
         """
-        One clear sentence on stderr; nothing is played, and no folder is made.
+        One line on stderr; nothing is simulated, and no folder is created.
         """
         code = sim(scenario_file, "--out", tmp_path / "run", *words)
         err = capsys.readouterr().err
@@ -278,9 +278,9 @@ class TestSim:
         assert err.count("\n") == 1
         assert not (tmp_path / "run").exists()
 
-    def test_a_machine_it_cannot_play(self, scenario_file, tmp_path, capsys):
+    def test_an_unsupported_state_machine(self, scenario_file, tmp_path, capsys):
         """
-        The JSON path of the feature.
+        The message has the JSON path of the feature.
         """
         machine = tmp_path / "machine.json"
         machine.write_text(
@@ -306,11 +306,11 @@ class TestSim:
         assert f"{machine}: $.States.M.ItemProcessor.ProcessorConfig.Mode" in capsys.readouterr().err
         assert not Path(tmp_path / "run").exists()
 
-    def test_a_machine_nobody_described(self, scenario_file, tmp_path, capsys):
+    def test_a_state_without_a_service_model(self, scenario_file, tmp_path, capsys):
         """
-        A Task of another kind takes no time; the warning says so, and what to write where.
+        A Task of another kind takes no time; the warning says so, and how to define it.
 
-        Alarms about our functions see none of them: they change no verdict.
+        Alarms on our functions have no data: they do not change the verdict.
         """
         machine = tmp_path / "machine.json"
         task = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "End": True}
@@ -321,12 +321,12 @@ class TestSim:
 
         assert code == 0
         assert err.count("not observed, because") == 5
-        assert "nothing says how long Put it takes: taken as 0 s" in err
+        assert "Put it has no service time: 0 s without errors is assumed" in err
         assert '[model."Put it"] in the scenario' in err
 
-    def test_there_is_no_such_file(self, tmp_path, capsys):
+    def test_a_missing_scenario_file(self, tmp_path, capsys):
         """
-        A scenario that cannot be read.
+        The message names the file.
         """
         assert sim(tmp_path / "none.toml") == 2
         assert "cannot be read" in capsys.readouterr().err

@@ -1,5 +1,5 @@
 """
-State machines are played by the simulator's test bench.
+State machines run on the host of the simulator's tests.
 """
 
 from tests.lab.sim.conftest import bench  # noqa: F401 - a fixture

@@ -8,14 +8,14 @@ def machine(**states):
 
 
 class TestExecution:
-    def test_all_that_aws_tells(self, bench):
+    def test_all_fields(self, bench):
         """
-        The role has the account of the state machine and its name.
+        The role has the account and the name of the state machine.
         """
-        played = bench(machine(P={"Type": "Pass", "Parameters": {"about.$": "$$.Execution"}, "End": True}))
-        played.machine = {"Id": "arn:aws:states:eu-west-1:123456789012:stateMachine:media", "Name": "media"}
+        host = bench(machine(P={"Type": "Pass", "Parameters": {"about.$": "$$.Execution"}, "End": True}))
+        host.machine = {"Id": "arn:aws:states:eu-west-1:123456789012:stateMachine:media", "Name": "media"}
 
-        assert played.play({"a": 1}).output["about"] == {
+        assert host.execute({"a": 1}).output["about"] == {
             "Id": "arn:aws:states:eu-west-1:123456789012:execution:media:execution-0",
             "Input": {"a": 1},
             "Name": "execution-0",
@@ -26,36 +26,36 @@ class TestExecution:
 
 
 class TestTimes:
-    def test_end_in_z(self, bench):
+    def test_times_end_in_z(self, bench):
         """
-        In UTC, with milliseconds.
+        They are in UTC, with milliseconds.
         """
         times = {"started.$": "$$.Execution.StartTime", "entered.$": "$$.State.EnteredTime"}
-        played = bench(
+        host = bench(
             machine(
                 W={"Type": "Wait", "SecondsPath": "$.pause", "Next": "P"},
                 P={"Type": "Pass", "Parameters": times, "End": True},
             )
         )
 
-        assert played.play({"pause": 5.123}).output == {
+        assert host.execute({"pause": 5.123}).output == {
             "started": "2026-01-05T00:00:00.000Z",
             "entered": "2026-01-05T00:00:05.123Z",
         }
 
     def test_can_be_waited_for_and_compared(self, bench):
         """
-        The start is over by the time the Choice is entered.
+        The start of the execution is before the entry of the Choice.
         """
         later = {"Variable": "$$.State.EnteredTime", "TimestampGreaterThanPath": "$$.Execution.StartTime"}
-        played = bench(
+        host = bench(
             machine(
                 A={"Type": "Wait", "Seconds": 2, "Next": "C"},
                 C={"Type": "Choice", "Choices": [{**later, "Next": "B"}]},
                 B={"Type": "Wait", "TimestampPath": "$$.Execution.StartTime", "End": True},
             )
         )
-        execution = played.play()
+        execution = host.execute()
 
         assert execution.error is None
-        assert played.engine.seconds == 2
+        assert host.engine.seconds == 2

@@ -30,15 +30,15 @@ class TestEscapes:
             ("States.Format($.template, $.text)", "<abc>"),
         ],
     )
-    def test_a_backslash_takes_its_meaning_from_a_reserved_character(self, bench, expression, text):
+    def test_a_backslash_escapes_a_reserved_character(self, bench, expression, text):
         """
-        What is reserved is a quote, a brace or a backslash; an escaped brace is no place.
+        Quotes, braces and backslashes are reserved; an escaped brace is not a place.
         """
-        assert bench(fill_in(**{"v.$": expression})).play(DATA).output == {"v": text}
+        assert bench(fill_in(**{"v.$": expression})).execute(DATA).output == {"v": text}
 
     def test_an_open_escape_is_refused(self, bench):
         """
-        Step Functions would fail on it whenever it is played.
+        Step Functions fails on it in every execution.
         """
         with pytest.raises(ValueError, match=r"^\$\.States\.P\.Parameters\.v\.\$: a backslash stands before"):
             bench(fill_in(**{"v.$": r"States.Format('a\n{}', $.text)"}))
@@ -59,9 +59,9 @@ class TestArguments:
     )
     def test_numbers_are_rounded_to_whole_ones(self, bench, expression, value):
         """
-        To the nearest, halves upwards.
+        They are rounded to the nearest number, halves upwards.
         """
-        assert bench(fill_in(**{"v.$": expression})).play(DATA).output == {"v": value}
+        assert bench(fill_in(**{"v.$": expression})).execute(DATA).output == {"v": value}
 
     @pytest.mark.parametrize(
         ("expression", "value"),
@@ -77,7 +77,7 @@ class TestArguments:
         """
         true is not 1, but 1 is 1.0.
         """
-        output = bench(fill_in(**{"v.$": expression})).play(DATA).output
+        output = bench(fill_in(**{"v.$": expression})).execute(DATA).output
 
         assert str(output["v"]) == str(value)
 
@@ -116,11 +116,11 @@ class TestArguments:
             "States.Format($.template)",
         ],
     )
-    def test_of_another_kind_fail(self, bench, expression):
+    def test_arguments_of_another_kind_fail(self, bench, expression):
         """
-        What the guide does not allow is a failure of the function, not a guess.
+        An argument that the guide does not allow is a failure of the function.
         """
-        assert bench(fill_in(**{"v.$": expression})).play(DATA).error == "States.IntrinsicFailure"
+        assert bench(fill_in(**{"v.$": expression})).execute(DATA).error == "States.IntrinsicFailure"
 
     @pytest.mark.parametrize(
         "expression",
@@ -139,24 +139,24 @@ class TestArguments:
     )
     def test_too_many_or_too_few_are_refused(self, bench, expression):
         """
-        Before anything is played, with the place.
+        The state machine is refused, with the JSON path.
         """
         with pytest.raises(ValueError, match=r"^\$\.States\.P\.Parameters\.v\.\$: "):
             bench(fill_in(**{"v.$": expression}))
 
-    def test_ten_functions_in_one_another(self, bench):
+    def test_ten_nested_functions(self, bench):
         """
         An eleventh is refused.
         """
         deepest = "States.Array(" * 10 + ")" * 10
 
-        assert bench(fill_in(**{"v.$": deepest})).play().output == {"v": [[[[[[[[[[]]]]]]]]]]}
+        assert bench(fill_in(**{"v.$": deepest})).execute().output == {"v": [[[[[[[[[[]]]]]]]]]]}
         with pytest.raises(ValueError, match="at most 10 deep"):
             bench(fill_in(**{"v.$": f"States.Array({deepest})"}))
 
     def test_a_literal_too_large_for_a_number_is_refused(self, bench):
         """
-        Infinity is no JSON.
+        Infinity is not valid JSON.
         """
         with pytest.raises(ValueError, match="1e400 is too large a number"):
             bench(fill_in(**{"v.$": "States.MathAdd(1e400, 1)"}))
@@ -164,39 +164,39 @@ class TestArguments:
 
 def test_a_text_is_split_at_any_of_the_characters(bench):
     """
-    Nothing is left between two of them; without any the text stays whole.
+    Empty parts are dropped; without separators the text is not split.
     """
-    played = bench(
+    host = bench(
         fill_in(**{"v.$": "States.StringSplit('a,,b.c', ',.')", "w.$": "States.StringSplit('abc', '')"})
     )
 
-    assert played.play().output == {"v": ["a", "b", "c"], "w": ["abc"]}
+    assert host.execute().output == {"v": ["a", "b", "c"], "w": ["abc"]}
 
 
 def test_json_keeps_its_letters(bench):
     """
-    Text is written as it is, not as escapes.
+    Characters are not escaped.
     """
-    assert bench(fill_in(**{"v.$": "States.Format('{}', $)"})).play(["é", 1]).output == {"v": '["é",1]'}
+    assert bench(fill_in(**{"v.$": "States.Format('{}', $)"})).execute(["é", 1]).output == {"v": '["é",1]'}
 
 
-def test_each_use_draws_its_own_number(bench):
+def test_each_call_has_its_own_random_number(bench):
     """
-    In one field or in two of a state; the same again when the same is played again.
+    Two calls in one state differ; a second execution has the same numbers.
     """
     fields = {
         "a.$": "States.UUID()", "b.$": "States.UUID()", "c.$": "States.Array(States.UUID(), States.UUID())",
         "n.$": "States.MathRandom(0, 1000000)", "m.$": "States.MathRandom(0, 1000000)",
     }  # fmt: skip
-    output = bench(fill_in(**fields)).play().output
+    output = bench(fill_in(**fields)).execute().output
 
     assert len({output["a"], output["b"], *output["c"]}) == 4
     assert output["n"] != output["m"]
-    assert bench(fill_in(**fields)).play().output == output
+    assert bench(fill_in(**fields)).execute().output == output
 
 
 def test_a_name_in_brackets_may_follow_a_dot(bench):
     """
-    As the guide writes the path of a name with a space in it.
+    The guide writes the path of a name with a space so.
     """
-    assert bench(fill_in(**{"v.$": "$.a.['b c']"})).play({"a": {"b c": 1}}).output == {"v": 1}
+    assert bench(fill_in(**{"v.$": "$.a.['b c']"})).execute({"a": {"b c": 1}}).output == {"v": 1}

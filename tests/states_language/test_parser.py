@@ -1,4 +1,4 @@
-"""Reading state machines: every feature we play."""
+"""The parser of state machines: every supported feature."""
 
 import json
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from harness.states_language.machine import Choice, Fail, Map, Parallel, Pass, S
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.recovery import Catcher, Retrier
 from tests.states_language.definitions import DONE, machine, task
+from tests.states_language.reachability import targets, unreachable
 
 
 class TestTask:
     def test_defaults_are_those_of_the_language(self):
-        """A bare task has no limits, takes and gives everything, and neither retries nor catches."""
+        """A task without options has no limits, passes all data on, and neither retries nor catches."""
         read = parse_state_machine(machine(Work=task())).states["Work"]
 
         assert read == Task(name="Work", resource="arn:aws:states:::lambda:invoke")
@@ -23,7 +24,7 @@ class TestTask:
         assert (read.timeout_seconds, read.retry, read.catch) == (None, (), ())
 
     def test_every_field_is_read(self):
-        """Nothing a task may say is lost."""
+        """Every field of a task has its value."""
         read = parse_state_machine(
             machine(
                 Work=task(
@@ -125,7 +126,7 @@ class TestRecovery:
             Catcher(("A",), "Done", "$.error"),
             Catcher(("States.ALL",), "Done", None),
         )
-        assert read.targets == ("Done", "Done")
+        assert targets(read) == ("Done", "Done")
 
     def test_delays_grow_to_their_cap(self):
         """IntervalSeconds × BackoffRate^(n−1), at most MaxDelaySeconds."""
@@ -142,7 +143,9 @@ class TestRecovery:
             (("States.ALL",), "States.Timeout", True),
             (("States.ALL",), "States.Runtime", False),
             (("States.ALL",), "States.DataLimitExceeded", False),
-            (("States.Runtime",), "States.Runtime", True),
+            (("States.Runtime",), "States.Runtime", False),
+            (("States.Timeout",), "States.HeartbeatTimeout", True),
+            (("States.TaskFailed",), "States.HeartbeatTimeout", True),
             (("States.TaskFailed",), "Rejected", True),
             (("States.TaskFailed",), "States.Timeout", False),
         ],
@@ -215,10 +218,10 @@ class TestOtherStates:
         ).states["Which"]
 
         assert isinstance(read, Choice)
-        assert read.choices[0].rule == ChoiceComparison(
+        assert read.choices[0].condition == ChoiceComparison(
             "$.n", "NumericLessThan", "$.limit", operand_is_path=True
         )
-        assert read.choices[1].rule == And(
+        assert read.choices[1].condition == And(
             (
                 ChoiceComparison("$.a", "IsPresent", True),
                 Not(ChoiceComparison("$.a", "StringMatches", "x*")),
@@ -226,7 +229,7 @@ class TestOtherStates:
             )
         )
         assert read.default is None
-        assert read.targets == ("Done", "Done")
+        assert targets(read) == ("Done", "Done")
 
     @pytest.mark.parametrize(
         ("fields", "expected"),
@@ -271,8 +274,8 @@ class TestOtherStates:
 
 
 class TestWholeMachine:
-    def test_unreachable_states_are_allowed_and_known(self):
-        """Dead states do no harm, but somebody should hear of them."""
+    def test_unreachable_states_are_allowed(self):
+        """A state to which no path leads is not an error."""
         read = parse_state_machine(
             machine(
                 Both={"Type": "Parallel", "End": True, "Branches": [machine(A=DONE, Lost=DONE)]},
@@ -280,10 +283,10 @@ class TestWholeMachine:
             )
         )
 
-        assert read.unreachable == ("Forgotten", "Lost")
+        assert unreachable(read) == ("Forgotten", "Lost")
 
     def test_text_and_mapping_read_alike(self):
-        """JSON text, or what it parses to."""
+        """JSON text and the parsed document give the same state machine."""
         definition = machine(Work=task()) | {"TimeoutSeconds": 60, "Comment": "c", "Version": "1.0"}
 
         read = parse_state_machine(json.dumps(definition))
@@ -296,8 +299,8 @@ class TestWholeMachine:
         read = parse_state_machine(load_template().state_machine.definition)
 
         assert read.timeout_seconds == 3600
-        assert read.unreachable == ()
-        limits = {state.name: state.timeout_seconds for state in read.walk() if isinstance(state, Task)}
+        assert unreachable(read) == ()
+        limits = {state.name: state.timeout_seconds for state in read.all_states() if isinstance(state, Task)}
         assert limits == {
             "ValidateRawAssets": 120,
             "GenerateThumbnails": 600,
@@ -311,7 +314,7 @@ class TestWholeMachine:
     def test_the_projects_machine_never_retries_what_was_rejected(self):
         """Rejected will never succeed; Retryable may."""
         read = parse_state_machine(load_template().state_machine.definition)
-        lambdas = [state for state in read.walk() if isinstance(state, Task) and state.function_name]
+        lambdas = [state for state in read.all_states() if isinstance(state, Task) and state.function_name]
 
         assert len(lambdas) == 6
         assert not [state.name for state in lambdas if any(r.matches("Rejected") for r in state.retry)]

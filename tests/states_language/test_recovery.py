@@ -16,11 +16,11 @@ from harness.states_language.recovery import CENTURY, Retrier
     ],
 )
 def test_delays_grow_to_their_limit(retrier, retry, delay):
-    """Each is the one before times the rate, and never above ``MaxDelaySeconds``."""
+    """Each delay is the previous one times the rate, at most ``MaxDelaySeconds``."""
     assert retrier.delay(retry) == delay
 
 
 @pytest.mark.parametrize("rate", [2, 2.5, 1e300, 10**400])
-def test_nothing_is_waited_for_longer_than_a_century(rate):
-    """A rate without a limit soon asks for more than there is time."""
+def test_no_delay_is_longer_than_a_century(rate):
+    """Also without ``MaxDelaySeconds``."""
     assert Retrier(("X",), backoff_rate=rate).delay(2_000) == CENTURY

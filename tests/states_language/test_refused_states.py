@@ -27,8 +27,8 @@ def refusal(definition):
         ({"States": {"A": DONE}}, "$: StartAt is missing"),
         ({"StartAt": "A"}, "$: States is missing"),
         ({"StartAt": "A", "States": {}}, "$.States: must not be empty"),
-        ({"StartAt": "B", "States": {"A": DONE}}, "$.StartAt: no state here is called 'B'"),
-        (machine(A=NOWHERE), "$.States.A.Next: no state here is called 'Nowhere'"),
+        ({"StartAt": "B", "States": {"A": DONE}}, "$.StartAt: there is no state 'B' in this flow"),
+        (machine(A=NOWHERE), "$.States.A.Next: there is no state 'Nowhere' in this flow"),
         (
             machine(A=DONE) | {"QueryLanguage": "JSONata"},
             "$.QueryLanguage: only the query language JSONPath is supported",
@@ -96,7 +96,7 @@ def refusal(definition):
         ),
         (
             machine(A=task(Catch=[{"ErrorEquals": ["X"], "Next": "Z"}])),
-            "$.States.A.Catch[0].Next: no state here is called 'Z'",
+            "$.States.A.Catch[0].Next: there is no state 'Z' in this flow",
         ),
         (
             machine(
@@ -140,13 +140,13 @@ def refusal(definition):
         ),
         (
             machine(A={"Type": "Parallel", "End": True, "Branches": [machine(B=NOWHERE)]}),
-            "$.States.A.Branches[0].States.B.Next: no state here is called 'Nowhere'",
+            "$.States.A.Branches[0].States.B.Next: there is no state 'Nowhere' in this flow",
         ),
         (
             machine(A={"Type": "Parallel", "End": True, "Branches": [machine(A=DONE)]}),
             (
                 "$.States.A.Branches[0].States.A: "
-                "another state is called 'A' too; names are unique over the whole machine"
+                "another state has the name 'A'; names must be unique in the whole state machine"
             ),
         ),
     ],
@@ -163,7 +163,10 @@ def test_a_branch_cannot_jump_out():
         A={"Type": "Parallel", "Next": "Outside", "Branches": [machine(B=jump)]}, Outside=DONE
     )
 
-    assert refusal(definition) == "$.States.A.Branches[0].States.B.Next: no state here is called 'Outside'"
+    assert (
+        refusal(definition)
+        == "$.States.A.Branches[0].States.B.Next: there is no state 'Outside' in this flow"
+    )
 
 
 def test_odd_names_are_quoted_in_paths():

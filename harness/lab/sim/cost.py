@@ -1,11 +1,12 @@
 """
-What a run would have cost on AWS: dollars by service, from the run's own tables.
+The cost of a run on AWS: dollars by service, computed from the tables of the run.
 
-Works on live runs too. Prices are a dated table (``prices.toml``) that the user can replace. Storage by
-the month, data transfer, logs and alarms are not counted: they do not go by the batch. Nor is what functions
-of somebody else's read and write in S3: nobody says.
+It works for live and simulated runs. Prices are a dated table (``prices.toml``) that the user can replace.
+Monthly storage, data transfer, logs and alarms are not included, because they do not depend on the batches.
+The S3 requests of functions that are not ours are not included either, because their number is not known.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
 
 PRICES = Path(__file__).with_name("prices.toml")
 
-
 Amount = Annotated[float, Field(ge=0, le=1e6)]
-"""Dollars for one of something, or how many there are of it: no bill comes to infinity."""
+"""A price [$] or a number of units; limited, so that every bill is finite."""
 
 
 class PricesInvalid(ValueError):
-    """The price table cannot be read; says why."""
+    """The price table cannot be read; the message says why."""
 
 
 class _Table(BaseModel):
@@ -84,10 +84,10 @@ class Prices(_Table):
     @classmethod
     def read(cls, path: Path | None = None) -> "Prices":
         """
-        Read a price table, ours by default.
+        Read a price table; by default the one of the package.
 
         Raises:
-            PricesInvalid: It cannot be read, or lacks something.
+            PricesInvalid: It cannot be read, or a price is missing or invalid.
         """
         path = path or PRICES
         try:
@@ -95,14 +95,14 @@ class Prices(_Table):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise PricesInvalid(f"{path} cannot be read: {error}") from None
         except ValidationError as error:
-            wrong = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in wrong["loc"])
-            raise PricesInvalid(f"{path}: {where}: {wrong['msg']}") from None
+            first = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise PricesInvalid(f"{path}: {key}: {first['msg']}") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One line of the bill; *dollars* is for the whole run."""
+class BillItem:
+    """One line of a bill; *dollars* is for the whole run."""
 
     service: str
     what: str
@@ -113,26 +113,26 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Bill:
     """
-    What a run would have cost.
+    The cost of a run.
 
     Attributes:
-        batches: Batches that were handed to the pipeline.
+        batches: Number of batches that the pipeline processed.
     """
 
     as_of: date
     batches: int
-    items: tuple[Item, ...]
+    items: tuple[BillItem, ...]
 
     @property
     def dollars(self) -> float:
         return sum(item.dollars for item in self.items)
 
     def per_thousand(self, dollars: float) -> float:
-        """Return dollars of the run as dollars per thousand batches; 0 without any batch."""
+        """Convert dollars of the run to dollars per thousand batches; 0 without batches."""
         return 1000 * dollars / self.batches if self.batches else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the bill as plain values, for ``cost.json`` and for a run's page."""
+        """Return the bill as plain values, for ``cost.json`` and for the page of the run."""
         items = [
             {"name": f"{item.service} {item.what}", "quantity": item.quantity, "usd": item.dollars}
             for item in self.items
@@ -140,8 +140,13 @@ class Bill:
         ]
         return {"as_of": self.as_of.isoformat(), "batches": self.batches, "items": items}
 
+    def write(self, folder: Path) -> None:
+        """Write ``cost.json`` into a run folder."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "cost.json").write_text(text + "\n", encoding="utf-8")
+
     def to_frame(self) -> "pd.DataFrame":
-        import pandas as pd  # heavy: only whoever wants a frame pays
+        import pandas as pd  # heavy: imported only when a frame is needed
 
         return pd.DataFrame(
             [
@@ -152,7 +157,7 @@ class Bill:
         )
 
     def to_rich(self) -> "Table":
-        from rich.table import Table  # heavy: only a terminal needs it
+        from rich.table import Table  # heavy: imported only for a terminal
 
         title = f"Cost of {self.batches} batches, prices of {self.as_of}"
         table = Table(title=title, title_justify="left")
@@ -169,13 +174,13 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _Work:
     """
-    What the pipeline did for the files of a run; a state machine of somebody else's may do without any of it.
+    The work of the pipeline in a run; a state machine that is not ours may do only a part of it.
 
     Attributes:
-        validated, derived, archived: Share of the jobs whose files a function of ours worked on.
-        videos: Videos that were transcoded.
+        validated, derived, archived: Shares of the jobs whose files our functions processed.
+        videos: Number of transcoded videos.
         video_s: Their length [s].
     """
 
@@ -186,7 +191,7 @@ class _Done:
     video_s: float
 
     @classmethod
-    def of(cls, run: Run, calls: "Mapping[str, _Calls]") -> "_Done":
+    def of(cls, run: Run, calls: "Mapping[str, _Calls]") -> "_Work":
         counts = run.header.notes.get("counts", {})
         is_counted = "transcodings" in counts
         return cls(
@@ -201,12 +206,12 @@ class _Done:
 @dataclass(slots=True)
 class _Calls:
     """
-    What CloudWatch counted of one function.
+    The CloudWatch metrics of one function.
 
     Attributes:
-        succeeded: Invocations less errors.
-        billed: Invocations whose duration is known.
-        billed_ms: Those durations, added up [clock ms].
+        succeeded: Number of invocations without an error.
+        billed: Number of invocations with a known duration.
+        billed_ms: Sum of these durations [clock ms].
     """
 
     succeeded: float = 0.0
@@ -215,8 +220,8 @@ class _Calls:
 
     @classmethod
     def of(cls, run: Run) -> "dict[str, _Calls]":
-        """Return what was counted of each function of a run, by its labels."""
-        # In one thread: several add up in any order, and the last bits of a sum depend on it.
+        """Return the metrics of each function of a run, by its labels."""
+        # In one thread: several would add in any order, on which the last bits of a sum depend.
         groups = run.recorded.group_by(["metric", "labels"], use_threads=False)
         sums = groups.aggregate([("value", "sum"), ("value", "count")])
         found: dict[str, _Calls] = {}
@@ -233,7 +238,7 @@ class _Calls:
 
 
 def _share(run: Run, calls: Mapping[str, _Calls], function: str) -> float:
-    """Return the share of a run's jobs that a function worked on; all, where nobody could see it."""
+    """Return the share of a run's jobs that a function processed; 1 if its metrics were not observed."""
     if not len(run.batches) or "AWS/Lambda" in run.header.notes.get(UNOBSERVED, ()):
         return 1.0
     called = calls.get(labels_text({"FunctionName": function}), _Calls())
@@ -241,7 +246,7 @@ def _share(run: Run, calls: Mapping[str, _Calls], function: str) -> float:
 
 
 def _planned_video_s(run: Run) -> float:
-    """Return the length of all videos of all jobs [s]: not in the tables, but the scenario's."""
+    """Return the length of all videos of all jobs [s], from the scenario: the tables do not have it."""
     requests = run.requests
     processed = requests[(requests["type"] == "E2E") & (requests["name"] == "processing")]
     mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
@@ -251,24 +256,24 @@ def _planned_video_s(run: Run) -> float:
 
 def bill(run: Run, prices: Prices | None = None) -> Bill:
     """
-    Return what a run would have cost.
+    Return the cost of a run.
 
     Raises:
         RunUnreadable: A table is missing or damaged.
     """
     prices = prices or Prices.read()
     calls = _Calls.of(run)
-    done = _Done.of(run, calls)
+    work = _Work.of(run, calls)
     items = (
         *_functions(run, prices, calls),
         *_workflow(run, prices),
-        *_storage(run, prices, done),
-        *_video(prices, done),
+        *_storage(run, prices, work),
+        *_video(prices, work),
     )
     return Bill(prices.as_of, int(run.batches["batch_id"].nunique()), items)
 
 
-def _functions(run: Run, prices: Prices, calls: Mapping[str, _Calls]) -> Iterator[Item]:
+def _functions(run: Run, prices: Prices, calls: Mapping[str, _Calls]) -> Iterator[BillItem]:
     deployed = load_template(parameters={"CallbackUrl": ""}).functions
     memory = {labels_text({"FunctionName": name}): function.memory for name, function in deployed.items()}
     used = sum(
@@ -276,49 +281,51 @@ def _functions(run: Run, prices: Prices, calls: Mapping[str, _Calls]) -> Iterato
         for labels, one in sorted(calls.items())
     )
     requests = sum(one.billed for one in calls.values())
-    yield Item("Lambda", "requests", requests, requests * prices.functions.request)
-    yield Item("Lambda", "GB-seconds", used, used * prices.functions.gigabyte_second)
+    yield BillItem("Lambda", "requests", requests, requests * prices.functions.request)
+    yield BillItem("Lambda", "GB-seconds", used, used * prices.functions.gigabyte_second)
 
 
-def _workflow(run: Run, prices: Prices) -> Iterator[Item]:
-    # Every state entered and every retry is a transition, and each of them has a row.
+def _workflow(run: Run, prices: Prices) -> Iterator[BillItem]:
+    # Every entered state and every retry is a transition, and has a row.
     transitions = run.arrow("steps", ["job_id"]).num_rows
-    yield Item("Step Functions", "transitions", transitions, transitions * prices.stepfunctions.transition)
+    yield BillItem(
+        "Step Functions", "transitions", transitions, transitions * prices.stepfunctions.transition
+    )
     counts = run.header.notes.get("counts", {})
     requests = len(run.batches) * prices.sqs.requests_per_message + counts.get("empty_receives", 0)
-    yield Item("SQS", "requests", requests, requests * prices.sqs.request)
+    yield BillItem("SQS", "requests", requests, requests * prices.sqs.request)
 
 
-def _storage(run: Run, prices: Prices, done: _Done) -> Iterator[Item]:
+def _storage(run: Run, prices: Prices, work: _Work) -> Iterator[BillItem]:
     batches, s3 = run.batches, prices.s3
     photos, videos, documents = (int(batches[name].sum()) for name in ("photos", "videos", "documents"))
     puts = (
-        _puts(photos, s3.puts_per_photo, photos * done.derived)
-        + _puts(videos, s3.puts_per_video, done.videos)
-        + _puts(documents, s3.puts_per_document, documents * done.derived)
-        + len(batches) * s3.puts_per_batch * done.archived
+        _puts(photos, s3.puts_per_photo, photos * work.derived)
+        + _puts(videos, s3.puts_per_video, work.videos)
+        + _puts(documents, s3.puts_per_document, documents * work.derived)
+        + len(batches) * s3.puts_per_batch * work.archived
     )
-    # A file is read to validate it, to derive others from it, and for the archive.
-    read = (done.validated + done.derived + done.archived) / 3
+    # A file is read three times: to validate it, to derive others from it, and for the archive.
+    read = (work.validated + work.derived + work.archived) / 3
     gets = (photos + videos + documents) * s3.gets_per_file * read
     gets += _count(run.arrow("requests", ["type"])["type"], "GET")
-    yield Item("S3", "PUT requests", puts, puts * s3.put)
-    yield Item("S3", "GET requests", gets, gets * s3.get)
+    yield BillItem("S3", "PUT requests", puts, puts * s3.put)
+    yield BillItem("S3", "GET requests", gets, gets * s3.get)
 
 
-def _count(texts: "pa.ChunkedArray", wanted: str) -> int:
-    """Return how many of a column's texts are the wanted one."""
-    import pyarrow.compute as pc  # heavy: only a bill pays
+def _count(column: "pa.ChunkedArray", text: str) -> int:
+    """Return how often a text occurs in a column."""
+    import pyarrow.compute as pc  # heavy: imported only for a bill
 
-    return int(pc.sum(pc.equal(texts, wanted)).as_py() or 0)
+    return int(pc.sum(pc.equal(column, text)).as_py() or 0)
 
 
 def _puts(files: int, per_file: float, processed: float) -> float:
-    """Return the objects put for files: each is uploaded, the rest is made of those that were processed."""
+    """Return the number of objects put for files: uploads, and objects made by processing."""
     uploads = min(per_file, 1.0)
     return files * uploads + processed * (per_file - uploads)
 
 
-def _video(prices: Prices, done: _Done) -> Iterator[Item]:
-    minutes = done.video_s / 60 * prices.mediaconvert.outputs_per_video
-    yield Item("MediaConvert", "output minutes", minutes, minutes * prices.mediaconvert.output_minute)
+def _video(prices: Prices, work: _Work) -> Iterator[BillItem]:
+    minutes = work.video_s / 60 * prices.mediaconvert.outputs_per_video
+    yield BillItem("MediaConvert", "output minutes", minutes, minutes * prices.mediaconvert.output_minute)

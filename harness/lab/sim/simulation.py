@@ -1,13 +1,15 @@
 """
-Simulate a scenario: the state machine the stack deploys, played in model time, into a run folder.
+The simulation of a scenario: the deployed state machine runs in model time, into a run folder.
 
 Times in seconds of model time; a simulated run has a time scale of 1.
 """
 
 import hashlib
+import json
 import os
 import platform as machine
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -26,10 +28,12 @@ from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
 
 ENGINES = ("simpy",)
+UNMODELLED = "unmodelled"
+"""Key of the notes with the names of states that have no service model."""
 
 
 class MachineInvalid(ValueError):
-    """The state machine cannot be read or played; says where and why."""
+    """The state machine cannot be read or simulated; the message says where and why."""
 
 
 def simulate(
@@ -55,66 +59,62 @@ def simulate(
 
     Args:
         scenario: The scenario, or its file.
-        replication: 0 has the arrivals and batches of a live run of the scenario.
+        replication: Replication 0 has the arrivals and batches of a live run of the scenario.
         state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
-        platform: ``aws`` or ``local`` (the stack of one machine); else what the scenario says.
+        platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
         overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
         out: The run folder; by default a new one under ``runs``.
-        progress: Told how far the run is [model s].
-        started_at: What second 0 is called, aware.
-        command: What plays it again, for the run's page.
+        progress: Called with the model time that has passed [s].
+        started_at: The time of second 0, with a time zone.
+        command: The command that repeats the run, for its page.
 
     Raises:
-        ScenarioError: The file is no scenario.
-        PlatformInvalid: A parameter of the platform does not exist or makes no sense.
-        MachineInvalid: The state machine cannot be played; says where.
-        FolderUnfit: The run folder holds a run already, or cannot be written to.
+        ScenarioError: The scenario file is invalid.
+        PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
+        MachineInvalid: The state machine cannot be simulated; the message says where.
+        FolderUnfit: The run folder already holds a run, or cannot be written to.
     """
     if engine not in ENGINES:
-        raise ValueError(f"the engine is simpy, not {engine!r}")
+        raise ValueError(f"the engine must be simpy, not {engine!r}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     settings = platform_of(scenario, platform, overrides)
-    played, digest = read_machine(state_machine)
+    definition, digest = read_machine(state_machine)
     folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", engine)
     must_hold_a_run(folder)
     recorder = FolderRecorder()
     try:
-        # Before there is a folder: what cannot be played leaves nothing behind.
-        stage = PipelineModel(
-            scenario, settings, recorder, machine=played, replication=replication, epoch=started_at
+        # Before the folder is created: an invalid state machine leaves nothing behind.
+        model = PipelineModel(
+            scenario, settings, recorder, machine=definition, replication=replication, epoch=started_at
         )
     except ValueError as error:
-        named = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
-        raise MachineInvalid(f"{named}{error}") from None
-    header = _header(scenario, stage, folder, digest, replication, started_at)
-    writer = RunWriter(folder, header)
+        prefix = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
+        raise MachineInvalid(f"{prefix}{error}") from None
+    writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
     with writer.part() as part:
         recorder.write_to(part)
-        end = stage.play(progress)
+        end = model.run(progress)
         recorder.close()
-    told: dict[str, Any] = {"counts": asdict(stage.counts())}
-    if command is not None:
-        told["command"] = command
-    if remarks := stage.workflow.remarks:
-        told[REMARKS] = remarks
-    return writer.finish(duration_s=end, notes=told)
+    return writer.finish(duration_s=end, notes=_notes_of_end(model, command))
 
 
 def platform_of(
     scenario: Scenario, preset: Preset | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Platform:
     """
-    Return the platform a scenario is simulated on.
+    Return the platform on which a scenario is simulated.
 
     Raises:
-        PlatformInvalid: A parameter does not exist or makes no sense.
+        PlatformInvalid: A parameter does not exist or has an invalid value.
     """
     return Platform.read(scenario.platform, overrides, preset=preset, time_scale=scenario.time_scale)
 
 
 def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMachine | None, str | None]:
     """
-    Read a state machine from a file or a document; return it and its SHA-256, or None for the blueprint's.
+    Read a state machine from a file or a document; return it and the SHA-256 of the file.
+
+    Both are None without a source: then the blueprint's state machine is used.
 
     Raises:
         MachineInvalid: It cannot be read.
@@ -131,6 +131,16 @@ def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMa
     return _parsed(text, str(path)), hashlib.sha256(text.encode()).hexdigest()
 
 
+def warnings_of(run: Run) -> Iterator[str]:
+    """Yield warnings about a simulated run: states without a service model, errors in the state machine."""
+    for name in run.header.notes.get(UNMODELLED, ()):
+        yield (
+            f"{name} has no service time: 0 s without errors is assumed; "
+            f"define it with [model.{_toml_key(name)}] in the scenario"
+        )
+    yield from run.header.notes.get(REMARKS, ())
+
+
 def _parsed(definition: str | Mapping[str, Any], name: str) -> StateMachine:
     try:
         return parse_state_machine(definition)
@@ -139,29 +149,25 @@ def _parsed(definition: str | Mapping[str, Any], name: str) -> StateMachine:
 
 
 def _header(
-    scenario: Scenario,
-    stage: PipelineModel,
-    folder: Path,
-    digest: str | None,
-    replication: int,
-    started_at: datetime,
+    model: PipelineModel, folder: Path, digest: str | None, replication: int, started_at: datetime
 ) -> RunHeader:
+    scenario = model.scenario
     notes: dict[str, Any] = {
-        "platform": stage.platform.model_dump(mode="json", by_alias=True),
-        "security": "taken for granted: a model refuses what must be refused",
+        "platform": model.platform.model_dump(mode="json", by_alias=True),
+        "security": "assumed: the model refuses every attempt that must be refused",
     }
-    if stage.unmodelled:
-        notes["unmodelled"] = stage.unmodelled
-    if uncalled := stage.functions.uncalled:
-        # Nobody can see a function at work that the state machine does not have.
-        notes[UNOBSERVED] = [f"AWS/Lambda{labels_text({'FunctionName': name})}" for name in uncalled]
+    if model.unmodelled:
+        notes[UNMODELLED] = model.unmodelled
+    if unused := model.functions.unused:
+        # The state machine does not call these functions, so no alarm on them can be evaluated.
+        notes[UNOBSERVED] = [f"AWS/Lambda{labels_text({'FunctionName': name})}" for name in unused]
     return RunHeader(
         id=folder.name,
         engine="simpy",
         scenario_name=scenario.name,
         scenario=scenario.model_dump(mode="json"),
         scenario_hash=scenario.hash,
-        blueprint_hash=digest or stage.template.hash,
+        blueprint_hash=digest or model.template.hash,
         seed=scenario.seed,
         replication=replication,
         started_at=started_at,
@@ -170,3 +176,16 @@ def _header(
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},
         notes=notes,
     )
+
+
+def _notes_of_end(model: PipelineModel, command: str | None) -> dict[str, Any]:
+    notes: dict[str, Any] = {"counts": asdict(model.counts())}
+    if command is not None:
+        notes["command"] = command
+    if remarks := model.workflow.remarks:
+        notes[REMARKS] = remarks
+    return notes
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)

@@ -1,5 +1,5 @@
 """
-The bill of a run, checked by hand.
+The cost of a run, checked by hand, and the events of one batch.
 """
 
 import pytest
@@ -72,9 +72,9 @@ class TestBill:
         assert dollars["MediaConvert", "output minutes"] == 1000
         assert found.per_thousand(found.dollars) == 1000 * found.dollars
 
-    def test_what_nobody_did_is_not_billed(self, of_one_batch, tmp_path):
+    def test_work_that_was_not_done_is_not_billed(self, of_one_batch, tmp_path):
         """
-        A machine that only waits: three files uploaded, nothing made of them.
+        A state machine that only waits: three files are uploaded, and nothing is derived from them.
         """
         machine = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": True}}}
         rested = simulate(of_one_batch, state_machine=machine, out=tmp_path / "run")
@@ -108,9 +108,9 @@ class TestBill:
         assert found.as_of.year >= 2026
         assert found.to_frame()["service"].iloc[0] == "Lambda"
 
-    def test_a_table_that_lacks_something(self, tmp_path):
+    def test_a_missing_price(self, tmp_path):
         """
-        The key is named.
+        The message names the key.
         """
         path = tmp_path / "prices.toml"
         path.write_text(PRICES.replace("put = 100\n", ""))
@@ -121,7 +121,7 @@ class TestBill:
     @pytest.mark.parametrize("price", ["inf", "nan", "1e300"])
     def test_a_price_is_a_sum_of_money(self, price, tmp_path):
         """
-        The bill of a run is written as JSON, which knows no infinity.
+        The bill is written as JSON, which has no infinity.
         """
         path = tmp_path / "prices.toml"
         path.write_text(PRICES.replace("put = 100\n", f"put = {price}\n"))

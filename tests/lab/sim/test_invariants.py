@@ -1,7 +1,7 @@
 """
-What must hold in every run, whatever the state machine: Little's law, utilisation, conservation.
+Invariants of every run: Little's law, utilisation, conservation.
 
-Times are small whole seconds, so that many things happen at the same instant.
+Times are small whole seconds, so that many events coincide.
 """
 
 from collections import Counter
@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.model.engine import Engine, about
+from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
 from harness.lab.sim.model.station import Station, StationJob
-from harness.lab.sim.platform.latency_draws import AHEAD, KEPT, Draws
+from harness.lab.sim.platform.latency_draws import BLOCK, KEPT, LatencyDraws
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.distributions.continuous import Exponential, Lognormal
 from harness.lab.workload.draws import Stream
 from harness.states_language.execution import Status
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS
 
 SERVERS = st.integers(1, 3)
 
@@ -35,8 +35,8 @@ def machines(draw):
     """
     Return a state machine and the names of its states.
 
-    Tasks, waits and choices in a row, some of them in branches or iterations; some Tasks are tried again
-    when they fail, and all catch what is left.
+    Tasks, waits and choices in a row, some of them in branches or iterations; some Tasks are retried when
+    they fail, and all have a catcher for the remaining errors.
     """
     names: list[str] = []
 
@@ -74,7 +74,7 @@ def machines(draw):
 
 
 def _joined(row, end):
-    """Join states in a row; choices go on or to the end, who catches goes where he would have gone."""
+    """Join states in a row; a choice continues or goes to the end, a catcher continues."""
     states = {**row, end: {"Type": "Succeed"}}
     for name, after in pairwise(states):
         state = states[name]
@@ -97,34 +97,34 @@ class TestEveryRun:
     @settings(max_examples=60, deadline=None)
     def test_laws(self, bench, machine, servers, seed, failing, arrivals):
         """
-        All that starts ends; who comes leaves; busy servers are at most as many as there are; L = λW.
+        Every execution ends; flow is balanced; no more servers are busy than exist; L = λW.
 
-        Attempts that fail, are tried again or caught count as visits of their station like all others.
+        Attempts that fail, are retried or are caught count as jobs of their station.
         """
         definition, names = machine
-        played = bench(definition)
+        host = bench(definition)
         tasks = [name for name in names if name.startswith("Task")]
         times = np.random.default_rng(seed)
         for name in tasks:
-            played.workers[name] = _moody(played, servers, times, failing)
+            host.workers[name] = _unreliable(host, servers, times, failing)
         entered: Counter[str] = Counter()
-        played.transition = lambda _, node: entered.update([node.name]) or 0
+        host.transition = lambda _, node: entered.update([node.name]) or 0
         for entity, at in enumerate(arrivals):
-            played.start_in(at, {"items": [1, 2, 3]}, entity)
-        watched = _watch(played, tasks)
-        played.engine.run()
+            host.start_in(at, {"items": [1, 2, 3]}, entity)
+        watched = _watch(host, tasks)
+        host.engine.run()
 
-        assert [execution.status for execution in played.ends] == [Status.SUCCEEDED] * len(arrivals)
-        # Flow balance: every state that was entered was left, and each visit has a first attempt.
-        assert entered == Counter(step[0] for step in played.steps if step[2] == 1)
+        assert [execution.status for execution in host.ends] == [Status.SUCCEEDED] * len(arrivals)
+        # Flow balance: every state that was entered was left, and each entry has a first attempt.
+        assert entered == Counter(step[0] for step in host.steps if step[2] == 1)
         for name in tasks:
-            station = played.workers[name].station
-            rows = [step for step in played.steps if step[0] == name]
+            station = host.workers[name].station
+            rows = [step for step in host.steps if step[0] == name]
             assert station.served == len(rows)
             assert station.busy == station.waiting == 0
             assert watched.most_busy[name] <= servers
-            assert station.busy_time <= servers * played.engine.now
-            # What an observer sees over time is what the visitors spent, to the nanosecond.
+            assert station.busy_time <= servers * host.engine.now
+            # The time integral of the number in the station is the sum of the sojourn times.
             assert watched.area[name] == round(sum(step[5] - step[3] for step in rows) * NS)
 
     @given(
@@ -134,7 +134,7 @@ class TestEveryRun:
     )
     def test_token_buckets(self, size, rate, gaps):
         """
-        In no stretch of time are there more tokens than the bucket held and what was added since.
+        No interval has more tokens than the bucket held and the tokens added since.
         """
         bucket = TokenBucket(size, rate)
         now, taken = 0, []
@@ -149,12 +149,12 @@ class TestEveryRun:
                 assert last - first + 1 <= most + 1e-6
 
 
-def _moody(played, servers, times, failing):
-    """Return a worker that is a station some of whose attempts fail, after having taken their time."""
-    found = Station(played.engine, servers)
+def _unreliable(host, servers, times, failing):
+    """Return a worker that is a station; some attempts fail at the end of their service."""
+    found = Station(host.engine, servers)
 
     def work(attempt):
-        key = about(attempt.execution.entity, attempt.item, attempt.number)
+        key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
         takes, fails = int(times.integers(0, 4)) * NS, times.random() < failing
         done = partial(attempt.fail, "Busy") if fails else partial(attempt.succeed, attempt.payload)
         found.offer(StationJob(key, takes, attempt.begun, done))
@@ -164,14 +164,14 @@ def _moody(played, servers, times, failing):
 
 
 class _watch:  # noqa: N801 - used like a function
-    """Adds up how many are at each station over time, independently of the rows."""
+    """Integrates the number in each station over time, independently of the rows."""
 
-    def __init__(self, played, tasks):
+    def __init__(self, host, tasks):
         self.area: Counter[str] = Counter()
         self.most_busy: Counter[str] = Counter()
         self._since = 0
-        self._stations = {name: played.workers[name].station for name in tasks}
-        engine = played.engine
+        self._stations = {name: host.workers[name].station for name in tasks}
+        engine = host.engine
         step = engine.step
 
         def watched():
@@ -188,13 +188,13 @@ class _watch:  # noqa: N801 - used like a function
 class TestClock:
     def test_ties_go_by_key(self):
         """
-        What happens at one instant happens in the order of its key, not in that of scheduling.
+        Events of one instant run in the order of their keys, not of their scheduling.
         """
         engine, seen = Engine(), []
         for entity in (3, 1, 2):
             key = order(Kind.TIMER, entity)
-            engine.call_in(5, key, lambda _, entity=entity: seen.append(entity))
-        engine.call_in(5, order(Kind.END_OF_WORK, 9), lambda _: seen.append("work first"))
+            engine.call_in(5, key, lambda entity=entity: seen.append(entity))
+        engine.call_in(5, order(Kind.END_OF_WORK, 9), lambda: seen.append("work first"))
         engine.run()
 
         assert seen == ["work first", 1, 2, 3]
@@ -202,7 +202,7 @@ class TestClock:
     @pytest.mark.parametrize("play", [Engine.run, Engine.run_until])
     def test_events_of_simpy_and_callbacks_share_the_clock(self, play):
         """
-        A process that waits and a callback each have their turn at their time.
+        A process of SimPy and a callback run at their times.
         """
         engine, seen = Engine(), []
 
@@ -212,7 +212,7 @@ class TestClock:
                 seen.append(("process", engine.now))
 
         engine.process(process())
-        engine.call_in(15, order(Kind.TIMER), lambda _: seen.append(("callback", engine.now)))
+        engine.call_in(15, order(Kind.TIMER), lambda: seen.append(("callback", engine.now)))
         play(engine, 21)
 
         assert seen == [("process", 10), ("callback", 15), ("process", 20)]
@@ -221,82 +221,78 @@ class TestClock:
 
 class TestDeadlines:
     @given(
-        asked=st.lists(
+        requested=st.lists(
             st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 2), st.integers(0, 8)), max_size=25
         )
     )
-    def test_pass_as_if_each_were_on_the_agenda(self, asked):
+    def test_deadlines_expire_as_if_each_were_on_the_agenda(self, requested):
         """
-        At the time and in the order of their keys; those called off before do not.
+        Deadlines expire in the order of their keys, and not if they are cancelled before.
 
-        Each is asked for at some second, so many seconds ahead, under a key, and called off some seconds
-        later. Times are few, so that many coincide.
+        Each is requested at some second, with a delay and a key, and cancelled some seconds later. There are
+        few times, so that many coincide.
         """
 
-        def plainly(engine, delay, key, callback):
-            wanted = [True]
-            engine.call_in(delay, key, lambda _: wanted[0] and callback())
-            return lambda: wanted.__setitem__(0, False)
+        def on_agenda(engine, delay, key, callback):
+            is_open = [True]
+            engine.call_in(delay, key, lambda: is_open[0] and callback())
+            return lambda: is_open.__setitem__(0, False)
 
-        def in_line(engine, delay, key, callback):
-            return engine.deadline_in(delay, key, callback).call_off
+        def in_queue(engine, delay, key, callback):
+            return engine.deadline_in(delay, key, callback).cancel
 
-        assert _passed(asked, in_line) == _passed(asked, plainly)
+        assert _passed(requested, in_queue) == _passed(requested, on_agenda)
 
     def test_only_the_first_is_on_the_agenda(self):
         """
-        A thousand deadlines that are called off slow nothing else down.
+        A thousand cancelled deadlines cost one event.
         """
         engine = Engine()
         for at in range(100, 1100):
-            engine.deadline_in(at, 0, list).call_off()
+            engine.deadline_in(at, 0, list).cancel()
         engine.run()
 
         assert engine.events == 1
 
 
-def _passed(asked, deadline):
-    """Return which of the deadlines asked for passed, and when."""
+def _passed(requested, deadline):
+    """Return which of the deadlines requested for passed, and when."""
     engine, seen = Engine(), []
 
-    def ask(number, ahead, key, called_off):
-        call_off = deadline(
-            engine, ahead, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now))
-        )
-        engine.call_in(called_off, order(Kind.ARRIVAL, number), lambda _: call_off())
+    def request(number, delay, key, cancelled_at):
+        cancel = deadline(engine, delay, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now)))
+        engine.call_in(cancelled_at, order(Kind.ARRIVAL, number), cancel)
 
-    for number, (at, *rest) in enumerate(asked):
-        engine.call_in(
-            at, order(Kind.ARRIVAL, number), lambda _, number=number, rest=rest: ask(number, *rest)
-        )
+    for number, (at, *rest) in enumerate(requested):
+        engine.call_in(at, order(Kind.ARRIVAL, number), partial(request, number, *rest))
     engine.run()
     return seen
 
 
 class TestDraws:
-    def test_a_block_is_the_keyed_draw(self):
+    def test_a_block_has_the_keyed_draws(self):
         """
-        Drawn in a block or alone, a key has the same number.
+        A key has the same number in a block and individually.
         """
-        draws = Draws(Exponential(scale=2.0), 7, 3, "x", width=4)
+        draws = LatencyDraws(Exponential(scale=2.0), Stream(7, 3, "platform/x"), width=4)
         alone = Exponential(scale=2.0).sample(Stream(7, 3, "platform/x")(70, 2, 1))
 
         assert draws(70, 2) == round(alone * NS)
 
-    def test_a_row_is_as_long_as_it_must_be(self):
+    def test_a_row_can_be_longer_than_a_block(self):
         """
-        More items than a block has are drawn for one entity, and the first of them are the block's.
+        The first items of a longer row are those of the block.
         """
-        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=4)
+        draws = LatencyDraws(Lognormal(median=1.0, sigma=0.5), Stream(7, 0, "platform/x"), width=4)
 
         assert draws.row(70, items=9)[:4] == draws.row(70)
         assert len(draws.row(70, items=9)) == 9
 
-    def test_what_is_forgotten_is_drawn_again(self):
+    def test_deleted_rows_are_drawn_again(self):
         """
-        An entity so old that its row has gone has the numbers it had.
+        An entity whose row was deleted has the same numbers.
         """
-        draws = Draws(Lognormal(median=1.0, sigma=0.5), 7, 0, "x", width=2)
+        draws = LatencyDraws(Lognormal(median=1.0, sigma=0.5), Stream(7, 0, "platform/x"), width=2)
         young, row = [draws(3, item) for item in range(2)], draws.row(3)
         for entity in range(0, 2 * KEPT, 100):
             draws(entity)
@@ -304,23 +300,25 @@ class TestDraws:
         assert [draws(3, item) for item in range(2)] == young
         assert draws.row(3) == row
 
-    @pytest.mark.parametrize("ahead", [1, AHEAD - 1, AHEAD, 10**9])
-    def test_whatever_the_order(self, ahead):
+    @pytest.mark.parametrize("delay", [1, BLOCK - 1, BLOCK, 10**9])
+    def test_the_order_of_draws_has_no_influence(self, delay):
         """
-        A key's number does not depend on which entities came before it, near or far.
+        The number of a key does not depend on the entities drawn before.
         """
-        fresh, used = (Draws(Exponential(scale=2.0), 7, 0, "x", width=3) for _ in range(2))
+        fresh, used = (
+            LatencyDraws(Exponential(scale=2.0), Stream(7, 0, "platform/x"), width=3) for _ in range(2)
+        )
         for entity in (0, 700, 300):
             used(entity)
 
-        for entity in (700 + ahead, 701 + ahead, 5):
+        for entity in (700 + delay, 701 + delay, 5):
             assert used(entity, 2) == fresh(entity, 2) == used.row(entity)[2]
 
-    def test_quick_lognormal(self):
+    def test_fast_lognormal(self):
         """
-        The quick way gives the distribution's own median and spread.
+        The fast implementation has the median and spread of the distribution.
         """
-        draws = Draws(Lognormal(median=0.16, sigma=0.216), 1, 0, "hop", width=32)
+        draws = LatencyDraws(Lognormal(median=0.16, sigma=0.216), Stream(1, 0, "platform/hop"), width=32)
         times = [draws(entity, item) / NS for entity in range(300) for item in range(32)]
 
         assert abs(percentile(times, 50) / 0.16 - 1) < 0.02

@@ -114,9 +114,9 @@ def one_batch(tmp_path_factory):
 
 
 class TestOneBatch:
-    def test_the_blueprint_plays_to_its_end(self, one_batch):
+    def test_the_blueprint_runs_to_its_end(self, one_batch):
         """
-        The state machine the stack deploys succeeds, state by state, in the modelled time.
+        The deployed state machine succeeds, state by state, in the modelled time.
         """
         steps = one_batch.steps.set_index("state")
 
@@ -126,7 +126,7 @@ class TestOneBatch:
 
     def test_the_batch_is_ready(self, one_batch):
         """
-        Its times are those of the service, and the client saw it at its next question.
+        Its times are those of the service, and the client observes its end at the next poll.
         """
         batch = one_batch.batches.iloc[0]
 
@@ -136,7 +136,7 @@ class TestOneBatch:
 
     def test_the_five_metrics(self, one_batch):
         """
-        The service's metrics are there under the names and labels of a live run.
+        The metrics of the service have the names and labels of a live run.
         """
         metrics = one_batch.metrics
 
@@ -155,7 +155,7 @@ class TestOneBatch:
 
     def test_the_requests_of_a_live_run(self, one_batch):
         """
-        The same kinds of requests, by the same names.
+        The requests have the types and names of a live run.
         """
         kinds = set(zip(one_batch.requests["type"], one_batch.requests["name"], strict=True))
 
@@ -172,7 +172,7 @@ class TestOneBatch:
 
 
 class TestAnotherMachine:
-    def test_plays_to_the_hand_computed_minute(self, tmp_path):
+    def test_runs_to_the_time_computed_by_hand(self, tmp_path):
         """
         Three waves of 8 s, three tastings with two pauses of 5 s, 2+2+2+6+2 s of delivery, 3+3 s of
         payment: one minute.
@@ -187,19 +187,19 @@ class TestAnotherMachine:
         assert run.batches.iloc[0]["outcome"] == "READY"
         assert "unmodelled" not in run.header.notes
 
-    def test_says_what_nobody_modelled(self, tmp_path):
+    def test_unmodelled_tasks_are_reported(self, tmp_path):
         """
-        A Task without a model takes no time, and the run's notes say so.
+        A Task without a service model takes no time, and is listed in the notes of the run.
         """
         run = simulate(scenario(), state_machine=KITCHEN, overrides=NO_OVERHEAD, out=tmp_path / "run")
 
         assert run.header.notes["unmodelled"] == ["Fry", "Taste", "Deliver", "PayByCard", "PayCash"]
 
 
-class TestForeignMachine:
-    def test_says_why_executions_failed(self, tmp_path):
+class TestOtherMachines:
+    def test_the_causes_of_failed_executions_are_reported(self, tmp_path):
         """
-        Each state once, with the first cause.
+        Each state is reported once, with the first cause.
         """
         fan = {"Type": "Map", "ItemsPath": "$.guests", "ItemProcessor": {"StartAt": "Greet", "States": {}}}
         fan["ItemProcessor"]["States"]["Greet"] = task(End=True)
@@ -211,9 +211,9 @@ class TestForeignMachine:
         cause = "the JSONPath '$.guests' could not be found in the input"
         assert run.header.notes["remarks"] == [f"All: States.Runtime 3 times: {cause}"]
 
-    def test_says_so_where_a_catcher_hides_it(self, tmp_path):
+    def test_errors_that_a_catcher_hides_are_reported(self, tmp_path):
         """
-        An answer without what the next state reads: every execution goes the way of the catcher.
+        A result lacks a field that the next state reads, so every execution goes to the catcher.
         """
         selector = {"ok.$": "$.missing"}
         catch = [{"ErrorEquals": ["States.ALL"], "Next": "Over"}]
@@ -229,7 +229,7 @@ class TestForeignMachine:
 
     def test_errors_of_the_work_need_no_remark(self, tmp_path):
         """
-        What a Task fails with is in its steps.
+        The error of a Task is in its steps.
         """
         failing = {"behaviours": {"Cook": {"failures": [{"error": "Burnt", "rate": 1}]}}}
         machine = {"StartAt": "Cook", "States": {"Cook": task(End=True)}}
@@ -239,9 +239,9 @@ class TestForeignMachine:
         assert run.steps["error"].tolist() == ["Burnt"]
         assert "remarks" not in run.header.notes
 
-    def test_functions_it_does_not_have_are_not_observed(self, tmp_path):
+    def test_functions_that_are_not_used_are_not_observed(self, tmp_path):
         """
-        Those it has are; the blueprint's own machine has all of them.
+        The used functions are observed; the state machine of the blueprint uses all of them.
         """
         call = {"Resource": "arn:aws:states:::lambda:invoke", "End": True}
         check = task(**call, Parameters={"FunctionName": "listing-media-validate", "Payload.$": "$"})
@@ -261,7 +261,7 @@ class TestForeignMachine:
 class TestSameSeed:
     def test_same_tables(self, tmp_path):
         """
-        Twice, and in a process with another hash seed, the tables are the same bytes; with another seed not.
+        The tables are equal in a second run and with another hash seed, but not with another seed.
         """
         played = load_scenario("scenarios/retry_storm.toml").lasting(60)
         here, again, other = (tmp_path / name for name in ("here", "again", "other"))
@@ -284,7 +284,7 @@ class TestScenarios:
     @pytest.mark.parametrize("preset", ["aws", "local"])
     def test_all_simulate(self, path, preset, tmp_path):
         """
-        Every scenario of the repository plays, on both platforms, and every job is accounted for.
+        Every scenario of the repository runs on both platforms, and every job is accounted for.
         """
         run = simulate(load_scenario(path).lasting(60), platform=preset, out=tmp_path / "run")
         started = run.metrics[run.metrics["metric"] == "media_batches_created_total"]
@@ -296,7 +296,7 @@ class TestScenarios:
 
     def test_closed(self, tmp_path):
         """
-        Users take one arrival after another until the time is up.
+        Users start one session after another until the end of the duration.
         """
         closed = scenario(arrivals=[], users=3, duration_s=60)
         run = simulate(closed, out=tmp_path / "run")
@@ -310,14 +310,14 @@ class TestScenarios:
 class TestParameters:
     def test_a_preset_by_its_key_is_the_preset(self):
         """
-        Not only its name: what it stands for too.
+        The key sets all values of the preset.
         """
         assert Platform.read({}, {"preset": "local"}) == Platform.read({}, preset="local")
         assert Platform.read({}, {"preset": "aws"}, preset="local") == Platform.read({}, preset="aws")
 
     def test_values_as_python_has_them(self, tmp_path):
         """
-        Numbers, None and whole distributions, beside the text of the command line.
+        Numbers, None and distributions are accepted, as well as the text of the command line.
         """
         overrides = {
             "mediaconvert.slots": 3,
@@ -336,9 +336,9 @@ class TestParameters:
 
 class TestOurOwnSteps:
     @pytest.mark.parametrize("name", ["GenerateThumbnails", "thumbnails", "listing-media-thumbnails"])
-    def test_fail_as_described_and_otherwise_do_their_work(self, name, tmp_path):
+    def test_failures_are_added_to_the_work(self, name, tmp_path):
         """
-        The first attempt fails, the second is the one it would have been.
+        The first attempt fails; the second one does the usual work.
         """
         failures = [{"error": "Lambda.ServiceException", "first_attempts": 1}]
         platform = {"behaviours": {name: {"failures": failures}}}
@@ -351,7 +351,7 @@ class TestOurOwnSteps:
 
     def test_transcoding_fails_as_described(self, tmp_path):
         """
-        At every attempt, so that the batch fails.
+        Every attempt fails, so the batch fails.
         """
         platform = {"behaviours": {"TranscodeVideo": {"failures": [{"error": "Boom", "rate": 1}]}}}
         flows = [{"name": "photo_shoot", "photos": 0, "videos": 1}]
@@ -362,9 +362,9 @@ class TestOurOwnSteps:
 
 
 class TestTheEnd:
-    def test_what_goes_on_beyond_it_is_cut_off(self, tmp_path):
+    def test_requests_beyond_the_end_are_censored(self, tmp_path):
         """
-        Ten photos, four at a time and 5 s each: at second 12 eight are there, two on their way.
+        Ten photos, four at a time, 5 s each: at second 12 eight are uploaded, two are in progress.
         """
         flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
         cut = scenario(flows=[flow], drain_s=11.5)
@@ -377,9 +377,9 @@ class TestTheEnd:
         assert on_their_way["finished_at"].tolist() == [12.5, 12.5]
         assert on_their_way[["status", "error"]].isna().all(axis=None)
 
-    def test_what_would_begin_after_it_never_was(self, tmp_path):
+    def test_requests_after_the_end_are_left_out(self, tmp_path):
         """
-        At second 7 four photos are there and four on their way; of two nobody has heard yet.
+        At second 7 four photos are uploaded, four are in progress, and two have not begun.
         """
         flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
         cut = scenario(flows=[flow], drain_s=6.5)
@@ -388,9 +388,9 @@ class TestTheEnd:
 
         assert files["outcome"].value_counts().to_dict() == {"ok": 4, "censored": 4}
 
-    def test_no_table_tells_of_later_times(self, tmp_path):
+    def test_no_table_has_later_times(self, tmp_path):
         """
-        A run that was cut off in the middle of everything holds nothing from after its end.
+        A run that ends during all kinds of work has no times after its end.
         """
         cut = load_scenario("scenarios/video_heavy.toml").lasting(60).model_copy(update={"drain_s": 3.0})
         run = simulate(cut, out=tmp_path / "run")
@@ -424,9 +424,9 @@ class TestRefusals:
             ("stepfunctions", "5", "platform.stepfunctions must be a table, not 5"),
         ],
     )
-    def test_an_absurd_parameter(self, key, value, complaint, tmp_path):
+    def test_an_invalid_parameter(self, key, value, complaint, tmp_path):
         """
-        Named, with what it must be; nothing is left behind.
+        The message names it and the allowed values; no folder is created.
         """
         with pytest.raises(PlatformInvalid, match=complaint.replace(".", r"\.")):
             simulate(scenario(), overrides={key: value}, out=tmp_path / "run")
@@ -436,23 +436,23 @@ class TestRefusals:
     @pytest.mark.parametrize("key", DURATIONS)
     def test_no_latency_is_negative(self, key):
         """
-        The clock would run backwards.
+        Otherwise the clock would run backwards.
         """
         with pytest.raises(PlatformInvalid, match=f"^platform.{key} must not fall below 0, not -5$"):
             Platform.read({}, {key: "-5"})
 
-    def test_an_unsupported_machine(self, tmp_path):
+    def test_an_unsupported_feature(self, tmp_path):
         """
-        Its place is said.
+        The message has its JSON path.
         """
         machine = {"StartAt": "A", "States": {"A": {"Type": "Pass", "InputPath": "$..x", "End": True}}}
 
         with pytest.raises(MachineInvalid, match=r"\$\.States\.A\.InputPath"):
             simulate(scenario(), state_machine=machine, out=tmp_path / "run")
 
-    def test_a_behaviour_of_nobody(self, tmp_path):
+    def test_a_behaviour_without_a_task_is_refused(self, tmp_path):
         """
-        A misspelt name is no silence.
+        A misspelt name is an error.
         """
         platform = {"behaviours": {"Frey": {"servers": 1}}}
 
@@ -462,16 +462,19 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("changes", "complaint"),
         [
-            ({"model": {"GenerateThumbnails": {"fixed_s": 5}}}, "takes is said by model.thumbnails"),
-            ({"model": {"listing-media-callback-dispatch": {"fixed_s": 5}}}, "is said by model.callback"),
-            ({"model": {"TranscodeVideo": {"fixed_s": 5}}}, "takes is said by model.transcode"),
-            ({"platform": {"behaviours": {"TranscodeVideo": {"servers": 1}}}}, "has mediaconvert.slots"),
-            ({"platform": {"behaviours": {"zip": {"capacity": 1}}}}, "lambda.reserved_concurrency limits"),
+            ({"model": {"GenerateThumbnails": {"fixed_s": 5}}}, "use model.thumbnails for the service time"),
+            (
+                {"model": {"listing-media-callback-dispatch": {"fixed_s": 5}}},
+                "use model.callback for the service time",
+            ),
+            ({"model": {"TranscodeVideo": {"fixed_s": 5}}}, "use model.transcode for the service time"),
+            ({"platform": {"behaviours": {"TranscodeVideo": {"servers": 1}}}}, "use mediaconvert.slots"),
+            ({"platform": {"behaviours": {"zip": {"capacity": 1}}}}, "use lambda.reserved_concurrency"),
         ],
     )
-    def test_what_would_be_passed_over(self, changes, complaint, tmp_path):
+    def test_settings_without_effect_are_refused(self, changes, complaint, tmp_path):
         """
-        The pipeline's own steps have their names and their limits; others would change nothing.
+        The steps of the pipeline have names and limits of their own; other settings would have no effect.
         """
         with pytest.raises(MachineInvalid, match=complaint):
             simulate(scenario(**changes), out=tmp_path / "run")
@@ -483,9 +486,9 @@ class TestRefusals:
         with pytest.raises(FolderUnfit, match="already holds a run"):
             simulate(scenario(), out=one_batch.folder)
 
-    def test_a_file_that_is_no_machine(self, tmp_path):
+    def test_an_invalid_state_machine_file(self, tmp_path):
         """
-        The file is named.
+        The message names the file.
         """
         path = tmp_path / "machine.json"
         path.write_text(json.dumps({"StartAt": "A"}))

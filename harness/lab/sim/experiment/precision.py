@@ -1,5 +1,5 @@
 """
-How many replications: as many as the answer needs, and no more than the caller allows.
+The number of replications: until the estimate is precise enough, up to a maximum.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,13 @@ GROWTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Precise(Generic[R]):
+class PrecisionResult(Generic[R]):
     """
-    Replications and the estimate they gave, if any; ``reached`` tells whether it is as precise as asked.
+    Replications run until a precision, and their estimate.
+
+    Attributes:
+        estimate: None if the replications give none.
+        reached: Whether the estimate has the required precision.
     """
 
     replications: tuple[R, ...]
@@ -32,29 +36,29 @@ def run_until(
     precision: float,
     at_most: int = 1000,
     first: int = FIRST,
-) -> Precise[R]:
+) -> PrecisionResult[R]:
     """
     Replicate until the half-width is at most *precision* of the true value.
 
     Args:
-        replicate: Plays the replications of the given numbers.
-        estimate: None where they say nothing: more of their kind are not played then.
-        precision: γ, e.g. 0.05. The estimate itself is uncertain, hence γ/(1+γ) of it.
+        replicate: Runs the replications with the given numbers.
+        estimate: Returns the estimate of replications; None ends the procedure.
+        precision: γ, e.g. 0.05. The estimate itself is uncertain, so its half-width must be γ/(1+γ) of it.
 
     Source:
         Law, Simulation Modeling and Analysis, 9.4.1: the sequential procedure.
     """
     if not 0 < precision < 1:
-        raise ValueError(f"a relative precision lies between 0 and 1, not {precision}")
+        raise ValueError(f"a relative precision must lie between 0 and 1, e.g. 0.05, not {precision}")
     done: list[R] = []
     wanted = min(first, at_most)
     while True:
         done += replicate(range(len(done), wanted))
         found = estimate(done)
         if found is None:
-            return Precise(tuple(done), found, reached=False)
+            return PrecisionResult(tuple(done), found, reached=False)
         if found.relative_half_width <= precision / (1 + precision):
-            return Precise(tuple(done), found, reached=True)
+            return PrecisionResult(tuple(done), found, reached=True)
         if len(done) >= at_most:
-            return Precise(tuple(done), found, reached=False)
+            return PrecisionResult(tuple(done), found, reached=False)
         wanted = min(at_most, int(len(done) * GROWTH) + 1)

@@ -1,9 +1,9 @@
 """
-Honest intervals for what a simulation estimates.
+Estimates of a simulation with confidence intervals.
 
-The sojourn times of one run wait for each other, so they are no independent sample: treating them as one
-gives "95 %" intervals that cover the truth one time in ten. Replications with streams of their own are
-independent; every interval here is made of one number per replication.
+The sojourn times of one run depend on each other, so they are not an independent sample: if they are treated
+as one, a "95 %" interval covers the true value one time in ten. Replications with random numbers of their own
+are independent; every interval here is computed from one number per replication.
 
 Units are those of the values.
 """
@@ -22,7 +22,9 @@ from harness.lab.results.percentile import percentile
 Floats = npt.NDArray[np.float64]
 
 
-class Judgement(StrEnum):
+class LimitResult(StrEnum):
+    """The result of checking a limit."""
+
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
@@ -34,8 +36,8 @@ class Estimate:
     A value with its confidence interval.
 
     Attributes:
-        half_width: Of the two-sided interval; infinite with fewer than two replications.
-        at_least: Whether the true value may be any larger: part of the values are lower bounds.
+        half_width: Half-width of the two-sided interval; infinite with fewer than two replications.
+        at_least: Whether the estimate is a lower bound, because some of the values are.
     """
 
     value: float
@@ -55,44 +57,44 @@ class Estimate:
 
     @property
     def relative_half_width(self) -> float:
-        """Half-width over the value; infinite where the value is 0."""
+        """The half-width divided by the value; infinite if the value is 0."""
         return self.half_width / abs(self.value) if self.value else math.inf
 
-    def below(self, limit: float) -> Judgement:
+    def check_limit(self, limit: float) -> LimitResult:
         """
-        Judge "the true value is at most *limit*", each side at this confidence.
+        Check that the true value is at most *limit*.
 
-        One-sided bounds decide: PASS if the upper one is at most *limit*, FAIL if the lower one is above it.
-        What is only the least it can be does not PASS.
+        One-sided confidence bounds decide: PASS if the upper one is at most *limit*, FAIL if the lower one is
+        above it. A lower bound (`at_least`) cannot PASS.
         """
         if self.replications < 2:
-            return Judgement.INCONCLUSIVE
-        reach = float(stats.t.ppf(self.confidence, self.replications - 1)) * self.standard_error
-        if self.value + reach <= limit and not self.at_least:
-            return Judgement.PASS
-        return Judgement.FAIL if self.value - reach > limit else Judgement.INCONCLUSIVE
+            return LimitResult.INCONCLUSIVE
+        margin = float(stats.t.ppf(self.confidence, self.replications - 1)) * self.standard_error
+        if self.value + margin <= limit and not self.at_least:
+            return LimitResult.PASS
+        return LimitResult.FAIL if self.value - margin > limit else LimitResult.INCONCLUSIVE
 
     def __str__(self) -> str:
-        sure = f"{self.confidence:.0%}, {self.replications} replications"
-        least = "at least " if self.at_least else ""
-        return f"{least}{self.value:.4g} ± {self.half_width:.2g} ({sure})"
+        basis = f"{self.confidence:.0%}, {self.replications} replications"
+        prefix = "at least " if self.at_least else ""
+        return f"{prefix}{self.value:.4g} ± {self.half_width:.2g} ({basis})"
 
 
 def mean_estimate(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Return the mean of one number per replication, with Student's interval."""
+    """Return the mean of one number per replication, with Student's confidence interval."""
     array = np.asarray(values, dtype=np.float64)
     return _student(float(array.mean()), array, confidence)
 
 
 def percentile_estimate(replications: Sequence[Floats], percent: float, confidence: float = 0.95) -> Estimate:
     """
-    Return a percentile of what all replications draw from.
+    Return a percentile of the distribution behind all replications.
 
-    The value is that of the pooled replications; its spread is judged by how each replication's own
-    percentile lies around it (sectioning).
+    The value is that of the pooled replications; the interval comes from the deviations of each replication's
+    own percentile (sectioning).
 
     Args:
-        replications: Values of each replication, warm-up and cool-down removed; empty ones are left out.
+        replications: Values of each replication, without warm-up and cool-down; empty ones are left out.
 
     Raises:
         ValueError: Every replication is empty.
@@ -109,7 +111,7 @@ def percentile_estimate(replications: Sequence[Floats], percent: float, confiden
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> Estimate:
     """
-    Return how much *ours* exceeds *theirs*, replication by replication.
+    Return the mean of *ours* minus *theirs*, replication by replication.
 
     With common random numbers most of the noise is in both and cancels.
 
@@ -125,7 +127,7 @@ def _student(value: float, sections: Floats, confidence: float) -> Estimate:
     count = sections.size
     if count < 2:
         return Estimate(value, math.inf, math.inf, count, confidence)
-    # Around the pooled value, not the sections' mean: their bias then widens the interval.
+    # Deviations from the pooled value, not from the sections' mean: their bias then widens the interval.
     variance = float(((sections - value) ** 2).sum()) / (count - 1)
     error = math.sqrt(variance / count)
     factor = float(stats.t.ppf((1 + confidence) / 2, count - 1))

@@ -1,8 +1,8 @@
 """
-How much of a run to forget: it starts empty, and empty is not how it stays.
+The warm-up of a run, which starts empty and is not yet in steady state.
 
-MSER-5 looks for the cut that makes the mean of the rest most certain. On one run it takes noise for a
-trend and cuts too much; on the mean over replications, as here, it does not.
+MSER-5 chooses the cut that minimises the standard error of the mean of the rest. Applied to one run it
+mistakes noise for a trend and cuts too much; here it is applied to the mean over replications.
 """
 
 import math
@@ -15,17 +15,17 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 BATCH = 5
-"""Observations averaged into one: the 5 of MSER-5."""
+"""Number of observations averaged into one: the 5 of MSER-5."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
     """
-    Where steady state is taken to begin.
+    The assumed beginning of steady state.
 
     Attributes:
-        until: Observations that begin before this are deleted [s].
-        warning: Why to distrust it, empty if there is no reason.
+        until: Observations that begin before this are not counted [s].
+        warning: Why it may be wrong; empty if there is no reason.
     """
 
     until: float
@@ -46,20 +46,20 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
     """
     cells = min(_cells(arrived_at), 4000)
     if cells < 4 * BATCH:
-        return WarmUp(0.0, "there are too few observations to tell a warm-up")
+        return WarmUp(0.0, "there are too few observations to detect a warm-up")
     edges = np.linspace(0.0, horizon, cells + 1)
     series = _ensemble_mean(arrived_at, values, edges)
     batches = series[: series.size // BATCH * BATCH].reshape(-1, BATCH).mean(axis=1)
     cut = mser(batches)
     until = float(edges[cut * BATCH])
-    if cut >= batches.size // 2 or _still_moving(batches[cut:]):
-        return WarmUp(until, "no steady state was found: make the horizon longer, or lower the load")
+    if cut >= batches.size // 2 or _has_trend(batches[cut:]):
+        return WarmUp(until, "no steady state was found: use a longer duration or a lower load")
     return WarmUp(until)
 
 
 def mser(series: Floats) -> int:
     """
-    Return how many leading entries to delete so that s²(d)/(n-d) is smallest, d ≤ n/2.
+    Return the number d ≤ n/2 of leading entries to delete that minimises s²(d)/(n-d).
     """
     size = series.size
     reverse = series[::-1]
@@ -72,8 +72,8 @@ def mser(series: Floats) -> int:
     return int(np.argmin(candidates))
 
 
-def _still_moving(series: Floats, sections: int = 10) -> bool:
-    """Whether the later half of a series lies clearly and by more than a tenth above or below the earlier."""
+def _has_trend(series: Floats, sections: int = 10) -> bool:
+    """Return whether the means of both halves of a series differ significantly and by more than a tenth."""
     sections = min(sections, series.size)
     if sections < 4:
         return False
@@ -89,7 +89,7 @@ def _cells(arrived_at: Sequence[Floats]) -> int:
 
 
 def _ensemble_mean(arrived_at: Sequence[Floats], values: Sequence[Floats], edges: Floats) -> Floats:
-    """Average over replications, by cell of the horizon; an empty cell repeats the one before."""
+    """Return the mean over replications by cell of the horizon; an empty cell repeats the previous one."""
     cells = edges.size - 1
     sums, counts = np.zeros(cells), np.zeros(cells)
     for times, found in zip(arrived_at, values, strict=True):

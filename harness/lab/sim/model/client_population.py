@@ -1,5 +1,5 @@
 """
-Who plays when: arrivals on schedule (open), or users who take one after another (closed).
+The clients of a run: scheduled arrivals (open workload) or users in a loop (closed workload).
 
 Times are nanoseconds.
 """
@@ -8,126 +8,130 @@ from collections import deque
 from collections.abc import Callable
 
 from harness.lab.sim.model.client_session import ClientStopped, SimulatedClient
-from harness.lab.sim.model.engine import Engine, nanoseconds
-from harness.lab.sim.model.flows import PLAYS
+from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.model.flows import FLOWS
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload.arrivals.schedule import Schedule
-from harness.states_language.host_clock import Kind, order
+from harness.states_language.host import NS, nanoseconds
+
+SETTLE_EVERY = 50
+"""Clients that end between two calls of *settle*."""
 
 
 class ClientPopulation:
     """
-    Starts visits and carries them on.
+    Starts clients and runs their sessions.
 
     Args:
-        settle: Called now and then, when nothing is half done.
+        schedule: The arrivals of an open workload; None for a closed one.
+        settle: Called from time to time, between events.
 
     Attributes:
-        started, ended: Visits [count].
+        started: Number of clients that have started.
     """
 
-    def __init__(self, world: ModelContext, schedule: Schedule | None, settle: Callable[[], None]) -> None:
-        self._world = world
-        self._engine: Engine = world.engine
+    def __init__(self, context: ModelContext, schedule: Schedule | None, settle: Callable[[], None]) -> None:
+        self._context = context
+        self._engine: Engine = context.engine
         self._schedule = schedule
         self._settle = settle
         self._waiting: deque[SimulatedClient] = deque()
-        self._under_way: dict[int, SimulatedClient] = {}
+        self._active: dict[int, SimulatedClient] = {}
         self._next = 0
         self._due_s = 0.0
+        self._ended = 0
         self.started = 0
-        self.ended = 0
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody is under way and nobody will come any more."""
-        if self._under_way or self._waiting:
+        """Whether no client is active or waiting and no arrival is left."""
+        if self._active or self._waiting:
             return False
         return self._schedule is None or self._next >= len(self._schedule)
 
     def start(self) -> None:
-        """Let the first arrival or all users come."""
+        """Schedule the first arrival, or start all users."""
         if self._schedule is None:
-            for _ in range(self._world.scenario.users or 0):
-                self._take_next(None)
+            for _ in range(self._context.scenario.users or 0):
+                self._start_user()
         elif len(self._schedule):
-            self._await_next()
+            self._schedule_next()
 
-    def give_up(self, at: int) -> None:
-        """Record everything that has not ended."""
-        for visit in list(self._under_way.values()):
-            visit.censor(at)
-        for visit in self._waiting:
-            visit.never_started(at)
+    def censor(self, at: int) -> None:
+        """Record everything that has not ended at the end of the run."""
+        for client in list(self._active.values()):
+            client.censor(at)
+        for client in self._waiting:
+            client.never_started(at)
 
-    def _await_next(self) -> None:
-        assert self._schedule is not None  # noqa: S101 - a closed crowd has no schedule
+    def _schedule_next(self) -> None:
+        assert self._schedule is not None  # noqa: S101 - only an open workload has arrivals
         index = self._next
         if index < len(self._schedule):
             self._due_s = float(self._schedule.at[index])
             delay = nanoseconds(self._due_s) - self._engine.now
             self._engine.call_in(delay, order(Kind.ARRIVAL, index), self._arrive)
 
-    def _arrive(self, _: object) -> None:
-        batch = self._world.mix.batch(self._next, self._due_s)
+    def _arrive(self) -> None:
+        batch = self._context.mix.batch(self._next, self._due_s)
         self._next += 1
-        self._await_next()
-        visit = SimulatedClient(self._world, batch, self._engine.now)
-        if len(self._under_way) >= self._world.scenario.max_in_flight:
-            self._waiting.append(visit)
+        self._schedule_next()
+        client = SimulatedClient(self._context, batch, self._engine.now)
+        if len(self._active) >= self._context.scenario.max_in_flight:
+            self._waiting.append(client)
         else:
-            self._begin(visit)
+            self._begin(client)
 
-    def _take_next(self, _: object) -> None:
+    def _start_user(self) -> None:
         now = self._engine.now
-        if now >= self._world.duration:
+        if now >= self._context.duration:
             return
         index = self._next
         self._next += 1
-        self._begin(SimulatedClient(self._world, self._world.mix.batch(index, now / 1e9), now))
+        self._begin(SimulatedClient(self._context, self._context.mix.batch(index, now / NS), now))
 
-    def _begin(self, visit: SimulatedClient) -> None:
+    def _begin(self, client: SimulatedClient) -> None:
         self.started += 1
-        self._under_way[visit.arrival] = visit
-        _SessionRun(self._engine, visit, self._end)(None)
+        self._active[client.arrival] = client
+        _Session(self._engine, client, self._end)()
 
-    def _end(self, visit: SimulatedClient) -> None:
-        del self._under_way[visit.arrival]
-        self.ended += 1
-        if not self.ended % 50:
+    def _end(self, client: SimulatedClient) -> None:
+        del self._active[client.arrival]
+        self._ended += 1
+        if not self._ended % SETTLE_EVERY:
             self._settle()
         if self._schedule is None:
-            # Not at once: a user whose visits take no time would never let the clock go on.
-            self._engine.call_in(1, order(Kind.CLIENT, visit.arrival), self._take_next)
+            # Not at once: the clock would never advance if sessions took no time.
+            self._engine.call_in(1, order(Kind.CLIENT, client.arrival), self._start_user)
         elif self._waiting:
             self._begin(self._waiting.popleft())
 
 
-class _SessionRun:
+class _Session:
     """
-    A visit being played: called whenever one of its pauses is over.
+    The running session of a client: called at the end of each pause.
 
-    An object and no closure, which would refer to itself and have to be found by the collector.
+    An object instead of a closure, which would refer to itself and need the garbage collector.
     """
 
-    __slots__ = ("_ended", "_engine", "_key", "_pauses", "_visit")
+    __slots__ = ("_client", "_ended", "_engine", "_key", "_pauses")
 
     def __init__(
-        self, engine: Engine, visit: SimulatedClient, ended: Callable[[SimulatedClient], None]
+        self, engine: Engine, client: SimulatedClient, ended: Callable[[SimulatedClient], None]
     ) -> None:
         self._engine = engine
-        self._visit = visit
+        self._client = client
         self._ended = ended
-        self._key = order(Kind.CLIENT, visit.arrival)
-        self._pauses = PLAYS[visit.batch.flow](visit)
+        self._key = order(Kind.CLIENT, client.arrival)
+        self._pauses = FLOWS[client.batch.flow](client)
 
-    def __call__(self, _: object) -> None:
+    def __call__(self) -> None:
         try:
             pause = next(self._pauses)
         except StopIteration:
-            self._ended(self._visit)
+            self._ended(self._client)
         except ClientStopped as stopped:
-            self._visit.stopped(str(stopped))
-            self._ended(self._visit)
+            self._client.stopped(str(stopped))
+            self._ended(self._client)
         else:
             self._engine.call_in(pause, self._key, self)

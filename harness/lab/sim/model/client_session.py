@@ -1,26 +1,27 @@
 """
-One arrival being played: the steps a flow is made of, and the rows they leave, as in a live run.
+The session of one arrival: the steps of its flow, and the rows that they record, as in a live run.
 
-A step is a generator of pauses: it yields how long until it goes on [ns]. What must be refused is taken
-to be refused: nobody can break into a model.
+A step is a generator of pauses: it yields the time until it continues [ns]. Every attempt that must be
+refused is refused: the model has no security faults.
 """
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from heapq import heapreplace
 
+from harness.lab.results.rows import BatchRow
 from harness.lab.sim.model.admission import UNAVAILABLE
-from harness.lab.sim.model.engine import nanoseconds
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload import client_flows
 from harness.lab.workload.client_flows import RefusedAttempt
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.states_language.host_clock import NS
+from harness.states_language.host import NS, nanoseconds
 
 END_TO_END = "E2E"
 OBJECT, PREVIEW, ZIP = "object", "preview", "zip"
 PREVIEW_BYTES = 20_000
-"""What a 200-pixel JPEG is taken for."""
+"""Assumed size of a 200-pixel JPEG."""
 
 WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
@@ -32,11 +33,7 @@ REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
     RefusedAttempt.EXPIRED_URL: (True, 403),
     RefusedAttempt.BAD_CHECKSUM: (True, 400),
 }
-"""For each attempt whether it goes to the object store, and the status that turns it away."""
-
-ANSWERED = 200, "ok", None
-TURNED_AWAY = UNAVAILABLE, "failed", "UNAVAILABLE"
-"""Status, outcome and error of a request that found room at the door, and of one that found none."""
+"""For each attempt: whether it goes to the object store, and the status with which it is refused."""
 
 EXPIRY_MARGIN = NS
 
@@ -44,195 +41,188 @@ Pauses = Generator[int, None, None]
 
 
 class ClientStopped(Exception):
-    """A step the flow needs has failed; says which and why."""
+    """A step that the flow needs has failed; the message names it and gives the reason."""
 
 
+@dataclass(slots=True, eq=False)
 class SimulatedClient:
     """
-    One arrival.
+    The client of one arrival.
 
     Attributes:
-        intended_at: When it was due [ns]; end-to-end times count from then.
+        intended_at: When the arrival was due [ns]; end-to-end times count from then.
+        media: The batch, once it is created.
     """
 
-    __slots__ = (
-        "_accepted_at",
-        "_attempts",
-        "_bytes",
-        "_due_at",
-        "_is_ready_told",
-        "_job",
-        "_job_due_at",
-        "_requests",
-        "_seen_id",
-        "_sizes",
-        "_steps",
-        "_transfers",
-        "arrival",
-        "batch",
-        "intended_at",
-        "listing_id",
-        "media",
-        "world",
-    )
+    context: ModelContext
+    batch: UploadBatch
+    intended_at: int
+    arrival: int = field(init=False)
+    listing_id: int = field(init=False)
+    media: MediaBatch | None = None
+    _viewed_batch_id: str | None = None
+    _due_at: int | None = field(init=False)
+    _job: MediaJob | None = None
+    _job_due_at: int = 0
+    _accepted_at: int = 0
+    _requests: int = 0
+    _transfers: int = 0
+    _think_pauses: int = 0
+    _ready_recorded: bool = False
+    _sizes: list[int] = field(default_factory=list)
+    _bytes: int | None = None
 
-    def __init__(self, world: ModelContext, batch: UploadBatch, intended_at: int) -> None:
-        self.world = world
-        self.batch = batch
-        self.arrival = batch.arrival
-        self.intended_at = intended_at
-        self.listing_id = batch.arrival + 1
-        self.media: MediaBatch | None = None
-        self._seen_id: str | None = None
-        self._due_at: int | None = intended_at
-        self._job: MediaJob | None = None
-        self._job_due_at = intended_at
-        self._accepted_at = 0
-        self._attempts = 0
-        self._requests = 0
-        self._transfers = 0
-        self._steps = 0
-        self._is_ready_told = False
-        self._sizes: list[int] = []
-        self._bytes: int | None = None
+    def __post_init__(self) -> None:
+        self.arrival = self.batch.arrival
+        self.listing_id = self.arrival + 1
+        self._due_at = self.intended_at
+
+    @property
+    def flow(self) -> client_flows.Flow:
+        """The flow of the scenario from which the batch was drawn."""
+        return self.context.scenario.flows[self.batch.flow_index]
 
     def stopped(self, reason: str) -> None:
         """Record that the flow ended early."""
-        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
-            self._tell_ready("failed", self._now, reason)
+        if self.batch.flow in WAITS_FOR_READY and not self._ready_recorded:
+            self._record_ready("failed", self._now, reason)
 
     def think(self) -> Pauses:
-        """Pause, as people do between two steps."""
-        self._steps += 1
-        if self.world.thinks:
-            yield nanoseconds(self.world.mix.think_time(self.arrival, self._steps))
+        """Pause for the think time between two steps."""
+        self._think_pauses += 1
+        if self.context.thinks:
+            yield nanoseconds(self.context.mix.think_time(self.arrival, self._think_pauses))
 
     def create(self) -> Pauses:
-        """Announce the batch."""
-        yield from self._ask("uploads", 201)
-        batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.world.mix.replication:012x}"
-        self.media = self.world.service.create(self.batch, batch_id, self.listing_id)
+        """Create the batch."""
+        yield from self._request("uploads", 201)
+        batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.context.mix.replication:012x}"
+        self.media = self.context.service.create(self.batch, batch_id, self.listing_id)
 
     def upload_files(self) -> Pauses:
-        """Upload every file, some side by side."""
-        world, arrival, batch_id = self.world, self.arrival, self._batch_id
-        sizes = self._sizes = world.sizes(self.batch.files)
-        now = world.engine.now
-        lanes = [now] * min(world.scenario.behaviour.uploads_at_once, len(sizes))
-        put = world.recorder.requests.extend
-        for size, took in zip(sizes, world.store.transfers(arrival, sizes), strict=True):
+        """Upload every file, several in parallel."""
+        context, arrival, batch_id = self.context, self.arrival, self._batch_id
+        sizes = self._sizes = context.sizes(self.batch.files)
+        now = context.engine.now
+        lanes = [now] * min(context.scenario.behaviour.uploads_at_once, len(sizes))
+        record = context.recorder.request
+        for size, duration in zip(sizes, context.store.transfers(arrival, sizes), strict=True):
             start = lanes[0]
-            finish = start + took
+            finish = start + duration
             heapreplace(lanes, finish)
-            put(
-                (0, arrival, "PUT", OBJECT, 200, "ok", start, start, finish, size, 0, batch_id, None, None)
+            record(
+                arrival=arrival, type="PUT", name=OBJECT, status=200, outcome="ok",
+                intended_at=start, started_at=start, finished_at=finish, bytes_out=size, batch_id=batch_id,
             )  # fmt: skip
         self._due_at = None
         yield max(lanes, default=now) - now
 
     def complete(self) -> Pauses:
-        """Say that everything is uploaded."""
-        yield from self._ask("uploads/complete", 202)
+        """Report that all files are uploaded."""
+        yield from self._request("uploads/complete", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self.world.service.complete(self.media)
+        job = self.context.service.complete(self.media)
         if job is None:
             raise ClientStopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
-        self._took_on(job, self.intended_at)
+        self._job, self._job_due_at, self._accepted_at = job, self.intended_at, self._now
 
     def retry(self) -> Pauses:
-        """Have the batch processed again."""
+        """Request that the batch is processed again."""
         due_at = self._now
-        yield from self._ask("uploads/retry", 202)
+        yield from self._request("uploads/retry", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self.world.service.retry(self.media)
+        job = self.context.service.retry(self.media)
         if job is None:
             raise ClientStopped("/uploads/retry: 409 BATCH_STATUS_INVALID")
-        self._took_on(job, due_at)
+        self._job, self._job_due_at, self._accepted_at = job, due_at, self._now
 
     def wait_until_ended(self) -> Generator[int, None, bool]:
         """
-        Ask for the status until the batch has ended; return whether it is READY.
+        Poll the status until the batch has ended; return whether it is READY.
 
         Raises:
-            Stopped: The scenario's patience is over.
+            ClientStopped: The time-out of polling has passed.
         """
-        media, engine, door = self.media, self.world.engine, self.world.door
-        assert media is not None  # noqa: S101 - a flow waits for what it has completed
-        arrival, batch_id, record = self.arrival, media.id, self.world.recorder.requests.extend
-        wait, factor, cap, patience = self.world.poll
+        media, engine, admission = self.media, self.context.engine, self.context.admission
+        assert media is not None  # noqa: S101 - a flow waits for a batch that it has completed
+        arrival, batch_id, record = self.arrival, media.id, self.context.recorder.request
+        wait, factor, cap, timeout = self.context.poll
         not_before = self._accepted_at
-        gives_up_at = self._accepted_at + patience
+        stops_at = self._accepted_at + timeout
         pause = wait
-        while engine.now + pause - wait < gives_up_at:
+        while engine.now + pause - wait < stops_at:
             yield pause
-            asked_at = engine.now
+            sent_at = engine.now
             self._requests += 1
-            latency, taken = door.request(arrival, self._requests)
-            answered_at = asked_at + latency
-            status, outcome, error = ANSWERED if taken else TURNED_AWAY
+            latency, accepted = admission.request(arrival, self._requests)
             record(
-                (0, arrival, "POST", "uploads/status", status, outcome, asked_at, asked_at, answered_at,
-                 0, 0, batch_id, None, error)
+                arrival=arrival, type="POST", name="uploads/status",
+                status=200 if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
+                intended_at=sent_at, started_at=sent_at, finished_at=sent_at + latency, batch_id=batch_id,
+                error=None if accepted else "UNAVAILABLE",
             )  # fmt: skip
-            if taken:
+            if accepted:
                 if media.finished_at is not None:
                     yield latency
-                    self._ended(media, not_before, answered_at)
+                    self._record_end(media, not_before, sent_at + latency)
                     return media.status == "READY"
-                not_before = asked_at
+                not_before = sent_at
             grown = int(wait * factor)
             wait = grown if grown < cap else cap
             pause = latency + wait
-        self._censor("POLL_TIMEOUT")
+        self._censor("POLL_TIMEOUT", self._now)
         raise ClientStopped("POLL_TIMEOUT")
 
-    def look_at_downloads(self) -> Pauses:
-        """Ask for the downloads and fetch them: all of real media, the first of placeholders."""
-        yield from self._ask("downloads/query", 200)
+    def download(self) -> Pauses:
+        """Query the downloads and fetch them: all files of real media, the first one of placeholders."""
+        yield from self._request("downloads/query", 200)
         sizes = self._sizes
-        if self.world.scenario.media == "placeholder":
-            yield from self._fetch(sizes[0])
+        if self.context.scenario.media == "placeholder":
+            yield from self._download_object(sizes[0])
             return
         for file, size in zip(self.batch.files, sizes, strict=True):
-            yield from self._fetch(size)
+            yield from self._download_object(size)
             if file.is_image:
-                yield from self._fetch(PREVIEW_BYTES, PREVIEW)
-        yield from self._fetch(sum(sizes), ZIP)
+                yield from self._download_object(PREVIEW_BYTES, PREVIEW)
+        yield from self._download_object(sum(sizes), ZIP)
 
     def view(self) -> Pauses:
-        """Look at what a listing shows, if it shows anything yet."""
-        flow = self.world.scenario.flows[self.batch.flow_index]
-        assert isinstance(flow, client_flows.ViewerFlow)  # noqa: S101 - the batch names the flow it was drawn from
-        self.listing_id = 1 + int(self.world.viewers(self.arrival) * self.arrival)
-        seen = self.world.ready.get(self.listing_id)
-        yield from self._ask("downloads/query", 204 if seen is None else 200)
-        if seen is None:
+        """View a listing that earlier arrivals may have filled."""
+        flow = self.flow
+        assert isinstance(flow, client_flows.ViewerFlow)  # noqa: S101 - the batch was drawn from it
+        self.listing_id = 1 + int(self.context.viewers(self.arrival) * self.arrival)
+        found = self.context.ready.get(self.listing_id)
+        yield from self._request("downloads/query", 204 if found is None else 200)
+        if found is None:
             return
-        self._seen_id, sizes = seen
-        yield from self._ask("uploads/status", 200)
-        for size in sizes[: self.world.mix.fetches(self.arrival, flow.fetches)]:
-            yield from self._fetch(size)
+        self._viewed_batch_id, sizes = found
+        yield from self._request("uploads/status", 200)
+        for size in sizes[: self.context.mix.fetches(self.arrival, flow.fetches)]:
+            yield from self._download_object(size)
 
-    def try_forbidden(self) -> Pauses:
-        """Try what must be refused."""
+    def attempt_refused(self) -> Pauses:
+        """Make an attempt that must be refused."""
         attempt = self.batch.attempt
         assert attempt is not None  # noqa: S101 - every forbidden arrival has one
         to_store, status = REFUSALS[attempt]
         if to_store:
             yield from self.create()
         if attempt is RefusedAttempt.EXPIRED_URL:
-            expires_in = self.world.upload_ttl + EXPIRY_MARGIN
-            if self._now + expires_in > self.world.duration:
+            expires_in = self.context.upload_ttl + EXPIRY_MARGIN
+            if self._now + expires_in > self.context.duration:
                 return
             yield expires_in
-        name, due_at, now = f"forbidden {attempt}", self._take_due_at(), self._now
+        due_at, now = self._take_due_at(), self._now
         if to_store:
             self._transfers += 1
-            latency, method = self.world.store.transfer(self.arrival, self._transfers, 0), "PUT"
+            latency, method = self.context.store.transfer(self.arrival, self._transfers, 0), "PUT"
         else:
             self._requests += 1
-            latency, method = self.world.door.request(self.arrival, self._requests)[0], "POST"
-        self._row(method, name, status, "refused", due_at, now, now + latency, 0, None)
+            latency, method = self.context.admission.request(self.arrival, self._requests)[0], "POST"
+        self.context.recorder.request(
+            arrival=self.arrival, type=method, name=f"forbidden {attempt}", status=status, outcome="refused",
+            intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
+        )  # fmt: skip
         yield latency
 
     def censor(self, at: int) -> None:
@@ -240,7 +230,7 @@ class SimulatedClient:
         self._censor(None, at)
 
     def never_started(self, at: int) -> None:
-        """Record that the arrival had no turn before the run ended."""
+        """Record that the arrival could not start before the run ended."""
         if self.batch.flow in WAITS_FOR_READY:
             self._censor("NEVER_STARTED", at)
         else:
@@ -248,29 +238,39 @@ class SimulatedClient:
 
     @property
     def _now(self) -> int:
-        return self.world.engine.now
+        return self.context.engine.now
 
     @property
     def _batch_id(self) -> str | None:
-        return self.media.id if self.media is not None else self._seen_id
+        return self.media.id if self.media is not None else self._viewed_batch_id
 
     def _take_due_at(self) -> int:
+        """Return when the next request is due: the arrival's time for the first one, now for the others."""
         due_at, self._due_at = self._due_at, None
         return self._now if due_at is None else due_at
 
-    def _ask(self, endpoint: str, status: int) -> Pauses:
-        """Ask the API, and again as the scenario's retry policy says; a request that fails has no effect."""
-        world = self.world
-        attempts, wait, factor, cap = world.retry
+    def _request(self, endpoint: str, success_status: int) -> Pauses:
+        """
+        Send a request to the API; repeat it by the retry policy if the service is unavailable.
+
+        Raises:
+            ClientStopped: Every attempt was rejected, without any effect.
+        """
+        context = self.context
+        attempts, wait, factor, cap = context.retry
         while True:
             self._requests += 1
-            now = world.engine.now
+            now = context.engine.now
             due_at = self._take_due_at()
-            latency, taken = world.door.request(self.arrival, self._requests)
-            told, outcome, error = (status, "ok", None) if taken else TURNED_AWAY
-            self._row("POST", endpoint, told, outcome, due_at, now, now + latency, 0, error)
+            latency, accepted = context.admission.request(self.arrival, self._requests)
+            context.recorder.request(
+                arrival=self.arrival, type="POST", name=endpoint,
+                status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
+                intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
+                error=None if accepted else "UNAVAILABLE",
+            )  # fmt: skip
             yield latency
-            if taken:
+            if accepted:
                 return
             attempts -= 1
             if not attempts:
@@ -279,88 +279,86 @@ class SimulatedClient:
             wait = min(wait * factor, cap)
         raise ClientStopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
 
-    def _fetch(self, size: int, name: str = OBJECT) -> Pauses:
+    def _download_object(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
-        world, batch_id = self.world, self._batch_id
-        took, now = world.store.transfer(self.arrival, self._transfers, size), world.engine.now
-        world.recorder.requests.extend(
-            (0, self.arrival, "GET", name, 200, "ok", now, now, now + took, 0, size, batch_id, None, None)
-        )
-        yield took
+        context = self.context
+        duration, now = context.store.transfer(self.arrival, self._transfers, size), context.engine.now
+        context.recorder.request(
+            arrival=self.arrival, type="GET", name=name, status=200, outcome="ok", intended_at=now,
+            started_at=now, finished_at=now + duration, bytes_in=size, batch_id=self._batch_id,
+        )  # fmt: skip
+        yield duration
 
-    def _took_on(self, job: MediaJob, due_at: int) -> None:
-        self._job, self._job_due_at, self._accepted_at = job, due_at, self._now
-
-    def _ended(self, media: MediaBatch, not_before: int, observed_at: int) -> None:
+    def _record_end(self, media: MediaBatch, not_before: int, observed_at: int) -> None:
+        """Record the end of the batch, which the client observed later."""
         assert media.finished_at is not None  # noqa: S101 - it has ended
         is_ready = media.status == "READY"
-        if is_ready and self.world.has_viewers:
-            self.world.ready[self.listing_id] = (media.id, self._sizes)
+        if is_ready and self.context.has_viewers:
+            self.context.ready[self.listing_id] = (media.id, self._sizes)
         outcome, error = ("ok", None) if is_ready else ("failed", media.error_code)
         ended_at = min(max(media.finished_at, not_before), observed_at)
-        if not self._is_ready_told:
-            self._tell_ready(outcome, ended_at, error)
+        if not self._ready_recorded:
+            self._record_ready(outcome, ended_at, error)
         self._observe("processing", outcome, self._accepted_at, ended_at, error)
-        labels = self.world.resolution_labels[self.batch.family]
-        width = (observed_at - not_before) / NS
-        self.world.recorder.metrics.extend((observed_at, "Load/ReadyResolution", labels, width))
-        assert self._job is not None  # noqa: S101 - it waited for one
-        self._batch_row(self._job, media.finished_at, observed_at, media.status, error, censored=False)
-        self._attempts, self._job = self._job.attempt, None
+        labels = self.context.resolution_labels[self.batch.family]
+        resolution = (observed_at - not_before) / NS
+        self.context.recorder.metric(observed_at, "Load/ReadyResolution", labels, resolution)
+        assert self._job is not None  # noqa: S101 - the client waited for one
+        self._record_batch(self._job, media.finished_at, observed_at, media.status, error)
+        self._job = None
 
-    def _censor(self, reason: str | None, at: int | None = None) -> None:
-        at = self._now if at is None else at
-        if self.batch.flow in WAITS_FOR_READY and not self._is_ready_told:
-            self._tell_ready("censored", at, reason)
+    def _censor(self, reason: str | None, at: int) -> None:
+        if self.batch.flow in WAITS_FOR_READY and not self._ready_recorded:
+            self._record_ready("censored", at, reason)
         if self._job is not None:
             self._observe("processing", "censored", self._accepted_at, at, reason)
-            self._batch_row(self._job, None, None, None, None, censored=True)
+            self._record_batch(self._job, None, None, None, None)
             self._job = None
 
-    def _tell_ready(self, outcome: str, at: int, error: str | None) -> None:
-        self._is_ready_told = True
+    def _record_ready(self, outcome: str, at: int, error: str | None) -> None:
+        self._ready_recorded = True
         self._observe("ready", outcome, self.intended_at, at, error)
 
     def _observe(self, name: str, outcome: str, since: int, until: int, error: str | None) -> None:
+        """Record an end-to-end observation."""
         if self._bytes is None:
             self._bytes = self.batch.bytes
-        self._row(END_TO_END, name, None, outcome, since, since, until, self._bytes, error)
-
-    def _row(
-        self,
-        kind: str,
-        name: str,
-        status: int | None,
-        outcome: str,
-        intended_at: int,
-        started_at: int,
-        finished_at: int,
-        size: int,
-        error: str | None,
-    ) -> None:
-        batch_id = self._batch_id
-        self.world.recorder.requests.extend(
-            (0, self.arrival, kind, name, status, outcome, intended_at, started_at, finished_at, size, 0,
-             batch_id, None, error)
+        self.context.recorder.request(
+            arrival=self.arrival, type=END_TO_END, name=name, status=None, outcome=outcome, intended_at=since,
+            started_at=since, finished_at=until, bytes_out=self._bytes, batch_id=self._batch_id, error=error,
         )  # fmt: skip
 
-    def _batch_row(
+    def _record_batch(
         self,
         job: MediaJob,
         finished_at: int | None,
         observed_at: int | None,
         outcome: str | None,
         error: str | None,
-        *,
-        censored: bool,
     ) -> None:
+        """Record a job of the batch; it is censored if its end was not observed."""
         batch, media = self.batch, job.batch
         videos = media.kinds.count("video")
-        # Families do not mix: of project files the tables tell no photos.
-        others = len(batch.files) if batch.family == "PROJECT" else 0
-        photos = len(batch.files) - videos - others
-        self.world.recorder.batches.extend(
-            (media.id, self.listing_id, job.id, job.attempt, batch.family, photos, videos, others,
-             sum(self._sizes), self._job_due_at, media.created_at, media.received_at,
-             media.started_at, finished_at, observed_at, outcome, error, censored)
-        )  # fmt: skip
+        # All files of a project count as documents, as in the tables of a live run.
+        documents = len(batch.files) if batch.family == "PROJECT" else 0
+        row = BatchRow(
+            batch_id=media.id,
+            listing_id=self.listing_id,
+            job_id=job.id,
+            attempt=job.attempt,
+            family=batch.family,
+            photos=len(batch.files) - videos - documents,
+            videos=videos,
+            documents=documents,
+            bytes=sum(self._sizes),
+            intended_at=self._job_due_at,
+            created_at=media.created_at,
+            received_at=media.received_at,
+            started_at=media.started_at,
+            finished_at=finished_at,
+            observed_at=observed_at,
+            outcome=outcome,
+            error_code=error,
+            censored=observed_at is None,
+        )
+        self.context.recorder.add(row)

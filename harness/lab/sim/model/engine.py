@@ -1,14 +1,12 @@
 """
-The simulation's clock: SimPy's environment on whole nanoseconds, with an order for what coincides.
+The simulation clock: SimPy's environment on whole nanoseconds, with a defined order of simultaneous events.
 
-Float seconds lose their last bits when they are added up, and two events that should coincide then do
-not. Whole nanoseconds are exact, and what happens at one of them happens in the order of its key: first
-the kind of event, then the entity it is about, the item and the attempt. Nothing depends on the order in
-which events were scheduled.
+Float seconds lose their last bits when they are added, so two events that should coincide would not. Whole
+nanoseconds are exact, and events of one instant run in the order of their key: first the kind of event, then
+its entity, item and attempt. The order in which events were scheduled has no influence.
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 from heapq import heappop, heappush
 from typing import Any
@@ -16,33 +14,61 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from harness.states_language.host_clock import NS, Callback, Deadline
+from harness.states_language.host import NS, Callback, Deadline
 
 _NEVER = (math.inf, math.inf)
+
+
+class Kind:
+    """
+    The kinds of events, in the order in which they run at one instant.
+
+    Plain numbers, because they are read about fifteen times an arrival: members of an enumeration take four
+    times as long.
+    """
+
+    END_OF_WORK = 2
+    DEADLINE = 3
+    TIMER = 4
+    VISIBLE_AGAIN = 5
+    DISPATCHED = 6
+    CLIENT = 7
+    ARRIVAL = 8
+    SAMPLE = 9
+
+
+def order(kind: int, entity: int = 0, item: int = 0, attempt: int = 0) -> int:
+    """Return the key that orders the events of one instant."""
+    return (kind << 84) + (entity << 36) + (item << 16) + attempt
+
+
+def entity_key(entity: int, item: int = 0, attempt: int = 0) -> int:
+    """Return the part of a key that identifies the subject of an event."""
+    return order(0, entity, item, attempt)
 
 
 class Engine(simpy.Environment):
     """
     SimPy's environment on a clock of whole nanoseconds.
 
-    Processes, resources and everything else of SimPy work in it, with delays in nanoseconds. Beside SimPy's
-    events its agenda holds plain callbacks: nearly all a simulation does needs no more, at a third less time.
+    SimPy's processes and resources work in it, with delays in nanoseconds. In addition to SimPy's events the
+    agenda holds plain callbacks: most events need no more, and take a third less time.
 
     Attributes:
-        events: How many events were scheduled with `call_in` [count].
+        events: Number of events scheduled with `call_in`.
     """
 
-    # Read a hundred times for each time it is set: SimPy has it the other way round.
+    # A plain attribute, because it is read a hundred times as often as it is set; in SimPy it is a property.
     now: int = 0
-    """The time since the beginning [ns]."""
+    """Time since the beginning [ns]."""
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.events = 0
-        # SimPy's own, whose entries it takes for events only.
+        # SimPy's own queue; SimPy declares that it contains SimPy events only.
         self._agenda: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # see above
         self._deadlines: list[tuple[int, int, int, Deadline]] = []
-        self._watched = _NEVER
+        self._next_deadline = _NEVER
 
     @property
     def _now(self) -> int:
@@ -59,57 +85,57 @@ class Engine(simpy.Environment):
 
     def call_in(self, delay: int, key: int, callback: Callback) -> None:
         """
-        Call something later.
+        Schedule a callback.
 
         Args:
-            delay: From now [ns].
-            key: Orders what happens at the same instant; see `order`.
+            delay: Time from now [ns].
+            key: Orders the events of one instant; see `order`.
         """
         self.events += 1
         heappush(self._agenda, (self.now + delay, key, next(self._eid), callback))
 
-    def deadline_in(self, delay: int, key: int, callback: Callable[[], None]) -> Deadline:
+    def deadline_in(self, delay: int, key: int, callback: Callback) -> Deadline:
         """
-        Call something later unless it is called off before, as nearly all deadlines are.
+        Schedule a callback that can be cancelled; arguments as for `call_in`.
 
-        So they wait in a line of their own, where they slow nothing else down: only the first one is on the
-        agenda. Delay and key are those of `call_in`.
+        Nearly all deadlines are cancelled. They wait in a queue of their own, and only the first one is on
+        the agenda, so that the others do not slow it down.
         """
         deadline = Deadline(callback)
         at = self.now + delay
-        if (at, key) < self._watched:
-            self._watch(at, key, deadline)
+        if (at, key) < self._next_deadline:
+            self._put_on_agenda(at, key, deadline)
         else:
             heappush(self._deadlines, (at, key, next(self._eid), deadline))
         return deadline
 
-    def _watch(self, at: int, key: int, deadline: Deadline) -> None:
-        self._watched = (at, key)
-        self.call_in(at - self.now, key, partial(self._next_deadline, deadline))
+    def _put_on_agenda(self, at: int, key: int, deadline: Deadline) -> None:
+        self._next_deadline = (at, key)
+        self.call_in(at - self.now, key, partial(self._pass_deadline, deadline))
 
-    def _next_deadline(self, deadline: Deadline, _: object) -> None:
-        """Put the one after a deadline on the agenda, and let that fall due."""
-        self._watched = _NEVER
-        line = self._deadlines
-        while line and self._watched is _NEVER:
-            at, key, _number, following = heappop(line)
+    def _pass_deadline(self, deadline: Deadline) -> None:
+        """Put the following deadline on the agenda, then let this one expire."""
+        self._next_deadline = _NEVER
+        queue = self._deadlines
+        while queue and self._next_deadline is _NEVER:
+            at, key, _number, following = heappop(queue)
             if following.is_open:
-                self._watch(at, key, following)
-        deadline.fall_due()
+                self._put_on_agenda(at, key, following)
+        deadline.expire()
 
     def step(self) -> None:
-        """Let the next of what is due happen."""
+        """Process the next event."""
         if self._agenda and not isinstance(self._agenda[0][3], Event):
             self.now, _, _, callback = heappop(self._agenda)
-            callback(None)
+            callback()
         else:
             super().step()
 
     def run_until(self, until: int) -> None:
         """
-        Let everything happen that is due before *until* [ns], then set the clock to it.
+        Process all events before *until* [ns], then set the clock to it.
 
-        What `run` does, without its call of `step` for each callback.
+        The same as `run`, without a call of `step` for each callback.
         """
         agenda = self._agenda
         while agenda:
@@ -121,15 +147,5 @@ class Engine(simpy.Environment):
                 continue
             heappop(agenda)
             self.now = now
-            callback(None)
+            callback()
         self.now = until
-
-
-def about(entity: int, item: int = 0, attempt: int = 0) -> int:
-    """Return the part of a key that says what an event is about."""
-    return (entity << 20 | item) << 16 | attempt
-
-
-def nanoseconds(seconds: float) -> int:
-    """Return seconds as whole nanoseconds."""
-    return round(seconds * NS)

@@ -1,5 +1,5 @@
 """
-Numbers that rise and fall: what a gauge shows.
+A gauge whose samples are peaks.
 """
 
 
@@ -7,21 +7,21 @@ class Level:
     """
     A number that rises and falls.
 
-    A sample every few seconds would miss what comes and goes between two; so a sample is the most there
-    was since the one before.
+    A sample is the highest value since the previous sample: momentary values every few seconds would miss
+    short peaks.
     """
 
-    __slots__ = ("_most", "value")
+    __slots__ = ("_peak", "value")
 
     def __init__(self) -> None:
         self.value = 0
-        self._most = 0
+        self._peak = 0
 
     def set(self, value: int) -> None:
         self.value = value
-        self._most = max(self._most, value)
+        self._peak = max(self._peak, value)
 
     def sample(self) -> float:
-        """Return the most it was since the last call."""
-        most, self._most = self._most, self.value
-        return float(most)
+        """Return the highest value since the last call."""
+        peak, self._peak = self._peak, self.value
+        return float(peak)

@@ -1,12 +1,13 @@
 """
-What all visits of a simulated run share. Times are nanoseconds.
+The objects and settings that all clients of a simulated run share. Times are nanoseconds.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import SimulatedService
 from harness.lab.workload import client_flows
@@ -15,61 +16,53 @@ from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadFile
+from harness.states_language.host import nanoseconds
 
 
+@dataclass(eq=False)
 class ModelContext:
     """
-    What all visits of a run share.
+    The objects and settings that all clients of a run share.
 
     Attributes:
-        poll: The first pause between two polls [ns], its factor, its cap [ns], and the patience [ns].
-        retry: How often to ask at most if nobody answers, the first pause [s], its factor and its cap [s].
-        ready: Batches that are READY, by listing: their id and the sizes of their files; what a viewer sees.
+        placeholders: Whether clients upload small placeholders instead of the planned files.
+        poll: First pause between two polls, its growth factor, its cap, and the time-out of polling.
+        retry: Most attempts of an unavailable request, the first pause [s], its growth factor, its cap [s].
+        ready: READY batches by listing, as viewers see them: id and sizes of the files.
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        mix: Mix,
-        engine: Engine,
-        service: SimulatedService,
-        door: Admission,
-        store: Store,
-        recorder: RowRecorder,
-        *,
-        placeholders: bool,
-        upload_ttl: float,
-    ) -> None:
-        self.scenario = scenario
-        self.mix = mix
-        self.engine = engine
-        self.service = service
-        self.door = door
-        self.store = store
-        self.recorder = recorder
-        self.placeholders = placeholders
-        self.upload_ttl = nanoseconds(upload_ttl)
+    scenario: Scenario
+    mix: Mix
+    engine: Engine
+    service: SimulatedService
+    admission: Admission
+    store: Store
+    recorder: RowRecorder
+    placeholders: bool
+    upload_ttl: int
+    ready: dict[int, tuple[str, list[int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        scenario = self.scenario
         self.duration = nanoseconds(scenario.duration_s)
-        self.ready: dict[int, tuple[str, list[int]]] = {}
         self.has_viewers = any(isinstance(flow, client_flows.ViewerFlow) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
-        poll = scenario.behaviour.poll
+        poll, retry = scenario.behaviour.poll, scenario.behaviour.retry
         self.poll = (
             nanoseconds(poll.first_s),
             poll.factor,
             nanoseconds(poll.cap_s),
             nanoseconds(poll.timeout_s),
         )
-        retry = scenario.behaviour.retry
         attempts = retry.max_attempts if UNAVAILABLE in retry.on else 1
         self.retry = (attempts, retry.base_s, retry.factor, retry.cap_s)
-        self.viewers = Stream(scenario.seed, mix.replication, "viewer")
+        self.viewers = Stream(scenario.seed, self.mix.replication, "viewer")
         self.resolution_labels = {
             family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
         }
 
     def sizes(self, files: Sequence[UploadFile]) -> list[int]:
-        """Return how much of each file is uploaded, and downloaded again."""
+        """Return the uploaded bytes of each file."""
         if self.placeholders:
             return [self.scenario.placeholder_bytes] * len(files)
         return [file.bytes for file in files]

@@ -1,7 +1,7 @@
 """
-The stage of one replication: blueprint, platform, service and people, put together and played.
+The model of one replication: blueprint, platform, service and clients.
 
-Times in seconds, unless they are the engine's.
+Times are seconds, except those of the engine.
 """
 
 import gc
@@ -13,7 +13,7 @@ from harness.blueprint.template import Template, load_template
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import Admission, Store
 from harness.lab.sim.model.client_population import ClientPopulation
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions
 from harness.lab.sim.model.model_context import ModelContext
@@ -22,39 +22,40 @@ from harness.lab.sim.model.simulated_service import NO_LABELS, SimulatedService
 from harness.lab.sim.model.step_functions import SimulatedStepFunctions
 from harness.lab.sim.model.task_workers import TaskWorkers
 from harness.lab.sim.platform.function_pool import PREFIX, Functions
-from harness.lab.sim.platform.latency_draws import Draws
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
 from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.execution import Execution, Status
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS, nanoseconds
 from harness.states_language.machine import StateMachine
-from harness.states_language.program import compile_machine
+from harness.states_language.parser import parse_state_machine
+from harness.states_language.program import Program, compile_machine
 
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
-"""What second 0 of a simulated run is, a Monday: only then are two runs of one seed the same."""
+"""The default time of second 0, a Monday: a fixed time, so that runs of one seed are equal."""
 
 SAMPLE_EVERY = 10
-"""Between two samples of the gauges [s]."""
+"""Time between two samples of the gauges [s]."""
 
 CALLBACK = PREFIX + "callback-dispatch"
 
 OnProgress = Callable[[float], None]
-"""Told how far the run is [model s]."""
+"""Called with the model time that has passed [s]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """
-    What happened in a replication, for costs and checks.
+    Numbers of events in a replication, for costs and checks.
 
     Attributes:
-        empty_receives: Long polls that found nothing.
-        transcoder_busy_s: Slot-seconds of the transcoding queue.
-        transcodings: Transcoding jobs that ended well.
-        video_s: Seconds of video in those.
+        empty_receives: Long polls without a message.
+        transcoder_busy_s: Busy time of all slots of the transcoding queue.
+        transcodings: Transcoding jobs that succeeded.
+        video_s: Length of their videos.
     """
 
     events: int
@@ -71,10 +72,11 @@ class Counts:
 
 class PipelineModel:
     """
-    One replication.
+    The model of one replication.
 
     Args:
-        machine: The state machine to play; the blueprint's if None.
+        machine: The state machine; by default that of the blueprint.
+        epoch: The time of second 0.
     """
 
     def __init__(
@@ -93,138 +95,141 @@ class PipelineModel:
         self.recorder = recorder
         self.template = template or load_template(parameters={"CallbackUrl": ""})
         self.engine = Engine()
-        self._machine = machine or parse(self.template)
-        key = (scenario.seed, replication)
-        program = compile_machine(self._machine)
-        functions = Functions(self.engine, platform.functions, self.template.functions, recorder, *key)
-        self.functions = functions
-        self.transcoder = Transcoder(
-            self.engine, platform.mediaconvert, self.template.media_convert_queue.concurrent_jobs, *key
+        self._source = RandomSource(scenario.seed, replication)
+        machine = machine or parse_state_machine(self.template.state_machine.definition)
+        program = compile_machine(machine)
+        # Without a callback from the state machine, the end of its execution decides.
+        self._calls_back = any(node.task.function_name == CALLBACK for node in program.tasks())
+        self.functions = Functions(
+            self.engine, platform.functions, self.template.functions, recorder, self._source
         )
-        way = Draws(platform.callback_s, *key, "callback", 4)
+        slots = self.template.media_convert_queue.concurrent_jobs
+        self.transcoder = Transcoder(self.engine, platform.mediaconvert, slots, self._source)
+        self._workers = self._task_workers()
+        self.workflow = self._step_functions(program, machine.timeout_seconds, epoch)
+        self.service = self._simulated_service()
+        self._admission = Admission(self.engine, platform.api, self._source)
+        self.clients = self._client_population()
+
+    def _task_workers(self) -> TaskWorkers:
+        scenario, platform = self.scenario, self.platform
+        round_trip = self._source.latencies(platform.callback_s, "callback", 4)
         media = MediaFunctions(
             scenario,
-            replication,
+            self._source.replication,
             lambda: self.engine.seconds,
             self._called_back,
-            lambda entity, attempt: way(entity, attempt) / NS,
+            lambda entity, attempt: round_trip(entity, attempt) / NS,
         )
-        self.workers = TaskWorkers(
+        return TaskWorkers(
             self.engine,
-            functions,
+            self.functions,
             self.transcoder,
             media,
+            self._source,
             behaviours=platform.behaviours,
             models=scenario.model,
-            seed=key[0],
-            replication=key[1],
         )
-        self.workflow = SimulatedStepFunctions(
+
+    def _step_functions(
+        self, program: Program, time_limit: float | None, epoch: datetime
+    ) -> SimulatedStepFunctions:
+        return SimulatedStepFunctions(
             self.engine,
-            platform.stepfunctions,
+            self.platform.stepfunctions,
             program,
-            self.workers.of(program),
-            recorder,
+            self._workers.of(program),
+            self.recorder,
+            self._source,
             arn=self.template.state_machine.arn,
-            time_limit=self._machine.timeout_seconds,
+            time_limit=time_limit,
             epoch=epoch,
-            seed=key[0],
-            replication=key[1],
             ended=self._execution_ended,
         )
-        # A state machine that never calls back is taken at its word when it ends.
-        self._calls_back = any(node.task.function_name == CALLBACK for node in program.tasks())
-        self.service = self._service(key)
-        self.door = Admission(self.engine, platform.api, *key)
-        self.crowd = self._crowd(replication)
 
-    def _service(self, key: tuple[int, int]) -> SimulatedService:
+    def _simulated_service(self) -> SimulatedService:
         queue, sqs = self.template.queue, self.platform.sqs
         return SimulatedService(
             self.engine,
             self.platform,
             self.recorder,
+            self._source,
             visibility_timeout=sqs.visibility_timeout_s or queue.visibility_timeout,
-            most_receives=sqs.max_receive_count or queue.max_receive_count or 1,
-            seed=key[0],
-            replication=key[1],
+            max_receive_count=sqs.max_receive_count or queue.max_receive_count or 1,
             start=self.workflow.start,
         )
 
-    def _crowd(self, replication: int) -> ClientPopulation:
-        scenario, platform = self.scenario, self.platform
-        plan = None if scenario.users else schedule(scenario, replication)
-        placeholders = platform.preset == "local" and scenario.media == "placeholder"
-        world = ModelContext(
+    def _client_population(self) -> ClientPopulation:
+        scenario, platform, replication = self.scenario, self.platform, self._source.replication
+        context = ModelContext(
             scenario,
             Mix(scenario, replication),
             self.engine,
             self.service,
-            self.door,
-            Store(platform.s3, scenario.seed, replication),
+            self._admission,
+            Store(platform.s3, self._source),
             self.recorder,
-            placeholders=placeholders,
-            upload_ttl=platform.api.upload_ttl_s,
+            placeholders=platform.preset == "local" and scenario.media == "placeholder",
+            upload_ttl=nanoseconds(platform.api.upload_ttl_s),
         )
-        return ClientPopulation(world, plan, self.recorder.settle)
+        arrivals = None if scenario.users else schedule(scenario, replication)
+        return ClientPopulation(context, arrivals, self.recorder.settle)
 
     @property
     def unmodelled(self) -> list[str]:
-        """States that take no time because nothing says how long they do."""
-        return self.workers.unmodelled
+        """Names of the states that take no time, because they have no service model."""
+        return self._workers.unmodelled
 
     @property
     def horizon(self) -> float:
-        """The latest end: the drain's."""
+        """The latest end: that of the drain."""
         return self.scenario.duration_s + self.scenario.drain_s
 
-    def play(self, progress: OnProgress | None = None) -> float:
-        """Play to the end of the last visit or of the drain; return when that was [s]."""
+    def run(self, progress: OnProgress | None = None) -> float:
+        """Run until the last client or the drain has ended; return the time of the end [s]."""
         self.recorder.horizon = nanoseconds(self.horizon)
-        self._sample_and_again(None)
-        self.crowd.start()
-        # Nothing here is circular garbage worth looking for, and looking costs a third of the time.
+        self._sample_and_repeat()
+        self.clients.start()
+        # The model makes no garbage in cycles, and searching for it takes a third of the time.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            end = self._run(progress)
+            end = self._run_in_slices(progress)
         finally:
             if collecting:
                 gc.enable()
         self._sample()
-        self.crowd.give_up(end)
+        self.clients.censor(end)
         for job in self.service.unfinished():
-            if job.execution is not None and job.execution.status is None:
-                self.workflow.record_unfinished(job.execution)
+            self.workflow.record_unfinished(job)
         return end / NS
 
     def counts(self) -> Counts:
-        """Return what happened so far."""
+        """Return the numbers of events so far."""
         queue, waits = self.service.queue, self.platform.dispatcher.wait_s
         return Counts(
             events=self.engine.events,
-            arrivals=self.crowd.started,
+            arrivals=self.clients.started,
             transitions=self.workflow.transitions,
             messages=queue.sent,
             receives=queue.receives,
             empty_receives=int(queue.idle_time / NS / waits) if waits else 0,
-            api_requests=self.door.requests,
+            api_requests=self._admission.requests,
             transcoder_busy_s=self.transcoder.station.busy_time / NS,
             transcodings=self.transcoder.completed,
             video_s=self.transcoder.video_seconds,
         )
 
-    def _run(self, progress: OnProgress | None) -> int:
-        """Step on in slices, so that the end of the last visit is noticed; return the end [ns]."""
+    def _run_in_slices(self, progress: OnProgress | None) -> int:
+        """Run in slices of time, to notice the end of the last client; return the time of the end [ns]."""
         engine, horizon = self.engine, nanoseconds(self.horizon)
         duration = nanoseconds(self.scenario.duration_s)
-        slice_length = SAMPLE_EVERY * NS
         while engine.now < horizon:
-            until = min(engine.now + slice_length, horizon)
+            until = min(engine.now + SAMPLE_EVERY * NS, horizon)
             engine.run_until(until)
             if progress is not None:
                 progress(engine.seconds)
-            if until >= duration and self.crowd.is_over and not self.service.inflight.value:
+            if until >= duration and self.clients.is_over and not self.service.inflight.value:
                 break
         return engine.now
 
@@ -237,26 +242,19 @@ class PipelineModel:
             status = "SUCCEEDED" if execution.status is Status.SUCCEEDED else str(execution.status)
             self.service.callback(job, status, execution.cause or "")
 
-    def _sample_and_again(self, _: object) -> None:
+    def _sample_and_repeat(self) -> None:
         self._sample()
-        self.engine.call_in(SAMPLE_EVERY * NS, order(Kind.SAMPLE), self._sample_and_again)
+        self.engine.call_in(SAMPLE_EVERY * NS, order(Kind.SAMPLE), self._sample_and_repeat)
 
     def _sample(self) -> None:
-        """Record the gauges: of jobs the most since the last time, of queues how deep they are."""
+        """Record the gauges: the peak number of jobs since the last sample, and the depth of the queues."""
         template, service = self.template, self.service
         depths = (
             (template.queue.name, service.queue.depth),
             (template.dead_letter_queue.name, service.dead_letters),
         )
-        now, cells = self.engine.now, self.recorder.metrics
-        cells.extend((now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample()))
+        now, metric = self.engine.now, self.recorder.metric
+        metric(now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample())
         for name, depth in depths:
-            metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-            cells.extend((now, metric, labels_text({"QueueName": name}), float(depth)))
-
-
-def parse(template: Template) -> StateMachine:
-    """Return the blueprint's own state machine."""
-    from harness.states_language.parser import parse_state_machine
-
-    return parse_state_machine(template.state_machine.definition)
+            labels = labels_text({"QueueName": name})
+            metric(now, "AWS/SQS/ApproximateNumberOfMessagesVisible", labels, float(depth))

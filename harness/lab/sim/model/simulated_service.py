@@ -1,22 +1,22 @@
 """
-The service, as far as it can be seen from outside: batches, jobs, and the metrics it publishes.
-
-Times are nanoseconds.
+The simulated service: batches, jobs, and the metrics that it publishes. Times are nanoseconds.
 """
 
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 from harness.lab.results.metric_names import labels_text
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.level import Level
 from harness.lab.sim.model.recording import RowRecorder
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS, nanoseconds
 
 NO_LABELS = labels_text({})
 _STATUS = {
@@ -32,11 +32,11 @@ class SimulatedService:
     The reference service with its worker.
 
     Args:
-        start: Starts the state machine for a job; tells whether the engine let it.
+        start: Starts the execution of a job; returns False if the request was throttled.
 
     Attributes:
-        inflight: Jobs that are PENDING or RUNNING.
-        dead_letters: Messages in the dead-letter queue.
+        inflight: Number of jobs that are PENDING or RUNNING.
+        dead_letters: Number of messages in the dead-letter queue.
     """
 
     def __init__(
@@ -44,11 +44,10 @@ class SimulatedService:
         engine: Engine,
         platform: Platform,
         recorder: RowRecorder,
+        source: RandomSource,
         *,
         visibility_timeout: float,
-        most_receives: int,
-        seed: int,
-        replication: int,
+        max_receive_count: int,
         start: Callable[[MediaJob], bool],
     ) -> None:
         self._engine = engine
@@ -64,41 +63,41 @@ class SimulatedService:
             engine,
             platform.sqs,
             platform.dispatcher,
+            source,
             visibility_timeout=visibility_timeout,
-            most_receives=most_receives,
-            seed=seed,
-            replication=replication,
+            max_receive_count=max_receive_count,
             handle=self._dispatch,
-            bury=self._bury,
+            dead_letter=self._dead_letter,
         )
-        self._every(platform.dispatcher.reconciler_interval_s, self._reconcile)
+        self._reconciler_interval = nanoseconds(self._settings.reconciler_interval_s)
+        self._schedule_reconciler()
 
     def create(self, planned: UploadBatch, batch_id: str, listing_id: int) -> MediaBatch:
-        """Begin a batch."""
+        """Create a batch."""
         batch = MediaBatch(planned, batch_id, listing_id, self._engine.now)
         self._uploading[batch.id] = batch
-        self._entered("PENDING_UPLOAD")
+        self._count_status("PENDING_UPLOAD")
         return batch
 
     def complete(self, batch: MediaBatch) -> MediaJob | None:
-        """Take a batch whose files are uploaded; None if it was given up in the meantime."""
+        """Start the job of a batch whose files are uploaded; None if the batch was abandoned before."""
         if batch.status != "PENDING_UPLOAD":
             return None
         del self._uploading[batch.id]
         self._enter(batch, "RECEIVED")
-        return self._hand_over(batch)
+        return self._create_job(batch)
 
     def retry(self, batch: MediaBatch) -> MediaJob | None:
-        """Run the pipeline again over a batch; None unless it has ended."""
+        """Start another job of a batch; None unless the batch has ended."""
         if not batch.has_ended or batch.received_at is None:
             return None
         batch.started_at = batch.finished_at = batch.error_code = None
         self._metric("media_reprocess_requests_total", NO_LABELS, 1.0)
         self._enter(batch, "PROCESSING")
-        return self._hand_over(batch)
+        return self._create_job(batch)
 
     def callback(self, job: MediaJob, status: str, cause: str) -> None:
-        """Take the pipeline's word on how a job ended; told twice is told once."""
+        """Accept the pipeline's report on the end of a job; a repeated report has no effect."""
         if status == "SUCCEEDED":
             self._settle(job, None)
         else:
@@ -109,7 +108,7 @@ class SimulatedService:
         """Return the jobs that have not ended, the oldest first."""
         return list(self._open.values())
 
-    def _hand_over(self, batch: MediaBatch) -> MediaJob:
+    def _create_job(self, batch: MediaBatch) -> MediaJob:
         now = self._engine.now
         batch.received_at = now
         batch.jobs += 1
@@ -121,6 +120,7 @@ class SimulatedService:
         return job
 
     def _dispatch(self, message: Message) -> bool:
+        """Process a message; return whether it may be deleted."""
         job = message.job
         if message.is_poisoned:
             return False
@@ -137,20 +137,20 @@ class SimulatedService:
             job.batch.started_at = self._engine.now
         return True
 
-    def _bury(self, message: Message) -> None:
+    def _dead_letter(self, message: Message) -> None:
         self.dead_letters += 1
         interval = nanoseconds(self._settings.dead_letter_interval_s)
         wait = -self._engine.now % interval
+        key = order(Kind.TIMER, message.job.id)
+        self._engine.call_in(wait, key, partial(self._drain, message))
 
-        def drain(_: object) -> None:
-            self.dead_letters -= 1
-            self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
-            self._settle(message.job, "DLQ_REDRIVE")
-
-        self._engine.call_in(wait, order(Kind.TIMER, message.job.id), drain)
+    def _drain(self, message: Message) -> None:
+        self.dead_letters -= 1
+        self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
+        self._settle(message.job, "DLQ_REDRIVE")
 
     def _settle(self, job: MediaJob, error_code: str | None) -> None:
-        """End a job and its batch."""
+        """End a job, and its batch if this is the batch's latest job."""
         if job.has_ended:
             return
         job.status = "FAILED" if error_code else "SUCCEEDED"
@@ -164,15 +164,22 @@ class SimulatedService:
             batch.started_at = now
         if batch.status == "RECEIVED" and not error_code:
             self._enter(batch, "PROCESSING")
-        batch.error_code = error_code
-        batch.finished_at = now
         outcome = "FAILED" if error_code else "READY"
-        self._enter(batch, outcome)
+        self._end(batch, outcome, error_code)
         assert batch.received_at is not None  # noqa: S101 - it has a job
-        took = (now - batch.received_at) / NS
-        self._metric("media_processing_duration_seconds", _OUTCOME[outcome], took)
+        duration = (now - batch.received_at) / NS
+        self._metric("media_processing_duration_seconds", _OUTCOME[outcome], duration)
+
+    def _schedule_reconciler(self) -> None:
+        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
 
     def _reconcile(self) -> None:
+        self._repair_jobs()
+        self._abandon_uploads()
+        self._schedule_reconciler()
+
+    def _repair_jobs(self) -> None:
+        """End the jobs whose execution ended without a callback, or that are stuck."""
         settings, now = self._settings, self._engine.now
         grace, stuck = nanoseconds(settings.reconcile_grace_s), nanoseconds(settings.stuck_job_timeout_s)
         for job in self.unfinished():
@@ -181,38 +188,32 @@ class SimulatedService:
                 continue
             execution = job.execution
             if execution is not None and execution.status is not None:
-                # It ended without a callback: what the callback would have said.
                 self.callback(job, execution.status, execution.cause or "")
             elif job.status == "RUNNING" and age >= stuck:
                 self._settle(job, "STUCK_TIMEOUT")
-        given_up = nanoseconds(settings.abandon_after_s)
+
+    def _abandon_uploads(self) -> None:
+        limit = nanoseconds(self._settings.abandon_after_s)
         while self._uploading:
             batch = next(iter(self._uploading.values()))
-            if now - batch.created_at < given_up:
+            if self._engine.now - batch.created_at < limit:
                 break
             del self._uploading[batch.id]
-            batch.error_code = "UPLOAD_ABANDONED"
-            batch.finished_at = now
-            self._enter(batch, "FAILED")
+            self._end(batch, "FAILED", "UPLOAD_ABANDONED")
+
+    def _end(self, batch: MediaBatch, status: str, error_code: str | None) -> None:
+        batch.error_code = error_code
+        batch.finished_at = self._engine.now
+        self._enter(batch, status)
 
     def _enter(self, batch: MediaBatch, status: str) -> None:
         batch.status = status
-        self._entered(status)
+        self._count_status(status)
 
-    def _entered(self, status: str) -> None:
-        entered = (self._engine.now, "media_batches_created_total", _STATUS[status], 1.0)
-        self._recorder.metrics.extend(entered)
+    def _count_status(self, status: str) -> None:
+        self._metric("media_batches_created_total", _STATUS[status], 1.0)
         if status == "FAILED":
             self._metric("media_batches_failed_total", NO_LABELS, 1.0)
 
     def _metric(self, name: str, labels: str, value: float) -> None:
-        self._recorder.metrics.extend((self._engine.now, name, labels, value))
-
-    def _every(self, seconds: float, action: Callable[[], None]) -> None:
-        interval = nanoseconds(seconds)
-
-        def act(_: object) -> None:
-            action()
-            self._engine.call_in(interval, order(Kind.TIMER), act)
-
-        self._engine.call_in(interval, order(Kind.TIMER), act)
+        self._recorder.metric(self._engine.now, name, labels, value)

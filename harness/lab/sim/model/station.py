@@ -1,59 +1,50 @@
 """
-A station: servers, and a queue before them. Times are nanoseconds.
+A station: servers with a queue. Times are nanoseconds.
 """
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 
-from harness.lab.sim.model.engine import Engine
-from harness.states_language.host_clock import Kind, order
+from harness.lab.sim.model.engine import Engine, Kind, order
 
 _END_OF_WORK = order(Kind.END_OF_WORK)
 
 
+@dataclass(slots=True, eq=False)
 class StationJob:
     """
-    Something that is to be served.
+    One job for a station.
 
     Attributes:
-        key: What it is about (see `about`): orders what ends at the same instant.
-        service_time: How long it takes [ns].
+        key: Identifies the job (see `entity_key`): orders jobs that end at the same instant.
+        service_time: Service time [ns].
         begun: Called when service begins.
         done: Called when service has ended.
-        wanted: Asked before service begins: whether it is still worth it.
+        wanted: Called before service begins; a job that is not wanted any more is skipped.
     """
 
-    __slots__ = ("begun", "done", "key", "service_time", "wanted")
-
-    def __init__(
-        self,
-        key: int,
-        service_time: int,
-        begun: Callable[[], None],
-        done: Callable[[], None],
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self.key = key
-        self.service_time = service_time
-        self.begun = begun
-        self.done = done
-        self.wanted = wanted
+    key: int
+    service_time: int
+    begun: Callable[[], None]
+    done: Callable[[], None]
+    wanted: Callable[[], bool] = lambda: True
 
 
 class Station:
     """
-    c servers, first come first served within a priority, at most K jobs.
+    c servers, first come, first served within a priority, and at most K jobs.
 
     Args:
-        servers: None for as many as there are jobs.
-        capacity: Jobs waiting and in service; None without a limit.
+        servers: Number of servers; None for infinitely many.
+        capacity: Most jobs waiting and in service; None without a limit.
 
     Attributes:
-        busy: Servers at work.
-        busy_time: Added up over all servers and completed services [ns].
-        served: Services completed.
+        busy: Number of busy servers.
+        busy_time: Sum of the completed service times [ns].
+        served: Number of completed services.
     """
 
     def __init__(self, engine: Engine, servers: int | None, capacity: int | None = None) -> None:
@@ -61,7 +52,7 @@ class Station:
         self._servers = servers
         self._capacity = capacity
         self._fifo: deque[StationJob] = deque()
-        self._urgent: list[tuple[float, int, StationJob]] = []
+        self._prioritised: list[tuple[float, int, StationJob]] = []
         self._arrivals = 0
         self.busy = 0
         self.busy_time = 0
@@ -69,11 +60,11 @@ class Station:
 
     @property
     def waiting(self) -> int:
-        """Jobs in the queue."""
-        return len(self._fifo) + len(self._urgent)
+        """Number of jobs in the queue."""
+        return len(self._fifo) + len(self._prioritised)
 
     def offer(self, job: StationJob, priority: float | None = None) -> bool:
-        """Take a job in, or refuse it; tell which."""
+        """Accept a job unless the station is full; return whether it was accepted."""
         if self._capacity is not None and self.busy + self.waiting >= self._capacity:
             return False
         if self._servers is None or self.busy < self._servers:
@@ -82,7 +73,7 @@ class Station:
             self._fifo.append(job)
         else:
             self._arrivals += 1
-            heappush(self._urgent, (priority, self._arrivals, job))
+            heappush(self._prioritised, (priority, self._arrivals, job))
         return True
 
     def _begin(self, job: StationJob) -> None:
@@ -90,13 +81,13 @@ class Station:
         self._engine.call_in(job.service_time, _END_OF_WORK | job.key, partial(self._end, job))
         job.begun()
 
-    def _end(self, job: StationJob, _: object) -> None:
+    def _end(self, job: StationJob) -> None:
         self.busy -= 1
         self.busy_time += job.service_time
         self.served += 1
-        # The next one begins before this one's owner can come back for more.
-        while self._fifo or self._urgent:
-            following = heappop(self._urgent)[2] if self._urgent else self._fifo.popleft()
+        # The next job begins before the owner of this one can offer another.
+        while self._fifo or self._prioritised:
+            following = heappop(self._prioritised)[2] if self._prioritised else self._fifo.popleft()
             if following.wanted():
                 self._begin(following)
                 break

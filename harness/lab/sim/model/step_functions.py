@@ -1,30 +1,28 @@
 """
-Step Functions and those who do its work: where executions of a state machine are played.
-
-Times are nanoseconds.
+The simulated Step Functions: the host of executions. Times are nanoseconds.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.lab.results.metric_names import labels_text
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.results.rows import StepRow
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import execution_input
 from harness.lab.sim.model.recording import RowRecorder
-from harness.lab.sim.platform.latency_draws import Draws
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import StepFunctionsSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.draws import Stream
-from harness.states_language.execution import Execution, Status
-from harness.states_language.host_clock import Kind, order
+from harness.states_language.asl_interpreter import Interpreter
+from harness.states_language.execution import Execution, Position, Status
+from harness.states_language.host import Callback, Deadline, Host, TaskAttempt, nanoseconds
 from harness.states_language.program import AnyNode, CompiledTask, Program
-from harness.states_language.state_entry import TaskAttempt
-from harness.states_language.thread import Host, Thread
 
-BROKEN = frozenset(
+DEFINITION_ERRORS = frozenset(
     {
         "States.IntrinsicFailure",
         "States.NoChoiceMatched",
@@ -33,32 +31,37 @@ BROKEN = frozenset(
         "States.Runtime",
     }
 )
-"""Errors of the state machine itself, not of the work it has done."""
+"""Errors of the state machine itself, not of the work of its Tasks."""
 
-ENDS = (
+END_METRICS = (
     ("AWS/States/ExecutionsSucceeded", Status.SUCCEEDED),
     ("AWS/States/ExecutionsFailed", Status.FAILED),
     ("AWS/States/ExecutionsTimedOut", Status.TIMED_OUT),
 )
-"""The metrics of an execution's end: each gets a 1 or a 0."""
+"""Metrics of the end of an execution: the one with its status gets a 1, the others a 0."""
+
+_TIMER = order(Kind.TIMER)
 
 Worker = Callable[[TaskAttempt], None]
-"""Does the work of a Task's attempt."""
+"""Does the work of one attempt of a Task."""
+
+
+class _Running(NamedTuple):
+    interpreter: Interpreter
+    time_limit: Deadline | None
 
 
 class SimulatedStepFunctions(Host):
     """
-    Plays executions.
+    The host of all executions of a run.
 
     Args:
-        workers: Who does the work of each Task, by the name of its state.
-        time_limit: Of an execution [s]; None without one.
-        ended: Told of executions that have ended.
+        workers: The worker of each Task, by the name of its state.
+        time_limit: Time limit of an execution [s]; None without one.
+        ended: Called with each execution that has ended.
 
     Attributes:
-        transitions: States entered and attempts repeated, by all executions: what AWS bills.
-        broken: How often the state machine itself made an execution fail, or a catcher answer, by state
-            and error.
+        transitions: States entered and attempts repeated in all executions, which AWS bills.
     """
 
     def __init__(
@@ -68,129 +71,152 @@ class SimulatedStepFunctions(Host):
         program: Program,
         workers: Mapping[str, Worker],
         recorder: RowRecorder,
+        source: RandomSource,
         *,
         arn: str,
         time_limit: float | None,
         epoch: datetime,
-        seed: int,
-        replication: int,
         ended: Callable[[Execution], None],
     ) -> None:
-        self.clock = engine
         self.epoch = epoch
+        self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
+        self._engine = engine
         self._program = program
         self._workers = workers
         self._recorder = recorder
         self._ended = ended
-        self._seed, self._replication = seed, replication
-        self._starts = TokenBucket(settings.start_bucket, settings.start_per_s)
-        self._tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
-        self._start = Draws(settings.start_s, seed, replication, "states/start", 1)
-        self._hop = Draws(settings.hop_s, seed, replication, "states/hop", 16)
-        self._plain_hop = Draws(settings.plain_hop_s, seed, replication, "states/plain_hop", 16)
+        self._source = source
+        self._start_tokens = TokenBucket(settings.start_bucket, settings.start_per_s)
+        self._transition_tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
+        self._start_latency = source.latencies(settings.start_s, "states/start", 1)
+        self._task_latency = source.latencies(settings.hop_s, "states/hop", 16)
+        self._plain_latency = source.latencies(settings.plain_hop_s, "states/plain_hop", 16)
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
-        self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[str, Stream] = {}
-        self.transitions = 0
-        self.broken: Counter[tuple[str, str]] = Counter()
+        self._running: dict[int, _Running] = {}
+        self._definition_errors: Counter[tuple[str, str]] = Counter()
         self._causes: dict[tuple[str, str], str] = {}
+        self.transitions = 0
+
+    @property
+    def now(self) -> int:  # type: ignore[override]  # this host never sets it
+        return self._engine.now
 
     @property
     def remarks(self) -> list[str]:
-        """What the state machine itself made fail, in words: once for each state and error."""
+        """The failures caused by the state machine itself, one sentence for each state and error."""
         return [
             f"{state}: {error} {count} times: {self._causes[state, error]}"
-            for (state, error), count in self.broken.items()
+            for (state, error), count in self._definition_errors.items()
         ]
 
     def start(self, job: MediaJob) -> bool:
-        """Start an execution for a job; tell whether the quota let it."""
-        now = self.clock.now
-        if not self._starts.take(now):
+        """Start an execution for a job; return False if the request was throttled."""
+        engine, arrival = self._engine, job.batch.arrival
+        if not self._start_tokens.take(engine.now):
             return False
         name = f"batch-{job.batch.id}-job-{job.id}"
-        execution = Execution(self, self._program, name, job.batch.arrival, execution_input(job), job)
-        job.execution = execution
+        job.execution = Execution(name, execution_input(job), arrival, job)
+        interpreter = Interpreter(self, self._program, job.execution)
         self._metric("AWS/States/ExecutionsStarted", 1.0)
+        deadline = None
         if self._time_limit is not None:
-            key = order(Kind.DEADLINE, job.batch.arrival, 0, job.attempt)
-            execution.limit = self.clock.deadline_in(self._time_limit, key, execution.time_out)
-        delay = self._start(job.batch.arrival, 0, job.attempt)
-        key = order(Kind.TIMER, job.batch.arrival, 0, job.attempt)
-        self.clock.call_in(delay, key, lambda _: execution.start())
+            key = order(Kind.DEADLINE, arrival, 0, job.attempt)
+            deadline = engine.deadline_in(self._time_limit, key, interpreter.time_out)
+        self._running[job.id] = _Running(interpreter, deadline)
+        key = order(Kind.TIMER, arrival, 0, job.attempt)
+        engine.call_in(self._start_latency(arrival, 0, job.attempt), key, interpreter.start)
         return True
 
-    def transition(self, execution: Execution, node: AnyNode) -> int:
+    def record_unfinished(self, job: MediaJob) -> None:
+        """Record the states that a job's execution is in, if it has not ended."""
+        if (running := self._running.get(job.id)) is not None:
+            running.interpreter.record_unfinished()
+
+    def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
+        key = _TIMER + (position.execution.entity << 36) + (position.item << 16) + node.index
+        self._engine.call_in(delay, key, callback)
+
+    def deadline_in(self, delay: int, attempt: TaskAttempt, callback: Callback) -> Deadline:
+        key = order(Kind.DEADLINE, attempt.execution.entity, attempt.item, attempt.number)
+        return self._engine.deadline_in(delay, key, callback)
+
+    def transition(self, position: Position, node: AnyNode) -> int:
         self.transitions += 1
-        number = execution.transitions
-        execution.transitions = number + 1
-        wait = self._tokens.delay(self.clock.now)
-        if number == 0:
-            # The way to the first state is part of the start.
+        wait = self._transition_tokens.delay(self._engine.now)
+        execution = position.execution
+        if execution.transitions == 0:
+            # The latency of the first transition is part of the start.
             return wait
-        hop = self._hop if isinstance(node, CompiledTask) else self._plain_hop
-        return wait + hop(execution.entity, number, execution.subject.attempt if execution.subject else 1)
+        latency = self._task_latency if isinstance(node, CompiledTask) else self._plain_latency
+        return wait + latency(execution.entity, execution.transitions, execution.subject.attempt)
 
     def work(self, attempt: TaskAttempt) -> None:
         self._workers[attempt.node.name](attempt)
 
-    def repeat(self) -> None:
+    def retried(self) -> None:
         self.transitions += 1
 
-    def draw(self, purpose: str, walk: Thread) -> float:
-        assert walk.node is not None  # noqa: S101 - only states draw
-        name, execution = f"states/{purpose}/{walk.node.name}", walk.execution
+    def draw(self, purpose: str, position: Position) -> float:
+        assert position.node is not None  # noqa: S101 - only states draw
+        name, execution = f"states/{purpose}/{position.node.name}", position.execution
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = Stream(self._seed, self._replication, name)
-        return stream(execution.entity, walk.thread, execution.subject.batch.count(name, walk.thread))
+            stream = self._streams[name] = self._source.stream(name)
+        number = execution.subject.batch.count(name, position.thread)
+        return stream(execution.entity, position.thread, number)
 
-    def step(
+    def record(
         self,
-        execution: Execution,
-        state: str,
-        item: int,
-        attempt: int,
+        position: Position,
         ready_at: int,
         started_at: int | None,
         finished_at: int | None,
         outcome: str | None,
         error: str | None,
     ) -> None:
-        self._recorder.steps.extend(
-            (execution.subject.id, state, item, attempt, ready_at, started_at, finished_at, outcome, error)
+        assert position.node is not None  # noqa: S101 - the branch is in a state
+        row = StepRow(
+            job_id=position.execution.subject.id,
+            state=position.node.name,
+            item=position.item,
+            attempt=position.number,
+            ready_at=ready_at,
+            started_at=started_at,
+            finished_at=finished_at,
+            outcome=outcome,
+            error=error,
         )
+        self._recorder.add(row)
+
+    def caught(self, position: Position, error: str, cause: str) -> None:
+        assert position.node is not None  # noqa: S101 - the branch is in a state
+        self._count_error(position.node.name, error, cause)
 
     def ended(self, execution: Execution) -> None:
-        for name, status in ENDS:
+        job: MediaJob = execution.subject
+        time_limit = self._running.pop(job.id).time_limit
+        if time_limit is not None:
+            time_limit.cancel()
+        for name, status in END_METRICS:
             self._metric(name, float(execution.status is status))
-        if execution.error in BROKEN:
-            root = execution.root
-            assert root is not None and root.node is not None  # noqa: S101, PT018 - it failed in a state
-            self._take_down(root.node.name, execution.error, execution.cause or "")
+        self._count_error(execution.failed_state or "", execution.error, execution.cause or "")
         self._ended(execution)
-        execution.subject = execution.data = execution.output = None
+        # Without reference cycles memory is freed at once.
+        execution.subject = execution.input = execution.output = None
 
-    def caught(self, state: str, error: str, cause: str) -> None:
-        if error in BROKEN:
-            self._take_down(state, error, cause)
-
-    def _take_down(self, state: str, error: str, cause: str) -> None:
-        self.broken[state, error] += 1
-        self._causes.setdefault((state, error), cause)
-
-    def record_unfinished(self, execution: Execution) -> None:
-        """Record the states an execution is in and has not left."""
-        for walk in execution.root.under_way() if execution.root is not None else ():
-            walk.take_down(None, None)
+    def _count_error(self, state: str, error: str | None, cause: str) -> None:
+        if error in DEFINITION_ERRORS:
+            self._definition_errors[state, error] += 1
+            self._causes.setdefault((state, error), cause)
 
     def _metric(self, name: str, value: float) -> None:
-        self._recorder.metrics.extend((self.clock.now, name, self._labels, value))
+        self._recorder.metric(self._engine.now, name, self._labels, value)
 
 
 def event_of(attempt: TaskAttempt) -> Any:
-    """Return what a Lambda function is given: the Task's payload, or its part of the parameters."""
+    """Return the event of a Lambda function: the Task's payload, or the part of it named ``Payload``."""
     payload = attempt.payload
     if attempt.node.is_bare or not isinstance(payload, dict):
         return payload
@@ -198,7 +224,7 @@ def event_of(attempt: TaskAttempt) -> Any:
 
 
 def result_of(answer: Any, node: CompiledTask) -> Any:
-    """Return what a Lambda's answer is to its Task: wrapped, unless the function is its resource."""
+    """Return a Lambda function's answer as the result of its Task."""
     if node.is_bare:
         return answer
     return {"ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200}

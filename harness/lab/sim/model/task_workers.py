@@ -1,45 +1,46 @@
 """
-Who does the work of each Task: the pipeline's own functions, MediaConvert, or what a scenario describes.
+The workers of Tasks: the pipeline's functions, MediaConvert, or a behaviour that a scenario describes.
 
-Times are nanoseconds, except in models.
+Times are nanoseconds; in service models they are seconds.
 """
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.engine import Engine, entity_key
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions, Work
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.model.step_functions import Worker, event_of, result_of
-from harness.lab.sim.model.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.function_pool import PREFIX, FunctionPool, Functions
+from harness.lab.sim.platform.latency_draws import RandomSource
+from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
-from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 from harness.lab.workload.task_work import step_of
+from harness.states_language.host import NS, TaskAttempt, nanoseconds
 from harness.states_language.paths import PathNotFound
 from harness.states_language.payload_template import compile_expression
 from harness.states_language.program import CompiledTask, Program
-from harness.states_language.state_entry import TaskAttempt
 
-OURS = frozenset(PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch"))
-TOO_MANY = "Lambda.TooManyRequestsException"
-NO_ROOM = "Capacity.Exceeded"
+PIPELINE_FUNCTIONS = frozenset(
+    PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")
+)
+TOO_MANY_REQUESTS = "Lambda.TooManyRequestsException"
+CAPACITY_EXCEEDED = "Capacity.Exceeded"
 TIMED_OUT = "Sandbox.Timedout"
 NO_HEARTBEAT = "States.HeartbeatTimeout"
 
-RESERVED = "which has none; lambda.reserved_concurrency limits it"
+NO_LIMITS = "a Lambda function has no such limit; use lambda.reserved_concurrency"
 
 
 class TaskWorkers:
     """
-    Finds out who works on a Task.
+    Finds the worker of each Task.
 
     Attributes:
-        unmodelled: Names of states and functions nobody said anything about: they take no time.
-        stations: Stations of the described resources, by name.
+        unmodelled: Names of states without a service model or behaviour: they take no time.
     """
 
     def __init__(
@@ -48,28 +49,27 @@ class TaskWorkers:
         functions: Functions,
         transcoder: Transcoder,
         media: MediaFunctions,
+        source: RandomSource,
         *,
         behaviours: Mapping[str, TaskBehaviour],
         models: Mapping[str, ServiceModel],
-        seed: int,
-        replication: int,
     ) -> None:
         self._engine = engine
         self._functions = functions
         self._transcoder = transcoder
         self._media = media
+        self._source = source
         self._behaviours = behaviours
         self._models = models
-        self._seed, self._replication = seed, replication
+        self._stations: dict[str, Station] = {}
         self.unmodelled: list[str] = []
-        self.stations: dict[str, Station] = {}
 
     def of(self, program: Program) -> dict[str, Worker]:
         """
-        Return who does the work of each Task of a state machine, by the name of the state.
+        Return the worker of each Task of a state machine, by the name of the state.
 
         Raises:
-            ValueError: A behaviour, model or reservation belongs to nobody, or a behaviour makes no sense.
+            ValueError: A behaviour, model or reservation belongs to no Task, or a behaviour is invalid.
         """
         tasks = program.tasks()
         known = {name for node in tasks for name in _names(node)}
@@ -78,13 +78,13 @@ class TaskWorkers:
         for section, name in described:
             if name not in known:
                 raise ValueError(
-                    f"{section}.{name} belongs to no Task; the state machine has "
+                    f"{section}.{name} belongs to no Task; the Tasks of the state machine are "
                     f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
                 )
         workers = {node.name: self._worker(node) for node in tasks}
-        for name in self._functions.reserved_for_nobody:
+        for name in self._functions.unknown_reservations:
             raise ValueError(
-                f"platform.lambda.reserved_concurrency.{name} is no function; there are "
+                f"platform.lambda.reserved_concurrency.{name} is not a function; the functions are "
                 f"{', '.join(self._functions.names)}"
             )
         return workers
@@ -92,29 +92,29 @@ class TaskWorkers:
     def _worker(self, node: CompiledTask) -> Worker:
         function = node.task.function_name
         described = next((name for name in _names(node) if name in self._behaviours), None)
-        if _waits_for_token(node):
-            # Its function or queue only passes the token on: what takes time is somebody else's.
+        if node.task.resource.endswith(".waitForTaskToken"):
+            # The function or queue only passes the token on: the work is done elsewhere.
             return self._described(node, described, None)
         behaviour = self._behaviours[described] if described else TaskBehaviour()
         if not behaviour.outputs:
-            # Who says what comes of it takes its place; otherwise it does what it does, and fails as told.
-            failures = Failures(node.name, behaviour, (self._seed, self._replication))
-            if function is not None and function in OURS:
-                _refuse_limits(described, behaviour, f"{function} is a Lambda function, {RESERVED}")
+            # Without results of its own the behaviour only adds failures to the known work.
+            failures = Failures(node.name, behaviour, self._source)
+            if function is not None and function in PIPELINE_FUNCTIONS:
+                _refuse_limits(described, behaviour, NO_LIMITS)
                 name = function.removeprefix(PREFIX)
                 self._refuse_models(node, step_of(name))
-                return partial(self._invoke_ours, self._functions.pool(function), name, failures)
+                return partial(self._invoke, self._functions.pool(function), name, failures)
             if ":mediaconvert:createJob" in node.task.resource:
-                _refuse_limits(described, behaviour, "a queue of MediaConvert has mediaconvert.slots")
+                _refuse_limits(described, behaviour, "for MediaConvert use mediaconvert.slots")
                 self._refuse_models(node, "transcode")
                 return partial(self._transcode, failures, waits=".sync" in node.task.resource)
         return self._described(node, described, function)
 
     def _refuse_models(self, node: CompiledTask, step: str) -> None:
-        """Refuse models by other names of a Task than that of the step, by which the live stack goes too."""
+        """Refuse service models by other names of a Task than its step, which the live stack would ignore."""
         for name in _names(node):
             if name in self._models and name != step:
-                raise ValueError(f"model.{name}: how long {node.name} takes is said by model.{step}")
+                raise ValueError(f"model.{name}: use model.{step} for the service time of {node.name}")
 
     def _described(self, node: CompiledTask, described: str | None, function: str | None) -> Worker:
         model = next((name for name in _names(node) if name in self._models), None)
@@ -122,24 +122,20 @@ class TaskWorkers:
             self.unmodelled.append(node.name)
         behaviour = self._behaviours[described] if described else TaskBehaviour()
         if function is not None:
-            _refuse_limits(described, behaviour, f"{function} is a Lambda function, {RESERVED}")
+            _refuse_limits(described, behaviour, NO_LIMITS)
         name = described or model or node.name
-        if name not in self.stations:
-            self.stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
-        key = (self._seed, self._replication)
-        return Described(
+        if name not in self._stations:
+            self._stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
+        return DescribedWorker(
             node.name,
             behaviour,
-            self.stations[name],
-            self._functions.pool(function) if function else None,
-            self._functions,
-            ServiceTimes({node.name: self._models[model]}, *key) if model else None,
-            key,
+            self._stations[name],
+            partial(invoke, self._functions, self._functions.pool(function)) if function else None,
+            ServiceTimes({node.name: self._models[model]}, *self._source) if model else None,
+            Failures(node.name, behaviour, self._source),
         )
 
-    def _invoke_ours(
-        self, pool: FunctionPool, function: str, failures: "Failures", attempt: TaskAttempt
-    ) -> None:
+    def _invoke(self, pool: FunctionPool, function: str, failures: "Failures", attempt: TaskAttempt) -> None:
         work = self._media.plan(function, attempt.execution.subject, event_of(attempt))
         invoke(self._functions, pool, failures.of(attempt, work), attempt)
 
@@ -151,61 +147,60 @@ class TaskWorkers:
             if waits:
                 _finish(attempt, work, work.output())
 
-        let_in = self._transcoder.create(
+        accepted = self._transcoder.create(
             (attempt.execution.entity, attempt.item, attempt.number),
             work,
             attempt.begun,
             ended,
             lambda: attempt.is_open or not waits,
         )
-        if not let_in:
+        if not accepted:
             attempt.fail(THROTTLED, "Rate exceeded")
         elif waits:
-            attempt.guard()
+            attempt.enforce_deadline()
         else:
             attempt.succeed({"Job": {"Status": "SUBMITTED"}})
 
 
 def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: TaskAttempt) -> None:
     """Run a Lambda function for an attempt."""
-    attempt.begun()
 
     def ended(killed: bool) -> None:
         if killed:
-            attempt.fail(TIMED_OUT, f"Task timed out after {pool.timeout / 1e9:.2f} seconds")
+            attempt.fail(TIMED_OUT, f"Task timed out after {pool.timeout / NS:.2f} seconds")
         elif work.error:
             attempt.fail(work.error, work.cause)
         else:
-            # The function has done its work even if nobody waits for it any more.
+            # The output has side effects, also if the attempt has timed out in the meantime.
             answer = work.output()
             attempt.succeed(result_of(answer, attempt.node))
 
     key = (attempt.execution.entity, attempt.item, attempt.number)
     until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
     if until is None:
-        attempt.visit.started_at = None
-        attempt.fail(TOO_MANY, "Rate Exceeded.")
+        attempt.fail(TOO_MANY_REQUESTS, "Rate Exceeded.")
     else:
-        attempt.guard(until)
+        attempt.begun()
+        attempt.enforce_deadline(until)
 
 
 class Failures:
     """
-    How a scenario describes that a Task's attempts fail.
+    The failures of a Task's attempts that a scenario describes.
 
     Args:
-        state: Name of the Task: two that share a behaviour draw their own.
+        state: Name of the Task: two Tasks with the same behaviour have random numbers of their own.
     """
 
-    def __init__(self, state: str, behaviour: TaskBehaviour, key: tuple[int, int]) -> None:
+    def __init__(self, state: str, behaviour: TaskBehaviour, source: RandomSource) -> None:
         self._state = state
         self._failing = [
-            (failing, Stream(*key, f"behaviour/{state}/{index}"))
+            (failing, source.stream(f"behaviour/{state}/{index}"))
             for index, failing in enumerate(behaviour.failures)
         ]
 
     def of(self, attempt: TaskAttempt, work: Work) -> Work:
-        """Return what an attempt comes to that would come to *work*, unless it fails."""
+        """Return the work of an attempt, changed if the attempt fails."""
         if not self._failing or work.error is not None:
             return work
         job: MediaJob = attempt.execution.subject
@@ -214,21 +209,21 @@ class Failures:
         return self.at(key, job.count(purpose, attempt.thread), work)
 
     def at(self, key: tuple[int, int, int], number: int, work: Work) -> Work:
-        """Return what the given attempt of an execution comes to; *key* is that of its draws."""
+        """Return the work of the attempt with a number in its execution; *key* is that of its draws."""
         for failing, stream in self._failing:
             if number <= failing.first_attempts or (failing.rate and stream(*key) < failing.rate):
                 return work._replace(output=dict, error=failing.error, cause="as the scenario describes it")
         return work
 
 
-class Described:
+class DescribedWorker:
     """
-    A Task's resource as the scenario describes it: a station, failures, outputs.
+    The worker of a Task whose resource a scenario describes.
 
     Args:
-        state: Name of the Task: two that share a resource queue for the same servers, but draw their own.
-        pool: Where its Lambda function runs, if it is one.
-        times: Draws service times under the name of the state; None: it takes no time.
+        state: Name of the Task: two Tasks with the same resource share its servers, but not random numbers.
+        invoke: Runs the resource as a Lambda function; None: it is the station.
+        times: Service times under the name of the state; None: the Task takes no time.
     """
 
     def __init__(
@@ -236,44 +231,40 @@ class Described:
         state: str,
         behaviour: TaskBehaviour,
         station: Station,
-        pool: FunctionPool | None,
-        functions: Functions,
+        invoke: "partial[None] | None",
         times: ServiceTimes | None,
-        key: tuple[int, int],
+        failures: Failures,
     ) -> None:
         self._state = state
         self._behaviour = behaviour
         self._station = station
-        self._pool = pool
-        self._functions = functions
+        self._invoke = invoke
         self._times = times
-        self._failures = Failures(state, behaviour, key)
+        self._failures = failures
         path = behaviour.priority
         self._priority = compile_expression(path, f"platform.behaviours.{state}.priority") if path else None
 
     def __call__(self, attempt: TaskAttempt) -> None:
-        execution = attempt.execution
         work = self._work(attempt)
-        if self._pool is not None:
-            invoke(self._functions, self._pool, work, attempt)
+        if self._invoke is not None:
+            self._invoke(work, attempt)
             return
-        key = about(execution.entity, attempt.item, attempt.number)
         job = StationJob(
-            key,
+            entity_key(attempt.execution.entity, attempt.item, attempt.number),
             nanoseconds(work.seconds),
             attempt.begun,
             lambda: _finish(attempt, work, work.output()),
             lambda: attempt.is_open,
         )
         if not self._station.offer(job, self._priority_of(attempt)):
-            attempt.fail(NO_ROOM, "nobody could take it in")
+            attempt.fail(CAPACITY_EXCEEDED, "the capacity of the resource is exceeded")
             return
-        attempt.guard()
-        self._guard_heartbeat(attempt)
+        attempt.enforce_deadline()
+        self._enforce_heartbeat(attempt)
 
     def _work(self, attempt: TaskAttempt) -> Work:
         job: MediaJob = attempt.execution.subject
-        # Draws go by how often the state worked on the batch, what it does by how often in this execution.
+        # Random numbers depend on the attempts at the batch, results on the attempts in this execution.
         key = (attempt.execution.entity, attempt.thread, job.batch.count(self._state, attempt.thread))
         number = job.count(self._state, attempt.thread)
         seconds = 0.0 if self._times is None else self._times.seconds(self._state, job.batch.files, *key)
@@ -287,15 +278,15 @@ class Described:
         try:
             return float(self._priority(attempt.payload, dict))
         except (PathNotFound, TypeError, ValueError):
-            # Without a number it comes after all who have one.
+            # Attempts without a number are served last.
             return float("inf")
 
-    def _guard_heartbeat(self, attempt: TaskAttempt) -> None:
+    def _enforce_heartbeat(self, attempt: TaskAttempt) -> None:
         beats = self._behaviour.heartbeat_s
         limit = attempt.heartbeat
         if limit is None or (beats is not None and nanoseconds(beats) <= limit):
             return
-        attempt.fail_in(limit, NO_HEARTBEAT, "no sign of life")
+        attempt.fail_in(limit, NO_HEARTBEAT, "no heartbeat was received in time")
 
 
 def _finish(attempt: TaskAttempt, work: Work, result: Any) -> None:
@@ -305,17 +296,13 @@ def _finish(attempt: TaskAttempt, work: Work, result: Any) -> None:
         attempt.succeed(result)
 
 
-def _waits_for_token(node: CompiledTask) -> bool:
-    return node.task.resource.endswith(".waitForTaskToken")
-
-
-def _refuse_limits(described: str | None, behaviour: TaskBehaviour, why: str) -> None:
+def _refuse_limits(described: str | None, behaviour: TaskBehaviour, reason: str) -> None:
     for limit in ("servers", "capacity", "priority"):
         if getattr(behaviour, limit) is not None:
-            raise ValueError(f"platform.behaviours.{described}.{limit}: {why}")
+            raise ValueError(f"platform.behaviours.{described}.{limit}: {reason}")
 
 
 def _names(node: CompiledTask) -> tuple[str, ...]:
-    """Return the names a Task's work goes by: its state, its function, its resource."""
+    """Return the names by which a scenario may describe a Task: its state, its function, its resource."""
     function = node.task.function_name
     return (node.name, *((function, function.removeprefix(PREFIX)) if function else ()), node.task.resource)

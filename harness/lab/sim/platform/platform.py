@@ -1,8 +1,8 @@
 """
-The parameters of the simulated platform: every one with its default and where that comes from.
+The parameters of the simulated platform, each with its default and the source of the default.
 
-A scenario's ``[platform]`` table and ``--set section.key=value`` change them. Times in seconds, rates per
-second, sizes in bytes. Sources in the descriptions:
+The ``[platform]`` table of a scenario and ``--set section.key=value`` change them. Times in seconds, rates
+per second, sizes in bytes. Sources in the descriptions:
 
 LDG   AWS Lambda developer guide, 2023-05; scaling behaviour as of 2023-11
 SFN   AWS Step Functions developer guide, quotas of us-east-1, 2023-05
@@ -12,7 +12,7 @@ LP    maxday/lambda-perf, ten cold starts a runtime, 2026-08
 SF    Schmid et al., SeBS-Flow, EuroSys 2025, raw traces of AWS
 BSS   bitesizedserverless.com, Serverless messaging: latency compared, 2022/23
 ours  the reference service's own settings
-?     an assumption: no source was found, so vary it
+?     an assumption without a source: vary it
 
 Latencies published as quantiles are lognormal through p50 and p90.
 """
@@ -29,7 +29,7 @@ from pydantic import (
     ValidationError,
 )
 
-from harness.lab.sim.model.task_behaviour import TaskBehaviour
+from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Lognormal, Uniform
@@ -43,15 +43,15 @@ Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST)]
 
 Interval = Annotated[float, Field(ge=0.1, le=LONGEST)]
-"""Of what is done again and again: without a pause the clock would stand still [s]."""
+"""Time between repetitions [s]; 0 would stop the clock."""
 
 PerSecond = Annotated[float, Field(ge=1e-6, le=1e9)]
 
-_AT_ONCE = Constant(value=0)
+_NO_DELAY = Constant(value=0)
 
 
 class PlatformInvalid(ValueError):
-    """A parameter of the platform does not exist or makes no sense; says which."""
+    """A parameter of the platform does not exist or has an invalid value; the message names it."""
 
 
 class _PlatformSection(BaseModel):
@@ -59,7 +59,7 @@ class _PlatformSection(BaseModel):
 
 
 class StepFunctionsSettings(_PlatformSection):
-    """How fast the workflow engine goes from state to state, and how much it takes on."""
+    """Latencies and quotas of the workflow engine."""
 
     start_s: Duration = Field(
         Lognormal(median=0.099, sigma=0.23),
@@ -79,7 +79,7 @@ class StepFunctionsSettings(_PlatformSection):
 
 
 class SqsSettings(_PlatformSection):
-    """The queue of jobs and its dead letters; None takes the template's value."""
+    """The queue of jobs and its dead-letter queue; None means the value of the template."""
 
     delivery_s: Duration = Field(
         Lognormal(median=0.0162, sigma=0.574),
@@ -93,10 +93,10 @@ class SqsSettings(_PlatformSection):
 
 
 class DispatcherSettings(_PlatformSection):
-    """The worker of the service: sends, receives, starts, repairs."""
+    """The worker of the service: outbox, dispatchers and reconciler."""
 
     threads: PositiveInt = Field(2, description="Dispatchers. ours.")
-    wait_s: Seconds = Field(20.0, description="Long poll; an empty one is a request all the same. ours.")
+    wait_s: Seconds = Field(20.0, description="Length of a long poll; an empty one is a request too. ours.")
     batch_size: Annotated[int, Field(ge=1, le=10)] = Field(10, description="Messages a receive. ours.")
     message_s: Duration = Field(
         Lognormal(median=0.03, sigma=0.4), description="Look up, start and delete one message. ?"
@@ -104,25 +104,30 @@ class DispatcherSettings(_PlatformSection):
     outbox_s: Duration = Field(
         Uniform(low=0.0, high=0.25), description="Wait in the outbox: half of its interval. ours."
     )
-    dead_letter_interval_s: Interval = Field(5.0, description="Between looks at the dead letters. ours.")
+    dead_letter_interval_s: Interval = Field(
+        5.0, description="Between two reads of the dead-letter queue. ours."
+    )
     reconciler_interval_s: Interval = Field(60.0, description="Between reconciliations. ours.")
     reconcile_grace_s: Seconds = Field(120.0, description="Age below which a job is left alone. ours.")
     stuck_job_timeout_s: PositiveSeconds = Field(
-        1800.0, description="When a running job counts as lost. ours."
+        1800.0, description="Age at which a running job counts as lost. ours."
     )
-    abandon_after_s: PositiveSeconds = Field(1800.0, description="When an open upload is given up. ours.")
+    abandon_after_s: PositiveSeconds = Field(
+        1800.0, description="Age at which an open upload is abandoned. ours."
+    )
 
 
 class LambdaSettings(_PlatformSection):
-    """Where functions run."""
+    """The environments of Lambda functions."""
 
     account_concurrency: PositiveInt = Field(1000, description="Invocations at once, all functions. LDG.")
     reserved_concurrency: Mapping[str, NonNegativeInt] = Field(
-        {}, description="By function name, whole or without its prefix; others have the template's."
+        {},
+        description="By function name, complete or without its prefix; others have the template's.",
     )
-    cold_starts: bool = Field(True, description="Whether environments are made and thrown away.")
+    cold_starts: bool = Field(True, description="Whether environments are created and discarded.")
     runtime: Literal["python", "go", "rust", "node", "java", "dotnet"] = Field(
-        "python", description="Decides init_s where that is not given."
+        "python", description="Determines init_s if that is not given."
     )
     init_s: Duration | None = Field(None, description="Init of a new environment, by runtime. LP, SF.")
     placement_s: Duration = Field(
@@ -147,15 +152,17 @@ INIT_S: Mapping[str, Distribution] = {
     "java": Lognormal(median=0.24, sigma=0.1),
     "dotnet": Lognormal(median=0.25, sigma=0.2),
 }
-"""Init Duration of a minimal function from a zip. LP; Python from the 38,800 cold starts of SF."""
+"""Init Duration of a minimal function from a zip. LP; Python: the 38,800 cold starts of SF."""
 
 
 class MediaConvertSettings(_PlatformSection):
     """The transcoding queue."""
 
-    slots: PositiveInt | None = Field(None, description="Jobs at once; else what the template's queue says.")
+    slots: PositiveInt | None = Field(
+        None, description="Jobs at once; by default those of the template's queue."
+    )
     start_delay_s: Duration = Field(
-        _AT_ONCE, description="Before a job begins, beyond what [model.transcode] fixed_s says."
+        _NO_DELAY, description="Before a job begins, in addition to fixed_s of [model.transcode]."
     )
     speed: float = Field(1.0, ge=0.001, le=1e6, description="Divides the transcoding times of the model.")
     completion_s: Duration = Field(
@@ -163,40 +170,40 @@ class MediaConvertSettings(_PlatformSection):
         description="End of a job to its EventBridge event. BSS: p50 148, p90 241 ms.",
     )
     create_bucket: PositiveInt | None = Field(
-        None, description="CreateJob at once; none: not limited. Unpublished."
+        None, description="CreateJob at once; none: no limit. Unpublished."
     )
     create_per_s: PerSecond = Field(2.0, description="CreateJob, refill, if it is limited. ?")
 
 
 class StorageSettings(_PlatformSection):
-    """Uploads and downloads as clients see them."""
+    """Uploads and downloads, as clients see them."""
 
     request_s: Duration = Field(
         Lognormal(median=0.1, sigma=0.35), description="Latency of a request. S3: roughly 100–200 ms."
     )
     bytes_per_s: float | None = Field(
-        5_000_000, ge=1, le=1e15, description="One client's bandwidth for one file; none: unlimited. ?"
+        5_000_000, ge=1, le=1e15, description="Bandwidth of one client for one file; none: no limit. ?"
     )
 
 
 class ApiSettings(_PlatformSection):
-    """The service's HTTP door."""
+    """The HTTP API of the service."""
 
     threads: PositiveInt = Field(32, description="Requests handled at once. ours.")
     request_s: Duration = Field(Lognormal(median=0.008, sigma=0.5), description="Handling one request. ?")
     network_s: Duration = Field(Lognormal(median=0.04, sigma=0.3), description="Round trip of a client. ?")
     longest_wait_s: PositiveSeconds | None = Field(
-        None, description="A request that would wait longer for a thread is answered 503; none: it waits."
+        None, description="A request that would wait longer for a thread gets status 503; none: it waits."
     )
     upload_ttl_s: PositiveSeconds = Field(900.0, description="Life of an upload URL. ours.")
 
 
 class Platform(_PlatformSection):
     """
-    Everything around the state machine.
+    The parameters of the platform around the state machine.
 
     Attributes:
-        behaviours: What Tasks of unknown resources do, by name of the state or of the function.
+        behaviours: Behaviour of Tasks with unknown resources, by name of the state or of the function.
     """
 
     preset: Preset = "aws"
@@ -208,7 +215,7 @@ class Platform(_PlatformSection):
     s3: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     callback_s: Duration = Field(
-        Lognormal(median=0.05, sigma=0.3), description="The callback's way to the service and back. ?"
+        Lognormal(median=0.05, sigma=0.3), description="Round trip of the callback to the service. ?"
     )
     behaviours: Mapping[str, TaskBehaviour] = {}
 
@@ -225,18 +232,19 @@ class Platform(_PlatformSection):
         Return the platform of a run.
 
         Args:
-            given: A scenario's ``[platform]``.
-            changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; text is read as TOML.
-            preset: Where it plays; else what *given* says, else ``aws``.
-            time_scale: Of the live run that ``local`` stands for: its overhead is in clock seconds.
+            given: The ``[platform]`` table of a scenario.
+            changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; a string is read as TOML.
+            preset: The preset; by default that of *given*, else ``aws``.
+            time_scale: Time scale of the live run that ``local`` represents; its overhead is in clock
+                seconds.
 
         Raises:
-            PlatformInvalid: A parameter does not exist or makes no sense.
+            PlatformInvalid: A parameter does not exist or has an invalid value.
         """
         changes = changes or {}
         chosen = changes.get("preset") or preset or given.get("preset", "aws")
         if chosen not in ("aws", "local"):
-            raise PlatformInvalid(f"platform.preset is aws or local, not {chosen!r}")
+            raise PlatformInvalid(f"platform.preset must be aws or local, not {chosen!r}")
         document = merged(_local(time_scale) if chosen == "local" else {}, given) | {"preset": chosen}
         for key, value in changes.items():
             _set(document, key, value)
@@ -247,29 +255,32 @@ class Platform(_PlatformSection):
 
 
 SECTIONS = frozenset(field.alias or name for name, field in Platform.model_fields.items())
-"""What the keys of the platform begin with."""
+"""First parts of the keys of platform parameters."""
 
 
 def _local(time_scale: float) -> dict[str, Any]:
     """
-    Return what the local stack is like: no network, no cold starts, next to no overhead.
+    Return the parameters of the local stack: no network, no cold starts, little overhead.
 
-    Its overhead, measured in clock seconds on a small machine, weighs more the faster the model runs.
+    The overhead was measured in clock seconds on a small machine; *time_scale* converts it to model seconds.
     """
-    tick = time_scale
     return {
-        "stepfunctions": {"start_s": 0.01 * tick, "hop_s": 0.008 * tick, "plain_hop_s": 0.002 * tick},
-        "sqs": {"delivery_s": 0.004 * tick},
+        "stepfunctions": {
+            "start_s": 0.01 * time_scale,
+            "hop_s": 0.008 * time_scale,
+            "plain_hop_s": 0.002 * time_scale,
+        },
+        "sqs": {"delivery_s": 0.004 * time_scale},
         "dispatcher": {
-            "message_s": 0.02 * tick,
-            # The worker divides its own intervals by the scale: in model time they are what they were.
+            "message_s": 0.02 * time_scale,
+            # The worker divides its own intervals by the scale, so in model time they do not change.
             "outbox_s": {"distribution": "uniform", "low": 0.0, "high": 0.25},
         },
         "lambda": {"cold_starts": False},
-        "mediaconvert": {"completion_s": 0.01 * tick},
-        "s3": {"request_s": 0.008 * tick, "bytes_per_s": None},
-        "api": {"request_s": 0.008 * tick, "network_s": 0.001 * tick},
-        "callback_s": 0.02 * tick,
+        "mediaconvert": {"completion_s": 0.01 * time_scale},
+        "s3": {"request_s": 0.008 * time_scale, "bytes_per_s": None},
+        "api": {"request_s": 0.008 * time_scale, "network_s": 0.001 * time_scale},
+        "callback_s": 0.02 * time_scale,
     }
 
 

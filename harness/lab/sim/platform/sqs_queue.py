@@ -1,31 +1,30 @@
 """
 SQS, and the dispatchers that receive from it. Times are nanoseconds.
 
-A waiting long poll gets a message as soon as it is visible. A message nobody deleted is visible again
-after its time-out, and dead once it was received often enough.
+A waiting long poll receives a message as soon as it is visible. A message that is not deleted becomes visible
+again after the visibility time-out, and goes to the dead-letter queue after the most allowed receives.
 """
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
-from harness.lab.sim.model.engine import Engine, nanoseconds
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
-from harness.lab.sim.platform.latency_draws import Draws
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
-from harness.lab.workload.draws import Stream
-from harness.states_language.host_clock import Kind, order
+from harness.states_language.host import nanoseconds
 
 
+@dataclass(slots=True, eq=False)
 class Message:
-    """One message about a job. ``is_poisoned``: no receiver can read it."""
+    """A message about a job; a receiver cannot read it if it ``is_poisoned``."""
 
-    __slots__ = ("deleted", "is_poisoned", "job", "receives")
-
-    def __init__(self, job: MediaJob, is_poisoned: bool) -> None:
-        self.job = job
-        self.is_poisoned = is_poisoned
-        self.receives = 0
-        self.deleted = False
+    job: MediaJob
+    is_poisoned: bool
+    receives: int = 0
+    deleted: bool = False
 
 
 class SqsQueue:
@@ -33,13 +32,15 @@ class SqsQueue:
     The queue of jobs and its dispatchers.
 
     Args:
-        visibility_timeout: In seconds, as *most_receives* in receives: the queue's own settings.
-        handle: Deals with a message; tells whether it is done with and may be deleted.
-        bury: Takes a dead letter.
+        visibility_timeout: Visibility time-out of the queue [s].
+        max_receive_count: Receives after which a message goes to the dead-letter queue.
+        handle: Processes a message; returns whether it may be deleted.
+        dead_letter: Takes a message that goes to the dead-letter queue.
 
     Attributes:
-        sent, receives: Messages sent, and receive requests that brought messages [count].
-        idle_time: How long dispatchers have waited in long polls, added up.
+        sent: Number of messages sent.
+        receives: Number of receive requests that returned messages.
+        idle_time: Sum of the time that dispatchers waited in long polls.
     """
 
     def __init__(
@@ -47,25 +48,24 @@ class SqsQueue:
         engine: Engine,
         sqs: SqsSettings,
         dispatcher: DispatcherSettings,
+        source: RandomSource,
         *,
         visibility_timeout: float,
-        most_receives: int,
-        seed: int,
-        replication: int,
+        max_receive_count: int,
         handle: Callable[[Message], bool],
-        bury: Callable[[Message], None],
+        dead_letter: Callable[[Message], None],
     ) -> None:
         self._engine = engine
-        self._visibility = nanoseconds(visibility_timeout)
-        self._most_receives = most_receives
+        self._visibility_timeout = nanoseconds(visibility_timeout)
+        self._max_receive_count = max_receive_count
         self._batch_size = dispatcher.batch_size
         self._handle = handle
-        self._bury = bury
-        self._outbox = Draws(dispatcher.outbox_s, seed, replication, "outbox", 1)
-        self._delivery = Draws(sqs.delivery_s, seed, replication, "sqs/delivery", 2)
-        self._message_time = Draws(dispatcher.message_s, seed, replication, "dispatcher/message", 4)
+        self._dead_letter = dead_letter
+        self._outbox = source.latencies(dispatcher.outbox_s, "outbox", 1)
+        self._delivery = source.latencies(sqs.delivery_s, "sqs/delivery", 2)
+        self._message_time = source.latencies(dispatcher.message_s, "dispatcher/message", 4)
         self._duplicate_rate = sqs.duplicate_rate
-        self._duplicate = Stream(seed, replication, "platform/sqs/duplicate")
+        self._duplicate = source.stream("platform/sqs/duplicate")
         self._visible: deque[Message] = deque()
         self._idle: deque[int] = deque([0] * dispatcher.threads)
         self.sent = 0
@@ -74,11 +74,11 @@ class SqsQueue:
 
     @property
     def depth(self) -> int:
-        """Visible messages."""
+        """Number of visible messages."""
         return len(self._visible)
 
     def send(self, message: Message) -> None:
-        """Send a message; it waits in the outbox, then on its way."""
+        """Send a message: it becomes visible after its time in the outbox and its delivery."""
         self.sent += 1
         arrival, attempt = message.job.batch.arrival, message.job.attempt
         delay = self._outbox(arrival, 0, attempt) + self._delivery(arrival, 0, attempt)
@@ -88,14 +88,14 @@ class SqsQueue:
 
     def _appear_in(self, delay: int, message: Message) -> None:
         key = order(Kind.VISIBLE_AGAIN, message.job.id, message.receives)
-        self._engine.call_in(delay, key, lambda _: self._appear(message))
+        self._engine.call_in(delay, key, partial(self._appear, message))
 
     def _appear(self, message: Message) -> None:
         if message.deleted:
             return
-        if message.receives >= self._most_receives:
+        if message.receives >= self._max_receive_count:
             message.deleted = True
-            self._bury(message)
+            self._dead_letter(message)
             return
         self._visible.append(message)
         if self._idle:
@@ -103,31 +103,31 @@ class SqsQueue:
             self._receive()
 
     def _receive(self) -> None:
-        """Let a dispatcher take messages, or wait for one."""
+        """Let a dispatcher receive messages, or wait for one."""
         now = self._engine.now
-        taken: list[Message] = []
-        while self._visible and len(taken) < self._batch_size:
+        received: list[Message] = []
+        while self._visible and len(received) < self._batch_size:
             message = self._visible.popleft()
             if not message.deleted:
-                taken.append(message)
-        if not taken:
+                received.append(message)
+        if not received:
             self._idle.append(now)
             return
         self.receives += 1
         spent = 0
-        for message in taken:
+        for message in received:
             message.receives += 1
             job = message.job
             spent += self._message_time(job.batch.arrival, message.receives, job.attempt)
-            self._work_on(message, spent, is_last=message is taken[-1])
+            self._process_in(spent, message, is_last=message is received[-1])
 
-    def _work_on(self, message: Message, spent: int, *, is_last: bool) -> None:
-        left = self._visibility - spent
+    def _process_in(self, delay: int, message: Message, *, is_last: bool) -> None:
+        left = self._visibility_timeout - delay
         if left <= 0:
-            # Too slow: somebody else will get it before we are done.
-            self._appear_in(self._visibility, message)
+            # Too slow: the message becomes visible again before it is processed.
+            self._appear_in(self._visibility_timeout, message)
 
-        def work(_: object) -> None:
+        def process() -> None:
             if message.deleted or self._handle(message):
                 message.deleted = True
             elif left > 0:
@@ -135,5 +135,4 @@ class SqsQueue:
             if is_last:
                 self._receive()
 
-        key = order(Kind.DISPATCHED, message.job.id, message.receives)
-        self._engine.call_in(spent, key, work)
+        self._engine.call_in(delay, order(Kind.DISPATCHED, message.job.id, message.receives), process)

@@ -1,19 +1,19 @@
 """
-Token buckets: how AWS limits rates. Times are nanoseconds.
+The token bucket, with which AWS limits rates. Times are nanoseconds.
 """
 
-from harness.states_language.host_clock import NS
+from harness.states_language.host import NS
 
 
 class TokenBucket:
     """
-    So many at once, then so many per second.
+    A token bucket: a burst of *size* at once, then *rate* per second.
 
-    Kept as the theoretical time of the last token (the generic cell rate algorithm): no events, exact.
+    Implemented by the generic cell rate algorithm: exact, and without events.
 
     Args:
-        size: Tokens a full bucket holds.
-        rate: Tokens that are added per second.
+        size: Tokens in a full bucket.
+        rate: Tokens added per second.
     """
 
     __slots__ = ("_full_at", "_interval", "_reach")
@@ -24,7 +24,7 @@ class TokenBucket:
         self._full_at = 0
 
     def take(self, now: int) -> bool:
-        """Take a token if there is one; tell whether there was."""
+        """Take a token if there is one; return whether there was one."""
         full_at = max(self._full_at, now)
         if full_at - now > self._reach:
             return False
@@ -32,7 +32,7 @@ class TokenBucket:
         return True
 
     def delay(self, now: int) -> int:
-        """Take the next token there will be, and return how long that is [ns]; first come, first served."""
+        """Reserve the next token; return the time until it is available [ns]. First come, first served."""
         full_at = self._full_at if self._full_at > now else now
         self._full_at = full_at + self._interval
         late = full_at - now - self._reach

@@ -4,38 +4,39 @@ MediaConvert: a queue with slots. Times are nanoseconds.
 
 from collections.abc import Callable
 
-from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.engine import Engine, entity_key
 from harness.lab.sim.model.media_functions import Work
 from harness.lab.sim.model.station import Station, StationJob
-from harness.lab.sim.platform.latency_draws import Draws
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import MediaConvertSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
+from harness.states_language.host import nanoseconds
 
 THROTTLED = "MediaConvert.TooManyRequestsException"
 
 
 class Transcoder:
     """
-    The on-demand queue: first come, first served, as many at once as it has slots.
+    The on-demand queue: first come, first served, with one job in each slot.
 
     Args:
-        slots: Jobs at once, where the settings leave it to the deployment.
+        slots: Number of slots if the settings do not define it.
 
     Attributes:
-        completed: Jobs that ended well.
-        video_seconds: Length of the videos of those.
+        completed: Number of jobs that succeeded.
+        video_seconds: Total length of their videos [s].
     """
 
     def __init__(
-        self, engine: Engine, settings: MediaConvertSettings, slots: int, seed: int, replication: int
+        self, engine: Engine, settings: MediaConvertSettings, slots: int, source: RandomSource
     ) -> None:
         self.station = Station(engine, settings.slots or slots)
         self.completed = 0
         self.video_seconds = 0.0
         self._engine = engine
         self._speed = settings.speed
-        self._start_delay = Draws(settings.start_delay_s, seed, replication, "mediaconvert/start", 4)
-        self._completion = Draws(settings.completion_s, seed, replication, "mediaconvert/completion", 4)
+        self._start_delay = source.latencies(settings.start_delay_s, "mediaconvert/start", 4)
+        self._completion = source.latencies(settings.completion_s, "mediaconvert/completion", 4)
         self._requests = (
             TokenBucket(settings.create_bucket, settings.create_per_s) if settings.create_bucket else None
         )
@@ -49,26 +50,26 @@ class Transcoder:
         wanted: Callable[[], bool],
     ) -> bool:
         """
-        Take a job in; tell whether the request was let through.
+        Create a job; return False if the request was throttled.
 
         Args:
-            key: Entity, item and attempt, for draws and ties.
-            ended: Called when the news of its end has arrived.
-            wanted: Asked when a slot is free: a job that was cancelled does not begin.
+            key: Entity, item and attempt, for random numbers and the order of events.
+            ended: Called when the event of its completion arrives.
+            wanted: Called when a slot is free: a job that was cancelled does not begin.
         """
         if self._requests is not None and not self._requests.take(self._engine.now):
             return False
         service_time = self._start_delay(*key) + round(nanoseconds(work.seconds) / self._speed)
-        news = self._completion(*key)
+        event_delay = self._completion(*key)
 
         def done() -> None:
             if work.error is None:
                 self.completed += 1
                 self.video_seconds += work.video_s
-            if news:
-                self._engine.call_in(news, about(*key), lambda _: ended())
+            if event_delay:
+                self._engine.call_in(event_delay, entity_key(*key), ended)
             else:
                 ended()
 
-        self.station.offer(StationJob(about(*key), service_time, begun, done, wanted))
+        self.station.offer(StationJob(entity_key(*key), service_time, begun, done, wanted))
         return True

@@ -1,5 +1,5 @@
 """
-Replications: independent, reproducible, enough of them; two systems under common random numbers.
+Experiments: independent replications, precision, and two systems with common random numbers.
 """
 
 import math
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.experiment.experiment import compare, experiment
-from harness.lab.sim.experiment.quantiles import Judgement
-from harness.lab.sim.experiment.replications import side_by_side
+from harness.lab.sim.experiment.experiment import compare
+from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
+from harness.lab.sim.experiment.quantiles import LimitResult
+from harness.lab.sim.experiment.replications import parallel_map
 from harness.lab.workload.scenario import Scenario
 
 pytestmark = pytest.mark.slow
@@ -37,29 +38,31 @@ SLOTS_8 = {"mediaconvert.slots": 8}
 
 
 def all_fail():
-    """Return a scenario nobody of whom becomes READY."""
+    """Return a scenario in which no batch becomes READY."""
     return scenario(duration_s=60, faults=[{"kind": "corrupt_file", "rate": 1}])
 
 
 @pytest.fixture(scope="module")
 def failed():
     """Return an experiment in which every batch fails."""
-    return experiment(all_fail(), replications=3, warm_up=0, cool_down=5, processes=1)
+    return ExperimentPlan(all_fail(), replications=3, warm_up=0, cool_down=5, processes=1).run()
 
 
 @pytest.fixture(scope="module")
 def cut_off():
     """Return an experiment that ends while the last batches are being transcoded."""
-    return experiment(scenario(drain_s=1), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
+    return ExperimentPlan(
+        scenario(drain_s=1), replications=5, cool_down=0, overrides=SLOTS_8, processes=1
+    ).run()
 
 
 class TestReplications:
-    def test_each_has_numbers_of_its_own(self):
+    def test_replications_are_independent_and_reproducible(self):
         """
-        No two replications are alike, and replication 1 is the same however it is reached.
+        Two replications differ, and replication 1 is the same in every experiment.
         """
-        found = experiment(scenario(), replications=3, overrides=SLOTS_8, processes=1)
-        again = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+        found = ExperimentPlan(scenario(), replications=3, overrides=SLOTS_8, processes=1).run()
+        again = ExperimentPlan(scenario(), replications=2, overrides=SLOTS_8, processes=1).run()
 
         assert found.replications[0].arrived_at[0] != found.replications[1].arrived_at[0]
         assert np.array_equal(found.replications[1].ready, again.replications[1].ready)
@@ -67,20 +70,24 @@ class TestReplications:
     @pytest.mark.slow
     def test_processes_change_nothing(self):
         """
-        Two processes find what one finds.
+        The results of two processes are those of one.
         """
-        alone = experiment(scenario(duration_s=60), replications=2, processes=1)
-        together = experiment(scenario(duration_s=60), replications=2, processes=2)
+        alone = ExperimentPlan(scenario(duration_s=60), replications=2, processes=1).run()
+        together = ExperimentPlan(scenario(duration_s=60), replications=2, processes=2).run()
 
         for one, other in zip(alone.replications, together.replications, strict=True):
             assert np.array_equal(one.ready, other.ready)
 
     def test_precision_decides_how_many(self):
         """
-        It goes on until the interval is narrow enough, or says that it was not.
+        Replications run until the interval is narrow enough or the maximum is reached.
         """
-        loose = experiment(scenario(), precision=0.5, replications=30, overrides=SLOTS_8, processes=1)
-        strict = experiment(scenario(), precision=0.001, replications=11, overrides=SLOTS_8, processes=1)
+        loose = ExperimentPlan(
+            scenario(), precision=0.5, replications=30, overrides=SLOTS_8, processes=1
+        ).run()
+        strict = ExperimentPlan(
+            scenario(), precision=0.001, replications=11, overrides=SLOTS_8, processes=1
+        ).run()
 
         assert loose.reached
         assert len(loose.replications) == 10
@@ -90,32 +97,32 @@ class TestReplications:
 
     def test_warm_up_and_cool_down_do_not_count(self):
         """
-        Deleted by arrival: the first by the user's word, the last because nobody comes after them.
+        Batches are counted by their time of arrival.
         """
-        found = experiment(
+        found = ExperimentPlan(
             scenario(), replications=2, warm_up=100, cool_down=50, overrides=SLOTS_8, processes=1
-        )
+        ).run()
         kept = [
             int(((each.arrived_at >= 100) & (each.arrived_at < 550)).sum()) for each in found.replications
         ]
 
         assert found.to_frame()["batches"].tolist() == kept
 
-    def test_judges_by_the_interval(self):
+    def test_limits_are_checked_by_the_interval(self):
         """
-        Far below a limit passes, far above fails.
+        A percentile far below the limit passes, one far above fails.
         """
-        found = experiment(scenario(), replications=5, overrides=SLOTS_8, processes=1)
+        found = ExperimentPlan(scenario(), replications=5, overrides=SLOTS_8, processes=1).run()
 
-        assert found.judge(95, 3600.0) is Judgement.PASS
-        assert found.judge(95, 1.0) is Judgement.FAIL
+        assert found.check_limit(95, 3600.0) is LimitResult.PASS
+        assert found.check_limit(95, 1.0) is LimitResult.FAIL
 
     def test_nothing_to_replicate(self):
         """
         Zero replications are an error.
         """
-        with pytest.raises(ValueError, match="at least one replication"):
-            experiment(scenario(), replications=0)
+        with pytest.raises(ValueError, match="at least one replication, not 0"):
+            ExperimentPlan(scenario(), replications=0).run()
 
     @pytest.mark.parametrize(
         ("number", "complaint"),
@@ -129,26 +136,26 @@ class TestReplications:
             ({"cool_down": math.nan}, "not nan s"),
         ],
     )
-    def test_numbers_that_make_no_sense(self, number, complaint):
+    def test_invalid_numbers_are_refused(self, number, complaint):
         """
-        They are refused before anything is played.
+        The plan cannot be created.
         """
         with pytest.raises(ValueError, match=complaint):
-            experiment(scenario(), **number)
+            ExperimentPlan(scenario(), **number).run()
 
     @pytest.mark.parametrize("warm_up", [-1, 600, math.inf, math.nan])
     def test_a_warm_up_leaves_something_to_count(self, warm_up):
         """
-        It is refused before anything is played.
+        The plan cannot be created.
         """
-        with pytest.raises(ValueError, match="shorter than the 600 s arrivals keep coming"):
-            experiment(scenario(), warm_up=warm_up)
+        with pytest.raises(ValueError, match="shorter than the 600 s of arrivals"):
+            ExperimentPlan(scenario(), warm_up=warm_up).run()
 
-    def test_a_worker_does_not_hear_of_ctrl_c(self):
+    def test_a_worker_ignores_ctrl_c(self):
         """
-        It is made deaf to it, rather than told when it has begun: then it could be too late.
+        The signal is blocked from the start of the worker, and only there.
         """
-        with side_by_side(2, 2) as play_all:
+        with parallel_map(2, 2) as play_all:
             blocked, *_ = play_all(signal.pthread_sigmask, [signal.SIG_BLOCK], [()])
 
         assert signal.SIGINT in blocked
@@ -157,15 +164,15 @@ class TestReplications:
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 class TestNothingReady:
-    def test_a_limit_is_neither_kept_nor_broken(self, failed):
+    def test_a_limit_is_inconclusive(self, failed):
         """
-        What nobody saw cannot be judged.
+        Without a READY batch there is nothing to check.
         """
-        assert failed.judge(95, 3600.0) is Judgement.INCONCLUSIVE
+        assert failed.check_limit(95, 3600.0) is LimitResult.INCONCLUSIVE
 
-    def test_estimates_say_what_is_lacking(self, failed):
+    def test_estimates_name_the_missing_values(self, failed):
         """
-        Not that a mean of nothing is no number.
+        The error names the time in which batches are counted.
         """
         for estimate in (lambda: failed.percentile(95), lambda: failed.mean):
             with pytest.raises(
@@ -175,7 +182,7 @@ class TestNothingReady:
         with pytest.raises(ValueError, match="no replication has batches that became READY in both"):
             compare(failed, failed)
 
-    def test_what_is_known_is_shown(self, failed):
+    def test_the_known_values_are_shown(self, failed):
         """
         All that arrived failed to become READY.
         """
@@ -183,31 +190,31 @@ class TestNothingReady:
         assert failed.to_frame()["p95_s"].isna().all()
         assert "<th>failed</th>" in failed._repr_html_()
 
-    def test_nobody_arrived(self):
+    def test_no_arrivals(self):
         """
-        Then not even the share of failures is known.
+        The share of failures is unknown.
         """
-        nobody = experiment(scenario().at_rate(0), replications=2, processes=1)
+        found = ExperimentPlan(scenario().at_rate(0), replications=2, processes=1).run()
 
         with pytest.raises(ValueError, match="no batch arrived from 0 s to 600 s"):
-            _ = nobody.failed
+            _ = found.failed
 
     def test_precision_is_not_reached(self):
         """
-        However often nothing is played again.
+        The procedure stops after the first replications without an estimate.
         """
-        found = experiment(all_fail(), precision=0.05, replications=30, processes=1)
+        found = ExperimentPlan(all_fail(), precision=0.05, replications=30, processes=1).run()
 
         assert not found.reached
         assert len(found.replications) == 10
 
 
 class TestUnfinished:
-    def test_they_count_with_their_wait(self, cut_off):
+    def test_unfinished_batches_count_with_their_wait(self, cut_off):
         """
-        A run that is cut off does not look faster than one that is not.
+        A run that ends early does not look faster than one that does not.
         """
-        whole = experiment(scenario(), replications=5, cool_down=0, overrides=SLOTS_8, processes=1)
+        whole = ExperimentPlan(scenario(), replications=5, cool_down=0, overrides=SLOTS_8, processes=1).run()
         waited = sum(len(values) for values in cut_off.ready)
 
         assert 0 < cut_off.unfinished < 0.2 * waited
@@ -216,56 +223,60 @@ class TestUnfinished:
         assert cut_off.to_frame()["unfinished"].sum() == cut_off.unfinished
         assert cut_off.to_frame()["failed"].sum() == 0
 
-    def test_what_depends_on_them_is_not_judged(self, cut_off):
+    def test_a_limit_that_depends_on_them_is_inconclusive(self, cut_off):
         """
-        Nine in ten were READY in time, whatever becomes of the rest; how long the slowest take nobody knows.
+        Nine of ten batches were READY in time; the times of the slowest are unknown.
         """
-        assert cut_off.judge(50, 3600.0) is Judgement.PASS
-        assert cut_off.judge(99.9, 3600.0) is Judgement.INCONCLUSIVE
-        assert cut_off.judge(99.9, 1.0) is Judgement.FAIL
+        assert cut_off.check_limit(50, 3600.0) is LimitResult.PASS
+        assert cut_off.check_limit(99.9, 3600.0) is LimitResult.INCONCLUSIVE
+        assert cut_off.check_limit(99.9, 1.0) is LimitResult.FAIL
 
-    def test_an_estimate_says_that_it_is_the_least(self, cut_off):
+    def test_an_estimate_is_marked_as_a_lower_bound(self, cut_off):
         """
-        Also where somebody judges it himself.
+        The mark is in its text and in its check of a limit.
         """
         assert str(cut_off.percentile(99.9)).startswith("at least ")
         assert str(cut_off.mean).startswith("at least ")
-        assert cut_off.percentile(99.9).below(3600.0) is Judgement.INCONCLUSIVE
+        assert cut_off.percentile(99.9).check_limit(3600.0) is LimitResult.INCONCLUSIVE
 
 
 class TestComparison:
-    def test_replications_with_a_value_in_one_alone_are_left_out(self):
+    def test_replications_without_a_pair_are_left_out(self):
         """
-        They have no pair.
+        A replication counts if both systems have READY batches in it.
         """
-        found = experiment(scenario(), replications=2, overrides=SLOTS_8, processes=1)
+        found = ExperimentPlan(scenario(), replications=2, overrides=SLOTS_8, processes=1).run()
         first, second = found.replications
         unready = replace(second, is_ready=np.zeros_like(second.is_ready))
 
         assert compare(found, replace(found, replications=(first, unready))).replications == 1
 
-    def test_what_depends_on_unfinished_batches_is_not_compared(self, cut_off):
+    def test_a_comparison_that_depends_on_unfinished_batches_is_refused(self, cut_off):
         """
-        The slower system has more of them, and so looks quicker than it is.
+        The slower system has more unfinished batches, and would look faster than it is.
         """
         with pytest.raises(ValueError, match="batches had not ended when their replication did"):
             compare(cut_off, cut_off, percent=99)
 
-    def test_other_arrivals_are_not_compared(self):
+    def test_different_arrivals_are_not_compared(self):
         """
-        Their noise would not cancel, and the difference be theirs.
+        Their noise would not cancel.
         """
-        one, other = (experiment(scenario(seed=seed), replications=2, processes=1) for seed in (1, 2))
+        one, other = (
+            ExperimentPlan(scenario(seed=seed), replications=2, processes=1).run() for seed in (1, 2)
+        )
 
-        with pytest.raises(ValueError, match="they have other arrivals"):
+        with pytest.raises(ValueError, match="the experiments have different arrivals"):
             compare(one, other)
 
     def test_common_random_numbers(self):
         """
-        A sixth slot never makes a replication slower, and pairing sees it with far fewer replications.
+        A sixth slot never makes a replication slower, and pairing reduces the standard error.
         """
-        five = experiment(scenario(), replications=6, overrides=SLOTS_5, processes=1)
-        six = experiment(scenario(), replications=6, overrides={"mediaconvert.slots": 6}, processes=1)
+        five = ExperimentPlan(scenario(), replications=6, overrides=SLOTS_5, processes=1).run()
+        six = ExperimentPlan(
+            scenario(), replications=6, overrides={"mediaconvert.slots": 6}, processes=1
+        ).run()
         difference = compare(five, six)
 
         slower = [

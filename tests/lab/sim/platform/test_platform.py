@@ -1,12 +1,12 @@
 """
-The platform's limits: functions, the queue, the transcoder, faults, and the people who meet them.
+The limits of the platform: functions, queue, transcoder, faults, and their effect on clients.
 """
 
 import pytest
 
 from harness.blueprint.template import load_template
 from harness.lab.sim.model.pipeline_model import PipelineModel
-from harness.lab.sim.model.recording import MemoryRecorder
+from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.workload.scenario import Scenario
 
@@ -39,53 +39,57 @@ def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, t
         }
     )
     given = {**AT_ONCE, **{key: {**AT_ONCE.get(key, {}), **value} for key, value in platform.items()}}
-    recorder = MemoryRecorder()
+    recorder = RowRecorder()
     stage = PipelineModel(scenario, Platform.read(given), recorder, template=template)
-    stage.play()
+    stage.run()
     return stage, recorder
 
 
 def values(recorder, metric):
-    return [row[3] for row in recorder.rows("metrics") if row[1] == metric]
+    return [row.value for row in recorder.rows("metrics") if row.metric == metric]
 
 
 def outcomes(recorder):
-    return [(row[15], row[16]) for row in recorder.rows("batches")]
+    return [(row.outcome, row.error_code) for row in recorder.rows("batches")]
 
 
 class TestFunctions:
     def test_throttled_beyond_the_reservation(self):
         """
-        Three at once with room for one: two are throttled, back off as the state machine says, and succeed.
+        Three invocations with a concurrency of one: two are throttled, retried, and succeed.
         """
         _, recorder = play(
             3, {"thumbnails": {"fixed_s": 1}}, until=0.01,
             **{"lambda": {"reserved_concurrency": {"thumbnails": 1}}},
         )  # fmt: skip
-        throttles = [row for row in recorder.rows("steps") if row[8] == "Lambda.TooManyRequestsException"]
+        throttles = [row for row in recorder.rows("steps") if row.error == "Lambda.TooManyRequestsException"]
 
         assert sum(values(recorder, "AWS/Lambda/Throttles")) == len(throttles) >= 2
         assert outcomes(recorder) == [("READY", None)] * 3
 
     def test_killed_at_the_time_out(self):
         """
-        Validation may take 60 s; killed three times it fails the batch, and Errors are counted.
+        Validation has a time-out of 60 s; after three time-outs the batch fails, and Errors are counted.
         """
         _, recorder = play(1, {"validate": {"fixed_s": 100}})
-        attempts = [(row[3], row[8]) for row in recorder.rows("steps") if row[1] == "ValidateRawAssets"]
+        attempts = [
+            (row.attempt, row.error) for row in recorder.rows("steps") if row.state == "ValidateRawAssets"
+        ]
 
         assert attempts == [(1, "Sandbox.Timedout"), (2, "Sandbox.Timedout"), (3, "Sandbox.Timedout")]
         assert sum(values(recorder, "AWS/Lambda/Errors")) == 3
         assert outcomes(recorder) == [("FAILED", "VALIDATION_FAILED")]
 
-    def test_first_is_cold_next_is_warm(self):
+    def test_the_first_start_is_cold_and_the_next_warm(self):
         """
-        An environment is made for the first batch and used again by those that follow in time.
+        The environment of the first batch is used again by the following ones.
         """
         settings = {"cold_starts": True, "init_s": 3, "placement_s": 2, "keep_alive_s": 50}
         _, recorder = play(3, {"zip": {"fixed_s": 1}}, until=120, **{"lambda": settings})
         spent = [
-            round((row[6] - row[5]) / 1e9) for row in recorder.rows("steps") if row[1] == "CreateZipBundle"
+            round((row.finished_at - row.started_at) / 1e9)
+            for row in recorder.rows("steps")
+            if row.state == "CreateZipBundle"
         ]
 
         assert spent == [6, 1, 1]
@@ -94,17 +98,17 @@ class TestFunctions:
 class TestQueue:
     def test_a_poisoned_message_ends_as_a_dead_letter(self):
         """
-        Received five times, 180 s apart; then the batch fails and the letter is counted once.
+        It is received five times, 180 s apart; then the batch fails and is counted once.
         """
         _, recorder = play(1, faults=[{"kind": "poisoned_message", "rate": 1.0}])
 
         assert outcomes(recorder) == [("FAILED", "DLQ_REDRIVE")]
         assert values(recorder, "media_processing_dlq_messages_total") == [1.0]
-        assert recorder.rows("batches")[0][13] / 1e9 == pytest.approx(5 * 180, abs=6)
+        assert recorder.rows("batches")[0].finished_at / 1e9 == pytest.approx(5 * 180, abs=6)
 
     def test_duplicates_change_nothing(self):
         """
-        Every message delivered twice starts one execution.
+        A message that is delivered twice starts one execution.
         """
         stage, recorder = play(5, sqs={"duplicate_rate": 1.0})
 
@@ -114,7 +118,7 @@ class TestQueue:
 
     def test_start_quota(self):
         """
-        What the quota refuses comes back after its visibility time-out.
+        A message that the quota refuses is visible again after the visibility time-out.
         """
         _, recorder = play(
             3,
@@ -123,7 +127,9 @@ class TestQueue:
             sqs={"visibility_timeout_s": 150},
         )
         started = sorted(
-            row[0] // 10**9 for row in recorder.rows("metrics") if row[1] == "AWS/States/ExecutionsStarted"
+            row.at // 10**9
+            for row in recorder.rows("metrics")
+            if row.metric == "AWS/States/ExecutionsStarted"
         )
 
         assert started == [0, 150, 300]
@@ -132,31 +138,31 @@ class TestQueue:
 class TestFaults:
     def test_a_corrupt_file_fails_its_batch(self):
         """
-        Rejected is never retried; the code says why.
+        Rejected is never retried; the error code gives the reason.
         """
         _, recorder = play(1, faults=[{"kind": "corrupt_file", "rate": 1.0}])
 
         assert outcomes(recorder) == [("FAILED", "DECODE_FAILED")]
-        assert [row[3] for row in recorder.rows("steps") if row[1] == "ValidateRawAssets"] == [1]
+        assert [row.attempt for row in recorder.rows("steps") if row.state == "ValidateRawAssets"] == [1]
 
     def test_lambda_errors_are_retried(self):
         """
-        A window of errors is outlived by the state machine's retries.
+        The retries last longer than the time with errors.
         """
         fault = {"kind": "lambda_error", "function": "thumbnails", "rate": 1.0, "until_s": 3}
         _, recorder = play(1, faults=[fault])
-        attempts = [row[8] for row in recorder.rows("steps") if row[1] == "GenerateThumbnails"]
+        attempts = [row.error for row in recorder.rows("steps") if row.state == "GenerateThumbnails"]
 
         assert attempts == ["Retryable", None]
         assert outcomes(recorder) == [("READY", None)]
 
     def test_transcoding_errors(self):
         """
-        One retry, then the batch fails and the failure is reported.
+        After one retry the batch fails, and the failure is reported.
         """
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 1, "photo_bytes": 1, "video_bytes_per_s": 1}]
         stage, recorder = play(1, faults=[{"kind": "mediaconvert_error", "rate": 1.0}], flows=flows)
-        attempts = [row[8] for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        attempts = [row.error for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
         assert attempts == ["States.TaskFailed", "States.TaskFailed"]
         assert outcomes(recorder) == [("FAILED", "PROCESSING_FAILED")]
@@ -165,7 +171,7 @@ class TestFaults:
 
     def test_a_slow_callback_takes_its_time(self):
         """
-        The delay is in the processing time.
+        The delay is part of the processing time.
         """
         _, recorder = play(1, faults=[{"kind": "slow_callback", "rate": 1.0, "delay_s": 30}])
 
@@ -173,18 +179,18 @@ class TestFaults:
 
 
 class TestGauges:
-    def test_what_comes_and_goes_between_two_samples_is_seen(self):
+    def test_peaks_between_two_samples_are_recorded(self):
         """
-        Three jobs of 4 s, none of them under way when a sample is due at 0 s or 10 s.
+        Three jobs of 4 s, none of them running at a sample at 0 s or 10 s.
         """
         _, recorder = play(3, {"thumbnails": {"fixed_s": 4}})
 
         assert max(values(recorder, "media_processing_inflight_jobs")) == 3.0
 
     @pytest.mark.parametrize(("every", "seen"), [(5, 0.0), (25, 1.0)])
-    def test_a_dead_letter_is_seen_if_it_stands_there_when_somebody_looks(self, every, seen):
+    def test_a_dead_letter_is_sampled_if_it_is_present(self, every, seen):
         """
-        As on the local stack: one that is drained within seconds has only the counter to tell of it.
+        As on the local stack, one that is drained within seconds is only counted.
         """
         stage, recorder = play(
             1,
@@ -192,9 +198,9 @@ class TestGauges:
             faults=[{"kind": "poisoned_message", "rate": 1.0}],
         )
         depths = [
-            row[3]
+            row.value
             for row in recorder.rows("metrics")
-            if row[1] == "AWS/SQS/ApproximateNumberOfMessagesVisible" and "dlq" in row[2]
+            if row.metric == "AWS/SQS/ApproximateNumberOfMessagesVisible" and "dlq" in row.labels
         ]
 
         assert max(depths) == seen
@@ -209,24 +215,24 @@ class TestTranscoder:
         """
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 4, "photo_bytes": 1, "video_bytes_per_s": 1}]
         _, recorder = play(1, {"transcode": {"fixed_s": 10}}, flows=flows, mediaconvert={"slots": 2})
-        rows = [row for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        rows = [row for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
-        assert sorted((row[5] - row[4]) // 10**9 for row in rows) == [0, 0, 10, 10]
+        assert sorted((row.started_at - row.ready_at) // 10**9 for row in rows) == [0, 0, 10, 10]
         assert values(recorder, "media_processing_duration_seconds") == [20.0]
 
     @pytest.mark.parametrize(("given", "at_once"), [({}, 3), ({"slots": 2}, 2)])
-    def test_the_template_has_the_slots_that_nobody_sets(self, given, at_once):
+    def test_the_default_slots_are_those_of_the_template(self, given, at_once):
         """
-        What the queue is deployed with is what plays, unless the platform says otherwise.
+        The slots of the deployed queue apply unless the platform sets them.
         """
         template = load_template(parameters={"CallbackUrl": "", "TranscodingConcurrency": "3"})
         flows = [{"name": "photo_shoot", "photos": 1, "videos": 4, "photo_bytes": 1, "video_bytes_per_s": 1}]
         _, recorder = play(
             1, {"transcode": {"fixed_s": 10}}, flows=flows, template=template, mediaconvert=given
         )
-        rows = [row for row in recorder.rows("steps") if row[1] == "TranscodeVideo"]
+        rows = [row for row in recorder.rows("steps") if row.state == "TranscodeVideo"]
 
-        assert [(row[5] - row[4]) // 10**9 for row in rows].count(0) == at_once
+        assert [(row.started_at - row.ready_at) // 10**9 for row in rows].count(0) == at_once
 
 
 class TestReconciler:
@@ -242,10 +248,12 @@ class TestReconciler:
 
     def test_abandoned_uploads_fail(self):
         """
-        Half an hour after its creation an upload that was never completed is given up.
+        Half an hour after its creation an upload that was never completed is abandoned.
         """
         stage, recorder = play(1, flows=[{"name": "abandon", "photos": 1, "videos": 0}], until=4000)
-        statuses = [row[2] for row in recorder.rows("metrics") if row[1] == "media_batches_created_total"]
+        statuses = [
+            row.labels for row in recorder.rows("metrics") if row.metric == "media_batches_created_total"
+        ]
 
         assert statuses == ['{"status":"PENDING_UPLOAD"}', '{"status":"FAILED"}']
         assert recorder.rows("batches") == []
@@ -253,23 +261,23 @@ class TestReconciler:
 
 
 class TestClients:
-    def test_a_full_door_is_tried_again(self):
+    def test_unavailable_requests_are_repeated(self):
         """
-        503s are recorded as failures and repeated as the scenario says.
+        Responses with status 503 are recorded as failures and repeated by the retry policy.
         """
         _, recorder = play(4, until=0.001, api={"threads": 1, "request_s": 0.3, "longest_wait_s": 0.1})
-        first = [row for row in recorder.rows("requests") if row[3] == "uploads"]
+        first = [row for row in recorder.rows("requests") if row.name == "uploads"]
 
-        assert {row[4] for row in first} == {201, 503}
-        assert all(row[5] == "failed" for row in first if row[4] == 503)
+        assert {row.status for row in first} == {201, 503}
+        assert all(row.outcome == "failed" for row in first if row.status == 503)
 
-    def test_patience_ends(self):
+    def test_polling_times_out(self):
         """
-        A client that gives up leaves a censored batch; the pipeline goes on.
+        A client that stops polling leaves a censored batch; the pipeline continues.
         """
         _, recorder = play(1, {"thumbnails": {"fixed_s": 250}}, patience=60)
-        ready = [row for row in recorder.rows("requests") if row[3] == "ready"]
+        ready = [row for row in recorder.rows("requests") if row.name == "ready"]
 
-        assert [(row[5], row[13]) for row in ready] == [("censored", "POLL_TIMEOUT")]
+        assert [(row.outcome, row.error) for row in ready] == [("censored", "POLL_TIMEOUT")]
         assert values(recorder, "media_processing_duration_seconds") == [250.0]
-        assert recorder.rows("batches")[0][17] is True
+        assert recorder.rows("batches")[0].censored is True

@@ -1,11 +1,11 @@
 """
-Stations of the engine against queueing theory: what is simulated must be what the textbooks say.
+Stations of the engine against the formulas of queueing theory.
 
 An estimate is accepted within 3.3 standard errors of the exact value, if that error is at most 1 % of it
 (2 % where service times have a heavy tail). Replications have draws of their own; λ and μ are per second.
 
 Of the cases D1 to D26, here are D1 to D13, D18 to D21, D25 and D26; D14 to D17 and D22 to D24 are in
-`test_network_cases`. ``make test`` plays D5, D7, D8, D15 (ρ 0.6), D17, D18, D20 and D22 to D26,
+`test_networks`. ``make test`` runs D5, D7, D8, D15 (ρ 0.6), D17, D18, D20 and D22 to D26,
 ``make nightly`` the others.
 """
 
@@ -19,15 +19,16 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.networks import BatchMMc, split_merge
-from harness.lab.sim.analytic.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
-from harness.lab.sim.analytic.stations import MachineRepair, MMc, MMcK, erlang_b, mean_wait_of_first
-from harness.lab.sim.model.engine import Engine, about, nanoseconds
+from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
 from harness.lab.sim.model.station import Station, StationJob
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS, nanoseconds
+from harness.theory import MMc, erlang_b
+from tests.theory.birth_death import MachineRepair, MMcK, mean_wait_of_first
+from tests.theory.networks import BatchMMc, split_merge
+from tests.theory.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
 
 NEVER = 2**62
-"""Longer than anything is played [ns]."""
+"""Later than the end of every test [ns]."""
 
 Draws = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -55,8 +56,8 @@ def hyperexponential(draws: np.random.Generator, count: int) -> np.ndarray:
 
 
 @dataclass
-class Visits:
-    """What became of the jobs of one replication: waits [s] of those taken in, how many were lost."""
+class StationJobs:
+    """The jobs of one replication: waits [s] of the accepted ones, and the number of lost ones."""
 
     waits: np.ndarray
     services: np.ndarray
@@ -76,8 +77,8 @@ def play(
     capacity: int | None = None,
     priorities: np.ndarray | None = None,
     warm_up: int = 0,
-) -> Visits:
-    """Play jobs on one station of the engine; the first *warm_up* of them are not counted."""
+) -> StationJobs:
+    """Run jobs on one station of the engine; the first *warm_up* of them are not counted."""
     engine = Engine()
     station = Station(engine, servers, capacity)
     arrives = np.rint(np.cumsum(interarrivals) * NS).astype(np.int64).tolist()
@@ -93,12 +94,12 @@ def play(
 
     numbers = iter(range(len(arrives)))
 
-    def arrive(_: object) -> None:
+    def arrive() -> None:
         nonlocal lost
         index = next(numbers)
         if index + 1 < len(arrives):
             engine.call_in(arrives[index + 1] - engine.now, arrival, arrive)
-        job = StationJob(about(index), takes[index], partial(begun, index), nothing)
+        job = StationJob(entity_key(index), takes[index], partial(begun, index), nothing)
         priority = None if priorities is None else float(priorities[index])
         if not station.offer(job, priority):
             lost += index >= warm_up
@@ -108,7 +109,7 @@ def play(
     engine.run_until(NEVER)
     counted = ~np.isnan(waits)
     counted[:warm_up] = False
-    return Visits(waits[counted], services[counted], lost, len(arrives) - warm_up, station)
+    return StationJobs(waits[counted], services[counted], lost, len(arrives) - warm_up, station)
 
 
 def agrees(estimates: list[float], exact: float, tolerance: float = 0.01) -> None:
@@ -122,7 +123,7 @@ def agrees(estimates: list[float], exact: float, tolerance: float = 0.01) -> Non
 
 @dataclass(frozen=True)
 class Case:
-    """A station, its jobs, and what theory says of it."""
+    """A station, its jobs, and the exact values of theory."""
 
     name: str
     interarrival: Draws
@@ -136,7 +137,7 @@ class Case:
     tolerance: float = 0.01
     marks: tuple[pytest.MarkDecorator, ...] = field(default=(pytest.mark.nightly, pytest.mark.timeout(3600)))
 
-    def play(self) -> Iterator[Visits]:
+    def play(self) -> Iterator[StationJobs]:
         for number in range(self.replications):
             draws = np.random.default_rng([20260105, number])
             yield play(
@@ -148,13 +149,13 @@ class Case:
             )
 
 
-MEASURES: dict[str, Callable[[Visits], float]] = {
-    "probability of waiting": lambda visits: float((visits.waits > 0).mean()),
-    "mean wait": lambda visits: float(visits.waits.mean()),
-    "mean sojourn time": lambda visits: float(visits.sojourns.mean()),
-    "p95 wait": lambda visits: percentile(visits.waits, 95),
-    "p95 sojourn time": lambda visits: percentile(visits.sojourns, 95),
-    "loss": lambda visits: visits.lost / visits.offered,
+MEASURES: dict[str, Callable[[StationJobs], float]] = {
+    "probability of waiting": lambda jobs: float((jobs.waits > 0).mean()),
+    "mean wait": lambda jobs: float(jobs.waits.mean()),
+    "mean sojourn time": lambda jobs: float(jobs.sojourns.mean()),
+    "p95 wait": lambda jobs: percentile(jobs.waits, 95),
+    "p95 sojourn time": lambda jobs: percentile(jobs.sojourns, 95),
+    "loss": lambda jobs: jobs.lost / jobs.offered,
 }
 
 SLOW = (pytest.mark.slow,)
@@ -327,10 +328,10 @@ class TestStations:
         """
         Every measure of the case agrees with its exact value.
         """
-        visits = list(case.play())
+        jobs = list(case.play())
 
         for measure, exact in case.exact.items():
-            agrees([MEASURES[measure](each) for each in visits], exact, case.tolerance)
+            agrees([MEASURES[measure](each) for each in jobs], exact, case.tolerance)
 
     @pytest.mark.slow
     def test_number_in_system(self):
@@ -341,9 +342,9 @@ class TestStations:
         shares = []
         for number in range(24):
             draws = np.random.default_rng([5, number])
-            visits = play(draws.exponential(1 / 10, 40_000), draws.exponential(1 / 12, 40_000), 3)
+            jobs = play(draws.exponential(1 / 10, 40_000), draws.exponential(1 / 12, 40_000), 3)
             arrived = np.cumsum(np.random.default_rng([5, number]).exponential(1 / 10, 40_000))
-            left = np.sort(arrived + visits.sojourns)
+            left = np.sort(arrived + jobs.sojourns)
             found = np.arange(arrived.size) - np.searchsorted(left, arrived)
             shares.append([float((found[1000:] == count).mean()) for count in range(4)])
 
@@ -354,7 +355,7 @@ class TestStations:
     @pytest.mark.timeout(3600)
     def test_priorities(self):
         """
-        D21: the urgent overtake those who wait, but nobody in service.
+        D21: urgent jobs overtake waiting jobs, but not those in service.
         """
         urgent, patient = priority_waits([0.3, 0.5], 1.0)
         means: list[tuple[float, float]] = []
@@ -362,8 +363,8 @@ class TestStations:
             draws = np.random.default_rng([21, number])
             jobs = 200_000
             kinds = (draws.random(jobs) < 0.5 / 0.8).astype(float)
-            visits = play(draws.exponential(1 / 0.8, jobs), draws.exponential(1.0, jobs), 1, None, kinds)
-            means.append((visits.waits[kinds == 0].mean(), visits.waits[kinds == 1].mean()))
+            jobs = play(draws.exponential(1 / 0.8, jobs), draws.exponential(1.0, jobs), 1, None, kinds)
+            means.append((jobs.waits[kinds == 0].mean(), jobs.waits[kinds == 1].mean()))
 
         agrees([mean[0] for mean in means], urgent)
         agrees([mean[1] for mean in means], patient)
@@ -388,8 +389,8 @@ class TestStations:
             gaps = np.zeros((batches, size))
             gaps[:, 0] = draws.exponential(1 / rate, batches)
             services = draws.exponential(mean, batches * size)
-            visits = play(gaps.ravel(), services, servers, warm_up=500 * size)
-            waits = visits.waits
+            jobs = play(gaps.ravel(), services, servers, warm_up=500 * size)
+            waits = jobs.waits
             estimates.append(((waits > 0).mean(), waits.mean(), percentile(waits, 95)))
 
         exact = (queue.probability_of_waiting, queue.mean_wait, queue.wait_percentile(95))
@@ -413,7 +414,7 @@ class TestStations:
     @pytest.mark.slow
     def test_machine_repair(self):
         """
-        D20: ten machines, two repairers: who is broken is not there to break.
+        D20: ten machines, two repairers; a machine under repair cannot fail.
         """
         shop = MachineRepair(machines=10, repairers=2, failure_rate=0.1, repair_rate=1.0)
         waits, throughputs = [], []
@@ -447,9 +448,9 @@ class TestStations:
         for number in range(10):
             draws = np.random.default_rng([26, number])
             gaps = draws.exponential(1 / 12, 12_000)
-            visits = play(gaps, draws.lognormal(math.log(6) - 0.125, 0.5, 12_000), None)
+            jobs = play(gaps, draws.lognormal(math.log(6) - 0.125, 0.5, 12_000), None)
             arrived = np.cumsum(gaps)
-            left = np.sort(arrived + visits.sojourns)
+            left = np.sort(arrived + jobs.sojourns)
             found = np.arange(arrived.size) - np.searchsorted(left, arrived)
             counts.append(found[1000:])
 
@@ -458,27 +459,27 @@ class TestStations:
 
 
 def repair_shop(draws: np.random.Generator, repairs: int) -> tuple[int, list[float], float]:
-    """Play machines that break while they run; return repairs done, waits for a repairer, and the time."""
+    """Simulate machines that fail while they run; return repairs, waits for a repairer, and the time."""
     engine = Engine()
     station = Station(engine, 2)
     waited: list[float] = []
     numbers = itertools.count()
 
-    def run(_: object) -> None:
+    def run() -> None:
         key = order(Kind.TIMER, next(numbers))
         engine.call_in(nanoseconds(draws.exponential(10.0)), key, break_down)
 
-    def break_down(_: object) -> None:
+    def break_down() -> None:
         broke_at = engine.now
 
         def begun() -> None:
             waited.append((engine.now - broke_at) / NS)
 
-        job = StationJob(about(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, lambda: run(None))
+        job = StationJob(entity_key(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, run)
         station.offer(job)
 
     for _ in range(10):
-        run(None)
+        run()
     while station.served < repairs:
         engine.run(until=engine.now + 1000 * NS)
     return station.served, waited[500:], engine.seconds

@@ -1,5 +1,5 @@
 """
-Several stations: in a row, side by side, or all of them at once.
+Several stations: in a row, in parallel, or as a fork and join.
 
 Times in seconds, rates per second.
 """
@@ -12,8 +12,8 @@ import numpy as np
 from scipy import integrate
 from scipy.linalg import expm
 
-from harness.lab.sim.analytic.single_server import MG1
-from harness.lab.sim.analytic.stations import MMc, erlang_c, percentile_of_tail
+from harness.theory import MMc, erlang_c, percentile_of_tail
+from tests.theory.single_server import MG1
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def harmonic_number(count: int) -> float:
 
 
 def split_merge(arrival_rate: float, service_rate: float, branches: int) -> MG1:
-    """Return split-merge as the M/G/1 it is: nobody begins before all parts of the one before have ended."""
+    """Return split-merge as an M/G/1: a job begins when all parts of the previous one have ended."""
     mean = harmonic_number(branches) / service_rate
     variance = sum(1 / number**2 for number in range(1, branches + 1)) / service_rate**2
     return MG1(arrival_rate, mean, math.sqrt(variance) / mean)

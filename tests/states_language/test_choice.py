@@ -1,5 +1,5 @@
 """
-The comparisons of Choice states, where the language is particular about them.
+The comparisons of Choice states: details of the language.
 """
 
 import pytest
@@ -32,17 +32,17 @@ class TestStringMatches:
             ("a" * 5000, "*a" * 20 + "b", False),
         ],
     )
-    def test_a_star_is_anything(self, bench, text, pattern, matches):
+    def test_a_star_matches_any_text(self, bench, text, pattern, matches):
         """
-        Including nothing; no other character is special but the backslash before a star or a backslash.
+        It matches an empty text too; otherwise only a backslash before a star or a backslash is special.
         """
         rule = {"Variable": "$.text", "StringMatches": pattern}
 
-        assert bench(choice(rule)).play({"text": text}).output is matches
+        assert bench(choice(rule)).execute({"text": text}).output is matches
 
     def test_an_open_escape_is_refused(self, bench):
         """
-        Step Functions would fail on it.
+        Step Functions fails on it.
         """
         with pytest.raises(ValueError, match=r"^\$\.States\.C\.Choices\[0\]\.StringMatches: "):
             bench(choice({"Variable": "$.text", "StringMatches": r"a\b"}))
@@ -69,13 +69,13 @@ class TestTimestamps:
             (1, False),
         ],
     )
-    def test_are_those_of_rfc_3339(self, bench, text, is_timestamp):
+    def test_timestamps_are_those_of_rfc_3339(self, bench, text, is_timestamp):
         """
         With seconds, an upper-case T, and an upper-case Z or an offset.
         """
         rule = {"Variable": "$.at", "IsTimestamp": True}
 
-        assert bench(choice(rule)).play({"at": text}).output is is_timestamp
+        assert bench(choice(rule)).execute({"at": text}).output is is_timestamp
 
     @pytest.mark.parametrize(
         ("operator", "text", "holds"),
@@ -88,16 +88,16 @@ class TestTimestamps:
             ("TimestampLessThanEquals", "2026-01-05T00:00:00", False),
         ],
     )
-    def test_are_compared_as_instants(self, bench, operator, text, holds):
+    def test_timestamps_are_compared_as_times(self, bench, operator, text, holds):
         """
-        However they are written; what is no timestamp makes the rule not hold.
+        Their notation does not matter; with an invalid timestamp the rule does not match.
         """
         literal = {"Variable": "$.at", operator: "2026-01-05T00:00:00Z"}
         path = {"Variable": "$.at", f"{operator}Path": "$.other"}
         data = {"at": text, "other": "2026-01-05T00:00:00Z"}
 
-        assert bench(choice(literal)).play(data).output is holds
-        assert bench(choice(path)).play(data).output is holds
+        assert bench(choice(literal)).execute(data).output is holds
+        assert bench(choice(path)).execute(data).output is holds
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ class TestTimestamps:
         ("StringLessThan", None, "a"),
     ],
 )
-def test_values_of_different_types_make_no_rule_hold(bench, operator, value, other):
+def test_values_of_different_types_do_not_match(bench, operator, value, other):
     """
-    Whether the other one is a literal or a path, on either side.
+    It does not matter whether the other value is a literal or a path.
     """
     data = {"value": value, "other": other}
 
-    assert bench(choice({"Variable": "$.value", operator: other})).play(data).output is False
+    assert bench(choice({"Variable": "$.value", operator: other})).execute(data).output is False
     for one, two in (("$.value", "$.other"), ("$.other", "$.value")):
-        assert bench(choice({"Variable": one, f"{operator}Path": two})).play(data).output is False
+        assert bench(choice({"Variable": one, f"{operator}Path": two})).execute(data).output is False

@@ -1,7 +1,7 @@
 """
-State machines nobody here deploys, played to times computed by hand.
+State machines with unusual features; expected times are computed by hand.
 
-Tasks take the seconds written beside them; there is no overhead.
+Tasks take the given seconds; there is no overhead.
 """
 
 import json
@@ -40,18 +40,18 @@ class TestTimes:
             "ResultPath": "$.served",
             "End": True,
         }  # fmt: skip
-        played = bench(machine("Orders", {"Orders": fan}))
-        played.workers |= {"Bake": played.takes(10), "Pour": played.takes(1, result="poured")}
+        host = bench(machine("Orders", {"Orders": fan}))
+        host.workers |= {"Bake": host.takes(10), "Pour": host.takes(1, result="poured")}
 
-        execution = played.play({"shop": {"name": "Joe's", "orders": ["a", "b", "c", "d", "e"]}})
+        execution = host.execute({"shop": {"name": "Joe's", "orders": ["a", "b", "c", "d", "e"]}})
 
-        assert played.engine.seconds == 30
+        assert host.engine.seconds == 30
         assert execution.output["served"][4] == [{"order": "e", "place": 4, "shop": "Joe's"}, "poured"]
         assert execution.output["shop"]["name"] == "Joe's"
 
-    def test_an_old_map(self, bench):
+    def test_the_old_names_of_map_fields(self, bench):
         """
-        Iterator and Parameters are what ItemProcessor and ItemSelector were called: 4 s, all at once.
+        Iterator and Parameters are old names of ItemProcessor and ItemSelector. All run at once: 4 s.
         """
         fan = {
             "Type": "Map",
@@ -61,15 +61,18 @@ class TestTimes:
             "ResultSelector": {"count.$": "States.ArrayLength($)", "first.$": "$[0].greeting"},
             "End": True,
         }
-        played = bench(machine("All", {"All": fan}))
-        played.workers["Greet"] = played.takes(4)
+        host = bench(machine("All", {"All": fan}))
+        host.workers["Greet"] = host.takes(4)
 
-        assert played.play({"word": "Hi", "names": ["Ann", "Bo"]}).output == {"count": 2, "first": "Hi, Ann!"}
-        assert played.engine.seconds == 4
+        assert host.execute({"word": "Hi", "names": ["Ann", "Bo"]}).output == {
+            "count": 2,
+            "first": "Hi, Ann!",
+        }
+        assert host.engine.seconds == 4
 
-    def test_waits_by_path_and_by_the_clock(self, bench):
+    def test_waits_for_seconds_and_until_timestamps(self, bench):
         """
-        Seven seconds by a path, then until two minutes past, then until what the input says: 150 s.
+        7 s by a path, then until 00:02:00, then until the timestamp of the input: 150 s.
         """
         states = {
             "Path": {"Type": "Wait", "SecondsPath": "$.pause", "Next": "Clock"},
@@ -77,26 +80,29 @@ class TestTimes:
             "Told": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Over"},
             "Over": {"Type": "Wait", "Timestamp": "2020-01-01T00:00:00Z", "End": True},
         }
-        played = bench(machine("Path", states))
-        played.play({"pause": 7, "until": "2026-01-05T00:02:30+00:00"})
+        host = bench(machine("Path", states))
+        host.execute({"pause": 7, "until": "2026-01-05T00:02:30+00:00"})
 
-        assert [step[5] for step in played.steps] == [7, 120, 150, 150]
+        assert [step[5] for step in host.steps] == [7, 120, 150, 150]
 
     @pytest.mark.parametrize(
         "until", ["2026-01-05", "20260105T000230Z", "2026-01-05T00:02:30", "soon", 3, None]
     )
-    def test_waits_until_an_instant_and_nothing_else(self, bench, until):
+    def test_an_invalid_timestamp_fails_the_wait(self, bench, until):
         """
-        What AWS takes for no timestamp is none here, though a library would read it.
+        A timestamp that AWS refuses is refused here too, even if Python could read it.
         """
-        played = bench(machine("W", {"W": {"Type": "Wait", "TimestampPath": "$.until", "End": True}}))
-        ended = played.play({"until": until})
+        host = bench(machine("W", {"W": {"Type": "Wait", "TimestampPath": "$.until", "End": True}}))
+        ended = host.execute({"until": until})
 
-        assert (ended.error, ended.cause) == ("States.Runtime", f"{until!r} is no instant to wait for")
+        assert (ended.error, ended.cause) == (
+            "States.Runtime",
+            f"{until!r} is not a valid timestamp to wait for",
+        )
 
-    def test_a_choice_of_everything(self, bench):
+    def test_a_choice_with_all_kinds_of_conditions(self, bench):
         """
-        And, Or, Not, patterns, paths on both sides, presence and instants: the rule holds.
+        And, Or, Not, patterns, paths on both sides, presence and timestamps: the rule matches.
         """
         rules = [
             {"Not": {"Variable": "$.missing", "IsPresent": True}},
@@ -117,7 +123,7 @@ class TestTimes:
         }
         data = {"name": "abcz", "flag": False, "big": 2, "small": 1, "nothing": None}
 
-        assert bench(machine("C", states)).play(data).output == "abcz"
+        assert bench(machine("C", states)).execute(data).output == "abcz"
 
     def test_a_loop_that_counts(self, bench):
         """
@@ -135,15 +141,15 @@ class TestTimes:
             "Pause": {"Type": "Wait", "Seconds": 20, "Next": "Ask"},
             "Done": {"Type": "Succeed"},
         }
-        played = bench(machine("Init", states))
-        played.workers["Ask"] = played.takes(1)
+        host = bench(machine("Init", states))
+        host.workers["Ask"] = host.takes(1)
 
-        assert played.play({}).output == {"n": 3}
-        assert played.engine.seconds == 43
+        assert host.execute({}).output == {"n": 3}
+        assert host.engine.seconds == 43
 
 
 class TestFailures:
-    def test_a_pause_that_grows_to_its_limit(self, bench):
+    def test_a_pause_grows_to_its_limit(self, bench):
         """
         Killed at 3 s; pauses of 10 and 15 s instead of 30: 3 + 10 + 3 + 15 + 3 = 34 s, then caught.
         """
@@ -162,31 +168,31 @@ class TestFailures:
             "Right": {"Type": "Succeed"},
             "Wrong": {"Type": "Fail"},
         }
-        played = bench(machine("T", states))
-        played.workers["T"] = played.takes(60)
+        host = bench(machine("T", states))
+        host.workers["T"] = host.takes(60)
 
-        execution = played.play({"kept": 1})
+        execution = host.execute({"kept": 1})
 
         assert (execution.status, execution.output) == (Status.SUCCEEDED, {"kept": 1})
-        assert played.steps[-1][5] == 34
+        assert host.steps[-1][5] == 34
 
-    def test_no_attempt_is_left_for_an_error_with_none(self, bench):
+    def test_zero_attempts_forbid_a_retry(self, bench):
         """
-        MaxAttempts 0 means: this error is not tried again, whatever the next entry says.
+        An error with MaxAttempts 0 is not retried, even if a later entry matches it.
         """
         retry = [
             {"ErrorEquals": ["Rejected"], "MaxAttempts": 0},
             {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 5},
         ]
-        played = bench(machine("T", {"T": task(Retry=retry, End=True)}))
-        played.workers["T"] = played.fails("Busy", "Rejected", seconds=1)
+        host = bench(machine("T", {"T": task(Retry=retry, End=True)}))
+        host.workers["T"] = host.fails("Busy", "Rejected", seconds=1)
 
-        assert played.play().error == "Rejected"
-        assert played.engine.seconds == 3
+        assert host.execute().error == "Rejected"
+        assert host.engine.seconds == 3
 
-    def test_a_limit_from_the_input(self, bench):
+    def test_a_time_out_from_the_input(self, bench):
         """
-        TimeoutSecondsPath 5 kills what takes 9 s; the cause is where CausePath finds it.
+        A TimeoutSecondsPath of 5 ends work of 9 s; CausePath reads the cause.
         """
         catch = [{"ErrorEquals": ["States.Timeout"], "ResultPath": "$.why", "Next": "F"}]
         states = {
@@ -197,15 +203,15 @@ class TestFailures:
                 "CausePath": "States.Format('after {} s', $.limit)",
             },
         }
-        played = bench(machine("T", states))
-        played.workers["T"] = played.takes(9)
+        host = bench(machine("T", states))
+        host.workers["T"] = host.takes(9)
 
-        execution = played.play({"limit": 5})
+        execution = host.execute({"limit": 5})
 
         assert (execution.error, execution.cause) == ("States.Timeout", "after 5 s")
-        assert played.steps[0][5] == 5
+        assert host.steps[0][5] == 5
 
-    def test_a_map_is_tried_again_as_a_whole(self, bench):
+    def test_a_retry_runs_all_items_again(self, bench):
         """
         The second item fails at 2 s; after 1 s all begin again and take 2 s more: 5 s.
         """
@@ -213,15 +219,15 @@ class TestFailures:
             "Type": "Map", "ItemsPath": "$", "ItemProcessor": one("T"), "End": True,
             "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1}],
         }  # fmt: skip
-        played = bench(machine("M", {"M": fan}))
-        played.workers["T"] = played.fails(None, "Busy", None, seconds=2)
+        host = bench(machine("M", {"M": fan}))
+        host.workers["T"] = host.fails(None, "Busy", None, seconds=2)
 
-        assert played.play([1, 2]).output == ["done", "done"]
-        assert played.engine.seconds == 5
+        assert host.execute([1, 2]).output == ["done", "done"]
+        assert host.engine.seconds == 5
 
-    def test_the_machine_has_a_limit_of_depth_nowhere(self, bench):
+    def test_a_loop_of_forks_is_not_a_recursion(self, bench):
         """
-        A loop of forks that take no time ends at the history limit, not in a recursion.
+        A loop of forks that take no time ends at the limit of the event history.
         """
         nothing = machine("X", {"X": {"Type": "Pass", "End": True}})
         again = machine("Y", {"Y": {"Type": "Pass", "End": True}})
@@ -230,24 +236,24 @@ class TestFailures:
             "M": {"Type": "Map", "ItemsPath": "$", "ItemProcessor": again, "Next": "T"},
             "T": task(Next="P"),
         }
-        played = bench(machine("P", states))
-        played.workers["T"] = lambda attempt: attempt.succeed(attempt.payload)
+        host = bench(machine("P", states))
+        host.workers["T"] = lambda attempt: attempt.succeed(attempt.payload)
 
-        assert "history" in played.play([1]).cause
+        assert "history" in host.execute([1]).cause
 
 
 class TestContext:
-    def test_all_of_it_is_data(self, bench):
+    def test_the_context_object_is_data(self, bench):
         """
-        The context object and its parts can be passed on, and made text of.
+        The context object and its parts can be passed on, and converted to text.
         """
         parameters = {
             "all.$": "$$", "execution.$": "$$.Execution", "text.$": "States.JsonToString($$.Execution)",
             "token.$": "$$.Task.Token",
         }  # fmt: skip
-        played = bench(machine("T", {"T": task(Parameters=parameters, End=True)}))
-        played.workers["T"] = played.takes(1)
-        seen = played.play({"a": 1}).output
+        host = bench(machine("T", {"T": task(Parameters=parameters, End=True)}))
+        host.workers["T"] = host.takes(1)
+        seen = host.execute({"a": 1}).output
 
         assert seen["all"]["State"]["Name"] == "T"
         assert seen["execution"] == json.loads(seen["text"]) == seen["all"]["Execution"]
@@ -285,9 +291,9 @@ class TestRefused:
             ),
         ],
     )  # fmt: skip
-    def test_with_its_place(self, bench, definition, place):
+    def test_the_message_has_the_json_path(self, bench, definition, place):
         """
-        What is not of the subset is refused with its JSON path, never passed over.
+        An unsupported feature is refused, not ignored.
         """
         with pytest.raises(ValueError, match=r"^\$") as refusal:
             bench(definition)

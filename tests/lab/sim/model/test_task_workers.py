@@ -1,5 +1,5 @@
 """
-State machines of other people: what their Tasks share, repeat and leave behind.
+State machines with Tasks of unknown resources: shared servers, repetitions, and unfinished work.
 """
 
 from typing import Any
@@ -49,10 +49,10 @@ def play(tmp_path):
     return played
 
 
-class TestWhatTasksShare:
-    def test_two_tasks_of_one_resource_draw_their_own_times(self, play):
+class TestSharedResources:
+    def test_two_tasks_of_one_resource_have_different_service_times(self, play):
         """
-        A queue for one resource, but no two equal services.
+        They share the queue of the resource, but not its random numbers.
         """
         mill = "arn:aws:states:::aws-sdk:mill"
         steps = play(machine(A=task(Next="B"), B=task(End=True)), 20, model={mill: LOGNORMAL})
@@ -63,7 +63,7 @@ class TestWhatTasksShare:
 
     def test_iterations_of_nested_maps_have_attempts_of_their_own(self, play):
         """
-        Each of four fails once and is tried again: none has the attempts of another.
+        Each of four iterations fails once and is retried.
         """
         inner = {
             "Type": "Map",
@@ -82,9 +82,9 @@ class TestWhatTasksShare:
             "SUCCEEDED": 4,
         }
 
-    def test_jitter_differs_from_round_to_round(self, play):
+    def test_jitter_differs_between_entries(self, play):
         """
-        A loop that comes back to a state pauses for another time.
+        A loop that enters a state again pauses for a different time.
         """
         again = [{"ErrorEquals": ["E"], "IntervalSeconds": 90, "MaxAttempts": 1, "JitterStrategy": "FULL"}]
         steps = play(
@@ -112,9 +112,9 @@ class TestWhatTasksShare:
         assert len(pauses) == len(set(pauses.round(6))) == 3
 
     @pytest.mark.parametrize("servers", [None, 5])
-    def test_capacity_is_what_is_taken_in(self, play, servers):
+    def test_capacity_limits_accepted_attempts(self, play, servers):
         """
-        Two of six at once, however many servers there are.
+        Two of six are accepted, whatever the number of servers.
         """
         each = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": machine(A=task(End=True)), "End": True}
         caught = {**each, "ItemProcessor": machine(A=task(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "X"}], End=True), X={"Type": "Pass", "End": True})}  # fmt: skip  # noqa: E501
@@ -127,10 +127,10 @@ class TestWhatTasksShare:
         assert (steps[steps["state"] == "A"]["error"] == "Capacity.Exceeded").sum() == 4
 
 
-class TestWhatIsLeftBehind:
+class TestUnfinishedWork:
     def test_work_that_was_stopped(self, play):
         """
-        A branch that was under way when its sibling failed is ABORTED then, and worked until then.
+        When a branch fails, its sibling is ABORTED at the same time.
         """
         fork = {
             "Type": "Parallel",
@@ -147,15 +147,15 @@ class TestWhatIsLeftBehind:
         assert steps["outcome"].to_dict() == {"A": "ABORTED", "B": "FAILED", "P": "FAILED", "Z": "SUCCEEDED"}
         assert (steps["started_at"]["A"], steps["finished_at"]["A"]) == (0, 5)
 
-    def test_an_execution_whose_time_is_up(self, play):
+    def test_an_execution_that_times_out(self, play):
         """
-        What it was in the middle of is ABORTED.
+        The state in progress is ABORTED.
         """
         steps = play({**machine(A=task(End=True)), "TimeoutSeconds": 7}, model={"A": {"fixed_s": 60}})
 
         assert steps[["outcome", "finished_at"]].to_numpy().tolist() == [["ABORTED", 7]]
 
-    def test_a_fail_without_a_name_has_failed(self, play):
+    def test_a_fail_without_an_error_name(self, play):
         """
         Error is optional.
         """
@@ -165,16 +165,16 @@ class TestWhatIsLeftBehind:
 class TestFunctions:
     def test_a_function_named_like_ours_is_not_ours(self, play):
         """
-        Only the whole name says whose it is.
+        Only the complete name identifies a function of the pipeline.
         """
         function = "arn:aws:lambda:us-east-1:123456789012:function:validate"
         steps = play(machine(Check=task(function, End=True)), model={"Check": {"fixed_s": 7}})
 
         assert steps["finished_at"].tolist() == [7]
 
-    def test_a_token_takes_as_long_as_its_bearer(self, play):
+    def test_a_task_token_has_no_function_time_out(self, play):
         """
-        No function runs meanwhile: nothing is killed after fifteen minutes, and the answer is not wrapped.
+        No function runs meanwhile: no time-out after fifteen minutes, and the result is not wrapped.
         """
         waits = task(
             "arn:aws:states:::lambda:invoke.waitForTaskToken", End=True, ResultSelector={"ok.$": "$.ok"}
@@ -192,13 +192,13 @@ class TestFunctions:
         ("fields", "complaint"),
         [
             ({"model": {"Chekc": {"fixed_s": 1}}}, "model.Chekc belongs to no Task"),
-            ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is no function"),
-            ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function, which has none"),
+            ({"platform": {"lambda": {"reserved_concurrency": {"zipp": 1}}}}, "zipp is not a function"),
+            ({"platform": {"behaviours": {"mine": {"servers": 2}}}}, "a Lambda function has no such limit"),
         ],
     )
-    def test_what_belongs_to_nobody(self, play, fields, complaint):
+    def test_settings_without_a_task_are_refused(self, play, fields, complaint):
         """
-        A misspelt name is no silence, nor are servers where there are none.
+        A misspelt name is an error, and so are servers of a Lambda function.
         """
         function = "arn:aws:lambda:us-east-1:123456789012:function:mine"
 

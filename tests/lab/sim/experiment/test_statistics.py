@@ -1,5 +1,5 @@
 """
-Intervals that cover, warm-ups that are found, replications that suffice.
+Confidence intervals, warm-up detection, and the number of replications.
 """
 
 import math
@@ -11,7 +11,7 @@ from benchmarks.coverage import sojourn_times
 from harness.lab.sim.experiment.precision import run_until
 from harness.lab.sim.experiment.quantiles import (
     Estimate,
-    Judgement,
+    LimitResult,
     mean_estimate,
     paired_difference,
 )
@@ -27,24 +27,24 @@ class TestEstimate:
 
         assert (estimate.value, estimate.half_width) == (2.0, pytest.approx(4.30265 / math.sqrt(3), rel=1e-5))
 
-    def test_one_replication_knows_nothing(self):
+    def test_one_replication_has_no_interval(self):
         """
-        A single run has no interval.
+        Its half-width is infinite.
         """
         assert mean_estimate([5.0]).half_width == math.inf
-        assert mean_estimate([5.0]).below(100.0) is Judgement.INCONCLUSIVE
+        assert mean_estimate([5.0]).check_limit(100.0) is LimitResult.INCONCLUSIVE
 
     @pytest.mark.parametrize(
-        ("limit", "judgement"),
-        [(600.0, Judgement.PASS), (520.0, Judgement.INCONCLUSIVE), (400.0, Judgement.FAIL)],
+        ("limit", "result"),
+        [(600.0, LimitResult.PASS), (520.0, LimitResult.INCONCLUSIVE), (400.0, LimitResult.FAIL)],
     )
-    def test_judging_a_limit(self, limit, judgement):
+    def test_checking_a_limit(self, limit, result):
         """
-        Only an interval that lies on one side decides.
+        A limit inside the interval is inconclusive.
         """
         estimate = Estimate(value=515.0, half_width=21.0, standard_error=10.0, replications=20)
 
-        assert estimate.below(limit) is judgement
+        assert estimate.check_limit(limit) is result
 
     def test_pairs_cancel_common_noise(self):
         """
@@ -74,7 +74,7 @@ class TestWarmUp:
 
         assert 20 <= mser(series) <= 40
 
-    def test_an_empty_start_is_found_over_replications(self):
+    def test_the_empty_start_is_detected_over_replications(self):
         """
         Deleting the common warm-up brings the mean of short runs nearer to the truth (W = 10).
         """
@@ -91,23 +91,23 @@ class TestWarmUp:
 
     def test_a_trend_is_warned_about(self):
         """
-        A queue that only grows has no steady state to find.
+        A queue that only grows has no steady state.
         """
         times = [np.arange(1000.0)]
 
         assert "longer" in detect(times, [np.arange(1000.0) ** 2], 1000.0).warning
 
-    def test_too_little_is_said(self):
+    def test_too_few_observations_are_reported(self):
         """
-        Ten observations are no series.
+        Ten observations are too few.
         """
         assert "too few" in detect([np.arange(10.0)], [np.ones(10)], 10.0).warning
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("count", [20, 25, 40, 55, 100])
-    def test_a_few_more_are_a_series(self, count):
+    def test_a_few_more_are_enough(self, count):
         """
-        Of no more than a hundred not every tenth can be averaged.
+        A warm-up is detected without a warning.
         """
         assert detect([np.arange(float(count))], [np.ones(count)], float(count)).until == 0
 
@@ -126,9 +126,9 @@ class TestRunUntil:
         assert found.estimate.half_width <= 0.05 * 100
         assert 10 < len(found.replications) < 200
 
-    def test_gives_up_at_the_cap(self):
+    def test_stops_at_the_maximum(self):
         """
-        The cap is kept, and said.
+        The result says that the precision was not reached.
         """
         draws = np.random.default_rng(7)
         found = run_until(
@@ -143,7 +143,7 @@ class TestRunUntil:
 
     def test_stops_where_there_is_nothing_to_estimate(self):
         """
-        Two hundred replications of nothing say no more than ten.
+        Without an estimate the procedure stops after the first replications.
         """
         found = run_until(list, lambda _: None, precision=0.05, at_most=200)
 
@@ -151,9 +151,9 @@ class TestRunUntil:
         assert found.estimate is None
         assert len(found.replications) == 10
 
-    def test_every_replication_is_played_once(self):
+    def test_every_replication_runs_once(self):
         """
-        Numbers grow without gaps, so their streams are never used twice.
+        Their numbers have no gaps, so no random numbers are used twice.
         """
         asked: list[int] = []
 

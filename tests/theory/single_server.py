@@ -13,7 +13,7 @@ import numpy as np
 from scipy import optimize
 from scipy.linalg import expm
 
-from harness.lab.sim.analytic.stations import percentile_of_tail
+from harness.theory import percentile_of_tail
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def md1_wait_percentile(arrival_rate: float, service_time: float, percent: float
 @dataclass(frozen=True)
 class DM1:
     """
-    D/M/1: arrivals on the beat, exponential service.
+    D/M/1: constant interarrival time, exponential service.
 
     Source:
         GI/M/1: an arrival finds n with probability (1-σ)σⁿ, σ = A*(μ(1-σ)); Gross et al., 5.3.

@@ -1,7 +1,5 @@
 """
-Messages that are received again until they succeed or are dead.
-
-Times in seconds.
+Attempts that are killed at a time limit and begun again. Times in seconds.
 """
 
 import math
@@ -10,36 +8,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Redelivery:
-    """
-    A queue with a redrive policy: each receive succeeds with one probability, or the message comes back
-    after the visibility time-out, until it was received *max_receives* times.
-    """
-
-    success: float
-    visibility_timeout: float
-    max_receives: int
-
-    @property
-    def probability_of_dlq(self) -> float:
-        return (1 - self.success) ** self.max_receives
-
-    @property
-    def mean_receives(self) -> float:
-        return (1 - (1 - self.success) ** self.max_receives) / self.success
-
-    @property
-    def mean_delay(self) -> float:
-        """Waiting for redelivery, of the messages that succeed in the end [s]."""
-        failures = [(1 - self.success) ** count * self.success for count in range(self.max_receives)]
-        total = sum(failures)
-        return self.visibility_timeout * sum(count * share for count, share in enumerate(failures)) / total
-
-
-@dataclass(frozen=True)
 class KilledAttempts:
     """
-    An exponential service time that is killed at *limit* and begun anew after the next back-off.
+    An exponential service time that is killed at *limit* and begun again after the next back-off.
 
     Attributes:
         mean: Of one uninterrupted service [s].

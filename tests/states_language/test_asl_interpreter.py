@@ -1,5 +1,5 @@
 """
-The states language, rule by rule, in model time.
+The interpreter, rule by rule, in model time.
 """
 
 import pytest
@@ -22,7 +22,7 @@ RETRY = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "BackoffRate": 3, "MaxA
 
 
 class TestData:
-    def test_paths_shape_what_goes_in_and_out(self, bench):
+    def test_paths_shape_input_and_output(self, bench):
         """
         InputPath, Parameters, ResultSelector, ResultPath and OutputPath apply in this order.
         """
@@ -34,40 +34,40 @@ class TestData:
             OutputPath="$.result",
             End=True,
         )
-        played = bench(machine(state))
-        played.workers["T"] = played.takes(1)
+        host = bench(machine(state))
+        host.workers["T"] = host.takes(1)
 
-        execution = played.play({"order": {"id": 7}})
+        execution = host.execute({"order": {"id": 7}})
 
         assert execution.status is Status.SUCCEEDED
         assert execution.output == {"seen": 7, "who": "execution-0"}
 
     def test_result_path_adds_to_the_raw_input(self, bench):
         """
-        What InputPath hides is still there afterwards.
+        ResultPath changes the raw input, not the part that InputPath selects.
         """
         state = task(InputPath="$.a", ResultPath="$.b.c", End=True)
-        played = bench(machine(state))
-        played.workers["T"] = played.takes(1, result=9)
+        host = bench(machine(state))
+        host.workers["T"] = host.takes(1, result=9)
 
-        assert played.play({"a": 1}).output == {"a": 1, "b": {"c": 9}}
+        assert host.execute({"a": 1}).output == {"a": 1, "b": {"c": 9}}
 
     def test_null_result_path_drops_the_result(self, bench):
         """
         The state passes its input on.
         """
-        played = bench(machine(task(ResultPath=None, End=True)))
-        played.workers["T"] = played.takes(1, result="unseen")
+        host = bench(machine(task(ResultPath=None, End=True)))
+        host.workers["T"] = host.takes(1, result="unseen")
 
-        assert played.play({"kept": 1}).output == {"kept": 1}
+        assert host.execute({"kept": 1}).output == {"kept": 1}
 
-    def test_a_path_into_nothing_ends_the_execution(self, bench):
+    def test_a_missing_path_ends_the_execution(self, bench):
         """
         States.Runtime is not caught by States.ALL.
         """
         catch = [{"ErrorEquals": ["States.ALL"], "Next": "Saved"}]
         state = task(InputPath="$.missing", Catch=catch, End=True)
-        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).play({})
+        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).execute({})
 
         assert (execution.status, execution.error) == (Status.FAILED, "States.Runtime")
 
@@ -96,22 +96,22 @@ class TestData:
     )
     def test_expressions(self, bench, expression, value):
         """
-        Paths and intrinsic functions give what AWS documents.
+        Paths and intrinsic functions return the documented values.
         """
         data = {
             "n": 3, "list": ["a", "b", "c"], "one": {"x": 1}, "two": {"y": 2}, "rows": [{"id": 1}, {"id": 2}],
         }  # fmt: skip
         state = {"P": {"Type": "Pass", "Parameters": {"value.$": expression}, "End": True}}
 
-        assert bench(machine(state)).play(data).output == {"value": value}
+        assert bench(machine(state)).execute(data).output == {"value": value}
 
     def test_an_intrinsic_that_fails_can_be_caught(self, bench):
         """
-        States.IntrinsicFailure is an error like others.
+        A catcher can handle States.IntrinsicFailure.
         """
         catch = [{"ErrorEquals": ["States.IntrinsicFailure"], "ResultPath": "$.e", "Next": "Saved"}]
         state = task(Parameters={"n.$": "States.ArrayGetItem($.list, 9)"}, Catch=catch, End=True)
-        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).play({"list": []})
+        execution = bench(machine(state, {"Saved": {"Type": "Succeed"}})).execute({"list": []})
 
         assert execution.output["e"]["Error"] == "States.IntrinsicFailure"
 
@@ -119,82 +119,82 @@ class TestData:
 class TestTime:
     def test_wait(self, bench):
         """
-        Seconds, a path to seconds, and an instant.
+        A Wait takes seconds, a path to seconds, or a timestamp.
         """
-        played = bench(
+        host = bench(
             machine(
                 {"A": {"Type": "Wait", "Seconds": 10, "Next": "B"}},
                 {"B": {"Type": "Wait", "SecondsPath": "$.s", "Next": "C"}},
                 {"C": {"Type": "Wait", "Timestamp": "2026-01-05T00:01:00Z", "End": True}},
             )
         )
-        played.play({"s": 5})
+        host.execute({"s": 5})
 
-        assert [(step[0], step[5]) for step in played.steps] == [("A", 10), ("B", 15), ("C", 60)]
+        assert [(step[0], step[5]) for step in host.steps] == [("A", 10), ("B", 15), ("C", 60)]
 
     def test_retry_backs_off(self, bench):
         """
         1 s of work, 2 s of pause, 1 s, 6 s, 1 s: done after 11 s at the third attempt.
         """
-        played = bench(machine(task(Retry=RETRY, End=True)))
-        played.workers["T"] = played.fails("Busy", "Busy", None, seconds=1)
-        execution = played.play()
+        host = bench(machine(task(Retry=RETRY, End=True)))
+        host.workers["T"] = host.fails("Busy", "Busy", None, seconds=1)
+        execution = host.execute()
 
         assert execution.status is Status.SUCCEEDED
-        assert [(step[2], step[3], step[5]) for step in played.steps] == [(1, 0, 1), (2, 3, 4), (3, 10, 11)]
+        assert [(step[2], step[3], step[5]) for step in host.steps] == [(1, 0, 1), (2, 3, 4), (3, 10, 11)]
 
     def test_retries_run_out(self, bench):
         """
-        After MaxAttempts retries the error stands.
+        After MaxAttempts retries the execution fails with the error.
         """
-        played = bench(machine(task(Retry=RETRY, End=True)))
-        played.workers["T"] = played.fails("Busy")
-        execution = played.play()
+        host = bench(machine(task(Retry=RETRY, End=True)))
+        host.workers["T"] = host.fails("Busy")
+        execution = host.execute()
 
-        assert (execution.status, execution.error, len(played.steps)) == (Status.FAILED, "Busy", 3)
+        assert (execution.status, execution.error, len(host.steps)) == (Status.FAILED, "Busy", 3)
 
     def test_full_jitter_shortens_the_pause(self, bench):
         """
-        Half a draw makes half the pause; MaxDelaySeconds caps it first.
+        A random number of 0.5 halves the pause, after MaxDelaySeconds has limited it.
         """
         retry = [
             {"ErrorEquals": ["Busy"], "IntervalSeconds": 60, "MaxDelaySeconds": 10, "JitterStrategy": "FULL"}
         ]
-        played = bench(machine(task(Retry=retry, End=True)))
-        played.workers["T"] = played.fails("Busy", None)
-        played.play()
+        host = bench(machine(task(Retry=retry, End=True)))
+        host.workers["T"] = host.fails("Busy", None)
+        host.execute()
 
-        assert played.steps[-1][3] == 5
+        assert host.steps[-1][3] == 5
 
     def test_time_out(self, bench):
         """
-        A task that takes longer fails with States.Timeout when its time is up.
+        A Task that takes longer fails with States.Timeout after its time-out.
         """
-        played = bench(machine(task(TimeoutSeconds=3, End=True)))
-        played.workers["T"] = played.takes(5)
-        execution = played.play()
+        host = bench(machine(task(TimeoutSeconds=3, End=True)))
+        host.workers["T"] = host.takes(5)
+        execution = host.execute()
 
-        assert (execution.error, played.steps[0][5]) == ("States.Timeout", 3)
+        assert (execution.error, host.steps[0][5]) == ("States.Timeout", 3)
 
     def test_waiting_for_a_server_counts(self, bench):
         """
-        Who is not served in time gives up, and its place goes to the next.
+        An attempt that is not served in time fails, and the next one takes its place.
         """
-        played = bench(machine(task(TimeoutSeconds=4, End=True)))
-        played.workers["T"] = played.station(1, lambda: 3.0)
+        host = bench(machine(task(TimeoutSeconds=4, End=True)))
+        host.workers["T"] = host.station(1, lambda: 3.0)
         for entity in range(3):
-            played.start_in(0, entity=entity)
-        played.engine.run()
+            host.start_in(0, entity=entity)
+        host.engine.run()
 
-        ends = {execution.entity: execution.status for execution in played.ends}
+        ends = {execution.entity: execution.status for execution in host.ends}
         assert ends == {0: Status.SUCCEEDED, 1: Status.FAILED, 2: Status.FAILED}
-        assert played.workers["T"].station.served == 2
+        assert host.workers["T"].station.served == 2
 
     def test_endless_loop(self, bench):
         """
-        A loop that takes no time ends at the history limit instead of never.
+        A loop that takes no time ends at the limit of the event history.
         """
-        execution = bench(machine({"A": {"Type": "Pass", "Next": "A"}})).play()
+        execution = bench(machine({"A": {"Type": "Pass", "Next": "A"}})).execute()
 
         assert "history" in execution.cause
 
@@ -202,40 +202,40 @@ class TestTime:
 class TestForks:
     def test_parallel_waits_for_all(self, bench):
         """
-        The result is the array of the branches', in their order.
+        The result is the array of the branches' results, in their order.
         """
         branches = [machine(task("A", End=True)), machine(task("B", End=True))]
-        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
-        played.workers |= {"A": played.takes(5, result="a"), "B": played.takes(2, result="b")}
-        execution = played.play()
+        host = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        host.workers |= {"A": host.takes(5, result="a"), "B": host.takes(2, result="b")}
+        execution = host.execute()
 
         assert execution.output == ["a", "b"]
-        assert played.steps[-1][:6] == ("P", 0, 1, 0, 0, 5)
+        assert host.steps[-1][:6] == ("P", 0, 1, 0, 0, 5)
 
-    def test_a_branch_that_fails_before_its_task_is_given_to_anybody(self, bench):
+    def test_a_branch_that_fails_before_its_work_begins(self, bench):
         """
-        The Parallel fails with it; the cause says in which state of the branch.
+        The Parallel fails with the same error; the cause names the state in the branch.
         """
         branches = [machine(task("A", Parameters={"of.$": "$.nothing"}, End=True))]
-        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
-        execution = played.play({})
+        host = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        execution = host.execute({})
 
         assert execution.error == "States.ParameterPathFailure"
         assert execution.cause == "the JSONPath '$.nothing' could not be found in the input, in A"
 
     def test_a_failing_branch_stops_one_that_waits_to_begin(self, bench):
         """
-        The sibling could not begin either and pauses before it tries again: it never does.
+        The sibling pauses before its second attempt, which never begins.
         """
         retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 9}]
         waits = machine(task("A", Parameters={"of.$": "$.nothing"}, Retry=retry, End=True))
         branches = [waits, machine(task("B", End=True))]
-        played = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
-        played.workers["B"] = played.fails("Broken", seconds=2)
-        execution = played.play({})
+        host = bench(machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}}))
+        host.workers["B"] = host.fails("Broken", seconds=2)
+        execution = host.execute({})
 
         assert execution.error == "Broken"
-        assert [(step[0], step[5]) for step in played.steps] == [("A", 0), ("B", 2), ("P", 2)]
+        assert [(step[0], step[5]) for step in host.steps] == [("A", 0), ("B", 2), ("P", 2)]
 
     def test_a_failing_branch_stops_the_others(self, bench):
         """
@@ -245,28 +245,28 @@ class TestForks:
         branches = [first, machine(task("B", End=True))]
         catch = [{"ErrorEquals": ["Broken"], "ResultPath": "$.error", "Next": "Saved"}]
         fork = {"P": {"Type": "Parallel", "Branches": branches, "Catch": catch, "End": True}}
-        played = bench(machine(fork, {"Saved": {"Type": "Succeed"}}))
-        played.workers |= {"A": played.takes(5), "B": played.fails("Broken", seconds=2)}
-        execution = played.play({})
+        host = bench(machine(fork, {"Saved": {"Type": "Succeed"}}))
+        host.workers |= {"A": host.takes(5), "B": host.fails("Broken", seconds=2)}
+        execution = host.execute({})
 
         assert execution.output == {"error": {"Error": "Broken", "Cause": "on purpose"}}
-        assert [(step[0], step[5], step[6]) for step in played.steps] == [
+        assert [(step[0], step[5], step[6]) for step in host.steps] == [
             ("B", 2, "Broken"), ("A", 2, None), ("P", 2, "Broken"), ("Saved", 2, None),
         ]  # fmt: skip
-        assert [step[7] for step in played.steps] == ["FAILED", "ABORTED", "FAILED", "SUCCEEDED"]
+        assert [step[7] for step in host.steps] == ["FAILED", "ABORTED", "FAILED", "SUCCEEDED"]
 
-    def test_a_parallel_is_tried_again_as_a_whole(self, bench):
+    def test_a_retry_runs_all_branches_again(self, bench):
         """
-        Both branches run again.
+        The successful branch runs again too.
         """
         branches = [machine(task("A", End=True)), machine(task("B", End=True))]
         fork = {"P": {"Type": "Parallel", "Branches": branches, "Retry": RETRY, "End": True}}
-        played = bench(machine(fork))
-        played.workers |= {"A": played.takes(1, result="a"), "B": played.fails("Busy", None, seconds=1)}
-        execution = played.play()
+        host = bench(machine(fork))
+        host.workers |= {"A": host.takes(1, result="a"), "B": host.fails("Busy", None, seconds=1)}
+        execution = host.execute()
 
         assert execution.output == ["a", "done"]
-        assert [step[0] for step in played.steps].count("A") == 2
+        assert [step[0] for step in host.steps].count("A") == 2
 
     @pytest.mark.parametrize(("limit", "end"), [(3, 30), (0, 10), (1, 70)])
     def test_map_concurrency(self, bench, limit, end):
@@ -277,16 +277,16 @@ class TestForks:
             "Type": "Map", "MaxConcurrency": limit, "ItemsPath": "$.items", "End": True,
             "ItemProcessor": machine(task("T", End=True)),
         }  # fmt: skip
-        played = bench(machine({"M": state}))
-        played.workers["T"] = played.takes(10)
-        execution = played.play({"items": list("abcdefg")})
+        host = bench(machine({"M": state}))
+        host.workers["T"] = host.takes(10)
+        execution = host.execute({"items": list("abcdefg")})
 
         assert execution.output == list("abcdefg")
-        assert played.steps[-1][5] == end
+        assert host.steps[-1][5] == end
 
     def test_item_selector_sees_the_item(self, bench):
         """
-        $$.Map.Item has value and index; $ is the state's input.
+        $$.Map.Item has the value and the index; $ is the input of the Map.
         """
         state = {
             "Type": "Map", "ItemsPath": "$.items", "End": True,
@@ -294,17 +294,17 @@ class TestForks:
             "ItemProcessor": machine({"P": {"Type": "Pass", "End": True}}),
         }  # fmt: skip
 
-        assert bench(machine({"M": state})).play({"items": ["x"], "k": 1}).output == [
+        assert bench(machine({"M": state})).execute({"items": ["x"], "k": 1}).output == [
             {"v": "x", "i": 0, "k": 1}
         ]
 
-    def test_an_empty_map_is_done(self, bench):
+    def test_an_empty_map_ends_at_once(self, bench):
         """
-        No items, no time, an empty array.
+        It takes no time; the result is an empty array.
         """
         state = {"Type": "Map", "End": True, "ItemProcessor": machine(task("T", End=True))}
 
-        assert bench(machine({"M": state})).play([]).output == []
+        assert bench(machine({"M": state})).execute([]).output == []
 
     def test_ten_thousand_items_without_work(self, bench):
         """
@@ -315,7 +315,7 @@ class TestForks:
             "ItemProcessor": machine({"P": {"Type": "Pass", "End": True}}),
         }  # fmt: skip
 
-        assert len(bench(machine({"M": state})).play(list(range(10_000))).output) == 10_000
+        assert len(bench(machine({"M": state})).execute(list(range(10_000))).output) == 10_000
 
 
 class TestChoices:
@@ -344,7 +344,7 @@ class TestChoices:
     )
     def test_rules(self, bench, rule, holds):
         """
-        Each operator as the language defines it; another type is no match, not an error.
+        A value of another type does not match, and is not an error.
         """
         data = {"n": 3, "s": "abc", "t": "abd", "b": False, "none": None, "at": "2026-01-01T00:00:00Z"}
         choice = {"C": {"Type": "Choice", "Choices": [{**rule, "Next": "Yes"}], "Default": "No"}}
@@ -353,16 +353,16 @@ class TestChoices:
             "No": {"Type": "Pass", "Result": False, "End": True},
         }
 
-        assert bench(machine(choice, ends)).play(data).output is holds
+        assert bench(machine(choice, ends)).execute(data).output is holds
 
     def test_no_rule_holds(self, bench):
         """
-        Without a Default that is an error.
+        Without a Default this is an error.
         """
         choice = {
             "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "End"}]}
         }
-        execution = bench(machine(choice, {"End": {"Type": "Succeed"}})).play({"n": 2})
+        execution = bench(machine(choice, {"End": {"Type": "Succeed"}})).execute({"n": 2})
 
         assert execution.error == "States.NoChoiceMatched"
 
@@ -382,9 +382,9 @@ class TestUnsupported:
             ),
         ],
     )
-    def test_says_where(self, bench, state, place):
+    def test_the_message_has_the_json_path(self, bench, state, place):
         """
-        What cannot be played is refused when it is read, with its JSON path.
+        An unsupported feature is refused before an execution begins.
         """
         with pytest.raises(ValueError, match=r"not supported") as refusal:
             bench(machine({"P": state}))

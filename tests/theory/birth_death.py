@@ -1,100 +1,18 @@
 """
 Stations with exponential interarrival and service times: birth-death processes, solved exactly.
 
-λ is the arrival rate and μ the service rate of one server [1/s]; c servers; times in seconds.
-Source: Gross et al., Fundamentals of Queueing Theory, 4th ed., ch. 2, unless said otherwise.
+λ is the arrival rate and μ the service rate of one server [1/s]; times in seconds.
+Source: Gross et al., Fundamentals of Queueing Theory, 4th ed., ch. 2, unless another one is given.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
-
-@dataclass(frozen=True)
-class MMc:
-    """
-    M/M/c: unlimited queue, first come first served.
-
-    Raises:
-        ValueError: λ ≥ cμ; the queue has no steady state.
-    """
-
-    arrival_rate: float
-    service_rate: float
-    servers: int = 1
-
-    def __post_init__(self) -> None:
-        _positive(arrival_rate=self.arrival_rate, service_rate=self.service_rate, servers=self.servers)
-        if self.utilisation >= 1:
-            raise ValueError(f"utilisation is {self.utilisation:g}: the queue grows without end")
-
-    @property
-    def offered_load(self) -> float:
-        """λ/μ [erlang]."""
-        return self.arrival_rate / self.service_rate
-
-    @property
-    def utilisation(self) -> float:
-        """ρ = λ/(cμ)."""
-        return self.offered_load / self.servers
-
-    @cached_property
-    def probability_of_waiting(self) -> float:
-        """Erlang C."""
-        return erlang_c(self.offered_load, self.servers)
-
-    @property
-    def empty(self) -> float:
-        """Probability that nobody is there."""
-        return self.probability_of(0)
-
-    def probability_of(self, number: int) -> float:
-        """Return the probability of *number* jobs in the system."""
-        blocked = erlang_b(self.offered_load, self.servers)
-        # P(c) of M/M/c from that of M/M/c/c: the truncated part has the same shape.
-        share = 1 / (1 + blocked * self.utilisation / (1 - self.utilisation))
-        if number >= self.servers:
-            return share * blocked * self.utilisation ** (number - self.servers)
-        return share * blocked * _ratio(self.offered_load, number, self.servers)
-
-    @property
-    def _drain(self) -> float:
-        return self.servers * self.service_rate - self.arrival_rate
-
-    @property
-    def mean_wait(self) -> float:
-        return self.probability_of_waiting / self._drain
-
-    @property
-    def mean_sojourn_time(self) -> float:
-        return self.mean_wait + 1 / self.service_rate
-
-    @property
-    def mean_queue_length(self) -> float:
-        return self.arrival_rate * self.mean_wait
-
-    @property
-    def mean_number_in_system(self) -> float:
-        return self.arrival_rate * self.mean_sojourn_time
-
-    def wait_percentile(self, percent: float) -> float:
-        """Return a percentile of the wait; 0 where that many do not wait at all."""
-        tail = 1 - percent / 100
-        return max(0.0, math.log(self.probability_of_waiting / tail) / self._drain)
-
-    def sojourn_tail(self, at: float) -> float:
-        """Return P(sojourn time > *at*)."""
-        mu, drain, waiting = self.service_rate, self._drain, self.probability_of_waiting
-        if math.isclose(drain, mu):
-            return math.exp(-mu * at) * (1 + waiting * mu * at)
-        return math.exp(-mu * at) + waiting * mu / (mu - drain) * (math.exp(-drain * at) - math.exp(-mu * at))
-
-    def sojourn_percentile(self, percent: float) -> float:
-        return percentile_of_tail(self.sojourn_tail, percent, scale=self.mean_sojourn_time)
+from harness.theory import must_be_positive, percentile_of_tail
 
 
 @dataclass(frozen=True)
@@ -136,7 +54,7 @@ class MMcK:
     capacity: int
 
     def __post_init__(self) -> None:
-        _positive(arrival_rate=self.arrival_rate, service_rate=self.service_rate, servers=self.servers)
+        must_be_positive(arrival_rate=self.arrival_rate, service_rate=self.service_rate, servers=self.servers)
         if self.capacity < self.servers:
             raise ValueError(f"capacity {self.capacity} is below {self.servers} servers")
 
@@ -183,7 +101,7 @@ class MMcK:
 @dataclass(frozen=True)
 class MachineRepair:
     """
-    *machines* that fail at *failure_rate* each while they run, and *repairers* who mend one at a time.
+    *machines* that fail at *failure_rate* each while they run; each of the *repairers* repairs one at a time.
     """
 
     machines: int
@@ -219,51 +137,9 @@ class MachineRepair:
         return float(seen[self.repairers :].sum())
 
 
-def erlang_b(offered_load: float, servers: int) -> float:
-    """
-    Return the probability that an arriving job is lost in M/G/c/c; insensitive to the service distribution.
-
-    Args:
-        offered_load: λ/μ [erlang].
-    """
-    blocked = 1.0
-    for count in range(1, servers + 1):
-        blocked = offered_load * blocked / (count + offered_load * blocked)
-    return blocked
-
-
-def erlang_c(offered_load: float, servers: int) -> float:
-    """
-    Return the probability that an arriving job must wait in M/M/c.
-
-    Args:
-        offered_load: λ/μ [erlang], below *servers*.
-
-    Raises:
-        ValueError: *offered_load* ≥ *servers*; the queue has no steady state.
-    """
-    if offered_load >= servers:
-        raise ValueError(f"{offered_load:g} erlang on {servers} servers: the queue grows without end")
-    blocked = erlang_b(offered_load, servers)
-    return blocked / (1 - offered_load / servers * (1 - blocked))
-
-
 def infinite_servers_exceed(arrival_rate: float, mean_service_time: float, number: int) -> float:
     """Return P(at least *number* in service) in M/G/∞: Poisson with mean λE[S]."""
     return float(special.pdtrc(number - 1, arrival_rate * mean_service_time))
-
-
-def percentile_of_tail(tail: Callable[[float], float], percent: float, *, scale: float) -> float:
-    """
-    Return where a continuous tail probability P(X > x) falls to 1 - *percent*/100.
-
-    Args:
-        scale: A typical value of X, to start from.
-    """
-    wanted, high = 1 - percent / 100, scale
-    while tail(high) > wanted:
-        high *= 2
-    return float(optimize.brentq(lambda x: tail(x) - wanted, 0.0, high, xtol=1e-12, rtol=1e-14))
 
 
 def mean_wait_of_first(arrival_rate: float, service_rate: float, jobs: int) -> float:
@@ -292,16 +168,3 @@ def _next_found(found: np.ndarray, arrives_first: float) -> np.ndarray:
             following[present - departures] += found[number] * departs_first**departures * arrives_first
         following[0] += found[number] * departs_first**present
     return following
-
-
-def _ratio(offered_load: float, number: int, servers: int) -> float:
-    """Return (aⁿ/n!) / (aᶜ/c!) without overflow."""
-    return math.exp(
-        (number - servers) * math.log(offered_load) - math.lgamma(number + 1) + math.lgamma(servers + 1)
-    )
-
-
-def _positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not number > 0:
-            raise ValueError(f"{name} must be positive, not {number}")

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.analytic.delivery import KilledAttempts, Redelivery
-from harness.lab.sim.analytic.networks import Longest, Tandem, fork_join_mean
-from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.execution import Status
-from harness.states_language.host_clock import NS, Kind, order
+from harness.states_language.host import NS
+from harness.theory import Redelivery
+from tests.theory.killed_attempts import KilledAttempts
+from tests.theory.networks import Longest, Tandem, fork_join_mean
 
 AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
@@ -63,25 +65,25 @@ def parallel(count):
     return {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": branches, "End": True}}}
 
 
-def sojourn_times(played, draws, rate, executions, warm_up=0):
+def sojourn_times(host, draws, rate, executions, warm_up=0):
     """Start executions in a Poisson stream; return how long each took, without the first ones."""
     starts = np.cumsum(draws.exponential(1 / rate, executions)).tolist() if rate else [0.0] * executions
     times = np.full(executions, np.nan)
 
     def ended(execution):
-        times[execution.entity] = (played.engine.now - execution.started_at) / NS
+        times[execution.entity] = (host.engine.now - execution.started_at) / NS
 
-    played.ended = ended
+    host.ended = ended
 
-    def feed(number, _=None):
-        played.start_in(0, {}, entity=number)
+    def feed(number):
+        host.start_in(0, {}, entity=number)
         if number + 1 < executions:
             delay = round((starts[number + 1] - starts[number]) * NS)
-            played.engine.call_in(delay, order(Kind.ARRIVAL, number), lambda event: feed(number + 1, event))
+            host.engine.call_in(delay, order(Kind.ARRIVAL, number), lambda: feed(number + 1))
 
     feed(0)
-    played.step = lambda *_: None
-    played.engine.run()
+    host.record = lambda *_: None
+    host.engine.run()
     return times[warm_up:]
 
 
@@ -89,16 +91,16 @@ class TestRows:
     @nightly
     def test_jackson_tandem(self, bench):
         """
-        D14: three Tasks in a row, each a queue of its own, as if the others were not there.
+        D14: three Tasks in a row, each a queue of its own, independent of the others.
         """
         line = Tandem(1.0, (1.25, 1.5, 2.0))
         means, highs = [], []
         for number in range(20):
             draws = np.random.default_rng([14, number])
-            played = bench(tandem("A", "B", "C"))
+            host = bench(tandem("A", "B", "C"))
             for name, rate in zip("ABC", line.service_rates, strict=True):
-                played.workers[name] = played.station(1, exponential(draws, 1 / rate))
-            times = sojourn_times(played, draws, 1.0, 60_000, warm_up=2_000)
+                host.workers[name] = host.station(1, exponential(draws, 1 / rate))
+            times = sojourn_times(host, draws, 1.0, 60_000, warm_up=2_000)
             means.append(times.mean())
             highs.append(percentile(times, 95))
 
@@ -118,13 +120,13 @@ class TestRows:
         }  # fmt: skip
         for number in range(10):
             draws = np.random.default_rng([24, number])
-            played = bench(definition)
+            host = bench(definition)
             for name, mean in (("A", 2.0), ("T", 6.0), ("Z", 5.0)):
-                played.workers[name] = played.station(None, exponential(draws, mean))
-            played.start_in = lambda seconds, _, entity, start=played.start_in: start(
+                host.workers[name] = host.station(None, exponential(draws, mean))
+            host.start_in = lambda seconds, _, entity, start=host.start_in: start(
                 seconds, {"items": list(range(12))}, entity
             )
-            times = sojourn_times(played, draws, 1.0, 1_500)
+            times = sojourn_times(host, draws, 1.0, 1_500)
             means.append(times.mean())
             highs.append(percentile(times, 95))
             medians.append(percentile(times, 50))
@@ -167,10 +169,10 @@ class TestForks:
         means, highs = [], []
         for number in range(10):
             draws = np.random.default_rng([17, number])
-            played = bench(parallel(12))
+            host = bench(parallel(12))
             for branch in range(12):
-                played.workers[f"T{branch}"] = played.station(None, exponential(draws, 6.0))
-            times = sojourn_times(played, draws, 1.0, 1_800)
+                host.workers[f"T{branch}"] = host.station(None, exponential(draws, 6.0))
+            times = sojourn_times(host, draws, 1.0, 1_800)
             means.append(times.mean())
             highs.append(percentile(times, 95))
 
@@ -181,10 +183,10 @@ class TestForks:
         means = []
         for number in range(replications):
             draws = np.random.default_rng([15, branches, number])
-            played = bench(parallel(branches))
+            host = bench(parallel(branches))
             for branch in range(branches):
-                played.workers[f"T{branch}"] = played.station(1, exponential(draws, 1.0))
-            means.append(sojourn_times(played, draws, load, executions, warm_up=executions // 20).mean())
+                host.workers[f"T{branch}"] = host.station(1, exponential(draws, 1.0))
+            means.append(sojourn_times(host, draws, load, executions, warm_up=executions // 20).mean())
         return means
 
 
@@ -192,7 +194,7 @@ class TestRetries:
     @pytest.mark.slow
     def test_killed_attempts(self, bench):
         """
-        D23: an exponential task killed at 2 s and begun anew after 1, 2 and 4 s.
+        D23: an exponential task killed at 2 s and begun again after 1, 2 and 4 s.
         """
         theory = KilledAttempts(mean=1.0, limit=2.0, backoffs=[1.0, 2.0, 4.0])
         retry = [
@@ -201,15 +203,15 @@ class TestRetries:
         means, attempts, highs = [], [], []
         for number in range(10):
             draws = np.random.default_rng([23, number])
-            played = bench(task("T", TimeoutSeconds=2, Retry=retry))
-            played.workers["T"] = played.station(None, exponential(draws, 1.0))
+            host = bench(task("T", TimeoutSeconds=2, Retry=retry))
+            host.workers["T"] = host.station(None, exponential(draws, 1.0))
             for entity in range(4_000):
-                played.start_in(0, {}, entity=entity)
-            played.engine.run()
-            finished = [step[5] for step in played.steps if step[6] is None]
+                host.start_in(0, {}, entity=entity)
+            host.engine.run()
+            finished = [step[5] for step in host.steps if step[6] is None]
             means.append(np.mean(finished))
             highs.append(percentile(finished, 95))
-            attempts.append(len(played.steps) / 4_000)
+            attempts.append(len(host.steps) / 4_000)
 
         agrees(means, theory.mean_time)
         agrees(highs, theory.percentile(95), 0.02)
@@ -227,13 +229,13 @@ class TestRetries:
         shares = []
         for number in range(60):
             draws = np.random.default_rng([230, number])
-            played = bench(task("T", TimeoutSeconds=2, Retry=retry))
-            played.workers["T"] = played.station(None, exponential(draws, 1.0))
-            played.step = lambda *_: None
+            host = bench(task("T", TimeoutSeconds=2, Retry=retry))
+            host.workers["T"] = host.station(None, exponential(draws, 1.0))
+            host.record = lambda *_: None
             for entity in range(25_000):
-                played.start_in(0, {}, entity=entity)
-            played.engine.run()
-            shares.append(np.mean([execution.status is Status.FAILED for execution in played.ends]))
+                host.start_in(0, {}, entity=entity)
+            host.engine.run()
+            shares.append(np.mean([execution.status is Status.FAILED for execution in host.ends]))
 
         agrees(shares, theory.probability_of_giving_up, 0.05)
 
@@ -244,7 +246,7 @@ class TestRedelivery:
     @pytest.mark.slow
     def test_receives_and_delays(self):
         """
-        D22: seven in ten receives succeed; who fails is seen again 30 s after it was received.
+        D22: seven in ten receives succeed; otherwise the message is visible again after 30 s.
         """
         receives, delays = [], []
         for number in range(10):
@@ -280,7 +282,8 @@ class TestRedelivery:
 
         queue = SqsQueue(
             engine, SqsSettings(delivery_s=AT_ONCE), DispatcherSettings(message_s=AT_ONCE, outbox_s=AT_ONCE),
-            visibility_timeout=30.0, most_receives=5, seed=1, replication=0, handle=handle, bury=dead.append,
+            RandomSource(1, 0), visibility_timeout=30.0, max_receive_count=5, handle=handle,
+            dead_letter=dead.append,
         )  # fmt: skip
         for number in range(messages):
             job = MediaJob(number, MediaBatch(UploadBatch(number, "photo_shoot", 0), str(number), 1, 0), 1, 0)

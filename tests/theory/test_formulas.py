@@ -1,5 +1,5 @@
 """
-Queueing theory's closed forms, against published and independently computed values.
+The formulas of queueing theory, against published and independently computed values.
 """
 
 import math
@@ -7,8 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from harness.lab.sim.analytic.delivery import KilledAttempts, Redelivery
-from harness.lab.sim.analytic.networks import (
+from harness.theory import MMc, Redelivery, erlang_b
+from tests.theory.birth_death import (
+    MachineRepair,
+    MMcK,
+    infinite_servers_exceed,
+    mean_wait_of_first,
+)
+from tests.theory.killed_attempts import KilledAttempts
+from tests.theory.networks import (
     BatchMMc,
     Jackson,
     Longest,
@@ -19,21 +26,13 @@ from harness.lab.sim.analytic.networks import (
     split_merge,
     sum_percentile,
 )
-from harness.lab.sim.analytic.single_server import (
+from tests.theory.single_server import (
     DM1,
     MG1,
     MPH1,
     md1_wait_percentile,
     md1_wait_tail,
     priority_waits,
-)
-from harness.lab.sim.analytic.stations import (
-    MachineRepair,
-    MMc,
-    MMcK,
-    erlang_b,
-    infinite_servers_exceed,
-    mean_wait_of_first,
 )
 
 

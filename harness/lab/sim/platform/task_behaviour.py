@@ -1,0 +1,44 @@
+"""
+The behaviour of a Task whose resource the simulator does not know: its servers, failures and results.
+
+Its service time is a service model (``[model.<name>]`` of the scenario), as for all other Tasks.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from harness.lab.workload.distributions.base_distribution import Probability
+
+
+class Failing(BaseModel):
+    """One kind of failure: with a probability at every attempt, or always at the first few attempts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    error: str = Field(min_length=1, description="Error name that the state machine can match.")
+    rate: Probability = Field(0.0, description="Probability per attempt.")
+    first_attempts: NonNegativeInt = Field(0, description="Number of first attempts that always fail.")
+
+
+class TaskBehaviour(BaseModel):
+    """
+    The behaviour of a resource.
+
+    Attributes:
+        servers: Most attempts in service at once; None without a limit.
+        capacity: Most attempts waiting and in service; further ones fail with ``Capacity.Exceeded``.
+        priority: JSONPath into the payload; the smallest number is served first, then the first to arrive.
+        outputs: Results of the first, second … attempt in an execution; the last one repeats.
+        heartbeat_s: Time between two heartbeats; None: the resource sends none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    servers: PositiveInt | None = None
+    capacity: PositiveInt | None = None
+    priority: str | None = None
+    outputs: Sequence[Any] = ()
+    failures: Sequence[Failing] = ()
+    heartbeat_s: PositiveFloat | None = None
