@@ -34,8 +34,6 @@ from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 
 WATCH_PERIOD_S = 0.2
-CALLBACK_PATH = "/internal/media-processing/callback"
-PORT_NAMES = ("api", "worker", "aws", "s3")
 
 
 class StackFailed(StackError):
@@ -93,12 +91,7 @@ class LocalStack:
 
     @property
     def state(self) -> StackState:
-        """
-        Addresses and credentials of the stack.
-
-        Raises:
-            RuntimeError: The stack has not been started.
-        """
+        """Addresses and credentials of the stack, once it has been started."""
         if self._state is None:
             raise RuntimeError("The stack has not been started.")
         return self._state
@@ -128,12 +121,7 @@ class LocalStack:
         self._closing.close()
 
     def wait(self) -> None:
-        """
-        Return when `stop` is called.
-
-        Raises:
-            StackFailed: A part of the stack has ended by itself.
-        """
+        """Return when `stop` is called; raise `StackFailed` if a part of the stack ends by itself."""
         while not self._stopped.wait(WATCH_PERIOD_S):
             if report := self._parts.exit_report():
                 raise StackFailed(report)
@@ -147,8 +135,9 @@ class LocalStack:
     def _start(self) -> StackState:
         progress = self._options.progress
         self._check_ffmpeg()
-        self._empty_logs()
-        ports = {name: self._port(name) for name in PORT_NAMES}
+        shutil.rmtree(self._logs, ignore_errors=True)
+        self._logs.mkdir(parents=True, mode=0o700)
+        ports = {name: self._port(name) for name in ("api", "worker", "aws", "s3")}
         aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
         self._parts.start(*self._aws_parts(aws, ports))
         progress("database …")
@@ -200,10 +189,6 @@ class LocalStack:
             except ffmpeg.FfmpegMissing as missing:
                 raise StackFailed(f"{missing}.") from None
 
-    def _empty_logs(self) -> None:
-        shutil.rmtree(self._logs, ignore_errors=True)
-        self._logs.mkdir(parents=True, mode=0o700)
-
     def _port(self, name: str) -> int:
         fixed = self._options.ports.get(name, 0)
         if not fixed:
@@ -229,14 +214,13 @@ class LocalStack:
             yield StackPart("aws", command, aws.environment | bucket, aws.aws_url + health)
 
     def _fill_database(self, url: str) -> None:
-        """Create the tables, the listings and the file of identities."""
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
             migrate(pool)
         listings = seed(url, listings=self._options.listings, developments=self._options.developments)
         write_identities(self._identities, listings, self._jwt_key)
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
-        template = load_template(parameters={"CallbackUrl": f"{api_url}{CALLBACK_PATH}"})
+        template = load_template(parameters={"CallbackUrl": f"{api_url}/internal/media-processing/callback"})
         provisioned = provision(
             template,
             Endpoints(aws.aws_url, aws.s3_url),

@@ -1,6 +1,4 @@
-"""
-The workers of the local AWS: real handlers in processes and ffmpeg, or modelled handlers in threads.
-"""
+"""The workers of the local AWS: real handlers in processes and ffmpeg, or modelled handlers in threads."""
 
 import os
 from collections.abc import Callable
@@ -19,8 +17,6 @@ from harness.stack.aws.s3.placeholder_objects import placeholder_objects
 from harness.stack.modelled.fault_injection import FaultInjection, poison_of
 from harness.stack.modelled.modelled_pipeline import ModelledPipeline
 from harness.stack.modelled.run_clock import RunClock
-
-SANDBOXES_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +45,10 @@ def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
     processors = os.cpu_count() or 1
     run_clock = RunClock()
     faults = FaultInjection(scenario, run_clock.now) if scenario and scenario.faults else None
-    transcoder: Transcoder = FfmpegTranscoder(
-        boto3.client(
-            "s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
-        )
-    )
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
+    transcoder: Transcoder = FfmpegTranscoder(boto3.client("s3", config=config))
     return FunctionWorkers(
-        runner=Sandboxes(max(SANDBOXES_MIN, processors)),
+        runner=Sandboxes(max(2, processors)),
         transcoder=faults.around(transcoder) if faults else transcoder,
         transcoding_slots=processors,
         fault=faults.function_error if faults else None,

@@ -32,12 +32,7 @@ class Process:
 
 
 class Census:
-    """
-    The processes of one stack, snapshot by snapshot; a process that has ended stays in the list.
-
-    Args:
-        supervisor_pid: The process that started the stack.
-    """
+    """The processes of one stack, snapshot by snapshot; a process that has ended stays in the list."""
 
     def __init__(self, supervisor_pid: int) -> None:
         self._supervisor_pid = supervisor_pid
@@ -57,9 +52,7 @@ class Census:
             return {}
         found = {}
         for outer in sorted(children, key=lambda child: child.pid):
-            name = _supervised_name(outer)
-            command = _supervised_command(outer)
-            if name is not None and command is not None:
+            if (name := _supervised_name(outer)) and (command := _supervised_command(outer)):
                 found[name] = command.pid
         return found
 

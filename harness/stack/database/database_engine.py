@@ -1,6 +1,4 @@
-"""
-The engine of a database: name and version of the server that answers.
-"""
+"""The engine of a database: name and version of the server that answers."""
 
 import re
 from contextlib import closing

@@ -75,9 +75,6 @@ def seed(database_url: str, *, listings: int, developments: int = 0) -> list[See
     Args:
         listings: Number of listings for photo and video batches.
         developments: Number of development listings, which also accept project files.
-
-    Raises:
-        Unavailable: The database does not answer.
     """
     with closing(Pool(DatabaseAddress.parse(database_url), size=1)) as pool, pool.transaction() as session:
         _insert_people(session)
@@ -104,7 +101,6 @@ def write_identities(path: Path, listings: Sequence[SeededListing], jwt_key: str
 
 
 def _token(jwt_key: str, user: int) -> str:
-    """Return a token of a user that the service accepts."""
     expires_at = datetime.now(tz=UTC) + TOKEN_LIFE
     claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "exp": expires_at}
     return jwt.encode(claims, jwt_key, algorithm="HS256")
@@ -136,15 +132,12 @@ def _insert_listings(session: DatabaseSession, listings: Sequence[SeededListing]
     shot_at = datetime(2026, 1, 5, 9, 0)
     shot_until = shot_at + timedelta(hours=1)
     session.write_many(_LISTING, [(one.id, _uuid(one.id), one.owner, one.id, one.id) for one in listings])
-    session.write_many(
-        _VERSION,
-        [(one.id, one.id, one.owner, status, _type(one), f"Listing {one.id}") for one in listings],
-    )
+    versions = [
+        (one.id, one.id, one.owner, status, OFF_PLAN_HOUSE if one.development else HOUSE, f"Listing {one.id}")
+        for one in listings
+    ]
+    session.write_many(_VERSION, versions)
     session.write_many(_BOOKING, [(one.photographer, one.id, shot_at, shot_until, done) for one in listings])
-
-
-def _type(listing: SeededListing) -> int:
-    return OFF_PLAN_HOUSE if listing.development else HOUSE
 
 
 def _uuid(number: int) -> str:

@@ -1,6 +1,4 @@
-"""
-Checks that a port is free and that a server answers. Times in seconds.
-"""
+"""Checks that a port is free and that a server answers. Times in seconds."""
 
 import time
 from collections.abc import Callable
@@ -22,12 +20,7 @@ class NotReady(StackError):
 
 
 def require_free(port: int, name: str) -> None:
-    """
-    Check that a port can be listened on.
-
-    Raises:
-        NotReady: Another process listens on it, or this user may not.
-    """
+    """Raise `NotReady` if another process listens on a port, or this user may not."""
     if reason := bind_error(port):
         raise NotReady(
             f"Port {port} for {name} cannot be used ({reason}): choose another one, or 0 for a free one."

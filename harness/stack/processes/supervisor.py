@@ -52,7 +52,7 @@ class CommandSpec:
 
 def main() -> None:
     spec = CommandSpec(**json.loads(_read_line(0)))
-    _become_subreaper()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     read_end, write_end = os.pipe()
@@ -60,7 +60,7 @@ def main() -> None:
     if not inner:
         os.close(write_end)
         os.close(0)
-        _become_subreaper()
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         sys.exit(_supervise_command(spec, lifeline=read_end))
     os.close(read_end)
     os.close(1)
@@ -178,10 +178,6 @@ def _descriptor_of_signals(*signals: int) -> int:
     for number in signals:
         signal.signal(number, lambda *_: None)
     return reader
-
-
-def _become_subreaper() -> None:
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _prctl(option: int, value: int) -> None:

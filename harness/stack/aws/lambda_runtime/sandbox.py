@@ -37,11 +37,9 @@ COLD_START_S = 60.0
 
 class Sandboxes(Runner):
     """
-    Runs each handler in processes of its own.
+    Runs each handler in processes of its own, at most *processes* at once.
 
-    Args:
-        processes: Maximum number of processes of a function; further invocations wait, outside their
-            time-out.
+    Further invocations wait, outside their time-out.
     """
 
     def __init__(self, processes: int) -> None:

@@ -1,6 +1,4 @@
-"""
-The ffmpeg program: its path, and runs with a time-out and a cancellation. Time in seconds.
-"""
+"""The ffmpeg program: its path, and runs with a time-out and a cancellation. Time in seconds."""
 
 import os
 import shutil
@@ -23,22 +21,14 @@ class FfmpegFailed(RuntimeError):
 
 
 def find() -> str:
-    """
-    Return the path of ffmpeg: ``$FFMPEG``, else the one on ``$PATH``, else the one of imageio-ffmpeg.
-
-    Raises:
-        FfmpegMissing: None of them exists.
-    """
-    named = os.environ.get("FFMPEG")
-    if named:
+    """Return the path of ffmpeg: ``$FFMPEG``, else the one on ``$PATH``, else the one of imageio-ffmpeg."""
+    if named := os.environ.get("FFMPEG"):
         found = shutil.which(named)
         if not found:
             raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it")
         return found
-    return shutil.which("ffmpeg") or _bundled()
-
-
-def _bundled() -> str:
+    if found := shutil.which("ffmpeg"):
+        return found
     import imageio_ffmpeg
 
     try:
@@ -53,11 +43,7 @@ def run(arguments: Sequence[str], *, timeout: float, cancelled: threading.Event)
     """
     Run ffmpeg to its end; return early, with ffmpeg killed, once *cancelled* is set.
 
-    Args:
-        timeout: Time after which ffmpeg is killed [s].
-
     Raises:
-        FfmpegMissing: This machine has no ffmpeg.
         FfmpegFailed: ffmpeg failed, or took longer than *timeout*.
     """
     deadline = time.monotonic() + timeout

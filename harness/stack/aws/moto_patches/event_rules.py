@@ -24,7 +24,6 @@ LOG = logging.getLogger(__name__)
 SERVICES = ("lambda", "states", "sns")
 """Services whose targets get events here; moto delivers to the others."""
 
-
 _send_to_targets_of_moto = models.Rule.send_to_targets
 
 

@@ -79,8 +79,7 @@ class HistoryCache:
         answer = _answer_from_cache(body, environ.get("HTTP_AUTHORIZATION", ""))
         if answer is None:
             return self._application(environ | {"wsgi.input": io.BytesIO(body)}, start_response)
-        headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(answer)))]
-        start_response("200 OK", headers)
+        start_response("200 OK", [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(answer)))])
         return [answer]
 
 

@@ -26,7 +26,6 @@ from harness.stack.aws.moto_patches.source import replace
 INVISIBLE_MS_MAX = 43_200_000
 PAUSE_S_MAX = 1.0
 
-
 _add_message_of_moto = sqs.Queue.add_message
 _delete_message_of_moto = sqs.Queue.delete_message
 _receive_message_of_moto = sqs.SQSBackend.receive_message
@@ -133,11 +132,6 @@ def buffer_of(queue: sqs.Queue) -> MessageBuffer:
     except AttributeError:
         buffer = queue.buffer = MessageBuffer()
     return buffer
-
-
-def depth(queue: sqs.Queue) -> tuple[int, int]:
-    """Return the number of visible messages of a queue, and the number in flight."""
-    return queue.approximate_number_of_messages, queue.approximate_number_of_messages_not_visible
 
 
 _SNAKE: dict[str, str] = {

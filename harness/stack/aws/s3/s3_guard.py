@@ -45,12 +45,10 @@ class Refusal(Exception):
 
 
 def denied(message: str, code: str = "AccessDenied") -> Refusal:
-    """Return a refusal with status 403."""
     return Refusal("403 Forbidden", code, message)
 
 
 def bad(message: str, code: str) -> Refusal:
-    """Return a refusal with status 400."""
     return Refusal("400 Bad Request", code, message)
 
 
