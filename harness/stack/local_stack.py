@@ -151,10 +151,9 @@ class LocalStack:
         provisioned = self._provision(aws, api_url)
         progress("API and worker …")
         environment = aws.environment | self._service_variables(database.url, provisioned)
-        self._parts.start(
-            _service_part("api", ports["api"], environment, f"{api_url}/readyz"),
-            _service_part("worker", ports["worker"], environment, f"{worker_url}/healthz"),
-        )
+        for name, ready_url in (("api", f"{api_url}/readyz"), ("worker", f"{worker_url}/healthz")):
+            command = ["-m", f"harness.service.{name}", "--port", str(ports[name])]
+            self._parts.start(StackPart(name, command, environment, ready_url))
         self._parts.wait_until_ready()
         return self._new_state(aws, database, api_url, worker_url)
 
@@ -190,11 +189,9 @@ class LocalStack:
                 raise StackFailed(f"{missing}.") from None
 
     def _port(self, name: str) -> int:
-        fixed = self._options.ports.get(name, 0)
-        if not fixed:
-            return free_port()
-        require_free(fixed, name)
-        return fixed
+        if fixed := self._options.ports.get(name, 0):
+            require_free(fixed, name)
+        return fixed or free_port()
 
     def _aws_parts(self, aws: AwsAccess, ports: Mapping[str, int]) -> Iterator[StackPart]:
         """Yield the servers of the local AWS, without those that the user has."""
@@ -241,10 +238,6 @@ class LocalStack:
             "MEDIA_STATE_MACHINE_ARN": provisioned.state_machine_arn,
             "MEDIA_TIME_SCALE": str(self._options.time_scale),
         }
-
-
-def _service_part(name: str, port: int, environment: Mapping[str, str], ready_url: str) -> StackPart:
-    return StackPart(name, ["-m", f"harness.service.{name}", "--port", str(port)], environment, ready_url)
 
 
 def _check_external_servers(aws: AwsAccess) -> None:

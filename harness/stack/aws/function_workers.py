@@ -22,13 +22,11 @@ from harness.stack.modelled.run_clock import RunClock
 @dataclass(frozen=True, slots=True)
 class FunctionWorkers:
     """
-    The work behind the functions, queues and transcoding jobs of the local AWS.
+    The work behind the functions and transcoding jobs of the local AWS, and the faults of the scenario.
 
     Attributes:
         transcoding_slots: Maximum number of concurrent transcoding jobs of a queue.
-        fault: Injected errors of functions.
         poison: Changes message bodies on their way to the receiver.
-        run_clock: Time since the run began, for faults with a time window.
     """
 
     runner: Runner

@@ -8,7 +8,7 @@ listing waits for its photos.
 import csv
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,6 @@ FIRST_PHOTOGRAPHER = 2_000
 TOKEN_LIFE = timedelta(days=7)
 ISSUER = "toq"
 AUDIENCE = "toq-media"
-COLUMNS = ("listing_id", "development", "role", "token")
 
 _USER = Statement("insert", "users", "INSERT IGNORE INTO users (id, full_name, email) VALUES (%s, %s, %s)")
 _PRIVILEGE = Statement(
@@ -69,13 +68,7 @@ class SeededListing:
 
 
 def seed(database_url: str, *, listings: int, developments: int = 0) -> list[SeededListing]:
-    """
-    Add listings in upload status after those that exist, and return them.
-
-    Args:
-        listings: Number of listings for photo and video batches.
-        developments: Number of development listings, which also accept project files.
-    """
+    """Add listings in upload status after those that exist, and return them; developments come last."""
     with closing(Pool(DatabaseAddress.parse(database_url), size=1)) as pool, pool.transaction() as session:
         _insert_people(session)
         last = session.one(_LAST)
@@ -94,9 +87,15 @@ def write_identities(path: Path, listings: Sequence[SeededListing], jwt_key: str
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(("listing_id", "development", "role", "token"))
         for listing in listings:
-            for role, user in _roles(listing):
+            roles = {
+                "photographer": listing.photographer,
+                "owner": listing.owner,
+                "operator": OPERATOR,
+                "stranger": STRANGER,
+            }
+            for role, user in roles.items():
                 writer.writerow((listing.id, int(listing.development), role, token(user)))
 
 
@@ -104,13 +103,6 @@ def _token(jwt_key: str, user: int) -> str:
     expires_at = datetime.now(tz=UTC) + TOKEN_LIFE
     claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "exp": expires_at}
     return jwt.encode(claims, jwt_key, algorithm="HS256")
-
-
-def _roles(listing: SeededListing) -> Iterator[tuple[str, int]]:
-    yield "photographer", listing.photographer
-    yield "owner", listing.owner
-    yield "operator", OPERATOR
-    yield "stranger", STRANGER
 
 
 def _listing(number: int, *, development: bool) -> SeededListing:

@@ -41,7 +41,6 @@ class ServerBinary:
 
     Attributes:
         command: What to execute: the program, after the loader of its tree if that has one.
-        env: Environment it needs.
         options: Options for the paths of its tree, and options that this engine always needs.
         share: Directory of its messages, character sets and SQL files.
     """
@@ -71,12 +70,7 @@ def _unpacked_tree() -> Path:
 
 
 def find_server() -> ServerBinary:
-    """
-    Return the first server program that is found.
-
-    Raises:
-        ServerNotFound: No program was found, or the one found does not run; the message says what to do.
-    """
+    """Return the first server program found; raise `ServerNotFound` if there is none or it does not run."""
     chosen = os.environ.get("HARNESS_MYSQLD")
     if chosen and not os.access(chosen, os.X_OK):
         raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not an executable program.")

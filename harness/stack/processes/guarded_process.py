@@ -72,12 +72,7 @@ class GuardedProcess:
         """Process id of the command; 0 before `start`."""
 
     def start(self) -> Self:
-        """
-        Start the command, without waiting until it is ready.
-
-        Raises:
-            CannotStart: The program does not exist, or may not be run.
-        """
+        """Start the command, without waiting until it is ready; raise `CannotStart` if it cannot be run."""
         if self._supervisor is not None:
             raise RuntimeError(f"The {self.name} process was started before.")
         with self.log_path.open("ab") as log:

@@ -37,12 +37,7 @@ def answers(url: str, *, any_status: bool = False) -> bool:
 
 
 def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:
-    """
-    Wait until *ready* returns true.
-
-    Raises:
-        NotReady: The process ended, or was not ready in time; the message has the end of its log.
-    """
+    """Wait until *ready* returns true; raise `NotReady` with the end of the log if it does not in time."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not ready():
         code = process.poll()

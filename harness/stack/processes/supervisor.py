@@ -35,13 +35,7 @@ CANNOT_RUN = 127
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """
-    A command, and how to end it.
-
-    Attributes:
-        grace: Time between *stop_signal* and SIGKILL [s].
-        remove: Directory to delete after the command has ended.
-    """
+    """A command, how to end it (SIGKILL *grace* seconds after *stop_signal*), and a directory to remove."""
 
     argv: list[str]
     env: dict[str, str]

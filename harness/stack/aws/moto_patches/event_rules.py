@@ -6,6 +6,7 @@ the earlier targets got the event. As in AWS, deliveries are asynchronous, and t
 a failed delivery: it is logged.
 """
 
+import copy
 import json
 import logging
 import threading
@@ -41,18 +42,9 @@ def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input:
         threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
     rest = [target for target in self.targets if target not in ours]
     if rest:
-        _send_to_targets_of_moto(_RuleSubset(self, rest), original_event, transform_input)
-
-
-class _RuleSubset:
-    """A rule with some of its targets."""
-
-    def __init__(self, rule: Any, targets: list[dict[str, Any]]) -> None:
-        self._rule = rule
-        self.targets = targets
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._rule, name)
+        subset = copy.copy(self)
+        subset.targets = rest
+        _send_to_targets_of_moto(subset, original_event, transform_input)
 
 
 def _service(target: dict[str, Any]) -> str:

@@ -39,12 +39,7 @@ def digest(thing: object) -> str:
 
 
 def expect(owner: Any, name: str, known_digest: str) -> Any:
-    """
-    Return the attribute *name* of *owner* after a check of its source.
-
-    Raises:
-        MotoChanged: The attribute is missing, or the digest of its source is not *known_digest*.
-    """
+    """Return an attribute of moto; raise `MotoChanged` if it is missing or its source has another digest."""
     label = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
     try:
         found = inspect.getattr_static(owner, name)

@@ -105,7 +105,7 @@ class S3Guard:
         rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
         request = _canonical_request(environ, rest, headers, payload)
-        self._compare(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
+        self._check_signature(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
     def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
         words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
@@ -121,10 +121,9 @@ class S3Guard:
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
         pairs = parse_qsl(query, keep_blank_values=True)
-        self._compare(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
+        self._check_signature(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
 
-    def _compare(self, request: str, credential: str, date: str, given: str) -> None:
-        """Refuse a request whose signature is not the one we calculate."""
+    def _check_signature(self, request: str, credential: str, date: str, given: str) -> None:
         try:
             access_key, _day, region, service, _ = credential.split("/")
         except ValueError:
