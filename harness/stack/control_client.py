@@ -19,7 +19,6 @@ class ControlClient:
         self._http = httpx.Client(base_url=aws_url, timeout=timeout, trust_env=False)
 
     def count_metrics(self) -> int:
-        """Return how many metric rows there are."""
         return self.metrics_since(10**12)[0]  # beyond the last row
 
     def metrics_since(self, row: int) -> tuple[int, list[Datum]]:

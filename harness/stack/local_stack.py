@@ -134,7 +134,8 @@ class LocalStack:
 
     def _start(self) -> StackState:
         progress = self._options.progress
-        self._check_ffmpeg()
+        if self._options.mode == "real":
+            ffmpeg.find()
         shutil.rmtree(self._logs, ignore_errors=True)
         self._logs.mkdir(parents=True, mode=0o700)
         ports = {name: self._port(name) for name in ("api", "worker", "aws", "s3")}
@@ -180,13 +181,6 @@ class LocalStack:
             region=REGION,
             work_hash=load_scenario(scenario).work_hash if scenario else None,
         )
-
-    def _check_ffmpeg(self) -> None:
-        if self._options.mode == "real":
-            try:
-                ffmpeg.find()
-            except ffmpeg.FfmpegMissing as missing:
-                raise StackFailed(f"{missing}.") from None
 
     def _port(self, name: str) -> int:
         if fixed := self._options.ports.get(name, 0):

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Sequence
 
+from harness.stack.stack_error import StackError
+
 CHECK_INTERVAL_S = 0.1
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
 
-class FfmpegMissing(RuntimeError):
+class FfmpegMissing(StackError):
     """This machine has no ffmpeg; the message says how to install it."""
 
 
@@ -25,7 +27,7 @@ def find() -> str:
     if named := os.environ.get("FFMPEG"):
         found = shutil.which(named)
         if not found:
-            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it")
+            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it.")
         return found
     if found := shutil.which("ffmpeg"):
         return found
@@ -35,7 +37,7 @@ def find() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError:
         raise FfmpegMissing(
-            "no ffmpeg on this machine: install it (apt-get install ffmpeg), or set $FFMPEG to its path"
+            "No ffmpeg on this machine: install it (apt-get install ffmpeg), or set $FFMPEG to its path."
         ) from None
 
 

@@ -36,7 +36,7 @@ def install() -> None:
 def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
     if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
         return
-    ours = [target for target in self.targets if _service(target) in SERVICES]
+    ours = [target for target in self.targets if target["Arn"].split(":")[2] in SERVICES]
     for target in ours:
         body = _input(target, original_event, transform_input=transform_input)
         threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
@@ -45,10 +45,6 @@ def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input:
         subset = copy.copy(self)
         subset.targets = rest
         _send_to_targets_of_moto(subset, original_event, transform_input)
-
-
-def _service(target: dict[str, Any]) -> str:
-    return str(target["Arn"].split(":")[2])
 
 
 def _input(target: dict[str, Any], event: dict[str, Any], *, transform_input: bool) -> str:

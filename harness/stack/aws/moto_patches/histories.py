@@ -38,7 +38,6 @@ _changing = threading.Lock()
 
 
 def install() -> None:
-    """Replace moto's GetExecutionHistory."""
     replace(StepFunctionResponse, "get_execution_history", "2f3bee9a7d4c", _get_execution_history)
 
 

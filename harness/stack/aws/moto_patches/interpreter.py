@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, wait
 from functools import lru_cache, partialmethod
 from types import SimpleNamespace
@@ -111,20 +112,13 @@ def _parse_once() -> None:
     replace(AmazonStateLanguageParser, "parse", "e08871c8420a", parse)
 
 
-class _EmptyList(list[Any]):
-    """A list that stays empty."""
-
-    def append(self, _: Any) -> None:
-        pass
-
-
 def _forget_threads() -> None:
     # moto appends every thread to a list of its own, and imports that list into many modules.
-    empty = _EmptyList()
+    always_empty = deque[Any](maxlen=0)
     known = utils.TMP_THREADS
     for module in list(sys.modules.values()):
         if getattr(module, "TMP_THREADS", None) is known:
-            module.TMP_THREADS = empty  # type: ignore[attr-defined]  # moto's own global
+            module.TMP_THREADS = always_empty  # type: ignore[attr-defined]  # moto's own global
 
 
 def _log_briefly() -> None:

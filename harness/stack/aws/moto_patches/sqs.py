@@ -59,7 +59,6 @@ class MessageBuffer:
         self._move(message, self.in_flight, until)
 
     def remember_receipt(self, message: sqs.Message) -> None:
-        """Remember the current receipt handle of a message."""
         self._by_receipt[message.receipt_handle] = message
         self._receipts.setdefault(message.id, []).append(message.receipt_handle)
 
@@ -68,7 +67,6 @@ class MessageBuffer:
         return self._by_receipt.get(receipt)
 
     def drop(self, message: sqs.Message) -> None:
-        """Delete a message."""
         for place in (self.ready, self.in_flight, self.delayed):
             place.pop(message.id, None)
         self._due.pop(message.id, None)

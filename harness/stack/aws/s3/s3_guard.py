@@ -21,8 +21,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from harness.stack.aws.s3.aws_signature import DATE_FORMAT, signature
 
-KeyKnown = Callable[[str], bool]
-
 EXPIRY_S_MAX = 604_800
 CLOCK_SKEW = timedelta(minutes=15)
 WRITES = {"PUT", "POST", "DELETE"}
@@ -61,7 +59,9 @@ class S3Guard:
         key_known: Returns whether a KMS key id, ARN or alias exists.
     """
 
-    def __init__(self, application: WSGIApplication, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
+    def __init__(
+        self, application: WSGIApplication, secrets: Mapping[str, str], key_known: Callable[[str], bool]
+    ) -> None:
         self._application = application
         self._secrets = secrets
         self._key_known = key_known
@@ -83,7 +83,9 @@ class S3Guard:
         elif environ["REQUEST_METHOD"] in WRITES:
             raise denied("Access Denied")
         if environ["REQUEST_METHOD"] in WRITES:
-            self._check_key(environ)
+            key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
+            if key and not self._key_known(key):
+                raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
             _check_digests(environ)
 
     def _check_presigned(self, environ: WSGIEnvironment, query: str) -> None:
@@ -137,11 +139,6 @@ class S3Guard:
                 "The request signature we calculated does not match the signature you provided.",
                 "SignatureDoesNotMatch",
             )
-
-    def _check_key(self, environ: WSGIEnvironment) -> None:
-        key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
-        if key and not self._key_known(key):
-            raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
 
 
 def _check_digests(environ: WSGIEnvironment) -> None:
