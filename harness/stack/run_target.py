@@ -25,7 +25,7 @@ class TargetUnfit(ValueError):
 
 @contextmanager
 def stack_for(scenario: Scenario) -> Iterator[StackState]:
-    """Use the running stack if it fits (`must_fit`), or start one for the scenario and stop it at the end."""
+    """Use the running stack, which `must_fit`, or start one for the scenario and stop it at the end."""
     state = StackState.read()
     if state is not None:
         must_fit(scenario, state)

@@ -74,15 +74,17 @@ def seed(database_url: str, *, listings: int, developments: int = 0) -> list[See
         last = session.one(_LAST)
         first = int(str(last[0])) + 1 if last else 1
         seeded = [
-            _listing(number, development=number >= first + listings)
-            for number in range(first, first + listings + developments)
+            SeededListing(
+                n, n >= first + listings, FIRST_OWNER + n % PEOPLE, FIRST_PHOTOGRAPHER + n * 7 % PEOPLE
+            )
+            for n in range(first, first + listings + developments)
         ]
         _insert_listings(session, seeded)
     return seeded
 
 
 def write_identities(path: Path, listings: Sequence[SeededListing], jwt_key: str) -> None:
-    """Write the CSV file of roles: which token may act as what on which listing."""
+    """Write the CSV file of identities: for each listing, a token for each role."""
     token = cache(partial(_token, jwt_key))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
@@ -103,12 +105,6 @@ def _token(jwt_key: str, user: int) -> str:
     expires_at = datetime.now(tz=UTC) + TOKEN_LIFE
     claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "exp": expires_at}
     return jwt.encode(claims, jwt_key, algorithm="HS256")
-
-
-def _listing(number: int, *, development: bool) -> SeededListing:
-    return SeededListing(
-        number, development, FIRST_OWNER + number % PEOPLE, FIRST_PHOTOGRAPHER + number * 7 % PEOPLE
-    )
 
 
 def _insert_people(session: DatabaseSession) -> None:

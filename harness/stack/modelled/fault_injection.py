@@ -88,7 +88,7 @@ class FaultInjection:
         return error
 
     def around(self, transcoder: Transcoder) -> Transcoder:
-        """Return the transcoder, with the jobs failing that the scenario makes fail."""
+        """Return a transcoder that fails the jobs for which the scenario has a fault."""
 
         def transcode(job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
             if self._transcoding_fails(job):
@@ -99,8 +99,8 @@ class FaultInjection:
 
     def _transcoding_fails(self, job: Mapping[str, Any]) -> bool:
         try:
-            _, key = location(read_settings(job["Settings"])[0])
-        except (KeyError, IndexError, TypeError, ValueError, TranscodingFailed):
+            _, key = location(read_settings(job)[0])
+        except TranscodingFailed:
             return False  # the transcoder refuses these settings itself
         batch, _, item = self._batches.video(key, size=0)
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))

@@ -107,7 +107,7 @@ class ModelledPipeline:
         return self._invoke("zip", event, context, self._zip)
 
     def callback_dispatch(self, event: Event, context: object = None) -> Event:
-        """Modelled `harness.service.pipeline.callback_dispatch.handler`: calls the real one after a while."""
+        """Modelled `harness.service.pipeline.callback_dispatch.handler`: sleeps, then calls the real one."""
         _, work = self._begin(CALLBACK_FUNCTION, event["detail"])
         if error := _injected_error(work):
             raise error
@@ -117,10 +117,7 @@ class ModelledPipeline:
 
     def transcode(self, job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
         """Modelled `harness.stack.aws.mediaconvert.ffmpeg_transcoder.FfmpegTranscoder`."""
-        try:
-            source, groups = read_settings(job["Settings"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
+        source, groups = read_settings(job)
         _, key = location(source)
         batch, video, item = self._batches.video(key, self._size(key, TranscodingFailed))
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))

@@ -59,9 +59,7 @@ class PlannedBatches:
         )
 
     def video(self, key: str, size: int) -> tuple[UploadBatch, UploadFile, int]:
-        """
-        Return a video by its key, its batch (with this file alone), and its place among the batch's videos.
-        """
+        """Return the batch of a video, with this file alone, the file, and its place among the videos."""
         planned = planned_client_id(key)
         client_id = planned or PurePosixPath(key).name
         asset = {"key": key, "clientId": client_id, "bytes": size, "type": "VIDEO_HORIZONTAL"}

@@ -84,10 +84,7 @@ class FfmpegTranscoder:
         Raises:
             TranscodingFailed: The settings, the input, the bucket or ffmpeg failed; the message says which.
         """
-        try:
-            source, groups = read_settings(job["Settings"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
+        source, groups = read_settings(job)
         with TemporaryDirectory(prefix="transcode-") as folder:
             work = _TranscodeWork(Path(folder), self._s3, time.monotonic() + self._timeout, cancelled)
             try:
@@ -98,17 +95,21 @@ class FfmpegTranscoder:
                 raise TranscodingFailed(f"The bucket refused: {error}") from error
 
 
-def read_settings(settings: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
+def read_settings(job: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
     """
-    Return the S3 URI of the input and the output groups.
+    Return the S3 URI of a job's input and its output groups.
 
     Raises:
-        KeyError, IndexError, TypeError, ValueError: A setting is missing or not supported.
+        TranscodingFailed: A setting is missing or not supported.
     """
-    source = str(settings["Inputs"][0]["FileInput"])
-    groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
-    if not groups or not all(group.outputs for group in groups):
-        raise ValueError("an output group has no outputs, or there is no output group")
+    try:
+        settings = job["Settings"]
+        source = str(settings["Inputs"][0]["FileInput"])
+        groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
+        if not groups or not all(group.outputs for group in groups):
+            raise ValueError("an output group has no outputs, or there is no output group")
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
     return source, groups
 
 

@@ -192,7 +192,7 @@ class LocalMediaConvert:
         ]
 
     def cancel_job(self, job_id: str) -> None:
-        """Cancel a job; it is `Refused` if the job is unknown or has ended."""
+        """Cancel a job; raise `Refused` if it is unknown or has ended."""
         job = self.job(job_id)
         queue = self._queue(job.details["Queue"])
         with self._changing:

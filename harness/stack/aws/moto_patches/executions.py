@@ -133,7 +133,6 @@ def _find_execution(self: Any, execution_arn: str) -> Any:
 
 
 def _machine_of(self: Any, execution_arn: str) -> Any:
-    self._validate_execution_arn(execution_arn)
     return self.describe_execution(execution_arn).state_machine
 
 
