@@ -11,19 +11,12 @@ from typing import Self
 import boto3
 
 REGION = "us-east-1"
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 DEFAULT_CREDENTIAL = "test"
 
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """
-    Access to AWS.
-
-    Attributes:
-        is_own_aws: The stack starts the server of *aws_url* itself.
-        is_own_s3: The same for *s3_url*.
-    """
+    """Access to AWS; ``is_own_aws`` and ``is_own_s3``: the stack starts that server itself."""
 
     aws_url: str
     s3_url: str
@@ -37,15 +30,14 @@ class AwsAccess:
         """Return access to the user's servers, or to local ones on these ports."""
         aws_url = os.environ.get("AWS_ENDPOINT_URL")
         s3_url = os.environ.get("AWS_ENDPOINT_URL_S3") or aws_url
-        is_local = "AWS_ENDPOINT_URL" not in os.environ and "AWS_ENDPOINT_URL_S3" not in os.environ
-        given = {} if is_local else os.environ
-        keys = (given.get(name, DEFAULT_CREDENTIAL) for name in CREDENTIALS)
+        given = os.environ if s3_url else {}
         return cls(
             aws_url or f"http://127.0.0.1:{aws_port}",
             s3_url or f"http://127.0.0.1:{s3_port}",
             not aws_url,
             not s3_url,
-            *keys,
+            given.get("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL),
+            given.get("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL),
         )
 
     @property

@@ -1,6 +1,4 @@
-"""
-Client of the local AWS's control API: raw metrics and execution histories.
-"""
+"""Client of the local AWS's control API: raw metrics and execution histories."""
 
 from typing import Any
 
@@ -9,25 +7,19 @@ import httpx
 Datum = tuple[float, str, str, float]
 """Time [s since the epoch], metric, labels and value."""
 
-BEYOND_THE_LAST_ROW = 10**12
-
 
 class ControlClient:
     """
     A connection to the control API; any thread may use it.
 
-    Every method raises `httpx.HTTPError` if the local AWS does not answer with success.
-
-    Args:
-        timeout: Longest wait for an answer [s].
+    Every method raises `httpx.HTTPError` if the local AWS does not answer with success within *timeout* [s].
     """
 
     def __init__(self, aws_url: str, *, timeout: float) -> None:
         self._http = httpx.Client(base_url=aws_url, timeout=timeout, trust_env=False)
 
     def count_metrics(self) -> int:
-        """Return how many metric rows there are."""
-        return self.metrics_since(BEYOND_THE_LAST_ROW)[0]
+        return self.metrics_since(10**12)[0]  # beyond the last row
 
     def metrics_since(self, row: int) -> tuple[int, list[Datum]]:
         """Return how many metric rows there are, and those from number *row* on, in order of arrival."""

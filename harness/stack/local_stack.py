@@ -34,8 +34,6 @@ from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 
 WATCH_PERIOD_S = 0.2
-CALLBACK_PATH = "/internal/media-processing/callback"
-PORT_NAMES = ("api", "worker", "aws", "s3")
 
 
 class StackFailed(StackError):
@@ -93,12 +91,7 @@ class LocalStack:
 
     @property
     def state(self) -> StackState:
-        """
-        Addresses and credentials of the stack.
-
-        Raises:
-            RuntimeError: The stack has not been started.
-        """
+        """Addresses and credentials of the stack, once it has been started."""
         if self._state is None:
             raise RuntimeError("The stack has not been started.")
         return self._state
@@ -128,12 +121,7 @@ class LocalStack:
         self._closing.close()
 
     def wait(self) -> None:
-        """
-        Return when `stop` is called.
-
-        Raises:
-            StackFailed: A part of the stack has ended by itself.
-        """
+        """Return when `stop` is called; raise `StackFailed` if a part of the stack ends by itself."""
         while not self._stopped.wait(WATCH_PERIOD_S):
             if report := self._parts.exit_report():
                 raise StackFailed(report)
@@ -146,9 +134,11 @@ class LocalStack:
 
     def _start(self) -> StackState:
         progress = self._options.progress
-        self._check_ffmpeg()
-        self._empty_logs()
-        ports = {name: self._port(name) for name in PORT_NAMES}
+        if self._options.mode == "real":
+            ffmpeg.find()
+        shutil.rmtree(self._logs, ignore_errors=True)
+        self._logs.mkdir(parents=True, mode=0o700)
+        ports = {name: self._port(name) for name in ("api", "worker", "aws", "s3")}
         aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
         self._parts.start(*self._aws_parts(aws, ports))
         progress("database …")
@@ -162,10 +152,9 @@ class LocalStack:
         provisioned = self._provision(aws, api_url)
         progress("API and worker …")
         environment = aws.environment | self._service_variables(database.url, provisioned)
-        self._parts.start(
-            _service_part("api", ports["api"], environment, f"{api_url}/readyz"),
-            _service_part("worker", ports["worker"], environment, f"{worker_url}/healthz"),
-        )
+        for name, ready_url in (("api", f"{api_url}/readyz"), ("worker", f"{worker_url}/healthz")):
+            command = ["-m", f"harness.service.{name}", "--port", str(ports[name])]
+            self._parts.start(StackPart(name, command, environment, ready_url))
         self._parts.wait_until_ready()
         return self._new_state(aws, database, api_url, worker_url)
 
@@ -193,23 +182,10 @@ class LocalStack:
             work_hash=load_scenario(scenario).work_hash if scenario else None,
         )
 
-    def _check_ffmpeg(self) -> None:
-        if self._options.mode == "real":
-            try:
-                ffmpeg.find()
-            except ffmpeg.FfmpegMissing as missing:
-                raise StackFailed(f"{missing}.") from None
-
-    def _empty_logs(self) -> None:
-        shutil.rmtree(self._logs, ignore_errors=True)
-        self._logs.mkdir(parents=True, mode=0o700)
-
     def _port(self, name: str) -> int:
-        fixed = self._options.ports.get(name, 0)
-        if not fixed:
-            return free_port()
-        require_free(fixed, name)
-        return fixed
+        if fixed := self._options.ports.get(name, 0):
+            require_free(fixed, name)
+        return fixed or free_port()
 
     def _aws_parts(self, aws: AwsAccess, ports: Mapping[str, int]) -> Iterator[StackPart]:
         """Yield the servers of the local AWS, without those that the user has."""
@@ -229,14 +205,13 @@ class LocalStack:
             yield StackPart("aws", command, aws.environment | bucket, aws.aws_url + health)
 
     def _fill_database(self, url: str) -> None:
-        """Create the tables, the listings and the file of identities."""
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
             migrate(pool)
         listings = seed(url, listings=self._options.listings, developments=self._options.developments)
         write_identities(self._identities, listings, self._jwt_key)
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
-        template = load_template(parameters={"CallbackUrl": f"{api_url}{CALLBACK_PATH}"})
+        template = load_template(parameters={"CallbackUrl": f"{api_url}/internal/media-processing/callback"})
         provisioned = provision(
             template,
             Endpoints(aws.aws_url, aws.s3_url),
@@ -257,10 +232,6 @@ class LocalStack:
             "MEDIA_STATE_MACHINE_ARN": provisioned.state_machine_arn,
             "MEDIA_TIME_SCALE": str(self._options.time_scale),
         }
-
-
-def _service_part(name: str, port: int, environment: Mapping[str, str], ready_url: str) -> StackPart:
-    return StackPart(name, ["-m", f"harness.service.{name}", "--port", str(port)], environment, ready_url)
 
 
 def _check_external_servers(aws: AwsAccess) -> None:

@@ -30,12 +30,7 @@ PUT_TWICE = frozenset({"media_batches_created_total", "media_processing_duration
 
 @contextmanager
 def sampled(state: StackState, run_folder: Path, began_at: float) -> Iterator[None]:
-    """
-    Record metrics while the body runs, and steps at its end, into the parts of a run folder.
-
-    Args:
-        began_at: When the run began [s since the epoch].
-    """
+    """Record metrics while the body runs, and steps at its end; the run began at *began_at* [epoch s]."""
     with (
         TablePartWriter(run_folder, OBSERVER) as part,
         closing(ControlClient(state.aws_url, timeout=TIMEOUT_S)) as control,

@@ -25,12 +25,7 @@ class TargetUnfit(ValueError):
 
 @contextmanager
 def stack_for(scenario: Scenario) -> Iterator[StackState]:
-    """
-    Use the running stack, or start one for the scenario and stop it at the end.
-
-    Raises:
-        TargetUnfit: The running stack cannot play the scenario.
-    """
+    """Use the running stack, which `must_fit`, or start one for the scenario and stop it at the end."""
     state = StackState.read()
     if state is not None:
         must_fit(scenario, state)
@@ -82,12 +77,7 @@ def recorded(state: StackState, folder: Path, began_at_epoch_s: float) -> Iterat
 
 
 def must_fit(scenario: Scenario, state: StackState) -> None:
-    """
-    Check that a running stack can play a scenario.
-
-    Raises:
-        TargetUnfit: It cannot; the message says why and what to do.
-    """
+    """Raise `TargetUnfit` if a running stack cannot play a scenario."""
     if scenario.media == "placeholder" and state.mode == "real":
         raise TargetUnfit(
             f"{scenario.name} uploads placeholder files, which the running stack's real pipeline refuses: "

@@ -1,6 +1,4 @@
-"""
-The base of the errors of the stack.
-"""
+"""The base of the errors of the stack."""
 
 
 class StackError(RuntimeError):

@@ -1,6 +1,4 @@
-"""
-The processes of a stack: started one after the other, watched, and stopped together.
-"""
+"""The processes of a stack: started one after the other, watched, and stopped together."""
 
 import sys
 import threading
@@ -15,13 +13,7 @@ from harness.stack.processes.health import answers, wait_until
 
 @dataclass(frozen=True, slots=True)
 class StackPart:
-    """
-    A process of the stack.
-
-    Attributes:
-        arguments: Arguments of the Python interpreter.
-        ready_url: Answers with status 200 when the part is ready.
-    """
+    """A Python process of the stack; its *ready_url* answers with status 200 when it is ready."""
 
     name: str
     arguments: list[str]
@@ -30,24 +22,14 @@ class StackPart:
 
 
 class StackParts:
-    """
-    The parts that have been started.
-
-    Args:
-        logs: Directory with one log file for each part.
-    """
+    """The parts that have been started, with one log file for each in the directory *logs*."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._started: list[tuple[StackPart, GuardedProcess]] = []
 
     def start(self, *parts: StackPart) -> None:
-        """
-        Start the processes of *parts*, without waiting until they are ready.
-
-        Raises:
-            CannotStart: A process cannot be started.
-        """
+        """Start the processes of *parts*, without waiting until they are ready."""
         for part in parts:
             process = GuardedProcess(
                 [sys.executable, *part.arguments],
@@ -58,12 +40,7 @@ class StackParts:
             self._started.append((part, process.start()))
 
     def wait_until_ready(self) -> None:
-        """
-        Return when every part that has been started is ready.
-
-        Raises:
-            NotReady: A part ended, or takes too long.
-        """
+        """Return when every started part is ready; raise `NotReady` if one has ended or takes too long."""
         for part, process in self._started:
             wait_until(partial(answers, part.ready_url), f"The {part.name} process", process)
 

@@ -16,13 +16,7 @@ from harness.stack.aws.metric_store import MetricStore
 
 
 class ControlApi:
-    """
-    WSGI middleware that answers the control endpoints and passes other requests on.
-
-    Args:
-        histories: Returns the executions started at or after a time [s since the epoch].
-        begin: Sets the start of the run [s since the epoch].
-    """
+    """WSGI middleware that answers the control endpoints and passes other requests on."""
 
     def __init__(
         self,

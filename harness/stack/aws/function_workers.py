@@ -1,6 +1,4 @@
-"""
-The workers of the local AWS: real handlers in processes and ffmpeg, or modelled handlers in threads.
-"""
+"""The workers of the local AWS: real handlers in processes and ffmpeg, or modelled handlers in threads."""
 
 import os
 from collections.abc import Callable
@@ -20,19 +18,15 @@ from harness.stack.modelled.fault_injection import FaultInjection, poison_of
 from harness.stack.modelled.modelled_pipeline import ModelledPipeline
 from harness.stack.modelled.run_clock import RunClock
 
-SANDBOXES_MIN = 2
-
 
 @dataclass(frozen=True, slots=True)
 class FunctionWorkers:
     """
-    The work behind the functions, queues and transcoding jobs of the local AWS.
+    The work behind the functions and transcoding jobs of the local AWS, and the faults of the scenario.
 
     Attributes:
         transcoding_slots: Maximum number of concurrent transcoding jobs of a queue.
-        fault: Injected errors of functions.
         poison: Changes message bodies on their way to the receiver.
-        run_clock: Time since the run began, for faults with a time window.
     """
 
     runner: Runner
@@ -49,13 +43,10 @@ def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
     processors = os.cpu_count() or 1
     run_clock = RunClock()
     faults = FaultInjection(scenario, run_clock.now) if scenario and scenario.faults else None
-    transcoder: Transcoder = FfmpegTranscoder(
-        boto3.client(
-            "s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
-        )
-    )
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
+    transcoder: Transcoder = FfmpegTranscoder(boto3.client("s3", config=config))
     return FunctionWorkers(
-        runner=Sandboxes(max(SANDBOXES_MIN, processors)),
+        runner=Sandboxes(max(2, processors)),
         transcoder=faults.around(transcoder) if faults else transcoder,
         transcoding_slots=processors,
         fault=faults.function_error if faults else None,

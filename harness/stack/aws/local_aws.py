@@ -34,22 +34,18 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws_access import REGION
 
 ACCOUNT = "123456789012"
-REGION = "us-east-1"
 DEPTH_PERIOD_S = 1.0
-NAMESPACE_SQS = "AWS/SQS"
 
 
 class LocalAws:
     """
     The services, their state, and the WSGI application that answers their requests.
 
-    A process has one at most, because moto keeps its state in modules.
-
-    Args:
-        workers: The work behind functions, queues and transcoding jobs.
-        time_scale: Waits and time-outs pass this many times faster than their definitions say.
+    A process has one at most, because moto keeps its state in modules. Waits and time-outs pass *time_scale*
+    times faster than their definitions say.
     """
 
     def __init__(self, workers: FunctionWorkers, *, time_scale: float = 1.0) -> None:
@@ -59,9 +55,8 @@ class LocalAws:
         self.functions = FunctionRuntime(
             workers.runner, self.metrics.add, time_scale=time_scale, fault=workers.fault
         )
-        self.mediaconvert = LocalMediaConvert(
-            REGION, ACCOUNT, workers.transcoder, _announce, slots=workers.transcoding_slots
-        )
+        slots = workers.transcoding_slots
+        self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, workers.transcoder, _announce, slots=slots)
         cache_names()
         find_backends_unlocked()
         sqs.install(time_scale, workers.poison)
@@ -90,12 +85,12 @@ class LocalAws:
     def _sample_depths(self) -> None:
         while not self._closing.wait(DEPTH_PERIOD_S):
             for name, queue in list(sqs_backends[ACCOUNT][REGION].queues.items()):
-                visible, in_flight = sqs.depth(queue)
-                labels = {"QueueName": name}
-                self.metrics.add(NAMESPACE_SQS, "ApproximateNumberOfMessagesVisible", labels, float(visible))
-                self.metrics.add(
-                    NAMESPACE_SQS, "ApproximateNumberOfMessagesNotVisible", labels, float(in_flight)
-                )
+                depths = {
+                    "ApproximateNumberOfMessagesVisible": queue.approximate_number_of_messages,
+                    "ApproximateNumberOfMessagesNotVisible": queue.approximate_number_of_messages_not_visible,
+                }
+                for metric, depth in depths.items():
+                    self.metrics.add("AWS/SQS", metric, {"QueueName": name}, float(depth))
 
 
 def _announce(job: Mapping[str, Any], status: str) -> None:
@@ -112,13 +107,10 @@ def _announce(job: Mapping[str, Any], status: str) -> None:
         detail |= {"errorCode": job["ErrorCode"], "errorMessage": job["ErrorMessage"]}
     if status == "COMPLETE":
         detail["outputGroupDetails"] = job["OutputGroupDetails"]
-    events_backends[ACCOUNT][REGION].put_events(
-        [
-            {
-                "Source": "aws.mediaconvert",
-                "DetailType": "MediaConvert Job State Change",
-                "Resources": [job["Arn"]],
-                "Detail": json.dumps(detail, default=str),
-            }
-        ]
-    )
+    event = {
+        "Source": "aws.mediaconvert",
+        "DetailType": "MediaConvert Job State Change",
+        "Resources": [job["Arn"]],
+        "Detail": json.dumps(detail, default=str),
+    }
+    events_backends[ACCOUNT][REGION].put_events([event])

@@ -8,8 +8,9 @@ Values are kept raw, so that percentiles are exact (nearest rank). Nothing is de
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from harness.lab.results.metric_names import labels_text, metric_name
 from harness.lab.results.percentile import percentile_of_sorted
@@ -17,6 +18,14 @@ from harness.lab.results.percentile import percentile_of_sorted
 Dimensions = tuple[tuple[str, str], ...]
 Row = tuple[float, str, str, float]
 """Time, name of the metric in the run folder, labels as JSON text, value."""
+
+_SIMPLE_STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
+    "Sum": math.fsum,
+    "SampleCount": len,
+    "Average": fmean,
+    "Minimum": min,
+    "Maximum": max,
+}
 
 
 @dataclass(slots=True)
@@ -76,7 +85,6 @@ class MetricStore:
         return self._series.get((namespace, name, tuple(sorted(dimensions.items()))))
 
     def series(self) -> list[Series]:
-        """Return all series."""
         with self._lock:
             return list(self._series.values())
 
@@ -88,17 +96,8 @@ def statistic(name: str, values: Sequence[float]) -> float:
     Raises:
         ValueError: The name is unknown, or the local CloudWatch does not compute this statistic.
     """
-    match name:
-        case "Sum":
-            return math.fsum(values)
-        case "SampleCount":
-            return float(len(values))
-        case "Average":
-            return math.fsum(values) / len(values)
-        case "Minimum":
-            return min(values)
-        case "Maximum":
-            return max(values)
+    if name in _SIMPLE_STATISTICS:
+        return float(_SIMPLE_STATISTICS[name](values))
     if name[:1] == "p" and name[1:].replace(".", "", 1).isdigit() and 0 < float(name[1:]) <= 100:
         return percentile_of_sorted(sorted(values), float(name[1:]))
     raise ValueError(f"The statistic {name!r} is not supported.")

@@ -53,12 +53,7 @@ HEADERS = {
 
 @contextmanager
 def dashboard(observe: Observe) -> Iterator[str]:
-    """
-    Serve the page on a free port while the block runs; gives its URL.
-
-    Args:
-        observe: Takes one snapshot; never called twice at the same time.
-    """
+    """Serve the page on a free port and yield its URL; *observe* is never called twice at the same time."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = DashboardServer(SnapshotStream(observe))
     thread = threading.Thread(target=server.run, args=([listener],), name="dashboard", daemon=True)

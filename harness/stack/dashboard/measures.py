@@ -50,12 +50,7 @@ class _MetricHistory:
 
 
 class Measures:
-    """
-    Collector of metric data that returns what the page shows of them.
-
-    Args:
-        time_scale: Model seconds per second.
-    """
+    """Collector of metric data that returns what the page shows of them."""
 
     def __init__(self, time_scale: float = 1.0) -> None:
         self._time_scale = time_scale

@@ -44,9 +44,7 @@ LOCUST_URL = "http://127.0.0.1:8089"
 
 
 class Observer:
-    """
-    A callable that takes a snapshot of one stack. Not for several threads at once.
-    """
+    """A callable that takes a snapshot of one stack. Not for several threads at once."""
 
     def __init__(self, stack: StackState) -> None:
         self._stack = stack
@@ -122,10 +120,10 @@ class Observer:
         ]
 
     def _queues(self) -> list[QueueDepths]:
-        both = (self._template.queue.name, False), (self._template.dead_letter_queue.name, True)
-        return [self._queue(name, takes_dead_letters=dead) for name, dead in both]
+        template = self._template
+        return [self._depths(template.queue.name, False), self._depths(template.dead_letter_queue.name, True)]
 
-    def _queue(self, name: str, *, takes_dead_letters: bool) -> QueueDepths:
+    def _depths(self, name: str, takes_dead_letters: bool) -> QueueDepths:
         if name not in self._queue_urls:
             self._queue_urls[name] = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
         answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_urls[name], AttributeNames=["All"])
@@ -164,14 +162,11 @@ class Observer:
         ]
 
     def _changes(self) -> list[AlarmChange]:
+        start, scale = self._stack.started_at, self._stack.time_scale
         return [
-            AlarmChange(self._clock_time(one.at), one.alarm, one.state.value, one.reason)
+            AlarmChange(start + (one.at - start) / scale, one.alarm, one.state.value, one.reason)
             for one in reversed(self._evaluation.changes[-CHANGES_SHOWN:])
         ]
-
-    def _clock_time(self, model_at: float) -> float:
-        start = self._stack.started_at
-        return start + (model_at - start) / self._stack.time_scale
 
     def _links(self) -> list[Link]:
         api = self._stack.api_url

@@ -32,12 +32,7 @@ class Process:
 
 
 class Census:
-    """
-    The processes of one stack, snapshot by snapshot; a process that has ended stays in the list.
-
-    Args:
-        supervisor_pid: The process that started the stack.
-    """
+    """The processes of one stack, snapshot by snapshot; a process that has ended stays in the list."""
 
     def __init__(self, supervisor_pid: int) -> None:
         self._supervisor_pid = supervisor_pid
@@ -55,13 +50,7 @@ class Census:
             children = psutil.Process(self._supervisor_pid).children()
         except psutil.NoSuchProcess:
             return {}
-        found = {}
-        for outer in sorted(children, key=lambda child: child.pid):
-            name = _supervised_name(outer)
-            command = _supervised_command(outer)
-            if name is not None and command is not None:
-                found[name] = command.pid
-        return found
+        return dict(filter(None, map(_supervised, sorted(children, key=lambda child: child.pid))))
 
     def _process(self, name: str, pid: int, now: float) -> Process:
         try:
@@ -76,20 +65,16 @@ class Census:
         return Process(name, pid, family[0].status() != psutil.STATUS_ZOMBIE, cpu, int(memory))
 
 
-def _supervised_name(process: psutil.Process) -> str | None:
-    """Return the name of the command a process supervises; None if it is not a supervisor."""
+def _supervised(process: psutil.Process) -> tuple[str, int] | None:
+    """Return name and process id of the command that a process supervises; None if it is not a supervisor."""
     try:
         *_, script, name = ["", "", *process.cmdline()]
+        if script != supervisor.__file__:
+            return None
+        # The command is the child of the inner supervisor, which is the child of the outer one.
+        commands = (command for inner in process.children() for command in inner.children())
+        return next(((name, command.pid) for command in commands), None)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return None
-    return name if script == supervisor.__file__ else None
-
-
-def _supervised_command(outer: psutil.Process) -> psutil.Process | None:
-    """Return the command: the child of the inner supervisor, which is the child of the outer one."""
-    try:
-        return next((command for inner in outer.children() for command in inner.children()), None)
-    except psutil.NoSuchProcess:
         return None
 
 

@@ -38,11 +38,7 @@ class FailedExecution:
 
 
 def states_in_flight(executions: Iterable[ExecutionRecord]) -> dict[str, int]:
-    """
-    Return how many executions are in each state, most first.
-
-    An execution in parallel branches counts once for each state it is in.
-    """
+    """Return how many executions are in each state, most first; parallel branches count one each."""
     running = (one["events"] for one in executions if one["status"] == "RUNNING")
     return dict(Counter(state for events in running for state in _current_states(events)).most_common())
 

@@ -53,7 +53,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page to read on; *open* tells whether a server answers there."""
+    """A page with more about the stack; *open* means that a server answers there."""
 
     name: str
     url: str
@@ -62,13 +62,7 @@ class Link:
 
 @dataclass(slots=True)
 class Snapshot:
-    """
-    A stack at one instant.
-
-    Attributes:
-        states: Running executions by state.
-        problems: The parts that did not answer, one sentence each.
-    """
+    """A stack at one instant; *states* are the running executions by state."""
 
     at: float
     started_at: float

@@ -29,12 +29,7 @@ class ServerFailed(StackError):
 
 
 def copy_template(binary: ServerBinary, target: Path) -> None:
-    """
-    Make *target* an empty data directory for *binary*.
-
-    Raises:
-        ServerFailed: The server could not create its system tables.
-    """
+    """Make *target* an empty data directory for *binary*."""
     source = _template(binary)
     subprocess.run(["cp", "-a", "--reflink=auto", "--sparse=auto", source, target], check=True)
 

@@ -1,6 +1,4 @@
-"""
-The engine of a database: name and version of the server that answers.
-"""
+"""The engine of a database: name and version of the server that answers."""
 
 import re
 from contextlib import closing
@@ -42,13 +40,7 @@ class DatabaseEngine:
 
 
 def engine_of(url: str) -> DatabaseEngine:
-    """
-    Return the engine of a database.
-
-    Raises:
-        Unavailable: The database does not answer.
-        ValueError: *url* is not a database URL.
-    """
+    """Return the engine of a database; raise `Unavailable` if it does not answer."""
     with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool, pool.session() as session:
         row = session.one(_VERSION)
     return DatabaseEngine.parse(str(row[0]) if row else "")

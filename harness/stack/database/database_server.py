@@ -59,9 +59,7 @@ def resolve_database() -> "Database":
 
 
 class ExternalDatabase:
-    """
-    A database that runs already; it is checked and used, and never stopped.
-    """
+    """A database that runs already; it is checked and used, and never stopped."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -85,9 +83,7 @@ class ExternalDatabase:
 
 
 class PrivateDatabase:
-    """
-    A temporary server, started for the ``with`` block.
-    """
+    """A temporary server, started for the ``with`` block."""
 
     def __init__(self) -> None:
         self.binary = find_server()
@@ -102,7 +98,6 @@ class PrivateDatabase:
         Raises:
             ServerFailed: The server could not create its system tables.
             NotReady: It ended, or did not answer in time.
-            RuntimeError: It was started before.
         """
         if self._directory is not None:
             raise RuntimeError("The database was started before.")

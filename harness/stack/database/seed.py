@@ -8,7 +8,7 @@ listing waits for its photos.
 import csv
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,6 @@ FIRST_PHOTOGRAPHER = 2_000
 TOKEN_LIFE = timedelta(days=7)
 ISSUER = "toq"
 AUDIENCE = "toq-media"
-COLUMNS = ("listing_id", "development", "role", "token")
 
 _USER = Statement("insert", "users", "INSERT IGNORE INTO users (id, full_name, email) VALUES (%s, %s, %s)")
 _PRIVILEGE = Statement(
@@ -70,58 +69,43 @@ class SeededListing:
 
 
 def seed(database_url: str, *, listings: int, developments: int = 0) -> list[SeededListing]:
-    """
-    Add listings in upload status after those that exist, and return them.
-
-    Args:
-        listings: Number of listings for photo and video batches.
-        developments: Number of development listings, which also accept project files.
-
-    Raises:
-        Unavailable: The database does not answer.
-    """
+    """Add listings in upload status after those that exist, and return them; developments come last."""
     with closing(Pool(DatabaseAddress.parse(database_url), size=1)) as pool, pool.transaction() as session:
         _insert_people(session)
         last = session.one(_LAST)
         first = int(str(last[0])) + 1 if last else 1
         seeded = [
-            _listing(number, development=number >= first + listings)
-            for number in range(first, first + listings + developments)
+            SeededListing(
+                n, n >= first + listings, FIRST_OWNER + n % PEOPLE, FIRST_PHOTOGRAPHER + n * 7 % PEOPLE
+            )
+            for n in range(first, first + listings + developments)
         ]
         _insert_listings(session, seeded)
     return seeded
 
 
 def write_identities(path: Path, listings: Sequence[SeededListing], jwt_key: str) -> None:
-    """Write the CSV file of roles: which token may act as what on which listing."""
+    """Write the CSV file of identities: for each listing, a token for each role."""
     token = cache(partial(_token, jwt_key))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(("listing_id", "development", "role", "token"))
         for listing in listings:
-            for role, user in _roles(listing):
+            roles = {
+                "photographer": listing.photographer,
+                "owner": listing.owner,
+                "operator": OPERATOR,
+                "stranger": STRANGER,
+            }
+            for role, user in roles.items():
                 writer.writerow((listing.id, int(listing.development), role, token(user)))
 
 
 def _token(jwt_key: str, user: int) -> str:
-    """Return a token of a user that the service accepts."""
     expires_at = datetime.now(tz=UTC) + TOKEN_LIFE
     claims = {"sub": str(user), "iss": ISSUER, "aud": AUDIENCE, "exp": expires_at}
     return jwt.encode(claims, jwt_key, algorithm="HS256")
-
-
-def _roles(listing: SeededListing) -> Iterator[tuple[str, int]]:
-    yield "photographer", listing.photographer
-    yield "owner", listing.owner
-    yield "operator", OPERATOR
-    yield "stranger", STRANGER
-
-
-def _listing(number: int, *, development: bool) -> SeededListing:
-    return SeededListing(
-        number, development, FIRST_OWNER + number % PEOPLE, FIRST_PHOTOGRAPHER + number * 7 % PEOPLE
-    )
 
 
 def _insert_people(session: DatabaseSession) -> None:
@@ -137,15 +121,12 @@ def _insert_listings(session: DatabaseSession, listings: Sequence[SeededListing]
     shot_at = datetime(2026, 1, 5, 9, 0)
     shot_until = shot_at + timedelta(hours=1)
     session.write_many(_LISTING, [(one.id, _uuid(one.id), one.owner, one.id, one.id) for one in listings])
-    session.write_many(
-        _VERSION,
-        [(one.id, one.id, one.owner, status, _type(one), f"Listing {one.id}") for one in listings],
-    )
+    versions = [
+        (one.id, one.id, one.owner, status, OFF_PLAN_HOUSE if one.development else HOUSE, f"Listing {one.id}")
+        for one in listings
+    ]
+    session.write_many(_VERSION, versions)
     session.write_many(_BOOKING, [(one.photographer, one.id, shot_at, shot_until, done) for one in listings])
-
-
-def _type(listing: SeededListing) -> int:
-    return OFF_PLAN_HOUSE if listing.development else HOUSE
 
 
 def _uuid(number: int) -> str:

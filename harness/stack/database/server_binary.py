@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from harness.stack.database.database_engine import DatabaseEngine
@@ -40,7 +41,6 @@ class ServerBinary:
 
     Attributes:
         command: What to execute: the program, after the loader of its tree if that has one.
-        env: Environment it needs.
         options: Options for the paths of its tree, and options that this engine always needs.
         share: Directory of its messages, character sets and SQL files.
     """
@@ -65,41 +65,35 @@ def cache_directory() -> Path:
     return directory
 
 
-def unpacked_tree() -> Path:
+def _unpacked_tree() -> Path:
     return cache_directory() / "root"
 
 
 def find_server() -> ServerBinary:
-    """
-    Return the first server program that is found.
-
-    Raises:
-        ServerNotFound: No program was found, or the one found does not run; the message says what to do.
-    """
+    """Return the first server program found; raise `ServerNotFound` if there is none or it does not run."""
     chosen = os.environ.get("HARNESS_MYSQLD")
-    if chosen:
-        if not os.access(chosen, os.X_OK):
-            raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not an executable program.")
-        return _describe(Path(chosen))
-    for path in _candidates():
+    if chosen and not os.access(chosen, os.X_OK):
+        raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not an executable program.")
+    candidates = [Path(chosen)] if chosen else _candidates()
+    for path in candidates:
         if os.access(path, os.X_OK):
             return _describe(path)
     raise ServerNotFound(f"No MariaDB or MySQL server on this machine. {REMEDY}")
 
 
 def _candidates() -> Iterator[Path]:
-    for directory in DIRECTORIES:
-        yield from (Path(f"{unpacked_tree()}{directory}", program) for program in PROGRAMS)
+    tree = _unpacked_tree()
+    yield from (Path(f"{tree}{folder}", program) for folder, program in product(DIRECTORIES, PROGRAMS))
     yield from (Path(found) for program in PROGRAMS if (found := shutil.which(program)))
-    for directory in DIRECTORIES:
-        yield from (Path(directory, program) for program in PROGRAMS)
+    yield from (Path(folder, program) for folder, program in product(DIRECTORIES, PROGRAMS))
 
 
 def _describe(path: Path) -> ServerBinary:
     root = path.resolve().parent.parent  # the ``usr`` directory of the system, or of an unpacked tree
     command, env = _launch(path, root)
     engine = _engine(path, command, env)
-    share = _first_directory(root / "share" / "mysql", root / "share" / "mariadb", root / "share")
+    shares = (root / "share" / "mysql", root / "share" / "mariadb")
+    share = next((one for one in shares if one.is_dir()), root / "share")
     options = ["--no-defaults", f"--lc-messages-dir={share}", f"--character-sets-dir={share}/charsets"]
     plugins = [root / "lib/mysql/plugin", *root.glob("lib/*/mariadb*/plugin"), root / "lib/plugin"]
     options += [f"--plugin-dir={one}" for one in plugins if one.is_dir()][:1]
@@ -139,10 +133,6 @@ def _engine(path: Path, command: tuple[str, ...], env: dict[str, str]) -> Databa
         raise ServerNotFound(f"{path} is not a database server: {done.stdout.strip()!r}. {REMEDY}") from None
 
 
-def _first_directory(*candidates: Path) -> Path:
-    return next((one for one in candidates if one.is_dir()), candidates[-1])
-
-
 def install_server_binary() -> ServerBinary:
     """
     Return the server program; install it first if it is missing.
@@ -163,7 +153,7 @@ def install_server_binary() -> ServerBinary:
     if os.geteuid() == 0:
         _install_as_root()
     else:
-        unpack_server(unpacked_tree())
+        unpack_server(_unpacked_tree())
     return find_server()
 
 
@@ -176,19 +166,14 @@ def _install_as_root() -> None:
 
 
 def unpack_server(tree: Path) -> None:
-    """
-    Download the server's packages and unpack them below *tree*, without root rights.
-
-    Raises:
-        ServerNotFound: The packages could not be downloaded.
-    """
+    """Download the server's packages and unpack them below *tree*, without root rights."""
     tree.parent.mkdir(parents=True, exist_ok=True)
     with (tree.parent / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if tree.exists():
             return
         with tempfile.TemporaryDirectory(dir=tree.parent, prefix="unpack-") as scratch:
-            packages = [PACKAGE, *(name for name in LIBRARIES if _is_available(name))]
+            packages = [PACKAGE, *(name for name in LIBRARIES if not _error_of(["apt-cache", "show", name]))]
             _run(["apt-get", "download", "-q", *packages], cwd=Path(scratch))
             unpacked = Path(scratch) / "root"
             for package in Path(scratch).glob("*.deb"):
@@ -196,14 +181,8 @@ def unpack_server(tree: Path) -> None:
             unpacked.rename(tree)
 
 
-def _is_available(package: str) -> bool:
-    shown = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
-    return shown.returncode == 0
-
-
 def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-    error = _error_of(command, env=env, cwd=cwd)
-    if error:
+    if error := _error_of(command, env=env, cwd=cwd):
         raise ServerNotFound(f"`{' '.join(command[:3])}` failed: {error}. {REMEDY}")
 
 

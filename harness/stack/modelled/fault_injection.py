@@ -10,7 +10,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from harness.lab.workload.faults import PoisonedMessage
@@ -30,25 +29,17 @@ from harness.stack.modelled.run_clock import RunClock
 UNREADABLE = '{"poisoned": '
 
 
-@dataclass(frozen=True, slots=True)
-class MessagePoison:
-    """Makes the queue messages of a scenario's poisoned arrivals unreadable."""
-
-    mix: Mix
-
-    def __call__(self, body: str) -> str:
-        """Return the body of a message as the receiver shall get it."""
-        arrival = _arrival_in(body)
-        if arrival is None or not self.mix.batch(arrival, 0.0).poisoned:
-            return body
-        return UNREADABLE
-
-
-def poison_of(scenario: Scenario | None) -> MessagePoison | None:
-    """Return the poison of a scenario, None if the scenario has no poisoned messages."""
+def poison_of(scenario: Scenario | None) -> Callable[[str], str] | None:
+    """Return a function that makes poisoned message bodies unreadable, None if the scenario has no poison."""
     if scenario is None or not any(isinstance(fault, PoisonedMessage) for fault in scenario.faults):
         return None
-    return MessagePoison(Mix(scenario))
+    mix = Mix(scenario)
+
+    def poison(body: str) -> str:
+        arrival = _arrival_in(body)
+        return UNREADABLE if arrival is not None and mix.batch(arrival, 0.0).poisoned else body
+
+    return poison
 
 
 def _arrival_in(body: str) -> int | None:
@@ -76,13 +67,10 @@ class FaultInjection:
 
     def function_error(self, name: str, event: str) -> str | None:
         """
-        Return the name of the error an invocation fails with, None if it does not fail.
+        Return the name of the error with which an invocation on *event* (JSON) fails, None if it does not.
 
         The delay of a slow callback passes before this returns. Other functions than the pipeline's and
         events without a batch have no faults.
-
-        Args:
-            event: Input of the invocation (JSON).
         """
         if not name.startswith(FUNCTION_PREFIX):
             return None
@@ -100,7 +88,7 @@ class FaultInjection:
         return error
 
     def around(self, transcoder: Transcoder) -> Transcoder:
-        """Return the transcoder, with the jobs failing that the scenario makes fail."""
+        """Return a transcoder that fails the jobs for which the scenario has a fault."""
 
         def transcode(job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
             if self._transcoding_fails(job):
@@ -111,8 +99,8 @@ class FaultInjection:
 
     def _transcoding_fails(self, job: Mapping[str, Any]) -> bool:
         try:
-            _, key = location(read_settings(job["Settings"])[0])
-        except (KeyError, IndexError, TypeError, ValueError, TranscodingFailed):
+            _, key = location(read_settings(job)[0])
+        except TranscodingFailed:
             return False  # the transcoder refuses these settings itself
         batch, _, item = self._batches.video(key, size=0)
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))

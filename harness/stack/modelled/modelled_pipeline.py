@@ -9,7 +9,7 @@ the text says clock seconds.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -87,13 +87,12 @@ class ModelledPipeline:
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """The modelled handlers by the name of their function."""
-        handlers = {
-            "validate": self.validate,
-            "thumbnails": self.thumbnails,
-            "zip": self.zip,
-            CALLBACK_FUNCTION: self.callback_dispatch,
+        return {
+            f"{FUNCTION_PREFIX}validate": self.validate,
+            f"{FUNCTION_PREFIX}thumbnails": self.thumbnails,
+            f"{FUNCTION_PREFIX}zip": self.zip,
+            f"{FUNCTION_PREFIX}{CALLBACK_FUNCTION}": self.callback_dispatch,
         }
-        return {FUNCTION_PREFIX + name: handler for name, handler in handlers.items()}
 
     def validate(self, event: Event, context: object = None) -> Event:
         """Modelled `harness.service.pipeline.validate.handler`."""
@@ -108,25 +107,17 @@ class ModelledPipeline:
         return self._invoke("zip", event, context, self._zip)
 
     def callback_dispatch(self, event: Event, context: object = None) -> Event:
-        """Modelled `harness.service.pipeline.callback_dispatch.handler`: calls the real one after a while."""
+        """Modelled `harness.service.pipeline.callback_dispatch.handler`: sleeps, then calls the real one."""
         _, work = self._begin(CALLBACK_FUNCTION, event["detail"])
-        if (error := _injected_error(work)) is not None:
+        if error := _injected_error(work):
             raise error
         with self._taking(work.seconds):
             pass
         return self._callback(event, context)
 
     def transcode(self, job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
-        """
-        Modelled `harness.stack.aws.mediaconvert.ffmpeg_transcoder.FfmpegTranscoder`.
-
-        Raises:
-            TranscodingFailed: The settings or the input cannot be used, or a fault is injected.
-        """
-        try:
-            source, groups = read_settings(job["Settings"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
+        """Modelled `harness.stack.aws.mediaconvert.ffmpeg_transcoder.FfmpegTranscoder`."""
+        source, groups = read_settings(job)
         _, key = location(source)
         batch, video, item = self._batches.video(key, self._size(key, TranscodingFailed))
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))
@@ -170,15 +161,10 @@ class ModelledPipeline:
                 file = files[client_id_of(image)]
                 outputs.append(image_output(event, image, inside((file.width, file.height), SIZES[BEST])))
             outputs += [document_output(event, document) for document in documents]
-            self._store_placeholders(outputs)
+            for key in (key for output in outputs for key in output["outputs"].values()):
+                placeholder = (TINY_PDF, "application/pdf") if key.endswith(".pdf") else (PIXEL, "image/jpeg")
+                self._objects().put(key, *placeholder)
         return {"outputs": outputs}
-
-    def _store_placeholders(self, outputs: Sequence[Mapping[str, Any]]) -> None:
-        for key in (key for output in outputs for key in output["outputs"].values()):
-            if key.endswith(".pdf"):
-                self._objects().put(key, TINY_PDF, "application/pdf")
-            else:
-                self._objects().put(key, PIXEL, "image/jpeg")
 
     def _zip(self, event: Event, _: UploadBatch, work: TaskWork) -> Event:
         key = zip_key(ListingId(event["listingId"]), BatchId(event["batchId"]), JobId(event["jobId"]))
@@ -199,7 +185,7 @@ class ModelledPipeline:
             raise error  # `lambda_handler` would turn it into Rejected
 
         def handler(state: Event, _: object) -> Event:
-            if error is not None:
+            if error:
                 raise error
             return modelled(state, batch, work)
 

@@ -43,12 +43,7 @@ class PlannedBatches:
         self._counting = threading.Lock()
 
     def batch(self, assets: Sequence[Mapping[str, Any]]) -> UploadBatch:
-        """
-        Return the batch with these assets; its files are in the order of the assets.
-
-        Raises:
-            KeyError, TypeError, ValueError: An asset lacks a property or has an invalid one.
-        """
+        """Return the batch with these assets; its files are in the order of the assets."""
         client_ids = [client_id_of(asset) for asset in assets]
         arrival = arrival_number(assets)
         files = self._planned(arrival).files if client_ids and arrival_of(client_ids[0]) else ()
@@ -64,9 +59,7 @@ class PlannedBatches:
         )
 
     def video(self, key: str, size: int) -> tuple[UploadBatch, UploadFile, int]:
-        """
-        Return a video by its key, its batch (with this file alone), and its place among the batch's videos.
-        """
+        """Return the batch of a video, with this file alone, the file, and its place among the videos."""
         planned = planned_client_id(key)
         client_id = planned or PurePosixPath(key).name
         asset = {"key": key, "clientId": client_id, "bytes": size, "type": "VIDEO_HORIZONTAL"}
@@ -89,8 +82,9 @@ class PlannedBatches:
 def arrival_number(assets: Sequence[Mapping[str, Any]]) -> int:
     """Return the arrival of a batch by its assets, or a number for a batch that no scenario planned."""
     client_ids = [client_id_of(asset) for asset in assets]
-    named = arrival_of(client_ids[0]) if client_ids else None
-    return named[0] if named else _number("\n".join(client_ids))
+    if client_ids and (named := arrival_of(client_ids[0])):
+        return named[0]
+    return int.from_bytes(hashlib.blake2b("\n".join(client_ids).encode(), digest_size=7).digest(), "big")
 
 
 def client_id_of(asset: Mapping[str, Any]) -> str:
@@ -125,7 +119,3 @@ def ordinary_file(client_id: str, asset: Mapping[str, Any]) -> UploadFile:
         height=height,
         seconds=size / TYPICAL_VIDEO_BYTES_PER_S if is_video else 0.0,
     )
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big")

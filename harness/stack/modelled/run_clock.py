@@ -1,18 +1,11 @@
-"""
-The time since the start of the run, from which the time windows of faults count. Float seconds.
-"""
+"""The time since the start of the run, from which the time windows of faults count. Float seconds."""
 
 import time
 from collections.abc import Callable
 
 
 class RunClock:
-    """
-    Seconds since the run began; until `begin` is called, seconds since the stack started.
-
-    Args:
-        clock: Seconds since the epoch.
-    """
+    """Seconds since the run began; until `begin` is called, seconds since the stack started."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock

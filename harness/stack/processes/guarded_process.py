@@ -68,16 +68,11 @@ class GuardedProcess:
         self._pass_fds = tuple(pass_fds)
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._log: FileIO | None = None
-        self._pid = 0
+        self.pid = 0
+        """Process id of the command; 0 before `start`."""
 
     def start(self) -> Self:
-        """
-        Start the command. It runs then, but need not be ready.
-
-        Raises:
-            CannotStart: The program does not exist, or may not be run.
-            RuntimeError: It was started before.
-        """
+        """Start the command, without waiting until it is ready; raise `CannotStart` if it cannot be run."""
         if self._supervisor is not None:
             raise RuntimeError(f"The {self.name} process was started before.")
         with self.log_path.open("ab") as log:
@@ -101,15 +96,10 @@ class GuardedProcess:
         process.stdin.write(json.dumps(asdict(self._spec)).encode() + b"\n")
         with process.stdout as replies:
             reply = json.loads(replies.readline() or b'{"pid": 0, "failure": "its supervisor ended at once"}')
-        self._pid = reply["pid"]
+        self.pid = reply["pid"]
         if reply["failure"]:
             self.stop()
             raise CannotStart(f"Cannot start {self.name}: {reply['failure']}.")
-
-    @property
-    def pid(self) -> int:
-        """Process id of the command; 0 before `start`."""
-        return self._pid
 
     def poll(self) -> int | None:
         """Return the exit code (128 + n if signal n ended it), None while it runs."""

@@ -1,6 +1,4 @@
-"""
-Checks that a port is free and that a server answers. Times in seconds.
-"""
+"""Checks that a port is free and that a server answers. Times in seconds."""
 
 import time
 from collections.abc import Callable
@@ -22,12 +20,7 @@ class NotReady(StackError):
 
 
 def require_free(port: int, name: str) -> None:
-    """
-    Check that a port can be listened on.
-
-    Raises:
-        NotReady: Another process listens on it, or this user may not.
-    """
+    """Raise `NotReady` if another process listens on a port, or this user may not."""
     if reason := bind_error(port):
         raise NotReady(
             f"Port {port} for {name} cannot be used ({reason}): choose another one, or 0 for a free one."
@@ -44,12 +37,7 @@ def answers(url: str, *, any_status: bool = False) -> bool:
 
 
 def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:
-    """
-    Wait until *ready* returns true.
-
-    Raises:
-        NotReady: The process ended, or was not ready in time; the message has the end of its log.
-    """
+    """Wait until *ready* returns true; raise `NotReady` with the end of the log if it does not in time."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not ready():
         code = process.poll()

@@ -1,6 +1,4 @@
-"""
-Direct connections to servers on this machine.
-"""
+"""Direct connections to servers on this machine."""
 
 import os
 

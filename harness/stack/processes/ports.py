@@ -1,6 +1,4 @@
-"""
-TCP ports of this machine to listen on.
-"""
+"""TCP ports of this machine to listen on."""
 
 import socket
 from random import SystemRandom
@@ -11,12 +9,7 @@ TRIES = 100
 
 
 def free_port() -> int:
-    """
-    Return a port that can be listened on now; it is not reserved.
-
-    Raises:
-        OSError: No free port was found.
-    """
+    """Return a port that can be listened on now; it is not reserved."""
     for port in SystemRandom().sample(CANDIDATES, TRIES):
         if bind_error(port) is None:
             return port

@@ -89,12 +89,7 @@ class StackState:
 
 
 class StateLock:
-    """
-    The lock of a state file, held until `release` or the end of this process.
-
-    Raises:
-        StackRunning: Another process holds it.
-    """
+    """The lock of a state file, held until `release` or the end of this process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

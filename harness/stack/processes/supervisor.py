@@ -35,13 +35,7 @@ CANNOT_RUN = 127
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """
-    A command, and how to end it.
-
-    Attributes:
-        grace: Time between *stop_signal* and SIGKILL [s].
-        remove: Directory to delete after the command has ended.
-    """
+    """A command, how to end it (SIGKILL *grace* seconds after *stop_signal*), and a directory to remove."""
 
     argv: list[str]
     env: dict[str, str]
@@ -52,7 +46,7 @@ class CommandSpec:
 
 def main() -> None:
     spec = CommandSpec(**json.loads(_read_line(0)))
-    _become_subreaper()
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     read_end, write_end = os.pipe()
@@ -60,7 +54,7 @@ def main() -> None:
     if not inner:
         os.close(write_end)
         os.close(0)
-        _become_subreaper()
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         sys.exit(_supervise_command(spec, lifeline=read_end))
     os.close(read_end)
     os.close(1)
@@ -178,10 +172,6 @@ def _descriptor_of_signals(*signals: int) -> int:
     for number in signals:
         signal.signal(number, lambda *_: None)
     return reader
-
-
-def _become_subreaper() -> None:
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _prctl(option: int, value: int) -> None:

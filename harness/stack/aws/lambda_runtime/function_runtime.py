@@ -85,14 +85,7 @@ class Runner(Protocol):
 
 
 class FunctionRuntime:
-    """
-    Runs functions within their reserved concurrency and records their metrics.
-
-    Args:
-        record: Stores the ``AWS/Lambda`` metrics.
-        time_scale: Function time-outs pass this many times faster.
-        fault: Injected errors.
-    """
+    """Runs functions within their reserved concurrency; their time-outs pass *time_scale* times faster."""
 
     def __init__(
         self, runner: Runner, record: Record, *, time_scale: float = 1.0, fault: Fault | None = None
@@ -105,12 +98,7 @@ class FunctionRuntime:
         self._counting = threading.Lock()
 
     def invoke(self, function: DeployedFunction, event: str) -> InvocationResult:
-        """
-        Run one function on one event (JSON).
-
-        Raises:
-            Throttled: The function is at its reserved concurrency.
-        """
+        """Run one function on one event (JSON); raise `Throttled` at its reserved concurrency."""
         labels = {"FunctionName": function.name}
         if not self._enter(function):
             self._record("AWS/Lambda", "Throttles", labels, 1.0)
@@ -129,7 +117,6 @@ class FunctionRuntime:
         return replace(result, log=_framed(function, request_id, result, took))
 
     def close(self) -> None:
-        """Stop the handlers that still run."""
         self._runner.close()
 
     def _run(self, function: DeployedFunction, event: str, request_id: str) -> InvocationResult:
@@ -182,7 +169,6 @@ class Threads(Runner):
 
 
 def context_of(function: DeployedFunction, request_id: str, timeout: float) -> InvocationContext:
-    """Return the context object of an invocation."""
     return InvocationContext(
         function_name=function.name,
         function_version=function.version,
@@ -206,7 +192,6 @@ def call(handler: Handler, event: str, context: InvocationContext) -> Invocation
 def failure(
     error_type: str, message: str, request_id: str, stack: list[str] | None = None
 ) -> InvocationResult:
-    """Return the result of an invocation that ended with an error."""
     payload: dict[str, Any] = {"errorMessage": message, "errorType": error_type, "requestId": request_id}
     if stack is not None:
         payload["stackTrace"] = stack
@@ -214,7 +199,6 @@ def failure(
 
 
 def timed_out(function: DeployedFunction, request_id: str) -> InvocationResult:
-    """Return the result of an invocation that reached its time-out."""
     message = f"RequestId: {request_id} Error: Task timed out after {function.timeout:.2f} seconds"
     return failure(TIMED_OUT, message, request_id)
 

@@ -37,11 +37,9 @@ COLD_START_S = 60.0
 
 class Sandboxes(Runner):
     """
-    Runs each handler in processes of its own.
+    Runs each handler in processes of its own, at most *processes* for one function.
 
-    Args:
-        processes: Maximum number of processes of a function; further invocations wait, outside their
-            time-out.
+    Further invocations wait, outside their time-out.
     """
 
     def __init__(self, processes: int) -> None:
@@ -171,7 +169,7 @@ def _serve(connection: Connection, handler: str, environment: Mapping[str, str])
     try:
         module, _, name = handler.rpartition(".")
         run = partial(call, getattr(importlib.import_module(module), name))
-    except Exception as error:  # noqa: BLE001 — the result of every invocation says it
+    except Exception as error:  # noqa: BLE001 — it becomes the result of every invocation
         problem = f"Unable to import {handler}: {type(error).__name__}: {error}"
 
         def run(event: str, context: InvocationContext) -> InvocationResult:  # noqa: ARG001 - as for `call`

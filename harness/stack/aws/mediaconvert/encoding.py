@@ -34,12 +34,7 @@ class Encoding:
 
     @classmethod
     def of(cls, output: Mapping[str, Any]) -> Self:
-        """
-        Read an output of MediaConvert's ``Settings``.
-
-        Raises:
-            ValueError: The output has another codec than H.264 and AAC.
-        """
+        """Read an output of MediaConvert's ``Settings``; raise ValueError if it is not H.264 and AAC."""
         video = output["VideoDescription"]
         codec = video.get("CodecSettings", {})
         if codec.get("Codec", "H_264") != "H_264":

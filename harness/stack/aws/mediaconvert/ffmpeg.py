@@ -1,6 +1,4 @@
-"""
-The ffmpeg program: its path, and runs with a time-out and a cancellation. Time in seconds.
-"""
+"""The ffmpeg program: its path, and runs with a time-out and a cancellation. Time in seconds."""
 
 import os
 import shutil
@@ -10,11 +8,13 @@ import threading
 import time
 from collections.abc import Sequence
 
+from harness.stack.stack_error import StackError
+
 CHECK_INTERVAL_S = 0.1
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
 
 
-class FfmpegMissing(RuntimeError):
+class FfmpegMissing(StackError):
     """This machine has no ffmpeg; the message says how to install it."""
 
 
@@ -23,29 +23,21 @@ class FfmpegFailed(RuntimeError):
 
 
 def find() -> str:
-    """
-    Return the path of ffmpeg: ``$FFMPEG``, else the one on ``$PATH``, else the one of imageio-ffmpeg.
-
-    Raises:
-        FfmpegMissing: None of them exists.
-    """
-    named = os.environ.get("FFMPEG")
-    if named:
+    """Return the path of ffmpeg: ``$FFMPEG``, else the one on ``$PATH``, else the one of imageio-ffmpeg."""
+    if named := os.environ.get("FFMPEG"):
         found = shutil.which(named)
         if not found:
-            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it")
+            raise FfmpegMissing(f"$FFMPEG is {named!r}, which is not a program: correct or unset it.")
         return found
-    return shutil.which("ffmpeg") or _bundled()
-
-
-def _bundled() -> str:
+    if found := shutil.which("ffmpeg"):
+        return found
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError:
         raise FfmpegMissing(
-            "no ffmpeg on this machine: install it (apt-get install ffmpeg), or set $FFMPEG to its path"
+            "No ffmpeg on this machine: install it (apt-get install ffmpeg), or set $FFMPEG to its path."
         ) from None
 
 
@@ -53,11 +45,7 @@ def run(arguments: Sequence[str], *, timeout: float, cancelled: threading.Event)
     """
     Run ffmpeg to its end; return early, with ffmpeg killed, once *cancelled* is set.
 
-    Args:
-        timeout: Time after which ffmpeg is killed [s].
-
     Raises:
-        FfmpegMissing: This machine has no ffmpeg.
         FfmpegFailed: ffmpeg failed, or took longer than *timeout*.
     """
     deadline = time.monotonic() + timeout

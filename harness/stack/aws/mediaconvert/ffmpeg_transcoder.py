@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -70,13 +71,7 @@ class OutputGroup:
 
 
 class FfmpegTranscoder:
-    """
-    The transcoder; a call runs one job.
-
-    Args:
-        s3: Client for inputs and outputs.
-        timeout: Maximum duration of a job, after which ffmpeg is killed [s].
-    """
+    """The transcoder; a call runs one job, and kills ffmpeg after *timeout* [s]."""
 
     def __init__(self, s3: "S3Client", timeout: float = TIMEOUT_S) -> None:
         self._s3 = s3
@@ -84,18 +79,12 @@ class FfmpegTranscoder:
 
     def __call__(self, job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
         """
-        Run a job to its end, or until *cancelled* is set.
-
-        Args:
-            job: With ``Settings`` merged with those of its template.
+        Run a job, whose ``Settings`` are merged with its template's, to its end or until *cancelled* is set.
 
         Raises:
             TranscodingFailed: The settings, the input, the bucket or ffmpeg failed; the message says which.
         """
-        try:
-            source, groups = read_settings(job["Settings"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
+        source, groups = read_settings(job)
         with TemporaryDirectory(prefix="transcode-") as folder:
             work = _TranscodeWork(Path(folder), self._s3, time.monotonic() + self._timeout, cancelled)
             try:
@@ -106,17 +95,21 @@ class FfmpegTranscoder:
                 raise TranscodingFailed(f"The bucket refused: {error}") from error
 
 
-def read_settings(settings: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
+def read_settings(job: Mapping[str, Any]) -> tuple[str, list[OutputGroup]]:
     """
-    Return the S3 URI of the input and the output groups.
+    Return the S3 URI of a job's input and its output groups.
 
     Raises:
-        KeyError, IndexError, TypeError, ValueError: A setting is missing or not supported.
+        TranscodingFailed: A setting is missing or not supported.
     """
-    source = str(settings["Inputs"][0]["FileInput"])
-    groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
-    if not groups or not all(group.outputs for group in groups):
-        raise ValueError("an output group has no outputs, or there is no output group")
+    try:
+        settings = job["Settings"]
+        source = str(settings["Inputs"][0]["FileInput"])
+        groups = [_group(group, Path(source).stem) for group in settings["OutputGroups"]]
+        if not groups or not all(group.outputs for group in groups):
+            raise ValueError("an output group has no outputs, or there is no output group")
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise TranscodingFailed(f"The settings cannot be used: {error!r}") from error
     return source, groups
 
 
@@ -158,7 +151,8 @@ class _TranscodeWork:
             return []
         for group in groups:
             if group.segment is None:
-                self._upload_files(group, files)
+                for output, uri in zip(group.outputs, group.uris, strict=True):
+                    self._store(files[output.encoding], uri)
             else:
                 self._upload_hls(group, group.segment, files)
         return [
@@ -183,10 +177,6 @@ class _TranscodeWork:
         self._ffmpeg("-threads", "1", *whitelist, "-i", str(original), *outputs)
         return files
 
-    def _upload_files(self, group: OutputGroup, files: Mapping[Encoding, Path]) -> None:
-        for output, uri in zip(group.outputs, group.uris, strict=True):
-            self._store(files[output.encoding], uri)
-
     def _upload_hls(self, group: OutputGroup, segment: int, files: Mapping[Encoding, Path]) -> None:
         folder_uri, _, name = group.destination.rpartition("/")
         folder = self.folder / f"hls-{len(list(self.folder.iterdir()))}"
@@ -208,36 +198,24 @@ class _TranscodeWork:
 def hls_arguments(
     renditions: Sequence[tuple[str, Path]], segment: int, folder: Path, name: str
 ) -> Iterator[str]:
-    """
-    Yield the arguments with which ffmpeg repackages MP4s as one HLS presentation.
-
-    Args:
-        renditions: Name modifier and file of each.
-        segment: Length of a segment [s].
-    """
+    """Yield the arguments with which ffmpeg repackages MP4s (modifier and file) as one HLS presentation."""
+    pattern = folder / f"{name.replace('%', '%%')}%v"
     for _, path in renditions:
         yield from ("-i", str(path))
     for number in range(len(renditions)):
         yield from ("-map", f"{number}:v", "-map", f"{number}:a?")
-    with_sound = [_has_sound(path) for _, path in renditions]
     yield from ("-c", "copy", "-f", "hls", "-hls_time", str(segment), "-hls_playlist_type", "vod")
-    yield from ("-hls_segment_filename", str(folder / f"{_literal(name)}%v_%05d.ts"))
-    yield from ("-master_pl_name", f"{name}.m3u8", "-var_stream_map", _stream_map(renditions, with_sound))
-    yield str(folder / f"{_literal(name)}%v.m3u8")
+    yield from ("-hls_segment_filename", f"{pattern}_%05d.ts")
+    yield from ("-master_pl_name", f"{name}.m3u8", "-var_stream_map", _stream_map(renditions))
+    yield f"{pattern}.m3u8"
 
 
-def _stream_map(renditions: Sequence[tuple[str, Path]], with_sound: Sequence[bool]) -> str:
-    streams, audio_streams = [], 0
-    for number, ((modifier, _), has_sound) in enumerate(zip(renditions, with_sound, strict=True)):
-        audio = f",a:{audio_streams}" if has_sound else ""
-        audio_streams += has_sound
+def _stream_map(renditions: Sequence[tuple[str, Path]]) -> str:
+    streams, audio_numbers = [], count()
+    for number, (modifier, path) in enumerate(renditions):
+        audio = f",a:{next(audio_numbers)}" if _has_sound(path) else ""
         streams.append(f"v:{number}{audio},name:{modifier}")
     return " ".join(streams)
-
-
-def _literal(name: str) -> str:
-    """Return a name for ffmpeg's file name patterns."""
-    return name.replace("%", "%%")
 
 
 def _has_sound(path: Path) -> bool:
@@ -255,12 +233,7 @@ def _details(path: Path) -> dict[str, Any]:
 
 
 def location(uri: str) -> tuple[str, str]:
-    """
-    Return the bucket and key of an S3 URI.
-
-    Raises:
-        TranscodingFailed: It is not an S3 URI with a key.
-    """
+    """Return the bucket and key of an S3 URI."""
     match = _S3_URI.fullmatch(uri)
     if not match:
         raise TranscodingFailed(f"{uri} is not an S3 URI with a key")

@@ -78,7 +78,7 @@ class LocalMediaConvert:
 
     Args:
         announce: Called at every change of status but the first.
-        slots: Maximum number of concurrent jobs of a queue, also for a queue that asks for more.
+        slots: Maximum number of concurrent jobs of a queue, also for a queue that requests more.
     """
 
     def __init__(
@@ -131,11 +131,9 @@ class LocalMediaConvert:
         }
 
     def list_queues(self) -> list[dict[str, Any]]:
-        """Return all queues."""
         return [self.get_queue(name) for name in self._queues]
 
     def create_job_template(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Create a job template."""
         name = request["Name"]
         if name in self._templates:
             raise Refused("ConflictException", 409, f"There is already a job template named {name}.")
@@ -144,12 +142,11 @@ class LocalMediaConvert:
             "Type": "CUSTOM",
             "CreatedAt": _now(),
             "LastUpdated": _now(),
-        } | {key: value for key, value in request.items() if key != "Tags"}
-        self._templates[name] = template
-        return template
+        }
+        self._templates[name] = template | {key: value for key, value in request.items() if key != "Tags"}
+        return self._templates[name]
 
     def get_job_template(self, name: str) -> dict[str, Any]:
-        """Return a job template."""
         return _find("job template", self._templates, name)
 
     def create_job(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +176,6 @@ class LocalMediaConvert:
         return copy.copy(job.details)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
-        """Return the details of a job."""
         return copy.copy(self.job(job_id).details)
 
     def job(self, job_id: str) -> TranscodeJob:
@@ -188,21 +184,15 @@ class LocalMediaConvert:
 
     def list_jobs(self, status: str | None = None, queue: str | None = None) -> list[dict[str, Any]]:
         """Return the jobs in a status and queue, newest first."""
-        jobs = [job.details for job in reversed(self._jobs.values())]
         return [
-            job
-            for job in jobs
-            if (status is None or job["Status"] == status)
-            and (queue is None or _name_in(job["Queue"]) == _name_in(queue))
+            job.details
+            for job in reversed(self._jobs.values())
+            if status in (None, job.status)
+            and (queue is None or _name_in(job.details["Queue"]) == _name_in(queue))
         ]
 
     def cancel_job(self, job_id: str) -> None:
-        """
-        Cancel a job that has not ended.
-
-        Raises:
-            Refused: The job is unknown or has ended.
-        """
+        """Cancel a job; raise `Refused` if it is unknown or has ended."""
         job = self.job(job_id)
         queue = self._queue(job.details["Queue"])
         with self._changing:
@@ -255,13 +245,12 @@ class LocalMediaConvert:
             job.details["OutputGroupDetails"] = self._transcoder(job.details, job.cancelled)
             status = "CANCELED" if job.cancelled.is_set() else "COMPLETE"
         except TranscodingFailed as failed:
-            job.details["ErrorCode"] = TRANSCODING_FAILED
-            job.details["ErrorMessage"] = str(failed)
+            job.details |= {"ErrorCode": TRANSCODING_FAILED, "ErrorMessage": str(failed)}
             status = "ERROR"
         except Exception as defect:
             LOG.exception("transcoding job %s", job.details["Id"])
-            job.details["ErrorCode"] = 1999
-            job.details["ErrorMessage"] = f"Internal error: {type(defect).__name__}: {defect}"
+            message = f"Internal error: {type(defect).__name__}: {defect}"
+            job.details |= {"ErrorCode": 1999, "ErrorMessage": message}
             status = "ERROR"
         with self._changing:
             queue.progressing -= 1
@@ -276,11 +265,7 @@ class LocalMediaConvert:
 
 
 def merge(template: Settings, settings: Settings) -> Settings:
-    """
-    Return the settings of a job merged with those of its template.
-
-    Objects are merged; lists and values of the job replace the template's.
-    """
+    """Return a template's settings updated by a job's: objects are merged, lists and values replaced."""
     merged = copy.deepcopy(template)
     for key, value in settings.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):

@@ -22,7 +22,6 @@ from harness.stack.aws.moto_patches.source import replace
 
 MINUTE_S = 60
 
-
 _alarm_init = models.Alarm.__init__
 
 
@@ -125,7 +124,6 @@ def _get_metric_data(
 def _answer(
     store: MetricStore, query: dict[str, Any], start: datetime, end: datetime, *, backwards: bool
 ) -> dict[str, Any]:
-    """Return the datapoints of one query for one metric."""
     wanted = query["MetricStat"]
     metric = wanted["Metric"]
     series = store.find(metric["Namespace"], metric["MetricName"], _dimensions(metric.get("Dimensions", [])))

@@ -6,6 +6,7 @@ the earlier targets got the event. As in AWS, deliveries are asynchronous, and t
 a failed delivery: it is logged.
 """
 
+import copy
 import json
 import logging
 import threading
@@ -24,7 +25,6 @@ LOG = logging.getLogger(__name__)
 SERVICES = ("lambda", "states", "sns")
 """Services whose targets get events here; moto delivers to the others."""
 
-
 _send_to_targets_of_moto = models.Rule.send_to_targets
 
 
@@ -36,28 +36,15 @@ def install() -> None:
 def _send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
     if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
         return
-    ours = [target for target in self.targets if _service(target) in SERVICES]
+    ours = [target for target in self.targets if target["Arn"].split(":")[2] in SERVICES]
     for target in ours:
         body = _input(target, original_event, transform_input=transform_input)
         threading.Thread(target=_deliver, args=(self.name, target["Arn"], body), daemon=True).start()
     rest = [target for target in self.targets if target not in ours]
     if rest:
-        _send_to_targets_of_moto(_RuleSubset(self, rest), original_event, transform_input)
-
-
-class _RuleSubset:
-    """A rule with some of its targets."""
-
-    def __init__(self, rule: Any, targets: list[dict[str, Any]]) -> None:
-        self._rule = rule
-        self.targets = targets
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._rule, name)
-
-
-def _service(target: dict[str, Any]) -> str:
-    return str(target["Arn"].split(":")[2])
+        subset = copy.copy(self)
+        subset.targets = rest
+        _send_to_targets_of_moto(subset, original_event, transform_input)
 
 
 def _input(target: dict[str, Any], event: dict[str, Any], *, transform_input: bool) -> str:

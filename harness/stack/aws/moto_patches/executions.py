@@ -9,7 +9,7 @@ are in `harness.stack.aws.moto_patches.histories`.
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import partialmethod
 from typing import Any
@@ -50,7 +50,9 @@ def install(record: Record) -> None:
     replace(models.StepFunctionBackend, "describe_state_machine_for_execution", "fac144a837a8", _machine_of)
     backend = parser_models.StepFunctionsParserBackend
     replace(backend, "start_execution", "f09a7457fe06", partialmethod(_start_execution, record))
-    replace(executions.Execution, "to_history_output", "013f42f3c186", _history)
+    replace(
+        executions.Execution, "to_history_output", "013f42f3c186", lambda self: {"events": events_of(self)}
+    )
     replace(executions.Execution, "stop", "a99e0e4c1145", _stop)
     replace(
         executions.BaseExecutionWorkerCommunication,
@@ -88,16 +90,12 @@ def executions_since(started_at: float) -> list[dict[str, Any]]:
             "status": execution.status,
             "events": slim_events_of(execution),
         }
-        for execution in _all_executions()
+        for regions in list(parser_models.stepfunctions_parser_backends.values())
+        for backend in list(regions.values())
+        for machine in list(backend.state_machines)
+        for execution in list(machine.executions)
         if execution.start_date.timestamp() >= started_at
     ]
-
-
-def _all_executions() -> Iterator[Any]:
-    for regions in list(parser_models.stepfunctions_parser_backends.values()):
-        for backend in list(regions.values()):
-            for machine in list(backend.state_machines):
-                yield from list(machine.executions)
 
 
 _init_machine_of_moto = models.StateMachine.__init__
@@ -135,7 +133,6 @@ def _find_execution(self: Any, execution_arn: str) -> Any:
 
 
 def _machine_of(self: Any, execution_arn: str) -> Any:
-    self._validate_execution_arn(execution_arn)
     return self.describe_execution(execution_arn).state_machine
 
 
@@ -196,11 +193,8 @@ def _stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) 
         return
     env = self.exec_worker.env
     env.set_stop(stop_date=stop_date, cause=cause, error=error)
-    details = ExecutionAbortedEventDetails()
-    if error is not None:
-        details["error"] = error
-    if cause is not None:
-        details["cause"] = cause
+    given = {"error": error, "cause": cause}
+    details = ExecutionAbortedEventDetails({name: text for name, text in given.items() if text is not None})
     env.event_history_context.source_event_id = 0
     env.event_manager.add_event(
         context=env.event_history_context,
@@ -224,10 +218,6 @@ def _terminated(self: Any, record: Record) -> None:
         record("AWS/States", metric, dimensions, float(status == execution.exec_status))
     took = (execution.stop_date - execution.start_date).total_seconds()
     record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
-
-
-def _history(self: Any) -> dict[str, Any]:
-    return {"events": events_of(self)}
 
 
 def _answer_stop(self: Any) -> ActionResult:

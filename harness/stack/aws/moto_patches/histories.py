@@ -38,7 +38,6 @@ _changing = threading.Lock()
 
 
 def install() -> None:
-    """Replace moto's GetExecutionHistory."""
     replace(StepFunctionResponse, "get_execution_history", "2f3bee9a7d4c", _get_execution_history)
 
 
@@ -79,8 +78,7 @@ class HistoryCache:
         answer = _answer_from_cache(body, environ.get("HTTP_AUTHORIZATION", ""))
         if answer is None:
             return self._application(environ | {"wsgi.input": io.BytesIO(body)}, start_response)
-        headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(answer)))]
-        start_response("200 OK", headers)
+        start_response("200 OK", [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(answer)))])
         return [answer]
 
 

@@ -10,6 +10,8 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future, wait
 from functools import lru_cache, partialmethod
 from types import SimpleNamespace
 from typing import Any
@@ -54,9 +56,8 @@ def install(time_scale: float) -> None:
     """
     Replace the parts.
 
-    Args:
-        time_scale: Waits, retry intervals, time-outs and heartbeats pass this many times faster;
-            the history still has the figures of the definition.
+    Waits, retry intervals, time-outs and heartbeats pass *time_scale* times faster; the history still has
+    the figures of the definition.
     """
     _scale_clock(time_scale)
     _parse_once()
@@ -107,26 +108,17 @@ def _parse_once() -> None:
     expect(result_path.ResultPath, "_eval_body", "d2e91c4e1de5")
     for module in (json_path, result_path):
         module.parse = lru_cache(maxsize=PARSED_PATHS)(module.parse)
-    original = AmazonStateLanguageParser.parse
-    replace(
-        AmazonStateLanguageParser, "parse", "e08871c8420a", lru_cache(maxsize=PARSED_DEFINITIONS)(original)
-    )
-
-
-class _EmptyList(list[Any]):
-    """A list that stays empty."""
-
-    def append(self, _: Any) -> None:
-        pass
+    parse = lru_cache(maxsize=PARSED_DEFINITIONS)(AmazonStateLanguageParser.parse)
+    replace(AmazonStateLanguageParser, "parse", "e08871c8420a", parse)
 
 
 def _forget_threads() -> None:
     # moto appends every thread to a list of its own, and imports that list into many modules.
-    empty = _EmptyList()
+    always_empty = deque[Any](maxlen=0)
     known = utils.TMP_THREADS
     for module in list(sys.modules.values()):
         if getattr(module, "TMP_THREADS", None) is known:
-            module.TMP_THREADS = empty  # type: ignore[attr-defined]  # moto's own global
+            module.TMP_THREADS = always_empty  # type: ignore[attr-defined]  # moto's own global
 
 
 def _log_briefly() -> None:
@@ -134,10 +126,7 @@ def _log_briefly() -> None:
     def unexpected(self: Any, exception: Exception) -> None:
         LOG.warning("%s: %s: %s", type(self).__name__, type(exception).__name__, exception)
 
-    def expected(self: Any, failure_event_exception: Any) -> None:
-        pass
-
-    replace(EvalComponent, "_log_failure_event_exception", "149f4524b21b", expected)
+    replace(EvalComponent, "_log_failure_event_exception", "149f4524b21b", lambda *_, **__: None)
     replace(EvalComponent, "_log_exception", "14681a28e6dd", unexpected)
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
@@ -165,13 +154,21 @@ def _evaluate_with_timeout(self: ExecutionState, time_scale: float, env: Any) ->
     frame = env.open_frame()
     frame.states.reset(input_value=env.states.get_input())
     frame.stack = deep_copy(env.stack)
-    evaluation = _TaskEvaluation(self, frame)
+    evaluation: Future[Any] = Future()
+
+    def evaluate() -> None:
+        try:
+            self._eval_execution(frame)
+            evaluation.set_result(frame.stack.pop())
+        except Exception as failure:  # noqa: BLE001 — `Future.result` raises it
+            evaluation.set_exception(failure)
+
     if timeout == TimeoutSeconds.DEFAULT_TIMEOUT_SECONDS:
-        evaluation.run()
+        evaluate()
     else:
-        threading.Thread(target=evaluation.run, daemon=True).start()
-        evaluation.ended.wait(timeout / time_scale)
-    finished = evaluation.ended.is_set()
+        threading.Thread(target=evaluate, daemon=True).start()
+        wait([evaluation], timeout / time_scale)
+    finished = evaluation.done()
     if not finished:
         frame.event_history_context.abandoned = True
     frame.set_ended()
@@ -180,32 +177,10 @@ def _evaluate_with_timeout(self: ExecutionState, time_scale: float, env: Any) ->
         return  # it was stopped meanwhile, so the result of the task is ignored
     if not finished:
         raise EvalTimeoutError
-    if evaluation.failure is not None:
-        raise evaluation.failure
-    _take_output(self, env, evaluation.output)
-
-
-class _TaskEvaluation:
-    """One evaluation of a task state."""
-
-    def __init__(self, state: ExecutionState, frame: Any) -> None:
-        self._state = state
-        self._frame = frame
-        self.ended = threading.Event()
-        self.output: Any = None
-        self.failure: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self._state._eval_execution(self._frame)
-            self.output = self._frame.stack.pop()
-        except Exception as failure:  # noqa: BLE001 — the waiting thread raises it
-            self.failure = failure
-        self.ended.set()
+    _take_output(self, env, evaluation.result())
 
 
 def _take_output(state: ExecutionState, env: Any, output: Any) -> None:
-    """Apply the output of a task to the state of its execution."""
     env.stack.append(output)
     if not state._is_language_query_jsonpath():
         env.states.set_result(output)

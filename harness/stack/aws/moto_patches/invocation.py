@@ -11,6 +11,7 @@ import json
 import threading
 from datetime import UTC, datetime
 from functools import partial, partialmethod
+from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -38,15 +39,6 @@ _execute_lambda_of_moto = lambda_eval_utils.execute_lambda_function_integration
 _from_error_of_moto = state_task_lambda.StateTaskLambda._from_error
 
 
-class TooManyRequests(LambdaClientError):
-    """The function has as many invocations as its reserved concurrency allows."""
-
-    code = 429
-
-    def __init__(self) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.")
-
-
 def install(runtime: FunctionRuntime) -> None:
     """Run all functions in *runtime*."""
     replace(LambdaFunction, "_invoke_lambda", "7476f46f72c1", partialmethod(_invoke_lambda, runtime))
@@ -64,7 +56,9 @@ def _run(runtime: FunctionRuntime, function: LambdaFunction, event: str) -> Invo
     try:
         invocation = runtime.invoke(_deployed(function), event)
     except Throttled:
-        raise TooManyRequests from None
+        refused = LambdaClientError("TooManyRequestsException", "Rate Exceeded.")
+        refused.code = HTTPStatus.TOO_MANY_REQUESTS
+        raise refused from None
     _write_log(function, invocation)
     return invocation
 

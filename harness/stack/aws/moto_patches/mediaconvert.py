@@ -56,14 +56,6 @@ def install(service: LocalMediaConvert) -> None:
     _register_task(service)
 
 
-class MediaConvertApiError(JsonRESTError):
-    """An error answer of MediaConvert."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.code, str(refused))
-        self.code = refused.status
-
-
 class MediaConvertBackend(BaseBackend):
     """The back end that moto requires of a service; every account and region has the same MediaConvert."""
 
@@ -114,7 +106,9 @@ class MediaConvertResponse(BaseResponse):
         try:
             return ActionResult({name: call(MediaConvertBackend.service)})
         except Refused as refused:
-            raise MediaConvertApiError(refused) from None
+            error = JsonRESTError(refused.code, str(refused))
+            error.code = refused.status
+            raise error from None
 
 
 def _serve(service: LocalMediaConvert) -> None:

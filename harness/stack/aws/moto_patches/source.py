@@ -22,12 +22,7 @@ class MotoChanged(RuntimeError):
 
 
 def require_version() -> None:
-    """
-    Check the version of moto.
-
-    Raises:
-        MotoChanged: It is not `PINNED`.
-    """
+    """Raise `MotoChanged` if the version of moto is not `PINNED`."""
     found = version("moto")
     if found != PINNED:
         raise MotoChanged(
@@ -44,12 +39,7 @@ def digest(thing: object) -> str:
 
 
 def expect(owner: Any, name: str, known_digest: str) -> Any:
-    """
-    Return the attribute *name* of *owner* after a check of its source.
-
-    Raises:
-        MotoChanged: The attribute is missing, or the digest of its source is not *known_digest*.
-    """
+    """Return an attribute of moto; raise `MotoChanged` if it is missing or its source has another digest."""
     label = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
     try:
         found = inspect.getattr_static(owner, name)
@@ -66,12 +56,9 @@ def expect(owner: Any, name: str, known_digest: str) -> Any:
 
 def replace(owner: Any, name: str, known_digest: str, replacement: Any) -> Any:
     """
-    Replace an attribute of a moto class or module; return the original.
+    Replace an attribute of a moto class or module after a check like `expect`; return the original.
 
     A replacement of a static or class method becomes one too.
-
-    Raises:
-        MotoChanged: See `expect`.
     """
     original = expect(owner, name, known_digest)
     found = inspect.getattr_static(owner, name)
@@ -83,12 +70,7 @@ def replace(owner: Any, name: str, known_digest: str, replacement: Any) -> Any:
 def replace_imported(
     home: ModuleType, name: str, known_digest: str, replacement: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """
-    Replace a function of *home* there and in every moto module that imported it by name.
-
-    Raises:
-        MotoChanged: See `expect`.
-    """
+    """Replace a function of *home* there and in every moto module that imported it by name."""
     original: Callable[..., Any] = expect(home, name, known_digest)
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("moto.") and vars(module).get(name) is original:

@@ -26,7 +26,6 @@ from harness.stack.aws.moto_patches.source import replace
 INVISIBLE_MS_MAX = 43_200_000
 PAUSE_S_MAX = 1.0
 
-
 _add_message_of_moto = sqs.Queue.add_message
 _delete_message_of_moto = sqs.Queue.delete_message
 _receive_message_of_moto = sqs.SQSBackend.receive_message
@@ -60,7 +59,6 @@ class MessageBuffer:
         self._move(message, self.in_flight, until)
 
     def remember_receipt(self, message: sqs.Message) -> None:
-        """Remember the current receipt handle of a message."""
         self._by_receipt[message.receipt_handle] = message
         self._receipts.setdefault(message.id, []).append(message.receipt_handle)
 
@@ -69,7 +67,6 @@ class MessageBuffer:
         return self._by_receipt.get(receipt)
 
     def drop(self, message: sqs.Message) -> None:
-        """Delete a message."""
         for place in (self.ready, self.in_flight, self.delayed):
             place.pop(message.id, None)
         self._due.pop(message.id, None)
@@ -133,11 +130,6 @@ def buffer_of(queue: sqs.Queue) -> MessageBuffer:
     except AttributeError:
         buffer = queue.buffer = MessageBuffer()
     return buffer
-
-
-def depth(queue: sqs.Queue) -> tuple[int, int]:
-    """Return the number of visible messages of a queue, and the number in flight."""
-    return queue.approximate_number_of_messages, queue.approximate_number_of_messages_not_visible
 
 
 _SNAKE: dict[str, str] = {

@@ -1,6 +1,4 @@
-"""
-The media bucket in a local S3: CloudFormation's properties as S3's API spells them.
-"""
+"""The media bucket in a local S3: CloudFormation's properties as S3's API spells them."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,21 +13,18 @@ Properties = Mapping[str, Any]
 
 
 def provision_bucket(s3: "S3Client", bucket: DeployedResource) -> None:
-    """
-    Create the bucket, or update it; its policy is not applied.
-
-    Raises:
-        ClientError: S3 refused a call.
-    """
+    """Create the bucket, or update it; its policy is not applied."""
     properties: Any = bucket.properties
-    encryption = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    cors, lifecycle = properties["CorsConfiguration"], properties["LifecycleConfiguration"]
+    encryption: Any = [
+        _renamed(rule, {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"})
+        for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    ]
+    cors_names = {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"}
+    cors: Any = [_renamed(rule, cors_names) for rule in properties["CorsConfiguration"]["CorsRules"]]
+    lifecycle = [_lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket.name)
-    s3.put_bucket_encryption(
-        Bucket=bucket.name,
-        ServerSideEncryptionConfiguration={"Rules": [_encryption_rule(rule) for rule in encryption]},
-    )
+    s3.put_bucket_encryption(Bucket=bucket.name, ServerSideEncryptionConfiguration={"Rules": encryption})
     s3.put_bucket_versioning(
         Bucket=bucket.name, VersioningConfiguration=properties["VersioningConfiguration"]
     )
@@ -37,21 +32,8 @@ def provision_bucket(s3: "S3Client", bucket: DeployedResource) -> None:
         Bucket=bucket.name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
     )
     s3.put_bucket_ownership_controls(Bucket=bucket.name, OwnershipControls=properties["OwnershipControls"])
-    s3.put_bucket_cors(
-        Bucket=bucket.name, CORSConfiguration={"CORSRules": [_cors_rule(rule) for rule in cors["CorsRules"]]}
-    )
-    s3.put_bucket_lifecycle_configuration(
-        Bucket=bucket.name,
-        LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]},
-    )
-
-
-def _encryption_rule(rule: Properties) -> Any:
-    return _renamed(rule, {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"})
-
-
-def _cors_rule(rule: Properties) -> Any:
-    return _renamed(rule, {"Id": "ID", "ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds"})
+    s3.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": cors})
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": lifecycle})
 
 
 def _lifecycle_rule(rule: Properties) -> Any:

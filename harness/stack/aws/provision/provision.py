@@ -63,12 +63,7 @@ class Provisioned:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """
-    Addresses of a local AWS.
-
-    Attributes:
-        s3: Endpoint of S3 if it is not the same as that of the other services.
-    """
+    """Addresses of a local AWS; *s3* if S3 has another address than the other services."""
 
     aws: str
     s3: str | None = None
@@ -115,7 +110,9 @@ def provision(
     # The dead-letter queue first: the redrive policy of the other queue names it.
     dead_letter_queue_url = _queue(client("sqs"), template.dead_letter_queue)
     queue_url = _queue(client("sqs"), template.queue)
-    _functions(client("lambda"), template, secrets, environment or {})
+    for function in template.functions.values():
+        variables = {**(environment or {}), **_variables(function, secrets)}
+        _function(client("lambda"), function, variables)
     with _tolerating(left_out, MEDIA_CONVERT, "this endpoint has no MediaConvert"):
         _transcoding(client("mediaconvert"), template)
     state_machine_arn = _state_machine(client("stepfunctions"), template.state_machine)
@@ -199,25 +196,15 @@ def _queue(sqs: "SQSClient", queue: Queue) -> str:
     return url
 
 
-def _variables(
-    function: LambdaFunction, secrets: Mapping[str, str], environment: Mapping[str, str]
-) -> dict[str, str]:
-    """Return a function's variables: references to secrets replaced by their values, *environment* added."""
+def _variables(function: LambdaFunction, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return a function's variables, with the values of secrets instead of references to them."""
 
     def resolved(match: re.Match[str]) -> str:
         if match[1] not in secrets:
             raise ValueError(f"{function.name} needs the secret {match[1]}")
         return secrets[match[1]]
 
-    own = {name: _REFERENCE.sub(resolved, value) for name, value in function.environment.items()}
-    return {**environment, **own}
-
-
-def _functions(
-    functions: "LambdaClient", template: Template, secrets: Mapping[str, str], environment: Mapping[str, str]
-) -> None:
-    for function in template.functions.values():
-        _function(functions, function, _variables(function, secrets, environment))
+    return {name: _REFERENCE.sub(resolved, value) for name, value in function.environment.items()}
 
 
 def _function(functions: "LambdaClient", function: LambdaFunction, variables: Mapping[str, str]) -> None:
@@ -243,7 +230,6 @@ def _function(functions: "LambdaClient", function: LambdaFunction, variables: Ma
 
 
 def _empty_bundle() -> bytes:
-    """Return a code bundle without code, since the local stack runs the handlers of its own package."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as bundle:
         bundle.writestr("README", "The local stack runs the handlers of the harness package.")

@@ -13,13 +13,7 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 def signature(secret: str, date: str, region: str, service: str, canonical_request: str) -> str:
-    """
-    Return the signature of a request, hexadecimal.
-
-    Args:
-        date: In `DATE_FORMAT`.
-        canonical_request: Method, path, query, headers and payload digest, as the source describes it.
-    """
+    """Return the signature of a request, hexadecimal; *date* is in `DATE_FORMAT`."""
     day = date[:8]
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{date}\n{scope(day, region, service)}\n{digest}"

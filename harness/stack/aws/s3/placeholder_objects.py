@@ -1,7 +1,7 @@
 """
 The bucket of the modelled handlers: small objects at a low cost.
 
-A modelled batch of twelve photos stores about fifty small objects and asks for the sizes of twelve. An SDK
+A modelled batch of twelve photos stores about fifty small objects and gets the sizes of twelve. An SDK
 call takes 2 to 3 ms of CPU in the process that runs all of the local AWS, which made it the bottleneck. A
 request signed here takes a fifth of that.
 """
@@ -28,13 +28,7 @@ _creating = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class PlaceholderObjects(MediaObjects):
-    """
-    `MediaObjects` with cheaper ways to store an object and to get its size.
-
-    Attributes:
-        pool: Connections to S3.
-        host: Host and port of S3.
-    """
+    """`MediaObjects` with cheaper ways to store an object and to get its size."""
 
     pool: urllib3.HTTPConnectionPool
     host: str

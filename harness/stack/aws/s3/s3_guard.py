@@ -21,8 +21,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from harness.stack.aws.s3.aws_signature import DATE_FORMAT, signature
 
-KeyKnown = Callable[[str], bool]
-
 EXPIRY_S_MAX = 604_800
 CLOCK_SKEW = timedelta(minutes=15)
 WRITES = {"PUT", "POST", "DELETE"}
@@ -45,12 +43,10 @@ class Refusal(Exception):
 
 
 def denied(message: str, code: str = "AccessDenied") -> Refusal:
-    """Return a refusal with status 403."""
     return Refusal("403 Forbidden", code, message)
 
 
 def bad(message: str, code: str) -> Refusal:
-    """Return a refusal with status 400."""
     return Refusal("400 Bad Request", code, message)
 
 
@@ -63,7 +59,9 @@ class S3Guard:
         key_known: Returns whether a KMS key id, ARN or alias exists.
     """
 
-    def __init__(self, application: WSGIApplication, secrets: Mapping[str, str], key_known: KeyKnown) -> None:
+    def __init__(
+        self, application: WSGIApplication, secrets: Mapping[str, str], key_known: Callable[[str], bool]
+    ) -> None:
         self._application = application
         self._secrets = secrets
         self._key_known = key_known
@@ -85,7 +83,9 @@ class S3Guard:
         elif environ["REQUEST_METHOD"] in WRITES:
             raise denied("Access Denied")
         if environ["REQUEST_METHOD"] in WRITES:
-            self._check_key(environ)
+            key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
+            if key and not self._key_known(key):
+                raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
             _check_digests(environ)
 
     def _check_presigned(self, environ: WSGIEnvironment, query: str) -> None:
@@ -107,7 +107,7 @@ class S3Guard:
         rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
         request = _canonical_request(environ, rest, headers, payload)
-        self._compare(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
+        self._check_signature(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
     def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
         words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
@@ -123,10 +123,9 @@ class S3Guard:
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
         pairs = parse_qsl(query, keep_blank_values=True)
-        self._compare(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
+        self._check_signature(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
 
-    def _compare(self, request: str, credential: str, date: str, given: str) -> None:
-        """Refuse a request whose signature is not the one we calculate."""
+    def _check_signature(self, request: str, credential: str, date: str, given: str) -> None:
         try:
             access_key, _day, region, service, _ = credential.split("/")
         except ValueError:
@@ -140,11 +139,6 @@ class S3Guard:
                 "The request signature we calculated does not match the signature you provided.",
                 "SignatureDoesNotMatch",
             )
-
-    def _check_key(self, environ: WSGIEnvironment) -> None:
-        key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
-        if key and not self._key_known(key):
-            raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
 
 
 def _check_digests(environ: WSGIEnvironment) -> None:

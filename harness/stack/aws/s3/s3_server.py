@@ -2,7 +2,7 @@
 The S3 process of the stack: moto's S3 behind `S3Guard`, on a fast WSGI server.
 
 Run as ``python -m harness.stack.aws.s3.s3_server --port N``. KMS is in the other process, at
-``AWS_ENDPOINT_URL``, which is asked once about each key.
+``AWS_ENDPOINT_URL``; each key is looked up there once.
 
 The server is granian with one worker and 32 threads. With the fast dispatch it served 1.2 to 2.2 times the
 requests of cheroot and 3.5 to 4.5 times those of moto's own server (1 kB objects, two cores).
@@ -70,7 +70,7 @@ def application() -> WSGIApplication:
 
 
 def _key_check() -> Callable[[str], bool]:
-    """Return a function that asks KMS whether a key exists, once for each key that does."""
+    """Return a function that looks up in KMS whether a key exists, once for each key that does."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError
