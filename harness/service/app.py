@@ -1,6 +1,4 @@
-"""
-The composition root: it creates the adapters of the ports, and the use cases.
-"""
+"""The composition root: it creates the adapters of the ports, and the use cases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

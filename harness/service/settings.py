@@ -18,9 +18,7 @@ class SettingsInvalid(ValueError):
 
 
 class Settings(BaseSettings):
-    """
-    All settings; e.g. the field ``jwt_key`` is the variable ``MEDIA_JWT_KEY``.
-    """
+    """All settings; e.g. the field ``jwt_key`` is the variable ``MEDIA_JWT_KEY``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 

@@ -1,6 +1,4 @@
-"""
-The bearer token of a request, and its user.
-"""
+"""The bearer token of a request, and its user."""
 
 from dataclasses import dataclass
 

@@ -27,9 +27,7 @@ SIGNATURE_HEADER = "X-Toq-Signature"
 
 
 class SignedRoute(APIRoute):
-    """
-    A route that checks the signature before it parses the body, and counts the callbacks that fail.
-    """
+    """A route that checks the signature before it parses the body, and counts the callbacks that fail."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -1,6 +1,4 @@
-"""
-The OpenAPI documentation of the errors of an endpoint: every status, with an example for every reason.
-"""
+"""The OpenAPI documentation of the errors of an endpoint: every status, with an example for every reason."""
 
 import inspect
 from typing import Any
@@ -24,9 +22,7 @@ _DESCRIPTIONS = {
 
 
 def errors(*kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)) -> Responses:
-    """
-    Return the documentation of the errors *kinds*, and of the statuses that have no details.
-    """
+    """Return the documentation of the errors *kinds*, and of the statuses that have no details."""
     examples: dict[int, dict[str, Any]] = {status: {} for status in without_details}
     for kind in kinds:
         status = int(status_of(kind))

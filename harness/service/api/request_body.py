@@ -1,6 +1,4 @@
-"""
-Request bodies: limited in size, and strictly JSON.
-"""
+"""Request bodies: limited in size, and strictly JSON."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""
-The FastAPI application of the service.
-"""
+"""The FastAPI application of the service."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -1,6 +1,4 @@
-"""
-The body of a callback, created from the state of an execution.
-"""
+"""The body of a callback, created from the state of an execution."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

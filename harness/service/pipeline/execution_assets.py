@@ -1,6 +1,4 @@
-"""
-The files of a batch in the state of an execution: ``{"key", "type", "contentType", …}``.
-"""
+"""The files of a batch in the state of an execution: ``{"key", "type", "contentType", …}``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath

@@ -1,6 +1,4 @@
-"""
-The decoding of images as they are displayed: upright, in sRGB, on a white background. Sizes in pixels.
-"""
+"""The decoding of images as they are displayed: upright, in sRGB, on a white background. Sizes in pixels."""
 
 import io
 import struct

@@ -1,6 +1,4 @@
-"""
-A writer of one S3 object of any size, without seeking.
-"""
+"""A writer of one S3 object of any size, without seeking."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Self

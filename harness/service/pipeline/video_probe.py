@@ -1,6 +1,4 @@
-"""
-The probe of untrusted video files. Sizes in pixels as displayed, time in seconds.
-"""
+"""The probe of untrusted video files. Sizes in pixels as displayed, time in seconds."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,4 @@
-"""
-The loops of the worker and the threads that run them.
-"""
+"""The loops of the worker and the threads that run them."""
 
 import threading
 from collections.abc import Callable, Sequence

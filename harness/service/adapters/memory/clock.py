@@ -1,6 +1,4 @@
-"""
-A clock that moves only when `ManualClock.advance` is called.
-"""
+"""A clock that moves only when `ManualClock.advance` is called."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,6 +1,4 @@
-"""
-Instruments that keep their values in memory.
-"""
+"""Instruments that keep their values in memory."""
 
 import threading
 from collections import Counter

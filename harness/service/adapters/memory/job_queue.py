@@ -1,6 +1,4 @@
-"""
-The job queue in memory, with visibility time-out, redrive and dead-letter queue, on an injected clock.
-"""
+"""The job queue in memory, with visibility time-out, redrive and dead-letter queue, on an injected clock."""
 
 import itertools
 import threading

@@ -1,6 +1,4 @@
-"""
-A bucket in memory. It stores the properties of objects, not their content.
-"""
+"""A bucket in memory. It stores the properties of objects, not their content."""
 
 import hashlib
 

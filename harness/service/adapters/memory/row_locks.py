@@ -1,6 +1,4 @@
-"""
-Row locks that a transaction holds until its end.
-"""
+"""Row locks that a transaction holds until its end."""
 
 import threading
 from collections.abc import Hashable

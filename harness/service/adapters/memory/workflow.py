@@ -1,6 +1,4 @@
-"""
-Executions of a state machine in memory: they start and end, but run no state.
-"""
+"""Executions of a state machine in memory: they start and end, but run no state."""
 
 import threading
 from collections.abc import Mapping, Sequence

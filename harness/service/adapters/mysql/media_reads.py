@@ -1,6 +1,4 @@
-"""
-The queries for batches, assets, jobs and the outbox, inside and outside a transaction.
-"""
+"""The queries for batches, assets, jobs and the outbox, inside and outside a transaction."""
 # ruff: noqa: S608 — the SQL is composed of constants of this package only
 
 from abc import abstractmethod
@@ -99,9 +97,7 @@ GET_LAST_MESSAGE = Statement(
 
 
 class MySQLMediaReads(MediaReads):
-    """
-    The queries; a subclass provides the database session.
-    """
+    """The queries; a subclass provides the database session."""
 
     @abstractmethod
     def _session(self) -> AbstractContextManager[DatabaseSession]:

@@ -1,6 +1,4 @@
-"""
-The commands of one transaction on batches, assets, jobs, the outbox and the status of listings.
-"""
+"""The commands of one transaction on batches, assets, jobs, the outbox and the status of listings."""
 # ruff: noqa: S608 — the SQL is composed of constants of this package only
 
 from collections.abc import Sequence
@@ -139,9 +137,7 @@ INSERT_DEAD_LETTER = Statement(
 
 
 class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
-    """
-    One open transaction.
-    """
+    """One open transaction."""
 
     def __init__(self, session: DatabaseSession) -> None:
         self._sql = session

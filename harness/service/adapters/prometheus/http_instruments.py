@@ -1,6 +1,4 @@
-"""
-Metrics of the HTTP requests. Durations in seconds.
-"""
+"""Metrics of the HTTP requests. Durations in seconds."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

@@ -1,6 +1,4 @@
-"""
-The media bucket in S3.
-"""
+"""The media bucket in S3."""
 
 from http import HTTPStatus
 

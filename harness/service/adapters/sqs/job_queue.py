@@ -1,6 +1,4 @@
-"""
-The job queue and its dead-letter queue in SQS.
-"""
+"""The job queue and its dead-letter queue in SQS."""
 
 import math
 from typing import TYPE_CHECKING

@@ -1,6 +1,4 @@
-"""
-The processing steps of the API, made from the event history of an execution.
-"""
+"""The processing steps of the API, made from the event history of an execution."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,6 +1,4 @@
-"""
-The executions of the state machine in Step Functions.
-"""
+"""The executions of the state machine in Step Functions."""
 
 import json
 from collections.abc import Mapping, Sequence

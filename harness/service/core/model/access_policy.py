@@ -1,6 +1,4 @@
-"""
-The access policy: which users may upload, complete, retry and read the media of a listing, and when.
-"""
+"""The access policy: which users may upload, complete, retry and read the media of a listing, and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""
-The signature of a callback: lower-case hex HMAC-SHA256 of the raw body.
-"""
+"""The signature of a callback: lower-case hex HMAC-SHA256 of the raw body."""
 
 import hashlib
 import hmac

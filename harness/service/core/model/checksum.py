@@ -1,6 +1,4 @@
-"""
-The SHA-256 digest of a file, in the three formats that clients use.
-"""
+"""The SHA-256 digest of a file, in the three formats that clients use."""
 
 import base64
 import binascii

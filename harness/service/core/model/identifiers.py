@@ -1,6 +1,4 @@
-"""
-Types of the ids, so that the type checker tells them apart, and their limits.
-"""
+"""Types of the ids, so that the type checker tells them apart, and their limits."""
 
 from typing import NewType
 

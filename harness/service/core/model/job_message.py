@@ -1,6 +1,4 @@
-"""
-The queue message that starts a job.
-"""
+"""The queue message that starts a job."""
 
 import json
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""
-A listing, its statuses and the statuses of its bookings, as far as the media service uses them.
-"""
+"""A listing, its statuses and the statuses of its bookings, as far as the media service uses them."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum

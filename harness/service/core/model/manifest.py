@@ -1,6 +1,4 @@
-"""
-The manifest of a batch: the files that a client will upload, and the rules for them.
-"""
+"""The manifest of a batch: the files that a client will upload, and the rules for them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,9 +41,7 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """
-    The limits of a batch. Sizes in bytes.
-    """
+    """The limits of a batch. Sizes in bytes."""
 
     files: int = 60
     file_bytes: int = 256 * MEBIBYTE

@@ -1,6 +1,4 @@
-"""
-The types of media: uploaded files, and the assets that the pipeline adds.
-"""
+"""The types of media: uploaded files, and the assets that the pipeline adds."""
 
 from enum import StrEnum
 

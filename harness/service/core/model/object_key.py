@@ -19,9 +19,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def safe_name(text: str, fallback: str = "file") -> str:
-    """
-    Return *text* reduced to ``[A-Za-z0-9._-]`` and 96 characters, with its extension.
-    """
+    """Return *text* reduced to ``[A-Za-z0-9._-]`` and 96 characters, with its extension."""
     stem, extension = _split(text)
     return f"{_safe(stem, fallback)[: NAME_LENGTH - len(extension)]}{extension}"
 

@@ -1,6 +1,4 @@
-"""
-Port: the job queue and its dead-letter queue.
-"""
+"""Port: the job queue and its dead-letter queue."""
 
 from abc import abstractmethod
 from collections.abc import Mapping

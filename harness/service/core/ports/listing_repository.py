@@ -1,6 +1,4 @@
-"""
-Port: listings, their owners and their bookings.
-"""
+"""Port: listings, their owners and their bookings."""
 
 from abc import abstractmethod
 from typing import Protocol

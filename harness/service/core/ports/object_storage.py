@@ -1,6 +1,4 @@
-"""
-Port: the bucket.
-"""
+"""Port: the bucket."""
 
 from abc import abstractmethod
 from collections.abc import Mapping

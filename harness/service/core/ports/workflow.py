@@ -1,6 +1,4 @@
-"""
-Port: the executions of the state machine.
-"""
+"""Port: the executions of the state machine."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,4 @@
-"""
-The rule by which a READY batch advances its listing to PENDING_OWNER_APPROVAL.
-"""
+"""The rule by which a READY batch advances its listing to PENDING_OWNER_APPROVAL."""
 
 from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.batch import Batch, BatchStatus

@@ -1,6 +1,4 @@
-"""
-Use case: check that all files are in the bucket, and give the batch to the pipeline.
-"""
+"""Use case: check that all files are in the bucket, and give the batch to the pipeline."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,4 @@
-"""
-Use case: create a batch and sign an upload URL for each file.
-"""
+"""Use case: create a batch and sign an upload URL for each file."""
 
 import logging
 import uuid
@@ -44,9 +42,7 @@ class CreatedBatch:
 
 @dataclass(frozen=True, slots=True)
 class CreateUploadBatch:
-    """
-    Create a batch on a listing that accepts uploads. The URLs are valid for ``upload_ttl`` seconds.
-    """
+    """Create a batch on a listing that accepts uploads. The URLs are valid for ``upload_ttl`` seconds."""
 
     media: MediaRepository
     listings: ListingRepository

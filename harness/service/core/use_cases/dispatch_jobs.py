@@ -1,6 +1,4 @@
-"""
-Use case: start the state machine for every job message.
-"""
+"""Use case: start the state machine for every job message."""
 
 import logging
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""
-Use case: count the messages in the dead-letter queue, and fail their batches.
-"""
+"""Use case: count the messages in the dead-letter queue, and fail their batches."""
 
 import logging
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""
-The creation of a job together with its message.
-"""
+"""The creation of a job together with its message."""
 
 from harness.service.core.model.batch import Batch
 from harness.service.core.model.job import Job, NewJob

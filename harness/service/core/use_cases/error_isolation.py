@@ -1,6 +1,4 @@
-"""
-Error isolation: one item that fails must not prevent the processing of the other items.
-"""
+"""Error isolation: one item that fails must not prevent the processing of the other items."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -1,6 +1,4 @@
-"""
-Use case: send the messages in the outbox to the job queue.
-"""
+"""Use case: send the messages in the outbox to the job queue."""
 
 import logging
 from dataclasses import dataclass
@@ -15,9 +13,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FlushOutbox:
-    """
-    Send every unsent message at least once. A message that is sent twice starts its job once.
-    """
+    """Send every unsent message at least once. A message that is sent twice starts its job once."""
 
     media: MediaRepository
     queue: JobQueue

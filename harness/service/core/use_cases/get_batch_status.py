@@ -1,6 +1,4 @@
-"""
-Use case: report the status of a batch.
-"""
+"""Use case: report the status of a batch."""
 
 import logging
 from collections.abc import Sequence
@@ -57,9 +55,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class GetBatchStatus:
-    """
-    Return the report of a batch, if the caller may see the media of the listing.
-    """
+    """Return the report of a batch, if the caller may see the media of the listing."""
 
     media: MediaRepository
     listings: ListingRepository

@@ -1,6 +1,4 @@
-"""
-Use case: sign download URLs for the ZIP and the files of a batch.
-"""
+"""Use case: sign download URLs for the ZIP and the files of a batch."""
 
 import logging
 from collections import defaultdict

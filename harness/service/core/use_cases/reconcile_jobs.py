@@ -1,6 +1,4 @@
-"""
-Use case: repair jobs whose message or callback was lost, and abandon uploads that were not completed.
-"""
+"""Use case: repair jobs whose message or callback was lost, and abandon uploads that were not completed."""
 
 import logging
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""
-Use case: process a READY or FAILED batch again.
-"""
+"""Use case: process a READY or FAILED batch again."""
 
 import logging
 from dataclasses import dataclass
