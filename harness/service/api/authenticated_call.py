@@ -44,12 +44,7 @@ class Call:
     exchange: Exchange
 
     def caller(self) -> Caller:
-        """
-        Return the user with the privileges from the database.
-
-        Raises:
-            Unavailable: The database does not answer.
-        """
+        """Return the user with the privileges from the database."""
         return Caller(self.user_id, self.service.listings.get_privileges(self.user_id))
 
     @property

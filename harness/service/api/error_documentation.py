@@ -6,8 +6,6 @@ from typing import Any
 from harness.service.api.error_responses import ErrorBody, status_of
 from harness.service.core.errors import MediaError
 
-Responses = dict[int | str, dict[str, Any]]  # as FastAPI declares it
-
 _DESCRIPTIONS = {
     400: "The request is not valid; `details.errors` lists the errors by field.",
     401: "The bearer token is missing or not valid.",
@@ -21,7 +19,9 @@ _DESCRIPTIONS = {
 }
 
 
-def errors(*kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)) -> Responses:
+def errors(
+    *kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)
+) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of the errors *kinds*, and of the statuses that have no details."""
     examples: dict[int, dict[str, Any]] = {status: {} for status in without_details}
     for kind in kinds:

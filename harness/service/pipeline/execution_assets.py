@@ -18,7 +18,7 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     Return the files in the input of an execution, each with a ``sequence`` and a unique ``stem``.
 
     Raises:
-        Rejected: There are no files, or a file has no type, an unknown type, or lacks another field.
+        Rejected: There are no files, or a file has an unknown type or lacks a field.
     """
     files = event.get("assets")
     if not files:
@@ -38,14 +38,8 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
 
 def empty_output(asset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the output of a file without derived objects."""
-    return {
-        "rawKey": asset["key"],
-        "processedKey": None,
-        "thumbnailKey": None,
-        "outputs": {},
-        "width": None,
-        "height": None,
-    }
+    unknown = dict.fromkeys(("processedKey", "thumbnailKey", "outputs", "width", "height"))
+    return {"rawKey": asset["key"], **unknown, "outputs": {}}
 
 
 def is_document(asset: Mapping[str, Any]) -> bool:

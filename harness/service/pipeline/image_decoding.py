@@ -52,8 +52,7 @@ def check(file: IO[bytes]) -> None:
         Undecodable: The file is truncated, corrupt, too large, or not an image.
     """
     with _decoding(file) as image:
-        # A JPEG decoded at an eighth of its size is also read to its end, but needs a sixty-fourth of the
-        # memory.
+        # A JPEG decoded at an eighth of its size is also read to its end, with 1/64 of the memory.
         image.draft(None, (image.width // 8 or 1, image.height // 8 or 1))
         image.load()
 
@@ -62,10 +61,7 @@ def derive(file: IO[bytes], boxes: Mapping[str, int]) -> dict[str, Image.Image]:
     """
     Return an image upright and in sRGB, scaled down to fit each of *boxes* (name → side of the square).
 
-    The image is not enlarged: in a box that is larger than the image it keeps its size.
-
-    Raises:
-        Undecodable: The file is truncated, corrupt, too large, or not an image.
+    It is not enlarged for a larger box. `Undecodable` is raised as by `check`.
     """
     with _decoding(file) as image:
         # Before the draft, because the draft changes the size of the image.
@@ -133,18 +129,14 @@ def _flattened(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "CMYK") and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):
-        return _eight_bits(image)
+        # A direct conversion of 16-bit grey to L would clip the values: all but black would become white.
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")
         white.paste(layer, mask=layer.getchannel("A"))
         return white
     return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    # A direct conversion of 16-bit grey to L would clip the values: all but black would become white.
-    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
 
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

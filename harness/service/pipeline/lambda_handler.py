@@ -50,12 +50,7 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
 
 
 def required(name: str, purpose: str) -> str:
-    """
-    Return an environment variable.
-
-    Raises:
-        Rejected: The variable is missing; the message has its purpose.
-    """
+    """Return an environment variable; if it is missing, raise `Rejected` with its *purpose*."""
     value = os.environ.get(name, "")
     if not value:
         raise Rejected(f"CONFIGURATION_MISSING: set {name}: {purpose}")

@@ -29,13 +29,9 @@ class Health(StrEnum):
     """The current attempt takes longer than the time-out."""
 
 
-class LoopInstruments:
-    """The metrics of all loops of a process."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.runs = Counter(
-            "worker_loop_runs_total", "Attempts of a loop.", ("loop", "outcome"), registry=registry
-        )
+def runs_counter(registry: CollectorRegistry) -> Counter:
+    """Return the counter that all loops of a process share."""
+    return Counter("worker_loop_runs_total", "Attempts of a loop.", ("loop", "outcome"), registry=registry)
 
 
 @dataclass(slots=True)
@@ -56,7 +52,7 @@ class Loop:
     name: str
     action: Callable[[], int]
     pause: float
-    instruments: LoopInstruments
+    runs: Counter
     eager: bool = True
     attempt_timeout: float = 120
     time_scale: float = 1
@@ -90,7 +86,7 @@ class Loop:
         return Health.FAILING if self.failures else Health.OK
 
     def _succeeded(self, done: int) -> float:
-        self.instruments.runs.labels(self.name, "ok").inc()
+        self.runs.labels(self.name, "ok").inc()
         if self.failures:
             log.info("service.worker.recovered", extra={"loop": self.name, "failures": self.failures})
         self.failures = 0
@@ -101,12 +97,11 @@ class Loop:
         causes = _causes(error)
         fields: dict[str, object] = {"loop": self.name, "error": str(causes[0])}
         if not all(isinstance(cause, Unavailable) for cause in causes):
-            self.instruments.runs.labels(self.name, "defect").inc()
+            self.runs.labels(self.name, "defect").inc()
             log.error("service.worker.defect", extra=fields, exc_info=error)
         else:
-            self.instruments.runs.labels(self.name, "unavailable").inc()
-            # Only the first of several failures: an outage of an hour should not be logged thousands of
-            # times.
+            self.runs.labels(self.name, "unavailable").inc()
+            # Only the first failure: an outage of an hour should not be logged thousands of times.
             if self.failures == 1:
                 log.error("service.worker.unavailable", extra=fields)
         back_off = FIRST_BACK_OFF * 2.0 ** min(self.failures - 1, 16)

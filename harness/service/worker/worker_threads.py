@@ -7,7 +7,7 @@ from functools import partial
 
 from harness.service.app import Service
 from harness.service.settings import Settings
-from harness.service.worker.loop import Health, Loop, LoopInstruments
+from harness.service.worker.loop import Health, Loop, runs_counter
 
 IDLE_DISPATCHER_PAUSE = 0.05
 """Pause after a long poll without a message [s], in case the queue does not wait."""
@@ -17,10 +17,10 @@ RECONCILER_TIMEOUT = 600
 
 def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     """Return the loops of the worker; ``TIME_SCALE`` divides their times."""
-    instruments = LoopInstruments(service.registry)
+    runs = runs_counter(service.registry)
 
     def loop(name: str, action: Callable[[], int], pause: float) -> Loop:
-        return Loop(name, action, pause, instruments, time_scale=settings.time_scale)
+        return Loop(name, action, pause, runs, time_scale=settings.time_scale)
 
     dispatch = partial(service.dispatch_jobs, wait=settings.scaled(settings.dispatcher_wait_seconds))
     dispatchers = [

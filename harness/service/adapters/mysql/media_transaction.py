@@ -17,12 +17,7 @@ from harness.service.adapters.mysql.media_reads import (
 )
 from harness.service.adapters.mysql.row_mapping import ASSETS, BATCHES, JOBS, TableMapping, to_json, to_utc
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
-from harness.service.core.errors import (
-    BatchNotFound,
-    BatchStatusInvalid,
-    Conflict,
-    JobNotFound,
-)
+from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, Conflict, JobNotFound
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId

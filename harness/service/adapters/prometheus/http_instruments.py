@@ -6,12 +6,7 @@ HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 
 class HttpInstruments:
-    """
-    The HTTP metrics.
-
-    Attributes:
-        in_progress: Number of requests in progress.
-    """
+    """The HTTP metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(

@@ -60,13 +60,7 @@ class PrometheusInstruments(Instruments):
 
 
 class InflightJobs(Collector):
-    """
-    The gauge ``media_processing_inflight_jobs``, counted at every scrape; without a sample if the database
-    fails.
-
-    Args:
-        count: Returns the number of jobs that are PENDING or RUNNING.
-    """
+    """The gauge ``media_processing_inflight_jobs``, counted at every scrape."""
 
     def __init__(self, count: Callable[[], int], registry: CollectorRegistry) -> None:
         self._count = count

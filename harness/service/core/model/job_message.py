@@ -38,7 +38,6 @@ class JobMessage:
 
     @property
     def execution_input(self) -> dict[str, object]:
-        """The input of the execution."""
         return self._fields | {"traceparent": self.traceparent}
 
     @property
@@ -64,12 +63,7 @@ class JobMessage:
 
     @classmethod
     def parse(cls, body: str, attributes: Mapping[str, str]) -> "JobMessage":
-        """
-        Read a received message.
-
-        Raises:
-            Invalid: The body is not a job message.
-        """
+        """Read a received message; raise `Invalid` if the body is not a job message."""
         try:
             fields = json.loads(body)
             return cls(

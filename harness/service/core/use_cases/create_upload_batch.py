@@ -86,10 +86,7 @@ class CreateUploadBatch:
             tx.create_batch(batch)
 
         self.instruments.batch_entered(batch.status)
-        log.info(
-            "service.media.create_upload_batch.created",
-            extra=batch.log_fields | {"files": len(slots)},
-        )
+        log.info("service.media.create_upload_batch.created", extra=batch.log_fields | {"files": len(slots)})
         return CreatedBatch(batch_id, self.upload_ttl, slots)
 
     def _slot(self, file: ManifestFile, key: str) -> UploadSlot:

@@ -46,20 +46,17 @@ class DrainDeadLetters:
             new = tx.record_dead_letter(letter.id, job_id, letter.body, at=self.clock.now())
         if new:
             self.instruments.dead_letter()
-            log.warning(
-                "service.media.drain_dead_letters.counted", extra={"message_id": letter.id, "job_id": job_id}
-            )
+            fields = {"message_id": letter.id, "job_id": job_id}
+            log.warning("service.media.drain_dead_letters.counted", extra=fields)
         if job_id is not None:
             self._fail(job_id)
         self.queue.delete_dead(letter)
         return new
 
     def _fail(self, job_id: JobId) -> None:
-        failure = Failure(
-            DLQ_REDRIVE, "The job could not be started; its message is in the dead-letter queue."
-        )
+        detail = "The job could not be started; its message is in the dead-letter queue."
         try:
-            self.handle_callback(ProcessingCallback.failed(job_id, failure))
+            self.handle_callback(ProcessingCallback.failed(job_id, Failure(DLQ_REDRIVE, detail)))
         except JobNotFound:
             log.warning("service.media.drain_dead_letters.unknown_job", extra={"job_id": job_id})
 

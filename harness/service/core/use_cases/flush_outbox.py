@@ -42,12 +42,10 @@ class FlushOutbox:
             raise
         with self.media.transaction() as tx:
             tx.mark_sent(entry.id, at=self.clock.now())
-        log.info(
-            "service.media.flush_outbox.sent",
-            extra={
-                "listing_id": message.listing_id,
-                "batch_id": message.batch_id,
-                "job_id": message.job_id,
-                "traceparent": message.traceparent,
-            },
-        )
+        fields = {
+            "listing_id": message.listing_id,
+            "batch_id": message.batch_id,
+            "job_id": message.job_id,
+            "traceparent": message.traceparent,
+        }
+        log.info("service.media.flush_outbox.sent", extra=fields)
