@@ -1,8 +1,4 @@
-"""
-The AWS clients of the service: session, time-outs, and the errors after which the caller tries again.
-
-Times in seconds.
-"""
+"""The AWS clients of the service: session, time-outs [s], and the errors after which callers try again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

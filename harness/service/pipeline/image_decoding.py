@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import pillow_heif
@@ -141,12 +141,9 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
-        try:
+        # A profile that is broken, or does not match the colour space of the image, is ignored.
+        with suppress(ImageCms.PyCMSError, OSError):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            # The profile is broken, or does not match the colour space of the image: ignore it.
-            return image.convert("RGB")
-        if converted is not None:
-            return converted
+            if converted := ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB"):
+                return converted
     return image.convert("RGB")

@@ -1,6 +1,4 @@
-"""
-The decorator of the Lambda handlers: it logs start and end, and raises only ``Retryable`` or ``Rejected``.
-"""
+"""The decorator of the Lambda handlers: they log and raise only ``Retryable`` or ``Rejected``."""
 
 import functools
 import os

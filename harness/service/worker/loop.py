@@ -1,8 +1,4 @@
-"""
-A loop of the worker: it repeats an action with pauses, also after errors.
-
-Times in seconds.
-"""
+"""A loop of the worker: it repeats an action with pauses, also after errors. Times in seconds."""
 
 import logging
 import threading
@@ -46,7 +42,6 @@ class Loop:
         attempt_timeout: How long one attempt may take before the loop counts as stalled.
         time_scale: Divides the back-off.
         failures: Number of failed attempts since the last success.
-        ended_at: When the last attempt ended, by the monotonic clock.
     """
 
     name: str

@@ -1,6 +1,4 @@
-"""
-The HTTP server of the worker process: ``/metrics`` for Prometheus, ``/healthz`` for the process manager.
-"""
+"""The HTTP server of the worker: ``/metrics`` for Prometheus, ``/healthz`` for the process manager."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

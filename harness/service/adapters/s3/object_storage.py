@@ -85,7 +85,5 @@ class S3ObjectStorage(ObjectStorage):
 
 
 def _object_checksum(checksum: str | None) -> Sha256 | None:
-    """
-    Return the SHA-256 of the object; that of a multipart upload (``…-2``) is only the SHA-256 of its parts.
-    """
+    # The checksum of a multipart upload (``…-2``) is only the SHA-256 of the checksums of its parts.
     return Sha256.parse(checksum) if checksum and "-" not in checksum else None

@@ -1,6 +1,4 @@
-"""
-An asset, a row of ``listing_media_assets``: an uploaded file and its derived objects, or the ZIP of a batch.
-"""
+"""An asset (a row of ``listing_media_assets``): an uploaded file with its derived objects, or a ZIP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

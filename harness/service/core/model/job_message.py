@@ -12,9 +12,7 @@ from harness.service.core.model.job import Job
 
 @dataclass(frozen=True, slots=True)
 class JobMessage:
-    """
-    One message of the job queue. ``assets`` are ``{"key", "type", …}``, as in the input of the state machine.
-    """
+    """One message of the job queue; the assets are those in the input of the state machine."""
 
     job_id: JobId
     batch_id: BatchId

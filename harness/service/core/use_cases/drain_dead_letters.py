@@ -20,9 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DrainDeadLetters:
-    """
-    Count each dead letter once, fail its batch if the batch is in the pipeline, and delete the dead letter.
-    """
+    """Count each dead letter once, fail its batch if it is in the pipeline, and delete the dead letter."""
 
     media: MediaRepository
     queue: JobQueue

@@ -56,12 +56,7 @@ class ReconcileJobs:
     abandon_after: float = 1800
 
     def __call__(self) -> int:
-        """
-        Return how many jobs and batches were repaired.
-
-        Raises:
-            ExceptionGroup: Errors of some jobs or batches; the others were processed.
-        """
+        """Return how many jobs and batches were repaired; errors are raised as a group at the end."""
         return isolate_errors([self._repair_jobs, self._abandon_uploads], lambda step: step())
 
     def _repair_jobs(self) -> int:
