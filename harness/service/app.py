@@ -150,9 +150,8 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     """
     Return the service over MySQL and AWS; `Service.close` releases its resources.
 
-    Args:
-        samples_inflight: Whether to send ``media_processing_inflight_jobs`` to CloudWatch; only one process
-            of a service should do so.
+    With *samples_inflight* it sends ``media_processing_inflight_jobs`` to CloudWatch; only one process of a
+    service should do so.
 
     Raises:
         SettingsInvalid: The database URL or the AWS credentials are not valid.
@@ -198,7 +197,6 @@ def _database(settings: Settings) -> DatabaseAddress:
 def _aws(settings: Settings) -> Session:
     session = aws_session(settings.aws_region)
     if session.get_credentials() is None:
-        raise SettingsInvalid(
-            "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
+        names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise SettingsInvalid(f"There are no AWS credentials: set {names}.")
     return session

@@ -72,12 +72,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """
-        Read the environment.
-
-        Raises:
-            SettingsInvalid: Variables are missing or not valid; the message lists each with its purpose.
-        """
+        """Read the environment; raise `SettingsInvalid` with each missing or wrong variable."""
         try:
             return cls()
         except ValidationError as error:

@@ -17,8 +17,7 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     """
     Return the files in the input of an execution, each with a ``sequence`` and a unique ``stem``.
 
-    Raises:
-        Rejected: There are no files, or a file has an unknown type or lacks a field.
+    An input without files, or with a file that is not described completely, is ``Rejected``.
     """
     files = event.get("assets")
     if not files:

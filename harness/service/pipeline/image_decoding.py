@@ -45,12 +45,7 @@ class Undecodable(ValueError):
 
 
 def check(file: IO[bytes]) -> None:
-    """
-    Check an image by decoding it completely.
-
-    Raises:
-        Undecodable: The file is truncated, corrupt, too large, or not an image.
-    """
+    """Decode an image completely; raise `Undecodable` if it is truncated, corrupt or too large."""
     with _decoding(file) as image:
         # A JPEG decoded at an eighth of its size is also read to its end, with 1/64 of the memory.
         image.draft(None, (image.width // 8 or 1, image.height // 8 or 1))

@@ -27,20 +27,15 @@ def worker_loops(service: Service, settings: Settings) -> list[Loop]:
         loop(f"dispatcher-{number}", dispatch, IDLE_DISPATCHER_PAUSE)
         for number in range(1, settings.dispatcher_threads + 1)
     ]
-    reconciler = loop(
-        "reconciler", service.reconcile_jobs, settings.scaled(settings.reconciler_interval_seconds)
-    )
+    outbox = loop("outbox", service.flush_outbox, settings.scaled(settings.outbox_interval_seconds))
+    pause = settings.scaled(settings.dead_letter_interval_seconds)
+    dead_letters = loop("dead-letters", service.drain_dead_letters, pause)
+    pause = settings.scaled(settings.reconciler_interval_seconds)
+    reconciler = loop("reconciler", service.reconcile_jobs, pause)
     # One pass repairs everything that it can repair now.
     reconciler.eager = False
     reconciler.attempt_timeout = RECONCILER_TIMEOUT
-    return [
-        *dispatchers,
-        loop("outbox", service.flush_outbox, settings.scaled(settings.outbox_interval_seconds)),
-        loop(
-            "dead-letters", service.drain_dead_letters, settings.scaled(settings.dead_letter_interval_seconds)
-        ),
-        reconciler,
-    ]
+    return [*dispatchers, outbox, dead_letters, reconciler]
 
 
 @dataclass(slots=True)

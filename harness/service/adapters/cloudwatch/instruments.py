@@ -41,9 +41,8 @@ class CloudWatchInstruments(Instruments):
     """
     The instruments, as a context manager or with `start` and `stop`; `stop` sends the remaining data.
 
-    Args:
-        inflight: Returns ``media_processing_inflight_jobs``, sampled at every flush. Only one process of a
-            service should send this metric.
+    *inflight* returns ``media_processing_inflight_jobs``, sampled at every flush. Only one process of a
+    service should send this metric.
     """
 
     def __init__(

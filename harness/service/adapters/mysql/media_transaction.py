@@ -38,7 +38,7 @@ def _assignments(mapping: TableMapping[Batch] | TableMapping[Job]) -> str:
     return ", ".join(f"{name} = %s" for name in mapping.names)
 
 
-# What a change of the status may change besides.
+# The columns that are stored together with a new status.
 _CHANGED_BATCH = BATCHES.only(
     "status",
     "upload_manifest_json",

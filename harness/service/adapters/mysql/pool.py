@@ -115,10 +115,8 @@ class Pool:
     A pool of connections for any number of threads.
 
     Args:
-        size: Largest number of connections [count].
         connect_timeout: For a new connection, and for the wait for a free connection [s].
-        read_timeout: For one response [s]; longer than the lock wait time-out, which the server reports
-            itself.
+        read_timeout: For one response [s], longer than the lock wait time-out of the server.
     """
 
     def __init__(

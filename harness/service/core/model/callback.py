@@ -95,12 +95,7 @@ class ProcessingCallback:
 
     @classmethod
     def parse(cls, document: object) -> "ProcessingCallback":
-        """
-        Read the JSON document of a callback.
-
-        Raises:
-            CallbackInvalid: A field is missing or has the wrong type, or the status is unknown.
-        """
+        """Read the JSON document of a callback; raise `CallbackInvalid` with the first wrong field."""
         fields = _Fields.of(document, "callback")
         status = fields.status()
         return cls(

@@ -52,6 +52,8 @@ class HandleProcessingCallback:
 
     def __call__(self, callback: ProcessingCallback) -> CallbackOutcome:
         """
+        Apply the callback.
+
         Raises:
             JobNotFound: The job does not exist.
             CallbackInvalid: The job does not belong to the batch or listing of the callback.
