@@ -1,6 +1,4 @@
-"""
-The composition root: it creates the adapters of the ports, and the use cases.
-"""
+"""The composition root: it creates the adapters of the ports, and the use cases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,10 +90,7 @@ class Service:
     """
     The use cases, as the API and the worker call them.
 
-    Attributes:
-        checks: Health checks of the database and of AWS by name; a check raises ``Unavailable`` on failure.
-        registry: All Prometheus metrics.
-        close: Releases the resources of the adapters; the service cannot be used afterwards.
+    A health check in *checks* raises ``Unavailable`` on failure. After *close* the service cannot be used.
     """
 
     listings: ListingRepository
@@ -142,16 +137,12 @@ def assemble(
         flush_outbox=FlushOutbox(media, queue, clock),
         dispatch_jobs=DispatchJobs(media, queue, workflow, handle_callback),
         drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, handle_callback),
-        reconcile_jobs=_reconcile_jobs(ports, rules, handle_callback),
-    )
-
-
-def _reconcile_jobs(ports: Ports, rules: Rules, handle_callback: HandleProcessingCallback) -> ReconcileJobs:
-    return ReconcileJobs(
-        *(ports.media, ports.workflow, ports.clock, ports.instruments, handle_callback),
-        grace=rules.reconcile_grace,
-        stuck_timeout=rules.stuck_timeout,
-        abandon_after=2 * rules.upload_ttl,
+        reconcile_jobs=ReconcileJobs(
+            *(media, workflow, clock, instruments, handle_callback),
+            grace=rules.reconcile_grace,
+            stuck_timeout=rules.stuck_timeout,
+            abandon_after=2 * upload_ttl,
+        ),
     )
 
 
@@ -159,17 +150,14 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     """
     Return the service over MySQL and AWS; `Service.close` releases its resources.
 
-    Args:
-        samples_inflight: Whether to send ``media_processing_inflight_jobs`` to CloudWatch; only one process
-            of a service should do so.
+    With *samples_inflight* it sends ``media_processing_inflight_jobs`` to CloudWatch; only one process of a
+    service should do so.
 
     Raises:
         SettingsInvalid: The database URL or the AWS credentials are not valid.
     """
-    registry = CollectorRegistry()
-    pool = Pool(
-        _database(settings), size=settings.max_threads, observe=DatabaseInstruments(registry).statement
-    )
+    registry, threads = CollectorRegistry(), settings.max_threads
+    pool = Pool(_database(settings), size=threads, observe=DatabaseInstruments(registry).statement)
     session = _aws(settings)
     media = MySQLMediaRepository(pool)
     InflightJobs(media.count_inflight_jobs, registry)
@@ -178,38 +166,25 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
         namespace=settings.metrics_namespace,
         inflight=media.count_inflight_jobs if samples_inflight else None,
     ).start()
-    instruments = FanOutInstruments((PrometheusInstruments(registry), cloudwatch))
 
     def close() -> None:
         cloudwatch.stop()
         pool.close()
 
-    ports = _aws_ports(settings, session, media, MySQLListingRepository(pool), instruments)
-    return assemble(ports, Rules.of(settings), registry, close=close)
-
-
-def _aws_ports(
-    settings: Settings,
-    session: Session,
-    media: MediaRepository,
-    listings: ListingRepository,
-    instruments: Instruments,
-) -> Ports:
-    threads = settings.max_threads
     queues = {"queue_url": settings.queue_url, "dead_letter_queue_url": settings.dead_letter_queue_url}
-    return Ports(
+    bucket = {"bucket": settings.bucket, "kms_key_id": settings.kms_key_id}
+    ports = Ports(
         media=media,
-        listings=listings,
-        storage=S3ObjectStorage(
-            session, bucket=settings.bucket, kms_key_id=settings.kms_key_id, threads=threads
-        ),
+        listings=MySQLListingRepository(pool),
+        storage=S3ObjectStorage(session, **bucket, threads=threads),
         queue=SQSJobQueue(session, **queues, threads=threads),
         workflow=StepFunctionsWorkflow(
             session, state_machine_arn=settings.state_machine_arn, threads=threads
         ),
         clock=SystemClock(),
-        instruments=instruments,
+        instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
     )
+    return assemble(ports, Rules.of(settings), registry, close=close)
 
 
 def _database(settings: Settings) -> DatabaseAddress:
@@ -222,7 +197,6 @@ def _database(settings: Settings) -> DatabaseAddress:
 def _aws(settings: Settings) -> Session:
     session = aws_session(settings.aws_region)
     if session.get_credentials() is None:
-        raise SettingsInvalid(
-            "There are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
+        names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise SettingsInvalid(f"There are no AWS credentials: set {names}.")
     return session

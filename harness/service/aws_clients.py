@@ -1,8 +1,4 @@
-"""
-The AWS clients of the service: session, time-outs, and the errors after which the caller tries again.
-
-Times in seconds.
-"""
+"""The AWS clients of the service: session, time-outs [s], and the errors after which callers try again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +28,7 @@ def aws_session(region: str) -> boto3.Session:
 
 
 def client_config(*, threads: int, read_timeout: float = READ_TIMEOUT_S, **options: str) -> Config:
-    """
-    Return the configuration of a client that *threads* threads share.
-
-    Args:
-        options: Further options of `botocore.config.Config`.
-    """
+    """Return the configuration of a client that *threads* threads share; *options* are those of botocore."""
     return Config(
         max_pool_connections=threads,
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -61,13 +52,7 @@ def is_transient(error: ClientError) -> bool:
 
 @contextmanager
 def unavailable_errors(resource: str, *, ping: bool = False) -> Iterator[None]:
-    """
-    Raise `Unavailable` for connection errors and transient errors.
-
-    Args:
-        resource: What is called, for the message of the error.
-        ping: Whether to raise it for all other error responses too.
-    """
+    """Raise `Unavailable` for connection errors and transient errors, with *ping* for all error responses."""
     try:
         yield
     except CONNECTION_ERRORS as error:

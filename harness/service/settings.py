@@ -18,9 +18,7 @@ class SettingsInvalid(ValueError):
 
 
 class Settings(BaseSettings):
-    """
-    All settings; e.g. the field ``jwt_key`` is the variable ``MEDIA_JWT_KEY``.
-    """
+    """All settings; e.g. the field ``jwt_key`` is the variable ``MEDIA_JWT_KEY``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -74,12 +72,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """
-        Read the environment.
-
-        Raises:
-            SettingsInvalid: Variables are missing or not valid; the message lists each with its purpose.
-        """
+        """Read the environment; raise `SettingsInvalid` with each missing or wrong variable."""
         try:
             return cls()
         except ValidationError as error:

@@ -1,6 +1,4 @@
-"""
-The API process, ``python -m harness.service.api``: the HTTP server of the service.
-"""
+"""The API process, ``python -m harness.service.api``: the HTTP server of the service."""
 
 import argparse
 import signal

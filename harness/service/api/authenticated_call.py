@@ -1,6 +1,4 @@
-"""
-An authenticated call: the user, the trace and the service of one request to a media endpoint.
-"""
+"""An authenticated call: the user, the trace and the service of one request to a media endpoint."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -18,9 +16,7 @@ from harness.service.core.model.identifiers import UserId
 
 
 class AuthenticatedRoute(APIRoute):
-    """
-    A route that authenticates the user before it reads the body: 401 comes before 400 and 413.
-    """
+    """A route that authenticates the user before it reads the body: 401 comes before 400 and 413."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -48,12 +44,7 @@ class Call:
     exchange: Exchange
 
     def caller(self) -> Caller:
-        """
-        Return the user with the privileges from the database.
-
-        Raises:
-            Unavailable: The database does not answer.
-        """
+        """Return the user with the privileges from the database."""
         return Caller(self.user_id, self.service.listings.get_privileges(self.user_id))
 
     @property

@@ -1,14 +1,10 @@
-"""
-The bearer token of a request, and its user.
-"""
+"""The bearer token of a request, and its user."""
 
 from dataclasses import dataclass
 
 import jwt
 
 from harness.service.core.model.identifiers import MAX_ID, UserId, parse_id
-
-ALGORITHM = "HS256"
 
 
 class Unauthenticated(Exception):
@@ -29,12 +25,7 @@ class Tokens:
     audience: str
 
     def user_of(self, authorization: str | None) -> UserId:
-        """
-        Return the user named in the header ``Authorization: Bearer <token>``.
-
-        Raises:
-            Unauthenticated: The token is missing, expired or not valid.
-        """
+        """Return the user of ``Authorization: Bearer <token>``, or raise `Unauthenticated`."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("The request has no bearer token.")
@@ -42,7 +33,7 @@ class Tokens:
             claims = jwt.decode(
                 token.strip(),
                 self.key,
-                algorithms=[ALGORITHM],
+                algorithms=["HS256"],
                 issuer=self.issuer,
                 audience=self.audience,
                 options={"require": ["exp", "iss", "aud", "sub"]},
@@ -51,11 +42,7 @@ class Tokens:
             raise Unauthenticated("The token has expired.") from None
         except jwt.InvalidTokenError:
             raise Unauthenticated("The token is not valid.") from None
-        return _user(claims["sub"])
-
-
-def _user(subject: str) -> UserId:
-    user_id = parse_id(subject)
-    if user_id is None or not 0 < user_id <= MAX_ID:
-        raise Unauthenticated("The subject of the token is not a user id.")
-    return UserId(user_id)
+        user_id = parse_id(claims["sub"])
+        if user_id is None or not 0 < user_id <= MAX_ID:
+            raise Unauthenticated("The subject of the token is not a user id.")
+        return UserId(user_id)

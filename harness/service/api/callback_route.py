@@ -7,9 +7,9 @@ before the body is parsed.
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from harness.service.api.authenticated_call import CurrentService
@@ -17,7 +17,6 @@ from harness.service.api.error_documentation import errors
 from harness.service.api.request_body import BoundedRequest
 from harness.service.api.response_models import CallbackAccepted, answer
 from harness.service.api.telemetry import log_fields_of
-from harness.service.app import Service
 from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
 from harness.service.core.model.callback_signature import verify
@@ -27,15 +26,12 @@ SIGNATURE_HEADER = "X-Toq-Signature"
 
 
 class SignedRoute(APIRoute):
-    """
-    A route that checks the signature before it parses the body, and counts the callbacks that fail.
-    """
+    """A route that checks the signature before it parses the body, and counts the callbacks that fail."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def signed(request: Request) -> Response:
-            service: Service = request.app.state.service
             bounded = BoundedRequest(request.scope, request.receive)
             try:
                 body = await bounded.body()
@@ -43,19 +39,10 @@ class SignedRoute(APIRoute):
                 request.state.callback = ProcessingCallback.parse(await bounded.json())
                 return await handle(bounded)
             except Exception:
-                service.instruments.callback_failed()
+                request.app.state.service.instruments.callback_failed()
                 raise
 
         return signed
-
-
-async def _callback(request: Request) -> ProcessingCallback:
-    callback: ProcessingCallback = request.state.callback
-    return callback
-
-
-async def _log_fields(request: Request) -> dict[str, object]:
-    return log_fields_of(request)
 
 
 routes = APIRouter(tags=["pipeline"], route_class=SignedRoute)
@@ -76,11 +63,7 @@ _OUTPUT = {
 }
 _ZIP = {
     "type": ["object", "null"],
-    "properties": {
-        "key": {"type": "string"},
-        "bytes": {"type": "integer"},
-        "assets": {"type": "integer"},
-    },
+    "properties": {"key": {"type": "string"}, "bytes": {"type": "integer"}, "assets": {"type": "integer"}},
 }
 _BODY = {
     "type": "object",
@@ -116,12 +99,10 @@ _BODY = {
         "requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}},
     },
 )
-def handle_processing_callback(
-    service: CurrentService,
-    callback: Annotated[ProcessingCallback, Depends(_callback)],
-    log_fields: Annotated[dict[str, object], Depends(_log_fields)],
-) -> Response:
+def handle_processing_callback(request: Request, service: CurrentService) -> Response:
     """Report the state of an execution of the pipeline. A repeated callback has no effect."""
+    callback: ProcessingCallback = request.state.callback
+    log_fields = log_fields_of(request)
     log_fields.update(job_id=callback.job_id, callback_status=callback.status)
     outcome = service.handle_processing_callback(callback)
     log_fields.update(batch_id=outcome.batch.id, listing_id=outcome.batch.listing_id, changed=outcome.changed)

@@ -1,6 +1,4 @@
-"""
-The documentation page (Swagger UI). Its assets are part of the installation, so it works without a network.
-"""
+"""The documentation page (Swagger UI). Its assets are installed, so it works without a network."""
 
 from pathlib import Path
 

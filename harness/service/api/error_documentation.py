@@ -1,14 +1,10 @@
-"""
-The OpenAPI documentation of the errors of an endpoint: every status, with an example for every reason.
-"""
+"""The OpenAPI documentation of the errors of an endpoint: every status, with an example for every reason."""
 
 import inspect
 from typing import Any
 
 from harness.service.api.error_responses import ErrorBody, status_of
 from harness.service.core.errors import MediaError
-
-Responses = dict[int | str, dict[str, Any]]  # as FastAPI declares it
 
 _DESCRIPTIONS = {
     400: "The request is not valid; `details.errors` lists the errors by field.",
@@ -23,10 +19,10 @@ _DESCRIPTIONS = {
 }
 
 
-def errors(*kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)) -> Responses:
-    """
-    Return the documentation of the errors *kinds*, and of the statuses that have no details.
-    """
+def errors(
+    *kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)
+) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of the errors *kinds*, and of the statuses that have no details."""
     examples: dict[int, dict[str, Any]] = {status: {} for status in without_details}
     for kind in kinds:
         status = int(status_of(kind))

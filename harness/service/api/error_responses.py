@@ -80,11 +80,11 @@ def error_response(
 
 def install(app: FastAPI) -> None:
     """Register the handlers of all errors."""
-    app.add_exception_handler(MediaError, _refused)
-    app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(Unauthenticated, _unauthenticated)
-    app.add_exception_handler(BodyTooLarge, _too_large)
-    app.add_exception_handler(HTTPException, _framework)
+    app.exception_handler(MediaError)(_refused)
+    app.exception_handler(RequestValidationError)(_not_valid)
+    app.exception_handler(Unauthenticated)(_unauthenticated)
+    app.exception_handler(BodyTooLarge)(_too_large)
+    app.exception_handler(HTTPException)(_framework)
 
 
 def status_of(kind: type[MediaError]) -> HTTPStatus:
@@ -92,19 +92,17 @@ def status_of(kind: type[MediaError]) -> HTTPStatus:
     return next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, MediaError)  # noqa: S101 -- the class it is registered for
-    log_fields_of(request).update(reason=error.reason, refusal=error.message)
+async def _refused(request: Request, error: MediaError) -> JSONResponse:
+    log_fields_of(request).update(reason=error.reason, refusal=str(error))
     status = status_of(type(error))
     if isinstance(error, Invalid):
-        errors = error.errors or (FieldError("body", error.message),)
+        errors = error.errors or (FieldError("body", str(error)),)
         listed = [asdict(each) for each in errors[:FIELD_ERRORS_MAX]]
-        return error_response(status, error.message, error.reason, errors=listed)
-    return error_response(status, error.message, error.reason)
+        return error_response(status, str(error), error.reason, errors=listed)
+    return error_response(status, str(error), error.reason)
 
 
-async def _not_valid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 -- the class it is registered for
+async def _not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = [
         FieldError(_field(each["loc"]), str(each["msg"]).removeprefix("Value error, "))
         for each in error.errors()[:FIELD_ERRORS_MAX]
@@ -112,12 +110,12 @@ async def _not_valid(request: Request, error: Exception) -> JSONResponse:
     return await _refused(request, ManifestInvalid("The request is not valid.", errors))
 
 
-async def _unauthenticated(request: Request, error: Exception) -> JSONResponse:
+async def _unauthenticated(request: Request, error: Unauthenticated) -> JSONResponse:
     log_fields_of(request).update(refusal=str(error))
     return error_response(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
 
 
-async def _too_large(_request: Request, _error: Exception) -> JSONResponse:
+async def _too_large(_request: Request, _error: BodyTooLarge) -> JSONResponse:
     # The rest of the body is not read, so the connection cannot be used for another request.
     return error_response(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -126,9 +124,8 @@ async def _too_large(_request: Request, _error: Exception) -> JSONResponse:
     )
 
 
-async def _framework(_request: Request, error: Exception) -> JSONResponse:
+async def _framework(_request: Request, error: HTTPException) -> JSONResponse:
     """Answer for an unknown path or method."""
-    assert isinstance(error, HTTPException)  # noqa: S101 -- the class it is registered for
     return error_response(error.status_code, f"{error.detail}.", headers=error.headers)
 
 

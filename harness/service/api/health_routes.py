@@ -1,6 +1,4 @@
-"""
-The health and metrics endpoints of the API: ``/healthz``, ``/readyz`` and ``/metrics``.
-"""
+"""The health and metrics endpoints of the API: ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from http import HTTPStatus
 

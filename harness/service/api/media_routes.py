@@ -1,6 +1,4 @@
-"""
-The five media endpoints under ``/api/v2/listings/media``.
-"""
+"""The five media endpoints under ``/api/v2/listings/media``."""
 
 from http import HTTPStatus
 

@@ -1,6 +1,4 @@
-"""
-Request bodies: limited in size, and strictly JSON.
-"""
+"""Request bodies: limited in size, and strictly JSON."""
 
 from typing import Any
 
@@ -11,10 +9,7 @@ from starlette.datastructures import Headers
 from harness.service.core.errors import FieldError, ManifestInvalid
 
 BODY_LIMIT = 1024 * 1024
-"""
-Largest accepted body [bytes]. A request with sixty files has less than a tenth of it, and a payload of Step
-Functions at most 256 KiB.
-"""
+"""Largest body [bytes]. Sixty files need a tenth of it; a payload of Step Functions has at most 256 KiB."""
 
 
 class BodyTooLarge(Exception):
@@ -22,31 +17,22 @@ class BodyTooLarge(Exception):
 
 
 class BoundedRequest(Request):
-    """
-    A request whose body is read up to `BODY_LIMIT`, and whose JSON must conform to RFC 8259: no NaN, no
-    lone surrogates, and a limited depth.
-    """
+    """A request with a limited body of strict JSON (RFC 8259): no NaN, no lone surrogates, limited depth."""
 
     async def body(self) -> bytes:
-        """
-        Return the body.
-
-        Raises:
-            BodyTooLarge: The body, or its Content-Length, is larger than `BODY_LIMIT`.
-        """
+        """Return the body, or raise `BodyTooLarge`, also for a Content-Length above `BODY_LIMIT`."""
         if not hasattr(self, "_body"):
             self._body = await self._read()
         return self._body
 
     async def json(self) -> Any:  # any JSON value
-        """
-        Return the parsed body.
-
-        Raises:
-            ManifestInvalid: The body is not JSON.
-        """
+        """Return the parsed body, or raise `ManifestInvalid`."""
         if not hasattr(self, "_json"):
-            self._json = read_json(await self.body())
+            body = await self.body()
+            try:
+                self._json = from_json(body, allow_inf_nan=False)
+            except ValueError as error:
+                raise _invalid(f"is not JSON: {error}") from None
         return self._json
 
     async def _read(self) -> bytes:
@@ -62,28 +48,10 @@ class BoundedRequest(Request):
 
 
 def must_be_json(headers: Headers) -> None:
-    """
-    Check the content type.
-
-    Raises:
-        ManifestInvalid: It is missing or not ``application/json``.
-    """
+    """Raise `ManifestInvalid` unless the content type is ``application/json``."""
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise _invalid(f"must have the content type application/json, not {content_type or 'none'}")
-
-
-def read_json(body: bytes) -> Any:  # any JSON value
-    """
-    Parse a body.
-
-    Raises:
-        ManifestInvalid: The body is not JSON.
-    """
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise _invalid(f"is not JSON: {error}") from None
 
 
 def _invalid(message: str) -> ManifestInvalid:

@@ -50,8 +50,7 @@ Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
 Listing = Annotated[ListingId, Field(ge=1, le=MAX_ID)]
 Bytes = Annotated[
-    int,
-    Field(ge=1, le=MAX_ID, description=f"Size [bytes], at most {_LIMITS.file_bytes}.", examples=[2048]),
+    int, Field(ge=1, le=MAX_ID, description=f"Size [bytes], at most {_LIMITS.file_bytes}.", examples=[2048])
 ]
 # Any text is accepted: a text that is not a UUID gives 404, as an unknown UUID does.
 BatchUuid = Annotated[
@@ -152,6 +151,5 @@ class RetryBatch(RequestBody):
     listing_id: Listing
     batch_id: BatchUuid
     reason: Annotated[
-        str,
-        StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),
+        str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH)
     ] = Field(examples=["The thumbnails are too dark."])

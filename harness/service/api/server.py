@@ -1,9 +1,7 @@
-"""
-The FastAPI application of the service.
-"""
+"""The FastAPI application of the service."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
@@ -32,13 +30,21 @@ def create_app(settings: Settings) -> FastAPI:
 
 def serve(service: Service, settings: Settings) -> FastAPI:
     """Return the API over *service*."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # As many threads as connections: more threads would only wait for a connection.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.max_threads
+        yield
+        service.close()
+
     app = FastAPI(
         title="Listing media",
         version="2",
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(service, settings.max_threads),
+        lifespan=lifespan,
         redirect_slashes=False,
         # `Telemetry` writes the trace; the spans of FastAPI would duplicate it.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -54,17 +60,6 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry))
     _remove_unused_responses(app)
     return app
-
-
-def _lifespan(service: Service, threads: int) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        # As many threads as connections: more threads would only wait for a connection.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = threads
-        yield
-        service.close()
-
-    return lifespan
 
 
 def _remove_unused_responses(app: FastAPI) -> None:

@@ -38,10 +38,6 @@ class Exchange:
     status: int | None = None
     log_fields: dict[str, object] = field(default_factory=dict)
 
-    @property
-    def duration(self) -> float:
-        return time.perf_counter() - self.started_at
-
 
 def exchange_of(request: Request) -> Exchange:
     """Return the exchange of a request."""
@@ -50,7 +46,7 @@ def exchange_of(request: Request) -> Exchange:
 
 
 def log_fields_of(request: Request) -> dict[str, object]:
-    """Return the fields of the access log of a request; the caller may add fields."""
+    """Return the fields of the access log; the caller may add fields."""
     return exchange_of(request).log_fields
 
 
@@ -75,12 +71,8 @@ class Telemetry:
                 headers["x-request-id"] = exchange.request_id
             await send(message)
 
-        with (
-            structlog.contextvars.bound_contextvars(
-                trace_id=exchange.trace.trace_id, request_id=exchange.request_id
-            ),
-            self.instruments.in_progress.track_inprogress(),
-        ):
+        ids = {"trace_id": exchange.trace.trace_id, "request_id": exchange.request_id}
+        with structlog.contextvars.bound_contextvars(**ids), self.instruments.in_progress.track_inprogress():
             try:
                 await self.app(scope, receive, send_traced)
             except Exception:
@@ -89,10 +81,10 @@ class Telemetry:
                     raise
                 await _INTERNAL_ERROR(scope, receive, send_traced)
             finally:
-                self._finish(exchange, _template(scope))
+                self._finish(exchange, str(getattr(scope.get("route"), "path", UNMATCHED)))
 
     def _finish(self, exchange: Exchange, template: str) -> None:
-        duration = exchange.duration
+        duration = time.perf_counter() - exchange.started_at
         status = exchange.status or 499  # the client closed the connection before the response
         self.instruments.served(exchange.method, template, status, duration)
         if template in UNLOGGED_ROUTES and status < 400:
@@ -122,10 +114,6 @@ def _begin(scope: Scope) -> Exchange:
     )
     scope.setdefault("state", {})["exchange"] = exchange
     return exchange
-
-
-def _template(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 
 def _level(status: int) -> int:

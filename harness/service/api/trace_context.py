@@ -31,9 +31,7 @@ class TraceContext:
 
     @classmethod
     def join(cls, headers: Sequence[str]) -> "TraceContext":
-        """
-        Return a new span: in the trace of the caller, or in a new trace if *headers* is not one valid header.
-        """
+        """Return a new span, in a new trace unless *headers* is one valid header."""
         match = _TRACEPARENT.fullmatch(headers[0].strip()) if len(headers) == 1 else None
         if match is None:
             return cls.begin()

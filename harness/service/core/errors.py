@@ -33,11 +33,6 @@ class MediaError(Exception):
         if reason is not None:
             cls.reason = reason
 
-    @property
-    def message(self) -> str:
-        """What happened, as one English sentence for people."""
-        return str(self)
-
 
 class NotFound(MediaError):
     """The requested object does not exist, or the caller cannot see it."""

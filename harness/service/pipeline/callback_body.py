@@ -1,26 +1,20 @@
-"""
-The body of a callback, created from the state of an execution.
-"""
+"""The body of a callback, created from the state of an execution."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.service.core.errors import Rejected
 from harness.service.core.model.failure import Failure
+from harness.service.core.model.job import Provider
 from harness.service.pipeline.execution_assets import empty_output
 from harness.service.pipeline.renditions import keys, ladder
-
-PROVIDER = "STEP_FUNCTIONS"
 
 
 def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the body of the callback.
+    Return the body of the callback for the event of `callback_dispatch`.
 
     A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
-
-    Args:
-        event: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}``.
     """
     state = event["detail"]
     outputs = list(outputs_of(state))
@@ -33,7 +27,7 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "batchId": state["batchId"],
         "listingId": state["listingId"],
         "status": status,
-        "provider": PROVIDER,
+        "provider": Provider.STEP_FUNCTIONS.value,
         "externalId": event["executionArn"],
         "startedAt": state.get("validation", {}).get("startedAt"),
         "outputs": outputs,
@@ -81,12 +75,7 @@ def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) ->
 
 
 def require_detail(event: Mapping[str, Any]) -> None:
-    """
-    Check the required fields of an event.
-
-    Raises:
-        Rejected: A required field is missing.
-    """
+    """Raise `Rejected` if a required field of the event is missing."""
     detail = event.get("detail") or {}
     missing = [name for name in ("jobId", "batchId", "listingId") if name not in detail]
     if missing or "status" not in event:

@@ -35,13 +35,10 @@ def handler(event: Event, _context: object) -> Event:
     require_detail(event)
     body = callback_body(event)
     content = json.dumps(body, separators=(",", ":")).encode()
-    status = _post(url, content, _headers(secret, content, body["traceparent"]))
-    return {"status": body["status"], "httpStatus": status, "callback": body}
-
-
-def _headers(secret: str, content: bytes, traceparent: str | None) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
-    return headers | ({"traceparent": traceparent} if traceparent else {})
+    if body["traceparent"]:
+        headers["traceparent"] = body["traceparent"]
+    return {"status": body["status"], "httpStatus": _post(url, content, headers), "callback": body}
 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:

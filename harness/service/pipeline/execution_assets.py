@@ -1,6 +1,4 @@
-"""
-The files of a batch in the state of an execution: ``{"key", "type", "contentType", …}``.
-"""
+"""The files of a batch in the state of an execution: ``{"key", "type", "contentType", …}``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -19,8 +17,7 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     """
     Return the files in the input of an execution, each with a ``sequence`` and a unique ``stem``.
 
-    Raises:
-        Rejected: There are no files, or a file has no type, an unknown type, or lacks another field.
+    An input without files, or with a file that is not described completely, is ``Rejected``.
     """
     files = event.get("assets")
     if not files:
@@ -40,14 +37,8 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
 
 def empty_output(asset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the output of a file without derived objects."""
-    return {
-        "rawKey": asset["key"],
-        "processedKey": None,
-        "thumbnailKey": None,
-        "outputs": {},
-        "width": None,
-        "height": None,
-    }
+    unknown = dict.fromkeys(("processedKey", "thumbnailKey", "outputs", "width", "height"))
+    return {"rawKey": asset["key"], **unknown, "outputs": {}}
 
 
 def is_document(asset: Mapping[str, Any]) -> bool:

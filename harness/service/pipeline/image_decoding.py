@@ -1,12 +1,10 @@
-"""
-The decoding of images as they are displayed: upright, in sRGB, on a white background. Sizes in pixels.
-"""
+"""The decoding of images as they are displayed: upright, in sRGB, on a white background. Sizes in pixels."""
 
 import io
 import struct
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import pillow_heif
@@ -47,15 +45,9 @@ class Undecodable(ValueError):
 
 
 def check(file: IO[bytes]) -> None:
-    """
-    Check an image by decoding it completely.
-
-    Raises:
-        Undecodable: The file is truncated, corrupt, too large, or not an image.
-    """
+    """Decode an image completely; raise `Undecodable` if it is truncated, corrupt or too large."""
     with _decoding(file) as image:
-        # A JPEG decoded at an eighth of its size is also read to its end, but needs a sixty-fourth of the
-        # memory.
+        # A JPEG decoded at an eighth of its size is also read to its end, with 1/64 of the memory.
         image.draft(None, (image.width // 8 or 1, image.height // 8 or 1))
         image.load()
 
@@ -64,10 +56,7 @@ def derive(file: IO[bytes], boxes: Mapping[str, int]) -> dict[str, Image.Image]:
     """
     Return an image upright and in sRGB, scaled down to fit each of *boxes* (name → side of the square).
 
-    The image is not enlarged: in a box that is larger than the image it keeps its size.
-
-    Raises:
-        Undecodable: The file is truncated, corrupt, too large, or not an image.
+    It is not enlarged for a larger box. `Undecodable` is raised as by `check`.
     """
     with _decoding(file) as image:
         # Before the draft, because the draft changes the size of the image.
@@ -135,7 +124,8 @@ def _flattened(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "CMYK") and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):
-        return _eight_bits(image)
+        # A direct conversion of 16-bit grey to L would clip the values: all but black would become white.
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")
@@ -144,19 +134,11 @@ def _flattened(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    # A direct conversion of 16-bit grey to L would clip the values: all but black would become white.
-    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-
-
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
-        try:
+        # A profile that is broken, or does not match the colour space of the image, is ignored.
+        with suppress(ImageCms.PyCMSError, OSError):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            # The profile is broken, or does not match the colour space of the image: ignore it.
-            return image.convert("RGB")
-        if converted is not None:
-            return converted
+            if converted := ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB"):
+                return converted
     return image.convert("RGB")

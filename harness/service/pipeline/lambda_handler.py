@@ -1,6 +1,4 @@
-"""
-The decorator of the Lambda handlers: it logs start and end, and raises only ``Retryable`` or ``Rejected``.
-"""
+"""The decorator of the Lambda handlers: they log and raise only ``Retryable`` or ``Rejected``."""
 
 import functools
 import os
@@ -50,12 +48,7 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
 
 
 def required(name: str, purpose: str) -> str:
-    """
-    Return an environment variable.
-
-    Raises:
-        Rejected: The variable is missing; the message has its purpose.
-    """
+    """Return an environment variable; if it is missing, raise `Rejected` with its *purpose*."""
     value = os.environ.get(name, "")
     if not value:
         raise Rejected(f"CONFIGURATION_MISSING: set {name}: {purpose}")

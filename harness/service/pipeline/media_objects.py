@@ -1,7 +1,4 @@
-"""
-The objects of the media bucket, for the Lambda handlers: objects are streamed, and errors of S3 are
-translated.
-"""
+"""The media bucket as the Lambda handlers use it: objects are streamed, and errors of S3 translated."""
 
 import functools
 import hashlib
@@ -42,7 +39,8 @@ class MediaObjects:
     """
     The objects of one bucket, encrypted with one key.
 
-    Every method raises ``Retryable`` if S3 times out, throttles or is down.
+    Every method raises ``Retryable`` if S3 times out, throttles or is down, and `NoSuchObject` if there is no
+    object to read.
     """
 
     client: "S3Client"
@@ -59,7 +57,6 @@ class MediaObjects:
         Stream an object into a file, rewind the file, and return the SHA-256 [hex] of the object.
 
         Raises:
-            NoSuchObject: The object does not exist.
             WrongSize: The size of the object is not *expected_bytes*; nothing was streamed.
         """
         digest = hashlib.sha256()
@@ -74,12 +71,7 @@ class MediaObjects:
 
     @contextmanager
     def reading(self, key: str) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """
-        Open an object; yield its size [bytes] and its content in chunks.
-
-        Raises:
-            NoSuchObject: The object does not exist.
-        """
+        """Open an object; yield its size [bytes] and its content in chunks."""
         with storage_errors(key):
             response = self.client.get_object(Bucket=self.bucket, Key=key)
             # The body as a context manager would return the raw socket, whose time-outs are not translated.
@@ -87,32 +79,18 @@ class MediaObjects:
                 yield response["ContentLength"], body.iter_chunks(CHUNK_BYTES)
 
     def size(self, key: str) -> int:
-        """
-        Return the size of an object [bytes].
-
-        Raises:
-            NoSuchObject: The object does not exist.
-        """
+        """Return the size of an object [bytes]."""
         with storage_errors(key):
             return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         with storage_errors(key):
             self.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                **self.encryption,
+                Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **self.encryption
             )
 
     def copy(self, source: str, target: str) -> None:
-        """
-        Copy an object inside the bucket, with its content type.
-
-        Raises:
-            NoSuchObject: *source* does not exist.
-        """
+        """Copy an object inside the bucket, with its content type."""
         with storage_errors(source):
             self.client.copy_object(
                 Bucket=self.bucket,
@@ -143,13 +121,7 @@ def media_objects() -> MediaObjects:
 
 @contextmanager
 def storage_errors(key: str) -> Iterator[None]:
-    """
-    Translate the expected errors of S3; other errors are defects and are not translated.
-
-    Raises:
-        NoSuchObject: There is no object under *key*.
-        Retryable: S3 timed out, throttles, closed the connection or is down.
-    """
+    """Raise `NoSuchObject` or `Retryable` for the expected errors of S3; other errors are defects."""
     try:
         yield
     except ClientError as error:

@@ -1,8 +1,5 @@
-"""
-A writer of one S3 object of any size, without seeking.
-"""
+"""A writer of one S3 object of any size, without seeking."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from harness.service.pipeline.media_objects import MediaObjects, storage_errors
@@ -16,11 +13,9 @@ PART_BYTES = 8 * 1024 * 1024
 
 class MultipartWriter:
     """
-    Writer of an object in parts, with one part in memory.
+    Writer of an object in parts, with one part in memory; it raises ``Retryable`` like `MediaObjects`.
 
-    It is a context manager: its end completes the object, an exception removes all parts already sent. It
-        raises
-    ``Retryable`` like `MediaObjects`.
+    It is a context manager: its end completes the object, an exception removes all parts already sent.
     """
 
     def __init__(self, objects: MediaObjects, key: str, content_type: str, part_bytes: int = PART_BYTES):
@@ -36,12 +31,7 @@ class MultipartWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._abort()
             return

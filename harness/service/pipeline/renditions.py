@@ -1,5 +1,5 @@
 """
-What a video becomes: an MP4 per rung of the ladder and one HLS presentation with all of them.
+The renditions of a video: an MP4 for each rung of the ladder, and one HLS presentation of all rungs.
 
 Sizes in pixels, rates in bits per second, time in seconds. "1080p" means 1080 on the shorter side,
 so that vertical and horizontal videos have the same quality.
@@ -49,9 +49,7 @@ def _even(length: float) -> int:
 
 
 def keys(video: Mapping[str, Any]) -> dict[str, str]:
-    """
-    Return the keys of the objects derived from a validated video by label, largest MP4 first, ``hls`` last.
-    """
+    """Return the derived keys of a validated video by label, largest MP4 first, ``hls`` last."""
     files = {rung.label: f"{_mp4(video, rung)}.mp4" for rung in ladder(video["width"], video["height"])}
     return files | {"hls": f"{_hls(video)}.m3u8"}
 

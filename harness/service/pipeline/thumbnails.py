@@ -25,12 +25,7 @@ IMAGES_AT_ONCE = 2
 
 @lambda_handler("thumbnails")
 def handler(event: Event, _context: object) -> Event:
-    """
-    Create the thumbnails of a batch.
-
-    Raises:
-        Retryable: S3 does not answer.
-    """
+    """Create the thumbnails of a batch; raise ``Retryable`` if S3 does not answer."""
     objects = media_objects()
     validation = event["validation"]
     with ThreadPoolExecutor(IMAGES_AT_ONCE) as threads:

@@ -52,9 +52,7 @@ def validation_output(
     """
     Return the files of a batch in the lists ``images``, ``videos`` and ``documents``.
 
-    Args:
-        properties: The properties of each file: ``width``, ``height``, ``durationSeconds`` and ``hasAudio``
-            of a video, none of other files.
+    The *properties* of a video are ``width``, ``height``, ``durationSeconds`` and ``hasAudio``.
     """
     known = [asset | found for asset, found in zip(assets, properties, strict=True)]
     videos = [_video(event, asset, bucket) for asset in known if is_video(asset)]
@@ -101,12 +99,7 @@ def _properties(asset: ExecutionAsset, file: IO[bytes], path: str) -> dict[str, 
 
 
 def check_pdf(file: IO[bytes]) -> None:
-    """
-    Check the header and trailer of a PDF.
-
-    Raises:
-        ValueError: The header or trailer is missing.
-    """
+    """Raise ValueError if the header or trailer of a PDF is missing."""
     if b"%PDF-" not in file.read(PDF_MARGIN_BYTES):
         raise ValueError("it has no PDF header")
     file.seek(0, 2)

@@ -1,6 +1,4 @@
-"""
-The probe of untrusted video files. Sizes in pixels as displayed, time in seconds.
-"""
+"""The probe of untrusted video files. Sizes in pixels as displayed, time in seconds."""
 
 from dataclasses import dataclass
 
@@ -16,14 +14,7 @@ class Unplayable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VideoProperties:
-    """
-    The properties of a video as it is played.
-
-    Attributes:
-        width: Displayed width: rotated and with square pixels.
-        height: Displayed height.
-        duration: Duration [s]; 0 if the file does not contain it.
-    """
+    """The properties of a video as it is played, rotated and with square pixels; unknown *duration* is 0."""
 
     width: int
     height: int
@@ -43,7 +34,9 @@ def probe(path: str) -> VideoProperties:
             if not container.streams.video:
                 raise Unplayable("it has no video stream")
             properties = _properties(container)
-            _read_to_the_end(container)
+            container.seek(0)
+            if any(packet.is_corrupt for packet in container.demux()):
+                raise Unplayable("it is truncated")
             return properties
     except (av.error.FFmpegError, StopIteration) as error:
         raise Unplayable(str(error) or "it has no frame") from error
@@ -62,10 +55,3 @@ def _properties(container: "av.container.InputContainer") -> VideoProperties:
         duration=(container.duration or 0) / av.time_base,
         has_audio=bool(container.streams.audio),
     )
-
-
-def _read_to_the_end(container: "av.container.InputContainer") -> None:
-    container.seek(0)
-    for packet in container.demux():
-        if packet.is_corrupt:
-            raise Unplayable("it is truncated")

@@ -1,6 +1,4 @@
-"""
-The worker process, ``python -m harness.service.worker``: the loops of the service.
-"""
+"""The worker process, ``python -m harness.service.worker``: the loops of the service."""
 
 import argparse
 import logging

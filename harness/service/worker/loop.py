@@ -1,8 +1,4 @@
-"""
-A loop of the worker: it repeats an action with pauses, also after errors.
-
-Times in seconds.
-"""
+"""A loop of the worker: it repeats an action with pauses, also after errors. Times in seconds."""
 
 import logging
 import threading
@@ -29,13 +25,9 @@ class Health(StrEnum):
     """The current attempt takes longer than the time-out."""
 
 
-class LoopInstruments:
-    """The metrics of all loops of a process."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.runs = Counter(
-            "worker_loop_runs_total", "Attempts of a loop.", ("loop", "outcome"), registry=registry
-        )
+def runs_counter(registry: CollectorRegistry) -> Counter:
+    """Return the counter that all loops of a process share."""
+    return Counter("worker_loop_runs_total", "Attempts of a loop.", ("loop", "outcome"), registry=registry)
 
 
 @dataclass(slots=True)
@@ -50,13 +42,12 @@ class Loop:
         attempt_timeout: How long one attempt may take before the loop counts as stalled.
         time_scale: Divides the back-off.
         failures: Number of failed attempts since the last success.
-        ended_at: When the last attempt ended, by the monotonic clock.
     """
 
     name: str
     action: Callable[[], int]
     pause: float
-    instruments: LoopInstruments
+    runs: Counter
     eager: bool = True
     attempt_timeout: float = 120
     time_scale: float = 1
@@ -90,7 +81,7 @@ class Loop:
         return Health.FAILING if self.failures else Health.OK
 
     def _succeeded(self, done: int) -> float:
-        self.instruments.runs.labels(self.name, "ok").inc()
+        self.runs.labels(self.name, "ok").inc()
         if self.failures:
             log.info("service.worker.recovered", extra={"loop": self.name, "failures": self.failures})
         self.failures = 0
@@ -101,12 +92,11 @@ class Loop:
         causes = _causes(error)
         fields: dict[str, object] = {"loop": self.name, "error": str(causes[0])}
         if not all(isinstance(cause, Unavailable) for cause in causes):
-            self.instruments.runs.labels(self.name, "defect").inc()
+            self.runs.labels(self.name, "defect").inc()
             log.error("service.worker.defect", extra=fields, exc_info=error)
         else:
-            self.instruments.runs.labels(self.name, "unavailable").inc()
-            # Only the first of several failures: an outage of an hour should not be logged thousands of
-            # times.
+            self.runs.labels(self.name, "unavailable").inc()
+            # Only the first failure: an outage of an hour should not be logged thousands of times.
             if self.failures == 1:
                 log.error("service.worker.unavailable", extra=fields)
         back_off = FIRST_BACK_OFF * 2.0 ** min(self.failures - 1, 16)

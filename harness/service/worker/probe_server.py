@@ -1,6 +1,4 @@
-"""
-The HTTP server of the worker process: ``/metrics`` for Prometheus, ``/healthz`` for the process manager.
-"""
+"""The HTTP server of the worker: ``/metrics`` for Prometheus, ``/healthz`` for the process manager."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +24,9 @@ def probe_server(
     host: str, port: int, registry: CollectorRegistry, health: Callable[[], Mapping[str, Health]]
 ) -> Iterator[str]:
     """
-    Serve the probes in a thread while the block runs; yield their base URL.
+    Serve the probes in a thread while the block runs; yield their base URL. Port 0 selects a free port.
 
-    Args:
-        port: 0 selects a free port.
-        health: Returns the health of each loop; if one is stalled, ``/healthz`` answers 503.
+    *health* returns the health of each loop; if one is stalled, ``/healthz`` answers 503.
     """
     config = uvicorn.Config(
         probe_app(registry, health),

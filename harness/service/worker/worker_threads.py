@@ -1,6 +1,4 @@
-"""
-The loops of the worker and the threads that run them.
-"""
+"""The loops of the worker and the threads that run them."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +7,7 @@ from functools import partial
 
 from harness.service.app import Service
 from harness.service.settings import Settings
-from harness.service.worker.loop import Health, Loop, LoopInstruments
+from harness.service.worker.loop import Health, Loop, runs_counter
 
 IDLE_DISPATCHER_PAUSE = 0.05
 """Pause after a long poll without a message [s], in case the queue does not wait."""
@@ -19,30 +17,25 @@ RECONCILER_TIMEOUT = 600
 
 def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     """Return the loops of the worker; ``TIME_SCALE`` divides their times."""
-    instruments = LoopInstruments(service.registry)
+    runs = runs_counter(service.registry)
 
     def loop(name: str, action: Callable[[], int], pause: float) -> Loop:
-        return Loop(name, action, pause, instruments, time_scale=settings.time_scale)
+        return Loop(name, action, pause, runs, time_scale=settings.time_scale)
 
     dispatch = partial(service.dispatch_jobs, wait=settings.scaled(settings.dispatcher_wait_seconds))
     dispatchers = [
         loop(f"dispatcher-{number}", dispatch, IDLE_DISPATCHER_PAUSE)
         for number in range(1, settings.dispatcher_threads + 1)
     ]
-    reconciler = loop(
-        "reconciler", service.reconcile_jobs, settings.scaled(settings.reconciler_interval_seconds)
-    )
+    outbox = loop("outbox", service.flush_outbox, settings.scaled(settings.outbox_interval_seconds))
+    pause = settings.scaled(settings.dead_letter_interval_seconds)
+    dead_letters = loop("dead-letters", service.drain_dead_letters, pause)
+    pause = settings.scaled(settings.reconciler_interval_seconds)
+    reconciler = loop("reconciler", service.reconcile_jobs, pause)
     # One pass repairs everything that it can repair now.
     reconciler.eager = False
     reconciler.attempt_timeout = RECONCILER_TIMEOUT
-    return [
-        *dispatchers,
-        loop("outbox", service.flush_outbox, settings.scaled(settings.outbox_interval_seconds)),
-        loop(
-            "dead-letters", service.drain_dead_letters, settings.scaled(settings.dead_letter_interval_seconds)
-        ),
-        reconciler,
-    ]
+    return [*dispatchers, outbox, dead_letters, reconciler]
 
 
 @dataclass(slots=True)

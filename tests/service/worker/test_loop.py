@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.service.core.errors import Unavailable
-from harness.service.worker.loop import Health, Loop, LoopInstruments
+from harness.service.worker.loop import Health, Loop, runs_counter
 
 
 class Script:
@@ -32,8 +32,8 @@ def registry():
 
 @pytest.fixture
 def loop_of(registry):
-    instruments = LoopInstruments(registry)
-    return lambda *lines, **kwargs: Loop("outbox", Script(*lines), 2.0, instruments, **kwargs)
+    runs = runs_counter(registry)
+    return lambda *lines, **kwargs: Loop("outbox", Script(*lines), 2.0, runs, **kwargs)
 
 
 DOWN = Unavailable("The queue does not answer.")

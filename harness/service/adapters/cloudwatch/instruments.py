@@ -41,11 +41,8 @@ class CloudWatchInstruments(Instruments):
     """
     The instruments, as a context manager or with `start` and `stop`; `stop` sends the remaining data.
 
-    Args:
-        session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_CLOUDWATCH`` or
-            ``AWS_ENDPOINT_URL``.
-        inflight: Returns ``media_processing_inflight_jobs``, sampled at every flush. Only one process of a
-            service should send this metric.
+    *inflight* returns ``media_processing_inflight_jobs``, sampled at every flush. Only one process of a
+    service should send this metric.
     """
 
     def __init__(
@@ -144,7 +141,6 @@ class CloudWatchInstruments(Instruments):
 def _datum(
     metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]
 ) -> "MetricDatumTypeDef":
-    """Return one observation of one metric, made now."""
     return {
         "MetricName": metric,
         "Dimensions": [{"Name": name, "Value": text} for name, text in labels.items()],

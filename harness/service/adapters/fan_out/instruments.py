@@ -1,6 +1,4 @@
-"""
-Instruments that pass every observation to several others, e.g. to Prometheus and CloudWatch.
-"""
+"""Instruments that pass every observation to several others, e.g. to Prometheus and CloudWatch."""
 
 from dataclasses import dataclass
 

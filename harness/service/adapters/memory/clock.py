@@ -1,6 +1,4 @@
-"""
-A clock that moves only when `ManualClock.advance` is called.
-"""
+"""A clock that moves only when `ManualClock.advance` is called."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +13,5 @@ class ManualClock(Clock):
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """
-        Move the clock by *seconds*; a negative number moves it back, as a correction of a real clock can.
-        """
+        """Move the clock by *seconds*; a negative number moves it back."""
         self._now += timedelta(seconds=seconds)

@@ -1,6 +1,4 @@
-"""
-Instruments that keep their values in memory.
-"""
+"""Instruments that keep their values in memory."""
 
 import threading
 from collections import Counter
@@ -13,10 +11,7 @@ class InMemoryInstruments(Instruments):
     """
     Instruments for tests and notebooks.
 
-    Attributes:
-        counts: Value of each counter.
-        entered: How often a batch entered each status.
-        durations: Outcome, and time from RECEIVED to READY or FAILED [s], in the order of the calls.
+    *entered* counts how often a batch entered each status; *durations* has outcome and processing time [s].
     """
 
     def __init__(self) -> None:

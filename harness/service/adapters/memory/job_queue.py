@@ -1,6 +1,4 @@
-"""
-The job queue in memory, with visibility time-out, redrive and dead-letter queue, on an injected clock.
-"""
+"""The job queue in memory, with visibility time-out, redrive and dead-letter queue, on an injected clock."""
 
 import itertools
 import threading
@@ -27,8 +25,7 @@ class InMemoryJobQueue(JobQueue):
     """
     The job queue. Times in seconds. No call waits: *wait* is ignored, because the clock is injected.
 
-    Attributes:
-        available: If False, every call raises `Unavailable`.
+    If *available* is False, every call raises `Unavailable`.
     """
 
     def __init__(self, clock: Clock, *, visibility: float = 360, max_receive_count: int = 5) -> None:
@@ -83,29 +80,19 @@ class InMemoryJobQueue(JobQueue):
     def _receive(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
         self.ping()
         with self._lock:
-            self._redrive()
-            return self._take(messages, limit)
+            now = self._clock.now()
+            self._redrive(now)
+            visible = [message for message in messages.values() if message.visible_at <= now]
+            return [self._take(message, now) for message in visible[:limit]]
 
-    def _take(self, messages: dict[str, _StoredMessage], limit: int) -> list[ReceivedMessage]:
-        now = self._clock.now()
-        taken = [message for message in messages.values() if message.visible_at <= now][:limit]
-        for message in taken:
-            message.visible_at = now + self._visibility
-            message.receive_count += 1
-        return [
-            ReceivedMessage(
-                id=message.id,
-                body=message.body,
-                attributes=message.attributes,
-                receipt=f"{message.id}.{message.receive_count}",
-                receive_count=message.receive_count,
-            )
-            for message in taken
-        ]
+    def _take(self, message: _StoredMessage, now: datetime) -> ReceivedMessage:
+        message.visible_at = now + self._visibility
+        message.receive_count += 1
+        receipt = f"{message.id}.{message.receive_count}"
+        return ReceivedMessage(message.id, message.body, message.attributes, receipt, message.receive_count)
 
-    def _redrive(self) -> None:
+    def _redrive(self, now: datetime) -> None:
         """Move every message that was received too often and would be visible again."""
-        now = self._clock.now()
         for message in list(self._messages.values()):
             if message.receive_count >= self._max_receive_count and message.visible_at <= now:
                 self._dead[message.id] = self._messages.pop(message.id)

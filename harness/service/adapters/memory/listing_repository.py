@@ -1,6 +1,4 @@
-"""
-Listings, bookings and privileges in memory.
-"""
+"""Listings, bookings and privileges in memory."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -14,9 +12,7 @@ APARTMENT = 1
 
 
 class InMemoryListingRepository(ListingRepository):
-    """
-    The repository. The media repository changes the status of its listings, as in the database.
-    """
+    """The repository. The media repository changes the status of its listings, as in the database."""
 
     def __init__(self) -> None:
         self._listings: dict[ListingId, Listing] = {}

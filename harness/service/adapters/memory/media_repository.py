@@ -244,13 +244,7 @@ class _Transaction(_Reads, MediaTransaction):
 
 
 class InMemoryMediaRepository(_Reads, MediaRepository):
-    """
-    The repository.
-
-    Args:
-        listings: The listings whose status `advance_listing` changes.
-        lock_timeout: Longest wait for a row lock [s].
-    """
+    """The repository; `advance_listing` changes *listings*, and *lock_timeout* is for row locks [s]."""
 
     def __init__(self, listings: InMemoryListingRepository | None = None, *, lock_timeout: float = 5) -> None:
         super().__init__(_Store(listings or InMemoryListingRepository(), lock_timeout))

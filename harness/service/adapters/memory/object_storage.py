@@ -1,6 +1,4 @@
-"""
-A bucket in memory. It stores the properties of objects, not their content.
-"""
+"""A bucket in memory. It stores the properties of objects, not their content."""
 
 import hashlib
 
@@ -10,13 +8,7 @@ from harness.service.core.ports.object_storage import ObjectStorage, SignedUploa
 
 
 class InMemoryObjectStorage(ObjectStorage):
-    """
-    The bucket.
-
-    Attributes:
-        available: If False, every call that needs the network raises `Unavailable`.
-        objects: The stored objects by key; `put` and `put_announced` replace an upload.
-    """
+    """The bucket; if *available* is False, every call that needs the network raises `Unavailable`."""
 
     def __init__(self, *, kms_key_id: str = "alias/toq-media-processing") -> None:
         self.available = True

@@ -1,6 +1,4 @@
-"""
-Row locks that a transaction holds until its end.
-"""
+"""Row locks that a transaction holds until its end."""
 
 import threading
 from collections.abc import Hashable
@@ -9,10 +7,7 @@ from harness.service.core.errors import Unavailable
 
 
 class RowLocks:
-    """
-    Locks by name. A wait of more than *timeout* seconds raises `Unavailable`, as in a database; this also
-    ends a deadlock.
-    """
+    """Locks by name. A wait of more than *timeout* seconds raises `Unavailable`, also in a deadlock."""
 
     def __init__(self, *, timeout: float = 5) -> None:
         self._timeout = timeout
@@ -20,12 +15,7 @@ class RowLocks:
         self._owners: dict[Hashable, object] = {}
 
     def acquire(self, owner: object, name: Hashable) -> None:
-        """
-        Take the lock *name* for *owner*, which may hold it already.
-
-        Raises:
-            Unavailable: Another owner held the lock for the whole time-out.
-        """
+        """Take the lock *name* for *owner*, which may hold it already."""
         with self._changed:
             free = self._changed.wait_for(
                 lambda: self._owners.get(name, owner) is owner, timeout=self._timeout

@@ -1,6 +1,4 @@
-"""
-Executions of a state machine in memory: they start and end, but run no state.
-"""
+"""Executions of a state machine in memory: they start and end, but run no state."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,11 +12,9 @@ _ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing
 
 class InMemoryWorkflow(Workflow):
     """
-    The executions; a test ends them with `end`.
+    The executions; a test ends them with `end`. If *available* is False, every call raises `Unavailable`.
 
-    Attributes:
-        available: If False, every call raises `Unavailable`.
-        inputs: The input of each execution by name, in order of start.
+    *inputs* has the input of each execution by name, in order of start.
     """
 
     def __init__(self) -> None:

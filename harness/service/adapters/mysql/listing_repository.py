@@ -1,6 +1,4 @@
-"""
-Listings, their owners, their bookings and privileges in MySQL or MariaDB.
-"""
+"""Listings, their owners, their bookings and privileges in MySQL or MariaDB."""
 
 from harness.service.adapters.mysql.pool import Pool
 from harness.service.adapters.mysql.session import Statement
@@ -41,9 +39,7 @@ GET_PRIVILEGES = Statement(
 
 
 class MySQLListingRepository(ListingRepository):
-    """
-    The repository. The status and property type of a listing are those of its active version.
-    """
+    """The repository. The status and property type of a listing are those of its active version."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,6 +1,4 @@
-"""
-The queries for batches, assets, jobs and the outbox, inside and outside a transaction.
-"""
+"""The queries for batches, assets, jobs and the outbox, inside and outside a transaction."""
 # ruff: noqa: S608 — the SQL is composed of constants of this package only
 
 from abc import abstractmethod
@@ -39,9 +37,7 @@ _SELECT_JOBS = f"""
     JOIN listing_media_batches b ON b.id = j.batch_id
 """
 _SELECT_OUTBOX = f"SELECT {OUTBOX_COLUMNS} FROM media_outbox o"
-# The id comes from a client: with this conversion an id with other characters than ASCII is not found,
-# without
-# it the statement fails.
+# The id comes from a client: without the conversion, an id with other characters than ASCII is an error.
 _BY_UUID = " WHERE b.batch_uuid = CONVERT(%s USING ascii)"
 _NOT_DELETED = " AND b.deleted_at IS NULL"
 
@@ -99,9 +95,7 @@ GET_LAST_MESSAGE = Statement(
 
 
 class MySQLMediaReads(MediaReads):
-    """
-    The queries; a subclass provides the database session.
-    """
+    """The queries; a subclass provides the database session."""
 
     @abstractmethod
     def _session(self) -> AbstractContextManager[DatabaseSession]:

@@ -1,6 +1,4 @@
-"""
-Batches, assets, jobs and the outbox in MySQL or MariaDB.
-"""
+"""Batches, assets, jobs and the outbox in MySQL or MariaDB."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,9 +13,7 @@ PING = Statement("ping", "transaction", "SELECT 1")
 
 
 class MySQLMediaRepository(MySQLMediaReads, MediaRepository):
-    """
-    The repository: a query uses any connection in autocommit mode, a command needs a `transaction`.
-    """
+    """The repository: a query uses any connection in autocommit mode, a command needs a `transaction`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,6 +1,4 @@
-"""
-The commands of one transaction on batches, assets, jobs, the outbox and the status of listings.
-"""
+"""The commands of one transaction on batches, assets, jobs, the outbox and the status of listings."""
 # ruff: noqa: S608 — the SQL is composed of constants of this package only
 
 from collections.abc import Sequence
@@ -19,12 +17,7 @@ from harness.service.adapters.mysql.media_reads import (
 )
 from harness.service.adapters.mysql.row_mapping import ASSETS, BATCHES, JOBS, TableMapping, to_json, to_utc
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
-from harness.service.core.errors import (
-    BatchNotFound,
-    BatchStatusInvalid,
-    Conflict,
-    JobNotFound,
-)
+from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, Conflict, JobNotFound
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
@@ -45,7 +38,7 @@ def _assignments(mapping: TableMapping[Batch] | TableMapping[Job]) -> str:
     return ", ".join(f"{name} = %s" for name in mapping.names)
 
 
-# What a change of the status may change besides.
+# The columns that are stored together with a new status.
 _CHANGED_BATCH = BATCHES.only(
     "status",
     "upload_manifest_json",
@@ -139,9 +132,7 @@ INSERT_DEAD_LETTER = Statement(
 
 
 class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
-    """
-    One open transaction.
-    """
+    """One open transaction."""
 
     def __init__(self, session: DatabaseSession) -> None:
         self._sql = session

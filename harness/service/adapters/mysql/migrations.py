@@ -84,9 +84,7 @@ def migrate(pool: Pool, directory: Path = SCHEMA) -> list[str]:
             version; or another migration has been running for 30 s.
         Unavailable: The database does not answer.
     """
-    migrations = sorted(
-        (Migration.read(path) for path in directory.glob("*.sql")), key=lambda migration: migration.id
-    )
+    migrations = sorted((Migration.read(path) for path in directory.glob("*.sql")), key=lambda it: it.id)
     with pool.session() as session:
         if session.one(_LOCK, LOCK_TIMEOUT_S) != (1,):
             raise SchemaError(f"Another migration of {pool.address} has been running for {LOCK_TIMEOUT_S} s.")
@@ -112,9 +110,8 @@ def _missing(session: DatabaseSession, migrations: list[Migration]) -> list[Migr
         if version not in known:
             raise SchemaError(f"Migration {name} of the database is unknown: this version is too old.")
         if known[version].sha256 != sha256:
-            raise SchemaError(
-                f"Migration {name} was changed after it was applied: add a new migration instead."
-            )
+            reason = "was changed after it was applied: add a new migration instead"
+            raise SchemaError(f"Migration {name} {reason}.")
     done = {row[0] for row in applied}
     return [migration for migration in migrations if migration.id not in done]
 

@@ -110,22 +110,13 @@ class DatabaseAddress:
         return f"{self.user}@{self.unix_socket or f'{self.host}:{self.port}'}/{self.database}"
 
 
-@dataclass(slots=True)
-class _Idle:
-    connection: Connection
-    since: float
-
-
 class Pool:
     """
     A pool of connections for any number of threads.
 
     Args:
-        size: Largest number of connections [count].
-        observe: Called for every statement.
         connect_timeout: For a new connection, and for the wait for a free connection [s].
-        read_timeout: For one response [s]; longer than the lock wait time-out, which the server reports
-            itself.
+        read_timeout: For one response [s], longer than the lock wait time-out of the server.
     """
 
     def __init__(
@@ -143,16 +134,11 @@ class Pool:
         self._read_timeout = read_timeout
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
-        self._idle: list[_Idle] = []
+        self._idle: list[tuple[Connection, float]] = []
 
     @contextmanager
     def session(self) -> Iterator[DatabaseSession]:
-        """
-        Provide a connection in autocommit mode.
-
-        Raises:
-            Unavailable: The database does not answer, or all connections are in use.
-        """
+        """Provide a connection in autocommit mode, or raise `Unavailable`."""
         if not self._free.acquire(timeout=self._connect_timeout):
             raise Unavailable(f"All connections to {self.address} are in use.")
         try:
@@ -188,8 +174,8 @@ class Pool:
         """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for each in idle:
-            _discard(each.connection)
+        for connection, _since in idle:
+            _discard(connection)
 
     def _take(self) -> Connection:
         while True:
@@ -197,14 +183,15 @@ class Pool:
                 idle = self._idle.pop() if self._idle else None
             if idle is None:
                 return self._connect()
-            if time.monotonic() - idle.since < PING_AFTER_S or _answers(idle.connection):
-                return idle.connection
+            connection, since = idle
+            if time.monotonic() - since < PING_AFTER_S or _answers(connection):
+                return connection
 
     def _give_back(self, connection: Connection) -> None:
         if not connection.open:
             return
         with self._lock:
-            self._idle.append(_Idle(connection, time.monotonic()))
+            self._idle.append((connection, time.monotonic()))
 
     def _connect(self) -> Connection:
         address = self.address
@@ -233,9 +220,7 @@ class Pool:
 
     @contextmanager
     def _translated(self, connection: Connection | None = None) -> Iterator[None]:
-        """
-        Close the connection after all errors except integrity errors; raise `Unavailable` for transient ones.
-        """
+        """Close the connection after every error but integrity errors; translate transient errors."""
         try:
             yield
         except pymysql.IntegrityError:

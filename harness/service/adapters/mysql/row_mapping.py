@@ -29,12 +29,7 @@ def to_json(value: object) -> str:
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
-    """
-    Return an aware datetime as the database stores it.
-
-    Raises:
-        ValueError: *moment* has no time zone.
-    """
+    """Return a datetime as the database stores it; raise ValueError if it has no time zone."""
     if moment is None:
         return None
     if moment.tzinfo is None:
@@ -75,13 +70,7 @@ def _json_object(name: str, field: str) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class TableMapping(Generic[T]):
-    """
-    The columns of one table.
-
-    Attributes:
-        alias: Name of the table in queries; ``b`` is always the batch of the row.
-        model: Creates an object from its fields.
-    """
+    """The columns of one table; *alias* is its name in queries, and ``b`` the batch of a row."""
 
     alias: str
     model: Callable[..., T]
@@ -116,43 +105,35 @@ class TableMapping(Generic[T]):
         return tuple(column.dump(getattr(item, column.field)) for column in self.columns)
 
 
+# A file of the manifest: an object in the column ``upload_manifest_json``.
+_FILE = (
+    Column("clientId", "client_id"),
+    Column("mediaType", "media_type", MediaType),
+    Column("filename", "filename"),
+    Column("contentType", "content_type"),
+    Column("bytes", "bytes"),
+    Column("checksum", "checksum", Sha256, lambda checksum: checksum.hex),
+    *_same("sequence", "title"),
+    Column("metadata", "metadata", dump=dict),
+)
+
+
 def _load_manifest(text: str) -> tuple[Upload, ...]:
     return tuple(
         Upload(
-            ManifestFile(
-                client_id=fields["clientId"],
-                media_type=MediaType(fields["mediaType"]),
-                filename=fields["filename"],
-                content_type=fields["contentType"],
-                bytes=fields["bytes"],
-                checksum=Sha256(fields["checksum"]),
-                sequence=fields["sequence"],
-                title=fields["title"],
-                metadata=fields["metadata"],
-            ),
-            fields["s3Key"],
-            fields["etag"],
+            ManifestFile(**{column.field: column.load(values[column.name]) for column in _FILE}),
+            values["s3Key"],
+            values["etag"],
         )
-        for fields in json.loads(text)
+        for values in json.loads(text)
     )
 
 
 def _dump_manifest(uploads: Sequence[Upload]) -> str:
     return to_json(
         [
-            {
-                "clientId": upload.file.client_id,
-                "mediaType": upload.file.media_type,
-                "filename": upload.file.filename,
-                "contentType": upload.file.content_type,
-                "bytes": upload.file.bytes,
-                "checksum": upload.file.checksum.hex,
-                "sequence": upload.file.sequence,
-                "title": upload.file.title,
-                "metadata": dict(upload.file.metadata),
-                "s3Key": upload.key,
-                "etag": upload.etag,
-            }
+            {column.name: column.dump(getattr(upload.file, column.field)) for column in _FILE}
+            | {"s3Key": upload.key, "etag": upload.etag}
             for upload in uploads
         ]
     )

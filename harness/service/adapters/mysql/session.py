@@ -1,6 +1,4 @@
-"""
-A database session: one connection of the pool; each of its statements is timed and counted.
-"""
+"""A database session: one connection of the pool; each of its statements is timed and counted."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -38,9 +36,7 @@ class Statement:
 
 
 class DatabaseSession:
-    """
-    Executes statements on one connection.
-    """
+    """Executes statements on one connection."""
 
     def __init__(self, connection: Connection, observe: Observe) -> None:
         self._connection = connection

@@ -1,6 +1,4 @@
-"""
-Metrics of the statements sent to the database. Durations in seconds.
-"""
+"""Metrics of the statements sent to the database. Durations in seconds."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -8,9 +6,7 @@ DATABASE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 
 class DatabaseInstruments:
-    """
-    The database metrics; pass `statement` to the pool as its callback.
-    """
+    """The database metrics; pass `statement` to the pool as its callback."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._queries = Counter(

@@ -1,6 +1,4 @@
-"""
-The HTTP response with all metrics of a process, in the text format of Prometheus.
-"""
+"""The HTTP response with all metrics of a process, in the text format of Prometheus."""
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.responses import Response

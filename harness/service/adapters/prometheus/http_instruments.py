@@ -1,6 +1,4 @@
-"""
-Metrics of the HTTP requests. Durations in seconds.
-"""
+"""Metrics of the HTTP requests. Durations in seconds."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -8,12 +6,7 @@ HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 
 class HttpInstruments:
-    """
-    The HTTP metrics.
-
-    Attributes:
-        in_progress: Number of requests in progress.
-    """
+    """The HTTP metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(

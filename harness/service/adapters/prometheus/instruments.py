@@ -1,6 +1,4 @@
-"""
-The metrics of the service for Prometheus. Durations in seconds; no label is an id.
-"""
+"""The metrics of the service for Prometheus. Durations in seconds; no label is an id."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,9 +23,7 @@ PROCESSING_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 450, 600, 900, 1200, 1800, 3
 
 
 class PrometheusInstruments(Instruments):
-    """
-    The instruments. Every series starts at zero, because a rate needs a first value.
-    """
+    """The instruments. Every series starts at zero, because a rate needs a first value."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # Otherwise every counter has a second series with its creation time.
@@ -64,13 +60,7 @@ class PrometheusInstruments(Instruments):
 
 
 class InflightJobs(Collector):
-    """
-    The gauge ``media_processing_inflight_jobs``, counted at every scrape; without a sample if the database
-    fails.
-
-    Args:
-        count: Returns the number of jobs that are PENDING or RUNNING.
-    """
+    """The gauge ``media_processing_inflight_jobs``, counted at every scrape."""
 
     def __init__(self, count: Callable[[], int], registry: CollectorRegistry) -> None:
         self._count = count

@@ -1,6 +1,4 @@
-"""
-The media bucket in S3.
-"""
+"""The media bucket in S3."""
 
 from http import HTTPStatus
 
@@ -17,14 +15,7 @@ HEAD_TTL_S = 60
 
 
 class S3ObjectStorage(ObjectStorage):
-    """
-    One bucket, encrypted with one KMS key.
-
-    Args:
-        session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL``.
-        kms_key_id: Id, ARN or alias of the key; it is signed into every upload.
-        threads: Number of threads that share the connections [count].
-    """
+    """One bucket; *kms_key_id*, an id, ARN or alias, is signed into every upload."""
 
     def __init__(self, session: boto3.Session, *, bucket: str, kms_key_id: str, threads: int = 32) -> None:
         self._client = session.client("s3", config=client_config(threads=threads, signature_version="s3v4"))
@@ -41,11 +32,7 @@ class S3ObjectStorage(ObjectStorage):
         }
 
     def sign_upload(self, key: str, *, content_type: str, checksum: Sha256, ttl: int) -> SignedUpload:
-        headers = {
-            "Content-Type": content_type,
-            "x-amz-checksum-sha256": checksum.base64,
-            **self._encryption,
-        }
+        headers = {"Content-Type": content_type, "x-amz-checksum-sha256": checksum.base64, **self._encryption}
         return SignedUpload(self._signer.sign("PUT", key, headers, ttl=ttl), headers)
 
     def sign_download(self, key: str, *, ttl: int) -> str:
@@ -98,7 +85,5 @@ class S3ObjectStorage(ObjectStorage):
 
 
 def _object_checksum(checksum: str | None) -> Sha256 | None:
-    """
-    Return the SHA-256 of the object; that of a multipart upload (``…-2``) is only the SHA-256 of its parts.
-    """
+    # The checksum of a multipart upload (``…-2``) is only the SHA-256 of the checksums of its parts.
     return Sha256.parse(checksum) if checksum and "-" not in checksum else None

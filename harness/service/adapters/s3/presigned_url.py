@@ -28,13 +28,7 @@ _SAMPLE_KEY = "k"
 
 
 class UrlSigner:
-    """
-    Signs the URLs of one bucket.
-
-    Args:
-        client: Client with the address and region of the bucket.
-        credentials: Read for every signature, so that expiring credentials are refreshed.
-    """
+    """Signs the URLs of one bucket; credentials that expire are refreshed before a signature."""
 
     def __init__(self, client: "S3Client", bucket: str, credentials: Credentials) -> None:
         sample = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))

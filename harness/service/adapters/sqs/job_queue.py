@@ -1,6 +1,4 @@
-"""
-The job queue and its dead-letter queue in SQS.
-"""
+"""The job queue and its dead-letter queue in SQS."""
 
 import math
 from typing import TYPE_CHECKING
@@ -19,13 +17,7 @@ LARGEST_RECEIVE = 10
 
 
 class SQSJobQueue(JobQueue):
-    """
-    Standard queues: a message may be received twice, and in another order than sent.
-
-    Args:
-        session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_SQS`` or ``AWS_ENDPOINT_URL``.
-        threads: Number of threads that share the connections [count].
-    """
+    """Standard queues: a message may be received twice, and in another order than sent."""
 
     def __init__(
         self, session: boto3.Session, *, queue_url: str, dead_letter_queue_url: str, threads: int = 32
@@ -37,11 +29,12 @@ class SQSJobQueue(JobQueue):
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def send(self, message: JobMessage) -> str:
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": text} for name, text in message.attributes.items()
+        }
         with unavailable_errors("SQS"):
             sent = self._client.send_message(
-                QueueUrl=self._queue_url,
-                MessageBody=message.body,
-                MessageAttributes={name: _attribute(value) for name, value in message.attributes.items()},
+                QueueUrl=self._queue_url, MessageBody=message.body, MessageAttributes=attributes
             )
         return sent["MessageId"]
 
@@ -75,10 +68,6 @@ class SQSJobQueue(JobQueue):
     def _delete(self, queue_url: str, message: ReceivedMessage) -> None:
         with unavailable_errors("SQS"):
             self._client.delete_message(QueueUrl=queue_url, ReceiptHandle=message.receipt)
-
-
-def _attribute(text: str) -> "MessageAttributeValueTypeDef":
-    return {"DataType": "String", "StringValue": text}
 
 
 def _received(message: "MessageTypeDef") -> ReceivedMessage:

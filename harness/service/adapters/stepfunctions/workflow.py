@@ -1,25 +1,22 @@
-"""
-The executions of the state machine in Step Functions.
-"""
+"""The executions of the state machine in Step Functions."""
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import boto3
 
-from harness.service.adapters.stepfunctions.execution_steps import steps_of
 from harness.service.aws_clients import client_config, unavailable_errors
 from harness.service.core.ports.workflow import ExecutionStatus, Step, Workflow, WorkflowExecution
+from harness.states_language.execution_history import ExecutionHistory, RecordedState
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 
 class StepFunctionsWorkflow(Workflow):
-    """
-    One state machine.
-
-    Args:
-        session: Region and credentials; endpoints come from ``AWS_ENDPOINT_URL_SFN`` or ``AWS_ENDPOINT_URL``.
-        threads: Number of threads that share the connections [count].
-    """
+    """One state machine."""
 
     def __init__(self, session: boto3.Session, *, state_machine_arn: str, threads: int = 32) -> None:
         self._client = session.client("stepfunctions", config=client_config(threads=threads))
@@ -65,3 +62,18 @@ class StepFunctionsWorkflow(Workflow):
 
     def _arn(self, name: str) -> str:
         return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def steps_of(events: Sequence["HistoryEventTypeDef"]) -> list[Step]:
+    """
+    Return the states entered, in order of entry.
+
+    A state whose last attempt failed has the status FAILED even if its error was caught.
+    """
+    return [_step(state) for state in ExecutionHistory(events).states]
+
+
+def _step(state: RecordedState) -> Step:
+    status = "RUNNING" if state.is_open else "FAILED" if state.failed else "SUCCEEDED"
+    finished_at = None if state.finished_at is None else datetime.fromtimestamp(state.finished_at, UTC)
+    return Step(state.name, status, datetime.fromtimestamp(state.entered_at, UTC), finished_at)

@@ -1,6 +1,4 @@
-"""
-The clock of the operating system.
-"""
+"""The clock of the operating system."""
 
 from datetime import UTC, datetime
 

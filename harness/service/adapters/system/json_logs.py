@@ -14,9 +14,7 @@ from structlog.typing import EventDict, Processor
 
 
 def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """
-    Write all logs of this process as JSON lines to *stream* (default: stderr).
-    """
+    """Write all logs of this process as JSON lines to *stream* (default: stderr)."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,6 +1,4 @@
-"""
-The access policy: which users may upload, complete, retry and read the media of a listing, and when.
-"""
+"""The access policy: which users may upload, complete, retry and read the media of a listing, and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,13 +22,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """
-    The rules of access to the media of a listing.
-
-    Attributes:
-        development_types: Property types of development listings.
-        upload_statuses: Statuses in which a listing accepts uploads, by family.
-    """
+    """The rules of access; *upload_statuses* are the statuses in which a listing accepts uploads."""
 
     development_types: frozenset[int] = DEVELOPMENT_TYPES
     upload_statuses: Mapping[Family, frozenset[ListingStatus]] = field(
@@ -58,12 +50,7 @@ class AccessPolicy:
             )
 
     def must_see(self, caller: Caller, listing: Listing) -> None:
-        """
-        Check that *caller* may read status and downloads.
-
-        Raises:
-            NotPhotographer: The caller is not an operator, the owner or the photographer.
-        """
+        """Raise `NotPhotographer` unless *caller* is an operator, the owner or the photographer."""
         if MANAGE in caller.privileges or caller.user_id in (listing.owner_id, listing.photographer_id):
             return
         raise NotPhotographer("Only the photographer and the owner of the listing may see its media.")
@@ -73,9 +60,7 @@ class AccessPolicy:
         return status in self.upload_statuses[family]
 
     def may_advance(self, listing: Listing, family: Family) -> bool:
-        """
-        Return whether a READY batch of *family* may advance the listing: project files only on developments.
-        """
+        """Return whether a READY batch may advance the listing: project files only on developments."""
         return family is Family.SHOOT or self.is_development(listing)
 
     def is_development(self, listing: Listing) -> bool:

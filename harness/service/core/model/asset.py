@@ -1,6 +1,4 @@
-"""
-An asset, a row of ``listing_media_assets``: an uploaded file and its derived objects, or the ZIP of a batch.
-"""
+"""An asset (a row of ``listing_media_assets``): an uploaded file with its derived objects, or a ZIP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,10 +16,8 @@ class Asset:
 
     Attributes:
         checksum_sha256: Lower-case hex; empty for a ZIP.
-        bytes: Size [bytes].
         sequence: Position in the gallery; None for a ZIP.
         processed_key: The object to download: the largest image, the best MP4, the PDF itself.
-        thumbnail_key: The preview image.
         resolution: ``"<width>x<height>"``.
         variants: Every derived object by label, e.g. ``{"small": key, "720p": key, "hls": key}``.
         error_code: Why the pipeline could not process this file.

@@ -108,12 +108,7 @@ class Batch:
         return {"listing_id": self.listing_id, "batch_id": self.id}
 
     def must_belong_to(self, listing_id: ListingId) -> None:
-        """
-        Check that the batch belongs to the listing of the request.
-
-        Raises:
-            BatchNotFound: The batch belongs to another listing; the caller must not learn that it exists.
-        """
+        """Raise `BatchNotFound` for another listing: its users must not learn that the batch exists."""
         if self.listing_id != listing_id:
             raise BatchNotFound(f"Listing {listing_id} has no batch {self.id}.")
 
@@ -129,9 +124,7 @@ class Batch:
         return replace(self, status=BatchStatus.RECEIVED, uploads=uploads, received_at=at)
 
     def start_processing(self, *, at: datetime) -> "Batch":
-        """
-        Return the batch once its execution runs; a batch that is already PROCESSING keeps its start time.
-        """
+        """Return the batch once its execution runs; a known start time stays."""
         self._must_be(BatchStatus.RECEIVED, BatchStatus.PROCESSING)
         started = self.processing_started_at or at
         return replace(self, status=BatchStatus.PROCESSING, processing_started_at=started)

@@ -34,13 +34,9 @@ class CallbackStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AssetOutput:
     """
-    The result of the pipeline for one uploaded file.
+    The result of the pipeline for one uploaded file; width and height [px] are those of the processed file.
 
-    Attributes:
-        variants: Derived objects by label: ``{"small": key, "720p": key}``.
-        width: Width of the processed file [pixels].
-        height: Height of the processed file [pixels].
-        duration_seconds: Duration of a video [s].
+    *variants* are the derived objects by label: ``{"small": key, "720p": key}``.
     """
 
     raw_key: str
@@ -69,13 +65,7 @@ class ZipBundle:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingCallback:
-    """
-    A message of the pipeline about one job.
-
-    Attributes:
-        external_id: ARN of the execution.
-        failure: Why the execution failed, if the callback says so.
-    """
+    """A message of the pipeline about one job; *external_id* is the ARN of the execution."""
 
     job_id: JobId
     status: CallbackStatus
@@ -105,12 +95,7 @@ class ProcessingCallback:
 
     @classmethod
     def parse(cls, document: object) -> "ProcessingCallback":
-        """
-        Read the JSON document of a callback.
-
-        Raises:
-            CallbackInvalid: A field is missing or has the wrong type, or the status is unknown.
-        """
+        """Read the JSON document of a callback; raise `CallbackInvalid` with the first wrong field."""
         fields = _Fields.of(document, "callback")
         status = fields.status()
         return cls(
@@ -122,7 +107,7 @@ class ProcessingCallback:
             external_id=fields.text("externalId", 255),
             started_at=fields.moment("startedAt"),
             outputs=tuple(_output(each) for each in fields.items("outputs")),
-            zip=_zip(_Fields.of(fields.values["zip"], "zip")) if fields.has("zip") else None,
+            zip=_zip(fields.values["zip"]) if fields.has("zip") else None,
             failure=_failure(fields, status),
             traceparent=fields.text("traceparent", 255),
         )
@@ -154,16 +139,14 @@ class ProcessingCallback:
             return self.failure or Failure.of_status(self.status)
         bad = [output for output in self.outputs if output.error_code]
         if self.status is CallbackStatus.PARTIAL_SUCCESS:
-            codes = (
-                ", ".join(sorted({output.error_code or "" for output in bad})) or "no file has an error code"
-            )
-            return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed: {codes}.")
+            codes = ", ".join(sorted({str(output.error_code) for output in bad}))
+            reason = codes or "no file has an error code"
+            return Failure(PARTIAL, f"{len(bad)} of {len(raw_keys)} files failed: {reason}.")
         processed = {output.raw_key for output in self.outputs if output.processed_key}
         missing = [key for key in raw_keys if key not in processed]
         if missing:
-            return Failure(
-                MISSING_PROCESSED_KEY, f"The callback has no processed key of {', '.join(missing)}."
-            )
+            detail = f"The callback has no processed key of {', '.join(missing)}."
+            return Failure(MISSING_PROCESSED_KEY, detail)
         if self.zip is None:
             return Failure(MISSING_PROCESSED_KEY, "The callback has no ZIP.")
         if bad:
@@ -186,7 +169,8 @@ def _output(document: object) -> AssetOutput:
     )
 
 
-def _zip(fields: "_Fields") -> ZipBundle | None:
+def _zip(document: object) -> ZipBundle | None:
+    fields = _Fields.of(document, "zip")
     key = fields.text("key", KEY_LENGTH)
     return ZipBundle(key, fields.whole("bytes") or 0, fields.whole("assets") or 0) if key else None
 

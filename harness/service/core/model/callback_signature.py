@@ -1,6 +1,4 @@
-"""
-The signature of a callback: lower-case hex HMAC-SHA256 of the raw body.
-"""
+"""The signature of a callback: lower-case hex HMAC-SHA256 of the raw body."""
 
 import hashlib
 import hmac
@@ -14,12 +12,7 @@ def sign(secret: str, body: bytes) -> str:
 
 
 def verify(secret: str | None, body: bytes, signature: str | None) -> None:
-    """
-    Check the signature of *body*, in constant time.
-
-    Raises:
-        SignatureInvalid: The signature is missing or wrong, or no secret is configured.
-    """
+    """Raise `SignatureInvalid` unless *signature* is the signature of *body*, in constant time."""
     if not secret or not secret.strip():
         raise SignatureInvalid("No callback secret is configured, so every callback is refused.")
     # Bytes: compare_digest raises TypeError for text outside ASCII, and a header may contain such text.

@@ -1,6 +1,4 @@
-"""
-The SHA-256 digest of a file, in the three formats that clients use.
-"""
+"""The SHA-256 digest of a file, in the three formats that clients use."""
 
 import base64
 import binascii
@@ -18,12 +16,7 @@ class Sha256:
 
     @classmethod
     def parse(cls, text: str) -> "Sha256":
-        """
-        Read ``sha256:<hex>``, hex or base64.
-
-        Raises:
-            ValueError: *text* has none of these formats, or is not 32 bytes long.
-        """
+        """Read ``sha256:<hex>``, hex or base64; raise ValueError for any other text or length."""
         bare = text.strip().removeprefix("sha256:")
         if _HEX.fullmatch(bare):
             return cls(bare.lower())

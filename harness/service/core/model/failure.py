@@ -30,7 +30,6 @@ UPLOAD_ABANDONED = "UPLOAD_ABANDONED"
 """The client did not complete the upload in time."""
 
 _CODED = re.compile(r"([A-Z][A-Z0-9_]{2,49})(?::\s*(.*))?", re.DOTALL)
-_STATUS_CODES = {"FAILED": PROCESSING_FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,8 @@ class Failure:
     @classmethod
     def of_status(cls, status: str) -> "Failure":
         """Return the failure of an execution of which only the status is known."""
-        return cls(_STATUS_CODES.get(status, status), f"The execution ended with status {status}.")
+        code = PROCESSING_FAILED if status == "FAILED" else status
+        return cls(code, f"The execution ended with status {status}.")
 
     @classmethod
     def read(cls, name: str, cause: str, status: str) -> "Failure":
@@ -59,10 +59,9 @@ class Failure:
         for candidate in (text, name):
             if match := _CODED.fullmatch(candidate.strip()):
                 return cls(match[1], (match[2] or text or name)[:DETAIL_LENGTH])
-        detail = (
-            ": ".join(part for part in (name, text) if part) or f"The execution ended with status {status}."
-        )
-        return cls(cls.of_status(status).code, detail[:DETAIL_LENGTH])
+        unknown = cls.of_status(status)
+        detail = ": ".join(part for part in (name, text) if part) or unknown.detail
+        return cls(unknown.code, detail[:DETAIL_LENGTH])
 
 
 DELETED_BEFORE_START = Failure(BATCH_DELETED, "The batch was deleted before its job was started.")

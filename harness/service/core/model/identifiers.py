@@ -1,6 +1,4 @@
-"""
-Types of the ids, so that the type checker tells them apart, and their limits.
-"""
+"""Types of the ids, so that the type checker tells them apart, and their limits."""
 
 from typing import NewType
 
@@ -12,9 +10,8 @@ JobId = NewType("JobId", int)
 
 MAX_ID = 2**63 - 1
 """The largest numeric id: the database stores signed 64-bit integers."""
-_ID_DIGITS = 19
 
 
 def parse_id(text: str) -> int | None:
     """Return the number in *text* if it consists of 1 to 19 ASCII digits, otherwise None."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None

@@ -41,9 +41,7 @@ class NewJob:
 
     @classmethod
     def of(cls, batch: Batch, *, attempt: int, traceparent: str | None, **context: object) -> "NewJob":
-        """
-        Return a job for all files of *batch*; *context* (who requested it, and why) is stored with its input.
-        """
+        """Return a job for all files of *batch*; *context* is stored with its input."""
         payload = {
             "listingId": batch.listing_id,
             "assets": [upload.document for upload in batch.uploads],

@@ -1,6 +1,4 @@
-"""
-The queue message that starts a job.
-"""
+"""The queue message that starts a job."""
 
 import json
 from collections.abc import Mapping
@@ -14,9 +12,7 @@ from harness.service.core.model.job import Job
 
 @dataclass(frozen=True, slots=True)
 class JobMessage:
-    """
-    One message of the job queue. ``assets`` are ``{"key", "type", …}``, as in the input of the state machine.
-    """
+    """One message of the job queue; the assets are those in the input of the state machine."""
 
     job_id: JobId
     batch_id: BatchId
@@ -40,7 +36,6 @@ class JobMessage:
 
     @property
     def execution_input(self) -> dict[str, object]:
-        """The input of the execution."""
         return self._fields | {"traceparent": self.traceparent}
 
     @property
@@ -66,12 +61,7 @@ class JobMessage:
 
     @classmethod
     def parse(cls, body: str, attributes: Mapping[str, str]) -> "JobMessage":
-        """
-        Read a received message.
-
-        Raises:
-            Invalid: The body is not a job message.
-        """
+        """Read a received message; raise `Invalid` if the body is not a job message."""
         try:
             fields = json.loads(body)
             return cls(

@@ -1,6 +1,4 @@
-"""
-A listing, its statuses and the statuses of its bookings, as far as the media service uses them.
-"""
+"""A listing, its statuses and the statuses of its bookings, as far as the media service uses them."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -49,13 +47,7 @@ class BookingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """
-    One listing.
-
-    Attributes:
-        property_type: Bit of the property type; see ``DEVELOPMENT_TYPES``.
-        photographer_id: Photographer of the newest effective booking, if any.
-    """
+    """One listing, with the photographer of its newest effective booking."""
 
     id: ListingId
     owner_id: UserId

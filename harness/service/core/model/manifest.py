@@ -1,6 +1,4 @@
-"""
-The manifest of a batch: the files that a client will upload, and the rules for them.
-"""
+"""The manifest of a batch: the files that a client will upload, and the rules for them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +21,6 @@ class ManifestFile:
 
     Attributes:
         client_id: The name that the client gives the file, unique in the batch.
-        bytes: Size [bytes].
         sequence: Position in the gallery, from 1, unique in the batch.
         orientation: Orientation in the request; it must match the media type of a photo or video, and is
             ignored for project files.
@@ -43,9 +40,7 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """
-    The limits of a batch. Sizes in bytes.
-    """
+    """The limits of a batch. Sizes in bytes."""
 
     files: int = 60
     file_bytes: int = 256 * MEBIBYTE
@@ -55,12 +50,7 @@ class UploadLimits:
     )
 
     def check(self, files: Sequence[ManifestFile]) -> Family:
-        """
-        Return the family of a valid manifest.
-
-        Raises:
-            ManifestInvalid: A rule is broken; the error has one `FieldError` per broken rule.
-        """
+        """Return the family of a valid manifest; raise `ManifestInvalid` with all broken rules."""
         errors = [
             *self._count(files),
             *_texts(files),
@@ -89,10 +79,8 @@ class UploadLimits:
     def _content_types(self, files: Sequence[ManifestFile]) -> Iterable[FieldError]:
         for index, file in enumerate(files):
             if not self._accepts(file):
-                yield FieldError(
-                    f"files[{index}].contentType",
-                    f"{file.content_type} is not accepted for {file.media_type}",
-                )
+                message = f"{file.content_type} is not accepted for {file.media_type}"
+                yield FieldError(f"files[{index}].contentType", message)
 
     def _accepts(self, file: ManifestFile) -> bool:
         content_type = file.content_type.strip().lower()

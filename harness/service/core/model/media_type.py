@@ -1,6 +1,4 @@
-"""
-The types of media: uploaded files, and the assets that the pipeline adds.
-"""
+"""The types of media: uploaded files, and the assets that the pipeline adds."""
 
 from enum import StrEnum
 
@@ -11,10 +9,7 @@ class Orientation(StrEnum):
 
 
 class Family(StrEnum):
-    """
-    The family of a batch: photos and videos (SHOOT, from the photographer), or project files (from the
-    owner).
-    """
+    """The family of a batch: photos and videos of the photographer, or project files of the owner."""
 
     SHOOT = "SHOOT"
     PROJECT = "PROJECT"
@@ -32,12 +27,7 @@ class MediaType(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> "MediaType":
-        """
-        Read a media type, written ``PROJECT_DOC`` or ``project/doc``.
-
-        Raises:
-            ValueError: *text* is not the media type of an upload.
-        """
+        """Read ``PROJECT_DOC`` or ``project/doc``; raise ValueError for any other text."""
         return cls(text.strip().upper().replace("/", "_"))
 
     @property

@@ -13,15 +13,11 @@ from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 
 NAME_LENGTH = 96
-CLIENT_ID_LENGTH = 64
-EXTENSION_LENGTH = 16
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def safe_name(text: str, fallback: str = "file") -> str:
-    """
-    Return *text* reduced to ``[A-Za-z0-9._-]`` and 96 characters, with its extension.
-    """
+    """Return *text* reduced to ``[A-Za-z0-9._-]`` and 96 characters, with its extension."""
     stem, extension = _split(text)
     return f"{_safe(stem, fallback)[: NAME_LENGTH - len(extension)]}{extension}"
 
@@ -40,7 +36,7 @@ def raw_keys(listing: ListingId, batch: BatchId, files: Sequence[ManifestFile]) 
 
 
 def _unique_name(file: ManifestFile, taken: set[str]) -> str:
-    name = f"{_safe(file.client_id, 'file')[:CLIENT_ID_LENGTH]}-{safe_name(file.filename)}"
+    name = f"{_safe(file.client_id, 'file')[:64]}-{safe_name(file.filename)}"
     stem, extension = _split(name)
     candidate, number = stem, 1
     while candidate.lower() in taken:
@@ -51,12 +47,9 @@ def _unique_name(file: ManifestFile, taken: set[str]) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """
-    Split ``photo.JPG`` into ``photo`` and ``.JPG``; text after a dot that is not an extension stays in the
-    stem.
-    """
+    """Return ``photo`` and ``.JPG`` of ``photo.JPG``; other text after a dot stays in the stem."""
     stem, dot, extension = name.rpartition(".")
-    if dot and extension.isascii() and extension.isalnum() and len(extension) <= EXTENSION_LENGTH:
+    if dot and extension.isascii() and extension.isalnum() and len(extension) <= 16:
         return stem, f".{extension}"
     return name, ""
 
@@ -68,9 +61,7 @@ def _safe(text: str, fallback: str) -> str:
 def processed_key(
     listing: ListingId, media_type: MediaType, batch: BatchId, job: JobId, size: str, name: str
 ) -> str:
-    """
-    Return the key of a derived object; *size* is ``small``, ``1080p``, …, and *name* includes the extension.
-    """
+    """Return the key of a derived object; *size* is ``small``, ``1080p``, …; *name* has an extension."""
     return f"{listing}/processed/{media_type.folder}/{batch}/{job}/{size}/{name}"
 
 

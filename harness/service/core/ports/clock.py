@@ -1,6 +1,4 @@
-"""
-Port: the clock.
-"""
+"""Port: the clock."""
 
 from abc import abstractmethod
 from datetime import datetime

@@ -1,6 +1,4 @@
-"""
-Port: the metrics of the service. No label is an id.
-"""
+"""Port: the metrics of the service. No label is an id."""
 
 from abc import abstractmethod
 from typing import Protocol

@@ -1,6 +1,4 @@
-"""
-Port: the job queue and its dead-letter queue.
-"""
+"""Port: the job queue and its dead-letter queue."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -22,23 +20,19 @@ class ReceivedMessage:
 
 
 class JobQueue(Protocol):
+    """Every method raises `Unavailable` if the queue does not answer."""
+
     @abstractmethod
     def send(self, message: JobMessage) -> str:
         """
         Send a message and return the id that the queue assigned to it.
 
-        Raises:
-            Unavailable: The queue did not acknowledge the message; it may have stored it or not.
+        After `Unavailable` the message may be stored or not.
         """
 
     @abstractmethod
     def receive(self, *, limit: int = 10, wait: float = 0) -> list[ReceivedMessage]:
-        """
-        Return up to *limit* messages, waiting up to *wait* seconds for the first.
-
-        Raises:
-            Unavailable: The queue does not answer.
-        """
+        """Return up to *limit* messages, waiting up to *wait* seconds for the first."""
 
     @abstractmethod
     def delete(self, message: ReceivedMessage) -> None:

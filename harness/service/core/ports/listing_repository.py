@@ -1,6 +1,4 @@
-"""
-Port: listings, their owners and their bookings.
-"""
+"""Port: listings, their owners and their bookings."""
 
 from abc import abstractmethod
 from typing import Protocol
@@ -12,12 +10,7 @@ from harness.service.core.model.listing import Listing
 class ListingRepository(Protocol):
     @abstractmethod
     def get_listing(self, listing_id: ListingId) -> Listing:
-        """
-        Return the listing with the photographer of its active booking.
-
-        Raises:
-            ListingNotFound: The listing does not exist or is deleted.
-        """
+        """Return a listing with its photographer, or raise `ListingNotFound`."""
 
     @abstractmethod
     def get_privileges(self, user_id: UserId) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """
 Port: batches, assets, jobs and the outbox.
 
-A read outside a transaction sees committed data. Every write needs a transaction.
+A read outside a transaction sees committed data. Every write needs a transaction. Every method raises
+`Unavailable` if the database does not answer.
 
 Use cases lock first and read afterwards, always the listing before the batch. A read after a lock sees all
 data that were committed before the lock was granted (MySQL: READ COMMITTED), and the fixed order prevents
@@ -41,12 +42,9 @@ class MediaReads(Protocol):
         self, batch_id: BatchId, *, for_update: bool = False, include_deleted: bool = False
     ) -> Batch:
         """
-        Return a batch; a soft-deleted batch only with *include_deleted*.
+        Return a batch, or raise `BatchNotFound`; a soft-deleted batch is found only with *include_deleted*.
 
         *for_update* locks its row until the transaction ends; outside a transaction it has no effect.
-
-        Raises:
-            BatchNotFound: The batch does not exist or is soft-deleted.
         """
 
     @abstractmethod
@@ -112,30 +110,20 @@ class MediaTransaction(MediaReads, Protocol):
 
     @abstractmethod
     def create_batch(self, batch: Batch) -> None:
-        """
-        Store a new batch.
-
-        Raises:
-            BatchConflict: The listing has another open batch with the same reference.
-        """
+        """Store a new batch; raise `BatchConflict` if an open batch of the listing has its reference."""
 
     @abstractmethod
     def update_batch_status(self, batch: Batch, *, expected: BatchStatus) -> None:
         """
-        Store the new status, times, error and metadata of a batch whose stored status is *expected*.
+        Store the new status, times, error and metadata of a batch.
 
         Raises:
-            BatchStatusInvalid: The stored status is different.
+            BatchStatusInvalid: The stored status is not *expected*.
         """
 
     @abstractmethod
     def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        """
-        Mark a batch as deleted; its jobs and assets stay.
-
-        Raises:
-            BatchNotFound: The batch does not exist or is already deleted.
-        """
+        """Mark a batch as deleted, or raise `BatchNotFound`; its jobs and assets stay."""
 
     @abstractmethod
     def create_asset(self, asset: Asset) -> None:
@@ -177,12 +165,7 @@ class MediaTransaction(MediaReads, Protocol):
 class MediaRepository(MediaReads, Protocol):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[MediaTransaction]:
-        """
-        Open a transaction: committed at the end of the block, rolled back on an exception.
-
-        Raises:
-            Unavailable: The database does not answer.
-        """
+        """Open a transaction: committed at the end of the block, rolled back on an exception."""
 
     @abstractmethod
     def ping(self) -> None:

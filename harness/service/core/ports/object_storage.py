@@ -1,6 +1,4 @@
-"""
-Port: the bucket.
-"""
+"""Port: the bucket."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -30,6 +28,8 @@ class StoredObject:
 
 
 class ObjectStorage(Protocol):
+    """Every method except the signatures raises `Unavailable` if the bucket does not answer."""
+
     @abstractmethod
     def sign_upload(self, key: str, *, content_type: str, checksum: Sha256, ttl: int) -> SignedUpload:
         """Return a URL that accepts exactly this content for *ttl* seconds."""
@@ -40,12 +40,7 @@ class ObjectStorage(Protocol):
 
     @abstractmethod
     def head(self, key: str) -> StoredObject | None:
-        """
-        Return the properties of an object, None if it does not exist.
-
-        Raises:
-            Unavailable: The bucket does not answer.
-        """
+        """Return the properties of an object, None if it does not exist."""
 
     @abstractmethod
     def delete(self, key: str) -> None:

@@ -1,6 +1,4 @@
-"""
-Port: the executions of the state machine.
-"""
+"""Port: the executions of the state machine."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -40,23 +38,15 @@ class Step:
 
 
 class Workflow(Protocol):
+    """Every method raises `Unavailable` if the workflow service throttles or does not answer."""
+
     @abstractmethod
     def start(self, name: str, payload: Mapping[str, object]) -> str:
-        """
-        Start an execution and return its ARN; a second call with the same name returns the same ARN.
-
-        Raises:
-            Unavailable: The workflow service throttles or does not answer.
-        """
+        """Start an execution and return its ARN; a second call with the same name returns the same ARN."""
 
     @abstractmethod
     def find(self, name: str) -> WorkflowExecution | None:
-        """
-        Return the execution with this name, None if it was never started.
-
-        Raises:
-            Unavailable: The workflow service throttles or does not answer.
-        """
+        """Return the execution with this name, None if it was never started."""
 
     @abstractmethod
     def steps(self, arn: str) -> Sequence[Step]:

@@ -1,6 +1,4 @@
-"""
-Use case: check that all files are in the bucket, and give the batch to the pipeline.
-"""
+"""Use case: check that all files are in the bucket, and give the batch to the pipeline."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -106,10 +104,7 @@ class CompleteUploadBatch:
         batch, job = self._receive(caller, batch, uploads, traceparent)
 
         self.instruments.batch_entered(batch.status)
-        log.info(
-            "service.media.complete_upload_batch.received",
-            extra=batch.log_fields | {"job_id": job.id},
-        )
+        log.info("service.media.complete_upload_batch.received", extra=batch.log_fields | {"job_id": job.id})
         return AcceptedJob(job.id, batch.status, self.estimated_duration)
 
     def _receive(
@@ -129,9 +124,8 @@ class CompleteUploadBatch:
     def _must_accept_files(self, batch: Batch, listing_status: ListingStatus | None) -> None:
         # A late client gets the same error before and after the reconciler abandons the batch.
         if batch.error_code == UPLOAD_ABANDONED:
-            raise UploadUrlExpired(
-                "The upload URLs of the batch expired before it was completed; create a new batch."
-            )
+            message = "The upload URLs of the batch expired before it was completed; create a new batch."
+            raise UploadUrlExpired(message)
         if batch.status is not BatchStatus.PENDING_UPLOAD:
             raise BatchStatusInvalid(f"The batch is {batch.status}; it must be PENDING_UPLOAD.")
         if not self.policy.accepts_uploads(listing_status, batch.family):
@@ -152,13 +146,7 @@ class CompleteUploadBatch:
 
 
 def _confirmed(batch: Batch, files: Sequence[UploadedFile]) -> tuple[Upload, ...]:
-    """
-    Return the uploads of the batch with the ETags of the request.
-
-    Raises:
-        ManifestInvalid: A file is unknown, repeated, missing, or has another key.
-        SizeMismatch: The size in the request differs from the size in the manifest.
-    """
+    """Return the uploads of the batch with the ETags of the request, after checking the request."""
     errors = list(_field_errors(batch, files))
     if errors:
         raise ManifestInvalid("The request must list exactly the files of the batch.", errors)
@@ -181,6 +169,4 @@ def _field_errors(batch: Batch, files: Sequence[UploadedFile]) -> Iterable[Field
         elif file.key != keys[file.client_id]:
             yield FieldError(f"files[{index}].s3Key", "is not the key of this file")
         seen.add(file.client_id)
-    for client_id in keys:
-        if client_id not in seen:
-            yield FieldError("files", f"must include {client_id}")
+    yield from (FieldError("files", f"must include {name}") for name in keys if name not in seen)

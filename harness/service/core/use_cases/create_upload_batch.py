@@ -1,6 +1,4 @@
-"""
-Use case: create a batch and sign an upload URL for each file.
-"""
+"""Use case: create a batch and sign an upload URL for each file."""
 
 import logging
 import uuid
@@ -44,9 +42,7 @@ class CreatedBatch:
 
 @dataclass(frozen=True, slots=True)
 class CreateUploadBatch:
-    """
-    Create a batch on a listing that accepts uploads. The URLs are valid for ``upload_ttl`` seconds.
-    """
+    """Create a batch on a listing that accepts uploads. The URLs are valid for ``upload_ttl`` seconds."""
 
     media: MediaRepository
     listings: ListingRepository
@@ -90,10 +86,7 @@ class CreateUploadBatch:
             tx.create_batch(batch)
 
         self.instruments.batch_entered(batch.status)
-        log.info(
-            "service.media.create_upload_batch.created",
-            extra=batch.log_fields | {"files": len(slots)},
-        )
+        log.info("service.media.create_upload_batch.created", extra=batch.log_fields | {"files": len(slots)})
         return CreatedBatch(batch_id, self.upload_ttl, slots)
 
     def _slot(self, file: ManifestFile, key: str) -> UploadSlot:

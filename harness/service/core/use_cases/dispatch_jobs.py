@@ -1,6 +1,4 @@
-"""
-Use case: start the state machine for every job message.
-"""
+"""Use case: start the state machine for every job message."""
 
 import logging
 from dataclasses import dataclass
@@ -52,15 +50,13 @@ class DispatchJobs:
             self._start(message, job, batch)
             self.queue.delete(received)
         except (Invalid, JobNotFound, Unavailable) as error:
-            log.warning(
-                "service.media.dispatch_jobs.left_in_queue",
-                extra={
-                    "message_id": received.id,
-                    "receive_count": received.receive_count,
-                    "job_id": received.attributes.get("JobId"),
-                    "error": str(error),
-                },
-            )
+            fields = {
+                "message_id": received.id,
+                "receive_count": received.receive_count,
+                "job_id": received.attributes.get("JobId"),
+                "error": str(error),
+            }
+            log.warning("service.media.dispatch_jobs.left_in_queue", extra=fields)
             return False
         return True
 
@@ -81,8 +77,5 @@ class DispatchJobs:
             return
         arn = self.workflow.start(job.execution_name, message.execution_input)
         self.handle_callback(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn))
-        log.info(
-            "service.media.dispatch_jobs.started",
-            extra=batch.log_fields
-            | {"job_id": job.id, "execution_arn": arn, "traceparent": message.traceparent},
-        )
+        fields = {"job_id": job.id, "execution_arn": arn, "traceparent": message.traceparent}
+        log.info("service.media.dispatch_jobs.started", extra=batch.log_fields | fields)

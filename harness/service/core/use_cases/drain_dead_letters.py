@@ -1,6 +1,4 @@
-"""
-Use case: count the messages in the dead-letter queue, and fail their batches.
-"""
+"""Use case: count the messages in the dead-letter queue, and fail their batches."""
 
 import logging
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DrainDeadLetters:
-    """
-    Count each dead letter once, fail its batch if the batch is in the pipeline, and delete the dead letter.
-    """
+    """Count each dead letter once, fail its batch if it is in the pipeline, and delete the dead letter."""
 
     media: MediaRepository
     queue: JobQueue
@@ -48,20 +44,17 @@ class DrainDeadLetters:
             new = tx.record_dead_letter(letter.id, job_id, letter.body, at=self.clock.now())
         if new:
             self.instruments.dead_letter()
-            log.warning(
-                "service.media.drain_dead_letters.counted", extra={"message_id": letter.id, "job_id": job_id}
-            )
+            fields = {"message_id": letter.id, "job_id": job_id}
+            log.warning("service.media.drain_dead_letters.counted", extra=fields)
         if job_id is not None:
             self._fail(job_id)
         self.queue.delete_dead(letter)
         return new
 
     def _fail(self, job_id: JobId) -> None:
-        failure = Failure(
-            DLQ_REDRIVE, "The job could not be started; its message is in the dead-letter queue."
-        )
+        detail = "The job could not be started; its message is in the dead-letter queue."
         try:
-            self.handle_callback(ProcessingCallback.failed(job_id, failure))
+            self.handle_callback(ProcessingCallback.failed(job_id, Failure(DLQ_REDRIVE, detail)))
         except JobNotFound:
             log.warning("service.media.drain_dead_letters.unknown_job", extra={"job_id": job_id})
 

@@ -1,6 +1,4 @@
-"""
-Error isolation: one item that fails must not prevent the processing of the other items.
-"""
+"""Error isolation: one item that fails must not prevent the processing of the other items."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -9,12 +7,7 @@ T = TypeVar("T")
 
 
 def isolate_errors(items: Sequence[T], process: Callable[[T], int]) -> int:
-    """
-    Call *process* for every item, also after an error, and return the sum of the results.
-
-    Raises:
-        ExceptionGroup: All errors, raised after the last item.
-    """
+    """Return the sum of *process* over all items; raise all errors as a group after the last item."""
     total = 0
     errors: list[Exception] = []
     for item in items:

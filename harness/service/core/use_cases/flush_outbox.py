@@ -1,6 +1,4 @@
-"""
-Use case: send the messages in the outbox to the job queue.
-"""
+"""Use case: send the messages in the outbox to the job queue."""
 
 import logging
 from dataclasses import dataclass
@@ -15,9 +13,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FlushOutbox:
-    """
-    Send every unsent message at least once. A message that is sent twice starts its job once.
-    """
+    """Send every unsent message at least once. A message that is sent twice starts its job once."""
 
     media: MediaRepository
     queue: JobQueue
@@ -46,12 +42,10 @@ class FlushOutbox:
             raise
         with self.media.transaction() as tx:
             tx.mark_sent(entry.id, at=self.clock.now())
-        log.info(
-            "service.media.flush_outbox.sent",
-            extra={
-                "listing_id": message.listing_id,
-                "batch_id": message.batch_id,
-                "job_id": message.job_id,
-                "traceparent": message.traceparent,
-            },
-        )
+        fields = {
+            "listing_id": message.listing_id,
+            "batch_id": message.batch_id,
+            "job_id": message.job_id,
+            "traceparent": message.traceparent,
+        }
+        log.info("service.media.flush_outbox.sent", extra=fields)

@@ -1,6 +1,4 @@
-"""
-Use case: report the status of a batch.
-"""
+"""Use case: report the status of a batch."""
 
 import logging
 from collections.abc import Sequence
@@ -41,13 +39,7 @@ class AvailableDownload:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """
-    The status of a batch, its assets and its newest job.
-
-    Attributes:
-        processing: None until the upload is completed.
-        assets: The uploaded files by sequence, with their derived objects.
-    """
+    """The status of a batch, its newest job, and its files by sequence with their derived objects."""
 
     batch: Batch
     processing: Processing | None
@@ -57,9 +49,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class GetBatchStatus:
-    """
-    Return the report of a batch, if the caller may see the media of the listing.
-    """
+    """Return the report of a batch, if the caller may see the media of the listing."""
 
     media: MediaRepository
     listings: ListingRepository
@@ -95,21 +85,16 @@ class GetBatchStatus:
             return tuple(self.workflow.steps(job.external_id))
         except Unavailable as error:
             # Polling clients can cause throttling; the rest of the report does not need the workflow service.
-            log.warning(
-                "service.media.get_batch_status.steps_unavailable",
-                extra=batch.log_fields | {"job_id": job.id, "error": str(error)},
-            )
+            fields = batch.log_fields | {"job_id": job.id, "error": str(error)}
+            log.warning("service.media.get_batch_status.steps_unavailable", extra=fields)
             return ()
 
 
 def _uploads(batch: Batch, stored: Sequence[Asset]) -> tuple[Asset, ...]:
     uploaded = tuple(asset for asset in stored if asset.sequence is not None)
     # Assets are stored on completion; before that, the manifest lists the expected files.
-    return uploaded or tuple(
-        sorted(
-            (Asset.uploaded(batch.id, upload) for upload in batch.uploads), key=lambda it: it.sequence or 0
-        )
-    )
+    expected = sorted(batch.uploads, key=lambda upload: upload.file.sequence)
+    return uploaded or tuple(Asset.uploaded(batch.id, upload) for upload in expected)
 
 
 def _available(batch: Batch, stored: Sequence[Asset]) -> tuple[AvailableDownload, ...]:

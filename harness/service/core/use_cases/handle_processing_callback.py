@@ -17,25 +17,18 @@ from harness.service.core.model.callback import AssetOutput, CallbackStatus, Pro
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.job import Job, JobStatus
-from harness.service.core.model.listing import Listing
+from harness.service.core.model.listing import Listing, ListingStatus
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
-from harness.service.core.use_cases.advance_listing import advance_listing
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
-    """
-    Job and batch after the callback.
-
-    Attributes:
-        entered: The statuses that the batch entered, in order; empty if its status did not change.
-        changed: Whether the callback changed the job or the batch.
-    """
+    """Job and batch after the callback, the statuses that the batch entered, and whether anything changed."""
 
     job: Job
     batch: Batch
@@ -59,6 +52,8 @@ class HandleProcessingCallback:
 
     def __call__(self, callback: ProcessingCallback) -> CallbackOutcome:
         """
+        Apply the callback.
+
         Raises:
             JobNotFound: The job does not exist.
             CallbackInvalid: The job does not belong to the batch or listing of the callback.
@@ -107,9 +102,18 @@ class HandleProcessingCallback:
         if after.status.terminal:
             _store_assets(tx, callback, batch, failure)
         if after.status is BatchStatus.READY and listing is not None:
-            advance_listing(tx, self.policy, listing, batch)
+            self._advance(tx, listing, batch)
         entered = tuple(new.status for old, new in pairwise(transitions) if new.status is not old.status)
         return CallbackOutcome(updated, after, entered, changed=after != batch or updated != job)
+
+    def _advance(self, tx: MediaTransaction, listing: Listing, batch: Batch) -> None:
+        """Advance *listing* after *batch* became READY, if no other batch of it is in the pipeline."""
+        if not self.policy.may_advance(listing, batch.family):
+            return
+        in_pipeline = [status for status in BatchStatus if status.in_pipeline]
+        if not tx.list_batches_by_listing(listing.id, statuses=in_pipeline, limit=1):
+            before, after = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL
+            tx.advance_listing(listing.id, expected=before, to=after)
 
     def _report(self, callback: ProcessingCallback, outcome: CallbackOutcome) -> None:
         batch = outcome.batch
@@ -118,17 +122,14 @@ class HandleProcessingCallback:
         if outcome.entered and batch.received_at and batch.processing_finished_at:
             duration = batch.processing_finished_at - batch.received_at
             self.instruments.processing_finished(duration.total_seconds(), outcome=batch.status)
+        fields = {
+            "job_id": outcome.job.id,
+            "callback_status": callback.status.value,
+            "batch_status": batch.status.value,
+            "error_code": batch.error_code,
+        }
         event = "applied" if outcome.changed else "ignored"
-        log.info(
-            f"service.media.handle_processing_callback.{event}",
-            extra=batch.log_fields
-            | {
-                "job_id": outcome.job.id,
-                "callback_status": callback.status.value,
-                "batch_status": batch.status.value,
-                "error_code": batch.error_code,
-            },
-        )
+        log.info(f"service.media.handle_processing_callback.{event}", extra=batch.log_fields | fields)
 
 
 def _must_agree(callback: ProcessingCallback, batch: Batch) -> None:
@@ -160,8 +161,7 @@ def _transitions(
     """
     Return the batch before the callback and after each of its transitions.
 
-    The callback may arrive before the dispatcher has recorded the start of the execution. In this case the
-    batch enters PROCESSING here.
+    The callback may arrive before the dispatcher has recorded the start of the execution.
     """
     transitions = [batch]
     if callback.proves_start:

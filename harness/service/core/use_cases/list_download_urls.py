@@ -1,8 +1,5 @@
-"""
-Use case: sign download URLs for the ZIP and the files of a batch.
-"""
+"""Use case: sign download URLs for the ZIP and the files of a batch."""
 
-import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +15,6 @@ from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class ZipDownload:
@@ -32,10 +27,7 @@ class DownloadItem:
     """
     One processed file.
 
-    Attributes:
-        label: The rendition at ``url``: ``large``, ``1080p`` or ``original``.
-        preview: URL of the thumbnail, if the file has one.
-        resolution: ``"<width>x<height>"``.
+    *label* is the rendition at *url*: ``large``, ``1080p`` or ``original``; *preview* is the thumbnail's URL.
     """
 
     label: str
@@ -72,9 +64,7 @@ class Downloads:
 
 @dataclass(frozen=True, slots=True)
 class ListDownloadUrls:
-    """
-    Sign URLs for the ZIP and for every processed file of a READY batch, valid for ``download_ttl`` seconds.
-    """
+    """Sign URLs for the ZIP and every processed file of a READY batch, valid for *download_ttl* seconds."""
 
     media: MediaRepository
     listings: ListingRepository

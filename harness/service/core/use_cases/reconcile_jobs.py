@@ -1,6 +1,4 @@
-"""
-Use case: repair jobs whose message or callback was lost, and abandon uploads that were not completed.
-"""
+"""Use case: repair jobs whose message or callback was lost, and abandon uploads that were not completed."""
 
 import logging
 from collections.abc import Mapping
@@ -58,12 +56,7 @@ class ReconcileJobs:
     abandon_after: float = 1800
 
     def __call__(self) -> int:
-        """
-        Return how many jobs and batches were repaired.
-
-        Raises:
-            ExceptionGroup: Errors of some jobs or batches; the others were processed.
-        """
+        """Return how many jobs and batches were repaired; errors are raised as a group at the end."""
         return isolate_errors([self._repair_jobs, self._abandon_uploads], lambda step: step())
 
     def _repair_jobs(self) -> int:
@@ -93,9 +86,7 @@ class ReconcileJobs:
         with self.media.transaction() as tx:
             tx.get_batch_by_id(batch.id, for_update=True, include_deleted=True)
             last = tx.get_last_message(job.id)
-            waiting = last is not None and (
-                last.sent_at is None or self._age(last.sent_at) < self.stuck_timeout
-            )
+            waiting = last and (last.sent_at is None or self._age(last.sent_at) < self.stuck_timeout)
             if waiting or tx.get_job_by_id(job.id).status is not JobStatus.PENDING:
                 return False
             tx.add_to_outbox(JobMessage.of(job, batch))
@@ -109,18 +100,14 @@ class ReconcileJobs:
         if age < self.stuck_timeout:
             return False
         failure = Failure(STUCK_TIMEOUT, f"The job was still running after {age:.0f} s.")
-        return self._apply(
-            ProcessingCallback(job.id, CallbackStatus.TIMED_OUT, external_id=arn, failure=failure)
-        )
+        callback = ProcessingCallback(job.id, CallbackStatus.TIMED_OUT, external_id=arn, failure=failure)
+        return self._apply(callback)
 
     def _apply(self, callback: ProcessingCallback) -> bool:
         outcome = self.handle_callback(callback)
         if outcome.changed:
-            log.warning(
-                "service.media.reconcile_jobs.repaired",
-                extra=outcome.batch.log_fields
-                | {"job_id": outcome.job.id, "job_status": outcome.job.status.value},
-            )
+            fields = {"job_id": outcome.job.id, "job_status": outcome.job.status.value}
+            log.warning("service.media.reconcile_jobs.repaired", extra=outcome.batch.log_fields | fields)
         return outcome.changed
 
     def _abandon_uploads(self) -> int:
@@ -162,8 +149,7 @@ def _callback_of(job: Job, execution: WorkflowExecution) -> ProcessingCallback:
     try:
         callback = ProcessingCallback.parse(document)
     except CallbackInvalid as error:
-        failure = Failure(
-            CALLBACK_LOST, f"The execution succeeded, but its output has no valid callback: {error}"
-        )
+        detail = f"The execution succeeded, but its output has no valid callback: {error}"
+        failure = Failure(CALLBACK_LOST, detail)
         return ProcessingCallback(job.id, CallbackStatus.FAILED, external_id=execution.arn, failure=failure)
     return replace(callback, job_id=job.id, external_id=execution.arn)

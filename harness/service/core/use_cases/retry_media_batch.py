@@ -1,6 +1,4 @@
-"""
-Use case: process a READY or FAILED batch again.
-"""
+"""Use case: process a READY or FAILED batch again."""
 
 import logging
 from dataclasses import dataclass
@@ -32,10 +30,7 @@ class RetriedJob:
 
 @dataclass(frozen=True, slots=True)
 class RetryMediaBatch:
-    """
-    Create a new job for a READY or FAILED batch. The derived objects of an earlier job stay until it
-    succeeds.
-    """
+    """Create a new job for a READY or FAILED batch; the earlier derived objects stay until it succeeds."""
 
     media: MediaRepository
     listings: ListingRepository

@@ -5,7 +5,7 @@ Event histories of Step Functions are converted to steps.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from harness.service.adapters.stepfunctions.execution_steps import steps_of
+from harness.service.adapters.stepfunctions.workflow import steps_of
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
