@@ -17,11 +17,12 @@ from harness.service.core.model.callback import AssetOutput, CallbackStatus, Pro
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.job import Job, JobStatus
-from harness.service.core.model.listing import Listing, ListingStatus
+from harness.service.core.model.listing import Listing
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
+from harness.service.core.use_cases.advance_listing import advance_listing
 
 log = logging.getLogger(__name__)
 
@@ -102,18 +103,9 @@ class HandleProcessingCallback:
         if after.status.terminal:
             _store_assets(tx, callback, batch, failure)
         if after.status is BatchStatus.READY and listing is not None:
-            self._advance(tx, listing, batch)
+            advance_listing(tx, self.policy, listing, batch)
         entered = tuple(new.status for old, new in pairwise(transitions) if new.status is not old.status)
         return CallbackOutcome(updated, after, entered, changed=after != batch or updated != job)
-
-    def _advance(self, tx: MediaTransaction, listing: Listing, batch: Batch) -> None:
-        """Advance *listing* after *batch* became READY, if no other batch of it is in the pipeline."""
-        if not self.policy.may_advance(listing, batch.family):
-            return
-        in_pipeline = [status for status in BatchStatus if status.in_pipeline]
-        if not tx.list_batches_by_listing(listing.id, statuses=in_pipeline, limit=1):
-            before, after = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL
-            tx.advance_listing(listing.id, expected=before, to=after)
 
     def _report(self, callback: ProcessingCallback, outcome: CallbackOutcome) -> None:
         batch = outcome.batch
