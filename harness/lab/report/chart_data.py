@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from harness.lab.results.durations import percentiles_over_time
 from harness.lab.results.metric_names import DEAD_LETTERS
-from harness.lab.results.percentile import percentile, percentiles
+from harness.lab.results.percentile import percentile, percentiles, percentiles_over_time
 from harness.lab.results.rows import E2E
 
 if TYPE_CHECKING:
@@ -40,11 +39,10 @@ def of_both(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the measurements of both runs, with the run's id as first column, and those of *run* alone."""
     parts = []
-    for one in (run, other):
-        if one is not None:
-            part = measure(one)
-            part.insert(0, "run", one.id)
-            parts.append(part)
+    for one in filter(None, (run, other)):
+        part = measure(one)
+        part.insert(0, "run", one.id)
+        parts.append(part)
     filled = [part for part in parts if len(part)]
     data = pd.concat(filled, ignore_index=True) if filled else parts[0]
     return data, data[data["run"] == run.id]
@@ -92,7 +90,10 @@ def arrivals(run: "Run") -> pd.DataFrame:
         "started_per_s": (sent if len(sent) else rows).groupby("arrival")["started_at"].min(),
         "completed_per_s": run.batches["finished_at"],
     }
-    rates = {name: _per_bin(run.model_seconds(column), edges) / period for name, column in times.items()}
+    rates = {
+        name: np.histogram(run.model_seconds(column).dropna(), bins=edges)[0] / period
+        for name, column in times.items()
+    }
     return pd.DataFrame({"at_s": edges[:-1], **rates})
 
 
@@ -112,9 +113,9 @@ def queue_depth(run: "Run") -> pd.DataFrame:
     rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
     period = period_of(extent(run))
     bins = (run.model_seconds(rows["at"]) // period) * period
-    queues = _label_values(rows["labels"], "QueueName").rename("queue")
-    grouped = rows["value"].groupby([queues, bins.rename("at_s")]).max()
-    return grouped.rename("messages").reset_index()
+    names = {text: str(json.loads(text).get("QueueName", "")) for text in rows["labels"].unique()}
+    queues = rows["labels"].map(names).rename("queue")
+    return rows["value"].groupby([queues, bins.rename("at_s")]).max().rename("messages").reset_index()
 
 
 def processing_over_time(run: "Run") -> pd.DataFrame:
@@ -175,12 +176,7 @@ def most_in_progress(run: "Run", rows: pd.DataFrame, begin: str, end: str) -> "F
 
 
 def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "Floats") -> "Floats":
-    """
-    Return the largest number in progress in each bin; without an end it is in progress to the last bin.
-
-    Args:
-        edges: Edges of the bins, shape (n + 1,).
-    """
+    """Return the largest number in progress in each bin; without an end it is in progress to the last bin."""
     began = starts.notna()
     births = starts[began].to_numpy(dtype=float)
     deaths = ends[began].dropna().to_numpy(dtype=float)
@@ -196,25 +192,8 @@ def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "F
     return most
 
 
-def _per_bin(times: "pd.Series[float]", edges: "Floats") -> "Floats":
-    return np.histogram(times.dropna().to_numpy(), bins=edges)[0].astype(float)
-
-
-def _label_values(labels: "pd.Series[str]", name: str) -> "pd.Series[str]":
-    """Return the value of one label of each datum; empty if it has no such label."""
-    known = {text: str(json.loads(text).get(name, "")) for text in labels.unique()}
-    return labels.map(known)
-
-
 def size_classes(run: "Run", few: float) -> pd.DataFrame:
-    """
-    Return processing time against percentile for each class of batches.
-
-    Shoots with a video are one class; those without are divided by their number of photos.
-
-    Args:
-        few: The largest number of photos of a small shoot.
-    """
+    """Return processing time by percentile for classes of batches; small shoots have *few* photos at most."""
     batches = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
     spent = run.model_seconds(batches["finished_at"] - batches["received_at"]).to_numpy()
     shoot, video, small = batches["documents"] == 0, batches["videos"] > 0, batches["photos"] <= few

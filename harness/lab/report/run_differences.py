@@ -1,6 +1,4 @@
-"""
-Differences between two runs in their scenarios, settings and environments.
-"""
+"""Differences between two runs in their scenarios, settings and environments."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,4 @@
-"""
-The states of the pipeline as stations: waits, service times and attempts in service. Model seconds.
-"""
+"""The states of the pipeline as stations: waits, service times and attempts in service. Model seconds."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -25,11 +23,10 @@ STAGES = (
 
 def time_spent(run: "Run") -> pd.DataFrame:
     """
-    Return where the time of a batch goes, in order of time.
+    Return the stages of a batch and the states of its execution, in order of time.
 
-    A row is a stage of the batch or a state of its execution. ``from_s`` is the median of its
-    beginning since the batch was received; the percentiles are those of its duration, attempts and back-off
-    included. The items of a Map count as one, from the first to the last.
+    ``from_s`` is the median beginning since the batch was received. The percentiles are those of the
+    duration, attempts and back-off included, from the first item of a Map to the last.
     """
     rows = [*_stages(run), *_states(run)]
     frame = pd.DataFrame(rows, columns=["kind", "name", "count", "from_s", "p50_s", "p95_s"])
@@ -77,24 +74,15 @@ def _part(
 
 
 def stations(run: "Run") -> pd.DataFrame:
-    """
-    Return one row per state: attempts, waits, service times, and attempts in service at the same time.
-
-    ``mean_busy`` is the time-average of attempts in service, ``most_busy`` their maximum.
-    """
-    return pd.DataFrame(
-        [
-            {"state": str(state), **_station(run, rows)}
-            for state, rows in run.steps.groupby("state", sort=False)
-        ]
-    )
+    """Return one row per state: attempts, waits, service times, and attempts in service, mean and most."""
+    states = run.steps.groupby("state", sort=False)
+    return pd.DataFrame([{"state": str(state), **_station(run, rows)} for state, rows in states])
 
 
 def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
     length = extent(run)
-    ready, began, ended = (
-        run.model_seconds(steps[name]) for name in ("ready_at", "started_at", "finished_at")
-    )
+    times = ("ready_at", "started_at", "finished_at")
+    ready, began, ended = (run.model_seconds(steps[name]) for name in times)
     wait, service = (began - ready).dropna().clip(lower=0), (ended - began).dropna()
     return {
         "attempts": len(steps),

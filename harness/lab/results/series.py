@@ -31,7 +31,6 @@ def timeline(
     Args:
         period: Length of a row [clock s].
         type: Only requests of this type; all but end-to-end rows by default.
-        name: Only requests of this name.
 
     Returns:
         Index ``at_s`` (start of the period); ``offered``, ``started``, ``finished``, ``failed``
@@ -46,7 +45,10 @@ def timeline(
 
     if period <= 0:
         raise ValueError(f"a period must be longer than 0 s, not {period} s")
-    requests = _selected(run.requests, type, name)
+    requests = run.requests
+    requests = requests[requests["type"] == type if type else requests["type"] != E2E]
+    if name:
+        requests = requests[requests["name"] == name]
     ended = requests[requests["outcome"] != "censored"]
     last = float(np.nan_to_num(requests["finished_at"].max()))
     starts = np.arange(int(last // period) + 1) * period
@@ -70,8 +72,3 @@ def timeline(
     for p in (50, 95, 99):
         frame[f"p{p}_s"] = by_period.agg(percentile, p).reindex(frame.index)
     return frame
-
-
-def _selected(requests: "pd.DataFrame", type: str | None, name: str | None) -> "pd.DataFrame":  # noqa: A002
-    selected = requests[requests["type"] == type if type else requests["type"] != E2E]
-    return selected[selected["name"] == name] if name else selected
