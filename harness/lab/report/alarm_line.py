@@ -1,15 +1,12 @@
 """The threshold of the alarm on processing times, which charts show as the alarm line [model s]."""
 
 from functools import cache
-from typing import TYPE_CHECKING
 
+from harness.lab.gate.verdict import Verdict
 from harness.lab.results.metric_names import PROCESSING_DURATION
 
-if TYPE_CHECKING:
-    from harness.lab.gate.verdict import Verdict
 
-
-def alarm_line(verdict: "Verdict | None") -> float | None:
+def alarm_line(verdict: Verdict | None) -> float | None:
     """Return the lowest threshold on processing times in a verdict, or else in the blueprint."""
     if verdict is None:
         return _of_the_blueprint()

@@ -8,21 +8,18 @@ passes. Columns carry their unit.
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.lab.results.metric_names import DEAD_LETTERS
 from harness.lab.results.percentile import percentile, percentiles, percentiles_over_time
 from harness.lab.results.rows import E2E
+from harness.lab.results.run import Run
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from harness.lab.results.run import Run
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 BINS = 120
 """A series has at most this many periods."""
@@ -35,7 +32,7 @@ QUEUE_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 
 
 def of_both(
-    measure: Callable[["Run"], pd.DataFrame], run: "Run", other: "Run | None"
+    measure: Callable[[Run], pd.DataFrame], run: Run, other: Run | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the measurements of both runs, with the run's id as first column, and those of *run* alone."""
     parts = []
@@ -48,7 +45,7 @@ def of_both(
     return data, data[data["run"] == run.id]
 
 
-def extent(run: "Run") -> float:
+def extent(run: Run) -> float:
     """Return the length of the run, to its last record [model s]; at least 1."""
     if run.header.duration_s is not None:
         return max(run.model_seconds(run.header.duration_s), 1.0)
@@ -66,19 +63,19 @@ def period_of(length: float, bins: int = BINS) -> float:
     raise ValueError(f"a run of {length} s is too long to draw")
 
 
-def bin_edges(run: "Run", bins: int = BINS) -> "Floats":
+def bin_edges(run: Run, bins: int = BINS) -> Floats:
     """Return the edges of at most *bins* round periods that cover the run [s]."""
     length = extent(run)
     period = period_of(length, bins)
     return np.arange(0.0, length + period, period)
 
 
-def http(run: "Run") -> pd.DataFrame:
+def http(run: Run) -> pd.DataFrame:
     """Return the HTTP requests, without the end-to-end observations."""
     return run.requests[run.requests["type"] != E2E]
 
 
-def arrivals(run: "Run") -> pd.DataFrame:
+def arrivals(run: Run) -> pd.DataFrame:
     """Return arrivals due and started, and batches ended, per model second."""
     # Longer periods than elsewhere: a rate of a few arrivals varies too much in a short one.
     edges, period = bin_edges(run, 60), period_of(extent(run), 60)
@@ -97,7 +94,7 @@ def arrivals(run: "Run") -> pd.DataFrame:
     return pd.DataFrame({"at_s": edges[:-1], **rates})
 
 
-def in_system(run: "Run") -> pd.DataFrame:
+def in_system(run: Run) -> pd.DataFrame:
     """Return the most batches in the pipeline and the most HTTP requests in progress, by period."""
     return pd.DataFrame(
         {
@@ -108,7 +105,7 @@ def in_system(run: "Run") -> pd.DataFrame:
     )
 
 
-def queue_depth(run: "Run") -> pd.DataFrame:
+def queue_depth(run: Run) -> pd.DataFrame:
     """Return the most messages that waited in each queue, by period."""
     rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
     period = period_of(extent(run))
@@ -118,14 +115,14 @@ def queue_depth(run: "Run") -> pd.DataFrame:
     return rows["value"].groupby([queues, bins.rename("at_s")]).max().rename("messages").reset_index()
 
 
-def processing_over_time(run: "Run") -> pd.DataFrame:
+def processing_over_time(run: Run) -> pd.DataFrame:
     """Return percentiles of the processing times that ended in each period."""
     times, length = run.processing_times(), extent(run)
     period = ALARM_PERIOD if length >= 10 * ALARM_PERIOD else period_of(length, 40)
     return percentiles_over_time(times["at_s"], times["duration_s"], max(period, period_of(length)))
 
 
-def latency_over_time(run: "Run") -> pd.DataFrame:
+def latency_over_time(run: Run) -> pd.DataFrame:
     """Return percentiles of the response times of HTTP requests by their intended start [clock s]."""
     rows = http(run)
     response_time = rows["finished_at"] - rows["intended_at"]
@@ -134,7 +131,7 @@ def latency_over_time(run: "Run") -> pd.DataFrame:
     )
 
 
-def response_curve(run: "Run") -> pd.DataFrame:
+def response_curve(run: Run) -> pd.DataFrame:
     """Return HTTP response time against percentile, from the intended and from the actual start [clock s]."""
     rows = http(run)
     rows = rows[(rows["intended_at"] >= run.warm_up) & (rows["outcome"] != "censored")]
@@ -143,7 +140,7 @@ def response_curve(run: "Run") -> pd.DataFrame:
     return _curve({"corrected_s": corrected, "uncorrected_s": uncorrected})
 
 
-def end_to_end_curve(run: "Run") -> pd.DataFrame:
+def end_to_end_curve(run: Run) -> pd.DataFrame:
     """Return the time from an arrival's intended start until READY, against percentile [model s]."""
     rows = run.requests
     rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
@@ -151,7 +148,7 @@ def end_to_end_curve(run: "Run") -> pd.DataFrame:
     return _curve({"ready_s": times})
 
 
-def _curve(columns: "dict[str, NDArray[Any]]") -> pd.DataFrame:
+def _curve(columns: dict[str, NDArray[Any]]) -> pd.DataFrame:
     """Return columns of equal length against percentile."""
     count = len(next(iter(columns.values())))
     if not count:
@@ -161,7 +158,7 @@ def _curve(columns: "dict[str, NDArray[Any]]") -> pd.DataFrame:
     return pd.DataFrame({"percentile": points, **values})
 
 
-def tail_points(count: int) -> "NDArray[Any]":
+def tail_points(count: int) -> NDArray[Any]:
     """Return the percentiles that *count* values can tell apart, evenly spaced on the scale of 1/(1 − p)."""
     # The last point is the largest value: 100 itself has no place on this scale.
     tails = np.geomspace(1.0, 2.0 * count, min(CURVE, count + 1))
@@ -170,12 +167,12 @@ def tail_points(count: int) -> "NDArray[Any]":
     return np.union1d(points, named)
 
 
-def most_in_progress(run: "Run", rows: pd.DataFrame, begin: str, end: str) -> "Floats":
+def most_in_progress(run: Run, rows: pd.DataFrame, begin: str, end: str) -> Floats:
     """Return the most rows in progress at once, between two columns, in each of the run's periods."""
     return most_at_once(run.model_seconds(rows[begin]), run.model_seconds(rows[end]), bin_edges(run))
 
 
-def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "Floats") -> "Floats":
+def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: Floats) -> Floats:
     """Return the largest number in progress in each bin; without an end it is in progress to the last bin."""
     began = starts.notna()
     births = starts[began].to_numpy(dtype=float)
@@ -192,7 +189,7 @@ def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "F
     return most
 
 
-def size_classes(run: "Run", few: float) -> pd.DataFrame:
+def size_classes(run: Run, few: float) -> pd.DataFrame:
     """Return processing time by percentile for classes of batches; small shoots have *few* photos at most."""
     batches = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
     spent = run.model_seconds(batches["finished_at"] - batches["received_at"]).to_numpy()
@@ -214,14 +211,14 @@ def size_classes(run: "Run", few: float) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def median_photos(run: "Run") -> float:
+def median_photos(run: Run) -> float:
     """Return the median number of photos of shoots without video; 0 without any."""
     batches = run.batches
     plain = batches.loc[(batches["videos"] == 0) & (batches["documents"] == 0), "photos"].dropna()
     return percentile(plain, 50) if len(plain) else 0.0
 
 
-def dead_letters(run: "Run") -> pd.DataFrame:
+def dead_letters(run: Run) -> pd.DataFrame:
     """Return how many messages had reached the dead-letter queue by the end of each period."""
     rows = run.metrics[run.metrics["metric"] == DEAD_LETTERS]
     edges = bin_edges(run)

@@ -1,9 +1,9 @@
 """The overview at the top of a report: the verdict, the five metrics, p95 and its alarm line."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.lab.gate.verdict import Outcome, Verdict
 from harness.lab.report.alarm_line import alarm_line
@@ -14,9 +14,6 @@ from harness.lab.results import metric_names
 from harness.lab.results.percentile import interval, percentile
 from harness.lab.results.rows import E2E
 from harness.lab.results.summary import Metrics
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 OUTCOME_WORDS = {
     Outcome.PASS: "Fine",
@@ -52,7 +49,7 @@ class ThresholdBar:
     is_breached: bool
 
     @classmethod
-    def of(cls, values: "NDArray[np.float64]", threshold: float) -> "ThresholdBar | None":
+    def of(cls, values: NDArray[np.float64], threshold: float) -> "ThresholdBar | None":
         """
         Return the bar of processing times; None if there are none.
 

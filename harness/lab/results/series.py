@@ -7,16 +7,15 @@ scenario compresses time.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.lab.results.percentile import percentile
 from harness.lab.results.rows import E2E, FAILED
 from harness.lab.results.run import Run
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
-
-    Integers = NDArray[np.int64]
 
 
 def timeline(
@@ -40,8 +39,7 @@ def timeline(
     Raises:
         ValueError: *period* is not positive.
     """
-    import numpy as np  # heavy: imported only where a series is made
-    import pandas as pd
+    import pandas as pd  # heavy: imported only where a series is made
 
     if period <= 0:
         raise ValueError(f"a period must be longer than 0 s, not {period} s")
@@ -53,7 +51,7 @@ def timeline(
     last = float(np.nan_to_num(requests["finished_at"].max()))
     starts = np.arange(int(last // period) + 1) * period
 
-    def counted(times: "pd.Series[float]") -> "Integers":
+    def counted(times: "pd.Series[float]") -> NDArray[np.int64]:
         bins = (times // period).clip(lower=0).astype(int)
         return np.bincount(bins, minlength=len(starts))[: len(starts)]
 

@@ -15,7 +15,7 @@ _CONTENT_TYPES = {each: f"image/{each}" for each in ("heic", "jpeg", "png")}
 
 
 class PlannedFiles:
-    """Draws the files of batches; *stream* returns the stream of a name."""
+    """The files of batches; *stream* returns the stream of draws with a name."""
 
     def __init__(self, stream: Callable[[str], Stream]) -> None:
         self._stream = stream
