@@ -1,8 +1,4 @@
-"""
-The life of one batch: every request, stage and attempt of a state, from its first HTTP request to its end.
-
-All times are model seconds; those of requests are converted, too, so that they fit between the others.
-"""
+"""The life of one batch: its requests, stages and attempts of states. All times are model seconds."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -35,15 +31,8 @@ class NoSuchArrival(ValueError):
 
 
 def must_arrive(scenario: "Scenario", arrival: int) -> None:
-    """
-    Check that a run of a scenario will have an arrival.
-
-    In a closed workload the number of arrivals depends on how fast users are served: only negative numbers
-    can be rejected.
-
-    Raises:
-        NoSuchArrival: The run will not have this arrival.
-    """
+    """Raise `NoSuchArrival` if a run of a scenario will not have an arrival."""
+    # In a closed workload the number of arrivals depends on how fast users are served.
     arrivals = None if scenario.users else len(schedule(scenario))
     if arrival < 0 or (arrivals is not None and arrival >= arrivals):
         raise NoSuchArrival(arrival, arrivals)
@@ -74,9 +63,7 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
 
 def life_of_arrival(run: "Run", arrival: int) -> pd.DataFrame:
     """
-    Return the life of the batch of an arrival in order of time; times count from the start of the run.
-
-    The rows are those of `life_of_batch` and the end-to-end observations.
+    Return `life_of_batch` of an arrival, and its end-to-end observations, from the start of the run.
 
     Raises:
         NoSuchArrival: The run has no such arrival.

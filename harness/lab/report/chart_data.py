@@ -8,22 +8,18 @@ passes. Columns carry their unit.
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from harness.lab.results.durations import percentiles_over_time
 from harness.lab.results.metric_names import DEAD_LETTERS
-from harness.lab.results.percentile import percentile, percentiles
+from harness.lab.results.percentile import percentile, percentiles, percentiles_over_time
 from harness.lab.results.rows import E2E
+from harness.lab.results.run import Run
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from harness.lab.results.run import Run
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 BINS = 120
 """A series has at most this many periods."""
@@ -36,21 +32,20 @@ QUEUE_DEPTH = "AWS/SQS/ApproximateNumberOfMessagesVisible"
 
 
 def of_both(
-    measure: Callable[["Run"], pd.DataFrame], run: "Run", other: "Run | None"
+    measure: Callable[[Run], pd.DataFrame], run: Run, other: Run | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the measurements of both runs, with the run's id as first column, and those of *run* alone."""
     parts = []
-    for one in (run, other):
-        if one is not None:
-            part = measure(one)
-            part.insert(0, "run", one.id)
-            parts.append(part)
+    for one in filter(None, (run, other)):
+        part = measure(one)
+        part.insert(0, "run", one.id)
+        parts.append(part)
     filled = [part for part in parts if len(part)]
     data = pd.concat(filled, ignore_index=True) if filled else parts[0]
     return data, data[data["run"] == run.id]
 
 
-def extent(run: "Run") -> float:
+def extent(run: Run) -> float:
     """Return the length of the run, to its last record [model s]; at least 1."""
     if run.header.duration_s is not None:
         return max(run.model_seconds(run.header.duration_s), 1.0)
@@ -68,19 +63,19 @@ def period_of(length: float, bins: int = BINS) -> float:
     raise ValueError(f"a run of {length} s is too long to draw")
 
 
-def bin_edges(run: "Run", bins: int = BINS) -> "Floats":
+def bin_edges(run: Run, bins: int = BINS) -> Floats:
     """Return the edges of at most *bins* round periods that cover the run [s]."""
     length = extent(run)
     period = period_of(length, bins)
     return np.arange(0.0, length + period, period)
 
 
-def http(run: "Run") -> pd.DataFrame:
+def http(run: Run) -> pd.DataFrame:
     """Return the HTTP requests, without the end-to-end observations."""
     return run.requests[run.requests["type"] != E2E]
 
 
-def arrivals(run: "Run") -> pd.DataFrame:
+def arrivals(run: Run) -> pd.DataFrame:
     """Return arrivals due and started, and batches ended, per model second."""
     # Longer periods than elsewhere: a rate of a few arrivals varies too much in a short one.
     edges, period = bin_edges(run, 60), period_of(extent(run), 60)
@@ -92,11 +87,14 @@ def arrivals(run: "Run") -> pd.DataFrame:
         "started_per_s": (sent if len(sent) else rows).groupby("arrival")["started_at"].min(),
         "completed_per_s": run.batches["finished_at"],
     }
-    rates = {name: _per_bin(run.model_seconds(column), edges) / period for name, column in times.items()}
+    rates = {
+        name: np.histogram(run.model_seconds(column).dropna(), bins=edges)[0] / period
+        for name, column in times.items()
+    }
     return pd.DataFrame({"at_s": edges[:-1], **rates})
 
 
-def in_system(run: "Run") -> pd.DataFrame:
+def in_system(run: Run) -> pd.DataFrame:
     """Return the most batches in the pipeline and the most HTTP requests in progress, by period."""
     return pd.DataFrame(
         {
@@ -107,24 +105,24 @@ def in_system(run: "Run") -> pd.DataFrame:
     )
 
 
-def queue_depth(run: "Run") -> pd.DataFrame:
+def queue_depth(run: Run) -> pd.DataFrame:
     """Return the most messages that waited in each queue, by period."""
     rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
     period = period_of(extent(run))
     bins = (run.model_seconds(rows["at"]) // period) * period
-    queues = _label_values(rows["labels"], "QueueName").rename("queue")
-    grouped = rows["value"].groupby([queues, bins.rename("at_s")]).max()
-    return grouped.rename("messages").reset_index()
+    names = {text: str(json.loads(text).get("QueueName", "")) for text in rows["labels"].unique()}
+    queues = rows["labels"].map(names).rename("queue")
+    return rows["value"].groupby([queues, bins.rename("at_s")]).max().rename("messages").reset_index()
 
 
-def processing_over_time(run: "Run") -> pd.DataFrame:
+def processing_over_time(run: Run) -> pd.DataFrame:
     """Return percentiles of the processing times that ended in each period."""
     times, length = run.processing_times(), extent(run)
     period = ALARM_PERIOD if length >= 10 * ALARM_PERIOD else period_of(length, 40)
     return percentiles_over_time(times["at_s"], times["duration_s"], max(period, period_of(length)))
 
 
-def latency_over_time(run: "Run") -> pd.DataFrame:
+def latency_over_time(run: Run) -> pd.DataFrame:
     """Return percentiles of the response times of HTTP requests by their intended start [clock s]."""
     rows = http(run)
     response_time = rows["finished_at"] - rows["intended_at"]
@@ -133,7 +131,7 @@ def latency_over_time(run: "Run") -> pd.DataFrame:
     )
 
 
-def response_curve(run: "Run") -> pd.DataFrame:
+def response_curve(run: Run) -> pd.DataFrame:
     """Return HTTP response time against percentile, from the intended and from the actual start [clock s]."""
     rows = http(run)
     rows = rows[(rows["intended_at"] >= run.warm_up) & (rows["outcome"] != "censored")]
@@ -142,7 +140,7 @@ def response_curve(run: "Run") -> pd.DataFrame:
     return _curve({"corrected_s": corrected, "uncorrected_s": uncorrected})
 
 
-def end_to_end_curve(run: "Run") -> pd.DataFrame:
+def end_to_end_curve(run: Run) -> pd.DataFrame:
     """Return the time from an arrival's intended start until READY, against percentile [model s]."""
     rows = run.requests
     rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
@@ -150,7 +148,7 @@ def end_to_end_curve(run: "Run") -> pd.DataFrame:
     return _curve({"ready_s": times})
 
 
-def _curve(columns: "dict[str, NDArray[Any]]") -> pd.DataFrame:
+def _curve(columns: dict[str, NDArray[Any]]) -> pd.DataFrame:
     """Return columns of equal length against percentile."""
     count = len(next(iter(columns.values())))
     if not count:
@@ -160,7 +158,7 @@ def _curve(columns: "dict[str, NDArray[Any]]") -> pd.DataFrame:
     return pd.DataFrame({"percentile": points, **values})
 
 
-def tail_points(count: int) -> "NDArray[Any]":
+def tail_points(count: int) -> NDArray[Any]:
     """Return the percentiles that *count* values can tell apart, evenly spaced on the scale of 1/(1 − p)."""
     # The last point is the largest value: 100 itself has no place on this scale.
     tails = np.geomspace(1.0, 2.0 * count, min(CURVE, count + 1))
@@ -169,18 +167,13 @@ def tail_points(count: int) -> "NDArray[Any]":
     return np.union1d(points, named)
 
 
-def most_in_progress(run: "Run", rows: pd.DataFrame, begin: str, end: str) -> "Floats":
+def most_in_progress(run: Run, rows: pd.DataFrame, begin: str, end: str) -> Floats:
     """Return the most rows in progress at once, between two columns, in each of the run's periods."""
     return most_at_once(run.model_seconds(rows[begin]), run.model_seconds(rows[end]), bin_edges(run))
 
 
-def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "Floats") -> "Floats":
-    """
-    Return the largest number in progress in each bin; without an end it is in progress to the last bin.
-
-    Args:
-        edges: Edges of the bins, shape (n + 1,).
-    """
+def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: Floats) -> Floats:
+    """Return the largest number in progress in each bin; without an end it is in progress to the last bin."""
     began = starts.notna()
     births = starts[began].to_numpy(dtype=float)
     deaths = ends[began].dropna().to_numpy(dtype=float)
@@ -196,25 +189,8 @@ def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: "F
     return most
 
 
-def _per_bin(times: "pd.Series[float]", edges: "Floats") -> "Floats":
-    return np.histogram(times.dropna().to_numpy(), bins=edges)[0].astype(float)
-
-
-def _label_values(labels: "pd.Series[str]", name: str) -> "pd.Series[str]":
-    """Return the value of one label of each datum; empty if it has no such label."""
-    known = {text: str(json.loads(text).get(name, "")) for text in labels.unique()}
-    return labels.map(known)
-
-
-def size_classes(run: "Run", few: float) -> pd.DataFrame:
-    """
-    Return processing time against percentile for each class of batches.
-
-    Shoots with a video are one class; those without are divided by their number of photos.
-
-    Args:
-        few: The largest number of photos of a small shoot.
-    """
+def size_classes(run: Run, few: float) -> pd.DataFrame:
+    """Return processing time by percentile for classes of batches; small shoots have *few* photos at most."""
     batches = run.batches[run.batches["finished_at"].notna() & run.batches["received_at"].notna()]
     spent = run.model_seconds(batches["finished_at"] - batches["received_at"]).to_numpy()
     shoot, video, small = batches["documents"] == 0, batches["videos"] > 0, batches["photos"] <= few
@@ -235,14 +211,14 @@ def size_classes(run: "Run", few: float) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def median_photos(run: "Run") -> float:
+def median_photos(run: Run) -> float:
     """Return the median number of photos of shoots without video; 0 without any."""
     batches = run.batches
     plain = batches.loc[(batches["videos"] == 0) & (batches["documents"] == 0), "photos"].dropna()
     return percentile(plain, 50) if len(plain) else 0.0
 
 
-def dead_letters(run: "Run") -> pd.DataFrame:
+def dead_letters(run: Run) -> pd.DataFrame:
     """Return how many messages had reached the dead-letter queue by the end of each period."""
     rows = run.metrics[run.metrics["metric"] == DEAD_LETTERS]
     edges = bin_edges(run)

@@ -1,12 +1,9 @@
-"""
-The overview at the top of a report: the verdict, the five metrics, p95 and its alarm line.
-"""
+"""The overview at the top of a report: the verdict, the five metrics, p95 and its alarm line."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.lab.gate.verdict import Outcome, Verdict
 from harness.lab.report.alarm_line import alarm_line
@@ -16,10 +13,7 @@ from harness.lab.report.wording import between, count, exact, plural, seconds
 from harness.lab.results import metric_names
 from harness.lab.results.percentile import interval, percentile
 from harness.lab.results.rows import E2E
-from harness.lab.results.summary import Metrics, Timing
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from harness.lab.results.summary import Metrics
 
 OUTCOME_WORDS = {
     Outcome.PASS: "Fine",
@@ -44,12 +38,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdBar:
-    """
-    A bar that shows the p95 of the processing time against the alarm's threshold.
-
-    Attributes:
-        value, low, high, threshold: p95, its interval and the threshold, in per cent of the bar's width.
-    """
+    """A bar with the p95 of the processing time, its interval and the threshold, in per cent of its width."""
 
     sentence: str
     value: float
@@ -60,7 +49,7 @@ class ThresholdBar:
     is_breached: bool
 
     @classmethod
-    def of(cls, values: "NDArray[np.float64]", threshold: float) -> "ThresholdBar | None":
+    def of(cls, values: NDArray[np.float64], threshold: float) -> "ThresholdBar | None":
         """
         Return the bar of processing times; None if there are none.
 
@@ -89,13 +78,7 @@ class ThresholdBar:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """
-    The content of the overview.
-
-    Attributes:
-        outcome: The verdict in one word.
-        tone: The class of the style sheet that colours it.
-    """
+    """The content of the overview: the verdict in one word, the style sheet's class for it, the figures."""
 
     outcome: str
     tone: str
@@ -111,17 +94,18 @@ class Overview:
         times = subject.run.processing_times()["duration_s"].to_numpy(dtype=float)
         bar = None if line is None else ThresholdBar.of(times, line)
         summary = subject.run.summary
-        return cls(outcome, tone, reasons, _tiles(summary.metrics), bar, _end_to_end(summary.timings))
+        records = [
+            {"end to end": one.name, **timing_cells(one)} for one in summary.timings if one.type == E2E
+        ]
+        caption = "End-to-end times after the warm-up, model time"
+        table = TableBlock.of_records(caption, records) if records else None
+        return cls(outcome, tone, reasons, _tiles(summary.metrics), bar, table)
 
 
 def _headline(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:
     """Return the outcome as a word, its class in the style sheet, and the reasons as sentences."""
     if verdict is None:
-        return (
-            "Not evaluated",
-            "none",
-            ("This run has no verdict: alarms were not evaluated.",),
-        )
+        return "Not evaluated", "none", ("This run has no verdict: alarms were not evaluated.",)
     passed = ("No alarm fired and every objective was met.",)
     reasons = tuple(map(_sentence, verdict.reasons))
     return OUTCOME_WORDS[verdict.outcome], verdict.outcome.value, reasons or passed
@@ -129,41 +113,20 @@ def _headline(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:
 
 def _tiles(metrics: Metrics) -> tuple[Tile, ...]:
     created, most = metrics.created, metrics.inflight_max
-    entered = ", ".join(f"{count(created[status])} {status}" for status in sorted(created, key=_order))
-    spread = f"p50 {seconds(metrics.duration_p50_s)}, p99 {seconds(metrics.duration_p99_s)}"
+    statuses = [status for status in STATUSES if status in created]
+    statuses += sorted(created.keys() - set(STATUSES))
+    entered = ", ".join(f"{count(created[status])} {status}" for status in statuses)
+    entries = f"entered: {entered}" if created else "none recorded"
+    p50, p95, p99 = map(seconds, (metrics.duration_p50_s, metrics.duration_p95_s, metrics.duration_p99_s))
+    spread = f"p50 {p50}, p99 {p99}" if metrics.durations else "none observed"
+    sampled = "never sampled" if most is None else "pending or running"
     return (
-        Tile(
-            metric_names.BATCHES_CREATED,
-            "batches READY",
-            count(created.get("READY", 0)),
-            f"entered: {entered}" if created else "none recorded",
-        ),
-        Tile(
-            metric_names.PROCESSING_DURATION,
-            "processing time, p95",
-            seconds(metrics.duration_p95_s),
-            spread if metrics.durations else "none observed",
-        ),
-        Tile(
-            metric_names.INFLIGHT_JOBS,
-            "jobs in flight, most",
-            count(most),
-            "never sampled" if most is None else "pending or running",
-        ),
+        Tile(metric_names.BATCHES_CREATED, "batches READY", count(created.get("READY", 0)), entries),
+        Tile(metric_names.PROCESSING_DURATION, "processing time, p95", p95, spread),
+        Tile(metric_names.INFLIGHT_JOBS, "jobs in flight, most", count(most), sampled),
         Tile(metric_names.DEAD_LETTERS, "dead letters", count(metrics.dead_letters), "each counted once"),
         Tile(metric_names.BATCHES_FAILED, "batches failed", count(metrics.failed), "ended FAILED"),
     )
-
-
-def _end_to_end(timings: Sequence[Timing]) -> TableBlock | None:
-    records = [{"end to end": one.name, **timing_cells(one)} for one in timings if one.type == E2E]
-    return (
-        TableBlock.of_records("End-to-end times after the warm-up, model time", records) if records else None
-    )
-
-
-def _order(status: str) -> tuple[int, str]:
-    return (STATUSES.index(status) if status in STATUSES else len(STATUSES), status)
 
 
 def _sentence(reason: str) -> str:

@@ -68,12 +68,7 @@ def render(
 
 
 def stored_verdict(run: Run) -> Verdict | None:
-    """
-    Return the verdict in the run folder; None if the run was not evaluated.
-
-    Raises:
-        RunUnreadable: ``verdict.json`` is damaged.
-    """
+    """Return the verdict in the run folder, None without one; a damaged one is `RunUnreadable`."""
     path = run.folder / "verdict.json"
     if not path.exists():
         return None

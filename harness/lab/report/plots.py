@@ -103,9 +103,7 @@ class Plots:
 
 
 class PlottableRun(Run):
-    """
-    A run that can draw its charts.
-    """
+    """A run that can draw its charts."""
 
     @classmethod
     def of(cls, run: Run) -> Self:

@@ -35,10 +35,9 @@ CAVEAT = (
 @dataclass(frozen=True, slots=True)
 class Distance:
     """
-    The distance between two distributions of response times.
+    The distance between two distributions of response times, with their numbers of values.
 
     Attributes:
-        before, now: Numbers of values.
         ks: Kolmogorov–Smirnov: the largest difference between the shares done within the same time [0…1].
         wasserstein_s: How far the times would have to move, on average, to give the other distribution
             [model s].
@@ -116,11 +115,7 @@ def compare(before: "Run", now: "Run") -> RunComparison:
     """
     percentiles = compare_percentiles(now.folder, before.folder, PERCENTS)
     return RunComparison(
-        before.id,
-        now.id,
-        percentiles.ratios,
-        tuple(_distances(before, now)),
-        tuple(differences(before, now)),
+        before.id, now.id, percentiles.ratios, tuple(_distances(before, now)), tuple(differences(before, now))
     )
 
 

@@ -1,14 +1,11 @@
-"""
-Differences between two runs in their scenarios, settings and environments.
-"""
+"""Differences between two runs in their scenarios, settings and environments."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from harness.lab.results.run import Run
+from harness.lab.results.run import Run
 
 HASH = re.compile(r"[0-9a-f]{64}")
 """A hash is shortened: its first characters suffice to tell two apart."""
@@ -26,7 +23,7 @@ class Difference:
     now: str
 
 
-def differences(before: "Run", now: "Run") -> Iterator[Difference]:
+def differences(before: Run, now: Run) -> Iterator[Difference]:
     """Yield the differences between two runs, by key."""
     earlier, current = _facts(before), _facts(now)
     for key in sorted(earlier.keys() | current.keys()):
@@ -34,7 +31,7 @@ def differences(before: "Run", now: "Run") -> Iterator[Difference]:
             yield Difference(key, _text(earlier.get(key)), _text(current.get(key)))
 
 
-def _facts(run: "Run") -> dict[str, Any]:
+def _facts(run: Run) -> dict[str, Any]:
     """Return the values of the scenario and of the header, by dotted key."""
     header = run.header.model_dump(mode="json", exclude=set(IRRELEVANT))
     scenario = {key: value for key, value in _flat(run.scenario, "scenario") if not key.endswith(".line")}

@@ -1,6 +1,4 @@
-"""
-The parts of a page: sections of charts, tables, paragraphs and lists.
-"""
+"""The parts of a page: sections of charts, tables, paragraphs and lists."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +11,7 @@ from harness.lab.results.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """
-    The data of a page: a run, its verdict, another run, its cost.
-
-    Attributes:
-        other: A run to draw over the charts, dashed, e.g. the simulation of the same scenario.
-        cost: The cost of the run, as `sections.cost` reads it.
-    """
+    """The data of a page: a run, its verdict, another run to draw over the charts, and its cost."""
 
     run: Run
     verdict: Verdict | None = None
@@ -29,12 +21,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class TableBlock:
-    """
-    A table of texts.
-
-    Attributes:
-        numeric: Indexes of the columns that hold numbers and are aligned right.
-    """
+    """A table of texts; the columns with the indexes *numeric* hold numbers and are aligned right."""
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -47,8 +34,7 @@ class TableBlock:
         """
         Return a table with the keys of *records* as columns; there must be at least one record.
 
-        Args:
-            text_columns: This many columns from the left hold texts, the others numbers.
+        The first *text_columns* columns hold texts, the others numbers.
         """
         columns = tuple(records[0])
         rows = [tuple(record.values()) for record in records]
@@ -77,13 +63,7 @@ Block = Chart | TableBlock | Prose | Points
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """
-    One part of a page.
-
-    Attributes:
-        key: The anchor.
-        lead: The introduction, one or two sentences.
-    """
+    """One part of a page: its anchor, its title, an introduction of one or two sentences, and its blocks."""
 
     key: str
     title: str

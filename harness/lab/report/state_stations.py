@@ -1,18 +1,14 @@
-"""
-The states of the pipeline as stations: waits, service times and attempts in service. Model seconds.
-"""
+"""The states of the pipeline as stations: waits, service times and attempts in service. Model seconds."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.lab.report.chart_data import bin_edges, extent, most_in_progress, period_of
 from harness.lab.results.percentile import percentile
-
-if TYPE_CHECKING:
-    from harness.lab.results.run import Run
+from harness.lab.results.run import Run
 
 STAGES = (
     ("upload", "created_at", "received_at"),
@@ -23,20 +19,19 @@ STAGES = (
 """The stages of a batch: name, and the columns of ``batches`` for its begin and its end."""
 
 
-def time_spent(run: "Run") -> pd.DataFrame:
+def time_spent(run: Run) -> pd.DataFrame:
     """
-    Return where the time of a batch goes, in order of time.
+    Return the stages of a batch and the states of its execution, in order of time.
 
-    A row is a stage of the batch or a state of its execution. ``from_s`` is the median of its
-    beginning since the batch was received; the percentiles are those of its duration, attempts and back-off
-    included. The items of a Map count as one, from the first to the last.
+    ``from_s`` is the median beginning since the batch was received. The percentiles are those of the
+    duration, attempts and back-off included, from the first item of a Map to the last.
     """
     rows = [*_stages(run), *_states(run)]
     frame = pd.DataFrame(rows, columns=["kind", "name", "count", "from_s", "p50_s", "p95_s"])
     return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
-def _stages(run: "Run") -> Iterator[dict[str, Any]]:
+def _stages(run: Run) -> Iterator[dict[str, Any]]:
     batches, is_ended = run.batches, run.batches["censored"].eq(False)
     for name, begin, end in STAGES:
         # The states show the same time in more detail.
@@ -47,7 +42,7 @@ def _stages(run: "Run") -> Iterator[dict[str, Any]]:
         yield from _part("stage", name, since, spent.where(is_ended))
 
 
-def _states(run: "Run") -> Iterator[dict[str, Any]]:
+def _states(run: Run) -> Iterator[dict[str, Any]]:
     steps = run.steps[run.steps["finished_at"].notna()]
     visits = steps.groupby(["job_id", "state"], sort=False).agg(
         ready_at=("ready_at", "min"), finished_at=("finished_at", "max")
@@ -76,25 +71,16 @@ def _part(
         }
 
 
-def stations(run: "Run") -> pd.DataFrame:
-    """
-    Return one row per state: attempts, waits, service times, and attempts in service at the same time.
-
-    ``mean_busy`` is the time-average of attempts in service, ``most_busy`` their maximum.
-    """
-    return pd.DataFrame(
-        [
-            {"state": str(state), **_station(run, rows)}
-            for state, rows in run.steps.groupby("state", sort=False)
-        ]
-    )
+def stations(run: Run) -> pd.DataFrame:
+    """Return one row per state: attempts, waits, service times, and attempts in service, mean and most."""
+    states = run.steps.groupby("state", sort=False)
+    return pd.DataFrame([{"state": str(state), **_station(run, rows)} for state, rows in states])
 
 
-def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
+def _station(run: Run, steps: pd.DataFrame) -> dict[str, float]:
     length = extent(run)
-    ready, began, ended = (
-        run.model_seconds(steps[name]) for name in ("ready_at", "started_at", "finished_at")
-    )
+    times = ("ready_at", "started_at", "finished_at")
+    ready, began, ended = (run.model_seconds(steps[name]) for name in times)
     wait, service = (began - ready).dropna().clip(lower=0), (ended - began).dropna()
     return {
         "attempts": len(steps),
@@ -108,7 +94,7 @@ def _station(run: "Run", steps: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def busy_over_time(run: "Run") -> pd.DataFrame:
+def busy_over_time(run: Run) -> pd.DataFrame:
     """Return the most attempts of each state in service at once, by period."""
     parts = [pd.DataFrame(columns=["state", "at_s", "busy"])]
     for state, rows in run.steps.groupby("state", sort=False):
@@ -117,7 +103,7 @@ def busy_over_time(run: "Run") -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def retries_over_time(run: "Run") -> pd.DataFrame:
+def retries_over_time(run: Run) -> pd.DataFrame:
     """Return first and further attempts that began in each period, by state."""
     steps = run.steps[run.steps["started_at"].notna()]
     period = period_of(extent(run), 60)

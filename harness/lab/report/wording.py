@@ -1,6 +1,4 @@
-"""
-Numbers and units as texts for people. Times are seconds, sizes bytes, ratios 0…1.
-"""
+"""Numbers and units as texts for people. Times are seconds, sizes bytes, ratios 0…1."""
 
 import math
 

@@ -1,6 +1,4 @@
-"""
-Keys of the notes in a run's header that one package writes and another reads.
-"""
+"""Keys of the notes in a run's header that one package writes and another reads."""
 
 REMARKS = "remarks"
 """Sentences about the run that do not put its figures in doubt."""

@@ -1,8 +1,4 @@
-"""
-The one percentile of the package: nearest rank, ⌈pn⌉ of the sorted values, never interpolated.
-
-Percentages are numbers 0…100. Units are those of the values.
-"""
+"""The one percentile of the package: nearest rank, ⌈pn⌉ of the sorted values, with percentages 0…100."""
 
 import math
 from collections.abc import Sequence
@@ -35,11 +31,8 @@ def percentile(values: "Values", p: float) -> float:
 
     Up to a million values the result is one of them; beyond, it is at most 0.1 % above it.
 
-    Args:
-        p: 0 < p ≤ 100, e.g. 99 or 99.9.
-
     Raises:
-        ValueError: There are no values, one of them is not a number, or *p* is out of range.
+        ValueError: There are no values, one of them is not a number, or not 0 < *p* ≤ 100.
     """
     array = _numbers(values)
     rank = nearest_rank(p, len(array))
@@ -72,11 +65,8 @@ def nearest_rank(p: float, count: int) -> int:
 
 @cache
 def exact_ratio(p: float) -> tuple[int, int]:
-    """
-    Return a percentage as a fraction of 1, exactly as it is written.
-
-    As binary fractions, 99.9/100 × 1000 would round up to rank 1000.
-    """
+    """Return a percentage as a fraction of 1, exactly as it is written."""
+    # As binary fractions, 99.9/100 × 1000 would round up to rank 1000.
     return (Fraction(str(p)) / 100).as_integer_ratio()
 
 
@@ -130,6 +120,31 @@ def histogram(values: "Values") -> "HdrHistogram":
     for tick, count in zip(*np.unique((ticks >> shift) << shift, return_counts=True), strict=True):
         counted.record_value(int(tick), int(count))
     return counted
+
+
+def percentiles_over_time(
+    at: "pd.Series[float]", values: "pd.Series[float]", period: float
+) -> "pd.DataFrame":
+    """
+    Return p50, p95 and p99 of *values* in each period; a period without values is absent.
+
+    Returns:
+        ``at_s``, the start of the period; ``samples`` [count], ``p50_s``, ``p95_s``, ``p99_s``.
+
+    Raises:
+        ValueError: *period* is not positive.
+    """
+    import pandas as pd  # heavy: imported only where a frame is made
+
+    if period <= 0:
+        raise ValueError(f"a period must be longer than 0 s, not {period} s")
+    known = at.notna() & values.notna()
+    order = np.argsort(at[known].to_numpy(), kind="stable")
+    times, ordered = at[known].to_numpy()[order], values[known].to_numpy()[order]
+    numbers, firsts = np.unique(np.floor(times / period), return_index=True)
+    groups = np.split(ordered, firsts[1:]) if len(numbers) else []
+    columns = {f"p{p}_s": [percentile(group, p) for group in groups] for p in (50, 95, 99)}
+    return pd.DataFrame({"at_s": numbers * period, "samples": [len(group) for group in groups], **columns})
 
 
 def _from_histogram(counted: "HdrHistogram", rank: int) -> float:

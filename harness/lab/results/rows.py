@@ -101,7 +101,7 @@ class StepRow(NamedTuple):
 
 class MetricRow(NamedTuple):
     """
-    One datum of one metric; `metric_names` says how the table spells metrics and labels.
+    One datum of one metric; `metric_names` explains how the table spells metrics and labels.
 
     Counters are increments (usually 1), gauges are the value seen, a histogram has one row per observation.
     """
@@ -124,11 +124,6 @@ TABLE_OF: dict[type[Row], str] = {
 _COLUMN_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 
 
-def _schema(row: type[Row]) -> pa.Schema:
-    hints = get_type_hints(row, include_extras=True)
-    return pa.schema({name: _column_type(hint) for name, hint in hints.items()})
-
-
 def _column_type(hint: Any) -> pa.DataType:
     """Return the column type of a field; the field may also be None."""
     for one in (hint, *get_args(hint)):
@@ -139,5 +134,10 @@ def _column_type(hint: Any) -> pa.DataType:
     raise TypeError(f"no column type for {hint}")
 
 
-TABLES: Mapping[str, pa.Schema] = {name: _schema(row) for row, name in TABLE_OF.items()}
+TABLES: Mapping[str, pa.Schema] = {
+    table: pa.schema(
+        {name: _column_type(hint) for name, hint in get_type_hints(row, include_extras=True).items()}
+    )
+    for row, table in TABLE_OF.items()
+}
 """The Arrow schema of each table, by its name."""

@@ -1,9 +1,4 @@
-"""
-A run: the header and the tables of one run folder.
-
-The tables keep *clock* seconds since the run began, as recorded; `Run.model_seconds` converts a
-duration or a point in time to model seconds. Sizes are bytes.
-"""
+"""A run: the header and the tables of a run folder. Times are clock seconds, as recorded; sizes are bytes."""
 
 import html
 import json
@@ -15,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
 
-from harness.lab.results.durations import durations, percentiles_over_time, processing_times
+from harness.lab.results.metric_names import PROCESSING_DURATION
+from harness.lab.results.percentile import percentiles_over_time
 from harness.lab.results.rows import TABLES
 from harness.lab.results.summary import Summary
 
@@ -28,6 +24,15 @@ Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
 Engine = Literal["live", "simpy", "compiled"]
 
 FORMAT_VERSION = 1
+
+INTERVALS = {
+    "upload_s": ("created_at", "received_at"),
+    "queue_s": ("received_at", "started_at"),
+    "pipeline_s": ("started_at", "finished_at"),
+    "processing_s": ("received_at", "finished_at"),
+    "ready_s": ("intended_at", "observed_at"),
+}
+"""The parts of a batch's time, each with the columns of its begin and its end."""
 
 
 class RunUnreadable(ValueError):
@@ -72,11 +77,7 @@ class RunHeader(BaseModel):
 
 
 class Run:
-    """
-    One execution of a scenario.
-
-    A table is read at its first use, so a run of millions of rows opens quickly.
-    """
+    """One execution of a scenario; a table is read at its first use, so a long run opens quickly."""
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
         self.folder = folder
@@ -88,7 +89,7 @@ class Run:
         Open a run folder.
 
         Raises:
-            RunUnreadable: It is not a run folder, or a newer version wrote it.
+            RunUnreadable: It is not a run folder, is damaged, or a newer version wrote it.
         """
         folder = Path(folder)
         return cls(folder, read_header(folder))
@@ -126,7 +127,7 @@ class Run:
 
     @cached_property
     def timings(self) -> "pd.DataFrame":
-        """The columns of `requests` that tell durations and outcomes, texts as categories: quick to read."""
+        """The columns of `requests` with times and outcomes, texts as categories: quick to read."""
         columns = ("type", "name", "outcome", "intended_at", "started_at", "finished_at")
         frame: pd.DataFrame = self.arrow("requests", columns).to_pandas()
         return frame
@@ -152,21 +153,13 @@ class Run:
         return self.table("metrics")
 
     def table(self, name: str) -> "pd.DataFrame":
-        """
-        Read one table.
-
-        Raises:
-            RunUnreadable: The table is missing, damaged, or has other columns.
-        """
+        """Read one table as a frame; see `arrow` for the errors."""
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()
         return frame
 
     def arrow(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """
-        Read one table in Arrow, its texts as dictionaries, which keep each distinct text once.
-
-        Args:
-            columns: Read only these columns; all by default.
+        Read one table in Arrow, or some of its columns; dictionaries keep each distinct text once.
 
         Raises:
             RunUnreadable: The table is missing, damaged, or has other columns.
@@ -212,7 +205,12 @@ class Run:
             RECEIVED to the end (the time the alarm watches), ``ready_s`` from the intended arrival until the
             client saw the end. A part that had not ended when the run ended is not a number.
         """
-        return durations(self.batches, self.time_scale)
+        batches = self.batches
+        frame = batches[["batch_id", "attempt", "family", "photos", "videos", "documents", "outcome"]].copy()
+        frame.insert(1, "at_s", self.model_seconds(batches["intended_at"]))
+        for name, (begin, end) in INTERVALS.items():
+            frame[name] = self.model_seconds(batches[end] - batches[begin])
+        return frame
 
     def processing_times(self) -> "pd.DataFrame":
         """
@@ -220,13 +218,21 @@ class Run:
 
         They come from the metric the alarm reads, or from the batches if the run recorded no such metric.
         """
-        return processing_times(self.metrics, self.batches, self.time_scale)
+        import pandas as pd  # heavy: imported only where a frame is made
+
+        rows = self.metrics[self.metrics["metric"] == PROCESSING_DURATION]
+        if len(rows):
+            times = {"at_s": rows["at"], "duration_s": rows["value"]}
+        else:
+            ended = self.batches.dropna(subset=["received_at", "finished_at"])
+            times = {"at_s": ended["finished_at"], "duration_s": ended["finished_at"] - ended["received_at"]}
+        return self.model_seconds(pd.DataFrame(times)).dropna().reset_index(drop=True)
 
     def percentiles(self, period: float = 60.0) -> "pd.DataFrame":
         """
         Return p50, p95 and p99 of the processing times that ended in each period [model s].
 
-        The percentiles are nearest ranks. A period without a processing time is absent.
+        A period without a processing time is absent.
 
         >>> import harness
         >>> harness.load_run("fixtures/runs/slow").percentiles(period=300)
@@ -244,12 +250,7 @@ class Run:
 
     @cached_property
     def summary(self) -> Summary:
-        """
-        Response times of each kind of request, and the five metrics.
-
-        Raises:
-            RunUnreadable: A table is missing or damaged.
-        """
+        """Response times of each kind of request, and the five metrics."""
         metrics = self.recorded.drop(["at"]).to_pandas()
         return Summary.of(self.title, self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
@@ -257,11 +258,10 @@ class Run:
         """Write every table as a CSV file and return their paths."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name in TABLES:
-            paths.append(folder / f"{name}.csv")
-            self.table(name).to_csv(paths[-1], index=False)
-        return paths
+        paths = {name: folder / f"{name}.csv" for name in TABLES}
+        for name, path in paths.items():
+            self.table(name).to_csv(path, index=False)
+        return list(paths.values())
 
     @property
     def title(self) -> str:
@@ -279,12 +279,7 @@ class Run:
 
 
 def read_header(folder: Path) -> RunHeader:
-    """
-    Read ``run.json``.
-
-    Raises:
-        RunUnreadable: It is missing or damaged, or a newer version wrote it.
-    """
+    """Read ``run.json``; see `Run.load` for the errors."""
     path = folder / "run.json"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))

@@ -7,16 +7,15 @@ scenario compresses time.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.lab.results.percentile import percentile
 from harness.lab.results.rows import E2E, FAILED
 from harness.lab.results.run import Run
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
-
-    Integers = NDArray[np.int64]
 
 
 def timeline(
@@ -31,7 +30,6 @@ def timeline(
     Args:
         period: Length of a row [clock s].
         type: Only requests of this type; all but end-to-end rows by default.
-        name: Only requests of this name.
 
     Returns:
         Index ``at_s`` (start of the period); ``offered``, ``started``, ``finished``, ``failed``
@@ -41,17 +39,19 @@ def timeline(
     Raises:
         ValueError: *period* is not positive.
     """
-    import numpy as np  # heavy: imported only where a series is made
-    import pandas as pd
+    import pandas as pd  # heavy: imported only where a series is made
 
     if period <= 0:
         raise ValueError(f"a period must be longer than 0 s, not {period} s")
-    requests = _selected(run.requests, type, name)
+    requests = run.requests
+    requests = requests[requests["type"] == type if type else requests["type"] != E2E]
+    if name:
+        requests = requests[requests["name"] == name]
     ended = requests[requests["outcome"] != "censored"]
     last = float(np.nan_to_num(requests["finished_at"].max()))
     starts = np.arange(int(last // period) + 1) * period
 
-    def counted(times: "pd.Series[float]") -> "Integers":
+    def counted(times: "pd.Series[float]") -> NDArray[np.int64]:
         bins = (times // period).clip(lower=0).astype(int)
         return np.bincount(bins, minlength=len(starts))[: len(starts)]
 
@@ -70,8 +70,3 @@ def timeline(
     for p in (50, 95, 99):
         frame[f"p{p}_s"] = by_period.agg(percentile, p).reindex(frame.index)
     return frame
-
-
-def _selected(requests: "pd.DataFrame", type: str | None, name: str | None) -> "pd.DataFrame":  # noqa: A002
-    selected = requests[requests["type"] == type if type else requests["type"] != E2E]
-    return selected[selected["name"] == name] if name else selected

@@ -11,12 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.lab.results.rows import StepRow
-from harness.states_language.execution_history import (
-    Event,
-    ExecutionHistory,
-    RecordedAttempt,
-    RecordedState,
-)
+from harness.states_language.execution_history import Event, ExecutionHistory, RecordedAttempt, RecordedState
 
 _EXECUTION_NAME = re.compile(r"batch-(?P<batch>.+)-job-(?P<job>\d+)")
 
@@ -38,17 +33,21 @@ def step_rows(job_id: int, events: Sequence[Event], began_at: float) -> list[Ste
     """
     Return the rows of one execution, in the order its states were entered.
 
-    Args:
-        events: The whole history, as ``GetExecutionHistory`` returns it. Of the data only the outputs of
-            MediaConvert tasks are used.
-        began_at: When the run began [s since the epoch].
+    The *events* are the whole history, with the outputs of MediaConvert tasks. The run began at *began_at*
+    [s since the epoch].
     """
     history = ExecutionHistory(events, began_at)
-    return [
-        _step_row(job_id, state, number, attempt, began_at)
-        for state in history.states
-        for number, attempt in enumerate(_attempts(state, history.stopped_at(state)), start=1)
-    ]
+    rows = []
+    for state in history.states:
+        for number, attempt in enumerate(_attempts(state, history.stopped_at(state)), start=1):
+            # The first attempt is ready when the state is entered, the others when their back-off is over.
+            back_off_ended_at = attempt.scheduled_at if number > 1 else None
+            ready_at = state.entered_at if back_off_ended_at is None else back_off_ended_at
+            times = (ready_at, _started_at(attempt, began_at), attempt.finished_at)
+            rows.append(
+                StepRow(job_id, state.name, state.item, number, *times, attempt.outcome, attempt.error)
+            )
+    return rows
 
 
 def _attempts(state: RecordedState, stopped_at: float | None) -> list[RecordedAttempt]:
@@ -63,32 +62,13 @@ def _attempts(state: RecordedState, stopped_at: float | None) -> list[RecordedAt
     return attempts
 
 
-def _step_row(
-    job_id: int, state: RecordedState, number: int, attempt: RecordedAttempt, began_at: float
-) -> StepRow:
-    # The first attempt is ready when the state is entered, the others when their back-off is over.
-    ready_at = state.entered_at if number == 1 or attempt.scheduled_at is None else attempt.scheduled_at
-    return StepRow(
-        job_id,
-        state.name,
-        state.item,
-        number,
-        ready_at=ready_at,
-        started_at=_started_at(attempt, began_at),
-        finished_at=attempt.finished_at,
-        outcome=attempt.outcome,
-        error=attempt.error,
-    )
-
-
 def _started_at(attempt: RecordedAttempt, began_at: float) -> float | None:
     """Return when the work began; a MediaConvert job first waits in its queue."""
     end = attempt.end_details
     if attempt.outcome != "SUCCEEDED" or end.get("resourceType") != "mediaconvert" or "output" not in end:
         return attempt.started_at
-    left_queue_at_ms: float | None = (
-        json.loads(end["output"]).get("Job", {}).get("Timing", {}).get("StartTime")
-    )
+    timing = json.loads(end["output"]).get("Job", {}).get("Timing", {})
+    left_queue_at_ms: float | None = timing.get("StartTime")
     if left_queue_at_ms is None:
         return attempt.started_at
     return max(left_queue_at_ms / 1000 - began_at, attempt.started_at or 0.0)

@@ -48,13 +48,7 @@ class Metrics:
     """
     The five metrics of the service over the whole run, the warm-up included.
 
-    Attributes:
-        created: ``media_batches_created_total`` by status.
-        failed: ``media_batches_failed_total``.
-        dead_letters: ``media_processing_dlq_messages_total``.
-        inflight_max: Largest ``media_processing_inflight_jobs`` seen; None if never sampled.
-        durations: Observations of ``media_processing_duration_seconds``.
-        duration_p50_s: Their percentiles [model s]; None without observations.
+    ``created`` is by status; ``inflight_max`` and the percentiles [model s] are None without observations.
     """
 
     created: dict[str, int]
@@ -75,7 +69,8 @@ class Metrics:
 
         created = rows_of(metric_names.BATCHES_CREATED)
         by_labels = created["value"].groupby(created["labels"], observed=True).sum()
-        by_status = by_labels.groupby(by_labels.index.astype(str).map(_status)).sum()
+        statuses = (str(json.loads(str(labels)).get("status", "unknown")) for labels in by_labels.index)
+        by_status = by_labels.groupby(list(statuses)).sum()
         inflight = rows_of(metric_names.INFLIGHT_JOBS)["value"]
         durations = rows_of(metric_names.PROCESSING_DURATION)["value"] * time_scale
         p50, p95, p99 = (percentile(durations, p) if len(durations) else None for p in PERCENTS)
@@ -125,14 +120,7 @@ class Summary:
         warm_up: float,
         time_scale: float,
     ) -> "Summary":
-        """
-        Summarise a run.
-
-        Args:
-            timings: `Run.timings`.
-            metrics: The ``metrics`` table.
-            warm_up: Arrivals intended before this time are left out of *timings* [clock s].
-        """
+        """Summarise `Run.timings` from *warm_up* on [clock s], and the whole table ``metrics``."""
         found = tuple(_timings(timings, warm_up, time_scale))
         return cls(title, found, Metrics.of(metrics, time_scale))
 
@@ -140,8 +128,7 @@ class Summary:
         """Return the timings as a table."""
         import pandas as pd  # heavy: imported only where a frame is made
 
-        columns = list(Timing.__dataclass_fields__)
-        return pd.DataFrame([asdict(timing) for timing in self.timings], columns=columns)
+        return pd.DataFrame(map(asdict, self.timings), columns=list(Timing.__dataclass_fields__))
 
     def to_html(self) -> str:
         """Return both tables as HTML, for a notebook."""
@@ -192,10 +179,6 @@ def _timings(timings: "pd.DataFrame", warm_up: float, time_scale: float) -> Iter
             max_s=float(response_time.max()),
             latency_p99_s=percentile(latency, 99),
         )
-
-
-def _status(labels: str) -> str:
-    return str(json.loads(labels).get("status", "unknown"))
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,4 @@
-"""
-The reader of a table of a run that is still being recorded.
-"""
+"""The reader of a table of a run that is still being recorded."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,15 +12,7 @@ R = TypeVar("R", RequestRow, BatchRow, StepRow, MetricRow)
 
 
 class Tail(Generic[R]):
-    """
-    The rows of one table that were flushed since the last call.
-
-    When the run ends, its parts become tables and the tail yields nothing more.
-
-    Args:
-        folder: The run folder.
-        row: The class of the table's rows.
-    """
+    """The rows of one table that were flushed since the last call; none when the run has ended."""
 
     def __init__(self, folder: Path, row: type[R]) -> None:
         self._parts = folder / PARTS

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
@@ -46,11 +47,7 @@ class TablePartWriter:
 
     `add` and `take` belong to one thread. Another thread may `write` the rows that were taken: writing holds
     the interpreter's lock only briefly, while building columns from thousands of rows would block the first
-    thread.
-
-    Args:
-        folder: The run folder.
-        worker: Number of the worker, unique in the run.
+    thread. The number of the worker is unique in the run.
     """
 
     def __init__(self, folder: Path, worker: int = 0) -> None:
@@ -72,8 +69,7 @@ class TablePartWriter:
     def add_columns(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Write many rows of one table, given by column."""
         schema = TABLES[table]
-        arrays = [pa.array(columns[name], type=schema.field(name).type) for name in schema.names]
-        self.write([(table, pa.record_batch(arrays, schema=schema))])
+        self.write([(table, _record_batch(schema, [columns[name] for name in schema.names]))])
 
     def take(self) -> list[Packed]:
         """Return the rows kept so far, for `write`, and forget them."""
@@ -85,7 +81,11 @@ class TablePartWriter:
         """Write rows to disk, where they survive a crash of this process."""
         with self._writing:
             for table, batch in packed:
-                self._write(table, batch)
+                if table not in self._streams:
+                    file = pa.OSFile(str(self._folder / f"{table}-{self._worker:04d}.arrows"), "wb")
+                    self._streams[table] = (file, pa.ipc.new_stream(file, TABLES[table]))
+                # OSFile does not buffer: after this call the rows survive a crash.
+                self._streams[table][1].write_batch(batch)
 
     def flush(self) -> None:
         """Write the rows kept so far to disk."""
@@ -109,23 +109,12 @@ class TablePartWriter:
     def _pack(self) -> None:
         for table, rows in self._rows.items():
             if rows:
-                self._packed.append((table, _record_batch(TABLES[table], rows)))
+                self._packed.append((table, _record_batch(TABLES[table], zip(*rows, strict=True))))
                 rows.clear()
-
-    def _write(self, table: str, batch: pa.RecordBatch) -> None:
-        if table not in self._streams:
-            file = pa.OSFile(str(self._folder / f"{table}-{self._worker:04d}.arrows"), "wb")
-            self._streams[table] = (file, pa.ipc.new_stream(file, TABLES[table]))
-        # OSFile does not buffer: after this call the rows survive a crash.
-        self._streams[table][1].write_batch(batch)
 
 
 class RunWriter:
-    """
-    The writer of one run folder.
-
-    It writes ``run.json`` at once, so that a run that never ends can still be found and opened.
-    """
+    """The writer of one run folder; it writes ``run.json`` at once, so a crashed run can be opened, too."""
 
     def __init__(self, folder: Path, header: RunHeader) -> None:
         self.folder = folder
@@ -147,8 +136,7 @@ class RunWriter:
         """
         Turn the parts into tables, complete the header and return the run.
 
-        Args:
-            changes: Header fields known only at the end: ``duration_s``, ``lost_workers``, ``notes``…
+        The *changes* are header fields known only at the end: ``duration_s``, ``lost_workers``, ``notes``…
         """
         damaged = merge_parts(self.folder)
         notes = {**self.header.notes, **changes.pop("notes", {})}
@@ -194,12 +182,7 @@ def _merge(folder: Path, table: str) -> list[str]:
 
 
 def must_hold_a_run(folder: Path) -> None:
-    """
-    Check that a run can be written to a folder; leave the file system unchanged.
-
-    Raises:
-        FolderUnfit: The folder cannot be written to, or already holds a run.
-    """
+    """Raise `FolderUnfit` if a run cannot be written to a folder; leave the file system unchanged."""
     if not folder.name:
         raise FolderUnfit(f"a run takes the name of its folder, and {str(folder)!r} is not a name")
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
@@ -220,11 +203,8 @@ def must_hold_a_run(folder: Path) -> None:
 def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Path:
     """Return a folder that does not exist yet: ``runs/<time>-<scenario>-<engine>``."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{engine}"
-    folder, again = under / stem, 1
-    while folder.exists():
-        again += 1
-        folder = under / f"{stem}-{again}"
-    return folder
+    names = chain([stem], (f"{stem}-{again}" for again in count(2)))
+    return next(under / name for name in names if not (under / name).exists())
 
 
 def write_header(folder: Path, header: RunHeader) -> None:
@@ -241,25 +221,20 @@ def write_header(folder: Path, header: RunHeader) -> None:
 def _row_groups(parts: Sequence[Path], damaged: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of all parts in tables of at least `ROWS_PER_GROUP` rows, but for the last."""
     waiting: list[pa.RecordBatch] = []
-    count = 0
+    rows = 0
     for part in parts:
         for batch in complete_batches(part, damaged):
             waiting.append(batch)
-            count += batch.num_rows
-            if count >= ROWS_PER_GROUP:
+            rows += batch.num_rows
+            if rows >= ROWS_PER_GROUP:
                 yield pa.Table.from_batches(waiting)
-                waiting, count = [], 0
+                waiting, rows = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
 def complete_batches(part: Path, damaged: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """
-    Yield the complete batches of a part file.
-
-    Args:
-        damaged: Receives the part's name if the part is incomplete: its worker died, or still writes to it.
-    """
+    """Yield the complete batches of a part file; add its name to *damaged* if it ends within a batch."""
     with pa.OSFile(str(part)) as file:
         try:
             yield from pa.ipc.open_stream(file)
@@ -268,7 +243,6 @@ def complete_batches(part: Path, damaged: list[str] | None = None) -> Iterator[p
                 damaged.append(part.name)
 
 
-def _record_batch(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True)
+def _record_batch(schema: pa.Schema, columns: Iterable[Sequence[Any]]) -> pa.RecordBatch:
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, schema=schema)

@@ -1,6 +1,4 @@
-"""
-The behaviour of clients between their requests: polling, repeated requests and pauses.
-"""
+"""The behaviour of clients between their requests: polling, repeated requests and pauses."""
 
 from typing import Annotated
 

@@ -1,8 +1,4 @@
-"""
-The flows of a scenario: what a client does in one arrival, and the files that it uploads.
-
-Sizes in bytes, lengths of videos in seconds, sizes of pictures in megapixels (10^6 pixels).
-"""
+"""The flows of a scenario. Sizes in bytes, lengths in seconds, pictures in megapixels (10^6 pixels)."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

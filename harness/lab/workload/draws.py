@@ -33,12 +33,9 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Stream:
     """
-    The random numbers for one purpose, e.g. the service times of one state.
+    The random numbers for the purpose *name*, e.g. the service times of one state.
 
     Call it with the rest of the key to get a draw in (0, 1).
-
-    Attributes:
-        name: The purpose; any text. It is hashed once.
     """
 
     seed: int
@@ -65,19 +62,12 @@ class Stream:
         """
         Return the draws of many keys at once, with the same bits as one call for each.
 
-        Args:
-            entities: Array of any shape; *items* and *attempts* broadcast against it. They cost least if
-                they have an axis of their own.
+        The words broadcast against each other. They cost least if each has an axis of its own.
         """
         state = np.array([self.state], dtype=np.uint64)
         for words in (entities, items, attempts):
             state = _absorb_many(state, np.atleast_1d(words).astype(np.uint64))
         return ((state >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-
-
-def uniform(seed: int, replication: int, stream: str, entity: int, item: int = 0, attempt: int = 0) -> float:
-    """Return the draw of one key, in (0, 1)."""
-    return _stream(seed, replication, stream)(entity, item, attempt)
 
 
 def absorb(state: int, word: int) -> int:
@@ -98,9 +88,6 @@ def unit(state: int) -> float:
 def stream_id(name: str) -> int:
     """Return the 64-bit word of a stream's name; it is the same in every process."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
-
-
-_stream = lru_cache(maxsize=1024)(Stream)
 
 
 def _absorb_many(state: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -28,7 +28,7 @@ class _Fault(ScenarioSection):
         return self
 
     def active(self, at: float) -> bool:
-        """Tell whether the fault can occur at a time."""
+        """Return whether the fault can occur at a time."""
         return self.from_s <= at and (self.until_s is None or at < self.until_s)
 
 

@@ -8,7 +8,7 @@ the listing of an earlier upload.
 
 import csv
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,14 @@ class CallerRole(StrEnum):
     OWNER = "owner"
     OPERATOR = "operator"
     STRANGER = "stranger"
+
+
+RULES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
+    ("listing_id", "a whole number above 0", lambda text: text.isdecimal() and int(text) > 0),
+    ("development", "0 or 1", lambda text: text in ("0", "1")),
+    ("role", f"one of {', '.join(CallerRole)}", lambda text: text in list(CallerRole)),
+)
+"""The columns whose values are restricted: a rule in words, and its check."""
 
 
 class IdentitiesInvalid(ValueError):
@@ -51,24 +59,14 @@ class ListingNeeds:
 
 @dataclass(frozen=True, slots=True)
 class ListingAccess:
-    """
-    A listing and the tokens that give access to it.
-
-    Attributes:
-        development: Whether its owner may upload project files.
-    """
+    """A listing and the tokens that give access to it; project files go to a *development*."""
 
     listing_id: int
     development: bool
     tokens: Mapping[CallerRole, str] = field(repr=False)
 
     def token(self, role: CallerRole) -> str:
-        """
-        Return the bearer token of a role.
-
-        Raises:
-            IdentitiesInvalid: The listing has no token of this role.
-        """
+        """Return the bearer token of a role; a missing one is `IdentitiesInvalid`."""
         if role not in self.tokens:
             raise IdentitiesInvalid(f"the identities have no {role} of listing {self.listing_id}")
         return self.tokens[role]
@@ -114,11 +112,7 @@ class Identities:
         return uploads | self._viewed(viewers, uploads, schedule)
 
     def _at_least(self, needed: int, role: CallerRole, *, development: bool) -> Sequence[ListingAccess]:
-        found = [
-            listing
-            for listing in self.listings
-            if listing.development == development and role in listing.tokens
-        ]
+        found = [one for one in self.listings if one.development == development and role in one.tokens]
         if len(found) < needed:
             kind = "development listings" if development else "ordinary listings"
             raise IdentitiesInvalid(
@@ -150,35 +144,14 @@ def _listings(path: Path, reader: "csv.DictReader[str]") -> Iterable[ListingAcce
     developments: dict[int, bool] = {}
     for row in reader:
         where = f"{path}:{reader.line_num}"
-        listing = _listing_id(where, row["listing_id"])
-        development = _flag(where, row["development"])
+        for column, rule, is_valid in RULES:
+            if not is_valid(row[column] or ""):
+                raise IdentitiesInvalid(f"{where}: {column} must be {rule}, not {row[column]!r}")
+        listing, development = int(row["listing_id"]), row["development"] == "1"
         if developments.setdefault(listing, development) != development:
-            raise IdentitiesInvalid(
-                f"{where}: listing {listing} is a development in one line and not in another line"
-            )
-        role = _role(where, row["role"])
+            message = f"listing {listing} is a development in one line and not in another line"
+            raise IdentitiesInvalid(f"{where}: {message}")
         if not row["token"]:
             raise IdentitiesInvalid(f"{where}: the token is empty")
-        tokens.setdefault(listing, {}).setdefault(role, row["token"])
+        tokens.setdefault(listing, {}).setdefault(CallerRole(row["role"]), row["token"])
     return [ListingAccess(listing, developments[listing], by_role) for listing, by_role in tokens.items()]
-
-
-def _listing_id(where: str, text: str) -> int:
-    if not text or not text.isdecimal() or int(text) < 1:
-        raise IdentitiesInvalid(f"{where}: listing_id must be a whole number above 0, not {text!r}")
-    return int(text)
-
-
-def _flag(where: str, text: str) -> bool:
-    if text not in ("0", "1"):
-        raise IdentitiesInvalid(f"{where}: development must be 0 or 1, not {text!r}")
-    return text == "1"
-
-
-def _role(where: str, text: str) -> CallerRole:
-    try:
-        return CallerRole(text)
-    except ValueError:
-        raise IdentitiesInvalid(
-            f"{where}: role must be one of {', '.join(CallerRole)}, not {text!r}"
-        ) from None

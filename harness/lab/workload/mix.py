@@ -28,26 +28,14 @@ CACHED_BLOCKS = 16
 
 
 class ArrivalPlan(NamedTuple):
-    """
-    The flow of an arrival and the number of its files.
-
-    Attributes:
-        flow_index: Index of the flow in the scenario's ``flows``.
-        counts: Photos and videos of a shoot, documents and renders of a project.
-    """
+    """The flow of an arrival, and its photos and videos, or its documents and renders [count]."""
 
     flow_index: int
     counts: tuple[int, int] = (0, 0)
 
 
 class Mix:
-    """
-    The batches of all arrivals of one run.
-
-    Args:
-        replication: 0 for a live run. Simulated replications are numbered from 0 too, so the first one is
-            equal to the live run.
-    """
+    """The batches of all arrivals of one run; a live run is equal to the first simulated replication, 0."""
 
     def __init__(self, scenario: Scenario, replication: int = 0) -> None:
         self.scenario = scenario
@@ -64,13 +52,7 @@ class Mix:
         ]
 
     def batch(self, arrival: int, at: float = 0.0) -> UploadBatch:
-        """
-        Return the batch of an arrival.
-
-        Args:
-            arrival: Its number, from 0.
-            at: When it is due [model s]; used only by faults that have a time window.
-        """
+        """Return the batch of an arrival that is due *at* [model s]; faults with a time window need it."""
         block, place = divmod(arrival, ARRIVALS_PER_BLOCK)
         plan = self._plans(block)[place]
         flow = self.scenario.flows[plan.flow_index]
@@ -102,7 +84,6 @@ class Mix:
         return max(0.0, self.scenario.behaviour.think_time_s.sample(draw))
 
     def _plan_block(self, block: int) -> list[ArrivalPlan]:
-        """Return the plan of each arrival of a block."""
         arrivals = np.arange(block * ARRIVALS_PER_BLOCK, (block + 1) * ARRIVALS_PER_BLOCK)
         indices = self._flow_indices(arrivals)
         plans = [ArrivalPlan(index) for index in indices.tolist()]
@@ -117,7 +98,6 @@ class Mix:
     def _file_counts(
         self, flow: ShootFlow | ProjectDocumentsFlow, arrivals: Integers
     ) -> Iterator[tuple[int, int]]:
-        """Return the counts of the files of some arrivals, see `ArrivalPlan`."""
         if isinstance(flow, ShootFlow):
             others = self._counts("videos", flow.videos, arrivals, MAX_FILES)
             ones = self._counts("photos", flow.photos, arrivals, MAX_FILES - others)
@@ -132,7 +112,6 @@ class Mix:
         return np.searchsorted(self._weights, draws * self._weights[-1], side="right")
 
     def _counts(self, stream: str, of: Distribution, arrivals: Integers, most: Integers | int) -> Integers:
-        """Return the number of files of one kind of some arrivals."""
         counts = np.rint(of.samples(self._stream(stream).many(arrivals)))
         return np.maximum(0, np.minimum(most, counts)).astype(np.int64)
 
@@ -148,7 +127,7 @@ class Mix:
     def _is_faulty(
         self, faults: Sequence[tuple[str, CorruptFile | PoisonedMessage]], at: float, arrival: int, n: int = 0
     ) -> bool:
-        """Tell whether one of *faults* occurs at file *n* of an arrival."""
+        """Return whether one of *faults* occurs at file *n* of an arrival."""
         return any(
             fault.active(at) and self._stream(stream)(arrival, n) < fault.rate for stream, fault in faults
         )

@@ -1,8 +1,4 @@
-"""
-The files of many arrivals at once, drawn column by column.
-
-Sizes in bytes, sides in pixels, lengths in seconds.
-"""
+"""The files of many arrivals, drawn by column. Sizes in bytes, sides in pixels, lengths in seconds."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -19,12 +15,7 @@ _CONTENT_TYPES = {each: f"image/{each}" for each in ("heic", "jpeg", "png")}
 
 
 class PlannedFiles:
-    """
-    Draws the files of batches.
-
-    Args:
-        stream: Returns the stream of a name.
-    """
+    """The files of batches; *stream* returns the stream of draws with a name."""
 
     def __init__(self, stream: Callable[[str], Stream]) -> None:
         self._stream = stream
@@ -53,7 +44,6 @@ class PlannedFiles:
         }
 
     def _photos(self, flow: ShootFlow, arrivals: Integers, numbers: Integers) -> list[UploadFile]:
-        """Return photos, given by their arrivals and their numbers in these."""
         verticals, megapixels, rotations, kinds, sizes = self._draws(
             arrivals, numbers, "vertical", "megapixels", "rotated", "kind", "bytes"
         )

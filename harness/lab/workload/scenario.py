@@ -148,16 +148,10 @@ class Scenario(ScenarioSection):
         return self._digest(include={"seed", "flows", "model", "faults"})
 
     def lasting(self, duration: float) -> Self:
-        """
-        Return the scenario stretched to another duration [s]; its arrival rate keeps its shape.
-
-        Raises:
-            ValueError: The duration is not valid.
-        """
+        """Return the scenario stretched to another duration [s]; an invalid one is a `ValueError`."""
         factor = duration / self.duration_s
         sources = [source.stretched(factor) for source in self.arrivals]
-        changes = {"duration_s": duration, "warm_up_s": self.warm_up_s * factor, "arrivals": sources}
-        return self._with(changes)
+        return self._with(duration_s=duration, warm_up_s=self.warm_up_s * factor, arrivals=sources)
 
     def at_rate(self, rate: float) -> Self:
         """
@@ -171,25 +165,15 @@ class Scenario(ScenarioSection):
         if not self._expected_arrivals:
             raise ValueError(f"{self.name or 'the scenario'} has no arrivals to scale")
         factor = rate * self.duration_s / self._expected_arrivals
-        return self._with({"arrivals": [source.scaled(factor) for source in self.arrivals]})
+        return self._with(arrivals=[source.scaled(factor) for source in self.arrivals])
 
     def seeded(self, seed: int) -> Self:
-        """
-        Return the scenario with another seed.
-
-        Raises:
-            ValueError: The seed is not valid.
-        """
-        return self._with({"seed": seed})
+        """Return the scenario with another seed; an invalid one is a `ValueError`."""
+        return self._with(seed=seed)
 
     def closed(self, users: int) -> Self:
-        """
-        Return the scenario as a closed workload of *users* users, without its arrivals.
-
-        Raises:
-            ValueError: The number is not valid, or a fault cannot be played with users.
-        """
-        return self._with({"arrivals": (), "users": users})
+        """Return the scenario with users instead of arrivals; unfit users or faults are a `ValueError`."""
+        return self._with(arrivals=(), users=users)
 
     def _digest(self, **fields: Any) -> str:
         document = self.model_dump(mode="json", **fields)
@@ -199,7 +183,7 @@ class Scenario(ScenarioSection):
     def _expected_arrivals(self) -> float:
         return sum(source.rate(self.duration_s).total for source in self.arrivals)
 
-    def _with(self, changes: Mapping[str, Any]) -> Self:
+    def _with(self, **changes: Any) -> Self:
         # Not model_copy: the result must be validated like a scenario from a file.
         document = {**dict(self), **changes}
         try:
@@ -211,10 +195,7 @@ class Scenario(ScenarioSection):
 
 
 def load_scenario(
-    path: str | Path,
-    overrides: Mapping[str, str] | None = None,
-    *,
-    calibration: Calibration | None = None,
+    path: str | Path, overrides: Mapping[str, str] | None = None, *, calibration: Calibration | None = None
 ) -> Scenario:
     """
     Read a scenario from a TOML file, or from a JSON file written by a program.

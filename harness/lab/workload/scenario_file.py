@@ -1,6 +1,4 @@
-"""
-Reading of a scenario file: TOML or JSON, the CSV files that it names, overrides, and errors with their lines.
-"""
+"""Reading of a scenario file: TOML or JSON, its CSV files, overrides, and errors with their lines."""
 
 import csv
 import json
@@ -21,12 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """
-    A problem of a scenario file.
-
-    Attributes:
-        line: From 1; 0 if the problem has no line.
-    """
+    """A problem of a scenario file, with its line from 1; 0 if the problem has no line."""
 
     file: Path
     line: int
@@ -53,9 +46,7 @@ def read_model(
     """
     Read a TOML or JSON file as *model*.
 
-    Args:
-        overrides: TOML values by dotted key.
-        measured: Values that replace those of the file.
+    The values *measured* replace those of the file; *overrides*, by dotted key, come last.
 
     Raises:
         ScenarioError: The file is unreadable, not TOML or JSON, or invalid.
@@ -179,14 +170,7 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
 
 @dataclass(frozen=True, slots=True)
 class InvalidValue:
-    """
-    An invalid value of a document.
-
-    Attributes:
-        path: Keys and indices that lead to the value; empty for the document itself.
-        kind: pydantic's type of the error.
-        complaint: What is wrong, to follow the name of the value.
-    """
+    """An invalid value: its path, pydantic's type of the error, and a complaint that follows its name."""
 
     path: KeyPath
     kind: str
@@ -245,12 +229,8 @@ _COMPLAINTS = {
     "missing": "is missing",
     "string_too_short": "must not be empty",
     "extra_forbidden": "is not a known key",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
-    "mapping_type": "must be a table",
-    "dict_type": "must be a table",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
+    **dict.fromkeys(("model_type", "model_attributes_type", "mapping_type", "dict_type"), "must be a table"),
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
 }
 """Texts that replace pydantic's where these use terms of Python."""
 

@@ -1,6 +1,4 @@
-"""
-The base class of every table of a scenario file.
-"""
+"""The base class of every table of a scenario file."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -53,31 +53,22 @@ DEFAULT_MODEL: Mapping[str, ServiceModel] = {
     ),
     # Pillow 12 decodes 12 megapixels, scales them to four sizes and encodes them in 0.41 s on one core.
     "thumbnails": ServiceModel(
-        fixed_s=Lognormal(median=0.05, sigma=0.3),
-        per_megapixel_s=Lognormal(median=0.034, sigma=0.3),
+        fixed_s=Lognormal(median=0.05, sigma=0.3), per_megapixel_s=Lognormal(median=0.034, sigma=0.3)
     ),
     # AWS publishes no speed. Assumed: one 1080p output at 1 to 5 times real time, after some seconds.
     "transcode": ServiceModel(
-        fixed_s=Lognormal(median=3.5, sigma=0.8, max=60),
-        per_second_of_video_s=Uniform(low=0.2, high=0.8),
+        fixed_s=Lognormal(median=3.5, sigma=0.8, max=60), per_second_of_video_s=Uniform(low=0.2, high=0.8)
     ),
     # Stored without compression: limited by reading and writing the bucket at about 40 MB/s.
     "zip": ServiceModel(
-        fixed_s=Lognormal(median=0.1, sigma=0.3),
-        per_megabyte_s=Lognormal(median=0.025, sigma=0.3),
+        fixed_s=Lognormal(median=0.1, sigma=0.3), per_megabyte_s=Lognormal(median=0.025, sigma=0.3)
     ),
     "callback": ServiceModel(fixed_s=Lognormal(median=0.05, sigma=0.5)),
 }
 
 
 class ServiceTimes:
-    """
-    Draws service times for the batches of one run.
-
-    Args:
-        model: Service models by name: validate, thumbnails, transcode, zip, callback, or the name of
-            any other state.
-    """
+    """Draws service times for the batches of one run, by service models with the names of the states."""
 
     def __init__(self, model: Mapping[str, ServiceModel], seed: int, replication: int = 0) -> None:
         self._parts = {
@@ -92,13 +83,9 @@ class ServiceTimes:
         self, name: str, files: Iterable[UploadFile], arrival: int, item: int = 0, attempt: int = 1
     ) -> float:
         """
-        Return the service time of one attempt that works on *files* [model s].
+        Return the service time of an attempt (from 1) that works on *files* [model s].
 
-        Args:
-            name: Name of the service model; see the class.
-            files: The files that the attempt processes, e.g. one video for one item of a Map.
-            item: Index in a Map; otherwise 0.
-            attempt: Number of the attempt, from 1.
+        The *item* is the index in a Map, otherwise 0.
 
         Raises:
             ValueError: The scenario has no model of that name.
@@ -115,11 +102,7 @@ class ServiceTimes:
 
 
 class _Part:
-    """
-    One part of a service time, drawn from its distribution for each attempt.
-
-    Nearly every attempt is the first one of a batch's first item: these are drawn in blocks of arrivals.
-    """
+    """A part of a service time; first attempts of first items, nearly all, are drawn in blocks."""
 
     def __init__(self, distribution: Distribution, stream: Stream) -> None:
         self._distribution = distribution

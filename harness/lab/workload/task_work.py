@@ -8,10 +8,10 @@ Attempts are counted per step and batch, so a retry by the state machine and a r
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from harness.lab.workload.draws import Stream
-from harness.lab.workload.faults import LambdaFault, MediaConvertFault, SlowCallback
+from harness.lab.workload.faults import Fault, LambdaFault, MediaConvertFault, SlowCallback
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
@@ -19,18 +19,9 @@ from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 FUNCTION_PREFIX = "listing-media-"
 CALLBACK_FUNCTION = "callback-dispatch"
 
-AnyFault = TypeVar("AnyFault", LambdaFault, MediaConvertFault, SlowCallback)
-
 
 class TaskWork(NamedTuple):
-    """
-    The work of one attempt.
-
-    Attributes:
-        seconds: Service time; 0 for a function that fails.
-        error: Error name of an attempt that fails, else None.
-        cause: Text of that error.
-    """
+    """The work of one attempt: its service time, 0 for a function that fails, and the error if it fails."""
 
     seconds: float
     error: str | None = None
@@ -44,27 +35,25 @@ def step_of(function: str) -> str:
 
 class TaskFaults:
     """
-    The faults a scenario injects into attempts of Tasks.
+    The faults a scenario injects into attempts of Tasks; without a scenario there are none.
 
-    Args:
-        scenario: None: no faults.
-        now: Model seconds since the run began, for faults with a time window.
+    Faults with a time window use *now*, the model seconds since the run began.
     """
 
     def __init__(self, scenario: Scenario | None, now: Callable[[], float], replication: int = 0) -> None:
         self._now = now
-        self._function_errors: list[tuple[LambdaFault, Stream]] = []
-        self._transcoding_errors: list[tuple[MediaConvertFault, Stream]] = []
-        self._slow_callbacks: list[tuple[SlowCallback, Stream, Stream]] = []
-        for index, fault in enumerate(scenario.faults if scenario else ()):
-            seed = scenario.seed if scenario else 0
-            stream = Stream(seed, replication, f"fault/{index}")
-            if isinstance(fault, LambdaFault):
-                self._function_errors.append((fault, stream))
-            elif isinstance(fault, MediaConvertFault):
-                self._transcoding_errors.append((fault, stream))
-            elif isinstance(fault, SlowCallback):
-                self._slow_callbacks.append((fault, stream, Stream(seed, replication, f"delay/{index}")))
+        faults, seed = (scenario.faults, scenario.seed) if scenario else ((), 0)
+        drawn = [
+            (fault, Stream(seed, replication, f"fault/{index}"), Stream(seed, replication, f"delay/{index}"))
+            for index, fault in enumerate(faults)
+        ]
+        self._function_errors = [(fault, draw) for fault, draw, _ in drawn if isinstance(fault, LambdaFault)]
+        self._transcoding_errors = [
+            (fault, draw) for fault, draw, _ in drawn if isinstance(fault, MediaConvertFault)
+        ]
+        self._slow_callbacks = [
+            (fault, draw, delay) for fault, draw, delay in drawn if isinstance(fault, SlowCallback)
+        ]
 
     def function_error(self, function: str, arrival: int, attempt: int) -> str | None:
         """Return the name of the error a function (without prefix) fails with, None if it does not fail."""
@@ -87,17 +76,15 @@ class TaskFaults:
             if self._applies(fault, stream, key)
         )
 
-    def _applies(self, fault: AnyFault, stream: Stream, key: tuple[int, int, int]) -> bool:
+    def _applies(self, fault: Fault, stream: Stream, key: tuple[int, int, int]) -> bool:
         return fault.active(self._now()) and stream(*key) < fault.rate
 
 
 class TaskWorkModel:
     """
-    The work of every attempt under one scenario: service times and faults.
+    The work of every attempt: service times and faults of a scenario, or the default times without faults.
 
-    Args:
-        scenario: None: the default service model without faults.
-        now: Model seconds since the run began, for faults with a time window.
+    Faults with a time window use *now*, the model seconds since the run began.
     """
 
     def __init__(self, scenario: Scenario | None, now: Callable[[], float], replication: int = 0) -> None:
@@ -113,9 +100,8 @@ class TaskWorkModel:
         if function == "validate":
             for file in batch.files:
                 if file.corrupt:
-                    return TaskWork(
-                        0.0, "Rejected", f"DECODE_FAILED: {file.client_id}: injected corrupt file"
-                    )
+                    cause = f"DECODE_FAILED: {file.client_id}: injected corrupt file"
+                    return TaskWork(0.0, "Rejected", cause)
         step = step_of(function)
         seconds = self._times.seconds(step, _files_of(step, batch), batch.arrival, 0, attempt)
         if function == CALLBACK_FUNCTION:
@@ -123,13 +109,7 @@ class TaskWorkModel:
         return TaskWork(seconds)
 
     def transcoding(self, batch: UploadBatch, video: UploadFile | None, item: int, attempt: int) -> TaskWork:
-        """
-        Return the work of one transcoding job.
-
-        Args:
-            video: None if the job reads no video of the batch.
-            item: Place of the video among the videos of its batch.
-        """
+        """Return the work of a transcoding job; *item* is the place of its video among those of the batch."""
         files = () if video is None else (video,)
         seconds = self._times.seconds("transcode", files, batch.arrival, item, attempt)
         if self._faults.transcoding_fails(batch.arrival, item, attempt):
@@ -138,7 +118,6 @@ class TaskWorkModel:
 
 
 def _files_of(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
-    """Return the files of a batch that a step works on."""
     if step == "thumbnails":
         return batch.images
     return () if step == "callback" else batch.files

@@ -1,6 +1,4 @@
-"""
-The line of each value of a TOML document; ``tomllib`` does not return it.
-"""
+"""The line of each value of a TOML document; ``tomllib`` does not return it."""
 
 import re
 import tomllib
@@ -18,11 +16,7 @@ _SPACE = re.compile(r"(?:\s|#[^\n]*)*")
 
 
 def lines_by_path(text: str) -> Mapping[KeyPath, int]:
-    """
-    Return the line (from 1) of every table, key and array element of a TOML document.
-
-    The text must be valid; check it with ``tomllib`` first.
-    """
+    """Return the line (from 1) of every table, key and array element of a valid TOML document."""
     return dict(_Scanner(text).document())
 
 
@@ -71,22 +65,16 @@ class _Scanner:
     def _value(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         self._skip()
         if self.text[self.at] == "[":
-            yield from self._array(path)
+            for index in self._elements("]"):
+                yield (*path, index), self._line()
+                yield from self._value((*path, index))
         elif self.text[self.at] == "{":
-            yield from self._inline_table(path)
+            for _ in self._elements("}"):
+                yield from self._assignment(path)
         else:
             match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
             assert match  # noqa: S101 - a scalar matches any text
             self.at = match.end()
-
-    def _array(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
-        for index in self._elements("]"):
-            yield (*path, index), self._line()
-            yield from self._value((*path, index))
-
-    def _inline_table(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
-        for _ in self._elements("}"):
-            yield from self._assignment(path)
 
     def _elements(self, end: str) -> Iterator[int]:
         self.at += 1
@@ -101,7 +89,7 @@ class _Scanner:
     def _key(self) -> list[str]:
         parts = []
         while match := _KEY_PART.match(self.text, self.at):
-            parts.append(_unquoted(match[1]))
+            parts.append(next(iter(tomllib.loads(f"{match[1]} = 0"))))
             self.at = match.end()
             if self.text[self.at] != ".":
                 break
@@ -117,7 +105,3 @@ class _Scanner:
 
     def _line(self) -> int:
         return self.text.count("\n", 0, self.at) + 1
-
-
-def _unquoted(key: str) -> str:
-    return next(iter(tomllib.loads(f"{key} = 0"))) if key[0] in "\"'" else key

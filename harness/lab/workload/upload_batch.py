@@ -1,6 +1,4 @@
-"""
-The batch of one arrival and its files. Sizes in bytes, lengths in seconds.
-"""
+"""The batch of one arrival and its files. Sizes in bytes, lengths in seconds."""
 
 import re
 from dataclasses import dataclass
@@ -23,8 +21,7 @@ class UploadFile(NamedTuple):
         client_id: ``a<arrival>-<sequence>``.
         media_type: The service's name of the type, e.g. ``PHOTO_VERTICAL``.
         bytes: Planned size, which determines service times; a placeholder upload may be smaller.
-        width: Width of the upright picture or video [pixels]; 0 for documents.
-        height: Height of the upright picture or video [pixels].
+        width, height: Sides of the upright picture or video [pixels]; 0 for documents.
         seconds: Length of a video; otherwise 0.
         exif_orientation: 1…8; 1 means that the file is stored upright.
         corrupt: The file arrives complete, but cannot be decoded.
@@ -46,10 +43,6 @@ class UploadFile(NamedTuple):
     def pixels(self) -> int:
         """Number of pixels of a picture; 0 for videos and documents."""
         return 0 if self.media_type.startswith("VIDEO") else self.width * self.height
-
-    @property
-    def is_photo(self) -> bool:
-        return self.media_type.startswith("PHOTO")
 
     @property
     def kind(self) -> MediaKind:
@@ -74,8 +67,7 @@ class UploadBatch:
     The flow of one arrival and the files of its batch.
 
     Attributes:
-        flow: Name of the flow, e.g. ``photo_shoot``.
-        flow_index: Index of the flow in the scenario's ``flows``.
+        flow, flow_index: Name of the flow, e.g. ``photo_shoot``, and its index in the scenario's ``flows``.
         files: Empty for a viewer.
         attempt: The request that a forbidden arrival sends.
         poisoned: Whether its queue message cannot be parsed.
@@ -106,7 +98,7 @@ class UploadBatch:
 
     @property
     def photos(self) -> tuple[UploadFile, ...]:
-        return tuple(file for file in self.files if file.is_photo)
+        return tuple(file for file in self.files if file.media_type.startswith("PHOTO"))
 
     @property
     def videos(self) -> tuple[UploadFile, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.workload.draws import Stream, absorb, stream_id, uniform, unit
+from harness.lab.workload.draws import Stream, absorb, stream_id, unit
 
 WORDS = st.integers(0, 2**63 - 1)
 
@@ -26,13 +26,13 @@ class TestStream:
         Seven keys with differences in one part have seven different draws.
         """
         draws = {
-            uniform(1, 2, "a", 3, 4, 5),
-            uniform(9, 2, "a", 3, 4, 5),
-            uniform(1, 9, "a", 3, 4, 5),
-            uniform(1, 2, "b", 3, 4, 5),
-            uniform(1, 2, "a", 9, 4, 5),
-            uniform(1, 2, "a", 3, 9, 5),
-            uniform(1, 2, "a", 3, 4, 9),
+            Stream(1, 2, "a")(3, 4, 5),
+            Stream(9, 2, "a")(3, 4, 5),
+            Stream(1, 9, "a")(3, 4, 5),
+            Stream(1, 2, "b")(3, 4, 5),
+            Stream(1, 2, "a")(9, 4, 5),
+            Stream(1, 2, "a")(3, 9, 5),
+            Stream(1, 2, "a")(3, 4, 9),
         }
 
         assert len(draws) == 7
@@ -49,7 +49,7 @@ class TestStream:
         """
         Processes with different hash seeds have the same draw.
         """
-        code = "from harness.lab.workload.draws import uniform; print(uniform(7, 0, 'service/zip', 3, 1, 2))"
+        code = "from harness.lab.workload.draws import Stream; print(Stream(7, 0, 'service/zip')(3, 1, 2))"
         printed = {
             subprocess.run(
                 [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True

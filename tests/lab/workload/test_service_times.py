@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.lab.workload.draws import uniform
+from harness.lab.workload.draws import Stream
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
 from harness.lab.workload.upload_batch import UploadFile
 
@@ -35,7 +35,7 @@ class TestServiceTimes:
         model = ServiceModel.model_validate({"fixed_s": {"distribution": "uniform", "low": 0, "high": 1}})
         times = ServiceTimes({"zip": model}, seed=7, replication=3)
 
-        assert times.seconds("zip", [], 5, item=1, attempt=2) == uniform(7, 3, "service/zip/fixed_s", 5, 1, 2)
+        assert times.seconds("zip", [], 5, item=1, attempt=2) == Stream(7, 3, "service/zip/fixed_s")(5, 1, 2)
 
     def test_draws_in_blocks_have_the_same_bits(self):
         """
@@ -46,7 +46,7 @@ class TestServiceTimes:
         times = ServiceTimes({"zip": model}, seed=7)
 
         for arrival in (0, 511, 512, 100_000):
-            draw = uniform(7, 0, "service/zip/fixed_s", arrival, 0, 1)
+            draw = Stream(7, 0, "service/zip/fixed_s")(arrival, 0, 1)
             assert times.seconds("zip", [], arrival) == model.fixed_s.sample(draw)
 
     def test_each_attempt_has_its_own_draw(self):

@@ -1,6 +1,4 @@
-"""
-The chart of the alarms' states over the run.
-"""
+"""The chart of the alarms' states over the run."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
 STATES = {"OK": (GREEN, 0.16), "ALARM": (VERMILION, 0.5), "INSUFFICIENT_DATA": (AXIS, 0.06)}
-"""Colour and thickness of each state, so that a state can be told without its colour."""
+"""Colour and thickness of each state: the thickness distinguishes the states without colour."""
 
 
 def alarm_timelines(run: "Run", verdict: "Verdict") -> Chart:

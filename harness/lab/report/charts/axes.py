@@ -1,8 +1,4 @@
-"""
-Parts of axes that several charts share: scales of time and percentiles, lines, bands, lanes, legends.
-
-Times are model seconds since the run began.
-"""
+"""Parts of axes that charts share: scales, lines, bands, lanes, legends. Times are model seconds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -71,14 +67,6 @@ def log_time_axis(ax: "Axes", which: Literal["x", "y"] = "y") -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value)))
 
 
-def percentile_axis(ax: "Axes", highest: float) -> None:
-    """Label the horizontal axis, whose values are 1/(1 − p), with percentiles."""
-    ax.set_xscale("log")
-    ticks = [tick for tick in PERCENT_TICKS if tick <= highest]
-    ax.set_xticks([100 / (100 - tick) for tick in ticks], [f"p{tick:g}" for tick in ticks])
-    ax.minorticks_off()
-
-
 def whole_numbers(ax: "Axes", label: str) -> None:
     """Label the vertical axis and give it whole numbers from 0."""
     from matplotlib.ticker import MaxNLocator
@@ -92,14 +80,9 @@ def lanes(ax: "Axes", names: Sequence[str]) -> None:
     """Divide the vertical axis into one lane for each name, from 0 at the top, its name above it."""
     for place, name in enumerate(names):
         ax.annotate(
-            name,
-            (0, place - 0.3),
-            xycoords=("axes fraction", "data"),
-            ha="left",
-            va="bottom",
-            color=INK,
-            fontsize=9,
-        )
+            name, (0, place - 0.3), xycoords=("axes fraction", "data"),
+            ha="left", va="bottom", color=INK, fontsize=9,
+        )  # fmt: skip
     ax.set_yticks([])
     ax.set_ylim(len(names) - 0.5, -0.75)
     ax.grid(visible=False)
@@ -130,10 +113,9 @@ def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> No
         if state == "ALARM"
     )
     faulty = list(_fault_intervals(run))
-    middle = 0.5
     shades = (
-        (alarmed, ALARM_BAND, "some alarm in ALARM", middle if faulty else 0.0, 1.0),
-        (faulty, FAULT_BAND, "fault injected", 0.0, middle if alarmed else 1.0),
+        (alarmed, ALARM_BAND, "some alarm in ALARM", 0.5 if faulty else 0.0, 1.0),
+        (faulty, FAULT_BAND, "fault injected", 0.0, 0.5 if alarmed else 1.0),
     )
     for intervals, colour, name, low, high in shades:
         for place, (start, end) in enumerate(intervals):
@@ -190,7 +172,11 @@ def draw_percentile_curves(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Lin
                 linestyle=DASHES[place], linewidth=line.width, label=line.label if place == 0 else None,
             )  # fmt: skip
     log_time_axis(ax)
-    percentile_axis(ax, float(data["percentile"].max()))
+    # The values of the horizontal axis are 1/(1 − p).
+    ax.set_xscale("log")
+    ticks = [tick for tick in PERCENT_TICKS if tick <= data["percentile"].max()]
+    ax.set_xticks([100 / (100 - tick) for tick in ticks], [f"p{tick:g}" for tick in ticks])
+    ax.minorticks_off()
     ax.set_xlabel("percentile")
     ax.set_ylabel(label)
     legend(ax)

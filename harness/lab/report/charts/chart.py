@@ -1,6 +1,4 @@
-"""
-A chart: its data, its finding in words, and its drawing on a page, as a picture and in a notebook.
-"""
+"""A chart: its data, its finding in words, and its drawing on a page, as a picture and in a notebook."""
 
 import io
 from collections.abc import Callable
@@ -34,10 +32,8 @@ class Chart:
 
     Attributes:
         name: Stem of the names of its files.
-        title: The heading.
         finding: What the chart shows, as a sentence, also for readers who cannot see it.
         data: The values drawn, with units in the names of the columns.
-        draw: Draws the chart on axes.
         height: Height of the drawing [CSS pixels].
         is_drawn: The chart was drawn on axes of the caller, so a notebook shows only its finding.
     """
@@ -58,12 +54,7 @@ class Chart:
         return self.data.empty
 
     def plot(self, ax: "Axes | None" = None) -> "tuple[Figure, Axes]":
-        """
-        Draw the chart with matplotlib.
-
-        Args:
-            ax: Axes to draw on; their style is not changed. By default on a new figure.
-        """
+        """Draw the chart with matplotlib: on *ax*, whose style is not changed, or on a new figure."""
         if ax is not None:
             self._draw(ax)
             figure = ax.get_figure(root=True)

@@ -1,6 +1,4 @@
-"""
-The chart of one batch's life: a lane for each kind of request, each stage and each state.
-"""
+"""The chart of one batch's life: a lane for each kind of request, each stage and each state."""
 
 from typing import TYPE_CHECKING
 

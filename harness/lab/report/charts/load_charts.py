@@ -1,6 +1,4 @@
-"""
-Charts of the load: arrivals, batches and requests in progress, messages in the queues.
-"""
+"""Charts of the load: arrivals, batches and requests in progress, messages in the queues."""
 
 from functools import partial
 from typing import TYPE_CHECKING

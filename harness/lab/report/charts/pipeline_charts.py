@@ -1,20 +1,10 @@
-"""
-Charts of the pipeline: where the time goes, classes of batches, states, retries and dead letters.
-"""
+"""Charts of the pipeline: where the time goes, classes of batches, states, retries and dead letters."""
 
 from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.lab.report import chart_data, state_stations
-from harness.lab.report.charts.axes import (
-    DASHES,
-    Line,
-    draw_counts,
-    lanes,
-    legend,
-    log_time_axis,
-    time_axis,
-)
+from harness.lab.report.charts.axes import DASHES, Line, draw_counts, lanes, legend, log_time_axis, time_axis
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, INK, SERIES, VERMILION
 from harness.lab.report.wording import count, plural, seconds

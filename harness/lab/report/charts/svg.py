@@ -1,6 +1,4 @@
-"""
-SVG of matplotlib, changed so that it can stand in a page.
-"""
+"""SVG of matplotlib, changed so that it can stand in a page."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -43,14 +41,11 @@ def _adapt(element: ET.Element, key: str) -> None:
     # Groups have the same numbers in every drawing and nothing refers to them.
     if name is not None and element.tag != f"{{{SVG}}}g":
         element.set("id", f"{key}-{name}")
-    target = element.attrib.pop(f"{{{XLINK}}}href", None)
-    if target is not None:
+    if (target := element.attrib.pop(f"{{{XLINK}}}href", None)) is not None:
         element.set("href", f"#{key}-{target[1:]}")
-    clip = element.get("clip-path")
-    if clip is not None:
+    if (clip := element.get("clip-path")) is not None:
         element.set("clip-path", _REFERENCE.sub(rf"url(#{key}-\1)", clip))
-    style = element.get("style")
-    if style is not None:
+    if (style := element.get("style")) is not None:
         style = _FONT.sub(lambda found: f"font-size: {found['size']}" if found["size"] else "", style)
         element.set("style", _COLOUR.sub(lambda found: VARIABLES.get(found[0], found[0]), style).strip(" ;"))
 

@@ -1,6 +1,4 @@
-"""
-Charts of times: processing times and response times, over the run and by percentile.
-"""
+"""Charts of times: processing times and response times, over the run and by percentile."""
 
 from functools import partial
 from typing import TYPE_CHECKING

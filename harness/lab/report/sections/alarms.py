@@ -1,6 +1,4 @@
-"""
-The section on alarms: their states over the run, every transition, and doubts.
-"""
+"""The section on alarms: their states over the run, every transition, and doubts."""
 
 from harness.lab.report.charts.alarm_chart import alarm_timelines
 from harness.lab.report.section import Block, Points, ReportSection, Subject, TableBlock

@@ -1,6 +1,4 @@
-"""
-The sections of a report, in order. A new section needs a function in this folder and a line in `SECTIONS`.
-"""
+"""The sections of a report, in order; a new one is a function in this folder and a line in `SECTIONS`."""
 
 from harness.lab.report.section import SectionMaker
 from harness.lab.report.sections.alarms import alarms

@@ -1,6 +1,4 @@
-"""
-The section on the run's environment, and the command that repeats it.
-"""
+"""The section on the run's environment, and the command that repeats it."""
 
 from harness.lab.report.section import Prose, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, data_size, seconds

@@ -1,6 +1,4 @@
-"""
-The sections on failures: retries, dead letters and errors.
-"""
+"""The sections on failures: retries, dead letters and errors."""
 
 import pandas as pd
 

@@ -1,6 +1,4 @@
-"""
-The section on the load generator's health: whether it kept to the schedule.
-"""
+"""The section on the load generator's health: whether it kept to the schedule."""
 
 from harness.lab.report.section import Block, Points, ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, percent, seconds

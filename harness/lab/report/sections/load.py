@@ -1,6 +1,4 @@
-"""
-The sections on the load: arrivals, batches in flight, queues.
-"""
+"""The sections on the load: arrivals, batches in flight, queues."""
 
 from harness.lab.report.charts import load_charts
 from harness.lab.report.section import ReportSection, Subject, chart_section

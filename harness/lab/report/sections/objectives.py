@@ -1,6 +1,4 @@
-"""
-The section on the scenario's objectives.
-"""
+"""The section on the scenario's objectives."""
 
 import math
 

@@ -1,6 +1,4 @@
-"""
-The sections on the pipeline: where the time goes, classes of batches, states as stations.
-"""
+"""The sections on the pipeline: where the time goes, classes of batches, states as stations."""
 
 from harness.lab.report import state_stations
 from harness.lab.report.charts import pipeline_charts

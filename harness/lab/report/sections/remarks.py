@@ -1,6 +1,4 @@
-"""
-The section on remarks: facts about the run that do not put its figures in doubt.
-"""
+"""The section on remarks: facts about the run that do not put its figures in doubt."""
 
 from harness.lab.report.section import Points, ReportSection, Subject
 from harness.lab.results.notes import REMARKS

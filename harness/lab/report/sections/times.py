@@ -1,6 +1,4 @@
-"""
-The sections on times: processing, arrival to READY, HTTP requests.
-"""
+"""The sections on times: processing, arrival to READY, HTTP requests."""
 
 from harness.lab.report.charts import time_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock, chart_section

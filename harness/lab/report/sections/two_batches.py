@@ -1,6 +1,4 @@
-"""
-The section that shows two batches event by event: the slowest one and the median one.
-"""
+"""The section that shows two batches event by event: the slowest one and the median one."""
 
 from harness.lab.report.batch_life import median_batch, slowest_batch
 from harness.lab.report.charts.life_chart import life_chart

@@ -14,24 +14,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
-
-
-class RatePiece(Protocol):
-    """An interval of time in which the rate has a closed form."""
-
-    @property
-    def length(self) -> float:
-        """Length of the interval [s]."""
-
-    def rate(self, at: float) -> float:
-        """Return the arrival rate *at* seconds into the piece [1/s]."""
-
-    def mass(self, until: float) -> float:
-        """Return the expected number of arrivals in the first *until* seconds."""
-
-    def invert(self, mass: float) -> float:
-        """Return the time at which the expected number of arrivals reaches *mass* [s into the piece]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +25,15 @@ class LinearPiece:
     last: float
 
     def rate(self, at: float) -> float:
+        """Return the arrival rate *at* seconds into the piece [1/s]."""
         return self.first + (self.last - self.first) * at / self.length
 
     def mass(self, until: float) -> float:
+        """Return the expected number of arrivals in the first *until* seconds."""
         return until * (self.first + self.rate(until)) / 2
 
     def invert(self, mass: float) -> float:
+        """Return the time at which the expected number of arrivals reaches *mass* [s into the piece]."""
         slope = (self.last - self.first) / self.length
         # The root of slope/2·t² + first·t = mass, in a form that allows slope = 0 and first = 0.
         root = math.sqrt(max(0.0, self.first**2 + 2 * slope * mass))
@@ -83,6 +68,10 @@ class SinePiece:
                 low = middle
             else:
                 high = middle
+
+
+RatePiece = LinearPiece | SinePiece
+"""An interval of time in which the rate has a closed form."""
 
 
 class ArrivalRate:

@@ -1,12 +1,11 @@
-"""
-One source of arrivals in a scenario: a process and its stages.
-"""
+"""One source of arrivals in a scenario: a process and its stages."""
 
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field
 
-from harness.lab.workload.arrivals.arrival_rate import ArrivalRate, LinearPiece, RatePiece, SinePiece
+from harness.lab.workload.arrivals.arrival_rate import ArrivalRate, LinearPiece, RatePiece
 from harness.lab.workload.arrivals.arrival_stages import ArrivalStage
 from harness.lab.workload.scenario_section import ScenarioSection
 
@@ -48,5 +47,4 @@ def _cut(piece: RatePiece, length: float) -> RatePiece:
         return piece
     if isinstance(piece, LinearPiece):
         return LinearPiece(length, piece.first, piece.rate(length))
-    assert isinstance(piece, SinePiece)  # noqa: S101 - there is no other kind
-    return SinePiece(length, piece.mean, piece.amplitude, piece.period)
+    return replace(piece, length=length)

@@ -1,21 +1,10 @@
-"""
-The stages of arrivals in a scenario: each describes the arrival rate for some time.
-
-Times in seconds of model time, rates per second of model time; the names of the fields contain the unit.
-"""
+"""The stages of arrivals in a scenario. Times are seconds of model time, rates per second of it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    Discriminator,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    Tag,
-    model_validator,
-)
+from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
 from harness.lab.workload.arrivals.arrival_rate import LinearPiece, RatePiece, SinePiece
 from harness.lab.workload.scenario_section import ScenarioSection
@@ -38,7 +27,9 @@ class BaseStage(ScenarioSection):
     def scaled(self, factor: float) -> Self:
         """Return the stage with *factor* times the rate."""
         name = next(name for name in type(self).model_fields if name.endswith("_per_s"))
-        return self.model_copy(update={name: _times(getattr(self, name), factor)})
+        rates = getattr(self, name)
+        scaled = tuple(rate * factor for rate in rates) if isinstance(rates, tuple) else rates * factor
+        return self.model_copy(update={name: scaled})
 
 
 class Hold(BaseStage):
@@ -163,7 +154,3 @@ ArrivalStage = Annotated[
         custom_error_message=f"Input should have exactly one of {', '.join(_KEYS)}",
     ),
 ]
-
-
-def _times(rates: float | tuple[float, ...], factor: float) -> float | tuple[float, ...]:
-    return tuple(rate * factor for rate in rates) if isinstance(rates, tuple) else rates * factor

@@ -37,12 +37,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Schedule:
-    """
-    All arrivals of a run in order.
-
-    Attributes:
-        at: When each is due, shape (arrivals,), never falling [model s].
-    """
+    """All arrivals of a run; *at* is when each is due, in order, shape (arrivals,) [model s]."""
 
     scenario: Scenario
     replication: int
@@ -92,11 +87,7 @@ def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
 
 
 def live_schedule(scenario: Scenario) -> Schedule:
-    """
-    Return the arrivals of a live run of any scenario.
-
-    The arrivals of a closed scenario are all due at 0: its users take one after the other.
-    """
+    """Return the arrivals of a live run; a closed scenario has all of them at 0, for its users to take."""
     if not scenario.users:
         return schedule(scenario)
     clock_seconds = scenario.duration_s / scenario.time_scale

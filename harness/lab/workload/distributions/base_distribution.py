@@ -37,16 +37,11 @@ class BaseDistribution(ScenarioSection):
         raise NotImplementedError
 
     def rarely_exceeds(self, high: float) -> bool:
-        """Tell whether values above *high* have a probability of at most `RARE`."""
+        """Return whether values above *high* have a probability of at most `RARE`."""
         return self.sample(1 - RARE) <= high
 
 
 def require(condition: bool, message: str) -> None:
-    """
-    Check a condition that a distribution must meet.
-
-    Raises:
-        ValueError: *condition* is false; the text is *message*.
-    """
+    """Raise a `ValueError` with *message* unless *condition* is true."""
     if not condition:
         raise ValueError(message)

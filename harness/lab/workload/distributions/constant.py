@@ -1,6 +1,4 @@
-"""
-The distribution with a single value.
-"""
+"""The distribution with a single value."""
 
 from typing import Literal
 

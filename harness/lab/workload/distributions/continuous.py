@@ -1,5 +1,5 @@
 """
-Continuous distributions. ``min`` and ``max`` condition a distribution on an interval; values are not clipped.
+Continuous and observed distributions. ``min`` and ``max`` condition one on an interval; they do not clip.
 
 SciPy is imported at the first draw that needs it: it takes 0.1 s, and most commands draw nothing.
 """
@@ -160,6 +160,37 @@ class Gamma(_Truncated):
         from scipy.special import gammaincinv
 
         return float(gammaincinv(self.shape, p)) * self.scale
+
+
+class Empirical(BaseDistribution):
+    """
+    One of the observed *values*; each is equally likely.
+
+    A scenario file can name a CSV file with a column ``value`` instead. The file is read with the scenario;
+    the loaded scenario contains its values.
+    """
+
+    distribution: Literal["empirical"] = "empirical"
+    values: tuple[float, ...] = ()
+    csv: str | None = Field(
+        None, description="CSV file with the values; its path is relative to the scenario file."
+    )
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        require(bool(self.values), "an empirical distribution needs at least one value")
+        return self
+
+    def sample(self, u: float) -> float:
+        return self._ordered[math.ceil(u * len(self._ordered)) - 1]
+
+    @property
+    def lowest(self) -> float:
+        return self._ordered[0]
+
+    @cached_property
+    def _ordered(self) -> list[float]:
+        return sorted(self.values)
 
 
 @cache

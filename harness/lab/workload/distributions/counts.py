@@ -1,6 +1,4 @@
-"""
-Distributions of whole numbers. ``min`` and ``max`` condition the distribution on an interval.
-"""
+"""Distributions of whole numbers. ``min`` and ``max`` condition the distribution on an interval."""
 
 import math
 from bisect import bisect_left
@@ -70,9 +68,7 @@ class _CountsOfMean(_Counts):
 
 
 class NegativeBinomial(_CountsOfMean):
-    """
-    Counts that vary more than Poisson's: variance = mean + mean²/dispersion, before truncation.
-    """
+    """Counts that vary more than Poisson's: variance = mean + mean²/dispersion, before truncation."""
 
     distribution: Literal["negative_binomial"] = "negative_binomial"
     dispersion: PositiveFloat = Field(description="The smaller it is, the more the counts vary.")

@@ -1,6 +1,4 @@
-"""
-The distributions that a scenario can name, as one type: a table with the key ``distribution``, or a number.
-"""
+"""The distributions that a scenario can name, as one type: a table, or a number."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -11,6 +9,7 @@ from typing_extensions import TypeAliasType
 from harness.lab.workload.distributions.base_distribution import BaseDistribution, require
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import (
+    Empirical,
     Exponential,
     Gamma,
     Lognormal,
@@ -18,7 +17,6 @@ from harness.lab.workload.distributions.continuous import (
     Uniform,
 )
 from harness.lab.workload.distributions.counts import Binomial, NegativeBinomial, Poisson
-from harness.lab.workload.distributions.empirical import Empirical
 
 _Named = Annotated[
     Constant

@@ -1,6 +1,4 @@
-"""
-Distributions with restricted values: durations and amounts.
-"""
+"""Distributions with restricted values: durations and amounts."""
 
 import math
 from typing import Annotated

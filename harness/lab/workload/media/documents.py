@@ -1,6 +1,4 @@
-"""
-PDF documents, generated from a seed: the same arguments give the same bytes.
-"""
+"""PDF documents, generated from a seed: the same arguments give the same bytes."""
 
 from functools import lru_cache
 
@@ -9,12 +7,7 @@ from harness.lab.workload.media.media_file import MediaFile
 
 @lru_cache(16)
 def document(seed: int, size: int = 0) -> MediaFile:
-    """
-    Return a PDF of one page that shows *seed*.
-
-    Args:
-        size: Approximate size; a smaller document is filled up with a comment [bytes].
-    """
+    """Return a PDF of one page that shows *seed*; a comment fills it up to about *size* bytes."""
     text = f"BT /F1 24 Tf 72 720 Td (Floor plan {seed}) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -31,13 +24,8 @@ def document(seed: int, size: int = 0) -> MediaFile:
         body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     # One long comment: readers skip it.
     body += b"%" + b"." * max(0, size - len(body) - 300) + b"\n"
-    body += _trailer(offsets, len(body))
+    start, count = len(body), len(offsets) + 1
+    body += b"xref\n0 %d\n0000000000 65535 f \n" % count
+    body += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    body += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, start)
     return MediaFile(bytes(body), "application/pdf", ".pdf")
-
-
-def _trailer(offsets: list[int], start: int) -> bytes:
-    count = len(offsets) + 1
-    lines = [b"xref\n0 %d\n0000000000 65535 f \n" % count]
-    lines += [b"%010d 00000 n \n" % offset for offset in offsets]
-    lines += [b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, start)]
-    return b"".join(lines)

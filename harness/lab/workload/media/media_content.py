@@ -1,6 +1,4 @@
-"""
-The content of planned files in a run with real media. Sizes in bytes.
-"""
+"""The content of planned files in a run with real media. Sizes in bytes."""
 
 from dataclasses import replace
 

@@ -1,6 +1,4 @@
-"""
-A file with its content.
-"""
+"""A file with its content."""
 
 from dataclasses import dataclass
 

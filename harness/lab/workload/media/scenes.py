@@ -1,8 +1,4 @@
-"""
-The picture of every generated photo and video. Sizes in pixels.
-
-Its corners have four different colours, so that a test can check its orientation.
-"""
+"""The picture of every generated photo and video; its corners have four colours, to check rotations."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +12,7 @@ BOTTOM_RIGHT: Rgb = (230, 200, 40)
 
 
 def scene(seed: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Return a picture with four coloured corners and some texture, shape (height, width, 3)."""
+    """Return a picture with four coloured corners and some texture, shape (height, width, 3) [pixels]."""
     rng = np.random.default_rng(seed)
     across = 60 * np.sin(np.linspace(0, rng.uniform(3, 20), width, dtype=np.float32))
     down = 60 * np.cos(np.linspace(0, rng.uniform(3, 20), height, dtype=np.float32))
@@ -25,13 +21,9 @@ def scene(seed: int, width: int, height: int) -> NDArray[np.uint8]:
     light += rng.integers(0, 16, (height, width), dtype=np.uint8)
     tint = rng.integers(0, 60, 3, dtype=np.uint8)
     pixels: NDArray[np.uint8] = light[:, :, None] + tint
-    _paint_corners(pixels)
+    tall, wide = max(1, height // 4), max(1, width // 4)
+    pixels[:tall, :wide] = TOP_LEFT
+    pixels[:tall, -wide:] = TOP_RIGHT
+    pixels[-tall:, :wide] = BOTTOM_LEFT
+    pixels[-tall:, -wide:] = BOTTOM_RIGHT
     return pixels
-
-
-def _paint_corners(pixels: NDArray[np.uint8]) -> None:
-    height, width = max(1, pixels.shape[0] // 4), max(1, pixels.shape[1] // 4)
-    pixels[:height, :width] = TOP_LEFT
-    pixels[:height, -width:] = TOP_RIGHT
-    pixels[-height:, :width] = BOTTOM_LEFT
-    pixels[-height:, -width:] = BOTTOM_RIGHT

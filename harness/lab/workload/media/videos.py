@@ -1,12 +1,7 @@
-"""
-Videos, generated from a seed. Sizes in pixels, times in seconds.
-
-The same arguments give the same bytes with the same versions of the codecs.
-"""
+"""Videos from a seed: equal bytes with equal versions of the codecs. Sizes in pixels, times in seconds."""
 
 import struct
 import tempfile
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -75,36 +70,26 @@ def _picture_stream(container: Any, stored: NDArray[np.uint8], frames_per_s: int
 
 
 def _mux_pictures(container: Any, stream: Any, still: NDArray[np.uint8], frames: int) -> None:
-    for picture in _moving(still, frames):
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-    container.mux(stream.encode(None))
-
-
-def _mux_tone(container: Any, stream: Any, duration: float) -> None:
-    for samples in _tone(duration):
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-        frame.sample_rate = SAMPLES_PER_S
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
-
-
-def _moving(still: NDArray[np.uint8], frames: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield pictures with a white bar that moves across the middle."""
+    """Encode pictures with a white bar that moves across the middle."""
     height, width = still.shape[:2]
     thickness = max(2, width // 40)
     for number in range(frames):
         picture = np.ascontiguousarray(still).copy()
         left = width // 4 + number * thickness % max(1, width // 2)
         picture[height * 2 // 5 : height * 3 // 5, left : left + thickness] = 255
-        yield picture
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    container.mux(stream.encode(None))
 
 
-def _tone(duration: float) -> Iterator[NDArray[np.float32]]:
+def _mux_tone(container: Any, stream: Any, duration: float) -> None:
     samples = np.arange(round(duration * SAMPLES_PER_S))
     wave = (0.2 * np.sin(2 * np.pi * TONE_HZ * samples / SAMPLES_PER_S)).astype(np.float32)
     for start in range(0, len(wave), _AAC_FRAME):
-        mono = wave[start : start + _AAC_FRAME]
-        yield np.stack([mono, mono])
+        both = np.stack([wave[start : start + _AAC_FRAME]] * 2)
+        frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+        frame.sample_rate = SAMPLES_PER_S
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
 
 
 def _turned(content: bytes, rotation: int) -> bytes:
