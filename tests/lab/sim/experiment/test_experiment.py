@@ -130,7 +130,7 @@ class TestReplications:
             ({"processes": 0}, "at least one process, not 0"),
             ({"confidence": 95}, r"a confidence lies between 0 and 1, e.g. 0.95, not 95"),
             ({"confidence": math.nan}, "a confidence lies between 0 and 1"),
-            ({"percent": 101}, "a percentile is above 0 and at most 100, not 101"),
+            ({"percent": 101}, "a percentile must be above 0 and at most 100, not 101"),
             ({"cool_down": -1}, "shorter than the 600 s after the warm-up, not -1 s"),
             ({"cool_down": 300, "warm_up": 300}, "shorter than the 300 s after the warm-up, not 300 s"),
             ({"cool_down": math.nan}, "not nan s"),
