@@ -1,6 +1,4 @@
-"""
-Live runs of a scenario: at a given host, on the running stack, or on a stack started for the run.
-"""
+"""Live runs of a scenario: at a given host, on the running stack, or on a stack started for the run."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -23,9 +23,7 @@ class TemplateSection(dict[str, Any]):
 
 
 class TemplateError(ValueError):
-    """
-    A template that cannot be read; the message begins with file and line: ``template.yaml:12: …``.
-    """
+    """A template that cannot be read; the message begins with file and line: ``template.yaml:12: …``."""
 
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path.name}:{line}: {message}")

@@ -1,6 +1,4 @@
-"""
-``harness bench``: run the benchmarks of a source checkout.
-"""
+"""``harness bench``: run the benchmarks of a source checkout."""
 
 import importlib
 import json as json_format

@@ -1,6 +1,4 @@
-"""
-``harness check``: evaluate the alarms and objectives of a run.
-"""
+"""``harness check``: evaluate the alarms and objectives of a run."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""
-``harness compare``: compare two runs.
-"""
+"""``harness compare``: compare two runs."""
 
 import sys
 from pathlib import Path

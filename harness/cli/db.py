@@ -1,6 +1,4 @@
-"""
-``harness db``: the database of the stack.
-"""
+"""``harness db``: the database of the stack."""
 
 import os
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""
-``harness demo``: play, simulate, evaluate and report the smoke scenario on this machine.
-"""
+"""``harness demo``: play, simulate, evaluate and report the smoke scenario on this machine."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""
-The exit code and the message of each failure while a run is played.
-"""
+"""The exit code and the message of each failure while a run is played."""
 
 import errno
 import signal

@@ -1,6 +1,4 @@
-"""
-``harness lab``: open JupyterLab with the notebooks.
-"""
+"""``harness lab``: open JupyterLab with the notebooks."""
 
 import os
 import sys

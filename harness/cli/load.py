@@ -1,6 +1,4 @@
-"""
-``harness load``: play a scenario with Locust and evaluate the run.
-"""
+"""``harness load``: play a scenario with Locust and evaluate the run."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""
-``harness report``: write the page of a run.
-"""
+"""``harness report``: write the page of a run."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""
-``harness up``: the service and its stack on this machine, until Ctrl-C.
-"""
+"""``harness up``: the service and its stack on this machine, until Ctrl-C."""
 
 import contextlib
 import csv

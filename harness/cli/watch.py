@@ -1,6 +1,4 @@
-"""
-``harness watch``: evaluate the alarms of a stack or a run while it is active.
-"""
+"""``harness watch``: evaluate the alarms of a stack or a run while it is active."""
 
 import math
 import sys

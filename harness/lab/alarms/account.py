@@ -1,9 +1,8 @@
-"""
-The alarms of an AWS account, or of another endpoint with the same API.
-"""
+"""The alarms of an AWS account, or of another endpoint with the same API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,15 +35,12 @@ class Account:
 
     def __init__(self, endpoint: str | None, credentials: Mapping[str, str] | None = None) -> None:
         import boto3
-        from botocore.exceptions import BotoCoreError
 
         self._name = endpoint or "AWS"
-        try:
+        with _errors_as_value_error(f"Cannot connect to {self._name} to read its alarms"):
             session = boto3.Session(**(credentials or {}))  # type: ignore[arg-type]  # its keywords, all texts
             self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
             self._sns = session.client("sns", endpoint_url=endpoint)
-        except BotoCoreError as error:
-            raise ValueError(f"Cannot connect to {self._name} to read its alarms: {error}") from None
         self._described: dict[str, Mapping[str, Any]] = {}
 
     def alarms(self) -> list[AnyAlarm]:
@@ -54,20 +50,16 @@ class Account:
         Raises:
             ValueError: The endpoint does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         alarms: list[AnyAlarm] = []
-        try:
+        with _errors_as_value_error(f"Cannot read the alarms of {self._name}"):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmTypes=["MetricAlarm", "CompositeAlarm"]
             )
             for page in pages:
-                alarms += [_read(Alarm, entry) for entry in page.get("MetricAlarms", ())]
-                alarms += [_read(CompositeAlarm, entry) for entry in page.get("CompositeAlarms", ())]
-                entries = (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-                self._described |= {str(entry["AlarmName"]): dict(entry) for entry in entries}
-        except (BotoCoreError, ClientError) as error:
-            raise ValueError(f"Cannot read the alarms of {self._name}: {error}") from None
+                metric_alarms, composites = page.get("MetricAlarms", ()), page.get("CompositeAlarms", ())
+                alarms += [_read(Alarm, entry) for entry in metric_alarms]
+                alarms += [_read(CompositeAlarm, entry) for entry in composites]
+                self._described |= {entry["AlarmName"]: entry for entry in (*metric_alarms, *composites)}
         return alarms
 
     def apply(self, change: StateChange) -> None:
@@ -80,10 +72,8 @@ class Account:
         Raises:
             ValueError: The endpoint refuses the call or does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         alarm = self._described[change.alarm]
-        try:
+        with _errors_as_value_error(f"Cannot set the state of {change.alarm} at {self._name}"):
             if change.state is not change.before:
                 self._cloudwatch.set_alarm_state(
                     AlarmName=change.alarm,
@@ -94,8 +84,16 @@ class Account:
             for topic in _topics(alarm, change):
                 subject = f'{change.state}: "{change.alarm}"'[:SUBJECT_MAX]
                 self._sns.publish(TopicArn=topic, Subject=subject, Message=_message(alarm, change))
-        except (BotoCoreError, ClientError) as error:
-            raise ValueError(f"Cannot set the state of {change.alarm} at {self._name}: {error}") from None
+
+
+@contextmanager
+def _errors_as_value_error(message: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise ValueError(f"{message}: {error}") from None
 
 
 def _read(kind: type[Alarm | CompositeAlarm], entry: Mapping[str, Any]) -> AnyAlarm:

@@ -30,10 +30,7 @@ LENGTH_MAX = 10_240
 
 def parse_rule(text: str) -> tuple[Condition, tuple[str, ...]]:
     """
-    Read an alarm rule.
-
-    Returns:
-        The condition, and the names of the alarms it reads.
+    Return the condition of an alarm rule, and the names of the alarms that it reads.
 
     Raises:
         ValueError: The rule breaks the grammar or a limit of CloudWatch.

@@ -49,25 +49,13 @@ class CompositeAlarm:
         except ValueError as error:
             raise ValueError(f"composite alarm {name}: {error}") from None
         suppressor = properties.get("ActionsSuppressor")
-        return cls(
-            name=name,
-            rule=rule,
-            condition=condition,
-            children=children,
-            suppressor=alarm_name(str(suppressor)) if suppressor else None,
-            wait=wait,
-            extension=extension,
-            place=place,
-        )
+        name_of_suppressor = alarm_name(str(suppressor)) if suppressor else None
+        return cls(name, rule, condition, children, name_of_suppressor, wait, extension, place)
 
     @property
     def watched(self) -> tuple[str, ...]:
         """Names of the alarms that its state or its actions depend on."""
         return self.children if self.suppressor is None else (*self.children, self.suppressor)
-
-    def state(self, states: States) -> AlarmState:
-        """Return the state that follows from the states of all children."""
-        return AlarmState.ALARM if self.condition(states) else AlarmState.OK
 
 
 AnyAlarm = Alarm | CompositeAlarm | UnevaluatedAlarm
@@ -109,12 +97,7 @@ def evaluate_composite(
 
 
 class CompositeEvaluation:
-    """
-    The evaluation of one composite alarm over time.
-
-    Attributes:
-        state: The current state.
-    """
+    """The evaluation of one composite alarm over time."""
 
     def __init__(self, alarm: CompositeAlarm) -> None:
         self.alarm = alarm
@@ -124,7 +107,6 @@ class CompositeEvaluation:
 
     @property
     def changes(self) -> list[CompositeChange]:
-        """The state changes so far."""
         return self._suppression.changes
 
     def update(self, changed: States) -> None:
@@ -137,7 +119,7 @@ class CompositeEvaluation:
         self.update(changed)
         if self.alarm.suppressor is not None:
             self._suppression.set_suppressor(self._states[self.alarm.suppressor], at)
-        state = self.alarm.state(self._states)
+        state = AlarmState.ALARM if self.alarm.condition(self._states) else AlarmState.OK
         if state is not self.state:
             self._suppression.add_change(state, at)
             self.state = state

@@ -52,7 +52,6 @@ class ComparisonOperator(StrEnum):
     LESS_OR_EQUAL = "LessThanOrEqualToThreshold"
 
     def breached(self, value: float, threshold: float) -> bool:
-        """Return whether *value* compared with *threshold* breaches it."""
         return _OPERATORS[self](value, threshold)
 
 
@@ -111,7 +110,6 @@ def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> 
 
     Args:
         datapoints: One per period of the evaluation range, oldest first.
-        current: The state before.
 
     Raises:
         ValueError: A datapoint is NaN or infinite; CloudWatch accepts neither.
@@ -124,12 +122,7 @@ def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> 
 
 
 def marks(rule: Rule, datapoints: Iterable[Datapoint]) -> bytes:
-    """
-    Return one mark per datapoint: ``X`` breaches, ``0`` does not, ``-`` is missing.
-
-    Raises:
-        ValueError: A datapoint is NaN or infinite.
-    """
+    """Return one mark per datapoint: ``X`` breaches, ``0`` does not, ``-`` is missing."""
     return bytes(_mark(rule, value) for value in datapoints)
 
 
@@ -142,13 +135,7 @@ def _mark(rule: Rule, value: Datapoint) -> int:
 
 
 def next_state(rule: Rule, window: bytes, current: AlarmState) -> AlarmState:
-    """
-    Return the state after an evaluation range, by the four rules of this module.
-
-    Args:
-        window: The marks of the range, oldest first.
-        current: The state before.
-    """
+    """Return the state after a *window* of marks, oldest first, by the four rules of this module."""
     real = window.translate(None, delete=MISSING)[-rule.evaluation_periods :]
     missing = rule.evaluation_periods - len(real)
     breaching = real.count(BREACHING)

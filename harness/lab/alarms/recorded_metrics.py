@@ -37,7 +37,6 @@ class RecordedMetrics:
     Args:
         table: The ``metrics`` table.
         started_at: Unix time of second 0 of the table.
-        time_scale: Model seconds per second of the table.
     """
 
     def __init__(self, table: pa.Table, started_at: float, time_scale: float) -> None:
@@ -48,12 +47,7 @@ class RecordedMetrics:
         self._samples: dict[tuple[str, str], Samples] = {}
 
     def samples(self, alarm: Alarm) -> dict[MetricStat, Samples]:
-        """
-        Return the samples of every metric that an alarm reads.
-
-        Raises:
-            ValueError: A sample is NaN or infinite.
-        """
+        """Return the samples of every metric that an alarm reads; NaN or infinity is a ValueError."""
         return {metric: self._samples_of(metric) for _, metric in alarm.metrics}
 
     def is_zero_without_data(self, metric: MetricStat) -> bool:
@@ -88,16 +82,13 @@ def unobserved_namespaces(run: "Run") -> frozenset[str]:
     """
     Return the namespaces and metrics that the recorder of a run could not observe.
 
-    The note is described at `harness.lab.results.notes.UNOBSERVED`.
-
     Raises:
-        ValueError: The note is not a list of names.
+        ValueError: The note `harness.lab.results.notes.UNOBSERVED` is not a list of names.
     """
     names = run.header.notes.get(UNOBSERVED, [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(
-            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {names!r}"
-        )
+        text = f"the note {UNOBSERVED} must be a list of names, not {names!r}"
+        raise ValueError(f"{run.folder}/run.json: {text}")
     return frozenset(names)
 
 

@@ -1,6 +1,4 @@
-"""
-A state change of an alarm, as CloudWatch announces it.
-"""
+"""A state change of an alarm, as CloudWatch announces it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -29,9 +29,6 @@ Rows = npt.NDArray[np.intp]
 
 LowSamples = Literal["window", "period"]
 
-DEFAULT_SURPLUS = 2
-"""Periods by which the evaluation range exceeds N. AWS does not publish it; `sensitivity` tries others."""
-
 
 @dataclass(slots=True)
 class Samples:
@@ -93,11 +90,11 @@ class EvaluationRules:
     The rules of CloudWatch that AWS does not publish.
 
     Attributes:
-        surplus: Periods by which the evaluation range exceeds N.
+        surplus: Periods by which the evaluation range exceeds N; `sensitivity` tries others.
         low_samples: Whether the samples that a percentile needs are counted over all N periods or in each.
     """
 
-    surplus: int = DEFAULT_SURPLUS
+    surplus: int = 2
     low_samples: LowSamples = "window"
 
 
@@ -112,12 +109,7 @@ class Datapoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """
-    One evaluation of an alarm.
-
-    Attributes:
-        held: There were too few samples for the percentile, so that the state did not change.
-    """
+    """One evaluation of an alarm; *held* if too few samples for its percentile kept the state."""
 
     at: float
     datapoints: tuple[Datapoint, ...]
@@ -132,12 +124,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """
-    The transitions of one alarm, and its state at the end.
-
-    Attributes:
-        transitions: The evaluations that changed the state, in order.
-    """
+    """The evaluations that changed the state of one alarm, in order, and its state at the end."""
 
     alarm: Alarm
     transitions: tuple[Evaluation, ...]
@@ -221,13 +208,7 @@ def evaluate(
     rules: EvaluationRules | None = None,
     state: AlarmState = AlarmState.INSUFFICIENT_DATA,
 ) -> Timeline:
-    """
-    Evaluate an alarm over an interval.
-
-    Args:
-        start, end: The interval [s]; the last evaluation is the first at or after *end*.
-        state: The state before; a new alarm has INSUFFICIENT_DATA.
-    """
+    """Evaluate an alarm from *start* to the first evaluation time at or after *end* [s]."""
     rules = rules or EvaluationRules()
     # Most evaluation ranges of a day are equal.
     following = functools.cache(functools.partial(next_state, alarm.rule))
@@ -248,7 +229,7 @@ def _windows(
     """
     Yield each evaluation time with the marks of its evaluation range.
 
-    The marks are None if they do not decide alone: samples arrive late, or their number matters.
+    The marks are None if they do not decide alone.
     """
     if periods.late or alarm.ignore_low_samples:
         yield from ((at, None) for at in times)
@@ -286,11 +267,8 @@ def too_few_samples(
     """
     Return whether the newest periods with samples have fewer samples than a percentile needs.
 
-    Args:
-        counts: Number of samples of each period, oldest first.
-        low_samples: As in `EvaluationRules`.
+    *counts* is the number of samples of each period, oldest first.
     """
     present = [count for count in counts if count][-evaluation_periods:]
-    if not present:
-        return False
-    return (sum(present) if low_samples == "window" else min(present)) < needed
+    count_of = sum if low_samples == "window" else min
+    return bool(present) and count_of(present) < needed

@@ -1,6 +1,4 @@
-"""
-The watch over the alarms of a running system: new state changes, each reported once.
-"""
+"""The watch over the alarms of a running system: new state changes, each reported once."""
 
 from collections.abc import Callable, Iterable
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Alarm, MetricStat, UnevaluatedAlarm
-from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, CompositeChange, evaluate_composite
+from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, evaluate_composite
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.recorded_metrics import RecordedMetrics, unobserved_namespaces
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
 LENGTH_MAX = 366 * 86_400
-"""The longest run that can be evaluated [s]."""
+"""The longest run that can be evaluated minute by minute [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,7 @@ class EvaluatedInterval:
 
     @classmethod
     def of(cls, run: "Run") -> "EvaluatedInterval":
-        """
-        Return the interval of the whole run; without a recorded duration it ends with the last record.
-
-        Raises:
-            ValueError: The run is too long to be evaluated minute by minute.
-        """
+        """Return the interval of the whole run; without a recorded duration it ends with the last record."""
         start = run.started_at.timestamp()
         length = run.header.duration_s
         if length is None:
@@ -73,15 +68,8 @@ class EvaluationSession:
 
     A composite alarm must be evaluated after the alarms that it watches.
 
-    Attributes:
-        verdicts: The verdicts so far, in the order of evaluation.
-
     Args:
         with_objective: Names of the alarms that an objective refers to; they may fire without a breach.
-
-    Raises:
-        RunUnreadable: A table is missing or damaged.
-        ValueError: The header's note on unobserved namespaces is not a list of names.
     """
 
     def __init__(self, run: "Run", with_objective: frozenset[str], rules: EvaluationRules) -> None:
@@ -95,12 +83,7 @@ class EvaluationSession:
         self._first_evaluations: dict[str, float] = {}
 
     def evaluate(self, alarm: AnyAlarm) -> None:
-        """
-        Evaluate an alarm and add its verdict.
-
-        Raises:
-            ValueError: A sample of its metric, or a sum of them, is NaN or infinite.
-        """
+        """Evaluate an alarm and add its verdict."""
         if isinstance(alarm, UnevaluatedAlarm):
             verdict = self._skipped(alarm, NOT_EVALUATED, alarm.reason)
         elif isinstance(alarm, CompositeAlarm):
@@ -127,28 +110,19 @@ class EvaluationSession:
         self._first_evaluations[alarm.name] = next(evaluation_times(alarm, start, end))
         self._transitions += [(one.at, alarm.name, one.state) for one in timeline.transitions]
         sensitive = sensitivities(timeline, samples, periods, start=start, end=end, rules=self._rules)
-        return self._alarm_verdict(timeline, samples, tuple(sensitive))
-
-    def _alarm_verdict(
-        self, timeline: Timeline, samples: Mapping[MetricStat, Samples], sensitive: tuple[str, ...]
-    ) -> AlarmVerdict:
-        alarm = timeline.alarm
         outcome, why = self._outcome(timeline, samples)
         transitions = [
             self._transition(one.at, one.state, reason(alarm, one), reason_data(alarm, one))
             for one in timeline.transitions
         ]
         verdict = self._verdict(alarm, outcome, timeline.state, why, transitions)
-        return replace(verdict, sensitive=sensitive, threshold=_threshold(alarm))
+        return replace(verdict, sensitive=tuple(sensitive), threshold=_threshold(alarm))
 
     def _outcome(self, timeline: Timeline, samples: Mapping[MetricStat, Samples]) -> tuple[Outcome, str]:
         name = timeline.alarm.name
         if timeline.fired_at is not None:
             return Outcome.BREACH, self._fired(name, timeline.fired_at)
-        has_data = any(
-            one.at.size or self._recorded.is_zero_without_data(metric) for metric, one in samples.items()
-        )
-        if not has_data:
+        if not any(one.at.size or self._recorded.is_zero_without_data(key) for key, one in samples.items()):
             metric = timeline.alarm.metrics[0][1]
             why = f"Alarm {name} had no data: {metric.namespace}/{metric.name} was never seen."
             return Outcome.INCONCLUSIVE, why
@@ -167,9 +141,6 @@ class EvaluationSession:
         first = self._first_evaluations[composite.name] = max(times, default=self.interval.start)
         changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self.interval.end)
         self._transitions += [(change.at, composite.name, change.state) for change in changes]
-        return self._composite_verdict(composite, changes)
-
-    def _composite_verdict(self, composite: CompositeAlarm, changes: list[CompositeChange]) -> AlarmVerdict:
         fired_at = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
         fired = {one.name for one in self.verdicts if one.fired_at_s is not None}
         outcome, why = Outcome.PASS, ""
@@ -215,13 +186,10 @@ class EvaluationSession:
         self, at: float, state: AlarmState, text: str, data: Mapping[str, object] | None = None
     ) -> Transition:
         iso = datetime.fromtimestamp(at, UTC).isoformat()
-        return Transition(self._relative(at), iso, state, text, data or {})
-
-    def _relative(self, at: float) -> float:
-        return at - self.interval.start
+        return Transition(at - self.interval.start, iso, state, text, data or {})
 
     def _fired(self, name: str, at: float) -> str:
-        return f"Alarm {name} fired {self._relative(at) / 60:.1f} min into the run."
+        return f"Alarm {name} fired {(at - self.interval.start) / 60:.1f} min into the run."
 
 
 def _threshold(alarm: Alarm) -> Threshold | None:

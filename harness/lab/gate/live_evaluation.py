@@ -96,12 +96,7 @@ class LiveEvaluation:
         self.unevaluated.append(alarm)
 
     def feed(self, rows: Iterable[Datum]) -> None:
-        """
-        Add data in any order; data too old for every later evaluation are not kept.
-
-        Raises:
-            ValueError: A value is NaN or infinite.
-        """
+        """Add data in any order; data too old for every later evaluation are not kept."""
         for at, metric, labels, value in rows:
             if not (math.isfinite(at) and math.isfinite(value)):
                 raise ValueError(f"the metric {metric} has a value that is NaN or infinite")

@@ -49,12 +49,7 @@ class Unfinished:
 
 
 def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:
-    """
-    Return the longest streaks of failures by state, worst first; states without a failure are left out.
-
-    Args:
-        time_scale: Model seconds per second of the rows.
-    """
+    """Return the longest streaks of failures by state, worst first, without states that never failed."""
     failures = steps["outcome"] == "FAILED"
     failing = steps["outcome"].isin(["SUCCEEDED", "FAILED"]) & steps["state"].isin(
         steps.loc[failures, "state"].unique()
@@ -74,13 +69,7 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
 
 
 def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:
-    """
-    Return the batches that had not finished when the run ended.
-
-    Args:
-        ended_at: End of the run on the clock of the rows [s].
-        time_scale: Model seconds per second of the rows.
-    """
+    """Return the batches that had not finished at *ended_at* [s of the rows], the end of the run."""
     waiting = unfinished_waits(batches, ended_at)["waited_s"].to_numpy(float) * time_scale
     ended = batches[batches["received_at"].notna() & ~_is_open(batches)]
     finished = (ended["finished_at"] - ended["received_at"]).to_numpy(float) * time_scale
