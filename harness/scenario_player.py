@@ -28,13 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunTarget:
-    """
-    A service where a scenario is played.
-
-    Attributes:
-        host: Its base URL.
-        provide: Provides the identities that a scenario needs.
-    """
+    """A service where a scenario is played: its base URL, and a provider of identities for a scenario."""
 
     host: str
     provide: Provide

@@ -12,14 +12,15 @@ import yaml
 Properties = Mapping[str, Any]
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SHORT = ("Ref", "Condition")
 
 
 class TemplateSection(dict[str, Any]):
     """A mapping of the template, with the line of its own key and the lines of its keys."""
 
-    line: int
-    lines: dict[str, int]
+    def __init__(self, line: int, content: Mapping[str, Any] | None = None) -> None:
+        super().__init__(content or {})
+        self.line = line
+        self.lines: dict[str, int] = {}
 
 
 class TemplateError(ValueError):
@@ -92,9 +93,7 @@ def read_document(path: Path) -> TemplateDocument:
 def _section(path: Path, parent: TemplateSection, key: str) -> TemplateSection:
     found = parent.get(key)
     if found is None:
-        empty = TemplateSection()
-        empty.line, empty.lines = parent.lines.get(key, parent.line), {}
-        return empty
+        return TemplateSection(parent.lines.get(key, parent.line))
     if not isinstance(found, TemplateSection):
         raise TemplateError(path, parent.lines[key], f"{key} must be a mapping")
     return found
@@ -127,18 +126,14 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
         if node is None:
             return None
         line = node.start_mark.line + 1 if line is None else line
-        if node.tag.startswith("!"):
-            return self._intrinsic(node, line)
-        return self._plain(node, line)
+        return self._intrinsic(node, line) if node.tag.startswith("!") else self._plain(node, line)
 
     def _intrinsic(self, node: yaml.Node, line: int) -> TemplateSection:
         name = node.tag.removeprefix("!")
         value = node.value if isinstance(node, yaml.ScalarNode) else self._plain(node, line)
         if name == "GetAtt" and isinstance(value, str):
             value = value.split(".", 1)
-        section = TemplateSection({name if name in _SHORT else f"Fn::{name}": value})
-        section.line, section.lines = line, {}
-        return section
+        return TemplateSection(line, {name if name in ("Ref", "Condition") else f"Fn::{name}": value})
 
     def _plain(self, node: yaml.Node, line: int) -> Any:
         if isinstance(node, yaml.MappingNode):
@@ -152,8 +147,7 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
 
     def _mapping(self, node: yaml.MappingNode, line: int) -> TemplateSection:
         self.flatten_mapping(node)
-        section = TemplateSection()
-        section.line, section.lines = line, {}
+        section = TemplateSection(line)
         for key_node, value_node in node.value:
             key, at = str(key_node.value), key_node.start_mark.line + 1
             if key in section:

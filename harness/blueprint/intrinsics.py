@@ -55,7 +55,6 @@ class Naming:
     ref_is_arn: bool = False
 
     def arn(self, here: PseudoParameters, name: str) -> str:
-        """Return the ARN of the resource with a name."""
         return f"arn:{here.partition}:" + self.arn_format.format(region=here.region, id=here.id, name=name)
 
 
@@ -102,9 +101,8 @@ class Resolver:
     def __post_init__(self) -> None:
         for name in self.parameters:
             if name not in self.document.parameters:
-                raise self.document.wrong(
-                    self.document.parameters.line, f"there is no parameter {name!r} to set"
-                )
+                line = self.document.parameters.line
+                raise self.document.wrong(line, f"there is no parameter {name!r} to set")
         for name in self.ids:
             if name not in self.document.resources:
                 raise self.document.wrong(1, f"there is no resource {name!r} to give an id")
@@ -116,12 +114,7 @@ class Resolver:
         return tuple(name for name, body in declared if name not in self.parameters and "Default" not in body)
 
     def properties(self, declared: Declared) -> dict[str, Any]:
-        """
-        Return a resource's properties with every intrinsic function replaced.
-
-        Raises:
-            TemplateError: A function is unknown, malformed, or refers to nothing in the template.
-        """
+        """Return a resource's properties with every intrinsic function replaced."""
         resolved: dict[str, Any] = self._value(declared.properties, declared.line)
         return resolved
 
@@ -148,8 +141,7 @@ class Resolver:
         name = self.name(logical_id)
         return name if name.startswith("arn:") else naming.arn(self.account, name)
 
-    def parameter(self, name: str) -> Any:
-        """Return the value of a parameter as ``Ref`` returns it: text, or a list of texts."""
+    def _parameter(self, name: str) -> Any:
         body = self.document.parameters[name]
         value = self.parameters.get(name, body.get("Default", f"<{name}>"))
         if str(body.get("Type", "String")).startswith(("CommaDelimitedList", "List<")):
@@ -176,7 +168,7 @@ class Resolver:
     def ref(self, name: Any, line: int) -> Any:
         """Return the value of ``Ref`` to a parameter, a resource or a pseudo parameter."""
         if name in self.document.parameters:
-            return self.parameter(name)
+            return self._parameter(name)
         if name in self.document.resources:
             naming = NAMINGS.get(self.document.resources[name].type)
             if self.document.resources[name].type == "AWS::SQS::Queue":

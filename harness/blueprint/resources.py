@@ -53,7 +53,6 @@ class Queue(DeployedResource):
 
     @property
     def dead_letter_arn(self) -> str | None:
-        """ARN of the dead-letter queue."""
         arn: str | None = self.properties.get("RedrivePolicy", {}).get("deadLetterTargetArn")
         return arn
 
@@ -100,12 +99,7 @@ class TranscodingQueue(DeployedResource):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStateMachine(DeployedResource):
-    """
-    A state machine.
-
-    Attributes:
-        definition: Its ASL text with every ``${…}`` substituted.
-    """
+    """A state machine; *definition* is its ASL text with every ``${…}`` substituted."""
 
     required = ("DefinitionS3Location", "DefinitionSubstitutions")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_invalid_input
 
 if TYPE_CHECKING:
     from harness.lab.gate.verdict import Verdict
@@ -51,7 +52,7 @@ def check(
     """
     from harness.lab.gate.outputs import announce
 
-    try:
+    with exit_on_invalid_input("check"):
         if vectors is not None:
             raise typer.Exit(_vectors(vectors))
         if run is None:
@@ -61,9 +62,6 @@ def check(
         announce(verdict, as_json=json)
         code = ExitCode(verdict.exit_code)
         raise typer.Exit(ExitCode.BREACHED if is_slower and fail_on_regression and not code else code)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"harness check: {error}\n")
-        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def _vectors(path: Path) -> ExitCode:

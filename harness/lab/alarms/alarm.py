@@ -134,9 +134,7 @@ def _must_be_supported(properties: Properties) -> None:
         raise ValueError("EvaluationWindow must be a SlidingWindow; other windows are not supported")
 
 
-def _metrics(
-    properties: Properties,
-) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
+def _metrics(properties: Properties) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
     if not properties.get("Metrics"):
         return (("m1", _metric(properties, properties)),), None, checked_period(properties["Period"])
     if properties.get("MetricName"):

@@ -162,10 +162,7 @@ class Periods:
     """
 
     def __init__(
-        self,
-        alarm: Alarm,
-        samples: Mapping[MetricStat, Samples],
-        method: PercentileMethod = "nearest_rank",
+        self, alarm: Alarm, samples: Mapping[MetricStat, Samples], method: PercentileMethod = "nearest_rank"
     ) -> None:
         self._period = alarm.period
         self._expression = alarm.expression

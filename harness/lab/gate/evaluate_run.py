@@ -85,7 +85,7 @@ def evaluate_run(
         alarms=tuple(session.verdicts),
         objectives=measured,
         streaks=tuple(failure_streaks(run.arrow("steps", STEP_COLUMNS).to_pandas(), run.time_scale)),
-        unfinished=unfinished(run.batches, session.interval.length / run.time_scale, run.time_scale),
+        unfinished=unfinished(run.batches, session.length / run.time_scale, run.time_scale),
         doubts=doubts,
         breaches_of_security=breaches_of_security,
     )

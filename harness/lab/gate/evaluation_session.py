@@ -6,7 +6,7 @@ Times are Unix seconds of the model clock.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -36,32 +36,6 @@ LENGTH_MAX = 366 * 86_400
 """The longest run that can be evaluated minute by minute [s]."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluatedInterval:
-    """The interval over which alarms are evaluated."""
-
-    start: float
-    end: float
-
-    @classmethod
-    def of(cls, run: "Run") -> "EvaluatedInterval":
-        """Return the interval of the whole run; without a recorded duration it ends with the last record."""
-        start = run.started_at.timestamp()
-        length = run.header.duration_s
-        if length is None:
-            length = max(_last(run.requests, "finished_at"), _last(run.metrics, "at"))
-        length = run.model_seconds(length)
-        if length > LENGTH_MAX:
-            raise ValueError(
-                f"{run.folder} is {length:g} s long; runs of at most {LENGTH_MAX} s can be evaluated"
-            )
-        return cls(start, start + length)
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
-
-
 class EvaluationSession:
     """
     The evaluation of the alarms of one run.
@@ -74,13 +48,19 @@ class EvaluationSession:
 
     def __init__(self, run: "Run", with_objective: frozenset[str], rules: EvaluationRules) -> None:
         self.verdicts: list[AlarmVerdict] = []
-        self.interval = EvaluatedInterval.of(run)
+        self._start = run.started_at.timestamp()
+        self._end = self._start + evaluated_length(run)
         self._with_objective = with_objective
         self._rules = rules
         self._unobserved = unobserved_namespaces(run)
-        self._recorded = RecordedMetrics(run.recorded, self.interval.start, run.time_scale)
+        self._recorded = RecordedMetrics(run.recorded, self._start, run.time_scale)
         self._transitions: list[tuple[float, str, AlarmState]] = []
         self._first_evaluations: dict[str, float] = {}
+
+    @property
+    def length(self) -> float:
+        """Length of the evaluated interval [s]."""
+        return self._end - self._start
 
     def evaluate(self, alarm: AnyAlarm) -> None:
         """Evaluate an alarm and add its verdict."""
@@ -102,7 +82,7 @@ class EvaluationSession:
             return self._skipped(alarm, NOT_OBSERVED, why)
         samples = self._recorded.samples(alarm)
         periods = Periods(alarm, samples)
-        start, end = self.interval.start, self.interval.end
+        start, end = self._start, self._end
         try:
             timeline = evaluate(alarm, periods, start=start, end=end, rules=self._rules)
         except ValueError as error:
@@ -138,8 +118,8 @@ class EvaluationSession:
                 why = f"it watches {name}, which is {skipped[name]}"
                 return self._skipped(composite, skipped[name], why)
         times = [self._first_evaluations[name] for name in composite.watched]
-        first = self._first_evaluations[composite.name] = max(times, default=self.interval.start)
-        changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self.interval.end)
+        first = self._first_evaluations[composite.name] = max(times, default=self._start)
+        changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self._end)
         self._transitions += [(change.at, composite.name, change.state) for change in changes]
         fired_at = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
         fired = {one.name for one in self.verdicts if one.fired_at_s is not None}
@@ -161,12 +141,7 @@ class EvaluationSession:
         return self._verdict(alarm, Outcome.SKIPPED, state, f"{state}, because {why}")
 
     def _verdict(
-        self,
-        alarm: AnyAlarm,
-        outcome: Outcome,
-        state: str,
-        why: str,
-        transitions: Sequence[Transition] = (),
+        self, alarm: AnyAlarm, outcome: Outcome, state: str, why: str, transitions: Sequence[Transition] = ()
     ) -> AlarmVerdict:
         excused = alarm.name in self._with_objective
         if excused and outcome is not Outcome.SKIPPED:
@@ -186,10 +161,22 @@ class EvaluationSession:
         self, at: float, state: AlarmState, text: str, data: Mapping[str, object] | None = None
     ) -> Transition:
         iso = datetime.fromtimestamp(at, UTC).isoformat()
-        return Transition(at - self.interval.start, iso, state, text, data or {})
+        return Transition(at - self._start, iso, state, text, data or {})
 
     def _fired(self, name: str, at: float) -> str:
-        return f"Alarm {name} fired {(at - self.interval.start) / 60:.1f} min into the run."
+        return f"Alarm {name} fired {(at - self._start) / 60:.1f} min into the run."
+
+
+def evaluated_length(run: "Run") -> float:
+    """Return how long a run lasted [s]; without a recorded duration it ends with the last record."""
+    length = run.header.duration_s
+    if length is None:
+        length = max(_last(run.requests, "finished_at"), _last(run.metrics, "at"))
+    length = run.model_seconds(length)
+    if length > LENGTH_MAX:
+        limit = f"runs of at most {LENGTH_MAX} s can be evaluated"
+        raise ValueError(f"{run.folder} is {length:g} s long; {limit}")
+    return length
 
 
 def _threshold(alarm: Alarm) -> Threshold | None:

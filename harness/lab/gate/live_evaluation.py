@@ -30,6 +30,7 @@ Datum = tuple[float, str, str, float]
 """Time [s], metric and labels as the ``metrics`` table spells them, value."""
 
 INSUFFICIENT = AlarmState.INSUFFICIENT_DATA
+RULES = EvaluationRules()
 
 
 def state_changes(verdict: Verdict, started_at: float) -> list[StateChange]:
@@ -64,14 +65,7 @@ class LiveEvaluation:
         ValueError: A composite alarm watches an alarm that does not exist.
     """
 
-    def __init__(
-        self,
-        alarms: Iterable[AnyAlarm],
-        *,
-        started_at: float,
-        time_scale: float = 1.0,
-        rules: EvaluationRules | None = None,
-    ) -> None:
+    def __init__(self, alarms: Iterable[AnyAlarm], *, started_at: float, time_scale: float = 1.0) -> None:
         self.changes: list[StateChange] = []
         self.unevaluated: list[UnevaluatedAlarm] = []
         self._started_at = started_at
@@ -81,11 +75,11 @@ class LiveEvaluation:
         self._composites: list[CompositeEvaluation] = []
         self._evaluated: set[str] = set()
         for alarm in in_order(alarms):
-            self._add(alarm, rules or EvaluationRules())
+            self._add(alarm)
 
-    def _add(self, alarm: AnyAlarm, rules: EvaluationRules) -> None:
+    def _add(self, alarm: AnyAlarm) -> None:
         if isinstance(alarm, Alarm):
-            self._metric_alarms.append(_LiveAlarm(alarm, rules))
+            self._metric_alarms.append(_LiveAlarm(alarm))
             return
         if isinstance(alarm, CompositeAlarm):
             watched = sorted({one.name for one in self.unevaluated}.intersection(alarm.watched))
@@ -156,11 +150,10 @@ class LiveEvaluation:
 class _LiveAlarm:
     """One metric alarm, and the data that its next evaluations can read."""
 
-    def __init__(self, alarm: Alarm, rules: EvaluationRules) -> None:
+    def __init__(self, alarm: Alarm) -> None:
         self.alarm = alarm
         self.state = INSUFFICIENT
-        self._rules = rules
-        self._length = (alarm.rule.evaluation_periods + rules.surplus) * alarm.period
+        self._length = (alarm.rule.evaluation_periods + RULES.surplus) * alarm.period
         self._series = {metric: _RecentData(metric) for _, metric in alarm.metrics}
 
     def feed(self, at: float, metric: str, labels: str, value: float) -> None:
@@ -176,7 +169,7 @@ class _LiveAlarm:
             series.forget(at - self._length)
         samples = {metric: series.before(at) for metric, series in self._series.items()}
         periods = Periods(self.alarm, samples)
-        evaluation = evaluate_at(self.alarm, periods, at=at, state=self.state, rules=self._rules)
+        evaluation = evaluate_at(self.alarm, periods, at=at, state=self.state, rules=RULES)
         self.state = evaluation.state
         return evaluation
 
