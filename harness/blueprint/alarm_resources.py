@@ -40,10 +40,8 @@ class AlarmResource:
     """
     One alarm of a template.
 
-    Attributes:
-        type: `METRIC_ALARM` or `COMPOSITE_ALARM`.
-        properties: The given properties, resolved, with numbers as numbers. ``AlarmName`` is always present;
-            it is the logical id where the template gives no name.
+    Its properties are resolved, with numbers as numbers. ``AlarmName`` is always present, by default with the
+    logical id.
     """
 
     type: str
@@ -61,12 +59,7 @@ class AlarmResource:
 
 
 def read_alarms(document: TemplateDocument, resolver: Resolver) -> Iterator[AlarmResource]:
-    """
-    Yield the alarms of a template in the order of the file, without those whose Condition is false.
-
-    Raises:
-        TemplateError: A property of an alarm is unknown, missing or cannot be resolved.
-    """
+    """Yield the alarms of a template in the order of the file, without those whose Condition is false."""
     for declared in document.resources.values():
         if declared.type in _REQUIRED and resolver.exists(declared):
             yield _read_alarm(document, declared, resolver)

@@ -2,7 +2,7 @@
 A CloudFormation template as it is written: YAML or JSON, with short tags (``!Ref``) in full and with lines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,19 +56,9 @@ class TemplateDocument:
         """Return the error for a line of this template."""
         return TemplateError(self.path, line, message)
 
-    def of_type(self, type_: str) -> Iterator[Declared]:
-        """Yield the resources of one type, in the order of the file."""
-        return (declared for declared in self.resources.values() if declared.type == type_)
-
 
 def read_document(path: Path) -> TemplateDocument:
-    """
-    Read a template.
-
-    Raises:
-        OSError: The file cannot be read.
-        TemplateError: The file is neither YAML nor JSON, or not a CloudFormation template.
-    """
+    """Read a template; a `TemplateError` says where the file is not a CloudFormation template."""
     text = path.read_text(encoding="utf-8")
     if text.lstrip().startswith("{"):
         # YAML allows no tabs between tokens, as JSON does; JSON strings cannot contain tabs.

@@ -251,10 +251,6 @@ class Resolver:
             raise self.document.wrong(line, f"the mapping {name} has no {first} / {second}") from None
         return self._value(found, line)
 
-    def _zones(self, value: Any, line: int) -> list[str]:
-        region = self._value(value, line) or self.account.region
-        return [f"{region}{letter}" for letter in "abc"]
-
     def _if(self, value: Any, line: int) -> Any:
         if not isinstance(value, list) or len(value) != 3:
             raise self.document.wrong(line, "Fn::If takes a condition and two values")
@@ -269,10 +265,6 @@ class Resolver:
     def _equals(self, value: Any, line: int) -> bool:
         left, right = self._list(value, line, "Fn::Equals", 2)
         return str(left) == str(right)
-
-    def _not(self, value: Any, line: int) -> bool:
-        (only,) = self._list(value, line, "Fn::Not", 1)
-        return not only
 
     def _list(self, value: Any, line: int, function: str, length: int) -> list[Any]:
         resolved = self._value(value, line)
@@ -294,10 +286,12 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any, int], Any]] = {
         str(resolver._value(value, line)).encode()
     ).decode(),
     "Fn::ImportValue": lambda resolver, value, line: f"<import {resolver._value(value, line)}>",
-    "Fn::GetAZs": Resolver._zones,
+    "Fn::GetAZs": lambda resolver, value, line: [
+        f"{resolver._value(value, line) or resolver.account.region}{letter}" for letter in "abc"
+    ],
     "Fn::If": Resolver._if,
     "Fn::Equals": Resolver._equals,
     "Fn::And": lambda resolver, value, line: all(resolver._value(value, line)),
     "Fn::Or": lambda resolver, value, line: any(resolver._value(value, line)),
-    "Fn::Not": Resolver._not,
+    "Fn::Not": lambda resolver, value, line: not resolver._list(value, line, "Fn::Not", 1)[0],
 }

@@ -2,8 +2,7 @@
 The resources of a template, with AWS's own properties.
 
 The figures that the simulator needs have typed names; everything else stays in `properties` as the template
-has it, for the API call that creates the resource. Times are seconds, memory is megabytes as Lambda counts
-it.
+has it, for the API call that creates the resource.
 """
 
 from collections.abc import Mapping

@@ -6,6 +6,7 @@ template (or one of the same shape); `load_alarms` reads the alarms of any templ
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,11 +55,9 @@ class Template:
 
     Attributes:
         hash: SHA-256 over the template and the state machine's definition, hexadecimal.
-        given: Parameters as the caller gave them.
         unset: Parameters with neither a value nor a default; each stands as ``<Name>`` wherever it is used.
         resources: All resources that exist under the parameters, in the order of the file.
         queue, dead_letter_queue: The queue with a redrive policy, and the queue of its dead letters.
-        functions: By name.
     """
 
     path: Path
@@ -149,13 +148,7 @@ def load_alarms(
     account: str = ACCOUNT_ID,
     region: str = REGION,
 ) -> tuple[AlarmResource, ...]:
-    """
-    Read the alarms of any CloudFormation template, YAML or JSON.
-
-    Raises:
-        OSError: The file cannot be read.
-        TemplateError: It is not a template, or an alarm cannot be read; the message has file and line.
-    """
+    """Read the alarms of any CloudFormation template; errors are those of `load_template`."""
     document = read_document(path)
     resolver = Resolver(document, PseudoParameters(account, region), path.stem, parameters or {})
     return tuple(read_alarms(document, resolver))
@@ -225,7 +218,7 @@ class _Reader:
         """Return the document of the policy resource that names a bucket, a queue or a topic."""
         type_, names = _POLICIES[declared.type]
         reference = self.resolver.ref(declared.logical_id, declared.line)
-        for policy in self.document.of_type(type_):
+        for policy in (one for one in self.document.resources.values() if one.type == type_):
             properties = all_properties.get(policy.logical_id, {})
             named = properties.get(names)
             is_named = reference in named if isinstance(named, list) else reference == named
@@ -236,10 +229,9 @@ class _Reader:
 
     def _queue_pair(self, queues: Sequence[Queue]) -> tuple[Queue, Queue]:
         """Return the queue with a redrive policy and the queue of its dead letters."""
-        for queue in queues:
-            for other in queues:
-                if queue.dead_letter_arn == other.arn:
-                    return queue, other
+        for queue, other in itertools.product(queues, queues):
+            if queue.dead_letter_arn == other.arn:
+                return queue, other
         raise self.document.wrong(1, "needs a queue whose RedrivePolicy names another queue of the template")
 
     def _definition(self, declared: Declared, properties: Mapping[str, Any]) -> str:

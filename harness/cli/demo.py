@@ -23,9 +23,7 @@ def demo(
     """
     Start the stack, play the smoke scenario with real media, simulate it, evaluate it and write its report.
 
-    The stack is stopped at the end; the two run folders remain.
-
-    Exit codes: those of harness check.
+    The stack is stopped at the end; the two run folders remain. Exit codes: those of harness check.
 
     Example: harness demo
     """

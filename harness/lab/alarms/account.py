@@ -23,14 +23,11 @@ TRIGGER = (
 
 class Account:
     """
-    The alarms behind one endpoint.
+    The alarms behind one endpoint; a failed call is a ValueError that says which one.
 
     Args:
         endpoint: URL of the endpoint; None is AWS itself.
         credentials: Arguments of `boto3.Session`; by default boto3 finds the credentials.
-
-    Raises:
-        ValueError: The region is unknown.
     """
 
     def __init__(self, endpoint: str | None, credentials: Mapping[str, str] | None = None) -> None:
@@ -44,12 +41,7 @@ class Account:
         self._described: dict[str, Mapping[str, Any]] = {}
 
     def alarms(self) -> list[AnyAlarm]:
-        """
-        Read every alarm by ``DescribeAlarms``; alarms that are not supported are returned as unevaluated.
-
-        Raises:
-            ValueError: The endpoint does not answer.
-        """
+        """Read every alarm by ``DescribeAlarms``; an alarm that is not supported is unevaluated."""
         alarms: list[AnyAlarm] = []
         with _errors_as_value_error(f"Cannot read the alarms of {self._name}"):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
@@ -68,9 +60,6 @@ class Account:
 
         ``SetAlarmState`` of the local stack runs no actions; therefore this publishes the message that
         CloudWatch would send. Never use it on AWS itself, which evaluates alarms and runs actions on its own.
-
-        Raises:
-            ValueError: The endpoint refuses the call or does not answer.
         """
         alarm = self._described[change.alarm]
         with _errors_as_value_error(f"Cannot set the state of {change.alarm} at {self._name}"):

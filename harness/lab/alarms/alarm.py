@@ -1,8 +1,4 @@
-"""
-A CloudWatch metric alarm, read from a template's properties or from ``DescribeAlarms``.
-
-Both sources use the same property names.
-"""
+"""A CloudWatch metric alarm, read from a template's properties or from ``DescribeAlarms``."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -63,8 +59,7 @@ class Alarm:
     Attributes:
         metrics: The metrics it reads, by id; an alarm without metric math has one, called ``m1``.
         period: [s].
-        ignore_low_samples: ``EvaluateLowSampleCountPercentile: ignore``: the state does not change while
-            there are too few samples for the percentile.
+        ignore_low_samples: Too few samples for a percentile leave the state as it is.
         unit: ``Unit`` of an alarm on one metric. Runs record no units, so it is assumed to match.
     """
 

@@ -35,12 +35,7 @@ class CompositeAlarm:
 
     @classmethod
     def from_properties(cls, properties: Properties, *, place: Place | None = None) -> "CompositeAlarm":
-        """
-        Read ``AWS::CloudWatch::CompositeAlarm`` properties or an entry of ``DescribeAlarms``.
-
-        Raises:
-            ValueError: The rule or a period of the suppressor cannot be read.
-        """
+        """Read ``AWS::CloudWatch::CompositeAlarm`` properties or an entry of ``DescribeAlarms``."""
         name = str(properties["AlarmName"])
         rule = str(properties.get("AlarmRule") or "")
         try:
@@ -48,9 +43,9 @@ class CompositeAlarm:
             wait, extension = _suppressor_periods(properties)
         except ValueError as error:
             raise ValueError(f"composite alarm {name}: {error}") from None
-        suppressor = properties.get("ActionsSuppressor")
-        name_of_suppressor = alarm_name(str(suppressor)) if suppressor else None
-        return cls(name, rule, condition, children, name_of_suppressor, wait, extension, place)
+        given = properties.get("ActionsSuppressor")
+        suppressor = alarm_name(str(given)) if given else None
+        return cls(name, rule, condition, children, suppressor, wait, extension, place)
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -84,7 +79,6 @@ def evaluate_composite(
     Args:
         transitions: (at [s], alarm name, new state), ascending; all alarms begin in INSUFFICIENT_DATA.
         start: Time of its first evaluation [s]; every watched alarm has been evaluated by then.
-        end: End of the evaluated interval [s].
     """
     changes: dict[float, dict[str, AlarmState]] = {start: {}}
     for at, name, state in transitions:
@@ -104,10 +98,7 @@ class CompositeEvaluation:
         self.state = AlarmState.INSUFFICIENT_DATA
         self._states = dict.fromkeys(alarm.watched, AlarmState.INSUFFICIENT_DATA)
         self._suppression = _Suppression(alarm.wait, alarm.extension)
-
-    @property
-    def changes(self) -> list[CompositeChange]:
-        return self._suppression.changes
+        self.changes = self._suppression.changes
 
     def update(self, changed: States) -> None:
         """Store the new states of watched alarms; other alarms are ignored."""
@@ -165,9 +156,7 @@ class _Suppression:
 
 def in_order(alarms: Iterable[AnyAlarm]) -> list[AnyAlarm]:
     """
-    Return the alarms so that each composite alarm comes after those it watches.
-
-    The others come first, in their order.
+    Return the alarms so that each composite alarm comes after those it watches, and the others come first.
 
     Raises:
         ValueError: A composite alarm watches an alarm that does not exist, or watches itself in a cycle.
@@ -196,8 +185,8 @@ def _suppressor_periods(properties: Properties) -> tuple[float, float]:
     if not properties.get("ActionsSuppressor"):
         return 0.0, 0.0
     names = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
-    periods = [str(properties.get(name)) for name in names]
-    for name, period in zip(names, periods, strict=True):
-        if not re.fullmatch(r"\d+(\.0+)?", period):
+    for name in names:
+        if not re.fullmatch(r"\d+(\.0+)?", str(properties.get(name))):
             raise ValueError(f"{name} must be whole seconds for a suppressor, not {properties.get(name)!r}")
-    return float(periods[0]), float(periods[1])
+    wait, extension = (float(str(properties[name])) for name in names)
+    return wait, extension

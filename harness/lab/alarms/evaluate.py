@@ -65,12 +65,7 @@ _OPERATORS: dict[ComparisonOperator, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """
-    The rule of an alarm: at least M of the last N datapoints breach the threshold.
-
-    Raises:
-        ValueError: A number is out of range.
-    """
+    """The rule of an alarm: at least M of the last N datapoints breach the threshold."""
 
     threshold: float
     comparison: ComparisonOperator
@@ -105,15 +100,7 @@ class Decision:
 
 
 def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> Decision:
-    """
-    Return the decision over one evaluation range.
-
-    Args:
-        datapoints: One per period of the evaluation range, oldest first.
-
-    Raises:
-        ValueError: A datapoint is NaN or infinite; CloudWatch accepts neither.
-    """
+    """Return the decision over one evaluation range, with one datapoint per period, oldest first."""
     state = next_state(rule, marks(rule, datapoints), current)
     ages = range(len(datapoints), 0, -1)
     real = [(age, value) for age, value in zip(ages, datapoints, strict=True) if value is not None]

@@ -27,10 +27,10 @@ def reason(alarm: Alarm, evaluation: Evaluation) -> str:
         return f"Insufficient Data: {periods} datapoint{_s(periods)} {_were(periods)} unknown."
     if not decision.used:
         treated = "Breaching" if rule.treat_missing is TreatMissing.BREACHING else "NonBreaching"
+        count, plural = decision.to_fill, _s(decision.to_fill)
         return (
-            f"Threshold Crossed: no datapoints were received for {decision.to_fill} "
-            f"period{_s(decision.to_fill)} and {decision.to_fill} missing datapoint{_s(decision.to_fill)} "
-            f"{_were(decision.to_fill)} treated as [{treated}]."
+            f"Threshold Crossed: no datapoints were received for {count} period{plural} and "
+            f"{count} missing datapoint{plural} {_were(count)} treated as [{treated}]."
         )
     alarming = evaluation.state is AlarmState.ALARM
     shown = [

@@ -31,13 +31,7 @@ Rows = npt.NDArray[np.intp]
 
 
 class RecordedMetrics:
-    """
-    All metrics of a run.
-
-    Args:
-        table: The ``metrics`` table.
-        started_at: Unix time of second 0 of the table.
-    """
+    """The ``metrics`` table of a run, whose second 0 is *started_at* (Unix time)."""
 
     def __init__(self, table: pa.Table, started_at: float, time_scale: float) -> None:
         self._at = table["at"].to_numpy() * time_scale + started_at
@@ -67,13 +61,10 @@ class RecordedMetrics:
 
 def is_zero_without_data(metric: str, recorded: Iterable[str]) -> bool:
     """
-    Return whether a metric without data is 0.
+    Return whether a metric without data is 0, given the names in the ``metrics`` table.
 
     A counter has no data until it is first incremented. It is 0 if other metrics of the service were
     recorded.
-
-    Args:
-        metric, recorded: Names as in the ``metrics`` table.
     """
     return is_counter(metric) and any("/" not in name for name in recorded)
 

@@ -52,6 +52,6 @@ def _alternatives(
         for factor in (0.95, 1.05):
             threshold = alarm.rule.threshold * factor
             yield f"a threshold of {threshold:g} (5 % away)", alarm.scaled(factor), rules, periods
-    if any(metric.statistic.is_percentile for _, metric in alarm.metrics):
+    if any(metric.statistic.percent is not None for _, metric in alarm.metrics):
         for method in METHODS:
             yield f"{method} percentiles", alarm, rules, Periods(alarm, samples, method)

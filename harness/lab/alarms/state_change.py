@@ -12,7 +12,7 @@ class StateChange:
     An alarm changed its state.
 
     Attributes:
-        at: Time of the change on the model clock [s].
+        at: Time on the model clock [s].
         before: The state before. It equals *state* when a composite alarm runs its actions later than it
             changed.
         acts: Whether the actions run now; those of a composite can be suppressed or delayed.

@@ -91,10 +91,6 @@ class Statistic:
                 return cls(name, match[1], bounds=bounds)
         raise ValueError(f"CloudWatch has no statistic {name!r}")
 
-    @property
-    def is_percentile(self) -> bool:
-        return self.kind == "p"
-
     def value(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
         """
         Return the statistic of one period's values.
@@ -129,9 +125,7 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
     """
     Return a percentile of ascending *values*.
 
-    Args:
-        percent: 0…100.
-        method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
+    The method ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
     """
     if method == "nearest_rank":
         return percentile_of_sorted(values, percent)

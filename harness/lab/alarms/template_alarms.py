@@ -10,13 +10,7 @@ from harness.lab.alarms.composite import CompositeAlarm
 
 
 def template_alarms(path: Path = TEMPLATE) -> list[Alarm | CompositeAlarm]:
-    """
-    Return the alarms of a template (by default the project's own) in its order.
-
-    Raises:
-        ValueError: An alarm cannot be read or is not supported.
-        OSError: The template cannot be read.
-    """
+    """Return the alarms of a template (by default the project's own) in its order."""
     return read_resources(load_alarms(path))
 
 

@@ -33,15 +33,11 @@ LowSamples = Literal["window", "period"]
 @dataclass(slots=True)
 class Samples:
     """
-    The raw samples of one metric.
+    The raw samples of one metric: finite numbers, ascending in time.
 
     Attributes:
-        at: Timestamps, ascending, shape (n,) [s].
-        values: Values, shape (n,).
+        at: Timestamps, shape (n,) [s].
         arrived_at: Times at which the samples became visible, shape (n,) [s]; None means at once.
-
-    Raises:
-        ValueError: Shapes differ, a value is NaN or infinite, or *at* is not ascending.
     """
 
     at: Floats
@@ -153,9 +149,6 @@ class Periods:
     """
     The datapoints of an alarm's periods. Each is computed once, unless samples arrive late.
 
-    Args:
-        samples: By metric; an absent metric has no samples.
-
     Attributes:
         late: Whether a sample becomes visible after its timestamp, so that a datapoint depends on the time
             of the evaluation.
@@ -226,7 +219,7 @@ def _windows(
     """
     Yield each evaluation time with the marks of its evaluation range.
 
-    The marks are None if they do not decide alone.
+    The marks are None if they do not decide alone: samples arrive late, or their number matters.
     """
     if periods.late or alarm.ignore_low_samples:
         yield from ((at, None) for at in times)
@@ -247,25 +240,19 @@ def evaluate_at(
     length = alarm.rule.evaluation_periods + rules.surplus
     datapoints = tuple(periods.at([at - alarm.period * age for age in range(length, 0, -1)], at))
     decision = decide(alarm.rule, [point.value for point in datapoints], state)
-    return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, rules))
-
-
-def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], rules: EvaluationRules) -> bool:
-    if not alarm.ignore_low_samples:
-        return False
-    needed = max(metric.statistic.samples_needed() for _, metric in alarm.metrics)
-    counts = [point.samples for point in datapoints]
-    return too_few_samples(counts, needed, alarm.rule.evaluation_periods, rules.low_samples)
+    held = alarm.ignore_low_samples and too_few_samples(
+        (point.samples for point in datapoints),
+        max(metric.statistic.samples_needed() for _, metric in alarm.metrics),
+        alarm.rule.evaluation_periods,
+        rules.low_samples,
+    )
+    return Evaluation(at, datapoints, decision, state, held)
 
 
 def too_few_samples(
     counts: Iterable[int], needed: float, evaluation_periods: int, low_samples: LowSamples = "window"
 ) -> bool:
-    """
-    Return whether the newest periods with samples have fewer samples than a percentile needs.
-
-    *counts* is the number of samples of each period, oldest first.
-    """
+    """Return whether the newest periods with samples (*counts* is oldest first) have fewer than *needed*."""
     present = [count for count in counts if count][-evaluation_periods:]
     count_of = sum if low_samples == "window" else min
     return bool(present) and count_of(present) < needed

@@ -38,9 +38,7 @@ LENGTH_MAX = 366 * 86_400
 
 class EvaluationSession:
     """
-    The evaluation of the alarms of one run.
-
-    A composite alarm must be evaluated after the alarms that it watches.
+    The evaluation of the alarms of one run, each composite alarm after the alarms that it watches.
 
     Args:
         with_objective: Names of the alarms that an objective refers to; they may fire without a breach.

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 
 from harness.lab.alarms.alarm import Alarm, MetricStat, UnevaluatedAlarm
-from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, CompositeEvaluation, in_order
+from harness.lab.alarms.composite import AnyAlarm, CompositeEvaluation, in_order
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.state_change import StateChange
@@ -40,9 +40,8 @@ def state_changes(verdict: Verdict, started_at: float) -> list[StateChange]:
         before = INSUFFICIENT
         for one in alarm.transitions:
             state = AlarmState(one.state)
-            changes.append(
-                StateChange(started_at + one.at_s, alarm.name, before, state, one.reason, one.reason_data)
-            )
+            at = started_at + one.at_s
+            changes.append(StateChange(at, alarm.name, before, state, one.reason, one.reason_data))
             before = state
     return sorted(changes, key=lambda change: change.at)
 
@@ -57,12 +56,7 @@ class LiveEvaluation:
         unevaluated: The alarms that cannot be evaluated, and the composite alarms that watch one of them.
 
     Args:
-        started_at: Time at which the model clock and the clock of the data agree [s]; the evaluation begins
-            here.
-        time_scale: Model seconds per second.
-
-    Raises:
-        ValueError: A composite alarm watches an alarm that does not exist.
+        started_at: Start of the evaluation [s], where the model clock and the clock of the data agree.
     """
 
     def __init__(self, alarms: Iterable[AnyAlarm], *, started_at: float, time_scale: float = 1.0) -> None:
@@ -75,19 +69,15 @@ class LiveEvaluation:
         self._composites: list[CompositeEvaluation] = []
         self._evaluated: set[str] = set()
         for alarm in in_order(alarms):
-            self._add(alarm)
-
-    def _add(self, alarm: AnyAlarm) -> None:
-        if isinstance(alarm, Alarm):
-            self._metric_alarms.append(_LiveAlarm(alarm))
-            return
-        if isinstance(alarm, CompositeAlarm):
-            watched = sorted({one.name for one in self.unevaluated}.intersection(alarm.watched))
-            if not watched:
+            if isinstance(alarm, Alarm):
+                self._metric_alarms.append(_LiveAlarm(alarm))
+            elif isinstance(alarm, UnevaluatedAlarm):
+                self.unevaluated.append(alarm)
+            elif watched := sorted({one.name for one in self.unevaluated}.intersection(alarm.watched)):
+                why = f"it watches {', '.join(watched)}, which is not evaluated"
+                self.unevaluated.append(UnevaluatedAlarm(alarm.name, why))
+            else:
                 self._composites.append(CompositeEvaluation(alarm))
-                return
-            alarm = UnevaluatedAlarm(alarm.name, f"it watches {', '.join(watched)}, which is not evaluated")
-        self.unevaluated.append(alarm)
 
     def feed(self, rows: Iterable[Datum]) -> None:
         """Add data in any order; data too old for every later evaluation are not kept."""
@@ -167,8 +157,7 @@ class _LiveAlarm:
             return None
         for series in self._series.values():
             series.forget(at - self._length)
-        samples = {metric: series.before(at) for metric, series in self._series.items()}
-        periods = Periods(self.alarm, samples)
+        periods = Periods(self.alarm, {metric: one.before(at) for metric, one in self._series.items()})
         evaluation = evaluate_at(self.alarm, periods, at=at, state=self.state, rules=RULES)
         self.state = evaluation.state
         return evaluation

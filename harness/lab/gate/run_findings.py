@@ -35,7 +35,6 @@ class Unfinished:
     Batches the pipeline had not finished when the run ended.
 
     Attributes:
-        batches: Number of these batches.
         oldest_s: Age of the oldest [model s], or 0.
         p95_with_them_s: p95 of the processing duration of all batches, as if these ended with the run
             [model s]; None without batches.
@@ -60,11 +59,8 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
         failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
         # Lambda records an error at the start time of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
-        streaks.append(
-            FailureStreak(
-                str(state), len(rows), int(failed.sum()), _longest(failed), _longest_contiguous(minutes)
-            )
-        )
+        longest = _longest(failed), _longest_contiguous(minutes)
+        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest))
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
 
 

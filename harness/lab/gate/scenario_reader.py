@@ -26,7 +26,6 @@ def read_scenario(
 
     Args:
         overrides: TOML values by dotted key, set before the changes that follow.
-        calibration: Calibration file.
         rate: Mean arrival rate [1/s of model time].
         duration: Time during which arrivals come [model s].
         users: Number of users of a closed workload; it replaces the arrivals.
