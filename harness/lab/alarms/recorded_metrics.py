@@ -70,12 +70,7 @@ def is_zero_without_data(metric: str, recorded: Iterable[str]) -> bool:
 
 
 def unobserved_namespaces(run: "Run") -> frozenset[str]:
-    """
-    Return the namespaces and metrics that the recorder of a run could not observe.
-
-    Raises:
-        ValueError: The note `harness.lab.results.notes.UNOBSERVED` is not a list of names.
-    """
+    """Return the namespaces and metrics that the recorder of a run could not observe."""
     names = run.header.notes.get(UNOBSERVED, [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         text = f"the note {UNOBSERVED} must be a list of names, not {names!r}"

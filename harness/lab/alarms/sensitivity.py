@@ -24,12 +24,7 @@ def sensitivities(
     end: float,
     rules: EvaluationRules,
 ) -> Iterable[str]:
-    """
-    Yield, in words, each alternative rule under which the alarm would have fired, or would not have fired.
-
-    Args:
-        periods: The datapoints of *samples* over which *timeline* was computed.
-    """
+    """Yield, in words, each alternative rule under which the alarm would, or would not, have fired."""
     fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
     if timeline.alarm.unit is not None:
