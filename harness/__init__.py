@@ -25,13 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "compare", "load_run", "play", "simulate"]
 
-_HOMES = {
-    "check": ("harness.api", "check"),
-    "compare": ("harness.api", "compare"),
-    "load_run": ("harness.api", "load_run"),
-    "play": ("harness.scenario_player", "play_scenario"),
-    "simulate": ("harness.api", "simulate"),
-}
+_HOMES = {name: ("harness.api", name) for name in __all__}
+_HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,4 @@
-"""
-The Python API: simulate a scenario, open a run, check it, compare it with another run.
-
-``import harness`` gives these functions.
-"""
+"""The functions of ``import harness``: simulate a scenario, open a run, check it, compare it with another."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -64,7 +60,6 @@ def check(
     Alarm media-processing-duration-p95 fired 13.0 min into the run.
 
     Args:
-        run: The run, or its folder.
         template: Take the alarms from this CloudFormation template instead of the blueprint's.
         endpoint: Take the alarms from DescribeAlarms of this endpoint, or of ``aws``.
 
@@ -85,10 +80,6 @@ def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":
     >>> comparison = harness.compare("fixtures/runs/slow_but_within", "fixtures/runs/slow")
     >>> comparison.differences
     ()
-
-    Args:
-        before: The earlier run, or its folder.
-        now: The run that is compared with it, or its folder.
 
     Raises:
         RunUnreadable: One of them cannot be read.

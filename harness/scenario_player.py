@@ -1,6 +1,4 @@
-"""
-Live runs of a scenario: at a given host, on the running stack, or on a stack started for the run.
-"""
+"""Live runs of a scenario: at a given host, on the running stack, or on a stack started for the run."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunTarget:
-    """
-    A service where a scenario is played.
-
-    Attributes:
-        host: Its base URL.
-        provide: Provides the identities that a scenario needs.
-    """
+    """A service where a scenario is played: its base URL, and a provider of identities for a scenario."""
 
     host: str
     provide: Provide
@@ -68,13 +60,11 @@ def play_scenario(
     ('live', True)
 
     Args:
-        path: Scenario file.
         host: Base URL of a service with the same API; needs *identities*.
         identities: CSV file of listings and tokens.
         out: The run folder; by default a new one under ``runs``.
         rate: Mean arrival rate [1/s of model time]; replaces the scenario's.
         duration: Time during which arrivals come [model s]; replaces the scenario's.
-        processes: Number of Locust workers.
         seed: Replaces the scenario's seed.
         users: Number of users of a closed workload; it replaces the arrivals.
         master: Coordinate workers on other machines instead of starting workers here.
@@ -86,13 +76,14 @@ def play_scenario(
         TargetUnfit: The running stack cannot play the scenario, or *identities* are missing.
         IdentitiesInvalid: The identities are invalid or too few.
         WorkersDisagree: A worker has another version or another scenario.
-        Unreachable: The service does not answer or refuses the tokens.
+        Unreachable: The service does not answer or refuses the tokens, or a page has no metrics.
         FolderUnfit: The run folder contains a run, or is not writable.
     """
     bypass_proxies()
     scenario = read_scenario(Path(path), rate=rate, duration=duration, seed=seed, users=users)
+    out = None if out is None else Path(out)
     if out is not None:
-        must_hold_a_run(Path(out))
+        must_hold_a_run(out)
     with (
         run_target(scenario, host, None if identities is None else Path(identities), metrics_urls) as target,
         target.provide(scenario) as access,
@@ -102,7 +93,7 @@ def play_scenario(
             scenario,
             host=target.host,
             access=access,
-            out=None if out is None else Path(out),
+            out=out,
             workers=master or LocalWorkers(processes),
             on_progress=on_progress,
             command=command,
@@ -127,7 +118,6 @@ def serve_scenarios(
     Args:
         path: The scenario that is selected at first; the page offers all scenarios of its folder.
         on_run: Called with each run when it is over.
-        runs: Folder of the new run folders.
     """
     scenario = load_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
@@ -150,13 +140,7 @@ def serve_scenarios(
 def run_target(
     scenario: Scenario, host: str | None, identities: Path | None, metrics_urls: Sequence[str] = ()
 ) -> Iterator[RunTarget]:
-    """
-    Find the target of a scenario, or start one.
-
-    Raises:
-        TargetUnfit: The target cannot play the scenario, or *identities* are missing.
-        Unreachable: One of *metrics_urls* is not a page of metrics.
-    """
+    """Find the target of a scenario, or start one; errors are those of `play_scenario`."""
     if host is None and metrics_urls:
         raise TargetUnfit("--metrics-url needs --host: the metrics of the local stack are always recorded")
     if host is None:

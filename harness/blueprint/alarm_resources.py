@@ -8,7 +8,7 @@ properties can be sent to an endpoint or read as an alarm without a conversion.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.blueprint.document import Declared, TemplateDocument
 from harness.blueprint.intrinsics import Resolver
@@ -17,34 +17,21 @@ METRIC_ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
 
 
-class _AlarmType(NamedTuple):
-    """Properties of one resource type, without those that every alarm has."""
-
-    required: tuple[str, ...]
-    properties: frozenset[str]
-
-
-_COMMON = frozenset({
+_REQUIRED = {METRIC_ALARM: ("ComparisonOperator", "EvaluationPeriods"), COMPOSITE_ALARM: ("AlarmRule",)}
+_COMMON = {
     "ActionConfiguration", "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName",
     "InsufficientDataActions", "OKActions", "Tags",
-})  # fmt: skip
-_TYPES = {
-    METRIC_ALARM: _AlarmType(
-        ("ComparisonOperator", "EvaluationPeriods"),
-        frozenset({
-            "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile",
-            "EvaluationCriteria", "EvaluationInterval", "EvaluationPeriods", "EvaluationWindow",
-            "ExtendedStatistic", "MetricName", "Metrics", "Namespace", "Period", "Statistic", "Threshold",
-            "ThresholdMetricId", "TreatMissingData", "Unit", "WarmUpConfiguration",
-        }),
-    ),
-    COMPOSITE_ALARM: _AlarmType(
-        ("AlarmRule",),
-        frozenset({
-            "ActionsSuppressor", "ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod",
-            "AlarmRule",
-        }),
-    ),
+}  # fmt: skip
+_PROPERTIES = {
+    METRIC_ALARM: _COMMON | {
+        "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile",
+        "EvaluationCriteria", "EvaluationInterval", "EvaluationPeriods", "EvaluationWindow",
+        "ExtendedStatistic", "MetricName", "Metrics", "Namespace", "Period", "Statistic", "Threshold",
+        "ThresholdMetricId", "TreatMissingData", "Unit", "WarmUpConfiguration",
+    },
+    COMPOSITE_ALARM: _COMMON | {
+        "ActionsSuppressor", "ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod", "AlarmRule",
+    },
 }  # fmt: skip
 
 
@@ -53,11 +40,8 @@ class AlarmResource:
     """
     One alarm of a template.
 
-    Attributes:
-        type: `METRIC_ALARM` or `COMPOSITE_ALARM`.
-        properties: The given properties, resolved, with numbers as numbers. ``AlarmName`` is always present;
-            it is the logical id where the template gives no name.
-        path, line: Where the template defines the alarm.
+    Its properties are resolved, with numbers as numbers. ``AlarmName`` is always present, by default with the
+    logical id.
     """
 
     type: str
@@ -75,26 +59,20 @@ class AlarmResource:
 
 
 def read_alarms(document: TemplateDocument, resolver: Resolver) -> Iterator[AlarmResource]:
-    """
-    Yield the alarms of a template in the order of the file, without those whose Condition is false.
-
-    Raises:
-        TemplateError: A property of an alarm is unknown, missing or cannot be resolved.
-    """
+    """Yield the alarms of a template in the order of the file, without those whose Condition is false."""
     for declared in document.resources.values():
-        if declared.type in _TYPES and resolver.exists(declared):
+        if declared.type in _REQUIRED and resolver.exists(declared):
             yield _read_alarm(document, declared, resolver)
 
 
 def _read_alarm(document: TemplateDocument, declared: Declared, resolver: Resolver) -> AlarmResource:
-    alarm_type = _TYPES[declared.type]
     properties = resolver.properties(declared)
     properties.setdefault("AlarmName", declared.logical_id)
     for name in properties:
-        if name not in _COMMON | alarm_type.properties:
+        if name not in _PROPERTIES[declared.type]:
             line = declared.properties.lines.get(name, declared.line)
             raise document.wrong(line, f"{name} is not a property of {declared.type}")
-    for name in alarm_type.required:
+    for name in _REQUIRED[declared.type]:
         if name not in properties and "EvaluationCriteria" not in properties:
             raise document.wrong(declared.line, f"the alarm {declared.logical_id} lacks {name}")
     try:

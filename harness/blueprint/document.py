@@ -2,7 +2,7 @@
 A CloudFormation template as it is written: YAML or JSON, with short tags (``!Ref``) in full and with lines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,19 @@ import yaml
 Properties = Mapping[str, Any]
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SHORT = ("Ref", "Condition")
 
 
 class TemplateSection(dict[str, Any]):
     """A mapping of the template, with the line of its own key and the lines of its keys."""
 
-    line: int
-    lines: dict[str, int]
+    def __init__(self, line: int, content: Mapping[str, Any] | None = None) -> None:
+        super().__init__(content or {})
+        self.line = line
+        self.lines: dict[str, int] = {}
 
 
 class TemplateError(ValueError):
-    """
-    A template that cannot be read; the message begins with file and line: ``template.yaml:12: …``.
-    """
+    """A template that cannot be read; the message begins with file and line: ``template.yaml:12: …``."""
 
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path.name}:{line}: {message}")
@@ -57,19 +56,9 @@ class TemplateDocument:
         """Return the error for a line of this template."""
         return TemplateError(self.path, line, message)
 
-    def of_type(self, type_: str) -> Iterator[Declared]:
-        """Yield the resources of one type, in the order of the file."""
-        return (declared for declared in self.resources.values() if declared.type == type_)
-
 
 def read_document(path: Path) -> TemplateDocument:
-    """
-    Read a template.
-
-    Raises:
-        OSError: The file cannot be read.
-        TemplateError: The file is neither YAML nor JSON, or not a CloudFormation template.
-    """
+    """Read a template; a `TemplateError` says where the file is not a CloudFormation template."""
     text = path.read_text(encoding="utf-8")
     if text.lstrip().startswith("{"):
         # YAML allows no tabs between tokens, as JSON does; JSON strings cannot contain tabs.
@@ -94,9 +83,7 @@ def read_document(path: Path) -> TemplateDocument:
 def _section(path: Path, parent: TemplateSection, key: str) -> TemplateSection:
     found = parent.get(key)
     if found is None:
-        empty = TemplateSection()
-        empty.line, empty.lines = parent.lines.get(key, parent.line), {}
-        return empty
+        return TemplateSection(parent.lines.get(key, parent.line))
     if not isinstance(found, TemplateSection):
         raise TemplateError(path, parent.lines[key], f"{key} must be a mapping")
     return found
@@ -129,18 +116,14 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
         if node is None:
             return None
         line = node.start_mark.line + 1 if line is None else line
-        if node.tag.startswith("!"):
-            return self._intrinsic(node, line)
-        return self._plain(node, line)
+        return self._intrinsic(node, line) if node.tag.startswith("!") else self._plain(node, line)
 
     def _intrinsic(self, node: yaml.Node, line: int) -> TemplateSection:
         name = node.tag.removeprefix("!")
         value = node.value if isinstance(node, yaml.ScalarNode) else self._plain(node, line)
         if name == "GetAtt" and isinstance(value, str):
             value = value.split(".", 1)
-        section = TemplateSection({name if name in _SHORT else f"Fn::{name}": value})
-        section.line, section.lines = line, {}
-        return section
+        return TemplateSection(line, {name if name in ("Ref", "Condition") else f"Fn::{name}": value})
 
     def _plain(self, node: yaml.Node, line: int) -> Any:
         if isinstance(node, yaml.MappingNode):
@@ -154,8 +137,7 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
 
     def _mapping(self, node: yaml.MappingNode, line: int) -> TemplateSection:
         self.flatten_mapping(node)
-        section = TemplateSection()
-        section.line, section.lines = line, {}
+        section = TemplateSection(line)
         for key_node, value_node in node.value:
             key, at = str(key_node.value), key_node.start_mark.line + 1
             if key in section:

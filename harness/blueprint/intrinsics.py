@@ -55,7 +55,6 @@ class Naming:
     ref_is_arn: bool = False
 
     def arn(self, here: PseudoParameters, name: str) -> str:
-        """Return the ARN of the resource with a name."""
         return f"arn:{here.partition}:" + self.arn_format.format(region=here.region, id=here.id, name=name)
 
 
@@ -102,9 +101,8 @@ class Resolver:
     def __post_init__(self) -> None:
         for name in self.parameters:
             if name not in self.document.parameters:
-                raise self.document.wrong(
-                    self.document.parameters.line, f"there is no parameter {name!r} to set"
-                )
+                line = self.document.parameters.line
+                raise self.document.wrong(line, f"there is no parameter {name!r} to set")
         for name in self.ids:
             if name not in self.document.resources:
                 raise self.document.wrong(1, f"there is no resource {name!r} to give an id")
@@ -116,12 +114,7 @@ class Resolver:
         return tuple(name for name, body in declared if name not in self.parameters and "Default" not in body)
 
     def properties(self, declared: Declared) -> dict[str, Any]:
-        """
-        Return a resource's properties with every intrinsic function replaced.
-
-        Raises:
-            TemplateError: A function is unknown, malformed, or refers to nothing in the template.
-        """
+        """Return a resource's properties with every intrinsic function replaced."""
         resolved: dict[str, Any] = self._value(declared.properties, declared.line)
         return resolved
 
@@ -148,8 +141,7 @@ class Resolver:
         name = self.name(logical_id)
         return name if name.startswith("arn:") else naming.arn(self.account, name)
 
-    def parameter(self, name: str) -> Any:
-        """Return the value of a parameter as ``Ref`` returns it: text, or a list of texts."""
+    def _parameter(self, name: str) -> Any:
         body = self.document.parameters[name]
         value = self.parameters.get(name, body.get("Default", f"<{name}>"))
         if str(body.get("Type", "String")).startswith(("CommaDelimitedList", "List<")):
@@ -176,7 +168,7 @@ class Resolver:
     def ref(self, name: Any, line: int) -> Any:
         """Return the value of ``Ref`` to a parameter, a resource or a pseudo parameter."""
         if name in self.document.parameters:
-            return self.parameter(name)
+            return self._parameter(name)
         if name in self.document.resources:
             naming = NAMINGS.get(self.document.resources[name].type)
             if self.document.resources[name].type == "AWS::SQS::Queue":
@@ -259,10 +251,6 @@ class Resolver:
             raise self.document.wrong(line, f"the mapping {name} has no {first} / {second}") from None
         return self._value(found, line)
 
-    def _zones(self, value: Any, line: int) -> list[str]:
-        region = self._value(value, line) or self.account.region
-        return [f"{region}{letter}" for letter in "abc"]
-
     def _if(self, value: Any, line: int) -> Any:
         if not isinstance(value, list) or len(value) != 3:
             raise self.document.wrong(line, "Fn::If takes a condition and two values")
@@ -277,10 +265,6 @@ class Resolver:
     def _equals(self, value: Any, line: int) -> bool:
         left, right = self._list(value, line, "Fn::Equals", 2)
         return str(left) == str(right)
-
-    def _not(self, value: Any, line: int) -> bool:
-        (only,) = self._list(value, line, "Fn::Not", 1)
-        return not only
 
     def _list(self, value: Any, line: int, function: str, length: int) -> list[Any]:
         resolved = self._value(value, line)
@@ -302,10 +286,12 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any, int], Any]] = {
         str(resolver._value(value, line)).encode()
     ).decode(),
     "Fn::ImportValue": lambda resolver, value, line: f"<import {resolver._value(value, line)}>",
-    "Fn::GetAZs": Resolver._zones,
+    "Fn::GetAZs": lambda resolver, value, line: [
+        f"{resolver._value(value, line) or resolver.account.region}{letter}" for letter in "abc"
+    ],
     "Fn::If": Resolver._if,
     "Fn::Equals": Resolver._equals,
     "Fn::And": lambda resolver, value, line: all(resolver._value(value, line)),
     "Fn::Or": lambda resolver, value, line: any(resolver._value(value, line)),
-    "Fn::Not": Resolver._not,
+    "Fn::Not": lambda resolver, value, line: not resolver._list(value, line, "Fn::Not", 1)[0],
 }

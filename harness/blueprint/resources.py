@@ -2,8 +2,7 @@
 The resources of a template, with AWS's own properties.
 
 The figures that the simulator needs have typed names; everything else stays in `properties` as the template
-has it, for the API call that creates the resource. Times are seconds, memory is megabytes as Lambda counts
-it.
+has it, for the API call that creates the resource.
 """
 
 from collections.abc import Mapping
@@ -53,7 +52,6 @@ class Queue(DeployedResource):
 
     @property
     def dead_letter_arn(self) -> str | None:
-        """ARN of the dead-letter queue."""
         arn: str | None = self.properties.get("RedrivePolicy", {}).get("deadLetterTargetArn")
         return arn
 
@@ -100,12 +98,7 @@ class TranscodingQueue(DeployedResource):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStateMachine(DeployedResource):
-    """
-    A state machine.
-
-    Attributes:
-        definition: Its ASL text with every ``${…}`` substituted.
-    """
+    """A state machine; *definition* is its ASL text with every ``${…}`` substituted."""
 
     required = ("DefinitionS3Location", "DefinitionSubstitutions")
 

@@ -6,6 +6,7 @@ template (or one of the same shape); `load_alarms` reads the alarms of any templ
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,11 +55,9 @@ class Template:
 
     Attributes:
         hash: SHA-256 over the template and the state machine's definition, hexadecimal.
-        given: Parameters as the caller gave them.
         unset: Parameters with neither a value nor a default; each stands as ``<Name>`` wherever it is used.
         resources: All resources that exist under the parameters, in the order of the file.
         queue, dead_letter_queue: The queue with a redrive policy, and the queue of its dead letters.
-        functions: By name.
     """
 
     path: Path
@@ -79,12 +78,7 @@ class Template:
         return [resource for resource in self.resources if resource.type == type_]
 
     def single(self, type_: str) -> DeployedResource:
-        """
-        Return the resource of a type that occurs once.
-
-        Raises:
-            TemplateError: The template has none, or several.
-        """
+        """Return the resource of a type that must occur once."""
         found = self.of_type(type_)
         if len(found) != 1:
             raise TemplateError(self.path, 1, f"needs exactly one {type_}, not {len(found)}")
@@ -154,15 +148,7 @@ def load_alarms(
     account: str = ACCOUNT_ID,
     region: str = REGION,
 ) -> tuple[AlarmResource, ...]:
-    """
-    Read the alarms of any CloudFormation template, YAML or JSON.
-
-    Of other resources only the names matter.
-
-    Raises:
-        OSError: The file cannot be read.
-        TemplateError: It is not a template, or an alarm cannot be read; the message has file and line.
-    """
+    """Read the alarms of any CloudFormation template; errors are those of `load_template`."""
     document = read_document(path)
     resolver = Resolver(document, PseudoParameters(account, region), path.stem, parameters or {})
     return tuple(read_alarms(document, resolver))
@@ -181,9 +167,10 @@ class _Reader:
         resources = tuple(self._resource(one, properties) for one in declared)
         queue, dead_letter_queue = self._queue_pair(_instances(resources, Queue))
         state_machine = self._only(resources, DeployedStateMachine)
+        definition = self._definition_path(state_machine.properties)
         return Template(
             path=self.document.path,
-            hash=_hash(self.document.path, self._definition_path(state_machine.properties)),
+            hash=hashlib.sha256(self.document.path.read_bytes() + definition.read_bytes()).hexdigest(),
             account=self.resolver.account,
             given=self.resolver.parameters,
             unset=self.resolver.unset,
@@ -231,35 +218,34 @@ class _Reader:
         """Return the document of the policy resource that names a bucket, a queue or a topic."""
         type_, names = _POLICIES[declared.type]
         reference = self.resolver.ref(declared.logical_id, declared.line)
-        for policy in self.document.of_type(type_):
+        for policy in (one for one in self.document.resources.values() if one.type == type_):
             properties = all_properties.get(policy.logical_id, {})
-            if "PolicyDocument" in properties and reference in _as_list(properties.get(names)):
+            named = properties.get(names)
+            is_named = reference in named if isinstance(named, list) else reference == named
+            if is_named and "PolicyDocument" in properties:
                 document: Mapping[str, Any] = properties["PolicyDocument"]
                 return document
         raise self.document.wrong(declared.line, f"{declared.logical_id} has no {type_}")
 
     def _queue_pair(self, queues: Sequence[Queue]) -> tuple[Queue, Queue]:
         """Return the queue with a redrive policy and the queue of its dead letters."""
-        for queue in queues:
-            for other in queues:
-                if queue.dead_letter_arn == other.arn:
-                    return queue, other
+        for queue, other in itertools.product(queues, queues):
+            if queue.dead_letter_arn == other.arn:
+                return queue, other
         raise self.document.wrong(1, "needs a queue whose RedrivePolicy names another queue of the template")
 
     def _definition(self, declared: Declared, properties: Mapping[str, Any]) -> str:
         """Return the text of the state machine's definition with every placeholder substituted."""
         source = self._definition_path(properties)
         if not source.is_file():
-            raise self.document.wrong(
-                declared.line, f"the definition {source.name} is not beside the template"
-            )
+            problem = f"the definition {source.name} is not beside the template"
+            raise self.document.wrong(declared.line, problem)
         definition = source.read_text(encoding="utf-8")
         for name, value in properties["DefinitionSubstitutions"].items():
             definition = definition.replace(f"${{{name}}}", str(value))
         if left := _PLACEHOLDER.search(definition):
-            raise self.document.wrong(
-                declared.line, f"DefinitionSubstitutions lacks {left[1]} of {source.name}"
-            )
+            problem = f"DefinitionSubstitutions lacks {left[1]} of {source.name}"
+            raise self.document.wrong(declared.line, problem)
         return definition
 
     def _definition_path(self, properties: Mapping[str, Any]) -> Path:
@@ -270,14 +256,3 @@ class _Reader:
 
 def _instances(resources: Sequence[DeployedResource], class_: type[_R]) -> list[_R]:
     return [resource for resource in resources if isinstance(resource, class_)]
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _hash(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

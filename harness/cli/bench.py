@@ -1,6 +1,4 @@
-"""
-``harness bench``: run the benchmarks of a source checkout.
-"""
+"""``harness bench``: run the benchmarks of a source checkout."""
 
 import importlib
 import json as json_format
@@ -15,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_with
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -35,16 +34,14 @@ def bench(
 
     Times of one machine say little about another machine; ratios say more. Each is the best of a few tries.
 
-    Needs a source checkout. Leaves with 0, or 2 without one.
+    Needs a source checkout. Exit codes: 0 measured, 2 no source checkout.
 
     Example: harness bench judge --json figures.json
     """
     if not (CHECKOUT / "benchmarks" / "__init__.py").exists():
-        sys.stderr.write(
-            f"harness bench: {CHECKOUT} has no folder 'benchmarks'; benchmarks need a source checkout: "
-            "clone the repository, run 'make setup' and use its 'harness'\n"
-        )
-        raise typer.Exit(ExitCode.USAGE)
+        problem = f"{CHECKOUT} has no folder 'benchmarks'; benchmarks need a source checkout"
+        advice = "clone the repository, run 'make setup' and use its 'harness'"
+        exit_with("bench", ExitCode.USAGE, f"{problem}: {advice}")
     # Not part of the installed package, so Python does not find it by itself.
     sys.path.insert(0, str(CHECKOUT))
     figures: list[dict[str, Any]] = []
@@ -54,11 +51,8 @@ def bench(
             sys.stdout.write(f"{name:<6} {figure.line}\n")
             sys.stdout.flush()
     if json is not None:
-        machine = {
-            "processor": platform.machine(),
-            "cpus": os.cpu_count(),
-            "python": platform.python_version(),
-        }
+        python = platform.python_version()
+        machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": python}
         content = {"version": 1, "machine": machine, "figures": figures}
         json.write_text(json_format.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     raise typer.Exit(ExitCode.OK)

@@ -1,17 +1,13 @@
-"""
-``harness check``: evaluate the alarms and objectives of a run.
-"""
+"""``harness check``: evaluate the alarms and objectives of a run."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from harness.lab.gate.verdict import Verdict
+from harness.cli.failures import exit_on_invalid_input
 
 
 def check(
@@ -51,21 +47,23 @@ def check(
 
     Example: harness check runs/20260102-101500-smoke-live
     """
-    from harness.lab.gate.outputs import announce
+    from harness.lab.alarms.timeline import EvaluationRules
+    from harness.lab.gate.evaluate_run import check_run
+    from harness.lab.gate.outputs import announce, write
+    from harness.lab.results.run import Run
 
-    try:
+    with exit_on_invalid_input("check"):
         if vectors is not None:
             raise typer.Exit(_vectors(vectors))
         if run is None:
             raise ValueError("Name a run folder, or a file of cases with --vectors.")
-        verdict = _check(run, template, endpoint, evaluation_range)
+        rules = EvaluationRules(surplus=evaluation_range)
+        verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+        write(verdict, run)
         is_slower = baseline is not None and _compare(run, baseline)
         announce(verdict, as_json=json)
         code = ExitCode(verdict.exit_code)
         raise typer.Exit(ExitCode.BREACHED if is_slower and fail_on_regression and not code else code)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"harness check: {error}\n")
-        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def _vectors(path: Path) -> ExitCode:
@@ -76,18 +74,6 @@ def _vectors(path: Path) -> ExitCode:
         sys.stdout.write(f"{one.name}: expected {one.expected}, got {one.actual}\n")
     sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK
-
-
-def _check(run: Path, template: Path | None, endpoint: str | None, evaluation_range: int) -> "Verdict":
-    from harness.lab.alarms.timeline import EvaluationRules
-    from harness.lab.gate.evaluate_run import check_run
-    from harness.lab.gate.outputs import write
-    from harness.lab.results.run import Run
-
-    rules = EvaluationRules(surplus=evaluation_range)
-    verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
-    write(verdict, run)
-    return verdict
 
 
 def _compare(run: Path, baseline: Path) -> bool:

@@ -1,6 +1,4 @@
-"""
-The command line of this process.
-"""
+"""The command line of this process."""
 
 import shlex
 import sys

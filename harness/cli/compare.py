@@ -1,6 +1,4 @@
-"""
-``harness compare``: compare two runs.
-"""
+"""``harness compare``: compare two runs."""
 
 import sys
 from pathlib import Path
@@ -8,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_invalid_input
 
 
 def compare(
@@ -40,13 +38,10 @@ def compare(
     from harness.lab.report.run_comparison import compare as compare_runs
     from harness.lab.results.run import Run
 
-    try:
+    with exit_on_invalid_input("compare"):
         earlier, current = Run.load(before), Run.load(now)
         comparison = compare_runs(earlier, current)
         path = render_comparison(earlier, current, out)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"harness compare: {error}\n")
-        raise typer.Exit(ExitCode.USAGE) from None
     sys.stderr.write(f"{comparison!r}\n")
     if json:
         sys.stdout.write(dumps(comparison.to_dict(), indent=2, ensure_ascii=False) + "\n")

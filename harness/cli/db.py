@@ -1,14 +1,13 @@
-"""
-``harness db``: the database of the stack.
-"""
+"""``harness db``: the database of the stack."""
 
 import os
 from collections.abc import Callable
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_with
 
 app = typer.Typer(
     help="The database: install a server, show which one runs, bring its schema up to date.",
@@ -37,7 +36,7 @@ def install() -> None:
     try:
         typer.echo(install_server_binary())
     except ServerNotFound as error:
-        _fail(str(error), ExitCode.UNREACHABLE)
+        exit_with("db", ExitCode.UNREACHABLE, error)
 
 
 @app.command()
@@ -58,7 +57,7 @@ def status(url: Url = None) -> None:
     try:
         typer.echo(f"{find_server()}, not running")
     except ServerNotFound as error:
-        _fail(str(error), ExitCode.UNREACHABLE)
+        exit_with("db", ExitCode.UNREACHABLE, error)
 
 
 @app.command()
@@ -106,11 +105,13 @@ def migrate(url: Url = None) -> None:
 
     named = _find_url(url)
     if not named:
-        _fail("No database: give --url, set HARNESS_DATABASE_URL, or start a stack.", ExitCode.USAGE)
+        exit_with(
+            "db", ExitCode.USAGE, "No database: give --url, set HARNESS_DATABASE_URL, or start a stack."
+        )
     try:
         applied = _call(lambda url: apply(Pool(DatabaseAddress.parse(url))), named)
     except SchemaError as error:
-        _fail(str(error), ExitCode.UNEXPECTED)
+        exit_with("db", ExitCode.UNEXPECTED, error)
     typer.echo("\n".join(applied) or "nothing to do")
 
 
@@ -126,7 +127,7 @@ def _find_url(given: str | None) -> str | None:
 def _require_url() -> str:
     url = _find_url(None)
     if not url:
-        _fail("No stack runs: run `harness up`, or set HARNESS_DATABASE_URL.", ExitCode.UNREACHABLE)
+        exit_with("db", ExitCode.UNREACHABLE, "No stack runs: run `harness up`, or set HARNESS_DATABASE_URL.")
     return url
 
 
@@ -136,11 +137,6 @@ def _call(use: Callable[[str], T], url: str) -> T:
     try:
         return use(url)
     except ValueError as error:
-        _fail(str(error), ExitCode.USAGE)
+        exit_with("db", ExitCode.USAGE, error)
     except Unavailable as error:
-        _fail(f"{error} Is it running?", ExitCode.UNREACHABLE)
-
-
-def _fail(message: str, code: ExitCode) -> NoReturn:
-    typer.echo(f"harness db: {message}", err=True)
-    raise typer.Exit(code)
+        exit_with("db", ExitCode.UNREACHABLE, f"{error} Is it running?")

@@ -1,6 +1,4 @@
-"""
-``harness demo``: play, simulate, evaluate and report the smoke scenario on this machine.
-"""
+"""``harness demo``: play, simulate, evaluate and report the smoke scenario on this machine."""
 
 import sys
 from pathlib import Path
@@ -25,9 +23,7 @@ def demo(
     """
     Start the stack, play the smoke scenario with real media, simulate it, evaluate it and write its report.
 
-    The stack is stopped at the end; the two run folders remain.
-
-    Exit codes: those of harness check.
+    The stack is stopped at the end; the two run folders remain. Exit codes: those of harness check.
 
     Example: harness demo
     """

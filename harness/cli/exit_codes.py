@@ -1,6 +1,4 @@
-"""
-The exit codes of all verbs.
-"""
+"""The exit codes of all verbs."""
 
 from enum import IntEnum
 

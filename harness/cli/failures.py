@@ -1,6 +1,4 @@
-"""
-The exit code and the message of each failure while a run is played.
-"""
+"""The exit codes and the messages of the failures that several verbs share."""
 
 import errno
 import signal
@@ -18,8 +16,17 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @contextmanager
+def exit_on_invalid_input(verb: str) -> Iterator[None]:
+    """Exit with `ExitCode.USAGE` if the body cannot read what the command line names."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        exit_with(verb, ExitCode.USAGE, error)
+
+
+@contextmanager
 def exit_on_failure(verb: str) -> Iterator[None]:
-    """Turn a failure of the body into one sentence on stderr and an exit code."""
+    """Turn a failure of the body, which plays a run, into one sentence on stderr and an exit code."""
     from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
     from harness.lab.load.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable

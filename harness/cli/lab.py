@@ -1,6 +1,4 @@
-"""
-``harness lab``: open JupyterLab with the notebooks.
-"""
+"""``harness lab``: open JupyterLab with the notebooks."""
 
 import os
 import sys
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_with
 
 ROOT = Path(__file__).parents[2]
 FIRST = "notebooks/01_first_run.ipynb"
@@ -31,13 +30,10 @@ def lab(
     Example: harness lab --no-browser
     """
     if find_spec("jupyterlab") is None:
-        sys.stderr.write(
-            "harness lab: JupyterLab is not installed; install it with: uv pip install 'harness[notebooks]'\n"
-        )
-        raise typer.Exit(ExitCode.USAGE)
+        text = "JupyterLab is not installed; install it with: uv pip install 'harness[notebooks]'"
+        exit_with("lab", ExitCode.USAGE, text)
     if not (ROOT / FIRST).exists():
-        sys.stderr.write(f"harness lab: {FIRST} is missing; the notebooks need a source checkout\n")
-        raise typer.Exit(ExitCode.USAGE)
+        exit_with("lab", ExitCode.USAGE, f"{FIRST} is missing; the notebooks need a source checkout")
     # JupyterLab replaces this process: it receives Ctrl-C and signals, and ends its kernels.
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *_options(port, browser=browser)])  # noqa: S606
 

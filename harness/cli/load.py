@@ -1,6 +1,4 @@
-"""
-``harness load``: play a scenario with Locust and evaluate the run.
-"""
+"""``harness load``: play a scenario with Locust and evaluate the run."""
 
 import sys
 from pathlib import Path
@@ -53,12 +51,10 @@ def load(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
     master: Annotated[
-        bool,
-        typer.Option("--master", help="Coordinate workers on other machines; evaluate the run here."),
+        bool, typer.Option("--master", help="Coordinate workers on other machines; evaluate the run here.")
     ] = False,
     expect_workers: Annotated[
-        int,
-        typer.Option(help="With --master: number of workers to wait for.", min=1),
+        int, typer.Option(help="With --master: number of workers to wait for.", min=1)
     ] = 1,
     bind: Annotated[
         str, typer.Option(help="With --master: address to listen on; * means all addresses.")
@@ -162,11 +158,11 @@ def _validate(path: Path, changes: dict[str, Any]) -> ExitCode:
 def _serve(path: Path, runs: Path, options: dict[str, Any]) -> ExitCode:
     from harness.scenario_player import serve_scenarios
 
-    codes: list[ExitCode] = []
+    codes = [ExitCode.OK]
     serve_scenarios(
         path, on_run=lambda run: codes.append(_evaluate(run, as_json=False)), runs=runs, **options
     )
-    return max(codes, default=ExitCode.OK)
+    return max(codes)
 
 
 def _evaluate(run: "Run", *, as_json: bool) -> ExitCode:

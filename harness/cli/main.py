@@ -1,6 +1,4 @@
-"""
-The command ``harness``: one module for each verb, imported only when the verb is used.
-"""
+"""The command ``harness``: one module for each verb, imported only when the verb is used."""
 
 import importlib
 import sys

@@ -1,6 +1,4 @@
-"""
-``harness report``: write the page of a run.
-"""
+"""``harness report``: write the page of a run."""
 
 import sys
 from pathlib import Path
@@ -8,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_invalid_input
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -20,9 +18,7 @@ def report(
     other: Annotated[
         Path | None,
         typer.Option(
-            "--with",
-            help="Another run to draw over the charts, e.g. a simulated one.",
-            metavar="RUN",
+            "--with", help="Another run to draw over the charts, e.g. a simulated one.", metavar="RUN"
         ),
     ] = None,
     out: Annotated[
@@ -44,13 +40,10 @@ def report(
     from harness.lab.report.page import render, stored_verdict
     from harness.lab.results.run import Run
 
-    try:
+    with exit_on_invalid_input("report"):
         shown = Run.load(run)
         verdict = stored_verdict(shown) or check_run(shown)
         path = render(shown, verdict, Run.load(other) if other else None, out, cost=_cost(shown))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"harness report: {error}\n")
-        raise typer.Exit(ExitCode.USAGE) from None
     sys.stdout.write(f"{path}\n")
 
 

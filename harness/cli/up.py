@@ -1,6 +1,4 @@
-"""
-``harness up``: the service and its stack on this machine, until Ctrl-C.
-"""
+"""``harness up``: the service and its stack on this machine, until Ctrl-C."""
 
 import contextlib
 import csv
@@ -11,11 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_with
 
 if TYPE_CHECKING:
     from harness.stack.local_stack import StackOptions
@@ -26,10 +25,7 @@ def up(
     *,
     modelled: Annotated[
         Path | None,
-        typer.Option(
-            metavar="SCENARIO",
-            help="Model the handlers with this scenario, instead of real work.",
-        ),
+        typer.Option(metavar="SCENARIO", help="Model the handlers with this scenario, instead of real work."),
     ] = None,
     faults: Annotated[
         Path | None, typer.Option(metavar="SCENARIO", help="Real work, with the faults of this scenario.")
@@ -69,7 +65,7 @@ def up(
             progress=lambda text: typer.echo(text, err=True),
         )
     except (StackFailed, ValueError, OSError) as error:
-        _fail(str(error), ExitCode.USAGE)
+        exit_with("up", ExitCode.USAGE, error)
     _run(options, as_json=json_, open_page=open_, verbose=verbose)
 
 
@@ -91,7 +87,7 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
             ):
                 stack.wait()
     except (StackError, Unavailable) as error:
-        _fail(str(error), ExitCode.UNEXPECTED)
+        exit_with("up", ExitCode.UNEXPECTED, error)
     finally:
         stack.stop()
 
@@ -212,8 +208,3 @@ def _follow(logs: Path, ended: threading.Event) -> None:
                 offsets[path] = file.tell()
             for line in new.decode("utf-8", "replace").splitlines():
                 typer.echo(f"{path.stem:<7} {line}", err=True)
-
-
-def _fail(message: str, code: ExitCode) -> NoReturn:
-    typer.echo(f"harness up: {message}", err=True)
-    raise typer.Exit(code)

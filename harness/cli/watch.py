@@ -1,6 +1,4 @@
-"""
-``harness watch``: evaluate the alarms of a stack or a run while it is active.
-"""
+"""``harness watch``: evaluate the alarms of a stack or a run while it is active."""
 
 import math
 import sys
@@ -13,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_invalid_input, exit_with
 
 if TYPE_CHECKING:
     from harness.lab.alarms.state_change import StateChange
     from harness.lab.gate.alarm_watch import AlarmWatch
     from harness.lab.gate.live_evaluation import Datum
-
-POLL_S = 1.0
 
 
 def watch(
@@ -47,15 +44,12 @@ def watch(
 
     Example: harness watch --for 600
     """
-    try:
-        alarms = _watch_stack() if run is None else _watch_folder(run, template)
-        raise typer.Exit(_follow(alarms, 0.0 if once else duration))
-    except ConnectionError as error:
-        sys.stderr.write(f"harness watch: {error}\n")
-        raise typer.Exit(ExitCode.UNREACHABLE) from None
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"harness watch: {error}\n")
-        raise typer.Exit(ExitCode.USAGE) from None
+    with exit_on_invalid_input("watch"):
+        try:
+            alarms = _watch_stack() if run is None else _watch_folder(run, template)
+            raise typer.Exit(_follow(alarms, 0.0 if once else duration))
+        except ConnectionError as error:
+            exit_with("watch", ExitCode.UNREACHABLE, error)
 
 
 def _follow(alarms: "AlarmWatch", duration: float | None) -> ExitCode:
@@ -69,7 +63,7 @@ def _follow(alarms: "AlarmWatch", duration: float | None) -> ExitCode:
             alarms.apply(new)
             if alarms.is_over or time.monotonic() >= until:
                 break
-            time.sleep(POLL_S)
+            time.sleep(1.0)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
     for name, state in alarms.states.items():

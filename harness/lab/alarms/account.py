@@ -1,9 +1,8 @@
-"""
-The alarms of an AWS account, or of another endpoint with the same API.
-"""
+"""The alarms of an AWS account, or of another endpoint with the same API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,50 +23,35 @@ TRIGGER = (
 
 class Account:
     """
-    The alarms behind one endpoint.
+    The alarms behind one endpoint; a failed call is a ValueError that says which one.
 
     Args:
         endpoint: URL of the endpoint; None is AWS itself.
         credentials: Arguments of `boto3.Session`; by default boto3 finds the credentials.
-
-    Raises:
-        ValueError: The region is unknown.
     """
 
     def __init__(self, endpoint: str | None, credentials: Mapping[str, str] | None = None) -> None:
         import boto3
-        from botocore.exceptions import BotoCoreError
 
         self._name = endpoint or "AWS"
-        try:
+        with _errors_as_value_error(f"Cannot connect to {self._name} to read its alarms"):
             session = boto3.Session(**(credentials or {}))  # type: ignore[arg-type]  # its keywords, all texts
             self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
             self._sns = session.client("sns", endpoint_url=endpoint)
-        except BotoCoreError as error:
-            raise ValueError(f"Cannot connect to {self._name} to read its alarms: {error}") from None
         self._described: dict[str, Mapping[str, Any]] = {}
 
     def alarms(self) -> list[AnyAlarm]:
-        """
-        Read every alarm by ``DescribeAlarms``; alarms that are not supported are returned as unevaluated.
-
-        Raises:
-            ValueError: The endpoint does not answer.
-        """
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        """Read every alarm by ``DescribeAlarms``; an alarm that is not supported is unevaluated."""
         alarms: list[AnyAlarm] = []
-        try:
+        with _errors_as_value_error(f"Cannot read the alarms of {self._name}"):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmTypes=["MetricAlarm", "CompositeAlarm"]
             )
             for page in pages:
-                alarms += [_read(Alarm, entry) for entry in page.get("MetricAlarms", ())]
-                alarms += [_read(CompositeAlarm, entry) for entry in page.get("CompositeAlarms", ())]
-                entries = (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-                self._described |= {str(entry["AlarmName"]): dict(entry) for entry in entries}
-        except (BotoCoreError, ClientError) as error:
-            raise ValueError(f"Cannot read the alarms of {self._name}: {error}") from None
+                metric_alarms, composites = page.get("MetricAlarms", ()), page.get("CompositeAlarms", ())
+                alarms += [_read(Alarm, entry) for entry in metric_alarms]
+                alarms += [_read(CompositeAlarm, entry) for entry in composites]
+                self._described |= {entry["AlarmName"]: entry for entry in (*metric_alarms, *composites)}
         return alarms
 
     def apply(self, change: StateChange) -> None:
@@ -76,14 +60,9 @@ class Account:
 
         ``SetAlarmState`` of the local stack runs no actions; therefore this publishes the message that
         CloudWatch would send. Never use it on AWS itself, which evaluates alarms and runs actions on its own.
-
-        Raises:
-            ValueError: The endpoint refuses the call or does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         alarm = self._described[change.alarm]
-        try:
+        with _errors_as_value_error(f"Cannot set the state of {change.alarm} at {self._name}"):
             if change.state is not change.before:
                 self._cloudwatch.set_alarm_state(
                     AlarmName=change.alarm,
@@ -94,8 +73,16 @@ class Account:
             for topic in _topics(alarm, change):
                 subject = f'{change.state}: "{change.alarm}"'[:SUBJECT_MAX]
                 self._sns.publish(TopicArn=topic, Subject=subject, Message=_message(alarm, change))
-        except (BotoCoreError, ClientError) as error:
-            raise ValueError(f"Cannot set the state of {change.alarm} at {self._name}: {error}") from None
+
+
+@contextmanager
+def _errors_as_value_error(message: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise ValueError(f"{message}: {error}") from None
 
 
 def _read(kind: type[Alarm | CompositeAlarm], entry: Mapping[str, Any]) -> AnyAlarm:

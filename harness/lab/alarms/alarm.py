@@ -1,9 +1,6 @@
-"""
-A CloudWatch metric alarm, read from a template's properties or from ``DescribeAlarms``.
+"""A CloudWatch metric alarm, read from a template's properties or from ``DescribeAlarms``."""
 
-Both sources use the same property names.
-"""
-
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,8 +18,6 @@ UNSUPPORTED = {
     "WarmUpConfiguration": "alarms with a warm-up",
 }
 """Properties of the kinds of alarm that cannot be evaluated here."""
-DAY = 86_400
-WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +54,12 @@ class MetricStat:
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """
-    One metric alarm. Times in seconds.
+    One metric alarm.
 
     Attributes:
         metrics: The metrics it reads, by id; an alarm without metric math has one, called ``m1``.
-        expression: The metric math that computes the datapoint, or None.
-        ignore_low_samples: ``EvaluateLowSampleCountPercentile: ignore``: the state does not change while
-            there are too few samples for the percentile.
+        period: [s].
+        ignore_low_samples: Too few samples for a percentile leave the state as it is.
         unit: ``Unit`` of an alarm on one metric. Runs record no units, so it is assumed to match.
     """
 
@@ -118,19 +112,12 @@ def _read(properties: Properties, name: str, place: Place | None) -> Alarm:
         treat_missing=TreatMissing(str(properties.get("TreatMissingData") or "missing")),
     )
     span = period * evaluation_periods
-    longest = DAY if period < 3600 else WEEK
+    longest = 86_400 if period < 3600 else 7 * 86_400
     if span > longest:
         raise ValueError(f"Period × EvaluationPeriods is {span} s; CloudWatch accepts at most {longest} s")
-    return Alarm(
-        name=name,
-        metrics=metrics,
-        period=period,
-        rule=rule,
-        expression=expression,
-        ignore_low_samples=ignores_low_samples(properties, "EvaluateLowSampleCountPercentile"),
-        unit=str(properties["Unit"]) if properties.get("Unit") else None,
-        place=place,
-    )
+    ignore = ignores_low_samples(properties, "EvaluateLowSampleCountPercentile")
+    unit = str(properties["Unit"]) if properties.get("Unit") else None
+    return Alarm(name, metrics, period, rule, expression, ignore, unit, place)
 
 
 def _must_be_supported(properties: Properties) -> None:
@@ -142,9 +129,7 @@ def _must_be_supported(properties: Properties) -> None:
         raise ValueError("EvaluationWindow must be a SlidingWindow; other windows are not supported")
 
 
-def _metrics(
-    properties: Properties,
-) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
+def _metrics(properties: Properties) -> tuple[tuple[tuple[str, MetricStat], ...], Expression | None, int]:
     if not properties.get("Metrics"):
         return (("m1", _metric(properties, properties)),), None, checked_period(properties["Period"])
     if properties.get("MetricName"):
@@ -197,12 +182,7 @@ def _mapping(value: object, what: str) -> Properties:
 
 
 def ignores_low_samples(properties: Properties, key: str) -> bool:
-    """
-    Return whether a percentile over too few samples leaves the state as it is.
-
-    Raises:
-        ValueError: The value of *key* is neither ``evaluate`` nor ``ignore``.
-    """
+    """Return whether a percentile over too few samples leaves the state as it is."""
     value = str(properties.get(key) or "evaluate")
     if value not in ("evaluate", "ignore"):
         raise ValueError(f"{key} must be evaluate or ignore, not {value!r}")
@@ -210,12 +190,7 @@ def ignores_low_samples(properties: Properties, key: str) -> bool:
 
 
 def checked_period(value: object) -> int:
-    """
-    Return a period [s].
-
-    Raises:
-        ValueError: CloudWatch does not accept this period.
-    """
+    """Return a period [s] that CloudWatch accepts, or raise ValueError."""
     period = whole(value, "Period")
     if period in HIGH_RESOLUTION or (period >= 60 and period % 60 == 0):
         return period
@@ -223,12 +198,7 @@ def checked_period(value: object) -> int:
 
 
 def whole(value: object, what: str) -> int:
-    """
-    Return a whole number; text is accepted, as CloudFormation does.
-
-    Raises:
-        ValueError: *value* is not a whole number; the message begins with *what*.
-    """
+    """Return a whole number, given as a number or as text; a ValueError begins with *what*."""
     found = number(value, what)
     if not found.is_integer():
         raise ValueError(f"{what} must be a whole number, not {value!r}")
@@ -236,15 +206,8 @@ def whole(value: object, what: str) -> int:
 
 
 def number(value: object, what: str) -> float:
-    """
-    Return a number; text is accepted, as CloudFormation does.
-
-    Raises:
-        ValueError: *value* is not a number; the message begins with *what*.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{what} must be a number, not {value!r}")
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"{what} must be a number, not {value!r}") from None
+    """Return a number, given as a number or as text; a ValueError begins with *what*."""
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    raise ValueError(f"{what} must be a number, not {value!r}")

@@ -29,15 +29,7 @@ LENGTH_MAX = 10_240
 
 
 def parse_rule(text: str) -> tuple[Condition, tuple[str, ...]]:
-    """
-    Read an alarm rule.
-
-    Returns:
-        The condition, and the names of the alarms it reads.
-
-    Raises:
-        ValueError: The rule breaks the grammar or a limit of CloudWatch.
-    """
+    """Return the condition of an alarm rule, and the names of the alarms that it reads."""
     if len(text) > LENGTH_MAX:
         raise ValueError(f"the rule is {len(text)} characters long; {LENGTH_MAX} are allowed")
     parser = _Parser(_tokens(text))

@@ -35,12 +35,7 @@ class CompositeAlarm:
 
     @classmethod
     def from_properties(cls, properties: Properties, *, place: Place | None = None) -> "CompositeAlarm":
-        """
-        Read ``AWS::CloudWatch::CompositeAlarm`` properties or an entry of ``DescribeAlarms``.
-
-        Raises:
-            ValueError: The rule or a period of the suppressor cannot be read.
-        """
+        """Read ``AWS::CloudWatch::CompositeAlarm`` properties or an entry of ``DescribeAlarms``."""
         name = str(properties["AlarmName"])
         rule = str(properties.get("AlarmRule") or "")
         try:
@@ -48,26 +43,14 @@ class CompositeAlarm:
             wait, extension = _suppressor_periods(properties)
         except ValueError as error:
             raise ValueError(f"composite alarm {name}: {error}") from None
-        suppressor = properties.get("ActionsSuppressor")
-        return cls(
-            name=name,
-            rule=rule,
-            condition=condition,
-            children=children,
-            suppressor=alarm_name(str(suppressor)) if suppressor else None,
-            wait=wait,
-            extension=extension,
-            place=place,
-        )
+        given = properties.get("ActionsSuppressor")
+        suppressor = alarm_name(str(given)) if given else None
+        return cls(name, rule, condition, children, suppressor, wait, extension, place)
 
     @property
     def watched(self) -> tuple[str, ...]:
         """Names of the alarms that its state or its actions depend on."""
         return self.children if self.suppressor is None else (*self.children, self.suppressor)
-
-    def state(self, states: States) -> AlarmState:
-        """Return the state that follows from the states of all children."""
-        return AlarmState.ALARM if self.condition(states) else AlarmState.OK
 
 
 AnyAlarm = Alarm | CompositeAlarm | UnevaluatedAlarm
@@ -96,7 +79,6 @@ def evaluate_composite(
     Args:
         transitions: (at [s], alarm name, new state), ascending; all alarms begin in INSUFFICIENT_DATA.
         start: Time of its first evaluation [s]; every watched alarm has been evaluated by then.
-        end: End of the evaluated interval [s].
     """
     changes: dict[float, dict[str, AlarmState]] = {start: {}}
     for at, name, state in transitions:
@@ -109,23 +91,14 @@ def evaluate_composite(
 
 
 class CompositeEvaluation:
-    """
-    The evaluation of one composite alarm over time.
-
-    Attributes:
-        state: The current state.
-    """
+    """The evaluation of one composite alarm over time."""
 
     def __init__(self, alarm: CompositeAlarm) -> None:
         self.alarm = alarm
         self.state = AlarmState.INSUFFICIENT_DATA
         self._states = dict.fromkeys(alarm.watched, AlarmState.INSUFFICIENT_DATA)
         self._suppression = _Suppression(alarm.wait, alarm.extension)
-
-    @property
-    def changes(self) -> list[CompositeChange]:
-        """The state changes so far."""
-        return self._suppression.changes
+        self.changes = self._suppression.changes
 
     def update(self, changed: States) -> None:
         """Store the new states of watched alarms; other alarms are ignored."""
@@ -137,7 +110,7 @@ class CompositeEvaluation:
         self.update(changed)
         if self.alarm.suppressor is not None:
             self._suppression.set_suppressor(self._states[self.alarm.suppressor], at)
-        state = self.alarm.state(self._states)
+        state = AlarmState.ALARM if self.alarm.condition(self._states) else AlarmState.OK
         if state is not self.state:
             self._suppression.add_change(state, at)
             self.state = state
@@ -183,9 +156,7 @@ class _Suppression:
 
 def in_order(alarms: Iterable[AnyAlarm]) -> list[AnyAlarm]:
     """
-    Return the alarms so that each composite alarm comes after those it watches.
-
-    The others come first, in their order.
+    Return the alarms so that each composite alarm comes after those it watches, and the others come first.
 
     Raises:
         ValueError: A composite alarm watches an alarm that does not exist, or watches itself in a cycle.
@@ -214,8 +185,8 @@ def _suppressor_periods(properties: Properties) -> tuple[float, float]:
     if not properties.get("ActionsSuppressor"):
         return 0.0, 0.0
     names = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
-    periods = [str(properties.get(name)) for name in names]
-    for name, period in zip(names, periods, strict=True):
-        if not re.fullmatch(r"\d+(\.0+)?", period):
+    for name in names:
+        if not re.fullmatch(r"\d+(\.0+)?", str(properties.get(name))):
             raise ValueError(f"{name} must be whole seconds for a suppressor, not {properties.get(name)!r}")
-    return float(periods[0]), float(periods[1])
+    wait, extension = (float(str(properties[name])) for name in names)
+    return wait, extension

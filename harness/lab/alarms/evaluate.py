@@ -52,7 +52,6 @@ class ComparisonOperator(StrEnum):
     LESS_OR_EQUAL = "LessThanOrEqualToThreshold"
 
     def breached(self, value: float, threshold: float) -> bool:
-        """Return whether *value* compared with *threshold* breaches it."""
         return _OPERATORS[self](value, threshold)
 
 
@@ -66,12 +65,7 @@ _OPERATORS: dict[ComparisonOperator, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """
-    The rule of an alarm: at least M of the last N datapoints breach the threshold.
-
-    Raises:
-        ValueError: A number is out of range.
-    """
+    """The rule of an alarm: at least M of the last N datapoints breach the threshold."""
 
     threshold: float
     comparison: ComparisonOperator
@@ -106,16 +100,7 @@ class Decision:
 
 
 def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> Decision:
-    """
-    Return the decision over one evaluation range.
-
-    Args:
-        datapoints: One per period of the evaluation range, oldest first.
-        current: The state before.
-
-    Raises:
-        ValueError: A datapoint is NaN or infinite; CloudWatch accepts neither.
-    """
+    """Return the decision over one evaluation range, with one datapoint per period, oldest first."""
     state = next_state(rule, marks(rule, datapoints), current)
     ages = range(len(datapoints), 0, -1)
     real = [(age, value) for age, value in zip(ages, datapoints, strict=True) if value is not None]
@@ -124,12 +109,7 @@ def decide(rule: Rule, datapoints: Sequence[Datapoint], current: AlarmState) -> 
 
 
 def marks(rule: Rule, datapoints: Iterable[Datapoint]) -> bytes:
-    """
-    Return one mark per datapoint: ``X`` breaches, ``0`` does not, ``-`` is missing.
-
-    Raises:
-        ValueError: A datapoint is NaN or infinite.
-    """
+    """Return one mark per datapoint: ``X`` breaches, ``0`` does not, ``-`` is missing."""
     return bytes(_mark(rule, value) for value in datapoints)
 
 
@@ -142,13 +122,7 @@ def _mark(rule: Rule, value: Datapoint) -> int:
 
 
 def next_state(rule: Rule, window: bytes, current: AlarmState) -> AlarmState:
-    """
-    Return the state after an evaluation range, by the four rules of this module.
-
-    Args:
-        window: The marks of the range, oldest first.
-        current: The state before.
-    """
+    """Return the state after a *window* of marks, oldest first, by the four rules of this module."""
     real = window.translate(None, delete=MISSING)[-rule.evaluation_periods :]
     missing = rule.evaluation_periods - len(real)
     breaching = real.count(BREACHING)

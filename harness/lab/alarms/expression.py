@@ -43,9 +43,6 @@ class Expression:
         Args:
             ids: Ids of the metrics that the expression may read.
             others: Other expressions that it may read, by id.
-
-        Raises:
-            ValueError: The expression uses a feature that is not supported; the message names it.
         """
         return cls(text, _Compiler(text, ids, others or {}).formula(_parsed(text)), tuple(ids))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, Rule, TreatMissing
+from harness.lab.alarms.evaluate import AlarmState, ComparisonOperator, TreatMissing
 from harness.lab.alarms.timeline import Evaluation
 
 _WORDS = {
@@ -27,22 +27,33 @@ def reason(alarm: Alarm, evaluation: Evaluation) -> str:
         return f"Insufficient Data: {periods} datapoint{_s(periods)} {_were(periods)} unknown."
     if not decision.used:
         treated = "Breaching" if rule.treat_missing is TreatMissing.BREACHING else "NonBreaching"
+        count, plural = decision.to_fill, _s(decision.to_fill)
         return (
-            f"Threshold Crossed: no datapoints were received for {decision.to_fill} "
-            f"period{_s(decision.to_fill)} and {decision.to_fill} missing datapoint{_s(decision.to_fill)} "
-            f"{_were(decision.to_fill)} treated as [{treated}]."
+            f"Threshold Crossed: no datapoints were received for {count} period{plural} and "
+            f"{count} missing datapoint{plural} {_were(count)} treated as [{treated}]."
         )
-    return _crossed(rule, evaluation)
+    alarming = evaluation.state is AlarmState.ALARM
+    shown = [
+        f"{value} ({_stamp(evaluation.datapoints[-age].start)})"
+        for age, value in reversed(decision.used)
+        if rule.comparison.breached(value, rule.threshold) == alarming
+    ]
+    least = rule.datapoints_to_alarm if alarming else rule.evaluation_periods - rule.datapoints_to_alarm + 1
+    return (
+        f"Threshold Crossed: {len(shown)} out of the last {len(decision.used)} datapoints "
+        f"[{', '.join(shown)}] {_were(len(shown))} {'' if alarming else 'not '}{_WORDS[rule.comparison]} "
+        f"the threshold ({rule.threshold}) (minimum {least} datapoint{_s(least)} for "
+        f"{'OK -> ALARM' if alarming else 'ALARM -> OK'} transition)."
+    )
 
 
 def reason_data(alarm: Alarm, evaluation: Evaluation) -> Mapping[str, object]:
     """Return the ``StateReasonData`` of a transition (version 1.0)."""
-    starts = _starts(evaluation)
-    shown = [starts[age] for age, _ in evaluation.decision.used]
+    starts = (evaluation.datapoints[-age].start for age, _ in evaluation.decision.used)
     return {
         "version": "1.0",
         "queryDate": _iso(evaluation.at),
-        "startDate": _iso(min(shown, default=evaluation.at)),
+        "startDate": _iso(min(starts, default=evaluation.at)),
         "statistic": alarm.metrics[0][1].statistic.name,
         "period": alarm.period,
         "recentDatapoints": [value for _, value in evaluation.decision.used],
@@ -53,29 +64,6 @@ def reason_data(alarm: Alarm, evaluation: Evaluation) -> Mapping[str, object]:
             for point in reversed(evaluation.datapoints)
         ],
     }
-
-
-def _crossed(rule: Rule, evaluation: Evaluation) -> str:
-    used, starts = evaluation.decision.used, _starts(evaluation)
-    alarming = evaluation.state is AlarmState.ALARM
-    shown = [
-        f"{value} ({_stamp(starts[age])})"
-        for age, value in reversed(used)
-        if rule.comparison.breached(value, rule.threshold) == alarming
-    ]
-    least = rule.datapoints_to_alarm if alarming else rule.evaluation_periods - rule.datapoints_to_alarm + 1
-    change = "OK -> ALARM" if alarming else "ALARM -> OK"
-    return (
-        f"Threshold Crossed: {len(shown)} out of the last {len(used)} datapoints [{', '.join(shown)}] "
-        f"{_were(len(shown))} {'' if alarming else 'not '}{_WORDS[rule.comparison]} "
-        f"the threshold ({rule.threshold}) "
-        f"(minimum {least} datapoint{_s(least)} for {change} transition)."
-    )
-
-
-def _starts(evaluation: Evaluation) -> dict[int, float]:
-    length = len(evaluation.datapoints)
-    return {length - index: point.start for index, point in enumerate(evaluation.datapoints)}
 
 
 def _s(count: int) -> str:

@@ -31,14 +31,7 @@ Rows = npt.NDArray[np.intp]
 
 
 class RecordedMetrics:
-    """
-    All metrics of a run.
-
-    Args:
-        table: The ``metrics`` table.
-        started_at: Unix time of second 0 of the table.
-        time_scale: Model seconds per second of the table.
-    """
+    """The ``metrics`` table of a run, whose second 0 is *started_at* (Unix time)."""
 
     def __init__(self, table: pa.Table, started_at: float, time_scale: float) -> None:
         self._at = table["at"].to_numpy() * time_scale + started_at
@@ -48,12 +41,7 @@ class RecordedMetrics:
         self._samples: dict[tuple[str, str], Samples] = {}
 
     def samples(self, alarm: Alarm) -> dict[MetricStat, Samples]:
-        """
-        Return the samples of every metric that an alarm reads.
-
-        Raises:
-            ValueError: A sample is NaN or infinite.
-        """
+        """Return the samples of every metric that an alarm reads; NaN or infinity is a ValueError."""
         return {metric: self._samples_of(metric) for _, metric in alarm.metrics}
 
     def is_zero_without_data(self, metric: MetricStat) -> bool:
@@ -73,31 +61,20 @@ class RecordedMetrics:
 
 def is_zero_without_data(metric: str, recorded: Iterable[str]) -> bool:
     """
-    Return whether a metric without data is 0.
+    Return whether a metric without data is 0, given the names in the ``metrics`` table.
 
     A counter has no data until it is first incremented. It is 0 if other metrics of the service were
     recorded.
-
-    Args:
-        metric, recorded: Names as in the ``metrics`` table.
     """
     return is_counter(metric) and any("/" not in name for name in recorded)
 
 
 def unobserved_namespaces(run: "Run") -> frozenset[str]:
-    """
-    Return the namespaces and metrics that the recorder of a run could not observe.
-
-    The note is described at `harness.lab.results.notes.UNOBSERVED`.
-
-    Raises:
-        ValueError: The note is not a list of names.
-    """
+    """Return the namespaces and metrics that the recorder of a run could not observe."""
     names = run.header.notes.get(UNOBSERVED, [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(
-            f"{run.folder}/run.json: the note {UNOBSERVED} must be a list of names, not {names!r}"
-        )
+        text = f"the note {UNOBSERVED} must be a list of names, not {names!r}"
+        raise ValueError(f"{run.folder}/run.json: {text}")
     return frozenset(names)
 
 

@@ -12,9 +12,7 @@ from harness.lab.alarms.alarm import Alarm, MetricStat
 from harness.lab.alarms.statistic import PercentileMethod
 from harness.lab.alarms.timeline import EvaluationRules, Periods, Samples, Timeline, evaluate
 
-SURPLUSES = (1, 2, 4)
 METHODS: tuple[PercentileMethod, ...] = ("linear", "higher")
-NEAR = 0.05
 
 
 def sensitivities(
@@ -26,12 +24,7 @@ def sensitivities(
     end: float,
     rules: EvaluationRules,
 ) -> Iterable[str]:
-    """
-    Yield, in words, each alternative rule under which the alarm would have fired, or would not have fired.
-
-    Args:
-        periods: The datapoints of *samples* over which *timeline* was computed.
-    """
+    """Yield, in words, each alternative rule under which the alarm would, or would not, have fired."""
     fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
     if timeline.alarm.unit is not None:
@@ -45,15 +38,15 @@ def sensitivities(
 def _alternatives(
     alarm: Alarm, samples: Mapping[MetricStat, Samples], periods: Periods, rules: EvaluationRules
 ) -> Iterable[tuple[str, Alarm, EvaluationRules, Periods]]:
-    for surplus in SURPLUSES:
+    for surplus in (1, 2, 4):
         if surplus != rules.surplus:
             yield f"an evaluation range of N+{surplus}", alarm, replace(rules, surplus=surplus), periods
     if alarm.ignore_low_samples and alarm.rule.evaluation_periods > 1:
         yield "low samples counted in each period", alarm, replace(rules, low_samples="period"), periods
     if alarm.rule.threshold:
-        for factor in (1 - NEAR, 1 + NEAR):
+        for factor in (0.95, 1.05):
             threshold = alarm.rule.threshold * factor
             yield f"a threshold of {threshold:g} (5 % away)", alarm.scaled(factor), rules, periods
-    if any(metric.statistic.is_percentile for _, metric in alarm.metrics):
+    if any(metric.statistic.percent is not None for _, metric in alarm.metrics):
         for method in METHODS:
             yield f"{method} percentiles", alarm, rules, Periods(alarm, samples, method)

@@ -1,6 +1,4 @@
-"""
-A state change of an alarm, as CloudWatch announces it.
-"""
+"""A state change of an alarm, as CloudWatch announces it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ class StateChange:
     An alarm changed its state.
 
     Attributes:
-        at: Time of the change on the model clock [s].
+        at: Time on the model clock [s].
         before: The state before. It equals *state* when a composite alarm runs its actions later than it
             changed.
         acts: Whether the actions run now; those of a composite can be suppressed or delayed.

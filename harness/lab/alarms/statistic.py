@@ -50,11 +50,12 @@ class Bounds:
     upper: float
     percent: bool
 
-    def values(self, values: Values) -> tuple[float, float]:
-        """Return the bounds as values."""
+    def clipped(self, values: Values) -> Values:
+        """Return *values* with those outside the bounds set to the nearer bound."""
+        lower, upper = self.lower, self.upper
         if self.percent:
-            return percentile_of_sorted(values, self.lower), percentile_of_sorted(values, self.upper)
-        return self.lower, self.upper
+            lower, upper = percentile_of_sorted(values, lower), percentile_of_sorted(values, upper)
+        return np.clip(values, lower, upper)
 
     def kept(self, values: Values) -> Values:
         """Return the values above *lower* and up to *upper*, by value or by rank, ascending."""
@@ -66,9 +67,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """
-    A statistic by its CloudWatch name: ``Sum``, ``p95``, ``tm90``, ``TM(2%:98%)``, ``IQM``, ``PR(:300)``.
-    """
+    """A statistic by its CloudWatch name: ``Sum``, ``p95``, ``tm90``, ``TM(2%:98%)``, ``IQM``, …"""
 
     name: str
     kind: str
@@ -77,12 +76,7 @@ class Statistic:
 
     @classmethod
     def parse(cls, name: str) -> "Statistic":
-        """
-        Return the statistic of this name.
-
-        Raises:
-            ValueError: CloudWatch has no statistic of this name.
-        """
+        """Return the statistic of a name, or raise ValueError if CloudWatch has none of this name."""
         if name in SIMPLE:
             return cls(name, name)
         if match := _PERCENTILE.fullmatch(name):
@@ -97,20 +91,12 @@ class Statistic:
                 return cls(name, match[1], bounds=bounds)
         raise ValueError(f"CloudWatch has no statistic {name!r}")
 
-    @property
-    def is_percentile(self) -> bool:
-        return self.kind == "p"
-
     def value(self, values: Values, method: PercentileMethod = "nearest_rank") -> float | None:
         """
         Return the statistic of one period's values.
 
         It is None if the bounds leave no value, or if a value is negative and the statistic is not one of
-        `SIMPLE`.
-
-        Args:
-            values: Ascending, shape (n,), n ≥ 1.
-            method: The percentile rule; verdicts use the default.
+        `SIMPLE`. Verdicts use the default *method*.
         """
         if self.kind in SIMPLE:
             return SIMPLE[self.kind](values)
@@ -139,9 +125,7 @@ def percentile(values: Values, percent: float, method: PercentileMethod = "neare
     """
     Return a percentile of ascending *values*.
 
-    Args:
-        percent: 0…100.
-        method: ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
+    The method ``nearest_rank`` is ⌈p·n⌉; ``linear`` interpolates (R-7); ``higher`` is ⌊p·n⌋+1.
     """
     if method == "nearest_rank":
         return percentile_of_sorted(values, percent)
@@ -162,8 +146,7 @@ def _trimmed(kind: str, bounds: Bounds, values: Values) -> float | None:
     if kind == "PR":
         return 100.0 * kept.size / values.size
     if kind == "WM":
-        lower, upper = bounds.values(values)
-        return float(np.clip(values, lower, upper).mean())
+        return float(bounds.clipped(values).mean())
     return float(kept.mean()) if kept.size else None
 
 
@@ -176,11 +159,11 @@ def _bounds(lower: str, upper: str) -> Bounds | None:
     percent = all(percents)
     open_ends = (0.0, 100.0) if percent else (-math.inf, math.inf)
     try:
-        numbers = [
+        low, high = (
             float(text.rstrip("%")) if text else end for text, end in zip(texts, open_ends, strict=True)
-        ]
+        )
     except ValueError:
         return None
-    if percent and not all(0 <= number <= 100 for number in numbers):
+    if percent and not (0 <= low <= 100 and 0 <= high <= 100):
         return None
-    return Bounds(numbers[0], numbers[1], percent) if numbers[0] < numbers[1] else None
+    return Bounds(low, high, percent) if low < high else None

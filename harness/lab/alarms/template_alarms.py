@@ -1,6 +1,4 @@
-"""
-The alarms of a CloudFormation template, ready to be evaluated.
-"""
+"""The alarms of a CloudFormation template, ready to be evaluated."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,13 +10,7 @@ from harness.lab.alarms.composite import CompositeAlarm
 
 
 def template_alarms(path: Path = TEMPLATE) -> list[Alarm | CompositeAlarm]:
-    """
-    Return the alarms of a template (by default the project's own) in its order.
-
-    Raises:
-        ValueError: An alarm cannot be read or is not supported.
-        OSError: The template cannot be read.
-    """
+    """Return the alarms of a template (by default the project's own) in its order."""
     return read_resources(load_alarms(path))
 
 
@@ -28,12 +20,7 @@ def metric_alarms() -> list[Alarm]:
 
 
 def read_resources(resources: Iterable[AlarmResource]) -> list[Alarm | CompositeAlarm]:
-    """
-    Return the alarms that the resources of a template define.
-
-    Raises:
-        ValueError: An alarm cannot be read or is not supported.
-    """
+    """Return the alarms that the resources of a template define."""
     return [
         (CompositeAlarm if resource.is_composite else Alarm).from_properties(
             resource.properties, place=Place(_relative(resource.path), resource.line)

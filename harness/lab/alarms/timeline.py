@@ -29,22 +29,15 @@ Rows = npt.NDArray[np.intp]
 
 LowSamples = Literal["window", "period"]
 
-DEFAULT_SURPLUS = 2
-"""Periods by which the evaluation range exceeds N. AWS does not publish it; `sensitivity` tries others."""
-
 
 @dataclass(slots=True)
 class Samples:
     """
-    The raw samples of one metric.
+    The raw samples of one metric: finite numbers, ascending in time.
 
     Attributes:
-        at: Timestamps, ascending, shape (n,) [s].
-        values: Values, shape (n,).
+        at: Timestamps, shape (n,) [s].
         arrived_at: Times at which the samples became visible, shape (n,) [s]; None means at once.
-
-    Raises:
-        ValueError: Shapes differ, a value is NaN or infinite, or *at* is not ascending.
     """
 
     at: Floats
@@ -93,11 +86,11 @@ class EvaluationRules:
     The rules of CloudWatch that AWS does not publish.
 
     Attributes:
-        surplus: Periods by which the evaluation range exceeds N.
+        surplus: Periods by which the evaluation range exceeds N; `sensitivity` tries others.
         low_samples: Whether the samples that a percentile needs are counted over all N periods or in each.
     """
 
-    surplus: int = DEFAULT_SURPLUS
+    surplus: int = 2
     low_samples: LowSamples = "window"
 
 
@@ -112,12 +105,7 @@ class Datapoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """
-    One evaluation of an alarm.
-
-    Attributes:
-        held: There were too few samples for the percentile, so that the state did not change.
-    """
+    """One evaluation of an alarm; *held* if too few samples for its percentile kept the state."""
 
     at: float
     datapoints: tuple[Datapoint, ...]
@@ -132,12 +120,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """
-    The transitions of one alarm, and its state at the end.
-
-    Attributes:
-        transitions: The evaluations that changed the state, in order.
-    """
+    """The evaluations that changed the state of one alarm, in order, and its state at the end."""
 
     alarm: Alarm
     transitions: tuple[Evaluation, ...]
@@ -166,19 +149,13 @@ class Periods:
     """
     The datapoints of an alarm's periods. Each is computed once, unless samples arrive late.
 
-    Args:
-        samples: By metric; an absent metric has no samples.
-
     Attributes:
         late: Whether a sample becomes visible after its timestamp, so that a datapoint depends on the time
             of the evaluation.
     """
 
     def __init__(
-        self,
-        alarm: Alarm,
-        samples: Mapping[MetricStat, Samples],
-        method: PercentileMethod = "nearest_rank",
+        self, alarm: Alarm, samples: Mapping[MetricStat, Samples], method: PercentileMethod = "nearest_rank"
     ) -> None:
         self._period = alarm.period
         self._expression = alarm.expression
@@ -221,13 +198,7 @@ def evaluate(
     rules: EvaluationRules | None = None,
     state: AlarmState = AlarmState.INSUFFICIENT_DATA,
 ) -> Timeline:
-    """
-    Evaluate an alarm over an interval.
-
-    Args:
-        start, end: The interval [s]; the last evaluation is the first at or after *end*.
-        state: The state before; a new alarm has INSUFFICIENT_DATA.
-    """
+    """Evaluate an alarm from *start* to the first evaluation time at or after *end* [s]."""
     rules = rules or EvaluationRules()
     # Most evaluation ranges of a day are equal.
     following = functools.cache(functools.partial(next_state, alarm.rule))
@@ -269,28 +240,19 @@ def evaluate_at(
     length = alarm.rule.evaluation_periods + rules.surplus
     datapoints = tuple(periods.at([at - alarm.period * age for age in range(length, 0, -1)], at))
     decision = decide(alarm.rule, [point.value for point in datapoints], state)
-    return Evaluation(at, datapoints, decision, state, held=_too_few(alarm, datapoints, rules))
-
-
-def _too_few(alarm: Alarm, datapoints: Sequence[Datapoint], rules: EvaluationRules) -> bool:
-    if not alarm.ignore_low_samples:
-        return False
-    needed = max(metric.statistic.samples_needed() for _, metric in alarm.metrics)
-    counts = [point.samples for point in datapoints]
-    return too_few_samples(counts, needed, alarm.rule.evaluation_periods, rules.low_samples)
+    held = alarm.ignore_low_samples and too_few_samples(
+        (point.samples for point in datapoints),
+        max(metric.statistic.samples_needed() for _, metric in alarm.metrics),
+        alarm.rule.evaluation_periods,
+        rules.low_samples,
+    )
+    return Evaluation(at, datapoints, decision, state, held)
 
 
 def too_few_samples(
     counts: Iterable[int], needed: float, evaluation_periods: int, low_samples: LowSamples = "window"
 ) -> bool:
-    """
-    Return whether the newest periods with samples have fewer samples than a percentile needs.
-
-    Args:
-        counts: Number of samples of each period, oldest first.
-        low_samples: As in `EvaluationRules`.
-    """
+    """Return whether the newest periods with samples (*counts* is oldest first) have fewer than *needed*."""
     present = [count for count in counts if count][-evaluation_periods:]
-    if not present:
-        return False
-    return (sum(present) if low_samples == "window" else min(present)) < needed
+    count_of = sum if low_samples == "window" else min
+    return bool(present) and count_of(present) < needed

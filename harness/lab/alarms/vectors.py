@@ -35,10 +35,7 @@ class Mismatch:
 
 def check_vectors(path: Path) -> tuple[int, list[Mismatch]]:
     """
-    Evaluate every case of a file.
-
-    Returns:
-        The number of cases, and the mismatches.
+    Evaluate every case of a file; return their number and the mismatches.
 
     Raises:
         ValueError: The file is not a list of valid cases; the message names the case and the field.
@@ -78,7 +75,6 @@ def _mismatches(name: str, case: Case) -> Iterator[Mismatch]:
 def _evaluate_step(
     name: str, rule: Rule, case: Case, before: AlarmState
 ) -> tuple[AlarmState, list[Mismatch]]:
-    """Return the state after one evaluation, and the mismatches."""
     decision = decide(rule, _datapoints(case), before)
     state = before if _too_few(case, rule) else decision.state
     found = [(str(AlarmState(str(case["expected_state"]))), str(state))]

@@ -1,6 +1,4 @@
-"""
-The watch over the alarms of a running system: new state changes, each reported once.
-"""
+"""The watch over the alarms of a running system: new state changes, each reported once."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,14 +14,10 @@ class AlarmWatch:
     """
     The alarms of a running system, polled for new state changes.
 
-    Attributes:
-        states: The last known state of every alarm, by name.
-        is_over: Whether the system has ended, so that no more changes follow.
-
     Args:
         fetch: Returns the data that arrived since its last call.
         final_changes: Returns all state changes once the system has ended, None before.
-        apply: Called by `apply` with each state change.
+        apply: Applies one state change at the endpoint that owns the alarms, if there is one.
     """
 
     def __init__(
@@ -58,13 +52,10 @@ class AlarmWatch:
         return new
 
     def apply(self, new: list[StateChange]) -> None:
-        """
-        Apply state changes at the endpoint that owns the alarms, if there is one.
-
-        The first changes happened before the watch began: only the last of each alarm is applied.
-        """
+        """Apply state changes at the endpoint that owns the alarms."""
         if self._apply is None or not new:
             return
+        # The first changes happened before the watch began: only the last of each alarm is applied.
         for change in new if self._has_applied else {one.alarm: one for one in new}.values():
             self._apply(change)
         self._has_applied = True

@@ -20,7 +20,6 @@ from harness.lab.results.percentile import nearest_rank
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
-PERCENTS = (50.0, 95.0)
 RESAMPLES = 4000
 LEAST = 20
 """Rows with fewer requests in either run are not compared."""
@@ -72,13 +71,8 @@ class BaselineComparison:
         return "\n".join(lines) + "\n"
 
 
-def compare(folder: Path, baseline: Path, percents: Sequence[float] = PERCENTS) -> BaselineComparison:
-    """
-    Compare the response times of two run folders, row by row, without the warm-up.
-
-    Raises:
-        RunUnreadable: One of them cannot be read.
-    """
+def compare(folder: Path, baseline: Path, percents: Sequence[float] = (50.0, 95.0)) -> BaselineComparison:
+    """Compare the response times of two run folders, row by row, without the warm-up."""
     from harness.lab.results.run import Run
 
     now, before = Run.load(folder), Run.load(baseline)

@@ -45,11 +45,7 @@ def alarms_from(template: Path | None = None, endpoint: str | None = None) -> Se
     Return the alarms of a template (by default the project's own), or of an endpoint (``aws``: AWS itself).
 
     An alarm that is not supported is an error in a template. An account can hold alarms of other systems;
-    there it is returned as unevaluated.
-
-    Raises:
-        ValueError: An alarm of the template cannot be read, or the endpoint does not answer.
-        OSError: The template cannot be read.
+    there it is returned as unevaluated. Errors are those of `check_run`.
     """
     if endpoint is not None:
         return Account(None if endpoint == "aws" else endpoint).alarms()
@@ -89,7 +85,7 @@ def evaluate_run(
         alarms=tuple(session.verdicts),
         objectives=measured,
         streaks=tuple(failure_streaks(run.arrow("steps", STEP_COLUMNS).to_pandas(), run.time_scale)),
-        unfinished=unfinished(run.batches, session.interval.length / run.time_scale, run.time_scale),
+        unfinished=unfinished(run.batches, session.length / run.time_scale, run.time_scale),
         doubts=doubts,
         breaches_of_security=breaches_of_security,
     )
@@ -97,11 +93,9 @@ def evaluate_run(
 
 def _doubts(run: "Run") -> Iterable[str]:
     """Yield the reasons why the figures of a run cannot be trusted."""
-    header = run.header
-    if header.lost_workers:
-        lost = "A worker was" if header.lost_workers == 1 else f"{header.lost_workers} workers were"
-        yield f"{lost} lost: their arrivals are missing."
-    generator = header.notes.get("generator")
+    if count := run.header.lost_workers:
+        yield f"{'A worker was' if count == 1 else f'{count} workers were'} lost: their arrivals are missing."
+    generator = run.header.notes.get("generator")
     if isinstance(generator, dict):
         findings = generator.get("findings", [])
         if not isinstance(findings, list):

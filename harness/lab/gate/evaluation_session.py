@@ -6,12 +6,12 @@ Times are Unix seconds of the model clock.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Alarm, MetricStat, UnevaluatedAlarm
-from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, CompositeChange, evaluate_composite
+from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, evaluate_composite
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.recorded_metrics import RecordedMetrics, unobserved_namespaces
@@ -33,74 +33,35 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
 LENGTH_MAX = 366 * 86_400
-"""The longest run that can be evaluated [s]."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluatedInterval:
-    """The interval over which alarms are evaluated."""
-
-    start: float
-    end: float
-
-    @classmethod
-    def of(cls, run: "Run") -> "EvaluatedInterval":
-        """
-        Return the interval of the whole run; without a recorded duration it ends with the last record.
-
-        Raises:
-            ValueError: The run is too long to be evaluated minute by minute.
-        """
-        start = run.started_at.timestamp()
-        length = run.header.duration_s
-        if length is None:
-            length = max(_last(run.requests, "finished_at"), _last(run.metrics, "at"))
-        length = run.model_seconds(length)
-        if length > LENGTH_MAX:
-            raise ValueError(
-                f"{run.folder} is {length:g} s long; runs of at most {LENGTH_MAX} s can be evaluated"
-            )
-        return cls(start, start + length)
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
+"""The longest run that can be evaluated minute by minute [s]."""
 
 
 class EvaluationSession:
     """
-    The evaluation of the alarms of one run.
-
-    A composite alarm must be evaluated after the alarms that it watches.
-
-    Attributes:
-        verdicts: The verdicts so far, in the order of evaluation.
+    The evaluation of the alarms of one run, each composite alarm after the alarms that it watches.
 
     Args:
         with_objective: Names of the alarms that an objective refers to; they may fire without a breach.
-
-    Raises:
-        RunUnreadable: A table is missing or damaged.
-        ValueError: The header's note on unobserved namespaces is not a list of names.
     """
 
     def __init__(self, run: "Run", with_objective: frozenset[str], rules: EvaluationRules) -> None:
         self.verdicts: list[AlarmVerdict] = []
-        self.interval = EvaluatedInterval.of(run)
+        self._start = run.started_at.timestamp()
+        self._end = self._start + evaluated_length(run)
         self._with_objective = with_objective
         self._rules = rules
         self._unobserved = unobserved_namespaces(run)
-        self._recorded = RecordedMetrics(run.recorded, self.interval.start, run.time_scale)
+        self._recorded = RecordedMetrics(run.recorded, self._start, run.time_scale)
         self._transitions: list[tuple[float, str, AlarmState]] = []
         self._first_evaluations: dict[str, float] = {}
 
-    def evaluate(self, alarm: AnyAlarm) -> None:
-        """
-        Evaluate an alarm and add its verdict.
+    @property
+    def length(self) -> float:
+        """Length of the evaluated interval [s]."""
+        return self._end - self._start
 
-        Raises:
-            ValueError: A sample of its metric, or a sum of them, is NaN or infinite.
-        """
+    def evaluate(self, alarm: AnyAlarm) -> None:
+        """Evaluate an alarm and add its verdict."""
         if isinstance(alarm, UnevaluatedAlarm):
             verdict = self._skipped(alarm, NOT_EVALUATED, alarm.reason)
         elif isinstance(alarm, CompositeAlarm):
@@ -119,7 +80,7 @@ class EvaluationSession:
             return self._skipped(alarm, NOT_OBSERVED, why)
         samples = self._recorded.samples(alarm)
         periods = Periods(alarm, samples)
-        start, end = self.interval.start, self.interval.end
+        start, end = self._start, self._end
         try:
             timeline = evaluate(alarm, periods, start=start, end=end, rules=self._rules)
         except ValueError as error:
@@ -127,28 +88,19 @@ class EvaluationSession:
         self._first_evaluations[alarm.name] = next(evaluation_times(alarm, start, end))
         self._transitions += [(one.at, alarm.name, one.state) for one in timeline.transitions]
         sensitive = sensitivities(timeline, samples, periods, start=start, end=end, rules=self._rules)
-        return self._alarm_verdict(timeline, samples, tuple(sensitive))
-
-    def _alarm_verdict(
-        self, timeline: Timeline, samples: Mapping[MetricStat, Samples], sensitive: tuple[str, ...]
-    ) -> AlarmVerdict:
-        alarm = timeline.alarm
         outcome, why = self._outcome(timeline, samples)
         transitions = [
             self._transition(one.at, one.state, reason(alarm, one), reason_data(alarm, one))
             for one in timeline.transitions
         ]
         verdict = self._verdict(alarm, outcome, timeline.state, why, transitions)
-        return replace(verdict, sensitive=sensitive, threshold=_threshold(alarm))
+        return replace(verdict, sensitive=tuple(sensitive), threshold=_threshold(alarm))
 
     def _outcome(self, timeline: Timeline, samples: Mapping[MetricStat, Samples]) -> tuple[Outcome, str]:
         name = timeline.alarm.name
         if timeline.fired_at is not None:
             return Outcome.BREACH, self._fired(name, timeline.fired_at)
-        has_data = any(
-            one.at.size or self._recorded.is_zero_without_data(metric) for metric, one in samples.items()
-        )
-        if not has_data:
+        if not any(one.at.size or self._recorded.is_zero_without_data(key) for key, one in samples.items()):
             metric = timeline.alarm.metrics[0][1]
             why = f"Alarm {name} had no data: {metric.namespace}/{metric.name} was never seen."
             return Outcome.INCONCLUSIVE, why
@@ -164,12 +116,9 @@ class EvaluationSession:
                 why = f"it watches {name}, which is {skipped[name]}"
                 return self._skipped(composite, skipped[name], why)
         times = [self._first_evaluations[name] for name in composite.watched]
-        first = self._first_evaluations[composite.name] = max(times, default=self.interval.start)
-        changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self.interval.end)
+        first = self._first_evaluations[composite.name] = max(times, default=self._start)
+        changes = evaluate_composite(composite, sorted(self._transitions), start=first, end=self._end)
         self._transitions += [(change.at, composite.name, change.state) for change in changes]
-        return self._composite_verdict(composite, changes)
-
-    def _composite_verdict(self, composite: CompositeAlarm, changes: list[CompositeChange]) -> AlarmVerdict:
         fired_at = next((change.at for change in changes if change.state is AlarmState.ALARM), None)
         fired = {one.name for one in self.verdicts if one.fired_at_s is not None}
         outcome, why = Outcome.PASS, ""
@@ -190,12 +139,7 @@ class EvaluationSession:
         return self._verdict(alarm, Outcome.SKIPPED, state, f"{state}, because {why}")
 
     def _verdict(
-        self,
-        alarm: AnyAlarm,
-        outcome: Outcome,
-        state: str,
-        why: str,
-        transitions: Sequence[Transition] = (),
+        self, alarm: AnyAlarm, outcome: Outcome, state: str, why: str, transitions: Sequence[Transition] = ()
     ) -> AlarmVerdict:
         excused = alarm.name in self._with_objective
         if excused and outcome is not Outcome.SKIPPED:
@@ -215,13 +159,22 @@ class EvaluationSession:
         self, at: float, state: AlarmState, text: str, data: Mapping[str, object] | None = None
     ) -> Transition:
         iso = datetime.fromtimestamp(at, UTC).isoformat()
-        return Transition(self._relative(at), iso, state, text, data or {})
-
-    def _relative(self, at: float) -> float:
-        return at - self.interval.start
+        return Transition(at - self._start, iso, state, text, data or {})
 
     def _fired(self, name: str, at: float) -> str:
-        return f"Alarm {name} fired {self._relative(at) / 60:.1f} min into the run."
+        return f"Alarm {name} fired {(at - self._start) / 60:.1f} min into the run."
+
+
+def evaluated_length(run: "Run") -> float:
+    """Return how long a run lasted [s]; without a recorded duration it ends with the last record."""
+    length = run.header.duration_s
+    if length is None:
+        length = max(_last(run.requests, "finished_at"), _last(run.metrics, "at"))
+    length = run.model_seconds(length)
+    if length > LENGTH_MAX:
+        limit = f"runs of at most {LENGTH_MAX} s can be evaluated"
+        raise ValueError(f"{run.folder} is {length:g} s long; {limit}")
+    return length
 
 
 def _threshold(alarm: Alarm) -> Threshold | None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 
 from harness.lab.alarms.alarm import Alarm, MetricStat, UnevaluatedAlarm
-from harness.lab.alarms.composite import AnyAlarm, CompositeAlarm, CompositeEvaluation, in_order
+from harness.lab.alarms.composite import AnyAlarm, CompositeEvaluation, in_order
 from harness.lab.alarms.evaluate import AlarmState
 from harness.lab.alarms.reason import reason, reason_data
 from harness.lab.alarms.state_change import StateChange
@@ -30,6 +30,7 @@ Datum = tuple[float, str, str, float]
 """Time [s], metric and labels as the ``metrics`` table spells them, value."""
 
 INSUFFICIENT = AlarmState.INSUFFICIENT_DATA
+RULES = EvaluationRules()
 
 
 def state_changes(verdict: Verdict, started_at: float) -> list[StateChange]:
@@ -39,9 +40,8 @@ def state_changes(verdict: Verdict, started_at: float) -> list[StateChange]:
         before = INSUFFICIENT
         for one in alarm.transitions:
             state = AlarmState(one.state)
-            changes.append(
-                StateChange(started_at + one.at_s, alarm.name, before, state, one.reason, one.reason_data)
-            )
+            at = started_at + one.at_s
+            changes.append(StateChange(at, alarm.name, before, state, one.reason, one.reason_data))
             before = state
     return sorted(changes, key=lambda change: change.at)
 
@@ -56,22 +56,10 @@ class LiveEvaluation:
         unevaluated: The alarms that cannot be evaluated, and the composite alarms that watch one of them.
 
     Args:
-        started_at: Time at which the model clock and the clock of the data agree [s]; the evaluation begins
-            here.
-        time_scale: Model seconds per second.
-
-    Raises:
-        ValueError: A composite alarm watches an alarm that does not exist.
+        started_at: Start of the evaluation [s], where the model clock and the clock of the data agree.
     """
 
-    def __init__(
-        self,
-        alarms: Iterable[AnyAlarm],
-        *,
-        started_at: float,
-        time_scale: float = 1.0,
-        rules: EvaluationRules | None = None,
-    ) -> None:
+    def __init__(self, alarms: Iterable[AnyAlarm], *, started_at: float, time_scale: float = 1.0) -> None:
         self.changes: list[StateChange] = []
         self.unevaluated: list[UnevaluatedAlarm] = []
         self._started_at = started_at
@@ -81,27 +69,18 @@ class LiveEvaluation:
         self._composites: list[CompositeEvaluation] = []
         self._evaluated: set[str] = set()
         for alarm in in_order(alarms):
-            self._add(alarm, rules or EvaluationRules())
-
-    def _add(self, alarm: AnyAlarm, rules: EvaluationRules) -> None:
-        if isinstance(alarm, Alarm):
-            self._metric_alarms.append(_LiveAlarm(alarm, rules))
-            return
-        if isinstance(alarm, CompositeAlarm):
-            watched = sorted({one.name for one in self.unevaluated}.intersection(alarm.watched))
-            if not watched:
+            if isinstance(alarm, Alarm):
+                self._metric_alarms.append(_LiveAlarm(alarm))
+            elif isinstance(alarm, UnevaluatedAlarm):
+                self.unevaluated.append(alarm)
+            elif watched := sorted({one.name for one in self.unevaluated}.intersection(alarm.watched)):
+                why = f"it watches {', '.join(watched)}, which is not evaluated"
+                self.unevaluated.append(UnevaluatedAlarm(alarm.name, why))
+            else:
                 self._composites.append(CompositeEvaluation(alarm))
-                return
-            alarm = UnevaluatedAlarm(alarm.name, f"it watches {', '.join(watched)}, which is not evaluated")
-        self.unevaluated.append(alarm)
 
     def feed(self, rows: Iterable[Datum]) -> None:
-        """
-        Add data in any order; data too old for every later evaluation are not kept.
-
-        Raises:
-            ValueError: A value is NaN or infinite.
-        """
+        """Add data in any order; data too old for every later evaluation are not kept."""
         for at, metric, labels, value in rows:
             if not (math.isfinite(at) and math.isfinite(value)):
                 raise ValueError(f"the metric {metric} has a value that is NaN or infinite")
@@ -161,11 +140,10 @@ class LiveEvaluation:
 class _LiveAlarm:
     """One metric alarm, and the data that its next evaluations can read."""
 
-    def __init__(self, alarm: Alarm, rules: EvaluationRules) -> None:
+    def __init__(self, alarm: Alarm) -> None:
         self.alarm = alarm
         self.state = INSUFFICIENT
-        self._rules = rules
-        self._length = (alarm.rule.evaluation_periods + rules.surplus) * alarm.period
+        self._length = (alarm.rule.evaluation_periods + RULES.surplus) * alarm.period
         self._series = {metric: _RecentData(metric) for _, metric in alarm.metrics}
 
     def feed(self, at: float, metric: str, labels: str, value: float) -> None:
@@ -179,9 +157,8 @@ class _LiveAlarm:
             return None
         for series in self._series.values():
             series.forget(at - self._length)
-        samples = {metric: series.before(at) for metric, series in self._series.items()}
-        periods = Periods(self.alarm, samples)
-        evaluation = evaluate_at(self.alarm, periods, at=at, state=self.state, rules=self._rules)
+        periods = Periods(self.alarm, {metric: one.before(at) for metric, one in self._series.items()})
+        evaluation = evaluate_at(self.alarm, periods, at=at, state=self.state, rules=RULES)
         self.state = evaluation.state
         return evaluation
 

@@ -52,22 +52,19 @@ def measure(objective: Objective, run: "Run", states: dict[str, str]) -> Objecti
         metric = metric_of(objective.selector)
         if not unobserved_namespaces(run).isdisjoint((metric, namespace_of(metric))):
             why = f"{objective.text}: nobody could observe {metric} in this run"
-            return _verdict(objective, Outcome.INCONCLUSIVE, None, 0, why)
+            return _verdict(objective, Outcome.INCONCLUSIVE, why)
     return _measure_rows(objective, run)
 
 
 def _measure_rows(objective: Objective, run: "Run") -> ObjectiveVerdict:
     rows = rows_of(objective, run)
     if not rows.known:
-        return _verdict(
-            objective, Outcome.BREACH, None, 0, f"the run has no {objective.selector!r} to measure"
-        )
+        return _verdict(objective, Outcome.BREACH, f"the run has no {objective.selector!r} to measure")
+    if not rows.values.size and (objective.window is not None or objective.function not in PER_PERIOD):
+        return _verdict(objective, Outcome.BREACH, f"nothing was measured for {objective.selector!r}")
     if objective.window is not None:
         return _windowed(objective, objective.window, rows, _measured_interval(objective, run))
-    value = _value(objective, rows, _scenario_length(run) if objective.function == "rate" else math.inf)
-    if value is None:
-        return _verdict(objective, Outcome.BREACH, None, 0, _nothing_measured(objective))
-    return _measured(objective, rows, value)
+    return _whole(objective, rows, _scenario_length(run) if objective.function == "rate" else math.inf)
 
 
 def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
@@ -75,37 +72,34 @@ def _alarm(objective: Objective, states: dict[str, str]) -> ObjectiveVerdict:
     if state is None:
         known = ", ".join(sorted(states)) or "none"
         why = f"there is no alarm {objective.selector!r}; there are {known}"
-        return _verdict(objective, Outcome.BREACH, None, 0, why)
+        return _verdict(objective, Outcome.BREACH, why)
     if state in (NOT_EVALUATED, NOT_OBSERVED):
-        why = f"{objective.text}: the alarm was {state}"
-        return _verdict(objective, Outcome.INCONCLUSIVE, state, 0, why)
-    return _compared(objective, state, 1, None)
+        return _verdict(objective, Outcome.INCONCLUSIVE, f"{objective.text}: the alarm was {state}", state)
+    return _compared(objective, state, 1)
 
 
 def _achieved(objective: Objective, run: "Run") -> ObjectiveVerdict:
     generator = run.header.notes.get("generator")
     if not isinstance(generator, dict) or "achieved" not in generator:
-        why = "the run does not say what was offered and achieved"
-        return _verdict(objective, Outcome.BREACH, None, 0, why)
-    return _compared(objective, float(generator["achieved"]), int(generator.get("offered", 0)), None)
+        return _verdict(objective, Outcome.BREACH, "the run does not say what was offered and achieved")
+    return _compared(objective, float(generator["achieved"]), int(generator.get("offered", 0)))
 
 
-def _measured(objective: Objective, rows: ObjectiveRows, value: float) -> ObjectiveVerdict:
-    samples = int(rows.values.size)
-    bounds = None
+def _whole(objective: Objective, rows: ObjectiveRows, length: float) -> ObjectiveVerdict:
+    """Measure the whole run, whose *length* [s] only a rate needs."""
+    value, samples, bounds = _value(objective, rows, length), int(rows.values.size), None
     if objective.percent is not None:
         bounds = _interval(rows, objective.percent)
         needed = least_samples(objective.percent)
         if samples < needed:
             why = f"{objective.text}: {samples} samples are too few to tell; {needed} are needed"
-            return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
-    most = _value(objective, rows.at_most, math.inf) if objective.function != "rate" else value
-    if most is not None and objective.holds(value) != objective.holds(most):
+            return _verdict(objective, Outcome.INCONCLUSIVE, why, value, samples, bounds)
+    if objective.holds(value) != objective.holds(_value(objective, rows.at_most, length)):
         why = (
             f"{objective.text}: it is at least {objective.show(value)}; "
             f"{int(rows.open.sum())} of {samples} failed or had not ended when the run did"
         )
-        return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why, bounds)
+        return _verdict(objective, Outcome.INCONCLUSIVE, why, value, samples, bounds)
     return _compared(objective, value, samples, bounds)
 
 
@@ -119,8 +113,6 @@ def _windowed(
         measured: The measured interval [s]; functions in `PER_PERIOD` count only whole periods of it.
     """
     samples = int(rows.values.size)
-    if not samples:
-        return _verdict(objective, Outcome.BREACH, None, 0, _nothing_measured(objective))
     first, last = math.floor(rows.at.min() / window.period), math.floor(rows.at.max() / window.period)
     starts = [at * window.period for at in range(first, last + 1)]
     if objective.function in PER_PERIOD:
@@ -128,31 +120,29 @@ def _windowed(
         starts = [start for start in starts if start >= begin and start + window.period <= end]
     if len(starts) < window.points:
         why = f"{objective.text}: the run has {len(starts)} whole periods, {window.points} could break it"
-        return _verdict(objective, Outcome.INCONCLUSIVE, None, samples, why)
+        return _verdict(objective, Outcome.INCONCLUSIVE, why, samples=samples)
     broken = [_is_broken(objective, window, rows.between(at, at + window.period)) for at in starts]
     certain = _most([one is True for one in broken], window.periods)
     possible = _most([one is not False for one in broken], window.periods)
     value = _value(objective, rows, len(starts) * window.period)
     if certain >= window.points:
         why = f"{objective.text}: {certain} of {window.periods} periods broke it"
-        return _verdict(objective, Outcome.BREACH, value, samples, why)
+        return _verdict(objective, Outcome.BREACH, why, value, samples)
     if possible >= window.points:
         lacking = "too few samples" if not rows.open.any() else "too many unfinished or too few samples"
         why = f"{objective.text}: too many periods have {lacking} to tell"
-        return _verdict(objective, Outcome.INCONCLUSIVE, value, samples, why)
-    return _verdict(objective, Outcome.PASS, value, samples, "")
+        return _verdict(objective, Outcome.INCONCLUSIVE, why, value, samples)
+    return _verdict(objective, Outcome.PASS, "", value, samples)
 
 
 def _is_broken(objective: Objective, window: Window, rows: ObjectiveRows) -> bool | None:
     """Return whether a period breaks the objective, or None if its samples do not decide."""
-    value = _value(objective, rows, window.period)
-    if value is None:
+    if not rows.values.size and objective.function not in PER_PERIOD:
         return False
     if objective.percent is not None and rows.values.size < least_samples(objective.percent):
         return None
-    most = _value(objective, rows.at_most, window.period)
-    assert most is not None  # noqa: S101 - there are as many values
-    return not objective.holds(value) if objective.holds(value) == objective.holds(most) else None
+    least, most = (objective.holds(_value(objective, one, window.period)) for one in (rows, rows.at_most))
+    return not least if least == most else None
 
 
 def _most(flags: list[bool], length: int) -> int:
@@ -160,10 +150,8 @@ def _most(flags: list[bool], length: int) -> int:
     return max(sum(flags[index : index + length]) for index in range(len(flags)))
 
 
-def _value(objective: Objective, rows: ObjectiveRows, length: float) -> float | None:
-    """Return the value of an objective's function over rows that began within *length* [s], or None."""
-    if not rows.values.size and objective.function not in PER_PERIOD:
-        return None
+def _value(objective: Objective, rows: ObjectiveRows, length: float) -> float:
+    """Return the value of an objective's function over rows that began within *length* [s]."""
     if objective.percent is not None:
         return percentile(rows.values, objective.percent)
     return FUNCTIONS[objective.function](rows, length)
@@ -179,9 +167,7 @@ def _scenario_length(run: "Run") -> float:
     """Return how long a scenario is measured [s]."""
     planned = run.scenario.get("duration_s")
     if planned is None:
-        raise ValueError(
-            f"{run.folder}: a rate needs duration_s, which the scenario of the run does not have"
-        )
+        raise ValueError(f"{run.folder}: a rate needs duration_s, which the scenario of the run lacks")
     return float(planned) - float(run.scenario.get("warm_up_s", 0.0))
 
 
@@ -194,25 +180,21 @@ def _measured_interval(objective: Objective, run: "Run") -> tuple[float, float]:
     return float(run.scenario.get("warm_up_s", 0.0)), float(planned)
 
 
-def _nothing_measured(objective: Objective) -> str:
-    return f"nothing was measured for {objective.selector!r}"
-
-
 def _compared(
-    objective: Objective, value: float | str, samples: int, bounds: Interval | None
+    objective: Objective, value: float | str, samples: int, bounds: Interval | None = None
 ) -> ObjectiveVerdict:
     if objective.holds(value):
-        return _verdict(objective, Outcome.PASS, value, samples, "", bounds)
+        return _verdict(objective, Outcome.PASS, "", value, samples, bounds)
     why = f"{objective.text}: it is {objective.show(value)}"
-    return _verdict(objective, Outcome.BREACH, value, samples, why, bounds)
+    return _verdict(objective, Outcome.BREACH, why, value, samples, bounds)
 
 
 def _verdict(
     objective: Objective,
     outcome: Outcome,
-    value: float | str | None,
-    samples: int,
     why: str,
+    value: float | str | None = None,
+    samples: int = 0,
     bounds: Interval | None = None,
 ) -> ObjectiveVerdict:
     return ObjectiveVerdict(

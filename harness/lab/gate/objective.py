@@ -119,12 +119,7 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str, place: Place | None = None) -> "Objective":
-        """
-        Read one line.
-
-        Raises:
-            ValueError: The line is not a valid objective; the message says why.
-        """
+        """Read one line; a ValueError says why the line is not a valid objective."""
         match = _LINE.fullmatch(text)
         if match is None:
             raise ValueError(
@@ -135,10 +130,8 @@ class Objective:
         dimension = _dimension(function, selector, text)
         if dimension is Dimension.STATE and match["comparison"] not in ("==", "!="):
             raise ValueError(f"{text!r}: compare an alarm's state by == or !=")
-        limit = _limit(match["limit"], match["unit"] or "", dimension, text)
-        return cls(
-            text, function, selector, match["comparison"], limit, dimension, _window(match, text), place
-        )
+        limit, window = _limit(match["limit"], match["unit"] or "", dimension, text), _window(match, text)
+        return cls(text, function, selector, match["comparison"], limit, dimension, window, place)
 
     @property
     def percent(self) -> float | None:
@@ -165,12 +158,7 @@ class Objective:
 
 
 def objectives_of(run: "Run") -> list[Objective]:
-    """
-    Return the objectives of a run's scenario with their places.
-
-    Raises:
-        ValueError: An entry is not a valid objective.
-    """
+    """Return the objectives of a run's scenario with their places."""
     file = f"scenarios/{run.header.scenario_name}.toml"
     entries = run.scenario.get("objectives") or []
     objectives = []
@@ -235,6 +223,4 @@ def _window(match: re.Match[str], text: str) -> Window | None:
 def _duration(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.1f} ms"
-    if seconds < 120:
-        return f"{seconds:.2f} s"
-    return f"{seconds / 60:.2f} min"
+    return f"{seconds:.2f} s" if seconds < 120 else f"{seconds / 60:.2f} min"

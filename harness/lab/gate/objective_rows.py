@@ -30,11 +30,9 @@ NOT_OK = ("failed", "censored", "breached")
 @dataclass(frozen=True, slots=True)
 class ObjectiveRows:
     """
-    The rows that an objective measures.
+    The start times and values of the rows that an objective measures.
 
     Attributes:
-        at: Start time of each row.
-        failed: Whether each row failed.
         open: Whether each value is a lower bound: the row was unfinished at the end of the run. For a
             percentile of the time to READY, also whether the batch failed.
         known: Whether the run has such rows at all.

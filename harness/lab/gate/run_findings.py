@@ -35,7 +35,6 @@ class Unfinished:
     Batches the pipeline had not finished when the run ended.
 
     Attributes:
-        batches: Number of these batches.
         oldest_s: Age of the oldest [model s], or 0.
         p95_with_them_s: p95 of the processing duration of all batches, as if these ended with the run
             [model s]; None without batches.
@@ -49,12 +48,7 @@ class Unfinished:
 
 
 def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:
-    """
-    Return the longest streaks of failures by state, worst first; states without a failure are left out.
-
-    Args:
-        time_scale: Model seconds per second of the rows.
-    """
+    """Return the longest streaks of failures by state, worst first, without states that never failed."""
     failures = steps["outcome"] == "FAILED"
     failing = steps["outcome"].isin(["SUCCEEDED", "FAILED"]) & steps["state"].isin(
         steps.loc[failures, "state"].unique()
@@ -65,22 +59,13 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
         failed = (rows["outcome"] != "SUCCEEDED").to_numpy()
         # Lambda records an error at the start time of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
-        streaks.append(
-            FailureStreak(
-                str(state), len(rows), int(failed.sum()), _longest(failed), _longest_contiguous(minutes)
-            )
-        )
+        longest = _longest(failed), _longest_contiguous(minutes)
+        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest))
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
 
 
 def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:
-    """
-    Return the batches that had not finished when the run ended.
-
-    Args:
-        ended_at: End of the run on the clock of the rows [s].
-        time_scale: Model seconds per second of the rows.
-    """
+    """Return the batches that had not finished at *ended_at* [s of the rows], the end of the run."""
     waiting = unfinished_waits(batches, ended_at)["waited_s"].to_numpy(float) * time_scale
     ended = batches[batches["received_at"].notna() & ~_is_open(batches)]
     finished = (ended["finished_at"] - ended["received_at"]).to_numpy(float) * time_scale

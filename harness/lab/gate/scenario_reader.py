@@ -1,6 +1,4 @@
-"""
-Reading of a scenario that will be played: its objectives are checked, and options change it.
-"""
+"""Reading of a scenario that will be played: its objectives are checked, and options change it."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,7 +26,6 @@ def read_scenario(
 
     Args:
         overrides: TOML values by dotted key, set before the changes that follow.
-        calibration: Calibration file.
         rate: Mean arrival rate [1/s of model time].
         duration: Time during which arrivals come [model s].
         users: Number of users of a closed workload; it replaces the arrivals.
@@ -59,12 +56,8 @@ def _invalid_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
             yield Problem(path, each.line, str(error))
             continue
         if objective.function == "alarm" and objective.selector not in (known := _known_alarms()):
-            yield Problem(
-                path,
-                each.line,
-                f"{each.expression!r}: there is no alarm {objective.selector!r}; "
-                f"the alarms are {', '.join(known)}",
-            )
+            text = f"there is no alarm {objective.selector!r}; the alarms are {', '.join(known)}"
+            yield Problem(path, each.line, f"{each.expression!r}: {text}")
 
 
 @cache

@@ -66,7 +66,6 @@ class AlarmVerdict:
 
     Attributes:
         state: The state at the end; `NOT_OBSERVED` or `NOT_EVALUATED` if the alarm was skipped.
-        why: The reason if the outcome is not a pass.
         fired_at_s: Time of the first transition into ALARM [model s], or None.
         excused: An objective of the scenario refers to this alarm, so that firing alone is not a breach.
         sensitive: The alternative rules that would have changed the result, in words.
@@ -106,9 +105,7 @@ class ObjectiveVerdict:
     The result of one objective.
 
     Attributes:
-        why: The reason if the outcome is not a pass.
         value: The measured seconds, ratio, rate or count, or an alarm's state; None without data.
-        shown: The value as text with its unit.
         samples: The number of rows that were measured.
         interval: 95 % confidence interval of a percentile by order statistics, or None.
     """
@@ -137,7 +134,7 @@ class Verdict:
     (True, 0)
 
     Attributes:
-        reasons: The reasons if the outcome is not a pass, worst first.
+        reasons: Why the outcome is not a pass, worst first.
         doubts: Reasons why the figures cannot be trusted (generator saturated, worker lost). They take
             precedence over breaches.
         breaches_of_security: The number of forbidden attempts that succeeded.
@@ -228,11 +225,10 @@ class Verdict:
         from harness.lab.gate.verdict_table import TableRow, TextTable
 
         if self.alarms:
-            times = [one.fired if one.fired_at_s is None else f"at {one.fired}" for one in self.alarms]
-            rows = [
-                TableRow((one.name, one.state, time), one.outcome, one.remark)
-                for one, time in zip(self.alarms, times, strict=True)
-            ]
+            rows = []
+            for one in self.alarms:
+                fired = one.fired if one.fired_at_s is None else f"at {one.fired}"
+                rows.append(TableRow((one.name, one.state, fired), one.outcome, one.remark))
             yield TextTable("Alarms", ("alarm", "state", "fired"), rows)
         if self.objectives:
             rows = [

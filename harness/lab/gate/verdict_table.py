@@ -1,8 +1,4 @@
-"""
-The tables of a verdict for a terminal and for a notebook.
-
-Rows are plain texts: this module does not know what a verdict is.
-"""
+"""The tables of a verdict for a terminal and for a notebook; their rows are plain texts."""
 
 import html
 from collections.abc import Iterable, Sequence

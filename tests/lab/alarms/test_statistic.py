@@ -134,9 +134,7 @@ class TestStatistic:
         """
         A trimmed mean is not a percentile.
         """
-        assert [Statistic.parse(name).is_percentile for name in ("p95", "tm95", "Maximum")] == [
-            True, False, False,
-        ]  # fmt: skip
+        assert [Statistic.parse(name).percent for name in ("p95", "tm95", "Maximum")] == [95.0, None, None]
 
 
 class TestPercentile:
