@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.extras import missing_package
 from harness.stack.processes.loopback import bypass_proxies
 
 VERBS = {
@@ -55,6 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # While the module of the verb was imported; later the verb handles it.
         sys.stderr.write(f"harness {words[0]}: interrupted\n")
         raise SystemExit(ExitCode.INCONCLUSIVE) from None
+    except ModuleNotFoundError as error:
+        reason = missing_package(error)
+        if reason is None:
+            raise
+        sys.stderr.write(f"harness {words[0]}: {reason}\n")
+        raise SystemExit(ExitCode.USAGE) from None
 
 
 def _run(verb: str, words: list[str]) -> None:

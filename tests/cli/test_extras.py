@@ -1,0 +1,61 @@
+"""
+A package that an extra brings is named in one sentence when it is missing.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.cli.extras import EXTRAS, missing_package
+from harness.cli.main import main
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+DISTRIBUTIONS = {
+    "jwt": "pyjwt",
+    "gevent": "locust",
+    "flask": "moto",
+    "werkzeug": "moto",
+    "starlette": "fastapi",
+}
+"""Distributions with another name than their package, or that bring it as a dependency."""
+
+
+@pytest.mark.parametrize(
+    ("verb", "package", "extra"), [("load", "prometheus_client", "load"), ("db", "pymysql", "stack")]
+)
+def test_a_verb_names_the_extra(verb, package, extra, monkeypatch, capsys):
+    """
+    The exit code is 2, as for other mistakes in using the command.
+    """
+    for name in [name for name in sys.modules if name.startswith(("harness.", package))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "status" if verb == "db" else "scenarios/smoke.toml"])
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"harness {verb}: the package {package} is missing: pip install 'media-harness[{extra}]'\n"
+    )
+
+
+def test_every_package_is_brought_by_its_extra():
+    """
+    The table agrees with the metadata of the distribution.
+    """
+    for extra, packages in EXTRAS.items():
+        requirements = PROJECT["optional-dependencies"][extra]
+        names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements}
+        for package in packages:
+            assert DISTRIBUTIONS.get(package, package.replace("_", "-")) in names
+
+
+def test_another_missing_module_is_not_explained():
+    """
+    A defect of the harness itself is not taken for a missing extra.
+    """
+    assert missing_package(ModuleNotFoundError(name="harness.nowhere")) is None
