@@ -4,27 +4,34 @@ A run that Locust plays: prepared, observed while it goes on, and finished.
 Times are float seconds.
 """
 
-from collections.abc import Collection, Iterator
+import os
+import platform
+import re
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+import psutil
 
+from harness.blueprint.template import load_template
 from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.generator.self_check import findings
-from harness.lab.load.live_header import live_header
 from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.notes import REMARKS, UNOBSERVED
-from harness.lab.results.run import Run
+from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
+
+_URL = re.compile(r"(https?://)(?:[^/@\s']*@)?([^?#\s']*)(?:[?#][^\s']*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,12 @@ class LiveRun:
         self.close()
         if self._observation_error is not None:
             outcome.shortfalls.append(self._observation_error)
+        remarks = list(self._writer.header.notes.get(REMARKS, ()))
+        if outcome.untried:
+            remarks.append(
+                f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
+                "arrivals; play longer than they live (--duration)"
+            )
         return self._writer.finish(
             started_at=_utc(outcome.began_at_epoch_s or 0.0),
             duration_s=outcome.ended_at_s,
@@ -114,13 +127,13 @@ class LiveRun:
             lost_workers=outcome.lost,
             notes={
                 "generator": _generator_notes(self._scenario, outcome),
-                REMARKS: [*self._writer.header.notes.get(REMARKS, ()), *_remarks(outcome)],
+                REMARKS: remarks,
                 UNOBSERVED: [] if self._observed is None else unobserved(metric_alarms(), self._observed),
             },
         )
 
     def close(self) -> None:
-        """Stop the observer. A second call does nothing."""
+        """Stop the observer; a second call does nothing."""
         try:
             self._observing.close()
         except (OSError, httpx.HTTPError) as error:
@@ -130,16 +143,51 @@ class LiveRun:
         self._observation_error = f"the observation of the run is incomplete: {error or type(error).__name__}"
 
 
+def live_header(
+    scenario: Scenario,
+    folder: Path,
+    workers: int,
+    *,
+    command: str | None = None,
+    remarks: Sequence[str] = (),
+) -> RunHeader:
+    """
+    Return the header of a run that begins now.
+
+    Args:
+        command: The command line; it is kept without the secrets in its URLs.
+        remarks: Sentences about the run that put nothing in doubt.
+    """
+    notes: dict[str, object] = {} if command is None else {"command": without_secrets(command)}
+    return RunHeader(
+        id=folder.name,
+        engine="live",
+        scenario_name=scenario.name,
+        scenario=scenario.model_dump(mode="json"),
+        scenario_hash=scenario.hash,
+        blueprint_hash=load_template().hash,
+        seed=scenario.seed,
+        started_at=datetime.now(UTC),
+        time_scale=scenario.time_scale,
+        workers=workers,
+        versions={name: version(name) for name in ("locust", "gevent")}
+        | {"harness": version("media-harness"), "python": platform.python_version()},
+        machine={
+            "host": platform.node(),
+            "processors": os.cpu_count() or 1,
+            "memory_bytes": psutil.virtual_memory().total,
+        },
+        notes=notes if not remarks else {**notes, REMARKS: list(remarks)},
+    )
+
+
+def without_secrets(command: str) -> str:
+    """Return a command line without the users, passwords and queries of its URLs."""
+    return _URL.sub(r"\1\2", command)
+
+
 def _utc(epoch_s: float) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC)
-
-
-def _remarks(outcome: RunOutcome) -> Iterator[str]:
-    if outcome.untried:
-        yield (
-            f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
-            "arrivals; play longer than they live (--duration)"
-        )
 
 
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:

@@ -26,9 +26,7 @@ class RunRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """
-    The request for a run of *scenario*, to be recorded in *folder*.
-    """
+    """The request for a run of *scenario*, to be recorded in *folder*."""
 
     folder: Path
     scenario: Scenario
@@ -38,7 +36,6 @@ class RunRequest:
         write_json(self.folder / ANSWER, {"identities": str(identities.resolve())})
 
     def refuse(self, reason: str) -> None:
-        """Refuse the run."""
         write_json(self.folder / ANSWER, {"refusal": reason})
 
 

@@ -36,12 +36,7 @@ class PlannedArrival:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """
-    A scenario and the identities to play it with.
-
-    Raises:
-        IdentitiesInvalid: From everything that needs the listings: there are too few.
-    """
+    """A scenario and the identities to play it with."""
 
     scenario: Scenario
     identities: Identities
@@ -53,7 +48,7 @@ class RunPlan:
         Make a plan from a scenario and a CSV file of identities.
 
         Raises:
-            IdentitiesInvalid: The file cannot be used.
+            IdentitiesInvalid: The file cannot be used; later, when `listings` are needed: they are too few.
         """
         found = Identities.read(identities)
         return cls(scenario, found, hashlib.sha256(identities.read_bytes()).hexdigest())
@@ -74,7 +69,6 @@ class RunPlan:
 
     @cached_property
     def arrivals(self) -> Schedule:
-        """All arrivals, in order."""
         return live_schedule(self.scenario)
 
     @cached_property

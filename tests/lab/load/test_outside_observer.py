@@ -15,7 +15,7 @@ from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
-from harness.lab.load.live_header import live_header
+from harness.lab.load.live_run import live_header
 from harness.lab.load.outside_observer import outside_observer, unobserved
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.notes import UNOBSERVED

@@ -84,7 +84,6 @@ class _Host:
         self.name = literal if self._address[1] == standard else f"{literal}:{self._address[1]}"
 
     def exchange(self, head: bytes, method: str, body: Body | None) -> HttpResponse:
-        """Send a request on an idle connection, or on a new one."""
         idle = self._take_idle()
         if idle is not None:
             try:
@@ -119,12 +118,7 @@ class _Host:
 
 
 def _head(method: str, target: str, host: str, headers: Mapping[str, str], body: Body | None) -> bytes:
-    """
-    Return a request's first line and its headers.
-
-    Raises:
-        ValueError: The target or a header is not valid in HTTP.
-    """
+    """Return a request's first line and its headers; raise ValueError if HTTP does not allow them."""
     given = {name.lower() for name in headers}
     needed = ((name, value) for name, value in _needed(method, host, body) if name.lower() not in given)
     fields = [f"{name}: {value}" for name, value in (*headers.items(), *needed)]
@@ -134,7 +128,6 @@ def _head(method: str, target: str, host: str, headers: Mapping[str, str], body:
 
 
 def _needed(method: str, host: str, body: Body | None) -> Iterator[tuple[str, str]]:
-    """Yield the headers that every request needs."""
     yield "Host", host
     yield "User-Agent", USER_AGENT
     if body is not None or method in ("POST", "PUT"):

@@ -64,7 +64,6 @@ class ResponseReader:
         self.is_complete = True
 
     def response(self) -> HttpResponse:
-        """Return the complete response."""
         return HttpResponse(self._parser.get_status_code(), b"".join(self._content), self._headers)
 
     def on_message_begin(self) -> None:

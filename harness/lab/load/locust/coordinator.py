@@ -17,11 +17,9 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import STATE_MISSING, MasterRunner, Runner
 
-from harness.lab.load.generator.clock_skew import SKEW_LIMIT_S, minimum_skew
-from harness.lab.load.generator.self_check import GeneratorHealth
+from harness.lab.load.generator.self_check import SKEW_LIMIT_S, GeneratorHealth, minimum_skew
 from harness.lab.load.live_view import LiveView
 from harness.lab.load.locust.messages import PLAN, START, STOP
 from harness.lab.load.progress import Progress, Total
@@ -52,15 +50,13 @@ class Coordinator:
         outcome: How the run ended, or how far it is.
     """
 
-    environment: Environment
+    runner: Runner
     plan: RunPlan
     identities: Path
     folder: Path
     ended: Callable[[], None]
 
     def __post_init__(self) -> None:
-        assert self.environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
-        self._runner = self.environment.runner
         (self.folder / GENERATOR).mkdir(parents=True, exist_ok=True)
         self._sent_at_epoch_s = 0.0
         self._expected = self._connected()
@@ -76,15 +72,18 @@ class Coordinator:
         """Send the plan to all workers, and watch the run until it is over."""
         log.info("Playing %s with %d worker(s)", self.plan.scenario.name, len(self._expected))
         gevent.spawn(self._watch).link_exception(lambda watch: self.give_up(f"{watch.exception!r}"))
+        options: Any = self.runner.environment.parsed_options
+        # Locust itself started these workers, on this machine.
+        is_disk_shared = not isinstance(self.runner, MasterRunner) or bool(options.processes)
         message = {
             "scenario": self.plan.scenario.model_dump_json(),
             "identities": self.identities.read_bytes(),
             "workers": len(self._expected),
-            "folder": str(self.folder) if self._is_disk_shared else None,
+            "folder": str(self.folder) if is_disk_shared else None,
         }
         self._sent_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
-            self._runner.send_message(PLAN, {**message, "index": index}, client_id=worker)
+            self.runner.send_message(PLAN, {**message, "index": index}, client_id=worker)
 
     def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         """Handle a worker's answer to the plan."""
@@ -105,7 +104,6 @@ class Coordinator:
             self._start()
 
     def worker_progress(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's counts."""
         self._total.add(worker, message)
 
     def worker_done(self, worker: str, message: Mapping[str, Any]) -> None:
@@ -186,7 +184,7 @@ class Coordinator:
         while not self._over.is_set():
             gevent.sleep(POLL_S)
             self._notice_lost()
-            self._write_progress()
+            self._progress().write(self.folder / PROGRESS)
             has_begun = self.outcome.began_at_epoch_s is not None
             if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
@@ -208,27 +206,18 @@ class Coordinator:
         self.outcome.is_over = True
         try:
             self.outcome.write(self.folder / OUTCOME)
-            self._write_progress()
+            self._progress().write(self.folder / PROGRESS)
         finally:
             self.ended()
 
     def _progress(self) -> Progress:
         return self._total.progress(self.now, self.phase, self.plan.scheduled)
 
-    def _write_progress(self) -> None:
-        self._progress().write(self.folder / PROGRESS)
-
-    @property
-    def _is_disk_shared(self) -> bool:
-        """Whether the workers are processes of this machine, started by Locust itself."""
-        options: Any = self.environment.parsed_options
-        return not isinstance(self._runner, MasterRunner) or bool(options.processes)
-
     def _connected(self) -> list[str]:
-        if not isinstance(self._runner, MasterRunner):
+        if not isinstance(self.runner, MasterRunner):
             return ["local"]
-        return [client.id for client in self._runner.clients.all if client.state != STATE_MISSING]
+        return [client.id for client in self.runner.clients.all if client.state != STATE_MISSING]
 
     def _send_all(self, kind: str, message: Any) -> None:
         for worker in self._expected:
-            self._runner.send_message(kind, message, client_id=worker)
+            self.runner.send_message(kind, message, client_id=worker)

@@ -45,9 +45,7 @@ class IdleUser(User):
 
 
 class LocustWiring:
-    """
-    One Locust process: a master, a worker, or both in one.
-    """
+    """One Locust process: a master, a worker, or both in one."""
 
     def __init__(self) -> None:
         self._coordinator: Coordinator | None = None
@@ -76,13 +74,12 @@ class LocustWiring:
 
     def _add_arguments(self, parser: LocustArgumentParser) -> None:
         web_page.add_form_fields(parser)
-        parser.add_argument(
-            "--identities", help="CSV file of listings, roles and tokens", include_in_web_ui=False
-        )
-        parser.add_argument(
-            "--scenario-hash", help="worker: refuse any other scenario", include_in_web_ui=False
-        )
-        parser.add_argument("--run-folder", help="folder to record the run in", include_in_web_ui=False)
+        for name, text in (
+            ("--identities", "CSV file of listings, roles and tokens"),
+            ("--scenario-hash", "worker: refuse any other scenario"),
+            ("--run-folder", "folder to record the run in"),
+        ):
+            parser.add_argument(name, help=text, include_in_web_ui=False)
 
     def _init(self, environment: Environment, **_: Any) -> None:
         runner = runner_of(environment)
@@ -112,10 +109,10 @@ class LocustWiring:
             self._begin(environment, scenario, Path(options.identities), Path(options.run_folder))
 
     def _begin(self, environment: Environment, scenario: Scenario, identities: Path, folder: Path) -> None:
-        plan = RunPlan.read(scenario, identities)
-        self._coordinator = Coordinator(
-            environment, plan, identities, folder, lambda: _end_locust(environment)
-        )
+        runner, plan = runner_of(environment), RunPlan.read(scenario, identities)
+        # If Locust has a page, only the run ends, so that another one can be started.
+        end = runner.stop if environment.web_ui else runner.quit
+        self._coordinator = Coordinator(runner, plan, identities, folder, ended=lambda: gevent.spawn(end))
         self._coordinator.begin()
 
     def _begin_from_page(self, environment: Environment) -> None:
@@ -136,7 +133,6 @@ class LocustWiring:
             runner_of(environment).stop()
 
     def _rows(self) -> web_page.Rows:
-        """Return the rows of the page's tab."""
         rows = [("run", self._run_state)]
         return rows if self._coordinator is None else [*rows, *self._coordinator.rows()]
 
@@ -165,7 +161,7 @@ class LocustWiring:
         """Handle a message on a worker."""
         try:
             if msg.type == messages.PLAN:
-                self._worker = LoadWorker(environment, msg.data, self._scenario_hash)
+                self._worker = LoadWorker(runner_of(environment), msg.data, self._scenario_hash)
                 preparing = gevent.spawn(self._worker.prepare)
                 preparing.link_exception(lambda ended: _send_defect(environment, ended.exception))
             elif self._worker is None:
@@ -200,12 +196,6 @@ def runner_of(environment: Environment) -> Runner:
 
 def _send_defect(environment: Environment, error: BaseException) -> None:
     runner_of(environment).send_message(messages.DEFECT, {"reason": f"{type(error).__name__}: {error}"})
-
-
-def _end_locust(environment: Environment) -> None:
-    """End Locust; if it has a page, only the run, so that another one can be started."""
-    runner = runner_of(environment)
-    gevent.spawn(runner.stop if environment.web_ui else runner.quit)
 
 
 def _end_with_launcher(lifeline: int) -> None:
