@@ -7,12 +7,13 @@ Times are float seconds.
 import os
 import platform
 import re
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -57,10 +58,6 @@ class LiveRun:
         folder: The run folder.
         workers: How many workers play [count].
         command: The command line; it is kept in ``run.json`` without passwords.
-
-    Raises:
-        Unreachable: The service does not answer, refuses the tokens or the canary.
-        IdentitiesInvalid: The identities cannot be used, or are too few.
     """
 
     def __init__(
@@ -74,11 +71,12 @@ class LiveRun:
         command: str | None = None,
     ) -> None:
         remarks = preflight(host, RunPlan.read(scenario, access.identities))
+        notes: dict[str, Any] = {} if command is None else {"command": without_secrets(command)}
+        if remarks:
+            notes[REMARKS] = remarks
         self.folder = folder
         self._scenario = scenario
-        self._writer = RunWriter(
-            folder, live_header(scenario, folder, workers, command=command, remarks=remarks)
-        )
+        self._writer = RunWriter(folder, live_header(scenario, folder, workers, notes))
         self._observer = access.observer
         self._observing = ExitStack()
         self._observed: Collection[str] | None = None
@@ -98,15 +96,12 @@ class LiveRun:
         outcome = RunOutcome.read(self.folder / OUTCOME)
         if outcome.began_at_epoch_s is not None and not self._has_begun:
             self._has_begun = True
-            header = self._writer.header.model_copy(update={"started_at": _utc(outcome.began_at_epoch_s)})
-            self._writer.header = header
-            write_header(self.folder, header)
-            try:
-                self._observed = self._observing.enter_context(
-                    self._observer(self.folder, outcome.began_at_epoch_s)
-                )
-            except (OSError, httpx.HTTPError) as error:
-                self._note_observation_error(error)
+            began_at = datetime.fromtimestamp(outcome.began_at_epoch_s, UTC)
+            self._writer.header = self._writer.header.model_copy(update={"started_at": began_at})
+            write_header(self.folder, self._writer.header)
+            with self._noting_errors():
+                observing = self._observer(self.folder, outcome.began_at_epoch_s)
+                self._observed = self._observing.enter_context(observing)
         return outcome
 
     def finish(self, outcome: RunOutcome) -> Run:
@@ -121,7 +116,6 @@ class LiveRun:
                 "arrivals; play longer than they live (--duration)"
             )
         return self._writer.finish(
-            started_at=_utc(outcome.began_at_epoch_s or 0.0),
             duration_s=outcome.ended_at_s,
             workers=outcome.workers,
             lost_workers=outcome.lost,
@@ -134,31 +128,20 @@ class LiveRun:
 
     def close(self) -> None:
         """Stop the observer; a second call does nothing."""
-        try:
+        with self._noting_errors():
             self._observing.close()
+
+    @contextmanager
+    def _noting_errors(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, httpx.HTTPError) as error:
-            self._note_observation_error(error)
-
-    def _note_observation_error(self, error: Exception) -> None:
-        self._observation_error = f"the observation of the run is incomplete: {error or type(error).__name__}"
+            reason = error or type(error).__name__
+            self._observation_error = f"the observation of the run is incomplete: {reason}"
 
 
-def live_header(
-    scenario: Scenario,
-    folder: Path,
-    workers: int,
-    *,
-    command: str | None = None,
-    remarks: Sequence[str] = (),
-) -> RunHeader:
-    """
-    Return the header of a run that begins now.
-
-    Args:
-        command: The command line; it is kept without the secrets in its URLs.
-        remarks: Sentences about the run that put nothing in doubt.
-    """
-    notes: dict[str, object] = {} if command is None else {"command": without_secrets(command)}
+def live_header(scenario: Scenario, folder: Path, workers: int, notes: Mapping[str, Any]) -> RunHeader:
+    """Return the header of a run that begins now."""
     return RunHeader(
         id=folder.name,
         engine="live",
@@ -177,7 +160,7 @@ def live_header(
             "processors": os.cpu_count() or 1,
             "memory_bytes": psutil.virtual_memory().total,
         },
-        notes=notes if not remarks else {**notes, REMARKS: list(remarks)},
+        notes=dict(notes),
     )
 
 
@@ -186,12 +169,7 @@ def without_secrets(command: str) -> str:
     return _URL.sub(r"\1\2", command)
 
 
-def _utc(epoch_s: float) -> datetime:
-    return datetime.fromtimestamp(epoch_s, UTC)
-
-
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
-    """Return what ``run.json`` holds about the generator."""
     health = outcome.health
     found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
     if outcome.interrupted:

@@ -1,6 +1,4 @@
-"""
-The five metrics and the states of the alarms while a run goes on, from the rows on disk so far.
-"""
+"""The five metrics and the states of the alarms while a run goes on, from the rows on disk so far."""
 
 from pathlib import Path
 

@@ -129,8 +129,10 @@ class LocustProcess:
         """
         is_interrupted = False
         while True:
+            code = None
             try:
-                code = self._wait()
+                with suppress(subprocess.TimeoutExpired):
+                    code = self._process.wait(POLL_S)
                 look()
                 if code is not None:
                     return code
@@ -151,12 +153,6 @@ class LocustProcess:
     def log_tail(self) -> str:
         """Return the last 2,000 characters of its output."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-2_000:].strip()
-
-    def _wait(self) -> int | None:
-        try:
-            return self._process.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            return None
 
 
 def page_port() -> int:

@@ -19,6 +19,8 @@ from harness.lab.load.locust_process import (
 )
 from harness.lab.load.preflight import Unreachable
 
+END = "ending this worker; press Ctrl-C again to end it at once"
+
 RETRIES = 60
 """Five minutes: a cluster may start a worker long before its master."""
 
@@ -52,7 +54,7 @@ def join(
     with TemporaryDirectory(prefix="harness-worker-") as folder:
         environment = {MASTER_RETRIES: str(retries)}
         with closing(LocustProcess(Path(folder, "locust.log"), arguments, environment)) as locust:
-            code = locust.watch(on_interrupt=_announce_end)
+            code = locust.watch(on_interrupt=lambda: print(END, file=sys.stderr))
         log = locust.log_tail()
     if code == EXIT_DISAGREED:
         errors = [line.partition(": ")[2] for line in log.splitlines() if "/ERROR/" in line]
@@ -61,7 +63,3 @@ def join(
         raise Unreachable(f"no master at {host}:{port} began a run")
     if code:
         raise LoadFailed(f"the worker ended with exit code {code}:\n{log}")
-
-
-def _announce_end() -> None:
-    print("ending this worker; press Ctrl-C again to end it at once", file=sys.stderr)

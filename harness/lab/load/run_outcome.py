@@ -1,6 +1,4 @@
-"""
-How a run ended: written by the coordinator, read by the launcher.
-"""
+"""How a run ended: written by the coordinator, read by the launcher."""
 
 import json
 from collections.abc import Mapping

@@ -32,7 +32,6 @@ class RunRequest:
     scenario: Scenario
 
     def allow(self, identities: Path) -> None:
-        """Let the run begin with these identities."""
         write_json(self.folder / ANSWER, {"identities": str(identities.resolve())})
 
     def refuse(self, reason: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from harness.lab.workload.arrivals.schedule import Schedule, live_schedule
 from harness.lab.workload.identities import Identities, ListingAccess
-from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch
 
@@ -55,17 +54,13 @@ class RunPlan:
 
     @property
     def duration(self) -> float:
-        """How long new arrivals come [clock s]."""
+        """How long arrivals come [clock s]."""
         return self.scenario.duration_s / self.scenario.time_scale
 
     @property
     def drain(self) -> float:
         """How long to wait after that for what is unfinished [clock s]."""
         return self.scenario.drain_s / self.scenario.time_scale
-
-    @property
-    def mix(self) -> Mix:
-        return self.arrivals.mix
 
     @cached_property
     def arrivals(self) -> Schedule:

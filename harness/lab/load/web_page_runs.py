@@ -1,6 +1,4 @@
-"""
-Runs that are started from Locust's page: each gets its identities, is recorded and finished.
-"""
+"""Runs that are started from Locust's page: each gets its identities, is recorded and finished."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -200,27 +200,25 @@ class ApiSession:
         return Reply(*response, error, finished_at)
 
     def _record(self, row: RequestRow) -> None:
+        """Count the row, show it in Locust's own statistics with the time since it was due, and keep it."""
         is_request = row.type != E2E
         if is_request:
             counts = self._context.tally.counts
             counts["requests"] += 1
             counts[row.outcome] += 1
         if not is_request or row.outcome != RequestOutcome.CENSORED.value:
-            self._show_in_locust(row)
+            is_failure = row.outcome not in (RequestOutcome.OK, RequestOutcome.REFUSED)
+            failure = RuntimeError(f"{row.outcome}: {row.status or ''} {row.error}") if is_failure else None
+            self._context.fire_request(
+                request_type=row.type,
+                name=row.name,
+                response_time=(row.finished_at - row.intended_at) * 1000,
+                response_length=row.bytes_in if is_request else row.bytes_out,
+                exception=failure,
+                context={},
+                response=None,
+            )
         self._context.recorder.add(row)
-
-    def _show_in_locust(self, row: RequestRow) -> None:
-        """Add the request to Locust's own statistics, with the time since it was due."""
-        is_failure = row.outcome not in (RequestOutcome.OK, RequestOutcome.REFUSED)
-        self._context.fire_request(
-            request_type=row.type,
-            name=row.name,
-            response_time=(row.finished_at - row.intended_at) * 1000,
-            response_length=row.bytes_out if row.type == E2E else row.bytes_in,
-            exception=RuntimeError(f"{row.outcome}: {row.status or ''} {row.error}") if is_failure else None,
-            context={},
-            response=None,
-        )
 
 
 def _without_urls(text: str) -> str:
@@ -229,7 +227,6 @@ def _without_urls(text: str) -> str:
 
 
 def _reason(content: bytes) -> str:
-    """Return the reason that the service gave for a refusal."""
     try:
         return str(json.loads(content)["details"]["reason"])
     except (ValueError, KeyError, TypeError):

@@ -21,7 +21,7 @@ from locust.runners import STATE_MISSING, MasterRunner, Runner
 
 from harness.lab.load.generator.self_check import SKEW_LIMIT_S, GeneratorHealth, minimum_skew
 from harness.lab.load.live_view import LiveView
-from harness.lab.load.locust.messages import PLAN, START, STOP
+from harness.lab.load.locust import messages
 from harness.lab.load.progress import Progress, Total
 from harness.lab.load.progress_view import figures
 from harness.lab.load.run_outcome import GENERATOR, OUTCOME, PROGRESS, RunOutcome
@@ -83,10 +83,28 @@ class Coordinator:
         }
         self._sent_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
-            self.runner.send_message(PLAN, {**message, "index": index}, client_id=worker)
+            self.runner.send_message(messages.PLAN, {**message, "index": index}, client_id=worker)
 
-    def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's answer to the plan."""
+    def handle(self, kind: str, worker: str, message: Mapping[str, Any]) -> None:
+        match kind:
+            case messages.READY:
+                self._worker_ready(worker, message)
+            case messages.PROGRESS:
+                self._total.add(worker, message)
+            case messages.PART:
+                (self.folder / PARTS).mkdir(exist_ok=True)
+                with (self.folder / PARTS / message["file"]).open("ab") as file:
+                    file.write(message["bytes"])
+            case messages.DONE:
+                self._total.add(worker, message["report"])
+                self.outcome.health.append(GeneratorHealth(**message["health"]))
+                self.outcome.shortfalls.extend(message["shortfalls"])
+                self.outcome.untried += message["untried"]
+                self._done.add(worker)
+            case messages.DEFECT:
+                self.give_up(f"worker {worker} failed: {message['reason']}")
+
+    def _worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         if found := differences(self.plan.handshake(), message["handshake"]):
             self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
@@ -103,23 +121,6 @@ class Coordinator:
         if self._ready >= set(self._expected) - self._lost:
             self._start()
 
-    def worker_progress(self, worker: str, message: Mapping[str, Any]) -> None:
-        self._total.add(worker, message)
-
-    def worker_done(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's last message."""
-        self._total.add(worker, message["report"])
-        self.outcome.health.append(GeneratorHealth(**message["health"]))
-        self.outcome.shortfalls.extend(message["shortfalls"])
-        self.outcome.untried += message["untried"]
-        self._done.add(worker)
-
-    def worker_part(self, message: Mapping[str, Any]) -> None:
-        """Append to a table part of a worker that does not share our disk."""
-        (self.folder / PARTS).mkdir(exist_ok=True)
-        with (self.folder / PARTS / message["file"]).open("ab") as file:
-            file.write(message["bytes"])
-
     def interrupt(self) -> None:
         """End the run early; return when every worker has written its tables."""
         if not self._over.is_set():
@@ -130,10 +131,10 @@ class Coordinator:
         """End the run because of a defect; return at once."""
         if self._over.is_set():
             return
-        log.error("%s", defect)
         if self.outcome.began_at_epoch_s is None:
             self._refuse(defect)
         else:
+            log.error("%s", defect)
             self.outcome.shortfalls.append(defect)
             # In a greenlet of its own: this one may have to handle the workers' last messages.
             gevent.spawn(self._stop)
@@ -163,7 +164,7 @@ class Coordinator:
         return "playing" if self.now < self.plan.duration else "draining"
 
     def _stop(self) -> None:
-        self._send_all(STOP, {"refusal": None})
+        self._send_all(messages.STOP, {"refusal": None})
         self._over.wait(STOP_TIMEOUT_S)
         self._finish()
 
@@ -171,12 +172,12 @@ class Coordinator:
         began_at = time.time() + START_DELAY_S
         self.outcome.began_at_epoch_s = began_at
         self.outcome.write(self.folder / OUTCOME)
-        self._send_all(START, {"began_at_epoch_s": began_at})
+        self._send_all(messages.START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
         log.error("%s", reason)
         self.outcome.refusal = reason
-        self._send_all(STOP, {"refusal": reason})
+        self._send_all(messages.STOP, {"refusal": reason})
         self._finish()
 
     def _watch(self) -> None:

@@ -1,10 +1,7 @@
-"""
-A worker's part of a run: prepare, start with the others, play, report.
-"""
+"""A worker's part of a run: prepare, start with the others, play, report."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,18 +76,12 @@ class LoadWorker:
             self._reporting.kill()
             self._run.stop()
             self._send_parts()
-            shortfalls = self._run.shortfalls
+            report = self._run.last_report()
             if not is_over:
-                shortfalls.append(f"worker {self._index} was stopped early; its other arrivals are missing")
-            self._send(
-                DONE,
-                {
-                    "report": self._run.report(),
-                    "health": asdict(self._run.health),
-                    "shortfalls": shortfalls,
-                    "untried": self._run.untried,
-                },
-            )
+                report["shortfalls"].append(
+                    f"worker {self._index} was stopped early; its other arrivals are missing"
+                )
+            self._send(DONE, report)
         self._own_disk.cleanup()
         self._finished.set()
 

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from harness.lab.load.generator.connection_pool import ConnectionPool
 from harness.lab.load.generator.prefetch import Prefetch
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.generator.scheduler import ClosedScheduler, OpenScheduler, Scheduler
-from harness.lab.load.generator.self_check import GeneratorHealth, Probe
+from harness.lab.load.generator.self_check import Probe
 from harness.lab.load.progress import Tally
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
 
@@ -103,25 +103,17 @@ class WorkerRun:
         counts["queued"], counts["in_flight"] = self._probe.queued, self._scheduler.in_flight
         return self._context.tally.take_report()
 
-    @property
-    def health(self) -> GeneratorHealth:
-        return self._probe.health(self._share.index)
-
-    @property
-    def shortfalls(self) -> list[str]:
-        """What makes this worker's figures doubtful, apart from its health."""
-        found = []
-        worker = f"worker {self._share.index}"
-        if defects := self._context.tally.counts["defects"]:
-            found.append(f"{worker}: {defects} arrivals ended in a defect of the harness; see its log")
+    def last_report(self) -> dict[str, Any]:
+        """Return the last counts, the worker's health, and what else makes its figures doubtful."""
+        shortfalls, worker = [], f"worker {self._share.index}"
+        counts = self._context.tally.counts
+        if defects := counts["defects"]:
+            shortfalls.append(f"{worker}: {defects} arrivals ended in a defect of the harness; see its log")
         if self._scheduler.ran_dry:
-            found.append(f"{worker} ran out of listings before the time was up")
-        return found
-
-    @property
-    def untried(self) -> int:
-        """Forbidden attempts that could not be made before the arrivals ended [count]."""
-        return self._context.tally.counts["untried"]
+            shortfalls.append(f"{worker} ran out of listings before the time was up")
+        health = asdict(self._probe.health(self._share.index))
+        untried = counts["untried"]
+        return {"report": self.report(), "health": health, "shortfalls": shortfalls, "untried": untried}
 
     def _run(self) -> None:
         try:
