@@ -8,10 +8,6 @@ Use Locust directly for its own options:
         --scenario scenarios/smoke.toml --identities identities.csv --run-folder runs/by-hand
 """
 
-from locust import events
-
-from harness.lab.load.locust.wiring import IdleUser, LocustWiring
+from harness.lab.load.locust.locustfile import IdleUser
 
 __all__ = ["IdleUser"]
-
-LocustWiring().install(events)

@@ -1,6 +1,4 @@
-"""
-One figure of a benchmark: a measured value and its ratio to another one of the same run.
-"""
+"""One figure of a benchmark: a measured value and its ratio to another one of the same run."""
 
 import time
 from collections.abc import Callable

@@ -18,9 +18,6 @@ from harness.lab.results.run import Run
 from harness.lab.results.writer import must_hold_a_run, new_run_folder
 from harness.lab.workload.scenario import Scenario
 
-GAVE_UP = "Gave up waiting for workers"
-"""What Locust logs when fewer workers connect than it expects."""
-
 
 class LoadFailed(RuntimeError):
     """The run did not begin; the message gives the reason, and the end of Locust's log."""
@@ -88,12 +85,7 @@ def play(
 
 
 def _outcome(run: LiveRun, locust: LocustProcess, workers: LocalWorkers | Master) -> RunOutcome:
-    """
-    Return how the run ended.
-
-    Raises:
-        WorkersDisagree, WorkersMissing, LoadFailed: It never began.
-    """
+    """Return how the run ended; raise an error if it never began."""
     outcome = run.update()
     if outcome.disagreement is not None:
         raise WorkersDisagree(outcome.disagreement)
@@ -101,20 +93,16 @@ def _outcome(run: LiveRun, locust: LocustProcess, workers: LocalWorkers | Master
         raise LoadFailed(outcome.refusal)
     if outcome.began_at_epoch_s is None:
         log = locust.log_tail()
-        if isinstance(workers, Master) and GAVE_UP in log:
+        if isinstance(workers, Master) and "Gave up waiting for workers" in log:
+            connected = re.findall(r"(\d+) of \d+ connected", log)
             raise WorkersMissing(
-                f"{_connected(log)} of {workers.workers} expected workers connected within "
+                f"{connected[-1] if connected else 0} of {workers.workers} expected workers connected within "
                 f"{workers.patience} s to {workers.bind}:{workers.port}"
             )
-        is_interrupted = outcome.interrupted
-        raise LoadFailed("interrupted before it began" if is_interrupted else f"Locust did not begin:\n{log}")
+        if outcome.interrupted:
+            raise LoadFailed("interrupted before it began")
+        raise LoadFailed(f"Locust did not begin:\n{log}")
     if not outcome.is_over:
         outcome.ended_at_s = run.progress.at_s
         outcome.shortfalls.append(f"Locust was lost at {outcome.ended_at_s:.1f} s; see {locust.log.name}")
     return outcome
-
-
-def _connected(log: str) -> str:
-    """Return the number of workers that Locust logged when it gave up waiting."""
-    counts = re.findall(r"(\d+) of \d+ connected", log)
-    return str(counts[-1]) if counts else "0"

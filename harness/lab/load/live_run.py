@@ -4,27 +4,35 @@ A run that Locust plays: prepared, observed while it goes on, and finished.
 Times are float seconds.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+import os
+import platform
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 
+from harness.blueprint.template import load_template
 from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.generator.self_check import findings
-from harness.lab.load.live_header import live_header
 from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
 from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.notes import REMARKS, UNOBSERVED
-from harness.lab.results.run import Run
+from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
+
+_URL = re.compile(r"(https?://)(?:[^/@\s']*@)?([^?#\s']*)(?:[?#][^\s']*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +58,6 @@ class LiveRun:
         folder: The run folder.
         workers: How many workers play [count].
         command: The command line; it is kept in ``run.json`` without passwords.
-
-    Raises:
-        Unreachable: The service does not answer, refuses the tokens or the canary.
-        IdentitiesInvalid: The identities cannot be used, or are too few.
     """
 
     def __init__(
@@ -67,11 +71,12 @@ class LiveRun:
         command: str | None = None,
     ) -> None:
         remarks = preflight(host, RunPlan.read(scenario, access.identities))
+        notes: dict[str, Any] = {} if command is None else {"command": without_secrets(command)}
+        if remarks:
+            notes[REMARKS] = remarks
         self.folder = folder
         self._scenario = scenario
-        self._writer = RunWriter(
-            folder, live_header(scenario, folder, workers, command=command, remarks=remarks)
-        )
+        self._writer = RunWriter(folder, live_header(scenario, folder, workers, notes))
         self._observer = access.observer
         self._observing = ExitStack()
         self._observed: Collection[str] | None = None
@@ -91,15 +96,12 @@ class LiveRun:
         outcome = RunOutcome.read(self.folder / OUTCOME)
         if outcome.began_at_epoch_s is not None and not self._has_begun:
             self._has_begun = True
-            header = self._writer.header.model_copy(update={"started_at": _utc(outcome.began_at_epoch_s)})
-            self._writer.header = header
-            write_header(self.folder, header)
-            try:
-                self._observed = self._observing.enter_context(
-                    self._observer(self.folder, outcome.began_at_epoch_s)
-                )
-            except (OSError, httpx.HTTPError) as error:
-                self._note_observation_error(error)
+            began_at = datetime.fromtimestamp(outcome.began_at_epoch_s, UTC)
+            self._writer.header = self._writer.header.model_copy(update={"started_at": began_at})
+            write_header(self.folder, self._writer.header)
+            with self._noting_errors():
+                observing = self._observer(self.folder, outcome.began_at_epoch_s)
+                self._observed = self._observing.enter_context(observing)
         return outcome
 
     def finish(self, outcome: RunOutcome) -> Run:
@@ -107,43 +109,67 @@ class LiveRun:
         self.close()
         if self._observation_error is not None:
             outcome.shortfalls.append(self._observation_error)
+        remarks = list(self._writer.header.notes.get(REMARKS, ()))
+        if outcome.untried:
+            remarks.append(
+                f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
+                "arrivals; play longer than they live (--duration)"
+            )
         return self._writer.finish(
-            started_at=_utc(outcome.began_at_epoch_s or 0.0),
             duration_s=outcome.ended_at_s,
             workers=outcome.workers,
             lost_workers=outcome.lost,
             notes={
                 "generator": _generator_notes(self._scenario, outcome),
-                REMARKS: [*self._writer.header.notes.get(REMARKS, ()), *_remarks(outcome)],
+                REMARKS: remarks,
                 UNOBSERVED: [] if self._observed is None else unobserved(metric_alarms(), self._observed),
             },
         )
 
     def close(self) -> None:
-        """Stop the observer. A second call does nothing."""
-        try:
+        """Stop the observer; a second call does nothing."""
+        with self._noting_errors():
             self._observing.close()
+
+    @contextmanager
+    def _noting_errors(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, httpx.HTTPError) as error:
-            self._note_observation_error(error)
-
-    def _note_observation_error(self, error: Exception) -> None:
-        self._observation_error = f"the observation of the run is incomplete: {error or type(error).__name__}"
+            reason = error or type(error).__name__
+            self._observation_error = f"the observation of the run is incomplete: {reason}"
 
 
-def _utc(epoch_s: float) -> datetime:
-    return datetime.fromtimestamp(epoch_s, UTC)
+def live_header(scenario: Scenario, folder: Path, workers: int, notes: Mapping[str, Any]) -> RunHeader:
+    """Return the header of a run that begins now."""
+    return RunHeader(
+        id=folder.name,
+        engine="live",
+        scenario_name=scenario.name,
+        scenario=scenario.model_dump(mode="json"),
+        scenario_hash=scenario.hash,
+        blueprint_hash=load_template().hash,
+        seed=scenario.seed,
+        started_at=datetime.now(UTC),
+        time_scale=scenario.time_scale,
+        workers=workers,
+        versions={name: version(name) for name in ("locust", "gevent")}
+        | {"harness": version("media-harness"), "python": platform.python_version()},
+        machine={
+            "host": platform.node(),
+            "processors": os.cpu_count() or 1,
+            "memory_bytes": psutil.virtual_memory().total,
+        },
+        notes=dict(notes),
+    )
 
 
-def _remarks(outcome: RunOutcome) -> Iterator[str]:
-    if outcome.untried:
-        yield (
-            f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
-            "arrivals; play longer than they live (--duration)"
-        )
+def without_secrets(command: str) -> str:
+    """Return a command line without the users, passwords and queries of its URLs."""
+    return _URL.sub(r"\1\2", command)
 
 
 def _generator_notes(scenario: Scenario, outcome: RunOutcome) -> dict[str, object]:
-    """Return what ``run.json`` holds about the generator."""
     health = outcome.health
     found = [*outcome.shortfalls, *findings(health, _tightest_limit(scenario))]
     if outcome.interrupted:

@@ -1,6 +1,4 @@
-"""
-The five metrics and the states of the alarms while a run goes on, from the rows on disk so far.
-"""
+"""The five metrics and the states of the alarms while a run goes on, from the rows on disk so far."""
 
 from pathlib import Path
 
@@ -14,13 +12,7 @@ from harness.lab.results.tail import Tail
 
 
 class LiveView:
-    """
-    Metrics and alarms of an unfinished run.
-
-    Args:
-        folder: The run folder.
-        began_at_epoch_s: The run's time 0.
-    """
+    """Metrics and alarms of an unfinished run."""
 
     def __init__(self, folder: Path, began_at_epoch_s: float, time_scale: float) -> None:
         self._tail = Tail(folder, MetricRow)

@@ -22,8 +22,6 @@ LOCUSTFILE = Path(__file__).parent / "locust" / "locustfile.py"
 
 PAGE_PORT = 8089
 
-LOG_TAIL_CHARACTERS = 2_000
-
 POLL_S = 0.25
 
 EXIT_NEVER_PLAYED, EXIT_DISAGREED = 5, 2
@@ -40,18 +38,12 @@ WORKERS_MAX_WAIT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class LocalWorkers:
-    """
-    Workers on this machine, each a process of its own.
-
-    Attributes:
-        workers: How many workers play [count].
-    """
+    """Workers on this machine, each a process of its own."""
 
     workers: int
 
     @property
     def arguments(self) -> list[str]:
-        """Locust's arguments."""
         count = str(self.workers)
         users = ["--users", count, "--spawn-rate", count]
         if self.workers == 1:
@@ -72,9 +64,8 @@ class Master:
 
     Attributes:
         workers: How many workers must have connected before the run begins [count].
-        bind: Address it listens on; Locust's channel is neither encrypted nor authenticated.
-        port: TCP port it listens on.
-        patience: How long it waits for the workers [s].
+        bind: Address to listen on; Locust's channel is neither encrypted nor authenticated.
+        patience: How long to wait for the workers [s].
     """
 
     workers: int
@@ -84,7 +75,6 @@ class Master:
 
     @property
     def arguments(self) -> list[str]:
-        """Locust's arguments."""
         count = str(self.workers)
         return [
             *("--master", "--master-bind-host", self.bind, "--master-bind-port", str(self.port)),
@@ -139,8 +129,10 @@ class LocustProcess:
         """
         is_interrupted = False
         while True:
+            code = None
             try:
-                code = self._wait()
+                with suppress(subprocess.TimeoutExpired):
+                    code = self._process.wait(POLL_S)
                 look()
                 if code is not None:
                     return code
@@ -159,14 +151,8 @@ class LocustProcess:
         self._process.wait()
 
     def log_tail(self) -> str:
-        """Return the end of its output."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:].strip()
-
-    def _wait(self) -> int | None:
-        try:
-            return self._process.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            return None
+        """Return the last 2,000 characters of its output."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-2_000:].strip()
 
 
 def page_port() -> int:

@@ -27,8 +27,6 @@ from harness.lab.results.tail import Tail
 from harness.lab.results.writer import OBSERVER, TablePartWriter
 
 READ_EVERY_S = 1.0
-TIMEOUT_S = 5.0
-
 PREFIX = "media_"
 METRICS = {
     PROCESSING_DURATION,
@@ -73,8 +71,7 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
     """
     Return what was not observed: other namespaces that alarms read, and metrics of the service's namespace.
 
-    Args:
-        observed: Names of metrics of the service's namespace; others cannot be seen from outside.
+    Metrics of other namespaces cannot be seen from outside.
     """
     metrics = {metric for alarm in alarms for _, metric in alarm.metrics}
     others = {metric.namespace for metric in metrics} - {SERVICE_NAMESPACE}
@@ -84,7 +81,7 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
 
 def _read(page: str) -> dict[tuple[str, str], Sample]:
     """Return the counters and gauges of the service on a page, by name and labels."""
-    response = httpx.get(page, timeout=TIMEOUT_S).raise_for_status()
+    response = httpx.get(page, timeout=5.0).raise_for_status()
     return {
         (sample.name, labels_text(sample.labels)): sample
         for family in text_string_to_metric_families(response.text)
@@ -96,8 +93,7 @@ def _read(page: str) -> dict[tuple[str, str], Sample]:
 @contextmanager
 def _observing(pages: Sequence[str], folder: Path, began_at: float) -> Iterator[set[str]]:
     with TablePartWriter(folder, OBSERVER) as part:
-        recorder = _ObservationRecorder(pages, folder, part, began_at)
-        over = threading.Event()
+        recorder, over = _ObservationRecorder(pages, folder, part, began_at), threading.Event()
         thread = threading.Thread(target=recorder.record_until, args=(over,), daemon=True)
         thread.start()
         try:
@@ -132,19 +128,12 @@ class _ObservationRecorder:
 
     def record(self) -> None:
         for row in self._batches.new_rows():
-            self._record_duration(row)
+            if row.outcome is not None and row.received_at is not None and row.finished_at is not None:
+                duration, labels = row.finished_at - row.received_at, labels_text({"outcome": row.outcome})
+                self._add(row.finished_at, PROCESSING_DURATION, labels, duration)
         for page in self._last:
             self._record_samples(page)
         self._part.flush()
-
-    def _record_duration(self, row: BatchRow) -> None:
-        if row.outcome is None or row.received_at is None or row.finished_at is None:
-            return
-        self.observed.add(PROCESSING_DURATION)
-        labels, duration = labels_text({"outcome": row.outcome}), row.finished_at - row.received_at
-        self._part.add(
-            MetricRow(at=row.finished_at, metric=PROCESSING_DURATION, labels=labels, value=duration)
-        )
 
     def _record_samples(self, page: str) -> None:
         at, before, now = max(0.0, time.time() - self._began_at), self._last[page], _read(page)
@@ -153,8 +142,12 @@ class _ObservationRecorder:
             is_gauge = not is_counter(name)
             value = sample.value if is_gauge else _growth(before.get((name, labels)), sample)
             if is_gauge or value:
-                self._part.add(MetricRow(at=at, metric=name, labels=labels, value=value))
+                self._add(at, name, labels, value)
         self._last[page] = now
+
+    def _add(self, at: float, metric: str, labels: str, value: float) -> None:
+        self.observed.add(metric)
+        self._part.add(MetricRow(at, metric, labels, value))
 
 
 def _growth(before: Sample | None, now: Sample) -> float:

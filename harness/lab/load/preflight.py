@@ -17,7 +17,6 @@ from harness.lab.load.run_plan import RunPlan
 from harness.lab.workload.identities import CallerRole, ListingAccess
 
 API_PREFIX = "/api/v2/listings/media"
-TIMEOUT_S = 10.0
 
 
 class Unreachable(RuntimeError):
@@ -38,7 +37,10 @@ def preflight(host: str, plan: RunPlan) -> list[str]:
     listings = plan.listings
     with _client(base_url=host) as http:
         try:
-            _check_health(http)
+            health = http.get("/healthz")
+            # A service need not have this page.
+            if health.status_code >= 500:
+                raise Unreachable(f"{host}/healthz answers {health.status_code}: {health.text[:200]}")
             return [_send_canary(http, listings[min(listings)])] if listings else []
         except httpx.HTTPError as error:
             raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
@@ -47,14 +49,7 @@ def preflight(host: str, plan: RunPlan) -> list[str]:
 def _client(**options: Any) -> httpx.Client:
     """Return a client that connects as the workers do: without proxy, with this machine's certificates."""
     trusted = ssl.create_default_context()
-    return httpx.Client(**options, timeout=TIMEOUT_S, verify=trusted, trust_env=False)
-
-
-def _check_health(http: httpx.Client) -> None:
-    response = http.get("/healthz")
-    # A service need not have this page.
-    if response.status_code >= 500:
-        raise Unreachable(f"{http.base_url}/healthz answers {response.status_code}: {response.text[:200]}")
+    return httpx.Client(**options, timeout=10.0, verify=trusted, trust_env=False)
 
 
 def _send_canary(http: httpx.Client, listing: ListingAccess) -> str:
@@ -87,19 +82,23 @@ def _send_canary(http: httpx.Client, listing: ListingAccess) -> str:
     )
 
 
+_DOCUMENT = {"filename": "canary.pdf", "contentType": "application/pdf", "mediaType": "PROJECT_DOC"}
+_PHOTO = {
+    "filename": "canary.jpg",
+    "contentType": "image/jpeg",
+    "mediaType": "PHOTO_HORIZONTAL",
+    "orientation": "HORIZONTAL",
+}
+
+
 def _manifest(listing: ListingAccess, role: CallerRole, content: bytes) -> dict[str, Any]:
-    is_owner = role is CallerRole.OWNER
     file = {
         "clientId": "canary",
-        "filename": "canary.pdf" if is_owner else "canary.jpg",
-        "contentType": "application/pdf" if is_owner else "image/jpeg",
-        "mediaType": "PROJECT_DOC" if is_owner else "PHOTO_HORIZONTAL",
         "bytes": len(content),
         "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "sequence": 1,
+        **(_DOCUMENT if role is CallerRole.OWNER else _PHOTO),
     }
-    if not is_owner:
-        file["orientation"] = "HORIZONTAL"
     # The canary of an earlier run may still be open: the same reference would be a conflict.
     reference = f"canary-{secrets.token_hex(8)}"
     return {"listingId": listing.listing_id, "batchReference": reference, "files": [file]}

@@ -61,7 +61,7 @@ COUNTS = (
     *("offered", "started", "ended", "in_flight", "queued"),
     *("requests", "failed", "refused", "breached", "ready", "not_ready"),
 )
-"""Those counts of a worker that `Progress` shows."""
+"""The counts of a worker that `Progress` shows."""
 
 
 @dataclass
@@ -87,28 +87,19 @@ class Tally:
 
 
 class Total:
-    """
-    The counts of all workers together.
-    """
+    """The counts of all workers together."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Mapping[str, int]] = {}
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def add(self, worker: str, report: Mapping[str, Any]) -> None:
-        """Add a worker's report; its counts replace those of its earlier reports."""
+        """Add a worker's report; its counts replace those of the worker's earlier reports."""
         self._counts[worker] = report["counts"]
         self._recent.extend(report["ready"])
 
     def progress(self, at: float, phase: str, scheduled: int) -> Progress:
         recent = list(self._recent)
+        counts = {name: sum(counts.get(name, 0) for counts in self._counts.values()) for name in COUNTS}
         p50, p95, p99 = (percentile(recent, p) if recent else None for p in (50, 95, 99))
-        return Progress(
-            at_s=at,
-            phase=phase,
-            scheduled=scheduled,
-            ready_p50_s=p50,
-            ready_p95_s=p95,
-            ready_p99_s=p99,
-            **{name: sum(counts.get(name, 0) for counts in self._counts.values()) for name in COUNTS},
-        )
+        return Progress(at, phase, scheduled, **counts, ready_p50_s=p50, ready_p95_s=p95, ready_p99_s=p99)

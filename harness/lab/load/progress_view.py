@@ -102,9 +102,9 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
 
 
 def _html(progress: Progress) -> str:
-    names = "".join(f"<th>{name}</th>" for name, _ in figures(progress))
-    values = "".join(f"<td>{value}</td>" for _, value in figures(progress))
-    return f"<table><tr>{names}</tr><tr>{values}</tr></table>"
+    names, values = zip(*figures(progress), strict=True)
+    head, row = "</th><th>".join(names), "</td><td>".join(values)
+    return f"<table><tr><th>{head}</th></tr><tr><td>{row}</td></tr></table>"
 
 
 def _seconds(value: float | None) -> str:

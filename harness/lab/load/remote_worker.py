@@ -5,6 +5,7 @@ The master sends what to play and keeps the run folder; a worker needs only the 
 """
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,8 +19,7 @@ from harness.lab.load.locust_process import (
 )
 from harness.lab.load.preflight import Unreachable
 
-NO_MASTER = "Failed to connect to the Locust master"
-"""What Locust logs after its last attempt to connect."""
+END = "ending this worker; press Ctrl-C again to end it at once"
 
 RETRIES = 60
 """Five minutes: a cluster may start a worker long before its master."""
@@ -52,25 +52,14 @@ def join(
     arguments += ["--processes", str(processes)] if processes > 1 else []
     arguments += ["--scenario-hash", scenario_hash] if scenario_hash else []
     with TemporaryDirectory(prefix="harness-worker-") as folder:
-        locust = LocustProcess(Path(folder, "locust.log"), arguments, {MASTER_RETRIES: str(retries)})
-        try:
-            code = locust.watch(on_interrupt=_announce_end)
-        finally:
-            locust.close()
+        environment = {MASTER_RETRIES: str(retries)}
+        with closing(LocustProcess(Path(folder, "locust.log"), arguments, environment)) as locust:
+            code = locust.watch(on_interrupt=lambda: print(END, file=sys.stderr))
         log = locust.log_tail()
     if code == EXIT_DISAGREED:
-        raise WorkersDisagree(_last_error(log))
-    if code == EXIT_NEVER_PLAYED or NO_MASTER in log:
+        errors = [line.partition(": ")[2] for line in log.splitlines() if "/ERROR/" in line]
+        raise WorkersDisagree(errors[-1] if errors else log)
+    if code == EXIT_NEVER_PLAYED or "Failed to connect to the Locust master" in log:
         raise Unreachable(f"no master at {host}:{port} began a run")
     if code:
         raise LoadFailed(f"the worker ended with exit code {code}:\n{log}")
-
-
-def _announce_end() -> None:
-    print("ending this worker; press Ctrl-C again to end it at once", file=sys.stderr)
-
-
-def _last_error(log: str) -> str:
-    """Return the last error that Locust logged, without time and place."""
-    errors = [line for line in log.splitlines() if "/ERROR/" in line]
-    return errors[-1].partition(": ")[2] if errors else log

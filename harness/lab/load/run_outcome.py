@@ -1,6 +1,4 @@
-"""
-How a run ended: written by the coordinator, read by the launcher.
-"""
+"""How a run ended: written by the coordinator, read by the launcher."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +10,6 @@ from harness.lab.load.generator.self_check import GeneratorHealth
 
 GENERATOR = "generator"
 """Folder of a run folder for the generator's own files."""
-
 OUTCOME = Path(GENERATOR, "outcome.json")
 PROGRESS = Path(GENERATOR, "progress.json")
 
@@ -32,15 +29,11 @@ class RunOutcome:
     Attributes:
         began_at_epoch_s: Time 0 of the run; None if it has not begun.
         ended_at_s: When the last worker was done.
-        workers: How many workers took part [count].
-        lost: How many of them were lost before their end [count].
+        lost: How many of the workers were lost before their end [count].
         shortfalls: What makes the run inconclusive: lost workers, wrong clocks, defects.
         refusal: Why the run could not begin; None if it could.
         disagreement: How a worker's plan differs from the coordinator's; None if none differs.
         untried: Forbidden attempts that could not be made: their URL outlived the arrivals [count].
-        interrupted: Whether the run was stopped before its end.
-        is_over: Whether the coordinator has ended the run.
-        health: What the workers measured of themselves.
     """
 
     began_at_epoch_s: float | None = None

@@ -26,19 +26,15 @@ class RunRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """
-    The request for a run of *scenario*, to be recorded in *folder*.
-    """
+    """The request for a run of *scenario*, to be recorded in *folder*."""
 
     folder: Path
     scenario: Scenario
 
     def allow(self, identities: Path) -> None:
-        """Let the run begin with these identities."""
         write_json(self.folder / ANSWER, {"identities": str(identities.resolve())})
 
     def refuse(self, reason: str) -> None:
-        """Refuse the run."""
         write_json(self.folder / ANSWER, {"refusal": reason})
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from harness.lab.workload.arrivals.schedule import Schedule, live_schedule
 from harness.lab.workload.identities import Identities, ListingAccess
-from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch
 
@@ -36,12 +35,7 @@ class PlannedArrival:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """
-    A scenario and the identities to play it with.
-
-    Raises:
-        IdentitiesInvalid: From everything that needs the listings: there are too few.
-    """
+    """A scenario and the identities to play it with."""
 
     scenario: Scenario
     identities: Identities
@@ -53,14 +47,14 @@ class RunPlan:
         Make a plan from a scenario and a CSV file of identities.
 
         Raises:
-            IdentitiesInvalid: The file cannot be used.
+            IdentitiesInvalid: The file cannot be used; later, when `listings` are needed: they are too few.
         """
         found = Identities.read(identities)
         return cls(scenario, found, hashlib.sha256(identities.read_bytes()).hexdigest())
 
     @property
     def duration(self) -> float:
-        """How long new arrivals come [clock s]."""
+        """How long arrivals come [clock s]."""
         return self.scenario.duration_s / self.scenario.time_scale
 
     @property
@@ -68,13 +62,8 @@ class RunPlan:
         """How long to wait after that for what is unfinished [clock s]."""
         return self.scenario.drain_s / self.scenario.time_scale
 
-    @property
-    def mix(self) -> Mix:
-        return self.arrivals.mix
-
     @cached_property
     def arrivals(self) -> Schedule:
-        """All arrivals, in order."""
         return live_schedule(self.scenario)
 
     @cached_property

@@ -1,11 +1,9 @@
-"""
-Runs that are started from Locust's page: each gets its identities, is recorded and finished.
-"""
+"""Runs that are started from Locust's page: each gets its identities, is recorded and finished."""
 
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.lab.load.live_run import LiveRun, ServiceAccess
@@ -42,10 +40,8 @@ class WebPageRuns:
     on_run: Callable[[Run], None]
     workers: LocalWorkers = ONE_WORKER
     command: str | None = None
-
-    def __post_init__(self) -> None:
-        self._current: LiveRun | None = None
-        self._contexts = ExitStack()
+    _current: LiveRun | None = field(default=None, init=False)
+    _contexts: ExitStack = field(default_factory=ExitStack, init=False)
 
     def serve(self, scenarios: Sequence[Path], on_open: Callable[[str], None]) -> None:
         """
@@ -79,7 +75,6 @@ class WebPageRuns:
             self._finish()
 
     def _answer(self, request: RunRequest) -> None:
-        """Prepare a run and allow it, or refuse it."""
         try:
             access = self._contexts.enter_context(self.provide(request.scenario))
             run = LiveRun(
@@ -99,7 +94,6 @@ class WebPageRuns:
             request.allow(access.identities)
 
     def _finish(self) -> None:
-        """Finish the current run, if there is one."""
         if self._current is not None:
             run, self._current = self._current, None
             with self._contexts:

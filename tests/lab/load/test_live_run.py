@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from harness.lab.load import live_run
-from harness.lab.load.live_run import LiveRun, ServiceAccess
+from harness.lab.load.live_run import LiveRun, ServiceAccess, without_secrets
 from harness.lab.load.run_outcome import OUTCOME, RunOutcome
 from harness.lab.results.run import read_header
 from harness.lab.workload.scenario import load_scenario
@@ -79,3 +79,12 @@ def test_a_failed_observation_is_a_finding(start, fails_at):
     assert finished.header.notes["generator"]["findings"] == [
         "the observation of the run is incomplete: no stack"
     ]
+
+
+def test_the_command_is_kept_without_passwords_and_queries():
+    """
+    URLs may have both.
+    """
+    command = "harness load a.toml --host 'https://me:secret@media.example/api?key=abc' --seed 3"
+
+    assert without_secrets(command) == "harness load a.toml --host 'https://media.example/api' --seed 3"

@@ -15,7 +15,7 @@ from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.evaluate_run import evaluate_run
 from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
-from harness.lab.load.live_header import live_header
+from harness.lab.load.live_run import live_header
 from harness.lab.load.outside_observer import outside_observer, unobserved
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.notes import UNOBSERVED
@@ -197,7 +197,7 @@ def test_an_objective_about_an_unobserved_metric_is_inconclusive(tmp_path, objec
     recorded(tmp_path, READY._replace(received_at=2.0, finished_at=5.0))
     with outside_observer()(tmp_path, 0.0) as observed:
         pass
-    writer = RunWriter(tmp_path, live_header(SCENARIO, tmp_path, 1))
+    writer = RunWriter(tmp_path, live_header(SCENARIO, tmp_path, 1, {}))
     run = writer.finish(duration_s=60.0, notes={UNOBSERVED: unobserved(metric_alarms(), observed)})
 
     verdict = evaluate_run(run, metric_alarms(), [Objective.parse(objective)])

@@ -28,11 +28,11 @@ FAILING = """
 from types import SimpleNamespace
 from harness.lab.load.locust.wiring import LocustWiring
 
-def full(_):
+def full(*_):
     raise OSError("the disk is full")
 
 wiring = LocustWiring()
-wiring._coordinator = SimpleNamespace(worker_part=full, give_up=print)
+wiring._coordinator = SimpleNamespace(handle=full, give_up=print)
 wiring._to_coordinator(None, SimpleNamespace(type="media_part", node_id="1", data={}))
 """
 

@@ -23,19 +23,13 @@ from harness.lab.load.generator.connection import Body
 from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
 from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
+from harness.lab.load.preflight import API_PREFIX
 from harness.lab.load.progress import Tally
-from harness.lab.results.rows import RequestRow
-
-END_TO_END = "E2E"
-"""Type of a row that is not one request: it covers several requests."""
-
-API_PREFIX = "/api/v2/listings/media"
+from harness.lab.results.rows import E2E, RequestRow
 
 _URL = re.compile(r"https?://\S+")
 
 _NO_RESPONSE = HttpResponse(0, b"", {})
-
-_NOT_SHOWN_AS_FAILED = frozenset({RequestOutcome.OK.value, RequestOutcome.REFUSED.value})
 
 
 @dataclass(frozen=True)
@@ -77,25 +71,6 @@ class Reply(NamedTuple):
         return json.loads(self.content)
 
 
-class _Request(NamedTuple):
-    """
-    A request to send.
-
-    Attributes:
-        name: Its name in the tables.
-        size: Size of the body.
-    """
-
-    method: str
-    url: str
-    name: str
-    headers: dict[str, str]
-    check_status: StatusCheck
-    body: Body | None = None
-    size: int = 0
-    check_content: ContentCheck | None = None
-
-
 class ApiSession:
     """
     The requests of one arrival, in order.
@@ -132,23 +107,27 @@ class ApiSession:
             token: Bearer token; None sends none.
             name: Name of the request in the tables; by default its endpoint.
         """
-        headers = {"Content-Type": "application/json", **self._trace_headers()}
+        self._spans += 1
+        headers = {
+            "Content-Type": "application/json",
+            "traceparent": f"00-{self._trace_id}-{self._spans:016x}-01",
+            "X-Request-ID": f"{self._trace_id}-{self._spans}",
+        }
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         payload = json.dumps(body, separators=(",", ":")).encode()
         name = name or endpoint.lstrip("/")
-        request = _Request("POST", API_PREFIX + endpoint, name, headers, check, payload, len(payload))
-        return self._exchange(request)
+        return self._exchange("POST", API_PREFIX + endpoint, name, headers, check, payload, len(payload))
 
     def put(
         self, url: str, headers: Mapping[str, str], body: Body, size: int, check: StatusCheck, name: str
     ) -> Reply:
         """Upload to a presigned URL with exactly the headers that were signed."""
-        return self._exchange(_Request("PUT", url, name, dict(headers), check, body, size))
+        return self._exchange("PUT", url, name, headers, check, body, size)
 
     def get(self, url: str, check: StatusCheck, name: str, content: ContentCheck | None = None) -> Reply:
         """Download from a presigned URL; *content* checks what was downloaded."""
-        return self._exchange(_Request("GET", url, name, {}, check, check_content=content))
+        return self._exchange("GET", url, name, {}, check, check_content=content)
 
     def observe(
         self, name: str, outcome: RequestOutcome, since: float, until: float, size: int, error: str | None
@@ -156,7 +135,7 @@ class ApiSession:
         """Record something that took several requests, from when it was due until it ended."""
         self._record(
             self._row(
-                type=END_TO_END,
+                type=E2E,
                 name=name,
                 status=None,
                 outcome=outcome.value,
@@ -169,42 +148,50 @@ class ApiSession:
             )
         )
 
-    def _trace_headers(self) -> dict[str, str]:
-        self._spans += 1
-        return {
-            "traceparent": f"00-{self._trace_id}-{self._spans:016x}-01",
-            "X-Request-ID": f"{self._trace_id}-{self._spans}",
-        }
-
-    def _exchange(self, request: _Request) -> Reply:
-        """Send the request, check the response, and record both; a request that is killed is censored."""
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        name: str,
+        headers: Mapping[str, str],
+        check_status: StatusCheck,
+        body: Body | None = None,
+        size: int = 0,
+        check_content: ContentCheck | None = None,
+    ) -> Reply:
+        """Send a request, check the response, and record both; a request that is killed is censored."""
+        # The store must not see a coding that it may sign or refuse; JSON is small.
+        headers = {**headers, "Accept-Encoding": "identity"}
         started_at = self._clock()
         intended_at = started_at if self.due_at is None else self.due_at
         self.due_at = finished_at = None
         response, outcome, error = _NO_RESPONSE, RequestOutcome.CENSORED, None
         try:
-            response, error = self._send(request)
+            try:
+                response = self._context.connections.exchange(method, url, headers, body)
+            except NoResponse as failure:
+                error = _without_urls(str(failure))
             finished_at = self._clock()
-            outcome = request.check_status(response.status)
+            outcome = check_status(response.status)
             # Other greenlets whose responses have come are timed before anything is recorded: after a stall
             # there are many.
             gevent.sleep(0)
-            if error is None:
-                error = _content_error(request, response, outcome)
-            if outcome is RequestOutcome.OK and error is not None:
+            if outcome is not RequestOutcome.OK:
+                error = error or _reason(response.content)
+            elif check_content and (error := check_content(response.content)):
                 outcome = RequestOutcome.FAILED
         finally:
             finished_at = self._clock() if finished_at is None else finished_at
             self._record(
                 self._row(
-                    type=request.method,
-                    name=request.name,
+                    type=method,
+                    name=name,
                     status=response.status or None,
                     outcome=outcome.value,
                     intended_at=intended_at,
                     started_at=started_at,
                     finished_at=finished_at,
-                    bytes_out=request.size,
+                    bytes_out=size,
                     bytes_in=len(response.content),
                     batch_id=self.batch_id,
                     error=error,
@@ -212,39 +199,26 @@ class ApiSession:
             )
         return Reply(*response, error, finished_at)
 
-    def _send(self, request: _Request) -> tuple[HttpResponse, str | None]:
-        """Return the response; one with status 0 and the reason if none came."""
-        # The store must not see a coding that it may sign or refuse; JSON is small.
-        headers = request.headers
-        headers["Accept-Encoding"] = "identity"
-        try:
-            response = self._context.connections.exchange(request.method, request.url, headers, request.body)
-        except NoResponse as error:
-            return _NO_RESPONSE, _without_urls(str(error))
-        return response, None
-
     def _record(self, row: RequestRow) -> None:
-        is_request = row.type != END_TO_END
+        """Count the row, show it in Locust's own statistics with the time since it was due, and keep it."""
+        is_request = row.type != E2E
         if is_request:
             counts = self._context.tally.counts
             counts["requests"] += 1
             counts[row.outcome] += 1
         if not is_request or row.outcome != RequestOutcome.CENSORED.value:
-            self._show_in_locust(row)
+            is_failure = row.outcome not in (RequestOutcome.OK, RequestOutcome.REFUSED)
+            failure = RuntimeError(f"{row.outcome}: {row.status or ''} {row.error}") if is_failure else None
+            self._context.fire_request(
+                request_type=row.type,
+                name=row.name,
+                response_time=(row.finished_at - row.intended_at) * 1000,
+                response_length=row.bytes_in if is_request else row.bytes_out,
+                exception=failure,
+                context={},
+                response=None,
+            )
         self._context.recorder.add(row)
-
-    def _show_in_locust(self, row: RequestRow) -> None:
-        """Add the request to Locust's own statistics, with the time since it was due."""
-        is_failure = row.outcome not in _NOT_SHOWN_AS_FAILED
-        self._context.fire_request(
-            request_type=row.type,
-            name=row.name,
-            response_time=(row.finished_at - row.intended_at) * 1000,
-            response_length=row.bytes_out if row.type == END_TO_END else row.bytes_in,
-            exception=RuntimeError(f"{row.outcome}: {row.status or ''} {row.error}") if is_failure else None,
-            context={},
-            response=None,
-        )
 
 
 def _without_urls(text: str) -> str:
@@ -252,15 +226,7 @@ def _without_urls(text: str) -> str:
     return _URL.sub("<url>", text)
 
 
-def _content_error(request: _Request, response: HttpResponse, outcome: RequestOutcome) -> str | None:
-    """Return what is wrong with the content of a good response, or the reason that another one gives."""
-    if outcome is not RequestOutcome.OK:
-        return _reason(response.content)
-    return None if request.check_content is None else request.check_content(response.content)
-
-
 def _reason(content: bytes) -> str:
-    """Return the reason for a refusal that the service gave."""
     try:
         return str(json.loads(content)["details"]["reason"])
     except (ValueError, KeyError, TypeError):

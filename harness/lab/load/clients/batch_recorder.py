@@ -101,14 +101,9 @@ class BatchRecorder:
         self._record_ready(outcome, ended_at, error)
         began_at = _clamped(received_at, job.requested_at, job.accepted_at)
         self._observe("processing", outcome, began_at, ended_at, error)
-        self._context.recorder.add(
-            MetricRow(
-                at=observed_at,
-                metric=RESOLUTION_METRIC,
-                labels=labels_text({"Family": self._arrival.batch.family}),
-                value=observed_at - not_before,
-            )
-        )
+        labels = labels_text({"Family": self._arrival.batch.family})
+        resolution = MetricRow(observed_at, RESOLUTION_METRIC, labels, observed_at - not_before)
+        self._context.recorder.add(resolution)
         row = self._row(job)._replace(
             received_at=received_at,
             started_at=self._time(status, "startedAt"),
@@ -135,9 +130,8 @@ class BatchRecorder:
 
     def never_started(self) -> None:
         """Record that the arrival was not started before the run ended."""
-        reason = "NEVER_STARTED"
+        reason, now = "NEVER_STARTED", self._context.clock()
         if self._has_recorded_ready:
-            now = self._context.clock()
             self._observe("start", RequestOutcome.CENSORED, self._intended_at, now, reason)
         else:
             self.censor(reason)

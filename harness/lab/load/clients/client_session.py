@@ -18,8 +18,7 @@ from harness.lab.load.clients.response_check import expecting
 from harness.lab.load.run_plan import PlannedArrival
 from harness.lab.workload.client_flows import Flow
 from harness.lab.workload.identities import CallerRole
-from harness.lab.workload.mix import Mix
-from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.upload_batch import UploadFile
 
 F = TypeVar("F", bound=Flow)
 
@@ -40,25 +39,20 @@ class ClientSession:
     def __init__(self, context: WorkerContext, arrival: PlannedArrival, intended_at: float) -> None:
         self.context = context
         self.arrival = arrival
+        self.batch = arrival.batch
+        self.mix = context.plan.arrivals.mix
         self.intended_at = intended_at
         self.api = ApiSession(context, arrival.index, intended_at)
         self.recorder = BatchRecorder(context, self.api, arrival, intended_at)
         self.tickets: dict[str, Mapping[str, Any]] = {}
         self.upload_ttl = 0.0
+        self._scenario = context.plan.scenario
         self._etags: dict[str, str] = {}
         self._pauses = 0
 
-    @property
-    def batch(self) -> UploadBatch:
-        return self.arrival.batch
-
-    @property
-    def mix(self) -> Mix:
-        return self.context.plan.mix
-
     def flow(self, kind: type[F]) -> F:
         """Return the parameters of this arrival's flow in the scenario."""
-        flow = self.context.plan.scenario.flows[self.batch.flow_index]
+        flow = self._scenario.flows[self.batch.flow_index]
         assert isinstance(flow, kind)  # noqa: S101 - the batch was drawn from this flow
         return flow
 
@@ -88,13 +82,8 @@ class ClientSession:
         self.tickets = {ticket["clientId"]: ticket for ticket in created["files"]}
 
     def upload_files(self) -> None:
-        """
-        Upload every file, several at once.
-
-        Raises:
-            SessionStopped: An upload failed.
-        """
-        pool = Pool(self.context.plan.scenario.behaviour.uploads_at_once)
+        """Upload every file, several at once."""
+        pool = Pool(self._scenario.behaviour.uploads_at_once)
         try:
             for error in pool.imap_unordered(self._upload, self.batch.files):
                 if error:
@@ -117,21 +106,15 @@ class ClientSession:
 
     def retry(self, token: str) -> None:
         """Have the batch processed again."""
-        body = {"reason": "Played again by the load scenario."}
-        self._start_job("/uploads/retry", body, token)
+        self._start_job("/uploads/retry", {"reason": "Played again by the load scenario."}, token)
 
     def wait_until_ended(self, token: str) -> bool:
-        """
-        Poll the status until the batch is READY or FAILED; return whether it is READY.
-
-        Raises:
-            SessionStopped: It took longer than the scenario's poll timeout.
-        """
+        """Poll the status until the batch is READY or FAILED; return whether it is READY."""
         job = self.recorder.job
         assert job is not None  # noqa: S101 - a flow waits for what it has completed
-        poll = self.context.plan.scenario.behaviour.poll
+        poll = self._scenario.behaviour.poll
         wait, not_before = poll.first_s, job.requested_at
-        gives_up_at = job.accepted_at + poll.timeout_s / self._time_scale
+        gives_up_at = job.accepted_at + poll.timeout_s / self._scenario.time_scale
         while self.context.clock() < gives_up_at:
             self._sleep(wait)
             sent_at = self.context.clock()
@@ -151,7 +134,7 @@ class ClientSession:
         reply = self._post("/downloads/query", self._batch_key(), token, 200)
         found = downloads(reply.json, len(self.batch.files))
         # Filler is not an image, so only its transfer can be checked.
-        is_filler = self.context.plan.scenario.media == "placeholder"
+        is_filler = self._scenario.media == "placeholder"
         for each in found[:1] if is_filler else found:
             self.api.get(each.url, expecting(200), each.name, None if is_filler else each.check)
 
@@ -167,13 +150,9 @@ class ClientSession:
         for each in downloads(found, 0)[:fetches]:
             self.api.get(each.url, expecting(200), each.name)
 
-    @property
-    def _time_scale(self) -> float:
-        return self.context.plan.scenario.time_scale
-
     def _sleep(self, model_seconds: float) -> None:
         if model_seconds > 0:
-            gevent.sleep(model_seconds / self._time_scale)
+            gevent.sleep(model_seconds / self._scenario.time_scale)
 
     def _batch_key(self) -> dict[str, Any]:
         return {"listingId": self.arrival.listing.listing_id, "batchId": self.api.batch_id}
@@ -225,7 +204,7 @@ class ClientSession:
 
     def _with_retries(self, send: Callable[[], Reply]) -> Reply:
         """Send a request, and repeat it as the scenario's retry policy says."""
-        policy = self.context.plan.scenario.behaviour.retry
+        policy = self._scenario.behaviour.retry
         wait = policy.base_s
         for _ in range(policy.max_attempts - 1):
             reply = send()

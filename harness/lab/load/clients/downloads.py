@@ -1,6 +1,4 @@
-"""
-The downloads that the service offers for a READY batch, and how to check each.
-"""
+"""The downloads that the service offers for a READY batch, and how to check each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -34,9 +34,8 @@ def wrong_role(client: ClientSession) -> None:
 def other_listing(client: ClientSession) -> None:
     """Create a batch as the photographer of another listing."""
     own = client.token(CallerRole.PHOTOGRAPHER)
-    photographers = (
-        each.tokens.get(CallerRole.PHOTOGRAPHER) for each in client.context.plan.identities.listings
-    )
+    listings = client.context.plan.identities.listings
+    photographers = (each.tokens.get(CallerRole.PHOTOGRAPHER) for each in listings)
     # One photographer has many listings: only another token is another person.
     other = next((token for token in photographers if token not in (None, own)), None)
     if other is None:

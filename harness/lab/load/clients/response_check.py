@@ -1,6 +1,4 @@
-"""
-Checks that decide from a response's status how its request ended.
-"""
+"""Checks that decide from a response's status how its request ended."""
 
 from collections.abc import Callable
 from enum import StrEnum

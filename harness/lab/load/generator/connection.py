@@ -34,9 +34,7 @@ class ConnectionClosed(OSError):
 
 
 class HttpConnection(ABC):
-    """
-    A connection. Its methods raise OSError when it fails, TimeoutError when the server takes too long.
-    """
+    """A connection. Its methods raise OSError when it fails, TimeoutError when the server takes too long."""
 
     def __init__(self, descriptor: int) -> None:
         self._unread = _poll()
@@ -69,12 +67,11 @@ class HttpConnection(ABC):
     def close(self) -> None: ...
 
     @abstractmethod
-    def _send(self, data: bytes) -> None:
-        """Send all of *data*."""
+    def _send(self, data: bytes) -> None: ...
 
     @abstractmethod
     def _receive(self) -> bytes:
-        """Return the bytes that come next; empty when the server has closed the connection."""
+        """Return the bytes that come next; none when the server has closed the connection."""
 
     def _send_request(self, head: bytes, body: Body | None) -> None:
         try:

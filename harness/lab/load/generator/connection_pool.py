@@ -8,7 +8,7 @@ processor time that it takes with Locust's FastHttpUser. Times are float seconds
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gevent.ssl import SSLContext, create_default_context
@@ -56,16 +56,13 @@ class ConnectionPool:
         """
         origin, target = (self._base, self._prefix + url) if url.startswith("/") else _split(url)
         try:
-            host = self._hosts.get(origin) or self._add_host(origin)
+            if (host := self._hosts.get(origin)) is None:
+                host = self._hosts[origin] = _Host(origin, self._timeout)
             return host.exchange(_head(method, target, host.name, headers, body), method, body)
         except (OSError, HttpParserError) as error:
             raise NoResponse(f"{type(error).__name__}: {error}") from None
         except ValueError:
             raise NoResponse("the request was not sent: its URL or one of its headers is not valid") from None
-
-    def _add_host(self, origin: str) -> "_Host":
-        host = self._hosts[origin] = _Host(origin, self._timeout)
-        return host
 
 
 class _Host:
@@ -84,7 +81,6 @@ class _Host:
         self.name = literal if self._address[1] == standard else f"{literal}:{self._address[1]}"
 
     def exchange(self, head: bytes, method: str, body: Body | None) -> HttpResponse:
-        """Send a request on an idle connection, or on a new one."""
         idle = self._take_idle()
         if idle is not None:
             try:
@@ -119,26 +115,16 @@ class _Host:
 
 
 def _head(method: str, target: str, host: str, headers: Mapping[str, str], body: Body | None) -> bytes:
-    """
-    Return a request's first line and its headers.
-
-    Raises:
-        ValueError: The target or a header is not valid in HTTP.
-    """
+    """Return a request's first line and its headers; raise ValueError if HTTP does not allow them."""
+    needed = {"Host": host, "User-Agent": USER_AGENT}
+    if body is not None or method in ("POST", "PUT"):
+        needed["Content-Length"] = str(_size(body))
     given = {name.lower() for name in headers}
-    needed = ((name, value) for name, value in _needed(method, host, body) if name.lower() not in given)
-    fields = [f"{name}: {value}" for name, value in (*headers.items(), *needed)]
+    fields = [f"{name}: {value}" for name, value in headers.items()]
+    fields += [f"{name}: {value}" for name, value in needed.items() if name.lower() not in given]
     if not _TARGET.fullmatch(target) or not all(map(_FIELD.fullmatch, fields)):
         raise ValueError("the target or a header is not valid")
     return "\r\n".join([f"{method} {target} HTTP/1.1", *fields, "", ""]).encode("latin-1")
-
-
-def _needed(method: str, host: str, body: Body | None) -> Iterator[tuple[str, str]]:
-    """Yield the headers that every request needs."""
-    yield "Host", host
-    yield "User-Agent", USER_AGENT
-    if body is not None or method in ("POST", "PUT"):
-        yield "Content-Length", str(_size(body))
 
 
 def _size(body: Body | None) -> int:

@@ -1,6 +1,4 @@
-"""
-The response to one HTTP request, parsed as it comes in.
-"""
+"""The response to one HTTP request, parsed as it comes in."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -39,24 +37,14 @@ class ResponseReader:
         self._content: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
-        """
-        Parse the next bytes of the response.
-
-        Raises:
-            HttpParserError: They are not HTTP, or belong to a second response.
-        """
+        """Parse the next bytes; raise HttpParserError if they are not HTTP or belong to a second response."""
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             raise HttpParserError("the server switches to another protocol") from None
 
     def close(self) -> None:
-        """
-        Note that the server closed the connection: a response without a length ends there.
-
-        Raises:
-            ConnectionError: The response is not complete.
-        """
+        """Note that the server closed the connection: a response without a length ends there."""
         is_chunked = "chunked" in self._headers.get("transfer-encoding", "").lower()
         has_end = is_chunked or "content-length" in self._headers
         if has_end or not self._has_all_headers:
@@ -64,7 +52,6 @@ class ResponseReader:
         self.is_complete = True
 
     def response(self) -> HttpResponse:
-        """Return the complete response."""
         return HttpResponse(self._parser.get_status_code(), b"".join(self._content), self._headers)
 
     def on_message_begin(self) -> None:

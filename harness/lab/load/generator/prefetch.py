@@ -1,6 +1,4 @@
-"""
-An iterator whose items are made ahead of time, in a thread.
-"""
+"""An iterator whose items are made ahead of time, in a thread."""
 
 from collections import deque
 from collections.abc import Iterator

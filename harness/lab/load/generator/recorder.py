@@ -16,9 +16,7 @@ FLUSH_EVERY_S = 1.0
 
 
 class WorkerRecorder:
-    """
-    Appends rows to one worker's part of the run folder.
-    """
+    """Appends rows to one worker's part of the run folder."""
 
     def __init__(self, folder: Path, worker: int) -> None:
         self._part = TablePartWriter(folder, worker)
@@ -27,7 +25,7 @@ class WorkerRecorder:
         self._flushing = gevent.spawn(self._flush_until_closed)
 
     def close(self) -> None:
-        """Write what is still in memory. A second call does nothing."""
+        """Write what is still in memory; a second call does nothing."""
         self._closing.set()
         # Joined, not killed: a thread may be in the middle of a write.
         self._flushing.join()

@@ -43,7 +43,6 @@ class Scheduler(ABC, Generic[A]):
         arrivals: In order of their times.
         play: Plays one arrival to its end; its second argument is the intended start. It must record the
             arrival as censored when its greenlet is killed.
-        clock: Returns the current time.
         ends_at: When the drain ends.
         in_flight: Arrivals under way, without those in a queue [count].
         ran_dry: Whether the arrivals of a closed workload were used up before the time was up.

@@ -17,6 +17,9 @@ LAG_LIMIT_S = 0.005
 LAG_SHARE_OF_LIMIT = 0.1
 """Share of the tightest latency objective that the lag may also be."""
 
+SKEW_LIMIT_S = 0.05
+"""A worker whose clock is wrong starts its arrivals early or late by the same time."""
+
 CPU_LIMIT = 0.9
 OVERSHOOT_LIMIT_S = 0.1
 ACHIEVED_LIMIT = 0.99
@@ -30,7 +33,6 @@ class GeneratorHealth:
     Attributes:
         worker: Its index.
         offered: Arrivals of the schedule before the run ended.
-        started: Arrivals that were started.
         queued: Arrivals that had to wait because ``max_in_flight`` others were under way.
         lag_p50_s, lag_p99_s, lag_max_s: From the intended time until the scheduler took up the arrival.
         overshoot_p99_s, overshoot_max_s: How much later than requested a 10 ms sleep of the event loop ended.
@@ -55,7 +57,6 @@ def findings(workers: Iterable[GeneratorHealth], tightest_limit_s: float | None 
     Return every way in which the generator did not keep up; empty when its figures are valid.
 
     Args:
-        workers: The health of each worker.
         tightest_limit_s: The smallest latency that an objective allows [s]; None if there is none.
     """
     limit = max(LAG_LIMIT_S, LAG_SHARE_OF_LIMIT * (tightest_limit_s or 0.0))
@@ -86,9 +87,7 @@ def _findings_of(health: GeneratorHealth, lag_limit: float) -> Iterable[str]:
 
 @dataclass
 class Probe:
-    """
-    The measurements of one worker's self-check.
-    """
+    """The measurements of one worker's self-check."""
 
     lags: list[float] = field(default_factory=list)
     overshoots: list[float] = field(default_factory=list)
@@ -113,3 +112,19 @@ class Probe:
             cpu_mean=sum(cpu) / len(cpu),
             cpu_max=max(cpu),
         )
+
+
+def minimum_skew(sent_at: float, received_at: float, answered_at: float, answer_at: float) -> float:
+    """
+    Return the smallest difference of another machine's clock that explains two messages.
+
+    It is positive if the other clock is ahead. A message may take any time on a busy machine, but not a
+    negative one: if it seems to arrive before it was sent, the clocks differ. These are the bounds of NTP
+    (RFC 5905, section 8), without their midpoint.
+
+    Args:
+        sent_at, answer_at: When the message was sent and its answer received, by our clock [epoch s].
+        received_at, answered_at: When it was received and answered, by the other clock [epoch s].
+    """
+    at_least, at_most = answered_at - answer_at, received_at - sent_at
+    return max(at_least, 0.0) + min(at_most, 0.0)

@@ -17,13 +17,11 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import STATE_MISSING, MasterRunner, Runner
 
-from harness.lab.load.generator.clock_skew import SKEW_LIMIT_S, minimum_skew
-from harness.lab.load.generator.self_check import GeneratorHealth
+from harness.lab.load.generator.self_check import SKEW_LIMIT_S, GeneratorHealth, minimum_skew
 from harness.lab.load.live_view import LiveView
-from harness.lab.load.locust.messages import PLAN, START, STOP
+from harness.lab.load.locust import messages
 from harness.lab.load.progress import Progress, Total
 from harness.lab.load.progress_view import figures
 from harness.lab.load.run_outcome import GENERATOR, OUTCOME, PROGRESS, RunOutcome
@@ -52,15 +50,13 @@ class Coordinator:
         outcome: How the run ended, or how far it is.
     """
 
-    environment: Environment
+    runner: Runner
     plan: RunPlan
     identities: Path
     folder: Path
     ended: Callable[[], None]
 
     def __post_init__(self) -> None:
-        assert self.environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
-        self._runner = self.environment.runner
         (self.folder / GENERATOR).mkdir(parents=True, exist_ok=True)
         self._sent_at_epoch_s = 0.0
         self._expected = self._connected()
@@ -76,18 +72,39 @@ class Coordinator:
         """Send the plan to all workers, and watch the run until it is over."""
         log.info("Playing %s with %d worker(s)", self.plan.scenario.name, len(self._expected))
         gevent.spawn(self._watch).link_exception(lambda watch: self.give_up(f"{watch.exception!r}"))
+        options: Any = self.runner.environment.parsed_options
+        # Locust itself started these workers, on this machine.
+        is_disk_shared = not isinstance(self.runner, MasterRunner) or bool(options.processes)
         message = {
             "scenario": self.plan.scenario.model_dump_json(),
             "identities": self.identities.read_bytes(),
             "workers": len(self._expected),
-            "folder": str(self.folder) if self._is_disk_shared else None,
+            "folder": str(self.folder) if is_disk_shared else None,
         }
         self._sent_at_epoch_s = time.time()
         for index, worker in enumerate(self._expected):
-            self._runner.send_message(PLAN, {**message, "index": index}, client_id=worker)
+            self.runner.send_message(messages.PLAN, {**message, "index": index}, client_id=worker)
 
-    def worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's answer to the plan."""
+    def handle(self, kind: str, worker: str, message: Mapping[str, Any]) -> None:
+        match kind:
+            case messages.READY:
+                self._worker_ready(worker, message)
+            case messages.PROGRESS:
+                self._total.add(worker, message)
+            case messages.PART:
+                (self.folder / PARTS).mkdir(exist_ok=True)
+                with (self.folder / PARTS / message["file"]).open("ab") as file:
+                    file.write(message["bytes"])
+            case messages.DONE:
+                self._total.add(worker, message["report"])
+                self.outcome.health.append(GeneratorHealth(**message["health"]))
+                self.outcome.shortfalls.extend(message["shortfalls"])
+                self.outcome.untried += message["untried"]
+                self._done.add(worker)
+            case messages.DEFECT:
+                self.give_up(f"worker {worker} failed: {message['reason']}")
+
+    def _worker_ready(self, worker: str, message: Mapping[str, Any]) -> None:
         if found := differences(self.plan.handshake(), message["handshake"]):
             self.outcome.disagreement = f"worker {worker} would play something else: {found}"
             self._refuse(self.outcome.disagreement)
@@ -104,24 +121,6 @@ class Coordinator:
         if self._ready >= set(self._expected) - self._lost:
             self._start()
 
-    def worker_progress(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's counts."""
-        self._total.add(worker, message)
-
-    def worker_done(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Handle a worker's last message."""
-        self._total.add(worker, message["report"])
-        self.outcome.health.append(GeneratorHealth(**message["health"]))
-        self.outcome.shortfalls.extend(message["shortfalls"])
-        self.outcome.untried += message["untried"]
-        self._done.add(worker)
-
-    def worker_part(self, message: Mapping[str, Any]) -> None:
-        """Append to a table part of a worker that does not share our disk."""
-        (self.folder / PARTS).mkdir(exist_ok=True)
-        with (self.folder / PARTS / message["file"]).open("ab") as file:
-            file.write(message["bytes"])
-
     def interrupt(self) -> None:
         """End the run early; return when every worker has written its tables."""
         if not self._over.is_set():
@@ -132,10 +131,10 @@ class Coordinator:
         """End the run because of a defect; return at once."""
         if self._over.is_set():
             return
-        log.error("%s", defect)
         if self.outcome.began_at_epoch_s is None:
             self._refuse(defect)
         else:
+            log.error("%s", defect)
             self.outcome.shortfalls.append(defect)
             # In a greenlet of its own: this one may have to handle the workers' last messages.
             gevent.spawn(self._stop)
@@ -165,7 +164,7 @@ class Coordinator:
         return "playing" if self.now < self.plan.duration else "draining"
 
     def _stop(self) -> None:
-        self._send_all(STOP, {"refusal": None})
+        self._send_all(messages.STOP, {"refusal": None})
         self._over.wait(STOP_TIMEOUT_S)
         self._finish()
 
@@ -173,12 +172,12 @@ class Coordinator:
         began_at = time.time() + START_DELAY_S
         self.outcome.began_at_epoch_s = began_at
         self.outcome.write(self.folder / OUTCOME)
-        self._send_all(START, {"began_at_epoch_s": began_at})
+        self._send_all(messages.START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
         log.error("%s", reason)
         self.outcome.refusal = reason
-        self._send_all(STOP, {"refusal": reason})
+        self._send_all(messages.STOP, {"refusal": reason})
         self._finish()
 
     def _watch(self) -> None:
@@ -186,7 +185,7 @@ class Coordinator:
         while not self._over.is_set():
             gevent.sleep(POLL_S)
             self._notice_lost()
-            self._write_progress()
+            self._progress().write(self.folder / PROGRESS)
             has_begun = self.outcome.began_at_epoch_s is not None
             if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
@@ -208,27 +207,18 @@ class Coordinator:
         self.outcome.is_over = True
         try:
             self.outcome.write(self.folder / OUTCOME)
-            self._write_progress()
+            self._progress().write(self.folder / PROGRESS)
         finally:
             self.ended()
 
     def _progress(self) -> Progress:
         return self._total.progress(self.now, self.phase, self.plan.scheduled)
 
-    def _write_progress(self) -> None:
-        self._progress().write(self.folder / PROGRESS)
-
-    @property
-    def _is_disk_shared(self) -> bool:
-        """Whether the workers are processes of this machine, started by Locust itself."""
-        options: Any = self.environment.parsed_options
-        return not isinstance(self._runner, MasterRunner) or bool(options.processes)
-
     def _connected(self) -> list[str]:
-        if not isinstance(self._runner, MasterRunner):
+        if not isinstance(self.runner, MasterRunner):
             return ["local"]
-        return [client.id for client in self._runner.clients.all if client.state != STATE_MISSING]
+        return [client.id for client in self.runner.clients.all if client.state != STATE_MISSING]
 
     def _send_all(self, kind: str, message: Any) -> None:
         for worker in self._expected:
-            self._runner.send_message(kind, message, client_id=worker)
+            self.runner.send_message(kind, message, client_id=worker)

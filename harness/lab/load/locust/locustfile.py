@@ -1,6 +1,4 @@
-"""
-The file that Locust loads to play a scenario; see `harness.lab.load.locust.wiring`.
-"""
+"""The file that Locust loads to play a scenario; see `harness.lab.load.locust.wiring`."""
 
 from locust import events
 

@@ -1,6 +1,4 @@
-"""
-Types of the messages between the coordinator and the workers, sent over Locust's own channel.
-"""
+"""Types of the messages between the coordinator and the workers, sent over Locust's own channel."""
 
 PLAN = "media_plan"
 """To a worker: the scenario, the identities, its index and the number of workers. It prepares."""
@@ -25,3 +23,6 @@ DEFECT = "media_defect"
 
 DONE = "media_done"
 """To the coordinator: everything is recorded; the worker's health."""
+
+TO_WORKER = (PLAN, START, STOP)
+TO_COORDINATOR = (READY, PROGRESS, PART, DEFECT, DONE)

@@ -32,9 +32,6 @@ from harness.lab.workload.scenario import Scenario, load_scenario
 
 log = logging.getLogger(__name__)
 
-_TO_COORDINATOR = (messages.READY, messages.PROGRESS, messages.PART, messages.DONE, messages.DEFECT)
-_TO_WORKER = (messages.PLAN, messages.START, messages.STOP)
-
 
 class IdleUser(User):
     """A user that does nothing; it stands for the arrivals in Locust's states and on its page."""
@@ -45,22 +42,19 @@ class IdleUser(User):
 
 
 class LocustWiring:
-    """
-    One Locust process: a master, a worker, or both in one.
-    """
+    """One Locust process: a master, a worker, or both in one."""
 
     def __init__(self) -> None:
         self._coordinator: Coordinator | None = None
-        """Of the current run; masters have one from the start of a run on."""
+        """Of the current run, on a master."""
         self._worker: LoadWorker | None = None
-        """Of the current run; workers have one from the coordinator's first message on."""
+        """Of the current run, on a worker: from the coordinator's first message on."""
         self._scenario_hash: str | None = None
         """Of the only scenario that this worker accepts."""
         self._run_state = "press Start"
         """What the page shows about the run as a whole."""
 
     def install(self, events: Events) -> None:
-        """Add listeners to Locust's events."""
         listeners: Mapping[EventHook, Callable[..., None]] = {
             events.init_command_line_parser: self._add_arguments,
             events.init: self._init,
@@ -72,17 +66,16 @@ class LocustWiring:
             event.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust has no annotation here
         runners.CONNECT_RETRY_COUNT = int(os.environ.get(MASTER_RETRIES, runners.CONNECT_RETRY_COUNT))
         # Locust's own percentiles to three significant digits: with its two, 504.9 ms pass as 500.
-        stats.bucket_response_time = _three_digits  # type: ignore[assignment]  # a float is as good a key
+        stats.bucket_response_time = lambda ms: float(f"{ms:.3g}")  # type: ignore[assignment,return-value]  # a float is a key too
 
     def _add_arguments(self, parser: LocustArgumentParser) -> None:
         web_page.add_form_fields(parser)
-        parser.add_argument(
-            "--identities", help="CSV file of listings, roles and tokens", include_in_web_ui=False
-        )
-        parser.add_argument(
-            "--scenario-hash", help="worker: refuse any other scenario", include_in_web_ui=False
-        )
-        parser.add_argument("--run-folder", help="folder to record the run in", include_in_web_ui=False)
+        for name, text in (
+            ("--identities", "CSV file of listings, roles and tokens"),
+            ("--scenario-hash", "worker: refuse any other scenario"),
+            ("--run-folder", "folder to record the run in"),
+        ):
+            parser.add_argument(name, help=text, include_in_web_ui=False)
 
     def _init(self, environment: Environment, **_: Any) -> None:
         runner = runner_of(environment)
@@ -91,10 +84,10 @@ class LocustWiring:
         # Kept here: when a run starts, Locust replaces the options of a worker by its master's.
         self._scenario_hash = options.scenario_hash
         if not isinstance(runner, WorkerRunner):
-            for kind in _TO_COORDINATOR:
+            for kind in messages.TO_COORDINATOR:
                 runner.register_message(kind, self._to_coordinator)
         if not isinstance(runner, MasterRunner):
-            for kind in _TO_WORKER:
+            for kind in messages.TO_WORKER:
                 runner.register_message(kind, self._to_worker, concurrent=True)
         if environment.web_ui:
             web_page.MediaTab(self._rows).show(environment.web_ui)
@@ -112,10 +105,10 @@ class LocustWiring:
             self._begin(environment, scenario, Path(options.identities), Path(options.run_folder))
 
     def _begin(self, environment: Environment, scenario: Scenario, identities: Path, folder: Path) -> None:
-        plan = RunPlan.read(scenario, identities)
-        self._coordinator = Coordinator(
-            environment, plan, identities, folder, lambda: _end_locust(environment)
-        )
+        runner, plan = runner_of(environment), RunPlan.read(scenario, identities)
+        # If Locust has a page, only the run ends, so that another one can be started.
+        end = runner.stop if environment.web_ui else runner.quit
+        self._coordinator = Coordinator(runner, plan, identities, folder, ended=lambda: gevent.spawn(end))
         self._coordinator.begin()
 
     def _begin_from_page(self, environment: Environment) -> None:
@@ -136,36 +129,23 @@ class LocustWiring:
             runner_of(environment).stop()
 
     def _rows(self) -> web_page.Rows:
-        """Return the rows of the page's tab."""
         rows = [("run", self._run_state)]
         return rows if self._coordinator is None else [*rows, *self._coordinator.rows()]
 
     def _to_coordinator(self, environment: Environment, msg: Message) -> None:  # noqa: ARG002 - Locust's signature
-        """Handle a message on the master."""
         coordinator = self._coordinator
         assert coordinator is not None  # noqa: S101 - workers only answer to its messages
         try:
-            match msg.type:
-                case messages.READY:
-                    coordinator.worker_ready(msg.node_id, msg.data)
-                case messages.PROGRESS:
-                    coordinator.worker_progress(msg.node_id, msg.data)
-                case messages.PART:
-                    coordinator.worker_part(msg.data)
-                case messages.DONE:
-                    coordinator.worker_done(msg.node_id, msg.data)
-                case messages.DEFECT:
-                    coordinator.give_up(f"worker {msg.node_id} failed: {msg.data['reason']}")
+            coordinator.handle(msg.type, msg.node_id, msg.data)
         except Exception as error:
             # Locust would only log it, and the run would wait for ever.
             log.exception("message %s", msg.type)
             coordinator.give_up(f"the master failed on {msg.type}: {type(error).__name__}: {error}")
 
     def _to_worker(self, environment: Environment, msg: Message) -> None:
-        """Handle a message on a worker."""
         try:
             if msg.type == messages.PLAN:
-                self._worker = LoadWorker(environment, msg.data, self._scenario_hash)
+                self._worker = LoadWorker(runner_of(environment), msg.data, self._scenario_hash)
                 preparing = gevent.spawn(self._worker.prepare)
                 preparing.link_exception(lambda ended: _send_defect(environment, ended.exception))
             elif self._worker is None:
@@ -202,17 +182,7 @@ def _send_defect(environment: Environment, error: BaseException) -> None:
     runner_of(environment).send_message(messages.DEFECT, {"reason": f"{type(error).__name__}: {error}"})
 
 
-def _end_locust(environment: Environment) -> None:
-    """End Locust; if it has a page, only the run, so that another one can be started."""
-    runner = runner_of(environment)
-    gevent.spawn(runner.stop if environment.web_ui else runner.quit)
-
-
 def _end_with_launcher(lifeline: int) -> None:
     """End this process when the launcher's end of the pipe is closed."""
     wait_read(lifeline)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _three_digits(milliseconds: float) -> float:
-    return float(f"{milliseconds:.3g}")

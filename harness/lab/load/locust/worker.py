@@ -1,10 +1,7 @@
-"""
-A worker's part of a run: prepare, start with the others, play, report.
-"""
+"""A worker's part of a run: prepare, start with the others, play, report."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +9,9 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.env import Environment
+from locust.runners import Runner
 
-from harness.lab.load.clients.payloads import Payloads, filler, real_media
+from harness.lab.load.clients.payloads import filler, real_media
 from harness.lab.load.locust.messages import DONE, PART, PROGRESS, READY
 from harness.lab.load.locust.worker_run import WorkerRun, WorkerShare, avoid_pauses
 from harness.lab.load.run_plan import RunPlan
@@ -22,7 +19,6 @@ from harness.lab.results.writer import PARTS
 from harness.lab.workload.scenario import Scenario
 
 REPORT_EVERY_S = 0.5
-PIECE_BYTES = 1 << 20
 
 
 class LoadWorker:
@@ -34,12 +30,9 @@ class LoadWorker:
         scenario_hash: Hash of the only scenario that this worker accepts; None to accept any.
     """
 
-    def __init__(
-        self, environment: Environment, message: Mapping[str, Any], scenario_hash: str | None = None
-    ) -> None:
-        self._environment = environment
-        assert environment.runner is not None  # noqa: S101 - Locust makes it before a run can start
-        self._runner = environment.runner
+    def __init__(self, runner: Runner, message: Mapping[str, Any], scenario_hash: str | None = None) -> None:
+        self._environment = runner.environment
+        self._send = runner.send_message
         self._message = message
         self._received_at_epoch_s = time.time()
         self._scenario_hash = scenario_hash
@@ -54,14 +47,8 @@ class LoadWorker:
         # In a thread: Locust regards a worker as lost that does not respond for seconds.
         handshake = gevent.get_hub().threadpool.apply(self._handshake)
         avoid_pauses()
-        self._send(
-            READY,
-            {
-                "handshake": handshake,
-                "received_at_epoch_s": self._received_at_epoch_s,
-                "sent_at_epoch_s": time.time(),
-            },
-        )
+        times = {"received_at_epoch_s": self._received_at_epoch_s, "sent_at_epoch_s": time.time()}
+        self._send(READY, {"handshake": handshake, **times})
 
     def start(self, message: Mapping[str, Any]) -> None:
         """Play this worker's share, from the common beginning."""
@@ -89,18 +76,12 @@ class LoadWorker:
             self._reporting.kill()
             self._run.stop()
             self._send_parts()
-            shortfalls = self._run.shortfalls
+            report = self._run.last_report()
             if not is_over:
-                shortfalls.append(f"worker {self._index} was stopped early; its other arrivals are missing")
-            self._send(
-                DONE,
-                {
-                    "report": self._run.report(),
-                    "health": asdict(self._run.health),
-                    "shortfalls": shortfalls,
-                    "untried": self._run.untried,
-                },
-            )
+                report["shortfalls"].append(
+                    f"worker {self._index} was stopped early; its other arrivals are missing"
+                )
+            self._send(DONE, report)
         self._own_disk.cleanup()
         self._finished.set()
 
@@ -118,13 +99,12 @@ class LoadWorker:
         identities.write_bytes(self._message["identities"])
         plan = RunPlan.read(Scenario.model_validate_json(self._message["scenario"]), identities)
         workers = self._message["workers"]
-        return WorkerShare(plan, self._make_payloads(plan, workers), self._index, workers)
-
-    def _make_payloads(self, plan: RunPlan, workers: int) -> Payloads:
         if plan.scenario.media == "placeholder":
-            return filler(plan.scenario.placeholder_bytes)
-        batches = (arrival.batch for arrival in plan.share(self._index, workers))
-        return real_media(batches, Path(self._own_disk.name, "media"), plan.scenario.seed)
+            payload_of = filler(plan.scenario.placeholder_bytes)
+        else:
+            batches = (arrival.batch for arrival in plan.share(self._index, workers))
+            payload_of = real_media(batches, Path(self._own_disk.name, "media"), plan.scenario.seed)
+        return WorkerShare(plan, payload_of, self._index, workers)
 
     def _report_until_killed(self, run: WorkerRun) -> None:
         while True:
@@ -135,8 +115,5 @@ class LoadWorker:
         """Send the coordinator the tables that are not on its disk."""
         for path in sorted(Path(self._own_disk.name, PARTS).glob("*.arrows")):
             with path.open("rb") as file:
-                while piece := file.read(PIECE_BYTES):
+                while piece := file.read(1 << 20):
                     self._send(PART, {"file": path.name, "bytes": piece})
-
-    def _send(self, kind: str, message: dict[str, Any]) -> None:
-        self._runner.send_message(kind, message)

@@ -9,11 +9,12 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 import pyarrow as pa
 from gevent import GreenletExit
 from locust.env import Environment
@@ -26,8 +27,7 @@ from harness.lab.load.generator.connection_pool import ConnectionPool
 from harness.lab.load.generator.prefetch import Prefetch
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.generator.scheduler import ClosedScheduler, OpenScheduler, Scheduler
-from harness.lab.load.generator.self_check import GeneratorHealth, Probe
-from harness.lab.load.generator.self_check_probes import watch_cpu, watch_event_loop
+from harness.lab.load.generator.self_check import Probe
 from harness.lab.load.progress import Tally
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
 
@@ -36,20 +36,15 @@ NETWORK_TIMEOUT_S = 60.0
 PREFETCHED = 64
 """How many arrivals are drawn at once, ahead of time [count]."""
 
-GC_THRESHOLDS = (50_000, 50, 100)
-THREAD_SWITCH_INTERVAL_S = 0.0005
+SLEEP_S = 0.01
+CPU_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerShare:
-    """
-    What one worker plays: of all arrivals of the plan every *workers*-th, from its *index* on.
-
-    Attributes:
-        workers: How many workers play the plan [count].
-    """
+    """What one worker plays: of all arrivals of the plan every *workers*-th, from its *index* on."""
 
     plan: RunPlan
     payload_of: Payloads
@@ -92,7 +87,7 @@ class WorkerRun:
             payload_of=share.payload_of,
         )
         self._scheduler = self._make_scheduler()
-        self._probing = [gevent.spawn(watch, self._probe) for watch in (watch_event_loop, watch_cpu)]
+        self._probing = [gevent.spawn(watch, self._probe) for watch in (_watch_event_loop, _watch_cpu)]
         self._running = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -108,25 +103,17 @@ class WorkerRun:
         counts["queued"], counts["in_flight"] = self._probe.queued, self._scheduler.in_flight
         return self._context.tally.take_report()
 
-    @property
-    def health(self) -> GeneratorHealth:
-        return self._probe.health(self._share.index)
-
-    @property
-    def shortfalls(self) -> list[str]:
-        """What makes this worker's figures doubtful, apart from its health."""
-        found = []
-        worker = f"worker {self._share.index}"
-        if defects := self._context.tally.counts["defects"]:
-            found.append(f"{worker}: {defects} arrivals ended in a defect of the harness; see its log")
+    def last_report(self) -> dict[str, Any]:
+        """Return the last counts, the worker's health, and what else makes its figures doubtful."""
+        shortfalls, worker = [], f"worker {self._share.index}"
+        counts = self._context.tally.counts
+        if defects := counts["defects"]:
+            shortfalls.append(f"{worker}: {defects} arrivals ended in a defect of the harness; see its log")
         if self._scheduler.ran_dry:
-            found.append(f"{worker} ran out of listings before the time was up")
-        return found
-
-    @property
-    def untried(self) -> int:
-        """Forbidden attempts that could not be made before the arrivals ended [count]."""
-        return self._context.tally.counts["untried"]
+            shortfalls.append(f"{worker} ran out of listings before the time was up")
+        health = asdict(self._probe.health(self._share.index))
+        untried = counts["untried"]
+        return {"report": self.report(), "health": health, "shortfalls": shortfalls, "untried": untried}
 
     def _run(self) -> None:
         try:
@@ -155,30 +142,30 @@ class WorkerRun:
 
     def _make_scheduler(self) -> Scheduler[PlannedArrival]:
         plan, index, workers = self._share.plan, self._share.index, self._share.workers
-        arrivals = Prefetch(plan.share(index, workers), PREFETCHED)
-        ends_at = plan.duration + plan.drain
-        clock, probe, users = self._context.clock, self._probe, plan.scenario.users
-        if users is not None:
-            own_users = len(range(index, users, workers))
-            return ClosedScheduler(
-                arrivals,
-                self._play,
-                clock,
-                ends_at=ends_at,
-                probe=probe,
-                users=own_users,
-                until=plan.duration,
-            )
+        what = (Prefetch(plan.share(index, workers), PREFETCHED), self._play, self._context.clock)
+        ends_at, probe = plan.duration + plan.drain, self._probe
+        if plan.scenario.users is not None:
+            users = len(range(index, plan.scenario.users, workers))
+            return ClosedScheduler(*what, ends_at=ends_at, probe=probe, users=users, until=plan.duration)
         most = max(1, len(range(index, plan.scenario.max_in_flight, workers)))
-        return OpenScheduler(
-            arrivals,
-            self._play,
-            clock,
-            ends_at=ends_at,
-            probe=probe,
-            censor=self._censor,
-            max_in_flight=most,
-        )
+        return OpenScheduler(*what, ends_at=ends_at, probe=probe, censor=self._censor, max_in_flight=most)
+
+
+def _watch_event_loop(probe: Probe) -> None:
+    """Measure how much later than requested a short sleep ends, until killed."""
+    while True:
+        began_at = time.perf_counter()
+        gevent.sleep(SLEEP_S)
+        probe.overshoots.append(time.perf_counter() - began_at - SLEEP_S)
+
+
+def _watch_cpu(probe: Probe) -> None:
+    """Measure the share of one core that this process uses, until killed."""
+    process = psutil.Process()
+    process.cpu_percent()
+    while True:
+        gevent.sleep(CPU_EVERY_S)
+        probe.cpu.append(process.cpu_percent() / 100)
 
 
 def avoid_pauses() -> None:
@@ -189,6 +176,6 @@ def avoid_pauses() -> None:
     # reference counts: cycles are rare, so the collector need not run often.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(50_000, 50, 100)
     # By default the recorder's thread would delay the schedule by up to 5 ms at a time.
-    sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(0.0005)

@@ -1,12 +1,12 @@
 """
-The self-check finds every way in which a generator did not keep up.
+The self-check finds every way in which a generator did not keep up, and the clock skew that messages prove.
 """
 
 from dataclasses import replace
 
 import pytest
 
-from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings
+from harness.lab.load.generator.self_check import GeneratorHealth, Probe, findings, minimum_skew
 from harness.lab.load.run_outcome import RunOutcome
 
 WELL = GeneratorHealth(
@@ -74,3 +74,20 @@ def test_health_survives_the_outcome_file(tmp_path):
     RunOutcome(health=[WELL]).write(tmp_path / "outcome.json")
 
     assert RunOutcome.read(tmp_path / "outcome.json").health == [WELL]
+
+
+@pytest.mark.parametrize(
+    ("there", "back"), [(0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.2, 0.9)], ids=lambda delay: f"{delay} s"
+)
+@pytest.mark.parametrize("skew", [-2.0, 0.0, 2.0])
+def test_slow_messages_do_not_look_like_a_wrong_clock(skew, there, back):
+    """
+    A correct clock has no skew. Of a wrong clock, the skew is found less the time of the faster message.
+    """
+    sent_at, prepared = 1_000.0, 30.0
+    received_at = sent_at + there + skew
+    answered_at = received_at + prepared
+
+    found = minimum_skew(sent_at, received_at, answered_at, sent_at + there + prepared + back)
+
+    assert found == pytest.approx({-2.0: -2.0 + there, 0.0: 0.0, 2.0: 2.0 - back}[skew])
