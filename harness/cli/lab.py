@@ -30,7 +30,7 @@ def lab(
     Example: harness lab --no-browser
     """
     if find_spec("jupyterlab") is None:
-        text = "JupyterLab is not installed; pip install 'media-harness[notebooks]'"
+        text = "JupyterLab is not installed: pip install 'media-harness[notebooks]'"
         exit_with("lab", ExitCode.USAGE, text)
     if not (ROOT / FIRST).exists():
         exit_with("lab", ExitCode.USAGE, f"{FIRST} is missing; the notebooks need a source checkout")

@@ -14,11 +14,11 @@ from harness.cli.main import main
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 DISTRIBUTIONS = {
-    "jwt": "pyjwt",
-    "gevent": "locust",
     "flask": "moto",
-    "werkzeug": "moto",
+    "gevent": "locust",
+    "jwt": "pyjwt",
     "starlette": "fastapi",
+    "werkzeug": "moto",
 }
 """Distributions with another name than their package, or that bring it as a dependency."""
 

@@ -26,7 +26,7 @@ def test_a_missing_jupyterlab_is_reported(monkeypatch, capsys):
         lab.lab()
 
     assert left.value.exit_code == 2
-    assert "uv pip install 'harness[notebooks]'" in capsys.readouterr().err
+    assert "pip install 'media-harness[notebooks]'" in capsys.readouterr().err
 
 
 @pytest.mark.slow
