@@ -5,7 +5,7 @@ export PYTHONHASHSEED := 0
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format lint types bench nightly mutation gate bundle docs lab notebooks lock clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/.ready ## Virtual environment from the lock file, and a database server
@@ -13,16 +13,17 @@ setup: .venv/.ready ## Virtual environment from the lock file, and a database se
 .venv/.ready: requirements.lock pyproject.toml .ci/setup
 	@sh .ci/setup
 
-demo: setup ## Stack, a Locust run on real media, its verdict and its page
+demo: setup ## Stack, Locust run on real media, simulation, verdict and page
 	@$(BIN)/harness demo
 
-test: setup check ## Everything a change must pass
-	$(BIN)/pytest -n 2 --dist loadgroup -m "(stack or slow) and not nightly"
+test: setup lint types ## Everything that a change must pass, with branch coverage
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --cov --cov-report=
+	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
 
 check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: under a minute
 	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly"
 
-format: setup ## Rewrite the code in the house format
+format: setup ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -35,10 +36,10 @@ lint: setup
 types: setup
 	@$(BIN)/mypy
 
-lab: setup ## JupyterLab on the notebooks, the kernel ready
+lab: setup ## JupyterLab on the notebooks
 	@$(BIN)/harness lab
 
-notebooks: setup ## Execute the notebooks' sources anew: notebooks/*.ipynb
+notebooks: setup ## Execute the notebooks' sources: notebooks/*.ipynb
 	$(BIN)/python notebooks/build.py
 
 bench: setup ## Measure, as ratios, on this machine
@@ -56,12 +57,12 @@ gate: setup ## Play smoke on the local stack, check the run, fail on a breach
 bundle: setup ## Lambda code and state-machine definition to deploy: build/bundle
 	@$(BIN)/python .ci/bundle.py
 
-docs: setup ## The documentation, to read without a network: site/index.html
+docs: setup ## The documentation, for reading without a network: site/index.html
 	$(BIN)/mkdocs build --strict -q
 
-lock: ## Resolve the dependencies anew
+lock: ## Resolve the dependencies again
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes -q -o requirements.lock
 
 clean: ## Remove what was built
-	rm -rf .venv build site runs .mypy_cache .ruff_cache .pytest_cache .hypothesis harness.egg-info
+	rm -rf .venv build site runs .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis harness.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
