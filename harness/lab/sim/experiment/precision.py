@@ -55,10 +55,7 @@ def run_until(
     while True:
         done += replicate(range(len(done), wanted))
         found = estimate(done)
-        if found is None:
-            return PrecisionResult(tuple(done), found, reached=False)
-        if found.relative_half_width <= precision / (1 + precision):
-            return PrecisionResult(tuple(done), found, reached=True)
-        if len(done) >= at_most:
-            return PrecisionResult(tuple(done), found, reached=False)
+        reached = found is not None and found.relative_half_width <= precision / (1 + precision)
+        if found is None or reached or len(done) >= at_most:
+            return PrecisionResult(tuple(done), found, reached)
         wanted = min(at_most, int(len(done) * GROWTH) + 1)

@@ -44,10 +44,10 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
     Source:
         White 1997; Hoad, Robinson and Davies 2010, for MSER-5; Welch 1983 for averaging over replications.
     """
-    cells = min(_cells(arrived_at), 4000)
+    cells = min((times.size for times in arrived_at), default=0)
     if cells < 4 * BATCH:
         return WarmUp(0.0, "there are too few observations to detect a warm-up")
-    edges = np.linspace(0.0, horizon, cells + 1)
+    edges = np.linspace(0.0, horizon, min(cells, 4000) + 1)
     series = _ensemble_mean(arrived_at, values, edges)
     batches = series[: series.size // BATCH * BATCH].reshape(-1, BATCH).mean(axis=1)
     cut = mser(batches)
@@ -58,9 +58,7 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
 
 
 def mser(series: Floats) -> int:
-    """
-    Return the number d ≤ n/2 of leading entries to delete that minimises s²(d)/(n-d).
-    """
+    """Return the number d ≤ n/2 of leading entries to delete that minimises s²(d)/(n-d)."""
     size = series.size
     reverse = series[::-1]
     counts = np.arange(1, size + 1)
@@ -68,8 +66,7 @@ def mser(series: Floats) -> int:
     scatter = (squares - sums**2 / counts) / counts**2
     half = math.ceil(size / 2)
     # Entry n-1-d of `scatter` keeps all but the first d.
-    candidates = scatter[size - half - 1 :][::-1]
-    return int(np.argmin(candidates))
+    return int(np.argmin(scatter[size - half - 1 :][::-1]))
 
 
 def _has_trend(series: Floats, sections: int = 10) -> bool:
@@ -82,10 +79,6 @@ def _has_trend(series: Floats, sections: int = 10) -> bool:
     difference = abs(late.mean() - early.mean())
     error = math.sqrt((early.var(ddof=1) + late.var(ddof=1)) / (sections // 2))
     return bool(difference > 3 * error and difference > 0.1 * abs(means.mean()))
-
-
-def _cells(arrived_at: Sequence[Floats]) -> int:
-    return min((times.size for times in arrived_at), default=0)
 
 
 def _ensemble_mean(arrived_at: Sequence[Floats], values: Sequence[Floats], edges: Floats) -> Floats:

@@ -16,7 +16,7 @@ class MediaBatch:
     The batch of one arrival.
 
     Attributes:
-        status: As in the contract: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
+        status: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
         kinds: Kind of each file for the pipeline.
         received_at: When it was handed to the pipeline, by its completion or by the latest retry.
         jobs: Number of jobs so far.
