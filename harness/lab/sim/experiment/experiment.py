@@ -35,7 +35,8 @@ class Experiment:
     """
     Replications of one system, and their common estimates.
 
-    Only batches that arrive after the warm-up and before the cool-down are counted.
+    Only batches that arrive after the warm-up and before the cool-down are counted. Without any, or without
+    one that became READY, an estimate raises ValueError.
 
     Attributes:
         cool_down: Length of the cool-down, at the end of the arrivals [s].
@@ -74,12 +75,7 @@ class Experiment:
         return sum(int((kept & each.is_open).sum()) for each, kept in self._kept)
 
     def percentile(self, percent: float) -> Estimate:
-        """
-        Estimate a percentile of the time to READY [s]; a lower bound if it depends on unfinished batches.
-
-        Raises:
-            ValueError: No counted batch became READY.
-        """
+        """Estimate a percentile of the time to READY [s]; a lower bound if unfinished batches matter."""
         values = self._non_empty(self.ready, "became READY of those that arrived")
         depends = any(
             percentile(low, percent) != percentile(high, percent)
@@ -89,28 +85,17 @@ class Experiment:
 
     @property
     def mean(self) -> Estimate:
-        """
-        The mean time to READY [s]; a lower bound if there are unfinished batches.
-
-        Raises:
-            ValueError: No counted batch became READY.
-        """
+        """The mean time to READY [s]; a lower bound if there are unfinished batches."""
         values = self._non_empty(self.ready, "became READY of those that arrived")
         means = [each.mean() for each in values]
         return replace(mean_estimate(means, self.confidence), at_least=self.unfinished > 0)
 
     @property
     def failed(self) -> Estimate:
-        """
-        The share of batches that did not become READY.
-
-        Raises:
-            ValueError: No batch is counted.
-        """
+        """The share of batches that did not become READY."""
         is_ready = [each.is_ready[self._counted(each)] for each in self.replications]
-        return mean_estimate(
-            [1 - each.mean() for each in self._non_empty(is_ready, "arrived")], self.confidence
-        )
+        failed = [1 - each.mean() for each in self._non_empty(is_ready, "arrived")]
+        return mean_estimate(failed, self.confidence)
 
     @property
     def knows_ready(self) -> bool:
@@ -142,16 +127,15 @@ class Experiment:
         rows = []
         for each, values in zip(self.replications, self.ready, strict=True):
             counted = self._counted(each)
-            percentiles = {
-                f"p{percent}_s": percentile(values, percent) if values.size else math.nan
-                for percent in (50, 95, 99)
-            }
-            counts = {
+            row: dict[str, float] = {
+                "replication": each.number,
                 "batches": int(counted.sum()),
                 "failed": int((counted & ~each.is_ready & ~each.is_open).sum()),
                 "unfinished": int((counted & each.is_open).sum()),
             }
-            rows.append({"replication": each.number, **counts, **percentiles})
+            for percent in (50, 95, 99):
+                row[f"p{percent}_s"] = percentile(values, percent) if values.size else math.nan
+            rows.append(row)
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:

@@ -1,6 +1,4 @@
-"""
-The report of an experiment: its estimates as text, and the results of the objectives that it can check.
-"""
+"""The report of an experiment: its estimates as text, and the results of the objectives that it can check."""
 
 import json
 from collections.abc import Callable, Iterator

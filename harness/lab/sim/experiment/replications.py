@@ -1,6 +1,4 @@
-"""
-Replications of one system: each with its own random numbers, several in parallel processes.
-"""
+"""Replications of one system: each with its own random numbers, several in parallel processes."""
 
 import os
 import signal

@@ -20,13 +20,7 @@ BATCH = 5
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """
-    The assumed beginning of steady state.
-
-    Attributes:
-        until: Observations that begin before this are not counted [s].
-        warning: Why it may be wrong; empty if there is no reason.
-    """
+    """The assumed beginning of steady state [s], and a warning if it may be wrong."""
 
     until: float
     warning: str = ""
@@ -37,8 +31,7 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
     Return one common warm-up for all replications.
 
     Args:
-        arrived_at: When each observation began, by replication [s].
-        values: The observations, by replication, in the same order.
+        arrived_at: When each of the *values* was observed, by replication [s].
         horizon: End of arrivals [s].
 
     Source:

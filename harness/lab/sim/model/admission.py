@@ -1,6 +1,4 @@
-"""
-The service's HTTP API and the object store as clients see them. Times are nanoseconds.
-"""
+"""The service's HTTP API and the object store as clients see them. Times are nanoseconds."""
 
 from heapq import heapreplace
 

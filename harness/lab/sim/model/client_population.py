@@ -1,8 +1,4 @@
-"""
-The clients of a run: scheduled arrivals (open workload) or users in a loop (closed workload).
-
-Times are nanoseconds.
-"""
+"""The clients of a run, scheduled (open workload) or in a loop (closed workload). Times are nanoseconds."""
 
 from collections import deque
 from collections.abc import Callable
@@ -23,9 +19,6 @@ class ClientPopulation:
     Args:
         schedule: The arrivals of an open workload; None for a closed one.
         settle: Called between events, each time that 50 more clients have ended.
-
-    Attributes:
-        started: Number of clients that have started.
     """
 
     def __init__(self, context: ModelContext, schedule: Schedule | None, settle: Callable[[], None]) -> None:

@@ -1,6 +1,4 @@
-"""
-Batches and jobs of the simulated service. Times are nanoseconds.
-"""
+"""Batches and jobs of the simulated service. Times are nanoseconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,6 @@ class MediaBatch:
         status: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
         kinds: Kind of each file for the pipeline.
         received_at: When it was handed to the pipeline, by its completion or by the latest retry.
-        jobs: Number of jobs so far.
     """
 
     planned: UploadBatch
@@ -86,13 +83,7 @@ class MediaBatch:
 
 @dataclass(slots=True, eq=False)
 class MediaJob:
-    """
-    One run of the pipeline for a batch.
-
-    Attributes:
-        status: PENDING, RUNNING, SUCCEEDED or FAILED.
-        attempt: Number among the jobs of the batch, from 1.
-    """
+    """One run of the pipeline for a batch; *attempt* is its number among them, from 1."""
 
     id: int
     batch: MediaBatch

@@ -1,8 +1,4 @@
-"""
-The model of one replication: blueprint, platform, service and clients.
-
-Times are seconds, except those of the engine.
-"""
+"""The model of one replication. Times are seconds, except those of the engine."""
 
 import gc
 from collections.abc import Callable
@@ -45,13 +41,7 @@ OnProgress = Callable[[float], None]
 
 
 class PipelineModel:
-    """
-    The model of one replication.
-
-    Args:
-        machine: The state machine; by default that of the blueprint.
-        epoch: The time of second 0.
-    """
+    """The model of one replication; by default of the blueprint's state machine."""
 
     def __init__(
         self,
@@ -73,12 +63,11 @@ class PipelineModel:
         machine = machine or parse_state_machine(self.template.state_machine.definition)
         program = compile_machine(machine)
         # Without a callback from the state machine, the end of its execution decides.
-        self._calls_back = any(
-            node.task.function_name == f"{PREFIX}callback-dispatch" for node in program.tasks()
-        )
-        self.functions = Functions(
-            self.engine, platform.functions, self.template.functions, recorder, self._source
-        )
+        self._calls_back = PREFIX + "callback-dispatch" in {
+            node.task.function_name for node in program.tasks()
+        }
+        deployed = self.template.functions
+        self.functions = Functions(self.engine, platform.functions, deployed, recorder, self._source)
         slots = self.template.media_convert_queue.concurrent_jobs
         self.transcoder = Transcoder(self.engine, platform.mediaconvert, slots, self._source)
         self.workers = self._task_workers()

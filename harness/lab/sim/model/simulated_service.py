@@ -1,6 +1,4 @@
-"""
-The simulated service: batches, jobs, and the metrics that it publishes. Times are nanoseconds.
-"""
+"""The simulated service: batches, jobs, and the metrics that it publishes. Times are nanoseconds."""
 
 import re
 from collections import OrderedDict
@@ -30,8 +28,7 @@ class Level:
     """
     A number that rises and falls.
 
-    A sample is the highest value since the previous sample: momentary values every few seconds would miss
-    short peaks.
+    A sample is the highest value since the previous one: momentary values would miss short peaks.
     """
 
     __slots__ = ("_peak", "value")
@@ -55,10 +52,6 @@ class SimulatedService:
 
     Args:
         start: Starts the execution of a job; returns False if the request was throttled.
-
-    Attributes:
-        inflight: Number of jobs that are PENDING or RUNNING.
-        dead_letters: Number of messages in the dead-letter queue.
     """
 
     def __init__(

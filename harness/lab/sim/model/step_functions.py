@@ -1,6 +1,4 @@
-"""
-The simulated Step Functions: the host of executions. Times are nanoseconds.
-"""
+"""The simulated Step Functions: the host of executions. Times are nanoseconds."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,15 +20,13 @@ from harness.states_language.execution import Execution, Position, Status
 from harness.states_language.host import Callback, Deadline, Host, TaskAttempt, nanoseconds
 from harness.states_language.program import AnyNode, CompiledTask, Program
 
-DEFINITION_ERRORS = frozenset(
-    {
-        "States.IntrinsicFailure",
-        "States.NoChoiceMatched",
-        "States.ParameterPathFailure",
-        "States.ResultPathMatchFailure",
-        "States.Runtime",
-    }
-)
+DEFINITION_ERRORS = {
+    "States.IntrinsicFailure",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.Runtime",
+}
 """Errors of the state machine itself, not of the work of its Tasks."""
 
 END_METRICS = (
@@ -54,9 +50,6 @@ class SimulatedStepFunctions(Host):
         workers: The worker of each Task, by the name of its state.
         time_limit: Time limit of an execution [s]; None without one.
         ended: Called with each execution that has ended.
-
-    Attributes:
-        transitions: States entered and attempts repeated in all executions, which AWS bills.
     """
 
     def __init__(
@@ -157,11 +150,10 @@ class SimulatedStepFunctions(Host):
     def draw(self, purpose: str, position: Position) -> float:
         assert position.node is not None  # noqa: S101 - only states draw
         name, execution = f"states/{purpose}/{position.node.name}", position.execution
-        stream = self._streams.get(name)
-        if stream is None:
-            stream = self._streams[name] = self._source.stream(name)
+        if name not in self._streams:
+            self._streams[name] = self._source.stream(name)
         number = execution.subject.batch.count(name, position.thread)
-        return stream(execution.entity, position.thread, number)
+        return self._streams[name](execution.entity, position.thread, number)
 
     def record(
         self,

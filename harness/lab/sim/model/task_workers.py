@@ -24,9 +24,7 @@ from harness.states_language.paths import PathNotFound
 from harness.states_language.payload_template import compile_expression
 from harness.states_language.program import CompiledTask, Program
 
-PIPELINE_FUNCTIONS = frozenset(
-    PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")
-)
+PIPELINE_FUNCTIONS = {PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")}
 NO_LIMITS = "a Lambda function has no such limit; use lambda.reserved_concurrency"
 
 
@@ -50,12 +48,7 @@ class TaskWorkers:
     _stations: dict[str, Station] = field(default_factory=dict)
 
     def of(self, program: Program) -> dict[str, Worker]:
-        """
-        Return the worker of each Task of a state machine, by the name of the state.
-
-        Raises:
-            ValueError: A behaviour, model or reservation belongs to no Task, or a behaviour is invalid.
-        """
+        """Return the worker of each Task, by its state; raise ValueError if a setting does not fit them."""
         tasks = program.tasks()
         known = {name for node in tasks for name in _names(node)}
         described = [("platform.behaviours", name) for name in self.behaviours]
@@ -77,10 +70,10 @@ class TaskWorkers:
     def _worker(self, node: CompiledTask) -> Worker:
         function = node.task.function_name
         described = next((name for name in _names(node) if name in self.behaviours), None)
+        behaviour = self.behaviours[described] if described else TaskBehaviour()
         if node.task.resource.endswith(".waitForTaskToken"):
             # The function or queue only passes the token on: the work is done elsewhere.
-            return self._described(node, described, None)
-        behaviour = self.behaviours[described] if described else TaskBehaviour()
+            return self._described(node, described, behaviour, None)
         if not behaviour.outputs:
             # Without results of its own the behaviour only adds failures to the known work.
             failures = Failures(node.name, behaviour, self.source)
@@ -93,7 +86,7 @@ class TaskWorkers:
                 _refuse_limits(described, behaviour, "for MediaConvert use mediaconvert.slots")
                 self._refuse_models(node, "transcode")
                 return partial(self._transcode, failures, waits=".sync" in node.task.resource)
-        return self._described(node, described, function)
+        return self._described(node, described, behaviour, function)
 
     def _refuse_models(self, node: CompiledTask, step: str) -> None:
         """Refuse service models by other names of a Task than its step, which the live stack would ignore."""
@@ -101,11 +94,12 @@ class TaskWorkers:
             if name in self.models and name != step:
                 raise ValueError(f"model.{name}: use model.{step} for the service time of {node.name}")
 
-    def _described(self, node: CompiledTask, described: str | None, function: str | None) -> Worker:
+    def _described(
+        self, node: CompiledTask, described: str | None, behaviour: TaskBehaviour, function: str | None
+    ) -> Worker:
         model = next((name for name in _names(node) if name in self.models), None)
         if model is None and described is None:
             self.unmodelled.append(node.name)
-        behaviour = self.behaviours[described] if described else TaskBehaviour()
         if function is not None:
             _refuse_limits(described, behaviour, NO_LIMITS)
         name = described or model or node.name

@@ -26,9 +26,7 @@ class FunctionPool:
 
     Attributes:
         concurrency: Reserved concurrency; None shares the unreserved concurrency of the account.
-        timeout: Time-out [ns].
-        running: Number of running invocations.
-        idle_since: When each idle environment became idle, the longest idle one first [ns].
+        idle_since: When each idle environment became idle, the longest idle one first.
     """
 
     labels: str
@@ -105,16 +103,13 @@ class Functions:
         ended: Callable[[bool], None],
     ) -> int | None:
         """
-        Run a function.
+        Run a function; return the time of the end, or None if the invocation was throttled.
 
         Args:
             key: Entity, item and attempt, for random numbers and the order of events.
             service_time: Service time of the handler; longer than the time-out of the function kills it.
             error: Whether the handler will fail.
             ended: Called at the end, with whether the function was killed.
-
-        Returns:
-            The time of the end [ns]; None if the invocation was throttled.
         """
         now = self._engine.now
         if self._is_full(pool) or (start := self._environment(pool, now, key)) is None:

@@ -226,8 +226,7 @@ class Platform(_PlatformSection):
             given: The ``[platform]`` table of a scenario.
             changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; a string is read as TOML.
             preset: The preset; by default that of *given*, else ``aws``.
-            time_scale: Time scale of the live run that ``local`` represents; its overhead is in clock
-                seconds.
+            time_scale: Time scale of the live run that ``local`` represents.
 
         Raises:
             PlatformInvalid: A parameter does not exist or has an invalid value.
