@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.experiment.quantiles import (
     Estimate,
+    Floats,
     LimitResult,
     mean_estimate,
     paired_difference,
     percentile_estimate,
 )
-from harness.lab.sim.experiment.replications import Floats, Replication
+from harness.lab.sim.experiment.replications import Replication
 from harness.lab.sim.experiment.warm_up import WarmUp
 from harness.lab.workload.scenario import Scenario
 
@@ -98,8 +99,8 @@ class Experiment:
         return mean_estimate(failed, self.confidence)
 
     @property
-    def knows_ready(self) -> bool:
-        """Whether any counted batch became READY, or is unfinished."""
+    def has_times(self) -> bool:
+        """Whether a counted batch became READY or is unfinished, so that times can be estimated."""
         return any(values.size for values in self.ready)
 
     def check_limit(self, percent: float, limit: float) -> LimitResult:
@@ -108,7 +109,7 @@ class Experiment:
 
         The result is INCONCLUSIVE if it depends on unfinished batches.
         """
-        if not self.knows_ready:
+        if not self.has_times:
             return LimitResult.INCONCLUSIVE
         estimate = self.percentile(percent)
         result = estimate.check_limit(limit)
@@ -139,10 +140,9 @@ class Experiment:
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:
+        percents = (50, 95, 99) if self.has_times else ()
         estimates = "".join(
-            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>"
-            for percent in (50, 95, 99)
-            if self.knows_ready
+            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>" for percent in percents
         )
         return f"<table>{estimates}</table>{self.to_frame().to_html(index=False)}"
 
@@ -188,7 +188,7 @@ def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estima
     cool_down = max(ours.cool_down, theirs.cool_down)
     ours, theirs = (replace(each, warm_up=warm_up, cool_down=cool_down) for each in (ours, theirs))
     for each in (ours, theirs):
-        if each.knows_ready and each.percentile(percent).at_least:
+        if each.has_times and each.percentile(percent).at_least:
             raise ValueError(
                 f"{each.unfinished} batches had not ended when their replication did, and the percentile "
                 f"depends on them: increase drain_s"

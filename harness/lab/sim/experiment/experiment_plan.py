@@ -115,7 +115,7 @@ class ExperimentPlan:
     def _estimate(self, replications: Sequence[Replication]) -> Estimate | None:
         """Return the estimate to which the precision applies; None if no batch became READY."""
         found = self._experiment(replications)
-        return found.percentile(self.percent) if found.knows_ready else None
+        return found.percentile(self.percent) if found.has_times else None
 
     def _experiment(self, replications: Sequence[Replication], *, reached: bool = True) -> Experiment:
         warm_up, cool_down = self._warm_up_of(replications), self._cool_down_of(replications)

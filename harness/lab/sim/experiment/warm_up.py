@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from harness.lab.sim.experiment.quantiles import Floats
 
 BATCH = 5
 """Number of observations averaged into one: the 5 of MSER-5."""
@@ -31,7 +30,7 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
     Return one common warm-up for all replications.
 
     Args:
-        arrived_at: When each of the *values* was observed, by replication [s].
+        arrived_at: When the observation of each of the *values* began, by replication [s].
         horizon: End of arrivals [s].
 
     Source:

@@ -61,7 +61,6 @@ class SimulatedClient:
     _think_pauses: int = 0
     _ready_recorded: bool = False
     _sizes: list[int] = field(default_factory=list)
-    _bytes: int | None = None
 
     def __post_init__(self) -> None:
         self.arrival = self.batch.arrival
@@ -128,23 +127,15 @@ class SimulatedClient:
 
     def wait_until_ended(self) -> Generator[int, None, bool]:
         """Poll the status until the batch has ended or a time-out; return whether it is READY."""
-        media, engine, admission = self.media, self.context.engine, self.context.admission
+        media, engine = self.media, self.context.engine
         assert media is not None  # noqa: S101 - a flow waits for a batch that it has completed
-        arrival, batch_id, record = self.arrival, media.id, self.context.recorder.request
         wait, factor, cap, timeout = self.context.poll
         not_before, stops_at = self._accepted_at, self._accepted_at + timeout
         pause = wait
         while engine.now + pause - wait < stops_at:
             yield pause
             sent_at = engine.now
-            self._requests += 1
-            latency, accepted = admission.request(arrival, self._requests)
-            record(
-                arrival=arrival, type="POST", name="uploads/status",
-                status=200 if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
-                intended_at=sent_at, started_at=sent_at, finished_at=sent_at + latency, batch_id=batch_id,
-                error=None if accepted else "UNAVAILABLE",
-            )  # fmt: skip
+            latency, accepted = self._send("uploads/status", 200, sent_at)
             if accepted:
                 if media.finished_at is not None:
                     yield latency
@@ -240,19 +231,9 @@ class SimulatedClient:
 
     def _request(self, endpoint: str, success_status: int) -> Pauses:
         """Send a request to the API; repeat it by the retry policy if the service is unavailable."""
-        context = self.context
-        attempts, wait, factor, cap = context.retry
+        attempts, wait, factor, cap = self.context.retry
         while True:
-            self._requests += 1
-            now = context.engine.now
-            due_at = self._take_due_at()
-            latency, accepted = context.admission.request(self.arrival, self._requests)
-            context.recorder.request(
-                arrival=self.arrival, type="POST", name=endpoint,
-                status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
-                intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
-                error=None if accepted else "UNAVAILABLE",
-            )  # fmt: skip
+            latency, accepted = self._send(endpoint, success_status, self._take_due_at())
             yield latency
             if accepted:
                 return
@@ -262,6 +243,21 @@ class SimulatedClient:
             yield nanoseconds(wait)
             wait = min(wait * factor, cap)
         raise ClientStopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
+
+    def _send(self, endpoint: str, success_status: int, due_at: int) -> tuple[int, bool]:
+        """Send one request to the API; return its latency [ns], and whether the service accepted it."""
+        self._requests += 1
+        arrival, context = self.arrival, self.context
+        now, media = context.engine.now, self.media
+        latency, accepted = context.admission.request(arrival, self._requests)
+        context.recorder.request(
+            arrival=arrival, type="POST", name=endpoint,
+            status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
+            intended_at=due_at, started_at=now, finished_at=now + latency,
+            batch_id=self._viewed_batch_id if media is None else media.id,
+            error=None if accepted else "UNAVAILABLE",
+        )  # fmt: skip
+        return latency, accepted
 
     def _download_object(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
@@ -297,11 +293,10 @@ class SimulatedClient:
 
     def _observe(self, name: str, outcome: str, since: int, until: int, error: str | None) -> None:
         """Record an end-to-end observation."""
-        if self._bytes is None:
-            self._bytes = self.batch.bytes
         self.context.recorder.request(
             arrival=self.arrival, type=E2E, name=name, status=None, outcome=outcome, intended_at=since,
-            started_at=since, finished_at=until, bytes_out=self._bytes, batch_id=self._batch_id, error=error,
+            started_at=since, finished_at=until, bytes_out=self.batch.bytes, batch_id=self._batch_id,
+            error=error,
         )  # fmt: skip
 
     def _record_batch(

@@ -65,7 +65,7 @@ class MediaBatch:
         return self._assets
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step on this batch, and return its number; the first is 1."""
+        """Count one more attempt of a step on this batch, and return its number from 1."""
         number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
         return number
 
@@ -96,7 +96,7 @@ class MediaJob:
     _attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step in this job, and return its number; the first is 1."""
+        """Count one more attempt of a step in this job, and return its number from 1."""
         number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
         return number
 

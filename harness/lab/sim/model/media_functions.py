@@ -60,8 +60,8 @@ class MediaFunctions:
             case "thumbnails":
                 return Work(seconds, lambda: {"outputs": _outputs(payload)})
             case "zip":
-                bundle = {"key": f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"}
-                return Work(seconds, lambda: bundle | {"bytes": 22, "assets": len(batch.files)})
+                key = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"
+                return Work(seconds, lambda: {"key": key, "bytes": 22, "assets": len(batch.files)})
             case _:
                 seconds += self.round_trip(batch.arrival, attempt)
                 return Work(seconds, lambda: self._report(job, payload))
@@ -87,15 +87,8 @@ class MediaFunctions:
 
 def execution_input(job: MediaJob) -> dict[str, Any]:
     """Return the input of an execution of the pipeline."""
-    batch = job.batch
-    return {
-        "jobId": job.id,
-        "batchId": batch.id,
-        "listingId": batch.listing_id,
-        "attempt": job.attempt,
-        "traceparent": None,
-        "assets": batch.assets,
-    }
+    ids = {"jobId": job.id, "batchId": job.batch.id, "listingId": job.batch.listing_id}
+    return ids | {"attempt": job.attempt, "traceparent": None, "assets": job.batch.assets}
 
 
 def _sorted_out(job: MediaJob) -> dict[str, Any]:
