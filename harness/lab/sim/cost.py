@@ -25,7 +25,6 @@ from harness.lab.workload.scenario import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from rich.table import Table
 
 PRICES = Path(__file__).with_name("prices.toml")
@@ -83,12 +82,7 @@ class Prices(_Table):
 
     @classmethod
     def read(cls, path: Path | None = None) -> "Prices":
-        """
-        Read a price table; by default the one of the package.
-
-        Raises:
-            PricesInvalid: It cannot be read, or a price is missing or invalid.
-        """
+        """Read a price table, by default the one of the package; raise PricesInvalid if it is unfit."""
         path = path or PRICES
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -112,12 +106,7 @@ class BillItem:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """
-    The cost of a run.
-
-    Attributes:
-        batches: Number of batches that the pipeline processed.
-    """
+    """The cost of a run in which the pipeline processed a number of *batches*."""
 
     as_of: date
     batches: int
@@ -148,21 +137,14 @@ class Bill:
     def to_frame(self) -> "pd.DataFrame":
         import pandas as pd  # heavy: imported only when a frame is needed
 
-        return pd.DataFrame(
-            [
-                (item.service, item.what, item.quantity, item.dollars, self.per_thousand(item.dollars))
-                for item in self.items
-            ],
-            columns=["service", "what", "quantity", "dollars", "dollars_per_thousand_batches"],
-        )
+        frame = pd.DataFrame(self.items, columns=["service", "what", "quantity", "dollars"])
+        return frame.assign(dollars_per_thousand_batches=frame["dollars"].map(self.per_thousand))
 
     def to_rich(self) -> "Table":
         from rich.table import Table  # heavy: imported only for a terminal
 
         title = f"Cost of {self.batches} batches, prices of {self.as_of}"
-        table = Table(title=title, title_justify="left")
-        for heading in ("service", "what"):
-            table.add_column(heading)
+        table = Table("service", "what", title=title, title_justify="left")
         for heading in ("quantity", "$ per 1,000 batches"):
             table.add_column(heading, justify="right")
         for item in self.items:
@@ -180,8 +162,7 @@ class _Work:
 
     Attributes:
         validated, derived, archived: Shares of the jobs whose files our functions processed.
-        videos: Number of transcoded videos.
-        video_s: Their length [s].
+        videos, video_s: Number of transcoded videos, and their total length [s].
     """
 
     validated: float
@@ -255,21 +236,12 @@ def _planned_video_s(run: Run) -> float:
 
 
 def bill(run: Run, prices: Prices | None = None) -> Bill:
-    """
-    Return the cost of a run.
-
-    Raises:
-        RunUnreadable: A table is missing or damaged.
-    """
+    """Return the cost of a run; raise RunUnreadable if a table is missing or damaged."""
     prices = prices or Prices.read()
     calls = _Calls.of(run)
     work = _Work.of(run, calls)
-    items = (
-        *_functions(run, prices, calls),
-        *_workflow(run, prices),
-        *_storage(run, prices, work),
-        *_video(prices, work),
-    )
+    items = (*_functions(run, prices, calls), *_workflow(run, prices))
+    items += (*_storage(run, prices, work), *_video(prices, work))
     return Bill(prices.as_of, int(run.batches["batch_id"].nunique()), items)
 
 
@@ -287,10 +259,8 @@ def _functions(run: Run, prices: Prices, calls: Mapping[str, _Calls]) -> Iterato
 
 def _workflow(run: Run, prices: Prices) -> Iterator[BillItem]:
     # Every entered state and every retry is a transition, and has a row.
-    transitions = run.arrow("steps", ["job_id"]).num_rows
-    yield BillItem(
-        "Step Functions", "transitions", transitions, transitions * prices.stepfunctions.transition
-    )
+    entered = run.arrow("steps", ["job_id"]).num_rows
+    yield BillItem("Step Functions", "transitions", entered, entered * prices.stepfunctions.transition)
     counts = run.header.notes.get("counts", {})
     requests = len(run.batches) * prices.sqs.requests_per_message + counts.get("empty_receives", 0)
     yield BillItem("SQS", "requests", requests, requests * prices.sqs.request)
@@ -308,16 +278,9 @@ def _storage(run: Run, prices: Prices, work: _Work) -> Iterator[BillItem]:
     # A file is read three times: to validate it, to derive others from it, and for the archive.
     read = (work.validated + work.derived + work.archived) / 3
     gets = (photos + videos + documents) * s3.gets_per_file * read
-    gets += _count(run.arrow("requests", ["type"])["type"], "GET")
+    gets += int((run.arrow("requests", ["type"])["type"].to_pandas() == "GET").sum())
     yield BillItem("S3", "PUT requests", puts, puts * s3.put)
     yield BillItem("S3", "GET requests", gets, gets * s3.get)
-
-
-def _count(column: "pa.ChunkedArray", text: str) -> int:
-    """Return how often a text occurs in a column."""
-    import pyarrow.compute as pc  # heavy: imported only for a bill
-
-    return int(pc.sum(pc.equal(column, text)).as_py() or 0)
 
 
 def _puts(files: int, per_file: float, processed: float) -> float:

@@ -10,7 +10,6 @@ import os
 import platform as machine
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +26,6 @@ from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
 
-ENGINES = ("simpy",)
 UNMODELLED = "unmodelled"
 """Key of the notes with the names of states that have no service model."""
 
@@ -74,7 +72,7 @@ def simulate(
         MachineInvalid: The state machine cannot be simulated; the message says where.
         FolderUnfit: The run folder already holds a run, or cannot be written to.
     """
-    if engine not in ENGINES:
+    if engine != "simpy":
         raise ValueError(f"the engine must be simpy, not {engine!r}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     settings = platform_of(scenario, platform, overrides)
@@ -92,21 +90,16 @@ def simulate(
         raise MachineInvalid(f"{prefix}{error}") from None
     writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
     with writer.part() as part:
-        recorder.write_to(part)
+        recorder.part = part
         end = model.run(progress)
-        recorder.close()
+        recorder.settle(at_least=1)
     return writer.finish(duration_s=end, notes=_notes_of_end(model, command))
 
 
 def platform_of(
     scenario: Scenario, preset: Preset | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Platform:
-    """
-    Return the platform on which a scenario is simulated.
-
-    Raises:
-        PlatformInvalid: A parameter does not exist or has an invalid value.
-    """
+    """Return the platform on which a scenario is simulated; raise PlatformInvalid as `Platform.read` does."""
     return Platform.read(scenario.platform, overrides, preset=preset, time_scale=scenario.time_scale)
 
 
@@ -115,9 +108,6 @@ def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMa
     Read a state machine from a file or a document; return it and the SHA-256 of the file.
 
     Both are None without a source: then the blueprint's state machine is used.
-
-    Raises:
-        MachineInvalid: It cannot be read.
     """
     if source is None:
         return None, None
@@ -134,9 +124,11 @@ def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMa
 def warnings_of(run: Run) -> Iterator[str]:
     """Yield warnings about a simulated run: states without a service model, errors in the state machine."""
     for name in run.header.notes.get(UNMODELLED, ()):
+        # A TOML key with other characters is quoted.
+        key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
         yield (
             f"{name} has no service time: 0 s without errors is assumed; "
-            f"define it with [model.{_toml_key(name)}] in the scenario"
+            f"define it with [model.{key}] in the scenario"
         )
     yield from run.header.notes.get(REMARKS, ())
 
@@ -156,8 +148,8 @@ def _header(
         "platform": model.platform.model_dump(mode="json", by_alias=True),
         "security": "assumed: the model refuses every attempt that must be refused",
     }
-    if model.unmodelled:
-        notes[UNMODELLED] = model.unmodelled
+    if model.workers.unmodelled:
+        notes[UNMODELLED] = model.workers.unmodelled
     if unused := model.functions.unused:
         # The state machine does not call these functions, so no alarm on them can be evaluated.
         notes[UNOBSERVED] = [f"AWS/Lambda{labels_text({'FunctionName': name})}" for name in unused]
@@ -179,13 +171,5 @@ def _header(
 
 
 def _notes_of_end(model: PipelineModel, command: str | None) -> dict[str, Any]:
-    notes: dict[str, Any] = {"counts": asdict(model.counts())}
-    if command is not None:
-        notes["command"] = command
-    if remarks := model.workflow.remarks:
-        notes[REMARKS] = remarks
-    return notes
-
-
-def _toml_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    notes = {"counts": model.counts(), "command": command, REMARKS: model.workflow.remarks}
+    return {name: value for name, value in notes.items() if value}

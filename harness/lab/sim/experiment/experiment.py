@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.experiment.quantiles import (
     Estimate,
+    Floats,
     LimitResult,
     mean_estimate,
     paired_difference,
     percentile_estimate,
 )
-from harness.lab.sim.experiment.replications import Floats, Replication
+from harness.lab.sim.experiment.replications import Replication
 from harness.lab.sim.experiment.warm_up import WarmUp
 from harness.lab.workload.scenario import Scenario
 
@@ -35,7 +36,8 @@ class Experiment:
     """
     Replications of one system, and their common estimates.
 
-    Only batches that arrive after the warm-up and before the cool-down are counted.
+    Only batches that arrive after the warm-up and before the cool-down are counted. Without any, or without
+    one that became READY, an estimate raises ValueError.
 
     Attributes:
         cool_down: Length of the cool-down, at the end of the arrivals [s].
@@ -74,12 +76,7 @@ class Experiment:
         return sum(int((kept & each.is_open).sum()) for each, kept in self._kept)
 
     def percentile(self, percent: float) -> Estimate:
-        """
-        Estimate a percentile of the time to READY [s]; a lower bound if it depends on unfinished batches.
-
-        Raises:
-            ValueError: No counted batch became READY.
-        """
+        """Estimate a percentile of the time to READY [s]; a lower bound if unfinished batches matter."""
         values = self._non_empty(self.ready, "became READY of those that arrived")
         depends = any(
             percentile(low, percent) != percentile(high, percent)
@@ -89,32 +86,21 @@ class Experiment:
 
     @property
     def mean(self) -> Estimate:
-        """
-        The mean time to READY [s]; a lower bound if there are unfinished batches.
-
-        Raises:
-            ValueError: No counted batch became READY.
-        """
+        """The mean time to READY [s]; a lower bound if there are unfinished batches."""
         values = self._non_empty(self.ready, "became READY of those that arrived")
         means = [each.mean() for each in values]
         return replace(mean_estimate(means, self.confidence), at_least=self.unfinished > 0)
 
     @property
     def failed(self) -> Estimate:
-        """
-        The share of batches that did not become READY.
-
-        Raises:
-            ValueError: No batch is counted.
-        """
+        """The share of batches that did not become READY."""
         is_ready = [each.is_ready[self._counted(each)] for each in self.replications]
-        return mean_estimate(
-            [1 - each.mean() for each in self._non_empty(is_ready, "arrived")], self.confidence
-        )
+        failed = [1 - each.mean() for each in self._non_empty(is_ready, "arrived")]
+        return mean_estimate(failed, self.confidence)
 
     @property
-    def knows_ready(self) -> bool:
-        """Whether any counted batch became READY, or is unfinished."""
+    def has_times(self) -> bool:
+        """Whether a counted batch became READY or is unfinished, so that times can be estimated."""
         return any(values.size for values in self.ready)
 
     def check_limit(self, percent: float, limit: float) -> LimitResult:
@@ -123,7 +109,7 @@ class Experiment:
 
         The result is INCONCLUSIVE if it depends on unfinished batches.
         """
-        if not self.knows_ready:
+        if not self.has_times:
             return LimitResult.INCONCLUSIVE
         estimate = self.percentile(percent)
         result = estimate.check_limit(limit)
@@ -142,23 +128,21 @@ class Experiment:
         rows = []
         for each, values in zip(self.replications, self.ready, strict=True):
             counted = self._counted(each)
-            percentiles = {
-                f"p{percent}_s": percentile(values, percent) if values.size else math.nan
-                for percent in (50, 95, 99)
-            }
-            counts = {
+            row: dict[str, float] = {
+                "replication": each.number,
                 "batches": int(counted.sum()),
                 "failed": int((counted & ~each.is_ready & ~each.is_open).sum()),
                 "unfinished": int((counted & each.is_open).sum()),
             }
-            rows.append({"replication": each.number, **counts, **percentiles})
+            for percent in (50, 95, 99):
+                row[f"p{percent}_s"] = percentile(values, percent) if values.size else math.nan
+            rows.append(row)
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:
+        percents = (50, 95, 99) if self.has_times else ()
         estimates = "".join(
-            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>"
-            for percent in (50, 95, 99)
-            if self.knows_ready
+            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>" for percent in percents
         )
         return f"<table>{estimates}</table>{self.to_frame().to_html(index=False)}"
 
@@ -204,7 +188,7 @@ def compare(ours: Experiment, theirs: Experiment, percent: float = 95) -> Estima
     cool_down = max(ours.cool_down, theirs.cool_down)
     ours, theirs = (replace(each, warm_up=warm_up, cool_down=cool_down) for each in (ours, theirs))
     for each in (ours, theirs):
-        if each.knows_ready and each.percentile(percent).at_least:
+        if each.has_times and each.percentile(percent).at_least:
             raise ValueError(
                 f"{each.unfinished} batches had not ended when their replication did, and the percentile "
                 f"depends on them: increase drain_s"

@@ -1,6 +1,4 @@
-"""
-The plan of an experiment: which replications to run, and which batches to count. Times in seconds.
-"""
+"""The plan of an experiment: which replications to run, and which batches to count. Times in seconds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -20,9 +18,6 @@ from harness.lab.sim.platform.platform import Preset
 from harness.lab.sim.simulation import platform_of, read_machine
 from harness.lab.workload.scenario import Scenario, load_scenario
 
-COOL_DOWN_AT_MOST = 0.1
-"""Longest default cool-down, as a share of the duration."""
-
 
 @dataclass(frozen=True)
 class ExperimentPlan:
@@ -39,7 +34,7 @@ class ExperimentPlan:
         warm_up: Arrivals before it are not counted [s]; None: found by MSER-5 over all replications, and at
             least that of the scenario.
         cool_down: Arrivals in this time before the end are not counted [s]; None: the time in which three
-            of four batches become READY.
+            of four batches become READY, and at most a tenth of the duration.
         processes: Number of parallel processes; None: one for each processor.
         state_machine, platform, overrides: As for `harness.lab.sim.simulation.simulate`.
 
@@ -73,10 +68,7 @@ class ExperimentPlan:
 
     def run(self, progress: Callable[[int], None] | None = None) -> Experiment:
         """
-        Run the replications, and return their results.
-
-        Args:
-            progress: Called with the number of completed replications.
+        Run the replications, and return their results; *progress* gets the number of completed ones.
 
         Raises:
             ValueError: As by `harness.lab.sim.simulation.simulate`.
@@ -123,17 +115,12 @@ class ExperimentPlan:
     def _estimate(self, replications: Sequence[Replication]) -> Estimate | None:
         """Return the estimate to which the precision applies; None if no batch became READY."""
         found = self._experiment(replications)
-        return found.percentile(self.percent) if found.knows_ready else None
+        return found.percentile(self.percent) if found.has_times else None
 
     def _experiment(self, replications: Sequence[Replication], *, reached: bool = True) -> Experiment:
-        return Experiment(
-            self._loaded_scenario,
-            tuple(replications),
-            self._warm_up_of(replications),
-            self._cool_down_of(replications),
-            self.confidence,
-            reached,
-        )
+        warm_up, cool_down = self._warm_up_of(replications), self._cool_down_of(replications)
+        scenario, found = self._loaded_scenario, tuple(replications)
+        return Experiment(scenario, found, warm_up, cool_down, self.confidence, reached)
 
     def _warm_up_of(self, replications: Sequence[Replication]) -> WarmUp:
         if self.warm_up is not None:
@@ -148,4 +135,4 @@ class ExperimentPlan:
             return self.cool_down
         times = np.concatenate([each.ready for each in replications])
         typical = percentile(times, 75) if times.size else 0.0
-        return min(typical, COOL_DOWN_AT_MOST * self._loaded_scenario.duration_s)
+        return min(typical, 0.1 * self._loaded_scenario.duration_s)

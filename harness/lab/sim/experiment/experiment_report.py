@@ -1,6 +1,4 @@
-"""
-The report of an experiment: its estimates as text, and the results of the objectives that it can check.
-"""
+"""The report of an experiment: its estimates as text, and the results of the objectives that it can check."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,11 +14,7 @@ from harness.lab.sim.experiment.quantiles import Estimate, LimitResult
 @dataclass(frozen=True)
 class ExperimentReport:
     """
-    The report of an experiment.
-
-    Attributes:
-        estimates: Estimates by name, as text.
-        objectives: Results of the objectives that limit a percentile of the time to READY.
+    The estimates by name, as text, and the results of the objectives on percentiles of the time to READY.
     """
 
     experiment: Experiment
@@ -29,7 +23,6 @@ class ExperimentReport:
 
     @classmethod
     def of(cls, experiment: Experiment) -> "ExperimentReport":
-        """Return the report of an experiment."""
         return cls(experiment, dict(_estimates(experiment)), dict(_objectives(experiment)))
 
     @property

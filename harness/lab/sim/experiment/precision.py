@@ -1,6 +1,4 @@
-"""
-The number of replications: until the estimate is precise enough, up to a maximum.
-"""
+"""The number of replications: until the estimate is precise enough, up to a maximum."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +14,7 @@ GROWTH = 1.5
 
 @dataclass(frozen=True, slots=True)
 class PrecisionResult(Generic[R]):
-    """
-    Replications run until a precision, and their estimate.
-
-    Attributes:
-        estimate: None if the replications give none.
-        reached: Whether the estimate has the required precision.
-    """
+    """Replications, their estimate if they give one, and whether it has reached the required precision."""
 
     replications: tuple[R, ...]
     estimate: Estimate | None
@@ -55,10 +47,7 @@ def run_until(
     while True:
         done += replicate(range(len(done), wanted))
         found = estimate(done)
-        if found is None:
-            return PrecisionResult(tuple(done), found, reached=False)
-        if found.relative_half_width <= precision / (1 + precision):
-            return PrecisionResult(tuple(done), found, reached=True)
-        if len(done) >= at_most:
-            return PrecisionResult(tuple(done), found, reached=False)
+        reached = found is not None and found.relative_half_width <= precision / (1 + precision)
+        if found is None or reached or len(done) >= at_most:
+            return PrecisionResult(tuple(done), found, reached)
         wanted = min(at_most, int(len(done) * GROWTH) + 1)

@@ -88,13 +88,10 @@ def mean_estimate(values: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
 
 def percentile_estimate(replications: Sequence[Floats], percent: float, confidence: float = 0.95) -> Estimate:
     """
-    Return a percentile of the distribution behind all replications.
+    Return a percentile of the distribution behind all replications; empty ones are left out.
 
     The value is that of the pooled replications; the interval comes from the deviations of each replication's
     own percentile (sectioning).
-
-    Args:
-        replications: Values of each replication, without warm-up and cool-down; empty ones are left out.
 
     Raises:
         ValueError: Every replication is empty.
@@ -110,14 +107,7 @@ def percentile_estimate(replications: Sequence[Floats], percent: float, confiden
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """
-    Return the mean of *ours* minus *theirs*, replication by replication.
-
-    With common random numbers most of the noise is in both and cancels.
-
-    Raises:
-        ValueError: The two have different numbers of replications.
-    """
+    """Return the mean of *ours* minus *theirs* by replication: noise that is in both cancels."""
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} replications cannot be paired with {len(theirs)}")
     return mean_estimate(np.asarray(ours, float) - np.asarray(theirs, float), confidence)

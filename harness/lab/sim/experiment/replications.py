@@ -1,11 +1,10 @@
-"""
-Replications of one system: each with its own random numbers, several in parallel processes.
-"""
+"""Replications of one system: each with its own random numbers, several in parallel processes."""
 
 import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -14,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.lab.sim.experiment.quantiles import Floats
 from harness.lab.sim.model.pipeline_model import PipelineModel
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.platform import Platform
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +57,23 @@ def replicate(
     return Replication(number, due / NS, (ended - due) / NS, is_ready, is_open)
 
 
-class parallel_map:  # noqa: N801 - used as a context, like a function
-    """A context with a function like `map`, which works in this process or in several ones."""
-
-    def __init__(self, processes: int | None, replications: int) -> None:
-        self._processes = min(processes or os.cpu_count() or 1, replications)
-        self._executor: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Callable[..., Any]:
-        if self._processes == 1:
-            return map
-        self._executor = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"))
-        return partial(_without_interrupts, self._executor.map)
-
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        if self._executor is None:
-            return
-        if failure is not None:
-            # Their results are not needed any more. Python 3.14 has a method for it.
-            for worker in list(self._executor._processes.values()):
-                worker.terminate()
-        self._executor.shutdown(cancel_futures=True)
+@contextmanager
+def parallel_map(processes: int | None, replications: int) -> Iterator[Callable[..., Any]]:
+    """Provide a function like `map`, which works in this process or in several ones."""
+    count = min(processes or os.cpu_count() or 1, replications)
+    if count == 1:
+        yield map
+        return
+    executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    try:
+        yield partial(_without_interrupts, executor.map)
+    except BaseException:
+        # Their results are not needed any more. Python 3.14 has a method for it.
+        for worker in list(executor._processes.values()):
+            worker.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _without_interrupts(start: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:

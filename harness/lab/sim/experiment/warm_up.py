@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from harness.lab.sim.experiment.quantiles import Floats
 
 BATCH = 5
 """Number of observations averaged into one: the 5 of MSER-5."""
@@ -20,13 +19,7 @@ BATCH = 5
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """
-    The assumed beginning of steady state.
-
-    Attributes:
-        until: Observations that begin before this are not counted [s].
-        warning: Why it may be wrong; empty if there is no reason.
-    """
+    """The assumed beginning of steady state [s], and a warning if it may be wrong."""
 
     until: float
     warning: str = ""
@@ -37,17 +30,16 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
     Return one common warm-up for all replications.
 
     Args:
-        arrived_at: When each observation began, by replication [s].
-        values: The observations, by replication, in the same order.
+        arrived_at: When the observation of each of the *values* began, by replication [s].
         horizon: End of arrivals [s].
 
     Source:
         White 1997; Hoad, Robinson and Davies 2010, for MSER-5; Welch 1983 for averaging over replications.
     """
-    cells = min(_cells(arrived_at), 4000)
+    cells = min((times.size for times in arrived_at), default=0)
     if cells < 4 * BATCH:
         return WarmUp(0.0, "there are too few observations to detect a warm-up")
-    edges = np.linspace(0.0, horizon, cells + 1)
+    edges = np.linspace(0.0, horizon, min(cells, 4000) + 1)
     series = _ensemble_mean(arrived_at, values, edges)
     batches = series[: series.size // BATCH * BATCH].reshape(-1, BATCH).mean(axis=1)
     cut = mser(batches)
@@ -58,9 +50,7 @@ def detect(arrived_at: Sequence[Floats], values: Sequence[Floats], horizon: floa
 
 
 def mser(series: Floats) -> int:
-    """
-    Return the number d ≤ n/2 of leading entries to delete that minimises s²(d)/(n-d).
-    """
+    """Return the number d ≤ n/2 of leading entries to delete that minimises s²(d)/(n-d)."""
     size = series.size
     reverse = series[::-1]
     counts = np.arange(1, size + 1)
@@ -68,8 +58,7 @@ def mser(series: Floats) -> int:
     scatter = (squares - sums**2 / counts) / counts**2
     half = math.ceil(size / 2)
     # Entry n-1-d of `scatter` keeps all but the first d.
-    candidates = scatter[size - half - 1 :][::-1]
-    return int(np.argmin(candidates))
+    return int(np.argmin(scatter[size - half - 1 :][::-1]))
 
 
 def _has_trend(series: Floats, sections: int = 10) -> bool:
@@ -82,10 +71,6 @@ def _has_trend(series: Floats, sections: int = 10) -> bool:
     difference = abs(late.mean() - early.mean())
     error = math.sqrt((early.var(ddof=1) + late.var(ddof=1)) / (sections // 2))
     return bool(difference > 3 * error and difference > 0.1 * abs(means.mean()))
-
-
-def _cells(arrived_at: Sequence[Floats]) -> int:
-    return min((times.size for times in arrived_at), default=0)
 
 
 def _ensemble_mean(arrived_at: Sequence[Floats], values: Sequence[Floats], edges: Floats) -> Floats:

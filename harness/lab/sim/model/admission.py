@@ -1,6 +1,4 @@
-"""
-The service's HTTP API and the object store as clients see them. Times are nanoseconds.
-"""
+"""The service's HTTP API and the object store as clients see them. Times are nanoseconds."""
 
 from heapq import heapreplace
 
@@ -17,9 +15,6 @@ class Admission:
     The API: a fixed number of threads, first come, first served.
 
     Requests arrive in the order of time, so the time of each response is known at once.
-
-    Attributes:
-        requests: Number of requests so far.
     """
 
     def __init__(self, engine: Engine, settings: ApiSettings, source: RandomSource) -> None:
@@ -32,13 +27,9 @@ class Admission:
 
     def request(self, arrival: int, number: int) -> tuple[int, bool]:
         """
-        Send a request now.
+        Send the request of an arrival with a number now.
 
-        Args:
-            number: Number of the request among those of the arrival.
-
-        Returns:
-            Latency of the response [ns], and whether the service accepted the request.
+        Return the latency of the response, and whether the service accepted the request.
         """
         now = self._engine.now
         self.requests += 1

@@ -1,21 +1,15 @@
-"""
-The clients of a run: scheduled arrivals (open workload) or users in a loop (closed workload).
-
-Times are nanoseconds.
-"""
+"""The clients of a run, scheduled (open workload) or in a loop (closed workload). Times are nanoseconds."""
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from harness.lab.sim.model.client_session import ClientStopped, SimulatedClient
+from harness.lab.sim.model.client_session import ClientStopped, Pauses, SimulatedClient
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.flows import FLOWS
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload.arrivals.schedule import Schedule
 from harness.states_language.host import NS, nanoseconds
-
-SETTLE_EVERY = 50
-"""Clients that end between two calls of *settle*."""
 
 
 class ClientPopulation:
@@ -24,15 +18,12 @@ class ClientPopulation:
 
     Args:
         schedule: The arrivals of an open workload; None for a closed one.
-        settle: Called from time to time, between events.
-
-    Attributes:
-        started: Number of clients that have started.
+        settle: Called between events, each time that 50 more clients have ended.
     """
 
     def __init__(self, context: ModelContext, schedule: Schedule | None, settle: Callable[[], None]) -> None:
         self._context = context
-        self._engine: Engine = context.engine
+        self._engine = context.engine
         self._schedule = schedule
         self._settle = settle
         self._waiting: deque[SimulatedClient] = deque()
@@ -54,11 +45,11 @@ class ClientPopulation:
         if self._schedule is None:
             for _ in range(self._context.scenario.users or 0):
                 self._start_user()
-        elif len(self._schedule):
+        else:
             self._schedule_next()
 
     def censor(self, at: int) -> None:
-        """Record everything that has not ended at the end of the run."""
+        """Record what has not ended when the run does."""
         for client in list(self._active.values()):
             client.censor(at)
         for client in self._waiting:
@@ -66,11 +57,10 @@ class ClientPopulation:
 
     def _schedule_next(self) -> None:
         assert self._schedule is not None  # noqa: S101 - only an open workload has arrivals
-        index = self._next
-        if index < len(self._schedule):
-            self._due_s = float(self._schedule.at[index])
+        if self._next < len(self._schedule):
+            self._due_s = float(self._schedule.at[self._next])
             delay = nanoseconds(self._due_s) - self._engine.now
-            self._engine.call_in(delay, order(Kind.ARRIVAL, index), self._arrive)
+            self._engine.call_in(delay, order(Kind.ARRIVAL, self._next), self._arrive)
 
     def _arrive(self) -> None:
         batch = self._context.mix.batch(self._next, self._due_s)
@@ -84,21 +74,21 @@ class ClientPopulation:
 
     def _start_user(self) -> None:
         now = self._engine.now
-        if now >= self._context.duration:
-            return
-        index = self._next
-        self._next += 1
-        self._begin(SimulatedClient(self._context, self._context.mix.batch(index, now / NS), now))
+        if now < self._context.duration:
+            batch = self._context.mix.batch(self._next, now / NS)
+            self._next += 1
+            self._begin(SimulatedClient(self._context, batch, now))
 
     def _begin(self, client: SimulatedClient) -> None:
         self.started += 1
         self._active[client.arrival] = client
-        _Session(self._engine, client, self._end)()
+        key = order(Kind.CLIENT, client.arrival)
+        _Session(self._engine, client, self._end, key, FLOWS[client.batch.flow](client))()
 
     def _end(self, client: SimulatedClient) -> None:
         del self._active[client.arrival]
         self._ended += 1
-        if not self._ended % SETTLE_EVERY:
+        if not self._ended % 50:
             self._settle()
         if self._schedule is None:
             # Not at once: the clock would never advance if sessions took no time.
@@ -107,6 +97,7 @@ class ClientPopulation:
             self._begin(self._waiting.popleft())
 
 
+@dataclass(slots=True, eq=False)
 class _Session:
     """
     The running session of a client: called at the end of each pause.
@@ -114,24 +105,19 @@ class _Session:
     An object instead of a closure, which would refer to itself and need the garbage collector.
     """
 
-    __slots__ = ("_client", "_ended", "_engine", "_key", "_pauses")
-
-    def __init__(
-        self, engine: Engine, client: SimulatedClient, ended: Callable[[SimulatedClient], None]
-    ) -> None:
-        self._engine = engine
-        self._client = client
-        self._ended = ended
-        self._key = order(Kind.CLIENT, client.arrival)
-        self._pauses = FLOWS[client.batch.flow](client)
+    engine: Engine
+    client: SimulatedClient
+    ended: Callable[[SimulatedClient], None]
+    key: int
+    pauses: Pauses
 
     def __call__(self) -> None:
         try:
-            pause = next(self._pauses)
+            pause = next(self.pauses)
         except StopIteration:
-            self._ended(self._client)
+            self.ended(self.client)
         except ClientStopped as stopped:
-            self._client.stopped(str(stopped))
-            self._ended(self._client)
+            self.client.stopped(str(stopped))
+            self.ended(self.client)
         else:
-            self._engine.call_in(pause, self._key, self)
+            self.engine.call_in(pause, self.key, self)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapreplace
 
-from harness.lab.results.rows import BatchRow
+from harness.lab.results.rows import E2E, BatchRow
 from harness.lab.sim.model.admission import UNAVAILABLE
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
@@ -18,7 +18,6 @@ from harness.lab.workload.client_flows import RefusedAttempt
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.host import NS, nanoseconds
 
-END_TO_END = "E2E"
 OBJECT, PREVIEW, ZIP = "object", "preview", "zip"
 PREVIEW_BYTES = 20_000
 """Assumed size of a 200-pixel JPEG."""
@@ -35,8 +34,6 @@ REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
 }
 """For each attempt: whether it goes to the object store, and the status with which it is refused."""
 
-EXPIRY_MARGIN = NS
-
 Pauses = Generator[int, None, None]
 
 
@@ -46,13 +43,7 @@ class ClientStopped(Exception):
 
 @dataclass(slots=True, eq=False)
 class SimulatedClient:
-    """
-    The client of one arrival.
-
-    Attributes:
-        intended_at: When the arrival was due [ns]; end-to-end times count from then.
-        media: The batch, once it is created.
-    """
+    """The client of one arrival, which was due at *intended_at* [ns]: end-to-end times count from then."""
 
     context: ModelContext
     batch: UploadBatch
@@ -70,7 +61,6 @@ class SimulatedClient:
     _think_pauses: int = 0
     _ready_recorded: bool = False
     _sizes: list[int] = field(default_factory=list)
-    _bytes: int | None = None
 
     def __post_init__(self) -> None:
         self.arrival = self.batch.arrival
@@ -94,7 +84,6 @@ class SimulatedClient:
             yield nanoseconds(self.context.mix.think_time(self.arrival, self._think_pauses))
 
     def create(self) -> Pauses:
-        """Create the batch."""
         yield from self._request("uploads", 201)
         batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.context.mix.replication:012x}"
         self.media = self.context.service.create(self.batch, batch_id, self.listing_id)
@@ -121,46 +110,32 @@ class SimulatedClient:
         """Report that all files are uploaded."""
         yield from self._request("uploads/complete", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self.context.service.complete(self.media)
-        if job is None:
+        self._job = self.context.service.complete(self.media)
+        if self._job is None:
             raise ClientStopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
-        self._job, self._job_due_at, self._accepted_at = job, self.intended_at, self._now
+        self._job_due_at, self._accepted_at = self.intended_at, self._now
 
     def retry(self) -> Pauses:
         """Request that the batch is processed again."""
         due_at = self._now
         yield from self._request("uploads/retry", 202)
         assert self.media is not None  # noqa: S101 - it was created
-        job = self.context.service.retry(self.media)
-        if job is None:
+        self._job = self.context.service.retry(self.media)
+        if self._job is None:
             raise ClientStopped("/uploads/retry: 409 BATCH_STATUS_INVALID")
-        self._job, self._job_due_at, self._accepted_at = job, due_at, self._now
+        self._job_due_at, self._accepted_at = due_at, self._now
 
     def wait_until_ended(self) -> Generator[int, None, bool]:
-        """
-        Poll the status until the batch has ended; return whether it is READY.
-
-        Raises:
-            ClientStopped: The time-out of polling has passed.
-        """
-        media, engine, admission = self.media, self.context.engine, self.context.admission
+        """Poll the status until the batch has ended or a time-out; return whether it is READY."""
+        media, engine = self.media, self.context.engine
         assert media is not None  # noqa: S101 - a flow waits for a batch that it has completed
-        arrival, batch_id, record = self.arrival, media.id, self.context.recorder.request
         wait, factor, cap, timeout = self.context.poll
-        not_before = self._accepted_at
-        stops_at = self._accepted_at + timeout
+        not_before, stops_at = self._accepted_at, self._accepted_at + timeout
         pause = wait
         while engine.now + pause - wait < stops_at:
             yield pause
             sent_at = engine.now
-            self._requests += 1
-            latency, accepted = admission.request(arrival, self._requests)
-            record(
-                arrival=arrival, type="POST", name="uploads/status",
-                status=200 if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
-                intended_at=sent_at, started_at=sent_at, finished_at=sent_at + latency, batch_id=batch_id,
-                error=None if accepted else "UNAVAILABLE",
-            )  # fmt: skip
+            latency, accepted = self._send("uploads/status", 200, sent_at)
             if accepted:
                 if media.finished_at is not None:
                     yield latency
@@ -170,7 +145,7 @@ class SimulatedClient:
             grown = int(wait * factor)
             wait = grown if grown < cap else cap
             pause = latency + wait
-        self._censor("POLL_TIMEOUT", self._now)
+        self.censor(self._now, "POLL_TIMEOUT")
         raise ClientStopped("POLL_TIMEOUT")
 
     def download(self) -> Pauses:
@@ -208,7 +183,7 @@ class SimulatedClient:
         if to_store:
             yield from self.create()
         if attempt is RefusedAttempt.EXPIRED_URL:
-            expires_in = self.context.upload_ttl + EXPIRY_MARGIN
+            expires_in = self.context.upload_ttl + NS
             if self._now + expires_in > self.context.duration:
                 return
             yield expires_in
@@ -225,14 +200,19 @@ class SimulatedClient:
         )  # fmt: skip
         yield latency
 
-    def censor(self, at: int) -> None:
-        """Record as a lower bound what had not ended when the run did."""
-        self._censor(None, at)
+    def censor(self, at: int, reason: str | None = None) -> None:
+        """Record as a lower bound what has not ended; without a reason the run has ended before."""
+        if self.batch.flow in WAITS_FOR_READY and not self._ready_recorded:
+            self._record_ready("censored", at, reason)
+        if self._job is not None:
+            self._observe("processing", "censored", self._accepted_at, at, reason)
+            self._record_batch(self._job, None, None, None, None)
+            self._job = None
 
     def never_started(self, at: int) -> None:
         """Record that the arrival could not start before the run ended."""
         if self.batch.flow in WAITS_FOR_READY:
-            self._censor("NEVER_STARTED", at)
+            self.censor(at, "NEVER_STARTED")
         else:
             self._observe("start", "censored", self.intended_at, at, "NEVER_STARTED")
 
@@ -250,25 +230,10 @@ class SimulatedClient:
         return self._now if due_at is None else due_at
 
     def _request(self, endpoint: str, success_status: int) -> Pauses:
-        """
-        Send a request to the API; repeat it by the retry policy if the service is unavailable.
-
-        Raises:
-            ClientStopped: Every attempt was rejected, without any effect.
-        """
-        context = self.context
-        attempts, wait, factor, cap = context.retry
+        """Send a request to the API; repeat it by the retry policy if the service is unavailable."""
+        attempts, wait, factor, cap = self.context.retry
         while True:
-            self._requests += 1
-            now = context.engine.now
-            due_at = self._take_due_at()
-            latency, accepted = context.admission.request(self.arrival, self._requests)
-            context.recorder.request(
-                arrival=self.arrival, type="POST", name=endpoint,
-                status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
-                intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
-                error=None if accepted else "UNAVAILABLE",
-            )  # fmt: skip
+            latency, accepted = self._send(endpoint, success_status, self._take_due_at())
             yield latency
             if accepted:
                 return
@@ -278,6 +243,21 @@ class SimulatedClient:
             yield nanoseconds(wait)
             wait = min(wait * factor, cap)
         raise ClientStopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
+
+    def _send(self, endpoint: str, success_status: int, due_at: int) -> tuple[int, bool]:
+        """Send one request to the API; return its latency [ns], and whether the service accepted it."""
+        self._requests += 1
+        arrival, context = self.arrival, self.context
+        now, media = context.engine.now, self.media
+        latency, accepted = context.admission.request(arrival, self._requests)
+        context.recorder.request(
+            arrival=arrival, type="POST", name=endpoint,
+            status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
+            intended_at=due_at, started_at=now, finished_at=now + latency,
+            batch_id=self._viewed_batch_id if media is None else media.id,
+            error=None if accepted else "UNAVAILABLE",
+        )  # fmt: skip
+        return latency, accepted
 
     def _download_object(self, size: int, name: str = OBJECT) -> Pauses:
         self._transfers += 1
@@ -307,25 +287,16 @@ class SimulatedClient:
         self._record_batch(self._job, media.finished_at, observed_at, media.status, error)
         self._job = None
 
-    def _censor(self, reason: str | None, at: int) -> None:
-        if self.batch.flow in WAITS_FOR_READY and not self._ready_recorded:
-            self._record_ready("censored", at, reason)
-        if self._job is not None:
-            self._observe("processing", "censored", self._accepted_at, at, reason)
-            self._record_batch(self._job, None, None, None, None)
-            self._job = None
-
     def _record_ready(self, outcome: str, at: int, error: str | None) -> None:
         self._ready_recorded = True
         self._observe("ready", outcome, self.intended_at, at, error)
 
     def _observe(self, name: str, outcome: str, since: int, until: int, error: str | None) -> None:
         """Record an end-to-end observation."""
-        if self._bytes is None:
-            self._bytes = self.batch.bytes
         self.context.recorder.request(
-            arrival=self.arrival, type=END_TO_END, name=name, status=None, outcome=outcome, intended_at=since,
-            started_at=since, finished_at=until, bytes_out=self._bytes, batch_id=self._batch_id, error=error,
+            arrival=self.arrival, type=E2E, name=name, status=None, outcome=outcome, intended_at=since,
+            started_at=since, finished_at=until, bytes_out=self.batch.bytes, batch_id=self._batch_id,
+            error=error,
         )  # fmt: skip
 
     def _record_batch(

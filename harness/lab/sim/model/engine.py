@@ -53,9 +53,6 @@ class Engine(simpy.Environment):
 
     SimPy's processes and resources work in it, with delays in nanoseconds. In addition to SimPy's events the
     agenda holds plain callbacks: most events need no more, and take a third less time.
-
-    Attributes:
-        events: Number of events scheduled with `call_in`.
     """
 
     # A plain attribute, because it is read a hundred times as often as it is set; in SimPy it is a property.
@@ -84,13 +81,7 @@ class Engine(simpy.Environment):
         return self.now / NS
 
     def call_in(self, delay: int, key: int, callback: Callback) -> None:
-        """
-        Schedule a callback.
-
-        Args:
-            delay: Time from now [ns].
-            key: Orders the events of one instant; see `order`.
-        """
+        """Schedule a callback in *delay* [ns]; *key* orders the events of one instant (see `order`)."""
         self.events += 1
         heappush(self._agenda, (self.now + delay, key, next(self._eid), callback))
 

@@ -1,6 +1,4 @@
-"""
-The flows of a scenario, step by step, as in the live load.
-"""
+"""The flows of a scenario, step by step, as in the live load."""
 
 from collections.abc import Callable, Mapping
 

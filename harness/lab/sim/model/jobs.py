@@ -1,6 +1,4 @@
-"""
-Batches and jobs of the simulated service. Times are nanoseconds.
-"""
+"""Batches and jobs of the simulated service. Times are nanoseconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,10 +14,9 @@ class MediaBatch:
     The batch of one arrival.
 
     Attributes:
-        status: As in the contract: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
+        status: PENDING_UPLOAD, RECEIVED, PROCESSING, READY or FAILED.
         kinds: Kind of each file for the pipeline.
         received_at: When it was handed to the pipeline, by its completion or by the latest retry.
-        jobs: Number of jobs so far.
     """
 
     planned: UploadBatch
@@ -68,7 +65,7 @@ class MediaBatch:
         return self._assets
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step on this batch, and return its number; the first is 1."""
+        """Count one more attempt of a step on this batch, and return its number from 1."""
         number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
         return number
 
@@ -86,13 +83,7 @@ class MediaBatch:
 
 @dataclass(slots=True, eq=False)
 class MediaJob:
-    """
-    One run of the pipeline for a batch.
-
-    Attributes:
-        status: PENDING, RUNNING, SUCCEEDED or FAILED.
-        attempt: Number among the jobs of the batch, from 1.
-    """
+    """One run of the pipeline for a batch; *attempt* is its number among them, from 1."""
 
     id: int
     batch: MediaBatch
@@ -105,7 +96,7 @@ class MediaJob:
     _attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def count(self, step: str, item: int = 0) -> int:
-        """Count one more attempt of a step in this job, and return its number; the first is 1."""
+        """Count one more attempt of a step in this job, and return its number from 1."""
         number = self._attempts[step, item] = self._attempts.get((step, item), 0) + 1
         return number
 

@@ -5,11 +5,11 @@ Service times and faults come from `harness.lab.workload.task_work`, as those of
 handlers do. Times in seconds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
-from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.task_work import TaskWorkModel, step_of
 from harness.lab.workload.upload_batch import UploadFile
 
@@ -33,33 +33,25 @@ class Work(NamedTuple):
     video_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
 class MediaFunctions:
     """
     The work of the pipeline under one scenario.
 
-    Args:
-        now: Model seconds since the run began, for faults with a time window.
+    Attributes:
         callback: Called when a job has ended, with the job, the callback's status and the error's cause.
-        callback_way: Round-trip time of the callback request, by arrival and attempt [s].
+        round_trip: Time of the callback request, by arrival and attempt [s].
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        replication: int,
-        now: Callable[[], float],
-        callback: Callable[[MediaJob, str, str], None],
-        callback_way: Callable[[int, int], float],
-    ) -> None:
-        self._work = TaskWorkModel(scenario, now, replication)
-        self._callback = callback
-        self._callback_way = callback_way
+    work: TaskWorkModel
+    callback: Callable[[MediaJob, str, str], None]
+    round_trip: Callable[[int, int], float]
 
     def plan(self, function: str, job: MediaJob, payload: Any) -> Work:
         """Return the work of one invocation of a function (name without prefix)."""
         batch = job.batch
         attempt = batch.count(step_of(function))
-        seconds, error, cause = self._work.function(function, batch.planned, attempt)
+        seconds, error, cause = self.work.function(function, batch.planned, attempt)
         if error is not None:
             return Work(seconds, dict, error, cause)
         match function:
@@ -68,9 +60,10 @@ class MediaFunctions:
             case "thumbnails":
                 return Work(seconds, lambda: {"outputs": _outputs(payload)})
             case "zip":
-                return Work(seconds, lambda: _bundle(job))
+                key = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"
+                return Work(seconds, lambda: {"key": key, "bytes": 22, "assets": len(batch.files)})
             case _:
-                seconds += self._callback_way(batch.arrival, attempt)
+                seconds += self.round_trip(batch.arrival, attempt)
                 return Work(seconds, lambda: self._report(job, payload))
 
     def transcode(self, job: MediaJob, payload: Any) -> Work:
@@ -78,7 +71,7 @@ class MediaFunctions:
         batch = job.batch
         video, item = batch.video(_input_of(payload))
         attempt = batch.count("transcode", item)
-        seconds, error, cause = self._work.transcoding(batch.planned, video, item, attempt)
+        seconds, error, cause = self.work.transcoding(batch.planned, video, item, attempt)
         if error is not None:
             return Work(seconds, dict, error, cause)
         details = {"Id": f"{job.id}-{item}-{attempt}", "Status": "COMPLETE"}
@@ -88,29 +81,20 @@ class MediaFunctions:
         """Call back, and return the result of the callback function."""
         given = payload if isinstance(payload, dict) else {}
         status, error = str(given.get("status", "SUCCEEDED")), given.get("error") or {}
-        self._callback(job, status, str(error.get("Cause", "")))
+        self.callback(job, status, str(error.get("Cause", "")))
         return {"status": status, "httpStatus": 200, "callback": _callback_body(job, status, given)}
 
 
 def execution_input(job: MediaJob) -> dict[str, Any]:
     """Return the input of an execution of the pipeline."""
-    batch = job.batch
-    return {
-        "jobId": job.id,
-        "batchId": batch.id,
-        "listingId": batch.listing_id,
-        "attempt": job.attempt,
-        "traceparent": None,
-        "assets": batch.assets,
-    }
+    ids = {"jobId": job.id, "batchId": job.batch.id, "listingId": job.batch.listing_id}
+    return ids | {"attempt": job.attempt, "traceparent": None, "assets": job.batch.assets}
 
 
 def _sorted_out(job: MediaJob) -> dict[str, Any]:
     """Return the result of the validation: the assets by kind."""
     batch = job.batch
-    images: list[dict[str, Any]] = []
-    videos: list[dict[str, Any]] = []
-    documents: list[dict[str, Any]] = []
+    images, videos, documents = [], [], []
     for file, kind, asset in zip(batch.files, batch.kinds, batch.assets, strict=True):
         if kind == "video":
             videos.append(asset | _about_video(batch, job, file))
@@ -118,13 +102,8 @@ def _sorted_out(job: MediaJob) -> dict[str, Any]:
             images.append(asset)
         else:
             documents.append(asset)
-    return {
-        "images": images,
-        "videos": videos,
-        "documents": documents,
-        "hasVideos": bool(videos),
-        "startedAt": "",
-    }
+    sorted_out = {"images": images, "videos": videos, "documents": documents}
+    return sorted_out | {"hasVideos": bool(videos), "startedAt": ""}
 
 
 def _about_video(batch: MediaBatch, job: MediaJob, file: UploadFile) -> dict[str, Any]:
@@ -140,30 +119,20 @@ def _about_video(batch: MediaBatch, job: MediaJob, file: UploadFile) -> dict[str
 
 def _outputs(payload: Any) -> list[dict[str, Any]]:
     validation = payload.get("validation", {}) if isinstance(payload, dict) else {}
-    assets: Sequence[Any] = [*validation.get("images", ()), *validation.get("documents", ())]
+    assets = [*validation.get("images", ()), *validation.get("documents", ())]
     return [{"rawKey": asset["key"], "processedKey": f"{asset['key']}.large"} for asset in assets]
-
-
-def _bundle(job: MediaJob) -> dict[str, Any]:
-    batch = job.batch
-    return {
-        "key": f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip",
-        "bytes": 22,
-        "assets": len(batch.files),
-    }
 
 
 def _callback_body(job: MediaJob, status: str, payload: dict[str, Any]) -> dict[str, Any]:
     """Return the body of the callback request, which is part of the function's result."""
     batch, detail = job.batch, payload.get("detail")
-    bundle = detail.get("zip") if isinstance(detail, dict) else None
     return {
         "jobId": job.id,
         "batchId": batch.id,
         "listingId": batch.listing_id,
         "status": status,
         "externalId": payload.get("executionArn"),
-        "zip": bundle,
+        "zip": detail.get("zip") if isinstance(detail, dict) else None,
     }
 
 

@@ -1,6 +1,4 @@
-"""
-The objects and settings that all clients of a simulated run share. Times are nanoseconds.
-"""
+"""The context of the clients of a simulated run. Times are nanoseconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,21 +46,16 @@ class ModelContext:
         self.has_viewers = any(isinstance(flow, client_flows.ViewerFlow) for flow in scenario.flows)
         self.thinks = scenario.behaviour.think_time_s != Constant(value=0)
         poll, retry = scenario.behaviour.poll, scenario.behaviour.retry
-        self.poll = (
-            nanoseconds(poll.first_s),
-            poll.factor,
-            nanoseconds(poll.cap_s),
-            nanoseconds(poll.timeout_s),
-        )
+        first, cap, timeout = map(nanoseconds, (poll.first_s, poll.cap_s, poll.timeout_s))
+        self.poll = (first, poll.factor, cap, timeout)
         attempts = retry.max_attempts if UNAVAILABLE in retry.on else 1
         self.retry = (attempts, retry.base_s, retry.factor, retry.cap_s)
         self.viewers = Stream(scenario.seed, self.mix.replication, "viewer")
-        self.resolution_labels = {
-            family: labels_text({"Family": family}) for family in ("SHOOT", "PROJECT", "")
-        }
+        families = ("SHOOT", "PROJECT", "")
+        self.resolution_labels = {family: labels_text({"Family": family}) for family in families}
 
     def sizes(self, files: Sequence[UploadFile]) -> list[int]:
-        """Return the uploaded bytes of each file."""
+        """Return the bytes of each file as it is uploaded."""
         if self.placeholders:
             return [self.scenario.placeholder_bytes] * len(files)
         return [file.bytes for file in files]

@@ -1,12 +1,7 @@
-"""
-The model of one replication: blueprint, platform, service and clients.
-
-Times are seconds, except those of the engine.
-"""
+"""The model of one replication. Times are seconds, except those of the engine."""
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.blueprint.template import Template, load_template
@@ -28,7 +23,8 @@ from harness.lab.sim.platform.transcoder import Transcoder
 from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.states_language.execution import Execution, Status
+from harness.lab.workload.task_work import TaskWorkModel
+from harness.states_language.execution import Execution
 from harness.states_language.host import NS, nanoseconds
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
@@ -40,44 +36,12 @@ EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
 SAMPLE_EVERY = 10
 """Time between two samples of the gauges [s]."""
 
-CALLBACK = PREFIX + "callback-dispatch"
-
 OnProgress = Callable[[float], None]
 """Called with the model time that has passed [s]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """
-    Numbers of events in a replication, for costs and checks.
-
-    Attributes:
-        empty_receives: Long polls without a message.
-        transcoder_busy_s: Busy time of all slots of the transcoding queue.
-        transcodings: Transcoding jobs that succeeded.
-        video_s: Length of their videos.
-    """
-
-    events: int
-    arrivals: int
-    transitions: int
-    messages: int
-    receives: int
-    empty_receives: int
-    api_requests: int
-    transcoder_busy_s: float
-    transcodings: int
-    video_s: float
-
-
 class PipelineModel:
-    """
-    The model of one replication.
-
-    Args:
-        machine: The state machine; by default that of the blueprint.
-        epoch: The time of second 0.
-    """
+    """The model of one replication; by default of the blueprint's state machine."""
 
     def __init__(
         self,
@@ -99,37 +63,29 @@ class PipelineModel:
         machine = machine or parse_state_machine(self.template.state_machine.definition)
         program = compile_machine(machine)
         # Without a callback from the state machine, the end of its execution decides.
-        self._calls_back = any(node.task.function_name == CALLBACK for node in program.tasks())
-        self.functions = Functions(
-            self.engine, platform.functions, self.template.functions, recorder, self._source
-        )
+        self._calls_back = PREFIX + "callback-dispatch" in {
+            node.task.function_name for node in program.tasks()
+        }
+        deployed = self.template.functions
+        self.functions = Functions(self.engine, platform.functions, deployed, recorder, self._source)
         slots = self.template.media_convert_queue.concurrent_jobs
         self.transcoder = Transcoder(self.engine, platform.mediaconvert, slots, self._source)
-        self._workers = self._task_workers()
+        self.workers = self._task_workers()
         self.workflow = self._step_functions(program, machine.timeout_seconds, epoch)
         self.service = self._simulated_service()
         self._admission = Admission(self.engine, platform.api, self._source)
         self.clients = self._client_population()
 
     def _task_workers(self) -> TaskWorkers:
-        scenario, platform = self.scenario, self.platform
-        round_trip = self._source.latencies(platform.callback_s, "callback", 4)
+        scenario, platform, source = self.scenario, self.platform, self._source
+        latencies = source.latencies(platform.callback_s, "callback", 4)
         media = MediaFunctions(
-            scenario,
-            self._source.replication,
-            lambda: self.engine.seconds,
-            self._called_back,
-            lambda entity, attempt: round_trip(entity, attempt) / NS,
+            TaskWorkModel(scenario, lambda: self.engine.seconds, source.replication),
+            lambda *report: self.service.callback(*report),  # noqa: PLW0108 - the service is created later
+            lambda arrival, attempt: latencies(arrival, attempt) / NS,
         )
-        return TaskWorkers(
-            self.engine,
-            self.functions,
-            self.transcoder,
-            media,
-            self._source,
-            behaviours=platform.behaviours,
-            models=scenario.model,
-        )
+        behaviours, models = platform.behaviours, scenario.model
+        return TaskWorkers(self.engine, self.functions, self.transcoder, media, source, behaviours, models)
 
     def _step_functions(
         self, program: Program, time_limit: float | None, epoch: datetime
@@ -138,7 +94,7 @@ class PipelineModel:
             self.engine,
             self.platform.stepfunctions,
             program,
-            self._workers.of(program),
+            self.workers.of(program),
             self.recorder,
             self._source,
             arn=self.template.state_machine.arn,
@@ -175,26 +131,17 @@ class PipelineModel:
         arrivals = None if scenario.users else schedule(scenario, replication)
         return ClientPopulation(context, arrivals, self.recorder.settle)
 
-    @property
-    def unmodelled(self) -> list[str]:
-        """Names of the states that take no time, because they have no service model."""
-        return self._workers.unmodelled
-
-    @property
-    def horizon(self) -> float:
-        """The latest end: that of the drain."""
-        return self.scenario.duration_s + self.scenario.drain_s
-
     def run(self, progress: OnProgress | None = None) -> float:
         """Run until the last client or the drain has ended; return the time of the end [s]."""
-        self.recorder.horizon = nanoseconds(self.horizon)
+        horizon = nanoseconds(self.scenario.duration_s + self.scenario.drain_s)
+        self.recorder.horizon = horizon
         self._sample_and_repeat()
         self.clients.start()
         # The model makes no garbage in cycles, and searching for it takes a third of the time.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            end = self._run_in_slices(progress)
+            end = self._run_in_slices(horizon, progress)
         finally:
             if collecting:
                 gc.enable()
@@ -204,26 +151,26 @@ class PipelineModel:
             self.workflow.record_unfinished(job)
         return end / NS
 
-    def counts(self) -> Counts:
-        """Return the numbers of events so far."""
+    def counts(self) -> dict[str, float]:
+        """Return the numbers of events so far, for costs and checks."""
         queue, waits = self.service.queue, self.platform.dispatcher.wait_s
-        return Counts(
-            events=self.engine.events,
-            arrivals=self.clients.started,
-            transitions=self.workflow.transitions,
-            messages=queue.sent,
-            receives=queue.receives,
-            empty_receives=int(queue.idle_time / NS / waits) if waits else 0,
-            api_requests=self._admission.requests,
-            transcoder_busy_s=self.transcoder.station.busy_time / NS,
-            transcodings=self.transcoder.completed,
-            video_s=self.transcoder.video_seconds,
-        )
+        return {
+            "events": self.engine.events,
+            "arrivals": self.clients.started,
+            "transitions": self.workflow.transitions,
+            "messages": queue.sent,
+            "receives": queue.receives,
+            # Long polls without a message.
+            "empty_receives": int(queue.idle_time / NS / waits) if waits else 0,
+            "api_requests": self._admission.requests,
+            "transcoder_busy_s": self.transcoder.station.busy_time / NS,
+            "transcodings": self.transcoder.completed,
+            "video_s": self.transcoder.video_seconds,
+        }
 
-    def _run_in_slices(self, progress: OnProgress | None) -> int:
+    def _run_in_slices(self, horizon: int, progress: OnProgress | None) -> int:
         """Run in slices of time, to notice the end of the last client; return the time of the end [ns]."""
-        engine, horizon = self.engine, nanoseconds(self.horizon)
-        duration = nanoseconds(self.scenario.duration_s)
+        engine, duration = self.engine, nanoseconds(self.scenario.duration_s)
         while engine.now < horizon:
             until = min(engine.now + SAMPLE_EVERY * NS, horizon)
             engine.run_until(until)
@@ -233,14 +180,10 @@ class PipelineModel:
                 break
         return engine.now
 
-    def _called_back(self, job: MediaJob, status: str, cause: str) -> None:
-        self.service.callback(job, status, cause)
-
     def _execution_ended(self, execution: Execution) -> None:
         job: MediaJob = execution.subject
         if not self._calls_back:
-            status = "SUCCEEDED" if execution.status is Status.SUCCEEDED else str(execution.status)
-            self.service.callback(job, status, execution.cause or "")
+            self.service.callback(job, str(execution.status), execution.cause or "")
 
     def _sample_and_repeat(self) -> None:
         self._sample()
@@ -249,12 +192,12 @@ class PipelineModel:
     def _sample(self) -> None:
         """Record the gauges: the peak number of jobs since the last sample, and the depth of the queues."""
         template, service = self.template, self.service
-        depths = (
-            (template.queue.name, service.queue.depth),
-            (template.dead_letter_queue.name, service.dead_letters),
-        )
+        depths = {
+            template.queue.name: service.queue.depth,
+            template.dead_letter_queue.name: service.dead_letters,
+        }
         now, metric = self.engine.now, self.recorder.metric
         metric(now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample())
-        for name, depth in depths:
+        for name, depth in depths.items():
             labels = labels_text({"QueueName": name})
             metric(now, "AWS/SQS/ApproximateNumberOfMessagesVisible", labels, float(depth))

@@ -53,7 +53,7 @@ class RowRecorder:
         batch_id: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Record a `RequestRow`; faster than `add`, because no row object is made."""
+        """Record a `RequestRow`; faster than `add`, because no row is made."""
         self._requests.extend(
             (0, arrival, type, name, status, outcome, intended_at, started_at, finished_at, bytes_out,
              bytes_in, batch_id, None, error)
@@ -68,7 +68,7 @@ class RowRecorder:
         self._tables[TABLE_OF[type(row)]].extend(row)
 
     def settle(self) -> None:
-        """Called between events: a subclass may write rows here."""
+        """Write gathered rows, if the recorder writes them; called between events."""
 
     def rows(self, table: str) -> list[Any]:
         """Return the rows of a table, with times in nanoseconds."""
@@ -79,26 +79,17 @@ class RowRecorder:
 class FolderRecorder(RowRecorder):
     """Writes rows to a part of a run folder, in chunks."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._part: TablePartWriter | None = None
-
-    def write_to(self, part: TablePartWriter) -> None:
-        """Set the destination of the rows; until then they are kept in memory."""
-        self._part = part
+    part: TablePartWriter | None = None
+    """Destination of the rows; until it is set, they are kept in memory."""
 
     def settle(self, at_least: int = CHUNK_ROWS) -> None:
-        if self._part is None:
+        if self.part is None:
             return
         for table, cells in self._tables.items():
             if len(cells) >= at_least * len(_ROW_TYPE[table]._fields):
                 kept = _censored(self.horizon, cells) if table == "requests" else cells
-                self._part.add_columns(table, _columns(table, kept))
+                self.part.add_columns(table, _columns(table, kept))
                 cells.clear()
-
-    def close(self) -> None:
-        """Write all remaining rows."""
-        self.settle(at_least=1)
 
 
 def _rows(table: str, cells: list[Any]) -> Iterator[Any]:
@@ -108,7 +99,7 @@ def _rows(table: str, cells: list[Any]) -> Iterator[Any]:
 
 
 def _censored(horizon: float, cells: list[Any]) -> list[Any]:
-    """Return the cells of requests as an observer who leaves at the horizon sees them."""
+    """Return the cells of requests with those censored that end after the horizon."""
     if max(cells[_FINISHED :: len(RequestRow._fields)], default=0) <= horizon:
         return cells
     return list(chain.from_iterable(_until(horizon, _rows("requests", cells))))
@@ -125,10 +116,8 @@ def _until(horizon: float, requests: Iterator[RequestRow]) -> Iterator[RequestRo
 def _columns(table: str, cells: list[Any]) -> dict[str, Any]:
     names = _ROW_TYPE[table]._fields
     columns: dict[str, Any] = {name: cells[place :: len(names)] for place, name in enumerate(names)}
-    return {
-        name: _seconds(column) if name == "at" or name.endswith("_at") else column
-        for name, column in columns.items()
-    }
+    times = (name for name in names if name == "at" or name.endswith("_at"))
+    return columns | {name: _seconds(columns[name]) for name in times}
 
 
 def _seconds(times: list[int | None]) -> Any:

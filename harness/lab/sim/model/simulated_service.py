@@ -1,6 +1,4 @@
-"""
-The simulated service: batches, jobs, and the metrics that it publishes. Times are nanoseconds.
-"""
+"""The simulated service: batches, jobs, and the metrics that it publishes. Times are nanoseconds."""
 
 import re
 from collections import OrderedDict
@@ -10,7 +8,6 @@ from functools import partial
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
-from harness.lab.sim.model.level import Level
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform import Platform
@@ -27,16 +24,34 @@ _OUTCOME = {outcome: labels_text({"outcome": outcome}) for outcome in ("READY", 
 _CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
 
 
+class Level:
+    """
+    A number that rises and falls.
+
+    A sample is the highest value since the previous one: momentary values would miss short peaks.
+    """
+
+    __slots__ = ("_peak", "value")
+
+    def __init__(self) -> None:
+        self.value = self._peak = 0
+
+    def set(self, value: int) -> None:
+        self.value = value
+        self._peak = max(self._peak, value)
+
+    def sample(self) -> float:
+        """Return the highest value since the last call."""
+        peak, self._peak = self._peak, self.value
+        return float(peak)
+
+
 class SimulatedService:
     """
     The reference service with its worker.
 
     Args:
         start: Starts the execution of a job; returns False if the request was throttled.
-
-    Attributes:
-        inflight: Number of jobs that are PENDING or RUNNING.
-        dead_letters: Number of messages in the dead-letter queue.
     """
 
     def __init__(
@@ -70,13 +85,12 @@ class SimulatedService:
             dead_letter=self._dead_letter,
         )
         self._reconciler_interval = nanoseconds(self._settings.reconciler_interval_s)
-        self._schedule_reconciler()
+        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
 
     def create(self, planned: UploadBatch, batch_id: str, listing_id: int) -> MediaBatch:
-        """Create a batch."""
         batch = MediaBatch(planned, batch_id, listing_id, self._engine.now)
         self._uploading[batch.id] = batch
-        self._count_status("PENDING_UPLOAD")
+        self._enter(batch, "PENDING_UPLOAD")
         return batch
 
     def complete(self, batch: MediaBatch) -> MediaJob | None:
@@ -100,9 +114,10 @@ class SimulatedService:
         """Accept the pipeline's report on the end of a job; a repeated report has no effect."""
         if status == "SUCCEEDED":
             self._settle(job, None)
+        elif found := _CODE.match(cause.strip()):
+            self._settle(job, found[1])
         else:
-            found = _CODE.match(cause.strip())
-            self._settle(job, found[1] if found else "PROCESSING_FAILED" if status == "FAILED" else status)
+            self._settle(job, "PROCESSING_FAILED" if status == "FAILED" else status)
 
     def unfinished(self) -> list[MediaJob]:
         """Return the jobs that have not ended, the oldest first."""
@@ -139,10 +154,8 @@ class SimulatedService:
 
     def _dead_letter(self, message: Message) -> None:
         self.dead_letters += 1
-        interval = nanoseconds(self._settings.dead_letter_interval_s)
-        wait = -self._engine.now % interval
-        key = order(Kind.TIMER, message.job.id)
-        self._engine.call_in(wait, key, partial(self._drain, message))
+        wait = -self._engine.now % nanoseconds(self._settings.dead_letter_interval_s)
+        self._engine.call_in(wait, order(Kind.TIMER, message.job.id), partial(self._drain, message))
 
     def _drain(self, message: Message) -> None:
         self.dead_letters -= 1
@@ -170,23 +183,19 @@ class SimulatedService:
         duration = (now - batch.received_at) / NS
         self._metric("media_processing_duration_seconds", _OUTCOME[outcome], duration)
 
-    def _schedule_reconciler(self) -> None:
-        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
-
     def _reconcile(self) -> None:
         self._repair_jobs()
         self._abandon_uploads()
-        self._schedule_reconciler()
+        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
 
     def _repair_jobs(self) -> None:
         """End the jobs whose execution ended without a callback, or that are stuck."""
         settings, now = self._settings, self._engine.now
         grace, stuck = nanoseconds(settings.reconcile_grace_s), nanoseconds(settings.stuck_job_timeout_s)
         for job in self.unfinished():
-            age = now - (job.started_at or job.created_at)
+            age, execution = now - (job.started_at or job.created_at), job.execution
             if age < grace:
                 continue
-            execution = job.execution
             if execution is not None and execution.status is not None:
                 self.callback(job, execution.status, execution.cause or "")
             elif job.status == "RUNNING" and age >= stuck:
@@ -208,9 +217,6 @@ class SimulatedService:
 
     def _enter(self, batch: MediaBatch, status: str) -> None:
         batch.status = status
-        self._count_status(status)
-
-    def _count_status(self, status: str) -> None:
         self._metric("media_batches_created_total", _STATUS[status], 1.0)
         if status == "FAILED":
             self._metric("media_batches_failed_total", NO_LABELS, 1.0)

@@ -1,6 +1,4 @@
-"""
-A station: servers with a queue. Times are nanoseconds.
-"""
+"""A station: servers with a queue. Times are nanoseconds."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +18,6 @@ class StationJob:
 
     Attributes:
         key: Identifies the job (see `entity_key`): orders jobs that end at the same instant.
-        service_time: Service time [ns].
         begun: Called when service begins.
         done: Called when service has ended.
         wanted: Called before service begins; a job that is not wanted any more is skipped.
@@ -35,16 +32,11 @@ class StationJob:
 
 class Station:
     """
-    c servers, first come, first served within a priority, and at most K jobs.
+    Servers with a queue: first come, first served within a priority.
 
     Args:
         servers: Number of servers; None for infinitely many.
         capacity: Most jobs waiting and in service; None without a limit.
-
-    Attributes:
-        busy: Number of busy servers.
-        busy_time: Sum of the completed service times [ns].
-        served: Number of completed services.
     """
 
     def __init__(self, engine: Engine, servers: int | None, capacity: int | None = None) -> None:
@@ -54,9 +46,7 @@ class Station:
         self._fifo: deque[StationJob] = deque()
         self._prioritised: list[tuple[float, int, StationJob]] = []
         self._arrivals = 0
-        self.busy = 0
-        self.busy_time = 0
-        self.served = 0
+        self.busy = self.busy_time = self.served = 0
 
     @property
     def waiting(self) -> int:

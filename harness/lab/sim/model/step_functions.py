@@ -1,11 +1,9 @@
-"""
-The simulated Step Functions: the host of executions. Times are nanoseconds.
-"""
+"""The simulated Step Functions: the host of executions. Times are nanoseconds."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import StepRow
@@ -22,15 +20,13 @@ from harness.states_language.execution import Execution, Position, Status
 from harness.states_language.host import Callback, Deadline, Host, TaskAttempt, nanoseconds
 from harness.states_language.program import AnyNode, CompiledTask, Program
 
-DEFINITION_ERRORS = frozenset(
-    {
-        "States.IntrinsicFailure",
-        "States.NoChoiceMatched",
-        "States.ParameterPathFailure",
-        "States.ResultPathMatchFailure",
-        "States.Runtime",
-    }
-)
+DEFINITION_ERRORS = {
+    "States.IntrinsicFailure",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.Runtime",
+}
 """Errors of the state machine itself, not of the work of its Tasks."""
 
 END_METRICS = (
@@ -46,11 +42,6 @@ Worker = Callable[[TaskAttempt], None]
 """Does the work of one attempt of a Task."""
 
 
-class _Running(NamedTuple):
-    interpreter: Interpreter
-    time_limit: Deadline | None
-
-
 class SimulatedStepFunctions(Host):
     """
     The host of all executions of a run.
@@ -59,9 +50,6 @@ class SimulatedStepFunctions(Host):
         workers: The worker of each Task, by the name of its state.
         time_limit: Time limit of an execution [s]; None without one.
         ended: Called with each execution that has ended.
-
-    Attributes:
-        transitions: States entered and attempts repeated in all executions, which AWS bills.
     """
 
     def __init__(
@@ -94,7 +82,7 @@ class SimulatedStepFunctions(Host):
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[str, Stream] = {}
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, tuple[Interpreter, Deadline | None]] = {}
         self._definition_errors: Counter[tuple[str, str]] = Counter()
         self._causes: dict[tuple[str, str], str] = {}
         self.transitions = 0
@@ -124,15 +112,16 @@ class SimulatedStepFunctions(Host):
         if self._time_limit is not None:
             key = order(Kind.DEADLINE, arrival, 0, job.attempt)
             deadline = engine.deadline_in(self._time_limit, key, interpreter.time_out)
-        self._running[job.id] = _Running(interpreter, deadline)
+        self._running[job.id] = interpreter, deadline
         key = order(Kind.TIMER, arrival, 0, job.attempt)
         engine.call_in(self._start_latency(arrival, 0, job.attempt), key, interpreter.start)
         return True
 
     def record_unfinished(self, job: MediaJob) -> None:
         """Record the states that a job's execution is in, if it has not ended."""
-        if (running := self._running.get(job.id)) is not None:
-            running.interpreter.record_unfinished()
+        if job.id in self._running:
+            interpreter, _ = self._running[job.id]
+            interpreter.record_unfinished()
 
     def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
         key = _TIMER + (position.execution.entity << 36) + (position.item << 16) + node.index
@@ -161,11 +150,10 @@ class SimulatedStepFunctions(Host):
     def draw(self, purpose: str, position: Position) -> float:
         assert position.node is not None  # noqa: S101 - only states draw
         name, execution = f"states/{purpose}/{position.node.name}", position.execution
-        stream = self._streams.get(name)
-        if stream is None:
-            stream = self._streams[name] = self._source.stream(name)
+        if name not in self._streams:
+            self._streams[name] = self._source.stream(name)
         number = execution.subject.batch.count(name, position.thread)
-        return stream(execution.entity, position.thread, number)
+        return self._streams[name](execution.entity, position.thread, number)
 
     def record(
         self,
@@ -177,18 +165,9 @@ class SimulatedStepFunctions(Host):
         error: str | None,
     ) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
-        row = StepRow(
-            job_id=position.execution.subject.id,
-            state=position.node.name,
-            item=position.item,
-            attempt=position.number,
-            ready_at=ready_at,
-            started_at=started_at,
-            finished_at=finished_at,
-            outcome=outcome,
-            error=error,
-        )
-        self._recorder.add(row)
+        job_id, state = position.execution.subject.id, position.node.name
+        when = (ready_at, started_at, finished_at)
+        self._recorder.add(StepRow(job_id, state, position.item, position.number, *when, outcome, error))
 
     def caught(self, position: Position, error: str, cause: str) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
@@ -196,9 +175,9 @@ class SimulatedStepFunctions(Host):
 
     def ended(self, execution: Execution) -> None:
         job: MediaJob = execution.subject
-        time_limit = self._running.pop(job.id).time_limit
-        if time_limit is not None:
-            time_limit.cancel()
+        _, deadline = self._running.pop(job.id)
+        if deadline is not None:
+            deadline.cancel()
         for name, status in END_METRICS:
             self._metric(name, float(execution.status is status))
         self._count_error(execution.failed_state or "", execution.error, execution.cause or "")

@@ -5,8 +5,8 @@ Times are nanoseconds; in service models they are seconds.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from harness.lab.sim.model.engine import Engine, entity_key
 from harness.lab.sim.model.jobs import MediaJob
@@ -24,17 +24,11 @@ from harness.states_language.paths import PathNotFound
 from harness.states_language.payload_template import compile_expression
 from harness.states_language.program import CompiledTask, Program
 
-PIPELINE_FUNCTIONS = frozenset(
-    PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")
-)
-TOO_MANY_REQUESTS = "Lambda.TooManyRequestsException"
-CAPACITY_EXCEEDED = "Capacity.Exceeded"
-TIMED_OUT = "Sandbox.Timedout"
-NO_HEARTBEAT = "States.HeartbeatTimeout"
-
+PIPELINE_FUNCTIONS = {PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")}
 NO_LIMITS = "a Lambda function has no such limit; use lambda.reserved_concurrency"
 
 
+@dataclass(eq=False)
 class TaskWorkers:
     """
     Finds the worker of each Task.
@@ -43,38 +37,22 @@ class TaskWorkers:
         unmodelled: Names of states without a service model or behaviour: they take no time.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        functions: Functions,
-        transcoder: Transcoder,
-        media: MediaFunctions,
-        source: RandomSource,
-        *,
-        behaviours: Mapping[str, TaskBehaviour],
-        models: Mapping[str, ServiceModel],
-    ) -> None:
-        self._engine = engine
-        self._functions = functions
-        self._transcoder = transcoder
-        self._media = media
-        self._source = source
-        self._behaviours = behaviours
-        self._models = models
-        self._stations: dict[str, Station] = {}
-        self.unmodelled: list[str] = []
+    engine: Engine
+    functions: Functions
+    transcoder: Transcoder
+    media: MediaFunctions
+    source: RandomSource
+    behaviours: Mapping[str, TaskBehaviour]
+    models: Mapping[str, ServiceModel]
+    unmodelled: list[str] = field(default_factory=list)
+    _stations: dict[str, Station] = field(default_factory=dict)
 
     def of(self, program: Program) -> dict[str, Worker]:
-        """
-        Return the worker of each Task of a state machine, by the name of the state.
-
-        Raises:
-            ValueError: A behaviour, model or reservation belongs to no Task, or a behaviour is invalid.
-        """
+        """Return the worker of each Task, by its state; raise ValueError if a setting does not fit them."""
         tasks = program.tasks()
         known = {name for node in tasks for name in _names(node)}
-        described = [("platform.behaviours", name) for name in self._behaviours]
-        described += [("model", name) for name in self._models if name not in DEFAULT_MODEL]
+        described = [("platform.behaviours", name) for name in self.behaviours]
+        described += [("model", name) for name in self.models if name not in DEFAULT_MODEL]
         for section, name in described:
             if name not in known:
                 raise ValueError(
@@ -82,78 +60,73 @@ class TaskWorkers:
                     f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
                 )
         workers = {node.name: self._worker(node) for node in tasks}
-        for name in self._functions.unknown_reservations:
+        for name in self.functions.unknown_reservations:
             raise ValueError(
                 f"platform.lambda.reserved_concurrency.{name} is not a function; the functions are "
-                f"{', '.join(self._functions.names)}"
+                f"{', '.join(self.functions.names)}"
             )
         return workers
 
     def _worker(self, node: CompiledTask) -> Worker:
         function = node.task.function_name
-        described = next((name for name in _names(node) if name in self._behaviours), None)
+        described = next((name for name in _names(node) if name in self.behaviours), None)
+        behaviour = self.behaviours[described] if described else TaskBehaviour()
         if node.task.resource.endswith(".waitForTaskToken"):
             # The function or queue only passes the token on: the work is done elsewhere.
-            return self._described(node, described, None)
-        behaviour = self._behaviours[described] if described else TaskBehaviour()
+            return self._described(node, described, behaviour, None)
         if not behaviour.outputs:
             # Without results of its own the behaviour only adds failures to the known work.
-            failures = Failures(node.name, behaviour, self._source)
+            failures = Failures(node.name, behaviour, self.source)
             if function is not None and function in PIPELINE_FUNCTIONS:
                 _refuse_limits(described, behaviour, NO_LIMITS)
                 name = function.removeprefix(PREFIX)
                 self._refuse_models(node, step_of(name))
-                return partial(self._invoke, self._functions.pool(function), name, failures)
+                return partial(self._invoke, self.functions.pool(function), name, failures)
             if ":mediaconvert:createJob" in node.task.resource:
                 _refuse_limits(described, behaviour, "for MediaConvert use mediaconvert.slots")
                 self._refuse_models(node, "transcode")
                 return partial(self._transcode, failures, waits=".sync" in node.task.resource)
-        return self._described(node, described, function)
+        return self._described(node, described, behaviour, function)
 
     def _refuse_models(self, node: CompiledTask, step: str) -> None:
         """Refuse service models by other names of a Task than its step, which the live stack would ignore."""
         for name in _names(node):
-            if name in self._models and name != step:
+            if name in self.models and name != step:
                 raise ValueError(f"model.{name}: use model.{step} for the service time of {node.name}")
 
-    def _described(self, node: CompiledTask, described: str | None, function: str | None) -> Worker:
-        model = next((name for name in _names(node) if name in self._models), None)
+    def _described(
+        self, node: CompiledTask, described: str | None, behaviour: TaskBehaviour, function: str | None
+    ) -> Worker:
+        model = next((name for name in _names(node) if name in self.models), None)
         if model is None and described is None:
             self.unmodelled.append(node.name)
-        behaviour = self._behaviours[described] if described else TaskBehaviour()
         if function is not None:
             _refuse_limits(described, behaviour, NO_LIMITS)
         name = described or model or node.name
         if name not in self._stations:
-            self._stations[name] = Station(self._engine, behaviour.servers, behaviour.capacity)
-        return DescribedWorker(
-            node.name,
-            behaviour,
-            self._stations[name],
-            partial(invoke, self._functions, self._functions.pool(function)) if function else None,
-            ServiceTimes({node.name: self._models[model]}, *self._source) if model else None,
-            Failures(node.name, behaviour, self._source),
-        )
+            self._stations[name] = Station(self.engine, behaviour.servers, behaviour.capacity)
+        call = partial(invoke, self.functions, self.functions.pool(function)) if function else None
+        times = ServiceTimes({node.name: self.models[model]}, *self.source) if model else None
+        failures = Failures(node.name, behaviour, self.source)
+        return DescribedWorker(node.name, behaviour, self._stations[name], call, times, failures)
 
     def _invoke(self, pool: FunctionPool, function: str, failures: "Failures", attempt: TaskAttempt) -> None:
-        work = self._media.plan(function, attempt.execution.subject, event_of(attempt))
-        invoke(self._functions, pool, failures.of(attempt, work), attempt)
+        work = self.media.plan(function, attempt.execution.subject, event_of(attempt))
+        invoke(self.functions, pool, failures.of(attempt, work), attempt)
 
     def _transcode(self, failures: "Failures", attempt: TaskAttempt, *, waits: bool) -> None:
-        job = attempt.execution.subject
-        work = failures.of(attempt, self._media.transcode(job, attempt.payload))
+        execution = attempt.execution
+        key = (execution.entity, attempt.item, attempt.number)
+        work = failures.of(attempt, self.media.transcode(execution.subject, attempt.payload))
 
         def ended() -> None:
             if waits:
-                _finish(attempt, work, work.output())
+                _finish(attempt, work)
 
-        accepted = self._transcoder.create(
-            (attempt.execution.entity, attempt.item, attempt.number),
-            work,
-            attempt.begun,
-            ended,
-            lambda: attempt.is_open or not waits,
-        )
+        def wanted() -> bool:
+            return attempt.is_open or not waits
+
+        accepted = self.transcoder.create(key, work, attempt.begun, ended, wanted)
         if not accepted:
             attempt.fail(THROTTLED, "Rate exceeded")
         elif waits:
@@ -163,34 +136,26 @@ class TaskWorkers:
 
 
 def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: TaskAttempt) -> None:
-    """Run a Lambda function for an attempt."""
-
     def ended(killed: bool) -> None:
         if killed:
-            attempt.fail(TIMED_OUT, f"Task timed out after {pool.timeout / NS:.2f} seconds")
+            attempt.fail("Sandbox.Timedout", f"Task timed out after {pool.timeout / NS:.2f} seconds")
         elif work.error:
             attempt.fail(work.error, work.cause)
         else:
             # The output has side effects, also if the attempt has timed out in the meantime.
-            answer = work.output()
-            attempt.succeed(result_of(answer, attempt.node))
+            attempt.succeed(result_of(work.output(), attempt.node))
 
     key = (attempt.execution.entity, attempt.item, attempt.number)
     until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
     if until is None:
-        attempt.fail(TOO_MANY_REQUESTS, "Rate Exceeded.")
+        attempt.fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
     else:
         attempt.begun()
         attempt.enforce_deadline(until)
 
 
 class Failures:
-    """
-    The failures of a Task's attempts that a scenario describes.
-
-    Args:
-        state: Name of the Task: two Tasks with the same behaviour have random numbers of their own.
-    """
+    """The failures of a Task that a scenario describes; every Task has random numbers of its own."""
 
     def __init__(self, state: str, behaviour: TaskBehaviour, source: RandomSource) -> None:
         self._state = state
@@ -203,10 +168,7 @@ class Failures:
         """Return the work of an attempt, changed if the attempt fails."""
         if not self._failing or work.error is not None:
             return work
-        job: MediaJob = attempt.execution.subject
-        purpose = f"failures/{self._state}"
-        key = (attempt.execution.entity, attempt.thread, job.batch.count(purpose, attempt.thread))
-        return self.at(key, job.count(purpose, attempt.thread), work)
+        return self.at(*numbered(attempt, f"failures/{self._state}"), work)
 
     def at(self, key: tuple[int, int, int], number: int, work: Work) -> Work:
         """Return the work of the attempt with a number in its execution; *key* is that of its draws."""
@@ -216,61 +178,53 @@ class Failures:
         return work
 
 
+@dataclass(eq=False)
 class DescribedWorker:
     """
     The worker of a Task whose resource a scenario describes.
 
-    Args:
+    Attributes:
         state: Name of the Task: two Tasks with the same resource share its servers, but not random numbers.
         invoke: Runs the resource as a Lambda function; None: it is the station.
         times: Service times under the name of the state; None: the Task takes no time.
     """
 
-    def __init__(
-        self,
-        state: str,
-        behaviour: TaskBehaviour,
-        station: Station,
-        invoke: "partial[None] | None",
-        times: ServiceTimes | None,
-        failures: Failures,
-    ) -> None:
-        self._state = state
-        self._behaviour = behaviour
-        self._station = station
-        self._invoke = invoke
-        self._times = times
-        self._failures = failures
-        path = behaviour.priority
-        self._priority = compile_expression(path, f"platform.behaviours.{state}.priority") if path else None
+    state: str
+    behaviour: TaskBehaviour
+    station: Station
+    invoke: "partial[None] | None"
+    times: ServiceTimes | None
+    failures: Failures
+
+    def __post_init__(self) -> None:
+        path, where = self.behaviour.priority, f"platform.behaviours.{self.state}.priority"
+        self._priority = compile_expression(path, where) if path else None
 
     def __call__(self, attempt: TaskAttempt) -> None:
         work = self._work(attempt)
-        if self._invoke is not None:
-            self._invoke(work, attempt)
+        if self.invoke is not None:
+            self.invoke(work, attempt)
             return
         job = StationJob(
             entity_key(attempt.execution.entity, attempt.item, attempt.number),
             nanoseconds(work.seconds),
             attempt.begun,
-            lambda: _finish(attempt, work, work.output()),
+            lambda: _finish(attempt, work),
             lambda: attempt.is_open,
         )
-        if not self._station.offer(job, self._priority_of(attempt)):
-            attempt.fail(CAPACITY_EXCEEDED, "the capacity of the resource is exceeded")
-            return
-        attempt.enforce_deadline()
-        self._enforce_heartbeat(attempt)
+        if self.station.offer(job, self._priority_of(attempt)):
+            attempt.enforce_deadline()
+            self._enforce_heartbeat(attempt)
+        else:
+            attempt.fail("Capacity.Exceeded", "the capacity of the resource is exceeded")
 
     def _work(self, attempt: TaskAttempt) -> Work:
         job: MediaJob = attempt.execution.subject
-        # Random numbers depend on the attempts at the batch, results on the attempts in this execution.
-        key = (attempt.execution.entity, attempt.thread, job.batch.count(self._state, attempt.thread))
-        number = job.count(self._state, attempt.thread)
-        seconds = 0.0 if self._times is None else self._times.seconds(self._state, job.batch.files, *key)
-        outputs = self._behaviour.outputs
+        key, number = numbered(attempt, self.state)
+        seconds = 0.0 if self.times is None else self.times.seconds(self.state, job.batch.files, *key)
+        outputs = self.behaviour.outputs
         output = outputs[min(number, len(outputs)) - 1] if outputs else {}
-        return self._failures.at(key, number, Work(seconds, lambda: output))
+        return self.failures.at(key, number, Work(seconds, lambda: output))
 
     def _priority_of(self, attempt: TaskAttempt) -> float | None:
         if self._priority is None:
@@ -282,18 +236,27 @@ class DescribedWorker:
             return float("inf")
 
     def _enforce_heartbeat(self, attempt: TaskAttempt) -> None:
-        beats = self._behaviour.heartbeat_s
-        limit = attempt.heartbeat
-        if limit is None or (beats is not None and nanoseconds(beats) <= limit):
-            return
-        attempt.fail_in(limit, NO_HEARTBEAT, "no heartbeat was received in time")
+        beats, limit = self.behaviour.heartbeat_s, attempt.heartbeat
+        if limit is not None and (beats is None or nanoseconds(beats) > limit):
+            attempt.fail_in(limit, "States.HeartbeatTimeout", "no heartbeat was received in time")
 
 
-def _finish(attempt: TaskAttempt, work: Work, result: Any) -> None:
+def numbered(attempt: TaskAttempt, purpose: str) -> tuple[tuple[int, int, int], int]:
+    """
+    Count an attempt; return the key of its random numbers and its number in the execution.
+
+    Random numbers depend on the attempts at the batch, results on the attempts in this execution.
+    """
+    job: MediaJob = attempt.execution.subject
+    key = (attempt.execution.entity, attempt.thread, job.batch.count(purpose, attempt.thread))
+    return key, job.count(purpose, attempt.thread)
+
+
+def _finish(attempt: TaskAttempt, work: Work) -> None:
     if work.error:
         attempt.fail(work.error, work.cause)
     else:
-        attempt.succeed(result)
+        attempt.succeed(work.output())
 
 
 def _refuse_limits(described: str | None, behaviour: TaskBehaviour, reason: str) -> None:

@@ -16,9 +16,6 @@ from harness.lab.sim.platform.platform import LambdaSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.states_language.host import NS, nanoseconds
 
-TIMEOUT_MAX = 900
-"""Longest time-out of a function [s]; functions that are not in the template have it."""
-
 PREFIX = "listing-media-"
 
 
@@ -29,9 +26,7 @@ class FunctionPool:
 
     Attributes:
         concurrency: Reserved concurrency; None shares the unreserved concurrency of the account.
-        timeout: Time-out [ns].
-        running: Number of running invocations.
-        idle_since: When each idle environment became idle, the longest idle one first [ns].
+        idle_since: When each idle environment became idle, the longest idle one first.
     """
 
     labels: str
@@ -47,7 +42,7 @@ class Functions:
     All functions of the account.
 
     Args:
-        deployed: The functions of the template; others have no reservation and a time-out of `TIMEOUT_MAX`.
+        deployed: The functions of the template; others have no reservation and the longest time-out, 900 s.
     """
 
     def __init__(
@@ -74,19 +69,18 @@ class Functions:
     def pool(self, name: str) -> FunctionPool:
         """Return a function by its name; it is created if necessary."""
         if name not in self._pools:
-            function = self._deployed.get(name)
-            settings = self._settings
+            function, settings = self._deployed.get(name), self._settings
             self._pools[name] = FunctionPool(
                 labels_text({"FunctionName": name}),
                 self._reserved(name),
-                nanoseconds(function.timeout if function else TIMEOUT_MAX),
+                nanoseconds(function.timeout if function else 900),
                 TokenBucket(settings.scale_up_bucket, settings.scale_up_per_s),
             )
         return self._pools[name]
 
     @property
     def names(self) -> list[str]:
-        """Names of the functions that are deployed or used."""
+        """Names of all functions, deployed or used."""
         return sorted({*self._deployed, *self._pools})
 
     @property
@@ -109,16 +103,13 @@ class Functions:
         ended: Callable[[bool], None],
     ) -> int | None:
         """
-        Run a function.
+        Run a function; return the time of the end, or None if the invocation was throttled.
 
         Args:
             key: Entity, item and attempt, for random numbers and the order of events.
             service_time: Service time of the handler; longer than the time-out of the function kills it.
             error: Whether the handler will fail.
             ended: Called at the end, with whether the function was killed.
-
-        Returns:
-            The time of the end [ns]; None if the invocation was throttled.
         """
         now = self._engine.now
         if self._is_full(pool) or (start := self._environment(pool, now, key)) is None:

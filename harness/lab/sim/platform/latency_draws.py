@@ -5,7 +5,7 @@ A draw is the pure function of its key that `harness.lab.workload.draws` defines
 it faster. Times are nanoseconds.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +52,7 @@ class LatencyDraws:
         attempt: The attempt that is drawn in blocks; others are drawn individually.
     """
 
-    def __init__(
-        self,
-        distribution: Distribution,
-        stream: Stream,
-        width: int = 32,
-        attempt: int = 1,
-    ) -> None:
+    def __init__(self, distribution: Distribution, stream: Stream, width: int = 32, attempt: int = 1) -> None:
         self._distribution = distribution
         self._stream = stream
         self._width = width
@@ -77,28 +71,21 @@ class LatencyDraws:
         return self._draw(entity, item, attempt)
 
     def row(self, entity: int, items: int = 0) -> list[int]:
-        """
-        Return the latencies of an entity's first items.
-
-        Args:
-            items: Least number of items.
-        """
+        """Return the latencies of an entity's first items: of *items* at least."""
         if self._constant is not None:
             return [self._constant] * max(items, self._width)
         if items <= self._width and self._draw_block(entity):
             place = (entity - self._first) * self._width
             return self._drawn[place : place + self._width]
         draws = self._stream.many(np.array([entity]), np.arange(max(items, self._width)), self._attempt)
-        wide: list[int] = self._times(draws)
-        return wide
+        return self._times(draws)
 
     def _draw(self, entity: int, item: int, attempt: int) -> int:
         if self._constant is not None:
             return self._constant
         if attempt == self._attempt and item < self._width and self._draw_block(entity):
             return self._drawn[(entity - self._first) * self._width + item]
-        alone: int = self._times(np.array([self._stream(entity, item, attempt)]))[0]
-        return alone
+        return self._times(np.array([self._stream(entity, item, attempt)]))[0]
 
     def _draw_block(self, entity: int) -> bool:
         """Draw the row of an entity unless it exists; return whether it exists now. Old rows do not."""
@@ -115,10 +102,10 @@ class LatencyDraws:
                 self._first += surplus
         return entity >= self._first
 
-    def _times(self, draws: Floats) -> Any:
+    def _times(self, draws: Floats) -> list[int]:
         """Return the latencies of uniform draws."""
         seconds = np.maximum(_sampled(self._distribution, draws), 0)
-        return np.rint(seconds * NS).astype(np.int64).tolist()
+        return np.rint(seconds * NS).astype(np.int64).tolist()  # type: ignore[no-any-return]  # integers
 
 
 def _sampled(distribution: Distribution, draws: Floats) -> Floats:

@@ -20,14 +20,7 @@ Latencies published as quantiles are lognormal through p50 and p90.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions.base_distribution import Probability
@@ -46,8 +39,6 @@ Interval = Annotated[float, Field(ge=0.1, le=LONGEST)]
 """Time between repetitions [s]; 0 would stop the clock."""
 
 PerSecond = Annotated[float, Field(ge=1e-6, le=1e9)]
-
-_NO_DELAY = Constant(value=0)
 
 
 class PlatformInvalid(ValueError):
@@ -162,7 +153,7 @@ class MediaConvertSettings(_PlatformSection):
         None, description="Jobs at once; by default those of the template's queue."
     )
     start_delay_s: Duration = Field(
-        _NO_DELAY, description="Before a job begins, in addition to fixed_s of [model.transcode]."
+        Constant(value=0), description="Before a job begins, in addition to fixed_s of [model.transcode]."
     )
     speed: float = Field(1.0, ge=0.001, le=1e6, description="Divides the transcoding times of the model.")
     completion_s: Duration = Field(
@@ -235,8 +226,7 @@ class Platform(_PlatformSection):
             given: The ``[platform]`` table of a scenario.
             changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; a string is read as TOML.
             preset: The preset; by default that of *given*, else ``aws``.
-            time_scale: Time scale of the live run that ``local`` represents; its overhead is in clock
-                seconds.
+            time_scale: Time scale of the live run that ``local`` represents.
 
         Raises:
             PlatformInvalid: A parameter does not exist or has an invalid value.
@@ -295,8 +285,9 @@ def _set(document: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _sentences(document: Mapping[str, Any], error: ValidationError) -> list[str]:
-    found: dict[str, None] = {}
-    for each in invalid_values(document, error):
-        unknown = each.kind == "extra_forbidden"
-        found[f"platform.{each.key} is not a parameter" if unknown else f"platform.{each}"] = None
-    return list(found)
+    sentences = [
+        f"platform.{each.key} is not a parameter" if each.kind == "extra_forbidden" else f"platform.{each}"
+        for each in invalid_values(document, error)
+    ]
+    # The alternatives of a union repeat each other.
+    return list(dict.fromkeys(sentences))

@@ -33,12 +33,10 @@ class SqsQueue:
 
     Args:
         visibility_timeout: Visibility time-out of the queue [s].
-        max_receive_count: Receives after which a message goes to the dead-letter queue.
         handle: Processes a message; returns whether it may be deleted.
         dead_letter: Takes a message that goes to the dead-letter queue.
 
     Attributes:
-        sent: Number of messages sent.
         receives: Number of receive requests that returned messages.
         idle_time: Sum of the time that dispatchers waited in long polls.
     """
@@ -68,9 +66,7 @@ class SqsQueue:
         self._duplicate = source.stream("platform/sqs/duplicate")
         self._visible: deque[Message] = deque()
         self._idle: deque[int] = deque([0] * dispatcher.threads)
-        self.sent = 0
-        self.receives = 0
-        self.idle_time = 0
+        self.sent = self.receives = self.idle_time = 0
 
     @property
     def depth(self) -> int:

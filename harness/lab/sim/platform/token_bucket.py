@@ -1,6 +1,4 @@
-"""
-The token bucket, with which AWS limits rates. Times are nanoseconds.
-"""
+"""The token bucket, with which AWS limits rates. Times are nanoseconds."""
 
 from harness.states_language.host import NS
 
@@ -10,10 +8,6 @@ class TokenBucket:
     A token bucket: a burst of *size* at once, then *rate* per second.
 
     Implemented by the generic cell rate algorithm: exact, and without events.
-
-    Args:
-        size: Tokens in a full bucket.
-        rate: Tokens added per second.
     """
 
     __slots__ = ("_full_at", "_interval", "_reach")

@@ -1,6 +1,4 @@
-"""
-MediaConvert: a queue with slots. Times are nanoseconds.
-"""
+"""MediaConvert: a queue with slots. Times are nanoseconds."""
 
 from collections.abc import Callable
 
@@ -21,10 +19,6 @@ class Transcoder:
 
     Args:
         slots: Number of slots if the settings do not define it.
-
-    Attributes:
-        completed: Number of jobs that succeeded.
-        video_seconds: Total length of their videos [s].
     """
 
     def __init__(
