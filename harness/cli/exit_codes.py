@@ -1,4 +1,4 @@
-"""The exit codes of all verbs."""
+"""The exit codes of all verbs; `harness.lab.gate.verdict` decides which outcome a run has."""
 
 from enum import IntEnum
 

@@ -126,7 +126,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
         from harness.lab.report.batch_life import NoSuchArrival
         from harness.lab.results.writer import FolderUnfit
         from harness.lab.sim.cost import PricesInvalid
-        from harness.lab.sim.platform.platform import PlatformInvalid
+        from harness.lab.sim.platform.platform_settings import PlatformInvalid
         from harness.lab.sim.simulation import MachineInvalid
         from harness.lab.workload.scenario_file import ScenarioError
 
@@ -150,7 +150,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
 
 def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the settings of the scenario and those of the platform."""
-    from harness.lab.sim.platform.platform import SECTIONS
+    from harness.lab.sim.platform.platform_settings import SECTIONS
 
     changes: dict[str, str] = {}
     overrides: dict[str, str] = {}

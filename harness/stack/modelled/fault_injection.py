@@ -1,8 +1,8 @@
 """
 The faults of a scenario, injected into the local AWS.
 
-The modelled handlers fail by themselves (see `harness.lab.workload.task_work`). Real handlers know nothing
-of faults, so `FaultInjection` makes the same decisions around them. Unreadable messages are made here for
+The modelled handlers fail by themselves (see `harness.lab.workload.work_and_faults`). Real handlers do not
+have faults, so `FaultInjection` makes the same decisions around them. Unreadable messages are made here for
 both, in the queue. Times in seconds.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 from harness.lab.workload.faults import PoisonedMessage
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.task_work import CALLBACK_FUNCTION, FUNCTION_PREFIX, TaskFaults, step_of
 from harness.lab.workload.upload_batch import arrival_of
+from harness.lab.workload.work_and_faults import CALLBACK_FUNCTION, FUNCTION_PREFIX, TaskFaults, step_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import (
     OutputGroupDetails,

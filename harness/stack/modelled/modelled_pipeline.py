@@ -17,14 +17,14 @@ from typing import Any
 from PIL import Image
 
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.task_work import (
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.work_and_faults import (
     CALLBACK_FUNCTION,
     FUNCTION_PREFIX,
     TaskWork,
     TaskWorkModel,
     step_of,
 )
-from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.lab.results.writer import FolderUnfit
-from harness.lab.sim.platform.platform import Platform, PlatformInvalid
+from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
 

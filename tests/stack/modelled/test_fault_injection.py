@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.task_work import TaskFaults
+from harness.lab.workload.work_and_faults import TaskFaults
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
 from harness.stack.modelled.fault_injection import UNREADABLE, FaultInjection, poison_of
 from harness.stack.modelled.run_clock import RunClock

@@ -14,7 +14,7 @@ from harness.lab.sim.experiment.precision import FIRST, run_until
 from harness.lab.sim.experiment.quantiles import Estimate
 from harness.lab.sim.experiment.replications import Replication, parallel_map, replicate
 from harness.lab.sim.experiment.warm_up import WarmUp, detect
-from harness.lab.sim.platform.platform import Preset
+from harness.lab.sim.platform.platform_settings import Preset
 from harness.lab.sim.simulation import platform_of, read_machine
 from harness.lab.workload.scenario import Scenario, load_scenario
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.lab.sim.experiment.quantiles import Floats
 from harness.lab.sim.model.pipeline_model import PipelineModel
 from harness.lab.sim.model.recording import RowRecorder
-from harness.lab.sim.platform.platform import Platform
+from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine

@@ -4,7 +4,7 @@ from heapq import heapreplace
 
 from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import ApiSettings, StorageSettings
+from harness.lab.sim.platform.platform_settings import ApiSettings, StorageSettings
 from harness.states_language.host import NS, nanoseconds
 
 UNAVAILABLE = 503

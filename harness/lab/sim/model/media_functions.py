@@ -1,8 +1,8 @@
 """
 The four functions and the transcoder of the pipeline, simulated: the time they take and their answers.
 
-Service times and faults come from `harness.lab.workload.task_work`, as those of the local stack's modelled
-handlers do. Times in seconds.
+Service times and faults come from `harness.lab.workload.work_and_faults`, as for the modelled handlers of
+the local stack. Times in seconds.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
-from harness.lab.workload.task_work import TaskWorkModel, step_of
 from harness.lab.workload.upload_batch import UploadFile
+from harness.lab.workload.work_and_faults import TaskWorkModel, step_of
 
 BUCKET = "toq-listing-medias"
 

@@ -18,12 +18,12 @@ from harness.lab.sim.model.step_functions import SimulatedStepFunctions
 from harness.lab.sim.model.task_workers import TaskWorkers
 from harness.lab.sim.platform.function_pool import PREFIX, Functions
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import Platform
+from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
 from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.task_work import TaskWorkModel
+from harness.lab.workload.work_and_faults import TaskWorkModel
 from harness.states_language.execution import Execution
 from harness.states_language.host import NS, nanoseconds
 from harness.states_language.machine import StateMachine

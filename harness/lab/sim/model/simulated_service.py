@@ -10,7 +10,7 @@ from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import Platform
+from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.host import NS, nanoseconds

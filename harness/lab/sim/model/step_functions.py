@@ -12,7 +12,7 @@ from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import execution_input
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import StepFunctionsSettings
+from harness.lab.sim.platform.platform_settings import StepFunctionsSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.draws import Stream
 from harness.states_language.asl_interpreter import Interpreter

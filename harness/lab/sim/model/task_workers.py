@@ -18,7 +18,7 @@ from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
-from harness.lab.workload.task_work import step_of
+from harness.lab.workload.work_and_faults import step_of
 from harness.states_language.host import NS, TaskAttempt, nanoseconds
 from harness.states_language.paths import PathNotFound
 from harness.states_language.payload_template import compile_expression

@@ -12,7 +12,7 @@ from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import LambdaSettings
+from harness.lab.sim.platform.platform_settings import LambdaSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.states_language.host import NS, nanoseconds
 

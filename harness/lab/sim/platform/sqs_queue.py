@@ -13,7 +13,7 @@ from functools import partial
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
+from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings
 from harness.states_language.host import nanoseconds
 
 

@@ -6,7 +6,7 @@ from harness.lab.sim.model.engine import Engine, entity_key
 from harness.lab.sim.model.media_functions import Work
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import MediaConvertSettings
+from harness.lab.sim.platform.platform_settings import MediaConvertSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.states_language.host import nanoseconds
 

@@ -14,7 +14,7 @@ from harness.lab.results.percentile import percentile
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.platform.latency_draws import RandomSource
-from harness.lab.sim.platform.platform import DispatcherSettings, SqsSettings
+from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.upload_batch import UploadBatch

@@ -7,7 +7,7 @@ import pytest
 from harness.blueprint.template import load_template
 from harness.lab.sim.model.pipeline_model import PipelineModel
 from harness.lab.sim.model.recording import RowRecorder
-from harness.lab.sim.platform.platform import Platform
+from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload.scenario import Scenario
 
 AT_ONCE = {

@@ -7,7 +7,7 @@ import pytest
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import ServiceTimes
-from harness.lab.workload.task_work import TaskFaults, TaskWork, TaskWorkModel
+from harness.lab.workload.work_and_faults import TaskFaults, TaskWork, TaskWorkModel
 
 
 def scenario(*faults: dict[str, object]) -> Scenario:
