@@ -20,13 +20,13 @@ plt.style.use("harness.lab.report.charts.harness")
 # %%
 if LIVE:
     live = harness.play("quiet_morning.toml")
-    twin = harness.simulate("quiet_morning.toml", platform="local")
+    simulated = harness.simulate("quiet_morning.toml", platform="local")
 else:
     live = harness.load_run("../fixtures/runs/morning_live")
-    twin = harness.load_run("../fixtures/runs/morning_simulated")
+    simulated = harness.load_run("../fixtures/runs/morning_simulated")
 
 # %%
-jobs, computed = (run.durations().sort_values("at_s", ignore_index=True) for run in (live, twin))
+jobs, computed = (run.durations().sort_values("at_s", ignore_index=True) for run in (live, simulated))
 apart = (computed["processing_s"] / jobs["processing_s"] - 1).abs()
 half, most = apart.quantile(0.5), apart.quantile(0.9)
 Markdown(
@@ -61,7 +61,7 @@ plt.show()
 # processor, too.
 
 # %%
-live.plot.waterfall(other=twin)
+live.plot.waterfall(other=simulated)
 
 # %% [markdown]
 # ## Over time
@@ -70,7 +70,7 @@ live.plot.waterfall(other=twin)
 # same time.
 
 # %%
-live.plot.in_flight(other=twin)
+live.plot.in_flight(other=simulated)
 
 # %% [markdown]
 # ## Where it is not to be believed
@@ -80,7 +80,7 @@ live.plot.in_flight(other=twin)
 # questions about single requests.
 
 # %%
-table = harness.compare(live, twin).table().set_index(["name", "percent"])
+table = harness.compare(live, simulated).table().set_index(["name", "percent"])
 names = ["E2E processing", "POST uploads", "PUT object"]
 table.loc[names, ["before_s", "now_s", "ratio", "low", "high"]].round(3)
 

@@ -216,7 +216,7 @@ def limited(executions: int):
 
 
 # %%
-def told(executions: int) -> dict[str, float]:
+def outcomes_with(executions: int) -> dict[str, float]:
     """Return what became of the batches under a limit."""
     run = limited(executions)
     calls = run.steps.query("state == 'GenerateThumbnails'")
@@ -226,7 +226,7 @@ def told(executions: int) -> dict[str, float]:
     return {"executions": executions, "calls refused": refused, "batches failed": failed, "p95_s": p95_s}
 
 
-morning = pd.DataFrame([told(executions) for executions in (1, 2, 3, 4, 6)])
+morning = pd.DataFrame([outcomes_with(executions) for executions in (1, 2, 3, 4, 6)])
 morning.round(3)
 
 

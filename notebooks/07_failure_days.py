@@ -3,7 +3,7 @@
 #
 # **Retries forgive much, up to a point. When every third call of the thumbnails function fails, its three
 # attempts leave 3 failed batches in 100, for 44 % more calls; when 85 in 100 calls fail, so do 61 batches
-# in 100. When a crowd meets a limit, trying again at random moments (jitter) loses 3 % of the batches where
+# in 100. When many clients meet a limit, trying again at random moments (jitter) loses 3 % of the batches where
 # trying again in step loses 32 %. And a message nobody can read is given up after five receives, 15
 # minutes; its alarm goes off within the next minute.**
 
@@ -166,7 +166,7 @@ assert [round(100 * one) for one in (third, more, most)] == [3, 44, 61], (
 # an outage that lasts a minute hits all three, and the formula promises too much. For that a longer
 # back-off helps, not more attempts.
 #
-# ## A crowd at a limit: trying again in step, or at random
+# ## Many clients at a limit: trying again in step, or at random
 #
 # AWS refuses calls beyond a function's concurrency, and the state machine comes back after 2, 4, 8…
 # seconds, up to eight times. Suppose 200 batches arrive within ten seconds, and only five calls of the
@@ -187,15 +187,15 @@ machines = {"in step": json.loads(in_step), "at random": json.loads(at_random)}
 # %%
 uploads = {"process": "poisson", "stages": [{"hold_per_s": 20, "for_s": 10}]}
 photos = {"name": "photo_shoot", "photos": 6, "videos": 0}
-crowd = Scenario(question="What if a crowd comes?", duration_s=10, arrivals=[uploads], flows=[photos])
+burst = Scenario(question="What if a burst comes?", duration_s=10, arrivals=[uploads], flows=[photos])
 five = {"lambda.reserved_concurrency": {"thumbnails": 5}}
 
 
 def at_the_limit(name: str, replication: int = 0):
-    """Simulate the crowd with one of the two state machines."""
-    folder = runs / f"crowd {name} {replication}"
+    """Simulate the burst with one of the two state machines."""
+    folder = runs / f"burst {name} {replication}"
     return harness.simulate(
-        crowd, replication=replication, state_machine=machines[name], overrides=five, out=folder
+        burst, replication=replication, state_machine=machines[name], overrides=five, out=folder
     )
 
 
