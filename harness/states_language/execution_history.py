@@ -3,10 +3,9 @@ The event history of an execution, read as the states it entered and the attempt
 
 Events form a tree: ``previousEventId`` names the event before it in the same branch. The way back from an
 event leads to the state and to the Map iteration it belongs to, in parallel branches too.
-Times in seconds since an origin, by default the epoch.
+Times are seconds since an origin, by default the epoch.
 
-Source:
-    AWS Step Functions API reference, HistoryEvent.
+Source: AWS Step Functions API reference, HistoryEvent.
 """
 
 import re
@@ -27,7 +26,7 @@ _ATTEMPT_CHANGED = re.compile(
 _STATE_CHANGED = re.compile(r"(\w+)(StateEntered|StateExited)")
 _OTHER_ENDED = re.compile(r"(Parallel|Map|Task|Wait|Execution)(?:State)?(Succeeded|Failed|TimedOut|Aborted)")
 _STOPPED = re.compile(r"(?:Execution|ParallelState|MapState|MapIteration)(?:Failed|TimedOut|Aborted)")
-"""The states inside go no further."""
+"""Events that stop the states inside."""
 
 
 @dataclass(slots=True)
@@ -37,8 +36,7 @@ class RecordedAttempt:
 
     Attributes:
         outcome: ``SUCCEEDED``, ``FAILED`` or ``ABORTED``; None while the attempt is under way.
-        end_id: Id of the event that ended it.
-        end_details: Details of that event.
+        end_id, end_details: Id and details of the event that ended it.
     """
 
     scheduled_at: float | None = None
@@ -98,15 +96,12 @@ class RecordedState:
 
 class ExecutionHistory:
     """
-    The states of one execution.
+    The states of one execution, in the order they were entered.
 
     Args:
-        events: The whole history, oldest event first, as ``GetExecutionHistory`` returns it. Inputs and
-            outputs are not needed.
+        events: The whole history, oldest event first, as ``GetExecutionHistory`` returns it, without need
+            for inputs and outputs.
         origin: The instant from which times are counted [s since the epoch].
-
-    Attributes:
-        states: The states in the order they were entered.
     """
 
     def __init__(self, events: Sequence[Event], origin: float = 0.0) -> None:

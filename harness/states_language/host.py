@@ -36,6 +36,7 @@ The `Interpreter` runs an execution on it:
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -93,6 +94,7 @@ class AttemptOwner(Protocol):
     def fail(self, error: str, cause: str) -> None: ...
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TaskAttempt:
     """
     One attempt of a Task, as its worker sees it.
@@ -106,34 +108,25 @@ class TaskAttempt:
         is_open: False once the result no longer matters: the attempt has ended, or its branch was stopped.
     """
 
-    __slots__ = (
-        "_deadlines", "_host", "_owner", "deadline", "execution", "heartbeat", "is_open", "item", "node",
-        "number", "payload", "position", "thread",
-    )  # fmt: skip
+    _host: "Host"
+    _owner: AttemptOwner
+    position: Position
+    node: CompiledTask
+    payload: Any
+    deadline: int | None
+    heartbeat: int | None
+    execution: Execution = field(init=False)
+    item: int = field(init=False)
+    thread: int = field(init=False)
+    number: int = field(init=False)
+    is_open: bool = True
+    _deadlines: tuple[Deadline, ...] = ()
 
-    def __init__(
-        self,
-        host: "Host",
-        owner: AttemptOwner,
-        position: Position,
-        node: CompiledTask,
-        payload: Any,
-        deadline: int | None,
-        heartbeat: int | None,
-    ) -> None:
-        self._host = host
-        self._owner = owner
-        self.position = position
-        self.node = node
-        self.execution = position.execution
-        self.item = position.item
-        self.thread = position.thread
-        self.number = position.number
-        self.payload = payload
-        self.deadline = deadline
-        self.heartbeat = heartbeat
-        self.is_open = True
-        self._deadlines: list[Deadline] | None = None
+    def __post_init__(self) -> None:
+        # Copied: the branch may go on while a worker still has the attempt.
+        position = self.position
+        self.execution, self.item = position.execution, position.item
+        self.thread, self.number = position.thread, position.number
 
     def begun(self) -> None:
         """Note that a worker begins the attempt now."""
@@ -155,7 +148,7 @@ class TaskAttempt:
     def close(self) -> None:
         """Ignore all further results of the attempt."""
         self.is_open = False
-        for deadline in self._deadlines or ():
+        for deadline in self._deadlines:
             deadline.cancel()
 
     def enforce_deadline(self, until: int | None = None) -> None:
@@ -171,8 +164,7 @@ class TaskAttempt:
 
     def fail_in(self, delay: int, error: str, cause: str) -> None:
         """Let the attempt fail after *delay*, unless it ends before."""
-        deadline = self._host.deadline_in(delay, self, partial(self.fail, error, cause))
-        self._deadlines = [*(self._deadlines or ()), deadline]
+        self._deadlines += (self._host.deadline_in(delay, self, partial(self.fail, error, cause)),)
 
 
 class Host(Protocol):

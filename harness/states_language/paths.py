@@ -10,6 +10,7 @@ begin with ``$$`` call the latter.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 Context = Callable[[], Mapping[str, Any]]
@@ -31,13 +32,10 @@ class PathNotFound(LookupError):
 
 def compile_path(path: str) -> Reader:
     """
-    Return a function that reads *path*.
+    Return a function that reads *path*; raise ValueError if a part of it is not supported.
 
     A path with a wildcard or a slice returns the list of the values found; any other path returns its one
     value or raises `PathNotFound`.
-
-    Raises:
-        ValueError: It uses a part of JSONPath that is not supported.
     """
     of_context = path.startswith("$$")
     steps = parse(path[2:] if of_context else path[1:], path)
@@ -75,9 +73,7 @@ def _read_step(match: re.Match[str]) -> str | int | slice:
     if match["index"] is not None:
         return int(match["index"])
     if match["low"] is not None:
-        return slice(
-            int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None
-        )
+        return slice(*(int(bound) if bound else None for bound in match.group("low", "high")))
     return match["name"] if match["name"] is not None else match["quoted"]
 
 
@@ -107,33 +103,26 @@ def _reader(steps: Sequence[Any], path: str) -> Reader:
     return read_members if all(isinstance(step, str) for step in steps) else read
 
 
-def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:
+def _many(value: Any, steps: Sequence[Any]) -> Iterator[Any]:
     """Yield the values that a path with wildcards finds; missing ones are left out."""
     if not steps:
         yield value
         return
     first, rest = steps[0], steps[1:]
     if isinstance(first, slice):
-        inside = (
-            list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-        )
-        for each in inside[first]:
+        inside = list(value.values()) if isinstance(value, Mapping) else value
+        for each in inside[first] if isinstance(inside, list) else ():
             yield from _many(each, rest)
-    elif isinstance(first, str) and isinstance(value, Mapping):
-        if first in value:
+    elif isinstance(value, Mapping if isinstance(first, str) else list):
+        with suppress(LookupError):
             yield from _many(value[first], rest)
-    elif isinstance(first, int) and isinstance(value, list) and -len(value) <= first < len(value):
-        yield from _many(value[first], rest)
 
 
 def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
     """
-    Return a function of the input and the result that puts the result at *path*.
+    Return a function of the input and the result that puts the result at *path*, a reference path.
 
     The input is not changed: the objects on the path are copied, the rest is shared.
-
-    Raises:
-        ValueError: The path is not a reference path.
     """
     steps = parse(path[1:], path)
     if any(isinstance(step, slice) for step in steps):
