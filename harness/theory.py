@@ -54,7 +54,10 @@ class MMc:
         share = 1 / (1 + blocked * self.utilisation / (1 - self.utilisation))
         if number >= self.servers:
             return share * blocked * self.utilisation ** (number - self.servers)
-        return share * blocked * _ratio(self.offered_load, number, self.servers)
+        # P(n)/P(c) = (aⁿ/n!) / (aᶜ/c!), without overflow.
+        logarithm = (number - self.servers) * math.log(self.offered_load)
+        logarithm = logarithm - math.lgamma(number + 1) + math.lgamma(self.servers + 1)
+        return share * blocked * math.exp(logarithm)
 
     @property
     def _drain(self) -> float:
@@ -129,7 +132,7 @@ class Redelivery:
 
 
 def erlang_b(offered_load: float, servers: int) -> float:
-    """Return the probability that an arriving job is lost in M/G/c/c, for any distribution (Erlang B)."""
+    """Return the probability that a job is lost in M/G/c/c (Erlang B), whatever G is."""
     blocked = 1.0
     for count in range(1, servers + 1):
         blocked = offered_load * blocked / (count + offered_load * blocked)
@@ -137,12 +140,7 @@ def erlang_b(offered_load: float, servers: int) -> float:
 
 
 def erlang_c(offered_load: float, servers: int) -> float:
-    """
-    Return the probability that an arriving job must wait in M/M/c (Erlang C).
-
-    Raises:
-        ValueError: *offered_load* ≥ *servers*; the queue has no steady state.
-    """
+    """Return the probability that a job must wait in M/M/c (Erlang C), or raise ValueError for ρ ≥ 1."""
     if offered_load >= servers:
         raise ValueError(f"{offered_load:g} erlang on {servers} servers: the queue grows without end")
     blocked = erlang_b(offered_load, servers)
@@ -166,10 +164,3 @@ def must_be_positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             raise ValueError(f"{name} must be positive, not {number}")
-
-
-def _ratio(offered_load: float, number: int, servers: int) -> float:
-    """Return (aⁿ/n!) / (aᶜ/c!) without overflow."""
-    return math.exp(
-        (number - servers) * math.log(offered_load) - math.lgamma(number + 1) + math.lgamma(servers + 1)
-    )

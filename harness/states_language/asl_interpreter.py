@@ -91,9 +91,8 @@ class TaskEntry(StateEntry, AttemptOwner):
             return None
         seconds = self.branch.read(reader, data)
         if not is_number(seconds) or not 0 < seconds < CENTURY:
-            raise StateFailed(
-                RUNTIME, f"{field} leads to {seconds!r}, which is not a valid number of seconds"
-            )
+            problem = f"{field} leads to {seconds!r}, which is not a valid number of seconds"
+            raise StateFailed(RUNTIME, problem)
         return nanoseconds(seconds)
 
     def work_begun(self) -> None:

@@ -1,5 +1,5 @@
 """
-A branch of an execution: it enters one state after the other, and makes the attempts at each.
+A branch of an execution, and the states that it enters one after the other.
 
 The main flow of the state machine, a branch of a Parallel and an iteration of a Map are branches. Times are
 nanoseconds of the host's clock.
@@ -44,13 +44,12 @@ PARAMETER_PATH = "States.ParameterPathFailure"
 HISTORY_TOO_LONG = f"the event history has more than {EVENTS_MAX} events"
 
 
+@dataclass(eq=False)
 class StateFailed(Exception):
     """A state failed with an error name and a cause."""
 
-    def __init__(self, error: str, cause: str = "") -> None:
-        super().__init__(f"{error}: {cause}")
-        self.error = error
-        self.cause = cause
+    error: str
+    cause: str
 
 
 class Parent(Protocol):
@@ -184,13 +183,10 @@ class Branch(Position):
         self._is_running = False
 
     def _arrive(self) -> None:
-        if self.cancelled:
-            return
-        assert self.next_node is not None  # noqa: S101 - the transition was to it
-        self._is_running = True
-        self._enter(self.next_node)
-        self._is_running = False
-        if self.next_node is not None:
+        if not self.cancelled:
+            assert self.next_node is not None  # noqa: S101 - the transition was to it
+            self._is_running = True
+            self._enter(self.next_node)
             self._run()
 
     def _enter(self, node: AnyNode) -> None:

@@ -48,7 +48,6 @@ NS = 1_000_000_000
 """Nanoseconds in a second."""
 
 Callback = Callable[[], object]
-"""Callback of a scheduled event."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -100,7 +99,6 @@ class TaskAttempt:
     One attempt of a Task, as its worker sees it.
 
     Attributes:
-        payload: The input of the work.
         thread: Number that distinguishes the iterations of nested Maps, for random numbers.
         number: Number of the attempt, from 1.
         deadline: When the Task times out; None without a time-out.
@@ -152,12 +150,7 @@ class TaskAttempt:
             deadline.cancel()
 
     def enforce_deadline(self, until: int | None = None) -> None:
-        """
-        Let the attempt time out at its deadline, unless its work ends before.
-
-        Args:
-            until: When the work will end; None if that is not known yet.
-        """
+        """Let the attempt time out at its deadline, unless its work ends before, at *until*."""
         if self.deadline is not None and (until is None or until > self.deadline):
             left = self.deadline - self._host.now
             self.fail_in(left, "States.Timeout", "the Task took longer than its time-out")
@@ -185,11 +178,7 @@ class Host(Protocol):
 
     @abstractmethod
     def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
-        """
-        Call *callback* after *delay*.
-
-        Position and state tell what the event is about: a host may order events of one instant by them.
-        """
+        """Call *callback* after *delay*. A host may order events of one instant by position and state."""
 
     @abstractmethod
     def work(self, attempt: TaskAttempt) -> None:

@@ -184,16 +184,10 @@ def step(key: str) -> str:
 
 
 def _kind(value: Json) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f"the string {value!r}"
-        case Mapping():
-            return "an object"
-        case _:
-            return "an array"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if is_number(value):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the string {value!r}"
+    return "an object" if isinstance(value, Mapping) else "an array"

@@ -70,17 +70,12 @@ def _read_flow(node: JsonNode, names: set[str]) -> asl.Flow:
             )
         names.add(name)
     start = node.require("StartAt")
-    _must_exist(start, entries)
     states = {name: _read_state(name, entry, names) for name, entry in entries.items()}
-    for entry in entries.values():
-        for target in _targets(entry.fields()):
-            _must_exist(target, entries)
+    following = [target for entry in entries.values() for target in _targets(entry.fields())]
+    for target in (start, *following):
+        if target.text() not in entries:
+            raise target.wrong(f"there is no state {target.text()!r} in this flow")
     return asl.Flow(start.text(), states)
-
-
-def _must_exist(target: JsonNode, entries: Mapping[str, JsonNode]) -> None:
-    if target.text() not in entries:
-        raise target.wrong(f"there is no state {target.text()!r} in this flow")
 
 
 def _targets(state: Mapping[str, JsonNode]) -> Iterator[JsonNode]:
@@ -160,15 +155,12 @@ def _at_least(low: int) -> Callable[[JsonNode], int]:
 
 
 _WAIT = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
+_OR_PATH = ("TimeoutSeconds", "HeartbeatSeconds", "MaxConcurrency", "Error", "Cause")
 _EXCLUSIVE = (
     ("Next", "End"),
-    ("TimeoutSeconds", "TimeoutSecondsPath"),
-    ("HeartbeatSeconds", "HeartbeatSecondsPath"),
     ("ItemProcessor", "Iterator"),
     ("ItemSelector", "Parameters"),
-    ("MaxConcurrency", "MaxConcurrencyPath"),
-    ("Error", "ErrorPath"),
-    ("Cause", "CausePath"),
+    *((key, f"{key}Path") for key in _OR_PATH),
     _WAIT,
 )
 _PATHS = frozenset({"InputPath", "OutputPath"})

@@ -38,7 +38,7 @@ def compile_path(path: str) -> Reader:
     value or raises `PathNotFound`.
     """
     of_context = path.startswith("$$")
-    steps = parse(path[2:] if of_context else path[1:], path)
+    steps = _parse(path[2:] if of_context else path[1:], path)
     if not steps:
         return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
     if any(isinstance(step, slice) for step in steps):
@@ -54,16 +54,14 @@ def _plain(value: Any) -> Any:
     return {key: _plain(each) for key, each in value.items()}
 
 
-def parse(rest: str, path: str) -> list[str | int | slice]:
+def _parse(rest: str, path: str) -> list[str | int | slice]:
     """Return the steps of a path after its root: names, indices, and slices (a wildcard is a full slice)."""
     steps: list[str | int | slice] = []
-    position = 0
-    while position < len(rest):
-        match = _STEP.match(rest, position)
-        if match is None:
-            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest[position:]!r}")
+    while rest:
+        if (match := _STEP.match(rest)) is None:
+            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest!r}")
         steps.append(_read_step(match))
-        position = match.end()
+        rest = rest[match.end() :]
     return steps
 
 
@@ -124,7 +122,7 @@ def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
 
     The input is not changed: the objects on the path are copied, the rest is shared.
     """
-    steps = parse(path[1:], path)
+    steps = _parse(path[1:], path)
     if any(isinstance(step, slice) for step in steps):
         raise ValueError(f"{path!r} does not name exactly one place")
     if not steps:

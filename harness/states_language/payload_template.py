@@ -15,7 +15,7 @@ DRAW = "draw"
 
 _CALL = re.compile(r"States\.([A-Za-z0-9]+)\(")
 # A path ends at a comma, a bracket or a space outside of its square brackets.
-_PATH = re.compile(r"""(?:\[(?:'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|[^]'"])*(?:]|\Z)|[^,) \[])*""")
+_PATH = re.compile(r"""\$(?:\[(?:'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|[^]'"])*(?:]|\Z)|[^,) \[])*""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -34,18 +34,14 @@ def compile_template(template: Any, place: str) -> Reader:
     Return a function that fills in a payload template.
 
     A path or function that is not supported is a ValueError; its message begins with *place*, the JSON path
-    of the template in the state machine, and continues with the path in the template.
+    of the template, and continues with the path in the template.
     """
     filled = _compile(template, place)
     return filled if callable(filled) else (lambda _data, _context: filled)
 
 
 def compile_expression(text: str, place: str) -> Reader:
-    """
-    Return a function that evaluates a path or an intrinsic function.
-
-    Any other text is a ValueError; its message begins with *place*.
-    """
+    """Return a function that evaluates a path or intrinsic function; errors begin with *place*."""
     try:
         return _Expression(text.strip(), place).read()
     except ValueError as error:
@@ -118,9 +114,7 @@ class _Expression:
         if match := _CALL.match(text, start):
             self.position = match.end()
             return self._call(match[1], depth)
-        if text.startswith("$", start):
-            match = _PATH.match(text, start)
-            assert match is not None  # noqa: S101 - it also matches an empty text
+        if match := _PATH.match(text, start):
             self.position = match.end()
             return compile_path(match[0])
         if text.startswith("'", start):

@@ -8,7 +8,6 @@ from typing import Any
 from harness.states_language.json_node import JsonNode, nullable
 
 SECONDS_MAX = 99_999_999
-_DOUBLINGS_MAX = 32
 
 CENTURY = 36_525 * 86_400
 """Upper limit of every pause, wait and time-out [s]; AWS ends an execution long before."""
@@ -53,7 +52,7 @@ class Retrier:
         """
         longest = self.max_delay_seconds or CENTURY
         # 2**32 seconds are more than a century, and the power itself may be more than a float holds.
-        if (retry - 1) * math.log2(self.backoff_rate) >= _DOUBLINGS_MAX:
+        if (retry - 1) * math.log2(self.backoff_rate) >= 32:
             return longest
         return min(self.interval_seconds * self.backoff_rate ** (retry - 1), longest)
 

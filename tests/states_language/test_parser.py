@@ -128,6 +128,12 @@ class TestRecovery:
         )
         assert targets(read) == ("Done", "Done")
 
+    def test_an_empty_list_is_like_none(self):
+        """A state with an empty Retry and Catch fails at its first error."""
+        read = parse_state_machine(machine(Work=task(Retry=[], Catch=[]))).states["Work"]
+
+        assert (read.retry, read.catch) == ((), ())
+
     def test_delays_grow_to_their_cap(self):
         """IntervalSeconds × BackoffRate^(n−1), at most MaxDelaySeconds."""
         retrier = Retrier(("X",), interval_seconds=2, backoff_rate=3.0, max_delay_seconds=10)
