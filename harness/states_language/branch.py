@@ -187,7 +187,9 @@ class Branch(Position):
             assert self.next_node is not None  # noqa: S101 - the transition was to it
             self._is_running = True
             self._enter(self.next_node)
-            self._run()
+            self._is_running = False
+            if self.next_node is not None:
+                self._run()
 
     def _enter(self, node: AnyNode) -> None:
         """Enter a state; afterwards `next_node` is set if the state took no time."""
