@@ -1,7 +1,8 @@
 """
 Formulas of queueing theory, as exact references for measured and simulated values.
 
-λ is the arrival rate and μ the service rate of one server [1/s], c the number of servers; times are seconds.
+λ is the arrival rate and μ the service rate of one server [1/s], c the number of servers and λ/μ the offered
+load [erlang]; times are seconds.
 
 >>> queue = MMc(arrival_rate=6.4, service_rate=1.0, servers=8)
 >>> round(queue.mean_wait, 6), round(queue.sojourn_percentile(95), 6)
@@ -20,12 +21,7 @@ from scipy import optimize
 
 @dataclass(frozen=True)
 class MMc:
-    """
-    M/M/c: unlimited queue, first come, first served.
-
-    Raises:
-        ValueError: λ ≥ cμ; the queue has no steady state.
-    """
+    """M/M/c: unlimited queue, first come, first served; without a steady state (λ ≥ cμ) a ValueError."""
 
     arrival_rate: float
     service_rate: float
@@ -51,11 +47,6 @@ class MMc:
         """Probability that an arriving job must wait (Erlang C)."""
         return erlang_c(self.offered_load, self.servers)
 
-    @property
-    def empty(self) -> float:
-        """Probability that the system is empty."""
-        return self.probability_of(0)
-
     def probability_of(self, number: int) -> float:
         """Return the probability of *number* jobs in the system."""
         blocked = erlang_b(self.offered_load, self.servers)
@@ -63,7 +54,10 @@ class MMc:
         share = 1 / (1 + blocked * self.utilisation / (1 - self.utilisation))
         if number >= self.servers:
             return share * blocked * self.utilisation ** (number - self.servers)
-        return share * blocked * _ratio(self.offered_load, number, self.servers)
+        # P(n)/P(c) = (aⁿ/n!) / (aᶜ/c!), without overflow.
+        logarithm = (number - self.servers) * math.log(self.offered_load)
+        logarithm = logarithm - math.lgamma(number + 1) + math.lgamma(self.servers + 1)
+        return share * blocked * math.exp(logarithm)
 
     @property
     def _drain(self) -> float:
@@ -111,12 +105,8 @@ class Redelivery:
     """
     A queue with a redrive policy and a dead-letter queue.
 
-    Each receive succeeds with the same probability. Otherwise the message is visible again after the
-    visibility time-out; after *max_receives* receives it goes to the dead-letter queue.
-
-    Attributes:
-        success: Probability that one receive succeeds.
-        visibility_timeout: Time from a failed receive to the next one [s].
+    Each receive succeeds with the probability *success*. Otherwise the message is received again after the
+    visibility time-out [s]; after *max_receives* receives it goes to the dead-letter queue.
     """
 
     success: float
@@ -131,7 +121,7 @@ class Redelivery:
     @property
     def mean_receives(self) -> float:
         """Mean number of receives of a message."""
-        return (1 - (1 - self.success) ** self.max_receives) / self.success
+        return (1 - self.probability_of_dlq) / self.success
 
     @property
     def mean_delay(self) -> float:
@@ -142,14 +132,7 @@ class Redelivery:
 
 
 def erlang_b(offered_load: float, servers: int) -> float:
-    """
-    Return the probability that an arriving job is lost in M/G/c/c (Erlang B).
-
-    The distribution of the service time has no influence.
-
-    Args:
-        offered_load: λ/μ [erlang].
-    """
+    """Return the probability that a job is lost in M/G/c/c (Erlang B), whatever G is."""
     blocked = 1.0
     for count in range(1, servers + 1):
         blocked = offered_load * blocked / (count + offered_load * blocked)
@@ -157,15 +140,7 @@ def erlang_b(offered_load: float, servers: int) -> float:
 
 
 def erlang_c(offered_load: float, servers: int) -> float:
-    """
-    Return the probability that an arriving job must wait in M/M/c.
-
-    Args:
-        offered_load: λ/μ [erlang], below *servers*.
-
-    Raises:
-        ValueError: *offered_load* ≥ *servers*; the queue has no steady state.
-    """
+    """Return the probability that a job must wait in M/M/c (Erlang C), or raise ValueError for ρ ≥ 1."""
     if offered_load >= servers:
         raise ValueError(f"{offered_load:g} erlang on {servers} servers: the queue grows without end")
     blocked = erlang_b(offered_load, servers)
@@ -176,8 +151,7 @@ def percentile_of_tail(tail: Callable[[float], float], percent: float, *, scale:
     """
     Return the x at which a continuous tail probability P(X > x) falls to 1 - *percent*/100.
 
-    Args:
-        scale: A typical value of X, at which the search starts.
+    The search starts at *scale*, a typical value of X.
     """
     wanted, high = 1 - percent / 100, scale
     while tail(high) > wanted:
@@ -186,19 +160,7 @@ def percentile_of_tail(tail: Callable[[float], float], percent: float, *, scale:
 
 
 def must_be_positive(**numbers: float) -> None:
-    """
-    Check parameters by name.
-
-    Raises:
-        ValueError: One of them is not positive.
-    """
+    """Raise ValueError for a parameter that is not positive."""
     for name, number in numbers.items():
         if not number > 0:
             raise ValueError(f"{name} must be positive, not {number}")
-
-
-def _ratio(offered_load: float, number: int, servers: int) -> float:
-    """Return (aⁿ/n!) / (aᶜ/c!) without overflow."""
-    return math.exp(
-        (number - servers) * math.log(offered_load) - math.lgamma(number + 1) + math.lgamma(servers + 1)
-    )

@@ -1,20 +1,22 @@
 """
-A branch of an execution: it enters one state after the other.
+A branch of an execution, and the states that it enters one after the other.
 
 The main flow of the state machine, a branch of a Parallel and an iteration of a Map are branches. Times are
 nanoseconds of the host's clock.
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from harness.states_language.choice import instant
 from harness.states_language.context_object import ContextObject
-from harness.states_language.execution import Execution, Position
+from harness.states_language.execution import Position
 from harness.states_language.host import Host, nanoseconds
+from harness.states_language.json_node import is_number
 from harness.states_language.paths import PathNotFound, Reader
 from harness.states_language.payload_template import IntrinsicFailure
 from harness.states_language.program import (
@@ -27,25 +29,27 @@ from harness.states_language.program import (
     CompiledWork,
     Program,
     ResultPlacer,
+    WorkNode,
 )
-from harness.states_language.recovery import CENTURY
+from harness.states_language.recovery import CENTURY, handles
 
 EVENTS_MAX = 25_000
 """AWS fails an execution whose event history grows longer."""
 
 EVENTS_OF_A_STATE = 2
+EVENTS_OF_AN_ATTEMPT = 3
 
 RUNTIME = "States.Runtime"
+PARAMETER_PATH = "States.ParameterPathFailure"
 HISTORY_TOO_LONG = f"the event history has more than {EVENTS_MAX} events"
 
 
+@dataclass(eq=False)
 class StateFailed(Exception):
     """A state failed with an error name and a cause."""
 
-    def __init__(self, error: str, cause: str = "") -> None:
-        super().__init__(f"{error}: {cause}")
-        self.error = error
-        self.cause = cause
+    error: str
+    cause: str
 
 
 class Parent(Protocol):
@@ -60,86 +64,36 @@ class Parent(Protocol):
     def failed(self, branch: "Branch", error: str, cause: str) -> None: ...
 
 
-class WorkEntry(Protocol):
-    """
-    An entered Task, Parallel or Map.
-
-    Attributes:
-        is_over: Whether the branch has left the state, or was cancelled.
-        ready_at: When the current attempt could begin: on entry or after a back-off; None during a back-off.
-        started_at: When work on the current attempt began; None before.
-    """
-
-    __slots__ = ()
-
-    is_over: bool
-    ready_at: int | None
-    started_at: int | None
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Begin the next attempt."""
-
-    @abstractmethod
-    def cancel(self) -> None:
-        """Ignore the result of the work."""
-
-    @abstractmethod
-    def in_progress(self) -> Iterator["Branch"]:
-        """Yield the branches that the state waits for."""
-
-
-WorkEntryFactory: TypeAlias = Callable[["Branch", Any, Any], WorkEntry]
+EntryFactory: TypeAlias = Callable[["Branch", Any, Any], "StateEntry"]
 """Makes the entry of a Task, Parallel or Map from the branch, the state and its input."""
 
 
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class Branch(Position):
     """
     One branch of an execution.
 
     States that take no time are run in a loop; for every other state the branch is called back.
 
-    Args:
-        index: Index among the branches of its parent.
-        make_entry: Injected, because a Parallel and a Map make branches in turn.
-        is_main: Whether this is the flow of the state machine itself.
-
     Attributes:
+        make_entry: Injected, because a Parallel and a Map make branches in turn.
+        index: Index among the branches of its parent.
+        is_main: Whether this is the flow of the state machine itself.
         next_node: The state to enter next, with *data* as its input; None in a state and at the end.
         entry: The entered state, if it is a Task, Parallel or Map.
     """
 
-    __slots__ = (
-        "_is_running", "cancelled", "data", "entry", "host", "index", "is_main", "make_entry", "next_node",
-        "parent", "program",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        host: Host,
-        execution: Execution,
-        program: Program,
-        parent: Parent,
-        make_entry: WorkEntryFactory,
-        item: int = 0,
-        thread: int = 0,
-        index: int = 0,
-        map_item: Mapping[str, Any] | None = None,
-        *,
-        is_main: bool = False,
-    ) -> None:
-        super().__init__(execution, item, thread, map_item)
-        self.host = host
-        self.program = program
-        self.parent = parent
-        self.make_entry = make_entry
-        self.index = index
-        self.is_main = is_main
-        self.cancelled = False
-        self._is_running = False
-        self.next_node: AnyNode | None = None
-        self.data: Any = None
-        self.entry: WorkEntry | None = None
+    host: Host
+    program: Program
+    parent: Parent
+    make_entry: EntryFactory
+    index: int = 0
+    is_main: bool = False
+    cancelled: bool = False
+    next_node: AnyNode | None = None
+    data: Any = None
+    entry: "StateEntry | None" = None
+    _is_running: bool = False
 
     def start(self, data: Any) -> None:
         self.go(self.program.start_at, data)
@@ -187,12 +141,7 @@ class Branch(Position):
         self.parent.failed(self, error, cause)
 
     def read(self, reader: Reader, data: Any, path_error: str = RUNTIME) -> Any:
-        """
-        Read a value from the data.
-
-        Raises:
-            StateFailed: There is no such value (with the error name *path_error*), or a function failed.
-        """
+        """Read a value; a missing one fails the state with the error name *path_error*."""
         try:
             return reader(data, self.context)
         except PathNotFound as error:
@@ -201,12 +150,7 @@ class Branch(Position):
             raise StateFailed("States.IntrinsicFailure", self._cause(error)) from None
 
     def place(self, place_result: ResultPlacer, data: Any, result: Any) -> Any:
-        """
-        Put a result into the input of the state, as ResultPath says.
-
-        Raises:
-            StateFailed: The path does not fit the input.
-        """
+        """Put a result into the input of the state, as ResultPath says, or fail the state."""
         try:
             return place_result(data, result)
         except PathNotFound as error:
@@ -239,14 +183,13 @@ class Branch(Position):
         self._is_running = False
 
     def _arrive(self) -> None:
-        if self.cancelled:
-            return
-        assert self.next_node is not None  # noqa: S101 - the transition was to it
-        self._is_running = True
-        self._enter(self.next_node)
-        self._is_running = False
-        if self.next_node is not None:
-            self._run()
+        if not self.cancelled:
+            assert self.next_node is not None  # noqa: S101 - the transition was to it
+            self._is_running = True
+            self._enter(self.next_node)
+            self._is_running = False
+            if self.next_node is not None:
+                self._run()
 
     def _enter(self, node: AnyNode) -> None:
         """Enter a state; afterwards `next_node` is set if the state took no time."""
@@ -267,12 +210,7 @@ class Branch(Position):
                 self.fail(failure.error, failure.cause)
 
     def _pass_through(self, node: AnyNode, data: Any) -> None:
-        """
-        Run a state without work.
-
-        Raises:
-            StateFailed: The state fails.
-        """
+        """Run a state without work."""
         seen = data if node.read_input is None else self.read(node.read_input, data)
         match node:
             case CompiledChoice():
@@ -309,7 +247,6 @@ class Branch(Position):
         return node.default
 
     def _wait(self, node: CompiledWait, data: Any) -> int:
-        """Return the length of a Wait [ns]."""
         if node.seconds is not None:
             seconds = self.read(node.seconds, data)
             if not is_number(seconds) or not 0 <= seconds < CENTURY:
@@ -317,8 +254,7 @@ class Branch(Position):
             return nanoseconds(seconds)
         assert node.until is not None  # noqa: S101 - one of the two is given
         text = self.read(node.until, data)
-        until = instant(text) if isinstance(text, str) else None
-        if until is None:
+        if (until := instant(text)) is None:
             raise StateFailed(RUNTIME, f"{text!r} is not a valid timestamp to wait for")
         wait = until - (self.host.epoch + timedelta(microseconds=self.entered_at // 1000))
         return max(0, round(wait / timedelta(microseconds=1)) * 1000)
@@ -333,6 +269,115 @@ class Branch(Position):
         self.host.record(self, at, at, self.host.now, outcome, error)
 
 
-def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+class StateEntry(ABC):
+    """
+    An entered Task, Parallel or Map, with its attempts, retries and catchers.
+
+    Attributes:
+        is_over: Whether the branch has left the state, or was cancelled.
+        ready_at: When the current attempt could begin: on entry or after a back-off; None during a back-off.
+        started_at: When work on the current attempt began; None before.
+    """
+
+    __slots__ = ("_retries", "branch", "data", "is_over", "node", "ready_at", "started_at")
+
+    def __init__(self, branch: Branch, node: WorkNode, data: Any) -> None:
+        self.branch = branch
+        self.node = node
+        self.data = data
+        self.ready_at: int | None = branch.entered_at
+        self.started_at: int | None = None
+        self.is_over = False
+        self._retries: list[int] | None = None
+
+    def begin(self) -> None:
+        """Begin the next attempt."""
+        self.started_at = None
+        self.branch.execution.events += EVENTS_OF_AN_ATTEMPT
+        try:
+            if self.branch.execution.events > EVENTS_MAX:
+                raise StateFailed(RUNTIME, HISTORY_TOO_LONG)
+            data = self.data
+            if self.node.read_input is not None:
+                data = self.branch.read(self.node.read_input, data)
+            self._work(data)
+        except StateFailed as failure:
+            self.fail(failure.error, failure.cause)
+
+    @abstractmethod
+    def _work(self, data: Any) -> None:
+        """Start the work, which calls `succeed` or `fail` at its end, or raise StateFailed."""
+
+    def cancel(self) -> None:
+        """Ignore the result of the work."""
+        self.is_over = True
+
+    def in_progress(self) -> Iterator[Branch]:
+        """Yield the branches that the state waits for."""
+        yield from ()
+
+    def succeed(self, result: Any) -> None:
+        """End the current attempt with a result, and leave the state."""
+        branch, node = self.branch, self.node
+        try:
+            if node.selector is not None:
+                result = branch.read(node.selector, result, PARAMETER_PATH)
+            placed = branch.place(node.place_result, self.data, result)
+        except StateFailed as failure:
+            self.fail(failure.error, failure.cause)
+            return
+        self.is_over = True
+        self._record("SUCCEEDED", None)
+        # Without reference cycles memory is freed at once: the simulator turns the garbage collector off.
+        branch.entry = None
+        branch.leave(node, placed)
+
+    def fail(self, error: str, cause: str) -> None:
+        """End the current attempt with an error: retry, go to a catcher, or fail the branch."""
+        self._record("FAILED", error)
+        branch = self.branch
+        if (delay := self._back_off(error)) is not None:
+            branch.host.call_in(delay, branch, self.node, self._retry)
+            self.ready_at = None
+            return
+        self.is_over = True
+        for catcher, place in self.node.catch:
+            if handles(catcher.error_equals, error):
+                branch.host.caught(branch, error, cause)
+                try:
+                    data = branch.place(place, self.data, {"Error": error, "Cause": cause})
+                except StateFailed as failure:
+                    branch.fail(failure.error, failure.cause)
+                    return
+                branch.go(catcher.next, data)
+                return
+        branch.fail(error, cause)
+
+    def _retry(self) -> None:
+        if not self.is_over:
+            branch = self.branch
+            self.ready_at = branch.host.now
+            branch.number += 1
+            branch.host.retried()
+            self.begin()
+
+    def _back_off(self, error: str) -> int | None:
+        """Return the pause before the next attempt; None if there is no further attempt."""
+        for position, retrier in enumerate(self.node.retry):
+            if not handles(retrier.error_equals, error):
+                continue
+            if self._retries is None:
+                self._retries = [0] * len(self.node.retry)
+            if self._retries[position] >= retrier.max_attempts:
+                return None
+            self._retries[position] += 1
+            delay = retrier.delay(self._retries[position])
+            if retrier.full_jitter:
+                delay *= self.branch.host.draw("jitter", self.branch)
+            return nanoseconds(delay)
+        return None
+
+    def _record(self, outcome: str, error: str | None) -> None:
+        branch = self.branch
+        assert self.ready_at is not None  # noqa: S101 - it is None between attempts only
+        branch.host.record(branch, self.ready_at, self.started_at, branch.host.now, outcome, error)

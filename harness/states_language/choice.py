@@ -1,6 +1,4 @@
-"""
-The rules of a Choice state: read from JSON, and compiled to functions of the data.
-"""
+"""The rules of a Choice state: read from JSON, and compiled to functions of the data."""
 
 import fnmatch
 import operator
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from harness.states_language.json_node import Json, JsonNode
+from harness.states_language.json_node import UNSUPPORTED, Json, JsonNode, is_number
 from harness.states_language.paths import Context, PathNotFound, Reader
 from harness.states_language.payload_template import compile_expression
 
@@ -27,9 +25,8 @@ _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 _VALUES = {f"{type_}{order}" for type_ in ("String", "Numeric", "Timestamp") for order in _ORDERS}
 _VALUES |= {"BooleanEquals"}
 _TYPE_TESTS = {"IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean", "IsTimestamp"}
-_COMPARISONS = frozenset(_VALUES | {f"{name}Path" for name in _VALUES} | _TYPE_TESTS | {"StringMatches"})
-_COMBINATIONS = frozenset({"And", "Or", "Not"})
-_OPERATORS = _COMPARISONS | _COMBINATIONS
+_COMBINATIONS = {"And", "Or", "Not"}
+_OPERATORS = _VALUES | {f"{name}Path" for name in _VALUES} | _TYPE_TESTS | {"StringMatches"} | _COMBINATIONS
 _COMPARISON = re.compile(r"(String|Numeric|Timestamp|Boolean)(\w+)")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)", re.ASCII)
 
@@ -37,11 +34,10 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d
 @dataclass(frozen=True, slots=True)
 class ChoiceComparison:
     """
-    ``Variable`` compared with a value.
+    ``Variable`` compared with a literal, or with the value at a path.
 
     Attributes:
         operator: As in ASL without the suffix ``Path``, e.g. ``NumericLessThan``, ``IsPresent``.
-        operand: The literal to compare with; the JSONPath to it where ``operand_is_path``.
     """
 
     variable: str
@@ -76,35 +72,25 @@ class ChoiceRule:
     next: str
 
 
-def read_choice_rule(node: JsonNode, unsupported: dict[str, str]) -> ChoiceRule:
-    """
-    Read one entry of ``Choices``.
-
-    Raises:
-        ValueError: It breaks a rule of the language; the message begins with its JSON path.
-    """
-    node.allow(_OPERATORS | {"Variable", "Next", "Comment"}, unsupported)
-    return ChoiceRule(_read_condition(node, unsupported), node.require("Next").text())
+def read_choice_rule(node: JsonNode) -> ChoiceRule:
+    """Read one entry of ``Choices``."""
+    node.allow(_OPERATORS | {"Variable", "Next", "Comment"})
+    return ChoiceRule(_read_condition(node), node.require("Next").text())
 
 
 def read_timestamp(node: JsonNode) -> datetime:
-    """
-    Return an RFC 3339 timestamp with its offset, as ASL demands (``2026-03-14T01:59:00Z``).
-
-    Raises:
-        ValueError: It is not one.
-    """
+    """Return an RFC 3339 timestamp with its offset, as ASL demands (``2026-03-14T01:59:00Z``)."""
     if (found := instant(node.text())) is None:
         raise node.wrong(f"must be an RFC 3339 timestamp with T and an offset, not {node.text()!r}")
     return found
 
 
-def instant(text: str) -> datetime | None:
-    """Return the time of an RFC 3339 timestamp with ``T`` and ``Z`` or an offset; None for other texts."""
-    if not _TIMESTAMP.fullmatch(text):
+def instant(value: Any) -> datetime | None:
+    """Return the time of an RFC 3339 timestamp with ``T`` and ``Z`` or an offset; None for other values."""
+    if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
         return None
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(value)
     except ValueError:
         return None
 
@@ -114,9 +100,7 @@ def compile_condition(condition: Condition, place: str) -> Test:
     Return a function that tests a condition.
 
     The function raises `PathNotFound` where a variable is missing, as AWS does, except for ``IsPresent``.
-
-    Raises:
-        ValueError: A path in it is not supported; the message begins with *place*.
+    A path that is not supported is a ValueError; its message begins with *place*.
     """
     match condition:
         case And(conditions):
@@ -132,7 +116,7 @@ def compile_condition(condition: Condition, place: str) -> Test:
             return _compile_comparison(condition, place)
 
 
-def _read_condition(node: JsonNode, unsupported: dict[str, str]) -> Condition:
+def _read_condition(node: JsonNode) -> Condition:
     fields = node.fields()
     given = [key for key in fields if key in _OPERATORS]
     if len(given) != 1:
@@ -142,21 +126,21 @@ def _read_condition(node: JsonNode, unsupported: dict[str, str]) -> Condition:
         raise node.wrong(f"Variable cannot be combined with {name}")
     match name:
         case "And":
-            return And(tuple(_read_nested(item, unsupported) for item in fields["And"].items()))
+            return And(tuple(map(_read_nested, fields["And"].items())))
         case "Or":
-            return Or(tuple(_read_nested(item, unsupported) for item in fields["Or"].items()))
+            return Or(tuple(map(_read_nested, fields["Or"].items())))
         case "Not":
-            return Not(_read_nested(fields["Not"], unsupported))
+            return Not(_read_nested(fields["Not"]))
         case _:
             return _read_comparison(node.require("Variable").json_path(), name, fields[name])
 
 
-def _read_nested(node: JsonNode, unsupported: dict[str, str]) -> Condition:
+def _read_nested(node: JsonNode) -> Condition:
     node.allow(
         _OPERATORS | {"Variable", "Comment"},
-        unsupported | {"Next": "only the outermost rule may have Next"},
+        {**UNSUPPORTED, "Next": "only the outermost rule may have Next"},
     )
-    return _read_condition(node, unsupported)
+    return _read_condition(node)
 
 
 def _read_comparison(variable: str, name: str, operand: JsonNode) -> ChoiceComparison:
@@ -185,19 +169,16 @@ def _compile_comparison(rule: ChoiceComparison, place: str) -> Test:
     match = _COMPARISON.fullmatch(rule.operator)
     assert match is not None  # noqa: S101 - the reader accepts no other operators
     typed, ordered = _TYPED[match[1]], _ORDERS[match[2]]
-    if rule.operand_is_path:
-        path = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
-        other: Reader = lambda data, context: typed(path(data, context))  # noqa: E731 - as the one below
-    else:
-        literal = typed(rule.operand)
-        other = lambda _data, _context: literal  # noqa: E731 - a reader like the others
 
-    def holds(data: Any, context: Context) -> bool:
-        left, right = typed(variable(data, context)), other(data, context)
+    def holds(left: Any, right: Any) -> bool:
         # A value of another type is not an error: the condition does not hold.
         return left is not None and right is not None and ordered(left, right)
 
-    return holds
+    if rule.operand_is_path:
+        other = compile_expression(str(rule.operand), f"{place}.{rule.operator}Path")
+        return lambda data, context: holds(typed(variable(data, context)), typed(other(data, context)))
+    literal = typed(rule.operand)
+    return lambda data, context: holds(typed(variable(data, context)), literal)
 
 
 def _compile_presence(variable: Reader, expected: bool) -> Test:
@@ -212,16 +193,13 @@ def _compile_presence(variable: Reader, expected: bool) -> Test:
 
 
 def _compile_pattern(variable: Reader, pattern: str, place: str) -> Test:
-    r"""
-    Return a test for a pattern: ``*`` matches any text, ``\*`` matches ``*`` and ``\\`` matches ``\``.
-
-    Raises:
-        ValueError: Another character follows a backslash; AWS fails on it.
-    """
+    r"""Return a test for a pattern: ``*`` matches any text, ``\*`` matches ``*`` and ``\\`` matches ``\``."""
     texts_and_marks = re.split(r"(\\[*\\]|\*)", pattern)
+    # AWS fails on any other use of a backslash.
     if any("\\" in text for text in texts_and_marks[::2]):
         raise ValueError(f"{place}: a backslash may stand before * or \\ only, not in {pattern!r}")
     glob = "".join(part if part == "*" else _escaped(part) for part in texts_and_marks)
+    # Its regular expression does not backtrack from one star to another.
     matches = re.compile(fnmatch.translate(glob)).match
 
     def holds(data: Any, context: Context) -> bool:
@@ -236,24 +214,16 @@ def _escaped(part: str) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", part.removeprefix("\\"))
 
 
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _instant(value: Any) -> datetime | None:
-    return instant(value) if isinstance(value, str) else None
-
-
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "String": lambda value: value if isinstance(value, str) else None,
-    "Numeric": _number,
-    "Timestamp": _instant,
+    "Numeric": lambda value: value if is_number(value) else None,
+    "Timestamp": instant,
     "Boolean": lambda value: value if isinstance(value, bool) else None,
 }
 _IS_OF_TYPE: Mapping[str, Callable[[Any], bool]] = {
     "IsNull": lambda value: value is None,
-    "IsNumeric": lambda value: _number(value) is not None,
+    "IsNumeric": is_number,
     "IsString": lambda value: isinstance(value, str),
     "IsBoolean": lambda value: isinstance(value, bool),
-    "IsTimestamp": lambda value: _instant(value) is not None,
+    "IsTimestamp": lambda value: instant(value) is not None,
 }

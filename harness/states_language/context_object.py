@@ -1,6 +1,4 @@
-"""
-The context object of a state: the values of paths that begin with ``$$``.
-"""
+"""The context object of a state: the values of paths that begin with ``$$``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,4 @@
-"""
-An execution of a state machine, and a position in it. Times are nanoseconds of the host's clock.
-"""
+"""An execution of a state machine, and a position in it. Times are nanoseconds of the host's clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +25,6 @@ class Execution:
         entity: Number that keys the host's random numbers.
         subject: An object of the host; the language does not look at it.
         status: None until the execution has ended.
-        output: The result of an execution that succeeded.
         failed_state: The state of the main branch that failed.
         events: Length of the event history, approximately as AWS counts it.
         transitions: States entered so far.

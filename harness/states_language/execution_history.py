@@ -3,10 +3,9 @@ The event history of an execution, read as the states it entered and the attempt
 
 Events form a tree: ``previousEventId`` names the event before it in the same branch. The way back from an
 event leads to the state and to the Map iteration it belongs to, in parallel branches too.
-Times in seconds since an origin, by default the epoch.
+Times are seconds since an origin, by default the epoch.
 
-Source:
-    AWS Step Functions API reference, HistoryEvent.
+Source: AWS Step Functions API reference, HistoryEvent.
 """
 
 import re
@@ -27,7 +26,7 @@ _ATTEMPT_CHANGED = re.compile(
 _STATE_CHANGED = re.compile(r"(\w+)(StateEntered|StateExited)")
 _OTHER_ENDED = re.compile(r"(Parallel|Map|Task|Wait|Execution)(?:State)?(Succeeded|Failed|TimedOut|Aborted)")
 _STOPPED = re.compile(r"(?:Execution|ParallelState|MapState|MapIteration)(?:Failed|TimedOut|Aborted)")
-"""The states inside go no further."""
+"""Events that stop the states inside."""
 
 
 @dataclass(slots=True)
@@ -37,8 +36,7 @@ class RecordedAttempt:
 
     Attributes:
         outcome: ``SUCCEEDED``, ``FAILED`` or ``ABORTED``; None while the attempt is under way.
-        end_id: Id of the event that ended it.
-        end_details: Details of that event.
+        end_id, end_details: Id and details of the event that ended it.
     """
 
     scheduled_at: float | None = None
@@ -98,15 +96,11 @@ class RecordedState:
 
 class ExecutionHistory:
     """
-    The states of one execution.
+    The states of one execution, in the order they were entered.
 
     Args:
-        events: The whole history, oldest event first, as ``GetExecutionHistory`` returns it. Inputs and
-            outputs are not needed.
+        events: The whole history, oldest event first; inputs and outputs are not needed.
         origin: The instant from which times are counted [s since the epoch].
-
-    Attributes:
-        states: The states in the order they were entered.
     """
 
     def __init__(self, events: Sequence[Event], origin: float = 0.0) -> None:
@@ -126,7 +120,7 @@ class ExecutionHistory:
     def _read(self, event: Event) -> None:
         number, previous = event["id"], event.get("previousEventId", 0)
         at = seconds_since_epoch(event["timestamp"]) - self._origin
-        subject, change, is_stop = _parse(event["type"])
+        subject, change = _parse(event["type"])
         state, item = self._state_at.get(previous), self._item_at.get(previous, 0)
         if change == "StateEntered":
             name = event["stateEnteredEventDetails"]["name"]
@@ -141,12 +135,12 @@ class ExecutionHistory:
         if state is not None:
             self._state_at[number] = state
         self._item_at[number] = item
-        if is_stop:
+        if _STOPPED.fullmatch(event["type"]):
             self._stops.append((number, at))
 
     def _change(self, state: RecordedState, event: Event, at: float) -> None:
         """Apply an event that follows *state*."""
-        subject, change, _ = _parse(event["type"])
+        subject, change = _parse(event["type"])
         if subject == "Attempt":
             _change_attempt(state, change, event, at)
         elif change == "StateExited":
@@ -164,9 +158,8 @@ class ExecutionHistory:
         state.exited_at = at
         if state.is_fork:
             # A branch that was stopped for an error in another one is not left by an event of its own.
-            _interrupt(
-                [one for one in self.states if one.is_open and state in _way_back(one)], at, failed=True
-            )
+            inside = [one for one in self.states if one.is_open and state in _way_back(one)]
+            _interrupt(inside, at, failed=True)
 
 
 def event_details(event: Event) -> Mapping[str, Any]:
@@ -182,16 +175,15 @@ def seconds_since_epoch(timestamp: datetime | str | float) -> float:
 
 
 @cache
-def _parse(event_type: str) -> tuple[str, str, bool]:
-    """Return subject and change of a type of event, and whether it stops the states inside."""
-    is_stop = _STOPPED.fullmatch(event_type) is not None
+def _parse(event_type: str) -> tuple[str, str]:
+    """Return subject and change of a type of event; empty texts for a type of no interest."""
     if event_type == "MapIterationStarted":
-        return "Iteration", "Started", is_stop
+        return "Iteration", "Started"
     if match := _ATTEMPT_CHANGED.fullmatch(event_type):
-        return "Attempt", match[1], is_stop
+        return "Attempt", match[1]
     if match := _STATE_CHANGED.fullmatch(event_type) or _OTHER_ENDED.fullmatch(event_type):
-        return match[1], match[2], is_stop
-    return "", "", is_stop
+        return match[1], match[2]
+    return "", ""
 
 
 def _change_attempt(state: RecordedState, change: str, event: Event, at: float) -> None:

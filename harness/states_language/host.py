@@ -36,6 +36,7 @@ The `Interpreter` runs an execution on it:
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -47,7 +48,6 @@ NS = 1_000_000_000
 """Nanoseconds in a second."""
 
 Callback = Callable[[], object]
-"""Callback of a scheduled event."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -93,12 +93,12 @@ class AttemptOwner(Protocol):
     def fail(self, error: str, cause: str) -> None: ...
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TaskAttempt:
     """
     One attempt of a Task, as its worker sees it.
 
     Attributes:
-        payload: The input of the work.
         thread: Number that distinguishes the iterations of nested Maps, for random numbers.
         number: Number of the attempt, from 1.
         deadline: When the Task times out; None without a time-out.
@@ -106,34 +106,25 @@ class TaskAttempt:
         is_open: False once the result no longer matters: the attempt has ended, or its branch was stopped.
     """
 
-    __slots__ = (
-        "_deadlines", "_host", "_owner", "deadline", "execution", "heartbeat", "is_open", "item", "node",
-        "number", "payload", "position", "thread",
-    )  # fmt: skip
+    _host: "Host"
+    _owner: AttemptOwner
+    position: Position
+    node: CompiledTask
+    payload: Any
+    deadline: int | None
+    heartbeat: int | None
+    execution: Execution = field(init=False)
+    item: int = field(init=False)
+    thread: int = field(init=False)
+    number: int = field(init=False)
+    is_open: bool = True
+    _deadlines: tuple[Deadline, ...] = ()
 
-    def __init__(
-        self,
-        host: "Host",
-        owner: AttemptOwner,
-        position: Position,
-        node: CompiledTask,
-        payload: Any,
-        deadline: int | None,
-        heartbeat: int | None,
-    ) -> None:
-        self._host = host
-        self._owner = owner
-        self.position = position
-        self.node = node
-        self.execution = position.execution
-        self.item = position.item
-        self.thread = position.thread
-        self.number = position.number
-        self.payload = payload
-        self.deadline = deadline
-        self.heartbeat = heartbeat
-        self.is_open = True
-        self._deadlines: list[Deadline] | None = None
+    def __post_init__(self) -> None:
+        # Copied: the branch may go on while a worker still has the attempt.
+        position = self.position
+        self.execution, self.item = position.execution, position.item
+        self.thread, self.number = position.thread, position.number
 
     def begun(self) -> None:
         """Note that a worker begins the attempt now."""
@@ -155,24 +146,18 @@ class TaskAttempt:
     def close(self) -> None:
         """Ignore all further results of the attempt."""
         self.is_open = False
-        for deadline in self._deadlines or ():
+        for deadline in self._deadlines:
             deadline.cancel()
 
     def enforce_deadline(self, until: int | None = None) -> None:
-        """
-        Let the attempt time out at its deadline, unless its work ends before.
-
-        Args:
-            until: When the work will end; None if that is not known yet.
-        """
+        """Let the attempt time out at its deadline, unless its work ends before, at *until*."""
         if self.deadline is not None and (until is None or until > self.deadline):
             left = self.deadline - self._host.now
             self.fail_in(left, "States.Timeout", "the Task took longer than its time-out")
 
     def fail_in(self, delay: int, error: str, cause: str) -> None:
         """Let the attempt fail after *delay*, unless it ends before."""
-        deadline = self._host.deadline_in(delay, self, partial(self.fail, error, cause))
-        self._deadlines = [*(self._deadlines or ()), deadline]
+        self._deadlines += (self._host.deadline_in(delay, self, partial(self.fail, error, cause)),)
 
 
 class Host(Protocol):
@@ -193,11 +178,7 @@ class Host(Protocol):
 
     @abstractmethod
     def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
-        """
-        Call *callback* after *delay*.
-
-        Position and state tell what the event is about: a host may order events of one instant by them.
-        """
+        """Call *callback* after *delay*. A host may order events of one instant by position and state."""
 
     @abstractmethod
     def work(self, attempt: TaskAttempt) -> None:

@@ -1,8 +1,7 @@
 """
 The intrinsic functions of the states language (``States.Format`` and the others).
 
-Source:
-    AWS Step Functions developer guide, "Intrinsic functions".
+Source: AWS Step Functions developer guide, "Intrinsic functions".
 """
 
 import base64
@@ -18,7 +17,7 @@ from itertools import chain, repeat
 from reprlib import repr as shortened
 from typing import Any
 
-from harness.states_language.json_node import finite
+from harness.states_language.json_node import load_json
 
 Argument = Callable[[Any], Any]
 """Checks and converts one argument; raises ValueError for another kind of value."""
@@ -36,7 +35,6 @@ class IntrinsicFunction:
     An intrinsic function.
 
     Attributes:
-        body: The function itself.
         arguments: Checks of the arguments, in their order.
         further: Check of any more arguments; None if there may be no more.
         draws_after: Number of arguments after which a random number is added.
@@ -54,12 +52,7 @@ class IntrinsicFunction:
         return count in (len(self.arguments), self.draws_after)
 
     def __call__(self, values: Sequence[Any]) -> Any:
-        """
-        Return the result of the function.
-
-        Raises:
-            ValueError: The arguments are not those that AWS documents.
-        """
+        """Return the result; raise ValueError for arguments that AWS does not document."""
         checks = chain(self.arguments, repeat(self.further or _anything))
         return self.body(*(check(value) for check, value in zip(checks, values, strict=False)))
 
@@ -86,40 +79,33 @@ def _anything(value: Any) -> Any:
     return value
 
 
-def _array(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{shortened(value)} is not an array")
-    return value
+def _only(name: str, *types: type) -> Argument:
+    """Return a check that a value is of one of the types; true and false are not numbers."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise ValueError(f"{shortened(value)} is not {name}")
+        return value
+
+    return check
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{shortened(value)} is not an object")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{shortened(value)} is not a string")
-    return value
+_array = _only("an array", list)
+_object = _only("an object", Mapping)
+_text = _only("a string", str)
+_number = _only("a number", int, float)
 
 
 def _short_text(value: Any) -> str:
-    text = _text(value)
+    text: str = _text(value)
     if len(text) > _CHARACTERS_MAX:
         raise ValueError(f"a string may have at most {_CHARACTERS_MAX} characters here, not {len(text)}")
     return text
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{shortened(value)} is not a number")
-    return value
-
-
 def _whole(value: Any) -> int:
     """Round to the nearest whole number, halves upwards."""
-    number = _number(value)
+    number: float = _number(value)
     if isinstance(number, int):
         return number
     if not math.isfinite(number):
@@ -155,13 +141,9 @@ def _format(template: str, *words: str) -> str:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=finite, parse_constant=_no_constant)
+        return load_json(text)
     except RecursionError:
         raise ValueError("the JSON is nested too deep") from None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _partition(items: list[Any], size: int) -> list[list[Any]]:
@@ -208,10 +190,6 @@ def _identity(value: Any) -> Any:
             return value
 
 
-def _decode(text: str) -> str:
-    return base64.b64decode(text).decode()
-
-
 def _hash(text: str, algorithm: str) -> str:
     if algorithm not in _HASHES:
         raise ValueError(f"the algorithm must be one of {', '.join(_HASHES)}, not {algorithm!r}")
@@ -241,7 +219,7 @@ FUNCTIONS: Mapping[str, IntrinsicFunction] = {
     "ArrayLength": IntrinsicFunction(len, (_array,)),
     "ArrayUnique": IntrinsicFunction(_unique, (_array,)),
     "Base64Encode": IntrinsicFunction(lambda text: base64.b64encode(text.encode()).decode(), (_short_text,)),
-    "Base64Decode": IntrinsicFunction(_decode, (_short_text,)),
+    "Base64Decode": IntrinsicFunction(lambda text: base64.b64decode(text).decode(), (_short_text,)),
     "Hash": IntrinsicFunction(_hash, (_short_text, _text)),
     "JsonMerge": IntrinsicFunction(lambda one, other, _: {**one, **other}, (_object, _object, _shallow)),
     "MathAdd": IntrinsicFunction(lambda one, other: one + other, (_short_whole, _short_whole)),

@@ -1,27 +1,51 @@
-"""
-A JSON value together with its JSON path, for error messages.
-"""
+"""A value of a definition together with its JSON path, for error messages."""
 
+import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
+_JSONATA = "this is JSONata; only JSONPath is supported"
+DISTRIBUTED = "a distributed Map is not supported, only an inline one"
+UNSUPPORTED: Mapping[str, str] = {
+    **dict.fromkeys(("Arguments", "Output", "Items", "Condition"), _JSONATA),
+    "Assign": "variables (Assign) are not supported",
+    **dict.fromkeys(("ItemReader", "ItemBatcher", "ResultWriter", "Label"), DISTRIBUTED),
+    **dict.fromkeys(("ToleratedFailureCount", "ToleratedFailureCountPath"), DISTRIBUTED),
+    **dict.fromkeys(("ToleratedFailurePercentage", "ToleratedFailurePercentagePath"), DISTRIBUTED),
+}
+"""Fields that only AWS supports, with the reason."""
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTED = re.compile(r"\['[^']*'\]")
 _INTRINSIC = re.compile(r"States\.[A-Za-z0-9]+\(.*\)", re.DOTALL)
 
 
-def finite(text: str) -> float:
+def load_json(text: str, object_of: Callable[[list[tuple[str, Json]]], Json] = dict) -> Json:
     """
-    Return a JSON number with a fraction or an exponent as a float.
+    Return the value of a JSON text; *object_of* makes an object from its names and values.
 
     Raises:
-        ValueError: It is too large for a float.
+        ValueError: It is not JSON (NaN and Infinity are not), or a number is too large for a float.
+        RecursionError: It is nested too deep.
     """
+    loaded: Json = json.loads(
+        text, object_pairs_hook=object_of, parse_float=finite, parse_constant=_refuse_constant
+    )
+    return loaded
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def finite(text: str) -> float:
+    """Return a JSON number as a float; raise ValueError if it is too large for one."""
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is too large a number")
     return number
@@ -32,8 +56,7 @@ class JsonNode:
     """
     One value of a JSON document.
 
-    The readers (``text``, ``integer``, …) return the value as that type, or raise a ValueError that begins
-    with the JSON path of the value.
+    The readers (``text``, ``integer``, …) raise a ValueError that begins with the JSON path of the value.
     """
 
     value: Json
@@ -46,7 +69,7 @@ class JsonNode:
     def fields(self) -> Mapping[str, "JsonNode"]:
         if not isinstance(self.value, Mapping):
             raise self.wrong(f"must be an object, not {_kind(self.value)}")
-        return {key: JsonNode(value, self.path + _step(key)) for key, value in self.value.items()}
+        return {key: JsonNode(value, self.path + step(key)) for key, value in self.value.items()}
 
     def items(self) -> Sequence["JsonNode"]:
         """Return the members of a non-empty array."""
@@ -66,14 +89,18 @@ class JsonNode:
             raise self.wrong(f"{key} is missing")
         return found
 
-    def allow(self, keys: Collection[str], unsupported: Mapping[str, str]) -> None:
-        """
-        Refuse every field that is not in *keys*; *unsupported* gives the reason for fields that only AWS has.
-        """
+    def read(self, readers: Mapping[str, Callable[["JsonNode"], Any]]) -> dict[str, Any]:
+        """Return the values of the given fields that have a reader; ``NextState`` becomes ``next_state``."""
+        fields = self.fields().items()
+        return {
+            _CAPITAL.sub("_", key).lower(): readers[key](field) for key, field in fields if key in readers
+        }
+
+    def allow(self, keys: Collection[str], reasons: Mapping[str, str] = UNSUPPORTED) -> None:
+        """Refuse every field that is not in *keys*, with its reason if there is one."""
         for key, field in self.fields().items():
-            if key in keys:
-                continue
-            raise field.wrong(unsupported.get(key, f"{key} is not a field of this object"))
+            if key not in keys:
+                raise field.wrong(reasons.get(key, f"{key} is not a field of this object"))
 
     def at_most_one(self, *keys: str) -> None:
         """Refuse fields that exclude each other."""
@@ -92,7 +119,7 @@ class JsonNode:
         return self.value
 
     def number(self, low: float) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+        if not is_number(self.value):
             raise self.wrong(f"must be a number, not {_kind(self.value)}")
         if isinstance(self.value, float) and not math.isfinite(self.value):
             raise self.wrong(f"must be a finite number, not {self.value}")
@@ -122,18 +149,22 @@ class JsonNode:
             raise self.wrong(f"must be a reference path such as $.result, not {text!r}")
         return text
 
-    def result_path(self) -> str | None:
-        """Return ResultPath of a state or catcher: ``$`` by default, None for JSON null."""
-        if (found := self.get("ResultPath")) is None:
-            return "$"
-        return None if found.value is None else found.reference_path()
-
     def template(self) -> Mapping[str, Json]:
         """Return a payload template: an object whose fields ending in ``.$`` are paths."""
         for node in self.fields().values():
             _check_template(node)
         assert isinstance(self.value, Mapping)  # noqa: S101 - fields() has checked it
         return self.value
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a JSON value is a number: true and false are integers in Python only."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def nullable(read: Callable[[JsonNode], str]) -> Callable[[JsonNode], str | None]:
+    """Return a reader that returns None for JSON null."""
+    return lambda node: None if node.value is None else read(node)
 
 
 def _check_template(node: JsonNode) -> None:
@@ -147,21 +178,16 @@ def _check_template(node: JsonNode) -> None:
             _check_template(JsonNode(value, f"{node.path}[{index}]"))
 
 
-def _step(key: str) -> str:
+def step(key: str) -> str:
+    """Return the step of a JSON path that leads to a field."""
     return f".{key}" if _PLAIN.fullmatch(key) else f"['{key}']"
 
 
 def _kind(value: Json) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f"the string {value!r}"
-        case Mapping():
-            return "an object"
-        case _:
-            return "an array"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if is_number(value):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the string {value!r}"
+    return "an object" if isinstance(value, Mapping) else "an array"

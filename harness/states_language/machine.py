@@ -1,6 +1,5 @@
 """
-A state machine as typed values. Times are seconds; defaults are those of the Amazon States Language and of
-AWS.
+A state machine as typed values. Times are seconds; defaults are those of the Amazon States Language and AWS.
 
 ::
 
@@ -97,12 +96,7 @@ class _WorkState(_State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(_WorkState):
-    """
-    Work of a service, which ``resource`` names.
-
-    Attributes:
-        timeout_seconds: None without a time-out; then the limit of the execution applies.
-    """
+    """Work of a service, which ``resource`` names."""
 
     resource: str
     timeout_seconds: int | None = None
@@ -136,8 +130,11 @@ class Flow:
         """Yield every state; the states of branches and item processors follow their owner."""
         for state in self.states.values():
             yield state
-            for flow in _inner(state):
-                yield from flow.all_states()
+            if isinstance(state, Parallel):
+                for branch in state.branches:
+                    yield from branch.all_states()
+            elif isinstance(state, Map):
+                yield from state.processor.all_states()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,13 +169,3 @@ class StateMachine(Flow):
 
     comment: str | None = None
     timeout_seconds: int | None = None
-
-
-def _inner(state: State) -> tuple[Flow, ...]:
-    match state:
-        case Parallel():
-            return state.branches
-        case Map():
-            return (state.processor,)
-        case _:
-            return ()

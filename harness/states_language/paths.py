@@ -10,6 +10,7 @@ begin with ``$$`` call the latter.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 Context = Callable[[], Mapping[str, Any]]
@@ -31,16 +32,13 @@ class PathNotFound(LookupError):
 
 def compile_path(path: str) -> Reader:
     """
-    Return a function that reads *path*.
+    Return a function that reads *path*; raise ValueError if a part of it is not supported.
 
     A path with a wildcard or a slice returns the list of the values found; any other path returns its one
     value or raises `PathNotFound`.
-
-    Raises:
-        ValueError: It uses a part of JSONPath that is not supported.
     """
     of_context = path.startswith("$$")
-    steps = parse(path[2:] if of_context else path[1:], path)
+    steps = _parse(path[2:] if of_context else path[1:], path)
     if not steps:
         return (lambda _data, context: _plain(context())) if of_context else (lambda data, _context: data)
     if any(isinstance(step, slice) for step in steps):
@@ -56,16 +54,14 @@ def _plain(value: Any) -> Any:
     return {key: _plain(each) for key, each in value.items()}
 
 
-def parse(rest: str, path: str) -> list[str | int | slice]:
+def _parse(rest: str, path: str) -> list[str | int | slice]:
     """Return the steps of a path after its root: names, indices, and slices (a wildcard is a full slice)."""
     steps: list[str | int | slice] = []
-    position = 0
-    while position < len(rest):
-        match = _STEP.match(rest, position)
-        if match is None:
-            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest[position:]!r}")
+    while rest:
+        if (match := _STEP.match(rest)) is None:
+            raise ValueError(f"{path!r} uses JSONPath that is not supported at {rest!r}")
         steps.append(_read_step(match))
-        position = match.end()
+        rest = rest[match.end() :]
     return steps
 
 
@@ -75,9 +71,7 @@ def _read_step(match: re.Match[str]) -> str | int | slice:
     if match["index"] is not None:
         return int(match["index"])
     if match["low"] is not None:
-        return slice(
-            int(match["low"]) if match["low"] else None, int(match["high"]) if match["high"] else None
-        )
+        return slice(*(int(bound) if bound else None for bound in match.group("low", "high")))
     return match["name"] if match["name"] is not None else match["quoted"]
 
 
@@ -107,35 +101,28 @@ def _reader(steps: Sequence[Any], path: str) -> Reader:
     return read_members if all(isinstance(step, str) for step in steps) else read
 
 
-def _many(value: Any, steps: Sequence[str | int | slice]) -> Iterator[Any]:
+def _many(value: Any, steps: Sequence[Any]) -> Iterator[Any]:
     """Yield the values that a path with wildcards finds; missing ones are left out."""
     if not steps:
         yield value
         return
     first, rest = steps[0], steps[1:]
     if isinstance(first, slice):
-        inside = (
-            list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-        )
-        for each in inside[first]:
+        inside = list(value.values()) if isinstance(value, Mapping) else value
+        for each in inside[first] if isinstance(inside, list) else ():
             yield from _many(each, rest)
-    elif isinstance(first, str) and isinstance(value, Mapping):
-        if first in value:
+    elif isinstance(value, Mapping if isinstance(first, str) else list):
+        with suppress(LookupError):
             yield from _many(value[first], rest)
-    elif isinstance(first, int) and isinstance(value, list) and -len(value) <= first < len(value):
-        yield from _many(value[first], rest)
 
 
 def compile_result_path(path: str) -> Callable[[Any, Any], Any]:
     """
-    Return a function of the input and the result that puts the result at *path*.
+    Return a function of the input and the result that puts the result at *path*, a reference path.
 
     The input is not changed: the objects on the path are copied, the rest is shared.
-
-    Raises:
-        ValueError: The path is not a reference path.
     """
-    steps = parse(path[1:], path)
+    steps = _parse(path[1:], path)
     if any(isinstance(step, slice) for step in steps):
         raise ValueError(f"{path!r} does not name exactly one place")
     if not steps:

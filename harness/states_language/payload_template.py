@@ -1,6 +1,4 @@
-"""
-Payload templates: JSON whose fields ending in ``.$`` are paths or intrinsic functions.
-"""
+"""Payload templates: JSON whose fields ending in ``.$`` are paths or intrinsic functions."""
 
 import random
 import re
@@ -16,6 +14,8 @@ DRAW = "draw"
 """Key of the context object with a random number for this state."""
 
 _CALL = re.compile(r"States\.([A-Za-z0-9]+)\(")
+# A path ends at a comma, a bracket or a space outside of its square brackets.
+_PATH = re.compile(r"""\$(?:\[(?:'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|[^]'"])*(?:]|\Z)|[^,) \[])*""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -33,23 +33,15 @@ def compile_template(template: Any, place: str) -> Reader:
     """
     Return a function that fills in a payload template.
 
-    Args:
-        place: JSON path of the template in the state machine, for error messages.
-
-    Raises:
-        ValueError: A path or function in it is not supported; the message begins with its place.
+    A path or function that is not supported is a ValueError; its message begins with *place*, the JSON path
+    of the template, and continues with the path in the template.
     """
     filled = _compile(template, place)
     return filled if callable(filled) else (lambda _data, _context: filled)
 
 
 def compile_expression(text: str, place: str) -> Reader:
-    """
-    Return a function that evaluates a path or an intrinsic function.
-
-    Raises:
-        ValueError: It is neither, or not supported; the message begins with *place*.
-    """
+    """Return a function that evaluates a path or intrinsic function; errors begin with *place*."""
     try:
         return _Expression(text.strip(), place).read()
     except ValueError as error:
@@ -93,7 +85,7 @@ def _object(value: Mapping[str, Any], place: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Literal:
-    """A literal in an expression: its value, and its text in the expression."""
+    """A literal in an expression, with its text there."""
 
     value: Any
     written: str
@@ -122,14 +114,15 @@ class _Expression:
         if match := _CALL.match(text, start):
             self.position = match.end()
             return self._call(match[1], depth)
-        if text.startswith("$", start):
-            self.position = _end_of_path(text, start)
-            return compile_path(text[start : self.position])
+        if match := _PATH.match(text, start):
+            self.position = match.end()
+            return compile_path(match[0])
         if text.startswith("'", start):
             return self._quoted()
         if match := _NUMBER.match(text, start):
             self.position = match.end()
-            return _Literal(_number(match), match[0])
+            number = finite(match[0]) if match[1] or match[2] else int(match[0])
+            return _Literal(number, match[0])
         for word, value in _WORDS.items():
             if text.startswith(word, start):
                 self.position += len(word)
@@ -170,10 +163,6 @@ class _Expression:
     def _skip(self) -> None:
         while self.text.startswith(" ", self.position):
             self.position += 1
-
-
-def _number(match: re.Match[str]) -> float:
-    return finite(match[0]) if match[1] or match[2] else int(match[0])
 
 
 def _caller(name: str, arguments: Sequence[Reader], use: str) -> Reader:
@@ -218,21 +207,3 @@ def _formatter(template: _Literal, arguments: Sequence[Reader]) -> Reader:
         return text
 
     return fill
-
-
-def _end_of_path(text: str, start: int) -> int:
-    depth, position, quote = 0, start, ""
-    while position < len(text):
-        character = text[position]
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"" and depth:
-            quote = character
-        elif character == "[":
-            depth += 1
-        elif character == "]":
-            depth -= 1
-        elif depth == 0 and character in ",) ":
-            break
-        position += 1
-    return position

@@ -1,7 +1,7 @@
 """
 A state machine compiled for the interpreter: paths, templates and rules become functions.
 
-What the interpreter does not support is refused here, with the JSON path of the place. Times are seconds.
+A path or function that is not supported is refused, with the JSON path of its place. Times are seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from harness.states_language import machine as asl
 from harness.states_language.choice import Test, compile_condition
+from harness.states_language.json_node import step
 from harness.states_language.paths import Reader, compile_result_path
 from harness.states_language.payload_template import compile_expression, compile_template
 from harness.states_language.recovery import Catcher, Retrier
@@ -107,16 +108,8 @@ class CompiledFail(CompiledState):
     cause: Reader
 
 
-AnyNode: TypeAlias = (
-    CompiledTask
-    | CompiledParallel
-    | CompiledMap
-    | CompiledChoice
-    | CompiledWait
-    | CompiledPass
-    | CompiledSucceed
-    | CompiledFail
-)
+WorkNode: TypeAlias = CompiledTask | CompiledParallel | CompiledMap
+AnyNode: TypeAlias = WorkNode | CompiledChoice | CompiledWait | CompiledPass | CompiledSucceed | CompiledFail
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +123,25 @@ class Program:
         """Return every Task, also those of branches and item processors, in the order of the definition."""
         found: list[CompiledTask] = []
         for node in self.nodes.values():
-            if isinstance(node, CompiledTask):
-                found.append(node)
-            for inner in node.branches if isinstance(node, CompiledParallel) else ():
-                found += inner.tasks()
-            if isinstance(node, CompiledMap):
-                found += node.processor.tasks()
+            match node:
+                case CompiledTask():
+                    found.append(node)
+                case CompiledParallel():
+                    found += (task for branch in node.branches for task in branch.tasks())
+                case CompiledMap():
+                    found += node.processor.tasks()
         return found
 
 
 def compile_machine(machine: asl.StateMachine) -> Program:
-    """
-    Compile a state machine.
-
-    Raises:
-        ValueError: It uses something that is not supported; the message begins with the JSON path.
-    """
+    """Compile a state machine, or raise ValueError for something that is not supported."""
     numbers = {id(state): number for number, state in enumerate(machine.all_states())}
     return _flow(machine, "$", numbers)
 
 
 def _flow(flow: asl.Flow, place: str, numbers: Mapping[int, int]) -> Program:
     nodes = {
-        name: _node(state, f"{place}.States{_step(name)}", numbers) for name, state in flow.states.items()
+        name: _node(state, f"{place}.States{step(name)}", numbers) for name, state in flow.states.items()
     }
     return Program(flow.start_at, nodes)
 
@@ -175,7 +164,12 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
             )
             return CompiledChoice(**common, rules=rules, default=state.default)
         case asl.Wait():
-            return _wait(state, common, place)
+            instant = None if state.timestamp is None else state.timestamp.isoformat()
+            return CompiledWait(
+                **common,
+                seconds=_optional(state.seconds, state.seconds_path, f"{place}.SecondsPath"),
+                until=_optional(instant, state.timestamp_path, f"{place}.TimestampPath"),
+            )
         case asl.Pass():
             return CompiledPass(
                 **common,
@@ -196,7 +190,7 @@ def _node(state: asl.State, place: str, numbers: Mapping[int, int]) -> AnyNode:
 
 def _work(
     state: asl.Task | asl.Parallel | asl.Map, common: dict[str, Any], place: str, numbers: Mapping[int, int]
-) -> CompiledTask | CompiledParallel | CompiledMap:
+) -> WorkNode:
     common |= {
         "parameters": _template(state.parameters, f"{place}.Parameters"),
         "selector": _template(state.result_selector, f"{place}.ResultSelector"),
@@ -209,7 +203,17 @@ def _work(
     }
     match state:
         case asl.Task():
-            return _task(state, common, place)
+            return CompiledTask(
+                **common,
+                task=state,
+                is_bare=":function:" in state.resource,
+                timeout=_optional(
+                    state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath"
+                ),
+                heartbeat=_optional(
+                    state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
+                ),
+            )
         case asl.Parallel():
             branches = tuple(
                 _flow(branch, f"{place}.Branches[{number}]", numbers)
@@ -224,27 +228,6 @@ def _work(
                 processor=_flow(state.processor, f"{place}.ItemProcessor", numbers),
                 max_concurrency=_value(most, state.max_concurrency_path, f"{place}.MaxConcurrencyPath"),
             )
-
-
-def _task(state: asl.Task, common: dict[str, Any], place: str) -> CompiledTask:
-    return CompiledTask(
-        **common,
-        task=state,
-        is_bare=":function:" in state.resource,
-        timeout=_optional(state.timeout_seconds, state.timeout_seconds_path, f"{place}.TimeoutSecondsPath"),
-        heartbeat=_optional(
-            state.heartbeat_seconds, state.heartbeat_seconds_path, f"{place}.HeartbeatSecondsPath"
-        ),
-    )
-
-
-def _wait(state: asl.Wait, common: dict[str, Any], place: str) -> CompiledWait:
-    instant = None if state.timestamp is None else state.timestamp.isoformat()
-    return CompiledWait(
-        **common,
-        seconds=_optional(state.seconds, state.seconds_path, f"{place}.SecondsPath"),
-        until=_optional(instant, state.timestamp_path, f"{place}.TimestampPath"),
-    )
 
 
 def _filter(path: str | None, place: str) -> Reader | None:
@@ -273,7 +256,3 @@ def _optional(literal: Any, path: str | None, place: str) -> Reader | None:
 def _value(literal: Any, path: str | None, place: str) -> Reader:
     """Return the reader of a path, or of the literal without a path."""
     return compile_expression(path, place) if path is not None else lambda _data, _context: literal
-
-
-def _step(name: str) -> str:
-    return f".{name}" if name.isidentifier() else f"['{name}']"

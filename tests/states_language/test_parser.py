@@ -9,7 +9,7 @@ from harness.blueprint.template import load_template
 from harness.states_language.choice import And, ChoiceComparison, Not, Or
 from harness.states_language.machine import Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait
 from harness.states_language.parser import parse_state_machine
-from harness.states_language.recovery import Catcher, Retrier
+from harness.states_language.recovery import Catcher, Retrier, handles
 from tests.states_language.definitions import DONE, machine, task
 from tests.states_language.reachability import targets, unreachable
 
@@ -128,6 +128,12 @@ class TestRecovery:
         )
         assert targets(read) == ("Done", "Done")
 
+    def test_an_empty_list_is_like_none(self):
+        """A state with an empty Retry and Catch fails at its first error."""
+        read = parse_state_machine(machine(Work=task(Retry=[], Catch=[]))).states["Work"]
+
+        assert (read.retry, read.catch) == ((), ())
+
     def test_delays_grow_to_their_cap(self):
         """IntervalSeconds × BackoffRate^(n−1), at most MaxDelaySeconds."""
         retrier = Retrier(("X",), interval_seconds=2, backoff_rate=3.0, max_delay_seconds=10)
@@ -152,8 +158,7 @@ class TestRecovery:
     )
     def test_wildcards_match_as_in_aws(self, names, error, matches):
         """States.ALL and States.TaskFailed have their exceptions."""
-        assert Retrier(names).matches(error) is matches
-        assert Catcher(names, "Next").matches(error) is matches
+        assert handles(names, error) is matches
 
 
 class TestOtherStates:
@@ -317,8 +322,10 @@ class TestWholeMachine:
         lambdas = [state for state in read.all_states() if isinstance(state, Task) and state.function_name]
 
         assert len(lambdas) == 6
-        assert not [state.name for state in lambdas if any(r.matches("Rejected") for r in state.retry)]
-        assert all(any(r.matches("Retryable") for r in state.retry) for state in lambdas)
+        assert not [
+            state.name for state in lambdas if any(handles(r.error_equals, "Rejected") for r in state.retry)
+        ]
+        assert all(any(handles(r.error_equals, "Retryable") for r in state.retry) for state in lambdas)
 
     def test_the_projects_failures_all_reach_the_callback(self):
         """Whatever fails is reported, and a report that fails still ends in the one Fail state."""

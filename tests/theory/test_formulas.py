@@ -69,7 +69,7 @@ class TestManyServers:
         """
         queue = MMc(6.0, 3.0, 3)
 
-        assert queue.empty == near(1 / 9)
+        assert queue.probability_of(0) == near(1 / 9)
         assert queue.mean_wait * 60 == near(8.888889)
         assert queue.sojourn_percentile(95) == near(1.340229)
 
