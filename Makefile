@@ -21,7 +21,7 @@ test: setup lint types ## Everything that a change must pass, with branch covera
 	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
 
 check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: under a minute
-	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly"
+	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly" --hypothesis-profile=quick
 
 format: setup ## Rewrite the code in the project's format
 	$(BIN)/ruff format .

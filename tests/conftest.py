@@ -24,8 +24,9 @@ from harness.stack.processes.ports import free_port
 # A build in the background ignores Ctrl-C, and so would all processes the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A property must not fail because the machine is busy.
+# A property must not fail because the machine is busy. `make check` tries fewer examples than `make test`.
 settings.register_profile("no_deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("no_deadline"), max_examples=25)
 settings.load_profile("no_deadline")
 
 # Without the cache every session reads the service descriptions again, some tenths of a second a test.

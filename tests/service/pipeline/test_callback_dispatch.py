@@ -47,7 +47,7 @@ class Backend:
 @pytest.fixture
 def backend(monkeypatch):
     backend = Backend()
-    thread = threading.Thread(target=backend.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=backend.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("CALLBACK_URL", backend.url)
     monkeypatch.setenv("CALLBACK_SECRET", "s3cret")
@@ -107,7 +107,7 @@ def test_a_backend_that_is_down_is_retried(backend, monkeypatch):
 def test_a_backend_that_does_not_answer_is_retried(backend, monkeypatch):
     """The time-out, made short for the test, ends the wait."""
     backend.server.shutdown()
-    monkeypatch.setattr(callback_dispatch, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(callback_dispatch._CLIENT, "timeout", 0.05)
 
     with pytest.raises(Retryable, match=r"^CALLBACK_UNREACHABLE: .*Timeout"):
         handler(EVENT)
