@@ -1,5 +1,5 @@
 """
-The house rules that import contracts cannot see.
+Rules that import contracts cannot express.
 """
 
 import re

@@ -76,7 +76,7 @@ class EvaluationSession:
         names |= {metric_name(metric.namespace, metric.name) for metric in metrics}
         names |= {metric.namespace + labels_text(metric.labels) for metric in metrics}
         if unobserved := sorted(names & self._unobserved):
-            why = f"nobody could observe {' and '.join(unobserved)} in this run"
+            why = f"the run does not record {' and '.join(unobserved)}"
             return self._skipped(alarm, NOT_OBSERVED, why)
         samples = self._recorded.samples(alarm)
         periods = Periods(alarm, samples)

@@ -51,7 +51,7 @@ def measure(objective: Objective, run: "Run", states: dict[str, str]) -> Objecti
     if is_metric(objective.selector):
         metric = metric_of(objective.selector)
         if not unobserved_namespaces(run).isdisjoint((metric, namespace_of(metric))):
-            why = f"{objective.text}: nobody could observe {metric} in this run"
+            why = f"{objective.text}: {metric} was not observed in this run"
             return _verdict(objective, Outcome.INCONCLUSIVE, why)
     return _measure_rows(objective, run)
 

@@ -56,7 +56,7 @@ class TestUnobserved:
         assert {one.state for one in verdict.alarms} == {"not observed"}
         assert {one.outcome for one in verdict.alarms} == {Outcome.SKIPPED}
         (dead, *_) = (line for line in verdict.remarks() if "media-processing-dead-letters:" in line)
-        assert dead.endswith("not observed, because nobody could observe AWS/SQS in this run")
+        assert dead.endswith("not observed, because the run does not record AWS/SQS")
 
     def test_other_namespaces_are_evaluated(self, recorder):
         """

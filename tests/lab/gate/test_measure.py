@@ -52,7 +52,7 @@ class TestReasons:
         found = answer(recorder.run(notes={UNOBSERVED: [unseen]}), f"max({DEAD}) == 0")
 
         assert (found.outcome, found.samples) == (Outcome.INCONCLUSIVE, 0)
-        assert found.why == f"max({DEAD}) == 0: nobody could observe {DEAD} in this run."
+        assert found.why == f"max({DEAD}) == 0: {DEAD} was not observed in this run."
 
     def test_only_a_breach_has_a_reason(self, recorder):
         """
