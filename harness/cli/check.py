@@ -31,7 +31,9 @@ def check(
     ] = None,
     evaluation_range: Annotated[
         int,
-        typer.Option(help="Periods by which the evaluation range exceeds N; AWS does not publish it.", min=0),
+        typer.Option(
+            help="Periods by which the evaluation range exceeds N; AWS does not publish it.", min=0, max=1000
+        ),
     ] = 2,
     baseline: Annotated[Path | None, typer.Option(help="Compare with an earlier run.", metavar="RUN")] = None,
     fail_on_regression: Annotated[
@@ -57,6 +59,8 @@ def check(
             raise typer.Exit(_vectors(vectors))
         if run is None:
             raise ValueError("Name a run folder, or a file of cases with --vectors.")
+        if fail_on_regression and baseline is None:
+            raise ValueError("--fail-on-regression needs --baseline: the run to compare with.")
         rules = EvaluationRules(surplus=evaluation_range)
         verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
         write(verdict, run)

@@ -16,6 +16,8 @@ import typer
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_with
 
+PORT_MAX = 65_535
+
 if TYPE_CHECKING:
     from harness.stack.local_stack import StackOptions
     from harness.stack.processes.state_file import StackState
@@ -33,9 +35,13 @@ def up(
     time_scale: Annotated[
         float | None, typer.Option(help="Model seconds per second, instead of the scenario's.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the API; 0: a free one.")] = 0,
-    aws_port: Annotated[int, typer.Option(help="Port of the local AWS; 0: a free one.")] = 0,
-    s3_port: Annotated[int, typer.Option(help="Port of the local S3; 0: a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the API; 0: a free one.", min=0, max=PORT_MAX)] = 0,
+    aws_port: Annotated[
+        int, typer.Option(help="Port of the local AWS; 0: a free one.", min=0, max=PORT_MAX)
+    ] = 0,
+    s3_port: Annotated[
+        int, typer.Option(help="Port of the local S3; 0: a free one.", min=0, max=PORT_MAX)
+    ] = 0,
     listings: Annotated[int, typer.Option(min=1, help="Listings for photo and video batches.")] = 200,
     developments: Annotated[int, typer.Option(min=0, help="Development listings.")] = 50,
     json_: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON object.")] = False,

@@ -375,3 +375,12 @@ class TestBadInput:
 
         assert code == 2
         assert "Cannot read the alarms of http://127.0.0.1:9" in err
+
+    def test_a_regression_gate_without_a_baseline(self, check, judged_run):
+        """
+        A gate that compares with nothing would always pass.
+        """
+        code, _, err = check(judged_run("slow_but_within"), "--fail-on-regression")
+
+        assert code == 2
+        assert "--fail-on-regression needs --baseline" in err

@@ -18,6 +18,7 @@ from harness.cli.main import main
 from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
+from harness.stack.stack_error import StackError
 from tests.lab.load.conftest import scenario_text, serving, wait_until_recorded, write_identities
 
 
@@ -177,6 +178,7 @@ class TestUsage:
         (WorkersDisagree("seed 8 instead of 7"), 2),
         (Unreachable("no answer"), 5),
         (LoadFailed("it did not begin"), 1),
+        (StackError("the database did not start"), 1),
         (FolderUnfit("there is a run in it"), 2),
     ],
 )

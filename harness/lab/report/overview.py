@@ -106,9 +106,9 @@ def _headline(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:
     """Return the outcome as a word, its class in the style sheet, and the reasons as sentences."""
     if verdict is None:
         return "Not evaluated", "none", ("This run has no verdict: alarms were not evaluated.",)
-    passed = ("No alarm fired and every objective was met.",)
-    reasons = tuple(map(_sentence, verdict.reasons))
-    return OUTCOME_WORDS[verdict.outcome], verdict.outcome.value, reasons or passed
+    word = OUTCOME_WORDS[verdict.outcome]
+    reasons = verdict.reasons or (verdict.sentence.removeprefix(f"{word}: "),)
+    return word, verdict.outcome.value, tuple(map(_sentence, reasons))
 
 
 def _tiles(metrics: Metrics) -> tuple[Tile, ...]:

@@ -14,6 +14,7 @@ from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Th
 from harness.lab.report.page import render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
+from tests.lab.conftest import alarm_verdict, verdict_over
 
 pytestmark = pytest.mark.slow
 
@@ -266,6 +267,18 @@ class TestVerdict:
         page = Page(render(make_run(), to=tmp_path / "report.html"))
 
         assert "Not evaluated" in page.words
+
+    def test_an_alarm_that_was_expected_to_fire_is_part_of_the_headline(self, make_run, tmp_path):
+        """
+        The page shows the sentence of the verdict: it does not say that no alarm fired.
+        """
+        fired = alarm_verdict("dead", state="ALARM", fired_at_s=420.0)
+        page = Page(render(make_run(), verdict_over(fired), to=tmp_path / "report.html"))
+
+        assert (
+            "Every alarm stayed quiet (except those with an objective) and every objective was met."
+            in page.text
+        )
 
     def test_a_verdict_in_the_folder_is_used(self, make_run, tmp_path):
         """
