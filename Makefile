@@ -20,7 +20,7 @@ test: setup lint types ## Everything that a change must pass, with branch covera
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --cov --cov-report=
 	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
 
-check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: under a minute
+check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: about a minute
 	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly" --hypothesis-profile=quick
 
 format: setup ## Rewrite the code in the project's format
@@ -45,7 +45,7 @@ notebooks: setup ## Execute the notebooks' sources: notebooks/*.ipynb
 bench: setup ## Measure, as ratios, on this machine
 	$(BIN)/harness bench all
 
-nightly: setup ## The slow tests: long simulations, soak, mutation
+nightly: setup ## The slow tests: long simulations, soak
 	$(BIN)/pytest -m nightly --timeout=3600
 
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed

@@ -47,7 +47,7 @@ def check(
     Writes verdict.json, junit.xml and summary.md into the run folder.
     Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
 
-    Example: harness check runs/20260102-101500-smoke-live
+    Example: harness check runs/20260102T101500Z-smoke-live
     """
     from harness.lab.alarms.timeline import EvaluationRules
     from harness.lab.gate.evaluate_run import check_run

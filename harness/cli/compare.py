@@ -30,7 +30,7 @@ def compare(
     Prints the ratios and writes a page with the charts of both runs. Exits with 0 whatever the
     result, 2 if a run cannot be read.
 
-    Example: harness compare runs/20260102-101500-steady-live runs/20260103-101500-steady-live
+    Example: harness compare runs/20260102T101500Z-steady-live runs/20260103T101500Z-steady-live
     """
     from json import dumps
 

@@ -34,7 +34,7 @@ def report(
     The page shows the verdict in verdict.json. A run without verdict.json is evaluated with the
     alarms of the blueprint. Exits with 0 if the page was written, 2 if a run cannot be read.
 
-    Example: harness report runs/20260102-101500-steady-live --with runs/20260102-101800-steady-simpy
+    Example: harness report runs/20260102T101500Z-steady-live --with runs/20260102T101800Z-steady-simpy
     """
     from harness.lab.gate.evaluate_run import check_run
     from harness.lab.report.page import render, stored_verdict

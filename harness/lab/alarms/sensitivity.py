@@ -1,8 +1,8 @@
 """
 The sensitivity of an alarm's result to rules that CloudWatch does not publish.
 
-A verdict is marked if it would change with another evaluation range, another percentile rule, or a threshold
-that is 5 % away.
+A verdict is marked if it would change with another evaluation range, another way to count low samples,
+another percentile rule, or a threshold that is 5 % away.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ def sensitivities(
     end: float,
     rules: EvaluationRules,
 ) -> Iterable[str]:
-    """Yield, in words, each alternative rule under which the alarm would, or would not, have fired."""
+    """Yield each alternative under which the result would differ; first a remark on an alarm of one unit."""
     fired = timeline.fired_at is not None
     verb = "not have fired" if fired else "have fired"
     if timeline.alarm.unit is not None:

@@ -25,7 +25,7 @@ class Unreachable(RuntimeError):
 
 def preflight(host: str, plan: RunPlan) -> list[str]:
     """
-    Check that *host* is healthy, takes the identities' tokens, and accepts an upload.
+    Check that *host* answers and accepts an upload with the token of one listing.
 
     Returns:
         Remarks for ``run.json``: which batch was left behind. Empty if the plan has no listings.

@@ -2,7 +2,7 @@
 Keyed draws: random numbers that depend on their key, and not on the order in which they are drawn.
 
 A draw is a pure function of (seed, replication, stream, entity, item, attempt). It does not depend on the
-order of events or on the number of workers. The live load and both simulation engines therefore draw the same
+order of events or on the number of workers. The live load and the simulator therefore draw the same
 numbers, and two systems under one seed are compared with common random numbers.
 
 The algorithm: the state starts at the seed. Each word w of the key replaces the state by the (w + 1)-th

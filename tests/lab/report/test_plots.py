@@ -5,7 +5,7 @@ The charts of a run, by name.
 import pytest
 from matplotlib.figure import Figure
 
-from harness.lab.report.plots import Plots
+from harness.lab.report.plots import Plots, PlottableRun
 
 
 class TestEmptyRun:
@@ -19,3 +19,12 @@ class TestEmptyRun:
 
         assert [text.get_text() for text in ax.texts] == ["nothing was recorded"]
         assert repr(chart).endswith(": nothing was recorded>")
+
+
+def test_a_chart_is_saved_into_a_folder_given_as_text(simulated_morning, tmp_path):
+    """
+    As documented: PNG and CSV are written into a folder that is made if it does not exist.
+    """
+    PlottableRun.of(simulated_morning).plot.waterfall().save(str(tmp_path / "figures"))
+
+    assert sorted(path.suffix for path in (tmp_path / "figures").iterdir()) == [".csv", ".png"]

@@ -73,8 +73,9 @@ class Chart:
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         return inline_svg(buffer.getvalue(), f"{self.name}-{width}", self.title, self.finding)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the chart as PNG and its data as CSV."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with chart_style():
             figure = self._laid_out(WIDE)
