@@ -1,8 +1,9 @@
 """
-The checks of S3 that moto lacks: expiry, signatures, digests, anonymous writes, encryption keys.
+The checks of S3 that moto lacks: signatures, expiry, digests, encryption keys.
 
-Without them a presigned URL would be valid for ever, with any headers and any body. The guard is WSGI
-middleware in front of moto. Signatures are version 4, in the query or in the ``Authorization`` header.
+Without them a presigned URL would be valid for ever, with any headers and any body, and anybody could read
+every object. The guard is WSGI middleware in front of moto. Every request except a CORS preflight needs a
+signature of version 4, in the query or in the ``Authorization`` header.
 
 Source:
     AWS, "Create a signed AWS API request" and "Authenticating Requests: Using Query Parameters".
@@ -75,13 +76,15 @@ class S3Guard:
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return
         query = environ.get("QUERY_STRING", "")
         if "X-Amz-Signature=" in query:
             self._check_presigned(environ, query)
         elif environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4-HMAC-SHA256"):
             self._check_signed(environ, query)
-        elif environ["REQUEST_METHOD"] in WRITES:
-            raise denied("Access Denied")
+        else:
+            raise _unsigned(environ, query)
         if environ["REQUEST_METHOD"] in WRITES:
             key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
             if key and not self._key_known(key):
@@ -102,6 +105,8 @@ class S3Guard:
             ) from None
         if not 0 < expires <= EXPIRY_S_MAX:
             raise bad("X-Amz-Expires must be between 1 and 604800.", "AuthorizationQueryParametersError")
+        if signed_at - _now() > CLOCK_SKEW:
+            raise denied("Request is not valid yet")
         if _now() > signed_at + timedelta(seconds=expires):
             raise denied("Request has expired")
         rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
@@ -134,11 +139,25 @@ class S3Guard:
         if secret is None:
             raise denied("The AWS Access Key Id you provided does not exist.", "InvalidAccessKeyId")
         ours = signature(secret, date, region, service, request)
-        if not hmac.compare_digest(ours, given):
+        if not hmac.compare_digest(ours.encode(), given.encode()):
             raise denied(
                 "The request signature we calculated does not match the signature you provided.",
                 "SignatureDoesNotMatch",
             )
+
+
+def _unsigned(environ: WSGIEnvironment, query: str) -> Refusal:
+    """Return the refusal of a request without a signature of version 4."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    is_version_2 = "AWSAccessKeyId" in dict(parse_qsl(query, keep_blank_values=True))
+    if is_version_2 or authorization.startswith("AWS "):
+        message = (
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
+        return bad(message, "InvalidRequest")
+    if authorization:
+        return bad("Unsupported Authorization Type", "InvalidArgument")
+    return denied("Access Denied")
 
 
 def _check_digests(environ: WSGIEnvironment) -> None:

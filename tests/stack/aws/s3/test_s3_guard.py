@@ -5,12 +5,14 @@ The refusals of S3, with URLs and headers that botocore signed.
 import base64
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+import httpx
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -75,14 +77,6 @@ def send(bucket: Bucket) -> Callable[..., tuple[str, str]]:
 
 
 def presigned(expires: int = 900) -> str:
-    client = boto3.client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url="http://localhost:9",
-        aws_access_key_id="test",
-        aws_secret_access_key="secret",
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
     parameters = {
         "Bucket": "toq-listing-medias",
         "Key": KEY,
@@ -91,7 +85,23 @@ def presigned(expires: int = 900) -> str:
         "ServerSideEncryption": "aws:kms",
         "SSEKMSKeyId": "alias/toq-media-processing",
     }
-    return str(client.generate_presigned_url("put_object", parameters, ExpiresIn=expires))
+    return str(signing_client().generate_presigned_url("put_object", parameters, ExpiresIn=expires))
+
+
+def presigned_read(operation: str = "get_object") -> str:
+    parameters = {"Bucket": "toq-listing-medias", "Key": KEY}
+    return str(signing_client().generate_presigned_url(operation, parameters, ExpiresIn=900))
+
+
+def signing_client() -> Any:
+    return boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url="http://localhost:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="secret",
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
 
 
 class TestPresigned:
@@ -171,6 +181,49 @@ class TestPresigned:
 
         assert send("PUT", url, HEADERS, BODY) == ("403", "InvalidAccessKeyId")
 
+    @pytest.mark.parametrize(("method", "operation"), [("GET", "get_object"), ("HEAD", "head_object")])
+    def test_a_signed_read_passes(self, send, method, operation):
+        """
+        A URL signed for a download needs no header.
+        """
+        assert send(method, presigned_read(operation), {}) == ("200", "")
+
+    def test_a_read_expires(self, send, monkeypatch):
+        """
+        After its expiry a URL reads nothing.
+        """
+        url = presigned_read()
+        monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) + timedelta(seconds=902))
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    @pytest.mark.parametrize("ahead", [timedelta(minutes=16), timedelta(days=365)])
+    def test_it_is_not_valid_before_its_date(self, send, monkeypatch, ahead):
+        """
+        A URL signed with a date in the future is refused.
+        """
+        url = presigned_read()
+        monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) - ahead)
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    def test_the_last_date_is_refused(self, send):
+        """
+        An expiry beyond the last date that Python knows is not an error of the server.
+        """
+        url = re.sub("X-Amz-Date=[^&]+", "X-Amz-Date=99991231T235959Z", presigned_read())
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    @pytest.mark.parametrize("signature", ["0", "", "%C3%A9"])
+    def test_a_forged_read_is_refused(self, send, signature):
+        """
+        No text but the signature is accepted, ASCII or not.
+        """
+        url = re.sub("X-Amz-Signature=.*", f"X-Amz-Signature={signature}", presigned_read())
+
+        assert send("GET", url, {}) == ("403", "SignatureDoesNotMatch")
+
 
 class TestSigned:
     def sign(self, method: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str]]:
@@ -230,6 +283,36 @@ class TestAnonymous:
         )
         assert bucket.environ is None
 
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PATCH"])
+    @pytest.mark.parametrize("path", ["", "toq-listing-medias?list-type=2", "toq-listing-medias/a.jpg"])
+    def test_an_anonymous_read_is_refused(self, send, bucket, method, path):
+        """
+        Without a signature nothing is read or listed; the answer to HEAD has no body.
+        """
+        code = "" if method == "HEAD" else "AccessDenied"
+
+        assert send(method, f"http://localhost:9/{path}", {}) == ("403", code)
+        assert bucket.environ is None
+
+    @pytest.mark.parametrize(
+        ("query", "authorization", "refusal"),
+        [
+            ("?AWSAccessKeyId=nobody&Signature=x&Expires=1", "", ("400", "InvalidRequest")),
+            ("?AWSAccessKey%49d=nobody&Signature=x&Expires=1", "", ("400", "InvalidRequest")),
+            ("", "AWS nobody:x", ("400", "InvalidRequest")),
+            ("", "Bearer x", ("400", "InvalidArgument")),
+            ("", "AWS4-HMAC-SHA256 x", ("400", "AuthorizationHeaderMalformed")),
+        ],
+    )
+    def test_another_authorization_is_refused(self, send, bucket, query, authorization, refusal):
+        """
+        Version 2, a bearer token and a header without a signature read nothing.
+        """
+        headers = {"Authorization": authorization} if authorization else {}
+
+        assert send("GET", f"http://localhost:9/toq-listing-medias/a.jpg{query}", headers) == refusal
+        assert bucket.environ is None
+
     def test_a_cors_preflight_passes(self, send):
         """
         A CORS preflight has no signature; the bucket answers it.
@@ -238,3 +321,21 @@ class TestAnonymous:
             send("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0]
             == "200"
         )
+
+    def test_a_cors_preflight_of_a_presigned_url_passes(self, send):
+        """
+        The signature in the URL is that of the PUT that follows.
+        """
+        assert send("OPTIONS", presigned(), {"Origin": "https://a"}) == ("200", "")
+
+
+@pytest.mark.stack
+class TestStack:
+    def test_only_the_health_of_the_stack_is_open(self, modelled_stack):
+        """
+        The health endpoint needs no signature, the list of the buckets and an object do.
+        """
+        paths = ("/healthz", "/", "/toq-listing-medias?list-type=2", "/toq-listing-medias/a.jpg")
+        statuses = [httpx.get(modelled_stack.s3_url + path).status_code for path in paths]
+
+        assert statuses == [200, 403, 403, 403]
