@@ -78,8 +78,8 @@ class S3Guard:
     def _check(self, environ: WSGIEnvironment) -> None:
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return
-        query = environ.get("QUERY_STRING", "")
-        if "X-Amz-Signature=" in query:
+        query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        if "X-Amz-Signature" in dict(query):
             self._check_presigned(environ, query)
         elif environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4-HMAC-SHA256"):
             self._check_signed(environ, query)
@@ -91,9 +91,8 @@ class S3Guard:
                 raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
             _check_digests(environ)
 
-    def _check_presigned(self, environ: WSGIEnvironment, query: str) -> None:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        given = dict(pairs)
+    def _check_presigned(self, environ: WSGIEnvironment, query: list[tuple[str, str]]) -> None:
+        given = dict(query)
         try:
             credential = given["X-Amz-Credential"]
             signed_at = _parse_date(given["X-Amz-Date"])
@@ -109,12 +108,12 @@ class S3Guard:
             raise denied("Request is not valid yet")
         if _now() > signed_at + timedelta(seconds=expires):
             raise denied("Request has expired")
-        rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
+        rest = [(name, value) for name, value in query if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
         request = _canonical_request(environ, rest, headers, payload)
         self._check_signature(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
-    def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
+    def _check_signed(self, environ: WSGIEnvironment, query: list[tuple[str, str]]) -> None:
         words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
         given = {name.strip(): value for name, _, value in (word.partition("=") for word in words)}
         payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
@@ -127,8 +126,7 @@ class S3Guard:
             raise bad("The authorization header is malformed.", "AuthorizationHeaderMalformed") from None
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
-        pairs = parse_qsl(query, keep_blank_values=True)
-        self._check_signature(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
+        self._check_signature(_canonical_request(environ, query, headers, payload), credential, date, signed)
 
     def _check_signature(self, request: str, credential: str, date: str, given: str) -> None:
         try:
@@ -146,10 +144,10 @@ class S3Guard:
             )
 
 
-def _unsigned(environ: WSGIEnvironment, query: str) -> Refusal:
+def _unsigned(environ: WSGIEnvironment, query: list[tuple[str, str]]) -> Refusal:
     """Return the refusal of a request without a signature of version 4."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
-    is_version_2 = "AWSAccessKeyId" in dict(parse_qsl(query, keep_blank_values=True))
+    is_version_2 = "AWSAccessKeyId" in dict(query)
     if is_version_2 or authorization.startswith("AWS "):
         message = (
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."

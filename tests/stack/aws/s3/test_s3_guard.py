@@ -224,6 +224,29 @@ class TestPresigned:
 
         assert send("GET", url, {}) == ("403", "SignatureDoesNotMatch")
 
+    def test_the_names_of_its_parameters_are_decoded(self, send):
+        """
+        A percent-encoded name is that parameter: the signature is checked, and a valid one accepted.
+        """
+        url = presigned().replace("X-Amz-Signature", "X-Amz-Signatur%65")
+
+        assert send("PUT", url, HEADERS, BODY) == ("200", "")
+        assert send("PUT", url, HEADERS | {"Content-Type": "text/html"}, BODY) == (
+            "403",
+            "SignatureDoesNotMatch",
+        )
+
+    @pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Signatur%65", "%58-Amz-Signature"])
+    def test_a_signature_alone_is_incomplete(self, send, bucket, name):
+        """
+        A signature without date, expiry and credential is refused.
+        """
+        assert send("GET", f"http://localhost:9/toq-listing-medias/a.jpg?{name}=1", {}) == (
+            "400",
+            "AuthorizationQueryParametersError",
+        )
+        assert bucket.environ is None
+
 
 class TestSigned:
     def sign(self, method: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str]]:
