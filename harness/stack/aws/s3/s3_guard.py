@@ -108,6 +108,7 @@ class S3Guard:
             raise denied("Request is not valid yet")
         if _now() > signed_at + timedelta(seconds=expires):
             raise denied("Request has expired")
+        _check_all_signed(environ, headers)
         rest = [(name, value) for name, value in query if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
         request = _canonical_request(environ, rest, headers, payload)
@@ -126,6 +127,7 @@ class S3Guard:
             raise bad("The authorization header is malformed.", "AuthorizationHeaderMalformed") from None
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
+        _check_all_signed(environ, headers)
         self._check_signature(_canonical_request(environ, query, headers, payload), credential, date, signed)
 
     def _check_signature(self, request: str, credential: str, date: str, given: str) -> None:
@@ -156,6 +158,12 @@ def _unsigned(environ: WSGIEnvironment, query: list[tuple[str, str]]) -> Refusal
     if authorization:
         return bad("Unsupported Authorization Type", "InvalidArgument")
     return denied("Access Denied")
+
+
+def _check_all_signed(environ: WSGIEnvironment, headers: list[str]) -> None:
+    signed = {_variable(header) for header in headers}
+    if any(name.startswith("HTTP_X_AMZ_") and name not in signed for name in environ):
+        raise denied("There were headers present in the request which were not signed")
 
 
 def _check_digests(environ: WSGIEnvironment) -> None:
@@ -198,11 +206,14 @@ def _canonical_request(
 
 
 def _header(environ: WSGIEnvironment, name: str) -> str | None:
-    if name in ("content-type", "content-length"):
-        value = environ.get(name.upper().replace("-", "_"))
-    else:
-        value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+    value = environ.get(_variable(name))
     return None if value is None else str(value)
+
+
+def _variable(header: str) -> str:
+    """Return the WSGI variable of a header."""
+    variable = header.upper().replace("-", "_")
+    return variable if header in ("content-type", "content-length") else f"HTTP_{variable}"
 
 
 def _quote(text: str) -> str:

@@ -24,6 +24,14 @@ from harness.stack.aws.s3.s3_guard import S3Guard
 
 BODY = b"a photo"
 KEY = "7/raw/photo/horizontal/b/a (1)-ç.jpg"
+UNSIGNED_HEADERS = {
+    "x-amz-acl": "public-read",
+    "X-Amz-Website-Redirect-Location": "https://a",
+    "x-amz-tagging": "a=b",
+    "x-amz-storage-class": "GLACIER",
+    "x-amz-meta-a": "b",
+    "x-amz-content-sha256": hashlib.sha256(b"a photo").hexdigest(),
+}
 CHECKSUM = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
 HEADERS = {
     "Content-Type": "image/jpeg",
@@ -224,6 +232,24 @@ class TestPresigned:
 
         assert send("GET", url, {}) == ("403", "SignatureDoesNotMatch")
 
+    @pytest.mark.parametrize("name", UNSIGNED_HEADERS)
+    def test_a_header_of_s3_must_be_signed(self, send, bucket, name):
+        """
+        The holder of a URL cannot make the object public or give it other properties.
+        """
+        headers = HEADERS | {name: UNSIGNED_HEADERS[name]}
+
+        assert send("PUT", presigned(), headers, BODY) == ("403", "AccessDenied")
+        assert bucket.environ is None
+
+    def test_other_headers_need_no_signature(self, send):
+        """
+        A client may add headers of HTTP and of tracing.
+        """
+        headers = {"User-Agent": "a", "Range": "bytes=0-1", "X-Amzn-Trace-Id": "Root=1"}
+
+        assert send("GET", presigned_read(), headers) == ("200", "")
+
     def test_the_names_of_its_parameters_are_decoded(self, send):
         """
         A percent-encoded name is that parameter: the signature is checked, and a valid one accepted.
@@ -271,6 +297,15 @@ class TestSigned:
         url, headers = self.sign("PUT", {}, BODY)
 
         assert send("PUT", url, headers, b"a virus") == ("400", "XAmzContentSHA256Mismatch")
+
+    def test_a_header_of_s3_must_be_signed(self, send, bucket):
+        """
+        A header added after the signature is refused.
+        """
+        url, headers = self.sign("PUT", {}, BODY)
+
+        assert send("PUT", url, headers | {"x-amz-acl": "public-read"}, BODY) == ("403", "AccessDenied")
+        assert bucket.environ is None
 
     def test_a_signature_expires(self, send, monkeypatch):
         """
