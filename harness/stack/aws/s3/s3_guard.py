@@ -1,8 +1,9 @@
 """
-The checks of S3 that moto lacks: expiry, signatures, digests, anonymous writes, encryption keys.
+The checks of S3 that moto lacks: signatures, expiry, digests, encryption keys.
 
-Without them a presigned URL would be valid for ever, with any headers and any body. The guard is WSGI
-middleware in front of moto. Signatures are version 4, in the query or in the ``Authorization`` header.
+Without them a presigned URL would be valid for ever, with any headers and any body, and anybody could read
+every object. The guard is WSGI middleware in front of moto. Every request except a CORS preflight needs a
+signature of version 4, in the query or in the ``Authorization`` header.
 
 Source:
     AWS, "Create a signed AWS API request" and "Authenticating Requests: Using Query Parameters".
@@ -75,22 +76,23 @@ class S3Guard:
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
-        query = environ.get("QUERY_STRING", "")
-        if "X-Amz-Signature=" in query:
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return
+        query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        if "X-Amz-Signature" in dict(query):
             self._check_presigned(environ, query)
         elif environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4-HMAC-SHA256"):
             self._check_signed(environ, query)
-        elif environ["REQUEST_METHOD"] in WRITES:
-            raise denied("Access Denied")
+        else:
+            raise _unsigned(environ, query)
         if environ["REQUEST_METHOD"] in WRITES:
             key = environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID")
             if key and not self._key_known(key):
                 raise bad(f"Key '{key}' does not exist", "KMS.NotFoundException")
             _check_digests(environ)
 
-    def _check_presigned(self, environ: WSGIEnvironment, query: str) -> None:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        given = dict(pairs)
+    def _check_presigned(self, environ: WSGIEnvironment, query: list[tuple[str, str]]) -> None:
+        given = dict(query)
         try:
             credential = given["X-Amz-Credential"]
             signed_at = _parse_date(given["X-Amz-Date"])
@@ -102,14 +104,17 @@ class S3Guard:
             ) from None
         if not 0 < expires <= EXPIRY_S_MAX:
             raise bad("X-Amz-Expires must be between 1 and 604800.", "AuthorizationQueryParametersError")
+        if signed_at - _now() > CLOCK_SKEW:
+            raise denied("Request is not valid yet")
         if _now() > signed_at + timedelta(seconds=expires):
             raise denied("Request has expired")
-        rest = [(name, value) for name, value in pairs if name != "X-Amz-Signature"]
+        _check_all_signed(environ, headers)
+        rest = [(name, value) for name, value in query if name != "X-Amz-Signature"]
         payload = given.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
         request = _canonical_request(environ, rest, headers, payload)
         self._check_signature(request, credential, given["X-Amz-Date"], given["X-Amz-Signature"])
 
-    def _check_signed(self, environ: WSGIEnvironment, query: str) -> None:
+    def _check_signed(self, environ: WSGIEnvironment, query: list[tuple[str, str]]) -> None:
         words = environ["HTTP_AUTHORIZATION"].partition(" ")[2].split(",")
         given = {name.strip(): value for name, _, value in (word.partition("=") for word in words)}
         payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "UNSIGNED-PAYLOAD")
@@ -122,8 +127,8 @@ class S3Guard:
             raise bad("The authorization header is malformed.", "AuthorizationHeaderMalformed") from None
         if abs(_now() - signed_at) > CLOCK_SKEW:
             raise denied("The request time and the current time differ too much.", "RequestTimeTooSkewed")
-        pairs = parse_qsl(query, keep_blank_values=True)
-        self._check_signature(_canonical_request(environ, pairs, headers, payload), credential, date, signed)
+        _check_all_signed(environ, headers)
+        self._check_signature(_canonical_request(environ, query, headers, payload), credential, date, signed)
 
     def _check_signature(self, request: str, credential: str, date: str, given: str) -> None:
         try:
@@ -134,11 +139,31 @@ class S3Guard:
         if secret is None:
             raise denied("The AWS Access Key Id you provided does not exist.", "InvalidAccessKeyId")
         ours = signature(secret, date, region, service, request)
-        if not hmac.compare_digest(ours, given):
+        if not hmac.compare_digest(ours.encode(), given.encode()):
             raise denied(
                 "The request signature we calculated does not match the signature you provided.",
                 "SignatureDoesNotMatch",
             )
+
+
+def _unsigned(environ: WSGIEnvironment, query: list[tuple[str, str]]) -> Refusal:
+    """Return the refusal of a request without a signature of version 4."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    is_version_2 = "AWSAccessKeyId" in dict(query)
+    if is_version_2 or authorization.startswith("AWS "):
+        message = (
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
+        return bad(message, "InvalidRequest")
+    if authorization:
+        return bad("Unsupported Authorization Type", "InvalidArgument")
+    return denied("Access Denied")
+
+
+def _check_all_signed(environ: WSGIEnvironment, headers: list[str]) -> None:
+    signed = {_variable(header) for header in headers}
+    if any(name.startswith("HTTP_X_AMZ_") and name not in signed for name in environ):
+        raise denied("There were headers present in the request which were not signed")
 
 
 def _check_digests(environ: WSGIEnvironment) -> None:
@@ -181,11 +206,14 @@ def _canonical_request(
 
 
 def _header(environ: WSGIEnvironment, name: str) -> str | None:
-    if name in ("content-type", "content-length"):
-        value = environ.get(name.upper().replace("-", "_"))
-    else:
-        value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+    value = environ.get(_variable(name))
     return None if value is None else str(value)
+
+
+def _variable(header: str) -> str:
+    """Return the WSGI variable of a header."""
+    variable = header.upper().replace("-", "_")
+    return variable if header in ("content-type", "content-length") else f"HTTP_{variable}"
 
 
 def _quote(text: str) -> str:

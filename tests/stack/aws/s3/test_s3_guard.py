@@ -5,12 +5,14 @@ The refusals of S3, with URLs and headers that botocore signed.
 import base64
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+import httpx
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -22,6 +24,14 @@ from harness.stack.aws.s3.s3_guard import S3Guard
 
 BODY = b"a photo"
 KEY = "7/raw/photo/horizontal/b/a (1)-ç.jpg"
+UNSIGNED_HEADERS = {
+    "x-amz-acl": "public-read",
+    "X-Amz-Website-Redirect-Location": "https://a",
+    "x-amz-tagging": "a=b",
+    "x-amz-storage-class": "GLACIER",
+    "x-amz-meta-a": "b",
+    "x-amz-content-sha256": hashlib.sha256(b"a photo").hexdigest(),
+}
 CHECKSUM = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
 HEADERS = {
     "Content-Type": "image/jpeg",
@@ -75,14 +85,6 @@ def send(bucket: Bucket) -> Callable[..., tuple[str, str]]:
 
 
 def presigned(expires: int = 900) -> str:
-    client = boto3.client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url="http://localhost:9",
-        aws_access_key_id="test",
-        aws_secret_access_key="secret",
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-    )
     parameters = {
         "Bucket": "toq-listing-medias",
         "Key": KEY,
@@ -91,7 +93,23 @@ def presigned(expires: int = 900) -> str:
         "ServerSideEncryption": "aws:kms",
         "SSEKMSKeyId": "alias/toq-media-processing",
     }
-    return str(client.generate_presigned_url("put_object", parameters, ExpiresIn=expires))
+    return str(signing_client().generate_presigned_url("put_object", parameters, ExpiresIn=expires))
+
+
+def presigned_read(operation: str = "get_object") -> str:
+    parameters = {"Bucket": "toq-listing-medias", "Key": KEY}
+    return str(signing_client().generate_presigned_url(operation, parameters, ExpiresIn=900))
+
+
+def signing_client() -> Any:
+    return boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url="http://localhost:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="secret",
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
 
 
 class TestPresigned:
@@ -171,6 +189,90 @@ class TestPresigned:
 
         assert send("PUT", url, HEADERS, BODY) == ("403", "InvalidAccessKeyId")
 
+    @pytest.mark.parametrize(("method", "operation"), [("GET", "get_object"), ("HEAD", "head_object")])
+    def test_a_signed_read_passes(self, send, method, operation):
+        """
+        A URL signed for a download needs no header.
+        """
+        assert send(method, presigned_read(operation), {}) == ("200", "")
+
+    def test_a_read_expires(self, send, monkeypatch):
+        """
+        After its expiry a URL reads nothing.
+        """
+        url = presigned_read()
+        monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) + timedelta(seconds=902))
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    @pytest.mark.parametrize("ahead", [timedelta(minutes=16), timedelta(days=365)])
+    def test_it_is_not_valid_before_its_date(self, send, monkeypatch, ahead):
+        """
+        A URL signed with a date in the future is refused.
+        """
+        url = presigned_read()
+        monkeypatch.setattr(s3_guard, "_now", lambda: datetime.now(tz=UTC) - ahead)
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    def test_the_last_date_is_refused(self, send):
+        """
+        An expiry beyond the last date that Python knows is not an error of the server.
+        """
+        url = re.sub("X-Amz-Date=[^&]+", "X-Amz-Date=99991231T235959Z", presigned_read())
+
+        assert send("GET", url, {}) == ("403", "AccessDenied")
+
+    @pytest.mark.parametrize("signature", ["0", "", "%C3%A9"])
+    def test_a_forged_read_is_refused(self, send, signature):
+        """
+        No text but the signature is accepted, ASCII or not.
+        """
+        url = re.sub("X-Amz-Signature=.*", f"X-Amz-Signature={signature}", presigned_read())
+
+        assert send("GET", url, {}) == ("403", "SignatureDoesNotMatch")
+
+    @pytest.mark.parametrize("name", UNSIGNED_HEADERS)
+    def test_a_header_of_s3_must_be_signed(self, send, bucket, name):
+        """
+        The holder of a URL cannot make the object public or give it other properties.
+        """
+        headers = HEADERS | {name: UNSIGNED_HEADERS[name]}
+
+        assert send("PUT", presigned(), headers, BODY) == ("403", "AccessDenied")
+        assert bucket.environ is None
+
+    def test_other_headers_need_no_signature(self, send):
+        """
+        A client may add headers of HTTP and of tracing.
+        """
+        headers = {"User-Agent": "a", "Range": "bytes=0-1", "X-Amzn-Trace-Id": "Root=1"}
+
+        assert send("GET", presigned_read(), headers) == ("200", "")
+
+    def test_the_names_of_its_parameters_are_decoded(self, send):
+        """
+        A percent-encoded name is that parameter: the signature is checked, and a valid one accepted.
+        """
+        url = presigned().replace("X-Amz-Signature", "X-Amz-Signatur%65")
+
+        assert send("PUT", url, HEADERS, BODY) == ("200", "")
+        assert send("PUT", url, HEADERS | {"Content-Type": "text/html"}, BODY) == (
+            "403",
+            "SignatureDoesNotMatch",
+        )
+
+    @pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Signatur%65", "%58-Amz-Signature"])
+    def test_a_signature_alone_is_incomplete(self, send, bucket, name):
+        """
+        A signature without date, expiry and credential is refused.
+        """
+        assert send("GET", f"http://localhost:9/toq-listing-medias/a.jpg?{name}=1", {}) == (
+            "400",
+            "AuthorizationQueryParametersError",
+        )
+        assert bucket.environ is None
+
 
 class TestSigned:
     def sign(self, method: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str]]:
@@ -195,6 +297,15 @@ class TestSigned:
         url, headers = self.sign("PUT", {}, BODY)
 
         assert send("PUT", url, headers, b"a virus") == ("400", "XAmzContentSHA256Mismatch")
+
+    def test_a_header_of_s3_must_be_signed(self, send, bucket):
+        """
+        A header added after the signature is refused.
+        """
+        url, headers = self.sign("PUT", {}, BODY)
+
+        assert send("PUT", url, headers | {"x-amz-acl": "public-read"}, BODY) == ("403", "AccessDenied")
+        assert bucket.environ is None
 
     def test_a_signature_expires(self, send, monkeypatch):
         """
@@ -230,6 +341,36 @@ class TestAnonymous:
         )
         assert bucket.environ is None
 
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PATCH"])
+    @pytest.mark.parametrize("path", ["", "toq-listing-medias?list-type=2", "toq-listing-medias/a.jpg"])
+    def test_an_anonymous_read_is_refused(self, send, bucket, method, path):
+        """
+        Without a signature nothing is read or listed; the answer to HEAD has no body.
+        """
+        code = "" if method == "HEAD" else "AccessDenied"
+
+        assert send(method, f"http://localhost:9/{path}", {}) == ("403", code)
+        assert bucket.environ is None
+
+    @pytest.mark.parametrize(
+        ("query", "authorization", "refusal"),
+        [
+            ("?AWSAccessKeyId=nobody&Signature=x&Expires=1", "", ("400", "InvalidRequest")),
+            ("?AWSAccessKey%49d=nobody&Signature=x&Expires=1", "", ("400", "InvalidRequest")),
+            ("", "AWS nobody:x", ("400", "InvalidRequest")),
+            ("", "Bearer x", ("400", "InvalidArgument")),
+            ("", "AWS4-HMAC-SHA256 x", ("400", "AuthorizationHeaderMalformed")),
+        ],
+    )
+    def test_another_authorization_is_refused(self, send, bucket, query, authorization, refusal):
+        """
+        Version 2, a bearer token and a header without a signature read nothing.
+        """
+        headers = {"Authorization": authorization} if authorization else {}
+
+        assert send("GET", f"http://localhost:9/toq-listing-medias/a.jpg{query}", headers) == refusal
+        assert bucket.environ is None
+
     def test_a_cors_preflight_passes(self, send):
         """
         A CORS preflight has no signature; the bucket answers it.
@@ -238,3 +379,21 @@ class TestAnonymous:
             send("OPTIONS", "http://localhost:9/toq-listing-medias/a.jpg", {"Origin": "https://a"})[0]
             == "200"
         )
+
+    def test_a_cors_preflight_of_a_presigned_url_passes(self, send):
+        """
+        The signature in the URL is that of the PUT that follows.
+        """
+        assert send("OPTIONS", presigned(), {"Origin": "https://a"}) == ("200", "")
+
+
+@pytest.mark.stack
+class TestStack:
+    def test_only_the_health_of_the_stack_is_open(self, modelled_stack):
+        """
+        The health endpoint needs no signature, the list of the buckets and an object do.
+        """
+        paths = ("/healthz", "/", "/toq-listing-medias?list-type=2", "/toq-listing-medias/a.jpg")
+        statuses = [httpx.get(modelled_stack.s3_url + path).status_code for path in paths]
+
+        assert statuses == [200, 403, 403, 403]
