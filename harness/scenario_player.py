@@ -17,7 +17,7 @@ from harness.lab.load.progress_view import progress_view
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
-from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.scenario import Scenario
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, must_fit, recorded, seeded_identities, stack_for
 
@@ -122,7 +122,7 @@ def serve_scenarios(
         path: The scenario that is selected at first; the page offers all scenarios of its folder.
         on_run: Called with each run when it is over.
     """
-    scenario = load_scenario(path)
+    scenario = read_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
     with run_target(scenario, host, identities, metrics_urls) as target:
         page = WebPageRuns(

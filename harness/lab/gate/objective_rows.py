@@ -15,17 +15,12 @@ import pandas as pd
 
 from harness.lab.alarms.recorded_metrics import is_zero_without_data
 from harness.lab.gate.objective import Objective, is_metric
+from harness.lab.gate.request_names import FORBIDDEN, SUFFIXES
 from harness.lab.gate.run_findings import unfinished_waits
 from harness.lab.results.metric_names import PROCESSING_DURATION, is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
-
-SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
-"""The outcomes that a suffix selects; "succeeded" selects "breached" only after "forbidden", else "ok"."""
-
-FORBIDDEN = "forbidden"
-"""The selector of all forbidden attempts, and the beginning of their names."""
 
 NOT_OK = ("failed", "censored", "breached")
 
