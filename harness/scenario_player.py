@@ -17,7 +17,7 @@ from harness.lab.load.progress_view import progress_view
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
-from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.scenario import Scenario
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, must_fit, recorded, seeded_identities, stack_for
 
@@ -48,6 +48,7 @@ def play_scenario(
     master: Master | None = None,
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
+    own_stack: bool = False,
 ) -> PlottableRun:
     """
     Play a scenario with Locust and return the run; a notebook shows a progress bar and a live table.
@@ -70,6 +71,7 @@ def play_scenario(
         master: Coordinate workers on other machines instead of starting workers here.
         metrics_urls: Prometheus pages of *host*, e.g. of its API and of its worker.
         command: The command line, to be recorded with the run.
+        own_stack: Without *host*, start a stack for the run even if one is running.
 
     Raises:
         ScenarioError: The scenario or a change is not valid.
@@ -84,8 +86,9 @@ def play_scenario(
     out = None if out is None else Path(out)
     if out is not None:
         must_hold_a_run(out)
+    given = None if identities is None else Path(identities)
     with (
-        run_target(scenario, host, None if identities is None else Path(identities), metrics_urls) as target,
+        run_target(scenario, host, given, metrics_urls, own_stack=own_stack) as target,
         target.provide(scenario) as access,
         progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
     ):
@@ -119,7 +122,7 @@ def serve_scenarios(
         path: The scenario that is selected at first; the page offers all scenarios of its folder.
         on_run: Called with each run when it is over.
     """
-    scenario = load_scenario(path)
+    scenario = read_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
     with run_target(scenario, host, identities, metrics_urls) as target:
         page = WebPageRuns(
@@ -138,13 +141,18 @@ def serve_scenarios(
 
 @contextmanager
 def run_target(
-    scenario: Scenario, host: str | None, identities: Path | None, metrics_urls: Sequence[str] = ()
+    scenario: Scenario,
+    host: str | None,
+    identities: Path | None,
+    metrics_urls: Sequence[str] = (),
+    *,
+    own_stack: bool = False,
 ) -> Iterator[RunTarget]:
     """Find the target of a scenario, or start one; errors are those of `play_scenario`."""
     if host is None and metrics_urls:
         raise TargetUnfit("--metrics-url needs --host: the metrics of the local stack are always recorded")
     if host is None:
-        with stack_for(scenario) as state:
+        with stack_for(scenario, own_stack=own_stack) as state:
             yield RunTarget(state.api_url, partial(_stack_identities, state, identities))
     elif identities is None:
         raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")

@@ -21,9 +21,10 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
 ) -> None:
     """
-    Start the stack, play the smoke scenario with real media, simulate it, evaluate it and write its report.
+    Start a stack, play the smoke scenario with real media, simulate it, evaluate it and write its report.
 
-    The stack is stopped at the end; the two run folders remain. Exit codes: those of harness check.
+    A stack that already runs is not used. The started one is stopped at the end; the two run folders remain.
+    Exit codes: those of harness check.
 
     Example: harness demo
     """
@@ -43,7 +44,7 @@ def demo(
     console = Console(stderr=True, highlight=False)
     with exit_on_failure("demo"):
         console.print("[bold]1/4[/] Locust plays real photos, a video and a PDF against the service")
-        live = play_scenario(scenario, command=command_line())
+        live = play_scenario(scenario, command=command_line(), own_stack=True)
         console.print("[bold]2/4[/] SimPy simulates the same scenario on a platform like this stack")
         simulated = simulate(load_scenario(scenario), platform="local")
         console.print("[bold]3/4[/] The alarms and objectives are evaluated")

@@ -81,7 +81,7 @@ def load(
     Exit codes: 0 passed, 2 invalid scenario or option, 3 breached, 4 inconclusive, 5 target unreachable,
     6 a forbidden request succeeded.
 
-    Example: harness load scenarios/steady.toml --duration 60 --processes 2
+    Example: harness load scenarios/steady.toml --duration 300 --processes 2
     """
     from harness.cli.failures import exit_on_failure, exit_with
 

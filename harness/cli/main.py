@@ -29,7 +29,7 @@ USAGE = "usage: harness VERB [OPTIONS]\n\nverbs:\n" + "\n".join(
 EXAMPLES = """
 examples:
   harness demo
-  harness load scenarios/steady.toml --duration 60
+  harness load scenarios/steady.toml --duration 300
   harness check fixtures/runs/dead_letter
   harness VERB --help
 """

@@ -24,9 +24,14 @@ class TargetUnfit(ValueError):
 
 
 @contextmanager
-def stack_for(scenario: Scenario) -> Iterator[StackState]:
-    """Use the running stack, which `must_fit`, or start one for the scenario and stop it at the end."""
-    state = StackState.read()
+def stack_for(scenario: Scenario, *, own_stack: bool = False) -> Iterator[StackState]:
+    """
+    Use the running stack, which `must_fit`, or start one for the scenario and stop it at the end.
+
+    Args:
+        own_stack: Start one even if another one is running.
+    """
+    state = None if own_stack else StackState.read()
     if state is not None:
         must_fit(scenario, state)
         yield state

@@ -57,6 +57,20 @@ class TestUsage:
         assert f"{path}:" in result.stderr
         assert "cuont" in result.stderr
 
+    @pytest.mark.parametrize(
+        "options", [(), ("--validate",), ("--ui", "--host", "http://127.0.0.1:9"), ("--duration", 1)]
+    )
+    def test_an_objective_on_an_unknown_request_is_found_before_the_run(self, tmp_path, options):
+        """
+        The close name is suggested.
+        """
+        path = scenario(tmp_path, objective="p95(E2E:redy) <= 1 min")
+
+        result = harness(path, *options)
+
+        assert result.returncode == 2
+        assert "no run has 'E2E:redy'; did you mean ready?" in result.stderr
+
     def test_an_objective_on_an_unknown_alarm_is_found_before_the_run(self, tmp_path):
         """
         The message names the line and the known alarms.

@@ -76,6 +76,16 @@ class TestSim:
 
         assert sim(scenario_file, "--out", tmp_path / "run") == 3
 
+    def test_an_objective_on_an_unknown_request_is_refused(self, scenario_file, tmp_path, capsys):
+        """
+        Nothing is simulated; the close name is suggested.
+        """
+        scenario_file.write_text(SCENARIO.replace("E2E:ready", "E2E:redy"))
+
+        assert sim(scenario_file, "--out", tmp_path / "run") == 2
+        assert "no run has 'E2E:redy'; did you mean ready?" in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
     def test_json(self, scenario_file, tmp_path, capsys):
         """
         The verdict on stdout, and nothing else.

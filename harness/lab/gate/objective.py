@@ -5,7 +5,7 @@ The objectives of a scenario, one line of text each.
 
     p95(E2E:ready) <= 15 min            a percentile of response times
     p99(POST uploads) < 500 ms for 3 of 5 x 60s
-    mean(GET status) < 50 ms            also min and max
+    mean(POST uploads/status) < 50 ms   also min and max
     fail_ratio(PUT object) < 0.5 %      failed or censored of all
     count(forbidden succeeded) == 0     rows; also count(<selector>), count(<selector> failed)
                                         and count(<selector> succeeded)

@@ -15,14 +15,12 @@ import pandas as pd
 
 from harness.lab.alarms.recorded_metrics import is_zero_without_data
 from harness.lab.gate.objective import Objective, is_metric
+from harness.lab.gate.request_names import FORBIDDEN, SUFFIXES
 from harness.lab.gate.run_findings import unfinished_waits
 from harness.lab.results.metric_names import PROCESSING_DURATION, is_duration
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
-
-SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
-"""The outcomes that a suffix selects; "succeeded" selects "breached" only after "forbidden", else "ok"."""
 
 NOT_OK = ("failed", "censored", "breached")
 
@@ -35,7 +33,8 @@ class ObjectiveRows:
     Attributes:
         open: Whether each value is a lower bound: the row was unfinished at the end of the run. For a
             percentile of the time to READY, also whether the batch failed.
-        known: Whether the run has such rows at all.
+        known: Whether the run has such rows at all, or need not have them: a run without forbidden attempts
+            has 0 that succeeded.
     """
 
     at: np.ndarray
@@ -70,6 +69,7 @@ def metric_of(selector: str) -> str:
 
 def _request_rows(objective: Objective, run: "Run") -> ObjectiveRows:
     rows, has_suffix, known = _select(objective.selector, run)
+    known |= objective.function == "count" and _is_breaches_without_attempts(objective.selector, run)
     intended = rows["intended_at"].to_numpy(dtype=float)
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
@@ -90,12 +90,21 @@ def _select(selector: str, run: "Run") -> tuple[pd.DataFrame, bool, bool]:
     words, _, suffix = wanted.rpartition(" ")
     if named.any() or suffix not in SUFFIXES:
         return frame[named], False, bool(named.any())
-    if words == "forbidden":
+    if words == FORBIDDEN:
         named, outcomes = measured & frame["outcome"].isin(("refused", "breached")), SUFFIXES[suffix]
     else:
         named = measured & _matching(frame, words)
         outcomes = ("ok",) if suffix == "succeeded" else SUFFIXES[suffix]
     return frame[named & frame["outcome"].isin(outcomes)], True, bool(named.any())
+
+
+def _is_breaches_without_attempts(selector: str, run: "Run") -> bool:
+    """Return whether a selector names breaches and the measured part of the run has no forbidden attempt."""
+    frame = run.timings
+    # An attempt that failed proves nothing: the service neither refused nor accepted it.
+    attempted = frame["name"].str.startswith(FORBIDDEN) | frame["outcome"].isin(("refused", "breached"))
+    is_of_breaches = selector.replace(":", " ", 1) == f"{FORBIDDEN} succeeded"
+    return is_of_breaches and not (attempted & (frame["intended_at"] >= run.warm_up)).any()
 
 
 def _matching(frame: pd.DataFrame, wanted: str) -> "pd.Series[bool]":

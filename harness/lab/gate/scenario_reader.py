@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from harness.lab.alarms.template_alarms import template_alarms
-from harness.lab.gate.objective import Objective
+from harness.lab.gate.objective import Objective, is_metric
+from harness.lab.gate.request_names import unknown_request
 from harness.lab.workload.calibration import load_calibration
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
@@ -55,9 +56,19 @@ def _invalid_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(path, each.line, str(error))
             continue
-        if objective.function == "alarm" and objective.selector not in (known := _known_alarms()):
-            text = f"there is no alarm {objective.selector!r}; the alarms are {', '.join(known)}"
+        if text := _unknown_selector(objective):
             yield Problem(path, each.line, f"{each.expression!r}: {text}")
+
+
+def _unknown_selector(objective: Objective) -> str | None:
+    """Return why an objective selects nothing in any run, or None if it can select something."""
+    if objective.function == "alarm":
+        if objective.selector in (known := _known_alarms()):
+            return None
+        return f"there is no alarm {objective.selector!r}; the alarms are {', '.join(known)}"
+    if objective.function == "achieved" or is_metric(objective.selector):
+        return None
+    return unknown_request(objective.selector)
 
 
 @cache

@@ -189,11 +189,11 @@ class TestObjectives:
         assert (verdict.outcome is Outcome.PASS) == passes
         assert passes or verdict.outcome is Outcome.SECURITY
 
-    def test_a_run_without_forbidden_attempts_is_a_breach(self, recorder):
+    def test_a_run_without_forbidden_attempts_passes(self, recorder):
         """
-        An objective on refused attempts needs at least one attempt.
+        No attempt is no breach.
         """
-        assert verdict_of(recorder.run(*quiet()), "count(forbidden succeeded) == 0").outcome is Outcome.BREACH
+        assert verdict_of(recorder.run(*quiet()), "count(forbidden succeeded) == 0").outcome is Outcome.PASS
 
     def test_an_alarm_may_be_expected(self, recorder):
         """

@@ -248,6 +248,34 @@ class TestFailed:
 
         assert answer(run, text).value == value
 
+    @pytest.mark.parametrize("selector", ["forbidden succeeded", "forbidden:succeeded"])
+    def test_no_forbidden_attempt_is_no_breach(self, recorder, selector):
+        """
+        A short run may have none; 0 of them succeeded.
+        """
+        found = answer(recorder.run(ready(1.0, 2.0)), f"count({selector}) == 0")
+
+        assert (found.outcome, found.value, found.samples) == (Outcome.PASS, 0, 0)
+
+    @pytest.mark.parametrize("text", ["count(forbidden refused) == 0", "max(forbidden succeeded) <= 1 s"])
+    def test_other_objectives_need_a_forbidden_attempt(self, recorder, text):
+        """
+        There is nothing to measure.
+        """
+        found = answer(recorder.run(ready(1.0, 2.0)), text)
+
+        assert (found.outcome, found.shown) == (Outcome.BREACH, "no data")
+
+    def test_failed_forbidden_attempts_prove_nothing(self, recorder):
+        """
+        The service neither refused nor accepted them.
+        """
+        attempt = RequestRow(0, 0, "POST", "forbidden no_token", None, "failed", 1.0, 1.0, 1.1)
+
+        found = answer(recorder.run(attempt), "count(forbidden succeeded) == 0")
+
+        assert (found.outcome, found.shown) == (Outcome.BREACH, "no data")
+
 
 class TestMetrics:
     @pytest.mark.parametrize(

@@ -60,17 +60,30 @@ class TestReadScenario:
                 "alarm(nosuch) == OK",
                 "x.toml:14: 'alarm(nosuch) == OK': there is no alarm 'nosuch'; the alarms",
             ),
+            (
+                "p95(E2E:redy) <= 1 min",
+                "x.toml:14: 'p95(E2E:redy) <= 1 min': no run has 'E2E:redy'; did you mean ready?",
+            ),
         ],
     )
     def test_an_invalid_objective_is_reported_with_its_line(self, scenario_file, objective, problem):
         """
-        Its syntax is checked, and the name of an alarm.
+        Its syntax is checked, and the name of an alarm or of a request.
         """
         path = scenario_file(objective)
         with pytest.raises(ScenarioError) as refused:
             read_scenario(path)
 
         assert str(refused.value).startswith(f"{path.parent}/{problem}")
+
+    @pytest.mark.parametrize(
+        "objective", ["achieved >= 99 %", "total(media_batches_failed_total) == 0", "max(AWS/SQS/X) == 0"]
+    )
+    def test_other_objectives_need_no_request(self, scenario_file, objective):
+        """
+        A service can have more metrics than ours.
+        """
+        assert read_scenario(scenario_file(objective)).objectives[1].expression == objective
 
     def test_all_problems_are_reported(self, scenario_file):
         """
