@@ -138,6 +138,19 @@ class TestDocument:
 
         assert _refused(response, 400, "MANIFEST_INVALID")
 
+    @pytest.mark.parametrize("key", ["404/zip/any/1/full.zip", "../../etc/passwd"])
+    def test_a_key_of_another_batch_is_400(self, env, make, key):
+        """
+        A signed callback cannot offer the objects of others for download.
+        """
+        created, accepted = env.received()
+        document = make.success(created, accepted["jobId"])
+
+        response = env.callback(document | {"zip": {"key": key}})
+
+        assert _refused(response, 400, "MANIFEST_INVALID")
+        assert response.json()["details"]["errors"][0]["field"] == "zip.key"
+
     def test_a_database_that_does_not_answer_is_503(self, env):
         """
         The pipeline tries again.
