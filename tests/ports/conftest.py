@@ -67,6 +67,9 @@ class Tables(Protocol):
     def grant(self, user_id: int, privilege: str) -> None: ...
 
     @abstractmethod
+    def delete_user(self, user_id: int) -> None: ...
+
+    @abstractmethod
     def delete_listing(self, listing_id: int) -> None: ...
 
 
@@ -91,6 +94,9 @@ class InMemoryTables(Tables):
 
     def grant(self, user_id: int, privilege: str) -> None:
         self._rows.grant(user_id, privilege)
+
+    def delete_user(self, user_id: int) -> None:
+        self._rows.delete_user(user_id)
 
     def delete_listing(self, listing_id: int) -> None:
         self._rows.delete_listing(listing_id)
@@ -139,6 +145,9 @@ class MySQLTables(Tables):
 
     def grant(self, user_id: int, privilege: str) -> None:
         self._run("INSERT INTO user_privileges (user_id, privilege) VALUES (%s, %s)", user_id, privilege)
+
+    def delete_user(self, user_id: int) -> None:
+        self._run("UPDATE users SET deleted = 1 WHERE id = %s", user_id)
 
     def delete_listing(self, listing_id: int) -> None:
         self._run("UPDATE listing_identities SET deleted = 1 WHERE id = %s", listing_id)

@@ -37,6 +37,7 @@ def memory() -> Measured:
             "dead": kept.counts["media_processing_dlq_messages_total"],
             "reprocess": kept.counts["media_reprocess_requests_total"],
             "callback errors": kept.counts["media_processing_callback_errors_total"],
+            "unsigned callbacks": kept.unsigned,
         }
 
     return Measured(kept, read)
@@ -58,7 +59,8 @@ def prometheus() -> Measured:
             "seconds": sum(value(f"{duration}_sum", outcome=one) for one in outcomes),
             "dead": value("media_processing_dlq_messages_total"),
             "reprocess": value("media_reprocess_requests_total"),
-            "callback errors": value("media_processing_callback_errors_total"),
+            "callback errors": value("media_processing_callback_errors_total", reason="other"),
+            "unsigned callbacks": value("media_processing_callback_errors_total", reason="signature"),
         }
 
     return Measured(PrometheusInstruments(registry), read)
@@ -100,6 +102,8 @@ def test_every_event_is_counted_once(measured):
     instruments.dead_letter()
     instruments.reprocess_requested()
     instruments.callback_failed()
+    instruments.callback_unsigned()
+    instruments.callback_unsigned()
 
     assert measured.read() == {
         "ready": 1,
@@ -109,4 +113,5 @@ def test_every_event_is_counted_once(measured):
         "dead": 1,
         "reprocess": 1,
         "callback errors": 1,
+        "unsigned callbacks": 2,
     }

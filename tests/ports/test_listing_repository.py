@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.service.core.errors import ListingNotFound
+from harness.service.core.errors import ListingNotFound, UserDeleted
 from harness.service.core.model.access_policy import MANAGE
 from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
@@ -77,3 +77,15 @@ class TestPrivileges:
         assert tables.listings.get_privileges(UserId(9)) == {MANAGE}
         assert tables.listings.get_privileges(UserId(8)) == frozenset()
         assert tables.listings.get_privileges(UserId(12345)) == frozenset()
+
+    @pytest.mark.parametrize("privileges", [(), (MANAGE,)])
+    def test_a_deleted_user_is_refused(self, tables: Any, privileges: tuple[str, ...]) -> None:
+        """
+        With and without privileges.
+        """
+        for privilege in privileges:
+            tables.grant(9, privilege)
+        tables.delete_user(9)
+
+        with pytest.raises(UserDeleted):
+            tables.listings.get_privileges(UserId(9))

@@ -7,16 +7,21 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
-from harness.service.api.bearer_token import Tokens
+from harness.service.api.bearer_token import Tokens, Unauthenticated
 from harness.service.api.request_body import BoundedRequest, must_be_json
 from harness.service.api.telemetry import Exchange, exchange_of
 from harness.service.app import Service
+from harness.service.core.errors import UserDeleted
 from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.identifiers import UserId
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route that authenticates the user before it reads the body: 401 comes before 400 and 413."""
+    """
+    A route that checks the token before it reads the body: 401 comes before 400 and 413.
+
+    Whether the user is deleted is known later, with the privileges: `Call.caller`.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -44,8 +49,11 @@ class Call:
     exchange: Exchange
 
     def caller(self) -> Caller:
-        """Return the user with the privileges from the database."""
-        return Caller(self.user_id, self.service.listings.get_privileges(self.user_id))
+        """Return the user with the privileges from the database; raise `Unauthenticated` if it is deleted."""
+        try:
+            return Caller(self.user_id, self.service.listings.get_privileges(self.user_id))
+        except UserDeleted:
+            raise Unauthenticated("The user of the token is deleted.") from None
 
     @property
     def traceparent(self) -> str:

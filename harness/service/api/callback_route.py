@@ -20,26 +20,36 @@ from harness.service.api.telemetry import log_fields_of
 from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
 from harness.service.core.model.callback_signature import verify
+from harness.service.core.ports.instruments import Instruments
 
 PATH = "/internal/media-processing/callback"
 SIGNATURE_HEADER = "X-Toq-Signature"
 
 
 class SignedRoute(APIRoute):
-    """A route that checks the signature before it parses the body, and counts the callbacks that fail."""
+    """
+    A route that checks the signature before it parses the body, and counts the callbacks that fail.
+
+    Requests without a valid signature are counted apart: anybody can send them.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def signed(request: Request) -> Response:
             bounded = BoundedRequest(request.scope, request.receive)
+            instruments: Instruments = request.app.state.service.instruments
             try:
                 body = await bounded.body()
                 verify(request.app.state.callback_secret, body, request.headers.get(SIGNATURE_HEADER))
+            except Exception:
+                instruments.callback_unsigned()
+                raise
+            try:
                 request.state.callback = ProcessingCallback.parse(await bounded.json())
                 return await handle(bounded)
             except Exception:
-                request.app.state.service.instruments.callback_failed()
+                instruments.callback_failed()
                 raise
 
         return signed

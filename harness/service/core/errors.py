@@ -4,7 +4,8 @@ The errors of the service.
 ::
 
     MediaError
-    ├── NotFound       ListingNotFound, ListingStatusInvalid, BatchNotFound, JobNotFound   404
+    ├── NotFound       ListingNotFound, ListingStatusInvalid, BatchNotFound, JobNotFound,
+    │                  UserDeleted (the API answers 401)                                  404
     ├── Forbidden      NotPhotographer, NotOwner, ProjectNotAllowed, SignatureInvalid      403
     ├── Conflict       BatchConflict, BatchStatusInvalid, ListingStatusConflict,
     │                  UploadMissing, SizeMismatch, ChecksumMismatch                       409
@@ -54,6 +55,10 @@ class BatchNotFound(NotFound, reason="BATCH_NOT_FOUND"):
 
 class JobNotFound(NotFound, reason="JOB_NOT_FOUND"):
     """The job does not exist."""
+
+
+class UserDeleted(NotFound, reason="USER_DELETED"):
+    """The user is deleted."""
 
 
 class Forbidden(MediaError, reason="FORBIDDEN"):

@@ -111,3 +111,17 @@ class TestRequests:
         A valid token of a user who is not in the database is forbidden.
         """
         assert env.post("/uploads", make.uploads(), 123_456).status_code == 403
+
+    @pytest.mark.parametrize("user", [1, 2, 3])
+    def test_the_token_of_a_deleted_user_is_401(self, env, make, user):
+        """
+        Photographer, owner and operator may neither create nor read, although the token is valid.
+        """
+        env.listings.delete_user(user)
+
+        created = env.post("/uploads", make.uploads(), user)
+        read = env.post("/downloads/query", {"listingId": 42}, user)
+
+        assert [created.status_code, read.status_code] == [401, 401]
+        assert created.headers["www-authenticate"] == "Bearer"
+        assert created.json()["details"] is None

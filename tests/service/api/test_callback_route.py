@@ -138,6 +138,19 @@ class TestDocument:
 
         assert _refused(response, 400, "MANIFEST_INVALID")
 
+    @pytest.mark.parametrize("key", ["404/zip/any/1/full.zip", "../../etc/passwd"])
+    def test_a_key_of_another_batch_is_400(self, env, make, key):
+        """
+        A signed callback cannot offer the objects of others for download.
+        """
+        created, accepted = env.received()
+        document = make.success(created, accepted["jobId"])
+
+        response = env.callback(document | {"zip": {"key": key}})
+
+        assert _refused(response, 400, "MANIFEST_INVALID")
+        assert response.json()["details"]["errors"][0]["field"] == "zip.key"
+
     def test_a_database_that_does_not_answer_is_503(self, env):
         """
         The pipeline tries again.
@@ -148,13 +161,25 @@ class TestDocument:
 
     def test_every_refusal_is_counted_once(self, env):
         """
-        ``media_processing_callback_errors_total`` counts each callback that fails.
+        ``media_processing_callback_errors_total`` counts each signed callback that fails.
         """
-        env.callback({"jobId": 1, "status": "FAILED"}, secret="wrong")
         env.callback({"jobId": 1, "status": "DONE"})
         env.callback({"jobId": 77, "status": "FAILED"})
 
-        assert env.instruments.counts["media_processing_callback_errors_total"] == 3
+        assert env.instruments.counts["media_processing_callback_errors_total"] == 2
+        assert env.instruments.unsigned == 0
+
+    def test_unsigned_requests_are_counted_apart(self, env):
+        """
+        Anybody can send a request without or with a wrong signature, or too large to check: the count of the
+        callbacks that failed stays.
+        """
+        env.client.post(PATH, json={"jobId": 1, "status": "FAILED"})
+        env.callback({"jobId": 1, "status": "FAILED"}, secret="wrong")
+        env.client.post(PATH, content=b"x" * 5_000_000)
+
+        assert env.instruments.unsigned == 3
+        assert env.instruments.counts["media_processing_callback_errors_total"] == 0
 
 
 class TestEffect:

@@ -167,19 +167,25 @@ class ServiceEnvironment:
         return [
             {
                 "rawKey": upload.key,
-                "processedKey": f"processed/{job_id}/{upload.file.sequence}/large.jpg",
-                "thumbnailKey": f"processed/{job_id}/{upload.file.sequence}/thumbnail.jpg",
-                "outputs": {"large": f"processed/{job_id}/{upload.file.sequence}/large.jpg"},
+                "processedKey": f"{folder}/{upload.file.sequence}/large.jpg",
+                "thumbnailKey": f"{folder}/{upload.file.sequence}/thumbnail.jpg",
+                "outputs": {"large": f"{folder}/{upload.file.sequence}/large.jpg"},
                 "width": 1200,
                 "height": 800,
             }
             for upload in self.batch_of(job_id).uploads
+            for folder in [self.folder(job_id, f"processed/{upload.file.media_type.folder}")]
         ]
+
+    def folder(self, job_id: int, kind: str = "processed/photo/horizontal") -> str:
+        """Return the common prefix of the derived objects of a job, or of its ZIP."""
+        batch = self.batch_of(job_id)
+        return f"{batch.listing_id}/{kind}/{batch.id}/{job_id}"
 
     def success(self, job_id: int, **fields: object) -> ProcessingCallback:
         made = {
             "outputs": self.outputs(job_id),
-            "zip": {"key": f"zip/{job_id}/full.zip", "bytes": 1234, "assets": 1},
+            "zip": {"key": f"{self.folder(job_id, 'zip')}/full.zip", "bytes": 1234, "assets": 1},
         }
         return ProcessingCallback.parse(self.report(job_id, "SUCCEEDED", **(made | fields)))
 

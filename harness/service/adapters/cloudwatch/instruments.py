@@ -3,7 +3,8 @@ The metrics of the service in CloudWatch. Durations in seconds.
 
 Every observation is sent as a raw value with its own time, so that CloudWatch can compute any percentile. An
 observation with a dimension is sent twice: with the dimension, and without it for the total, because
-CloudWatch does not aggregate custom metrics over their dimensions.
+CloudWatch does not aggregate custom metrics over their dimensions. A callback without a valid signature is
+sent only with its dimension: the total, which alarms use, is that of the pipeline.
 
 Callers do not wait and get no errors: a thread sends the collected data. If CloudWatch does not answer, the
 thread keeps the data and sends it later.
@@ -21,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.service.aws_clients import client_config, unavailable_errors
 from harness.service.core.errors import Unavailable
-from harness.service.core.ports.instruments import Instruments
+from harness.service.core.ports.instruments import SIGNATURE, Instruments
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.literals import StandardUnitType
@@ -98,7 +99,8 @@ class CloudWatchInstruments(Instruments):
 
     def _add(self, metric: str, value: float, unit: "StandardUnitType", labels: Mapping[str, str]) -> None:
         with self._lock:
-            self._pending.append(_datum(metric, value, unit, {}))
+            if labels.get("reason") != SIGNATURE:
+                self._pending.append(_datum(metric, value, unit, {}))
             if labels:
                 self._pending.append(_datum(metric, value, unit, labels))
             while len(self._pending) > LONGEST_BACKLOG:

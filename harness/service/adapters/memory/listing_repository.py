@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 
-from harness.service.core.errors import ListingNotFound
+from harness.service.core.errors import ListingNotFound, UserDeleted
 from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
 from harness.service.core.ports.listing_repository import ListingRepository
@@ -18,6 +18,7 @@ class InMemoryListingRepository(ListingRepository):
         self._listings: dict[ListingId, Listing] = {}
         self._bookings: defaultdict[ListingId, list[tuple[UserId, BookingStatus]]] = defaultdict(list)
         self._privileges: dict[UserId, frozenset[str]] = {}
+        self._deleted_users: set[UserId] = set()
 
     def get_listing(self, listing_id: ListingId) -> Listing:
         if listing_id not in self._listings:
@@ -25,6 +26,8 @@ class InMemoryListingRepository(ListingRepository):
         return replace(self._listings[listing_id], photographer_id=self._photographer(listing_id))
 
     def get_privileges(self, user_id: UserId) -> frozenset[str]:
+        if user_id in self._deleted_users:
+            raise UserDeleted(f"User {user_id} is deleted.")
         return self._privileges.get(user_id, frozenset())
 
     def add_listing(
@@ -48,6 +51,9 @@ class InMemoryListingRepository(ListingRepository):
     def grant(self, user_id: int, privilege: str) -> None:
         user = UserId(user_id)
         self._privileges[user] = self.get_privileges(user) | {privilege}
+
+    def delete_user(self, user_id: int) -> None:
+        self._deleted_users.add(UserId(user_id))
 
     def delete_listing(self, listing_id: int) -> None:
         del self._listings[ListingId(listing_id)]

@@ -2,7 +2,7 @@
 
 from harness.service.adapters.mysql.pool import Pool
 from harness.service.adapters.mysql.session import Statement
-from harness.service.core.errors import ListingNotFound
+from harness.service.core.errors import ListingNotFound, UserDeleted
 from harness.service.core.model.identifiers import ListingId, UserId
 from harness.service.core.model.listing import BookingStatus, Listing, ListingStatus
 from harness.service.core.ports.listing_repository import ListingRepository
@@ -30,10 +30,10 @@ GET_PRIVILEGES = Statement(
     "select",
     "user_privileges",
     """
-    SELECT p.privilege
-    FROM user_privileges p
-    JOIN users u ON u.id = p.user_id
-    WHERE p.user_id = %s AND u.deleted = 0
+    SELECT u.deleted, p.privilege
+    FROM users u
+    LEFT JOIN user_privileges p ON p.user_id = u.id
+    WHERE u.id = %s
     """,
 )
 
@@ -54,4 +54,7 @@ class MySQLListingRepository(ListingRepository):
 
     def get_privileges(self, user_id: UserId) -> frozenset[str]:
         with self._pool.session() as session:
-            return frozenset(str(row[0]) for row in session.all(GET_PRIVILEGES, user_id))
+            rows = session.all(GET_PRIVILEGES, user_id)
+        if any(deleted for deleted, _privilege in rows):
+            raise UserDeleted(f"User {user_id} is deleted.")
+        return frozenset(str(privilege) for _deleted, privilege in rows if privilege is not None)

@@ -35,14 +35,21 @@ _ON_CONNECT = f"""
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 TRANSIENT = {
+    1021,  # disk full
+    1037,  # out of memory
+    1038,  # out of sort memory
     1040,  # too many connections
+    1041,  # out of resources
     1053,  # server shutdown in progress
+    1114,  # table full, also if the disk is full
+    1135,  # no thread for a new connection
     1158,  # network error reading packets
     1159,  # timeout reading packets
     1160,  # network error writing packets
     1161,  # timeout writing packets
     1203,  # user has too many connections
     1205,  # lock wait timeout
+    1206,  # no memory for more locks
     1213,  # deadlock
     1290,  # read-only (fail-over)
     1836,  # read-only (fail-over)

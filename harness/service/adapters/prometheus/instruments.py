@@ -1,6 +1,6 @@
 """The metrics of the service for Prometheus. Durations in seconds; no label is an id."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -16,9 +16,12 @@ from harness.service.core.ports.instruments import (
     DEAD_LETTERS,
     PROCESSING_DURATION,
     REPROCESS_REQUESTS,
+    SIGNATURE,
     Instruments,
 )
 
+OTHER = "other"
+"""The ``reason`` of a callback error that has none: Prometheus needs a value."""
 PROCESSING_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
 
 
@@ -44,19 +47,30 @@ class PrometheusInstruments(Instruments):
                 (BATCHES_FAILED, "Batches that ended FAILED."),
                 (DEAD_LETTERS, "Messages in the dead-letter queue, each counted once."),
                 (REPROCESS_REQUESTS, "Retries that users requested."),
-                (CALLBACK_ERRORS, "Callbacks that were refused or failed."),
             )
         }
+        self._callback_errors = Counter(
+            CALLBACK_ERRORS, "Callbacks that were refused or failed.", ["reason"], registry=registry
+        )
+        for reason in (OTHER, SIGNATURE):
+            self._callback_errors.labels(reason)
         for status in BatchStatus:
             self._batches.labels(status.value)
             if status.terminal:
                 self._durations.labels(status.value)
 
     def count(self, metric: str, **labels: str) -> None:
-        (self._batches.labels(**labels) if metric == BATCHES_CREATED else self._counters[metric]).inc()
+        self._counter(metric, labels).inc()
 
     def observe(self, metric: str, value: float, **labels: str) -> None:  # noqa: ARG002 -- there is only one
         self._durations.labels(**labels).observe(value)
+
+    def _counter(self, metric: str, labels: Mapping[str, str]) -> Counter:
+        if metric == BATCHES_CREATED:
+            return self._batches.labels(**labels)
+        if metric == CALLBACK_ERRORS:
+            return self._callback_errors.labels(labels.get("reason", OTHER))
+        return self._counters[metric]
 
 
 class InflightJobs(Collector):

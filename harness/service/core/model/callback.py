@@ -5,7 +5,7 @@ The document arrives over HTTP. If the callback is lost, the same document is in
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import TypeVar
 from harness.service.core.errors import CallbackInvalid, FieldError
 from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
 from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId, parse_id
+from harness.service.core.model.object_key import belongs_to
 
 T = TypeVar("T")
 
@@ -52,6 +53,16 @@ class AssetOutput:
     @property
     def resolution(self) -> str | None:
         return f"{self.width}x{self.height}" if self.width and self.height else None
+
+    def named_keys(self) -> Iterable[tuple[str, str]]:
+        """Return every key with the name of its field."""
+        yield "rawKey", self.raw_key
+        if self.processed_key:
+            yield "processedKey", self.processed_key
+        if self.thumbnail_key:
+            yield "thumbnailKey", self.thumbnail_key
+        for label, key in self.variants.items():
+            yield f"outputs.{label}", key
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,24 @@ class ProcessingCallback:
             failure=_failure(fields, status),
             traceparent=fields.text("traceparent", 255),
         )
+
+    def must_belong_to(self, listing_id: ListingId, batch_id: BatchId) -> None:
+        """Raise `CallbackInvalid` unless every key is a key of this batch: users can download the objects."""
+        errors = [
+            FieldError(name, f"is not a key of batch {batch_id}")
+            for name, key in self._keys()
+            if not belongs_to(key, listing_id, batch_id)
+        ]
+        if errors:
+            message = f"Not a valid callback: {errors[0].field} {errors[0].message}."
+            raise CallbackInvalid(message, errors)
+
+    def _keys(self) -> Iterable[tuple[str, str]]:
+        for index, output in enumerate(self.outputs):
+            for name, key in output.named_keys():
+                yield f"outputs[{index}].{name}", key
+        if self.zip:
+            yield "zip.key", self.zip.key
 
     def summary(self, failure: Failure | None) -> dict[str, object]:
         """Return the output payload of the job: status, failure, and the keys of the derived objects."""

@@ -1,5 +1,6 @@
 """The manifest of a batch: the files that a client will upload, and the rules for them."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ MEBIBYTE = 1024 * 1024
 NAME_LENGTH = 255
 CONTENT_TYPE_LENGTH = 100
 LAST_SEQUENCE = 2**32 - 1
+_NAME = r"[a-z0-9][a-z0-9!#$&^_.+-]*"
+# RFC 6838, section 4.2, without parameters.
+_CONTENT_TYPE = re.compile(f"{_NAME}/{_NAME}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ class UploadLimits:
                 yield FieldError(f"files[{index}].contentType", message)
 
     def _accepts(self, file: ManifestFile) -> bool:
-        content_type = file.content_type.strip().lower()
+        if not _CONTENT_TYPE.fullmatch(file.content_type):
+            return False
+        content_type = file.content_type.lower()
         if file.media_type.family is Family.PROJECT:
             return content_type == "application/pdf" or content_type.startswith("image/")
         prefix = "video/" if file.media_type.is_video else "image/"

@@ -14,6 +14,7 @@ from harness.service.core.model.media_type import MediaType
 
 NAME_LENGTH = 96
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_FOLDERS = "|".join(media_type.folder for media_type in MediaType)
 
 
 def safe_name(text: str, fallback: str = "file") -> str:
@@ -68,3 +69,10 @@ def processed_key(
 def zip_key(listing: ListingId, batch: BatchId, job: JobId) -> str:
     """Return the key of the ZIP of a job."""
     return f"{listing}/zip/{batch}/{job}/full.zip"
+
+
+def belongs_to(key: str, listing: ListingId, batch: BatchId) -> bool:
+    """Return whether *key* is a key of this batch: a raw file, a derived object or the ZIP of a job."""
+    prefix = rf"{listing}/((raw|processed)/({_FOLDERS})|zip)/{re.escape(batch)}"
+    # No part is empty, "." or "..".
+    return re.fullmatch(rf"{prefix}(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)+", key) is not None

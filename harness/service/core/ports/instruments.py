@@ -11,6 +11,8 @@ PROCESSING_DURATION = "media_processing_duration_seconds"
 DEAD_LETTERS = "media_processing_dlq_messages_total"
 REPROCESS_REQUESTS = "media_reprocess_requests_total"
 CALLBACK_ERRORS = "media_processing_callback_errors_total"
+SIGNATURE = "signature"
+"""The ``reason`` of callback errors that anybody can cause; an alarm on the metric ignores them."""
 
 
 class Instruments(Protocol):
@@ -41,5 +43,9 @@ class Instruments(Protocol):
         self.count(REPROCESS_REQUESTS)
 
     def callback_failed(self) -> None:
-        """Count a callback that was refused or failed."""
+        """Count a callback with a valid signature that was refused or failed."""
         self.count(CALLBACK_ERRORS)
+
+    def callback_unsigned(self) -> None:
+        """Count a request without a valid signature, apart from the callbacks of the pipeline."""
+        self.count(CALLBACK_ERRORS, reason=SIGNATURE)

@@ -14,4 +14,4 @@ class ListingRepository(Protocol):
 
     @abstractmethod
     def get_privileges(self, user_id: UserId) -> frozenset[str]:
-        """Return the privileges of a user, an empty set if the user is unknown."""
+        """Return the privileges of a user, an empty set if the user is unknown; raise `UserDeleted`."""

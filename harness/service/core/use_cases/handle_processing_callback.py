@@ -57,12 +57,14 @@ class HandleProcessingCallback:
 
         Raises:
             JobNotFound: The job does not exist.
-            CallbackInvalid: The job does not belong to the batch or listing of the callback.
+            CallbackInvalid: The job does not belong to the batch or listing of the callback, or a key does
+                not belong to the batch.
             Unavailable: The database does not answer.
         """
         job = self.media.get_job_by_id(callback.job_id)
         batch = self.media.get_batch_by_id(job.batch_id, include_deleted=True)
         _must_agree(callback, batch)
+        callback.must_belong_to(batch.listing_id, batch.id)
         listing = self._listing(batch.listing_id)
 
         with self.media.transaction() as tx:

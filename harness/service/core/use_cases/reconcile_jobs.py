@@ -78,7 +78,7 @@ class ReconcileJobs:
             return self._repair_not_started(job, batch)
         if execution is None or execution.status is ExecutionStatus.RUNNING:
             return self._repair_unfinished(job, execution, age)
-        return self._apply(_callback_of(job, execution))
+        return self._apply(_callback_of(job, batch, execution))
 
     def _repair_not_started(self, job: Job, batch: Batch) -> bool:
         if batch.deleted_at:
@@ -136,7 +136,7 @@ class ReconcileJobs:
         return (self.clock.now() - moment).total_seconds()
 
 
-def _callback_of(job: Job, execution: WorkflowExecution) -> ProcessingCallback:
+def _callback_of(job: Job, batch: Batch, execution: WorkflowExecution) -> ProcessingCallback:
     """Return the callback of an execution that has ended."""
     if execution.status is not ExecutionStatus.SUCCEEDED:
         status = CallbackStatus(execution.status.value)
@@ -148,6 +148,7 @@ def _callback_of(job: Job, execution: WorkflowExecution) -> ProcessingCallback:
     document = posted["document"] if isinstance(posted, Mapping) and "document" in posted else output
     try:
         callback = ProcessingCallback.parse(document)
+        callback.must_belong_to(batch.listing_id, batch.id)
     except CallbackInvalid as error:
         detail = f"The execution succeeded, but its output has no valid callback: {error}"
         failure = Failure(CALLBACK_LOST, detail)

@@ -76,6 +76,19 @@ class TestFlush:
 
         cloudwatch.assert_no_pending_responses()
 
+    def test_an_unsigned_callback_is_not_in_the_total(
+        self, instruments: CloudWatchInstruments, cloudwatch: Stubber
+    ) -> None:
+        """
+        An alarm on the total cannot be raised from outside.
+        """
+        instruments.callback_unsigned()
+        expect(cloudwatch, datum("media_processing_callback_errors_total", 1, reason="signature"))
+
+        instruments.flush()
+
+        cloudwatch.assert_no_pending_responses()
+
     def test_data_is_sent_again_in_order_after_an_error(
         self, instruments: CloudWatchInstruments, cloudwatch: Stubber
     ) -> None:

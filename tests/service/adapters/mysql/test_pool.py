@@ -136,6 +136,16 @@ class TestPool:
         with pytest.raises(pymysql.ProgrammingError), pool.session() as session:
             session.one(Statement("select", "nothing", "SELECT * FROM no_such_table"))
 
+    @pytest.mark.parametrize("code", [1021, 1037, 1038, 1041, 1114, 1135, 1206])
+    def test_a_server_without_space_or_memory_is_unavailable(self, pool: Pool, code: int) -> None:
+        """
+        A full disk or table, or too little memory: the request is valid, and succeeds later.
+        """
+        full = Statement("signal", "server", "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = %s")
+
+        with pytest.raises(Unavailable), pool.session() as session:
+            session.write(full, code)
+
     def test_a_busy_pool_is_unavailable_after_a_time_out(self, database_url: str) -> None:
         """
         The wait for a free connection is limited.

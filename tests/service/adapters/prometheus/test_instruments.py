@@ -44,7 +44,8 @@ class TestPrometheusInstruments:
             'media_processing_duration_seconds_sum{outcome="FAILED"}',
             "media_processing_dlq_messages_total",
             "media_reprocess_requests_total",
-            "media_processing_callback_errors_total",
+            'media_processing_callback_errors_total{reason="other"}',
+            'media_processing_callback_errors_total{reason="signature"}',
         }
 
     def test_a_failed_batch_counts_twice(self, registry: CollectorRegistry) -> None:
@@ -86,10 +87,13 @@ class TestPrometheusInstruments:
         instruments.dead_letter()
         instruments.reprocess_requested()
         instruments.callback_failed()
+        instruments.callback_unsigned()
 
         assert registry.get_sample_value("media_processing_dlq_messages_total") == 1
         assert registry.get_sample_value("media_reprocess_requests_total") == 1
-        assert registry.get_sample_value("media_processing_callback_errors_total") == 1
+        for reason in ("other", "signature"):
+            labels = {"reason": reason}
+            assert registry.get_sample_value("media_processing_callback_errors_total", labels) == 1
 
 
 class TestInflightJobs:

@@ -87,6 +87,36 @@ class TestUploadLimits:
         """
         assert LIMITS.check([files.document(1, content_type=content_type)]) is Family.PROJECT
 
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "image/png\r\nx-amz-acl: public-read",
+            "image/png\n",
+            "\timage/png",
+            " image/png",
+            "application/pdf\x7f",
+            "application/pdf ",
+            "image/<script>",
+            "image/",
+            "image/png/x",
+            "image/png; charset=utf-8",
+            "image/p\u00f1g",
+            "image/\u212aodak",
+        ],
+    )
+    def test_a_content_type_is_type_and_subtype_only(self, files, content_type):
+        """
+        Control characters, spaces, parameters and mark-up are refused; the value is signed and stored.
+        """
+        assert complaints(files.document(1, content_type=content_type)) == ["files[0].contentType"]
+
+    @pytest.mark.parametrize("content_type", ["Image/JPEG", "image/svg+xml", "image/vnd.dwg", "image/x-icon"])
+    def test_a_content_type_may_have_any_case_and_subtype(self, files, content_type):
+        """
+        All characters of a registered name are accepted.
+        """
+        assert LIMITS.check([files.document(1, content_type=content_type)]) is Family.PROJECT
+
     def test_orientation_of_a_project_file_is_ignored(self, files):
         """
         Project files have no orientation.

@@ -4,6 +4,7 @@ The keys of objects: readable and unique.
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
-from harness.service.core.model.object_key import processed_key, raw_keys, safe_name, zip_key
+from harness.service.core.model.object_key import belongs_to, processed_key, raw_keys, safe_name, zip_key
 
 BATCH = BatchId("0b9f6a6e-6f0e-4b6c-9d0e-0a1b2c3d4e5f")
 
@@ -117,3 +118,48 @@ class TestDerivedKeys:
             f"7/processed/video/vertical/{BATCH}/3/1080p/c1.mp4"
         )
         assert zip_key(ListingId(7), BATCH, JobId(3)) == f"7/zip/{BATCH}/3/full.zip"
+
+
+class TestBelongsTo:
+    @pytest.mark.parametrize(
+        "key",
+        [
+            f"7/raw/photo/vertical/{BATCH}/c1-front.JPG",
+            f"7/processed/video/horizontal/{BATCH}/3/hls/c1/index.m3u8",
+            f"7/processed/project/render/{BATCH}/3/thumbnail/c1.jpg",
+            f"7/zip/{BATCH}/3/full.zip",
+        ],
+    )
+    def test_a_key_below_the_batch_belongs_to_it(self, key):
+        """
+        Raw files, derived objects and ZIPs.
+        """
+        assert belongs_to(key, ListingId(7), BATCH)
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "404/zip/any/1/full.zip",
+            "../../etc/passwd",
+            f"8/zip/{BATCH}/3/full.zip",
+            f"77/zip/{BATCH}/3/full.zip",
+            f"7/zip/{BATCH}-other/3/full.zip",
+            f"7/zip/{BATCH}",
+            f"7/zip/{BATCH}/",
+            f"7/zip/{BATCH}//full.zip",
+            f"7/zip/{BATCH}/../any/1/full.zip",
+            f"7/zip/{BATCH}/3/..",
+            f"7/zip/{BATCH}/./full.zip",
+            f"7/zip/{BATCH}/3/full.zip\n",
+            f"7/zip/{BATCH}/3/f\u00fcll.zip",
+            f"/7/zip/{BATCH}/3/full.zip",
+            f"7/other/photo/vertical/{BATCH}/a.jpg",
+            f"7/raw/photo/{BATCH}/a.jpg",
+            f"7/raw/any/{BATCH}/{BATCH}/a.jpg",
+        ],
+    )
+    def test_other_keys_do_not(self, key):
+        """
+        Another listing, batch or layout, and every way up.
+        """
+        assert not belongs_to(key, ListingId(7), BATCH)

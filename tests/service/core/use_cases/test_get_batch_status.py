@@ -76,7 +76,7 @@ class TestGetBatchStatus:
         assert shown.batch.status is BatchStatus.READY
         assert shown.batch.processing_finished_at == env.clock.now()
         assert [it.ready for it in shown.available_downloads] == [True, True]
-        assert shown.assets[0].processed_key == f"processed/{accepted.job_id}/1/large.jpg"
+        assert shown.assets[0].processed_key == f"{env.folder(accepted.job_id)}/1/large.jpg"
         assert shown.assets[0].resolution == "1200x800"
 
     def test_failed_batch_shows_why(self, env, report):

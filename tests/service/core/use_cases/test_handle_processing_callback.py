@@ -46,17 +46,19 @@ class TestSuccess:
         """
         accepted = env.processing(files.video(1))
         (output,) = env.outputs(accepted.job_id)
-        variants = {"1080p": "big.mp4", "720p": "small.mp4", "hls": "index.m3u8"}
-        made = output | {"processedKey": "big.mp4", "outputs": variants, "durationSeconds": 12.6}
+        folder = env.folder(accepted.job_id, "processed/video/vertical")
+        big = f"{folder}/big.mp4"
+        variants = {"1080p": big, "720p": f"{folder}/small.mp4", "hls": f"{folder}/index.m3u8"}
+        made = output | {"processedKey": big, "outputs": variants, "durationSeconds": 12.6}
 
         env.handle(env.success(accepted.job_id, outputs=[made]))
 
         video, bundle = env.media.list_assets_by_batch(env.batch_of(accepted.job_id).id)
-        assert (video.processed_key, video.variants, video.duration_seconds) == ("big.mp4", variants, 13)
+        assert (video.processed_key, video.variants, video.duration_seconds) == (big, variants, 13)
         assert (video.client_id, video.sequence) == ("c1", 1)
         assert (bundle.asset_type, bundle.source_key, bundle.sequence, bundle.bytes) == (
             AssetType.ZIP,
-            f"zip/{accepted.job_id}/full.zip",
+            f"{env.folder(accepted.job_id, 'zip')}/full.zip",
             None,
             1234,
         )
@@ -70,8 +72,8 @@ class TestSuccess:
         output = env.job(accepted.job_id).output_payload
 
         assert output["status"] == "SUCCEEDED"
-        assert output["zip"] == f"zip/{accepted.job_id}/full.zip"
-        assert output["outputs"][0]["processedKey"] == f"processed/{accepted.job_id}/1/large.jpg"
+        assert output["zip"] == f"{env.folder(accepted.job_id, 'zip')}/full.zip"
+        assert output["outputs"][0]["processedKey"] == f"{env.folder(accepted.job_id)}/1/large.jpg"
 
     def test_that_overtakes_the_dispatcher_goes_through_processing(self, env):
         """
@@ -108,7 +110,6 @@ class TestSuccess:
             {"outputs": None},
             {"zip": None},
             {"zip": {"key": ""}},
-            {"outputs": [{"rawKey": "somebody-elses.jpg", "processedKey": "x"}]},
         ],
     )
     def test_without_outputs_is_a_failure(self, env, fields):
@@ -129,13 +130,31 @@ class TestSuccess:
         A file that is not in the manifest is ignored.
         """
         accepted = env.processing()
-        outputs = [*env.outputs(accepted.job_id), {"rawKey": "unknown.jpg", "processedKey": "x"}]
+        unknown = f"{env.folder(accepted.job_id)}/unknown.jpg"
+        outputs = [*env.outputs(accepted.job_id), {"rawKey": unknown, "processedKey": unknown}]
 
         env.handle(env.success(accepted.job_id, outputs=outputs))
 
         assert env.batch_status(accepted.job_id) is BatchStatus.READY
         assert "service.media.handle_processing_callback.unknown_raw_key" in caplog.messages
         assert len(env.media.list_assets_by_batch(env.job(accepted.job_id).batch_id)) == 2
+
+    @pytest.mark.parametrize("key", ["404/zip/any/1/full.zip", "../../etc/passwd", "100/zip/any/1/full.zip"])
+    @pytest.mark.parametrize("status", ["SUCCEEDED", "PROCESSING_FAILED"])
+    def test_with_a_key_outside_the_batch_is_refused(self, env, key, status):
+        """
+        Neither the ZIP nor any key of a file may be an object of another batch; nothing changes.
+        """
+        accepted = env.processing()
+        (output,) = env.outputs(accepted.job_id)
+        changes = [{"rawKey": key}, {"processedKey": key}, {"thumbnailKey": key}, {"outputs": {"large": key}}]
+        documents = [{"zip": {"key": key}}, *({"outputs": [output | change]} for change in changes)]
+
+        for fields in documents:
+            with pytest.raises(CallbackInvalid, match="is not a key of batch"):
+                env.tell(accepted.job_id, status, **fields)
+
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
 
 
 class TestFailure:

@@ -201,8 +201,8 @@ class ServiceMachine(RuleBasedStateMachine):
                 newest = self.env.media.list_jobs_by_batch(batch.id)[0].id
                 assets = self.env.media.list_assets_by_batch(batch.id)
                 uploads = [asset for asset in assets if asset.asset_type is not AssetType.ZIP]
-                assert all(asset.processed_key.startswith(f"processed/{newest}/") for asset in uploads)
-                assert assets[-1].source_key == f"zip/{newest}/full.zip"
+                assert all(f"/{batch.id}/{newest}/" in asset.processed_key for asset in uploads)
+                assert assets[-1].source_key == f"{self.env.folder(newest, 'zip')}/full.zip"
 
     @invariant()
     def counters_agree_with_the_statuses(self):

@@ -29,7 +29,7 @@ class TestListDownloadUrls:
 
         assert downloads.batch_id == env.batch_of(job).id
         assert (downloads.generated_at, downloads.ttl) == (env.clock.now(), 3600)
-        assert downloads.zip.url == f"memory://bucket/zip/{job}/full.zip?ttl=3600"
+        assert downloads.zip.url == f"memory://bucket/{env.folder(job, 'zip')}/full.zip?ttl=3600"
         assert downloads.zip.expires_at == env.clock.now() + timedelta(hours=1)
         assert [(group.type, len(group.items)) for group in downloads.groups] == [
             ("PHOTO_HORIZONTAL", 2),
@@ -37,8 +37,8 @@ class TestListDownloadUrls:
         ]
         assert downloads.groups[0].items[0] == DownloadItem(
             label="large",
-            url=f"memory://bucket/processed/{job}/1/large.jpg?ttl=3600",
-            preview=f"memory://bucket/processed/{job}/1/thumbnail.jpg?ttl=3600",
+            url=f"memory://bucket/{env.folder(job)}/1/large.jpg?ttl=3600",
+            preview=f"memory://bucket/{env.folder(job)}/1/thumbnail.jpg?ttl=3600",
             resolution="1200x800",
             title="Title 1",
             sequence=1,
@@ -106,8 +106,8 @@ class TestListDownloadUrls:
 
         downloads = env.downloads(env.owner, APARTMENT)
 
-        assert downloads.zip.url == f"memory://bucket/zip/{again}/full.zip?ttl=3600"
-        assert downloads.groups[0].items[0].url.startswith(f"memory://bucket/processed/{again}/")
+        assert downloads.zip.url == f"memory://bucket/{env.folder(again, 'zip')}/full.zip?ttl=3600"
+        assert downloads.groups[0].items[0].url.startswith(f"memory://bucket/{env.folder(again)}/")
 
     def test_unknown_deleted_and_foreign_batches_are_not_found(self, env):
         """

@@ -20,7 +20,9 @@ class TestExecutionsThatEndedWithoutACallback:
         """
         accepted = env.processing()
         document = env.report(accepted.job_id, "SUCCEEDED", outputs=env.outputs(accepted.job_id))
-        document |= {"zip": {"key": "zip", "bytes": 1, "assets": 1}}
+        document |= {
+            "zip": {"key": f"{env.folder(accepted.job_id, 'zip')}/full.zip", "bytes": 1, "assets": 1}
+        }
         env.workflow.end(env.job(accepted.job_id).execution_name, output={"callback": {"document": document}})
         env.clock.advance(GRACE)
 
@@ -29,7 +31,16 @@ class TestExecutionsThatEndedWithoutACallback:
         assert env.batch_status(accepted.job_id) is BatchStatus.READY
         assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
 
-    @pytest.mark.parametrize("output", [None, {}, {"zip": {}}, {"callback": {"document": {"jobId": "x"}}}])
+    @pytest.mark.parametrize(
+        "output",
+        [
+            None,
+            {},
+            {"zip": {}},
+            {"callback": {"document": {"jobId": "x"}}},
+            {"jobId": 1, "status": "SUCCEEDED", "zip": {"key": "404/zip/any/1/full.zip"}},
+        ],
+    )
     def test_success_without_a_valid_callback_is_a_failure(self, env, output):
         """
         A batch without downloads is never READY; a retry processes it again.
