@@ -211,6 +211,36 @@ class TestBatches:
         assert ids(statuses=[BatchStatus.READY]) == [three.id, one.id]
         assert ids(statuses=[BatchStatus.READY], limit=1) == [three.id]
 
+    def test_batches_with_a_successful_job_are_listed_in_any_status(
+        self, tables: Any, make_batch: MakeBatch
+    ) -> None:
+        """
+        One success counts, whatever the other jobs of the batch did; deleted batches stay hidden.
+        """
+        running, never, failed, gone = (stored(tables, make_batch()) for _ in range(4))
+        ends = [
+            (running, [JobStatus.SUCCEEDED, None]),
+            (never, [JobStatus.FAILED, None]),
+            (failed, [JobStatus.SUCCEEDED, JobStatus.SUCCEEDED, JobStatus.FAILED]),
+            (gone, [JobStatus.SUCCEEDED]),
+        ]
+        for batch, statuses in ends:
+            for attempt, status in enumerate(statuses, 1):
+                job = job_of(tables, batch, attempt)
+                if status:
+                    with tables.media.transaction() as tx:
+                        tx.update_job(job.finish(status, {}, at=AT))
+        with tables.media.transaction() as tx:
+            tx.soft_delete_batch(gone.id, at=AT)
+
+        def ids(**filters: Any) -> list[BatchId]:
+            found = tables.media.list_batches_by_listing(LISTING, succeeded=True, **filters)
+            return [batch.id for batch in found]
+
+        assert ids() == [failed.id, running.id]
+        assert ids(limit=1) == [failed.id]
+        assert ids(statuses=[BatchStatus.READY]) == []
+
     def test_batches_by_status_come_oldest_first(self, tables: Any, make_batch: MakeBatch) -> None:
         """
         Only batches in one of the statuses that are not deleted and were issued before the time.

@@ -113,12 +113,12 @@ def get_batch_status(call: AuthenticatedCall, body: QueryStatus) -> Response:
     "/downloads/query",
     response_model=DownloadUrls,
     responses={
-        204: {"description": "The request has no batch, and no batch is READY."},
+        204: {"description": "The request has no batch, and no batch was ever READY."},
         **errors(*_COMMON, BatchNotFound, BatchStatusInvalid),
     },
 )
 def list_download_urls(call: AuthenticatedCall, body: QueryDownloads) -> Response:
-    """Get the download URLs of a READY batch."""
+    """Get the download URLs of a batch that is or was READY; a retry takes nothing away."""
     call.log(listing_id=body.listing_id, batch_id=body.batch_id)
     found = call.service.list_download_urls(call.caller(), body.listing_id, body.batch_id)
     if found is None:

@@ -142,7 +142,7 @@ class QueryStatus(RequestBody):
 
 class QueryDownloads(RequestBody):
     listing_id: Listing
-    batch_id: BatchUuid | None = Field(None, description="Default: the newest READY batch.")
+    batch_id: BatchUuid | None = Field(None, description="Default: the newest batch with a successful job.")
 
 
 class RetryBatch(RequestBody):

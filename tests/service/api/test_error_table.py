@@ -296,9 +296,9 @@ def completing_twice(env, make):
 
 
 @row("/uploads/complete", 409, "LISTING_STATUS_INVALID")
-def the_listing_advanced_between_create_and_complete(env, make):
+def the_listing_was_approved_between_create_and_complete(env, make):
     created = _uploaded(env)
-    env.listings.set_status(ListingId(LISTING), ListingStatus.PENDING_OWNER_APPROVAL)
+    env.listings.set_status(ListingId(LISTING), ListingStatus.PENDING_ADMIN_REVIEW)
     return env.completion(created), PHOTOGRAPHER
 
 

@@ -183,7 +183,7 @@ class TestStatus:
 class TestDownloads:
     def test_nothing_ready_is_no_content(self, env):
         """
-        A query for the newest READY batch is not an error if there is none.
+        A query for the newest batch with a successful job is not an error if there is none.
         """
         env.received()
 

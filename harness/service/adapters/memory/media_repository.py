@@ -97,14 +97,18 @@ class _Reads(MediaReads):
         *,
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
+        succeeded: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
+        rows = self._rows()
+        successful = {job.batch_id for job in rows.jobs.values() if job.status is JobStatus.SUCCEEDED}
         batches = [
             batch
-            for batch in self._rows().batches.values()
+            for batch in rows.batches.values()
             if batch.listing_id == listing_id
             and (not statuses or batch.status in statuses)
             and (include_deleted or not batch.deleted_at)
+            and (not succeeded or batch.id in successful)
         ]
         return batches[::-1][:limit]
 

@@ -53,6 +53,7 @@ LIST_BATCHES_BY_LISTING = Statement(
     _SELECT_BATCHES
     + """
     WHERE b.listing_id = %s AND (%s OR b.status IN %s) AND (%s OR b.deleted_at IS NULL)
+    AND (%s OR EXISTS (SELECT 1 FROM listing_media_jobs j WHERE j.batch_id = b.id AND j.status = 'SUCCEEDED'))
     ORDER BY b.id DESC
     LIMIT %s
     """,
@@ -131,11 +132,12 @@ class MySQLMediaReads(MediaReads):
         *,
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
+        succeeded: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
         # "IN ()" is not valid SQL, so an empty list of statuses is replaced; its condition does not apply.
         wanted = tuple(statuses) or tuple(BatchStatus)
-        parameters = (listing_id, not statuses, wanted, include_deleted, limit)
+        parameters = (listing_id, not statuses, wanted, include_deleted, not succeeded, limit)
         return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters)
 
     def list_batches_by_status(

@@ -22,11 +22,21 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The rules of access; *upload_statuses* are the statuses in which a listing accepts uploads."""
+    """
+    The rules of access.
+
+    Attributes:
+        upload_statuses: The statuses in which a listing accepts new batches of a family.
+        completion_statuses: The statuses in which a batch that was created in time may still be completed. A
+            development accepts new batches of each family in them: one family may be READY before the other.
+    """
 
     development_types: frozenset[int] = DEVELOPMENT_TYPES
     upload_statuses: Mapping[Family, frozenset[ListingStatus]] = field(
         default_factory=lambda: dict.fromkeys(Family, frozenset({ListingStatus.PENDING_PHOTO_PROCESSING}))
+    )
+    completion_statuses: frozenset[ListingStatus] = frozenset(
+        {ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL}
     )
 
     def must_control(self, caller: Caller, listing: Listing, family: Family) -> None:
@@ -55,9 +65,15 @@ class AccessPolicy:
             return
         raise NotPhotographer("Only the photographer and the owner of the listing may see its media.")
 
-    def accepts_uploads(self, status: ListingStatus | None, family: Family) -> bool:
-        """Return whether a listing in *status* accepts uploads; None is a deleted listing."""
-        return status in self.upload_statuses[family]
+    def accepts_uploads(self, listing: Listing, family: Family) -> bool:
+        """Return whether *listing* accepts a new batch of *family* in its present status."""
+        if listing.status in self.upload_statuses[family]:
+            return True
+        return self.is_development(listing) and listing.status in self.completion_statuses
+
+    def accepts_completion(self, status: ListingStatus | None, family: Family) -> bool:
+        """Return whether a batch of a listing in *status* may be completed; None is a deleted listing."""
+        return status in self.upload_statuses[family] | self.completion_statuses
 
     def may_advance(self, listing: Listing, family: Family) -> bool:
         """Return whether a READY batch may advance the listing: project files only on developments."""

@@ -54,9 +54,14 @@ class MediaReads(Protocol):
         *,
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
+        succeeded: bool = False,
         limit: int = 20,
     ) -> list[Batch]:
-        """Return batches of a listing, newest first; without *statuses* in any status."""
+        """
+        Return batches of a listing, newest first; without *statuses* in any status.
+
+        With *succeeded* only batches that have a job that succeeded, whatever their later jobs did.
+        """
 
     @abstractmethod
     def list_batches_by_status(

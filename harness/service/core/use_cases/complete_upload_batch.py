@@ -128,7 +128,7 @@ class CompleteUploadBatch:
             raise UploadUrlExpired(message)
         if batch.status is not BatchStatus.PENDING_UPLOAD:
             raise BatchStatusInvalid(f"The batch is {batch.status}; it must be PENDING_UPLOAD.")
-        if not self.policy.accepts_uploads(listing_status, batch.family):
+        if not self.policy.accepts_completion(listing_status, batch.family):
             raise ListingStatusConflict(f"Listing {batch.listing_id} no longer accepts uploads.")
 
     def _must_be_stored(self, upload: Upload, batch: Batch) -> None:

@@ -71,7 +71,7 @@ class CreateUploadBatch:
         family = self.limits.check(files)
         listing = self.listings.get_listing(listing_id)
         self.policy.must_control(caller, listing, family)
-        if not self.policy.accepts_uploads(listing.status, family):
+        if not self.policy.accepts_uploads(listing, family):
             raise ListingStatusInvalid(f"Listing {listing.id} does not accept uploads in its current status.")
 
         batch_id = BatchId(str(uuid.uuid4()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
 from harness.service.core.model.media_type import AssetType
@@ -99,9 +99,9 @@ def _uploads(batch: Batch, stored: Sequence[Asset]) -> tuple[Asset, ...]:
 
 def _available(batch: Batch, stored: Sequence[Asset]) -> tuple[AvailableDownload, ...]:
     types = dict.fromkeys(upload.file.media_type.value for upload in batch.uploads)
+    # Only a job that succeeded stores derived objects; they stay until a newer job succeeds.
     made = {asset.asset_type.value for asset in stored if asset.processed_key}
-    ready = batch.status is BatchStatus.READY
     return (
-        AvailableDownload(ZIP_FULL, ready and AssetType.ZIP.value in made),
-        *(AvailableDownload(each, ready and each in made) for each in types),
+        AvailableDownload(ZIP_FULL, AssetType.ZIP.value in made),
+        *(AvailableDownload(each, each in made) for each in types),
     )

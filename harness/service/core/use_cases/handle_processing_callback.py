@@ -104,8 +104,8 @@ class HandleProcessingCallback:
             tx.update_batch_status(after, expected=batch.status)
         if after.status.terminal:
             _store_assets(tx, callback, batch, failure)
-        if after.status is BatchStatus.READY and listing is not None:
-            advance_listing(tx, self.policy, listing, batch)
+        if after.status.terminal and listing is not None:
+            advance_listing(tx, self.policy, listing)
         entered = tuple(new.status for old, new in pairwise(transitions) if new.status is not old.status)
         return CallbackOutcome(updated, after, entered, changed=after != batch or updated != job)
 

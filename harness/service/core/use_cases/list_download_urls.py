@@ -9,6 +9,7 @@ from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.job import JobStatus
 from harness.service.core.model.media_type import AssetType
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.listing_repository import ListingRepository
@@ -64,7 +65,12 @@ class Downloads:
 
 @dataclass(frozen=True, slots=True)
 class ListDownloadUrls:
-    """Sign URLs for the ZIP and every processed file of a READY batch, valid for *download_ttl* seconds."""
+    """
+    Sign URLs for the ZIP and every processed file of a batch, valid for *download_ttl* seconds.
+
+    What a successful job made is offered until a newer job succeeds: a retry that runs or fails takes nothing
+    away.
+    """
 
     media: MediaRepository
     listings: ListingRepository
@@ -77,12 +83,12 @@ class ListDownloadUrls:
         self, caller: Caller, listing_id: ListingId, batch_id: BatchId | None = None
     ) -> Downloads | None:
         """
-        Return the downloads of a batch, by default of the newest READY batch; None if no batch is READY.
+        Return the downloads of a batch, by default of the newest with a successful job; None without one.
 
         Raises:
             ListingNotFound, BatchNotFound: The listing does not exist or has no such batch.
             NotPhotographer: The caller may not see the media of the listing.
-            BatchStatusInvalid: The batch of the request is not READY.
+            BatchStatusInvalid: The batch of the request never had a successful job.
             Unavailable: The database does not answer.
         """
         listing = self.listings.get_listing(listing_id)
@@ -92,11 +98,16 @@ class ListDownloadUrls:
             batch.must_belong_to(listing.id)
         self.policy.must_see(caller, listing)
         if batch is None:
-            ready = self.media.list_batches_by_listing(listing.id, statuses=[BatchStatus.READY], limit=1)
-            return self._downloads(ready[0]) if ready else None
-        if batch.status is not BatchStatus.READY:
-            raise BatchStatusInvalid(f"The batch is {batch.status}; it must be READY.")
+            newest = self.media.list_batches_by_listing(listing.id, succeeded=True, limit=1)
+            return self._downloads(newest[0]) if newest else None
+        if not self._was_ready(batch):
+            raise BatchStatusInvalid(f"The batch is {batch.status}; it has never been READY.")
         return self._downloads(batch)
+
+    def _was_ready(self, batch: Batch) -> bool:
+        if batch.status is BatchStatus.READY:
+            return True
+        return any(job.status is JobStatus.SUCCEEDED for job in self.media.list_jobs_by_batch(batch.id))
 
     def _downloads(self, batch: Batch) -> Downloads:
         now = self.clock.now()

@@ -14,10 +14,13 @@ import pytest
 
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.core.errors import BatchConflict, Conflict, Unavailable
+from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.batch import Batch, BatchStatus
-from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.failure import Failure
+from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.job import JobStatus, NewJob
-from harness.service.core.model.listing import ListingStatus
+from harness.service.core.model.listing import Listing, ListingStatus
+from harness.service.core.use_cases.advance_listing import advance_listing
 
 pytestmark = pytest.mark.stack
 
@@ -133,6 +136,31 @@ class TestRaces:
 
         assert outcomes == {"ok": 6}
         assert len(advanced) == 1
+
+    def test_failed_siblings_do_not_hold_the_listing_back(
+        self, media: MySQLMediaRepository, pending: Batch
+    ) -> None:
+        """
+        Batches end together, half of them FAILED; the listing advances in whatever order they end.
+        """
+        batches = [replace(pending, id=BatchId(str(uuid.uuid4())), reference=f"r{n}") for n in range(6)]
+        for batch in batches:
+            with media.transaction() as tx:
+                tx.create_batch(replace(batch, status=BatchStatus.PROCESSING))
+        listing = Listing(ListingId(7), UserId(1), SIX, property_type=1, photographer_id=None)
+
+        def finish(number: int) -> None:
+            with media.transaction() as tx:
+                tx.lock_listing(listing.id)
+                batch = tx.get_batch_by_id(batches[number].id, for_update=True)
+                failed = batch.fail(Failure("DECODE_FAILED", ""), at=AT)
+                after = failed if number % 2 else batch.mark_ready(at=AT)
+                tx.update_batch_status(after, expected=batch.status)
+                advance_listing(tx, AccessPolicy(), listing)
+
+        assert at_once(finish) == {"ok": 6}
+        with media.transaction() as tx:
+            assert tx.lock_listing(listing.id) is SEVEN
 
 
 class TestIsolation:

@@ -145,11 +145,25 @@ class TestCompleteUploadBatch:
         with pytest.raises(BatchNotFound):
             env.complete(env.photographer, **env.completion(created))
 
-    def test_listing_in_another_status_is_a_conflict(self, env, created):
+    def test_batch_that_was_created_in_time_is_completed_after_the_listing_advanced(self, env, created):
+        """
+        A batch that was opened before its sibling advanced the listing is not lost.
+        """
+        env.ready(reference="sibling")
+        assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+
+        accepted = env.complete(env.photographer, **env.completion(created))
+
+        env.handle(env.success(accepted.job_id))
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+        assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
+
+    @pytest.mark.parametrize("status", [status for status in ListingStatus if status not in (6, 7)])
+    def test_listing_in_another_status_is_a_conflict(self, env, created, status):
         """
         The status error is 404 when a batch is created and 409 when it is completed.
         """
-        env.listings.set_status(APARTMENT, ListingStatus.PENDING_OWNER_APPROVAL)
+        env.listings.set_status(APARTMENT, status)
 
         with pytest.raises(ListingStatusConflict):
             env.complete(env.photographer, **env.completion(created))

@@ -125,12 +125,39 @@ class TestCreateUploadBatch:
     @pytest.mark.parametrize("status", [s for s in ListingStatus if s != 6])
     def test_only_listings_waiting_for_media_accept_uploads(self, env, status):
         """
-        All other statuses of the seventeen are refused.
+        All other statuses of the seventeen are refused, for a listing that is not a development.
         """
         env.listings.set_status(APARTMENT, status)
 
         with pytest.raises(ListingStatusInvalid):
             env.opened()
+
+    @pytest.mark.parametrize("status", list(ListingStatus))
+    @pytest.mark.parametrize("family", ["photos", "project"])
+    def test_developments_accept_each_family_until_the_approval(self, env, files, status, family):
+        """
+        The first family may advance the listing; the other one is accepted after it, in statuses 6 and 7.
+        """
+        env.listings.set_status(DEVELOPMENT, status)
+        choices = {"photos": (files.photo(1), env.photographer), "project": (files.document(1), env.owner)}
+        file, by = choices[family]
+
+        if status in (6, 7):
+            assert env.opened(file, listing=DEVELOPMENT, by=by)
+        else:
+            with pytest.raises(ListingStatusInvalid):
+                env.opened(file, listing=DEVELOPMENT, by=by)
+
+    @pytest.mark.parametrize("first", ["photos", "project"])
+    def test_development_holds_both_families_in_any_order(self, env, files, first):
+        """
+        The second family is created and completed after the first one advanced the listing.
+        """
+        uploads = [(files.photo(1), env.photographer), (files.document(1), env.owner)]
+        for file, by in uploads if first == "photos" else reversed(uploads):
+            job = env.ready(file, listing=DEVELOPMENT, by=by)
+            assert env.batch_status(job.job_id) is BatchStatus.READY
+            assert env.listing_status(DEVELOPMENT) is ListingStatus.PENDING_OWNER_APPROVAL
 
     def test_statuses_are_configurable_by_family(self, new_env, files):
         """

@@ -91,6 +91,18 @@ class TestGetBatchStatus:
         assert shown.batch.failure == Failure("DECODE_FAILED", "not an image")
         assert not any(it.ready for it in shown.available_downloads)
 
+    def test_retry_leaves_the_downloads_of_the_successful_job(self, env, report):
+        """
+        They are ready while the retry runs and after it failed, as the query for downloads offers them.
+        """
+        first = env.ready()
+        again = env.retried(env.batch_of(first.job_id).id)
+        assert all(it.ready for it in report(first.job_id).available_downloads)
+
+        env.handle(env.failure(again.job_id))
+
+        assert all(it.ready for it in report(first.job_id).available_downloads)
+
     def test_retried_batch_shows_its_newest_job(self, env, report):
         """
         The reception is the time of the retry, and the earlier error is cleared.

@@ -378,6 +378,60 @@ class TestListing:
         env.handle(env.success(second.job_id))
         assert env.listing_status() is APPROVAL
 
+    @pytest.mark.parametrize("ends", [("success", "failure"), ("failure", "success")])
+    def test_order_of_the_ends_does_not_matter(self, env, ends):
+        """
+        A FAILED sibling does not hold the listing back, whether it ends first or last.
+        """
+        jobs = [env.processing(reference=reference).job_id for reference in ("first", "second")]
+
+        for job_id, end in zip(jobs, ends, strict=True):
+            assert env.listing_status() is WAITING
+            env.handle(getattr(env, end)(job_id))
+
+        assert env.listing_status() is APPROVAL
+
+    def test_failed_retry_of_a_sibling_lets_the_listing_advance(self, env):
+        """
+        The retry is in the pipeline while the other batch turns READY; its failure ends the wait.
+        """
+        first = env.failed(reference="first")
+        second = env.processing(reference="second")
+        again = env.retried(env.batch_of(first.job_id).id)
+        env.handle(env.success(second.job_id))
+        assert env.listing_status() is WAITING
+
+        env.handle(env.failure(again.job_id))
+
+        assert env.listing_status() is APPROVAL
+
+    def test_without_a_ready_batch_it_stays(self, env):
+        """
+        Neither FAILED batches nor a deleted READY batch advance the listing.
+        """
+        deleted = env.processing(reference="deleted")
+        last = env.processing(reference="last")
+        env.handle(env.success(deleted.job_id))
+        env.delete(env.batch_of(deleted.job_id).id)
+
+        env.handle(env.failure(last.job_id))
+
+        assert env.listing_status() is WAITING
+
+    def test_project_files_of_an_apartment_do_not_advance_it_when_photos_fail(self, env, files):
+        """
+        The READY batch belongs to a family that may not advance the listing.
+        """
+        options = {"listing": DEVELOPMENT, "by": env.operator}
+        project = env.processing(files.document(1), reference="project", **options)
+        photos = env.processing(files.photo(1), reference="photos", **options)
+        env.listings.add_listing(DEVELOPMENT, owner_id=20, property_type=1)
+        env.handle(env.success(project.job_id))
+
+        env.handle(env.failure(photos.job_id))
+
+        assert env.listing_status(DEVELOPMENT) is WAITING
+
     def test_does_not_wait_for_uploads_or_deleted_batches(self, env):
         """
         Open uploads and deleted batches are not in the pipeline.

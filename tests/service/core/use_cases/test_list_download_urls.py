@@ -69,7 +69,7 @@ class TestListDownloadUrls:
 
         assert env.downloads(env.owner, APARTMENT).batch_id == env.batch_of(second.job_id).id
 
-    def test_without_a_ready_batch_there_is_no_content(self, env):
+    def test_without_a_successful_job_there_is_no_content(self, env):
         """
         204 if the request has no batch.
         """
@@ -77,24 +77,42 @@ class TestListDownloadUrls:
 
         assert env.downloads(env.owner, APARTMENT) is None
 
-    def test_named_batch_must_be_ready(self, env):
+    @pytest.mark.parametrize("state", ["processing", "failed"])
+    def test_named_batch_must_have_a_successful_job(self, env, state):
         """
-        409 if the batch of the request is not READY.
+        409 if the batch of the request was never READY.
         """
-        batch_id = env.batch_of(env.processing().job_id).id
+        batch_id = env.batch_of(getattr(env, state)().job_id).id
 
         with pytest.raises(BatchStatusInvalid):
             env.downloads(env.owner, APARTMENT, batch_id)
 
-    def test_a_failed_retry_has_no_downloads(self, env):
+    @pytest.mark.parametrize("named", [True, False])
+    def test_retry_takes_nothing_away(self, env, named):
         """
-        The batch is FAILED, although its earlier objects still exist.
+        The objects of the successful job are offered while a retry runs, and after it failed.
         """
         batch_id = env.batch_of(env.ready().job_id).id
-        env.handle(env.failure(env.retried(batch_id).job_id))
+        query = (env.owner, APARTMENT, *([batch_id] if named else []))
+        before = env.downloads(*query)
 
-        with pytest.raises(BatchStatusInvalid):
-            env.downloads(env.owner, APARTMENT, batch_id)
+        again = env.retried(batch_id)
+        assert env.downloads(*query) == before
+        env.handle(env.failure(again.job_id))
+        assert env.downloads(*query) == before
+
+    def test_retried_batch_is_still_the_newest(self, env):
+        """
+        An older READY batch does not replace the newest batch with a successful job.
+        """
+        second = env.processing(reference="second")
+        newest = env.processing(reference="newest")
+        env.handle(env.success(newest.job_id))
+        env.handle(env.success(second.job_id))
+
+        env.retried(env.batch_of(newest.job_id).id)
+
+        assert env.downloads(env.owner, APARTMENT).batch_id == env.batch_of(newest.job_id).id
 
     def test_retry_that_succeeded_offers_the_new_objects(self, env):
         """
