@@ -60,6 +60,16 @@ def pages(tmp_path_factory):
         yield {"report": report.as_uri(), "comparison": comparison.as_uri(), "live page": url}
 
 
+SHOWN = """
+new Promise((done) => {
+  const parts = ["measures", "states", "alarms", "changes", "queues", "processes", "failures"];
+  const counts = () => parts.map((id) => document.getElementById(id).children.length);
+  setTimeout(() => done(counts()), 3000);
+})
+"""
+"""How many children each part of the live page has; the page gets a snapshot every second."""
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["report", "comparison", "live page"])
@@ -72,3 +82,16 @@ def test_it_is_accessible_and_fits_the_width(browser, pages, name, width, dark):
     assert errors == []
     assert browser.too_wide() == []
     assert browser.barriers() == []
+
+
+def test_the_live_page_shows_every_part_of_the_snapshot(browser, pages):
+    """
+    A mistake in the script of one part would leave the parts after it empty.
+    """
+    browser.open(pages["live page"], width=1280, dark=False)
+    shown = browser.evaluate(SHOWN)
+
+    expected = snapshot()
+    parts = ("measures", "states", "alarms", "changes", "queues", "processes", "failures")
+    # An empty part has a sentence that says so.
+    assert shown == [max(1, len(getattr(expected, part))) for part in parts]

@@ -69,7 +69,7 @@ function sparkline(history) {
     if (value !== null) pathData += `${pathData ? "L" : "M"}${x(index).toFixed(2)} ${(39 - (value / top) * 37).toFixed(2)}`;
   });
   // A line of one point has no length; a stroke with round ends makes it visible.
-  if (pen && !pen.includes("L")) pathData += "h0.01";
+  if (pathData && !pathData.includes("L")) pathData += "h0.01";
   const floor = document.createElementNS(SVG, "line");
   for (const [name, value] of Object.entries({ x1: 0, x2: 100, y1: 39.5, y2: 39.5 })) floor.setAttribute(name, value);
   const path = document.createElementNS(SVG, "path");
