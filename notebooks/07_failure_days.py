@@ -4,7 +4,7 @@
 # **Retries forgive much, up to a point. When every third call of the thumbnails function fails, its three
 # attempts leave 3 failed batches in 100, for 44 % more calls; when 85 in 100 calls fail, so do 61 batches
 # in 100. When many clients meet a limit, trying again at random moments (jitter) loses 3 % of the batches
-# where trying again in step loses 32 %. And a message nobody can read is given up after five receives, 15
+# where trying again in step loses 32 %. And an unreadable message is given up after five receives, 15
 # minutes; its alarm goes off within the next minute.**
 
 # %%

@@ -47,10 +47,6 @@ class MediaType(StrEnum):
         return Orientation(self.value.rpartition("_")[2])
 
     @property
-    def is_photo(self) -> bool:
-        return self.value.startswith("PHOTO")
-
-    @property
     def is_video(self) -> bool:
         return self.value.startswith("VIDEO")
 
