@@ -6,8 +6,10 @@ Neither ``atexit`` (misses SIGKILL), nor process groups (a living process must s
 Times in seconds.
 """
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +42,7 @@ class GuardedProcess:
         name: Name of the command in ``ps`` and in errors.
         log_path: File its standard output and error are appended to.
         stop_signal: Signal that ends the command; it is killed after *grace* seconds.
-        remove: Directory to delete after the command has ended, for whatever reason.
+        remove: Directory to delete after the command has been ended by `stop` or by the end of this process.
         pass_fds: Descriptors it inherits, e.g. of a lock; they stay open until all its processes have ended.
     """
 
@@ -105,6 +107,22 @@ class GuardedProcess:
         """Return the exit code (128 + n if signal n ended it), None while it runs."""
         return self._supervisor.poll() if self._supervisor else None
 
+    def kill(self) -> None:
+        """Kill the command and all its descendants, without giving them time to end."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.kill(self.pid, signal.SIGKILL)
+        if self._supervisor is not None:
+            self._supervisor.wait(2 * supervisor.KILL_MARGIN_S)
+
+    def exit_report(self) -> str | None:
+        """Return how the command has ended, and the end of its log; None while it runs."""
+        code = self.poll()
+        if code is None:
+            return None
+        tail = self.log_tail()
+        log = f" The end of its log ({self.log_path}):\n{tail}" if tail else ""
+        return f"The {self.name} process ended by itself with exit code {code}; the stack stops.{log}"
+
     def stop(self) -> None:
         """
         End the command and all its descendants; without effect if they have ended.
@@ -116,6 +134,8 @@ class GuardedProcess:
             return
         self._supervisor.stdin.close()
         self._supervisor.wait(self._spec.grace + 2 * supervisor.KILL_MARGIN_S)
+        if self._spec.remove:
+            shutil.rmtree(self._spec.remove, ignore_errors=True)  # left if the command had ended by itself
 
     def log_tail(self) -> str:
         """Return the last lines of its log, also when the log file has been deleted since."""
