@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import answers, wait_until
+from harness.supervision.guarded_process import GuardedProcess
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from harness.service.core.errors import Unavailable
 from harness.stack.database.data_directory import copy_template
 from harness.stack.database.database_engine import engine_of
 from harness.stack.database.server_binary import find_server
-from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import wait_until
 from harness.stack.stack_error import StackError
+from harness.supervision.guarded_process import GuardedProcess
 
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"

@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 import httpx
 
-from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.ports import bind_error
 from harness.stack.stack_error import StackError
+from harness.supervision.guarded_process import GuardedProcess
 
 POLL_S = 0.02
 READY_TIMEOUT_S = 60.0
