@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.stack.processes.guarded_process import GuardedProcess
-from harness.stack.processes.health import answers, wait_until
+from harness.stack.processes.health import answers, exit_report, wait_until
+from harness.supervision.guarded_process import GuardedProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class StackParts:
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""
         watched = [process for name, (_, process) in self._started.items() if name not in self._killed]
-        return next((report for process in watched if (report := process.exit_report())), None)
+        return next((report for process in watched if (report := exit_report(process))), None)
 
     def stop(self) -> None:
         """Stop all parts at once: a worker in a long poll is free as soon as the queue has gone."""

@@ -26,9 +26,9 @@ from harness.service.core.errors import Unavailable
 from harness.stack.database.data_directory import copy_template
 from harness.stack.database.database_engine import engine_of
 from harness.stack.database.server_binary import find_server
-from harness.stack.processes.guarded_process import GuardedProcess
-from harness.stack.processes.health import wait_until
+from harness.stack.processes.health import exit_report, wait_until
 from harness.stack.stack_error import StackError
+from harness.supervision.guarded_process import GuardedProcess
 
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
@@ -145,7 +145,7 @@ class PrivateDatabase:
 
     def exit_report(self) -> str | None:
         """Return how the server has ended, and the end of its log; None while it runs."""
-        return self._server.exit_report() if self._server else None
+        return exit_report(self._server) if self._server else None
 
     def _serve(self, directory: Path, lock: int) -> None:
         """Start the server in its directory, and return once it answers."""
