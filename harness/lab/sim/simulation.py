@@ -23,7 +23,7 @@ from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folde
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
 from harness.lab.sim.platform.platform_settings import Platform, Preset
-from harness.lab.workload.real_capacity import RealCapacity
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine

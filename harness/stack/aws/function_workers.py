@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from harness.blueprint.template import load_template
-from harness.lab.workload.real_capacity import RealCapacity
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.scenario import load_scenario
 from harness.stack.aws.lambda_runtime.function_runtime import Fault, Runner, Threads
 from harness.stack.aws.lambda_runtime.sandbox import Sandboxes

@@ -22,13 +22,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Lognormal, Uniform
 from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.distributions.quantities import LONGEST, Duration
-from harness.lab.workload.real_capacity import RealCapacity
 from harness.lab.workload.scenario_file import invalid_values, merged, value_of
 
 Preset = Literal["aws", "local"]
