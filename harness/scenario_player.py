@@ -16,6 +16,7 @@ from harness.lab.load.outside_observer import outside_observer
 from harness.lab.load.progress_view import progress_view
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
+from harness.lab.results.run import RecordedTarget
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario
 from harness.stack.processes.loopback import bypass_proxies
@@ -166,4 +167,5 @@ def _stack_identities(state: "StackState", given: Path | None, scenario: Scenari
     """Provide identities of a stack for a scenario: the given ones, or new listings."""
     must_fit(scenario, state)
     with nullcontext(given) if given else seeded_identities(scenario, state) as identities:
-        yield ServiceAccess(identities, partial(recorded, state))
+        target = RecordedTarget(kind="stack", variant=state.mode, address=state.api_url)
+        yield ServiceAccess(identities, partial(recorded, state), target)

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
-from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.run import RecordedTarget, Run, RunHeader
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
@@ -163,6 +163,8 @@ def _header(
         seed=scenario.seed,
         replication=replication,
         started_at=started_at,
+        target=RecordedTarget(kind="simulation", variant=model.platform.preset),
+        arrival_rate=scenario.arrival_rate,
         versions={name: version(name) for name in ("simpy", "numpy")}
         | {"harness": version("media-harness"), "python": machine.python_version()},
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},
