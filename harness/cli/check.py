@@ -65,8 +65,6 @@ def check(
     Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
 
     Example: harness check runs/20260102T101500Z-smoke-live
-
-    Example: harness check runs/today --baseline runs/main --max-regression "p50(POST uploads)=20%"
     """
     from harness.lab.alarms.timeline import EvaluationRules
     from harness.lab.gate.evaluate_run import check_run
