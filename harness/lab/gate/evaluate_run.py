@@ -102,4 +102,5 @@ def evaluate_run(
         doubts=doubts,
         breaches_of_security=breaches_of_security,
         regressions=tuple(compared),
+        target=run.header.target_text,
     )

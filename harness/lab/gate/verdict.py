@@ -179,6 +179,7 @@ class Verdict:
             precedence over breaches.
         breaches_of_security: The number of forbidden attempts that succeeded.
         regressions: The comparisons with a baseline, if one was given.
+        target: Where a live run was played; see `RunHeader.target_text`.
     """
 
     run: str
@@ -191,6 +192,7 @@ class Verdict:
     doubts: tuple[str, ...] = ()
     breaches_of_security: int = 0
     regressions: tuple[RegressionVerdict, ...] = ()
+    target: str = ""
 
     @property
     def sentence(self) -> str:

@@ -28,7 +28,7 @@ from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.notes import REMARKS, UNOBSERVED
-from harness.lab.results.run import RecordedTarget, Run, RunHeader
+from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
 
@@ -44,12 +44,12 @@ class ServiceAccess:
         identities: CSV file of listings, roles and tokens.
         observer: Records what the requests alone do not show, e.g. the stack's metrics; by default what can
             be observed from outside.
-        target: The target, as it is recorded; by default only its URL.
+        target: Facts about the service for `RunHeader.target`.
     """
 
     identities: Path
     observer: RunObserver = field(default_factory=outside_observer)
-    target: RecordedTarget | None = None
+    target: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -78,8 +78,8 @@ class LiveRun:
             notes[REMARKS] = remarks
         self.folder = folder
         self._scenario = scenario
-        target = access.target or RecordedTarget(kind="host", address=without_secrets(host))
-        self._writer = RunWriter(folder, live_header(scenario, folder, workers, notes, target))
+        header = live_header(scenario, folder, workers, notes)
+        self._writer = RunWriter(folder, header.model_copy(update={"target": dict(access.target)}))
         self._observer = access.observer
         self._observing = ExitStack()
         self._observed: Collection[str] | None = None
@@ -143,13 +143,7 @@ class LiveRun:
             self._observation_error = f"the observation of the run is incomplete: {reason}"
 
 
-def live_header(
-    scenario: Scenario,
-    folder: Path,
-    workers: int,
-    notes: Mapping[str, Any],
-    target: RecordedTarget | None = None,
-) -> RunHeader:
+def live_header(scenario: Scenario, folder: Path, workers: int, notes: Mapping[str, Any]) -> RunHeader:
     """Return the header of a run that begins now."""
     return RunHeader(
         id=folder.name,
@@ -161,7 +155,6 @@ def live_header(
         seed=scenario.seed,
         started_at=datetime.now(UTC),
         time_scale=scenario.time_scale,
-        target=target,
         arrival_rate=scenario.arrival_rate,
         workers=workers,
         versions={name: version(name) for name in ("locust", "gevent")}

@@ -75,10 +75,19 @@ def incomparable(baseline: Run, run: Run) -> str | None:
 def _other_target(baseline: Run, run: Run) -> str | None:
     if baseline.engine != run.engine:
         return f"its engine is {baseline.engine}, that of this run is {run.engine}"
-    theirs, ours = baseline.header.target, run.header.target
-    if theirs is None or ours is None or (theirs.kind, theirs.variant) == (ours.kind, ours.variant):
+    theirs, ours = _target(baseline), _target(run)
+    # Runs of older versions do not say where they were played.
+    if not (theirs and ours) or theirs == ours:
         return None
-    return f"its target is {theirs.name}, that of this run is {ours.name}"
+    return f"it was played at {theirs}, this run at {ours}"
+
+
+def _target(run: Run) -> str:
+    """Return the kind of the target in words; two stacks with the same work are the same kind."""
+    if platform := run.header.notes.get("platform"):
+        return f"platform {platform.get('preset')}"
+    facts = {name: value for name, value in run.header.target.items() if name != "stack"}
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def _different_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

@@ -9,10 +9,9 @@ from harness.lab.gate.regression.baseline_runs import Baseline
 from harness.lab.gate.regression.regression_check import regressions
 from harness.lab.gate.regression.regression_limit import RegressionLimit
 from harness.lab.gate.verdict import Outcome
-from harness.lab.results.run import RecordedTarget
 from tests.lab.conftest import ready
 
-STACK = RecordedTarget(kind="stack", variant="real", address="http://127.0.0.1:1")
+STACK = {"stack": "media-1", "work": "real"}
 P50 = RegressionLimit.parse("p50(E2E:ready)=10%")
 
 
@@ -108,8 +107,8 @@ class TestBaseline:
             ({"time_scale": 10.0}, "its time scale is 10, that of this run is 1"),
             ({"scenario": {"duration_s": 700.0, "warm_up_s": 0.0}}, "its scenario differs in duration_s"),
             (
-                {"target": RecordedTarget(kind="host", address="https://media.example")},
-                "its target is https://media.example, that of this run is a local stack with real handlers",
+                {"target": {"api": "https://media.example"}},
+                "it was played at api https://media.example, this run at work real",
             ),
             ({"lost_workers": 1}, "its figures cannot be trusted: A worker was lost"),
         ],
@@ -127,11 +126,11 @@ class TestBaseline:
 
     def test_the_system_may_differ(self, recorder):
         """
-        Another seed, other service times and other objectives are compared; so is another port.
+        Another seed, other service times and other objectives are compared; so is another stack.
         """
         scenario = {"duration_s": 600.0, "warm_up_s": 0.0, "model": {"zip": 1}, "objectives": []}
-        target = RecordedTarget(kind="stack", variant="real", address="http://127.0.0.1:2")
-        run, other = recorder.run(target=STACK), recorder.run(seed=8, scenario=scenario, target=target)
+        other = recorder.run(seed=8, scenario=scenario, target={"stack": "media-2", "work": "real"})
+        run = recorder.run(target=STACK)
 
         assert len(Baseline.find([other.folder], run).runs) == 1
 
