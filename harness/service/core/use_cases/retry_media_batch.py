@@ -12,6 +12,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
+from harness.service.core.use_cases.deadlock_retry import retry_after_deadlock
 from harness.service.core.use_cases.enqueue_job import enqueue_job
 
 REASON_LENGTH = 500
@@ -38,6 +39,7 @@ class RetryMediaBatch:
     instruments: Instruments
     policy: AccessPolicy
 
+    @retry_after_deadlock
     def __call__(
         self,
         caller: Caller,
