@@ -16,7 +16,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload
-from harness.service.core.use_cases.deadlock_retry import retry_after_deadlock
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 REFERENCE_LENGTH = 100
 

@@ -11,7 +11,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.use_cases.advance_listing import advance_listing
-from harness.service.core.use_cases.deadlock_retry import retry_after_deadlock
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.workflow import ExecutionStatus, Workflow, WorkflowExecution
-from harness.service.core.use_cases.deadlock_retry import retry_after_deadlock
-from harness.service.core.use_cases.error_isolation import isolate_errors
+from harness.service.core.use_cases.error_handling import isolate_errors, retry_after_deadlock
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 
 PAGE_SIZE = 200

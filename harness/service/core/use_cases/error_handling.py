@@ -1,7 +1,10 @@
-"""The second attempt of a use case after a deadlock."""
+"""
+What use cases do about errors: one item that fails must not prevent the processing of the other items, and a
+transaction that a deadlock rolled back is tried once more.
+"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -11,6 +14,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+def isolate_errors(items: Sequence[T], process: Callable[[T], int]) -> int:
+    """Return the sum of *process* over all items; raise all errors as a group after the last item."""
+    total = 0
+    errors: list[Exception] = []
+    for item in items:
+        try:
+            total += process(item)
+        except Exception as error:  # noqa: BLE001 -- collected, and raised below
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} failed, {total} done", errors)
+    return total
 
 
 def retry_after_deadlock(call: Callable[P, T]) -> Callable[P, T]:

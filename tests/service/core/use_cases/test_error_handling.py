@@ -5,7 +5,7 @@ A deadlock rolls one transaction back; its use case is tried a second time.
 import pytest
 
 from harness.service.core.errors import Deadlock
-from harness.service.core.use_cases.deadlock_retry import retry_after_deadlock
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 
 class Victim:
