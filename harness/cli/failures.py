@@ -33,8 +33,10 @@ def exit_on_failure(verb: str) -> Iterator[None]:
     from harness.lab.results.writer import FolderUnfit
     from harness.lab.workload.identities import IdentitiesInvalid
     from harness.lab.workload.scenario_file import ScenarioError
+    from harness.stack.processes.stack_place import StackNotFound
     from harness.stack.run_target import TargetUnfit
     from harness.stack.stack_error import StackError
+    from harness.supervision.guarded_process import CannotStart
 
     # CI and Kubernetes send SIGTERM; it ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
@@ -43,11 +45,11 @@ def exit_on_failure(verb: str) -> Iterator[None]:
         yield
     except usage as error:
         exit_with(verb, ExitCode.USAGE, error)
-    except Unreachable as error:
+    except (Unreachable, StackNotFound) as error:
         exit_with(verb, ExitCode.UNREACHABLE, error)
     except WorkersMissing as error:
         exit_with(verb, ExitCode.INCONCLUSIVE, error)
-    except (LoadFailed, StackError) as error:
+    except (LoadFailed, StackError, CannotStart) as error:
         exit_with(verb, ExitCode.UNEXPECTED, error)
     except OSError as error:
         exit_if_disk_full(verb, error)

@@ -79,6 +79,7 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
     from harness.service.core.errors import Unavailable
     from harness.stack.local_stack import LocalStack
     from harness.stack.stack_error import StackError
+    from harness.supervision.guarded_process import CannotStart
 
     stack = LocalStack(options)
     try:
@@ -92,7 +93,7 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
                 _live_page(state) if open_page else contextlib.nullcontext(),
             ):
                 stack.wait()
-    except (StackError, Unavailable) as error:
+    except (StackError, CannotStart, Unavailable) as error:
         exit_with("up", ExitCode.UNEXPECTED, error)
     finally:
         stack.stop()
@@ -127,6 +128,7 @@ def _interrupted_by_signals() -> Iterator[None]:
 
 def _as_json(state: "StackState") -> str:
     shown = {
+        "stack": state.name,
         "api_url": state.api_url,
         "docs_url": f"{state.api_url}/docs",
         "metrics_urls": [f"{state.api_url}/metrics", state.worker_metrics_url],
@@ -144,6 +146,7 @@ def _as_text(state: "StackState") -> str:
     exports = "\n".join(f"  export {name}={value}" for name, value in state.exports.items())
     work = "real" if state.mode == "real" else f"modelled, {state.time_scale:g} model seconds per second"
     return f"""
+stack      {state.name}
 API        {state.api_url}
 docs       {state.api_url}/docs
 metrics    {state.api_url}/metrics

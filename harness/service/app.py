@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from harness.service.adapters.cloudwatch.instruments import CloudWatchInstruments
 from harness.service.adapters.fan_out.instruments import FanOutInstruments
+from harness.service.adapters.mysql.clock import MySQLClock
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
@@ -16,7 +17,6 @@ from harness.service.adapters.prometheus.instruments import InflightJobs, Promet
 from harness.service.adapters.s3.object_storage import S3ObjectStorage
 from harness.service.adapters.sqs.job_queue import SQSJobQueue
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
-from harness.service.adapters.system.clock import SystemClock
 from harness.service.aws_clients import aws_session
 from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.manifest import UploadLimits
@@ -29,6 +29,7 @@ from harness.service.core.ports.object_storage import ObjectStorage
 from harness.service.core.ports.workflow import Workflow
 from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatch
 from harness.service.core.use_cases.create_upload_batch import CreateUploadBatch
+from harness.service.core.use_cases.delete_media_batch import DeleteMediaBatch
 from harness.service.core.use_cases.dispatch_jobs import DispatchJobs
 from harness.service.core.use_cases.drain_dead_letters import DrainDeadLetters
 from harness.service.core.use_cases.flush_outbox import FlushOutbox
@@ -37,7 +38,10 @@ from harness.service.core.use_cases.handle_processing_callback import HandleProc
 from harness.service.core.use_cases.list_download_urls import ListDownloadUrls
 from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import RetryMediaBatch
+from harness.service.core.use_cases.tag_media_objects import TagMediaObjects
 from harness.service.settings import Settings, SettingsInvalid
+
+PROBE_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,13 @@ class Service:
     get_batch_status: GetBatchStatus
     list_download_urls: ListDownloadUrls
     retry_media_batch: RetryMediaBatch
+    delete_media_batch: DeleteMediaBatch
     handle_processing_callback: HandleProcessingCallback
     flush_outbox: FlushOutbox
     dispatch_jobs: DispatchJobs
     drain_dead_letters: DrainDeadLetters
     reconcile_jobs: ReconcileJobs
+    tag_media_objects: TagMediaObjects
 
 
 def assemble(
@@ -133,6 +139,7 @@ def assemble(
         get_batch_status=GetBatchStatus(*repositories, workflow, policy),
         list_download_urls=ListDownloadUrls(*repositories, storage, clock, policy, rules.download_ttl),
         retry_media_batch=RetryMediaBatch(*repositories, clock, instruments, policy),
+        delete_media_batch=DeleteMediaBatch(*repositories, clock, policy),
         handle_processing_callback=handle_callback,
         flush_outbox=FlushOutbox(media, queue, clock),
         dispatch_jobs=DispatchJobs(media, queue, workflow, handle_callback),
@@ -143,6 +150,7 @@ def assemble(
             stuck_timeout=rules.stuck_timeout,
             abandon_after=2 * upload_ttl,
         ),
+        tag_media_objects=TagMediaObjects(media, storage, clock, upload_ttl),
     )
 
 
@@ -159,7 +167,9 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     registry, threads = CollectorRegistry(), settings.max_threads
     pool = Pool(_database(settings), size=threads, observe=DatabaseInstruments(registry).statement)
     session = _aws(settings)
-    media = MySQLMediaRepository(pool)
+    # Probes, metrics and the clock do not wait for the connections of the requests.
+    probes = Pool(pool.address, size=PROBE_CONNECTIONS)
+    media, clock = MySQLMediaRepository(pool, probes=probes), MySQLClock(probes)
     InflightJobs(media.count_inflight_jobs, registry)
     cloudwatch = CloudWatchInstruments(
         session,
@@ -170,18 +180,19 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     def close() -> None:
         cloudwatch.stop()
         pool.close()
+        probes.close()
 
     queues = {"queue_url": settings.queue_url, "dead_letter_queue_url": settings.dead_letter_queue_url}
     bucket = {"bucket": settings.bucket, "kms_key_id": settings.kms_key_id}
     ports = Ports(
         media=media,
         listings=MySQLListingRepository(pool),
-        storage=S3ObjectStorage(session, **bucket, threads=threads),
+        storage=S3ObjectStorage(session, **bucket, threads=threads, now=clock.now),
         queue=SQSJobQueue(session, **queues, threads=threads),
         workflow=StepFunctionsWorkflow(
             session, state_machine_arn=settings.state_machine_arn, threads=threads
         ),
-        clock=SystemClock(),
+        clock=clock,
         instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
     )
     return assemble(ports, Rules.of(settings), registry, close=close)

@@ -46,11 +46,14 @@ class RunHeader(BaseModel):
     Attributes:
         scenario: The complete scenario as JSON; CSV files it named are included.
         started_at: The instant that is 0 s in the tables, UTC.
+        arrival_rate: Planned mean rate of arrivals [1/s of model time]; None with users.
         duration_s: From that instant to the last record [clock s]; None while the run goes on.
         workers: Number of load-generating processes (live).
         lost_workers: How many of them did not report; their arrivals are missing.
         versions: Of the harness and of the libraries it depends on.
         machine: Host, processors, memory.
+        target: Where a live run was played: the URL of its API; or a local stack by its name and kind of
+            work, and how many transcoding jobs and invocations of a function it does at once if it is real.
         notes: Further facts from the engine, e.g. the schedule lag of a live run.
     """
 
@@ -68,12 +71,19 @@ class RunHeader(BaseModel):
     started_at: AwareDatetime
     duration_s: FiniteFloat | None = Field(None, ge=0)
     time_scale: FiniteFloat = Field(1.0, gt=0)
+    arrival_rate: FiniteFloat | None = Field(None, ge=0)
     workers: int = Field(1, ge=0)
     lost_workers: int = Field(0, ge=0)
     complete: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     machine: dict[str, str | int | float] = Field(default_factory=dict)
+    target: dict[str, str | int | float] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def target_text(self) -> str:
+        """The target in words, e.g. ``stack media-3fa9c2, work modelled``; empty in a simulated run."""
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.target.items())
 
 
 class Run:

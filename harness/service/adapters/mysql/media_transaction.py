@@ -8,6 +8,7 @@ from datetime import datetime
 import pymysql
 from pymysql.constants import ER
 
+from harness.service.adapters.mysql.lock_waits import LockWaits
 from harness.service.adapters.mysql.media_reads import (
     ASSETS_TABLE,
     BATCHES_TABLE,
@@ -19,7 +20,7 @@ from harness.service.adapters.mysql.row_mapping import ASSETS, BATCHES, JOBS, Ta
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, Conflict, JobNotFound
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.job_message import JobMessage
@@ -49,6 +50,7 @@ _CHANGED_BATCH = BATCHES.only(
     "error_detail",
     "processing_metadata_json",
 )
+_DELETED_BATCH = BATCHES.only("deleted_at", "processing_metadata_json")
 _CHANGED_JOB = JOBS.only("status", "external_job_id", "output_payload_json", "started_at", "finished_at")
 _ASSET_VALUES = ASSETS.without("batch_uuid")
 
@@ -62,7 +64,11 @@ UPDATE_BATCH_STATUS = Statement(
 SOFT_DELETE_BATCH = Statement(
     "update",
     BATCHES_TABLE,
-    "UPDATE listing_media_batches SET deleted_at = %s WHERE batch_uuid = %s AND deleted_at IS NULL",
+    f"UPDATE listing_media_batches SET {_assignments(_DELETED_BATCH)}"
+    " WHERE batch_uuid = %s AND deleted_at IS NULL",
+)
+SET_MEDIA_STAGE = Statement(
+    "update", BATCHES_TABLE, "UPDATE listing_media_batches SET media_stage = %s WHERE batch_uuid = %s"
 )
 BATCH_ROW_ID = Statement(
     "select", BATCHES_TABLE, "SELECT id FROM listing_media_batches WHERE batch_uuid = %s"
@@ -134,8 +140,9 @@ INSERT_DEAD_LETTER = Statement(
 class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
     """One open transaction."""
 
-    def __init__(self, session: DatabaseSession) -> None:
+    def __init__(self, session: DatabaseSession, lock_waits: LockWaits) -> None:
         self._sql = session
+        self._lock_waits = lock_waits
 
     def _session(self) -> AbstractContextManager[DatabaseSession]:
         return nullcontext(self._sql)
@@ -154,9 +161,12 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         if not found:
             raise BatchStatusInvalid(f"Batch {batch.id} is no longer {expected}.")
 
-    def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        if not self._sql.write(SOFT_DELETE_BATCH, to_utc(at), batch_id):
-            raise BatchNotFound(f"There is no batch {batch_id}.")
+    def soft_delete_batch(self, batch: Batch) -> None:
+        if not self._sql.write(SOFT_DELETE_BATCH, *_DELETED_BATCH.values(batch), batch.id):
+            raise BatchNotFound(f"There is no batch {batch.id}.")
+
+    def set_media_stage(self, batch_id: BatchId, stage: MediaStage | None) -> None:
+        self._sql.write(SET_MEDIA_STAGE, stage, batch_id)
 
     def create_asset(self, asset: Asset) -> None:
         self._sql.insert(INSERT_ASSET, self._row_id(asset.batch_id), *_ASSET_VALUES.values(asset))
@@ -195,7 +205,8 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         raise Conflict(f"Job {job.id} is already {row[0]}.")
 
     def lock_listing(self, listing_id: ListingId) -> ListingStatus | None:
-        row = self._sql.one(LOCK_LISTING, listing_id)
+        with self._lock_waits.place(f"listing {listing_id}"):
+            row = self._sql.one(LOCK_LISTING, listing_id)
         return ListingStatus(row[0]) if row else None
 
     def advance_listing(self, listing_id: ListingId, *, expected: ListingStatus, to: ListingStatus) -> bool:
