@@ -15,8 +15,9 @@ from harness.lab.load.live_run import LiveRun, ServiceAccess
 from harness.lab.load.locust_process import ONE_WORKER, LocalWorkers, LocustProcess, Master
 from harness.lab.load.progress_view import OnProgress
 from harness.lab.load.run_outcome import GENERATOR, RunOutcome
+from harness.lab.load.run_watchdog import RunWatchdog
 from harness.lab.results.run import Run
-from harness.lab.results.writer import must_accept_data, must_hold_a_run, new_run_folder
+from harness.lab.results.writer import must_hold_a_run, new_run_folder
 from harness.lab.workload.scenario import Scenario
 
 SIGNALLED = 128
@@ -79,17 +80,19 @@ def play(
     arguments += ["--scenario", str(copy.resolve()), "--identities", str(access.identities.resolve())]
     arguments += ["--run-folder", str(folder.resolve())]
 
+    watchdog = RunWatchdog(folder)
+
     def look() -> bool:
+        watchdog.must_have_room()
         outcome = run.update()
         if on_progress is not None:
             on_progress(run.progress)
-        return outcome.is_over
+        return outcome.is_over or watchdog.is_silent()
 
     with closing(LocustProcess(generator / "locust.log", arguments)) as locust, closing(run):
         code = locust.watch(look)
     outcome = run.update()
     if outcome.began_at_epoch_s is None or outcome.refusal is not None:
-        must_accept_data(folder)
         raise _reason_not_begun(outcome, code, locust.log_tail(), workers)
     return run.finish(_ended(outcome, run, locust))
 

@@ -78,7 +78,8 @@ def _line_view() -> Iterator[OnProgress]:
         if progress.phase != shown_phase or time.monotonic() - shown_at >= LINE_EVERY_S:
             shown_at, shown_phase = time.monotonic(), progress.phase
             line = ", ".join(f"{name} {value}" for name, value in figures(progress))
-            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}: {line}\n")
+            has_begun = progress.phase != "preparing"
+            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}{': ' + line if has_begun else ''}\n")
 
     yield show
 

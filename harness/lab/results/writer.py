@@ -34,8 +34,6 @@ ROWS_AT_ONCE = 256
 
 ROWS_PER_GROUP = 131_072
 
-PROBE_BYTES = 64 * 1024
-
 Packed = tuple[str, pa.RecordBatch]
 """Name of a table, and rows of it in columns."""
 
@@ -209,12 +207,6 @@ def must_hold_a_run(folder: Path) -> None:
         for each in missing:
             with suppress(OSError):
                 each.rmdir()
-
-
-def must_accept_data(folder: Path) -> None:
-    """Raise OSError if the disk of a folder accepts no more data."""
-    with TemporaryFile(dir=folder) as file:
-        file.write(bytes(PROBE_BYTES))
 
 
 def new_run_folder(scenario: str, engine: str, under: Path = Path("runs")) -> Path:

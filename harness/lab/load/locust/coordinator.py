@@ -11,7 +11,7 @@ messages are plain calls. Times are float seconds since the run began, except wh
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,7 @@ class Coordinator:
                 self.outcome.shortfalls.extend(message["shortfalls"])
                 self.outcome.untried += message["untried"]
                 self._done.add(worker)
+                self._finish_if_done()
             case messages.DEFECT:
                 self.give_up(f"worker {worker} failed: {message['reason']}")
 
@@ -181,8 +182,9 @@ class Coordinator:
 
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
+        replace(self.outcome, began_at_epoch_s=began_at).write(self.folder / OUTCOME)
+        # Only now: without the file nobody would know that it began.
         self.outcome.began_at_epoch_s = began_at
-        self.outcome.write(self.folder / OUTCOME)
         self._send_all(messages.START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
@@ -200,10 +202,13 @@ class Coordinator:
             has_begun = self.outcome.began_at_epoch_s is not None
             if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
-            elif self._done >= set(self._expected) - self._lost:
-                self._finish()
-            elif self.now > self.plan.duration + self.plan.drain:
+            self._finish_if_done()
+            if self.now > self.plan.duration + self.plan.drain:
                 self._notice_silence()
+
+    def _finish_if_done(self) -> None:
+        if self._done >= set(self._expected) - self._lost:
+            self._finish()
 
     def _notice_silence(self) -> None:
         if time.monotonic() - self._heard_at > SILENCE_S:
