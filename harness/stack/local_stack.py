@@ -25,15 +25,18 @@ from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
-from harness.stack.database.database_server import Database, resolve_database
+from harness.stack.database.database_server import Database, PrivateDatabase, resolve_database
 from harness.stack.database.seed import seed, write_identities
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
-from harness.stack.processes.state_file import Mode, StackState, StateLock, state_path
+from harness.stack.processes.stack_place import stack_name, state_path
+from harness.stack.processes.state_file import Mode, StackState, StateLock
 from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 
 WATCH_PERIOD_S = 0.2
+DATABASE = "database"
+PART_NAMES = (DATABASE, "s3", "aws", "api", "worker")
 
 
 class StackFailed(StackError):
@@ -51,6 +54,7 @@ class StackOptions:
         ports: Fixed ports by name (api, worker, aws, s3); the others are free ones.
         listings: Number of listings for photo and video batches to begin with.
         developments: Number of development listings to begin with.
+        name: Name of the stack in runs; by default that of its state file's place.
         progress: Called with a short text at each step of the start.
     """
 
@@ -61,6 +65,7 @@ class StackOptions:
     listings: int = 200
     developments: int = 50
     state_file: Path | None = None
+    name: str | None = None
     progress: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -87,6 +92,8 @@ class LocalStack:
         self._stopped = threading.Event()
         self._jwt_key = secrets.token_hex(32)
         self._callback_secret = secrets.token_hex(32)
+        self._database: Database | None = None
+        self._database_is_down = False
         self._state: StackState | None = None
 
     @property
@@ -123,8 +130,31 @@ class LocalStack:
     def wait(self) -> None:
         """Return when `stop` is called; raise `StackFailed` if a part of the stack ends by itself."""
         while not self._stopped.wait(WATCH_PERIOD_S):
-            if report := self._parts.exit_report():
+            if report := self._parts.exit_report() or self._database_report():
                 raise StackFailed(report)
+
+    def kill(self, part: str) -> None:
+        """Kill a process of the stack; the stack goes on without it until `restart`. See `PART_NAMES`."""
+        if part == DATABASE:
+            self._database_is_down = True
+            self._private_database().kill()
+        else:
+            self._parts.kill(part)
+
+    def restart(self, part: str) -> None:
+        """
+        Start a process of the stack again, and return when it is ready; it is killed first if it runs.
+
+        The database has its data again. The local AWS and S3 get the resources of the template again, and
+        have lost what they kept in memory: messages, executions and metrics, or objects.
+        """
+        if part == DATABASE:
+            self._private_database().restart()
+            self._database_is_down = False
+            return
+        self._parts.restart(part)
+        if part in ("aws", "s3"):
+            self._provision(self._aws, self.state.api_url)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -139,10 +169,10 @@ class LocalStack:
         shutil.rmtree(self._logs, ignore_errors=True)
         self._logs.mkdir(parents=True, mode=0o700)
         ports = {name: self._port(name) for name in ("api", "worker", "aws", "s3")}
-        aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
+        self._aws = aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
         self._parts.start(*self._aws_parts(aws, ports))
         progress("database …")
-        database = resolve_database()
+        self._database = database = resolve_database()
         self._closing.enter_context(database)
         self._fill_database(database.url)
         self._parts.wait_until_ready()
@@ -180,7 +210,16 @@ class LocalStack:
             aws_secret_access_key=aws.secret_access_key,
             region=REGION,
             work_hash=load_scenario(scenario).work_hash if scenario else None,
+            name=self._options.name or stack_name(self._path),
         )
+
+    def _database_report(self) -> str | None:
+        return None if self._database_is_down or not self._database else self._database.exit_report()
+
+    def _private_database(self) -> PrivateDatabase:
+        if not isinstance(self._database, PrivateDatabase):
+            raise StackFailed("The database is not one of the stack's own processes.")
+        return self._database
 
     def _port(self, name: str) -> int:
         if fixed := self._options.ports.get(name, 0):

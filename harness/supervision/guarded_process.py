@@ -8,6 +8,7 @@ Times in seconds.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ class GuardedProcess:
         log_path: File its standard output and error are appended to.
         folder: Its working directory; this process's if None.
         stop_signal: Signal that ends the command; it is killed after *grace* seconds.
-        remove: Directory to delete after the command has ended, for whatever reason.
+        remove: Directory to delete after the command has been ended by `stop` or by the end of this process.
         pass_fds: Descriptors it inherits, e.g. of a lock; they stay open until all its processes have ended.
     """
 
@@ -109,6 +110,13 @@ class GuardedProcess:
         """Return the exit code (128 + n if signal n ended it), None while it runs."""
         return self._supervisor.poll() if self._supervisor else None
 
+    def kill(self) -> None:
+        """Kill the command and all its descendants, without giving them time to end."""
+        if self.pid and self.poll() is None:
+            with suppress(ProcessLookupError):  # it has ended at this moment
+                os.kill(self.pid, signal.SIGKILL)
+        self.wait(2 * supervisor.KILL_MARGIN_S)
+
     def wait(self, timeout: float) -> int | None:
         """Wait until the command has ended, but not longer than *timeout*; return what `poll` returns."""
         if self._supervisor is not None:
@@ -127,6 +135,8 @@ class GuardedProcess:
             return
         self._supervisor.stdin.close()
         self._supervisor.wait(self._spec.grace + 2 * supervisor.KILL_MARGIN_S)
+        if self._spec.remove:
+            shutil.rmtree(self._spec.remove, ignore_errors=True)  # left if the command had ended by itself
 
     def log_tail(self) -> str:
         """Return the last lines of its log, also when the log file has been deleted since."""

@@ -36,6 +36,16 @@ def answers(url: str, *, any_status: bool = False) -> bool:
     return any_status or status == HTTPStatus.OK
 
 
+def exit_report(process: GuardedProcess) -> str | None:
+    """Return how a part of the stack has ended by itself, and the end of its log; None while it runs."""
+    code = process.poll()
+    if code is None:
+        return None
+    tail = process.log_tail()
+    log = f" The end of its log ({process.log_path}):\n{tail}" if tail else ""
+    return f"The {process.name} process ended by itself with exit code {code}; the stack stops.{log}"
+
+
 def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:
     """Wait until *ready* returns true; raise `NotReady` with the end of the log if it does not in time."""
     deadline = time.monotonic() + READY_TIMEOUT_S
