@@ -79,7 +79,7 @@ class Master:
     """
 
     workers: int
-    bind: str = "*"
+    bind: str = "127.0.0.1"
     port: int = MASTER_PORT
     patience: int = WORKERS_MAX_WAIT_S
 
