@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from harness.lab.gate.verdict import Verdict
+    from harness.lab.report.run_collection import RunCollection
     from harness.lab.report.run_comparison import RunComparison
     from harness.lab.sim.experiment.experiment import Experiment
     from harness.lab.sim.platform.platform_settings import Preset
@@ -38,6 +39,25 @@ def load_run(folder: str | Path) -> PlottableRun:
         RunUnreadable: It is not a run folder, or a newer version wrote it.
     """
     return PlottableRun.load(folder)
+
+
+def load_runs(pattern: str | Path) -> "RunCollection":
+    """
+    Open all run folders that match a pattern, in the order of their start.
+
+    >>> import harness
+    >>> runs = harness.load_runs("fixtures/runs/morning_*")
+    >>> sorted(runs.to_frame()["engine"])
+    ['live', 'simpy']
+    >>> runs.durations.groupby("run")["ready_s"].median().round(1).to_dict()
+    {'morning_live': 15.1, 'morning_simulated': 13.1}
+
+    Raises:
+        RunUnreadable: Nothing matches, or a run that matches is damaged.
+    """
+    from harness.lab.report.run_collection import RunCollection
+
+    return RunCollection.matching(pattern)
 
 
 def _with_plots(play: "Callable[P, Run]") -> "Callable[P, PlottableRun]":
@@ -116,7 +136,11 @@ def experiment(
         overrides=overrides,
     )
     with tqdm(total=replications, desc="replications", disable=not progress, leave=False) as bar:
-        return plan.run(lambda done: bar.update(done - bar.n) and None)
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        return plan.run(show)
 
 
 def check(

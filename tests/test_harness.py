@@ -52,7 +52,15 @@ class TestImport:
         """
         All of them can be called, are listed for completion, and have documentation with an example.
         """
-        assert harness.__all__ == ["check", "compare", "experiment", "load_run", "load_runs", "play", "simulate"]
+        assert harness.__all__ == [
+            "check",
+            "compare",
+            "experiment",
+            "load_run",
+            "load_runs",
+            "play",
+            "simulate",
+        ]
         assert set(harness.__all__) <= set(dir(harness))
         for name in harness.__all__:
             assert callable(getattr(harness, name))
