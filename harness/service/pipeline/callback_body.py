@@ -31,11 +31,16 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "externalId": event["executionArn"],
         "startedAt": state.get("validation", {}).get("startedAt"),
         "outputs": outputs,
-        "zip": state.get("zip"),
+        "zip": _zip(state),
         "failureReason": failure.code if failure else None,
         "error": {"code": failure.code, "message": failure.detail} if failure else None,
         "traceparent": state.get("traceparent"),
     }
+
+
+def _zip(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    bundle = state.get("zip")
+    return {name: bundle[name] for name in ("key", "bytes", "assets")} if bundle else None
 
 
 def _failure(event: Mapping[str, Any]) -> Failure | None:

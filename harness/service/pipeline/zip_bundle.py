@@ -1,10 +1,12 @@
 """
 The Lambda function ``listing-media-zip``: create one ZIP with all downloads of a batch.
 
-Input: the state after fan-in. Output: ``{"key", "bytes", "assets"}``. The ZIP contains the large image of
-every photo, the largest MP4 of every video and every document, without folders, named by sequence and title.
-Files that could not be processed are left out. Entries are stored, not deflated: media are compressed
-already.
+Input: the state after fan-in. Output: ``{"key", "bytes", "assets", "outputs"}``; ``outputs`` are the
+results of all files, so that from here on the state of the execution has the complete result of the job.
+
+The ZIP contains the large image of every photo, the largest MP4 of every video and every document, without
+folders, named by sequence and title. Files that could not be processed are left out. Entries are stored, not
+deflated: media are compressed already.
 """
 
 import re
@@ -57,7 +59,12 @@ def handler(event: Event, _context: object) -> Event:
     ):
         for item in entries:
             _add(bundle, item, objects)
-    return {"key": key, "bytes": writer.bytes_written, "assets": len(entries)}
+    return {
+        "key": key,
+        "bytes": writer.bytes_written,
+        "assets": len(entries),
+        "outputs": list(outputs_of(event)),
+    }
 
 
 def entries_of(state: Event) -> Iterator[ZipEntry]:
