@@ -2,12 +2,19 @@
 Finished work survives a backend that is away, and an execution that died is noticed at once.
 """
 
+import csv
 import json
 import time
 from pathlib import Path
 
 import pytest
 
+from harness.lab.workload.media.photos import photograph
+from harness.lab.workload.media.videos import video
+from harness.stack.local_stack import LocalStack, StackOptions
+from tests.stack.conftest import Uploader
+
+AWAY_S = 90
 RECONCILED = "service.media.reconcile_jobs.repaired"
 
 
@@ -61,3 +68,59 @@ class TestEvents:
 
         assert found["status"] == "READY"
         assert 0.0 in seen
+
+
+def uploader_of(stack):
+    with Path(stack.state.identities).open(newline="") as file:
+        return Uploader(stack.state, list(csv.DictReader(file)))
+
+
+def wait_for_failed_callbacks(stack, count):
+    """Return when the callback function has failed so often: the work is done and cannot be reported."""
+    path = Path(stack.state.logs, "aws.log")
+    deadline = time.monotonic() + 30
+    while path.read_text().count("callback_dispatch.retryable") < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def real_media(kind, seed):
+    """Return a small photo or video that decodes."""
+    made = photograph(seed, 800, 600) if kind.startswith("PHOTO") else video(seed, 640, 360)
+    return made.content
+
+
+@pytest.mark.stack
+class TestBackendAway:
+    def test_work_that_ends_while_the_api_is_away_is_ready_when_it_is_back(self, tmp_path):
+        """
+        The callback is tried until the API answers; nothing is reported as failed.
+        """
+        options = StackOptions(
+            mode="modelled", time_scale=30.0, listings=4, developments=0, state_file=tmp_path / "stack.json"
+        )
+        with LocalStack(options) as stack:
+            uploader = uploader_of(stack)
+            accepted = [uploader.upload(photos=1, videos=0) for _ in range(3)]
+            stack.kill("api")
+            wait_for_failed_callbacks(stack, count=12)
+            stack.restart("api")
+            ends = [uploader.status(*one) for one in accepted]
+
+        assert [end["status"] for end in ends] == ["READY"] * 3
+
+    @pytest.mark.nightly
+    @pytest.mark.timeout(600)
+    def test_real_media_survive_an_api_that_is_away(self, tmp_path):
+        """
+        Real handlers, in real time: every batch is READY. The test waits as long as a short deployment.
+        """
+        options = StackOptions(mode="real", listings=8, developments=0, state_file=tmp_path / "stack.json")
+        with LocalStack(options) as stack:
+            uploader = uploader_of(stack)
+            accepted = [uploader.upload(photos=2, videos=1, content=real_media) for _ in range(4)]
+            stack.kill("api")
+            time.sleep(AWAY_S)
+            stack.restart("api")
+            ends = [uploader.status(*one) for one in accepted]
+
+        assert [end["status"] for end in ends] == ["READY"] * 4

@@ -298,8 +298,13 @@ def _event_rule(events: "EventBridgeClient", rule: DeployedResource) -> None:
 
 
 def _permission(functions: "LambdaClient", permission: DeployedResource) -> None:
-    with suppress(functions.exceptions.ResourceConflictException):
-        functions.add_permission(StatementId=permission.logical_id, **permission.properties)
+    name = permission.properties["FunctionName"]
+    # moto adds a statement that exists a second time.
+    with suppress(functions.exceptions.ResourceNotFoundException):
+        policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+        if permission.logical_id in [statement["Sid"] for statement in policy["Statement"]]:
+            return
+    functions.add_permission(StatementId=permission.logical_id, **permission.properties)
 
 
 def _alarms(cloudwatch: "CloudWatchClient", template: Template, left_out: dict[str, str]) -> None:
