@@ -14,10 +14,12 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return the body of the callback for the event of `callback_dispatch`.
 
-    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
+    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``. Once the bundle is made, the
+    state has the results of the files with it.
     """
     state = event["detail"]
-    outputs = list(outputs_of(state))
+    bundle = state.get("zip")
+    outputs = bundle["outputs"] if bundle else list(outputs_of(state))
     status = event["status"]
     if status == "SUCCEEDED" and any("errorCode" in output for output in outputs):
         status = "PARTIAL_SUCCESS"
@@ -29,18 +31,13 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "status": status,
         "provider": Provider.STEP_FUNCTIONS.value,
         "externalId": event["executionArn"],
-        "startedAt": state.get("validation", {}).get("startedAt"),
+        "startedAt": (bundle or state.get("validation", {})).get("startedAt"),
         "outputs": outputs,
-        "zip": _zip(state),
+        "zip": {name: bundle[name] for name in ("key", "bytes", "assets")} if bundle else None,
         "failureReason": failure.code if failure else None,
         "error": {"code": failure.code, "message": failure.detail} if failure else None,
         "traceparent": state.get("traceparent"),
     }
-
-
-def _zip(state: Mapping[str, Any]) -> dict[str, Any] | None:
-    bundle = state.get("zip")
-    return {name: bundle[name] for name in ("key", "bytes", "assets")} if bundle else None
 
 
 def _failure(event: Mapping[str, Any]) -> Failure | None:

@@ -1,8 +1,8 @@
 """
 The Lambda function ``listing-media-zip``: create one ZIP with all downloads of a batch.
 
-Input: the state after fan-in. Output: ``{"key", "bytes", "assets", "outputs"}``; ``outputs`` are the
-results of all files, so that from here on the state of the execution has the complete result of the job.
+Input: the state after fan-in. Output: ``{"key", "bytes", "assets", "outputs", "startedAt"}``; ``outputs`` are
+the results of all files, so that from here on the state of the execution has the complete result of the job.
 
 The ZIP contains the large image of every photo, the largest MP4 of every video and every document, without
 folders, named by sequence and title. Files that could not be processed are left out. Entries are stored, not
@@ -64,6 +64,7 @@ def handler(event: Event, _context: object) -> Event:
         "bytes": writer.bytes_written,
         "assets": len(entries),
         "outputs": list(outputs_of(event)),
+        "startedAt": event["validation"].get("startedAt"),
     }
 
 

@@ -183,6 +183,7 @@ class ModelledPipeline:
             "bytes": len(EMPTY_ZIP),
             "assets": len(list(entries_of(event))),
             "outputs": list(outputs_of(event)),
+            "startedAt": event["validation"]["startedAt"],
         }
 
     def _invoke(

@@ -62,9 +62,13 @@ def test_an_execution_that_died_after_its_work_was_done_is_a_success():
         "jobId": 7,
         "batchId": BATCH,
         "listingId": 42,
-        "validation": {"videos": []},
-        "processed": [{"outputs": [output]}, []],
-        "zip": {"key": f"42/zip/{BATCH}/7/full.zip", "bytes": 22, "assets": 1, "outputs": [output]},
+        "zip": {
+            "key": f"42/zip/{BATCH}/7/full.zip",
+            "bytes": 22,
+            "assets": 1,
+            "outputs": [output],
+            "startedAt": "2025-11-16T12:00:00+00:00",
+        },
     }
 
     callback = callback_of(execution("ABORTED"), finished_work=state)

@@ -58,7 +58,7 @@ class MediaFunctions:
             case "validate":
                 return Work(seconds, lambda: _sorted_out(job))
             case "thumbnails":
-                return Work(seconds, lambda: {"outputs": _outputs(payload)})
+                return Work(seconds, lambda: {"outputs": _outputs(payload), "startedAt": ""})
             case "zip":
                 key = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"
                 return Work(seconds, lambda: _bundle(job, key, payload))

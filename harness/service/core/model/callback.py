@@ -150,6 +150,7 @@ class ProcessingCallback:
             job_id=job_id,
             status=CallbackStatus.PARTIAL_SUCCESS if is_partial else CallbackStatus.SUCCEEDED,
             external_id=external_id,
+            started_at=bundle.moment("startedAt"),
             outputs=outputs,
             zip=_zip(bundle.values),
         )
