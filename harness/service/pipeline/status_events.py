@@ -64,12 +64,7 @@ def _execution_body(detail: Mapping[str, Any], finished_work: FinishedWork) -> d
             "status": detail["status"],
             "executionArn": arn,
             "error": {"Error": detail.get("error"), "Cause": detail.get("cause")},
-            "detail": {
-                "jobId": int(named[2]),
-                "batchId": named[1],
-                "listingId": given.get("listingId"),
-                "traceparent": given.get("traceparent"),
-            },
+            "detail": {"listingId": None, **given, "jobId": int(named[2]), "batchId": named[1]},
         }
     )
 
