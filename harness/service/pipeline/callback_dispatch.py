@@ -2,8 +2,8 @@
 The Lambda function ``listing-media-callback-dispatch``: send the signed callback to the service.
 
 Input: ``{"status", "executionArn", "error"?, "detail": <state of the execution>}`` from the state machine, or
-an EventBridge event (`harness.service.pipeline.status_events`). Output: the status of the callback and the
-HTTP status of the response.
+an EventBridge event (`harness.service.pipeline.callback.status_events`). Output: the status of the callback
+and the HTTP status of the response.
 """
 
 import json
@@ -19,9 +19,9 @@ from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflo
 from harness.service.aws_clients import aws_session
 from harness.service.core.errors import Rejected, Retryable, Unavailable
 from harness.service.core.model.callback_signature import sign
-from harness.service.pipeline.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback.status_events import event_body, is_status_event
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
-from harness.service.pipeline.status_events import event_body, is_status_event
 
 TIMEOUT_S = 10
 # One client per process, created at cold start: each client reads all certificates of the machine.

@@ -20,7 +20,7 @@ from typing import IO, cast
 from harness.service.core.errors import Rejected
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
-from harness.service.pipeline.callback_body import outputs_of
+from harness.service.pipeline.callback.callback_body import outputs_of
 from harness.service.pipeline.execution_assets import ExecutionAsset
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects

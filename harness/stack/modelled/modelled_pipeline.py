@@ -29,12 +29,12 @@ from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline import callback_dispatch
-from harness.service.pipeline.callback_body import outputs_of
+from harness.service.pipeline.callback.callback_body import outputs_of
+from harness.service.pipeline.callback.status_events import is_status_event
 from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
 from harness.service.pipeline.image_decoding import inside, jpeg
 from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.status_events import is_status_event
 from harness.service.pipeline.thumbnails import BEST, SIZES, document_output, image_output
 from harness.service.pipeline.validate import validation_output
 from harness.service.pipeline.zip_bundle import entries_of

@@ -4,7 +4,7 @@ import json
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
 from harness.service.pipeline.asset_failures import AssetFailure, error_text
-from harness.service.pipeline.callback_body import callback_body, outputs_of
+from harness.service.pipeline.callback.callback_body import callback_body, outputs_of
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-b-job-7"
 VIDEO = {

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.service.core.model.job import Provider
-from harness.service.pipeline.callback_body import callback_body
+from harness.service.pipeline.callback.callback_body import callback_body
 
 TRANSCODING_STATE = "TranscodeVideo"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
-from harness.service.pipeline.status_events import event_body
+from harness.service.pipeline.callback.status_events import event_body
 
 BATCH = "0b0e7a34-5a52-4c8f-9f43-000000000001"
 NAME = f"batch-{BATCH}-job-7"
