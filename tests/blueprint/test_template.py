@@ -38,7 +38,7 @@ def alarm_template(properties, extra="", head=""):
 
 class TestProjectStateMachine:
     def test_every_function_is_tried_again_after_its_environment_ended(self):
-        """Out of memory, a crash and a time-out are no errors of the handler: another attempt starts cold."""
+        """Out of memory, a crash or a time-out is no error of the handler: the next attempt starts cold."""
         machine = json.loads((TEMPLATE.parent / "media_processing.asl.json").read_text())
         branches = machine["States"]["ParallelProcessing"]["Branches"]
         states = [*machine["States"].values(), *branches[0]["States"].values()]
