@@ -34,7 +34,7 @@ def handler(event: Event, _context: object) -> Event:
     secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
     require_detail(event)
     body = callback_body(event)
-    content = json.dumps(body, separators=(",", ":")).encode()
+    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
     if body["traceparent"]:
         headers["traceparent"] = body["traceparent"]

@@ -41,7 +41,7 @@ class JobMessage:
     @property
     def body(self) -> str:
         """The body of the message: JSON without whitespace."""
-        return json.dumps(self._fields, separators=(",", ":"))
+        return json.dumps(self._fields, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def _fields(self) -> dict[str, object]:
