@@ -2,6 +2,7 @@
 Reading CloudFormation: the project's own template, and the alarms of any template.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def alarm_template(properties, extra="", head=""):
         f"    Properties: {{ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1, {properties}}}\n"
         f"{extra}"
     )
+
+
+class TestProjectStateMachine:
+    def test_every_function_is_tried_again_after_its_environment_ended(self):
+        """Out of memory, a crash and a time-out are not errors of the handler: another attempt starts cold."""
+        machine = json.loads((TEMPLATE.parent / "media_processing.asl.json").read_text())
+        branches = machine["States"]["ParallelProcessing"]["Branches"]
+        states = [*machine["States"].values(), *branches[0]["States"].values()]
+        tasks = [state for state in states if state.get("Resource", "").endswith("lambda:invoke")]
+
+        ends = {"Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"}
+        assert len(tasks) == 6
+        for task in tasks:
+            assert ends <= {name for retry in task["Retry"] for name in retry["ErrorEquals"]}
 
 
 class TestProjectTemplate:
