@@ -12,10 +12,10 @@ from harness.service.core.errors import ManifestInvalid
 from harness.service.core.model.batch import Upload
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.job_message import LARGEST_STATE, must_fit
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.model.object_key import raw_keys, zip_key
-from harness.service.core.model.state_size import LARGEST_STATE, must_fit
 from harness.service.pipeline.callback_body import callback_body
 from harness.service.pipeline.execution_assets import assets_of, is_document, is_video
 from harness.service.pipeline.thumbnails import document_output, image_output

@@ -9,9 +9,9 @@ from harness.service.core.errors import BatchConflict, FieldError, ListingStatus
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.job_message import must_fit
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.object_key import raw_keys
-from harness.service.core.model.state_size import must_fit
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
