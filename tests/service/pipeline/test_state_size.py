@@ -7,6 +7,7 @@ from bisect import bisect_left
 from typing import Any
 
 import pytest
+from harness.service.pipeline.callback_body import callback_body
 
 from harness.service.core.errors import ManifestInvalid
 from harness.service.core.model.batch import Upload
@@ -16,7 +17,6 @@ from harness.service.core.model.job_message import LARGEST_STATE, must_fit
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.model.object_key import raw_keys, zip_key
-from harness.service.pipeline.callback_body import callback_body
 from harness.service.pipeline.execution_assets import assets_of, is_document, is_video
 from harness.service.pipeline.thumbnails import document_output, image_output
 from harness.service.pipeline.validate import validation_output
