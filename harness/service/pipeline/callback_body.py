@@ -7,6 +7,7 @@ from harness.service.core.errors import Rejected
 from harness.service.core.model.asset import POSTER
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.job import Provider
+from harness.service.pipeline.asset_failures import failed_outputs
 from harness.service.pipeline.execution_assets import empty_output
 from harness.service.pipeline.renditions import keys, ladder
 
@@ -18,11 +19,13 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
     """
     state = event["detail"]
+    failure = _failure(event)
     outputs = list(outputs_of(state))
+    if failure and not outputs:
+        outputs = list(failed_outputs(failure, state.get("assets") or ()))
     status = event["status"]
     if status == "SUCCEEDED" and any("errorCode" in output for output in outputs):
         status = "PARTIAL_SUCCESS"
-    failure = _failure(event)
     return {
         "jobId": state["jobId"],
         "batchId": state["batchId"],

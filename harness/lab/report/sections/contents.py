@@ -9,12 +9,14 @@ from harness.lab.report.sections.generator import generator
 from harness.lab.report.sections.load import arrivals, in_flight, queues
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
+from harness.lab.report.sections.regressions import regressions
 from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 from harness.lab.report.sections.two_batches import two_batches
 
 SECTIONS: tuple[SectionMaker, ...] = (
     objectives,
+    regressions,
     alarms,
     remarks,
     processing,

@@ -12,7 +12,7 @@ Source:
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -30,18 +30,21 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 class UrlSigner:
     """Signs the URLs of one bucket; credentials that expire are refreshed before a signature."""
 
-    def __init__(self, client: "S3Client", bucket: str, credentials: Credentials) -> None:
+    def __init__(
+        self, client: "S3Client", bucket: str, credentials: Credentials, now: Callable[[], datetime]
+    ) -> None:
         sample = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
         self._origin = f"{sample.scheme}://{sample.netloc}"
         self._host = sample.netloc
         self._prefix = sample.path.removesuffix(_SAMPLE_KEY)
         self._region = client.meta.region_name
         self._credentials = credentials
+        self._now = now
 
     def sign(self, method: str, key: str, headers: Mapping[str, str], *, ttl: int) -> str:
         """Return a URL for one request for *key* with exactly *headers*, valid for *ttl* seconds."""
         credentials = self._credentials.get_frozen_credentials()
-        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = self._now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{time[:8]}/{self._region}/s3/aws4_request"
         signed = {"host": self._host} | {name.lower(): value.strip() for name, value in headers.items()}
         names = sorted(signed)
@@ -57,7 +60,7 @@ class UrlSigner:
 
 @lru_cache(maxsize=16)
 def _query(credential: str, time: str, headers: str, ttl: int, token: str | None) -> tuple[str, str]:
-    """Return the query without signature, in the order of botocore and sorted; all URLs of a second have it."""
+    """Return the query without signature, in botocore's order and sorted; all URLs of a second share it."""
     parameters = {
         "X-Amz-Algorithm": _ALGORITHM,
         "X-Amz-Credential": credential,
