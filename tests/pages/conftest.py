@@ -41,12 +41,16 @@ class Browser:
         for domain in ("Page", "Runtime", "Log"):
             self._do(f"{domain}.enable")
 
-    def open(self, url: str, *, width: int, dark: bool) -> list[str]:
+    def open(self, url: str, *, width: int, dark: bool, height: int = 900) -> list[str]:
         """Open a page and return the errors on its console."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._do("Emulation.setEmulatedMedia", features=[scheme])
         self._do(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         self._events.clear()
         self._do("Page.navigate", url=url)

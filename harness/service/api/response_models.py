@@ -120,7 +120,7 @@ class BundleDownload(ResponseBody):
     expires_at: datetime
 
 
-class RenditionDownload(ResponseBody):
+class FileRendition(ResponseBody):
     label: str = Field(examples=["medium"])
     url: str
     resolution: str | None = Field(examples=["800x533"])
@@ -133,7 +133,7 @@ class FileDownload(ResponseBody):
     resolution: str | None = Field(examples=["1200x800"])
     title: str | None
     sequence: int | None
-    renditions: list[RenditionDownload] = Field(
+    renditions: list[FileRendition] = Field(
         description="Every image size of a photo, or every MP4 of a video; HLS is not among them."
     )
 

@@ -6,7 +6,7 @@ from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
 from harness.lab.report.sections.errors import dead_letters, errors, retries
 from harness.lab.report.sections.generator import generator
-from harness.lab.report.sections.load import arrivals, in_flight, queues
+from harness.lab.report.sections.load import arrivals, in_flight, queues, response_by_rate
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
 from harness.lab.report.sections.regressions import regressions
@@ -19,6 +19,7 @@ SECTIONS: tuple[SectionMaker, ...] = (
     regressions,
     alarms,
     remarks,
+    response_by_rate,
     processing,
     end_to_end,
     arrivals,
