@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.conftest import NO_CHROMIUM
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 60
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
@@ -98,7 +100,7 @@ class Browser:
 def browser(tmp_path_factory):
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip(f"no browser on the PATH: none of {', '.join(PROGRAMS)}")
+        pytest.skip(f"{NO_CHROMIUM}: none of {', '.join(PROGRAMS)} is on the PATH")
     folder = tmp_path_factory.mktemp("browser")
     log = folder / "log"
     command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
