@@ -126,13 +126,22 @@ class BundleDownload(ResponseBody):
     expires_at: datetime
 
 
+class FileRendition(ResponseBody):
+    label: str = Field(examples=["medium"])
+    url: str = Field(json_schema_extra=URI)
+    resolution: str | None = Field(examples=["800x533"])
+
+
 class FileDownload(ResponseBody):
     label: str
-    preview: str | None = Field(description="URL of the thumbnail.")
+    preview: str | None = Field(description="URL of the thumbnail of a photo, or of the poster of a video.")
     url: str = Field(json_schema_extra=URI)
     resolution: str | None = Field(examples=["1200x800"])
     title: str | None
     sequence: int | None
+    renditions: list[FileRendition] = Field(
+        description="Every image size of a photo, or every MP4 of a video; HLS is not among them."
+    )
 
 
 class GroupDownload(ResponseBody):
