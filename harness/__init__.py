@@ -10,9 +10,10 @@ False
 
 `play` runs a scenario against the service, `simulate` runs it in simulation; both return a run, and
 `load_run` opens the run of an earlier time, `load_runs` several of them. `experiment` simulates a scenario
-many times and estimates its times with intervals. `check` evaluates the alarms and objectives of a run,
-`compare` compares it with another run. Each name is imported at its first use, so importing the package is
-quick.
+many times and estimates its times with intervals; `sweep` does so at every point of a grid of parameters,
+`plan` finds the least value with which an objective holds, and `sensitivity` which parameter matters. `check`
+evaluates the alarms and objectives of a run, `compare` compares it with another run. Each name is imported at
+its first use, so importing the package is quick.
 """
 
 import importlib
@@ -25,11 +26,26 @@ if TYPE_CHECKING:
     from harness.api import load_run as load_run
     from harness.api import load_runs as load_runs
     from harness.api import simulate as simulate
+    from harness.experiments import plan as plan
+    from harness.experiments import sensitivity as sensitivity
+    from harness.experiments import sweep as sweep
     from harness.scenario_player import play_scenario as play
 
-__all__ = ["check", "compare", "experiment", "load_run", "load_runs", "play", "simulate"]
+__all__ = [
+    "check",
+    "compare",
+    "experiment",
+    "load_run",
+    "load_runs",
+    "plan",
+    "play",
+    "sensitivity",
+    "simulate",
+    "sweep",
+]
 
 _HOMES = {name: ("harness.api", name) for name in __all__}
+_HOMES |= {name: ("harness.experiments", name) for name in ("plan", "sensitivity", "sweep")}
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
 

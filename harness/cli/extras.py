@@ -9,6 +9,7 @@ EXTRAS = {
         *("pydantic_settings", "pymysql", "starlette", "structlog", "uvicorn", "werkzeug"),
     ),
     "notebooks": ("ipywidgets", "jupyterlab"),
+    "cluster": ("distributed",),
 }
 """Importable packages by the extra that brings them."""
 

@@ -57,6 +57,26 @@ def exit_on_failure(verb: str) -> Iterator[None]:
         exit_with(verb, ExitCode.INCONCLUSIVE, "interrupted before the run began")
 
 
+@contextmanager
+def exit_on_sweep_failure(verb: str) -> Iterator[None]:
+    """Turn a failure of the body, which simulates many runs, into one sentence on stderr and an exit code."""
+    try:
+        from harness.lab.sim.sweep.executors import WorkersLost
+
+        yield
+    # First: before the import is complete, the name of the other error is undefined.
+    except KeyboardInterrupt:
+        exit_with(verb, ExitCode.INCONCLUSIVE, "interrupted; the same command with --out FOLDER continues")
+    except WorkersLost as error:
+        exit_with(verb, ExitCode.INCONCLUSIVE, error)
+    except (ValueError, typer.BadParameter) as error:
+        exit_with(verb, ExitCode.USAGE, error)
+    except (TimeoutError, ConnectionError) as error:
+        exit_with(verb, ExitCode.UNREACHABLE, error)
+    except OSError as error:
+        exit_if_disk_full(verb, error)
+
+
 def exit_with(verb: str, code: ExitCode, reason: object) -> NoReturn:
     """Write the reason to stderr and exit."""
     sys.stderr.write(f"harness {verb}: {reason}\n")

@@ -18,6 +18,8 @@ VERBS = {
     "up": "Start the service and its stack on this machine",
     "load": "Play a scenario against the service with Locust",
     "sim": "Play a scenario in simulation",
+    "sweep": "Simulate a scenario at every point of a grid of parameters",
+    "plan": "Find the least capacity, or the greatest rate, for an objective",
     "check": "Evaluate a run: alarms, objectives, exit code",
     "report": "Write the report page of a run",
     "compare": "Compare two runs",

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +15,7 @@ from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.quantities import duration as duration_of
 from harness.cli.quantities import rate as rate_of
+from harness.cli.simulation_settings import SettingInvalid, split_settings
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -118,7 +118,7 @@ def sim(
     with _errors_as_exit_codes():
         from harness.lab.gate.scenario_reader import read_scenario
 
-        changes, overrides = _split(settings or [])
+        changes, overrides = split_settings(settings or [])
         changed = read_scenario(
             scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed
         )
@@ -140,10 +140,6 @@ def sim(
             json=json,
         )
         raise typer.Exit(simulation.run())
-
-
-class SettingInvalid(ValueError):
-    """Invalid value of ``--set`` or of another option."""
 
 
 @contextmanager
@@ -189,30 +185,6 @@ def _with_input(scenario: "Scenario", path: Path) -> "Scenario":
         return scenario.with_input(value)
     except (OSError, ValueError, RecursionError) as error:
         raise SettingInvalid(f"--input {path}: {error}") from None
-
-
-def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the settings of the scenario and those of the platform."""
-    from harness.lab.sim.platform.platform_settings import SECTIONS
-    from harness.lab.workload.scenario import Scenario
-
-    changes: dict[str, str] = {}
-    overrides: dict[str, str] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not (key and equals and value):
-            raise SettingInvalid(f"--set takes KEY=VALUE, e.g. mediaconvert.slots=20, not {setting!r}")
-        key = key.removeprefix("platform.")
-        section = key.partition(".")[0]
-        of_platform = section in SECTIONS
-        if not of_platform and section not in Scenario.model_fields:
-            close = get_close_matches(section, [*SECTIONS, *Scenario.model_fields], n=1)
-            hint = f"; did you mean {key.replace(section, close[0], 1)}?" if close else ""
-            raise SettingInvalid(
-                f"--set {setting}: {section} is neither of the platform nor of a scenario{hint}"
-            )
-        (overrides if of_platform else changes)[key] = value
-    return changes, overrides
 
 
 @dataclass(frozen=True, slots=True)

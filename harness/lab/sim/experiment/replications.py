@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def parallel_map(processes: int | None, replications: int) -> Iterator[Callable[
         return
     executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
     try:
-        yield partial(_without_interrupts, executor.map)
+        yield partial(without_interrupts, executor.map)
     except BaseException:
         # Their results are not needed any more. Python 3.14 has a method for it.
         for worker in list(executor._processes.values()):
@@ -76,7 +78,7 @@ def parallel_map(processes: int | None, replications: int) -> Iterator[Callable[
         executor.shutdown(cancel_futures=True)
 
 
-def _without_interrupts(start: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:
+def without_interrupts(start: Callable[..., R], *arguments: Any) -> R:
     """Start worker processes that ignore Ctrl-C, which this process handles."""
     # The mask is inherited, so it holds from a worker's first instruction on.
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,0 +1,137 @@
+"""
+The verb ``harness sweep``: simulate a scenario at every point of a grid of parameters.
+"""
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from harness.cli.completion import scenarios
+from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_sweep_failure
+from harness.cli.quantities import duration as duration_of
+from harness.cli.simulation_settings import SettingInvalid, grid_of, split_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.lab.report.charts.chart import Chart
+
+
+def sweep(
+    scenario: Annotated[
+        Path, typer.Argument(help="The scenario: a file, or a name such as steady.", autocompletion=scenarios)
+    ],
+    *,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            help="A parameter and its values, e.g. mediaconvert.slots=10,15,20 or rate=0.2,12/min; "
+            "with --tornado only its name.",
+            metavar="KEY=VALUES",
+        ),
+    ],
+    replications: Annotated[int, typer.Option(help="Independent runs of each cell of the grid.", min=1)] = 10,
+    tornado: Annotated[
+        bool, typer.Option("--tornado", help="Change each parameter a little, one at a time.")
+    ] = False,
+    change: Annotated[
+        float, typer.Option(help="With --tornado: how much, as a part of the parameter.")
+    ] = 0.2,
+    processes: Annotated[int | None, typer.Option(help="Replications that run in parallel.", min=1)] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Compute on the workers of this Dask scheduler.", metavar="tcp://HOST:PORT"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the results; an interrupted sweep continues in its folder.  "
+            "[default: runs/<time>-<scenario>-sweep]"
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Set a parameter for all cells, e.g. sqs.batch_size=1.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Model time during which batches arrive.", parser=duration_of, metavar="DURATION"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(
+            help="Arrivals before this are not counted.  [default: the scenario's]",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Service times and platform parameters from a measurement.", metavar="FILE"),
+    ] = None,
+    state_machine: Annotated[
+        Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
+    ] = None,
+    platform: Annotated[
+        Literal["aws", "local"] | None,
+        typer.Option(help="AWS, or the stack on one machine.  [default: the scenario's, else aws]"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
+) -> None:
+    """
+    Simulate a scenario at every point of a grid of parameters, with intervals.
+
+    All cells have the same random numbers, and the results do not depend on where they are computed. The
+    folder gets sweep.csv and sweep.png (with --tornado sensitivity.csv and sensitivity.png). A second call
+    with the same folder computes only what is missing there.
+    Exit codes: 0 done, 2 invalid scenario, parameter or folder, 4 interrupted, 5 no scheduler.
+
+    Example: harness sweep steady --vary mediaconvert.slots=10,15,20 --vary rate=0.2,0.4
+    """
+    with exit_on_sweep_failure("sweep"):
+        from harness import experiments
+        from harness.lab.gate.scenario_reader import read_scenario
+        from harness.lab.results.writer import new_run_folder
+
+        changes, overrides = split_settings(settings or [])
+        changed = read_scenario(scenario, changes, calibration=calibration, duration=duration, seed=seed)
+        folder = out or new_run_folder(changed.name, "sweep")
+        common: dict[str, Any] = {
+            "replications": replications,
+            "executor": dask,
+            "processes": processes,
+            "out": folder,
+            "warm_up": warm_up,
+            "state_machine": state_machine,
+            "platform": platform,
+            "overrides": overrides,
+            "progress": sys.stderr.isatty(),
+        }
+        if tornado:
+            found = experiments.sensitivity(changed, _names(vary), change=change, **common)
+            _show(found.to_frame(), found.chart, folder, json=json)
+        else:
+            swept = experiments.sweep(changed, grid_of(vary), **common)
+            _show(swept.to_frame(), swept.chart, folder, json=json)
+        raise typer.Exit(ExitCode.OK)
+
+
+def _names(varied: list[str]) -> list[str]:
+    if with_values := [text for text in varied if "=" in text]:
+        raise SettingInvalid(f"with --tornado --vary takes a name without values, not {with_values[0]!r}")
+    return [name.strip().removeprefix("platform.") for text in varied for name in text.split(",")]
+
+
+def _show(frame: "pd.DataFrame", chart: "Chart", folder: Path, *, json: bool) -> None:
+    text = frame.to_string(index=False, float_format=lambda value: f"{value:.4g}")
+    sys.stderr.write(f"{text}\n{chart.finding}\nfolder: {folder}\n")
+    if json:
+        rows = json_format.loads(frame.to_json(orient="records", double_precision=15))
+        sys.stdout.write(json_format.dumps(rows, indent=2, ensure_ascii=False) + "\n")

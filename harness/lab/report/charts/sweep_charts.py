@@ -1,0 +1,169 @@
+"""Charts of sweeps, of the search for a capacity, and of sensitivities, from their tables."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.lab.report.charts.axes import add_tooltips, label_line, lanes, legend, log_time_axis
+from harness.lab.report.charts.chart import Chart
+from harness.lab.report.charts.palette import BLUE, GREEN, GREY, INK, SERIES, VERMILION
+from harness.lab.report.wording import exact, percent, seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+RESULTS = {"pass": ("o", GREEN), "inconclusive": ("s", GREY), "fail": ("X", VERMILION)}
+"""Marker and colour of each result of a limit."""
+
+
+def sweep_chart(
+    data: "pd.DataFrame", varied: Sequence[str], percentile: float = 95, limit: float | None = None
+) -> Chart:
+    """
+    A percentile of the time to READY by the first parameter, with a line for each value of the others.
+
+    Args:
+        data: A row per cell, as by `harness.lab.sim.sweep.sweep.Sweep.to_frame`.
+        limit: A horizontal line [s].
+    """
+    (first, *others), column = varied, f"p{percentile:g}"
+    finding = "No batch became READY."
+    if data[f"{column}_s"].notna().any():
+        best = data.nsmallest(1, f"{column}_s").iloc[0]
+        at = ", ".join(f"{key} {_text(best[key])}" for key in varied)
+        finding = f"The shortest {column} is {seconds(best[f'{column}_s'])}, with {at}."
+
+    def draw(ax: "Axes") -> None:
+        at = _positions(ax, data[first])
+        lines = (
+            data[list(others)].map(_text).agg(", ".join, axis=1) if others else data[first].map(lambda _: "")
+        )
+        for place, (values, rows) in enumerate(data.groupby(lines, sort=False)):
+            names = zip(others, str(values).split(", "), strict=False)
+            label = ", ".join(f"{name} {value}" for name, value in names) or None
+            bounds = rows[[f"{column}_s", f"{column}_low_s", f"{column}_high_s"]]
+            _draw_intervals(ax, at[rows.index], bounds, "o-", color=SERIES[place % len(SERIES)], label=label)
+        ax.set(xlabel=first, ylabel=f"{column}, arrival to READY")
+        if limit is not None:
+            label_line(ax, limit, exact(limit))
+        log_time_axis(ax)
+        legend(ax)
+
+    return Chart("sweep", f"{column} of the time to READY", finding, data, draw)
+
+
+def capacity_chart(
+    data: "pd.DataFrame",
+    key: str,
+    objective: str,
+    limit: float,
+    *,
+    is_time: bool,
+    value: float | None,
+    finding: str,
+) -> Chart:
+    """
+    The probes of a search: estimates with their intervals, and the limit.
+
+    Args:
+        data: A row per probe, as by `harness.lab.sim.sweep.capacity.Capacity.to_frame`.
+        limit: In seconds, or as a share 0…1.
+        value: The answer, if there is one.
+    """
+
+    def draw(ax: "Axes") -> None:
+        shown = data[np.isfinite(data["estimate"])]
+        for result, (marker, colour) in RESULTS.items():
+            rows = shown[shown["result"] == result]
+            if not rows.empty:
+                bounds = rows[["estimate", "low", "high"]]
+                _draw_intervals(ax, rows[key], bounds, marker, color=colour, label=result)
+        if value is not None:
+            ax.axvline(value, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+        ax.set(xlabel=key, ylabel=objective.partition("(")[0] if is_time else "share not READY")
+        label_line(ax, limit, exact(limit) if is_time else percent(limit))
+        if is_time and not shown.empty:
+            log_time_axis(ax)
+        legend(ax)
+
+    return Chart("capacity", f"{objective}, by {key}", finding, data, draw)
+
+
+def tornado_chart(data: "pd.DataFrame", percentile: float, base: float, change: float) -> Chart:
+    """
+    The effect of each parameter on a percentile of the time to READY: a bar for each direction.
+
+    Args:
+        data: A row per parameter, as by `harness.lab.sim.sweep.parameter_effects.Sensitivity.to_frame`.
+        base: The percentile without a change [s].
+        change: Relative change of the parameters.
+    """
+    first = data.iloc[0]
+    finding = (
+        f"p{percentile:g} is {seconds(base)}. {first['parameter']} matters most: with "
+        f"{_text(first['low_value'])} the change is {_signed(first['low_effect_s'])}, with "
+        f"{_text(first['high_value'])} {_signed(first['high_effect_s'])}."
+    )
+
+    def draw(ax: "Axes") -> None:
+        at = np.arange(len(data))
+        for side, colour, label in (
+            ("low", BLUE, f"{change:.0%} less"),
+            ("high", VERMILION, f"{change:.0%} more"),
+        ):
+            effects = data[f"{side}_effect_s"]
+            shift = -0.09 if side == "low" else 0.09
+            error = data[f"{side}_half_width_s"].replace(math.inf, np.nan)
+            bars = ax.barh(at + shift, effects, height=0.18, color=colour, label=label)
+            ax.errorbar(effects, at + shift, xerr=error, fmt="none", color=INK, linewidth=1, capsize=2)
+            texts = zip(data["parameter"], data[f"{side}_value"], effects, strict=True)
+            add_tooltips(bars, (f"{key} = {_text(value)}: {_signed(effect)}" for key, value, effect in texts))
+        lanes(ax, list(data["parameter"]))
+        ax.axvline(0, color=INK, linewidth=1)
+        ax.set_xlabel(f"change of p{percentile:g} [s]")
+        legend(ax)
+
+    height = 90 + 44 * len(data)
+    return Chart(
+        "sensitivity", f"Sensitivity of p{percentile:g} of the time to READY", finding, data, draw, height
+    )
+
+
+def _positions(ax: "Axes", values: "pd.Series[Any]") -> "pd.Series[float]":
+    """Return where values lie on the horizontal axis; what is not a number gets a place of its own."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        if values.nunique() <= 12:
+            ax.set_xticks(sorted(values.unique()))
+        return values.astype(float)
+    texts = values.map(_text)
+    names = list(dict.fromkeys(texts))
+    ax.set_xticks(range(len(names)), names)
+    return texts.map(names.index).astype(float)
+
+
+def _draw_intervals(
+    ax: "Axes", at: "pd.Series[Any]", bounds: "pd.DataFrame", line: str, *, color: str, label: str | None
+) -> None:
+    """Draw values with their intervals: columns value, low, high; an infinite upper bound is not drawn."""
+    middle, low, high = (bounds.iloc[:, place] for place in range(3))
+    # A logarithmic axis has no 0.
+    lower, upper = low.clip(lower=0.1 * middle), high.replace(math.inf, np.nan).fillna(middle)
+    ax.errorbar(at, middle, [middle - lower, upper - middle], fmt=line, color=color, capsize=3, label=label)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = (f"{key} {_text(part)}" for key, part in value.items() if part is not None)
+        return ", ".join(inside).removeprefix("distribution ")
+    if isinstance(value, float | np.floating):
+        return f"{value:g}"
+    return str(value)
+
+
+def _signed(value: float) -> str:
+    if math.isnan(value):
+        return "no READY batch"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{seconds(abs(value))}"

@@ -1,0 +1,152 @@
+"""
+Where the replications of a sweep are computed: in processes of this machine, or by the workers of Dask.
+
+Results come as they are completed, in any order. What a lost worker was computing is computed again.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from harness.lab.sim.experiment.replications import without_interrupts
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LOSSES_MAX = 3
+"""Workers that may be lost one after the other, without any result in between."""
+
+
+class WorkersLost(RuntimeError):
+    """Workers ended again and again before they had a result."""
+
+
+class Executor(Protocol):
+    """Calls a function for each item; *workers* calls run at once."""
+
+    workers: int
+
+    def run(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield the results as they are completed; an error of the function is raised."""
+        ...
+
+
+@contextmanager
+def executor_of(where: "str | Client | None", processes: int | None) -> Iterator[Executor]:
+    """
+    Provide an executor.
+
+    Args:
+        where: Address of a Dask scheduler, or a client of one; None: processes of this machine.
+        processes: Number of processes; None: one for each processor; 1: this one.
+
+    Raises:
+        OSError: There is no scheduler at the address.
+    """
+    if where is not None:
+        with _dask_client(where) as client:
+            yield DaskWorkers(client)
+        return
+    executor = LocalProcesses(processes or os.cpu_count() or 1)
+    try:
+        yield executor
+    except BaseException:
+        executor.kill()
+        raise
+    finally:
+        executor.close()
+
+
+class LocalProcesses:
+    """Processes of this machine; they start when they are first needed. One worker is this process."""
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f"a sweep needs at least one process, not {workers}")
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def run(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        waiting = list(items)
+        if self.workers == 1 or (len(waiting) == 1 and self._pool is None):
+            yield from map(function, waiting)
+            return
+        losses = 0
+        while waiting:
+            futures = self._submit(function, waiting)
+            try:
+                for future in _completed(futures):
+                    yield future.result()
+                    del futures[future]
+                    losses = 0
+            except BrokenProcessPool:
+                losses += 1
+                if losses > LOSSES_MAX:
+                    raise WorkersLost(
+                        f"worker processes ended {losses} times without a result: is there enough memory?"
+                    ) from None
+                self.close()
+            waiting = list(futures.values())
+
+    def kill(self) -> None:
+        """End the workers at once: their results are not needed any more."""
+        # Python 3.14 has a method for it.
+        for worker in list(self._pool._processes.values()) if self._pool else ():
+            worker.terminate()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _submit(self, function: Callable[[T], R], items: list[T]) -> dict[Future[R], T]:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
+        submit: Callable[[Callable[[T], R], T], Future[R]] = self._pool.submit
+        return {without_interrupts(submit, function, item): item for item in items}
+
+
+class DaskWorkers:
+    """The workers of a Dask cluster; its scheduler gives the work of a lost worker to another one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.workers = max(1, sum(self._client.nthreads().values()))
+
+    def run(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        import distributed
+
+        as_completed: Any = distributed.as_completed
+        # Not pure: Dask must not take two calls for one by the hash of their arguments.
+        futures = [self._client.submit(function, item, pure=False) for item in items]
+        try:
+            for future in as_completed(list(futures)):
+                yield future.result()
+        finally:
+            self._client.cancel(futures)
+
+
+@contextmanager
+def _dask_client(where: "str | Client") -> "Iterator[Client]":
+    import distributed
+
+    if not isinstance(where, str):
+        yield where
+        return
+    connect: Any = distributed.Client
+    with connect(where, timeout="10s", set_as_default=False) as client:
+        yield client
+
+
+def _completed(futures: "dict[Future[R], Any]") -> "Iterator[Future[R]]":
+    """Yield futures as they complete; the caller removes them."""
+    while futures:
+        done, _ = wait(futures, return_when=FIRST_COMPLETED)
+        yield from done
