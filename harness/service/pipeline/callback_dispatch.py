@@ -13,6 +13,7 @@ import httpx
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import sign
 from harness.service.pipeline.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback_secret import callback_secret, forget_secret
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
 
 TIMEOUT_S = 10
@@ -31,7 +32,7 @@ def handler(event: Event, _context: object) -> Event:
         Retryable: The service is down, overloaded or slow.
     """
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
-    secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
+    secret = callback_secret()
     require_detail(event)
     body = callback_body(event)
     content = json.dumps(body, separators=(",", ":")).encode()
@@ -48,6 +49,8 @@ def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
         raise Retryable(f"CALLBACK_UNREACHABLE: {url}: {error!r}") from error
     if response.status_code >= 500 or response.status_code in _TRANSIENT_STATUSES:
         raise Retryable(f"CALLBACK_UNAVAILABLE: {url} answered {response.status_code}")
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        forget_secret()
     if not response.is_success:
         raise Rejected(f"CALLBACK_REFUSED: {url} answered {response.status_code}: {response.text[:200]}")
     return response.status_code

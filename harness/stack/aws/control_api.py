@@ -7,12 +7,17 @@ their histories but without inputs and outputs. ``/_harness/began?at=T``: sets t
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from harness.stack.aws.metric_store import MetricStore
+
+
+class BadQuery(ValueError):
+    """A parameter of a control request is not valid; the message says which and why."""
 
 
 class ControlApi:
@@ -31,9 +36,18 @@ class ControlApi:
         self._begin = begin
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return self._answer(environ, start_response)
+        except BadQuery as refused:
+            return _json({"message": str(refused)}, start_response, "400 Bad Request")
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/healthz":
             return _json({"status": "ok"}, start_response)
+        if path.startswith("/moto-api"):
+            message = "The local AWS has no API of moto: see /_harness/metrics and /_harness/histories."
+            return _json({"message": message}, start_response, "404 Not Found")
         if path == "/_harness/metrics":
             count, rows = self._store.since(int(_query_number(environ, "since")))
             return _json({"next": count, "data": rows}, start_response)
@@ -46,11 +60,18 @@ class ControlApi:
 
 
 def _query_number(environ: WSGIEnvironment, name: str) -> float:
-    """Return a number of the query string, 0 if it is missing."""
-    return float(parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0])
+    """Return a number of the query string, 0 if it is missing; raise `BadQuery` if it is not one."""
+    text = parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0]
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise BadQuery(f"{name} must be a number from 0 on, not {text!r}")
+    return number
 
 
-def _json(answer: Any, start_response: StartResponse) -> Iterable[bytes]:
+def _json(answer: Any, start_response: StartResponse, status: str = "200 OK") -> Iterable[bytes]:
     body = json.dumps(answer, separators=(",", ":")).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]

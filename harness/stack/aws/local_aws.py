@@ -5,6 +5,7 @@ Times in seconds.
 """
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.request_guard import RequestGuard
 from harness.stack.aws_access import REGION
 
 ACCOUNT = "123456789012"
@@ -68,8 +70,10 @@ class LocalAws:
         event_rules.install()
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
+        secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
+        guarded = RequestGuard(HistoryCache(FastDispatcher()), secrets)
         self.application: WSGIApplication = ControlApi(
-            HistoryCache(FastDispatcher()), self.metrics, executions.executions_since, workers.run_clock.begin
+            guarded, self.metrics, executions.executions_since, workers.run_clock.begin
         )
         self._closing = threading.Event()
 
