@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from harness.service.adapters.cloudwatch.instruments import CloudWatchInstruments
 from harness.service.adapters.fan_out.instruments import FanOutInstruments
+from harness.service.adapters.mysql.clock import MySQLClock
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
@@ -16,7 +17,6 @@ from harness.service.adapters.prometheus.instruments import InflightJobs, Promet
 from harness.service.adapters.s3.object_storage import S3ObjectStorage
 from harness.service.adapters.sqs.job_queue import SQSJobQueue
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
-from harness.service.adapters.system.clock import SystemClock
 from harness.service.aws_clients import aws_session
 from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.manifest import UploadLimits
@@ -40,6 +40,8 @@ from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import RetryMediaBatch
 from harness.service.core.use_cases.tag_media_objects import TagMediaObjects
 from harness.service.settings import Settings, SettingsInvalid
+
+PROBE_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,9 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     registry, threads = CollectorRegistry(), settings.max_threads
     pool = Pool(_database(settings), size=threads, observe=DatabaseInstruments(registry).statement)
     session = _aws(settings)
-    media = MySQLMediaRepository(pool)
+    # Probes, metrics and the clock do not wait for the connections of the requests.
+    probes = Pool(pool.address, size=PROBE_CONNECTIONS)
+    media, clock = MySQLMediaRepository(pool, probes=probes), MySQLClock(probes)
     InflightJobs(media.count_inflight_jobs, registry)
     cloudwatch = CloudWatchInstruments(
         session,
@@ -176,18 +180,19 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
     def close() -> None:
         cloudwatch.stop()
         pool.close()
+        probes.close()
 
     queues = {"queue_url": settings.queue_url, "dead_letter_queue_url": settings.dead_letter_queue_url}
     bucket = {"bucket": settings.bucket, "kms_key_id": settings.kms_key_id}
     ports = Ports(
         media=media,
         listings=MySQLListingRepository(pool),
-        storage=S3ObjectStorage(session, **bucket, threads=threads),
+        storage=S3ObjectStorage(session, **bucket, threads=threads, now=clock.now),
         queue=SQSJobQueue(session, **queues, threads=threads),
         workflow=StepFunctionsWorkflow(
             session, state_machine_arn=settings.state_machine_arn, threads=threads
         ),
-        clock=SystemClock(),
+        clock=clock,
         instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
     )
     return assemble(ports, Rules.of(settings), registry, close=close)
