@@ -9,8 +9,7 @@ import pytest
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import verify
 from harness.service.pipeline import callback_dispatch
-from harness.service.pipeline.callback_dispatch import handler
-from harness.service.pipeline.callback_secret import callback_secret
+from harness.service.pipeline.callback_dispatch import callback_secret, handler
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 EVENT = {
