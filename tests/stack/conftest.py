@@ -70,11 +70,16 @@ class Uploader:
             timeout=30,
         )
 
-    def upload(self, photos: int = 2, videos: int = 1) -> tuple[int, str]:
-        """Create a batch, put its files, complete it; return listing and batch."""
+    def upload(
+        self,
+        photos: int = 2,
+        videos: int = 1,
+        content: Callable[[str, int], bytes] = lambda kind, seed: f"{kind} {seed}".encode(),
+    ) -> tuple[int, str]:
+        """Create a batch, put its files, complete it; return listing and batch. The seed differs by file."""
         listing = next(self.shoots)
         kinds = ["PHOTO_HORIZONTAL"] * photos + ["VIDEO_HORIZONTAL"] * videos
-        contents = {f"f{number}": f"content {listing} {number}".encode() for number in range(len(kinds))}
+        contents = {f"f{number}": content(kind, 100 * listing + number) for number, kind in enumerate(kinds)}
         files = [
             {
                 "clientId": name,

@@ -38,7 +38,8 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
                 raise
             except Exception as defect:
                 log.exception(f"service.media.{step}.defect")
-                raise Rejected(f"INTERNAL_ERROR: {step}: {defect!r}") from defect
+                # Clients see the text: it must not have paths or objects of this process.
+                raise Rejected(f"INTERNAL_ERROR: {step}: {type(defect).__name__}; see the log") from defect
             log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
             return result
 

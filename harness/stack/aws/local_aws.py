@@ -67,7 +67,7 @@ class LocalAws:
         executions.install(self.metrics.add)
         histories.install()
         invocation.install(self.functions)
-        event_rules.install()
+        event_rules.install(time_scale)
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from harness.service.core.errors import Retryable
-from harness.service.pipeline.callback_dispatch import callback_secret, forget_secret
+from harness.service.pipeline.callback.callback_secret import callback_secret, forget_secret
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:toq-media/callback-secret"
 
