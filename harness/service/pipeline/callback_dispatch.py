@@ -53,7 +53,7 @@ def handler(event: Event, _context: object) -> Event:
 def _send(body: Mapping[str, Any]) -> int:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
     secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
-    content = json.dumps(body, separators=(",", ":")).encode()
+    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
     if body["traceparent"]:
         headers["traceparent"] = body["traceparent"]
