@@ -54,7 +54,7 @@ def handler(event: Event, _context: object) -> Event:
 def _send(body: Mapping[str, Any]) -> int:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
     secret = callback_secret()
-    content = json.dumps(body, separators=(",", ":")).encode()
+    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
     if body["traceparent"]:
         headers["traceparent"] = body["traceparent"]
