@@ -18,12 +18,23 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "bundle"
 PYTHON_VERSION = "3.12"
 PLATFORM = "x86_64-manylinux_2_28"
-PACKAGES = ["av", "httpx", "pillow", "pillow-heif", "structlog"]
+PACKAGES = [
+    "av",
+    "httpx",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-sdk",
+    "pillow",
+    "pillow-heif",
+    "structlog",
+]
 RUNTIME_PACKAGES = ["boto3"]
 """What AWS installs beside a function of this runtime."""
 SOURCES = [
     "harness/__init__.py",
     "harness/service/__init__.py",
+    "harness/service/adapters/__init__.py",
+    "harness/service/adapters/opentelemetry",
+    "harness/service/aws_clients.py",
     "harness/service/core",
     "harness/service/pipeline",
 ]

@@ -34,7 +34,6 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "zip": state.get("zip"),
         "failureReason": failure.code if failure else None,
         "error": {"code": failure.code, "message": failure.detail} if failure else None,
-        "traceparent": state.get("traceparent"),
     }
 
 

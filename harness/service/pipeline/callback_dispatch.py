@@ -12,8 +12,10 @@ import httpx
 
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import sign
+from harness.service.core.ports.tracer import SpanKind
 from harness.service.pipeline.callback_body import callback_body, require_detail
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
+from harness.service.pipeline.tracing import current_tracer
 
 TIMEOUT_S = 10
 # One client per process, created at cold start: each client reads all certificates of the machine.
@@ -33,12 +35,14 @@ def handler(event: Event, _context: object) -> Event:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
     secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
     require_detail(event)
-    body = callback_body(event)
-    content = json.dumps(body, separators=(",", ":")).encode()
-    headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
-    if body["traceparent"]:
-        headers["traceparent"] = body["traceparent"]
-    return {"status": body["status"], "httpStatus": _post(url, content, headers), "callback": body}
+    tracer = current_tracer()
+    with tracer.span("post_callback", kind=SpanKind.CLIENT):
+        traceparent = tracer.traceparent() or ""
+        body = callback_body(event) | {"traceparent": traceparent}
+        content = json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
+        status = _post(url, content, headers | {"traceparent": traceparent})
+    return {"status": body["status"], "httpStatus": status, "callback": body}
 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""The decorator of the Lambda handlers: they log and raise only ``Retryable`` or ``Rejected``."""
+"""The decorator of the Lambda handlers: traces, logs, and the errors ``Retryable`` and ``Rejected`` only."""
 
 import functools
 import os
@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from harness.service.core.errors import Rejected, Retryable
+from harness.service.pipeline.tracing import invocation
 
 Event = dict[str, Any]
 Handler = Callable[[Event, object], Event]
@@ -17,7 +18,7 @@ Handler = Callable[[Event, object], Event]
 
 def lambda_handler(step: str) -> Callable[[Handler], Handler]:
     """
-    Return a decorator that logs a handler's invocations as ``service.media.<step>.<event>``.
+    Return a decorator that traces a handler's invocations, and logs them as ``service.media.<step>.<event>``.
 
     Any other error is a defect. It is logged with its traceback and raised as ``Rejected``, because the same
     code would fail again with the same input.
@@ -28,23 +29,29 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
         def invoke(event: Event, context: object = None) -> Event:
             if not isinstance(event, dict) or not isinstance(event.get("detail", {}), dict):
                 raise Rejected(f"INPUT_INVALID: the input of {step} must be an object")
-            log = _logger().bind(**log_fields(event))
-            started_at = time.perf_counter()
-            log.info(f"service.media.{step}.started")
-            try:
-                result = handler(event, context)
-            except (Retryable, Rejected) as failure:
-                log.warning(f"service.media.{step}.{type(failure).__name__.lower()}", error=str(failure))
-                raise
-            except Exception as defect:
-                log.exception(f"service.media.{step}.defect")
-                raise Rejected(f"INTERNAL_ERROR: {step}: {defect!r}") from defect
-            log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
-            return result
+            ids = log_fields(event)
+            with invocation(step, traceparent_of(event), **ids):
+                return _logged(step, ids, lambda: handler(event, context))
 
         return invoke
 
     return decorate
+
+
+def _logged(step: str, ids: Mapping[str, Any], handle: Callable[[], Event]) -> Event:
+    log = _logger().bind(**ids)
+    started_at = time.perf_counter()
+    log.info(f"service.media.{step}.started")
+    try:
+        result = handle()
+    except (Retryable, Rejected) as failure:
+        log.warning(f"service.media.{step}.{type(failure).__name__.lower()}", error=str(failure))
+        raise
+    except Exception as defect:
+        log.exception(f"service.media.{step}.defect")
+        raise Rejected(f"INTERNAL_ERROR: {step}: {defect!r}") from defect
+    log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
+    return result
 
 
 def required(name: str, purpose: str) -> str:
@@ -58,19 +65,26 @@ def required(name: str, purpose: str) -> str:
 def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ids for the log, from the state of an execution or the detail of a callback event."""
     state = event.get("detail", event)
-    traceparent = str(state.get("traceparent") or "")
     return {
         "listing_id": state.get("listingId"),
         "batch_id": state.get("batchId"),
         "job_id": state.get("jobId"),
-        "trace_id": traceparent.split("-")[1] if traceparent.count("-") == 3 else None,
     }
+
+
+def traceparent_of(event: Mapping[str, Any]) -> str | None:
+    """Return the span that started the execution, or the transcoding job of an event of MediaConvert."""
+    state = event.get("detail", event)
+    metadata = state.get("userMetadata")
+    found = state.get("traceparent") or (metadata.get("traceparent") if isinstance(metadata, dict) else None)
+    return found if isinstance(found, str) else None
 
 
 def _logger() -> Any:
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from harness.service.aws_clients import CONNECTION_ERRORS, is_transient
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.lambda_handler import required
+from harness.service.pipeline.tracing import traced_calls
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -113,7 +114,7 @@ def media_objects() -> MediaObjects:
         response_checksum_validation="when_required",
     )
     return MediaObjects(
-        client=boto3.session.Session().client("s3", config=config),
+        client=traced_calls(boto3.session.Session().client("s3", config=config)),
         bucket=required("MEDIA_BUCKET", "the media bucket"),
         kms_key=required("KMS_KEY_ID", "the KMS key that encrypts derived objects"),
     )

@@ -14,6 +14,7 @@ from harness.service.pipeline.execution_assets import ExecutionAsset, derived_ke
 from harness.service.pipeline.image_decoding import Size, Undecodable, derive, jpeg
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
+from harness.service.pipeline.tracing import in_current_span
 
 SIZES = {"thumbnail": 200, "small": 400, "medium": 800, "large": 1200}
 """Sides of the boxes [px]: an image is scaled down to fit its box."""
@@ -29,7 +30,9 @@ def handler(event: Event, _context: object) -> Event:
     objects = media_objects()
     validation = event["validation"]
     with ThreadPoolExecutor(IMAGES_AT_ONCE) as threads:
-        images = list(threads.map(lambda image: _image(event, image, objects), validation["images"]))
+        images = list(
+            threads.map(in_current_span(lambda image: _image(event, image, objects)), validation["images"])
+        )
     documents = [_document(event, document, objects) for document in validation["documents"]]
     return {"outputs": images + documents}
 
