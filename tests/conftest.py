@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, settings
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack.database.database_server import PrivateDatabase
-from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.health import answers, wait_until
 from harness.stack.processes.ports import free_port
+from harness.supervision.guarded_process import GuardedProcess
 
 # A build in the background ignores Ctrl-C, and so would all processes the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

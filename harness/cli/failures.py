@@ -35,6 +35,7 @@ def exit_on_failure(verb: str) -> Iterator[None]:
     from harness.lab.workload.scenario_file import ScenarioError
     from harness.stack.run_target import TargetUnfit
     from harness.stack.stack_error import StackError
+    from harness.supervision.guarded_process import CannotStart
 
     # CI and Kubernetes send SIGTERM; it ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
@@ -47,7 +48,7 @@ def exit_on_failure(verb: str) -> Iterator[None]:
         exit_with(verb, ExitCode.UNREACHABLE, error)
     except WorkersMissing as error:
         exit_with(verb, ExitCode.INCONCLUSIVE, error)
-    except (LoadFailed, StackError) as error:
+    except (LoadFailed, StackError, CannotStart) as error:
         exit_with(verb, ExitCode.UNEXPECTED, error)
     except OSError as error:
         exit_if_disk_full(verb, error)

@@ -79,6 +79,7 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
     from harness.service.core.errors import Unavailable
     from harness.stack.local_stack import LocalStack
     from harness.stack.stack_error import StackError
+    from harness.supervision.guarded_process import CannotStart
 
     stack = LocalStack(options)
     try:
@@ -92,7 +93,7 @@ def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bo
                 _live_page(state) if open_page else contextlib.nullcontext(),
             ):
                 stack.wait()
-    except (StackError, Unavailable) as error:
+    except (StackError, CannotStart, Unavailable) as error:
         exit_with("up", ExitCode.UNEXPECTED, error)
     finally:
         stack.stop()

@@ -25,7 +25,7 @@ from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
-from harness.stack.database.database_server import Database, resolve_database
+from harness.stack.database.database_server import Database, PrivateDatabase, resolve_database
 from harness.stack.database.seed import seed, write_identities
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
@@ -34,6 +34,8 @@ from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 
 WATCH_PERIOD_S = 0.2
+DATABASE = "database"
+PART_NAMES = (DATABASE, "s3", "aws", "api", "worker")
 
 
 class StackFailed(StackError):
@@ -87,6 +89,8 @@ class LocalStack:
         self._stopped = threading.Event()
         self._jwt_key = secrets.token_hex(32)
         self._callback_secret = secrets.token_hex(32)
+        self._database: Database | None = None
+        self._database_is_down = False
         self._state: StackState | None = None
 
     @property
@@ -123,8 +127,31 @@ class LocalStack:
     def wait(self) -> None:
         """Return when `stop` is called; raise `StackFailed` if a part of the stack ends by itself."""
         while not self._stopped.wait(WATCH_PERIOD_S):
-            if report := self._parts.exit_report():
+            if report := self._parts.exit_report() or self._database_report():
                 raise StackFailed(report)
+
+    def kill(self, part: str) -> None:
+        """Kill a process of the stack; the stack goes on without it until `restart`. See `PART_NAMES`."""
+        if part == DATABASE:
+            self._database_is_down = True
+            self._private_database().kill()
+        else:
+            self._parts.kill(part)
+
+    def restart(self, part: str) -> None:
+        """
+        Start a process of the stack again, and return when it is ready; it is killed first if it runs.
+
+        The database has its data again. The local AWS and S3 get the resources of the template again, and
+        have lost what they kept in memory: messages, executions and metrics, or objects.
+        """
+        if part == DATABASE:
+            self._private_database().restart()
+            self._database_is_down = False
+            return
+        self._parts.restart(part)
+        if part in ("aws", "s3"):
+            self._provision(self._aws, self.state.api_url)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -139,10 +166,10 @@ class LocalStack:
         shutil.rmtree(self._logs, ignore_errors=True)
         self._logs.mkdir(parents=True, mode=0o700)
         ports = {name: self._port(name) for name in ("api", "worker", "aws", "s3")}
-        aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
+        self._aws = aws = AwsAccess.from_environment(aws_port=ports["aws"], s3_port=ports["s3"])
         self._parts.start(*self._aws_parts(aws, ports))
         progress("database …")
-        database = resolve_database()
+        self._database = database = resolve_database()
         self._closing.enter_context(database)
         self._fill_database(database.url)
         self._parts.wait_until_ready()
@@ -181,6 +208,14 @@ class LocalStack:
             region=REGION,
             work_hash=load_scenario(scenario).work_hash if scenario else None,
         )
+
+    def _database_report(self) -> str | None:
+        return None if self._database_is_down or not self._database else self._database.exit_report()
+
+    def _private_database(self) -> PrivateDatabase:
+        if not isinstance(self._database, PrivateDatabase):
+            raise StackFailed("The database is not one of the stack's own processes.")
+        return self._database
 
     def _port(self, name: str) -> int:
         if fixed := self._options.ports.get(name, 0):

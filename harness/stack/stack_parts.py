@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.stack.processes.guarded_process import GuardedProcess
-from harness.stack.processes.health import answers, wait_until
+from harness.stack.processes.health import answers, exit_report, wait_until
+from harness.supervision.guarded_process import GuardedProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class StackParts:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._started: list[tuple[StackPart, GuardedProcess]] = []
+        self._started: dict[str, tuple[StackPart, GuardedProcess]] = {}
+        self._killed: set[str] = set()
 
     def start(self, *parts: StackPart) -> None:
         """Start the processes of *parts*, without waiting until they are ready."""
@@ -37,26 +38,35 @@ class StackParts:
                 name=part.name,
                 log_path=self._logs / f"{part.name}.log",
             )
-            self._started.append((part, process.start()))
+            self._started[part.name] = part, process.start()
 
     def wait_until_ready(self) -> None:
         """Return when every started part is ready; raise `NotReady` if one has ended or takes too long."""
-        for part, process in self._started:
+        for part, process in self._started.values():
             wait_until(partial(answers, part.ready_url), f"The {part.name} process", process)
+
+    def kill(self, name: str) -> None:
+        """Kill a part; `exit_report` leaves it out until it is restarted."""
+        self._killed.add(name)
+        self._started[name][1].kill()
+
+    def restart(self, name: str) -> None:
+        """Start a part again with its arguments, and return when it is ready."""
+        part, process = self._started[name]
+        self.kill(name)
+        process.stop()
+        self.start(part)
+        self._killed.discard(name)
+        wait_until(partial(answers, part.ready_url), f"The {name} process", self._started[name][1])
 
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""
-        for part, process in self._started:
-            code = process.poll()
-            if code is not None:
-                tail = process.log_tail()
-                log = f" The end of its log ({process.log_path}):\n{tail}" if tail else ""
-                return f"The {part.name} process ended by itself with exit code {code}; the stack stops.{log}"
-        return None
+        watched = [process for name, (_, process) in self._started.items() if name not in self._killed]
+        return next((report for process in watched if (report := exit_report(process))), None)
 
     def stop(self) -> None:
         """Stop all parts at once: a worker in a long poll is free as soon as the queue has gone."""
-        stopping = [threading.Thread(target=process.stop) for _, process in self._started]
+        stopping = [threading.Thread(target=process.stop) for _, process in self._started.values()]
         for thread in stopping:
             thread.start()
         for thread in stopping:

@@ -108,11 +108,11 @@ class Uploader:
         }
 
     def status(self, listing: int, batch: str) -> dict[str, Any]:
-        """Poll the status until the batch has ended, for a minute at most."""
+        """Poll the status until the batch has ended, for a minute at most; a 503 has no status."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             found: dict[str, Any] = self.ask(listing, "/uploads/status", batchId=batch).json()
-            if found["status"] in ("READY", "FAILED") or time.monotonic() > deadline:
+            if found.get("status") in ("READY", "FAILED") or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
 

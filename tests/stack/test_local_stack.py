@@ -2,6 +2,7 @@
 The stack as a whole: batches from end to end, the ``aws`` command line, and how the stack ends.
 """
 
+import csv
 import json
 import os
 import signal
@@ -22,10 +23,11 @@ import pytest
 from harness.lab.results.writer import merge_parts
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import Statement
-from harness.stack.local_stack import StackFailed, StackOptions
+from harness.stack.local_stack import LocalStack, StackFailed, StackOptions
 from harness.stack.processes.health import NotReady, require_free
 from harness.stack.processes.state_file import StackState
 from harness.stack.run_sampler import sampled
+from tests.stack.conftest import Uploader
 
 READY_BATCHES = Statement(
     "select", "listing_media_batches", "SELECT COUNT(*) FROM listing_media_batches WHERE status = 'READY'"
@@ -227,6 +229,30 @@ class TestCommandLine:
 
 
 @pytest.mark.stack
+class TestRestart:
+    """A stack of its own, because its parts are killed."""
+
+    def test_a_restarted_part_finishes_accepted_batches(self, tmp_path):
+        """
+        A batch that was accepted before its kill ends READY. The nightly tests kill the other parts too.
+        """
+        options = StackOptions(
+            mode="modelled", time_scale=30.0, listings=8, developments=0, state_file=tmp_path / "stack.json"
+        )
+        ends = {}
+        with LocalStack(options) as stack:
+            with Path(stack.state.identities).open(newline="") as file:
+                uploader = Uploader(stack.state, list(csv.DictReader(file)))
+            for part in ("database", "aws"):
+                accepted = uploader.upload(photos=1, videos=0)
+                stack.kill(part)
+                stack.restart(part)
+                ends[part] = uploader.status(*accepted)["status"]
+
+        assert ends == {"database": "READY", "aws": "READY"}
+
+
+@pytest.mark.stack
 class TestEnd:
     """Private stacks, ended in different ways."""
 
@@ -267,21 +293,17 @@ class TestEnd:
 
     def test_a_part_that_ends_ends_the_stack(self, up):
         """
-        The error names the process and its exit code.
+        The database is one of the parts; the error names the process and its exit code.
         """
         process, _ = up
         family = psutil.Process(process.pid).children(recursive=True)
-        worker = next(
-            one
-            for one in family
-            if "harness.service.worker" in one.cmdline() and "supervisor.py" not in str(one.cmdline())
-        )
+        database = next(one for one in family if any("--init-file=" in word for word in one.cmdline()))
 
-        worker.kill()
+        database.kill()
         _, error = process.communicate(timeout=60)
 
         assert process.returncode == 1
-        assert "The worker process ended by itself with exit code 137" in error
+        assert "The database process ended by itself with exit code 137" in error
         assert self.alive(family) == []
 
     def test_sigterm_ends_the_stack(self, up):

@@ -1,13 +1,12 @@
 """
 Locust as a process of its own; this process never imports it.
 
-It ends when its launcher does: the launcher holds one end of a pipe, and Locust ends when that is closed.
+It and its workers end with the process that started them, even if that one is killed.
 """
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-LIFELINE = "HARNESS_LIFELINE_FD"
-"""Environment variable with the file descriptor of the pipe that closes when the launcher ends."""
+from harness.supervision.guarded_process import GuardedProcess
 
 LOCUSTFILE = Path(__file__).parent / "locust" / "locustfile.py"
 
 PAGE_PORT = 8089
 
 POLL_S = 0.25
+
+GRACE_S = 5.0
+"""How long Locust may take to record what it has when its launcher has ended."""
 
 EXIT_NEVER_PLAYED, EXIT_DISAGREED = 5, 2
 """Exit codes of a worker that never began a run, or whose scenario or version differs from its master's."""
@@ -97,23 +98,16 @@ class LocustProcess:
         self, log: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
         self.log = log
-        lifeline, self._held_end = os.pipe()
-        try:
-            with log.open("wb") as output:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Locust reads configuration files of its working directory.
-                    cwd=log.parent,
-                    env={**os.environ, **(environment or {}), LIFELINE: str(lifeline)},
-                    pass_fds=(lifeline,),
-                    # A terminal sends Ctrl-C to the whole session; `watch` passes it on, once.
-                    start_new_session=True,
-                )
-        finally:
-            os.close(lifeline)
+        log.unlink(missing_ok=True)
+        self._process = GuardedProcess(
+            [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
+            {**os.environ, **(environment or {})},
+            name="locust",
+            log_path=log,
+            # Locust reads configuration files of its working directory.
+            folder=log.parent,
+            grace=GRACE_S,
+        ).start()
 
     def watch(
         self, look: Callable[[], None] = lambda: None, on_interrupt: Callable[[], None] = lambda: None
@@ -129,10 +123,8 @@ class LocustProcess:
         """
         is_interrupted = False
         while True:
-            code = None
             try:
-                with suppress(subprocess.TimeoutExpired):
-                    code = self._process.wait(POLL_S)
+                code = self._process.wait(POLL_S)
                 look()
                 if code is not None:
                     return code
@@ -141,18 +133,21 @@ class LocustProcess:
                     raise
                 is_interrupted = True
                 on_interrupt()
-                self._process.send_signal(signal.SIGTERM)
+                self._send(signal.SIGTERM)
 
     def close(self) -> None:
         """Kill Locust and its workers if they are still running."""
-        os.close(self._held_end)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._send(signal.SIGKILL)
+        self._process.stop()
 
     def log_tail(self) -> str:
         """Return the last 2,000 characters of its output."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-2_000:].strip()
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
 
 def page_port() -> int:

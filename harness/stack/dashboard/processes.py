@@ -1,7 +1,7 @@
 """
 The processes of a stack: whether they run, and the memory and CPU they use.
 
-They are found through their supervisors (`harness.stack.processes.supervisor`), whose command lines contain
+They are found through their supervisors (`harness.supervision.supervisor`), whose command lines contain
 the names of the commands. Memory in bytes, CPU in processors (1 is one busy processor).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from harness.stack.processes import supervisor
+from harness.supervision import supervisor
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 The database of the stack: a private MariaDB or MySQL server, or the server of a URL.
 
 A private server listens on a Unix socket in a directory that only this user may enter, has a random
-password, and ends with the process that started it. Its tables are for one run: fast, not durable.
+password, and ends with the process that started it. Its tables are for one run: they outlive a crash of the
+server, not of the machine.
 Times in seconds.
 """
 
@@ -25,9 +26,9 @@ from harness.service.core.errors import Unavailable
 from harness.stack.database.data_directory import copy_template
 from harness.stack.database.database_engine import engine_of
 from harness.stack.database.server_binary import find_server
-from harness.stack.processes.guarded_process import GuardedProcess
-from harness.stack.processes.health import wait_until
+from harness.stack.processes.health import exit_report, wait_until
 from harness.stack.stack_error import StackError
+from harness.supervision.guarded_process import GuardedProcess
 
 URL_VARIABLE = "HARNESS_DATABASE_URL"
 DATABASE = "toq_server"
@@ -78,6 +79,9 @@ class ExternalDatabase:
     def __exit__(self, *_: object) -> None:
         """Leave the server running."""
 
+    def exit_report(self) -> None:
+        """Nothing: the server is the user's to watch."""
+
     def __str__(self) -> str:
         return f"{self.engine} at {DatabaseAddress.parse(self.url)}"
 
@@ -89,6 +93,7 @@ class PrivateDatabase:
         self.binary = find_server()
         self._password = secrets.token_urlsafe(18)
         self._directory: Path | None = None
+        self._lock: int | None = None
         self._server: GuardedProcess | None = None
 
     def start(self) -> Self:
@@ -105,33 +110,55 @@ class PrivateDatabase:
         remove_orphans(parent)
         # The path of a socket has at most 108 bytes, so the name is short.
         self._directory = directory = Path(tempfile.mkdtemp(prefix="hdb-", dir=parent))
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
             copy_template(self.binary, directory / "data")
             self._write_init_file(directory / "init.sql")
-            self._server = GuardedProcess(
-                self._command(directory),
-                self.binary.env,
-                name="database",
-                log_path=directory / "server.log",
-                stop_signal=signal.SIGKILL,  # its data are not needed any more
-                remove=directory,
-                pass_fds=(lock,),
-            ).start()
-            greeting = partial(_sends_greeting, self.socket_path)
-            wait_until(greeting, str(self.binary), self._server)
+            self._serve(directory, self._lock)
         except BaseException:
             self.stop()
-            shutil.rmtree(directory, ignore_errors=True)
             raise
-        finally:
-            os.close(lock)  # the server and its supervisors have it open from here on
         return self
 
     def stop(self) -> None:
+        """End the server and delete its data; without effect if that was done."""
         if self._server:
             self._server.stop()
+        if self._directory and self._lock is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)  # left if no server was started
+            os.close(self._lock)
+            self._lock = None
+
+    def kill(self) -> None:
+        """Kill the server; its data stay for `restart`."""
+        if self._server:
+            self._server.kill()
+
+    def restart(self) -> None:
+        """Start the server again, on the data that it had when it ended; errors are those of `start`."""
+        if self._directory is None or self._lock is None:
+            raise RuntimeError("The database has not been started.")
+        if self._server and self._server.poll() is None:
+            self._server.kill()
+        self._serve(self._directory, self._lock)
+
+    def exit_report(self) -> str | None:
+        """Return how the server has ended, and the end of its log; None while it runs."""
+        return exit_report(self._server) if self._server else None
+
+    def _serve(self, directory: Path, lock: int) -> None:
+        """Start the server in its directory, and return once it answers."""
+        self._server = GuardedProcess(
+            self._command(directory),
+            self.binary.env,
+            name="database",
+            log_path=directory / "server.log",
+            stop_signal=signal.SIGKILL,  # its data are not needed any more
+            remove=directory,
+            pass_fds=(lock,),  # held as long as the server or this process lives
+        ).start()
+        wait_until(partial(_sends_greeting, self.socket_path), str(self.binary), self._server)
 
     @property
     def pid(self) -> int:
@@ -190,8 +217,9 @@ class PrivateDatabase:
             "--default-time-zone=+00:00",
             "--max-connections=300",
             "--innodb-buffer-pool-size=64M",
-            "--innodb-flush-log-at-trx-commit=0",
-            "--innodb-doublewrite=0",
+            # The log is written at every commit, and synchronised by the operating system: a transaction that
+            # was committed outlives a crash of the server.
+            "--innodb-flush-log-at-trx-commit=2",
             *(mariadb if self.binary.engine.is_mariadb else []),
         ]
 

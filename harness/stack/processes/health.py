@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 import httpx
 
-from harness.stack.processes.guarded_process import GuardedProcess
 from harness.stack.processes.ports import bind_error
 from harness.stack.stack_error import StackError
+from harness.supervision.guarded_process import GuardedProcess
 
 POLL_S = 0.02
 READY_TIMEOUT_S = 60.0
@@ -34,6 +34,16 @@ def answers(url: str, *, any_status: bool = False) -> bool:
     except httpx.HTTPError:
         return False
     return any_status or status == HTTPStatus.OK
+
+
+def exit_report(process: GuardedProcess) -> str | None:
+    """Return how a part of the stack has ended by itself, and the end of its log; None while it runs."""
+    code = process.poll()
+    if code is None:
+        return None
+    tail = process.log_tail()
+    log = f" The end of its log ({process.log_path}):\n{tail}" if tail else ""
+    return f"The {process.name} process ended by itself with exit code {code}; the stack stops.{log}"
 
 
 def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 FAKE_SERVER = Path(__file__).with_name("fake_server.py")
@@ -83,6 +84,13 @@ def wait_until_recorded(folder: Path) -> None:
     while not any(path.stat().st_size for path in folder.glob("parts/requests-*.arrows")):
         assert time.monotonic() < deadline, f"nothing was recorded in {folder}"
         time.sleep(0.05)  # another process records the run
+
+
+def locust_processes(folder: Path) -> list[psutil.Process]:
+    """Return the Locust processes of a run: its master first, then its workers."""
+    running = psutil.process_iter(["pid", "cmdline"])
+    found = [each for each in running if str(folder) in " ".join(each.info["cmdline"] or ())]
+    return sorted((each for each in found if "locust" in each.info["cmdline"]), key=lambda each: each.pid)
 
 
 @contextmanager

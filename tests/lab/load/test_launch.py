@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.lab.load.launch import play
@@ -18,7 +17,7 @@ from harness.lab.load.live_run import ServiceAccess
 from harness.lab.load.locust_process import LocalWorkers
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.workload.scenario import Scenario
-from tests.lab.load.conftest import wait_until_recorded
+from tests.lab.load.conftest import locust_processes, wait_until_recorded
 
 pytestmark = pytest.mark.stack
 
@@ -186,11 +185,7 @@ class TestEverything:
         """
         Neither the master nor a worker outlives the run.
         """
-        locusts = [
-            each for each in psutil.process_iter(["cmdline"]) if str(run.folder) in str(each.info["cmdline"])
-        ]
-
-        assert locusts == []
+        assert locust_processes(run.folder) == []
 
 
 def test_one_worker_sends_the_same_requests_as_two(run, running_fake, tmp_path):
@@ -382,9 +377,4 @@ def interrupt_when_playing(folder: Path) -> None:
 
 def kill_a_worker_when_playing(folder: Path) -> None:
     wait_until_recorded(folder)
-    master = next(
-        each
-        for each in psutil.Process().children()
-        if "locust" in " ".join(each.cmdline()) and str(folder) in " ".join(each.cmdline())
-    )
-    master.children()[0].kill()
+    locust_processes(folder)[-1].kill()

@@ -6,7 +6,7 @@ import os
 import sys
 
 from harness.stack.dashboard.processes import Census
-from harness.stack.processes.guarded_process import GuardedProcess
+from harness.supervision.guarded_process import GuardedProcess
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 

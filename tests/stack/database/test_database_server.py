@@ -7,12 +7,14 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.adapters.mysql.session import Statement
 from harness.service.core.errors import Unavailable
 from harness.stack.database.database_engine import DatabaseEngine, engine_of
 from harness.stack.database.database_server import (
@@ -159,20 +161,31 @@ class TestPrivateDatabase:
         assert psutil.wait_procs([server, supervisor], timeout=10)[1] == []
         assert not Path(directory).exists()
 
-    def test_a_killed_server_leaves_no_directory(self) -> None:
+    def test_a_killed_server_is_reported_and_restarted_with_its_data(self) -> None:
         """
-        Its supervisor deletes it.
+        What was committed before SIGKILL is there after the restart; `stop` leaves no directory.
         """
         database = PrivateDatabase().start()
         directory = database.socket_path.parent
-        supervisor = psutil.Process(database.pid).parent()
-        assert supervisor is not None
+        address = DatabaseAddress.parse(database.url)
+        with closing(Pool(address, size=1)) as pool, pool.session() as session:
+            session.write(Statement("create", "kept", "CREATE TABLE kept (number INT)"))
+            for number in range(200):
+                session.write(Statement("insert", "kept", "INSERT INTO kept VALUES (%s)"), number)
+        server = psutil.Process(database.pid)
+        assert database.exit_report() is None
 
-        psutil.Process(database.pid).kill()
+        server.kill()
+        server.wait(10)
+        while (report := database.exit_report()) is None:
+            pass
+        database.restart()
 
-        assert psutil.wait_procs([supervisor], timeout=10)[1] == []
-        assert not directory.exists()
+        assert report.startswith("The database process ended by itself with exit code 137")
+        with closing(Pool(address, size=1)) as pool, pool.session() as session:
+            assert session.one(Statement("select", "kept", "SELECT COUNT(*) FROM kept")) == (200,)
         database.stop()
+        assert not directory.exists()
 
     def test_a_server_that_ends_at_once_shows_its_log(self) -> None:
         """

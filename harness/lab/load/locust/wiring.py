@@ -7,13 +7,11 @@ the arrivals are greenlets of our own scheduler.
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent.socket import wait_read
 from locust import User, runners, stats, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -24,7 +22,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 from harness.lab.load.locust import messages, web_page
 from harness.lab.load.locust.coordinator import Coordinator
 from harness.lab.load.locust.worker import LoadWorker
-from harness.lab.load.locust_process import EXIT_DISAGREED, EXIT_NEVER_PLAYED, LIFELINE, MASTER_RETRIES
+from harness.lab.load.locust_process import EXIT_DISAGREED, EXIT_NEVER_PLAYED, MASTER_RETRIES
 from harness.lab.load.run_permission import RunRefused, request_run
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.writer import new_run_folder
@@ -91,8 +89,6 @@ class LocustWiring:
                 runner.register_message(kind, self._to_worker, concurrent=True)
         if environment.web_ui:
             web_page.MediaTab(self._rows).show(environment.web_ui)
-        if LIFELINE in os.environ:
-            gevent.spawn(_end_with_launcher, int(os.environ[LIFELINE]))
 
     def _test_start(self, environment: Environment, **_: Any) -> None:
         if isinstance(environment.runner, WorkerRunner):
@@ -180,9 +176,3 @@ def runner_of(environment: Environment) -> Runner:
 
 def _send_defect(environment: Environment, error: BaseException) -> None:
     runner_of(environment).send_message(messages.DEFECT, {"reason": f"{type(error).__name__}: {error}"})
-
-
-def _end_with_launcher(lifeline: int) -> None:
-    """End this process when the launcher's end of the pipe is closed."""
-    wait_read(lifeline)
-    os.kill(os.getpid(), signal.SIGTERM)

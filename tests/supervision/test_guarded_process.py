@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.stack.processes.guarded_process import CannotStart, GuardedProcess
+from harness.supervision.guarded_process import CannotStart, GuardedProcess
 
 # A command with a child and an escaped grandchild (a session of its own); it writes their ids.
 FAMILY = textwrap.dedent(
@@ -29,7 +29,7 @@ OWNER = textwrap.dedent(
     """
     import os, sys, time
     from pathlib import Path
-    from harness.stack.processes.guarded_process import GuardedProcess
+    from harness.supervision.guarded_process import GuardedProcess
     family = [sys.executable, "-c", sys.argv[1]]
     guarded = GuardedProcess(family, os.environ, name="family", log_path=Path(sys.argv[2])).start()
     print("started", flush=True)

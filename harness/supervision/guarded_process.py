@@ -8,22 +8,23 @@ Times in seconds.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from harness.stack.processes import supervisor
-from harness.stack.stack_error import StackError
+from harness.supervision import supervisor
 
 LOG_TAIL_LINES = 20
 
 
-class CannotStart(StackError):
+class CannotStart(RuntimeError):
     """A command could not be started, or ended before it was ready."""
 
 
@@ -39,8 +40,9 @@ class GuardedProcess:
         env: The command's whole environment.
         name: Name of the command in ``ps`` and in errors.
         log_path: File its standard output and error are appended to.
+        folder: Its working directory; this process's if None.
         stop_signal: Signal that ends the command; it is killed after *grace* seconds.
-        remove: Directory to delete after the command has ended, for whatever reason.
+        remove: Directory to delete after the command has been ended by `stop` or by the end of this process.
         pass_fds: Descriptors it inherits, e.g. of a lock; they stay open until all its processes have ended.
     """
 
@@ -51,6 +53,7 @@ class GuardedProcess:
         *,
         name: str,
         log_path: Path,
+        folder: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         grace: float = 10.0,
         remove: Path | None = None,
@@ -58,6 +61,7 @@ class GuardedProcess:
     ) -> None:
         self.name = name
         self.log_path = log_path
+        self._folder = folder
         self._spec = supervisor.CommandSpec(
             argv=list(argv),
             env=dict(env),
@@ -84,6 +88,7 @@ class GuardedProcess:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for the owner, which stops the command
                 pass_fds=self._pass_fds,
+                cwd=self._folder,
                 env={},  # the command's environment could break the supervisor's interpreter
                 bufsize=0,
             )
@@ -105,6 +110,20 @@ class GuardedProcess:
         """Return the exit code (128 + n if signal n ended it), None while it runs."""
         return self._supervisor.poll() if self._supervisor else None
 
+    def kill(self) -> None:
+        """Kill the command and all its descendants, without giving them time to end."""
+        if self.pid and self.poll() is None:
+            with suppress(ProcessLookupError):  # it has ended at this moment
+                os.kill(self.pid, signal.SIGKILL)
+        self.wait(2 * supervisor.KILL_MARGIN_S)
+
+    def wait(self, timeout: float) -> int | None:
+        """Wait until the command has ended, but not longer than *timeout*; return what `poll` returns."""
+        if self._supervisor is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._supervisor.wait(timeout)
+        return self.poll()
+
     def stop(self) -> None:
         """
         End the command and all its descendants; without effect if they have ended.
@@ -116,6 +135,8 @@ class GuardedProcess:
             return
         self._supervisor.stdin.close()
         self._supervisor.wait(self._spec.grace + 2 * supervisor.KILL_MARGIN_S)
+        if self._spec.remove:
+            shutil.rmtree(self._spec.remove, ignore_errors=True)  # left if the command had ended by itself
 
     def log_tail(self) -> str:
         """Return the last lines of its log, also when the log file has been deleted since."""

@@ -35,7 +35,11 @@ CANNOT_RUN = 127
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """A command, how to end it (SIGKILL *grace* seconds after *stop_signal*), and a directory to remove."""
+    """
+    A command, how to end it (SIGKILL *grace* seconds after *stop_signal*), and a directory to remove then.
+
+    The directory is left if the command ends by itself: its owner may start it again there.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -58,11 +62,15 @@ def main() -> None:
         sys.exit(_supervise_command(spec, lifeline=read_end))
     os.close(read_end)
     os.close(1)
-    code = _supervise(
-        inner, lifeline=0, terminate=lambda: os.close(write_end), grace=spec.grace + KILL_MARGIN_S
+    sys.exit(
+        _supervise(
+            inner,
+            lifeline=0,
+            terminate=lambda: os.close(write_end),
+            grace=spec.grace + KILL_MARGIN_S,
+            remove=spec.remove,
+        )
     )
-    _remove(spec.remove)
-    sys.exit(code)
 
 
 def _supervise_command(spec: CommandSpec, *, lifeline: int) -> int:
@@ -77,11 +85,13 @@ def _supervise_command(spec: CommandSpec, *, lifeline: int) -> int:
     os.close(failure_read)
     os.write(1, json.dumps({"pid": command, "failure": failure}).encode() + b"\n")
     os.close(1)
-    code = _supervise(
-        command, lifeline=lifeline, terminate=lambda: os.kill(command, spec.stop_signal), grace=spec.grace
+    return _supervise(
+        command,
+        lifeline=lifeline,
+        terminate=lambda: os.kill(command, spec.stop_signal),
+        grace=spec.grace,
+        remove=spec.remove,
     )
-    _remove(spec.remove)
-    return code
 
 
 def _execute(spec: CommandSpec, supervisor: int, failure_write: int) -> NoReturn:
@@ -99,11 +109,14 @@ def _execute(spec: CommandSpec, supervisor: int, failure_write: int) -> NoReturn
     os._exit(CANNOT_RUN)
 
 
-def _supervise(child: int, *, lifeline: int, terminate: Callable[[], None], grace: float) -> int:
+def _supervise(
+    child: int, *, lifeline: int, terminate: Callable[[], None], grace: float, remove: str | None
+) -> int:
     """
     Return the exit code of *child* once it and all its descendants have ended.
 
-    When the *lifeline* is closed, or on SIGTERM, *child* is terminated, and killed after *grace* seconds.
+    When the *lifeline* is closed, or on SIGTERM, *child* is terminated, and killed after *grace* seconds;
+    then the directory *remove* is deleted.
     """
     wake = _descriptor_of_signals(signal.SIGCHLD, signal.SIGTERM)
     kill_at: float | None = None
@@ -120,6 +133,8 @@ def _supervise(child: int, *, lifeline: int, terminate: Callable[[], None], grac
             kill_at = time.monotonic() + grace
             terminate()
     _kill_descendants()
+    if kill_at is not None and remove:
+        shutil.rmtree(remove, ignore_errors=True)
     return code
 
 
@@ -188,11 +203,6 @@ def _read_line(descriptor: int) -> bytes:
             sys.exit(0)  # the owner ended before it sent the command
         line += byte
     return bytes(line)
-
-
-def _remove(directory: str | None) -> None:
-    if directory:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
