@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, P
 
 from harness.lab.results.metric_names import PROCESSING_DURATION
 from harness.lab.results.percentile import percentiles_over_time
-from harness.lab.results.rows import TABLES
+from harness.lab.results.rows import OPTIONAL_TABLES, TABLES
 from harness.lab.results.summary import Summary
 
 if TYPE_CHECKING:
@@ -152,6 +152,11 @@ class Run:
         """One row per datum of a metric; see `rows.MetricRow`."""
         return self.table("metrics")
 
+    @cached_property
+    def spans(self) -> "pd.DataFrame":
+        """One row per span of a sampled trace, none if the run kept no spans; see `rows.SpanRow`."""
+        return self.table("spans")
+
     def table(self, name: str) -> "pd.DataFrame":
         """Read one table as a frame; see `arrow` for the errors."""
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()
@@ -162,12 +167,15 @@ class Run:
         Read one table in Arrow, or some of its columns; dictionaries keep each distinct text once.
 
         Raises:
-            RunUnreadable: The table is missing, damaged, or has other columns.
+            RunUnreadable: The table is missing, damaged, or has other columns. An optional table that is
+                missing is empty.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self.folder / f"{name}.parquet"
+        if name in OPTIONAL_TABLES and not path.exists():
+            return TABLES[name].empty_table()
         if not path.exists():
             raise RunUnreadable(f"{self.folder} has no table {path.name}: the run did not end properly")
         schema = TABLES[name]

@@ -8,6 +8,7 @@ of an image is in its output; the other images are processed.
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
@@ -30,14 +31,12 @@ def handler(event: Event, _context: object) -> Event:
     objects = media_objects()
     validation = event["validation"]
     with ThreadPoolExecutor(IMAGES_AT_ONCE) as threads:
-        images = list(
-            threads.map(in_current_span(lambda image: _image(event, image, objects)), validation["images"])
-        )
+        images = list(threads.map(partial(in_current_span(_image), event, objects), validation["images"]))
     documents = [_document(event, document, objects) for document in validation["documents"]]
     return {"outputs": images + documents}
 
 
-def _image(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
+def _image(state: Event, objects: MediaObjects, asset: ExecutionAsset) -> dict[str, Any]:
     try:
         return _sizes(state, asset, objects)
     except NoSuchObject:

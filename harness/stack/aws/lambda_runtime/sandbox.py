@@ -98,7 +98,9 @@ class _Sandbox:
         self.function = function
         self._name = uuid.uuid4().hex
         self._connection, their_end = context.Pipe()
-        environment = dict(os.environ) | dict(function.environment)
+        environment = (
+            dict(os.environ) | {"AWS_LAMBDA_FUNCTION_NAME": function.name} | dict(function.environment)
+        )
         self._process: BaseProcess = context.Process(
             target=_serve, args=(their_end, function.handler, environment), daemon=True, name=function.name
         )
