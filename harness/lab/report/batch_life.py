@@ -1,10 +1,11 @@
-"""The life of one batch: its requests, stages and attempts of states. All times are model seconds."""
+"""The life of one batch: its requests, stages, attempts of states and spans. All times are model seconds."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from harness.lab.report.batch_spans import spans_of_batches
 from harness.lab.report.state_stations import STAGES
 from harness.lab.results.percentile import nearest_rank
 from harness.lab.results.rows import E2E
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "kind", "name", "item", "attempt", "from_s", "to_s", "outcome", "error", "trace_id", "job_id", "waited_s",
+    "service", "entry",
 )  # fmt: skip
 
 
@@ -43,9 +45,10 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
     Return the life of a batch in order of time; times count from its intended start.
 
     Returns:
-        One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job) or ``state`` (one
-        attempt of a state); ``to_s`` is not a number if the event had not ended when the run ended;
-        ``waited_s`` is the time between being due or ready and ``from_s``.
+        One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job), ``state`` (one
+        attempt of a state) or ``span`` (if its trace was sampled, see `batch_spans`); ``to_s`` is
+        not a number if the event had not ended when the run ended; ``waited_s`` is the time between being
+        due or ready and ``from_s``.
 
     Raises:
         ValueError: The run has no such batch.
@@ -96,12 +99,15 @@ def _ranked(run: "Run", percent: float) -> str | None:
 
 def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) -> pd.DataFrame:
     steps = run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]
-    events = [row for rows in (_requests(requests), *_stages(jobs), _states(steps)) for row in _records(rows)]
+    spans = spans_of_batches(run, jobs["batch_id"].unique())
+    tables = (_requests(requests), *_stages(jobs), _states(steps), spans)
+    events = [row for rows in tables for row in _records(rows)]
     frame = pd.DataFrame(events, columns=COLUMNS)
     for column in ("from_s", "to_s"):
         frame[column] = run.model_seconds(frame[column].astype(float) - start)
     frame["waited_s"] = run.model_seconds(frame["waited_s"].astype(float))
     frame["job_id"] = frame["job_id"].astype("Int64")
+    frame["entry"] = frame["entry"].eq(True)
     return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
@@ -153,7 +159,7 @@ def life_table(life: pd.DataFrame, title: str) -> "Table":
     for heading in ("start s", "end s", "took s", "waited s"):
         table.add_column(heading, justify="right")
     table.add_column("outcome")
-    for row in _records(life):
+    for row in _records(life[life["kind"] != "span"]):
         owner = "client" if row["kind"] == "request" else f"job {row['job_id']}"
         is_plain = row["kind"] != "state" or (row["item"] == 0 and row["attempt"] == 1)
         name = row["name"] if is_plain else f"{row['name']} #{row['item']} ×{row['attempt']}"
