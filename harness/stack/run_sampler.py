@@ -74,7 +74,10 @@ class _Recorder:
         for at, metric, labels, value in rows:
             if at >= self._began_at and not (labels == "{}" and metric in PUT_TWICE):
                 self._part.add(MetricRow(at - self._began_at, metric, labels, value))
-        self._next_span, spans = self._control.spans_since(self._next_span)
+        received, spans = self._control.spans_since(self._next_span)
+        if received < self._next_span:  # the local AWS was restarted
+            received, spans = self._control.spans_since(0)
+        self._next_span = received
         for span in spans:
             row = SpanRow(*span)
             times = {name: getattr(row, name) - self._began_at for name in ("started_at", "finished_at")}

@@ -46,6 +46,7 @@ class Uploader:
 
     state: StackState
     people: list[dict[str, str]]
+    traceparent: str | None = None
     shoots: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,15 +67,23 @@ class Uploader:
         return httpx.post(
             f"{self.state.api_url}/api/v2/listings/media{path}",
             json={"listingId": listing} | body,
-            headers={"Authorization": f"Bearer {self.token(listing, role)}"},
+            headers={"Authorization": f"Bearer {self.token(listing, role)}"}
+            | ({"traceparent": self.traceparent} if self.traceparent else {}),
             timeout=30,
         )
 
     def upload(self, photos: int = 2, videos: int = 1) -> tuple[int, str]:
         """Create a batch, put its files, complete it; return listing and batch."""
-        listing = next(self.shoots)
         kinds = ["PHOTO_HORIZONTAL"] * photos + ["VIDEO_HORIZONTAL"] * videos
-        contents = {f"f{number}": f"content {listing} {number}".encode() for number in range(len(kinds))}
+        return self.send(
+            [(kind, f"content {number} {id(kinds)}".encode()) for number, kind in enumerate(kinds)]
+        )
+
+    def send(self, media: list[tuple[str, bytes]]) -> tuple[int, str]:
+        """Create a batch of files, each a media type and a content, put and complete it."""
+        listing = next(self.shoots)
+        kinds = [kind for kind, _ in media]
+        contents = {f"f{number}": content for number, (_, content) in enumerate(media)}
         files = [
             {
                 "clientId": name,

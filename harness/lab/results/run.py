@@ -173,7 +173,7 @@ class Run:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = self.folder / f"{name}.parquet"
+        path = self._path(name)
         if name in OPTIONAL_TABLES and not path.exists():
             return TABLES[name].empty_table()
         if not path.exists():
@@ -194,6 +194,9 @@ class Run:
             return table.select(wanted.names).cast(pa.schema(fields)).unify_dictionaries()
         except pa.ArrowException as error:
             raise RunUnreadable(f"{path} has a column of another type: {_one_line(error)}") from error
+
+    def _path(self, table: str) -> Path:
+        return self.folder / f"{table}.parquet"
 
     def model_seconds(self, clock_seconds: Number) -> Number:
         """Return recorded clock seconds as model seconds."""
@@ -263,10 +266,11 @@ class Run:
         return Summary.of(self.title, self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
     def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write every table as a CSV file and return their paths."""
+        """Write every table of the run as a CSV file and return their paths."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        paths = {name: folder / f"{name}.csv" for name in TABLES}
+        tables = [name for name in TABLES if name not in OPTIONAL_TABLES or self._path(name).exists()]
+        paths = {name: folder / f"{name}.csv" for name in tables}
         for name, path in paths.items():
             self.table(name).to_csv(path, index=False)
         return list(paths.values())

@@ -5,6 +5,7 @@ Without a provider nothing is recorded: hops have ids for the log and pass the t
 do not exist.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 SCOPE = "harness.service"
+CLOSE_S = 3.0
 _KINDS = {kind: trace.SpanKind[kind.value] for kind in SpanKind}
 
 
@@ -104,9 +106,11 @@ class OpenTelemetryTracer(Tracer):
             self._provider.force_flush()
 
     def close(self) -> None:
-        """Export the spans that have ended, and stop."""
+        """Export the spans that have ended, and stop; a collector that is down cannot delay this for long."""
         if self._provider is not None:
-            self._provider.shutdown()
+            closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+            closing.start()
+            closing.join(CLOSE_S)
 
     def _begin(self, name: str, parent: TraceContext | None, kind: SpanKind) -> trace.Span:
         if self._tracer is None:
