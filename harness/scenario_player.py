@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.lab.gate.scenario_reader import read_scenario
 from harness.lab.load.launch import play
-from harness.lab.load.live_run import ServiceAccess
+from harness.lab.load.live_run import ServiceAccess, without_secrets
 from harness.lab.load.locust_process import LocalWorkers, Master
 from harness.lab.load.outside_observer import outside_observer
 from harness.lab.load.progress_view import progress_view
@@ -19,7 +19,7 @@ from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario
 from harness.stack.processes.loopback import bypass_proxies
-from harness.stack.run_target import TargetUnfit, must_fit, recorded, seeded_identities, stack_for
+from harness.stack.run_target import TargetUnfit, facts_of, must_fit, recorded, seeded_identities, stack_for
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -49,11 +49,13 @@ def play_scenario(
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
     own_stack: bool = False,
+    stack: str | None = None,
 ) -> PlottableRun:
     """
     Play a scenario with Locust and return the run; a notebook shows a progress bar and a live table.
 
-    Without *host* the running stack is used, or one is started for the run and stopped after it.
+    Without *host* the running stack of this working folder is used, or one is started for the run and
+    stopped after it.
 
     >>> import harness
     >>> run = harness.play("scenarios/steady.toml", duration=60, out=folder / "live")
@@ -72,10 +74,12 @@ def play_scenario(
         metrics_urls: Prometheus pages of *host*, e.g. of its API and of its worker.
         command: The command line, to be recorded with the run.
         own_stack: Without *host*, start a stack for the run even if one is running.
+        stack: Name, folder or state file of a running stack of another working folder.
 
     Raises:
         ScenarioError: The scenario or a change is not valid.
         TargetUnfit: The running stack cannot play the scenario, or *identities* are missing.
+        StackNotFound: *stack* does not run.
         IdentitiesInvalid: The identities are invalid or too few.
         WorkersDisagree: A worker has another version or another scenario.
         Unreachable: The service does not answer or refuses the tokens, or a page has no metrics.
@@ -88,7 +92,7 @@ def play_scenario(
         must_hold_a_run(out)
     given = None if identities is None else Path(identities)
     with (
-        run_target(scenario, host, given, metrics_urls, own_stack=own_stack) as target,
+        run_target(scenario, host, given, metrics_urls, own_stack=own_stack, stack=stack) as target,
         target.provide(scenario) as access,
         progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
     ):
@@ -114,6 +118,7 @@ def serve_scenarios(
     processes: int = 1,
     metrics_urls: Sequence[str] = (),
     command: str | None = None,
+    stack: str | None = None,
 ) -> None:
     """
     Serve Locust's web page for the scenarios of a folder, until interrupted.
@@ -124,7 +129,7 @@ def serve_scenarios(
     """
     scenario = read_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
-    with run_target(scenario, host, identities, metrics_urls) as target:
+    with run_target(scenario, host, identities, metrics_urls, stack=stack) as target:
         page = WebPageRuns(
             host=target.host,
             runs=runs,
@@ -147,17 +152,21 @@ def run_target(
     metrics_urls: Sequence[str] = (),
     *,
     own_stack: bool = False,
+    stack: str | None = None,
 ) -> Iterator[RunTarget]:
     """Find the target of a scenario, or start one; errors are those of `play_scenario`."""
     if host is None and metrics_urls:
         raise TargetUnfit("--metrics-url needs --host: the metrics of the local stack are always recorded")
+    if host is not None and stack is not None:
+        raise TargetUnfit("--host and --stack exclude each other: a run is played at one service")
     if host is None:
-        with stack_for(scenario, own_stack=own_stack) as state:
+        with stack_for(scenario, own_stack=own_stack, stack=stack) as state:
             yield RunTarget(state.api_url, partial(_stack_identities, state, identities))
     elif identities is None:
         raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
     else:
-        given = ServiceAccess(identities, outside_observer(metrics_urls))
+        target: dict[str, str | int | float] = {"api": without_secrets(host.rstrip("/"))}
+        given = ServiceAccess(identities, outside_observer(metrics_urls), target)
         yield RunTarget(host.rstrip("/"), lambda _: nullcontext(given))
 
 
@@ -166,4 +175,4 @@ def _stack_identities(state: "StackState", given: Path | None, scenario: Scenari
     """Provide identities of a stack for a scenario: the given ones, or new listings."""
     must_fit(scenario, state)
     with nullcontext(given) if given else seeded_identities(scenario, state) as identities:
-        yield ServiceAccess(identities, partial(recorded, state))
+        yield ServiceAccess(identities, partial(recorded, state), facts_of(state))

@@ -2,9 +2,12 @@
 Defects of uploaded files.
 """
 
+import io
 import struct
 import zlib
 from enum import StrEnum
+
+from PIL import Image
 
 from harness.lab.workload.media.documents import document
 from harness.lab.workload.media.media_file import MediaFile
@@ -26,6 +29,21 @@ class Defect(StrEnum):
 def damaged(file: MediaFile, defect: Defect) -> MediaFile:
     """Return *file* with a defect; a flipped byte does not change the size, only the checksum."""
     return MediaFile(_content(file.content, defect), file.content_type, file.extension)
+
+
+def zeroed(content: bytes, count: int) -> bytes:
+    """Return *content* with *count* zero bytes in its middle, as a disk or a network may leave them."""
+    start = (len(content) - count) // 2
+    return content[:start] + bytes(count) + content[start + count :]
+
+
+def many_scans(scans: int, side: int = 512) -> bytes:
+    """Return a progressive JPEG of one colour whose last scan is repeated, *scans* in all."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), 90).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * (scans - content.count(b"\xff\xda")) + content[-2:]
 
 
 def _content(whole: bytes, defect: Defect) -> bytes:

@@ -20,7 +20,9 @@ app = typer.Typer(
 T = TypeVar("T")
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="Database URL; default: $HARNESS_DATABASE_URL, then the running stack's."),
+    typer.Option(
+        "--url", help="Database URL; default: $HARNESS_DATABASE_URL, then that of this folder's stack."
+    ),
 ]
 
 
@@ -117,10 +119,10 @@ def migrate(url: Url = None) -> None:
 
 def _find_url(given: str | None) -> str | None:
     from harness.stack.database.database_server import URL_VARIABLE
-    from harness.stack.processes.state_file import StackState
+    from harness.stack.processes.stack_place import find_stack
 
     url = given or os.environ.get(URL_VARIABLE)
-    state = None if url else StackState.read()
+    state = None if url else find_stack()
     return state.database_url if state else url
 
 

@@ -33,6 +33,7 @@ def exit_on_failure(verb: str) -> Iterator[None]:
     from harness.lab.results.writer import FolderUnfit
     from harness.lab.workload.identities import IdentitiesInvalid
     from harness.lab.workload.scenario_file import ScenarioError
+    from harness.stack.processes.stack_place import StackNotFound
     from harness.stack.run_target import TargetUnfit
     from harness.stack.stack_error import StackError
     from harness.supervision.guarded_process import CannotStart
@@ -44,7 +45,7 @@ def exit_on_failure(verb: str) -> Iterator[None]:
         yield
     except usage as error:
         exit_with(verb, ExitCode.USAGE, error)
-    except Unreachable as error:
+    except (Unreachable, StackNotFound) as error:
         exit_with(verb, ExitCode.UNREACHABLE, error)
     except WorkersMissing as error:
         exit_with(verb, ExitCode.INCONCLUSIVE, error)

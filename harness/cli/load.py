@@ -28,7 +28,15 @@ def load(
     host: Annotated[
         str | None,
         typer.Option(
-            help="Base URL of a service with the same API.  [default: the running stack, or a new one]"
+            help="Base URL of a service with the same API.  "
+            "[default: the running stack of this folder, or a new one]"
+        ),
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            help="Name, folder or state file of a running stack of another working folder.",
+            metavar="NAME|PATH",
         ),
     ] = None,
     identities: Annotated[
@@ -100,7 +108,7 @@ def load(
         if validate:
             raise typer.Exit(_validate(scenario, changes))
         options: dict[str, Any] = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
-        options |= {"processes": processes, "command": command_line()}
+        options |= {"processes": processes, "command": command_line(), "stack": stack}
         if ui:
             raise typer.Exit(_serve(scenario, out or Path("runs"), options))
 
@@ -178,5 +186,7 @@ def _evaluate(run: "Run", *, as_json: bool) -> ExitCode:
     announce(verdict, as_json=as_json)
     for remark in run.header.notes.get(REMARKS, ()):
         sys.stderr.write(f"note: {remark}\n")
+    if run.header.target:
+        sys.stderr.write(f"target: {run.header.target_text}\n")
     sys.stderr.write(f"run: {run.folder}\n")
     return ExitCode(verdict.exit_code)

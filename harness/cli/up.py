@@ -128,6 +128,7 @@ def _interrupted_by_signals() -> Iterator[None]:
 
 def _as_json(state: "StackState") -> str:
     shown = {
+        "stack": state.name,
         "api_url": state.api_url,
         "docs_url": f"{state.api_url}/docs",
         "metrics_urls": [f"{state.api_url}/metrics", state.worker_metrics_url],
@@ -145,6 +146,7 @@ def _as_text(state: "StackState") -> str:
     exports = "\n".join(f"  export {name}={value}" for name, value in state.exports.items())
     work = "real" if state.mode == "real" else f"modelled, {state.time_scale:g} model seconds per second"
     return f"""
+stack      {state.name}
 API        {state.api_url}
 docs       {state.api_url}/docs
 metrics    {state.api_url}/metrics

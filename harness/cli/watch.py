@@ -30,6 +30,13 @@ def watch(
             metavar="FILE",
         ),
     ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            help="Name, folder or state file of a running stack of another working folder.",
+            metavar="NAME|PATH",
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Evaluate once, print the result, and exit.")] = False,
     duration: Annotated[
         float | None, typer.Option("--for", help="Exit after this many seconds.", metavar="SECONDS", min=0)
@@ -46,7 +53,7 @@ def watch(
     """
     with exit_on_invalid_input("watch"):
         try:
-            alarms = _watch_stack() if run is None else _watch_folder(run, template)
+            alarms = _watch_stack(stack) if run is None else _watch_folder(run, template)
             raise typer.Exit(_follow(alarms, 0.0 if once else duration))
         except ConnectionError as error:
             exit_with("watch", ExitCode.UNREACHABLE, error)
@@ -79,15 +86,15 @@ def _print(changes: "Iterable[StateChange]") -> None:
     sys.stdout.flush()
 
 
-def _watch_stack() -> "AlarmWatch":
+def _watch_stack(named: str | None) -> "AlarmWatch":
     import httpx
 
     from harness.lab.alarms.account import Account
     from harness.lab.gate.alarm_watch import AlarmWatch
     from harness.lab.gate.live_evaluation import LiveEvaluation
-    from harness.stack.processes.state_file import StackState
+    from harness.stack.processes.stack_place import find_stack
 
-    state = StackState.read()
+    state = find_stack(named)
     if state is None:
         raise ConnectionError(_no_stack())
     credentials = {
@@ -114,10 +121,15 @@ def _watch_stack() -> "AlarmWatch":
 def _no_stack() -> str:
     """Return the message without a stack; it names the active run, whose own stack is not visible here."""
     from harness.lab.results.writer import PARTS
+    from harness.stack.processes.stack_place import running_stacks
 
     active = sorted(Path("runs").glob(f"*/{PARTS}"), key=lambda parts: parts.stat().st_mtime)
     if active:
         return f"No stack is active, but a run is: watch it with 'harness watch {active[-1].parent}'."
+    if others := running_stacks():
+        return (
+            f"No stack of this folder is active; name one of another folder: --stack {' or '.join(others)}."
+        )
     return "No stack is active: start one with 'harness up', or name the folder of an active run."
 
 

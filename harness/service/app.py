@@ -36,6 +36,7 @@ from harness.service.core.ports.tracer import Tracer
 from harness.service.core.ports.workflow import Workflow
 from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatch
 from harness.service.core.use_cases.create_upload_batch import CreateUploadBatch
+from harness.service.core.use_cases.delete_media_batch import DeleteMediaBatch
 from harness.service.core.use_cases.dispatch_jobs import DispatchJobs
 from harness.service.core.use_cases.drain_dead_letters import DrainDeadLetters
 from harness.service.core.use_cases.flush_outbox import FlushOutbox
@@ -44,6 +45,7 @@ from harness.service.core.use_cases.handle_processing_callback import HandleProc
 from harness.service.core.use_cases.list_download_urls import ListDownloadUrls
 from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import RetryMediaBatch
+from harness.service.core.use_cases.tag_media_objects import TagMediaObjects
 from harness.service.settings import Settings, SettingsInvalid
 
 
@@ -112,11 +114,13 @@ class Service:
     get_batch_status: GetBatchStatus
     list_download_urls: ListDownloadUrls
     retry_media_batch: RetryMediaBatch
+    delete_media_batch: DeleteMediaBatch
     handle_processing_callback: HandleProcessingCallback
     flush_outbox: FlushOutbox
     dispatch_jobs: DispatchJobs
     drain_dead_letters: DrainDeadLetters
     reconcile_jobs: ReconcileJobs
+    tag_media_objects: TagMediaObjects
 
 
 def assemble(
@@ -144,6 +148,7 @@ def assemble(
         get_batch_status=GetBatchStatus(*repositories, workflow, policy),
         list_download_urls=ListDownloadUrls(*repositories, storage, clock, policy, rules.download_ttl),
         retry_media_batch=RetryMediaBatch(*repositories, clock, instruments, policy),
+        delete_media_batch=DeleteMediaBatch(*repositories, clock, policy),
         handle_processing_callback=handle_callback,
         flush_outbox=FlushOutbox(media, queue, clock, tracer),
         dispatch_jobs=DispatchJobs(media, queue, workflow, traced_callback, tracer),
@@ -154,6 +159,7 @@ def assemble(
             stuck_timeout=rules.stuck_timeout,
             abandon_after=2 * upload_ttl,
         ),
+        tag_media_objects=TagMediaObjects(media, storage, clock, upload_ttl),
     )
     return with_traced_use_cases(service, tracer)
 

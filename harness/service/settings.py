@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     dead_letter_interval_seconds: float = Field(
         5, gt=0, description="pause between two checks of the dead-letter queue"
     )
+    tagging_interval_seconds: float = Field(
+        30, gt=0, description="pause between two rounds that tag the objects of up to 20 batches"
+    )
     reconciler_interval_seconds: float = Field(60, gt=0, description="pause between two reconciliations")
 
     @field_validator("development_types", mode="before")

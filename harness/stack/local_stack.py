@@ -29,7 +29,8 @@ from harness.stack.database.database_server import Database, PrivateDatabase, re
 from harness.stack.database.seed import seed, write_identities
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
-from harness.stack.processes.state_file import Mode, StackState, StateLock, state_path
+from harness.stack.processes.stack_place import stack_name, state_path
+from harness.stack.processes.state_file import Mode, StackState, StateLock
 from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
 from harness.stack.tracing_variables import tracing_variables
@@ -54,6 +55,7 @@ class StackOptions:
         ports: Fixed ports by name (api, worker, aws, s3); the others are free ones.
         listings: Number of listings for photo and video batches to begin with.
         developments: Number of development listings to begin with.
+        name: Name of the stack in runs; by default that of its state file's place.
         progress: Called with a short text at each step of the start.
     """
 
@@ -64,6 +66,7 @@ class StackOptions:
     listings: int = 200
     developments: int = 50
     state_file: Path | None = None
+    name: str | None = None
     progress: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -208,6 +211,7 @@ class LocalStack:
             aws_secret_access_key=aws.secret_access_key,
             region=REGION,
             work_hash=load_scenario(scenario).work_hash if scenario else None,
+            name=self._options.name or stack_name(self._path),
         )
 
     def _database_report(self) -> str | None:

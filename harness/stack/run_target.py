@@ -8,13 +8,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.blueprint.template import load_template
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.identities import ListingNeeds
 from harness.lab.workload.scenario import Scenario
+from harness.stack.processes.stack_place import find_stack, running_stacks
 from harness.stack.processes.state_file import StackState
 
+OWN_STACK = "started for this run"
 SETTLE_S = 2.5
 """Wait after a run: the service puts its metrics every two seconds, so the last ones come late."""
 
@@ -24,18 +29,28 @@ class TargetUnfit(ValueError):
 
 
 @contextmanager
-def stack_for(scenario: Scenario, *, own_stack: bool = False) -> Iterator[StackState]:
+def stack_for(
+    scenario: Scenario, *, own_stack: bool = False, stack: str | None = None
+) -> Iterator[StackState]:
     """
-    Use the running stack, which `must_fit`, or start one for the scenario and stop it at the end.
+    Use the running stack of this working folder, which `must_fit`, or start one and stop it at the end.
 
     Args:
         own_stack: Start one even if another one is running.
+        stack: Use this stack of another working folder; see `find_stack`.
+
+    Raises:
+        StackNotFound: *stack* does not run.
+        TargetUnfit: The stack cannot play the scenario.
     """
-    state = None if own_stack else StackState.read()
+    state = None if own_stack else find_stack(stack)
     if state is not None:
         must_fit(scenario, state)
+        _say(f"playing at {state.name}")
         yield state
         return
+    if not own_stack and (others := running_stacks()):
+        _say(f"one is started for this run; of other folders there run (--stack): {', '.join(others)}")
     from harness.stack.local_stack import LocalStack, StackOptions
 
     with TemporaryDirectory(prefix="harness-stack-") as folder:
@@ -48,11 +63,16 @@ def stack_for(scenario: Scenario, *, own_stack: bool = False) -> Iterator[StackS
             time_scale=scenario.time_scale,
             listings=0,
             state_file=Path(folder, "stack.json"),
+            name=OWN_STACK,
             developments=0,
-            progress=lambda text: print(f"stack: {text}", file=sys.stderr, flush=True),
+            progress=_say,
         )
-        with LocalStack(options) as stack:
-            yield stack.state
+        with LocalStack(options) as own:
+            yield own.state
+
+
+def _say(text: str) -> None:
+    print(f"stack: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -79,6 +99,15 @@ def recorded(state: StackState, folder: Path, began_at_epoch_s: float) -> Iterat
     with sampled(state, folder, began_at_epoch_s):
         yield
         time.sleep(SETTLE_S)
+
+
+def facts_of(state: StackState) -> dict[str, str | int | float]:
+    """Return what the header of a run says about the stack that it is played at."""
+    facts: dict[str, str | int | float] = {"stack": state.name, "work": state.mode}
+    if state.mode == "real":
+        slots = load_template(parameters={"CallbackUrl": ""}).media_convert_queue.concurrent_jobs
+        facts |= asdict(RealCapacity.of(slots))
+    return facts
 
 
 def must_fit(scenario: Scenario, state: StackState) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.blueprint.template import TEMPLATE, load_alarms, load_template
+from harness.service.core.model.batch import MediaStage
 
 CALLBACK_URL = "http://127.0.0.1:8000/internal/media-processing/callback"
 
@@ -80,11 +81,17 @@ class TestProjectTemplate:
         rules = load_template().bucket.properties["LifecycleConfiguration"]["Rules"]
         lifecycle = {rule["Id"]: rule for rule in rules}
 
-        assert lifecycle["archive-raw-media"]["TagFilters"] == [{"Key": "media-stage", "Value": "raw"}]
-        assert lifecycle["expire-superseded-media"]["TagFilters"] == [
-            {"Key": "media-stage", "Value": "superseded"}
-        ]
-        assert lifecycle["expire-superseded-media"]["ExpirationInDays"] == 90
+        assert lifecycle["archive-raw-media"]["TagFilters"] == [{"Key": "media-stage", "Value": "raw-done"}]
+        assert lifecycle["expire-deleted-media"]["TagFilters"] == [{"Key": "media-stage", "Value": "deleted"}]
+        assert lifecycle["expire-deleted-media"]["ExpirationInDays"] == 90
+
+    def test_the_worker_sets_the_tags_of_the_lifecycle_rules(self):
+        """A rule for a tag that nothing sets would never match."""
+        rules = load_template().bucket.properties["LifecycleConfiguration"]["Rules"]
+
+        values = {tag["Value"] for rule in rules for tag in rule.get("TagFilters", ())}
+
+        assert values == {stage.value for stage in MediaStage}
 
     def test_messages_are_received_five_times(self):
         """Redrive after five receives, long polls, a visibility time-out six times the dispatcher's."""

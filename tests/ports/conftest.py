@@ -243,6 +243,7 @@ class Bucket:
     storage: ObjectStorage
     put: Callable[[SignedUpload, str, bytes], None]
     known_host: str
+    stage_of: Callable[[str], str]
 
 
 @pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.stack)])
@@ -254,18 +255,26 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
             memory,
             lambda upload, key, body: void(memory.put(key, body, upload.headers["Content-Type"])),
             "memory://",
+            lambda key: memory.stages[key].value,
         )
     url = request.getfixturevalue("s3_url")
     request.getfixturevalue("monkeypatch").setenv("AWS_ENDPOINT_URL_S3", url)
     session: boto3.Session = request.getfixturevalue("aws")
     name = f"bucket-{uuid.uuid4()}"
-    session.client("s3").create_bucket(Bucket=name)
+    client = session.client("s3")
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(upload: SignedUpload, key: str, body: bytes) -> None:
         httpx.put(upload.url, headers=dict(upload.headers), content=body).raise_for_status()
 
     storage = S3ObjectStorage(session, bucket=name, kms_key_id="alias/toq-media-processing")
-    return Bucket(storage, put, url)
+
+    def stage_of(key: str) -> str:
+        tags = client.get_object_tagging(Bucket=name, Key=key)["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in tags}["media-stage"]
+
+    return Bucket(storage, put, url, stage_of)
 
 
 @dataclass

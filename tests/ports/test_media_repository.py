@@ -12,7 +12,7 @@ import pytest
 
 from harness.service.core.errors import BatchConflict, BatchNotFound, BatchStatusInvalid, JobNotFound
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.job_message import JobMessage
@@ -139,7 +139,7 @@ class TestBatches:
         """
         batch = stored(tables, make_batch(reference="morning"))
         with tables.media.transaction() as tx:
-            tx.soft_delete_batch(batch.id, at=AT)
+            tx.soft_delete_batch(replace(batch, deleted_at=AT))
 
         assert stored(tables, make_batch(reference="morning"))
 
@@ -183,7 +183,7 @@ class TestBatches:
         """
         batch = stored(tables, make_batch())
         with tables.media.transaction() as tx:
-            tx.soft_delete_batch(batch.id, at=AT)
+            tx.soft_delete_batch(replace(batch, deleted_at=AT))
 
         with pytest.raises(BatchNotFound):
             tables.media.get_batch_by_id(batch.id)
@@ -191,9 +191,95 @@ class TestBatches:
         assert tables.media.list_batches_by_listing(LISTING) == []
         assert len(tables.media.list_batches_by_listing(LISTING, include_deleted=True)) == 1
         with pytest.raises(BatchNotFound), tables.media.transaction() as tx:
-            tx.soft_delete_batch(batch.id, at=AT)
+            tx.soft_delete_batch(replace(batch, deleted_at=AT))
         with pytest.raises(BatchStatusInvalid), tables.media.transaction() as tx:
             tx.update_batch_status(batch, expected=BatchStatus.PENDING_UPLOAD)
+
+    def test_the_context_of_a_deletion_is_stored(self, tables: Any, make_batch: MakeBatch) -> None:
+        """
+        The reason stays with the row; the status does not change.
+        """
+        batch = stored(tables, make_batch(status=BatchStatus.READY))
+        deleted = batch.delete(at=AT, reason="another house – sorry")
+        with tables.media.transaction() as tx:
+            tx.soft_delete_batch(deleted)
+
+        assert tables.media.get_batch_by_id(batch.id, include_deleted=True) == deleted
+
+    def test_batches_that_replace_another_are_found(self, tables: Any, make_batch: MakeBatch) -> None:
+        """
+        The replaced batch is stored with the batch that replaces it.
+        """
+        old = stored(tables, make_batch())
+        new = stored(tables, replace(make_batch(), replaces=old.id))
+
+        found = tables.media.list_batches_by_listing(LISTING, replaces=old.id)
+
+        assert found == [new]
+        assert tables.media.list_batches_by_listing(LISTING, replaces=new.id) == []
+
+    def test_recent_batches_come_newest_first_from_all_listings(
+        self, tables: Any, make_batch: MakeBatch
+    ) -> None:
+        """
+        Deleted batches are included on request.
+        """
+        tables.add_listing(8)
+        one, two, gone = (stored(tables, make_batch(listing)) for listing in (LISTING, 8, LISTING))
+        with tables.media.transaction() as tx:
+            tx.soft_delete_batch(replace(gone, deleted_at=AT))
+
+        def ids(**filters: Any) -> list[BatchId]:
+            return [batch.id for batch in tables.media.list_recent_batches(**filters)]
+
+        assert ids() == [two.id, one.id]
+        assert ids(include_deleted=True, limit=2) == [gone.id, two.id]
+
+    def test_batches_whose_objects_lack_a_tag_are_listed(self, tables: Any, make_batch: MakeBatch) -> None:
+        """
+        Deleted batches come first; a batch that was never completed only if it was issued before the time.
+        """
+        ready, tagged, gone, young = (
+            stored(tables, replace(make_batch(status=status), received_at=received_at))
+            for status, received_at in [
+                (BatchStatus.READY, AT),
+                (BatchStatus.READY, AT),
+                (BatchStatus.FAILED, AT),
+                (BatchStatus.FAILED, None),
+            ]
+        )
+        for status in (BatchStatus.RECEIVED, BatchStatus.FAILED):
+            stored(tables, replace(make_batch(status=status), received_at=AT))
+        with tables.media.transaction() as tx:
+            tx.set_media_stage(tagged.id, MediaStage.RAW_DONE)
+            tx.soft_delete_batch(replace(gone, deleted_at=AT))
+            tx.soft_delete_batch(replace(young, deleted_at=AT))
+
+        def pending(**filters: Any) -> list[tuple[BatchId, str]]:
+            found = tables.media.list_batches_to_tag(**{"issued_before": young.issued_at} | filters)
+            return [(batch.id, batch.pending_stage) for batch in found]
+
+        assert pending() == [(gone.id, "deleted"), (ready.id, "raw-done")]
+        assert pending(limit=1) == [(gone.id, "deleted")]
+        assert (young.id, "deleted") in pending(issued_before=AT)
+
+    def test_a_stored_tag_ends_the_listing_until_the_batch_is_deleted(
+        self, tables: Any, make_batch: MakeBatch
+    ) -> None:
+        """
+        The tag of a READY batch does not count for the same batch once it is deleted; None starts again.
+        """
+        batch = stored(tables, replace(make_batch(status=BatchStatus.READY), received_at=AT))
+
+        def after(change: Callable[[Any], None]) -> list[str]:
+            with tables.media.transaction() as tx:
+                change(tx)
+            return [found.pending_stage for found in tables.media.list_batches_to_tag(issued_before=AT)]
+
+        assert after(lambda tx: tx.set_media_stage(batch.id, MediaStage.RAW_DONE)) == []
+        assert after(lambda tx: tx.soft_delete_batch(replace(batch, deleted_at=AT))) == ["deleted"]
+        assert after(lambda tx: tx.set_media_stage(batch.id, MediaStage.DELETED)) == []
+        assert after(lambda tx: tx.set_media_stage(batch.id, None)) == ["deleted"]
 
     def test_batches_of_a_listing_come_newest_first(self, tables: Any, make_batch: MakeBatch) -> None:
         """
@@ -231,7 +317,7 @@ class TestBatches:
                     with tables.media.transaction() as tx:
                         tx.update_job(job.finish(status, {}, at=AT))
         with tables.media.transaction() as tx:
-            tx.soft_delete_batch(gone.id, at=AT)
+            tx.soft_delete_batch(replace(gone, deleted_at=AT))
 
         def ids(**filters: Any) -> list[BatchId]:
             found = tables.media.list_batches_by_listing(LISTING, succeeded=True, **filters)
@@ -250,7 +336,7 @@ class TestBatches:
         stored(tables, make_batch(issued_at=AT - timedelta(seconds=30), status=BatchStatus.READY))
         gone = stored(tables, make_batch(issued_at=AT - timedelta(seconds=40)))
         with tables.media.transaction() as tx:
-            tx.soft_delete_batch(gone.id, at=AT)
+            tx.soft_delete_batch(replace(gone, deleted_at=AT))
 
         found = tables.media.list_batches_by_status([BatchStatus.PENDING_UPLOAD], issued_before=AT)
 

@@ -5,6 +5,7 @@ The contract of `ObjectStorage`. The S3 server of these tests checks signatures 
 import hashlib
 from typing import Any
 
+from harness.service.core.model.batch import MediaStage
 from harness.service.core.model.checksum import Sha256
 
 KEY = "7/raw/photo/vertical/0b6e/p1-fa-ade.jpg"
@@ -59,6 +60,34 @@ class TestHead:
         bucket.storage.delete(KEY)
 
         assert bucket.storage.head(KEY) is None
+
+
+class TestTag:
+    def test_a_tagged_object_is_found_by_its_prefix_and_has_the_tag(self, bucket: Any) -> None:
+        """
+        A second tag replaces the first; other prefixes have other keys.
+        """
+        upload = bucket.storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
+        bucket.put(upload, KEY, BODY)
+
+        assert bucket.storage.tag(KEY, MediaStage.RAW_DONE)
+        assert bucket.storage.tag(KEY, MediaStage.DELETED)
+
+        assert bucket.stage_of(KEY) == "deleted"
+        assert bucket.storage.list_keys("7/raw/photo/vertical/0b6e/") == [KEY]
+        assert bucket.storage.list_keys("7/raw/photo/vertical/0b6/") == []
+        assert bucket.storage.head(KEY).checksum == CHECKSUM
+
+    def test_a_missing_object_is_not_tagged(self, bucket: Any) -> None:
+        """
+        The result is false: an object that was deleted before needs no tag.
+        """
+        upload = bucket.storage.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
+        bucket.put(upload, KEY, BODY)
+        bucket.storage.delete(KEY)
+
+        assert not bucket.storage.tag(KEY, MediaStage.DELETED)
+        assert not bucket.storage.tag("7/raw/nothing.jpg", MediaStage.DELETED)
 
 
 def test_a_download_url_names_the_object(bucket: Any) -> None:

@@ -42,7 +42,7 @@ class TestStackFor:
         """
         played = load_scenario(scenario(tmp_path))
         running, started = (state_of_stack(played, region=name) for name in ("running", "started"))
-        monkeypatch.setattr(StackState, "read", lambda: running)
+        monkeypatch.setattr("harness.stack.run_target.find_stack", lambda _: running)
         monkeypatch.setattr(
             "harness.stack.local_stack.LocalStack", lambda _: nullcontext(SimpleNamespace(state=started))
         )

@@ -88,6 +88,7 @@ def evaluate_run(
         unfinished=unfinished(run.batches, session.length / run.time_scale, run.time_scale),
         doubts=doubts,
         breaches_of_security=breaches_of_security,
+        target=run.header.target_text,
     )
 
 

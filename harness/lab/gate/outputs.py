@@ -82,6 +82,7 @@ def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:
 def markdown(verdict: Verdict) -> str:
     """Return the verdict as a page of Markdown."""
     lines = [f"## {MARKS[verdict.outcome]} {verdict.run}", "", verdict.sentence, ""]
+    lines += [f"Played at: {verdict.target}", ""] if verdict.target else []
     if verdict.alarms:
         lines += ["| alarm | state | fired | |", "|---|---|---|---|"]
         lines += [

@@ -138,6 +138,7 @@ class Verdict:
         doubts: Reasons why the figures cannot be trusted (generator saturated, worker lost). They take
             precedence over breaches.
         breaches_of_security: The number of forbidden attempts that succeeded.
+        target: Where a live run was played; see `RunHeader.target_text`.
     """
 
     run: str
@@ -149,6 +150,7 @@ class Verdict:
     unfinished: Unfinished
     doubts: tuple[str, ...] = ()
     breaches_of_security: int = 0
+    target: str = ""
 
     @property
     def sentence(self) -> str:

@@ -44,10 +44,12 @@ class ServiceAccess:
         identities: CSV file of listings, roles and tokens.
         observer: Records what the requests alone do not show, e.g. the stack's metrics; by default what can
             be observed from outside.
+        target: Facts about the service for `RunHeader.target`.
     """
 
     identities: Path
     observer: RunObserver = field(default_factory=outside_observer)
+    target: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -76,7 +78,8 @@ class LiveRun:
             notes[REMARKS] = remarks
         self.folder = folder
         self._scenario = scenario
-        self._writer = RunWriter(folder, live_header(scenario, folder, workers, notes))
+        header = live_header(scenario, folder, workers, notes)
+        self._writer = RunWriter(folder, header.model_copy(update={"target": dict(access.target)}))
         self._observer = access.observer
         self._observing = ExitStack()
         self._observed: Collection[str] | None = None

@@ -51,6 +51,8 @@ class RunHeader(BaseModel):
         lost_workers: How many of them did not report; their arrivals are missing.
         versions: Of the harness and of the libraries it depends on.
         machine: Host, processors, memory.
+        target: Where a live run was played: the URL of its API; or a local stack by its name and kind of
+            work, and how many transcoding jobs and invocations of a function it does at once if it is real.
         notes: Further facts from the engine, e.g. the schedule lag of a live run.
     """
 
@@ -73,7 +75,13 @@ class RunHeader(BaseModel):
     complete: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     machine: dict[str, str | int | float] = Field(default_factory=dict)
+    target: dict[str, str | int | float] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def target_text(self) -> str:
+        """The target in words, e.g. ``stack media-3fa9c2, work modelled``; empty in a simulated run."""
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.target.items())
 
 
 class Run:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.blueprint.template import load_template
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
@@ -22,6 +23,7 @@ from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folde
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
 from harness.lab.sim.platform.platform_settings import Platform, Preset
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
@@ -100,7 +102,14 @@ def platform_of(
     scenario: Scenario, preset: Preset | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Platform:
     """Return the platform on which a scenario is simulated; raise PlatformInvalid as `Platform.read` does."""
-    return Platform.read(scenario.platform, overrides, preset=preset, time_scale=scenario.time_scale)
+    slots = load_template(parameters={"CallbackUrl": ""}).media_convert_queue.concurrent_jobs
+    return Platform.read(
+        scenario.platform,
+        overrides,
+        preset=preset,
+        time_scale=scenario.time_scale,
+        real=RealCapacity.of(slots) if scenario.media == "real" else None,
+    )
 
 
 def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMachine | None, str | None]:

@@ -1,4 +1,4 @@
-"""The five media endpoints under ``/api/v2/listings/media``."""
+"""The six media endpoints under ``/api/v2/listings/media``."""
 
 from http import HTTPStatus
 
@@ -11,11 +11,13 @@ from harness.service.api.error_documentation import errors
 from harness.service.api.request_models import (
     CompleteUploads,
     CreateUploads,
+    DeleteBatch,
     QueryDownloads,
     QueryStatus,
     RetryBatch,
 )
 from harness.service.api.response_models import (
+    BatchDeleted,
     BatchStatusReport,
     DownloadUrls,
     RetryAccepted,
@@ -59,13 +61,17 @@ routes = APIRouter(
     "/uploads",
     status_code=HTTPStatus.CREATED,
     response_model=UploadsCreated,
-    responses=errors(*_CONTROL, ListingStatusInvalid, BatchConflict),
+    responses=errors(*_CONTROL, ListingStatusInvalid, BatchNotFound, BatchConflict),
 )
 def create_upload_batch(call: AuthenticatedCall, body: CreateUploads) -> Response:
     """Create a batch and get an upload URL for each of its files."""
     call.log(listing_id=body.listing_id)
     created = call.service.create_upload_batch(
-        call.caller(), body.listing_id, body.batch_reference, [file.to_core() for file in body.files]
+        call.caller(),
+        body.listing_id,
+        body.batch_reference,
+        [file.to_core() for file in body.files],
+        replaces=body.replaces_batch_id,
     )
     call.log(batch_id=created.batch_id)
     return answer(HTTPStatus.CREATED, UploadsCreated, created)
@@ -141,3 +147,15 @@ def retry_media_batch(call: AuthenticatedCall, body: RetryBatch) -> Response:
     )
     call.log(job_id=retried.job_id)
     return answer(HTTPStatus.ACCEPTED, RetryAccepted, retried)
+
+
+@routes.post(
+    "/uploads/delete",
+    response_model=BatchDeleted,
+    responses=errors(*_CONTROL, BatchNotFound, BatchStatusInvalid),
+)
+def delete_media_batch(call: AuthenticatedCall, body: DeleteBatch) -> Response:
+    """Delete a batch that is not in the pipeline; from then on it is unknown, and its reference is free."""
+    call.log(listing_id=body.listing_id, batch_id=body.batch_id)
+    deleted = call.service.delete_media_batch(call.caller(), body.listing_id, body.batch_id, body.reason)
+    return answer(HTTPStatus.OK, BatchDeleted, deleted)

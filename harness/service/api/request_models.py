@@ -22,9 +22,9 @@ from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import MAX_ID, BatchId, ListingId
 from harness.service.core.model.manifest import LAST_SEQUENCE, NAME_LENGTH, ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType, Orientation
+from harness.service.core.model.request_reason import REASON_LENGTH
 from harness.service.core.use_cases.complete_upload_batch import UploadedFile
 from harness.service.core.use_cases.create_upload_batch import REFERENCE_LENGTH
-from harness.service.core.use_cases.retry_media_batch import REASON_LENGTH
 
 KEY_LENGTH = 512
 NO_NUL = r"^[^\x00]*$"
@@ -77,6 +77,11 @@ Checksum = Annotated[
 ]
 
 
+Reason = Annotated[
+    str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH)
+]
+
+
 class RequestBody(BaseModel):
     """A JSON object in camelCase. Types are not converted; unknown fields are ignored."""
 
@@ -113,6 +118,9 @@ class CreateUploads(RequestBody):
         StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REFERENCE_LENGTH),
     ] = Field(description="The name of the batch for the client.", examples=["2026-05-04-morning"])
     files: list[FileToUpload] = Field(min_length=1, max_length=_LIMITS.files)
+    replaces_batch_id: BatchUuid | None = Field(
+        None, description="A batch of the same listing and family: it is deleted once the new one is READY."
+    )
 
 
 class FileUploaded(RequestBody):
@@ -150,6 +158,12 @@ class RetryBatch(RequestBody):
 
     listing_id: Listing
     batch_id: BatchUuid
-    reason: Annotated[
-        str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH)
-    ] = Field(examples=["The thumbnails are too dark."])
+    reason: Reason = Field(examples=["The thumbnails are too dark."])
+
+
+class DeleteBatch(RequestBody):
+    """The deletion of a batch that is not in the pipeline."""
+
+    listing_id: Listing
+    batch_id: BatchUuid
+    reason: Reason = Field(examples=["These are photos of another house."])

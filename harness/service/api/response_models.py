@@ -148,6 +148,11 @@ class RetryAccepted(ResponseBody):
     status: BatchStatus = Field(description="`PROCESSING`.")
 
 
+class BatchDeleted(ResponseBody):
+    batch_id: str
+    deleted_at: datetime
+
+
 class CallbackAccepted(ResponseBody):
     """The current status of job and batch, also after a repeated callback."""
 

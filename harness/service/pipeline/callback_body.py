@@ -6,6 +6,7 @@ from typing import Any
 from harness.service.core.errors import Rejected
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.job import Provider
+from harness.service.pipeline.asset_failures import failed_outputs
 from harness.service.pipeline.execution_assets import empty_output
 from harness.service.pipeline.renditions import keys, ladder
 
@@ -17,11 +18,13 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
     """
     state = event["detail"]
+    failure = _failure(event)
     outputs = list(outputs_of(state))
+    if failure and not outputs:
+        outputs = list(failed_outputs(failure, state.get("assets") or ()))
     status = event["status"]
     if status == "SUCCEEDED" and any("errorCode" in output for output in outputs):
         status = "PARTIAL_SUCCESS"
-    failure = _failure(event)
     return {
         "jobId": state["jobId"],
         "batchId": state["batchId"],

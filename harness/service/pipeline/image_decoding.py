@@ -10,8 +10,9 @@ from typing import IO
 import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-MAX_PIXELS = 120_000_000
-"""More than the 108 MP of a phone camera; a decompression bomb has many more."""
+from harness.service.pipeline.formats import heif_boxes
+from harness.service.pipeline.formats.undecodable import IMAGE_TOO_LARGE, Undecodable
+from harness.service.pipeline.image_limits import MAX_PIXELS, DecodingMemory, memory_needed
 
 FORMATS = ("JPEG", "PNG", "HEIF", "AVIF", "WEBP", "TIFF", "GIF", "BMP")
 """The accepted formats. Pillow knows more, but runs other programs for some of them."""
@@ -31,6 +32,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SRGB = ImageCms.createProfile("sRGB")
+# Larger images are flattened in bands; a JPEG is decoded smaller than this.
+_BANDED_PIXELS = 16_000_000
+_BAND_LINES = 256
 
 Size = tuple[int, int]
 
@@ -40,25 +44,21 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
-class Undecodable(ValueError):
-    """The file is not an image that can be decoded completely."""
-
-
-def check(file: IO[bytes]) -> None:
+def check(file: IO[bytes], memory: DecodingMemory) -> None:
     """Decode an image completely; raise `Undecodable` if it is truncated, corrupt or too large."""
-    with _decoding(file) as image:
+    with _decoding(file, memory) as image:
         # A JPEG decoded at an eighth of its size is also read to its end, with 1/64 of the memory.
         image.draft(None, (image.width // 8 or 1, image.height // 8 or 1))
         image.load()
 
 
-def derive(file: IO[bytes], boxes: Mapping[str, int]) -> dict[str, Image.Image]:
+def derive(file: IO[bytes], boxes: Mapping[str, int], memory: DecodingMemory) -> dict[str, Image.Image]:
     """
     Return an image upright and in sRGB, scaled down to fit each of *boxes* (name → side of the square).
 
     It is not enlarged for a larger box. `Undecodable` is raised as by `check`.
     """
-    with _decoding(file) as image:
+    with _decoding(file, memory) as image:
         # Before the draft, because the draft changes the size of the image.
         original = image.size
         best = _decoded(image, inside(original, max(boxes.values())))
@@ -73,8 +73,25 @@ def _decoded(image: Image.Image, size: Size) -> Image.Image:
     image.draft(None, (int(size[0] * REDUCING_GAP), int(size[1] * REDUCING_GAP)))
     image.load()
     profile = image.info.get("icc_profile")
-    small = _flattened(image).resize(size, LANCZOS, reducing_gap=REDUCING_GAP)
-    return _srgb(small, profile)
+    factor = max(1, int(min(image.width / size[0], image.height / size[1]) / REDUCING_GAP))
+    if image.width * image.height < _BANDED_PIXELS:
+        factor = 1
+    reduced = _flattened(image) if factor == 1 else _flattened_and_reduced(image, factor)
+    seen = (0, 0, image.width / factor, image.height / factor)
+    return _srgb(reduced.resize(size, LANCZOS, seen, REDUCING_GAP), profile)
+
+
+def _flattened_and_reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Return *image* as `_flattened` does, reduced; in bands: a copy of the whole may not fit into memory."""
+    lines = factor * max(1, _BAND_LINES // factor)
+    bands = [
+        _flattened(image.crop((0, top, image.width, min(top + lines, image.height)))).reduce(factor)
+        for top in range(0, image.height, lines)
+    ]
+    whole = Image.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
+    for number, band in enumerate(bands):
+        whole.paste(band, (0, number * lines // factor))
+    return whole
 
 
 def inside(size: Size, box: int) -> Size:
@@ -96,18 +113,23 @@ def jpeg(image: Image.Image) -> bytes:
 
 
 @contextmanager
-def _decoding(file: IO[bytes]) -> Iterator[Image.Image]:
+def _decoding(file: IO[bytes], memory: DecodingMemory) -> Iterator[Image.Image]:
     try:
         with Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Undecodable(f"{image.width}×{image.height} is more than {MAX_PIXELS} pixels")
-            yield image
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise Undecodable(str(error)) from error
+            needed = memory_needed(image, file)
+            if image.format in ("HEIF", "AVIF"):
+                heif_boxes.check(file)
+            with memory.reserved(needed):
+                yield image
+    except Undecodable:
+        raise
+    except UnidentifiedImageError as error:
+        # Pillow's text has the name of the temporary file.
+        raise Undecodable("it is not an image in a known format, or its header is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise Undecodable(f"it has more than {MAX_PIXELS} pixels", IMAGE_TOO_LARGE) from error
     # The decoders of Pillow raise all these errors for broken files.
     except (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, struct.error) as error:
-        if isinstance(error, Undecodable):
-            raise
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 

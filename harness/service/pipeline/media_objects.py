@@ -63,7 +63,7 @@ class MediaObjects:
         digest = hashlib.sha256()
         with self.reading(key) as (size, chunks):
             if expected_bytes is not None and size != expected_bytes:
-                raise WrongSize(f"{key} has {size} bytes instead of {expected_bytes}")
+                raise WrongSize(f"it has {size} bytes instead of {expected_bytes}")
             for chunk in chunks:
                 digest.update(chunk)
                 into.write(chunk)

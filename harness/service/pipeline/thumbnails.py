@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
-from harness.service.pipeline.image_decoding import Size, Undecodable, derive, jpeg
+from harness.service.pipeline.formats.undecodable import DECODE_FAILED, Undecodable
+from harness.service.pipeline.image_decoding import Size, derive, jpeg
+from harness.service.pipeline.image_limits import DecodingMemory
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.service.pipeline.tracing import in_current_span
@@ -21,7 +23,10 @@ SIZES = {"thumbnail": 200, "small": 400, "medium": 800, "large": 1200}
 """Sides of the boxes [px]: an image is scaled down to fit its box."""
 
 BEST = "large"
-# Pillow releases the GIL while it decodes; each image in progress may need several hundred MB.
+PROCESSING_FAILED = "THUMBNAIL_PROCESSING_FAILED"
+"""The code of an image that is missing or damaged; other refusals have their own code."""
+
+# Pillow releases the GIL while it decodes. Two large images wait for each other: see `DecodingMemory`.
 IMAGES_AT_ONCE = 2
 
 
@@ -30,25 +35,32 @@ def handler(event: Event, _context: object) -> Event:
     """Create the thumbnails of a batch; raise ``Retryable`` if S3 does not answer."""
     objects = media_objects()
     validation = event["validation"]
+    memory = DecodingMemory.of_function()
     with ThreadPoolExecutor(IMAGES_AT_ONCE) as threads:
-        images = list(threads.map(partial(in_current_span(_image), event, objects), validation["images"]))
+        image = partial(in_current_span(_image), event, objects, memory)
+        images = list(threads.map(image, validation["images"]))
     documents = [_document(event, document, objects) for document in validation["documents"]]
     return {"outputs": images + documents}
 
 
-def _image(state: Event, objects: MediaObjects, asset: ExecutionAsset) -> dict[str, Any]:
+def _image(
+    state: Event, objects: MediaObjects, memory: DecodingMemory, asset: ExecutionAsset
+) -> dict[str, Any]:
     try:
-        return _sizes(state, asset, objects)
+        return _sizes(state, asset, objects, memory)
     except NoSuchObject:
         return _failed(asset, f"{asset['key']} is not in the bucket")
     except Undecodable as error:
-        return _failed(asset, f"{asset['key']}: {error}")
+        code = PROCESSING_FAILED if error.code == DECODE_FAILED else error.code
+        return _failed(asset, f"{asset['key']}: {error}", code)
 
 
-def _sizes(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
+def _sizes(
+    state: Event, asset: ExecutionAsset, objects: MediaObjects, memory: DecodingMemory
+) -> dict[str, Any]:
     with tempfile.TemporaryFile(prefix="thumbnails-") as file:
         objects.fetch(asset["key"], file)
-        images = derive(file, SIZES)
+        images = derive(file, SIZES, memory)
     keys = image_keys(state, asset)
     for size, image in images.items():
         objects.put(keys[size], jpeg(image), "image/jpeg")
@@ -87,5 +99,5 @@ def document_output(state: Event, asset: ExecutionAsset) -> dict[str, Any]:
     return empty_output(asset) | {"processedKey": key, "outputs": {"original": key}}
 
 
-def _failed(asset: ExecutionAsset, message: str) -> dict[str, Any]:
-    return empty_output(asset) | {"errorCode": "THUMBNAIL_PROCESSING_FAILED", "errorMessage": message}
+def _failed(asset: ExecutionAsset, message: str, code: str = PROCESSING_FAILED) -> dict[str, Any]:
+    return empty_output(asset) | {"errorCode": code, "errorMessage": message}

@@ -2,16 +2,18 @@
 The Lambda function ``listing-media-validate``: check existence, size, checksum and content of every file.
 
 Input: the input of the execution. Output: the files in three lists: ``images``, ``videos`` (with their
-properties and MediaConvert settings) and ``documents``. The first file that is not valid rejects the batch.
+properties and MediaConvert settings) and ``documents``. A file that is not valid rejects the batch, after all
+files are checked: the error names every such file.
 """
 
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 from harness.service.core.errors import Rejected
-from harness.service.pipeline import image_decoding, video_probe
+from harness.service.pipeline import content_check
+from harness.service.pipeline.asset_failures import AssetFailure, error_text
 from harness.service.pipeline.execution_assets import (
     ExecutionAsset,
     assets_of,
@@ -19,12 +21,10 @@ from harness.service.pipeline.execution_assets import (
     is_video,
     video_prefix,
 )
+from harness.service.pipeline.formats.undecodable import Undecodable
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, WrongSize, media_objects
 from harness.service.pipeline.renditions import job_settings
-
-PDF_MARGIN_BYTES = 1024
-"""Readers of PDF search the header and trailer in the first and last bytes."""
 
 
 @lambda_handler("validate")
@@ -33,14 +33,17 @@ def handler(event: Event, _context: object) -> Event:
     Check a batch.
 
     Raises:
-        Rejected: ``UPLOAD_MISSING``, ``SIZE_MISMATCH``, ``CHECKSUM_MISMATCH`` or ``DECODE_FAILED``,
-            with the key of the file.
+        Rejected: A line for each file that is not valid: ``UPLOAD_MISSING``, ``SIZE_MISMATCH``,
+            ``CHECKSUM_MISMATCH`` or a code of `formats.undecodable`, the key and the reason.
         Retryable: S3 does not answer.
     """
     started_at = datetime.now(UTC)
     objects = media_objects()
     assets = assets_of(event)
-    properties = [_check(asset, objects) for asset in assets]
+    checked = [_check(asset, objects) for asset in assets]
+    if failures := [each for each in checked if isinstance(each, AssetFailure)]:
+        raise Rejected(error_text(failures))
+    properties = [each for each in checked if not isinstance(each, AssetFailure)]
     return validation_output(event, assets, properties, objects.bucket) | {
         "startedAt": started_at.isoformat()
     }
@@ -52,7 +55,8 @@ def validation_output(
     """
     Return the files of a batch in the lists ``images``, ``videos`` and ``documents``.
 
-    The *properties* of a video are ``width``, ``height``, ``durationSeconds`` and ``hasAudio``.
+    The *properties* of a video are ``width``, ``height``, ``durationSeconds``, ``hasAudio`` and perhaps
+    ``wideColour``.
     """
     known = [asset | found for asset, found in zip(assets, properties, strict=True)]
     videos = [_video(event, asset, bucket) for asset in known if is_video(asset)]
@@ -65,47 +69,22 @@ def validation_output(
     }
 
 
-def _check(asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
+def _check(asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any] | AssetFailure:
+    """Return the properties of a file, or why it is not valid."""
     key = asset["key"]
     with tempfile.NamedTemporaryFile(prefix="validate-") as file:
         try:
             checksum = objects.fetch(key, file, expected_bytes=asset["bytes"])
+            if checksum != asset["checksum"]:
+                reason = f"it has SHA-256 {checksum} instead of {asset['checksum']}"
+                return AssetFailure(key, "CHECKSUM_MISMATCH", reason)
+            return content_check.properties(asset, file, file.name)
         except NoSuchObject:
-            raise Rejected(f"UPLOAD_MISSING: {key} is not in the bucket") from None
+            return AssetFailure(key, "UPLOAD_MISSING", "it is not in the bucket")
         except WrongSize as error:
-            raise Rejected(f"SIZE_MISMATCH: {error}") from None
-        if checksum != asset["checksum"]:
-            raise Rejected(f"CHECKSUM_MISMATCH: {key} has SHA-256 {checksum} instead of {asset['checksum']}")
-        try:
-            return _properties(asset, file, file.name)
-        except ValueError as error:
-            raise Rejected(f"DECODE_FAILED: {key}: {error}") from error
-
-
-def _properties(asset: ExecutionAsset, file: IO[bytes], path: str) -> dict[str, Any]:
-    if is_video(asset):
-        video = video_probe.probe(path)
-        return {
-            "width": video.width,
-            "height": video.height,
-            "durationSeconds": round(video.duration, 3),
-            "hasAudio": video.has_audio,
-        }
-    if is_document(asset):
-        check_pdf(file)
-    else:
-        image_decoding.check(file)
-    return {}
-
-
-def check_pdf(file: IO[bytes]) -> None:
-    """Raise ValueError if the header or trailer of a PDF is missing."""
-    if b"%PDF-" not in file.read(PDF_MARGIN_BYTES):
-        raise ValueError("it has no PDF header")
-    file.seek(0, 2)
-    file.seek(max(0, file.tell() - PDF_MARGIN_BYTES))
-    if b"%%EOF" not in file.read():
-        raise ValueError("it has no PDF trailer, so it is truncated")
+            return AssetFailure(key, "SIZE_MISMATCH", str(error))
+        except Undecodable as error:
+            return AssetFailure(key, error.code, str(error))
 
 
 def _video(event: Event, asset: ExecutionAsset, bucket: str) -> ExecutionAsset:

@@ -39,7 +39,10 @@ def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     # One pass repairs everything that it can repair now.
     reconciler.eager = False
     reconciler.attempt_timeout = RECONCILER_TIMEOUT
-    return [*dispatchers, outbox, dead_letters, reconciler]
+    tagging = loop("tagging", service.tag_media_objects, settings.scaled(settings.tagging_interval_seconds))
+    # The tags have effect after days: a limited number in each round leaves the bucket to the pipeline.
+    tagging.eager = False
+    return [*dispatchers, outbox, dead_letters, reconciler, tagging]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """The workers of the local AWS: real handlers in processes and ffmpeg, or modelled handlers in threads."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from harness.blueprint.template import load_template
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.scenario import load_scenario
 from harness.stack.aws.lambda_runtime.function_runtime import Fault, Runner, Threads
 from harness.stack.aws.lambda_runtime.sandbox import Sandboxes
@@ -38,17 +39,17 @@ class FunctionWorkers:
 
 
 def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
-    """Return handlers and a transcoder that do the work, as many at once as there are processors."""
+    """Return handlers and a transcoder that do the work, as much at once as `RealCapacity` says."""
     scenario = load_scenario(scenario_file) if scenario_file else None
-    processors = os.cpu_count() or 1
+    capacity = RealCapacity.of(load_template().media_convert_queue.concurrent_jobs)
     run_clock = RunClock()
     faults = FaultInjection(scenario, run_clock.now) if scenario and scenario.faults else None
-    config = Config(s3={"addressing_style": "path"}, max_pool_connections=4 * processors)
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=4 * capacity.transcoding_slots)
     transcoder: Transcoder = FfmpegTranscoder(boto3.client("s3", config=config))
     return FunctionWorkers(
-        runner=Sandboxes(max(2, processors)),
+        runner=Sandboxes(capacity.sandboxes),
         transcoder=faults.around(transcoder) if faults else transcoder,
-        transcoding_slots=processors,
+        transcoding_slots=capacity.transcoding_slots,
         fault=faults.function_error if faults else None,
         poison=poison_of(scenario),
         run_clock=run_clock,

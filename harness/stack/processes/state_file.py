@@ -36,6 +36,7 @@ class StackState:
         logs: Directory with one log file for each process.
         engine: Engine, version and place of the database.
         work_hash: `Scenario.work_hash` of *scenario*.
+        name: Name with which other working folders can use it; see `stack_place`.
     """
 
     api_url: str
@@ -57,11 +58,11 @@ class StackState:
     aws_secret_access_key: str = field(repr=False)
     region: str
     work_hash: str | None = None
+    name: str = ""
 
     @classmethod
-    def read(cls, path: Path | None = None) -> Self | None:
-        """Return the state of the running stack; None if no stack runs."""
-        path = path or state_path()
+    def read(cls, path: Path) -> Self | None:
+        """Return the state of the running stack of a state file; None if it does not run."""
         if not path.exists() or not _is_locked(path):
             return None
         values = json.loads(path.read_text())
@@ -100,7 +101,8 @@ class StateLock:
         except BlockingIOError:
             os.close(self._descriptor)
             raise StackRunning(
-                f"A stack runs already ({path}): stop it first, or set {STATE_VARIABLE} to another file."
+                f"A stack of this working folder runs already ({path}): stop it first, start this one in "
+                f"another folder, or set {STATE_VARIABLE} to another file."
             ) from None
         path.unlink(missing_ok=True)
 
@@ -108,15 +110,6 @@ class StateLock:
         """Delete the state file and release the lock."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
-
-
-def state_path() -> Path:
-    """Return the path of the state file: ``$HARNESS_STATE``, or its place in the user's directories."""
-    named = os.environ.get(STATE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "harness" / "stack.json"
 
 
 def _lock_path(path: Path) -> Path:

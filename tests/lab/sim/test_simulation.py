@@ -12,7 +12,7 @@ import pytest
 
 from harness.lab.results.writer import FolderUnfit
 from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid
-from harness.lab.sim.simulation import MachineInvalid, simulate
+from harness.lab.sim.simulation import MachineInvalid, platform_of, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
 
 SCENARIOS = sorted(Path("scenarios").glob("*.toml"))
@@ -305,6 +305,26 @@ class TestScenarios:
         assert (ready["intended_at"] == 0).sum() == 3
         assert len(ready) > 3
         assert ready["intended_at"].max() < 60
+
+
+class TestLocalPlatform:
+    @pytest.mark.parametrize(("processors", "slots", "sandboxes"), [(1, 1, 2), (4, 4, 4), (64, 20, 64)])
+    def test_real_work_has_the_capacity_of_the_machine(self, monkeypatch, processors, slots, sandboxes):
+        """
+        Up to the slots of the template; the local stack uses the same figures.
+        """
+        monkeypatch.setattr("os.cpu_count", lambda: processors)
+        platform = platform_of(scenario(media="real"), "local")
+
+        assert (platform.mediaconvert.slots, platform.functions.sandboxes) == (slots, sandboxes)
+
+    def test_modelled_work_has_the_limits_of_the_template(self):
+        """
+        Modelled handlers only sleep, so the machine does not limit them.
+        """
+        platform = platform_of(scenario(), "local")
+
+        assert (platform.mediaconvert.slots, platform.functions.sandboxes) == (None, None)
 
 
 class TestParameters:

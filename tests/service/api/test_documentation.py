@@ -24,6 +24,7 @@ class TestDocument:
             (f"{BASE}/uploads/status", "200 400 401 403 404 413 500 503"),
             (f"{BASE}/downloads/query", "200 204 400 401 403 404 409 413 500 503"),
             (f"{BASE}/uploads/retry", "202 400 401 403 404 409 413 500 503"),
+            (f"{BASE}/uploads/delete", "200 400 401 403 404 409 413 500 503"),
             ("/internal/media-processing/callback", "200 400 403 404 413 500 503"),
         ],
     )

@@ -1,5 +1,5 @@
 """
-The error table of the five endpoints, row by row. A row has the preparation (`arrange` returns body and
+The error table of the six endpoints, row by row. A row has the preparation (`arrange` returns body and
 user), the status and the reason.
 """
 
@@ -503,6 +503,71 @@ def a_retry_of_a_batch_in_the_pipeline(env, make):
     return _query(created, reason="too dark"), PHOTOGRAPHER
 
 
+# uploads/delete
+
+
+@row("/uploads", 404, "BATCH_NOT_FOUND")
+def uploads_that_replace_an_unknown_batch(env, make):
+    return make.uploads(replacesBatchId=NO_BATCH), PHOTOGRAPHER
+
+
+@row("/uploads", 409, "BATCH_CONFLICT")
+def photos_that_replace_project_files(env, make):
+    plans = env.create(make.document(), user=OWNER, listingId=DEVELOPMENT)
+    return make.uploads(listingId=DEVELOPMENT, replacesBatchId=plans["batchId"]), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 400, "MANIFEST_INVALID")
+def a_deletion_without_reason(env, make):
+    return _query(env.create()), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 400, "MANIFEST_INVALID")
+def a_deletion_with_a_reason_of_501_characters(env, make):
+    return _query(env.create(), reason="r" * 501), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 403, "NOT_PHOTOGRAPHER")
+def the_owner_deletes_photos(env, make):
+    return _query(env.create(), reason="wrong house"), OWNER
+
+
+@row("/uploads/delete", 403, "NOT_OWNER")
+def the_photographer_deletes_project_files(env, make):
+    created = env.create(make.document(), user=OWNER, listingId=DEVELOPMENT)
+    return _query(created, DEVELOPMENT, reason="wrong house"), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 404, "LISTING_NOT_FOUND")
+def a_deletion_on_an_unknown_listing(env, make):
+    return _query(env.create(), listing=999, reason="wrong house"), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 404, "BATCH_NOT_FOUND")
+def a_deletion_of_a_batch_of_another_listing(env, make):
+    return _query(env.create(), listing=DEVELOPMENT, reason="wrong house"), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 404, "BATCH_NOT_FOUND")
+def a_second_deletion(env, make):
+    created = env.create()
+    env.post("/uploads/delete", _query(created, reason="wrong house"))
+    return _query(created, reason="wrong house"), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 409, "BATCH_STATUS_INVALID")
+def a_deletion_of_a_received_batch(env, make):
+    return _query(env.received()[0], reason="wrong house"), PHOTOGRAPHER
+
+
+@row("/uploads/delete", 409, "BATCH_STATUS_INVALID")
+def a_deletion_of_a_batch_in_the_pipeline(env, make):
+    created, accepted = env.received()
+    env.callback({"jobId": accepted["jobId"], "status": "RUNNING"})
+    return _query(created, reason="wrong house"), PHOTOGRAPHER
+
+
 def _delete(env: Any, created: Any) -> None:
     with env.media.transaction() as tx:
-        tx.soft_delete_batch(BatchId(created["batchId"]), at=env.clock.now())
+        batch = tx.get_batch_by_id(BatchId(created["batchId"]), for_update=True)
+        tx.soft_delete_batch(replace(batch, deleted_at=env.clock.now()))

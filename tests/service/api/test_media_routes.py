@@ -245,3 +245,32 @@ class TestRetry:
 
         assert response.status_code == 202
         assert response.json() == {"jobId": accepted["jobId"] + 1, "status": "PROCESSING"}
+
+
+class TestDelete:
+    def test_a_deleted_batch_is_unknown_and_its_reference_free(self, env):
+        """
+        The response has the time of the deletion; afterwards the batch is 404.
+        """
+        created, _ = env.ready()
+        body = {"listingId": LISTING, "batchId": created["batchId"]}
+
+        response = env.post("/uploads/delete", body | {"reason": "another house"})
+
+        assert response.status_code == 200
+        deleted_at = env.clock.now().isoformat().replace("+00:00", "Z")
+        assert response.json() == {"batchId": created["batchId"], "deletedAt": deleted_at}
+        assert env.post("/uploads/status", body).status_code == 404
+        assert env.post("/downloads/query", body).status_code == 404
+        assert env.post("/downloads/query", {"listingId": LISTING}).status_code == 204
+
+    def test_a_ready_batch_deletes_the_one_that_it_replaces(self, env):
+        """
+        ``replacesBatchId`` is an optional field of the creation.
+        """
+        old = env.create(batchReference="old")
+        env.ready(batchReference="new", replacesBatchId=old["batchId"])
+
+        response = env.post("/uploads/status", {"listingId": LISTING, "batchId": old["batchId"]})
+
+        assert response.json()["details"]["reason"] == "BATCH_NOT_FOUND"

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from harness.service.api.request_body import BODY_LIMIT
 
 BASE = "/api/v2/listings/media"
-ENDPOINTS = ["/uploads", "/uploads/complete", "/uploads/status", "/downloads/query", "/uploads/retry"]
+ENDPOINTS = [
+    "/uploads",
+    "/uploads/complete",
+    "/uploads/status",
+    "/downloads/query",
+    "/uploads/retry",
+    "/uploads/delete",
+]
 
 
 def _post(env, make, endpoint, content, content_type="application/json"):

@@ -2,7 +2,7 @@
 The service in memory: two listings, four users, and a manual clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -32,6 +32,7 @@ from harness.service.core.use_cases.create_upload_batch import (
     CreatedBatch,
     CreateUploadBatch,
 )
+from harness.service.core.use_cases.delete_media_batch import DeleteMediaBatch
 from harness.service.core.use_cases.dispatch_jobs import DispatchJobs
 from harness.service.core.use_cases.drain_dead_letters import DrainDeadLetters
 from harness.service.core.use_cases.flush_outbox import FlushOutbox
@@ -46,6 +47,7 @@ from harness.service.core.use_cases.retry_media_batch import (
     RetriedJob,
     RetryMediaBatch,
 )
+from harness.service.core.use_cases.tag_media_objects import TagMediaObjects
 
 APARTMENT_LISTING = ListingId(1)
 DEVELOPMENT_LISTING = ListingId(2)
@@ -90,6 +92,8 @@ class ServiceEnvironment:
         self.status = GetBatchStatus(*repositories, self.workflow, self.policy)
         self.downloads = ListDownloadUrls(*repositories, self.storage, self.clock, self.policy)
         self.retry = RetryMediaBatch(*repositories, self.clock, self.instruments, self.policy)
+        self.delete_batch = DeleteMediaBatch(*repositories, self.clock, self.policy)
+        self.tag = TagMediaObjects(self.media, self.storage, self.clock)
         self.handle = HandleProcessingCallback(*repositories, self.clock, self.instruments, self.policy)
         self.flush = FlushOutbox(self.media, self.queue, self.clock, self.tracer)
         self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle, self.tracer)
@@ -108,9 +112,12 @@ class ServiceEnvironment:
         listing: ListingId = APARTMENT_LISTING,
         reference: str = "morning",
         by: Caller | None = None,
+        replaces: BatchId | None = None,
     ) -> CreatedBatch:
         """Create a batch that waits for its files; by default with one photo."""
-        return self.create(by or self.photographer, listing, reference, files or (photo(1),))
+        return self.create(
+            by or self.photographer, listing, reference, files or (photo(1),), replaces=replaces
+        )
 
     def upload(self, created: CreatedBatch) -> None:
         for slot in created.slots:
@@ -131,9 +138,10 @@ class ServiceEnvironment:
         listing: ListingId = APARTMENT_LISTING,
         reference: str = "morning",
         by: Caller | None = None,
+        replaces: BatchId | None = None,
     ) -> AcceptedJob:
         """Create a batch whose files are all uploaded."""
-        created = self.opened(*files, listing=listing, reference=reference, by=by)
+        created = self.opened(*files, listing=listing, reference=reference, by=by, replaces=replaces)
         self.upload(created)
         return self.complete(by or self.photographer, **self.completion(created, listing))
 
@@ -158,8 +166,10 @@ class ServiceEnvironment:
         return self.retry(self.operator, listing, batch_id, "again, please")
 
     def delete(self, batch_id: BatchId) -> None:
+        """Delete a batch in any status, as an administrator of the database can."""
         with self.media.transaction() as tx:
-            tx.soft_delete_batch(batch_id, at=self.clock.now())
+            batch = tx.get_batch_by_id(batch_id, for_update=True)
+            tx.soft_delete_batch(replace(batch, deleted_at=self.clock.now()))
 
     # Callbacks of the pipeline.
 

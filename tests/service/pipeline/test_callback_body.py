@@ -3,6 +3,7 @@
 import json
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.pipeline.asset_failures import AssetFailure, error_text
 from harness.service.pipeline.callback_body import callback_body
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-b-job-7"
@@ -93,6 +94,41 @@ def test_a_rejection_has_its_own_code():
     failure = ProcessingCallback.parse(body).failure_for([])
     assert failure is not None
     assert failure.code == "CHECKSUM_MISMATCH"
+
+
+def test_the_failed_files_of_a_rejection_have_their_codes():
+    """The other files have none."""
+    keys = [f"42/raw/photo/horizontal/b/{name}.jpg" for name in "abc"]
+    text = error_text(
+        [
+            AssetFailure(keys[1], "DECODE_FAILED", "it is\ntruncated: 5 of 9"),
+            AssetFailure(keys[2], "CONTENT_TYPE_MISMATCH", "it is image/png"),
+        ]
+    )
+    error = {"Error": "Rejected", "Cause": json.dumps({"errorType": "Rejected", "errorMessage": text})}
+    detail = {"jobId": 7, "batchId": "b", "listingId": 42, "assets": [{"key": key} for key in keys]}
+
+    body = callback_body(
+        {"status": "VALIDATION_FAILED", "executionArn": ARN, "error": error, "detail": detail}
+    )
+
+    callback = ProcessingCallback.parse(body)
+    assert [(output.raw_key, output.error_code, output.error_message) for output in callback.outputs] == [
+        (keys[1], "DECODE_FAILED", "it is truncated: 5 of 9"),
+        (keys[2], "CONTENT_TYPE_MISMATCH", "it is image/png"),
+    ]
+    assert callback.failure is not None
+    assert callback.failure.code == "DECODE_FAILED"
+
+
+def test_an_error_text_has_a_limited_length():
+    """Step Functions cuts a cause, and then nothing of it could be read."""
+    failures = [AssetFailure(f"{number}" * 200, "DECODE_FAILED", "x" * 999) for number in range(60)]
+
+    text = error_text(failures)
+
+    assert len(text) < 20_200
+    assert text.splitlines()[-1] == f"and {60 - len(text.splitlines()) + 1} more files"
 
 
 def test_a_time_out_has_no_code_of_its_own():

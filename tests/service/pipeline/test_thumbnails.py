@@ -14,7 +14,7 @@ from harness.service.core.errors import Retryable
 from harness.service.pipeline.media_objects import MediaObjects
 from harness.service.pipeline.thumbnails import handler
 from harness.service.pipeline.validate import handler as validate
-from tests.media_defects import Defect, damaged
+from tests.media_defects import Defect, damaged, many_scans
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
 
@@ -246,6 +246,14 @@ class TestDocumentsAndFailures:
         assert bad["key"] in outputs[1]["errorMessage"]
         assert outputs[1]["processedKey"] is None
         assert outputs[2]["processedKey"] in pipeline.keys
+
+    def test_an_image_replaced_by_a_bomb_has_its_own_code(self, pipeline):
+        """A presigned URL lives on after validation."""
+        bad = pipeline.upload("b", "PHOTO_HORIZONTAL", photograph(2, 64, 48))
+        state = state_of(pipeline)
+        pipeline.client.put_object(Bucket="toq-listing-medias", Key=bad["key"], Body=many_scans(200))
+
+        assert handler(state)["outputs"][0]["errorCode"] == "IMAGE_TOO_COMPLEX"
 
     def test_a_missing_image_is_reported(self, pipeline):
         """It was deleted after validation."""

@@ -1,6 +1,7 @@
 """The Lambda function that checks the files."""
 
 import json
+import re
 
 import pytest
 
@@ -10,7 +11,7 @@ from harness.lab.workload.media.photos import photograph
 from harness.lab.workload.media.videos import video
 from harness.service.core.errors import Rejected
 from harness.service.pipeline.validate import handler
-from tests.media_defects import Defect, damaged
+from tests.media_defects import Defect, damaged, many_scans, zeroed
 
 PHOTO = photograph(1, 320, 240)
 
@@ -104,7 +105,7 @@ class TestRejections:
         asset = pipeline.upload("a", "PHOTO_HORIZONTAL", PHOTO)
         pipeline.client.delete_object(Bucket="toq-listing-medias", Key=asset["key"])
 
-        with pytest.raises(Rejected, match=rf"^UPLOAD_MISSING: {asset['key']} "):
+        with pytest.raises(Rejected, match=rf"^UPLOAD_MISSING: {asset['key']}: "):
             handler(pipeline.execution_input)
 
     def test_another_size(self, pipeline):
@@ -127,24 +128,78 @@ class TestRejections:
             pytest.param(damaged(PHOTO, Defect.TRUNCATED), id="truncated JPEG"),
             pytest.param(damaged(photograph(1, 64, 48, kind="png"), Defect.TRUNCATED), id="truncated PNG"),
             pytest.param(damaged(photograph(1, 64, 48, kind="heic"), Defect.TRUNCATED), id="truncated HEIC"),
-            pytest.param(damaged(PHOTO, Defect.PDF_AS_JPEG), id="PDF labelled JPEG"),
-            pytest.param(damaged(photograph(1, 64, 48, kind="png"), Defect.BOMB), id="bomb"),
-            pytest.param(MediaFile(b"GIF89a", "image/jpeg", ".jpg"), id="only a header"),
+            pytest.param(MediaFile(b"\xff\xd8\xff\xe0", "image/jpeg", ".jpg"), id="only a header"),
+            pytest.param(MediaFile(b"plain text", "image/jpeg", ".jpg"), id="text"),
+            pytest.param(
+                MediaFile(zeroed(photograph(1, 1600, 1200).content, 10_000), "image/jpeg", ".jpg"),
+                id="JPEG with zeros",
+            ),
         ],
     )
-    @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
     def test_images_that_do_not_decode(self, pipeline, file):
         """Size and checksum are right, but the content is not an image."""
         pipeline.upload("a", "PHOTO_HORIZONTAL", file)
 
-        with pytest.raises(Rejected, match=r"^DECODE_FAILED: 42/raw/photo/horizontal/"):
+        with pytest.raises(Rejected, match=r"^DECODE_FAILED: 42/raw/photo/horizontal/") as refused:
             handler(pipeline.execution_input)
+
+        assert not re.search(r"/tmp|<|object at 0x", str(refused.value))
+
+    @pytest.mark.parametrize(
+        ("file", "code"),
+        [
+            pytest.param(damaged(PHOTO, Defect.PDF_AS_JPEG), "CONTENT_TYPE_MISMATCH", id="a PDF"),
+            pytest.param(
+                MediaFile(photograph(1, 64, 48, kind="png").content, "image/jpeg", ".jpg"),
+                "CONTENT_TYPE_MISMATCH",
+                id="a PNG",
+            ),
+            pytest.param(
+                damaged(photograph(1, 64, 48, kind="png"), Defect.BOMB), "IMAGE_TOO_LARGE", id="a bomb"
+            ),
+            pytest.param(
+                MediaFile(many_scans(800), "image/jpeg", ".jpg"), "IMAGE_TOO_COMPLEX", id="800 scans"
+            ),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+    def test_other_refusals_have_their_own_codes(self, pipeline, file, code):
+        """A client can tell a wrong label from a damaged file."""
+        pipeline.upload("a", "PHOTO_HORIZONTAL", file)
+
+        with pytest.raises(Rejected, match=rf"^{code}: 42/raw/photo/horizontal/"):
+            handler(pipeline.execution_input)
+
+    def test_an_image_larger_than_the_functions_memory(self, pipeline, monkeypatch):
+        """The limit follows from the function, so more memory accepts larger images."""
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "257")
+        pipeline.upload("a", "PHOTO_HORIZONTAL", photograph(1, 800, 600, kind="png"))
+
+        with pytest.raises(Rejected, match=r"^IMAGE_TOO_LARGE: .*needs 1 MB, this function has 1 MB"):
+            handler(pipeline.execution_input)
+
+    def test_every_bad_file_is_named(self, pipeline):
+        """One line for each; the good files are not mentioned."""
+        good = pipeline.upload("a", "PHOTO_HORIZONTAL", PHOTO)
+        cut = pipeline.upload("b", "PHOTO_HORIZONTAL", damaged(PHOTO, Defect.TRUNCATED))
+        changed = pipeline.upload("c", "PHOTO_HORIZONTAL", PHOTO, checksum="ab" * 32)
+
+        with pytest.raises(Rejected) as refused:
+            handler(pipeline.execution_input)
+
+        first, second = str(refused.value).splitlines()
+        assert first.startswith(f"DECODE_FAILED: {cut['key']}: ")
+        assert second.startswith(f"CHECKSUM_MISMATCH: {changed['key']}: ")
+        assert good["key"] not in str(refused.value)
 
     @pytest.mark.parametrize(
         "file",
         [
             pytest.param(damaged(video(1, 320, 180), Defect.TRUNCATED), id="cut short, index first"),
             pytest.param(MediaFile(b"\0" * 4000, "video/mp4", ".mp4"), id="zeros"),
+            pytest.param(
+                MediaFile(zeroed(video(1, 640, 360).content, 4000), "video/mp4", ".mp4"), id="zeros inside"
+            ),
             pytest.param(
                 MediaFile(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video/mp4", ".mp4"), id="playlist"
             ),
@@ -154,8 +209,10 @@ class TestRejections:
         """A video is read to its end; a playlist is not followed."""
         pipeline.upload("v", "VIDEO_HORIZONTAL", file)
 
-        with pytest.raises(Rejected, match=r"^DECODE_FAILED: "):
+        with pytest.raises(Rejected, match=r"^DECODE_FAILED: ") as refused:
             handler(pipeline.execution_input)
+
+        assert "/tmp" not in str(refused.value)
 
     @pytest.mark.parametrize("content", [b"no header %%EOF", b"%PDF-1.4 cut sho"])
     def test_documents_without_beginning_or_end(self, pipeline, content):

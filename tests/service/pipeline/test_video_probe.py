@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from harness.lab.workload.media.videos import video
-from harness.service.pipeline.video_probe import Unplayable, VideoProperties, probe
+from harness.service.pipeline.formats.undecodable import Undecodable
+from harness.service.pipeline.video_probe import VideoProperties, probe
 
 
 def test_a_complete_video_has_its_properties(tmp_path):
@@ -22,7 +23,7 @@ def test_a_list_of_other_files_is_never_followed(tmp_path):
     disguised = tmp_path / "v.mp4"
     disguised.write_text("ffconcat version 1.0\nfile secret.mp4\n")
 
-    with pytest.raises(Unplayable):
+    with pytest.raises(Undecodable):
         probe(str(disguised))
 
 
@@ -37,5 +38,5 @@ def test_a_file_without_video_is_refused(tmp_path):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
-    with pytest.raises(Unplayable, match="no video stream"):
+    with pytest.raises(Undecodable, match="no video stream"):
         probe(str(path))

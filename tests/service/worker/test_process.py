@@ -92,7 +92,7 @@ class TestStop:
         rest, logs = worker_process.communicate("now\n", timeout=30)
 
         assert "in hand" in first_lines
-        assert set(health["loops"]) == {"dispatcher-1", "outbox", "dead-letters", "reconciler"}
+        assert set(health["loops"]) == {"dispatcher-1", "outbox", "dead-letters", "reconciler", "tagging"}
         assert worker_process.returncode == 0
         assert rest.strip() == "closed"
         events = [json.loads(line)["event"] for line in logs.splitlines()]

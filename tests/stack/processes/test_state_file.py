@@ -2,7 +2,6 @@
 The state file and its lock.
 """
 
-import os
 import stat
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stack.processes.state_file import StackRunning, StackState, StateLock, state_path
+from harness.stack.processes.state_file import StackRunning, StackState, StateLock
 
 
 def state(**changes: object) -> StackState:
@@ -97,17 +96,3 @@ class TestStateLock:
 
         assert StackRunning.__name__ in refused.stderr
         assert "stop it first" in refused.stderr
-
-
-class TestStatePath:
-    def test_the_variable_decides(self, monkeypatch):
-        """
-        $HARNESS_STATE, else $XDG_STATE_HOME, else the home directory.
-        """
-        monkeypatch.setenv("HARNESS_STATE", "/tmp/mine.json")
-        assert state_path() == Path("/tmp/mine.json")
-        monkeypatch.delenv("HARNESS_STATE")
-        monkeypatch.setenv("XDG_STATE_HOME", "/tmp/state")
-        assert state_path() == Path("/tmp/state/harness/stack.json")
-        monkeypatch.delenv("XDG_STATE_HOME")
-        assert state_path() == Path(os.environ["HOME"]) / ".local/state/harness/stack.json"

@@ -21,6 +21,7 @@ def environment(subject: Subject) -> ReportSection:
         ("scenario", f"{header.scenario_name}, SHA-256 {header.scenario_hash}"),
         *([("calibration", str(calibration))] if calibration else []),
         ("blueprint", header.blueprint_hash or "not recorded"),
+        *([("target", header.target_text)] if header.target else []),
         *machine,
         *((f"{name} version", text) for name, text in sorted(header.versions.items())),
     ]

@@ -6,6 +6,7 @@ An invocation is one event, which includes the latencies before it. Times are na
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from heapq import heapreplace
 
 from harness.blueprint.resources import LambdaFunction
 from harness.lab.results.metric_names import labels_text
@@ -27,6 +28,7 @@ class FunctionPool:
     Attributes:
         concurrency: Reserved concurrency; None shares the unreserved concurrency of the account.
         idle_since: When each idle environment became idle, the longest idle one first.
+        free_at: When each sandbox has done the invocations that it has, a heap; empty without a limit.
     """
 
     labels: str
@@ -35,6 +37,7 @@ class FunctionPool:
     environments: TokenBucket
     running: int = 0
     idle_since: list[int] = field(default_factory=list)
+    free_at: list[int] = field(default_factory=list)
 
 
 class Functions:
@@ -75,6 +78,7 @@ class Functions:
                 self._reserved(name),
                 nanoseconds(function.timeout if function else 900),
                 TokenBucket(settings.scale_up_bucket, settings.scale_up_per_s),
+                free_at=[0] * (settings.sandboxes or 0),
             )
         return self._pools[name]
 
@@ -116,7 +120,8 @@ class Functions:
             self._recorder.metric(now, "AWS/Lambda/Throttles", pool.labels, 1.0)
             return None
         killed = service_time > pool.timeout
-        duration = pool.timeout if killed else service_time
+        work = pool.timeout if killed else service_time
+        duration = _wait(pool, now + start, work) + work
         pool.running += 1
         self.running += 1
         self._running_unreserved += pool.concurrency is None
@@ -163,3 +168,12 @@ class Functions:
             if known in reserved:
                 return reserved[known]
         return self._deployed[name].reserved_concurrency if name in self._deployed else None
+
+
+def _wait(pool: FunctionPool, at: int, work: int) -> int:
+    """Give work that arrives at an instant to the first free sandbox; return its wait [ns]."""
+    if not pool.free_at:
+        return 0
+    begin = max(at, pool.free_at[0])
+    heapreplace(pool.free_at, begin + work)
+    return begin - at

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
@@ -127,6 +128,11 @@ class LambdaSettings(_PlatformSection):
     keep_alive_s: PositiveSeconds = Field(
         600.0, description="Idle time an environment survives. 300–900 s seen."
     )
+    sandboxes: PositiveInt | None = Field(
+        None,
+        description="Invocations of a function that are worked on at once, further ones wait outside their "
+        "time-out; none: no limit. Lambda has none; the local stack has one for real work.",
+    )
     scale_up_bucket: PositiveInt = Field(1000, description="New environments at once, a function. LDG.")
     scale_up_per_s: PerSecond = Field(100.0, description="New environments, refill, a function. LDG.")
 
@@ -218,6 +224,7 @@ class Platform(_PlatformSection):
         *,
         preset: Preset | None = None,
         time_scale: float = 1.0,
+        real: RealCapacity | None = None,
     ) -> Self:
         """
         Return the platform of a run.
@@ -227,6 +234,7 @@ class Platform(_PlatformSection):
             changes: Values by dotted key, e.g. ``{"mediaconvert.slots": 20}``; a string is read as TOML.
             preset: The preset; by default that of *given*, else ``aws``.
             time_scale: Time scale of the live run that ``local`` represents.
+            real: Capacity of ``local`` for real work; None if it is modelled.
 
         Raises:
             PlatformInvalid: A parameter does not exist or has an invalid value.
@@ -235,7 +243,7 @@ class Platform(_PlatformSection):
         chosen = changes.get("preset") or preset or given.get("preset", "aws")
         if chosen not in ("aws", "local"):
             raise PlatformInvalid(f"platform.preset must be aws or local, not {chosen!r}")
-        document = merged(_local(time_scale) if chosen == "local" else {}, given) | {"preset": chosen}
+        document = merged(_local(time_scale, real) if chosen == "local" else {}, given) | {"preset": chosen}
         for key, value in changes.items():
             _set(document, key, value)
         try:
@@ -248,9 +256,11 @@ SECTIONS = frozenset(field.alias or name for name, field in Platform.model_field
 """First parts of the keys of platform parameters."""
 
 
-def _local(time_scale: float) -> dict[str, Any]:
+def _local(time_scale: float, real: RealCapacity | None) -> dict[str, Any]:
     """
     Return the parameters of the local stack: no network, no cold starts, little overhead.
+
+    Real work is done by as many jobs and sandboxes as the machine has processors.
 
     The overhead was measured in clock seconds on a small machine; *time_scale* converts it to model seconds.
     """
@@ -266,8 +276,9 @@ def _local(time_scale: float) -> dict[str, Any]:
             # The worker divides its own intervals by the scale, so in model time they do not change.
             "outbox_s": {"distribution": "uniform", "low": 0.0, "high": 0.25},
         },
-        "lambda": {"cold_starts": False},
-        "mediaconvert": {"completion_s": 0.01 * time_scale},
+        "lambda": {"cold_starts": False} | ({"sandboxes": real.sandboxes} if real else {}),
+        "mediaconvert": {"completion_s": 0.01 * time_scale}
+        | ({"slots": real.transcoding_slots} if real else {}),
         "s3": {"request_s": 0.008 * time_scale, "bytes_per_s": None},
         "api": {"request_s": 0.008 * time_scale, "network_s": 0.001 * time_scale},
         "callback_s": 0.02 * time_scale,

@@ -16,7 +16,7 @@ from harness.service.adapters.memory.listing_repository import InMemoryListingRe
 from harness.service.adapters.memory.row_locks import RowLocks
 from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, JobNotFound, Unavailable
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.job_message import JobMessage
@@ -98,6 +98,7 @@ class _Reads(MediaReads):
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
         succeeded: bool = False,
+        replaces: BatchId | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         rows = self._rows()
@@ -109,6 +110,13 @@ class _Reads(MediaReads):
             and (not statuses or batch.status in statuses)
             and (include_deleted or not batch.deleted_at)
             and (not succeeded or batch.id in successful)
+            and (replaces is None or batch.replaces == replaces)
+        ]
+        return batches[::-1][:limit]
+
+    def list_recent_batches(self, *, include_deleted: bool = False, limit: int = 20) -> list[Batch]:
+        batches = [
+            batch for batch in self._rows().batches.values() if include_deleted or not batch.deleted_at
         ]
         return batches[::-1][:limit]
 
@@ -121,6 +129,14 @@ class _Reads(MediaReads):
             if batch.status in statuses and batch.issued_at < issued_before and not batch.deleted_at
         ]
         return sorted(batches, key=lambda batch: batch.issued_at)[:limit]
+
+    def list_batches_to_tag(self, *, issued_before: datetime, limit: int = 20) -> list[Batch]:
+        pending = [
+            (batch.pending_stage.value, batch)
+            for batch in self._rows().batches.values()
+            if batch.pending_stage and (batch.received_at or batch.issued_at < issued_before)
+        ]
+        return [batch for _, batch in sorted(pending, key=lambda each: each[0])[:limit]]
 
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
         assets = [asset for asset in self._rows().assets.values() if asset.batch_id == batch_id]
@@ -184,9 +200,15 @@ class _Transaction(_Reads, MediaTransaction):
             raise BatchStatusInvalid(f"Batch {batch.id} is no longer {expected}.")
         self._changes.batches[batch.id] = batch
 
-    def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        batch = self.get_batch_by_id(batch_id, for_update=True)
-        self._changes.batches[batch_id] = replace(batch, deleted_at=at)
+    def soft_delete_batch(self, batch: Batch) -> None:
+        stored = self.get_batch_by_id(batch.id, for_update=True)
+        self._changes.batches[batch.id] = replace(
+            stored, deleted_at=batch.deleted_at, processing_metadata=batch.processing_metadata
+        )
+
+    def set_media_stage(self, batch_id: BatchId, stage: MediaStage | None) -> None:
+        batch = self.get_batch_by_id(batch_id, for_update=True, include_deleted=True)
+        self._changes.batches[batch_id] = replace(batch, media_stage=stage)
 
     def create_asset(self, asset: Asset) -> None:
         self.upsert_assets(asset.batch_id, [asset])

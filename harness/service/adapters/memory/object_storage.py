@@ -3,6 +3,7 @@
 import hashlib
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.model.batch import MediaStage
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload, StoredObject
 
@@ -13,6 +14,7 @@ class InMemoryObjectStorage(ObjectStorage):
     def __init__(self, *, kms_key_id: str = "alias/toq-media-processing") -> None:
         self.available = True
         self.objects: dict[str, StoredObject] = {}
+        self.stages: dict[str, MediaStage] = {}
         self._kms_key_id = kms_key_id
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> StoredObject:
@@ -26,6 +28,7 @@ class InMemoryObjectStorage(ObjectStorage):
         """Store an object by its size [bytes] and checksum, without content."""
         etag = f'"{checksum.hex[:32] if checksum else size}"'
         self.objects[key] = StoredObject(key, size, etag, content_type, checksum)
+        self.stages.pop(key, None)
         return self.objects[key]
 
     def sign_upload(self, key: str, *, content_type: str, checksum: Sha256, ttl: int) -> SignedUpload:
@@ -43,6 +46,16 @@ class InMemoryObjectStorage(ObjectStorage):
     def head(self, key: str) -> StoredObject | None:
         self.ping()
         return self.objects.get(key)
+
+    def list_keys(self, prefix: str) -> list[str]:
+        self.ping()
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def tag(self, key: str, stage: MediaStage) -> bool:
+        self.ping()
+        if key in self.objects:
+            self.stages[key] = stage
+        return key in self.objects
 
     def delete(self, key: str) -> None:
         self.ping()

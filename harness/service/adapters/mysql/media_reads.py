@@ -54,6 +54,7 @@ LIST_BATCHES_BY_LISTING = Statement(
     + """
     WHERE b.listing_id = %s AND (%s OR b.status IN %s) AND (%s OR b.deleted_at IS NULL)
     AND (%s OR EXISTS (SELECT 1 FROM listing_media_jobs j WHERE j.batch_id = b.id AND j.status = 'SUCCEEDED'))
+    AND (%s OR b.replaces_batch_uuid = %s)
     ORDER BY b.id DESC
     LIMIT %s
     """,
@@ -65,6 +66,21 @@ LIST_BATCHES_BY_STATUS = Statement(
     + """
     WHERE b.status IN %s AND b.issued_at < %s AND b.deleted_at IS NULL
     ORDER BY b.issued_at, b.id
+    LIMIT %s
+    """,
+)
+LIST_RECENT_BATCHES = Statement(
+    "select",
+    BATCHES_TABLE,
+    _SELECT_BATCHES + " WHERE (%s OR b.deleted_at IS NULL) ORDER BY b.id DESC LIMIT %s",
+)
+LIST_BATCHES_TO_TAG = Statement(
+    "select",
+    BATCHES_TABLE,
+    _SELECT_BATCHES
+    + """
+    WHERE b.pending_stage IS NOT NULL AND (b.received_at IS NOT NULL OR b.issued_at < %s)
+    ORDER BY b.pending_stage, b.id
     LIMIT %s
     """,
 )
@@ -133,12 +149,17 @@ class MySQLMediaReads(MediaReads):
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
         succeeded: bool = False,
+        replaces: BatchId | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         # "IN ()" is not valid SQL, so an empty list of statuses is replaced; its condition does not apply.
         wanted = tuple(statuses) or tuple(BatchStatus)
-        parameters = (listing_id, not statuses, wanted, include_deleted, not succeeded, limit)
-        return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters)
+        parameters = (listing_id, not statuses, wanted, include_deleted, not succeeded)
+        replacing = (replaces is None, replaces)
+        return self._all(BATCHES.load, LIST_BATCHES_BY_LISTING, *parameters, *replacing, limit)
+
+    def list_recent_batches(self, *, include_deleted: bool = False, limit: int = 20) -> list[Batch]:
+        return self._all(BATCHES.load, LIST_RECENT_BATCHES, include_deleted, limit)
 
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
@@ -147,6 +168,9 @@ class MySQLMediaReads(MediaReads):
             return []
         parameters = (tuple(statuses), to_utc(issued_before), limit)
         return self._all(BATCHES.load, LIST_BATCHES_BY_STATUS, *parameters)
+
+    def list_batches_to_tag(self, *, issued_before: datetime, limit: int = 20) -> list[Batch]:
+        return self._all(BATCHES.load, LIST_BATCHES_TO_TAG, to_utc(issued_before), limit)
 
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
         return self._all(ASSETS.load, LIST_ASSETS, batch_id)

@@ -19,7 +19,7 @@ from harness.service.adapters.mysql.row_mapping import ASSETS, BATCHES, JOBS, Ta
 from harness.service.adapters.mysql.session import DatabaseSession, Statement
 from harness.service.core.errors import BatchNotFound, BatchStatusInvalid, Conflict, JobNotFound
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.job_message import JobMessage
@@ -49,6 +49,7 @@ _CHANGED_BATCH = BATCHES.only(
     "error_detail",
     "processing_metadata_json",
 )
+_DELETED_BATCH = BATCHES.only("deleted_at", "processing_metadata_json")
 _CHANGED_JOB = JOBS.only("status", "external_job_id", "output_payload_json", "started_at", "finished_at")
 _ASSET_VALUES = ASSETS.without("batch_uuid")
 
@@ -62,7 +63,11 @@ UPDATE_BATCH_STATUS = Statement(
 SOFT_DELETE_BATCH = Statement(
     "update",
     BATCHES_TABLE,
-    "UPDATE listing_media_batches SET deleted_at = %s WHERE batch_uuid = %s AND deleted_at IS NULL",
+    f"UPDATE listing_media_batches SET {_assignments(_DELETED_BATCH)}"
+    " WHERE batch_uuid = %s AND deleted_at IS NULL",
+)
+SET_MEDIA_STAGE = Statement(
+    "update", BATCHES_TABLE, "UPDATE listing_media_batches SET media_stage = %s WHERE batch_uuid = %s"
 )
 BATCH_ROW_ID = Statement(
     "select", BATCHES_TABLE, "SELECT id FROM listing_media_batches WHERE batch_uuid = %s"
@@ -154,9 +159,12 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         if not found:
             raise BatchStatusInvalid(f"Batch {batch.id} is no longer {expected}.")
 
-    def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        if not self._sql.write(SOFT_DELETE_BATCH, to_utc(at), batch_id):
-            raise BatchNotFound(f"There is no batch {batch_id}.")
+    def soft_delete_batch(self, batch: Batch) -> None:
+        if not self._sql.write(SOFT_DELETE_BATCH, *_DELETED_BATCH.values(batch), batch.id):
+            raise BatchNotFound(f"There is no batch {batch.id}.")
+
+    def set_media_stage(self, batch_id: BatchId, stage: MediaStage | None) -> None:
+        self._sql.write(SET_MEDIA_STAGE, stage, batch_id)
 
     def create_asset(self, asset: Asset) -> None:
         self._sql.insert(INSERT_ASSET, self._row_id(asset.batch_id), *_ASSET_VALUES.values(asset))

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.service.adapters.mysql.session import Row
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus, Upload
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage, Upload
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.job import Job, JobStatus, Provider
 from harness.service.core.model.job_message import JobMessage
@@ -152,6 +152,8 @@ BATCHES = TableMapping(
         *_times("issued_at", "received_at", "processing_started_at", "processing_finished_at"),
         *_same("error_code", "error_detail"),
         *_times("deleted_at"),
+        Column("replaces_batch_uuid", "replaces"),
+        Column("media_stage", "media_stage", lambda value: MediaStage(value) if value else None),
         _json_object("processing_metadata_json", "processing_metadata"),
     ),
 )

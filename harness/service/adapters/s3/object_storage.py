@@ -1,6 +1,7 @@
 """The media bucket in S3."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.awsrequest import AWSRequest, AWSResponse
@@ -8,10 +9,15 @@ from botocore.exceptions import ClientError
 
 from harness.service.adapters.s3.presigned_url import UrlSigner
 from harness.service.aws_clients import CONNECTION_ERRORS, client_config, error_status, unavailable_errors
+from harness.service.core.model.batch import MediaStage
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload, StoredObject
 
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import TaggingTypeDef
+
 HEAD_TTL_S = 60
+STAGE_TAG = "media-stage"
 
 
 class S3ObjectStorage(ObjectStorage):
@@ -74,6 +80,23 @@ class S3ObjectStorage(ObjectStorage):
             raise
         size, checksum = found["ContentLength"], found.get("ChecksumSHA256")
         return StoredObject(key, size, found["ETag"], found["ContentType"], _object_checksum(checksum))
+
+    def list_keys(self, prefix: str) -> list[str]:
+        with unavailable_errors("S3"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def tag(self, key: str, stage: MediaStage) -> bool:
+        tags: TaggingTypeDef = {"TagSet": [{"Key": STAGE_TAG, "Value": stage.value}]}
+        try:
+            with unavailable_errors("S3"):
+                self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=tags)
+        except ClientError as error:
+            # The second code: the newest version of the object is a delete marker.
+            if error.response["Error"]["Code"] in ("NoSuchKey", "MethodNotAllowed"):
+                return False
+            raise
+        return True
 
     def delete(self, key: str) -> None:
         with unavailable_errors("S3"):

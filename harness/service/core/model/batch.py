@@ -7,7 +7,8 @@ A batch: files of one listing that are uploaded and processed together.
           │                        │                               │  ▲                    │
           └──abandon──▶ FAILED ◀───┴────────────fail───────────────┘  └──────retry─────────┘ (and from FAILED)
 
-Every arrow is a method; any other transition raises ``BatchStatusInvalid``.
+Every arrow is a method; any other transition raises ``BatchStatusInvalid``. A batch outside the pipeline
+may be deleted in any status: ``delete`` sets ``deleted_at`` and nothing else.
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,15 @@ class BatchStatus(StrEnum):
     @property
     def in_pipeline(self) -> bool:
         return self in (BatchStatus.RECEIVED, BatchStatus.PROCESSING)
+
+
+class MediaStage(StrEnum):
+    """The value of the tag ``media-stage`` of objects; the bucket's lifecycle rules select objects by it."""
+
+    RAW_DONE = "raw-done"
+    """A raw file of a batch that is READY: only a retry reads it again."""
+    DELETED = "deleted"
+    """Any object of a deleted batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,8 @@ class Batch:
             (column ``photographer_user_id``).
         issued_at: When the upload URLs were signed.
         received_at: When the batch last entered the pipeline, by completion or by a retry.
+        replaces: The batch that is deleted once this one is READY.
+        media_stage: The tag that the objects of the batch have; None without a tag.
     """
 
     id: BatchId
@@ -87,6 +99,8 @@ class Batch:
     error_code: str | None = None
     error_detail: str | None = None
     deleted_at: datetime | None = None
+    replaces: BatchId | None = None
+    media_stage: MediaStage | None = None
     processing_metadata: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -106,6 +120,14 @@ class Batch:
     def log_fields(self) -> dict[str, object]:
         """The ids that every log line about the batch contains."""
         return {"listing_id": self.listing_id, "batch_id": self.id}
+
+    @property
+    def pending_stage(self) -> MediaStage | None:
+        """The tag that the objects of the batch must get; None if nothing has to be tagged."""
+        if self.deleted_at:
+            return None if self.media_stage is MediaStage.DELETED else MediaStage.DELETED
+        untagged_ready = self.status is BatchStatus.READY and self.media_stage is None
+        return MediaStage.RAW_DONE if untagged_ready else None
 
     def must_belong_to(self, listing_id: ListingId) -> None:
         """Raise `BatchNotFound` for another listing: its users must not learn that the batch exists."""
@@ -161,6 +183,12 @@ class Batch:
             error_code=None,
             error_detail=None,
         )
+
+    def delete(self, *, at: datetime, **context: object) -> "Batch":
+        """Return the batch as soft-deleted; *context*, e.g. who deleted it and why, stays with the batch."""
+        self._must_be(BatchStatus.PENDING_UPLOAD, BatchStatus.READY, BatchStatus.FAILED)
+        metadata = dict(self.processing_metadata) | {"deletion": context}
+        return replace(self, deleted_at=at, processing_metadata=metadata)
 
     def _failed(self, failure: Failure, at: datetime) -> "Batch":
         return replace(

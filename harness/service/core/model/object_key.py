@@ -6,7 +6,7 @@ the id of the job, so that a retry does not overwrite objects that users can dow
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.manifest import ManifestFile
@@ -69,6 +69,13 @@ def processed_key(
 def zip_key(listing: ListingId, batch: BatchId, job: JobId) -> str:
     """Return the key of the ZIP of a job."""
     return f"{listing}/zip/{batch}/{job}/full.zip"
+
+
+def key_prefixes(listing: ListingId, batch: BatchId, media_types: Collection[MediaType]) -> tuple[str, ...]:
+    """Return the prefixes of all objects of a batch with files of *media_types*; each ends with a slash."""
+    folders = sorted(media_type.folder for media_type in set(media_types))
+    kinds = [f"{kind}/{folder}" for kind in ("raw", "processed") for folder in folders]
+    return tuple(f"{listing}/{kind}/{batch}/" for kind in (*kinds, "zip"))
 
 
 def belongs_to(key: str, listing: ListingId, batch: BatchId) -> bool:

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.batch import Batch, BatchStatus, MediaStage
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.job_message import JobMessage
@@ -55,19 +55,34 @@ class MediaReads(Protocol):
         statuses: Sequence[BatchStatus] = (),
         include_deleted: bool = False,
         succeeded: bool = False,
+        replaces: BatchId | None = None,
         limit: int = 20,
     ) -> list[Batch]:
         """
         Return batches of a listing, newest first; without *statuses* in any status.
 
-        With *succeeded* only batches that have a job that succeeded, whatever their later jobs did.
+        With *succeeded* only batches that have a job that succeeded, whatever their later jobs did. With
+        *replaces* only batches that replace this one.
         """
+
+    @abstractmethod
+    def list_recent_batches(self, *, include_deleted: bool = False, limit: int = 20) -> list[Batch]:
+        """Return the newest batches of all listings, newest first."""
 
     @abstractmethod
     def list_batches_by_status(
         self, statuses: Sequence[BatchStatus], *, issued_before: datetime, limit: int = 200
     ) -> list[Batch]:
         """Return batches in *statuses* that are not deleted and were issued before a time, oldest first."""
+
+    @abstractmethod
+    def list_batches_to_tag(self, *, issued_before: datetime, limit: int = 20) -> list[Batch]:
+        """
+        Return batches with a ``pending_stage``, the deleted ones first.
+
+        A batch that was never completed is returned only if it was issued before a time: its upload URLs may
+        still be used.
+        """
 
     @abstractmethod
     def list_assets_by_batch(self, batch_id: BatchId) -> list[Asset]:
@@ -127,8 +142,17 @@ class MediaTransaction(MediaReads, Protocol):
         """
 
     @abstractmethod
-    def soft_delete_batch(self, batch_id: BatchId, *, at: datetime) -> None:
-        """Mark a batch as deleted, or raise `BatchNotFound`; its jobs and assets stay."""
+    def soft_delete_batch(self, batch: Batch) -> None:
+        """
+        Store ``deleted_at`` and the metadata of a batch; its jobs and assets stay.
+
+        Raises:
+            BatchNotFound: The batch does not exist, or is deleted already.
+        """
+
+    @abstractmethod
+    def set_media_stage(self, batch_id: BatchId, stage: MediaStage | None) -> None:
+        """Store the tag that the objects of a batch have; None makes the batch pending again."""
 
     @abstractmethod
     def create_asset(self, asset: Asset) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.service.core.model.batch import MediaStage
 from harness.service.core.model.checksum import Sha256
 
 
@@ -41,6 +42,14 @@ class ObjectStorage(Protocol):
     @abstractmethod
     def head(self, key: str) -> StoredObject | None:
         """Return the properties of an object, None if it does not exist."""
+
+    @abstractmethod
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys of all objects whose key begins with *prefix*, sorted."""
+
+    @abstractmethod
+    def tag(self, key: str, stage: MediaStage) -> bool:
+        """Set the tag ``media-stage`` of an object; return False if the object does not exist."""
 
     @abstractmethod
     def delete(self, key: str) -> None:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.service.core.errors import FieldError, ListingStatusInvalid, ManifestInvalid
+from harness.service.core.errors import BatchConflict, FieldError, ListingStatusInvalid, ManifestInvalid
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.identifiers import BatchId, ListingId
@@ -54,17 +54,25 @@ class CreateUploadBatch:
     upload_ttl: int = 900
 
     def __call__(
-        self, caller: Caller, listing_id: ListingId, batch_reference: str, files: Sequence[ManifestFile]
+        self,
+        caller: Caller,
+        listing_id: ListingId,
+        batch_reference: str,
+        files: Sequence[ManifestFile],
+        *,
+        replaces: BatchId | None = None,
     ) -> CreatedBatch:
         """
-        Create the batch.
+        Create the batch. The batch *replaces* is deleted once the new one is READY.
 
         Raises:
             ManifestInvalid: The reference or a file is not valid.
             ListingNotFound: The listing does not exist.
             NotPhotographer, NotOwner, ProjectNotAllowed: The caller does not have the permission.
             ListingStatusInvalid: The listing does not accept uploads in its current status.
-            BatchConflict: The listing has an open batch with this reference.
+            BatchNotFound: The listing has no batch *replaces*.
+            BatchConflict: The listing has an open batch with this reference, or *replaces* has files of the
+                other family.
             Unavailable: The database does not answer.
         """
         reference = _reference(batch_reference)
@@ -79,10 +87,15 @@ class CreateUploadBatch:
         slots = tuple(self._slot(file, key) for file, key in zip(files, keys, strict=True))
         uploads = tuple(Upload(slot.file, slot.key) for slot in slots)
         status, now = BatchStatus.PENDING_UPLOAD, self.clock.now()
-        batch = Batch(batch_id, listing.id, reference, caller.user_id, status, uploads, issued_at=now)
+        uploaded_by = caller.user_id
+        batch = Batch(
+            batch_id, listing.id, reference, uploaded_by, status, uploads, issued_at=now, replaces=replaces
+        )
         with self.media.transaction() as tx:
             # The lock prevents that another request creates or retries a batch with this reference now.
             tx.lock_listing(listing.id)
+            if replaces:
+                _must_be_replaceable(tx.get_batch_by_id(replaces), batch)
             tx.create_batch(batch)
 
         self.instruments.batch_entered(batch.status)
@@ -94,6 +107,13 @@ class CreateUploadBatch:
             key, content_type=file.content_type, checksum=file.checksum, ttl=self.upload_ttl
         )
         return UploadSlot(file, key, signed)
+
+
+def _must_be_replaceable(replaced: Batch, batch: Batch) -> None:
+    """Check that a batch has the listing and the family of *batch*: then the caller controls both."""
+    replaced.must_belong_to(batch.listing_id)
+    if replaced.family is not batch.family:
+        raise BatchConflict(f"Batch {replaced.id} has files of the other family; it cannot be replaced.")
 
 
 def _reference(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from harness.service.core.errors import CallbackInvalid, ListingNotFound
+from harness.service.core.errors import BatchNotFound, CallbackInvalid, ListingNotFound
 from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch, BatchStatus
@@ -104,6 +104,7 @@ class HandleProcessingCallback:
             tx.update_batch_status(after, expected=batch.status)
         if after.status.terminal:
             _store_assets(tx, callback, batch, failure)
+            _delete_replaced(tx, after, now)
         if after.status.terminal and listing is not None:
             advance_listing(tx, self.policy, listing)
         entered = tuple(new.status for old, new in pairwise(transitions) if new.status is not old.status)
@@ -170,6 +171,33 @@ def _transitions(
 def _within(batch: Batch, started_at: datetime | None, now: datetime) -> datetime:
     """Return the start time of the callback, limited to the time between reception and *now*."""
     return min(max(started_at or now, batch.received_at or now), now)
+
+
+def _delete_replaced(tx: MediaTransaction, ended: Batch, now: datetime) -> None:
+    """
+    Delete the batch that a READY batch replaces, and a batch whose replacement has been READY.
+
+    A batch in the pipeline is not deleted when its replacement gets READY, but when its own job ends.
+    """
+    if ended.status is BatchStatus.READY and ended.replaces:
+        _delete_outside_pipeline(tx, ended.replaces, ended.id, now)
+    replacements = tx.list_batches_by_listing(ended.listing_id, succeeded=True, replaces=ended.id, limit=1)
+    if replacements:
+        _delete_outside_pipeline(tx, ended.id, replacements[0].id, now)
+
+
+def _delete_outside_pipeline(
+    tx: MediaTransaction, batch_id: BatchId, replaced_by: BatchId, now: datetime
+) -> None:
+    try:
+        batch = tx.get_batch_by_id(batch_id, for_update=True)
+    except BatchNotFound:
+        return  # Deleted before.
+    if batch.status.in_pipeline:
+        return
+    tx.soft_delete_batch(batch.delete(at=now, replacedBy=replaced_by))
+    fields = batch.log_fields | {"replaced_by": replaced_by}
+    log.info("service.media.handle_processing_callback.replaced", extra=fields)
 
 
 def _store_assets(

@@ -3,18 +3,17 @@
 import logging
 from dataclasses import dataclass
 
-from harness.service.core.errors import FieldError, Invalid
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import NewJob
+from harness.service.core.model.request_reason import checked_reason
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
 from harness.service.core.use_cases.enqueue_job import enqueue_job
 
-REASON_LENGTH = 500
 OPEN = (BatchStatus.PENDING_UPLOAD, BatchStatus.RECEIVED, BatchStatus.PROCESSING)
 OPEN_BATCHES_MAX = 1000
 """More open batches than a listing has in practice."""
@@ -58,7 +57,7 @@ class RetryMediaBatch:
             BatchConflict: Another open batch of the listing has the same reference.
             Unavailable: The database does not answer.
         """
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         listing = self.listings.get_listing(listing_id)
         batch = self.media.get_batch_by_id(batch_id)
         batch.must_belong_to(listing.id)
@@ -92,11 +91,3 @@ def _must_be_only(batch: Batch, tx: MediaTransaction) -> None:
     open_batches = tx.list_batches_by_listing(batch.listing_id, statuses=OPEN, limit=OPEN_BATCHES_MAX)
     if any(other.reference == batch.reference and other.id != batch.id for other in open_batches):
         raise batch.reference_conflict()
-
-
-def _reason(text: str) -> str:
-    reason = text.strip()
-    if not 1 <= len(reason) <= REASON_LENGTH:
-        error = FieldError("reason", f"must be 1 to {REASON_LENGTH} characters")
-        raise Invalid("The reason is missing or too long.", [error])
-    return reason

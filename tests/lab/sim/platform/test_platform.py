@@ -94,6 +94,20 @@ class TestFunctions:
 
         assert spent == [6, 1, 1]
 
+    def test_further_invocations_wait_for_a_sandbox_outside_their_time_out(self):
+        """
+        Three validations of 50 s in two sandboxes: the third takes 100 s without a time-out (60 s).
+        """
+        _, recorder = play(3, {"validate": {"fixed_s": 50}}, until=0.01, **{"lambda": {"sandboxes": 2}})
+        spent = [
+            round((row.finished_at - row.started_at) / 1e9)
+            for row in recorder.rows("steps")
+            if row.state == "ValidateRawAssets"
+        ]
+
+        assert spent == [50, 50, 100]
+        assert sum(values(recorder, "AWS/Lambda/Errors")) == 0
+
 
 class TestQueue:
     def test_a_poisoned_message_ends_as_a_dead_letter(self):

@@ -12,19 +12,41 @@ from threading import Barrier
 
 import pytest
 
+from harness.service.adapters.memory.clock import ManualClock
+from harness.service.adapters.memory.instruments import InMemoryInstruments
+from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
-from harness.service.core.errors import BatchConflict, Conflict, Unavailable
-from harness.service.core.model.access_policy import AccessPolicy
+from harness.service.adapters.mysql.pool import Pool
+from harness.service.adapters.mysql.session import Statement
+from harness.service.core.errors import BatchConflict, BatchNotFound, Conflict, Unavailable
+from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
+from harness.service.core.model.callback import (
+    AssetOutput,
+    CallbackStatus,
+    ProcessingCallback,
+    ZipBundle,
+)
+from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
-from harness.service.core.model.job import JobStatus, NewJob
+from harness.service.core.model.job import Job, JobStatus, NewJob
 from harness.service.core.model.listing import Listing, ListingStatus
+from harness.service.core.model.manifest import ManifestFile, UploadLimits
+from harness.service.core.model.media_type import MediaType
 from harness.service.core.use_cases.advance_listing import advance_listing
+from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatch, UploadedFile
+from harness.service.core.use_cases.create_upload_batch import CreateUploadBatch
+from harness.service.core.use_cases.delete_media_batch import DeleteMediaBatch
+from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
+from harness.service.core.use_cases.retry_media_batch import RetryMediaBatch
 
 pytestmark = pytest.mark.stack
 
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
+ROUNDS = 15
+OPERATOR = Caller(UserId(2), frozenset({MANAGE}))
 SIX, SEVEN = ListingStatus.PENDING_PHOTO_PROCESSING, ListingStatus.PENDING_OWNER_APPROVAL
 
 
@@ -36,12 +58,77 @@ def at_once(work: Callable[[int], object], many: int = 6) -> Counter[str]:
         together.wait()
         try:
             work(number)
-        except Conflict as error:
+        except (Conflict, BatchNotFound) as error:
             return type(error).__name__
         return "ok"
 
     with ThreadPoolExecutor(many) as threads:
         return Counter(threads.map(run, range(many)))
+
+
+class Racing:
+    """The use cases on the database, with a photographer; `race` counts results by name of the error."""
+
+    def __init__(self, media: MySQLMediaRepository, pool: Pool) -> None:
+        self.media = media
+        storage, policy, clock = InMemoryObjectStorage(), AccessPolicy(), ManualClock(AT)
+        both, instruments = (media, MySQLListingRepository(pool)), InMemoryInstruments()
+        self._storage = storage
+        self._create = CreateUploadBatch(*both, storage, clock, instruments, policy, UploadLimits())
+        self._complete = CompleteUploadBatch(*both, storage, clock, instruments, policy)
+        self._retry = RetryMediaBatch(*both, clock, instruments, policy)
+        self._delete = DeleteMediaBatch(*both, clock, policy)
+        self._handle = HandleProcessingCallback(*both, clock, instruments, policy)
+
+    def open(self, reference: str, replaces: BatchId | None = None) -> Batch:
+        photo = ManifestFile(
+            "p1", MediaType.PHOTO_VERTICAL, "p1.jpg", "image/jpeg", 5, Sha256("00" * 32), sequence=1
+        )
+        created = self._create(OPERATOR, ListingId(7), reference, (photo,), replaces=replaces)
+        self._storage.put_announced(created.slots[0].key, size=5, checksum=Sha256("00" * 32))
+        return self.media.get_batch_by_id(created.batch_id)
+
+    def ready(self, reference: str) -> Batch:
+        batch = self.open(reference)
+        self.complete(batch)
+        self.succeed(batch)
+        return batch
+
+    def complete(self, batch: Batch) -> None:
+        files = (UploadedFile("p1", batch.uploads[0].key, "etag", 5),)
+        self._complete(OPERATOR, ListingId(7), batch.id, files)
+
+    def retry(self, batch: Batch) -> None:
+        self._retry(OPERATOR, ListingId(7), batch.id, "again")
+
+    def delete(self, batch: Batch) -> None:
+        self._delete(OPERATOR, ListingId(7), batch.id, "wrong house")
+
+    def succeed(self, batch: Batch) -> None:
+        """Send the callback of the newest job."""
+        job = self.jobs(batch)[0]
+        key, folder = batch.uploads[0].key, f"7/zip/{batch.id}/{job.id}"
+        output = AssetOutput(key, processed_key=key)
+        bundle = ZipBundle(f"{folder}/full.zip")
+        self._handle(ProcessingCallback(job.id, CallbackStatus.SUCCEEDED, outputs=(output,), zip=bundle))
+
+    def jobs(self, batch: Batch) -> list[Job]:
+        return self.media.list_jobs_by_batch(batch.id)
+
+    def stored(self, batch: Batch) -> Batch:
+        return self.media.get_batch_by_id(batch.id, include_deleted=True)
+
+    def race(self, *actions: Callable[[], object]) -> Counter[str]:
+        return at_once(lambda number: actions[number](), len(actions))
+
+
+@pytest.fixture
+def racing(media: MySQLMediaRepository, pool: Pool, pending: Batch) -> Racing:
+    """Listing 7 is a development: it takes uploads after a batch is READY."""
+    assert pending
+    with pool.session() as session:
+        session.write(Statement("seed", "", "UPDATE listing_versions SET type = 32"))
+    return Racing(media, pool)
 
 
 class TestRaces:
@@ -161,6 +248,78 @@ class TestRaces:
         assert at_once(finish) == {"ok": 6}
         with media.transaction() as tx:
             assert tx.lock_listing(listing.id) is SEVEN
+
+
+class TestDeletion:
+    """Use cases that delete batches, on the database: consistent, and without a deadlock."""
+
+    def test_completions_and_deletions(self, racing: Racing) -> None:
+        """
+        A batch is completed once or deleted, never both: a deletion is refused while the job is open.
+        """
+        for round_ in range(ROUNDS):
+            batch = racing.open(f"r{round_}")
+            complete = lambda: racing.complete(batch)  # noqa: B023, E731
+            delete = lambda: racing.delete(batch)  # noqa: B023, E731
+
+            outcomes = racing.race(complete, delete, complete, delete)
+
+            jobs, stored = racing.jobs(batch), racing.stored(batch)
+            assert outcomes["ok"] == 1
+            assert (len(jobs), stored.status.value) == (
+                (0, "PENDING_UPLOAD") if stored.deleted_at else (1, "RECEIVED")
+            )
+
+    def test_a_deletion_and_a_retry(self, racing: Racing) -> None:
+        """
+        One of them is first, and the other one is refused.
+        """
+        for round_ in range(ROUNDS):
+            batch = racing.ready(f"r{round_}")
+
+            outcomes = racing.race(lambda: racing.retry(batch), lambda: racing.delete(batch))  # noqa: B023
+
+            stored = racing.stored(batch)
+            assert outcomes["ok"] == 1
+            assert stored.status.value == ("READY" if stored.deleted_at else "PROCESSING")
+
+    def test_a_replacement_gets_ready_while_the_old_batch_is_retried(self, racing: Racing) -> None:
+        """
+        The old batch is deleted in the end, at once or when its job has ended; every job ends.
+        """
+        for round_ in range(ROUNDS):
+            old = racing.ready(f"old{round_}")
+            new = racing.open(f"new{round_}", replaces=old.id)
+            racing.complete(new)
+
+            racing.race(lambda: racing.retry(old), lambda: racing.succeed(new))  # noqa: B023
+            if not racing.stored(old).deleted_at:
+                racing.race(lambda: racing.succeed(old), lambda: racing.succeed(new))  # noqa: B023
+
+            assert racing.stored(old).deleted_at
+            assert racing.stored(new).status is BatchStatus.READY
+            assert all(job.status.terminal for job in racing.jobs(old) + racing.jobs(new))
+
+    def test_two_batches_that_replace_each_others_sibling(self, racing: Racing) -> None:
+        """
+        Both end together and each deletes another batch: the listing's lock orders them.
+        """
+        for round_ in range(ROUNDS):
+            one, two = racing.open(f"one{round_}"), racing.open(f"two{round_}")
+            three = racing.open(f"three{round_}", replaces=one.id)
+            four = racing.open(f"four{round_}", replaces=two.id)
+            for batch in (one, two, three, four):
+                racing.complete(batch)
+
+            ends = [lambda it=it: racing.succeed(it) for it in (four, three, two, one)]
+            assert racing.race(*ends) == {"ok": 4}
+
+            assert [bool(racing.stored(it).deleted_at) for it in (one, two, three, four)] == [
+                True,
+                True,
+                False,
+                False,
+            ]
 
 
 class TestIsolation:

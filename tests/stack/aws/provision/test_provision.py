@@ -145,16 +145,16 @@ class TestBucket:
             {
                 "ID": "archive-raw-media",
                 "Status": "Enabled",
-                "Filter": {"Tag": {"Key": "media-stage", "Value": "raw"}},
+                "Filter": {"Tag": {"Key": "media-stage", "Value": "raw-done"}},
                 "Transitions": [
                     {"Days": 30, "StorageClass": "STANDARD_IA"},
                     {"Days": 180, "StorageClass": "GLACIER_IR"},
                 ],
             },
             {
-                "ID": "expire-superseded-media",
+                "ID": "expire-deleted-media",
                 "Status": "Enabled",
-                "Filter": {"Tag": {"Key": "media-stage", "Value": "superseded"}},
+                "Filter": {"Tag": {"Key": "media-stage", "Value": "deleted"}},
                 "Expiration": {"Days": 90},
             },
             {
