@@ -14,8 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.opentelemetry.linked_sampler import LinkedSampler
 from harness.service.adapters.opentelemetry.tracer import OpenTelemetryTracer
-from harness.service.core.model.trace_context import TraceContext
-from harness.service.core.ports.tracer import SpanKind, Tracer
+from harness.service.core.ports.tracer import SpanKind, TraceContext, Tracer
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"

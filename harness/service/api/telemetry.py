@@ -18,8 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
-from harness.service.core.model.trace_context import TraceContext
-from harness.service.core.ports.tracer import Span, SpanKind, Tracer
+from harness.service.core.ports.tracer import Span, SpanKind, TraceContext, Tracer
 
 UNMATCHED = "unmatched"
 UNLOGGED_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})

@@ -10,12 +10,12 @@ from http import HTTPStatus
 
 import httpx
 
+from harness.service.adapters.opentelemetry.function_tracing import current_tracer
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import sign
 from harness.service.core.ports.tracer import SpanKind
 from harness.service.pipeline.callback_body import callback_body, require_detail
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
-from harness.service.pipeline.tracing import current_tracer
 
 TIMEOUT_S = 10
 # One client per process, created at cold start: each client reads all certificates of the machine.

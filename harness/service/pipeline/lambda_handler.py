@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
+from harness.service.adapters.opentelemetry.function_tracing import invocation
 from harness.service.core.errors import Rejected, Retryable
-from harness.service.pipeline.tracing import invocation
 
 Event = dict[str, Any]
 Handler = Callable[[Event, object], Event]

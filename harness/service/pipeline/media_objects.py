@@ -11,10 +11,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.service.adapters.opentelemetry.function_tracing import traced_calls
 from harness.service.aws_clients import CONNECTION_ERRORS, is_transient
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.lambda_handler import required
-from harness.service.pipeline.tracing import traced_calls
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

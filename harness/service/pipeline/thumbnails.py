@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from harness.service.adapters.opentelemetry.function_tracing import in_current_span
 from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
 from harness.service.pipeline.formats.undecodable import DECODE_FAILED, Undecodable
 from harness.service.pipeline.image_decoding import Size, derive, jpeg
 from harness.service.pipeline.image_limits import DecodingMemory
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.tracing import in_current_span
 
 SIZES = {"thumbnail": 200, "small": 400, "medium": 800, "large": 1200}
 """Sides of the boxes [px]: an image is scaled down to fit its box."""

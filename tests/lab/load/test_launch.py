@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness.lab.load.launch import play
@@ -184,7 +185,7 @@ class TestEverything:
         for _, trace_id, span_id, _ in sampled:
             span = recorded[trace_id, span_id]
             root = recorded[trace_id, span.parent_id]
-            assert root.parent_id is None
+            assert pd.isna(root.parent_id)
             assert root.name.startswith("arrival ")
             assert root.started_at <= span.started_at <= span.finished_at <= root.finished_at
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import verify
-from harness.service.core.model.trace_context import TraceContext
+from harness.service.core.ports.tracer import TraceContext
 from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback_dispatch import handler
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from harness.service.core.model.trace_context import TraceContext
-from harness.service.core.ports.tracer import Span, SpanKind, Tracer
+from harness.service.core.ports.tracer import Span, SpanKind, TraceContext, Tracer
 
 
 @dataclass(slots=True)

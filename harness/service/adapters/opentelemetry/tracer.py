@@ -17,8 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags
 
-from harness.service.core.model.trace_context import TraceContext
-from harness.service.core.ports.tracer import Span, SpanKind, Tracer
+from harness.service.core.ports.tracer import Span, SpanKind, TraceContext, Tracer
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

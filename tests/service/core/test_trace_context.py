@@ -4,7 +4,7 @@ The W3C trace context.
 
 import pytest
 
-from harness.service.core.model.trace_context import TraceContext
+from harness.service.core.ports.tracer import TraceContext
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
