@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types bench nightly mutation gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly mutation gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,10 @@ setup: .venv/.ready ## Virtual environment from the lock file, and a database se
 demo: setup ## Stack, Locust run on real media, simulation, verdict and page
 	@$(BIN)/harness demo
 
-test: setup lint types ## Everything that a change must pass, with branch coverage
+chromium:
+	@sh .ci/chromium
+
+test: setup chromium lint types ## Everything that a change must pass, with branch coverage
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --cov --cov-report=
 	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from tempfile import TemporaryDirectory  # noqa: E402
-from typing import Any  # noqa: E402
+from typing import Any, NoReturn  # noqa: E402
 
 from locust.env import Environment  # noqa: E402
 
@@ -56,7 +56,7 @@ class Measurement:
             worker=0,
             clock=lambda: time.perf_counter() - zero,
             connections=ConnectionPool(host, timeout=DRAIN_S),
-            recorder=WorkerRecorder(folder, 0),
+            recorder=WorkerRecorder(folder, 0, failed=self._fail),
             tally=Tally(),
             fire_request=environment.events.request.fire,
             traces=TraceSampling(0.0),
@@ -64,6 +64,9 @@ class Measurement:
         self.probe = Probe()
         self.response_times: list[float] = []
         self.latencies: list[float] = []
+
+    def _fail(self, reason: str) -> NoReturn:
+        raise RuntimeError(reason)
 
     def run(self, rate: float, length: float, max_in_flight: int) -> dict[str, Any]:
         """Send the requests, and return what was measured."""

@@ -1,6 +1,6 @@
 """The functions of ``import harness``: simulate a scenario, open a run, check it, compare it with another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
@@ -47,7 +47,12 @@ simulate = _with_plots(simulate_run)
 
 
 def check(
-    run: Run | str | Path, *, template: str | Path | None = None, endpoint: str | None = None
+    run: Run | str | Path,
+    *,
+    template: str | Path | None = None,
+    endpoint: str | None = None,
+    baseline: Sequence[str | Path] = (),
+    max_regression: Sequence[str] = (),
 ) -> "Verdict":
     """
     Evaluate the alarms and objectives of a run as ``harness check`` does, without writing anything.
@@ -62,14 +67,23 @@ def check(
     Args:
         template: Take the alarms from this CloudFormation template instead of the blueprint's.
         endpoint: Take the alarms from DescribeAlarms of this endpoint, or of ``aws``.
+        baseline: Run folders, or folders of runs, to compare with.
+        max_regression: How much worse than the baseline figures may be, e.g. ``p95(E2E:ready)=10%``; this
+            is also the default.
 
     Raises:
         RunUnreadable: The run cannot be read.
-        ValueError: The template or an objective of the scenario cannot be read.
+        ValueError: The template, an objective of the scenario or a baseline cannot be read.
     """
     from harness.lab.gate.evaluate_run import check_run
 
-    return check_run(_opened(run), template=None if template is None else Path(template), endpoint=endpoint)
+    return check_run(
+        _opened(run),
+        template=None if template is None else Path(template),
+        endpoint=endpoint,
+        baseline=[Path(one) for one in baseline],
+        max_regression=max_regression,
+    )
 
 
 def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":

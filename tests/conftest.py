@@ -32,6 +32,9 @@ settings.load_profile("no_deadline")
 # Without the cache every session reads the service descriptions again, some tenths of a second a test.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
+NO_CHROMIUM = "no Chromium"
+"""Begins the reason of each skipped test of the pages."""
+
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 BARE_MOTO = """
@@ -111,3 +114,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the tests of the pages that were skipped: with ``-q`` nobody would see it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(NO_CHROMIUM in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(f"{count} page tests skipped: {NO_CHROMIUM} (sh .ci/chromium)")

@@ -35,14 +35,31 @@ def check(
             help="Periods by which the evaluation range exceeds N; AWS does not publish it.", min=0, max=1000
         ),
     ] = 2,
-    baseline: Annotated[Path | None, typer.Option(help="Compare with an earlier run.", metavar="RUN")] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="An earlier run to compare with, or a folder of runs; repeat it for more.", metavar="RUN"
+        ),
+    ] = None,
+    max_regression: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How much worse than the baseline a figure may be; repeat it for more.  "
+            "[default with --baseline: p95(E2E:ready)=10%]",
+            metavar="FIGURE=PERCENT",
+        ),
+    ] = None,
     fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help="Exit with 3 if the run is slower than the baseline.")
+        bool, typer.Option("--fail-on-regression", help="The same as --max-regression 'p95(E2E:ready)=10%'.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
 ) -> None:
     """
     Evaluate a run: every alarm as CloudWatch does, every objective of its scenario.
+
+    With --baseline the run is also compared with earlier runs: the ratio of each figure and its interval
+    decide whether it is worse than tolerated (3), not worse, or undecided (4). Runs that are not comparable
+    are 4, with the reason.
 
     Writes verdict.json, junit.xml and summary.md into the run folder.
     Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
@@ -52,6 +69,7 @@ def check(
     from harness.lab.alarms.timeline import EvaluationRules
     from harness.lab.gate.evaluate_run import check_run
     from harness.lab.gate.outputs import announce, write
+    from harness.lab.gate.regression.regression_limit import DEFAULT
     from harness.lab.results.run import Run
 
     with exit_on_invalid_input("check"):
@@ -59,15 +77,22 @@ def check(
             raise typer.Exit(_vectors(vectors))
         if run is None:
             raise ValueError("Name a run folder, or a file of cases with --vectors.")
-        if fail_on_regression and baseline is None:
-            raise ValueError("--fail-on-regression needs --baseline: the run to compare with.")
-        rules = EvaluationRules(surplus=evaluation_range)
-        verdict = check_run(Run.load(run), template=template, endpoint=endpoint, rules=rules)
+        limits = [*(max_regression or ()), *([DEFAULT] if fail_on_regression else ())]
+        if limits and not baseline:
+            option = "--max-regression" if max_regression else "--fail-on-regression"
+            raise ValueError(f"{option} needs --baseline: the run to compare with.")
+        checked = Run.load(run)
+        verdict = check_run(
+            checked,
+            template=template,
+            endpoint=endpoint,
+            rules=EvaluationRules(surplus=evaluation_range),
+            baseline=baseline or (),
+            max_regression=limits,
+        )
         write(verdict, run)
-        is_slower = baseline is not None and _compare(run, baseline)
         announce(verdict, as_json=json)
-        code = ExitCode(verdict.exit_code)
-        raise typer.Exit(ExitCode.BREACHED if is_slower and fail_on_regression and not code else code)
+        raise typer.Exit(ExitCode(verdict.exit_code))
 
 
 def _vectors(path: Path) -> ExitCode:
@@ -78,12 +103,3 @@ def _vectors(path: Path) -> ExitCode:
         sys.stdout.write(f"{one.name}: expected {one.expected}, got {one.actual}\n")
     sys.stdout.write(f"{count - len({one.name for one in mismatches})} of {count} cases agree\n")
     return ExitCode.BREACHED if mismatches else ExitCode.OK
-
-
-def _compare(run: Path, baseline: Path) -> bool:
-    """Print the comparison with the baseline and return whether the run is slower."""
-    from harness.lab.gate.baseline import compare
-
-    comparison = compare(run, baseline)
-    sys.stderr.write(comparison.table())
-    return comparison.regressed

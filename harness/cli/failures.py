@@ -67,7 +67,7 @@ def exit_if_disk_full(verb: str, error: OSError) -> NoReturn:
     """Exit if the disk accepts no more data; raise any other error, which is a defect."""
     if error.errno not in DISK_ERRORS:
         raise error
-    exit_with(verb, ExitCode.UNEXPECTED, f"the results could not be written: {error}")
+    exit_with(verb, ExitCode.INCONCLUSIVE, f"the results could not be written: {error}")
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -8,6 +8,8 @@ import typer
 
 from harness.cli.exit_codes import ExitCode
 
+LOOPBACK = "127.0.0.1"
+
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
@@ -65,8 +67,11 @@ def load(
         int, typer.Option(help="With --master: number of workers to wait for.", min=1)
     ] = 1,
     bind: Annotated[
-        str, typer.Option(help="With --master: address to listen on; * means all addresses.")
-    ] = "*",
+        str,
+        typer.Option(
+            help="With --master: address to listen on; 0.0.0.0 means all. Who reaches it can read the tokens."
+        ),
+    ] = LOOPBACK,
     worker: Annotated[
         bool,
         typer.Option(

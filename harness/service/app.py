@@ -11,6 +11,7 @@ from harness.service.adapters.fan_out.instruments import FanOutInstruments
 from harness.service.adapters.instrumented.adapter import instrumented
 from harness.service.adapters.instrumented.statements import InstrumentedStatements
 from harness.service.adapters.instrumented.use_cases import traced, with_traced_use_cases
+from harness.service.adapters.mysql.clock import MySQLClock
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
@@ -22,7 +23,6 @@ from harness.service.adapters.prometheus.instruments import InflightJobs, Promet
 from harness.service.adapters.s3.object_storage import S3ObjectStorage
 from harness.service.adapters.sqs.job_queue import SQSJobQueue
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
-from harness.service.adapters.system.clock import SystemClock
 from harness.service.aws_clients import aws_session
 from harness.service.core.model.access_policy import AccessPolicy
 from harness.service.core.model.manifest import UploadLimits
@@ -47,6 +47,8 @@ from harness.service.core.use_cases.reconcile_jobs import ReconcileJobs
 from harness.service.core.use_cases.retry_media_batch import RetryMediaBatch
 from harness.service.core.use_cases.tag_media_objects import TagMediaObjects
 from harness.service.settings import Settings, SettingsInvalid
+
+PROBE_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,9 @@ def build(settings: Settings, *, process: str, samples_inflight: bool = False) -
     statements = InstrumentedStatements(tracer, DatabaseInstruments(registry).statement)
     pool = Pool(_database(settings), size=threads, observe=statements.observe)
     session = _aws(settings)
-    media = MySQLMediaRepository(pool)
+    # Probes, metrics and the clock do not wait for the connections of the requests.
+    probes = Pool(pool.address, size=PROBE_CONNECTIONS)
+    media, clock = MySQLMediaRepository(pool, probes=probes), MySQLClock(probes)
     InflightJobs(media.count_inflight_jobs, registry)
     cloudwatch = CloudWatchInstruments(
         session,
@@ -192,6 +196,7 @@ def build(settings: Settings, *, process: str, samples_inflight: bool = False) -
     def close() -> None:
         cloudwatch.stop()
         pool.close()
+        probes.close()
         tracer.close()
 
     observed = (tracer, AwsInstruments(registry).call)
@@ -200,14 +205,16 @@ def build(settings: Settings, *, process: str, samples_inflight: bool = False) -
     ports = Ports(
         media=media,
         listings=MySQLListingRepository(pool),
-        storage=instrumented(S3ObjectStorage(session, **bucket, threads=threads), "S3", *observed),
+        storage=instrumented(
+            S3ObjectStorage(session, **bucket, threads=threads, now=clock.now), "S3", *observed
+        ),
         queue=instrumented(SQSJobQueue(session, **queues, threads=threads), "SQS", *observed),
         workflow=instrumented(
             StepFunctionsWorkflow(session, state_machine_arn=settings.state_machine_arn, threads=threads),
             "Step Functions",
             *observed,
         ),
-        clock=SystemClock(),
+        clock=clock,
         instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
         tracer=tracer,
     )

@@ -17,7 +17,16 @@ CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
 CONNECTION_ERRORS = (NoConnection, HTTPClientError, IncompleteReadError)
 """Errors of the connection to AWS: there is no complete response."""
-_TRANSIENT_CODES = {"RequestTimeout", "RequestTimeTooSkewed", "SlowDown"}
+_TRANSIENT_CODES = {
+    "RequestTimeout",
+    "SlowDown",
+    # The clock of this machine is wrong, or its credentials are being replaced.
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+}
 
 
 def aws_session(region: str) -> boto3.Session:

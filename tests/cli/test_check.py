@@ -208,16 +208,84 @@ class TestRun:
 
 
 class TestBaseline:
-    def test_a_run_compared_with_itself_has_not_regressed(self, check, judged_run):
+    def test_a_regression_is_in_every_output(self, check, judged_run, monkeypatch, tmp_path):
         """
-        The message says that no row can be compared.
+        The working day with slower thumbnails: exit code 3, and the ratio wherever a verdict is read.
         """
-        run = judged_run("busy_queue")
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        run, before = judged_run("day_after"), judged_run("day_before")
 
-        code, _, err = check(run, "--baseline", run, "--fail-on-regression")
+        code, out, err = check(run, "--baseline", before, "--max-regression", "p50(E2E:ready)=10%")
+
+        why = "p50(E2E:ready) 2.74 × baseline (95 % interval 2.29–3.24), tolerated 1.10."
+        written = json.loads((run / "verdict.json").read_text())
+        assert code == 3
+        assert " ".join(err.split()).endswith(f"Breached. {why}")
+        assert f"::error title=p50(E2E%3Aready)=10%25::{why.replace('%', '%25')}" in out
+        assert written["sentence"] == f"Breached. {why}"
+        assert written["regressions"][0]["baseline"] == ["day_before"]
+        jsonschema.validate(written, json.loads((ROOT / "docs" / "verdict.schema.json").read_text()))
+        assert f'<failure message="{why}" type="breach" />' in (run / "junit.xml").read_text()
+        summary = (run / "summary.md").read_text()
+        assert why in summary
+        assert "| `p50(E2E:ready)=10%` | 2.74 (2.29–3.24) |" in summary
+        with pytest.raises(SystemExit):
+            main(["report", str(run)])
+        page = (run / "report.html").read_text()
+        assert page.count(why) == 2
+        assert "1 of 1 figure worse than tolerated; compared with day_before." in page
+
+    def test_not_worse_than_tolerated(self, check, judged_run):
+        """
+        The sentence says so, with the ratio.
+        """
+        run, before = judged_run("day_after"), judged_run("day_before")
+
+        code, _, err = check(run, "--baseline", before, "--max-regression", "p50(E2E:ready)=300%")
 
         assert code == 0
-        assert "no row has 20 or more requests" in err
+        assert "no figure is worse than tolerated: p50(E2E:ready) 2.74 × baseline" in " ".join(err.split())
+
+    def test_a_baseline_alone_decides_by_p95_of_ready(self, check, judged_run):
+        """
+        So does --fail-on-regression, which names the same limit. Here it is undecided.
+        """
+        run, before = judged_run("day_after"), judged_run("day_before")
+
+        codes = [check(run, "--baseline", before, *more)[0] for more in ((), ("--fail-on-regression",))]
+
+        assert codes == [4, 4]
+        assert [one["text"] for one in json.loads((run / "verdict.json").read_text())["regressions"]] == [
+            "p95(E2E:ready)=10%"
+        ]
+
+    def test_incomparable_runs_are_inconclusive(self, check, judged_run):
+        """
+        The reason is in the sentence.
+        """
+        code, _, err = check(judged_run("morning_live"), "--baseline", judged_run("day_before"))
+
+        assert code == 4
+        assert "The baseline day_before is not comparable: its engine is simpy" in " ".join(err.split())
+
+    @pytest.mark.parametrize(
+        ("words", "complaint"),
+        [
+            (["--max-regression", "p95(E2E:ready)=10%"], "--max-regression needs --baseline"),
+            (["--baseline", "nowhere"], "nowhere is not a run folder"),
+            (["--baseline", "{run}", "--max-regression", "p95(E2E:redy)=10%"], "did you mean ready?"),
+        ],
+    )
+    def test_a_mistake_is_2(self, check, judged_run, words, complaint):
+        """
+        One sentence says what is wrong.
+        """
+        run = judged_run("slow")
+
+        code, _, err = check(run, *(word.format(run=run) for word in words))
+
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert complaint in err
 
 
 def a_broken_table(run: Path) -> Path:

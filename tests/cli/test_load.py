@@ -209,12 +209,12 @@ def test_each_failure_before_a_run_has_its_exit_code(error, code, capsys):
 
 def test_a_full_disk_is_reported(capsys):
     """
-    The exit code is 1: the machine failed, not the scenario.
+    The exit code is 4: the machine failed, so nothing is known about the service.
     """
     with pytest.raises(typer.Exit) as left, exit_on_failure("load"):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    assert left.value.exit_code == 1
+    assert left.value.exit_code == 4
     assert capsys.readouterr().err.startswith("harness load: the results could not be written: ")
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.conftest import NO_CHROMIUM
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 60
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
@@ -41,12 +43,16 @@ class Browser:
         for domain in ("Page", "Runtime", "Log"):
             self._do(f"{domain}.enable")
 
-    def open(self, url: str, *, width: int, dark: bool) -> list[str]:
+    def open(self, url: str, *, width: int, dark: bool, height: int = 900) -> list[str]:
         """Open a page and return the errors on its console."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._do("Emulation.setEmulatedMedia", features=[scheme])
         self._do(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         self._events.clear()
         self._do("Page.navigate", url=url)
@@ -94,7 +100,7 @@ class Browser:
 def browser(tmp_path_factory):
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip(f"no browser on the PATH: none of {', '.join(PROGRAMS)}")
+        pytest.skip(f"{NO_CHROMIUM}: none of {', '.join(PROGRAMS)} is on the PATH")
     folder = tmp_path_factory.mktemp("browser")
     log = folder / "log"
     command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]

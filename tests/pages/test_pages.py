@@ -11,7 +11,7 @@ from harness.lab.report.comparison_page import render_comparison
 from harness.lab.report.page import render
 from harness.lab.sim.cost import bill
 from harness.stack.dashboard.dashboard_server import dashboard
-from harness.stack.dashboard.measures import Measure
+from harness.stack.dashboard.measures import Measure, Measures, RecentSeries
 from harness.stack.dashboard.processes import Process
 from harness.stack.dashboard.recent_executions import FailedExecution
 from harness.stack.dashboard.snapshot import AlarmStatus, HealthCheck, Link, QueueDepths, Snapshot
@@ -19,7 +19,15 @@ from harness.stack.dashboard.snapshot import AlarmStatus, HealthCheck, Link, Que
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 RUNS = Path(__file__).parents[2] / "fixtures" / "runs"
-WIDTHS = (360, 800, 1280)
+WIDTHS = (390, 768, 1280, 1920)
+
+
+def recent_series() -> RecentSeries:
+    """Return the series of a stack in which one batch has ended."""
+    measures = Measures()
+    measures.feed([(998.0, "media_batches_created_total", '{"status":"READY"}', 1.0)])
+    measures.feed([(998.0, "media_processing_duration_seconds", "{}", 12.0)])
+    return measures.recent_series(1000.0)
 
 
 def snapshot() -> Snapshot:
@@ -42,7 +50,8 @@ def snapshot() -> Snapshot:
         running=2,
         states={"CreateZipBundle": 2, "GenerateThumbnails": 1},
         failures=[failure],
-        measures=[Measure("media_processing_duration_seconds", "histogram", "p95", 1.0, [0.0, None, 1.0])],
+        measures=[Measure("media_processing_duration_seconds", "histogram", "p95", 1.0)],
+        recent_series=recent_series(),
         alarms=[AlarmStatus("media-processing-callback-dispatch-errors", "Sum >= 1, 3 of 3 × 60 s", "ALARM")],
         links=[Link("API documentation", "http://127.0.0.1:1/docs")],
         problems=["No answer about the queues: refused"],
@@ -95,3 +104,50 @@ def test_the_live_page_shows_every_part_of_the_snapshot(browser, pages):
     parts = ("measures", "states", "alarms", "changes", "queues", "processes", "failures")
     # An empty part has a sentence that says so.
     assert shown == [max(1, len(getattr(expected, part))) for part in parts]
+
+
+HOVER = """
+(async () => {
+  const pause = (time) => new Promise((done) => setTimeout(done, time));
+  const figures = [...document.querySelectorAll("figure[data-interactive]")];
+  for (const figure of figures) {
+    figure.scrollIntoView();
+    for (let waits = 0; !figure.querySelector(".u-over") && waits < 100; waits++) await pause(50);
+  }
+  const figure = figures[0], over = figure.querySelector(".u-over"), box = over.getBoundingClientRect();
+  const at = { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true };
+  over.dispatchEvent(new MouseEvent("mouseenter", at));
+  over.dispatchEvent(new MouseEvent("mousemove", at));
+  await pause(300);
+  return {
+    drawn: figures.filter((one) => one.querySelector("canvas")).length,
+    all: figures.length,
+    values: [...figure.querySelectorAll(".u-series .u-value")].map((cell) => cell.textContent),
+    picture: getComputedStyle(figure.querySelector(".wide")).display,
+  };
+})()
+"""
+"""Draw all charts, then put the pointer on the middle of the first one."""
+
+
+def test_the_charts_of_a_report_show_values_under_the_pointer(browser, pages):
+    """
+    Each chart of lines is drawn interactively instead of its picture, and names the values at the pointer.
+    """
+    browser.open(pages["report"], width=1280, dark=False)
+    shown = browser.evaluate(HOVER)
+
+    assert shown["drawn"] == shown["all"] >= 5
+    assert shown["picture"] == "none"
+    assert sum(bool(value) for value in shown["values"]) >= 3
+
+
+def test_the_live_page_fits_a_screen_of_1080_lines(browser, pages):
+    """
+    At 1920 pixels by 1080 nothing has to be scrolled into sight, and the charts are drawn.
+    """
+    browser.open(pages["live page"], width=1920, height=1080, dark=False)
+    browser.evaluate(SHOWN)
+
+    assert browser.evaluate("document.documentElement.scrollHeight") <= 1080
+    assert browser.evaluate("document.querySelectorAll('#charts canvas').length") == 3

@@ -25,6 +25,8 @@ def client_error(status: int, code: str) -> ClientError:
         (403, "OverLimit"),
         (503, "SlowDown"),
         (400, "RequestTimeout"),
+        (403, "RequestTimeTooSkewed"),
+        (403, "InvalidSignatureException"),
     ],
 )
 def test_throttling_and_internal_errors_are_transient(status, code):

@@ -16,8 +16,10 @@ from harness.lab.alarms.timeline import EvaluationRules
 from harness.lab.gate.evaluation_session import EvaluationSession
 from harness.lab.gate.measure import measure
 from harness.lab.gate.objective import Objective, objectives_of
-from harness.lab.gate.run_findings import STEP_COLUMNS, failure_streaks, unfinished
-from harness.lab.gate.verdict import Verdict, overall_outcome
+from harness.lab.gate.regression.regression_check import regressions
+from harness.lab.gate.regression.regression_limit import RegressionLimit
+from harness.lab.gate.run_findings import STEP_COLUMNS, doubts_of, failure_streaks, unfinished
+from harness.lab.gate.verdict import RegressionVerdict, Verdict, overall_outcome
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -29,15 +31,25 @@ def check_run(
     template: Path | None = None,
     endpoint: str | None = None,
     rules: EvaluationRules | None = None,
+    baseline: Sequence[Path] = (),
+    max_regression: Sequence[str] = (),
 ) -> Verdict:
     """
     Evaluate a run by the objectives of its scenario and the alarms of a template or of an endpoint.
+
+    Args:
+        baseline: Run folders, or folders of runs, to compare with.
+        max_regression: How much worse than the baseline each figure may be; see `RegressionLimit`.
 
     Raises:
         ValueError: The run, the template or an objective cannot be read.
         OSError: A file cannot be read.
     """
-    return evaluate_run(run, alarms_from(template, endpoint), objectives_of(run), rules)
+    limits = [RegressionLimit.parse(text) for text in dict.fromkeys(max_regression)]
+    if limits and not baseline:
+        raise ValueError("a maximum regression needs a baseline to compare with")
+    compared = tuple(regressions(run, baseline, limits)) if baseline else ()
+    return evaluate_run(run, alarms_from(template, endpoint), objectives_of(run), rules, compared)
 
 
 def alarms_from(template: Path | None = None, endpoint: str | None = None) -> Sequence[AnyAlarm]:
@@ -57,9 +69,10 @@ def evaluate_run(
     alarms: Iterable[AnyAlarm],
     objectives: Sequence[Objective] = (),
     rules: EvaluationRules | None = None,
+    compared: Sequence[RegressionVerdict] = (),
 ) -> Verdict:
     """
-    Return the verdict over a run.
+    Return the verdict over a run; *compared* are its comparisons with a baseline.
 
     An alarm is skipped if it cannot be evaluated, or if ``notes["unobserved_namespaces"]`` of the run's
     header names its namespace: the recorder could not observe it. A composite alarm that watches a skipped
@@ -75,9 +88,9 @@ def evaluate_run(
         session.evaluate(alarm)
     states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in session.verdicts}
     measured = tuple(measure(objective, run, states) for objective in objectives)
-    doubts = tuple(_doubts(run))
+    doubts = tuple(doubts_of(run))
     breaches_of_security = int((run.timings["outcome"] == "breached").sum())
-    outcome, reasons = overall_outcome(session.verdicts, measured, doubts, breaches_of_security)
+    outcome, reasons = overall_outcome(session.verdicts, measured, doubts, breaches_of_security, compared)
     return Verdict(
         run=run.id,
         outcome=outcome,
@@ -88,17 +101,6 @@ def evaluate_run(
         unfinished=unfinished(run.batches, session.length / run.time_scale, run.time_scale),
         doubts=doubts,
         breaches_of_security=breaches_of_security,
+        regressions=tuple(compared),
         target=run.header.target_text,
     )
-
-
-def _doubts(run: "Run") -> Iterable[str]:
-    """Yield the reasons why the figures of a run cannot be trusted."""
-    if count := run.header.lost_workers:
-        yield f"{'A worker was' if count == 1 else f'{count} workers were'} lost: their arrivals are missing."
-    generator = run.header.notes.get("generator")
-    if isinstance(generator, dict):
-        findings = generator.get("findings", [])
-        if not isinstance(findings, list):
-            raise ValueError(f"{run.folder}/run.json: the findings of the generator must be a list")
-        yield from map(str, findings)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.lab.gate.objective import Dimension, Objective
-from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Verdict
+from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, RegressionVerdict, Verdict
 
 MARKS = {
     Outcome.PASS: "✅",
@@ -51,7 +51,7 @@ def to_json(verdict: Verdict) -> str:
 
 
 def junit(verdict: Verdict) -> str:
-    """Return JUnit XML: a test case each for security, the generator, every alarm and every objective."""
+    """Return JUnit XML: a case each for security, the generator, every alarm, objective and comparison."""
     suite = ET.Element("testsuite", {"name": verdict.run})
     for group, name, outcome, text in _cases(verdict):
         case = ET.SubElement(suite, "testcase", classname=group, name=name)
@@ -77,6 +77,8 @@ def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:
         yield "alarms", alarm.name, alarm.outcome, alarm.why
     for objective in verdict.objectives:
         yield "objectives", objective.text, objective.outcome, objective.why
+    for one in verdict.regressions:
+        yield "regressions", one.text, one.outcome, one.why
 
 
 def markdown(verdict: Verdict) -> str:
@@ -97,6 +99,17 @@ def markdown(verdict: Verdict) -> str:
             for one in verdict.objectives
         ]
         lines.append("")
+    if verdict.regressions:
+        lines += [
+            "| tolerated | × baseline (95 % interval) | now | baseline | samples | |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{one.text}` | {one.shown} | {_seconds(one.now_s)} | {_seconds(one.before_s)} "
+            f"| {one.samples[0]} / {one.samples[1]} | {MARKS[one.outcome]} {one.finding} |"
+            for one in verdict.regressions
+        ]
+        lines.append("")
     lines += [f"- {remark}" for remark in verdict.remarks()]
     return "\n".join(lines).rstrip() + "\n\n"
 
@@ -109,14 +122,23 @@ def _interval(objective: ObjectiveVerdict) -> str:
     return f"{low} – {high}{unit}"
 
 
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g} s"
+
+
 def annotations(verdict: Verdict) -> Iterable[str]:
-    """Yield a GitHub workflow command for each alarm and objective that did not pass."""
-    results: list[AlarmVerdict | ObjectiveVerdict] = [*verdict.alarms, *verdict.objectives]
+    """Yield a GitHub workflow command for each alarm, objective and comparison that did not pass."""
+    results: list[AlarmVerdict | ObjectiveVerdict | RegressionVerdict] = [
+        *verdict.alarms,
+        *verdict.objectives,
+    ]
+    results += verdict.regressions
     for one in results:
         if one.outcome not in (Outcome.PASS, Outcome.SKIPPED):
             level = "warning" if one.outcome is Outcome.INCONCLUSIVE else "error"
             title = _property(one.name if isinstance(one, AlarmVerdict) else one.text)
-            place = f"file={_property(one.place.file)},line={one.place.line}," if one.place else ""
+            where = None if isinstance(one, RegressionVerdict) else one.place
+            place = f"file={_property(where.file)},line={where.line}," if where else ""
             yield f"::{level} {place}title={title}::{_message(one.why)}"
 
 

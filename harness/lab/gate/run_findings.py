@@ -8,6 +8,7 @@ counted here with the time they have waited so far, a lower bound.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,10 @@ from harness.lab.results.percentile import percentile
 
 STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
 """The columns of the ``steps`` table that `failure_streaks` needs."""
+
+
+if TYPE_CHECKING:
+    from harness.lab.results.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,18 @@ class Unfinished:
     oldest_s: float
     p95_with_them_s: float | None
     p95_without_s: float | None
+
+
+def doubts_of(run: "Run") -> Iterable[str]:
+    """Yield the reasons why the figures of a run cannot be trusted."""
+    if count := run.header.lost_workers:
+        yield f"{'A worker was' if count == 1 else f'{count} workers were'} lost: their arrivals are missing."
+    generator = run.header.notes.get("generator")
+    if isinstance(generator, dict):
+        findings = generator.get("findings", [])
+        if not isinstance(findings, list):
+            raise ValueError(f"{run.folder}/run.json: the findings of the generator must be a list")
+        yield from map(str, findings)
 
 
 def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:

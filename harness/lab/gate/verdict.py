@@ -121,6 +121,46 @@ class ObjectiveVerdict:
     place: Place | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RegressionVerdict:
+    """
+    The result of the comparison of one figure with the baseline.
+
+    Attributes:
+        why: The ratio, its interval and the tolerated ratio in words; or why it cannot be compared.
+        ratio: This run over the baseline; None if it cannot be compared.
+        interval: Bounds of the ratio. All comparisons of a verdict together hold with 95 %. The upper bound
+            is None where the samples do not bound it.
+        samples: Of this run, and of all runs of the baseline.
+        baseline: The ids of the runs.
+    """
+
+    text: str
+    outcome: Outcome
+    why: str
+    ratio: float | None = None
+    interval: tuple[float, float | None] | None = None
+    tolerated: float = 1.0
+    now_s: float | None = None
+    before_s: float | None = None
+    samples: tuple[int, int] = (0, 0)
+    baseline: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The ratio with its interval."""
+        if self.ratio is None or self.interval is None:
+            return "not comparable"
+        low, high = self.interval
+        return f"{self.ratio:.2f} ({low:.2f}–{'…' if high is None else f'{high:.2f}'})"
+
+    @property
+    def finding(self) -> str:
+        """The outcome in words."""
+        words = {Outcome.PASS: "not worse", Outcome.BREACH: "worse than tolerated"}
+        return words.get(self.outcome, "not comparable" if self.ratio is None else "undecided")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """
@@ -138,6 +178,7 @@ class Verdict:
         doubts: Reasons why the figures cannot be trusted (generator saturated, worker lost). They take
             precedence over breaches.
         breaches_of_security: The number of forbidden attempts that succeeded.
+        regressions: The comparisons with a baseline, if one was given.
         target: Where a live run was played; see `RunHeader.target_text`.
     """
 
@@ -150,6 +191,7 @@ class Verdict:
     unfinished: Unfinished
     doubts: tuple[str, ...] = ()
     breaches_of_security: int = 0
+    regressions: tuple[RegressionVerdict, ...] = ()
     target: str = ""
 
     @property
@@ -170,7 +212,11 @@ class Verdict:
                 f"every alarm{'' if len(evaluated) == len(self.alarms) else ' judged'} stayed quiet"
                 f"{' (except those with an objective)' if has_fired else ''}"
             )
-        yield "every objective was met"
+        if self.objectives or not self.regressions:
+            yield "every objective was met"
+        if self.regressions:
+            ratios = " ".join(one.why.rstrip(".") + ";" for one in self.regressions).rstrip(";")
+            yield f"no figure is worse than tolerated: {ratios}"
 
     @property
     def passed(self) -> bool:
@@ -204,11 +250,11 @@ class Verdict:
 
     def table(self) -> "pd.DataFrame":
         """
-        Return one row for each alarm and each objective.
+        Return one row for each alarm, each objective and each comparison with a baseline.
 
         Returns:
-            ``kind`` (alarm or objective), ``name``, ``outcome``, ``shown`` (the last state of the alarm, or
-            the measured value), ``fired_at_s`` [model s], ``samples`` [count], ``why``.
+            ``kind`` (alarm, objective or regression), ``name``, ``outcome``, ``shown`` (the last state of the
+            alarm, the measured value or the ratio), ``fired_at_s`` [model s], ``samples`` [count], ``why``.
         """
         import pandas as pd  # heavy: imported only when a data frame is needed
 
@@ -219,6 +265,10 @@ class Verdict:
         rows += [
             ("objective", one.text, str(one.outcome), one.shown, None, one.samples, one.why)
             for one in self.objectives
+        ]
+        rows += [
+            ("regression", one.text, str(one.outcome), one.shown, None, one.samples[0], one.why)
+            for one in self.regressions
         ]
         columns = ["kind", "name", "outcome", "shown", "fired_at_s", "samples", "why"]
         return pd.DataFrame(rows, columns=columns).astype({"fired_at_s": "float64", "samples": "Int64"})
@@ -238,6 +288,14 @@ class Verdict:
                 for one in self.objectives
             ]
             yield TextTable("Objectives", ("objective", "measured", "samples"), rows)
+        if self.regressions:
+            rows = [
+                TableRow(
+                    (one.text, one.shown, f"{one.samples[0]} / {one.samples[1]}"), one.outcome, one.finding
+                )
+                for one in self.regressions
+            ]
+            yield TextTable("Baseline", ("tolerated", "× baseline", "samples"), rows)
 
     def __repr__(self) -> str:
         return f"<Verdict of {self.run}: {self.sentence}>"
@@ -261,6 +319,7 @@ def overall_outcome(
     objectives: Sequence[ObjectiveVerdict],
     doubts: Iterable[str],
     breaches_of_security: int,
+    regressions: Sequence[RegressionVerdict] = (),
 ) -> tuple[Outcome, tuple[str, ...]]:
     """
     Return the outcome of a run and its reasons.
@@ -273,9 +332,9 @@ def overall_outcome(
         return Outcome.SECURITY, (f"{attempts} succeeded.",)
     if doubts := tuple(doubts):
         return Outcome.INCONCLUSIVE, doubts
-    parts: list[AlarmVerdict | ObjectiveVerdict] = [*alarms, *objectives]
+    parts: list[AlarmVerdict | ObjectiveVerdict | RegressionVerdict] = [*alarms, *objectives, *regressions]
     for outcome in (Outcome.BREACH, Outcome.INCONCLUSIVE):
-        reasons = tuple(one.why for one in parts if one.outcome is outcome)
+        reasons = tuple(dict.fromkeys(one.why for one in parts if one.outcome is outcome))
         if reasons:
             return outcome, reasons
     if alarms and all(one.outcome is Outcome.SKIPPED for one in parts):

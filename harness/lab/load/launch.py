@@ -7,6 +7,7 @@ uses other threads is safe.
 
 import re
 import shutil
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from harness.lab.load.live_run import LiveRun, ServiceAccess
 from harness.lab.load.locust_process import ONE_WORKER, LocalWorkers, LocustProcess, Master
 from harness.lab.load.progress_view import OnProgress
 from harness.lab.load.run_outcome import GENERATOR, RunOutcome
+from harness.lab.load.run_watchdog import RunWatchdog
 from harness.lab.results.run import Run
 from harness.lab.results.writer import must_hold_a_run, new_run_folder
 from harness.lab.workload.scenario import Scenario
+
+SIGNALLED = 128
+"""An exit code above it is that of a process which was ended by a signal."""
 
 
 class LoadFailed(RuntimeError):
@@ -24,7 +29,7 @@ class LoadFailed(RuntimeError):
 
 
 class WorkersMissing(LoadFailed):
-    """Fewer workers than expected connected from other machines."""
+    """Fewer workers than expected connected, or one was lost before the run began."""
 
 
 class WorkersDisagree(ValueError):
@@ -58,12 +63,13 @@ def play(
         Unreachable: The service does not answer, refuses the tokens or the canary.
         IdentitiesInvalid: The identities cannot be used, or are too few.
         WorkersDisagree: A worker has another version or another scenario.
-        WorkersMissing: Fewer workers connected than were expected.
+        WorkersMissing: Fewer workers connected than were expected, or one was lost before the run began.
         LoadFailed: Locust did not begin the run.
         FolderUnfit: The run folder holds a run already, or cannot be written to.
     """
     folder = out or new_run_folder(scenario.name, "live")
     must_hold_a_run(folder)
+    print(f"checking {host}", file=sys.stderr)
     run = LiveRun(scenario, folder, host=host, access=access, workers=workers.workers, command=command)
     generator = folder / GENERATOR
     shutil.rmtree(generator, ignore_errors=True)
@@ -74,34 +80,46 @@ def play(
     arguments += ["--scenario", str(copy.resolve()), "--identities", str(access.identities.resolve())]
     arguments += ["--run-folder", str(folder.resolve())]
 
-    def look() -> None:
-        run.update()
+    watchdog = RunWatchdog(folder)
+
+    def look() -> bool:
+        watchdog.must_have_room()
+        outcome = run.update()
         if on_progress is not None:
             on_progress(run.progress)
+        return outcome.is_over or watchdog.is_silent()
 
     with closing(LocustProcess(generator / "locust.log", arguments)) as locust, closing(run):
-        locust.watch(look)
-    return run.finish(_outcome(run, locust, workers))
-
-
-def _outcome(run: LiveRun, locust: LocustProcess, workers: LocalWorkers | Master) -> RunOutcome:
-    """Return how the run ended; raise an error if it never began."""
+        code = locust.watch(look)
     outcome = run.update()
+    if outcome.began_at_epoch_s is None or outcome.refusal is not None:
+        raise _reason_not_begun(outcome, code, locust.log_tail(), workers)
+    return run.finish(_ended(outcome, run, locust))
+
+
+def _reason_not_begun(
+    outcome: RunOutcome, code: int, log: str, workers: LocalWorkers | Master
+) -> LoadFailed | WorkersDisagree:
+    """Return the error of a run that did not begin."""
     if outcome.disagreement is not None:
-        raise WorkersDisagree(outcome.disagreement)
+        return WorkersDisagree(outcome.disagreement)
     if outcome.refusal is not None:
-        raise LoadFailed(outcome.refusal)
-    if outcome.began_at_epoch_s is None:
-        log = locust.log_tail()
-        if isinstance(workers, Master) and "Gave up waiting for workers" in log:
-            connected = re.findall(r"(\d+) of \d+ connected", log)
-            raise WorkersMissing(
-                f"{connected[-1] if connected else 0} of {workers.workers} expected workers connected within "
-                f"{workers.patience} s to {workers.bind}:{workers.port}"
-            )
-        if outcome.interrupted:
-            raise LoadFailed("interrupted before it began")
-        raise LoadFailed(f"Locust did not begin:\n{log}")
+        return WorkersMissing(outcome.refusal) if outcome.lost else LoadFailed(outcome.refusal)
+    if "Gave up waiting for workers" in log:
+        connected = re.findall(r"(\d+) of \d+ connected", log)
+        return WorkersMissing(
+            f"{connected[-1] if connected else 0} of {workers.workers} expected workers connected within "
+            f"{workers.patience} s to {workers.address}"
+        )
+    if code >= SIGNALLED:
+        return WorkersMissing(f"Locust was ended by signal {code - SIGNALLED} before the run began")
+    if outcome.interrupted:
+        return LoadFailed("interrupted before it began")
+    return LoadFailed(f"Locust did not begin:\n{log}")
+
+
+def _ended(outcome: RunOutcome, run: LiveRun, locust: LocustProcess) -> RunOutcome:
+    """Return the outcome of a run that began, as far as it is known."""
     if not outcome.is_over:
         outcome.ended_at_s = run.progress.at_s
         outcome.shortfalls.append(f"Locust was lost at {outcome.ended_at_s:.1f} s; see {locust.log.name}")

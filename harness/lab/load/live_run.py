@@ -155,6 +155,7 @@ def live_header(scenario: Scenario, folder: Path, workers: int, notes: Mapping[s
         seed=scenario.seed,
         started_at=datetime.now(UTC),
         time_scale=scenario.time_scale,
+        arrival_rate=scenario.arrival_rate,
         workers=workers,
         versions={name: version(name) for name in ("locust", "gevent")}
         | {"harness": version("media-harness"), "python": platform.python_version()},

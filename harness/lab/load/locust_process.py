@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ PAGE_PORT = 8089
 
 POLL_S = 0.25
 
+END_S = 20.0
+"""How long Locust and its workers may take to end when the run is over."""
+
 GRACE_S = 5.0
 """How long Locust may take to record what it has when its launcher has ended."""
 
@@ -33,6 +37,8 @@ MASTER_PORT = 5557
 MASTER_RETRIES = "HARNESS_MASTER_RETRIES"
 """Environment variable: how often a worker tries to connect to its master, every five seconds."""
 
+LOCAL_WORKERS_MAX_WAIT_S = 120
+
 WORKERS_MAX_WAIT_S = 600
 """How long a master waits for its workers: a cluster may have to fetch their image first."""
 
@@ -42,6 +48,8 @@ class LocalWorkers:
     """Workers on this machine, each a process of its own."""
 
     workers: int
+    patience = LOCAL_WORKERS_MAX_WAIT_S
+    address = "this machine's master"
 
     @property
     def arguments(self) -> list[str]:
@@ -52,7 +60,8 @@ class LocalWorkers:
         port = str(_free_port())
         # Locust's default port is the same for all processes of the machine.
         master = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
-        return ["--processes", count, *users, *master]
+        patience = ["--expect-workers-max-wait", str(LOCAL_WORKERS_MAX_WAIT_S)]
+        return ["--processes", count, *users, *master, *patience]
 
 
 ONE_WORKER = LocalWorkers(1)
@@ -70,9 +79,13 @@ class Master:
     """
 
     workers: int
-    bind: str = "*"
+    bind: str = "127.0.0.1"
     port: int = MASTER_PORT
     patience: int = WORKERS_MAX_WAIT_S
+
+    @property
+    def address(self) -> str:
+        return f"{self.bind}:{self.port}"
 
     @property
     def arguments(self) -> list[str]:
@@ -110,24 +123,30 @@ class LocustProcess:
         ).start()
 
     def watch(
-        self, look: Callable[[], None] = lambda: None, on_interrupt: Callable[[], None] = lambda: None
+        self, look: Callable[[], bool] = lambda: False, on_interrupt: Callable[[], None] = lambda: None
     ) -> int:
         """
-        Wait until Locust has ended, and return its exit code.
+        Wait until Locust has ended, and return its exit code (128 + n if signal n ended it).
+
+        If its work is over and it does not end, it is killed.
 
         An interrupt (Ctrl-C) makes Locust record what it has and end; a second one is raised.
 
         Args:
-            look: Called several times a second, and once after the end.
+            look: Called several times a second, and once after the end; returns whether its work is over.
             on_interrupt: Called at the first interrupt.
         """
         is_interrupted = False
+        over_at = float("inf")
         while True:
             try:
                 code = self._process.wait(POLL_S)
-                look()
+                if look():
+                    over_at = min(over_at, time.monotonic())
                 if code is not None:
                     return code
+                if time.monotonic() > over_at + END_S:
+                    self._send(signal.SIGKILL)
             except KeyboardInterrupt:
                 if is_interrupted:
                     raise

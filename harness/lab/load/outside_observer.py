@@ -21,13 +21,25 @@ from prometheus_client.samples import Sample
 
 from harness.lab.alarms.alarm import Alarm
 from harness.lab.load.preflight import Unreachable
-from harness.lab.results.metric_names import PROCESSING_DURATION, SERVICE_NAMESPACE, is_counter, labels_text
+from harness.lab.results.metric_names import (
+    DEAD_LETTERS,
+    PROCESSING_DURATION,
+    SERVICE_NAMESPACE,
+    is_counter,
+    labels_text,
+)
 from harness.lab.results.rows import BatchRow, MetricRow
 from harness.lab.results.tail import Tail
 from harness.lab.results.writer import OBSERVER, TablePartWriter
 
 READ_EVERY_S = 1.0
 PREFIX = "media_"
+WORKER_PREFIX = "worker_"
+"""A page with a metric whose name begins so is that of a worker."""
+
+WORKER_COUNTERS = frozenset({DEAD_LETTERS})
+"""Counters of the worker. The API's page has them too, always at zero: that is no observation."""
+
 METRICS = {
     PROCESSING_DURATION,
     "media_batches_created_total",
@@ -80,13 +92,16 @@ def unobserved(alarms: Iterable[Alarm], observed: Collection[str]) -> list[str]:
 
 
 def _read(page: str) -> dict[tuple[str, str], Sample]:
-    """Return the counters and gauges of the service on a page, by name and labels."""
+    """Return the counters and gauges that a process of the service keeps, by name and labels."""
     response = httpx.get(page, timeout=5.0).raise_for_status()
+    families = list(text_string_to_metric_families(response.text))
+    is_worker = any(family.name.startswith(WORKER_PREFIX) for family in families)
     return {
         (sample.name, labels_text(sample.labels)): sample
-        for family in text_string_to_metric_families(response.text)
+        for family in families
         for sample in family.samples
         if sample.name.startswith(PREFIX) and (family.type == "gauge" or is_counter(sample.name))
+        if is_worker or sample.value or sample.name not in WORKER_COUNTERS
     }
 
 

@@ -9,14 +9,29 @@ request to delete a batch: it stays PENDING_UPLOAD until the service marks it as
 import hashlib
 import secrets
 import ssl
-from typing import Any
+import threading
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
 
 import httpx
 
+from harness.lab.load.clients.answers import AnswerInvalid, BatchCreated
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.workload.identities import CallerRole, ListingAccess
 
 API_PREFIX = "/api/v2/listings/media"
+CANARY = "canary"
+
+TIMEOUT_S = 10.0
+"""How long to wait for a connection, and for each piece of an answer."""
+
+DEADLINE_S = 30.0
+"""How long all checks may take."""
+
+ANSWER_LIMIT = 8 * 1024 * 1024
+"""Longest answer that is accepted [bytes]."""
+
+SHOWN_BYTES = 200
 
 
 class Unreachable(RuntimeError):
@@ -35,49 +50,97 @@ def preflight(host: str, plan: RunPlan) -> list[str]:
         IdentitiesInvalid: There are too few listings for the plan.
     """
     listings = plan.listings
-    with _client(base_url=host) as http:
+    canary_for = listings[min(listings)] if listings else None
+    results: SimpleQueue[list[str] | Exception] = SimpleQueue()
+
+    def check() -> None:
         try:
-            health = http.get("/healthz")
-            # A service need not have this page.
-            if health.status_code >= 500:
-                raise Unreachable(f"{host}/healthz answers {health.status_code}: {health.text[:200]}")
-            return [_send_canary(http, listings[min(listings)])] if listings else []
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{host} does not answer: {error or type(error).__name__}") from None
+            results.put(_check(host, canary_for))
+        except Exception as error:  # noqa: BLE001 - raised by the other thread
+            results.put(error)
+
+    # Each read has a time-out, but a service that sends byte after byte never reaches it. As a daemon, the
+    # thread may be left behind.
+    threading.Thread(target=check, daemon=True).start()
+    try:
+        result = results.get(timeout=DEADLINE_S)
+    except Empty:
+        raise Unreachable(f"{host} did not finish its answers within {DEADLINE_S:g} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
-def _client(**options: Any) -> httpx.Client:
-    """Return a client that connects as the workers do: without proxy, with this machine's certificates."""
+def _check(host: str, canary_for: ListingAccess | None) -> list[str]:
+    health = _send("GET", f"{host}/healthz")
+    # A service need not have this page.
+    if health.status >= 500:
+        raise Unreachable(f"{host}/healthz answers {health.status}: {health.text}")
+    return [] if canary_for is None else [_send_canary(host, canary_for)]
+
+
+class _Answer(NamedTuple):
+    status: int
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content[:SHOWN_BYTES].decode("utf-8", "replace")
+
+
+def _send(method: str, url: str, **options: Any) -> _Answer:
+    """
+    Send a request as the workers do: without proxy, with this machine's certificates.
+
+    Raises:
+        Unreachable: No answer came, or one that is too long.
+    """
+    shown = url.partition("?")[0]  # the query of an upload URL is a secret
     trusted = ssl.create_default_context()
-    return httpx.Client(**options, timeout=10.0, verify=trusted, trust_env=False)
+    headers = {"Accept-Encoding": "identity", **options.pop("headers", {})}
+    try:
+        with (
+            # A client for each request: the store's host must not receive headers for the service.
+            httpx.Client(timeout=TIMEOUT_S, verify=trusted, trust_env=False) as http,
+            http.stream(method, url, headers=headers, **options) as response,
+        ):
+            content = bytearray()
+            for piece in response.iter_raw():
+                content += piece
+                if len(content) > ANSWER_LIMIT:
+                    raise Unreachable(f"{method} {shown} answers with more than {ANSWER_LIMIT} bytes")
+            return _Answer(response.status_code, bytes(content))
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise Unreachable(f"{shown} does not answer: {str(error) or type(error).__name__}") from None
 
 
-def _send_canary(http: httpx.Client, listing: ListingAccess) -> str:
+def _send_canary(host: str, listing: ListingAccess) -> str:
     """Create a batch and upload its file; return a sentence about the batch."""
     content = b"canary"
     is_owner = listing.development and CallerRole.OWNER in listing.tokens
     role = CallerRole.OWNER if is_owner else CallerRole.PHOTOGRAPHER
-    response = http.post(
-        f"{API_PREFIX}/uploads",
+    response = _send(
+        "POST",
+        f"{host}{API_PREFIX}/uploads",
         json=_manifest(listing, role, content),
         headers={"Authorization": f"Bearer {listing.token(role)}"},
     )
-    if response.status_code != 201:
+    if response.status != 201:
         raise Unreachable(
             f"the canary was refused: POST {API_PREFIX}/uploads for listing {listing.listing_id} "
-            f"as its {role} answers {response.status_code}: {response.text[:200]}"
+            f"as its {role} answers {response.status}: {response.text}"
         )
-    created = response.json()
-    ticket = created["files"][0]
-    # A client of its own: the store's host must not receive headers for the service.
-    with _client() as store:
-        stored = store.put(ticket["uploadUrl"], content=content, headers=ticket["headers"])
-    if stored.status_code != 200:
-        raise Unreachable(
-            f"the object store refused the canary: PUT answers {stored.status_code}: {stored.text[:200]}"
-        )
+    try:
+        created = BatchCreated.read(response.content)
+        created.must_hold([CANARY])
+    except AnswerInvalid as error:
+        raise Unreachable(f"POST {API_PREFIX}/uploads answers 201, but {error}") from None
+    (ticket, *_) = created.files
+    stored = _send("PUT", ticket.upload_url, content=content, headers=ticket.headers)
+    if stored.status != 200:
+        raise Unreachable(f"the object store refused the canary: PUT answers {stored.status}: {stored.text}")
     return (
-        f"the preflight left batch {created['batchId']} of listing {listing.listing_id} behind; "
+        f"the preflight left batch {created.batch_id} of listing {listing.listing_id} behind; "
         "it stays PENDING_UPLOAD until the service marks it as abandoned"
     )
 
@@ -93,7 +156,7 @@ _PHOTO = {
 
 def _manifest(listing: ListingAccess, role: CallerRole, content: bytes) -> dict[str, Any]:
     file = {
-        "clientId": "canary",
+        "clientId": CANARY,
         "bytes": len(content),
         "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "sequence": 1,

@@ -1,6 +1,6 @@
 """
 The progress of a run as it goes on: a table in a terminal, a bar and a table in a notebook, else a line of
-text every ten seconds.
+text at each new phase and every ten seconds.
 """
 
 import sys
@@ -75,11 +75,11 @@ def _line_view() -> Iterator[OnProgress]:
 
     def show(progress: Progress) -> None:
         nonlocal shown_at, shown_phase
-        is_end = progress.phase == "over" and shown_phase != "over"
-        if is_end or time.monotonic() - shown_at >= LINE_EVERY_S:
+        if progress.phase != shown_phase or time.monotonic() - shown_at >= LINE_EVERY_S:
             shown_at, shown_phase = time.monotonic(), progress.phase
             line = ", ".join(f"{name} {value}" for name, value in figures(progress))
-            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}: {line}\n")
+            has_begun = progress.phase != "preparing"
+            sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}{': ' + line if has_begun else ''}\n")
 
     yield show
 

@@ -68,11 +68,12 @@ class WebPageRuns:
             locust.watch(self._look)
             self._finish()
 
-    def _look(self) -> None:
+    def _look(self) -> bool:
         for request in pending_requests(self.runs):
             self._answer(request)
         if self._current is not None and self._current.update().is_over:
             self._finish()
+        return False  # until it is interrupted
 
     def _answer(self, request: RunRequest) -> None:
         try:

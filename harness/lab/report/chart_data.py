@@ -8,6 +8,7 @@ passes. Columns carry their unit.
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,15 @@ Floats = NDArray[np.float64]
 
 BINS = 120
 """A series has at most this many periods."""
+
+RATES = 12
+"""A curve over the arrival rate has at most this many points."""
+
+ARRIVALS_OF_A_WINDOW = 12
+"""Fewest arrivals of one of its points."""
+
+SAME_RATE = 0.03
+"""Rates that differ by less than this ratio are one rate."""
 
 CURVE = 200
 """A curve over percentiles has at most this many points."""
@@ -92,6 +102,56 @@ def arrivals(run: Run) -> pd.DataFrame:
         for name, column in times.items()
     }
     return pd.DataFrame({"at_s": edges[:-1], **rates})
+
+
+def response_by_rate(run: Run) -> pd.DataFrame:
+    """
+    Return the time until READY against the arrival rate, for a scenario whose rate rises.
+
+    The arrivals are divided into windows of equal numbers in the order of time; each gives one rate [1/s]
+    and the percentiles of its arrivals. Unfinished arrivals count with their time until the run ended.
+    Empty for a scenario without ramp or steps, and for too few arrivals.
+    """
+    rows = run.requests[(run.requests["type"] == E2E) & (run.requests["name"] == "ready")]
+    count = len(rows) // ARRIVALS_OF_A_WINDOW
+    columns = ["arrival_rate_per_s", "p50_s", "p95_s"]
+    if count < 3 or not _rate_rises(run):
+        return pd.DataFrame(columns=columns)
+    rows = rows.sort_values("intended_at")
+    due = np.asarray(run.model_seconds(rows["intended_at"]), dtype=np.float64)
+    spent = np.asarray(run.model_seconds(rows["finished_at"] - rows["intended_at"]), dtype=np.float64)
+    edges = np.linspace(0, len(rows) - 1, min(count, RATES) + 1).astype(int)
+    windows = [
+        {
+            "arrival_rate_per_s": _rate(due, first, last),
+            "p50_s": percentile(spent[first:last], 50),
+            "p95_s": percentile(spent[first:last], 95),
+        }
+        for first, last in _windows_of_rates(due, edges.tolist())
+    ]
+    return pd.DataFrame(windows, columns=columns).sort_values("arrival_rate_per_s", ignore_index=True)
+
+
+def _rate(due: Floats, first: int, last: int) -> float:
+    return float((last - first) / max(due[last] - due[first], 1e-9))
+
+
+def _windows_of_rates(due: Floats, edges: list[int]) -> list[tuple[int, int]]:
+    """Return windows between edges; adjacent ones with nearly the same rate are one: the rate was held."""
+    windows = [(edges[0], edges[1])]
+    for first, last in pairwise(edges[1:]):
+        before = windows[-1]
+        if abs(_rate(due, first, last) / _rate(due, *before) - 1) < SAME_RATE:
+            windows[-1] = (before[0], last)
+        else:
+            windows.append((first, last))
+    return windows
+
+
+def _rate_rises(run: Run) -> bool:
+    sources = run.scenario.get("arrivals") or ()
+    stages = [stage for source in sources for stage in source.get("stages") or ()]
+    return any(name.startswith(("ramp", "step")) for stage in stages for name in stage)
 
 
 def in_system(run: Run) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harness.lab.gate.verdict import Outcome, Verdict
 from harness.lab.report.alarm_line import alarm_line
+from harness.lab.report.charts import load_charts
 from harness.lab.report.section import Subject, TableBlock
 from harness.lab.report.sections.times import timing_cells
 from harness.lab.report.wording import between, count, exact, plural, seconds
@@ -78,11 +79,17 @@ class ThresholdBar:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The content of the overview: the verdict in one word, the style sheet's class for it, the figures."""
+    """
+    The content of the overview: the verdict in one word, the style sheet's class for it, the figures.
+
+    Attributes:
+        answer: What the run says about the scenario's question, if its rate rises; else empty.
+    """
 
     outcome: str
     tone: str
     reasons: tuple[str, ...]
+    answer: str
     tiles: tuple[Tile, ...]
     threshold_bar: ThresholdBar | None
     timings: TableBlock | None
@@ -99,7 +106,8 @@ class Overview:
         ]
         caption = "End-to-end times after the warm-up, model time"
         table = TableBlock.of_records(caption, records) if records else None
-        return cls(outcome, tone, reasons, _tiles(summary.metrics), bar, table)
+        answer = load_charts.response_by_rate(subject.run).finding
+        return cls(outcome, tone, reasons, answer, _tiles(summary.metrics), bar, table)
 
 
 def _headline(verdict: Verdict | None) -> tuple[str, str, tuple[str, ...]]:

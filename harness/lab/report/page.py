@@ -24,6 +24,8 @@ from harness.lab.report.sections.contents import SECTIONS
 from harness.lab.results.run import Run, RunUnreadable
 
 FIGURES = "figures"
+STYLES = (("uplot", "uPlot.min.css"), ("colours.css",), ("interactive_charts.css",), ("page.css",))
+SCRIPTS = (("uplot", "uPlot.iife.min.js"), ("interactive_charts.js",))
 
 
 def render(
@@ -93,8 +95,10 @@ def template(name: str) -> Any:
     environment.filters["narrow"] = lambda chart: Markup(chart.svg(NARROW))  # noqa: S704
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     folder = files("harness.lab.report")
-    style = (folder / "colours.css").read_text() + (folder / "page.css").read_text()
+    style = "".join(folder.joinpath(*path).read_text(encoding="utf-8") for path in STYLES)
+    script = "".join(folder.joinpath(*path).read_text(encoding="utf-8") for path in SCRIPTS)
     environment.globals["style"] = Markup(style)  # noqa: S704 - part of the package
+    environment.globals["script"] = Markup(script)  # noqa: S704 - part of the package
     environment.globals["frame"] = environment.from_string((folder / "frame.html.j2").read_text())
     environment.globals["blocks"] = environment.from_string((folder / "blocks.html.j2").read_text()).module
     return environment.from_string((folder / name).read_text())

@@ -39,6 +39,10 @@ class Plots:
         """Arrivals due and started, and batches completed, over time [1/s]."""
         return load_charts.arrivals(self.run, other).shown_on(ax)
 
+    def response_by_rate(self, *, other: Run | None = None, ax: "Axes | None" = None) -> Chart:
+        """Time until READY against the arrival rate, of a scenario whose rate rises [model s, 1/s]."""
+        return load_charts.response_by_rate(self.run, other).shown_on(ax)
+
     def in_flight(self, *, other: Run | None = None, ax: "Axes | None" = None) -> Chart:
         """Batches in the pipeline and HTTP requests in progress, over time [count]."""
         return load_charts.in_system(self.run, other).shown_on(ax)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.lab.gate.baseline import LEAST, BaselineComparison, Ratio, response_times
-from harness.lab.gate.baseline import compare as compare_percentiles
+from harness.lab.report.percentile_ratios import LEAST, PercentileRatios, Ratio, response_times
+from harness.lab.report.percentile_ratios import compare as compare_percentiles
 from harness.lab.report.run_differences import Difference, differences
 from harness.lab.report.section import Points, ReportSection, TableBlock
 from harness.lab.report.wording import count, number, seconds
@@ -95,7 +95,7 @@ class RunComparison:
 
     def __repr__(self) -> str:
         texts = [f"  {one.what}: {one.before} → {one.now}" for one in self.differences]
-        lines = BaselineComparison(self.now, self.before, self.ratios).table()
+        lines = PercentileRatios(self.now, self.before, self.ratios).table()
         return "\n".join([lines.rstrip("\n"), *texts])
 
     def _repr_html_(self) -> str:

@@ -34,6 +34,8 @@ def differences(before: Run, now: Run) -> Iterator[Difference]:
 def _facts(run: Run) -> dict[str, Any]:
     """Return the values of the scenario and of the header, by dotted key."""
     header = run.header.model_dump(mode="json", exclude=set(IRRELEVANT))
+    # Each stack has a name of its own.
+    header["target"].pop("stack", None)
     scenario = {key: value for key, value in _flat(run.scenario, "scenario") if not key.endswith(".line")}
     return {**dict(_flat(header)), **scenario}
 

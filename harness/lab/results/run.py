@@ -46,6 +46,7 @@ class RunHeader(BaseModel):
     Attributes:
         scenario: The complete scenario as JSON; CSV files it named are included.
         started_at: The instant that is 0 s in the tables, UTC.
+        arrival_rate: Planned mean rate of arrivals [1/s of model time]; None with users.
         duration_s: From that instant to the last record [clock s]; None while the run goes on.
         workers: Number of load-generating processes (live).
         lost_workers: How many of them did not report; their arrivals are missing.
@@ -70,6 +71,7 @@ class RunHeader(BaseModel):
     started_at: AwareDatetime
     duration_s: FiniteFloat | None = Field(None, ge=0)
     time_scale: FiniteFloat = Field(1.0, gt=0)
+    arrival_rate: FiniteFloat | None = Field(None, ge=0)
     workers: int = Field(1, ge=0)
     lost_workers: int = Field(0, ge=0)
     complete: bool = False

@@ -5,6 +5,7 @@ Each worker appends to its own part files: Arrow streams, readable up to the las
 killed. When the run is over the parts become one Parquet file per table.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -182,7 +183,13 @@ def _merge(folder: Path, table: str) -> list[str]:
 
 
 def must_hold_a_run(folder: Path) -> None:
-    """Raise `FolderUnfit` if a run cannot be written to a folder; leave the file system unchanged."""
+    """
+    Leave the file system unchanged, and check that a run can be written to a folder.
+
+    Raises:
+        FolderUnfit: It cannot, or it holds a run already.
+        OSError: The disk is full.
+    """
     if not folder.name:
         raise FolderUnfit(f"a run takes the name of its folder, and {str(folder)!r} is not a name")
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
@@ -193,6 +200,8 @@ def must_hold_a_run(folder: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise FolderUnfit(f"{folder} cannot hold a run: {error.strerror}") from None
     finally:
         for each in missing:

@@ -172,6 +172,7 @@ def _header(
         seed=scenario.seed,
         replication=replication,
         started_at=started_at,
+        arrival_rate=scenario.arrival_rate,
         versions={name: version(name) for name in ("simpy", "numpy")}
         | {"harness": version("media-harness"), "python": machine.python_version()},
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},

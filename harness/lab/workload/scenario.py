@@ -147,6 +147,11 @@ class Scenario(ScenarioSection):
         """SHA-256 of what the work of the pipeline depends on [hex]; arrivals do not count."""
         return self._digest(include={"seed", "flows", "model", "faults"})
 
+    @property
+    def arrival_rate(self) -> float | None:
+        """Mean rate of arrivals [1/s]; None with users."""
+        return None if self.users else self._expected_arrivals / self.duration_s
+
     def lasting(self, duration: float) -> Self:
         """Return the scenario stretched to another duration [s]; an invalid one is a `ValueError`."""
         factor = duration / self.duration_s

@@ -10,6 +10,7 @@ import uvicorn
 
 from harness.service.adapters.system import json_logs
 from harness.service.api.server import create_app
+from harness.service.http_protocol import LimitedHttpProtocol
 from harness.service.settings import Settings, SettingsInvalid
 
 GRACE = 30
@@ -35,6 +36,8 @@ def main() -> int:
         return 2
     config = uvicorn.Config(
         app,
+        http=LimitedHttpProtocol,
+        ws="none",
         host=arguments.host,
         port=arguments.port,
         uds=arguments.unix_socket,

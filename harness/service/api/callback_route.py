@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from harness.service.api.authenticated_call import CurrentService
 from harness.service.api.error_documentation import errors
@@ -42,6 +43,8 @@ class SignedRoute(APIRoute):
             try:
                 body = await bounded.body()
                 verify(request.app.state.callback_secret, body, request.headers.get(SIGNATURE_HEADER))
+            except ClientDisconnect:
+                raise
             except Exception:
                 instruments.callback_unsigned()
                 raise

@@ -1,6 +1,7 @@
 """The OpenAPI documentation of the errors of an endpoint: every status, with an example for every reason."""
 
 import inspect
+from http import HTTPStatus
 from typing import Any
 
 from harness.service.api.error_responses import ErrorBody, status_of
@@ -18,6 +19,8 @@ _DESCRIPTIONS = {
     503: "The database or a cloud service does not answer; try again.",
 }
 
+_RETRY_AFTER = {"description": "When to try again [s].", "schema": {"type": "integer", "minimum": 1}}
+
 
 def errors(
     *kinds: type[MediaError], without_details: tuple[int, ...] = (401, 413, 500)
@@ -33,8 +36,11 @@ def errors(
 
 def _response(status: int, examples: dict[str, Any]) -> dict[str, Any]:
     bare = {"value": {"code": status, "message": _DESCRIPTIONS[status], "details": None}}
-    return {
+    response: dict[str, Any] = {
         "model": ErrorBody,
         "description": _DESCRIPTIONS[status],
         "content": {"application/json": {"examples": examples or {"default": bare}}},
     }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return response

@@ -13,11 +13,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 
 from harness.service.api.bearer_token import Unauthenticated
 from harness.service.api.request_body import BODY_LIMIT, BodyTooLarge
-from harness.service.api.telemetry import log_fields_of
+from harness.service.api.telemetry import CLIENT_LEFT, log_fields_of
 from harness.service.core.errors import (
     Conflict,
     FieldError,
@@ -38,6 +39,8 @@ STATUSES: Mapping[type[MediaError], HTTPStatus] = {
     Gone: HTTPStatus.GONE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+RETRY_AFTER = 1
+"""Value of ``Retry-After`` with status 503 [s]."""
 FIELD_ERRORS_MAX = 100
 """Largest number of field errors in one response, so that the response stays small."""
 
@@ -85,6 +88,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Unauthenticated)(_unauthenticated)
     app.exception_handler(BodyTooLarge)(_too_large)
     app.exception_handler(HTTPException)(_framework)
+    app.exception_handler(ClientDisconnect)(_left)
 
 
 def status_of(kind: type[MediaError]) -> HTTPStatus:
@@ -99,7 +103,8 @@ async def _refused(request: Request, error: MediaError) -> JSONResponse:
         errors = error.errors or (FieldError("body", str(error)),)
         listed = [asdict(each) for each in errors[:FIELD_ERRORS_MAX]]
         return error_response(status, str(error), error.reason, errors=listed)
-    return error_response(status, str(error), error.reason)
+    headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, Unavailable) else None
+    return error_response(status, str(error), error.reason, headers=headers)
 
 
 async def _not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -127,6 +132,11 @@ async def _too_large(_request: Request, _error: BodyTooLarge) -> JSONResponse:
 async def _framework(_request: Request, error: HTTPException) -> JSONResponse:
     """Answer for an unknown path or method."""
     return error_response(error.status_code, f"{error.detail}.", headers=error.headers)
+
+
+async def _left(_request: Request, _error: ClientDisconnect) -> Response:
+    """Return the response to a client that has left before its body ended: only the log has its status."""
+    return Response(status_code=CLIENT_LEFT)
 
 
 def _field(location: Sequence[str | int]) -> str:

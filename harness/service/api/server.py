@@ -32,9 +32,10 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     """Return the API over *service*."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # As many threads as connections: more threads would only wait for a connection.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.max_threads
+        app.state.probe_threads = health_routes.probe_threads()
         yield
         service.close()
 

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
 from harness.service.core.ports.tracer import Span, SpanKind, TraceContext, Tracer
 
+CLIENT_LEFT = 499
+"""Status in the log and the metrics if the client closed the connection before the response."""
 UNMATCHED = "unmatched"
 UNLOGGED_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -89,7 +91,7 @@ class Telemetry:
 
     def _finish(self, exchange: Exchange, template: str) -> None:
         duration = time.perf_counter() - exchange.started_at
-        status = exchange.status or 499  # the client closed the connection before the response
+        status = exchange.status or CLIENT_LEFT
         self.instruments.served(exchange.method, template, status, duration)
         _describe(exchange, template, status)
         if template in UNLOGGED_ROUTES and status < 400:

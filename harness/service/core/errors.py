@@ -12,6 +12,7 @@ The errors of the service.
     ├── Gone           UploadUrlExpired                                                    410
     ├── Invalid        ManifestInvalid, CallbackInvalid                                    400
     └── Unavailable    a database or cloud service timed out, throttled or is down         503
+                       Deadlock (the use case is tried a second time)
 
 Every error has a stable ``reason``: a code that clients may rely on. The docstring of a class is also its
 example message in the OpenAPI document.
@@ -145,6 +146,10 @@ class CallbackInvalid(Invalid):
 
 class Unavailable(MediaError, reason="UNAVAILABLE"):
     """The database or a cloud service does not answer; try again."""
+
+
+class Deadlock(Unavailable):
+    """The database rolled the transaction back, because it and another one waited for each other."""
 
 
 class Retryable(Exception):

@@ -12,6 +12,8 @@ from typing import Any
 KEYFRAME_INTERVAL_S = 2
 SEGMENT_S = 6
 
+_COLOURS_OF_BT709 = {"VideoPreprocessors": {"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}}
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -58,11 +60,16 @@ def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
     """
     Return the ``Settings`` of the MediaConvert job for a validated video.
 
-    Sound is kept if the video has sound. The bucket encrypts the objects with its default KMS key.
+    Sound is kept if the video has sound. HDR becomes SDR (BT.709), which every player shows. The bucket
+    encrypts the objects with its default KMS key.
     """
     rungs = ladder(video["width"], video["height"])
-    files = [_file_group(rung, f"s3://{bucket}/{_mp4(video, rung)}", video["hasAudio"]) for rung in rungs]
-    hls = _hls_group(rungs, f"s3://{bucket}/{_hls(video)}", video["hasAudio"])
+    encodings = [_encoding(rung, video) for rung in rungs]
+    files = [
+        _file_group(rung.label, f"s3://{bucket}/{_mp4(video, rung)}", encoding)
+        for rung, encoding in zip(rungs, encodings, strict=True)
+    ]
+    hls = _hls_group(f"s3://{bucket}/{_hls(video)}", rungs, encodings)
     return {"Inputs": [_input(f"s3://{bucket}/{video['key']}")], "OutputGroups": [*files, hls]}
 
 
@@ -84,18 +91,20 @@ def _input(uri: str) -> dict[str, Any]:
     }
 
 
-def _file_group(rung: Rung, destination: str, audio: bool) -> dict[str, Any]:
+def _file_group(name: str, destination: str, encoding: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Name": rung.label,
+        "Name": name,
         "OutputGroupSettings": {
             "Type": "FILE_GROUP_SETTINGS",
             "FileGroupSettings": {"Destination": destination},
         },
-        "Outputs": [{"ContainerSettings": {"Container": "MP4"}, **_encoding(rung, audio)}],
+        "Outputs": [{"ContainerSettings": {"Container": "MP4"}, **encoding}],
     }
 
 
-def _hls_group(rungs: Sequence[Rung], destination: str, audio: bool) -> dict[str, Any]:
+def _hls_group(
+    destination: str, rungs: Sequence[Rung], encodings: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "Name": "hls",
         "OutputGroupSettings": {
@@ -110,15 +119,18 @@ def _hls_group(rungs: Sequence[Rung], destination: str, audio: bool) -> dict[str
             {
                 "NameModifier": f"-{rung.label}",
                 "ContainerSettings": {"Container": "M3U8"},
-                **_encoding(rung, audio),
+                **encoding,
             }
-            for rung in rungs
+            for rung, encoding in zip(rungs, encodings, strict=True)
         ],
     }
 
 
-def _encoding(rung: Rung, audio: bool) -> dict[str, Any]:
-    return {"VideoDescription": _video(rung)} | ({"AudioDescriptions": [_audio(rung)]} if audio else {})
+def _encoding(rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
+    picture = _video(rung) | (_COLOURS_OF_BT709 if video.get("wideColour") else {})
+    return {"VideoDescription": picture} | (
+        {"AudioDescriptions": [_audio(rung)]} if video["hasAudio"] else {}
+    )
 
 
 def _video(rung: Rung) -> dict[str, Any]:

@@ -20,6 +20,7 @@ FIRST_FRAME_PACKETS = 500
 # Numbers of ITU-T H.273: BT.2020 primaries; PQ (SMPTE ST 2084) and HLG (ARIB STD-B67).
 _WIDE_PRIMARIES = 9
 _HIGH_DYNAMIC_RANGES = (16, 18)
+_UNSPECIFIED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def _properties(container: "av.container.InputContainer") -> VideoProperties:
         height=height,
         duration=(container.duration or 0) / av.time_base,
         has_audio=bool(container.streams.audio),
-        wide_colour=frame.color_trc in _HIGH_DYNAMIC_RANGES or frame.color_primaries == _WIDE_PRIMARIES,
+        wide_colour=frame.color_trc in _HIGH_DYNAMIC_RANGES
+        or (frame.color_primaries == _WIDE_PRIMARIES and frame.color_trc != _UNSPECIFIED),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from harness.service.adapters.prometheus.exposition import metrics_response
+from harness.service.http_protocol import LimitedHttpProtocol
 from harness.service.worker.loop import Health
 
 GRACE_S = 5
@@ -30,6 +31,7 @@ def probe_server(
     """
     config = uvicorn.Config(
         probe_app(registry, health),
+        http=LimitedHttpProtocol,
         host=host,
         port=port,
         lifespan="off",

@@ -1,6 +1,5 @@
 "use strict";
 
-const SVG = "http://www.w3.org/2000/svg";
 const ALARMS = {
   OK: ["✓ OK", "good"],
   ALARM: ["▲ ALARM", "bad"],
@@ -57,34 +56,13 @@ function facts(now) {
   return `${work}${pace} · ${now.engine}`;
 }
 
-function sparkline(history) {
-  const picture = document.createElementNS(SVG, "svg");
-  picture.setAttribute("viewBox", "0 0 100 40");
-  picture.setAttribute("preserveAspectRatio", "none");
-  picture.setAttribute("aria-hidden", "true");
-  const top = Math.max(...history.filter((value) => value !== null), 1e-9);
-  const x = (index) => (index / (history.length - 1)) * 100;
-  let pathData = "";
-  history.forEach((value, index) => {
-    if (value !== null) pathData += `${pathData ? "L" : "M"}${x(index).toFixed(2)} ${(39 - (value / top) * 37).toFixed(2)}`;
-  });
-  // A line of one point has no length; a stroke with round ends makes it visible.
-  if (pathData && !pathData.includes("L")) pathData += "h0.01";
-  const floor = document.createElementNS(SVG, "line");
-  for (const [name, value] of Object.entries({ x1: 0, x2: 100, y1: 39.5, y2: 39.5 })) floor.setAttribute(name, value);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", pathData);
-  picture.append(floor, path);
-  return picture;
-}
-
 function measure(one) {
   const box = element("div", undefined, "measure");
   const value = one.value === null ? "–" : one.kind === "histogram" ? span(one.value) : one.value.toLocaleString();
   const name = element("h3");
   // A long name may break after its underscores.
   one.name.split(/(?<=_)/).forEach((word) => name.append(word, element("wbr")));
-  box.append(name, element("p", value, "value"), element("p", one.about, "soft"), sparkline(one.history));
+  box.append(name, element("p", value, "value"), element("p", one.about, "soft"));
   return box;
 }
 
@@ -160,6 +138,7 @@ function show(now) {
   setText("facts", `up ${span(now.at - now.started_at)} · ${facts(now)}`);
   fillIfChanged("problems", now.problems, (text) => element("li", text));
   fillIfChanged("links", now.links, link);
+  showRecentSeries(now.recent_series);
   fill("measures", now.measures, measure);
   setText("running", now.running ? `${count(now.running, "execution")}, by current state.` : "None: the pipeline is idle.");
   fill("states", Object.entries(now.states), state);
@@ -170,6 +149,38 @@ function show(now) {
   setText("checks", now.checks.map((one) => `${one.healthy ? "✓" : "▲"}\u00a0${one.name}: ${one.detail}`).join(" · "));
   fill("failures", now.failures, failure, placeholder("No execution has failed."));
 }
+
+const CHARTS = {
+  rates: ["number", [["begun", "created_per_s", "--series-6", 2.6], ["READY", "ready_per_s", "--series-1", 1.6], ["FAILED", "failed_per_s", "--series-2", 1.6]]],
+  times: ["time", [["p99", "p99_s", "--series-2", 2.6], ["p95", "p95_s", "--series-1", 1.6], ["p50", "p50_s", "--series-3", 1.2]]],
+  "in-flight": ["number", [["jobs", "in_flight", "--series-1", 1.6]]],
+};
+const CHART_HEIGHT = 150;
+const charts = {};
+
+function chartOf(id, recent) {
+  const [kind, series] = CHARTS[id];
+  const spec = {
+    x: recent.minutes, bands: [], thresholds: [],
+    xAxis: { label: "minutes ago", kind: "number", log: false }, yAxis: { label: "", kind, log: false },
+    series: series.map(([label, key, colour, width]) => ({ label, colour, width, dashed: false, step: kind === "time" ? 0 : -1, marked: kind === "time", values: recent[key] })),
+  };
+  return drawChart(byId(id), spec, CHART_HEIGHT);
+}
+
+function showRecentSeries(recent) {
+  if (!recent) return;
+  for (const [id, [, series]] of Object.entries(CHARTS)) {
+    if (charts[id]) charts[id].setData([recent.minutes, ...series.map(([, key]) => recent[key])]);
+    else charts[id] = chartOf(id, recent);
+  }
+}
+
+addEventListener("resize", () => Object.entries(charts).forEach(([id, chart]) => chart.setSize({ width: byId(id).clientWidth, height: CHART_HEIGHT })));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => Object.keys(charts).forEach((id) => {
+  charts[id].destroy();
+  delete charts[id];
+}));
 
 const events = new EventSource("events");
 events.onmessage = (event) => show(JSON.parse(event.data));

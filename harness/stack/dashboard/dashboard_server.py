@@ -34,10 +34,18 @@ LOG = logging.getLogger(__name__)
 Observe = Callable[[], Snapshot]
 
 PERIOD_S = 1.0
+HTML, CSS, SCRIPT = (f"text/{kind}; charset=utf-8" for kind in ("html", "css", "javascript"))
+DASHBOARD, REPORT = files("harness.stack.dashboard"), files("harness.lab.report")
 PAGES = {
-    "/": ("page.html", "text/html; charset=utf-8"),
-    "/dashboard.css": ("dashboard.css", "text/css; charset=utf-8"),
-    "/dashboard.js": ("dashboard.js", "text/javascript; charset=utf-8"),
+    "/": (DASHBOARD / "page.html", HTML),
+    "/dashboard.css": (DASHBOARD / "dashboard.css", CSS),
+    "/dashboard.js": (DASHBOARD / "dashboard.js", SCRIPT),
+    # The charts are drawn as those of a report.
+    "/colours.css": (REPORT / "colours.css", CSS),
+    "/interactive_charts.css": (REPORT / "interactive_charts.css", CSS),
+    "/interactive_charts.js": (REPORT / "interactive_charts.js", SCRIPT),
+    "/uPlot.css": (REPORT / "uplot" / "uPlot.min.css", CSS),
+    "/uPlot.js": (REPORT / "uplot" / "uPlot.iife.min.js", SCRIPT),
 }
 LOCAL_NAMES = ("127.0.0.1", "localhost")
 HEADERS = {
@@ -130,9 +138,8 @@ def _application(stream: SnapshotStream) -> Starlette:
 
 
 async def _page(request: Request) -> Response:
-    name, content_type = PAGES[request.url.path]
-    content = files("harness.stack.dashboard").joinpath(name).read_bytes()
-    return Response(content, headers={"Content-Type": content_type})
+    file, content_type = PAGES[request.url.path]
+    return Response(file.read_bytes(), headers={"Content-Type": content_type})
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

@@ -83,6 +83,7 @@ class Observer:
         new.failures = sorted(self._failed.values(), key=lambda one: -one.at)[:FAILURES_SHOWN]
         self._fetch(self._feed_metrics, "the metrics", None, problems)
         new.measures = self._measures.now(now)
+        new.recent_series = self._measures.recent_series(now)
         new.alarms = self._alarms_at(now)
         new.changes = self._changes()
         new.links = self._links()

@@ -7,7 +7,7 @@ Points in time are seconds since the epoch.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.stack.dashboard.measures import Measure
+from harness.stack.dashboard.measures import Measure, RecentSeries
 from harness.stack.dashboard.processes import Process
 from harness.stack.dashboard.recent_executions import FailedExecution
 
@@ -76,6 +76,7 @@ class Snapshot:
     states: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[FailedExecution] = ()
     measures: Sequence[Measure] = ()
+    recent_series: RecentSeries | None = None
     alarms: Sequence[AlarmStatus] = ()
     changes: Sequence[AlarmChange] = ()
     links: Sequence[Link] = ()

@@ -26,6 +26,7 @@ METRICS = """\
 media_batches_created_total{{status="PENDING_UPLOAD"}} {created}
 # TYPE media_batches_failed_total counter
 media_batches_failed_total {failed}
+# TYPE worker_loop_runs_total counter
 # TYPE media_processing_dlq_messages_total counter
 media_processing_dlq_messages_total 0.0
 """

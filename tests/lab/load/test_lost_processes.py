@@ -49,3 +49,16 @@ def test_locust_and_its_workers_end_with_a_load_that_is_killed(fake_service, tmp
         load.kill()
 
     assert psutil.wait_procs(locusts, timeout=30)[1] == []
+
+
+def test_a_worker_that_is_killed_before_the_run_begins_ends_it(fake_service, tmp_path):
+    """
+    Locust itself waits for its workers for ever.
+    """
+    with start_load(fake_service(), tmp_path, "--processes", 2) as load:
+        processes_of(tmp_path / "run", 3)[-1].kill()
+
+        _, stderr = load.communicate(timeout=90)
+
+    assert load.returncode == 4
+    assert "harness load: a worker process ended before the run began" in stderr

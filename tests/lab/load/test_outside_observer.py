@@ -39,6 +39,7 @@ BEFORE = """\
 media_batches_created_total{status="READY"} 5.0
 # TYPE media_batches_failed_total counter
 media_batches_failed_total 7.0
+# TYPE worker_loop_runs_total counter
 # TYPE media_processing_dlq_messages_total counter
 media_processing_dlq_messages_total 0.0
 # TYPE media_processing_inflight_jobs gauge
@@ -152,6 +153,18 @@ class TestPages:
         ]
         assert "media_processing_dlq_messages_total" in observed
         assert "media_processing_duration_seconds" not in observed
+
+    def test_a_counter_of_the_worker_is_not_observed_on_the_page_of_the_api(self, page, tmp_path):
+        """
+        There it is always zero.
+        """
+        page.text = BEFORE.replace("worker_loop_runs_total", "http_requests_total")
+
+        with outside_observer([page.url])(tmp_path, 0.0) as observed:
+            seen = set(observed or ())
+
+        assert "media_batches_failed_total" in seen
+        assert "media_processing_dlq_messages_total" not in seen
 
     def test_another_page_is_refused_before_the_run(self, page):
         """

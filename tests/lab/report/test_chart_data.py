@@ -120,3 +120,33 @@ class TestStations:
 
         assert spent.loc["GenerateThumbnails", ["from_s", "p50_s"]].tolist() == [2.0, 8.0]
         assert spent.index.tolist() == ["upload", "queue", "GenerateThumbnails", "seen by the client"]
+
+
+class TestResponseByRate:
+    @staticmethod
+    def ready(due: float, spent: float) -> RequestRow:
+        return RequestRow(0, 0, "E2E", "ready", None, "ok", due, due, due + spent)
+
+    def test_each_point_is_a_rate_and_its_percentiles(self, make_run):
+        """
+        Arrivals every 2 s that take 1 s, then every second that take 3 s: a rate that is held is one point.
+        """
+        slow = [self.ready(2.0 * number, 1.0) for number in range(36)]
+        fast = [self.ready(72.0 + number, 3.0) for number in range(37)]
+        stages = [{"ramp_per_s": [0.5, 1.0], "for_s": 110.0}]
+        run = make_run(slow + fast, duration_s=110.0, scenario={"arrivals": [{"stages": stages}]})
+
+        curve = chart_data.response_by_rate(run)
+
+        assert curve["arrival_rate_per_s"].tolist() == pytest.approx([0.5, 1.0])
+        assert curve["p95_s"].tolist() == pytest.approx([1.0, 3.0])
+
+    def test_a_scenario_whose_rate_does_not_rise_has_none(self, make_run):
+        """
+        Random differences of a steady rate say nothing about the response.
+        """
+        stages = [{"hold_per_s": 1.0, "for_s": 110.0}]
+        rows = [self.ready(float(number), 1.0) for number in range(72)]
+        run = make_run(rows, duration_s=110.0, scenario={"arrivals": [{"stages": stages}]})
+
+        assert chart_data.response_by_rate(run).empty

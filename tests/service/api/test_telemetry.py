@@ -227,3 +227,37 @@ class TestInstruments:
         assert 'http_requests_total{method="GET",route="unmatched",status="404"} 3.0' in text
         assert 'http_requests_total{method="OTHER",route="unmatched",status="404"} 1.0' in text
         assert "secret" not in text
+
+
+@pytest.mark.parametrize("path", ["/api/v2/listings/media/uploads", "/internal/media-processing/callback"])
+def test_a_client_that_leaves_is_one_line_without_a_traceback(env, make, log_lines, path):
+    """
+    The client closes the connection in the middle of its body: status 499, level info, no error.
+    """
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [
+            (b"authorization", f"Bearer {make.token(1)}".encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"100"),
+        ],
+    }
+    parts = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(_message):
+        pass
+
+    env.client.portal.call(env.client.app, scope, receive, send)
+
+    (line,) = log_lines()
+    assert (line["event"], line["status"], line["level"]) == ("http.request", 499, "info")
+    assert (env.instruments.counts, env.instruments.unsigned) == ({}, 0)

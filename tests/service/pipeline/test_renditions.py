@@ -61,3 +61,13 @@ def test_the_settings_match_the_api_of_mediaconvert():
     report = ParamValidator().validate(job_settings(VIDEO, "bucket"), shape)
 
     assert not report.has_errors(), report.generate_report()
+
+
+def test_hdr_is_converted_in_every_output():
+    """A player may choose any of them; other videos keep their colours."""
+    settings = job_settings(VIDEO | {"wideColour": True}, "bucket")
+
+    outputs = [output for group in settings["OutputGroups"] for output in group["Outputs"]]
+    corrections = [output["VideoDescription"].get("VideoPreprocessors") for output in outputs]
+    assert corrections == [{"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}] * 4
+    assert "VideoPreprocessors" not in str(job_settings(VIDEO, "bucket"))

@@ -32,7 +32,7 @@ def snapshot() -> Snapshot:
         running=2,
         states={"Zip": 2},
         failures=[FailedExecution(990.0, "3c99", "7", "Zip", "Rejected", "no key")],
-        measures=[Measure("media_batches_failed_total", "counter", "failed", 1.0, [0.0, None, 1.0])],
+        measures=[Measure("media_batches_failed_total", "counter", "failed", 1.0)],
         alarms=[AlarmStatus("slow", "p95 > 600", "OK")],
         links=[Link("API documentation", "http://127.0.0.1:1/docs")],
         problems=["No answer about the queues: refused"],

@@ -26,15 +26,15 @@ class TestMeasures:
 
     def test_the_value_of_a_counter_includes_old_data(self):
         """
-        The value counts since the stack began, the history covers five minutes.
+        The value counts since the stack began, the series covers five minutes.
         """
         measures = Measures()
         measures.feed([(1000.0, CREATED, "{}", 4.0)])
 
-        created = shown(measures, 2000.0)[CREATED]
+        measures.feed([(1000.0, CREATED, '{"status":"READY"}', 4.0)])
 
-        assert created.value == 4.0
-        assert list(created.history) == [0.0] * 60
+        assert shown(measures, 2000.0)[CREATED].value == 4.0
+        assert list(measures.recent_series(2000.0).ready_per_s) == [0.0] * 60
 
     def test_a_gauge_has_gaps_where_it_has_no_data(self):
         """
@@ -43,10 +43,8 @@ class TestMeasures:
         measures = Measures()
         measures.feed([(1000.0, INFLIGHT, "{}", 3.0), (1011.0, INFLIGHT, "{}", 7.0)])
 
-        inflight = shown(measures, 1014.0)[INFLIGHT]
-
-        assert inflight.value == 7.0
-        assert list(inflight.history[-3:]) == [3.0, None, 7.0]
+        assert shown(measures, 1014.0)[INFLIGHT].value == 7.0
+        assert list(measures.recent_series(1014.0).in_flight[-3:]) == [3.0, None, 7.0]
 
     def test_durations_are_a_percentile_in_model_seconds(self):
         """
@@ -55,10 +53,14 @@ class TestMeasures:
         measures = Measures(time_scale=10)
         measures.feed([(1000.0, DURATION, "{}", float(number)) for number in range(1, 21)])
 
-        duration = shown(measures, 1001.0)[DURATION]
+        recent_series = measures.recent_series(1001.0)
 
-        assert duration.value == 190.0
-        assert duration.history[-1] == 190.0
+        assert shown(measures, 1001.0)[DURATION].value == 190.0
+        assert (recent_series.p50_s[-1], recent_series.p95_s[-1], recent_series.p99_s[-1]) == (
+            100.0,
+            190.0,
+            200.0,
+        )
 
     def test_durations_are_unknown_before_the_first(self):
         """
@@ -71,6 +73,27 @@ class TestMeasures:
         It counts in the last bin, as clocks may differ a little.
         """
         measures = Measures()
-        measures.feed([(1007.0, CREATED, "{}", 1.0)])
+        measures.feed([(1007.0, CREATED, '{"status":"FAILED"}', 1.0)])
 
-        assert shown(measures, 1001.0)[CREATED].history[-1] == 1.0
+        assert measures.recent_series(1001.0).failed_per_s[-1] == 0.2
+
+    def test_the_rates_count_entries_into_a_status(self):
+        """
+        Five batches begun and one READY in five seconds are 1 and 0.2 a second, at the end of the series.
+        """
+        measures = Measures()
+        measures.feed([(1001.0, CREATED, '{"status":"PENDING_UPLOAD"}', 1.0)] * 5)
+        measures.feed([(1002.0, CREATED, '{"status":"READY"}', 1.0)])
+
+        recent_series = measures.recent_series(1004.0)
+
+        assert (
+            recent_series.created_per_s[-1],
+            recent_series.ready_per_s[-1],
+            recent_series.failed_per_s[-1],
+        ) == (
+            1.0,
+            0.2,
+            0.0,
+        )
+        assert (recent_series.minutes[0], recent_series.minutes[-1]) == (-4.9167, 0.0)

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 import gevent
 
+from harness.lab.load.clients.answers import AnswerInvalid
 from harness.lab.load.clients.download_check import ContentCheck
 from harness.lab.load.clients.response_check import RequestOutcome, StatusCheck
 from harness.lab.load.clients.trace_sampling import TraceSampling
 from harness.lab.load.generator.connection import Body
-from harness.lab.load.generator.connection_pool import ConnectionPool, NoResponse
+from harness.lab.load.generator.connection_pool import ANSWER_LIMIT, ConnectionPool, NoResponse
 from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.preflight import API_PREFIX
@@ -34,7 +35,14 @@ CLIENT = "client"
 """Service of the spans of the load generator."""
 _ROOT_SPAN = 1
 
-_NO_RESPONSE = HttpResponse(0, b"", {})
+REASON_CHARACTERS = 200
+"""Longest reason of a refusal that is recorded [count]."""
+
+_NO_RESPONSE = HttpResponse(0, b"", {}, 0)
+
+
+AnswerReader = Callable[[bytes], Any]
+"""Returns what a body holds; raises `AnswerInvalid` if it differs from the contract."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +71,21 @@ class Reply(NamedTuple):
 
     Attributes:
         status: HTTP status; 0 when no response came.
-        error: Why no response came, or the reason that the service gave for a refusal.
+        error: Why it is not OK: why no response came, the reason that the service gave, or how its answer
+            differs from the contract.
+        answer: What the request's reader made of the body; None if it is not OK or has no reader.
     """
 
     status: int
-    content: bytes
     headers: Mapping[str, str]
+    outcome: RequestOutcome
     error: str | None
+    answer: Any
     finished_at: float
 
     @property
-    def json(self) -> Any:
-        return json.loads(self.content)
+    def is_ok(self) -> bool:
+        return self.outcome is RequestOutcome.OK
 
 
 class ApiSession:
@@ -104,6 +115,7 @@ class ApiSession:
         body: Mapping[str, Any],
         token: str | None,
         check: StatusCheck,
+        read: AnswerReader | None = None,
         *,
         name: str | None = None,
     ) -> Reply:
@@ -113,6 +125,7 @@ class ApiSession:
         Args:
             endpoint: Path below the API's prefix, e.g. ``/uploads``.
             token: Bearer token; None sends none.
+            read: Reads the body, unless the status is 204.
             name: Name of the request in the tables; by default its endpoint.
         """
         span = self._spans + 1
@@ -125,7 +138,9 @@ class ApiSession:
             headers["Authorization"] = f"Bearer {token}"
         payload = json.dumps(body, separators=(",", ":")).encode()
         name = name or endpoint.lstrip("/")
-        return self._exchange("POST", API_PREFIX + endpoint, name, headers, check, payload, len(payload))
+        return self._exchange(
+            "POST", API_PREFIX + endpoint, name, headers, check, payload, len(payload), read=read
+        )
 
     def put(
         self, url: str, headers: Mapping[str, str], body: Body, size: int, check: StatusCheck, name: str
@@ -133,9 +148,13 @@ class ApiSession:
         """Upload to a presigned URL with exactly the headers that were signed."""
         return self._exchange("PUT", url, name, headers, check, body, size)
 
-    def get(self, url: str, check: StatusCheck, name: str, content: ContentCheck | None = None) -> Reply:
-        """Download from a presigned URL; *content* checks what was downloaded."""
-        return self._exchange("GET", url, name, {}, check, check_content=content)
+    def get(
+        self, url: str, check: StatusCheck, name: str, content: ContentCheck | None = None, limit: int = 0
+    ) -> Reply:
+        """Download from a presigned URL; *content* checks what was downloaded, *limit* bytes at most."""
+        if content is None:
+            return self._exchange("GET", url, name, {}, check, limit=None)
+        return self._exchange("GET", url, name, {}, check, read=partial(_must_pass, content), limit=limit)
 
     def end(self, flow: str) -> None:
         """Record the root span of the arrival, if its trace is sampled."""
@@ -171,7 +190,9 @@ class ApiSession:
         check_status: StatusCheck,
         body: Body | None = None,
         size: int = 0,
-        check_content: ContentCheck | None = None,
+        *,
+        read: AnswerReader | None = None,
+        limit: int | None = ANSWER_LIMIT,
     ) -> Reply:
         """Send a request, check the response, and record both; a request that is killed is censored."""
         # The store must not see a coding that it may sign or refuse; JSON is small.
@@ -181,10 +202,10 @@ class ApiSession:
         started_at = self._clock()
         intended_at = started_at if self.due_at is None else self.due_at
         self.due_at = finished_at = None
-        response, outcome, error = _NO_RESPONSE, RequestOutcome.CENSORED, None
+        response, outcome, error, answer = _NO_RESPONSE, RequestOutcome.CENSORED, None, None
         try:
             try:
-                response = self._context.connections.exchange(method, url, headers, body)
+                response = self._context.connections.exchange(method, url, headers, body, limit=limit)
             except NoResponse as failure:
                 error = _without_urls(str(failure))
             finished_at = self._clock()
@@ -194,8 +215,11 @@ class ApiSession:
             gevent.sleep(0)
             if outcome is not RequestOutcome.OK:
                 error = error or _reason(response.content)
-            elif check_content and (error := check_content(response.content)):
-                outcome = RequestOutcome.FAILED
+            elif read is not None and response.status != 204:
+                try:
+                    answer = read(response.content)
+                except AnswerInvalid as invalid:
+                    outcome, error = RequestOutcome.FAILED, _without_urls(str(invalid))
         finally:
             finished_at = self._clock() if finished_at is None else finished_at
             if self._samples():
@@ -213,12 +237,12 @@ class ApiSession:
                     started_at=started_at,
                     finished_at=finished_at,
                     bytes_out=size,
-                    bytes_in=len(response.content),
+                    bytes_in=response.size,
                     batch_id=self.batch_id,
                     error=error,
                 )
             )
-        return Reply(*response, error, finished_at)
+        return Reply(response.status, response.headers, outcome, error, answer, finished_at)
 
     def _samples(self) -> bool:
         """Return whether the trace is recorded; this is decided at the first request."""
@@ -282,6 +306,13 @@ def _without_urls(text: str) -> str:
 
 def _reason(content: bytes) -> str:
     try:
-        return str(json.loads(content)["details"]["reason"])
-    except (ValueError, KeyError, TypeError):
-        return _without_urls(content[:200].decode("utf-8", "replace"))
+        reason = str(json.loads(content)["details"]["reason"])[:REASON_CHARACTERS]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason = content[:REASON_CHARACTERS].decode("utf-8", "replace")
+    # JSON may hold half of a character, which the tables cannot.
+    return _without_urls(reason.encode("utf-8", "replace").decode())
+
+
+def _must_pass(check: ContentCheck, content: bytes) -> None:
+    if wrong := check(content):
+        raise AnswerInvalid(wrong)

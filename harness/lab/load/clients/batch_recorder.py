@@ -7,11 +7,10 @@ service's own time is used if it lies in this interval, else the upper end; the 
 has not ended when the run ends is recorded as a lower bound. Times are float seconds since the run began.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from harness.lab.load.clients.answers import BatchStatusRead
 from harness.lab.load.clients.api_session import ApiSession, RequestContext
 from harness.lab.load.clients.payloads import Payloads
 from harness.lab.load.clients.response_check import RequestOutcome
@@ -84,19 +83,19 @@ class BatchRecorder:
         self.job = ObservedJob(job_id, self._attempts, due_at, requested_at, accepted_at)
 
     def job_ended(
-        self, job: ObservedJob, status: Mapping[str, Any], not_before: float, observed_at: float
+        self, job: ObservedJob, status: BatchStatusRead, not_before: float, observed_at: float
     ) -> None:
         """
         Record a job that has ended.
 
         Args:
-            status: JSON of ``/uploads/status``.
+            status: The answer that showed the end.
             not_before: When the last poll was sent that saw the job unfinished.
         """
-        is_ready = status["status"] == "READY"
+        is_ready = status.status == "READY"
         outcome = RequestOutcome.OK if is_ready else RequestOutcome.FAILED
-        error = None if is_ready else _error_code(status.get("error"))
-        received_at, finished_at = self._time(status, "submittedAt"), self._time(status, "finishedAt")
+        error = None if is_ready or status.error is None else status.error.code
+        received_at, finished_at = self._time(status.submitted_at), self._time(status.finished_at)
         ended_at = _clamped(finished_at, not_before, observed_at)
         self._record_ready(outcome, ended_at, error)
         began_at = _clamped(received_at, job.requested_at, job.accepted_at)
@@ -106,10 +105,10 @@ class BatchRecorder:
         self._context.recorder.add(resolution)
         row = self._row(job)._replace(
             received_at=received_at,
-            started_at=self._time(status, "startedAt"),
+            started_at=self._time(status.started_at),
             finished_at=finished_at,
             observed_at=observed_at,
-            outcome=status["status"],
+            outcome=status.status,
             error_code=error,
         )
         self._context.recorder.add(row)
@@ -150,10 +149,11 @@ class BatchRecorder:
     def _observe(
         self, name: str, outcome: RequestOutcome, since: float, until: float, error: str | None
     ) -> None:
-        self._session.observe(name, outcome, since, until, self._bytes, error)
+        self._session.observe(name, outcome, since, until, self.bytes, error)
 
     @property
-    def _bytes(self) -> int:
+    def bytes(self) -> int:
+        """Size of all uploads of the batch."""
         return sum(self._context.payload_of(file).size for file in self._arrival.batch.files)
 
     def _row(self, job: ObservedJob) -> BatchRow:
@@ -167,22 +167,17 @@ class BatchRecorder:
             photos=len(batch.photos),
             videos=len(batch.videos),
             documents=len(batch.project_files),
-            bytes=self._bytes,
+            bytes=self.bytes,
             intended_at=job.due_at,
             created_at=self.created_at,
             received_at=job.accepted_at,
         )
 
-    def _time(self, status: Mapping[str, Any], name: str) -> float | None:
+    def _time(self, at: datetime | None) -> float | None:
         """Return one of the service's own times as seconds since the run began."""
-        text = status.get(name)
-        return None if text is None else datetime.fromisoformat(text).timestamp() - self._context.began_at
+        return None if at is None else at.timestamp() - self._context.began_at
 
 
 def _clamped(time: float | None, earliest: float, latest: float) -> float:
     """Return the service's time within what is possible: its clock may differ from ours."""
     return latest if time is None else min(max(time, earliest), latest)
-
-
-def _error_code(error: Any) -> str | None:
-    return str(error.get("code", error)) if isinstance(error, Mapping) else error

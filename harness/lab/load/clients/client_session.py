@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 import gevent
 from gevent.pool import Pool
 
-from harness.lab.load.clients.api_session import ApiSession, Reply
+from harness.lab.load.clients.answers import (
+    BatchCreated,
+    BatchStatusRead,
+    DownloadsOffered,
+    JobAccepted,
+    UploadTicket,
+)
+from harness.lab.load.clients.api_session import AnswerReader, ApiSession, Reply
 from harness.lab.load.clients.batch_recorder import BatchRecorder, WorkerContext
 from harness.lab.load.clients.downloads import OBJECT, downloads
 from harness.lab.load.clients.response_check import expecting
@@ -21,6 +28,13 @@ from harness.lab.workload.identities import CallerRole
 from harness.lab.workload.upload_batch import UploadFile
 
 F = TypeVar("F", bound=Flow)
+
+
+DOWNLOAD_LIMIT = 64 * 1024 * 1024
+"""Longest file that is downloaded into memory, to be checked, however small the batch is [bytes]."""
+
+LARGEST_GROWTH = 4
+"""How much longer than all uploads of its batch a file may be in addition."""
 
 
 class SessionStopped(Exception):
@@ -44,7 +58,7 @@ class ClientSession:
         self.intended_at = intended_at
         self.api = ApiSession(context, arrival.index, intended_at)
         self.recorder = BatchRecorder(context, self.api, arrival, intended_at)
-        self.tickets: dict[str, Mapping[str, Any]] = {}
+        self.tickets: dict[str, UploadTicket] = {}
         self.upload_ttl = 0.0
         self._scenario = context.plan.scenario
         self._etags: dict[str, str] = {}
@@ -74,12 +88,12 @@ class ClientSession:
 
     def create(self, token: str) -> None:
         """Create the batch and keep the upload URLs."""
-        reply = self._post("/uploads", self.manifest(), token, 201)
-        created = reply.json
+        reply = self._post("/uploads", self.manifest(), token, 201, read=self._read_created)
+        created: BatchCreated = reply.answer
         self.recorder.created_at = reply.finished_at
-        self.api.batch_id = created["batchId"]
-        self.upload_ttl = float(created["uploadUrlTtlSeconds"])
-        self.tickets = {ticket["clientId"]: ticket for ticket in created["files"]}
+        self.api.batch_id = created.batch_id
+        self.upload_ttl = created.upload_url_ttl_seconds
+        self.tickets = {ticket.client_id: ticket for ticket in created.files}
 
     def upload_files(self) -> None:
         """Upload every file, several at once."""
@@ -96,7 +110,7 @@ class ClientSession:
         files = [
             {
                 "clientId": file.client_id,
-                "s3Key": self.tickets[file.client_id]["s3Key"],
+                "s3Key": self.tickets[file.client_id].s3_key,
                 "etag": self._etags[file.client_id],
                 "bytes": self.context.payload_of(file).size,
             }
@@ -118,12 +132,15 @@ class ClientSession:
         while self.context.clock() < gives_up_at:
             self._sleep(wait)
             sent_at = self.context.clock()
-            reply = self.api.post("/uploads/status", self._batch_key(), token, expecting(200))
+            reply = self.api.post(
+                "/uploads/status", self._batch_key(), token, expecting(200), BatchStatusRead.read
+            )
             if reply.status == 200:
-                status = reply.json
-                if status["status"] in ("READY", "FAILED"):
+                # Another response may be temporary; a wrong answer is not.
+                status: BatchStatusRead = _must_be_ok("/uploads/status", reply).answer
+                if status.status in ("READY", "FAILED"):
                     self.recorder.job_ended(job, status, not_before, reply.finished_at)
-                    return bool(status["status"] == "READY")
+                    return status.status == "READY"
                 not_before = sent_at
             wait = min(wait * poll.factor, poll.cap_s)
         self.recorder.censor("POLL_TIMEOUT")
@@ -131,22 +148,23 @@ class ClientSession:
 
     def fetch_downloads(self, token: str) -> None:
         """Query the downloads and fetch them: all of real media, the first one of placeholders."""
-        reply = self._post("/downloads/query", self._batch_key(), token, 200)
-        found = downloads(reply.json, len(self.batch.files))
+        reply = self._post("/downloads/query", self._batch_key(), token, 200, read=DownloadsOffered.read)
+        found = downloads(reply.answer, len(self.batch.files))
         # Filler is not an image, so only its transfer can be checked.
         is_filler = self._scenario.media == "placeholder"
+        limit = DOWNLOAD_LIMIT + LARGEST_GROWTH * self.recorder.bytes
         for each in found[:1] if is_filler else found:
-            self.api.get(each.url, expecting(200), each.name, None if is_filler else each.check)
+            self.api.get(each.url, expecting(200), each.name, None if is_filler else each.check, limit)
 
     def view_listing(self, token: str, fetches: int) -> None:
         """Query the downloads of the listing, and fetch some if there are any."""
         listing = {"listingId": self.arrival.listing.listing_id}
-        reply = self._post("/downloads/query", listing, token, 200, 204)
+        reply = self._post("/downloads/query", listing, token, 200, 204, read=DownloadsOffered.read)
         if reply.status == 204:
             return
-        found = reply.json
-        self.api.batch_id = found["batchId"]
-        self._post("/uploads/status", self._batch_key(), token, 200)
+        found: DownloadsOffered = reply.answer
+        self.api.batch_id = found.batch_id
+        self._post("/uploads/status", self._batch_key(), token, 200, read=BatchStatusRead.read)
         for each in downloads(found, 0)[:fetches]:
             self.api.get(each.url, expecting(200), each.name)
 
@@ -179,25 +197,31 @@ class ClientSession:
         """Request a job, which was due now or at *due_at*."""
         requested_at = self.context.clock()
         due_at = requested_at if due_at is None else due_at
-        reply = self._post(endpoint, {**self._batch_key(), **body}, token, 202)
+        reply = self._post(endpoint, {**self._batch_key(), **body}, token, 202, read=JobAccepted.read)
+        accepted: JobAccepted = reply.answer
         self.recorder.job_accepted(
-            reply.json["jobId"], due_at=due_at, requested_at=requested_at, accepted_at=reply.finished_at
+            accepted.job_id, due_at=due_at, requested_at=requested_at, accepted_at=reply.finished_at
         )
 
-    def _post(self, endpoint: str, body: Mapping[str, Any], token: str, *expected: int) -> Reply:
-        reply = self._with_retries(lambda: self.api.post(endpoint, body, token, expecting(*expected)))
-        if reply.status not in expected:
-            raise SessionStopped(f"{endpoint}: {reply.status} {reply.error}")
-        return reply
+    def _post(
+        self, endpoint: str, body: Mapping[str, Any], token: str, *expected: int, read: AnswerReader
+    ) -> Reply:
+        reply = self._with_retries(lambda: self.api.post(endpoint, body, token, expecting(*expected), read))
+        return _must_be_ok(endpoint, reply)
+
+    def _read_created(self, content: bytes) -> BatchCreated:
+        created = BatchCreated.read(content)
+        created.must_hold(file.client_id for file in self.batch.files)
+        return created
 
     def _upload(self, file: UploadFile) -> str | None:
         """Upload one file; return the error, or None."""
         ticket = self.tickets[file.client_id]
-        url, headers, payload = ticket["uploadUrl"], ticket["headers"], self.context.payload_of(file)
+        url, headers, payload = ticket.upload_url, ticket.headers, self.context.payload_of(file)
         reply = self._with_retries(
             lambda: self.api.put(url, headers, payload.open(), payload.size, expecting(200), OBJECT)
         )
-        if reply.status != 200:
+        if not reply.is_ok:
             return f"upload: {reply.status} {reply.error}"
         self._etags[file.client_id] = reply.headers.get("etag", "").strip('"')
         return None
@@ -213,3 +237,9 @@ class ClientSession:
             self._sleep(wait)
             wait = min(wait * policy.factor, policy.cap_s)
         return send()
+
+
+def _must_be_ok(endpoint: str, reply: Reply) -> Reply:
+    if not reply.is_ok:
+        raise SessionStopped(f"{endpoint}: {reply.status} {reply.error}")
+    return reply

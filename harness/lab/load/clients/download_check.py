@@ -13,11 +13,14 @@ from typing import Any
 import gevent
 from PIL import Image, UnidentifiedImageError
 
+LARGEST_RATIO = 100
+"""An archive that unpacks to more than this multiple of its size is not unpacked."""
+
 ContentCheck = Callable[[bytes], str | None]
 
 
-def image(resolution: str) -> ContentCheck:
-    """Return a check for an image of *resolution* (``640x480``) without EXIF data."""
+def image(resolution: str | None) -> ContentCheck:
+    """Return a check for an image without EXIF data, of *resolution* (``640x480``) if that is known."""
     return partial(_in_thread, _check_image, resolution)
 
 
@@ -35,11 +38,19 @@ def starts_with(magic: bytes, at: int = 0) -> ContentCheck:
 
 def _in_thread(check: Any, *arguments: Any) -> str | None:
     # Decoding would block the event loop, and with it every other arrival.
-    found: str | None = gevent.get_hub().threadpool.apply(check, arguments)
+    found: str | None = gevent.get_hub().threadpool.apply(_checked, (check, *arguments))
     return found
 
 
-def _check_image(resolution: str, content: bytes) -> str | None:
+def _checked(check: Any, *arguments: Any) -> str | None:
+    try:
+        found: str | None = check(*arguments)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything for content that is not what it claims
+        return f"cannot be read: {type(error).__name__}: {error}"
+    return found
+
+
+def _check_image(resolution: str | None, content: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
@@ -47,7 +58,7 @@ def _check_image(resolution: str, content: bytes) -> str | None:
             has_exif = bool(picture.getexif())
     except (UnidentifiedImageError, OSError) as error:
         return f"does not decode: {error}"
-    if size != resolution:
+    if resolution is not None and size != resolution:
         return f"is {size}, announced as {resolution}"
     return "carries EXIF" if has_exif else None
 
@@ -56,6 +67,9 @@ def _check_archive(files: int, content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             names = opened.namelist()
+            unpacked = sum(each.file_size for each in opened.infolist())
+            if unpacked > LARGEST_RATIO * len(content):
+                return f"holds {unpacked} bytes in {len(content)}"
             damaged = opened.testzip()
     except zipfile.BadZipFile as error:
         return f"does not open: {error}"

@@ -100,13 +100,13 @@ def _create(client: ClientSession, token: str | None, expected: int) -> None:
 
 
 def _upload_url(client: ClientSession) -> str:
-    return str(client.tickets[client.batch.files[0].client_id]["uploadUrl"])
+    return client.tickets[client.batch.files[0].client_id].upload_url
 
 
 def _put(client: ClientSession, url: str, expected: int, *, tampered: bool = False) -> None:
     file = client.batch.files[0]
     payload = client.context.payload_of(file)
     body = b"\x01" * payload.size if tampered else payload.open()
-    headers = client.tickets[file.client_id]["headers"]
+    headers = client.tickets[file.client_id].headers
     name = f"forbidden {client.batch.attempt}"
     client.api.put(url, headers, body, payload.size, refusing(expected), name)

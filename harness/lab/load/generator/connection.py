@@ -16,12 +16,10 @@ from gevent.monkey import get_original
 from gevent.socket import wait
 from gevent.ssl import SSLContext
 
-from harness.lab.load.generator.http_response import HttpResponse, ResponseReader
+from harness.lab.load.generator.http_response import PIECE_BYTES, HttpResponse, ResponseReader
 
 Body = bytes | BinaryIO
 """The body of a request; a file is sent whole."""
-
-PIECE_BYTES = 64 * 1024
 
 _READ, _WRITE = 1, 2
 
@@ -41,15 +39,18 @@ class HttpConnection(ABC):
         self._unread.register(descriptor, POLLIN)
         self._reader = ResponseReader()
 
-    def exchange(self, head: bytes, body: Body | None) -> HttpResponse:
+    def exchange(self, head: bytes, body: Body | None, limit: int | None) -> HttpResponse:
         """
         Send one request and return the response.
 
+        Args:
+            limit: Longest body that is accepted [bytes]; None accepts any body and does not keep it.
+
         Raises:
             ConnectionClosed: The server closed the connection before the response began.
-            HttpParserError: The response is not valid HTTP.
+            HttpParserError: The response is not valid HTTP, or longer than accepted.
         """
-        self._reader.begin()
+        self._reader.begin(limit)
         self._send_request(head, body)
         self._receive_response()
         return self._reader.response()

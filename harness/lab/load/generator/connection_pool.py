@@ -20,6 +20,9 @@ from harness.lab.load.generator.http_response import HttpResponse
 USER_AGENT = "media-processing-harness"
 PORTS = {"http": 80, "https": 443}
 
+ANSWER_LIMIT = 8 * 1024 * 1024
+"""Longest body of an answer, where nothing else is known [bytes]."""
+
 _TARGET = re.compile(r"[\x21-\x7e]+")
 _FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*")
 
@@ -44,12 +47,21 @@ class ConnectionPool:
         self._timeout = timeout
         self._hosts: dict[str, _Host] = {}
 
-    def exchange(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> HttpResponse:
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None,
+        *,
+        limit: int | None = ANSWER_LIMIT,
+    ) -> HttpResponse:
         """
         Send one request and return the response.
 
         Args:
             url: An absolute URL, or a path below the base URL.
+            limit: Longest body that is accepted [bytes]; None accepts any body and does not keep it.
 
         Raises:
             NoResponse: No valid response came.
@@ -58,7 +70,7 @@ class ConnectionPool:
         try:
             if (host := self._hosts.get(origin)) is None:
                 host = self._hosts[origin] = _Host(origin, self._timeout)
-            return host.exchange(_head(method, target, host.name, headers, body), method, body)
+            return host.exchange(_head(method, target, host.name, headers, body), method, body, limit)
         except (OSError, HttpParserError) as error:
             raise NoResponse(f"{type(error).__name__}: {error}") from None
         except ValueError:
@@ -80,22 +92,24 @@ class _Host:
         literal = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
         self.name = literal if self._address[1] == standard else f"{literal}:{self._address[1]}"
 
-    def exchange(self, head: bytes, method: str, body: Body | None) -> HttpResponse:
+    def exchange(self, head: bytes, method: str, body: Body | None, limit: int | None) -> HttpResponse:
         idle = self._take_idle()
         if idle is not None:
             try:
-                return self._exchange_on(idle, head, body)
+                return self._exchange_on(idle, head, body, limit)
             except ConnectionClosed:
                 # It was closed while we sent. HTTP allows to repeat a request only if that changes nothing.
                 if method not in ("GET", "PUT"):
                     raise
                 if body is not None and not isinstance(body, bytes):
                     body.seek(0)
-        return self._exchange_on(connect(self._address, self._timeout, self._tls), head, body)
+        return self._exchange_on(connect(self._address, self._timeout, self._tls), head, body, limit)
 
-    def _exchange_on(self, connection: HttpConnection, head: bytes, body: Body | None) -> HttpResponse:
+    def _exchange_on(
+        self, connection: HttpConnection, head: bytes, body: Body | None, limit: int | None
+    ) -> HttpResponse:
         try:
-            response = connection.exchange(head, body)
+            response = connection.exchange(head, body, limit)
         except BaseException:
             connection.close()
             raise

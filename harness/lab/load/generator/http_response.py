@@ -5,13 +5,26 @@ from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+PIECE_BYTES = 64 * 1024
+"""At most this much is read or sent at once [bytes]."""
+
+HEAD_LIMIT = 64 * 1024
+"""Longest first line and headers that are accepted, interim responses included [bytes]."""
+
 
 class HttpResponse(NamedTuple):
-    """A complete response: header names in lower case, values of repeated headers joined by commas."""
+    """
+    A complete response: header names in lower case, values of repeated headers joined by commas.
+
+    Attributes:
+        content: The body; empty if it was not to be kept.
+        size: Length of the body [bytes].
+    """
 
     status: int
     content: bytes
     headers: Mapping[str, str]
+    size: int
 
 
 class ResponseReader:
@@ -28,16 +41,32 @@ class ResponseReader:
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
-        self.begin()
+        self.begin(None)
 
-    def begin(self) -> None:
-        """Expect the response to the next request."""
+    def begin(self, limit: int | None) -> None:
+        """
+        Expect the response to the next request.
+
+        Args:
+            limit: Longest body that is accepted [bytes]; None accepts any body and does not keep it.
+        """
+        self._limit = limit
+        self._head_bytes = 0
+        self._begin_response()
+
+    def _begin_response(self) -> None:
         self.is_complete = self.keeps_alive = self._has_all_headers = False
         self._headers: dict[str, str] = {}
         self._content: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Parse the next bytes; raise HttpParserError if they are not HTTP or belong to a second response."""
+        """Parse the next bytes; raise HttpParserError if they are not one HTTP response, or too long."""
+        if not self._has_all_headers:
+            # A part of the body may be among them, so pieces must be smaller than the limit.
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT + PIECE_BYTES:
+                raise HttpParserError(f"the headers are longer than {HEAD_LIMIT} bytes")
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -52,7 +81,9 @@ class ResponseReader:
         self.is_complete = True
 
     def response(self) -> HttpResponse:
-        return HttpResponse(self._parser.get_status_code(), b"".join(self._content), self._headers)
+        return HttpResponse(
+            self._parser.get_status_code(), b"".join(self._content), self._headers, self._size
+        )
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -66,11 +97,16 @@ class ResponseReader:
         self._has_all_headers = True
 
     def on_body(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._limit is None:
+            return
+        if self._size > self._limit:
+            raise HttpParserError(f"the body is longer than {self._limit} bytes")
         self._content.append(piece)
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200:  # interim, such as 100 Continue: the final response follows
-            self.begin()
+            self._begin_response()
         else:
             self.is_complete = True
             # Only here: the parser forgets the headers that decide it before it returns.

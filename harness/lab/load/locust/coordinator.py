@@ -11,7 +11,7 @@ messages are plain calls. Times are float seconds since the run began, except wh
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ START_DELAY_S = 0.5
 
 READY_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 30.0
+
+SILENCE_S = 30.0
+"""After the end of the drain, a worker that has not ended may be silent for so long."""
 POLL_S = 0.25
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class Coordinator:
     def __post_init__(self) -> None:
         (self.folder / GENERATOR).mkdir(parents=True, exist_ok=True)
         self._sent_at_epoch_s = 0.0
+        self._heard_at = time.monotonic()
         self._expected = self._connected()
         self._ready: set[str] = set()
         self._done: set[str] = set()
@@ -86,6 +90,7 @@ class Coordinator:
             self.runner.send_message(messages.PLAN, {**message, "index": index}, client_id=worker)
 
     def handle(self, kind: str, worker: str, message: Mapping[str, Any]) -> None:
+        self._heard_at = time.monotonic()
         match kind:
             case messages.READY:
                 self._worker_ready(worker, message)
@@ -101,6 +106,7 @@ class Coordinator:
                 self.outcome.shortfalls.extend(message["shortfalls"])
                 self.outcome.untried += message["untried"]
                 self._done.add(worker)
+                self._finish_if_done()
             case messages.DEFECT:
                 self.give_up(f"worker {worker} failed: {message['reason']}")
 
@@ -139,6 +145,12 @@ class Coordinator:
             # In a greenlet of its own: this one may have to handle the workers' last messages.
             gevent.spawn(self._stop)
 
+    def lose_worker(self, reason: str) -> None:
+        """End a run that has not begun, because a worker was lost."""
+        if self.outcome.began_at_epoch_s is None and not self._over.is_set():
+            self.outcome.lost += 1
+            self._refuse(reason)
+
     def rows(self) -> list[tuple[str, str]]:
         """Return the state of the run as names and texts. It reads files: call it in a thread."""
         rows = [("phase", f"{self.phase}, {self.now:.0f} s"), *figures(self._progress())]
@@ -170,8 +182,9 @@ class Coordinator:
 
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
+        replace(self.outcome, began_at_epoch_s=began_at).write(self.folder / OUTCOME)
+        # Only now: without the file nobody would know that it began.
         self.outcome.began_at_epoch_s = began_at
-        self.outcome.write(self.folder / OUTCOME)
         self._send_all(messages.START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
@@ -189,14 +202,29 @@ class Coordinator:
             has_begun = self.outcome.began_at_epoch_s is not None
             if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
-            elif self._done >= set(self._expected) - self._lost:
-                self._finish()
+            self._finish_if_done()
+            if self.now > self.plan.duration + self.plan.drain:
+                self._notice_silence()
+
+    def _finish_if_done(self) -> None:
+        if self._done >= set(self._expected) - self._lost:
+            self._finish()
+
+    def _notice_silence(self) -> None:
+        if time.monotonic() - self._heard_at > SILENCE_S:
+            silent = set(self._expected) - self._done - self._lost
+            workers = ", ".join(str(self._expected.index(worker)) for worker in silent)
+            self.outcome.shortfalls.append(f"worker {workers} did not report the end of its arrivals")
+            self._finish()
 
     def _notice_lost(self) -> None:
         for worker in set(self._expected) - set(self._connected()) - self._done - self._lost:
             self._lost.add(worker)
             self.outcome.lost += 1
             index = self._expected.index(worker)
+            if self.outcome.began_at_epoch_s is None:
+                self._refuse(f"worker {index} was lost while it prepared")
+                return
             self.outcome.shortfalls.append(f"worker {index} was lost at {self.now:.1f} s")
 
     def _finish(self) -> None:

@@ -7,11 +7,13 @@ the arrivals are greenlets of our own scheduler.
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 from locust import User, runners, stats, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -23,10 +25,13 @@ from harness.lab.load.locust import messages, web_page
 from harness.lab.load.locust.coordinator import Coordinator
 from harness.lab.load.locust.worker import LoadWorker
 from harness.lab.load.locust_process import EXIT_DISAGREED, EXIT_NEVER_PLAYED, MASTER_RETRIES
+from harness.lab.load.run_outcome import OUTCOME, RunOutcome
 from harness.lab.load.run_permission import RunRefused, request_run
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.writer import new_run_folder
 from harness.lab.workload.scenario import Scenario, load_scenario
+
+OWN_WORKERS_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +94,8 @@ class LocustWiring:
                 runner.register_message(kind, self._to_worker, concurrent=True)
         if environment.web_ui:
             web_page.MediaTab(self._rows).show(environment.web_ui)
+        elif isinstance(runner, MasterRunner) and options.processes:
+            gevent.spawn(self._watch_own_workers, runner, options)
 
     def _test_start(self, environment: Environment, **_: Any) -> None:
         if isinstance(environment.runner, WorkerRunner):
@@ -123,6 +130,24 @@ class LocustWiring:
             self._run_state = f"cannot be played here: {error}"
             log.error("%s %s", options.scenario, self._run_state)  # noqa: TRY400 - the request is wrong
             runner_of(environment).stop()
+
+    def _watch_own_workers(self, runner: Runner, options: Any) -> None:
+        """End the run if a worker ends before it begins: Locust itself would wait for it for ever."""
+        own = psutil.Process()
+        while self._coordinator is None or self._coordinator.phase == "preparing":
+            gevent.sleep(OWN_WORKERS_EVERY_S)
+            alive = [each for each in own.children() if each.status() != psutil.STATUS_ZOMBIE]
+            if len(alive) < options.processes:
+                reason = "a worker process ended before the run began"
+                log.error("%s", reason)
+                if self._coordinator is not None:
+                    self._coordinator.lose_worker(reason)
+                    return
+                RunOutcome(lost=1, refusal=reason, is_over=True).write(Path(options.run_folder, OUTCOME))
+                runner.quit()
+                # Locust's main greenlet still waits for its workers.
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
     def _rows(self) -> web_page.Rows:
         rows = [("run", self._run_state)]

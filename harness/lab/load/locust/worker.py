@@ -1,5 +1,6 @@
 """A worker's part of a run: prepare, start with the others, play, report."""
 
+import logging
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,13 +13,15 @@ from gevent.event import Event
 from locust.runners import Runner
 
 from harness.lab.load.clients.payloads import filler, real_media
-from harness.lab.load.locust.messages import DONE, PART, PROGRESS, READY
+from harness.lab.load.locust.messages import DEFECT, DONE, PART, PROGRESS, READY
 from harness.lab.load.locust.worker_run import WorkerRun, WorkerShare, avoid_pauses
 from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.writer import PARTS
 from harness.lab.workload.scenario import Scenario
 
 REPORT_EVERY_S = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class LoadWorker:
@@ -58,6 +61,7 @@ class LoadWorker:
             began_at_epoch_s=message["began_at_epoch_s"],
             folder=Path(self._message["folder"] or self._own_disk.name),
             ended=lambda: gevent.spawn(self.finish, is_over=True),
+            failed=lambda reason: self._send(DEFECT, {"reason": reason}),
         )
         self._reporting = gevent.spawn(self._report_until_killed, self._run)
 
@@ -74,9 +78,10 @@ class LoadWorker:
         self._is_finishing = True
         if self._run is not None:
             self._reporting.kill()
-            self._run.stop()
-            self._send_parts()
+            defect = self._stop_and_send_parts(self._run)
             report = self._run.last_report()
+            if defect is not None:
+                report["shortfalls"].append(f"worker {self._index} failed: {defect}")
             if not is_over:
                 report["shortfalls"].append(
                     f"worker {self._index} was stopped early; its other arrivals are missing"
@@ -84,6 +89,17 @@ class LoadWorker:
             self._send(DONE, report)
         self._own_disk.cleanup()
         self._finished.set()
+
+    def _stop_and_send_parts(self, run: WorkerRun) -> str | None:
+        """Stop the run and send its tables; return what went wrong."""
+        try:
+            run.stop()
+            self._send_parts()
+        except Exception as error:
+            # Raised further, it would end this greenlet, and the coordinator would wait for the last message.
+            log.exception("finishing")
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def _handshake(self) -> dict[str, str]:
         """Prepare this worker's share; return the handshake, or why the plan cannot be played here."""

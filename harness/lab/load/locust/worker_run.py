@@ -60,6 +60,7 @@ class WorkerRun:
     Args:
         folder: The run folder, on this machine.
         ended: Called once, when everything has ended or the drain is over.
+        failed: Called once, with a sentence, when results could not be recorded.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class WorkerRun:
         began_at_epoch_s: float,
         folder: Path,
         ended: Callable[[], None],
+        failed: Callable[[str], None],
     ) -> None:
         self._share = share
         self._ended = ended
@@ -80,7 +82,7 @@ class WorkerRun:
             worker=share.index,
             clock=lambda: time.perf_counter() - zero,
             connections=ConnectionPool(str(environment.host), timeout=NETWORK_TIMEOUT_S),
-            recorder=WorkerRecorder(folder, share.index),
+            recorder=WorkerRecorder(folder, share.index, failed),
             tally=Tally(),
             fire_request=environment.events.request.fire,
             plan=share.plan,

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.lab.report.chart_data import extent
-from harness.lab.report.charts.axes import lanes, legend, state_intervals, time_axis
+from harness.lab.report.charts.axes import add_tooltips, lanes, legend, state_intervals, time_axis
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import AXIS, GREEN, VERMILION
+from harness.lab.report.wording import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +33,14 @@ def alarm_timelines(run: "Run", verdict: "Verdict") -> Chart:
         scale = time_axis(ax, end)
         for state, rows in data.groupby("state", sort=False):
             colour, height = STATES[str(state)]
-            ax.barh(
+            bars = ax.barh(
                 rows["alarm"].map(names.index), (rows["to_s"] - rows["from_s"]) / scale,
                 left=rows["from_s"] / scale, height=height, color=colour, label=str(state),
             )  # fmt: skip
+            intervals = zip(rows["alarm"], rows["from_s"], rows["to_s"], strict=True)
+            add_tooltips(
+                bars, (f"{name}: {state} from {seconds(a)} to {seconds(b)}" for name, a, b in intervals)
+            )
         lanes(ax, names)
         legend(ax)
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.lab.report.charts.palette import ALARM_BAND, FAULT_BAND, INK
+from harness.lab.report.charts.svg import TOOLTIP
 from harness.lab.report.wording import exact
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
 
     from harness.lab.gate.verdict import AlarmVerdict, Verdict
     from harness.lab.results.run import Run
@@ -93,6 +95,12 @@ def legend(ax: "Axes", columns: int = 4) -> None:
     """Put the legend above the axes, in at most as many columns as fit."""
     if ax.get_legend_handles_labels()[1]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=min(columns, 3 if _is_narrow(ax) else 6))
+
+
+def add_tooltips(bars: "BarContainer", texts: Iterable[str]) -> None:
+    """Give each bar a text that a page shows while the pointer is over it."""
+    for bar, text in zip(bars, texts, strict=True):
+        bar.set_gid(TOOLTIP + text)
 
 
 def label_line(ax: "Axes", value: float, text: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.lab.report.charts.interactive import interactive_json
 from harness.lab.report.charts.palette import GREY, chart_style
 from harness.lab.report.charts.svg import inline_svg
 
@@ -35,6 +36,7 @@ class Chart:
         finding: What the chart shows, as a sentence, also for readers who cannot see it.
         data: The values drawn, with units in the names of the columns.
         height: Height of the drawing [CSS pixels].
+        draw_lines: Draws the same data as plain lines, for the interactive drawing of a chart with lanes.
         is_drawn: The chart was drawn on axes of the caller, so a notebook shows only its finding.
     """
 
@@ -44,6 +46,7 @@ class Chart:
     data: "pd.DataFrame"
     draw: Callable[["Axes"], None]
     height: int = 300
+    draw_lines: Callable[["Axes"], None] | None = None
     is_drawn: bool = False
     _kept: "dict[str, Figure]" = field(default_factory=dict, repr=False, compare=False)
     kind: ClassVar[str] = "chart"
@@ -72,6 +75,16 @@ class Chart:
         with chart_style(), mpl.rc_context({"svg.hashsalt": f"{self.name}-{width}"}):
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         return inline_svg(buffer.getvalue(), f"{self.name}-{width}", self.title, self.finding)
+
+    def interactive(self) -> str | None:
+        """Return the data of the interactive drawing as JSON; None for a chart of bars and for no data."""
+        if self.is_empty:
+            return None
+        if self.draw_lines is None:
+            return interactive_json(self._laid_out(WIDE).axes[0])
+        with chart_style():
+            _, ax = replace(self, draw=self.draw_lines)._drawn(WIDE)
+            return interactive_json(ax)
 
     def save(self, folder: str | Path) -> None:
         """Write the chart as PNG and its data as CSV."""

@@ -1,15 +1,16 @@
 """The chart of one batch's life: a lane for each kind of request, each stage, each state and each process."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from harness.lab.report.batch_life import life_of_batch
-from harness.lab.report.charts.axes import lanes
+from harness.lab.report.charts.axes import add_tooltips, lanes
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREEN, GREY, VERMILION
 from harness.lab.report.wording import plural, seconds
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from harness.lab.results.run import Run
@@ -44,15 +45,21 @@ def life_chart(run: "Run", batch_id: str, name: str) -> Chart:
         for kind, colour in COLOURS.items():
             for failed in (False, True):
                 chosen = (data["kind"] == kind) & (is_failed == failed)
-                ax.barh(
+                bars = ax.barh(
                     place[chosen] + 0.1, length[chosen], left=data["from_s"][chosen],
                     height=0.34, color=VERMILION if failed else colour, alpha=0.75,
                 )  # fmt: skip
+                add_tooltips(bars, (_tooltip(row) for _, row in data[chosen].iterrows()))
         lanes(ax, [_lane_label(data[data["name"] == name]) for name in names])
         ax.grid(axis="x", visible=True)
         ax.set_xlabel("model seconds since the intended start")
 
     return Chart(name, f"Life of batch {batch_id}", finding, data, draw, height=70 + 34 * len(names))
+
+
+def _tooltip(row: "pd.Series[Any]") -> str:
+    spent = "not ended" if pd.isna(row["to_s"]) else seconds(row["to_s"] - row["from_s"])
+    return f"{row['name']}: {row['outcome']}, from {seconds(row['from_s'])}, {spent}"
 
 
 def _lane_label(rows: "pd.DataFrame") -> str:

@@ -1,6 +1,7 @@
 """Charts of the load: arrivals, batches and requests in progress, messages in the queues."""
 
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING
 
 from harness.lab.report import chart_data
@@ -10,17 +11,22 @@ from harness.lab.report.charts.axes import (
     draw_counts,
     draw_over_time,
     legend,
+    log_time_axis,
     time_axis,
     whole_numbers,
 )
 from harness.lab.report.charts.chart import Chart
-from harness.lab.report.charts.palette import BLUE, GREY, SERIES, VERMILION
-from harness.lab.report.wording import number, plural
+from harness.lab.report.charts.palette import BLUE, GREEN, GREY, SERIES, VERMILION
+from harness.lab.report.wording import number, plural, seconds
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from harness.lab.results.run import Run
+
+SLOWER = 1.5
+"""Batches wait where the p95 is more than this many times its value at the lowest rates."""
 
 
 def arrivals(run: "Run", other: "Run | None" = None) -> Chart:
@@ -43,6 +49,44 @@ def arrivals(run: "Run", other: "Run | None" = None) -> Chart:
         ax.set_ylim(bottom=0)
 
     return Chart("arrivals", "Arrivals offered, started and completed", finding, data, draw)
+
+
+def response_by_rate(run: "Run", other: "Run | None" = None) -> Chart:
+    """Time until READY against the arrival rate, while the rate of the scenario rises."""
+    data, own = chart_data.of_both(chart_data.response_by_rate, run, other)
+    lines = (Line("p95_s", "p95", BLUE, 1.6), Line("p50_s", "p50", GREEN, 1.2))
+
+    def draw(ax: "Axes") -> None:
+        for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
+            for line in lines:
+                ax.plot(
+                    rows["arrival_rate_per_s"], rows[line.column], color=line.colour, linewidth=line.width,
+                    linestyle=DASHES[place], marker=".", label=line.label if place == 0 else None,
+                )  # fmt: skip
+        log_time_axis(ax)
+        ax.set_xlabel("arrivals per second")
+        ax.set_ylabel("from intended start to READY")
+        legend(ax)
+
+    finding = _knee(own) if len(own) else ""
+    return Chart("response_by_rate", "Time until READY by arrival rate", finding, data, draw)
+
+
+def _knee(curve: "pd.DataFrame") -> str:
+    """Say up to which rate the p95 stays near its value at the lowest rates."""
+    rates, p95 = curve["arrival_rate_per_s"].to_list(), curve["p95_s"].to_list()
+    limit = SLOWER * median(p95[: max(1, len(p95) // 3)])
+    slow_since = next((i for i in range(len(p95)) if all(value > limit for value in p95[i:])), None)
+    if slow_since is None:
+        return (
+            f"Up to {number(rates[-1])} arrivals a second the p95 until READY stayed below {seconds(limit)}."
+        )
+    before = f"Up to {number(rates[slow_since - 1])} arrivals a second" if slow_since else "At no rate"
+    return (
+        f"{before} the p95 until READY stayed below {seconds(limit)}, {SLOWER:g} times its value at the "
+        f"lowest rates; from {number(rates[slow_since])} a second on it was {seconds(p95[slow_since])} "
+        "and more."
+    )
 
 
 def in_system(run: "Run", other: "Run | None" = None) -> Chart:

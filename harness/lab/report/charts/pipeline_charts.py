@@ -1,15 +1,26 @@
 """Charts of the pipeline: where the time goes, classes of batches, states, retries and dead letters."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.lab.report import chart_data, state_stations
-from harness.lab.report.charts.axes import DASHES, Line, draw_counts, lanes, legend, log_time_axis, time_axis
+from harness.lab.report.charts.axes import (
+    DASHES,
+    Line,
+    add_tooltips,
+    draw_counts,
+    lanes,
+    legend,
+    log_time_axis,
+    time_axis,
+    whole_numbers,
+)
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, INK, SERIES, VERMILION
 from harness.lab.report.wording import count, plural, seconds
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from harness.lab.results.run import Run
@@ -31,16 +42,20 @@ def time_spent(run: "Run", other: "Run | None" = None) -> Chart:
             at = rows["name"].map(names.index) + (0.0 if is_own else 0.28)
             colour = BLUE if kind == "state" else GREY
             ax.barh(at, rows["p95_s"], left=rows["from_s"], height=0.06, color=colour)
-            ax.barh(at, rows["p50_s"], left=rows["from_s"], height=0.34 if is_own else 0.14, color=colour)
-        texts = {
-            row["name"]: f"{row['name']}   {seconds(row['p50_s'])}, p95 {seconds(row['p95_s'])}"
-            for _, row in own.iterrows()
-        }
+            bars = ax.barh(
+                at, rows["p50_s"], left=rows["from_s"], height=0.34 if is_own else 0.14, color=colour
+            )
+            add_tooltips(bars, (_spent(row) for _, row in rows.iterrows()))
+        texts = {row["name"]: _spent(row) for _, row in own.iterrows()}
         lanes(ax, [texts.get(name, name) for name in names])
         ax.grid(axis="x", visible=True)
         ax.set_xlabel("model seconds since the batch was received (medians)")
 
     return Chart("time_spent", "Where the time goes", finding, data, draw, height=70 + 42 * len(names))
+
+
+def _spent(row: "pd.Series[Any]") -> str:
+    return f"{row['name']}   {seconds(row['p50_s'])}, p95 {seconds(row['p95_s'])}"
 
 
 def size_classes(run: "Run", other: "Run | None" = None) -> Chart:
@@ -88,9 +103,19 @@ def stations(run: "Run", other: "Run | None" = None) -> Chart:
             ax.step(at, level, where="post", color=colour, linewidth=1, linestyle=DASHES[not is_own])
         lanes(ax, [f"{state}   at most {count(peak)}" for state, peak in peaks.items()])
 
-    return Chart(
-        "stations", "Attempts in service, by state", finding, data, draw, height=70 + 58 * len(peaks)
-    )
+    def draw_lines(ax: "Axes") -> None:
+        scale = time_axis(ax, float(data["at_s"].max()))
+        names = list(peaks.index)
+        for (label, state), rows in data[data["state"].isin(names)].groupby(["run", "state"], sort=False):
+            is_own = label == run.id
+            ax.step(
+                rows["at_s"] / scale, rows["busy"], where="post", linestyle=DASHES[not is_own],
+                color=SERIES[names.index(state) % len(SERIES)], label=str(state) if is_own else None,
+            )  # fmt: skip
+        whole_numbers(ax, "attempts in service")
+
+    height = 70 + 58 * len(peaks)
+    return Chart("stations", "Attempts in service, by state", finding, data, draw, height, draw_lines)
 
 
 def retries_over_time(run: "Run", other: "Run | None" = None) -> Chart:

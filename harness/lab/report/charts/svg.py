@@ -9,6 +9,9 @@ from harness.lab.report.charts.palette import VARIABLES
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
+TOOLTIP = "tooltip: "
+"""Beginning of the group id of a shape that has a tooltip: the text after it."""
+
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _FONT = re.compile(r"font-family:[^;]+;?|font:\s*(?P<size>[\d.]+px)\s[^;]+")
@@ -25,7 +28,7 @@ def inline_svg(svg: str, key: str, title: str, finding: str) -> str:
     for child in list(root):
         if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}title"):
             root.remove(child)
-    for element in root.iter():
+    for element in list(root.iter()):
         _adapt(element, key)
     inside = "".join(_without_prefix(child) for child in root)
     names = f"{key}-title {key}-finding"
@@ -38,6 +41,10 @@ def inline_svg(svg: str, key: str, title: str, finding: str) -> str:
 
 def _adapt(element: ET.Element, key: str) -> None:
     name = element.attrib.pop("id", None)
+    if name is not None and name.startswith(TOOLTIP):
+        tooltip = ET.Element(f"{{{SVG}}}title")
+        tooltip.text = name.removeprefix(TOOLTIP)
+        element.insert(0, tooltip)
     # Groups have the same numbers in every drawing and nothing refers to them.
     if name is not None and element.tag != f"{{{SVG}}}g":
         element.set("id", f"{key}-{name}")

@@ -6,17 +6,20 @@ from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
 from harness.lab.report.sections.errors import dead_letters, errors, retries
 from harness.lab.report.sections.generator import generator
-from harness.lab.report.sections.load import arrivals, in_flight, queues
+from harness.lab.report.sections.load import arrivals, in_flight, queues, response_by_rate
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
+from harness.lab.report.sections.regressions import regressions
 from harness.lab.report.sections.remarks import remarks
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 from harness.lab.report.sections.two_batches import two_batches
 
 SECTIONS: tuple[SectionMaker, ...] = (
     objectives,
+    regressions,
     alarms,
     remarks,
+    response_by_rate,
     processing,
     end_to_end,
     arrivals,

@@ -12,6 +12,14 @@ def arrivals(subject: Subject) -> ReportSection | None:
     return ReportSection("arrivals", "Arrivals", lead, (chart,))
 
 
+response_by_rate = chart_section(
+    "response-by-rate",
+    "Time until READY by arrival rate",
+    "Each point is a window of arrivals, while the arrival rate of the scenario rises.",
+    load_charts.response_by_rate,
+)
+
+
 def in_flight(subject: Subject) -> ReportSection | None:
     if subject.run.batches.empty and subject.run.requests.empty:
         return None

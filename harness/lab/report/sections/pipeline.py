@@ -41,7 +41,8 @@ def stations(subject: Subject) -> ReportSection | None:
     ]
     lead = (
         "Attempts in service at the same time. Their mean is the capacity that the state used; "
-        "divided by the number of slots it is the utilisation."
+        "divided by the number of slots it is the utilisation. A live attempt ends in the history of its "
+        "execution a moment after its slot is free, so the most in service can exceed the slots by a few."
     )
     chart = pipeline_charts.stations(subject.run, subject.other)
     table = TableBlock.of_records("States of the pipeline as stations", records)

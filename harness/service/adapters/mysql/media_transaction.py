@@ -8,6 +8,7 @@ from datetime import datetime
 import pymysql
 from pymysql.constants import ER
 
+from harness.service.adapters.mysql.lock_waits import LockWaits
 from harness.service.adapters.mysql.media_reads import (
     ASSETS_TABLE,
     BATCHES_TABLE,
@@ -139,8 +140,9 @@ INSERT_DEAD_LETTER = Statement(
 class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
     """One open transaction."""
 
-    def __init__(self, session: DatabaseSession) -> None:
+    def __init__(self, session: DatabaseSession, lock_waits: LockWaits) -> None:
         self._sql = session
+        self._lock_waits = lock_waits
 
     def _session(self) -> AbstractContextManager[DatabaseSession]:
         return nullcontext(self._sql)
@@ -203,7 +205,8 @@ class MySQLMediaTransaction(MySQLMediaReads, MediaTransaction):
         raise Conflict(f"Job {job.id} is already {row[0]}.")
 
     def lock_listing(self, listing_id: ListingId) -> ListingStatus | None:
-        row = self._sql.one(LOCK_LISTING, listing_id)
+        with self._lock_waits.place(f"listing {listing_id}"):
+            row = self._sql.one(LOCK_LISTING, listing_id)
         return ListingStatus(row[0]) if row else None
 
     def advance_listing(self, listing_id: ListingId, *, expected: ListingStatus, to: ListingStatus) -> bool:

@@ -19,11 +19,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pymysql
 from pymysql.constants import CLIENT
 
+from harness.service.adapters.mysql.lock_waits import LockWaits
 from harness.service.adapters.mysql.session import Connection, DatabaseSession, Observe, unobserved
-from harness.service.core.errors import Unavailable
+from harness.service.core.errors import Deadlock, Unavailable
 
 PING_AFTER_S = 30.0
-LOCK_WAIT_TIMEOUT_S = 10
+LOCK_WAIT_TIMEOUT_S = 3
 
 _ON_CONNECT = f"""
     SET SESSION
@@ -50,7 +51,6 @@ TRANSIENT = {
     1203,  # user has too many connections
     1205,  # lock wait timeout
     1206,  # no memory for more locks
-    1213,  # deadlock
     1290,  # read-only (fail-over)
     1836,  # read-only (fail-over)
     1927,  # connection was killed (MariaDB)
@@ -59,6 +59,7 @@ TRANSIENT = {
     3572,  # NOWAIT on a locked row (MySQL)
 }
 """Transient errors of the server: they raise `Unavailable`, and the caller tries again."""
+DEADLOCK = 1213
 LOST = range(2000, 2100)
 """Errors of the client library: the server cannot be reached, or the connection is lost."""
 
@@ -140,6 +141,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._free = threading.BoundedSemaphore(size)
+        self.lock_waits = LockWaits(max(1, size // 4))
         self._lock = threading.Lock()
         self._idle: list[tuple[Connection, float]] = []
 
@@ -165,7 +167,8 @@ class Pool:
         Provide a connection for one transaction: committed at the end, rolled back on any exception.
 
         Raises:
-            Unavailable: As for `session`; also after deadlocks and lock wait time-outs. If the connection is
+            Deadlock: The transaction was rolled back to resolve a deadlock.
+            Unavailable: As for `session`; also after a lock wait time-out. If the connection is
                 lost during the commit, the result is unknown: check it before you try again.
         """
         with self.session() as session:
@@ -239,6 +242,8 @@ class Pool:
             if isinstance(error, pymysql.InterfaceError) or code in LOST:
                 self.close()  # the idle connections are lost too
                 raise Unavailable(f"No answer from {self.address}: {_message(error)}") from error
+            if code == DEADLOCK:
+                raise Deadlock(f"{self.address}: {_message(error)}") from error
             if code in TRANSIENT:
                 raise Unavailable(f"{self.address} is busy: {_message(error)}") from error
             raise

@@ -1,5 +1,7 @@
 """The media bucket in S3."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from harness.service.adapters.s3.presigned_url import UrlSigner
 from harness.service.aws_clients import CONNECTION_ERRORS, client_config, error_status, unavailable_errors
+from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import MediaStage
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload, StoredObject
@@ -17,13 +20,28 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import TaggingTypeDef
 
 HEAD_TTL_S = 60
+_FORBIDDEN = "check the clock of this machine and the permissions of its role"
 STAGE_TAG = "media-stage"
 
 
 class S3ObjectStorage(ObjectStorage):
-    """One bucket; *kms_key_id*, an id, ARN or alias, is signed into every upload."""
+    """
+    One bucket.
 
-    def __init__(self, session: boto3.Session, *, bucket: str, kms_key_id: str, threads: int = 32) -> None:
+    Args:
+        kms_key_id: An id, ARN or alias; it is signed into every upload.
+        now: Dates the URLs; S3 refuses a URL with the date of a machine that is minutes fast.
+    """
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        bucket: str,
+        kms_key_id: str,
+        threads: int = 32,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._client = session.client("s3", config=client_config(threads=threads, signature_version="s3v4"))
         credentials = session.get_credentials()
         if credentials is None:
@@ -31,7 +49,7 @@ class S3ObjectStorage(ObjectStorage):
         # The HTTP session of the client, with its proxies, certificates, time-outs and connections.
         self._http = self._client._endpoint.http_session  # type: ignore[attr-defined]  # not public
         self._bucket = bucket
-        self._signer = UrlSigner(self._client, bucket, credentials)
+        self._signer = UrlSigner(self._client, bucket, credentials, now)
         self._encryption = {
             "x-amz-server-side-encryption": "aws:kms",
             "x-amz-server-side-encryption-aws-kms-key-id": kms_key_id,
@@ -77,6 +95,8 @@ class S3ObjectStorage(ObjectStorage):
             # The response to a HEAD has no body, so a missing bucket looks like a missing object.
             if error_status(error) == HTTPStatus.NOT_FOUND:
                 return None
+            if error_status(error) == HTTPStatus.FORBIDDEN:
+                raise Unavailable(f"S3 refuses HEAD {key}: {_FORBIDDEN}.") from error
             raise
         size, checksum = found["ContentLength"], found.get("ChecksumSHA256")
         return StoredObject(key, size, found["ETag"], found["ContentType"], _object_checksum(checksum))

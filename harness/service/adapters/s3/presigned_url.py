@@ -5,8 +5,8 @@ botocore knows the address of the bucket (path or virtual-hosted style, partitio
 sample URL when the signer is created; all later URLs have the same form.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -30,13 +30,16 @@ _SAMPLE_KEY = "k"
 class UrlSigner:
     """Signs the URLs of one bucket; credentials that expire are refreshed before a signature."""
 
-    def __init__(self, client: "S3Client", bucket: str, credentials: Credentials) -> None:
+    def __init__(
+        self, client: "S3Client", bucket: str, credentials: Credentials, now: Callable[[], datetime]
+    ) -> None:
         sample = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}))
         self._origin = f"{sample.scheme}://{sample.netloc}"
         self._host = sample.netloc
         self._prefix = sample.path.removesuffix(_SAMPLE_KEY)
         self._region = client.meta.region_name
         self._credentials = credentials
+        self._now = now
 
     def sign(self, method: str, key: str, headers: Mapping[str, str], *, ttl: int) -> str:
         """Return a URL for one request for *key* with exactly *headers*, valid for *ttl* seconds."""
@@ -55,7 +58,7 @@ class UrlSigner:
             ),
             region=self._region,
             service="s3",
-            date=datetime.now(UTC),
+            date=self._now(),
             use_double_uri_encode=False,
             should_normalize_uri_path=False,
             signed_body_value=AwsSignedBodyValue.UNSIGNED_PAYLOAD,

@@ -28,6 +28,7 @@ from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
 from harness.service.core.use_cases.enqueue_job import enqueue_job
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class CompleteUploadBatch:
     upload_ttl: int = 900
     estimated_duration: int = 300
 
+    @retry_after_deadlock
     def __call__(
         self,
         caller: Caller,

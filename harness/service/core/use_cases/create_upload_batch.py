@@ -16,6 +16,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage, SignedUpload
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 REFERENCE_LENGTH = 100
 
@@ -53,6 +54,7 @@ class CreateUploadBatch:
     limits: UploadLimits
     upload_ttl: int = 900
 
+    @retry_after_deadlock
     def __call__(
         self,
         caller: Caller,

@@ -11,6 +11,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.use_cases.advance_listing import advance_listing
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class DeleteMediaBatch:
     clock: Clock
     policy: AccessPolicy
 
+    @retry_after_deadlock
     def __call__(self, caller: Caller, listing_id: ListingId, batch_id: BatchId, reason: str) -> DeletedBatch:
         """
         Delete the batch.

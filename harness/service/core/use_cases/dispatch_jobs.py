@@ -13,7 +13,7 @@ from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.tracer import SpanKind, Tracer
 from harness.service.core.ports.workflow import Workflow
-from harness.service.core.use_cases.error_isolation import isolate_errors
+from harness.service.core.use_cases.error_handling import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 
 log = logging.getLogger(__name__)

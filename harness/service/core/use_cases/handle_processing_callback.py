@@ -23,6 +23,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
 from harness.service.core.use_cases.advance_listing import advance_listing
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class HandleProcessingCallback:
     instruments: Instruments
     policy: AccessPolicy
 
+    @retry_after_deadlock
     def __call__(self, callback: ProcessingCallback) -> CallbackOutcome:
         """
         Apply the callback.

@@ -16,7 +16,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.tracer import SpanKind, Tracer
 from harness.service.core.ports.workflow import ExecutionStatus, Workflow, WorkflowExecution
-from harness.service.core.use_cases.error_isolation import isolate_errors
+from harness.service.core.use_cases.error_handling import isolate_errors, retry_after_deadlock
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 
 PAGE_SIZE = 200
@@ -127,9 +127,12 @@ class ReconcileJobs:
         )
         return isolate_errors(open_uploads, self._abandon)
 
+    @retry_after_deadlock
     def _abandon(self, listed: Batch) -> bool:
         try:
             with self.media.transaction() as tx:
+                # The order of the completion, which may run at the same time.
+                tx.lock_listing(listed.listing_id)
                 batch = tx.get_batch_by_id(listed.id, for_update=True)
                 if batch.status is not BatchStatus.PENDING_UPLOAD:
                     return False

@@ -13,6 +13,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository, MediaTransaction
 from harness.service.core.use_cases.enqueue_job import enqueue_job
+from harness.service.core.use_cases.error_handling import retry_after_deadlock
 
 OPEN = (BatchStatus.PENDING_UPLOAD, BatchStatus.RECEIVED, BatchStatus.PROCESSING)
 OPEN_BATCHES_MAX = 1000
@@ -37,6 +38,7 @@ class RetryMediaBatch:
     instruments: Instruments
     policy: AccessPolicy
 
+    @retry_after_deadlock
     def __call__(
         self,
         caller: Caller,

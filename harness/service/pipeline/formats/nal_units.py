@@ -6,7 +6,10 @@ Source:
 """
 
 ZERO_RUN = b"\0" * 64
-"""Three zero bytes are already impossible inside a unit (emulation prevention); encoders may pad its end."""
+"""Three zero bytes are already impossible inside a unit (emulation prevention)."""
+
+PADDING_MAX = 512
+"""Zero bytes with which an encoder may fill the end of a unit."""
 
 _LENGTH_SIZE_OFFSETS = {"h264": 4, "hevc": 21}
 
@@ -29,6 +32,8 @@ def are_damaged(data: bytes, size_of_length: int) -> bool:
         at = start + length
         if length == 0 or at > len(data):
             return True
-        if ZERO_RUN in data[start:at].rstrip(b"\0"):
+        unit = data[start:at]
+        kept = unit.rstrip(b"\0")
+        if ZERO_RUN in kept or len(unit) - len(kept) > PADDING_MAX:
             return True
     return False

@@ -23,7 +23,9 @@ Fault = Callable[[str, str], str | None]
 """Returns the error that an invocation (function name, event) shall fail with, or None."""
 
 TIMED_OUT = "Sandbox.Timedout"
-CRASHED = "Lambda.Unknown"
+EXITED = "Runtime.ExitError"
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
+UNKNOWN = "Lambda.Unknown"
 
 
 class Throttled(RuntimeError):
@@ -46,12 +48,19 @@ class DeployedFunction:
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """The result or the error of an invocation as JSON, its log lines, and the name of its sandbox."""
+    """
+    The result or the error of an invocation as JSON, and its log lines.
+
+    Attributes:
+        sandbox: Name of the sandbox.
+        memory_mb: The most memory that the sandbox had [MB]; None if it is not measured.
+    """
 
     payload: str
     failed: bool
     log: list[str]
     sandbox: str = "here"
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +212,22 @@ def timed_out(function: DeployedFunction, request_id: str) -> InvocationResult:
     return failure(TIMED_OUT, message, request_id)
 
 
+def exited(cause: str, request_id: str, error_type: str = EXITED) -> InvocationResult:
+    """Return the result of an invocation whose process ended; *cause* as in Lambda: ``exit status 9``."""
+    message = f"RequestId: {request_id} Error: Runtime exited with error: {cause}"
+    return failure(error_type, message, request_id)
+
+
 def _framed(function: DeployedFunction, request_id: str, result: InvocationResult, took: float) -> list[str]:
     """Return the log lines between the START, END and REPORT lines that Lambda writes."""
+    report = (
+        f"REPORT RequestId: {request_id} Duration: {1000 * took:.2f} ms Memory Size: {function.memory_mb} MB"
+    )
+    if result.memory_mb is not None:
+        report += f" Max Memory Used: {result.memory_mb} MB"
     return [
         f"START RequestId: {request_id} Version: {function.version}",
         *result.log,
         f"END RequestId: {request_id}",
-        f"REPORT RequestId: {request_id} Duration: {1000 * took:.2f} ms Memory Size: {function.memory_mb} MB",
+        report,
     ]

@@ -1,38 +1,46 @@
 """
-Sandboxes: processes that run one handler each, are reused, and are killed at a time-out.
+Sandboxes: processes that run one handler each, are reused, and are killed at a time-out or out of memory.
 
 A fork server with the large libraries imported starts a sandbox in about 30 ms. As in Lambda, a sandbox gets
-the environment of its function before it imports the handler. Times in seconds.
+the environment of its function before it imports the handler. Its memory is the resident memory of the
+process, measured at its highest; libraries count, files in ``/tmp`` do not. Times in seconds.
 """
 
 import importlib
 import io
 import multiprocessing
 import os
+import signal
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from harness.stack.aws.lambda_runtime.function_runtime import (
-    CRASHED,
+    OUT_OF_MEMORY,
+    UNKNOWN,
     DeployedFunction,
     InvocationContext,
     InvocationResult,
     Runner,
     call,
     context_of,
+    exited,
     failure,
     timed_out,
 )
 
 PRELOADED = ["boto3", "numpy", "PIL.Image", "PIL.ImageOps", "pillow_heif", "httpx", "structlog", "av"]
 COLD_START_S = 60.0
+MEMORY_CHECK_INTERVAL_S = 0.05
 
 
 class Sandboxes(Runner):
@@ -98,9 +106,7 @@ class _Sandbox:
         self.function = function
         self._name = uuid.uuid4().hex
         self._connection, their_end = context.Pipe()
-        environment = (
-            dict(os.environ) | {"AWS_LAMBDA_FUNCTION_NAME": function.name} | dict(function.environment)
-        )
+        environment = dict(os.environ) | dict(function.environment) | _lambda_variables(function)
         self._process: BaseProcess = context.Process(
             target=_serve, args=(their_end, function.handler, environment), daemon=True, name=function.name
         )
@@ -113,30 +119,73 @@ class _Sandbox:
         return self._process.is_alive()
 
     def call(self, event: str, request_id: str, timeout: float) -> InvocationResult:
-        """Run one invocation; after a time-out or a crash the process is gone."""
+        """Run one invocation; after a time-out, a crash or too much memory the process is gone."""
         if not self._warm and not self._connection.poll(COLD_START_S):
             self.end()
-            return failure(CRASHED, "the sandbox did not start", request_id)
+            return failure(UNKNOWN, "the sandbox did not start", request_id)
         try:
             if not self._warm:
                 self._connection.recv()
                 self._warm = True
             self._connection.send((event, context_of(self.function, request_id, timeout)))
-            if not self._connection.poll(timeout):
-                self.end()
-                return timed_out(self.function, request_id)
+            error = self._wait(request_id, timeout)
+            if error is not None:
+                return error
             payload, failed, log = self._connection.recv()
         except (EOFError, OSError):
             self._process.join(1)
-            code = self._process.exitcode
+            cause = _cause(self._process.exitcode)
             self.end()
-            return failure(CRASHED, f"Runtime exited with status {code}", request_id)
-        return InvocationResult(payload, failed, log, self._name)
+            return exited(cause, request_id)
+        return InvocationResult(payload, failed, log, self._name, _peak_memory_mb(self._process.pid))
+
+    def _wait(self, request_id: str, timeout: float) -> InvocationResult | None:
+        """Wait for the result of the handler; return an error, with the process killed, if it has none."""
+        deadline = time.monotonic() + timeout
+        answered = False
+        while not answered:
+            left = deadline - time.monotonic()
+            answered = self._connection.poll(max(0.0, min(left, MEMORY_CHECK_INTERVAL_S)))
+            # The highest memory so far: no peak between two checks is missed.
+            memory = _peak_memory_mb(self._process.pid)
+            if memory > self.function.memory_mb:
+                self.end()
+                return replace(exited("signal: killed", request_id, OUT_OF_MEMORY), memory_mb=memory)
+            if not answered and left <= 0:
+                self.end()
+                return timed_out(self.function, request_id)
+        return None
 
     def end(self) -> None:
         self._process.kill()
         self._process.join()
         self._connection.close()
+
+
+def _lambda_variables(function: DeployedFunction) -> dict[str, str]:
+    """Return the variables that Lambda sets in every environment, as far as handlers read them."""
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+    }
+
+
+def _peak_memory_mb(pid: int | None) -> int:
+    """Return the highest resident memory of a process [MB]; 0 if it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return int(peak.split()[1]) // 1024 if peak else 0
+
+
+def _cause(exit_code: int | None) -> str:
+    """Return the end of a process in Lambda's words."""
+    if exit_code is not None and exit_code < 0:
+        return f"signal: {(signal.strsignal(-exit_code) or str(-exit_code)).lower()}"
+    return f"exit status {exit_code}"
 
 
 class _Tee(io.TextIOBase):

@@ -14,6 +14,14 @@ KEYFRAME_INTERVAL_S = 2.0
 MAX_BITRATE = 5_000_000
 AUDIO_BITRATE = 96_000
 
+# Pixels that two roundings to even sides may differ by, one of them scaled by the shape of the picture.
+_ROUNDING = 4
+# HDR white (203 cd/m²) becomes SDR white, brighter parts are compressed. HDR of cameras is in BT.2020.
+_TO_BT709 = (
+    "zscale=pin=2020:min=2020_ncl:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=mobius:param=0.7:desat=0,"
+    "zscale=t=bt709:m=bt709:r=limited,format=yuv420p"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
@@ -24,6 +32,7 @@ class Encoding:
         width, height: Box that the picture is fitted into; 0 for the size of the input.
         keyframe_interval: [s]
         audio_bitrate: None: no sound, even if the input has sound.
+        to_bt709: Convert the colours, of HDR too, to those of BT.709 (MediaConvert's ``FORCE_709``).
     """
 
     width: int
@@ -31,6 +40,7 @@ class Encoding:
     max_bitrate: int
     keyframe_interval: float
     audio_bitrate: int | None
+    to_bt709: bool = False
 
     @classmethod
     def of(cls, output: Mapping[str, Any]) -> Self:
@@ -47,6 +57,7 @@ class Encoding:
             max_bitrate=int(h264.get("MaxBitrate") or h264.get("Bitrate") or MAX_BITRATE),
             keyframe_interval=_keyframe_interval(h264),
             audio_bitrate=_audio_bitrate(sound[0]) if sound else None,
+            to_bt709=_colour_conversion(video) == "FORCE_709",
         )
 
     def arguments(self, target: Path) -> list[str]:
@@ -63,19 +74,36 @@ class Encoding:
         ]
 
     def _filter(self) -> str:
-        width = f"min(iw,{self.width})" if self.width else "iw"
-        height = f"min(ih,{self.height})" if self.height else "ih"
-        inside = "force_original_aspect_ratio=decrease:force_divisible_by=2"
+        box_width, box_height = str(self.width or "iw"), str(self.height or "ih")
+        factor = f"min(1,min({box_width}/iw,{box_height}/ih))"
+        width, height = _side("iw", box_width, factor), _side("ih", box_height, factor)
         # Square pixels first, so that width and height are those of the visible picture.
-        return (
-            "scale='trunc(iw*sar/2)*2':ih,setsar=1,"
-            f"scale='{width}':'{height}':{inside},setsar=1,format=yuv420p"
-        )
+        sizes = f"scale='trunc(iw*sar/2)*2':ih,setsar=1,scale='{width}':'{height}',setsar=1"
+        return f"{sizes},{_TO_BT709 if self.to_bt709 else 'format=yuv420p'}"
 
     def _sound(self) -> list[str]:
         if self.audio_bitrate is None:
             return ["-an"]
         return ["-map", "0:a:0?", "-c:a", "aac", "-b:a", str(self.audio_bitrate), "-ac", "2", "-ar", "48000"]
+
+
+def _side(side: str, box: str, factor: str) -> str:
+    """
+    Return ffmpeg's expression for an even side of a picture that fits into a box and is not enlarged.
+
+    MediaConvert makes exactly the size of the settings. A box of the same shape differs from the scaled
+    picture by rounding only, so then it is the size of the box.
+    """
+    even = f"2*trunc({side}/2)"
+    return (
+        f"max(2,min({even},if(lte(abs({side}*{factor}-{box}),{_ROUNDING}),{box},2*trunc({side}*{factor}/2))))"
+    )
+
+
+def _colour_conversion(video: Mapping[str, Any]) -> str | None:
+    corrector = video.get("VideoPreprocessors", {}).get("ColorCorrector", {})
+    conversion = corrector.get("ColorSpaceConversion")
+    return str(conversion) if conversion else None
 
 
 def _keyframe_interval(h264: Mapping[str, Any]) -> float:

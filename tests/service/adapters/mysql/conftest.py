@@ -31,7 +31,7 @@ INSERT INTO listing_versions (id, listing_identity_id, user_id, version, status,
 @pytest.fixture
 def pool(database_url: str) -> Iterator[Pool]:
     """Connections to the prepared database."""
-    pool = Pool(DatabaseAddress.parse(database_url), size=8)
+    pool = Pool(DatabaseAddress.parse(database_url))
     with pool.session() as session:
         for sql in ROWS.split(";"):
             session.write(Statement("seed", "", sql))

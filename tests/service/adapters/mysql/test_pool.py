@@ -100,7 +100,7 @@ class TestPool:
 
         assert row is not None
         assert "STRICT_TRANS_TABLES" in row[0]
-        assert row[1:] == ("+00:00", 10)
+        assert row[1:] == ("+00:00", 3)
 
     def test_a_killed_connection_is_unavailable_once(self, pool: Pool) -> None:
         """

@@ -19,7 +19,7 @@ from harness.service.adapters.mysql.listing_repository import MySQLListingReposi
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import Pool
 from harness.service.adapters.mysql.session import Statement
-from harness.service.core.errors import BatchConflict, BatchNotFound, Conflict, Unavailable
+from harness.service.core.errors import BatchConflict, BatchNotFound, Conflict, Deadlock
 from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.callback import (
@@ -366,11 +366,11 @@ class TestRefusals:
         with pytest.raises(BatchConflict), media.transaction() as tx:
             tx.update_batch_status(failed.retry(at=AT), expected=BatchStatus.FAILED)
 
-    def test_a_deadlock_is_unavailable_and_leaves_nothing(
+    def test_a_deadlock_is_named_and_leaves_nothing(
         self, media: MySQLMediaRepository, pending: Batch
     ) -> None:
         """
-        One of two transactions in a deadlock is rolled back with `Unavailable`.
+        One of two transactions in a deadlock is rolled back with `Deadlock`; its use case is tried again.
         """
         other = replace(pending, id=BatchId(str(uuid.uuid4())), reference="evening")
         with media.transaction() as tx:
@@ -383,7 +383,7 @@ class TestRefusals:
                     tx.get_batch_by_id(first.id, for_update=True)
                     both_hold_one.wait()
                     tx.get_batch_by_id(second.id, for_update=True)
-            except Unavailable as error:
+            except Deadlock as error:
                 return str(error)
             return "ok"
 

@@ -5,10 +5,13 @@ The parts of the S3 adapter outside the contract: signatures and network errors.
 import hashlib
 import socket
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import httpx
 import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.exceptions import ClientError
 
 from harness.service.adapters.s3.object_storage import S3ObjectStorage
 from harness.service.core.errors import Unavailable
@@ -87,3 +90,50 @@ class TestUnavailable:
 
         with pytest.raises(Unavailable, match="missing-resource"):
             storage.ping()
+
+
+@pytest.mark.stack
+class TestClockOfTheMachine:
+    def test_urls_have_the_date_of_the_given_clock(
+        self, aws: boto3.Session, s3_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A machine whose clock is wrong signs valid URLs and checks uploads, by the clock of the database.
+        """
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+        name = f"bucket-{uuid.uuid4()}"
+        aws.client("s3").create_bucket(Bucket=name)
+        right = datetime.now(UTC)
+        storage = S3ObjectStorage(
+            aws, bucket=name, kms_key_id="alias/toq-media-processing", now=lambda: right
+        )
+        wrong = S3ObjectStorage(
+            aws, bucket=name, kms_key_id="alias/toq-media-processing", now=lambda: right - timedelta(hours=1)
+        )
+
+        answers = [
+            httpx.put(upload.url, headers=dict(upload.headers), content=BODY).status_code
+            for upload in (
+                each.sign_upload(KEY, content_type="image/jpeg", checksum=CHECKSUM, ttl=900)
+                for each in (storage, wrong)
+            )
+        ]
+
+        assert answers == [200, 403]
+
+    def test_a_refused_head_is_unavailable(self, aws: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        S3 refuses the date of the machine or its role: the client of the API can only try again later.
+        """
+        storage = S3ObjectStorage(aws, bucket="some", kms_key_id="alias/toq-media-processing")
+        refused = AWSResponse("http://s3", 403, HTTPHeaders(), None)
+        monkeypatch.setattr(storage._http, "send", lambda _request: refused)
+
+        def refuse(**_: object) -> None:
+            error = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+            raise ClientError(error, "HeadObject")
+
+        monkeypatch.setattr(storage._client, "head_object", refuse)
+
+        with pytest.raises(Unavailable, match=r"S3 refuses HEAD .* check the clock of this machine"):
+            storage.head(KEY)

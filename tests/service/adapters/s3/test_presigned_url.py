@@ -31,6 +31,10 @@ UPLOAD_PARAMETERS = {
 }
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 def session(**changes: str) -> boto3.Session:
     credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "te/st+secret"}
     return boto3.Session(**({"region_name": "us-east-1"} | credentials | changes))  # type: ignore[arg-type]
@@ -66,7 +70,7 @@ class TestUrlSigner:
         """
         its = session(region_name=region)
         client = client_of(its, endpoint, style)
-        signer = UrlSigner(client, BUCKET, its.get_credentials())
+        signer = UrlSigner(client, BUCKET, its.get_credentials(), utc_now)
         key = "7/raw/photo/vertical/0b6e/p1-front.jpg"
 
         url = signer.sign("PUT", key, UPLOAD, ttl=900)
@@ -83,7 +87,7 @@ class TestUrlSigner:
         its = session()
         key = f"7/zip/{name}"
 
-        url = UrlSigner(CLIENT, BUCKET, its.get_credentials()).sign("GET", key, {}, ttl=900)
+        url = UrlSigner(CLIENT, BUCKET, its.get_credentials(), utc_now).sign("GET", key, {}, ttl=900)
 
         assert url == by_botocore(CLIENT, url, "get_object", Key=key)
 
@@ -94,7 +98,7 @@ class TestUrlSigner:
         its = session(aws_session_token="Fwo+GZ/XIvYXdzE==")
         client = client_of(its)
 
-        url = UrlSigner(client, BUCKET, its.get_credentials()).sign("GET", "k/1", {}, ttl=900)
+        url = UrlSigner(client, BUCKET, its.get_credentials(), utc_now).sign("GET", "k/1", {}, ttl=900)
 
         assert "X-Amz-Security-Token" in url
         assert url == by_botocore(client, url, "get_object", Key="k/1")

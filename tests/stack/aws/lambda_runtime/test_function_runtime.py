@@ -40,6 +40,10 @@ def crash(event, context):
 
 def hang(event, context):
     time.sleep(60)
+
+def hog(event, context):
+    memory = b"x" * (event["mb"] * 1024 * 1024)
+    return {"pid": os.getpid(), "limit": os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]}
 """
 
 
@@ -202,11 +206,34 @@ class TestSandboxes:
 
     def test_a_crash_is_an_error_and_the_next_call_gets_a_new_sandbox(self, runtime):
         """
-        A crash is Lambda.Unknown, and the next invocation runs again.
+        A crash is Runtime.ExitError in Lambda's words, and the next invocation runs again.
         """
-        types = [json.loads(runtime.invoke(function("crash"), "{}").payload)["errorType"] for _ in range(2)]
+        answers = [json.loads(runtime.invoke(function("crash"), "{}").payload) for _ in range(2)]
 
-        assert types == ["Lambda.Unknown", "Lambda.Unknown"]
+        assert [answer["errorType"] for answer in answers] == ["Runtime.ExitError"] * 2
+        assert answers[0]["errorMessage"] == (
+            f"RequestId: {answers[0]['requestId']} Error: Runtime exited with error: exit status 9"
+        )
+
+    def test_a_handler_with_too_much_memory_is_killed(self, runtime):
+        """
+        The error is Runtime.OutOfMemory, and the next invocation gets a new environment.
+        """
+        small = function("hog", memory_mb=300)
+        before = json.loads(runtime.invoke(small, '{"mb": 1}').payload)
+
+        killed = runtime.invoke(small, '{"mb": 300}')
+
+        answer = json.loads(killed.payload)
+        assert answer["errorType"] == "Runtime.OutOfMemory"
+        assert answer["errorMessage"] == (
+            f"RequestId: {answer['requestId']} Error: Runtime exited with error: signal: killed"
+        )
+        assert int(killed.log[-1].split()[-2]) > 300
+        after = runtime.invoke(small, '{"mb": 1}')
+        assert json.loads(after.payload)["pid"] != before["pid"]
+        assert json.loads(after.payload)["limit"] == "300"
+        assert 0 < int(after.log[-1].split()[-2]) <= 300
 
     def test_a_handler_is_killed_at_its_time_out(self, runtime):
         """

@@ -2,11 +2,13 @@
 MediaConvert's work done with ffmpeg: the outputs are those of the job's settings.
 """
 
+import io
 import json
 import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,9 +20,12 @@ from harness.lab.workload.media import scenes
 from harness.lab.workload.media.media_file import MediaFile
 from harness.lab.workload.media.videos import video
 from harness.service.pipeline.renditions import job_settings, keys
+from harness.service.pipeline.renditions import ladder as ladder_of
+from harness.service.pipeline.video_probe import probe
 from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
+from tests.deep_video import WHITE, deep_video
 from tests.media_defects import Defect, damaged
 
 pytestmark = pytest.mark.slow
@@ -47,7 +52,7 @@ def bucket_client():
         yield client
 
 
-def job_for(bucket_client, file, width, height, *, audio=True):
+def job_for(bucket_client, file, width, height, *, audio=True, **more):
     """Upload a video; return its job and the keys of its outputs."""
     bucket_client.put_object(Bucket="media", Key="raw/v.mp4", Body=file.content)
     described = {
@@ -57,8 +62,21 @@ def job_for(bucket_client, file, width, height, *, audio=True):
         "width": width,
         "height": height,
         "hasAudio": audio,
-    }
+    } | more
     return {"Settings": job_settings(described, "media")}, keys(described)
+
+
+def plain_video(width, height, shape):
+    """Return a short video whose pixels have a *shape* (width to height)."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = shape
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame(width, height, "yuv420p")))
+        container.mux(stream.encode(None))
+    return MediaFile(buffer.getvalue(), "video/mp4", ".mp4")
 
 
 def content(bucket_client, key):
@@ -176,6 +194,48 @@ def test_a_small_video_is_never_upscaled(bucket_client, tmp_path):
 
     downloaded(bucket_client, tmp_path)
     assert ("h264", 320, 180) in streams(tmp_path / made["1080p"])
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shape"),
+    [
+        (428, 360, Fraction(3, 2)),
+        (426, 238, Fraction(1)),
+        (1078, 1918, Fraction(1)),
+        (1282, 722, Fraction(1)),
+    ],
+)
+def test_the_output_has_exactly_the_size_of_the_settings(bucket_client, tmp_path, width, height, shape):
+    """MediaConvert makes that size, and the service records it; rounding must not take a line."""
+    file = plain_video(width, height, shape)
+    path = tmp_path / "original.mp4"
+    path.write_bytes(file.content)
+    found = probe(str(path))
+    job, made = job_for(bucket_client, file, found.width, found.height, audio=False)
+
+    details = FfmpegTranscoder(bucket_client)(job, NEVER)
+
+    best = ladder_of(found.width, found.height)[0]
+    downloaded(bucket_client, tmp_path)
+    assert streams(tmp_path / made[best.label]) == [("h264", best.width, best.height)]
+    size = {"WidthInPx": best.width, "HeightInPx": best.height}
+    assert details[0]["OutputDetails"][0]["VideoDetails"] == size
+
+
+@pytest.mark.parametrize(("transfer", "level"), [(18, WHITE), (16, 573)])
+def test_hdr_becomes_sdr_with_the_colours_of_bt709(bucket_client, tmp_path, transfer, level):
+    """Pictures of eight bits that are still tagged as HDR have banding. White stays white."""
+    file = deep_video(transfer, 9, level=level)
+    job, made = job_for(bucket_client, file, 96, 64, audio=False, wideColour=True)
+
+    FfmpegTranscoder(bucket_client)(job, NEVER)
+
+    downloaded(bucket_client, tmp_path)
+    with av.open(str(tmp_path / made["64p"])) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.color_trc, frame.color_primaries, frame.colorspace) == (1, 1, 1)
+    assert frame.format.name == "yuv420p"
+    assert all(225 <= value <= 255 for value in frame.to_image().getpixel((48, 32)))
 
 
 def test_a_silent_video_stays_silent(bucket_client, tmp_path):

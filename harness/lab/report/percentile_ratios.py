@@ -1,5 +1,5 @@
 """
-The comparison of a run with an earlier one: ratios of percentiles with confidence intervals.
+Ratios of the percentiles of two runs, with confidence intervals.
 
 The interval is a bootstrap of both percentiles. To resample n values and take the k-th smallest is the same
 as to draw its rank from Beta(k, n-k+1); this is what the code does. Values are assumed to be independent. The
@@ -47,16 +47,12 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineComparison:
+class PercentileRatios:
     """The ratios of two runs."""
 
     run: str
     baseline: str
     ratios: tuple[Ratio, ...]
-
-    @property
-    def regressed(self) -> bool:
-        return any(ratio.slower for ratio in self.ratios)
 
     def table(self) -> str:
         """Return the comparison as lines of text."""
@@ -71,12 +67,12 @@ class BaselineComparison:
         return "\n".join(lines) + "\n"
 
 
-def compare(folder: Path, baseline: Path, percents: Sequence[float] = (50.0, 95.0)) -> BaselineComparison:
+def compare(folder: Path, baseline: Path, percents: Sequence[float] = (50.0, 95.0)) -> PercentileRatios:
     """Compare the response times of two run folders, row by row, without the warm-up."""
     from harness.lab.results.run import Run
 
     now, before = Run.load(folder), Run.load(baseline)
-    return BaselineComparison(now.id, before.id, tuple(_ratios(now, before, percents)))
+    return PercentileRatios(now.id, before.id, tuple(_ratios(now, before, percents)))
 
 
 def _ratios(now: "Run", before: "Run", percents: Sequence[float]) -> Iterable[Ratio]:
