@@ -34,9 +34,11 @@ SOURCES = [
     "harness/service/__init__.py",
     "harness/service/adapters/__init__.py",
     "harness/service/adapters/opentelemetry",
+    "harness/service/adapters/stepfunctions",
     "harness/service/aws_clients.py",
     "harness/service/core",
     "harness/service/pipeline",
+    "harness/states_language",
 ]
 HANDLERS = ["validate", "thumbnails", "zip_bundle", "callback_dispatch"]
 UNZIPPED_MAX_BYTES = 250 * 2**20

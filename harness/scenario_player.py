@@ -18,6 +18,7 @@ from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.shipped.shipped_scenarios import find_scenario
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, facts_of, must_fit, recorded, seeded_identities, stack_for
 
@@ -127,6 +128,7 @@ def serve_scenarios(
         path: The scenario that is selected at first; the page offers all scenarios of its folder.
         on_run: Called with each run when it is over.
     """
+    path = find_scenario(path)
     scenario = read_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
     with run_target(scenario, host, identities, metrics_urls, stack=stack) as target:

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.completion import runs
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_invalid_input
 
 
 def check(
-    run: Annotated[Path | None, typer.Argument(help="The run folder to evaluate.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="The run folder to evaluate.", autocompletion=runs)
+    ] = None,
     vectors: Annotated[
         Path | None,
         typer.Option(help="Evaluate the alarm cases of a JSON file instead of a run.", metavar="FILE"),

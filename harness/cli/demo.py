@@ -11,13 +11,11 @@ if TYPE_CHECKING:
 
     from harness.lab.results.run import Run
 
-SMOKE = Path(__file__).parents[2] / "scenarios" / "smoke.toml"
+SMOKE = Path("smoke")
 
 
 def demo(
-    scenario: Annotated[
-        Path, typer.Argument(help="The scenario file.", show_default="scenarios/smoke.toml")
-    ] = SMOKE,
+    scenario: Annotated[Path, typer.Argument(help="The scenario: a file, or a name.")] = SMOKE,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON on stdout.")] = False,
 ) -> None:
     """

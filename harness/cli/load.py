@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
+from harness.cli.quantities import duration as duration_of
+from harness.cli.quantities import rate as rate_of
 
 LOOPBACK = "127.0.0.1"
 
@@ -16,15 +19,30 @@ if TYPE_CHECKING:
 
 def load(
     scenario: Annotated[
-        Path | None, typer.Argument(help="The scenario file; optional with --worker.")
+        Path | None,
+        typer.Argument(
+            help="The scenario: a file, or a name such as steady; optional with --worker.",
+            autocompletion=scenarios,
+        ),
     ] = None,
     *,
     out: Annotated[
         Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-live]")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", help="Mean arrival rate in model time: 4/s, 240/min.", parser=rate_of, metavar="RATE"
+        ),
+    ] = None,
     duration: Annotated[
-        float | None, typer.Option(help="Time during which arrivals come [model seconds].")
+        float | None,
+        typer.Option(
+            "--duration",
+            help="Model time during which arrivals come: 90s, 10m, 1h30m.",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
     ] = None,
     processes: Annotated[int, typer.Option(help="Number of Locust workers on this machine.", min=1)] = 1,
     host: Annotated[
@@ -111,7 +129,7 @@ def load(
             raise typer.Exit(_join(str(master_host), port, processes, scenario, changes))
         assert scenario is not None  # noqa: S101 - otherwise there is a usage problem
         if validate:
-            raise typer.Exit(_validate(scenario, changes))
+            raise typer.Exit(_validate(scenario, changes, as_json=json))
         options: dict[str, Any] = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
         options |= {"processes": processes, "command": command_line(), "stack": stack}
         if ui:
@@ -120,6 +138,7 @@ def load(
         from harness.lab.load.locust_process import Master
         from harness.scenario_player import play_scenario
 
+        sys.stderr.write(_plan(scenario, changes))
         options["master"] = Master(expect_workers, bind, port) if master else None
         raise typer.Exit(_evaluate(play_scenario(scenario, out=out, **options, **changes), as_json=json))
 
@@ -153,19 +172,44 @@ def _join(host: str, port: int, processes: int, path: Path | None, changes: dict
     return ExitCode.OK
 
 
-def _validate(path: Path, changes: dict[str, Any]) -> ExitCode:
+def _validate(path: Path, changes: dict[str, Any], *, as_json: bool) -> ExitCode:
+    import json
+
     from harness.lab.gate.scenario_reader import read_scenario
     from harness.lab.workload.arrivals.schedule import live_schedule
     from harness.lab.workload.identities import ListingNeeds
 
     scenario = read_scenario(path, **changes)
     needs = ListingNeeds.of(scenario)
-    arrivals = f"{scenario.users} users" if scenario.users else f"{len(live_schedule(scenario))} arrivals"
+    count = None if scenario.users else len(live_schedule(scenario))
+    if as_json:
+        facts = {
+            "scenario": scenario.name,
+            "hash": scenario.hash,
+            "arrivals": count,
+            "users": scenario.users,
+            "duration_s": scenario.duration_s,
+            "clock_duration_s": scenario.duration_s / scenario.time_scale,
+            "listings": needs.ordinary,
+            "development_listings": needs.developments,
+        }
+        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+        return ExitCode.OK
     sys.stdout.write(
-        f"{path}: {arrivals} in {scenario.duration_s:g} s ({scenario.duration_s / scenario.time_scale:g} s "
-        f"of clock time); needs {needs.ordinary} listings and {needs.developments} development listings\n"
+        f"{path}: {f'{scenario.users} users' if scenario.users else f'{count} arrivals'} in "
+        f"{scenario.length_text}; needs {needs.ordinary} listings and {needs.developments} development "
+        "listings\n"
     )
     return ExitCode.OK
+
+
+def _plan(path: Path, changes: dict[str, Any]) -> str:
+    """Return one line on what is played, and for how long."""
+    from harness.lab.gate.scenario_reader import read_scenario
+
+    scenario = read_scenario(path, **changes)
+    offered = f"{scenario.users} users" if scenario.users else f"{scenario.arrival_rate:.3g} arrivals/s"
+    return f"{scenario.name}: {offered} for {scenario.length_text}\n"
 
 
 def _serve(path: Path, runs: Path, options: dict[str, Any]) -> ExitCode:

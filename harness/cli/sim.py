@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
+from harness.cli.quantities import duration as duration_of
+from harness.cli.quantities import rate as rate_of
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -24,7 +28,9 @@ REPLICATIONS_MAX = 200
 
 
 def sim(
-    scenario: Annotated[Path, typer.Argument(help="The scenario file.")],
+    scenario: Annotated[
+        Path, typer.Argument(help="The scenario: a file, or a name such as steady.", autocompletion=scenarios)
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-simpy]")
@@ -43,14 +49,29 @@ def sim(
     ] = None,
     warm_up: Annotated[
         float | None,
-        typer.Option(help="Arrivals before this are not counted [s].  [default: found by MSER-5]"),
+        typer.Option(
+            help="Arrivals before this are not counted.  [default: found by MSER-5]",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Replications that run in parallel.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
     duration: Annotated[
-        float | None, typer.Option(help="Time during which batches arrive [model seconds].")
+        float | None,
+        typer.Option(
+            "--duration",
+            help="Model time during which batches arrive: 90s, 10m, 1h30m.",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Mean arrival rate [1/s of model time].")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", help="Mean arrival rate in model time: 4/s, 240/min.", parser=rate_of, metavar="RATE"
+        ),
+    ] = None,
     state_machine: Annotated[
         Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
     ] = None,
@@ -151,6 +172,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
 def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the settings of the scenario and those of the platform."""
     from harness.lab.sim.platform.platform_settings import SECTIONS
+    from harness.lab.workload.scenario import Scenario
 
     changes: dict[str, str] = {}
     overrides: dict[str, str] = {}
@@ -159,7 +181,14 @@ def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         if not (key and equals and value):
             raise SettingInvalid(f"--set takes KEY=VALUE, e.g. mediaconvert.slots=20, not {setting!r}")
         key = key.removeprefix("platform.")
-        of_platform = key.partition(".")[0] in SECTIONS
+        section = key.partition(".")[0]
+        of_platform = section in SECTIONS
+        if not of_platform and section not in Scenario.model_fields:
+            close = get_close_matches(section, [*SECTIONS, *Scenario.model_fields], n=1)
+            hint = f"; did you mean {key.replace(section, close[0], 1)}?" if close else ""
+            raise SettingInvalid(
+                f"--set {setting}: {section} is neither of the platform nor of a scenario{hint}"
+            )
         (overrides if of_platform else changes)[key] = value
     return changes, overrides
 

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_invalid_input, exit_with
+from harness.cli.quantities import duration as duration_of
 
 if TYPE_CHECKING:
     from harness.lab.alarms.state_change import StateChange
@@ -39,7 +40,8 @@ def watch(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Evaluate once, print the result, and exit.")] = False,
     duration: Annotated[
-        float | None, typer.Option("--for", help="Exit after this many seconds.", metavar="SECONDS", min=0)
+        float | None,
+        typer.Option("--for", help="Exit after this time: 90s, 10m.", metavar="DURATION", parser=duration_of),
     ] = None,
 ) -> None:
     """

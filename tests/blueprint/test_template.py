@@ -2,6 +2,7 @@
 Reading CloudFormation: the project's own template, and the alarms of any template.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,20 @@ def alarm_template(properties, extra="", head=""):
     )
 
 
+class TestProjectStateMachine:
+    def test_every_function_is_tried_again_after_its_environment_ended(self):
+        """Out of memory, a crash or a time-out is no error of the handler: the next attempt starts cold."""
+        machine = json.loads((TEMPLATE.parent / "media_processing.asl.json").read_text())
+        branches = machine["States"]["ParallelProcessing"]["Branches"]
+        states = [*machine["States"].values(), *branches[0]["States"].values()]
+        tasks = [state for state in states if state.get("Resource", "").endswith("lambda:invoke")]
+
+        ends = {"Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"}
+        assert len(tasks) == 6
+        for task in tasks:
+            assert ends <= {name for retry in task["Retry"] for name in retry["ErrorEquals"]}
+
+
 class TestProjectTemplate:
     def test_names_are_those_of_the_contract(self):
         """Other systems depend on these exact names."""
@@ -52,7 +67,10 @@ class TestProjectTemplate:
         }
         assert template.media_convert_queue.name == "toq-media-queue"
         assert template.single("AWS::MediaConvert::JobTemplate").name == "toq-media-video-preset"
-        assert template.single("AWS::Events::Rule").name == "toq-media-mediaconvert-status"
+        assert {rule.name for rule in template.of_type("AWS::Events::Rule")} == {
+            "toq-media-mediaconvert-status",
+            "toq-media-execution-status",
+        }
         assert template.key_alias == "alias/toq-media-processing"
 
     def test_storage_is_encrypted_versioned_and_private(self):
@@ -140,6 +158,34 @@ class TestProjectTemplate:
         for function in template.functions.values():
             assert function.arn in template.state_machine.definition
         assert template.single("AWS::MediaConvert::JobTemplate").name in template.state_machine.definition
+
+    def test_both_event_rules_tell_the_service_and_the_operators(self):
+        """Each rule may invoke the callback function, and no other rule may."""
+        template = load_template()
+        callback = template.functions["listing-media-callback-dispatch"].arn
+        rules = template.of_type("AWS::Events::Rule")
+        allowed = [one.properties for one in template.of_type("AWS::Lambda::Permission")]
+
+        topic = template.single("AWS::SNS::Topic").arn
+        assert all({one["Arn"] for one in rule.properties["Targets"]} == {callback, topic} for rule in rules)
+        assert {one["SourceArn"] for one in allowed} == {rule.arn for rule in rules}
+        assert {(one["FunctionName"], one["Principal"]) for one in allowed} == {
+            (callback, "events.amazonaws.com")
+        }
+
+    def test_event_rules_select_the_pipelines_own_events(self):
+        """Ends of executions without success, and the progress of transcoding in the service's queue."""
+        template = load_template()
+        patterns = {
+            rule.name: rule.properties["EventPattern"] for rule in template.of_type("AWS::Events::Rule")
+        }
+
+        executions = patterns["toq-media-execution-status"]["detail"]
+        assert executions["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+        assert executions["stateMachineArn"] == [template.state_machine.arn]
+        transcoding = patterns["toq-media-mediaconvert-status"]["detail"]
+        assert transcoding["status"] == ["PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR"]
+        assert transcoding["queue"] == [template.media_convert_queue.arn]
 
     def test_nothing_is_left_unresolved(self):
         """With its two parameters that have no default, the template has no placeholder left."""

@@ -229,11 +229,6 @@ class TestBaseline:
         summary = (run / "summary.md").read_text()
         assert why in summary
         assert "| `p50(E2E:ready)=10%` | 2.74 (2.29–3.24) |" in summary
-        with pytest.raises(SystemExit):
-            main(["report", str(run)])
-        page = (run / "report.html").read_text()
-        assert page.count(why) == 2
-        assert "1 of 1 figure worse than tolerated; compared with day_before." in page
 
     def test_not_worse_than_tolerated(self, check, judged_run):
         """

@@ -1,5 +1,6 @@
 """The command ``harness``: its help text."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -33,6 +34,40 @@ def test_the_example_of_load_is_long_enough_for_its_objectives(tmp_path, capsys)
     scenario, *options = words[2:]
 
     with pytest.raises(SystemExit) as left:
-        main(["sim", str(REPOSITORY / scenario), *options, "--out", str(tmp_path / "run")])
+        main(["sim", scenario, *options, "--out", str(tmp_path / "run")])
 
     assert left.value.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["laod"], "did you mean load?"),
+        (["load", "smoke", "--durration", "3"], "--duration"),
+        (["sim", "stedy"], "did you mean steady?"),
+        (["sim", "smoke", "--set", "mediaconvert.slot=3"], "did you mean mediaconvert.slots?"),
+        (["sim", "smoke", "--set", "mediacnvert.slots=3"], "did you mean mediaconvert.slots?"),
+        (["sim", "smoke", "--set", "durations_s=3"], "did you mean duration_s?"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_one_that_is_close(words, hint, capsys):
+    """
+    Verbs, options, scenarios and settings; the exit code is 2.
+    """
+    with pytest.raises(SystemExit) as left:
+        main(words)
+
+    assert left.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_validate_answers_a_machine_in_json(capsys):
+    """
+    Both lengths are there: model time and clock time.
+    """
+    with pytest.raises(SystemExit) as left:
+        main(["load", "steady", "--validate", "--json", "--duration", "10m"])
+    facts = json.loads(capsys.readouterr().out)
+
+    assert left.value.code == 0
+    assert (facts["duration_s"], facts["clock_duration_s"]) == (600.0, 60.0)

@@ -72,18 +72,21 @@ class Uploader:
             timeout=30,
         )
 
-    def upload(self, photos: int = 2, videos: int = 1) -> tuple[int, str]:
-        """Create a batch, put its files, complete it; return listing and batch."""
+    def upload(
+        self,
+        photos: int = 2,
+        videos: int = 1,
+        content: Callable[[str, int], bytes] = lambda kind, seed: f"{kind} {seed}".encode(),
+    ) -> tuple[int, str]:
+        """Create a batch, put its files, complete it; return listing and batch. The seed differs by file."""
         kinds = ["PHOTO_HORIZONTAL"] * photos + ["VIDEO_HORIZONTAL"] * videos
-        return self.send(
-            [(kind, f"content {number} {id(kinds)}".encode()) for number, kind in enumerate(kinds)]
-        )
+        return self.send([(kind, content(kind, next(_numbers))) for kind in kinds])
 
     def send(self, media: list[tuple[str, bytes]]) -> tuple[int, str]:
         """Create a batch of files, each a media type and a content, put and complete it."""
         listing = next(self.shoots)
         kinds = [kind for kind, _ in media]
-        contents = {f"f{number}": content for number, (_, content) in enumerate(media)}
+        contents = {f"f{number}": each for number, (_, each) in enumerate(media)}
         files = [
             {
                 "clientId": name,

@@ -1,6 +1,7 @@
 """The parser of state machines: every supported feature."""
 
 import json
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -327,8 +328,30 @@ class TestWholeMachine:
         ]
         assert all(any(handles(r.error_equals, "Retryable") for r in state.retry) for state in lambdas)
 
+    @pytest.mark.parametrize("error", ["Retryable", "Lambda.TooManyRequestsException"])
+    @pytest.mark.parametrize("name", ["FinalizeAndCallback", "ValidationFailed", "ReportFailure"])
+    def test_the_projects_callbacks_outlast_a_deployment(self, name, error):
+        """
+        A callback is tried again for ten minutes at least, with jitter, and the machine's hour is not over.
+
+        The pauses are uniform between 0 and their maximum. The sum of so many is normal; ten minutes are more
+        than three standard deviations below its mean.
+        """
+        state = parse_state_machine(load_template().state_machine.definition).states[name]
+        retrier = next(one for one in state.retry if handles(one.error_equals, error))
+        longest = [retrier.delay(number) for number in range(1, retrier.max_attempts + 1)]
+        mean, deviation = sum(longest) / 2, math.sqrt(sum(one**2 for one in longest) / 12)
+
+        assert retrier.full_jitter
+        assert mean - 3 * deviation > 600
+        assert sum(longest) < 2100
+
     def test_the_projects_failures_all_reach_the_callback(self):
-        """Whatever fails is reported, and a report that fails still ends in the one Fail state."""
+        """
+        Whatever fails is reported, and a report that fails still ends in the one Fail state.
+
+        A callback that fails after the bundle was made is no failure of the work: the execution succeeds.
+        """
         read = parse_state_machine(load_template().state_machine.definition)
 
         caught = {
@@ -338,7 +361,7 @@ class TestWholeMachine:
             "ValidateRawAssets": "ValidationFailed",
             "ParallelProcessing": "ReportFailure",
             "CreateZipBundle": "ReportFailure",
-            "FinalizeAndCallback": "ReportFailure",
+            "FinalizeAndCallback": "CallbackUndelivered",
             "ValidationFailed": "ProcessingFailed",
             "ReportFailure": "ProcessingFailed",
         }

@@ -1,6 +1,7 @@
 """Reading of a scenario that will be played: its objectives are checked, and options change it."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def _unknown_selector(objective: Objective) -> str | None:
     if objective.function == "alarm":
         if objective.selector in (known := _known_alarms()):
             return None
-        return f"there is no alarm {objective.selector!r}; the alarms are {', '.join(known)}"
+        close = get_close_matches(objective.selector, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"the alarms are {', '.join(known)}"
+        return f"there is no alarm {objective.selector!r}; {hint}"
     if objective.function == "achieved" or is_metric(objective.selector):
         return None
     return unknown_request(objective.selector)

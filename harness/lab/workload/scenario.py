@@ -30,6 +30,7 @@ from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
 from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
+from harness.lab.workload.shipped.shipped_scenarios import find_scenario
 
 YEAR = 366 * 86_400.0
 """The longest run: the alarms of a longer one cannot be evaluated [s]."""
@@ -152,6 +153,13 @@ class Scenario(ScenarioSection):
         """Mean rate of arrivals [1/s]; None with users."""
         return None if self.users else self._expected_arrivals / self.duration_s
 
+    @property
+    def length_text(self) -> str:
+        """How long arrivals come, in words: in model time and, if it differs, in clock time."""
+        if self.time_scale == 1:
+            return f"{self.duration_s:g} s"
+        return f"{self.duration_s:g} s of model time ({self.duration_s / self.time_scale:g} s of clock time)"
+
     def lasting(self, duration: float) -> Self:
         """Return the scenario stretched to another duration [s]; an invalid one is a `ValueError`."""
         factor = duration / self.duration_s
@@ -206,13 +214,14 @@ def load_scenario(
     Read a scenario from a TOML file, or from a JSON file written by a program.
 
     Args:
+        path: The file, or the name of a scenario; see `find_scenario`.
         overrides: TOML values by dotted key, e.g. ``{"flows.0.weight": "2"}``, set before validation.
         calibration: Measured parameters that replace those of the file; overrides are set after it.
 
     Raises:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
-    return read_model(Path(path), Scenario, overrides, calibration.sections if calibration else None)
+    return read_model(find_scenario(path), Scenario, overrides, calibration.sections if calibration else None)
 
 
 def json_schema() -> dict[str, Any]:

@@ -78,6 +78,18 @@ _ZIP = {
     "type": ["object", "null"],
     "properties": {"key": {"type": "string"}, "bytes": {"type": "integer"}, "assets": {"type": "integer"}},
 }
+_STEP = {
+    "type": ["object", "null"],
+    "description": "Progress of one step; only with the status RUNNING.",
+    "required": ["name", "status", "at"],
+    "properties": {
+        "name": {"type": "string", "maxLength": 80},
+        "item": _INTEGER,
+        "status": {"type": "string", "enum": ["RUNNING", "SUCCEEDED", "FAILED"]},
+        "progress": _NUMBER,
+        "at": {"type": "string", "format": "date-time"},
+    },
+}
 _BODY = {
     "type": "object",
     "required": ["jobId", "status"],
@@ -88,6 +100,7 @@ _BODY = {
         "startedAt": {"type": ["string", "null"], "format": "date-time"},
         "outputs": {"type": ["array", "null"], "items": _OUTPUT},
         "zip": _ZIP,
+        "step": _STEP,
         "error": {"type": ["string", "object", "null"]},
         **dict.fromkeys(("batchId", "provider", "externalId", "failureReason", "traceparent"), _TEXT),
     },

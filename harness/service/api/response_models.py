@@ -59,6 +59,9 @@ class StepStatus(ResponseBody):
     status: str
     started_at: datetime | None
     finished_at: datetime | None
+    progress: float | None = Field(
+        description="Completed part (0 to 1) of a running transcoding job that has reported it, else null."
+    )
 
 
 class ProcessingStatus(ResponseBody):

@@ -1,6 +1,7 @@
 """The decorator of the Lambda handlers: traces, logs, and the errors ``Retryable`` and ``Rejected`` only."""
 
 import functools
+import json
 import os
 import sys
 import time
@@ -49,7 +50,8 @@ def _logged(step: str, ids: Mapping[str, Any], handle: Callable[[], Event]) -> E
         raise
     except Exception as defect:
         log.exception(f"service.media.{step}.defect")
-        raise Rejected(f"INTERNAL_ERROR: {step}: {defect!r}") from defect
+        # Clients see the text: it must not have paths or objects of this process.
+        raise Rejected(f"INTERNAL_ERROR: {step}: {type(defect).__name__}; see the log") from defect
     log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
     return result
 
@@ -73,11 +75,19 @@ def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def traceparent_of(event: Mapping[str, Any]) -> str | None:
-    """Return the span that started the execution, or the transcoding job of an event of MediaConvert."""
+    """Return the span that started the execution; events of EventBridge have it in their input or metadata."""
     state = event.get("detail", event)
-    metadata = state.get("userMetadata")
-    found = state.get("traceparent") or (metadata.get("traceparent") if isinstance(metadata, dict) else None)
-    return found if isinstance(found, str) else None
+    for carrier in (state, state.get("userMetadata"), _json_object(state.get("input"))):
+        if isinstance(carrier, dict) and isinstance(found := carrier.get("traceparent"), str):
+            return found
+    return None
+
+
+def _json_object(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _logger() -> Any:

@@ -1,10 +1,12 @@
 """
 The Lambda function ``listing-media-zip``: create one ZIP with all downloads of a batch.
 
-Input: the state after fan-in. Output: ``{"key", "bytes", "assets"}``. The ZIP contains the large image of
-every photo, the largest MP4 of every video and every document, without folders, named by sequence and title.
-Files that could not be processed are left out. Entries are stored, not deflated: media are compressed
-already.
+Input: the state after fan-in. Output: ``{"key", "bytes", "assets", "outputs", "startedAt"}``; ``outputs`` are
+the results of all files, so that from here on the state of the execution has the complete result of the job.
+
+The ZIP contains the large image of every photo, the largest MP4 of every video and every document, without
+folders, named by sequence and title. Files that could not be processed are left out. Entries are stored, not
+deflated: media are compressed already.
 """
 
 import re
@@ -18,7 +20,7 @@ from typing import IO, cast
 from harness.service.core.errors import Rejected
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
-from harness.service.pipeline.callback_body import outputs_of
+from harness.service.pipeline.callback.callback_body import outputs_of
 from harness.service.pipeline.execution_assets import ExecutionAsset
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
@@ -57,7 +59,13 @@ def handler(event: Event, _context: object) -> Event:
     ):
         for item in entries:
             _add(bundle, item, objects)
-    return {"key": key, "bytes": writer.bytes_written, "assets": len(entries)}
+    return {
+        "key": key,
+        "bytes": writer.bytes_written,
+        "assets": len(entries),
+        "outputs": list(outputs_of(event)),
+        "startedAt": event["validation"].get("startedAt"),
+    }
 
 
 def entries_of(state: Event) -> Iterator[ZipEntry]:

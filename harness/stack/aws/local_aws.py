@@ -70,7 +70,7 @@ class LocalAws:
         executions.install(self.metrics.add)
         histories.install()
         invocation.install(self.functions)
-        event_rules.install()
+        event_rules.install(time_scale)
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         self.application: WSGIApplication = ControlApi(

@@ -29,6 +29,8 @@ from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline import callback_dispatch
+from harness.service.pipeline.callback.callback_body import outputs_of
+from harness.service.pipeline.callback.status_events import is_status_event
 from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
 from harness.service.pipeline.image_decoding import inside, jpeg
 from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
@@ -107,7 +109,13 @@ class ModelledPipeline:
         return self._invoke("zip", event, context, self._zip)
 
     def callback_dispatch(self, event: Event, context: object = None) -> Event:
-        """Modelled `harness.service.pipeline.callback_dispatch.handler`: sleeps, then calls the real one."""
+        """
+        Modelled `harness.service.pipeline.callback_dispatch.handler`: sleeps, then calls the real one.
+
+        EventBridge events do not sleep: the simulator has no work for them.
+        """
+        if is_status_event(event):
+            return self._callback(event, context)
         _, work = self._begin(CALLBACK_FUNCTION, event["detail"])
         if error := _injected_error(work):
             raise error
@@ -170,7 +178,13 @@ class ModelledPipeline:
         key = zip_key(ListingId(event["listingId"]), BatchId(event["batchId"]), JobId(event["jobId"]))
         with self._taking(work.seconds):
             self._objects().put(key, EMPTY_ZIP, "application/zip")
-        return {"key": key, "bytes": len(EMPTY_ZIP), "assets": len(list(entries_of(event)))}
+        return {
+            "key": key,
+            "bytes": len(EMPTY_ZIP),
+            "assets": len(list(entries_of(event))),
+            "outputs": list(outputs_of(event)),
+            "startedAt": event["validation"]["startedAt"],
+        }
 
     def _invoke(
         self,

@@ -126,6 +126,7 @@ async def serve(arguments):
         lenient=arguments.lenient,
         never_ready=arguments.never_ready,
         slow_status=arguments.slow_status,
+        wrong_batch_id=arguments.wrong_batch_id,
     )
     servers, running, urls = [], [], {}
     for name, app in {"api_url": api_app(service), "store_url": store_app(service, [])}.items():
@@ -156,6 +157,7 @@ def main():
     parser.add_argument("--processing", type=float, default=0.1)
     parser.add_argument("--fail-first-job", action="store_true")
     parser.add_argument("--never-ready", action="store_true")
+    parser.add_argument("--wrong-batch-id", action="store_true")
     parser.add_argument("--slow-status", type=float, default=0.0)
     parser.add_argument(
         "--lenient",

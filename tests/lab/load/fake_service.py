@@ -57,6 +57,7 @@ class Service:
     lenient: str
     never_ready: bool
     slow_status: float
+    wrong_batch_id: bool = False
     store_url: str = ""
     objects: dict = field(default_factory=dict)
     batches: dict = field(default_factory=dict)
@@ -125,7 +126,8 @@ class Service:
             )
         batch = Batch(batch_id, listing_id, files)
         self.batches[batch_id] = batch
-        return 201, {"batchId": batch_id, "uploadUrlTtlSeconds": 900, "files": tickets}
+        is_wrong = self.wrong_batch_id and not request["batchReference"].startswith("canary")
+        return 201, {"batchId": 5 if is_wrong else batch_id, "uploadUrlTtlSeconds": 900, "files": tickets}
 
     def sign(self, method, key):
         expires = int(time.time()) + 900

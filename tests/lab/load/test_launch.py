@@ -260,6 +260,25 @@ def test_a_slow_endpoint_at_the_end_of_a_run_loses_no_request(fake_service, tmp_
     assert (polls.finished_at - polls.started_at).min() >= 1.5
 
 
+def test_a_wrong_answer_fails_its_batch_and_not_the_generator(fake_service, tmp_path):
+    """
+    The service answers 201 with a number as ``batchId``.
+    """
+    service = fake_service("--wrong-batch-id")
+    played = play(
+        scenario(duration_s=1, flows=[{"name": "photo_shoot", "photos": 1, "videos": 0}]),
+        host=service.api_url,
+        access=ServiceAccess(service.identities),
+        out=tmp_path / "run",
+    )
+    created = played.requests[played.requests.name == "uploads"]
+
+    assert set(created.outcome) == {"failed"}
+    assert set(created.error) == {"batchId should be a valid string, not 5"}
+    assert list(played.requests[played.requests.name == "ready"].outcome) == ["failed"] * 10
+    assert not any("defect" in finding for finding in played.header.notes["generator"]["findings"])
+
+
 def test_an_upload_url_that_outlives_the_run_is_counted_as_untried(fake_service, tmp_path):
     """
     Ten attempts with an expired URL could not be made: a remark says so, and they are not passed.

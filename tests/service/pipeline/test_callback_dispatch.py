@@ -26,6 +26,7 @@ class Backend:
 
     def __init__(self):
         self.status = 200
+        self.body = b"{}"
         self.received = []
         backend = self
 
@@ -34,9 +35,9 @@ class Backend:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 backend.received.append((self.path, dict(self.headers), body))
                 self.send_response(backend.status)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Length", str(len(backend.body)))
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(backend.body)
 
             def log_message(self, *_):
                 pass
@@ -63,7 +64,7 @@ def test_a_callback_is_signed_and_traced(backend):
     result = handler(EVENT)
 
     path, headers, body = backend.received[0]
-    assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200, "callback": json.loads(body)}
+    assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200}
     assert path == "/internal/media-processing/callback"
     verify("s3cret", body, headers["X-Toq-Signature"])
     assert headers["traceparent"].startswith(TRACEPARENT[:36])
@@ -80,18 +81,23 @@ def test_without_a_trace_a_new_one_begins(backend):
     assert TraceContext.parse(backend.received[0][1]["traceparent"])
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 302])
+@pytest.mark.parametrize("status", [400, 404, 413])
 def test_a_refused_callback_is_not_sent_again(backend, status):
-    """It would be refused again."""
+    """The service itself refuses the content: it would refuse it again."""
     backend.status = status
+    backend.body = json.dumps({"code": status, "message": "no", "details": None}).encode()
 
     with pytest.raises(Rejected, match=rf"^CALLBACK_REFUSED: .* answered {status}"):
         handler(EVENT)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 429, 408])
+@pytest.mark.parametrize("status", [500, 502, 503, 429, 408, 302, 403, 404, 405])
 def test_a_failing_backend_is_retried(backend, status):
-    """An overload or an internal error may pass."""
+    """
+    An overload or an internal error may pass.
+
+    So do the answers of something else in the place of the service, and 403 while the secret is rotated.
+    """
     backend.status = status
 
     with pytest.raises(Retryable, match=rf"^CALLBACK_UNAVAILABLE: .* answered {status}"):
@@ -128,3 +134,39 @@ def test_an_event_without_a_job_is_rejected(backend):
     """The callback would have no job."""
     with pytest.raises(Rejected, match=r"^INPUT_INVALID: .*jobId"):
         handler({"status": "SUCCEEDED", "executionArn": "arn", "detail": {}})
+
+
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-{}-job-7"
+BATCH = "0b0e7a34-5a52-4c8f-9f43-000000000001"
+DIED = {
+    "source": "aws.states",
+    "detail-type": "Step Functions Execution Status Change",
+    "detail": {
+        "executionArn": EXECUTION.format(BATCH),
+        "name": f"batch-{BATCH}-job-7",
+        "status": "FAILED",
+        "input": None,
+        "error": "States.DataLimitExceeded",
+        "cause": "The state returned a result with a size exceeding the maximum.",
+    },
+}
+
+
+def test_an_execution_that_died_is_reported(backend, monkeypatch):
+    """The event of its end becomes the callback that it could not send."""
+    monkeypatch.setattr(callback_dispatch, "_finished_work", lambda _: None)
+
+    result = handler(DIED)
+
+    assert result == {"status": "FAILED", "httpStatus": 200}
+    _, headers, body = backend.received[0]
+    verify("s3cret", body, headers["X-Toq-Signature"])
+    assert json.loads(body)["jobId"] == 7
+
+
+def test_an_event_of_another_job_is_ignored(backend):
+    """An operator may run the state machine by hand."""
+    event = DIED | {"detail": DIED["detail"] | {"name": "by-hand"}}
+
+    assert handler(event) == {"status": "IGNORED", "httpStatus": None}
+    assert backend.received == []

@@ -48,6 +48,7 @@ class TestBundle:
         bundle = opened(pipeline, result)
         assert result["key"] == "42/zip/0b0e7a34-5a52-4c8f-9f43-000000000001/7/full.zip"
         assert result["assets"] == 2
+        assert result["outputs"] == state["processed"][0]["outputs"]
         assert result["bytes"] == len(pipeline.content(result["key"]))
         assert bundle.testzip() is None
         assert bundle.namelist() == ["01-Kitchen, north.jpg", "02-IMG.jpg"]

@@ -14,7 +14,7 @@ from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import ServiceTimes
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback import ProcessingCallback
-from harness.service.pipeline.callback_body import callback_body
+from harness.service.pipeline.callback.callback_body import callback_body
 from harness.service.pipeline.media_objects import MediaObjects
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
 from harness.stack.modelled.modelled_pipeline import ModelledPipeline

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 PIECE_BYTES = 64 * 1024
 """At most this much is read or sent at once [bytes]."""
@@ -71,6 +71,9 @@ class ResponseReader:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             raise HttpParserError("the server switches to another protocol") from None
+        except HttpParserCallbackError as error:
+            # The parser keeps what one of our methods raised.
+            raise HttpParserError(str(error.__context__ or error)) from None
 
     def close(self) -> None:
         """Note that the server closed the connection: a response without a length ends there."""

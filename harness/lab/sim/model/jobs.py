@@ -93,6 +93,8 @@ class MediaJob:
     started_at: int | None = None
     error_code: str | None = None
     execution: Execution | None = None
+    is_bundled: bool = False
+    """The ZIP was made: the work is done, whatever happens to the callback."""
     _attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def count(self, step: str, item: int = 0) -> int:

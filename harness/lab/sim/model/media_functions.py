@@ -58,10 +58,10 @@ class MediaFunctions:
             case "validate":
                 return Work(seconds, lambda: _sorted_out(job))
             case "thumbnails":
-                return Work(seconds, lambda: {"outputs": _outputs(payload)})
+                return Work(seconds, lambda: {"outputs": _outputs(payload), "startedAt": ""})
             case "zip":
                 key = f"{batch.listing_id}/zip/{batch.id}/{job.id}/full.zip"
-                return Work(seconds, lambda: {"key": key, "bytes": 22, "assets": len(batch.files)})
+                return Work(seconds, lambda: _bundle(job, key, payload))
             case _:
                 seconds += self.round_trip(batch.arrival, attempt)
                 return Work(seconds, lambda: self._report(job, payload))
@@ -82,7 +82,7 @@ class MediaFunctions:
         given = payload if isinstance(payload, dict) else {}
         status, error = str(given.get("status", "SUCCEEDED")), given.get("error") or {}
         self.callback(job, status, str(error.get("Cause", "")))
-        return {"status": status, "httpStatus": 200, "callback": _callback_body(job, status, given)}
+        return {"status": status, "httpStatus": 200}
 
 
 def execution_input(job: MediaJob) -> dict[str, Any]:
@@ -123,17 +123,10 @@ def _outputs(payload: Any) -> list[dict[str, Any]]:
     return [{"rawKey": asset["key"], "processedKey": f"{asset['key']}.large"} for asset in assets]
 
 
-def _callback_body(job: MediaJob, status: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the body of the callback request, which is part of the function's result."""
-    batch, detail = job.batch, payload.get("detail")
-    return {
-        "jobId": job.id,
-        "batchId": batch.id,
-        "listingId": batch.listing_id,
-        "status": status,
-        "externalId": payload.get("executionArn"),
-        "zip": detail.get("zip") if isinstance(detail, dict) else None,
-    }
+def _bundle(job: MediaJob, key: str, payload: Any) -> dict[str, Any]:
+    """Make the ZIP: from here on the work of the job is done."""
+    job.is_bundled = True
+    return {"key": key, "bytes": 22, "assets": len(job.batch.files), "outputs": _outputs(payload)}
 
 
 def _input_of(payload: Any) -> str:

@@ -62,7 +62,8 @@ class PipelineModel:
         self._source = RandomSource(scenario.seed, replication)
         machine = machine or parse_state_machine(self.template.state_machine.definition)
         program = compile_machine(machine)
-        # Without a callback from the state machine, the end of its execution decides.
+        # Without a callback from the state machine, the end of its execution decides; so it does, by way of
+        # EventBridge, when an execution fails.
         self._calls_back = PREFIX + "callback-dispatch" in {
             node.task.function_name for node in program.tasks()
         }
@@ -182,8 +183,8 @@ class PipelineModel:
 
     def _execution_ended(self, execution: Execution) -> None:
         job: MediaJob = execution.subject
-        if not self._calls_back:
-            self.service.callback(job, str(execution.status), execution.cause or "")
+        if not self._calls_back or execution.status != "SUCCEEDED":
+            self.service.execution_ended(job, str(execution.status), execution.cause or "")
 
     def _sample_and_repeat(self) -> None:
         self._sample()

@@ -119,6 +119,10 @@ class SimulatedService:
         else:
             self._settle(job, "PROCESSING_FAILED" if status == "FAILED" else status)
 
+    def execution_ended(self, job: MediaJob, status: str, cause: str) -> None:
+        """End a job by the end of its execution; work that was done is not failed by a lost callback."""
+        self.callback(job, "SUCCEEDED" if job.is_bundled else status, cause)
+
     def unfinished(self) -> list[MediaJob]:
         """Return the jobs that have not ended, the oldest first."""
         return list(self._open.values())
@@ -197,9 +201,9 @@ class SimulatedService:
             if age < grace:
                 continue
             if execution is not None and execution.status is not None:
-                self.callback(job, execution.status, execution.cause or "")
+                self.execution_ended(job, execution.status, execution.cause or "")
             elif job.status == "RUNNING" and age >= stuck:
-                self._settle(job, "STUCK_TIMEOUT")
+                self._settle(job, None if job.is_bundled else "STUCK_TIMEOUT")
 
     def _abandon_uploads(self) -> None:
         limit = nanoseconds(self._settings.abandon_after_s)

@@ -18,6 +18,7 @@ Latencies published as quantiles are lognormal through p50 and p90.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
@@ -295,9 +296,22 @@ def _set(document: dict[str, Any], key: str, value: Any) -> None:
     place[last] = value_of(value) if isinstance(value, str) else value
 
 
+def _unknown(key: str) -> str:
+    """Return the sentence on a parameter that does not exist, with the one that is close."""
+    section, _, last = key.rpartition(".")
+    model: Any = Platform
+    for part in filter(None, section.split(".")):
+        fields = {field.alias or name: field for name, field in getattr(model, "model_fields", {}).items()}
+        model = fields[part].annotation if part in fields else None
+    known = [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
+    close = get_close_matches(last, known, n=1)
+    hint = f"; did you mean {'.'.join(filter(None, (section, close[0])))}?" if close else ""
+    return f"platform.{key} is not a parameter{hint}"
+
+
 def _sentences(document: Mapping[str, Any], error: ValidationError) -> list[str]:
     sentences = [
-        f"platform.{each.key} is not a parameter" if each.kind == "extra_forbidden" else f"platform.{each}"
+        _unknown(each.key) if each.kind == "extra_forbidden" else f"platform.{each}"
         for each in invalid_values(document, error)
     ]
     # The alternatives of a union repeat each other.

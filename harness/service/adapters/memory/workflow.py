@@ -22,6 +22,7 @@ class InMemoryWorkflow(Workflow):
         self.inputs: dict[str, Mapping[str, object]] = {}
         self._lock = threading.Lock()
         self._executions: dict[str, WorkflowExecution] = {}
+        self._finished_work: dict[str, Mapping[str, object]] = {}
         self._steps: dict[str, tuple[Step, ...]] = {}
 
     def start(self, name: str, payload: Mapping[str, object]) -> str:
@@ -35,6 +36,10 @@ class InMemoryWorkflow(Workflow):
     def find(self, name: str) -> WorkflowExecution | None:
         self.ping()
         return self._executions.get(name)
+
+    def finished_work(self, arn: str) -> Mapping[str, object] | None:
+        self.ping()
+        return self._finished_work.get(arn)
 
     def steps(self, arn: str) -> Sequence[Step]:
         self.ping()
@@ -59,6 +64,10 @@ class InMemoryWorkflow(Workflow):
             if execution.status is ExecutionStatus.RUNNING:
                 ended = replace(execution, status=status, output=output, error=error, cause=cause)
                 self._executions[name] = ended
+
+    def finish_work(self, name: str, state: Mapping[str, object]) -> None:
+        """Set the state that an execution has since it made its bundle."""
+        self._finished_work[self._executions[name].arn] = state
 
     def enter(self, name: str, *steps: Step) -> None:
         """Set the states that an execution has entered."""

@@ -14,6 +14,9 @@ from harness.states_language.execution_history import ExecutionHistory, Recorded
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
+BUNDLE_STATE = "CreateZipBundle"
+"""The state of the machine after which the work is done; its output has the complete result."""
+
 
 class StepFunctionsWorkflow(Workflow):
     """One state machine."""
@@ -47,6 +50,20 @@ class StepFunctionsWorkflow(Workflow):
             cause=found.get("cause"),
         )
 
+    def finished_work(self, arn: str) -> Mapping[str, object] | None:
+        history = self._client.get_paginator("get_execution_history")
+        try:
+            with unavailable_errors("Step Functions"):
+                # Newest event first: only retries of the callback follow the bundle.
+                for page in history.paginate(executionArn=arn, reverseOrder=True):
+                    for event in page["events"]:
+                        exited = event.get("stateExitedEventDetails", {})
+                        if exited.get("name") == BUNDLE_STATE:
+                            return dict(json.loads(exited["output"]))
+        except self._client.exceptions.ExecutionDoesNotExist:
+            pass
+        return None
+
     def steps(self, arn: str) -> Sequence[Step]:
         history = self._client.get_paginator("get_execution_history")
         try:
@@ -76,4 +93,5 @@ def steps_of(events: Sequence["HistoryEventTypeDef"]) -> list[Step]:
 def _step(state: RecordedState) -> Step:
     status = "RUNNING" if state.is_open else "FAILED" if state.failed else "SUCCEEDED"
     finished_at = None if state.finished_at is None else datetime.fromtimestamp(state.finished_at, UTC)
-    return Step(state.name, status, datetime.fromtimestamp(state.entered_at, UTC), finished_at)
+    entered_at = datetime.fromtimestamp(state.entered_at, UTC)
+    return Step(state.name, status, entered_at, finished_at, item=state.item)

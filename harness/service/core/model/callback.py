@@ -14,6 +14,7 @@ from typing import TypeVar
 from harness.service.core.errors import CallbackInvalid, FieldError
 from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
 from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId, parse_id
+from harness.service.core.model.job import StepProgress
 from harness.service.core.model.object_key import belongs_to
 
 T = TypeVar("T")
@@ -76,7 +77,13 @@ class ZipBundle:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingCallback:
-    """A message of the pipeline about one job; *external_id* is the ARN of the execution."""
+    """
+    A message of the pipeline about one job.
+
+    Attributes:
+        external_id: The ARN of the execution.
+        step: Progress of one step; only with RUNNING.
+    """
 
     job_id: JobId
     status: CallbackStatus
@@ -89,6 +96,7 @@ class ProcessingCallback:
     zip: ZipBundle | None = None
     failure: Failure | None = None
     traceparent: str | None = None
+    step: StepProgress | None = None
 
     @property
     def proves_start(self) -> bool:
@@ -121,6 +129,30 @@ class ProcessingCallback:
             zip=_zip(fields.values["zip"]) if fields.has("zip") else None,
             failure=_failure(fields, status),
             traceparent=fields.text("traceparent", 255),
+            step=_step(fields.values["step"]) if fields.has("step") else None,
+        )
+
+    @classmethod
+    def of_finished_work(
+        cls, job_id: JobId, external_id: str, state: Mapping[str, object]
+    ) -> "ProcessingCallback":
+        """
+        Return the callback of an execution that has made its bundle, from its *state* since then.
+
+        Raises:
+            CallbackInvalid: The state has no bundle, or a field of its result is wrong.
+        """
+        bundle = _Fields.of(state.get("zip"), "zip")
+        bundle.required("key", KEY_LENGTH)
+        outputs = tuple(_output(each) for each in bundle.items("outputs"))
+        is_partial = any(output.error_code for output in outputs)
+        return cls(
+            job_id=job_id,
+            status=CallbackStatus.PARTIAL_SUCCESS if is_partial else CallbackStatus.SUCCEEDED,
+            external_id=external_id,
+            started_at=bundle.moment("startedAt"),
+            outputs=outputs,
+            zip=_zip(bundle.values),
         )
 
     def must_belong_to(self, listing_id: ListingId, batch_id: BatchId) -> None:
@@ -202,6 +234,17 @@ def _zip(document: object) -> ZipBundle | None:
     fields = _Fields.of(document, "zip")
     key = fields.text("key", KEY_LENGTH)
     return ZipBundle(key, fields.whole("bytes") or 0, fields.whole("assets") or 0) if key else None
+
+
+def _step(document: object) -> StepProgress:
+    fields = _Fields.of(document, "step")
+    status, at = fields.required("status", 20), fields.moment("at")
+    if status not in ("RUNNING", "SUCCEEDED", "FAILED"):
+        raise _invalid("step.status", f"{status!r} is unknown")
+    if at is None:
+        raise _invalid("step.at", "is required")
+    progress = min(1.0, fields.number("progress") or 0.0)
+    return StepProgress(fields.required("name", 80), fields.whole("item") or 0, status, progress, at)
 
 
 def _failure(fields: "_Fields", status: CallbackStatus) -> Failure | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, cast
 
 from harness.service.core.errors import Conflict
 from harness.service.core.model.batch import Batch
@@ -28,6 +29,34 @@ class JobStatus(StrEnum):
 class Provider(StrEnum):
     STEP_FUNCTIONS = "STEP_FUNCTIONS"
     MEDIACONVERT = "MEDIACONVERT"
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """
+    How far one step of a running job is, as an event reported it.
+
+    Attributes:
+        item: Which entry of the step, if it works on several files.
+        status: RUNNING, SUCCEEDED or FAILED.
+        progress: Completed part [0…1].
+        at: When the event happened.
+    """
+
+    name: str
+    item: int
+    status: str
+    progress: float
+    at: datetime
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        fields = {"name": self.name, "item": self.item, "status": self.status, "progress": self.progress}
+        return fields | {"at": self.at.isoformat()}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "StepProgress":
+        return cls(**{**document, "at": datetime.fromisoformat(document["at"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +91,7 @@ class Job:
     Attributes:
         attempt: 1 for the first job of a batch, one more for every retry.
         external_id: ARN of the Step Functions execution, once it exists.
+        output_payload: While the job runs, the progress of its steps; then the summary of its result.
     """
 
     id: JobId
@@ -96,6 +126,21 @@ class Job:
             external_id=external_id or self.external_id,
             started_at=self.started_at or at,
         )
+
+    @property
+    def steps(self) -> tuple[StepProgress, ...]:
+        """The progress of the steps that have reported it, while the job runs."""
+        if self.status.terminal or self.output_payload is None:
+            return ()
+        return tuple(StepProgress.of(step) for step in cast(Any, self.output_payload)["steps"])
+
+    def report(self, step: StepProgress) -> "Job":
+        """Return the job with the progress of a step; an event older than the last one changes nothing."""
+        others = [one for one in self.steps if (one.name, one.item) != (step.name, step.item)]
+        if any(one.at >= step.at for one in self.steps if one not in others):
+            return self
+        steps = sorted([*others, step], key=lambda one: (one.name, one.item))
+        return replace(self, output_payload={"steps": [one.document for one in steps]})
 
     def finish(self, status: JobStatus, output: Mapping[str, object], *, at: datetime) -> "Job":
         """Return the job as SUCCEEDED or FAILED."""

@@ -29,12 +29,21 @@ class WorkflowExecution:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of one state; ``status`` is RUNNING, SUCCEEDED, FAILED or PENDING."""
+    """
+    One entry of one state.
+
+    Attributes:
+        status: RUNNING, SUCCEEDED, FAILED or PENDING.
+        item: Index of the Map iteration that entered it; 0 outside of a Map.
+        progress: Completed part of a transcoding job that has reported it [0…1].
+    """
 
     name: str
     status: str
     started_at: datetime | None
     finished_at: datetime | None
+    item: int = 0
+    progress: float | None = None
 
 
 class Workflow(Protocol):
@@ -47,6 +56,14 @@ class Workflow(Protocol):
     @abstractmethod
     def find(self, name: str) -> WorkflowExecution | None:
         """Return the execution with this name, None if it was never started."""
+
+    @abstractmethod
+    def finished_work(self, arn: str) -> Mapping[str, object] | None:
+        """
+        Return the state of an execution since it made its bundle, None if it has not made it.
+
+        From then on the work is done, whether the execution still runs, or how it ended.
+        """
 
     @abstractmethod
     def steps(self, arn: str) -> Sequence[Step]:

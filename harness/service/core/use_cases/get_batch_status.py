@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.service.core.errors import Unavailable
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.asset import Asset
 from harness.service.core.model.batch import Batch
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
-from harness.service.core.model.job import Job
+from harness.service.core.model.job import Job, StepProgress
 from harness.service.core.model.media_type import AssetType
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
@@ -82,12 +82,23 @@ class GetBatchStatus:
         if job.external_id is None:
             return ()
         try:
-            return tuple(self.workflow.steps(job.external_id))
+            return _with_progress(self.workflow.steps(job.external_id), job.steps)
         except Unavailable as error:
             # Polling clients can cause throttling; the rest of the report does not need the workflow service.
             fields = batch.log_fields | {"job_id": job.id, "error": str(error)}
             log.warning("service.media.get_batch_status.steps_unavailable", extra=fields)
-            return ()
+            return _with_progress((), job.steps)
+
+
+def _with_progress(steps: Sequence[Step], reported: Sequence[StepProgress]) -> tuple[Step, ...]:
+    """Return the states entered, with the progress that has been reported; reports alone if none is known."""
+    if not steps:
+        return tuple(Step(it.name, it.status, None, None, it.item, it.progress) for it in reported)
+    progress = {(it.name, it.item): it.progress for it in reported}
+    return tuple(
+        replace(step, progress=progress.get((step.name, step.item))) if step.status == "RUNNING" else step
+        for step in steps
+    )
 
 
 def _uploads(batch: Batch, stored: Sequence[Asset]) -> tuple[Asset, ...]:

@@ -147,7 +147,7 @@ def _updated(job: Job, callback: ProcessingCallback, failure: Failure | None, no
     if callback.proves_start:
         job = job.run(job.external_id or callback.external_id, at=callback.started_at or now)
     if callback.status is CallbackStatus.RUNNING:
-        return job
+        return job.report(callback.step) if callback.step else job
     status = JobStatus.FAILED if failure else JobStatus.SUCCEEDED
     return job.finish(status, callback.summary(failure), at=now)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.service.core.errors import BatchNotFound, CallbackInvalid
@@ -32,9 +32,9 @@ class ReconcileJobs:
     ======================================  ==========================================================
     state                                   action
     ======================================  ==========================================================
-    execution ended, callback missing       apply the callback from the output of the execution
+    execution ended, callback missing       READY if its bundle was made, else FAILED with its error
     execution runs, job still PENDING       mark the job as RUNNING
-    running for longer than *stuck_timeout* fail the job and its batch with ``STUCK_TIMEOUT``
+    running for longer than *stuck_timeout* READY if the bundle was made, else FAILED, ``STUCK_TIMEOUT``
     not started, message lost               put the message into the outbox again
     not started, batch deleted              fail the job
     upload not completed                    fail the batch with ``UPLOAD_ABANDONED``
@@ -79,8 +79,8 @@ class ReconcileJobs:
         if execution is None and job.status is JobStatus.PENDING:
             return self._repair_not_started(job, batch)
         if execution is None or execution.status is ExecutionStatus.RUNNING:
-            return self._repair_unfinished(job, execution, age)
-        return self._apply(_callback_of(job, batch, execution), job)
+            return self._repair_unfinished(job, batch, execution, age)
+        return self._repair_ended(job, batch, execution)
 
     def _repair_not_started(self, job: Job, batch: Batch) -> bool:
         if batch.deleted_at:
@@ -95,12 +95,26 @@ class ReconcileJobs:
         log.warning("service.media.reconcile_jobs.message_lost", extra=batch.log_fields | {"job_id": job.id})
         return True
 
-    def _repair_unfinished(self, job: Job, execution: WorkflowExecution | None, age: float) -> bool:
+    def _repair_ended(self, job: Job, batch: Batch, execution: WorkflowExecution) -> bool:
+        if execution.status is ExecutionStatus.SUCCEEDED:
+            state = execution.output or {}
+        elif (found := self.workflow.finished_work(execution.arn)) is not None:
+            # It failed, or was stopped, while it tried to deliver the callback.
+            state = found
+        else:
+            return self._apply(_failed(job, execution), job)
+        return self._apply(_succeeded(job, batch, execution.arn, state), job)
+
+    def _repair_unfinished(
+        self, job: Job, batch: Batch, execution: WorkflowExecution | None, age: float
+    ) -> bool:
         arn = execution.arn if execution else None
         if job.status is JobStatus.PENDING:
             return self._apply(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn), job)
         if age < self.stuck_timeout:
             return False
+        if execution and (state := self.workflow.finished_work(execution.arn)) is not None:
+            return self._apply(_succeeded(job, batch, execution.arn, state), job)
         failure = Failure(STUCK_TIMEOUT, f"The job was still running after {age:.0f} s.")
         callback = ProcessingCallback(job.id, CallbackStatus.TIMED_OUT, external_id=arn, failure=failure)
         return self._apply(callback, job)
@@ -148,21 +162,21 @@ class ReconcileJobs:
         return (self.clock.now() - moment).total_seconds()
 
 
-def _callback_of(job: Job, batch: Batch, execution: WorkflowExecution) -> ProcessingCallback:
-    """Return the callback of an execution that has ended."""
-    if execution.status is not ExecutionStatus.SUCCEEDED:
-        status = CallbackStatus(execution.status.value)
-        error, cause = execution.error or "", execution.cause or ""
-        failure = Failure.read(error, cause, status) if error or cause else None
-        return ProcessingCallback(job.id, status, external_id=execution.arn, failure=failure)
-    output = execution.output or {}
-    posted = output.get("callback")
-    document = posted["document"] if isinstance(posted, Mapping) and "document" in posted else output
+def _failed(job: Job, execution: WorkflowExecution) -> ProcessingCallback:
+    """Return the callback of an execution that ended before its work was done."""
+    status = CallbackStatus(execution.status.value)
+    error, cause = execution.error or "", execution.cause or ""
+    failure = Failure.read(error, cause, status) if error or cause else None
+    return ProcessingCallback(job.id, status, external_id=execution.arn, failure=failure)
+
+
+def _succeeded(job: Job, batch: Batch, arn: str, state: Mapping[str, object]) -> ProcessingCallback:
+    """Return the callback of finished work; it is checked like a callback that arrives over HTTP."""
     try:
-        callback = ProcessingCallback.parse(document)
+        callback = ProcessingCallback.of_finished_work(job.id, arn, state)
         callback.must_belong_to(batch.listing_id, batch.id)
     except CallbackInvalid as error:
-        detail = f"The execution succeeded, but its output has no valid callback: {error}"
+        detail = f"The execution succeeded, but its output has no valid result: {error}"
         failure = Failure(CALLBACK_LOST, detail)
-        return ProcessingCallback(job.id, CallbackStatus.FAILED, external_id=execution.arn, failure=failure)
-    return replace(callback, job_id=job.id, external_id=execution.arn)
+        return ProcessingCallback(job.id, CallbackStatus.FAILED, external_id=arn, failure=failure)
+    return callback

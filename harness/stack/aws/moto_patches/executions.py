@@ -2,8 +2,9 @@
 Replaces moto's list of executions, and the start and the stop of an execution.
 
 moto searches all executions to find one, gives two executions the name ``None`` if the caller gives no name,
-does not keep why an execution was stopped, and lets a stopped execution run until its task ends. Histories
-are in `harness.stack.aws.moto_patches.histories`.
+does not keep why an execution was stopped, and lets a stopped execution run until its task ends. It sends no
+EventBridge event when an execution ends; here one is sent, without the output. Histories are in
+`harness.stack.aws.moto_patches.histories`.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
+from moto.events.models import events_backends
 from moto.stepfunctions import models
 from moto.stepfunctions.exceptions import ExecutionDoesNotExist
 from moto.stepfunctions.parser import models as parser_models
@@ -37,6 +39,9 @@ from harness.stack.aws.moto_patches.source import replace
 
 Record = Callable[[str, str, dict[str, str], float], None]
 """Stores a datum: namespace, metric, dimensions, value."""
+
+EVENT_DATA_MAX = 248 * 1024
+"""Largest input that the event of an execution's end includes [characters]."""
 
 
 def install(record: Record) -> None:
@@ -218,6 +223,35 @@ def _terminated(self: Any, record: Record) -> None:
         record("AWS/States", metric, dimensions, float(status == execution.exec_status))
     took = (execution.stop_date - execution.start_date).total_seconds()
     record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
+    _announce(execution)
+
+
+def _announce(execution: Any) -> None:
+    """Send the EventBridge event of an execution that has ended; AWS leaves out data that are too large."""
+    given = execution.execution_input
+    fits = len(given) <= EVENT_DATA_MAX
+    detail = {
+        "executionArn": execution.execution_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": int(1000 * execution.start_date.timestamp()),
+        "stopDate": int(1000 * execution.stop_date.timestamp()),
+        "input": given if fits else None,
+        "inputDetails": {"included": fits},
+        "output": None,
+        "outputDetails": None,
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    event = {
+        "Source": "aws.states",
+        "DetailType": "Step Functions Execution Status Change",
+        "Resources": [execution.execution_arn],
+        "Detail": json.dumps(detail),
+    }
+    _, _, _, region, account, *_ = execution.execution_arn.split(":")
+    events_backends[account][region].put_events([event])
 
 
 def _answer_stop(self: Any) -> ActionResult:

@@ -117,7 +117,10 @@ def provision(
         _transcoding(client("mediaconvert"), template)
     state_machine_arn = _state_machine(client("stepfunctions"), template.state_machine)
     _topic(client("sns"), template.single("AWS::SNS::Topic"))
-    _event_rule(client("events"), template.single("AWS::Events::Rule"))
+    for rule in template.of_type("AWS::Events::Rule"):
+        _event_rule(client("events"), rule)
+    for permission in template.of_type("AWS::Lambda::Permission"):
+        _permission(client("lambda"), permission)
     _alarms(client("cloudwatch"), template, left_out)
     return Provisioned(template, queue_url, dead_letter_queue_url, state_machine_arn, left_out)
 
@@ -292,6 +295,16 @@ def _event_rule(events: "EventBridgeClient", rule: DeployedResource) -> None:
     answer = events.put_targets(Rule=rule.name, Targets=targets)
     if answer["FailedEntryCount"]:
         raise ValueError(f"EventBridge refused targets of {rule.name}: {answer['FailedEntries']}")
+
+
+def _permission(functions: "LambdaClient", permission: DeployedResource) -> None:
+    name = permission.properties["FunctionName"]
+    # moto adds a statement that exists a second time.
+    with suppress(functions.exceptions.ResourceNotFoundException):
+        policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+        if permission.logical_id in [statement["Sid"] for statement in policy["Statement"]]:
+            return
+    functions.add_permission(StatementId=permission.logical_id, **permission.properties)
 
 
 def _alarms(cloudwatch: "CloudWatchClient", template: Template, left_out: dict[str, str]) -> None:

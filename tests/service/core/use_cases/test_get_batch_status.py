@@ -2,6 +2,8 @@
 The use case `GetBatchStatus`.
 """
 
+from datetime import timedelta
+
 import pytest
 
 from harness.service.core.errors import BatchNotFound, ListingNotFound, NotPhotographer
@@ -64,6 +66,48 @@ class TestGetBatchStatus:
         assert shown.processing.job_id == accepted.job_id
         assert shown.processing.execution_arn == env.job(accepted.job_id).external_id
         assert shown.processing.steps == (step,)
+
+    def test_running_step_shows_its_progress(self, env, report, files):
+        """
+        Of the item that reported it; a report that comes late or twice changes nothing.
+        """
+        accepted = env.processing(files.video(1), files.video(2))
+        now = env.clock.now()
+        steps = [Step("TranscodeVideo", "RUNNING", now, None, item) for item in (0, 1)]
+        env.workflow.enter(env.job(accepted.job_id).execution_name, *steps)
+        for progress, second in ((0.4, 2), (0.0, 1), (0.4, 2)):
+            at = (now + timedelta(seconds=second)).isoformat()
+            step = {"name": "TranscodeVideo", "item": 1, "status": "RUNNING", "progress": progress, "at": at}
+            env.tell(accepted.job_id, "RUNNING", step=step)
+
+        shown = report(accepted.job_id).processing.steps
+
+        assert [step.progress for step in shown] == [None, 0.4]
+
+    def test_progress_is_shown_while_the_engine_does_not_answer(self, env, report, files):
+        """
+        The reports alone, without the times of the execution.
+        """
+        accepted = env.processing(files.video(1))
+        at = env.clock.now().isoformat()
+        step = {"name": "TranscodeVideo", "status": "RUNNING", "progress": 0.4, "at": at}
+        env.tell(accepted.job_id, "RUNNING", step=step)
+        env.workflow.available = False
+
+        (shown,) = report(accepted.job_id).processing.steps
+
+        assert (shown.name, shown.status, shown.progress) == ("TranscodeVideo", "RUNNING", 0.4)
+
+    def test_progress_after_the_end_changes_nothing(self, env, report, files):
+        """
+        The job has ended; its summary stays.
+        """
+        accepted = env.ready(files.photo(1))
+        at = env.clock.now().isoformat()
+        step = {"name": "TranscodeVideo", "status": "RUNNING", "progress": 0.4, "at": at}
+
+        assert not env.tell(accepted.job_id, "RUNNING", step=step).changed
+        assert env.job(accepted.job_id).output_payload["status"] == "SUCCEEDED"
 
     def test_ready_batch_shows_what_can_be_downloaded(self, env, report, files):
         """

@@ -194,6 +194,27 @@ class TestFailure:
         assert (first.error_code, first.processed_key) == (None, None)
         assert (second.error_code, second.error_message) == ("THUMBNAIL_PROCESSING_FAILED", "bad")
 
+    def test_a_failed_check_names_the_files(self, env, files):
+        """
+        The batch has the code of the check, and so has the refused file; the other file has none.
+        """
+        accepted = env.processing(files.photo(1), files.photo(2))
+        _, bad = env.outputs(accepted.job_id)
+        bad = {"rawKey": bad["rawKey"], "errorCode": "CONTENT_TYPE_MISMATCH", "errorMessage": "it is a PNG"}
+
+        env.tell(
+            accepted.job_id,
+            "VALIDATION_FAILED",
+            outputs=[bad],
+            error={"code": "CONTENT_TYPE_MISMATCH", "message": "f2: it is a PNG"},
+        )
+
+        batch = env.batch_of(accepted.job_id)
+        first, second = env.media.list_assets_by_batch(batch.id)
+        assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "CONTENT_TYPE_MISMATCH")
+        assert first.error_code is None
+        assert (second.error_code, second.error_message) == ("CONTENT_TYPE_MISMATCH", "it is a PNG")
+
     def test_codes_of_files_disappear_with_the_next_success(self, env):
         """
         An asset has the result of the newest job.

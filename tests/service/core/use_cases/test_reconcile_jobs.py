@@ -13,17 +13,20 @@ from harness.service.core.use_cases.reconcile_jobs import PAGE_SIZE
 GRACE, STUCK, ABANDONED = 120, 1800, 1800
 
 
+def finished(env, job_id):
+    """Return the state of an execution since it made its bundle."""
+    key = f"{env.folder(job_id, 'zip')}/full.zip"
+    return {"zip": {"key": key, "bytes": 1, "assets": 1, "outputs": env.outputs(job_id)}}
+
+
 class TestExecutionsThatEndedWithoutACallback:
     def test_success_is_read_from_the_output(self, env):
         """
-        The output of the execution has the callback that was not delivered.
+        The output of the execution has the result that was not delivered.
         """
         accepted = env.processing()
-        document = env.report(accepted.job_id, "SUCCEEDED", outputs=env.outputs(accepted.job_id))
-        document |= {
-            "zip": {"key": f"{env.folder(accepted.job_id, 'zip')}/full.zip", "bytes": 1, "assets": 1}
-        }
-        env.workflow.end(env.job(accepted.job_id).execution_name, output={"callback": {"document": document}})
+        name = env.job(accepted.job_id).execution_name
+        env.workflow.end(name, output=finished(env, accepted.job_id))
         env.clock.advance(GRACE)
 
         assert env.reconcile() == 1
@@ -37,8 +40,8 @@ class TestExecutionsThatEndedWithoutACallback:
             None,
             {},
             {"zip": {}},
-            {"callback": {"document": {"jobId": "x"}}},
-            {"jobId": 1, "status": "SUCCEEDED", "zip": {"key": "404/zip/any/1/full.zip"}},
+            {"zip": {"key": 7, "outputs": []}},
+            {"zip": {"key": "404/zip/any/1/full.zip", "outputs": []}},
         ],
     )
     def test_success_without_a_valid_callback_is_a_failure(self, env, output):
@@ -51,6 +54,36 @@ class TestExecutionsThatEndedWithoutACallback:
 
         assert env.reconcile() == 1
         assert env.batch_of(accepted.job_id).error_code == "CALLBACK_LOST"
+
+    @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+    def test_finished_work_is_ready_however_the_execution_ended(self, env, status):
+        """
+        An execution that died while it tried to deliver its callback had made everything.
+        """
+        accepted = env.processing()
+        name = env.job(accepted.job_id).execution_name
+        env.workflow.finish_work(name, finished(env, accepted.job_id))
+        env.workflow.end(name, ExecutionStatus(status), error="States.DataLimitExceeded", cause="too large")
+        env.clock.advance(GRACE)
+
+        assert env.reconcile() == 1
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+
+    def test_finished_work_with_a_failed_file_is_a_failure_with_its_code(self, env, files):
+        """
+        The result is judged like a callback that arrives over HTTP.
+        """
+        accepted = env.processing(files.photo(1), files.photo(2))
+        state = finished(env, accepted.job_id)
+        state["zip"]["outputs"][0] |= {"processedKey": None, "errorCode": "DECODE_FAILED"}
+        env.workflow.end(env.job(accepted.job_id).execution_name, output=state)
+        env.clock.advance(GRACE)
+
+        assert env.reconcile() == 1
+
+        assert env.batch_of(accepted.job_id).error_code == "DERIVATIVE_ERRORS_DETECTED"
+        assets = env.media.list_assets_by_batch(env.job(accepted.job_id).batch_id)
+        assert [asset.error_code for asset in assets] == ["DECODE_FAILED", None]
 
     @pytest.mark.parametrize(
         ("status", "error", "cause", "code"),
@@ -133,6 +166,19 @@ class TestJobsThatRun:
 
         batch = env.batch_of(accepted.job_id)
         assert (batch.status, batch.error_code) == (BatchStatus.FAILED, "STUCK_TIMEOUT")
+
+    def test_finished_work_is_never_stuck(self, env):
+        """
+        The execution still tries to deliver its callback; the job is READY, and a late callback is ignored.
+        """
+        accepted = env.processing()
+        env.workflow.finish_work(env.job(accepted.job_id).execution_name, finished(env, accepted.job_id))
+        env.clock.advance(STUCK)
+
+        assert env.reconcile() == 1
+
+        assert env.batch_status(accepted.job_id) is BatchStatus.READY
+        assert not env.handle(env.success(accepted.job_id)).changed
 
     def test_job_unknown_to_the_workflow_fails(self, env):
         """

@@ -279,27 +279,27 @@ class TestAlerts:
         assert answer["KmsMasterKeyId"] == provisioned.template.key.arn
         assert json.loads(answer["Policy"]) == topic.policy
 
-    def test_rule(self, provisioned, aws):
-        """Events COMPLETE and ERROR of the transcoding queue go to the topic."""
-        rule = provisioned.template.single("AWS::Events::Rule")
-        answer = aws("events").describe_rule(Name=rule.name)
+    @pytest.mark.parametrize("name", ["toq-media-mediaconvert-status", "toq-media-execution-status"])
+    def test_rules(self, provisioned, aws, name):
+        """The events go to the callback function, which each rule may invoke, and to the topic."""
+        template = provisioned.template
+        rule = next(one for one in template.of_type("AWS::Events::Rule") if one.name == name)
+        answer = aws("events").describe_rule(Name=name)
 
         assert (answer["Arn"], answer["Description"], answer["State"]) == (
             rule.arn,
             rule.properties["Description"],
             "ENABLED",
         )
-        assert json.loads(answer["EventPattern"]) == {
-            "source": ["aws.mediaconvert"],
-            "detail-type": ["MediaConvert Job State Change"],
-            "detail": {
-                "status": ["COMPLETE", "ERROR"],
-                "queue": ["arn:aws:mediaconvert:us-east-1:123456789012:queues/toq-media-queue"],
-            },
-        }
-        assert aws("events").list_targets_by_rule(Rule=rule.name)["Targets"] == [
-            {"Id": "alerts", "Arn": provisioned.template.single("AWS::SNS::Topic").arn}
+        assert json.loads(answer["EventPattern"]) == rule.properties["EventPattern"]
+        callback = template.functions["listing-media-callback-dispatch"]
+        assert aws("events").list_targets_by_rule(Rule=name)["Targets"] == [
+            {"Id": "callback", "Arn": callback.arn},
+            {"Id": "alerts", "Arn": template.single("AWS::SNS::Topic").arn},
         ]
+        policy = json.loads(aws("lambda").get_policy(FunctionName=callback.name)["Policy"])
+        sources = [one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in policy["Statement"]]
+        assert sources.count(rule.arn) == 1
 
     def test_metric_alarms(self, provisioned, aws):
         """DescribeAlarms returns every property of every metric alarm."""

@@ -15,11 +15,12 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return the body of the callback for the event of `callback_dispatch`.
 
-    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``.
+    A successful execution with a failed file has the status ``PARTIAL_SUCCESS``. Once the bundle is made, the
+    state has the results of the files with it.
     """
     state = event["detail"]
-    failure = _failure(event)
-    outputs = list(outputs_of(state))
+    bundle, failure = state.get("zip"), _failure(event)
+    outputs = bundle["outputs"] if bundle else list(outputs_of(state))
     if failure and not outputs:
         outputs = list(failed_outputs(failure, state.get("assets") or ()))
     status = event["status"]
@@ -32,9 +33,9 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "status": status,
         "provider": Provider.STEP_FUNCTIONS.value,
         "externalId": event["executionArn"],
-        "startedAt": state.get("validation", {}).get("startedAt"),
+        "startedAt": (bundle or state.get("validation", {})).get("startedAt"),
         "outputs": outputs,
-        "zip": state.get("zip"),
+        "zip": {name: bundle[name] for name in ("key", "bytes", "assets")} if bundle else None,
         "failureReason": failure.code if failure else None,
         "error": {"code": failure.code, "message": failure.detail} if failure else None,
     }

@@ -4,7 +4,7 @@ import json
 
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
 from harness.service.pipeline.asset_failures import AssetFailure, error_text
-from harness.service.pipeline.callback_body import callback_body
+from harness.service.pipeline.callback.callback_body import callback_body, outputs_of
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:listing-media-processing-sm:batch-b-job-7"
 VIDEO = {
@@ -34,8 +34,9 @@ def event(status="SUCCEEDED", *, images=(PHOTO,), transcoded="COMPLETE", **more)
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "validation": {"videos": [VIDEO], "startedAt": "2025-11-16T12:00:00+00:00"},
         "processed": [{"outputs": list(images)}, results],
-        "zip": {"key": "42/zip/b/7/full.zip", "bytes": 9, "assets": 2},
     }
+    made = {"outputs": list(outputs_of(detail)), "startedAt": detail["validation"]["startedAt"]}
+    detail["zip"] = {"key": "42/zip/b/7/full.zip", "bytes": 9, "assets": 2} | made
     return {"status": status, "executionArn": ARN, "detail": detail} | more
 
 

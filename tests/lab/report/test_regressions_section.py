@@ -1,0 +1,33 @@
+"""
+The section on the comparison with a baseline.
+"""
+
+from harness.lab.gate.verdict import Outcome, RegressionVerdict
+from harness.lab.report.section import Subject
+from harness.lab.report.sections.regressions import regressions
+from tests.lab.conftest import verdict_over
+
+WHY = "p50(POST uploads) 1.30 × baseline (95 % interval 1.20–1.40), tolerated 1.10."
+
+
+def test_one_row_for_each_compared_figure(recorder):
+    """
+    With both values, the ratio, its interval and the outcome.
+    """
+    worse = RegressionVerdict(
+        "p50(POST uploads)=10%", Outcome.BREACH, WHY, 1.3, (1.2, 1.4), 1.1, 1.3, 1.0, (60, 120), ("a", "b")
+    )
+
+    section = regressions(Subject(recorder.run(), verdict_over(regressions=(worse,))))
+
+    assert section.lead == "1 of 1 figure worse than tolerated; compared with 2 runs."
+    assert section.blocks[0].rows == [
+        (worse.text, "1.00 s", "1.30 s", "1.30 (1.20–1.40)", "60 / 120", "worse than tolerated", WHY)
+    ]
+
+
+def test_no_baseline_no_section(recorder):
+    """
+    A verdict without comparisons has none.
+    """
+    assert regressions(Subject(recorder.run(), verdict_over())) is None
