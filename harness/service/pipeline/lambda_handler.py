@@ -75,7 +75,7 @@ def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def traceparent_of(event: Mapping[str, Any]) -> str | None:
-    """Return the span that started the execution; events of EventBridge have it in their input or metadata."""
+    """Return the span that started the execution; events of EventBridge have it in input or metadata."""
     state = event.get("detail", event)
     for carrier in (state, state.get("userMetadata"), _json_object(state.get("input"))):
         if isinstance(carrier, dict) and isinstance(found := carrier.get("traceparent"), str):
