@@ -25,6 +25,7 @@ VERBS = {
     "new": "Write a new scenario, with comments",
     "lab": "Open JupyterLab with the notebooks",
     "watch": "Evaluate the alarms of a running stack or run",
+    "batches": "List the media batches, delete one",
     "db": "Manage the private database: install, status, migrate, shell",
     "bench": "Measure the performance of the harness on this machine",
     "demo": "Start the stack, play a short run, evaluate it and write its report",

@@ -17,6 +17,7 @@ from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_with
 
 PORT_MAX = 65_535
+BOTH = "--modelled and --faults exclude each other: modelled handlers play the faults of their scenario"
 
 if TYPE_CHECKING:
     from harness.stack.local_stack import StackOptions
@@ -60,6 +61,13 @@ def up(
     """
     from harness.stack.local_stack import StackFailed, StackOptions
 
+    if modelled and faults:
+        exit_with(
+            "up",
+            ExitCode.USAGE,
+            "--modelled and --faults exclude each other: a scenario that is modelled has its faults",
+        )
+    _must_differ({"--port": port, "--aws-port": aws_port, "--s3-port": s3_port})
     try:
         options = StackOptions(
             mode="modelled" if modelled else "real",
@@ -73,6 +81,15 @@ def up(
     except (StackFailed, ValueError, OSError) as error:
         exit_with("up", ExitCode.USAGE, error)
     _run(options, as_json=json_, open_page=open_, verbose=verbose)
+
+
+def _must_differ(ports: dict[str, int]) -> None:
+    """Exit if two parts would listen on the same port; 0 is a free one."""
+    owners: dict[int, str] = {}
+    for option, port in ports.items():
+        if port and port in owners:
+            exit_with("up", ExitCode.USAGE, f"{owners[port]} and {option} are both {port}: choose two ports")
+        owners[port] = option
 
 
 def _run(options: "StackOptions", *, as_json: bool, open_page: bool, verbose: bool) -> None:

@@ -2,6 +2,8 @@
 The recipes for continuous integration and the forms of the repository are valid, by their vendors' schemas.
 """
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("vendor.github-workflows", ".github/workflows/ci.yml"),
         ("vendor.github-workflows", ".github/workflows/gate.yml"),
+        ("vendor.github-actions", ".github/actions/media-gate/action.yml"),
         ("vendor.gitlab-ci", "docs/ci/gitlab.yml"),
     ],
 )
@@ -37,3 +40,70 @@ def test_the_workflow_runs_what_a_change_must_pass():
     """
     assert "run: sh .ci/run" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+FAKE = """#!/bin/sh
+echo "$@" >> calls
+echo "summary:${GITHUB_STEP_SUMMARY:-none}" >> calls
+case $1 in
+load) mkdir -p build/gate; touch build/gate/run.json build/gate/requests.parquet build/gate/verdict.json;;
+esac
+exit "${FAKE_EXIT:-0}"
+"""
+"""A command that records how it was called."""
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Return a function that runs the script in a folder of its own and returns exit code and calls."""
+    script = tmp_path / "docs" / "ci" / "gate.sh"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "docs" / "ci" / "gate.sh", script)
+    (tmp_path / "harness").write_text(FAKE)
+    (tmp_path / "harness").chmod(0o755)
+
+    def run(**variables: str):
+        (tmp_path / "calls").unlink(missing_ok=True)
+        settings = {"HARNESS": "./harness", "GITHUB_STEP_SUMMARY": "step", **variables}
+        ended = subprocess.run(["sh", str(script)], env={**os.environ, **settings}, check=False)
+        return ended.returncode, (tmp_path / "calls").read_text().splitlines()
+
+    return run
+
+
+def test_the_gate_without_a_baseline(gate):
+    """
+    One verb evaluates and writes the one summary; the page is made; the exit code is the verdict's.
+    """
+    code, calls = gate(FAKE_EXIT="3", GATE_MAX_REGRESSION="p50(E2E:ready)=15%")
+
+    assert code == 3
+    assert calls[::2] == ["load smoke --out build/gate", "report build/gate"]
+    assert calls[1] == "summary:step"
+
+
+def test_the_gate_compares_with_the_kept_runs(gate, tmp_path):
+    """
+    A green run of main is kept; the next one is compared with it by every limit, with one summary.
+    """
+    gate(GATE_KEEP="1")
+    code, calls = gate(GATE_MAX_REGRESSION="p50(E2E:ready)=15%;p95(E2E:ready)=25%")
+
+    limits = "--max-regression p50(E2E:ready)=15% --max-regression p95(E2E:ready)=25%"
+    assert code == 0
+    assert calls[::2] == [
+        "load smoke --out build/gate",
+        f"check build/gate --baseline build/baseline {limits}",
+        "report build/gate",
+    ]
+    assert calls[1::2][:2] == ["summary:none", "summary:step"]
+    assert len(list((tmp_path / "build" / "baseline").glob("*/requests.parquet"))) == 1
+
+
+def test_a_failed_run_is_not_kept(gate, tmp_path):
+    """
+    Only green runs become a baseline.
+    """
+    gate(GATE_KEEP="1", FAKE_EXIT="4")
+
+    assert not (tmp_path / "build" / "baseline").exists()

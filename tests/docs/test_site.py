@@ -101,3 +101,15 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path):
         str(path): found[0] for path, text in pages.items() if (found := FROM_ELSEWHERE.findall(text))
     } == {}
     assert "What is not proved" in (tmp_path / "site" / "search" / "search_index.js").read_text()
+
+
+def test_every_page_of_the_menu_is_part_of_the_site():
+    """
+    No page of the menu is excluded: its links would be broken, and a strict build would not say so.
+    """
+    configuration = (ROOT / "mkdocs.yml").read_text()
+    excluded = re.search(r"^exclude_docs: \|\n((?:  .*\n)+)", configuration, re.MULTILINE)[1].split()
+    pages = re.findall(r"^ +- .*: (\S+\.md)$", configuration, re.MULTILINE)
+
+    assert "deploy/README.md" in pages
+    assert [page for page in pages if any(page.startswith(each) for each in excluded)] == []

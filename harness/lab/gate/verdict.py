@@ -238,7 +238,8 @@ class Verdict:
         for streak in self.streaks:
             yield (
                 f"{streak.state} failed {streak.failures} of {streak.invocations} times; longest streak "
-                f"{streak.longest_by_invocation} invocations, {streak.longest_by_period} minutes in a row"
+                f"{streak.longest_by_invocation} invocations, "
+                f"{streak.longest_by_period} minute{'' if streak.longest_by_period == 1 else 's'} in a row"
             )
         unfinished = self.unfinished
         if unfinished.batches:

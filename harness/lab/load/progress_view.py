@@ -86,8 +86,9 @@ def _line_view() -> Iterator[OnProgress]:
 
 def figures(progress: Progress) -> list[tuple[str, str]]:
     """Return the figures to show, as names and texts."""
+    started = str(progress.started)
     return [
-        ("arrivals", f"{progress.started} of {progress.scheduled or '∞'}"),
+        ("arrivals", f"{progress.started} of {progress.scheduled}" if progress.scheduled else started),
         ("in flight", str(progress.in_flight)),
         ("requests", str(progress.requests)),
         ("failed", str(progress.failed)),

@@ -69,6 +69,7 @@ _OUTPUT = {
     "properties": {
         "rawKey": {"type": "string"},
         "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
+        "resolutions": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
         "durationSeconds": _NUMBER,
         **dict.fromkeys(("width", "height"), _INTEGER),
         **dict.fromkeys(("processedKey", "thumbnailKey", "errorCode", "errorMessage"), _TEXT),

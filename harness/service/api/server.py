@@ -59,12 +59,16 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     docs_page.install(app)
     error_responses.install(app)
     app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry), tracer=service.tracer)
-    _remove_unused_responses(app)
+    _complete_document(app)
     return app
 
 
-def _remove_unused_responses(app: FastAPI) -> None:
-    """Remove the status 422 of FastAPI from the OpenAPI document: this API answers 400 instead."""
+def _complete_document(app: FastAPI) -> None:
+    """
+    Correct the OpenAPI document of FastAPI.
+
+    It has the status 422, where this API answers 400, and drops the ``null`` of ``details`` in examples.
+    """
     complete = app.openapi
 
     def openapi() -> dict[str, Any]:  # as FastAPI declares it
@@ -72,6 +76,10 @@ def _remove_unused_responses(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+                for response in operation["responses"].values():
+                    examples = response.get("content", {}).get("application/json", {}).get("examples", {})
+                    for example in examples.values():
+                        example["value"].setdefault("details", None)
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
         return document

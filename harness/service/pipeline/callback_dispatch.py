@@ -58,7 +58,8 @@ def _send(body: Mapping[str, Any]) -> int:
     tracer = current_tracer()
     with tracer.span("post_callback", kind=SpanKind.CLIENT):
         traceparent = tracer.traceparent() or ""
-        content = json.dumps({**body, "traceparent": traceparent}, separators=(",", ":")).encode()
+        traced = {**body, "traceparent": traceparent}
+        content = json.dumps(traced, separators=(",", ":"), ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
         return _post(url, content, headers | {"traceparent": traceparent})
 

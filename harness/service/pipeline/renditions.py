@@ -1,5 +1,5 @@
 """
-The renditions of a video: an MP4 for each rung of the ladder, and one HLS presentation of all rungs.
+The renditions of a video: an MP4 for each rung of the ladder, one HLS presentation of all rungs, a poster.
 
 Sizes in pixels, rates in bits per second, time in seconds. "1080p" means 1080 on the shorter side,
 so that vertical and horizontal videos have the same quality.
@@ -9,6 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.service.core.model.asset import HLS, POSTER
+
+FRAME_SUFFIX = ".0000000.jpg"
+"""What MediaConvert adds to the destination of the first captured frame."""
+POSTER_QUALITY = 80
 KEYFRAME_INTERVAL_S = 2
 SEGMENT_S = 6
 
@@ -51,9 +56,9 @@ def _even(length: float) -> int:
 
 
 def keys(video: Mapping[str, Any]) -> dict[str, str]:
-    """Return the derived keys of a validated video by label, largest MP4 first, ``hls`` last."""
+    """Return the derived keys of a validated video by label: MP4s, largest first, ``hls``, ``poster``."""
     files = {rung.label: f"{_mp4(video, rung)}.mp4" for rung in ladder(video["width"], video["height"])}
-    return files | {"hls": f"{_hls(video)}.m3u8"}
+    return files | {HLS: f"{_hls(video)}.m3u8", POSTER: f"{_poster(video)}{FRAME_SUFFIX}"}
 
 
 def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
@@ -70,7 +75,8 @@ def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
         for rung, encoding in zip(rungs, encodings, strict=True)
     ]
     hls = _hls_group(f"s3://{bucket}/{_hls(video)}", rungs, encodings)
-    return {"Inputs": [_input(f"s3://{bucket}/{video['key']}")], "OutputGroups": [*files, hls]}
+    poster = _poster_group(f"s3://{bucket}/{_poster(video)}", rungs[-1], video)
+    return {"Inputs": [_input(f"s3://{bucket}/{video['key']}")], "OutputGroups": [*files, hls, poster]}
 
 
 def _mp4(video: Mapping[str, Any], rung: Rung) -> str:
@@ -80,6 +86,10 @@ def _mp4(video: Mapping[str, Any], rung: Rung) -> str:
 def _hls(video: Mapping[str, Any]) -> str:
     # A separate folder: "x-1080p" may be a rendition of x and also the name of another video.
     return f"{video['prefix']}/hls/{video['stem']}/index"
+
+
+def _poster(video: Mapping[str, Any]) -> str:
+    return f"{video['prefix']}/{POSTER}/{video['stem']}"
 
 
 def _input(uri: str) -> dict[str, Any]:
@@ -126,11 +136,31 @@ def _hls_group(
     }
 
 
+def _poster_group(destination: str, rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the group of one JPEG: the first frame, in the size of *rung*."""
+    capture = {"MaxCaptures": 1, "Quality": POSTER_QUALITY}
+    codec = {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": capture}
+    picture = {"Width": rung.width, "Height": rung.height, "CodecSettings": codec} | _colours(video)
+    output = {"ContainerSettings": {"Container": "RAW"}, "VideoDescription": picture}
+    return {
+        "Name": POSTER,
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination},
+        },
+        "Outputs": [output],
+    }
+
+
 def _encoding(rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
-    picture = _video(rung) | (_COLOURS_OF_BT709 if video.get("wideColour") else {})
+    picture = _video(rung) | _colours(video)
     return {"VideoDescription": picture} | (
         {"AudioDescriptions": [_audio(rung)]} if video["hasAudio"] else {}
     )
+
+
+def _colours(video: Mapping[str, Any]) -> dict[str, Any]:
+    return _COLOURS_OF_BT709 if video.get("wideColour") else {}
 
 
 def _video(rung: Rung) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """
 The Lambda function ``listing-media-thumbnails``: scale every image to four sizes, copy every document.
 
-Input: the state after validation. Output: ``{"outputs": [{rawKey, processedKey, thumbnailKey, outputs, width,
-height, errorCode?, errorMessage?}]}``, with width and height [px] of the object ``processedKey``. The error
-of an image is in its output; the other images are processed.
+Input: the state after validation. Output: ``{"outputs": [{rawKey, processedKey, thumbnailKey, outputs,
+resolutions?, width, height, errorCode?, errorMessage?}]}``, with width and height [px] of the object
+``processedKey``. The error of an image is in its output; the other images are processed.
 """
 
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -64,7 +65,7 @@ def _sizes(
     keys = image_keys(state, asset)
     for size, image in images.items():
         objects.put(keys[size], jpeg(image), "image/jpeg")
-    return image_output(state, asset, images[BEST].size)
+    return image_output(state, asset, {label: image.size for label, image in images.items()})
 
 
 def _document(state: Event, asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any]:
@@ -81,15 +82,16 @@ def image_keys(state: Event, asset: ExecutionAsset) -> dict[str, str]:
     return {size: derived_key(state, asset, size, ".jpg") for size in SIZES}
 
 
-def image_output(state: Event, asset: ExecutionAsset, size: Size) -> dict[str, Any]:
-    """Return the output of an image whose largest derived object has *size* [px]."""
+def image_output(state: Event, asset: ExecutionAsset, sizes: Mapping[str, Size]) -> dict[str, Any]:
+    """Return the output of an image whose derived objects have *sizes* [px] by label."""
     keys = image_keys(state, asset)
     return empty_output(asset) | {
         "processedKey": keys[BEST],
         "thumbnailKey": keys["thumbnail"],
         "outputs": keys,
-        "width": size[0],
-        "height": size[1],
+        "resolutions": {label: f"{width}x{height}" for label, (width, height) in sizes.items()},
+        "width": sizes[BEST][0],
+        "height": sizes[BEST][1],
     }
 
 

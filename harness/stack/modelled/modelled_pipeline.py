@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from PIL import Image
@@ -35,7 +36,7 @@ from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
 from harness.service.pipeline.image_decoding import inside, jpeg
 from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
-from harness.service.pipeline.thumbnails import BEST, SIZES, document_output, image_output
+from harness.service.pipeline.thumbnails import SIZES, document_output, image_output
 from harness.service.pipeline.validate import validation_output
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
@@ -134,7 +135,7 @@ class ModelledPipeline:
         with self._taking(work.seconds, cancelled):
             if work.error is None:
                 for uri in (uri for group in groups for uri in group.uris):
-                    self._objects().put(location(uri)[1], FILLER, "application/octet-stream")
+                    self._objects().put(location(uri)[1], *_placeholder(uri))
         if work.error is not None:
             raise TranscodingFailed(f"Unable to transcode {source}: {work.cause}")
         size = {"WidthInPx": video.width, "HeightInPx": video.height}
@@ -167,11 +168,11 @@ class ModelledPipeline:
             outputs = []
             for image in images:
                 file = files[client_id_of(image)]
-                outputs.append(image_output(event, image, inside((file.width, file.height), SIZES[BEST])))
+                sizes = {label: inside((file.width, file.height), box) for label, box in SIZES.items()}
+                outputs.append(image_output(event, image, sizes))
             outputs += [document_output(event, document) for document in documents]
             for key in (key for output in outputs for key in output["outputs"].values()):
-                placeholder = (TINY_PDF, "application/pdf") if key.endswith(".pdf") else (PIXEL, "image/jpeg")
-                self._objects().put(key, *placeholder)
+                self._objects().put(key, *_placeholder(key))
         return {"outputs": outputs}
 
     def _zip(self, event: Event, _: UploadBatch, work: TaskWork) -> Event:
@@ -228,6 +229,12 @@ class ModelledPipeline:
         yield
         left = seconds / self._time_scale - (time.monotonic() - started_at)
         self._pause(cancelled or threading.Event(), max(0.0, left))
+
+
+def _placeholder(key: str) -> tuple[bytes, str]:
+    """Return content and content type of a derived object."""
+    known = {".jpg": (PIXEL, "image/jpeg"), ".pdf": (TINY_PDF, "application/pdf")}
+    return known.get(PurePosixPath(key).suffix, (FILLER, "application/octet-stream"))
 
 
 def _injected_error(work: TaskWork) -> Exception | None:

@@ -224,6 +224,18 @@ class TestDownloads:
                             "resolution": "1200x800",
                             "title": "The front",
                             "sequence": 1,
+                            "renditions": [
+                                {
+                                    "label": "thumbnail",
+                                    "url": f"memory://bucket/{raw}.thumbnail.jpg?ttl=3600",
+                                    "resolution": None,
+                                },
+                                {
+                                    "label": "large",
+                                    "url": f"memory://bucket/{raw}.large.jpg?ttl=3600",
+                                    "resolution": "1200x800",
+                                },
+                            ],
                         }
                     ],
                 },

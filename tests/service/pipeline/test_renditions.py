@@ -47,7 +47,20 @@ def test_the_keys_match_the_settings():
     assert groups[0]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["1080p"]
     assert groups[1]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["720p"]
     assert groups[2]["HlsGroupSettings"]["Destination"] + ".m3u8" == "s3://bucket/" + keys(VIDEO)["hls"]
+    assert groups[3]["FileGroupSettings"]["Destination"] + ".0000000.jpg" == (
+        "s3://bucket/" + keys(VIDEO)["poster"]
+    )
     assert keys(VIDEO)["1080p"] == "42/processed/video/horizontal/b/7/1080p/c1-v.mp4"
+
+
+def test_the_poster_is_the_first_frame_in_the_smallest_size():
+    """One JPEG; MediaConvert numbers captured frames with seven digits."""
+    (output,) = job_settings(VIDEO, "bucket")["OutputGroups"][-1]["Outputs"]
+
+    assert output["VideoDescription"]["CodecSettings"]["FrameCaptureSettings"]["MaxCaptures"] == 1
+    assert (output["VideoDescription"]["Width"], output["VideoDescription"]["Height"]) == (1280, 720)
+    assert "AudioDescriptions" not in output
+    assert keys(VIDEO)["poster"] == "42/processed/video/horizontal/b/7/poster/c1-v.0000000.jpg"
 
 
 def test_the_settings_match_the_api_of_mediaconvert():
@@ -69,5 +82,5 @@ def test_hdr_is_converted_in_every_output():
 
     outputs = [output for group in settings["OutputGroups"] for output in group["Outputs"]]
     corrections = [output["VideoDescription"].get("VideoPreprocessors") for output in outputs]
-    assert corrections == [{"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}] * 4
+    assert corrections == [{"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}] * 5
     assert "VideoPreprocessors" not in str(job_settings(VIDEO, "bucket"))

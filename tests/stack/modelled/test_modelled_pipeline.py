@@ -111,7 +111,7 @@ class TestOneBatch:
         )
         assert callback.failure_for([asset["key"] for asset in state["assets"]]) is None
         stored = {key for output in callback.outputs for key in output.variants.values()}
-        assert len(stored) == 2 * 4 + 2 * 3
+        assert len(stored) == 2 * 4 + 2 * 4
         assert stored | {callback.zip.key} <= keys_in(bucket)
         assert callback.zip.assets == 4
 
@@ -119,7 +119,7 @@ class TestOneBatch:
     def transcoded(handlers, state, video):
         job = {"Settings": video["jobSettings"], "UserMetadata": {"batchId": state["batchId"]}}
         details = handlers.transcode(job, threading.Event())
-        assert len(details) == 3
+        assert len(details) == 4
         return {"key": video["key"], "prefix": video["prefix"], "status": "COMPLETE"}
 
     def test_every_step_takes_what_the_simulator_draws(self, bucket):

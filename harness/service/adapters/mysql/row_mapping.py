@@ -167,6 +167,7 @@ ASSETS = TableMapping(
         Column("orientation", "orientation", lambda value: Orientation(value) if value else None),
         *_same("title", "sequence", "processed_key", "thumbnail_key", "resolution", "duration_seconds"),
         _json_object("variant_metadata_json", "variants"),
+        _json_object("variant_resolutions_json", "resolutions"),
         *_same("error_code", "error_message"),
     ),
 )

@@ -8,6 +8,18 @@ from harness.service.core.model.callback import AssetOutput, ZipBundle
 from harness.service.core.model.identifiers import BatchId
 from harness.service.core.model.media_type import AssetType, Orientation
 
+HLS, POSTER = "hls", "poster"
+"""Labels of derived objects that are not renditions: a playlist with its segments, and a preview."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One image size or MP4 of a file, or the file itself (``original``)."""
+
+    label: str
+    key: str
+    resolution: str | None
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -20,6 +32,7 @@ class Asset:
         processed_key: The object to download: the largest image, the best MP4, the PDF itself.
         resolution: ``"<width>x<height>"``.
         variants: Every derived object by label, e.g. ``{"small": key, "720p": key, "hls": key}``.
+        resolutions: The resolution of image sizes and MP4s by label.
         error_code: Why the pipeline could not process this file.
     """
 
@@ -39,6 +52,7 @@ class Asset:
     resolution: str | None = None
     duration_seconds: int | None = None
     variants: Mapping[str, str] = field(default_factory=dict)
+    resolutions: Mapping[str, str] = field(default_factory=dict)
     error_code: str | None = None
     error_message: str | None = None
 
@@ -73,6 +87,17 @@ class Asset:
             bytes=bundle.bytes,
         )
 
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """The derived objects that are files of their own, each with its label; empty without a result."""
+        keys = {label: key for label, key in self.variants.items() if label not in (HLS, POSTER)}
+        if self.processed_key and self.processed_key not in keys.values():
+            keys["original"] = self.processed_key
+        return tuple(Rendition(label, key, self._resolution(label, key)) for label, key in keys.items())
+
+    def _resolution(self, label: str, key: str) -> str | None:
+        return self.resolutions.get(label) or (self.resolution if key == self.processed_key else None)
+
     def processed(self, output: AssetOutput) -> "Asset":
         """Return the asset after a successful job: all derived objects are replaced."""
         return replace(
@@ -82,6 +107,7 @@ class Asset:
             resolution=output.resolution,
             duration_seconds=None if output.duration_seconds is None else round(output.duration_seconds),
             variants=dict(output.variants),
+            resolutions=dict(output.resolutions),
             error_code=None,
             error_message=None,
         )

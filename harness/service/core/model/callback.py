@@ -38,13 +38,15 @@ class AssetOutput:
     """
     The result of the pipeline for one uploaded file; width and height [px] are those of the processed file.
 
-    *variants* are the derived objects by label: ``{"small": key, "720p": key}``.
+    *variants* are the derived objects by label: ``{"small": key, "720p": key}``; *resolutions* are those of
+    the images and MP4s: ``{"small": "400x300"}``.
     """
 
     raw_key: str
     processed_key: str | None = None
     thumbnail_key: str | None = None
     variants: Mapping[str, str] = field(default_factory=dict)
+    resolutions: Mapping[str, str] = field(default_factory=dict)
     width: int | None = None
     height: int | None = None
     duration_seconds: float | None = None
@@ -222,6 +224,7 @@ def _output(document: object) -> AssetOutput:
         processed_key=fields.text("processedKey", KEY_LENGTH),
         thumbnail_key=fields.text("thumbnailKey", KEY_LENGTH),
         variants=fields.texts("outputs"),
+        resolutions=fields.texts("resolutions"),
         width=fields.whole("width"),
         height=fields.whole("height"),
         duration_seconds=fields.number("durationSeconds"),

@@ -24,11 +24,21 @@ class ZipDownload:
 
 
 @dataclass(frozen=True, slots=True)
+class RenditionDownload:
+    """One image size or MP4."""
+
+    label: str
+    url: str
+    resolution: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadItem:
     """
     One processed file.
 
-    *label* is the rendition at *url*: ``large``, ``1080p`` or ``original``; *preview* is the thumbnail's URL.
+    *label* is the rendition at *url*: ``large``, ``1080p`` or ``original``; *preview* is the URL of the
+    thumbnail or poster.
     """
 
     label: str
@@ -37,6 +47,7 @@ class DownloadItem:
     resolution: str | None
     title: str | None
     sequence: int | None
+    renditions: tuple[RenditionDownload, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +142,18 @@ class ListDownloadUrls:
         )
 
     def _item(self, asset: Asset, key: str) -> DownloadItem:
+        renditions = asset.renditions
+        preview = {asset.thumbnail_key} if asset.thumbnail_key else set()
+        # One signature for each object: the best rendition and the thumbnail are among the renditions.
+        urls = {each: self._sign(each) for each in preview | {rendition.key for rendition in renditions}}
         return DownloadItem(
-            label=next((label for label, variant in asset.variants.items() if variant == key), "original"),
-            url=self._sign(key),
-            preview=self._sign(asset.thumbnail_key) if asset.thumbnail_key else None,
+            label=next(rendition.label for rendition in renditions if rendition.key == key),
+            url=urls[key],
+            preview=urls[asset.thumbnail_key] if asset.thumbnail_key else None,
             resolution=asset.resolution,
             title=asset.title,
             sequence=asset.sequence,
+            renditions=tuple(RenditionDownload(it.label, urls[it.key], it.resolution) for it in renditions),
         )
 
     def _sign(self, key: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.service.core.errors import Rejected
+from harness.service.core.model.asset import POSTER
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.job import Provider
 from harness.service.pipeline.asset_failures import failed_outputs
@@ -61,7 +62,8 @@ def outputs_of(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
-    best = ladder(video["width"], video["height"])[0]
+    rungs = ladder(video["width"], video["height"])
+    best = rungs[0]
     output = empty_output(video) | {
         "width": best.width,
         "height": best.height,
@@ -74,7 +76,12 @@ def _video_output(video: Mapping[str, Any], result: Mapping[str, Any] | None) ->
             "errorMessage": f"{video['key']}: the transcoding job is {status}",
         }
     made = keys(video)
-    return output | {"processedKey": made[best.label], "outputs": made}
+    return output | {
+        "processedKey": made[best.label],
+        "thumbnailKey": made[POSTER],
+        "outputs": made,
+        "resolutions": {rung.label: f"{rung.width}x{rung.height}" for rung in rungs},
+    }
 
 
 def require_detail(event: Mapping[str, Any]) -> None:

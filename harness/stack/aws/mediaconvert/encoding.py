@@ -63,7 +63,7 @@ class Encoding:
     def arguments(self, target: Path) -> list[str]:
         """Return the arguments with which ffmpeg writes *target*, an MP4."""
         return [
-            *("-map", "0:v:0", "-vf", self._filter()),
+            *("-map", "0:v:0", "-vf", fitted(self.width, self.height, to_bt709=self.to_bt709)),
             *("-c:v", "libx264", "-threads:v", "1", "-preset", "superfast", "-crf", "23"),
             *("-maxrate", str(self.max_bitrate), "-bufsize", str(2 * self.max_bitrate)),
             # All renditions have key frames at the same times, so that a player can switch between them.
@@ -73,18 +73,67 @@ class Encoding:
             *("-f", "mp4", str(target)),
         ]
 
-    def _filter(self) -> str:
-        box_width, box_height = str(self.width or "iw"), str(self.height or "ih")
-        factor = f"min(1,min({box_width}/iw,{box_height}/ih))"
-        width, height = _side("iw", box_width, factor), _side("ih", box_height, factor)
-        # Square pixels first, so that width and height are those of the visible picture.
-        sizes = f"scale='trunc(iw*sar/2)*2':ih,setsar=1,scale='{width}':'{height}',setsar=1"
-        return f"{sizes},{_TO_BT709 if self.to_bt709 else 'format=yuv420p'}"
-
     def _sound(self) -> list[str]:
         if self.audio_bitrate is None:
             return ["-an"]
         return ["-map", "0:a:0?", "-c:a", "aac", "-b:a", str(self.audio_bitrate), "-ac", "2", "-ar", "48000"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCapture:
+    """
+    The first frame of the input as a JPEG.
+
+    Attributes:
+        width, height: Box that the picture is fitted into; 0 for the size of the input.
+        quality: 1 (smallest file) to 100.
+        to_bt709: As for `Encoding`.
+    """
+
+    width: int
+    height: int
+    quality: int
+    to_bt709: bool = False
+
+    @classmethod
+    def of(cls, output: Mapping[str, Any]) -> Self:
+        """Read an output of MediaConvert's ``Settings``; raise ValueError for more than one frame."""
+        video = output["VideoDescription"]
+        capture = video["CodecSettings"].get("FrameCaptureSettings", {})
+        if capture.get("MaxCaptures") != 1:
+            raise ValueError("frame captures with another MaxCaptures than 1 are not supported")
+        return cls(
+            width=int(video.get("Width", 0)),
+            height=int(video.get("Height", 0)),
+            quality=int(capture.get("Quality", 80)),
+            to_bt709=_colour_conversion(video) == "FORCE_709",
+        )
+
+    def arguments(self, target: Path) -> list[str]:
+        """Return the arguments with which ffmpeg writes *target*, a JPEG."""
+        # ffmpeg's scale is 2 (best) to 31.
+        scale = round(31 - 29 * self.quality / 100)
+        picture = fitted(self.width, self.height, to_bt709=self.to_bt709)
+        return [
+            *("-map", "0:v:0", "-vf", picture, "-frames:v", "1", "-q:v", str(scale)),
+            *("-map_metadata", "-1", "-f", "image2", "-update", "1", str(target)),
+        ]
+
+
+def is_frame_capture(output: Mapping[str, Any]) -> bool:
+    """Return whether an output of MediaConvert's ``Settings`` is a frame capture."""
+    codec = output["VideoDescription"].get("CodecSettings", {}).get("Codec")
+    return bool(codec == "FRAME_CAPTURE")
+
+
+def fitted(width: int, height: int, *, to_bt709: bool) -> str:
+    """Return ffmpeg's filter that fits a picture into a box, and converts its colours to BT.709 if asked."""
+    box_width, box_height = str(width or "iw"), str(height or "ih")
+    factor = f"min(1,min({box_width}/iw,{box_height}/ih))"
+    sides = _side("iw", box_width, factor), _side("ih", box_height, factor)
+    # Square pixels first, so that width and height are those of the visible picture.
+    sizes = f"scale='trunc(iw*sar/2)*2':ih,setsar=1,scale='{sides[0]}':'{sides[1]}',setsar=1"
+    return f"{sizes},{_TO_BT709 if to_bt709 else 'format=yuv420p'}"
 
 
 def _side(side: str, box: str, factor: str) -> str:

@@ -2,9 +2,9 @@
 A transcoder that does MediaConvert's work with ffmpeg, from a job's ``Settings``.
 
 Every distinct encoding is made once, all in one pass over the input. File groups upload it as MP4; HLS groups
-repackage it without another encoding. Supported: H.264 and AAC, MP4 files, and HLS with muxed MPEG-TS
-segments. Unlike MediaConvert, it does not enlarge or pad pictures. Sizes in pixels, time in seconds, rates in
-bits per second.
+repackage it without another encoding. Supported: H.264 and AAC, MP4 files, HLS with muxed MPEG-TS segments,
+and the first frame as JPEG. Unlike MediaConvert, it does not enlarge or pad pictures. Sizes in pixels, time
+in seconds, rates in bits per second.
 
 Source:
     MediaConvert API reference, ``Settings``.
@@ -24,7 +24,7 @@ import av
 from botocore.exceptions import ClientError
 
 from harness.stack.aws.mediaconvert import ffmpeg
-from harness.stack.aws.mediaconvert.encoding import Encoding
+from harness.stack.aws.mediaconvert.encoding import Encoding, FrameCapture, is_frame_capture
 from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 1800.0
 HLS_SEGMENT_S = 10
-_CONTENT_TYPES = {".mp4": "video/mp4", ".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
+FRAME_SUFFIX = ".0000000.jpg"
+"""MediaConvert numbers captured frames with seven digits."""
+_CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".ts": "video/mp2t",
+}
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 # Other characters are syntax in ffmpeg's -var_stream_map, or folders in the bucket.
 _MODIFIER = re.compile(r"[A-Za-z0-9._-]*")
@@ -40,12 +47,20 @@ _MODIFIER = re.compile(r"[A-Za-z0-9._-]*")
 _INPUT_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,matroska,webm,avi,mxf"
 
 
+EncodedFiles = Mapping[Encoding | FrameCapture, Path]
+
+
 @dataclass(frozen=True, slots=True)
 class TranscodeOutput:
     """One output of an output group."""
 
     modifier: str
-    encoding: Encoding
+    encoding: Encoding | FrameCapture
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the destination, as MediaConvert does."""
+        return f"{self.modifier}{FRAME_SUFFIX if isinstance(self.encoding, FrameCapture) else '.mp4'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +79,10 @@ class OutputGroup:
 
     @property
     def uris(self) -> list[str]:
-        """Files that a player opens: the MP4s of a File group, the master playlist of an HLS group."""
+        """Files that a client opens: the files of a File group, the master playlist of an HLS group."""
         if self.segment is not None:
             return [f"{self.destination}.m3u8"]
-        return [f"{self.destination}{output.modifier}.mp4" for output in self.outputs]
+        return [f"{self.destination}{output.suffix}" for output in self.outputs]
 
 
 class FfmpegTranscoder:
@@ -132,7 +147,8 @@ def _output(output: Mapping[str, Any]) -> TranscodeOutput:
     modifier = str(output.get("NameModifier", ""))
     if not _MODIFIER.fullmatch(modifier):
         raise ValueError(f"the name modifier {modifier!r} may only have the characters A-Z a-z 0-9 . _ -")
-    return TranscodeOutput(modifier, Encoding.of(output))
+    kind = FrameCapture if is_frame_capture(output) else Encoding
+    return TranscodeOutput(modifier, kind.of(output))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +185,18 @@ class _TranscodeWork:
             raise TranscodingFailed(f"Unable to open input {source}: {error}") from error
         return target
 
-    def _encode(self, original: Path, groups: Sequence[OutputGroup]) -> dict[Encoding, Path]:
-        wanted = dict.fromkeys(output.encoding for group in groups for output in group.outputs)
-        files = {encoding: self.folder / f"{number}.mp4" for number, encoding in enumerate(wanted)}
+    def _encode(self, original: Path, groups: Sequence[OutputGroup]) -> EncodedFiles:
+        wanted = {output.encoding: Path(output.suffix).suffix for group in groups for output in group.outputs}
+        files = {
+            encoding: self.folder / f"{number}{extension}"
+            for number, (encoding, extension) in enumerate(wanted.items())
+        }
         outputs = [word for encoding, path in files.items() for word in encoding.arguments(path)]
         whitelist = ("-protocol_whitelist", "file", "-format_whitelist", _INPUT_FORMATS)
         self._ffmpeg("-threads", "1", *whitelist, "-i", str(original), *outputs)
         return files
 
-    def _upload_hls(self, group: OutputGroup, segment: int, files: Mapping[Encoding, Path]) -> None:
+    def _upload_hls(self, group: OutputGroup, segment: int, files: EncodedFiles) -> None:
         folder_uri, _, name = group.destination.rpartition("/")
         folder = self.folder / f"hls-{len(list(self.folder.iterdir()))}"
         folder.mkdir()

@@ -13,7 +13,7 @@ from harness.service.core.errors import (
     NotPhotographer,
 )
 from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.use_cases.list_download_urls import DownloadItem
+from harness.service.core.use_cases.list_download_urls import DownloadItem, RenditionDownload
 
 APARTMENT, DEVELOPMENT = ListingId(1), ListingId(2)
 
@@ -42,7 +42,56 @@ class TestListDownloadUrls:
             resolution="1200x800",
             title="Title 1",
             sequence=1,
+            renditions=(
+                RenditionDownload(
+                    "large", f"memory://bucket/{env.folder(job)}/1/large.jpg?ttl=3600", "1200x800"
+                ),
+            ),
         )
+
+    def test_every_image_size_is_a_rendition(self, env, files):
+        """
+        Each has its URL and resolution; the sizes of a callback without resolutions are unknown.
+        """
+        job = env.processing().job_id
+        (output,) = env.outputs(job)
+        small = output["thumbnailKey"]
+        output["outputs"] = {"thumbnail": small} | output["outputs"]
+        output["resolutions"] = {"thumbnail": "200x133", "large": "1200x800"}
+        env.handle(env.success(job, outputs=[output]))
+
+        item = env.downloads(env.owner, APARTMENT).groups[0].items[0]
+
+        assert [(it.label, it.resolution) for it in item.renditions] == [
+            ("thumbnail", "200x133"),
+            ("large", "1200x800"),
+        ]
+        assert [it.url for it in item.renditions] == [item.preview, item.url]
+
+    def test_every_mp4_is_a_rendition_and_the_poster_is_the_preview(self, env, files):
+        """
+        A playlist has no URL: its segments would need one each.
+        """
+        job = env.processing(files.video(1)).job_id
+        key, folder = env.batch_of(job).uploads[0].key, env.folder(job, "processed/video/vertical")
+        made = {name: f"{folder}/{name}/1.mp4" for name in ("1080p", "720p")}
+        made |= {"hls": f"{folder}/hls/1/index.m3u8", "poster": f"{folder}/poster/1.0000000.jpg"}
+        output = {
+            "rawKey": key,
+            "processedKey": made["1080p"],
+            "thumbnailKey": made["poster"],
+            "outputs": made,
+            "resolutions": {"1080p": "1080x1920", "720p": "720x1280"},
+        }
+        env.handle(env.success(job, outputs=[output]))
+
+        item = env.downloads(env.owner, APARTMENT).groups[0].items[0]
+
+        assert item.preview == f"memory://bucket/{made['poster']}?ttl=3600"
+        assert [(it.label, it.resolution, it.url) for it in item.renditions] == [
+            ("1080p", "1080x1920", f"memory://bucket/{made['1080p']}?ttl=3600"),
+            ("720p", "720x1280", f"memory://bucket/{made['720p']}?ttl=3600"),
+        ]
 
     def test_file_that_is_offered_as_it_came_is_the_original(self, env, files):
         """
@@ -56,6 +105,7 @@ class TestListDownloadUrls:
 
         item = downloads.groups[0].items[0]
         assert (item.label, item.preview, item.resolution) == ("original", None, None)
+        assert item.renditions == (RenditionDownload("original", item.url, None),)
 
     def test_without_a_batch_the_newest_ready_one_counts(self, env):
         """

@@ -20,6 +20,7 @@ PHOTO = {
     "processedKey": "42/processed/photo/horizontal/b/7/large/a.jpg",
     "thumbnailKey": "42/processed/photo/horizontal/b/7/thumbnail/a.jpg",
     "outputs": {"large": "42/processed/photo/horizontal/b/7/large/a.jpg"},
+    "resolutions": {"large": "1200x900"},
     "width": 1200,
     "height": 900,
 }
@@ -49,7 +50,10 @@ def test_a_success_has_the_result_of_every_file():
     assert callback.failure_for([PHOTO["rawKey"], VIDEO["key"]]) is None
     assert callback.external_id == ARN
     assert callback.outputs[1].processed_key == "42/processed/video/horizontal/b/7/720p/v.mp4"
-    assert set(callback.outputs[1].variants) == {"720p", "hls"}
+    assert set(callback.outputs[1].variants) == {"720p", "hls", "poster"}
+    assert callback.outputs[1].thumbnail_key == callback.outputs[1].variants["poster"]
+    assert callback.outputs[1].resolutions == {"720p": "1280x720"}
+    assert callback.outputs[0].resolutions == {"large": "1200x900"}
     assert callback.outputs[1].resolution == "1280x720"
     assert callback.outputs[1].duration_seconds == 12.4
     assert callback.zip is not None

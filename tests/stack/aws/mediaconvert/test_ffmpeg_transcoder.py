@@ -15,6 +15,7 @@ import av
 import boto3
 import pytest
 from moto import mock_aws
+from PIL import Image
 
 from harness.lab.workload.media import scenes
 from harness.lab.workload.media.media_file import MediaFile
@@ -177,11 +178,21 @@ class TestLadder:
         assert lengths[0] == lengths[1]
         assert len(lengths[0]) == 2
 
+    def test_the_poster_is_the_first_frame(self, ladder):
+        """A JPEG in the size of the smallest MP4, upright; its name has the number of the frame."""
+        poster = Image.open(ladder[0] / "poster/v.0000000.jpg")
+
+        expected = first_picture(ladder[0] / "720p/v.mp4")
+        assert (poster.format, poster.size) == ("JPEG", (720, 1280))
+        for place in ((70, 120), (650, 120), (70, 1160), (650, 1160)):
+            pairs = zip(poster.getpixel(place), expected.getpixel(place), strict=True)
+            assert all(abs(a - b) < 15 for a, b in pairs)
+
     def test_the_details_are_those_of_mediaconvert(self, ladder):
-        """Each file has a group, and HLS has one."""
+        """Each file has a group, and so have HLS and the poster."""
         _, details = ladder
 
-        assert [len(group["OutputDetails"]) for group in details] == [1, 1, 2]
+        assert [len(group["OutputDetails"]) for group in details] == [1, 1, 2, 1]
         assert details[1]["OutputDetails"][0]["VideoDetails"] == {"WidthInPx": 720, "HeightInPx": 1280}
         assert details[0]["OutputDetails"][0]["DurationInMs"] == pytest.approx(7000, abs=250)
 
