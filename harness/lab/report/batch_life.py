@@ -1,11 +1,10 @@
 """The life of one batch: its requests, stages, attempts of states and spans. All times are model seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from harness.lab.report.batch_spans import spans_of_batches
 from harness.lab.report.state_stations import STAGES
 from harness.lab.results.percentile import nearest_rank
 from harness.lab.results.rows import E2E
@@ -21,6 +20,9 @@ COLUMNS = (
     "kind", "name", "item", "attempt", "from_s", "to_s", "outcome", "error", "trace_id", "job_id", "waited_s",
     "service", "entry",
 )  # fmt: skip
+
+CLIENT = "client"
+"""Service of the spans of the load generator; the table ``requests`` says more about them."""
 
 
 class NoSuchArrival(ValueError):
@@ -46,7 +48,7 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
 
     Returns:
         One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job), ``state`` (one
-        attempt of a state) or ``span`` (if its trace was sampled, see `batch_spans`); ``to_s`` is
+        attempt of a state) or ``span`` (if its trace was sampled); ``to_s`` is
         not a number if the event had not ended when the run ended; ``waited_s`` is the time between being
         due or ready and ``from_s``.
 
@@ -99,7 +101,7 @@ def _ranked(run: "Run", percent: float) -> str | None:
 
 def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) -> pd.DataFrame:
     steps = run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]
-    spans = spans_of_batches(run, jobs["batch_id"].unique())
+    spans = _spans(run, jobs["batch_id"].unique())
     tables = (_requests(requests), *_stages(jobs), _states(steps), spans)
     events = [row for rows in tables for row in _records(rows)]
     frame = pd.DataFrame(events, columns=COLUMNS)
@@ -143,6 +145,35 @@ def _states(steps: pd.DataFrame) -> pd.DataFrame:
         to_s=steps["finished_at"],
         waited_s=start - steps["ready_at"],
     )
+
+
+def _spans(run: "Run", batch_ids: Collection[str]) -> pd.DataFrame:
+    """
+    Return the spans of the service in the traces of some batches, as events of a life.
+
+    Returns:
+        One row per span, with `COLUMNS` but times in ``from_s`` and ``to_s`` as
+        recorded. ``entry``: the span is the first in its process, and not the answer to a client's request.
+    """
+    spans = run.spans
+    traces = spans.loc[spans["batch_id"].isin(list(batch_ids)), "trace_id"].unique()
+    spans = spans[spans["trace_id"].isin(traces)]
+    services = spans.set_index(["trace_id", "span_id"])["service"]
+    parents = pd.MultiIndex.from_frame(spans[["trace_id", "parent_id"]])
+    above = services[~services.index.duplicated()].reindex(parents).to_numpy()
+    events = spans.assign(
+        kind="span",
+        item=0,
+        attempt=1,
+        from_s=spans["started_at"],
+        to_s=spans["finished_at"],
+        waited_s=float("nan"),
+        outcome=spans["status"].map({"ERROR": "failed"}),
+        error=None,
+        entry=(above != spans["service"].to_numpy()) & (above != CLIENT),
+        job_id=pd.to_numeric(spans["job_id"]),
+    )
+    return events[events["service"] != CLIENT]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
