@@ -9,8 +9,10 @@ Play, simulate and check an asynchronous media-processing service.
 False
 
 `play` runs a scenario against the service, `simulate` runs it in simulation; both return a run, and
-`load_run` opens the run of an earlier time. `check` evaluates the alarms and objectives of a run, `compare`
-compares it with another run. Each name is imported at its first use, so importing the package is quick.
+`load_run` opens the run of an earlier time, `load_runs` several of them. `experiment` simulates a scenario
+many times and estimates its times with intervals. `check` evaluates the alarms and objectives of a run,
+`compare` compares it with another run. Each name is imported at its first use, so importing the package is
+quick.
 """
 
 import importlib
@@ -19,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import check as check
     from harness.api import compare as compare
+    from harness.api import experiment as experiment
     from harness.api import load_run as load_run
+    from harness.api import load_runs as load_runs
     from harness.api import simulate as simulate
     from harness.scenario_player import play_scenario as play
 
-__all__ = ["check", "compare", "load_run", "play", "simulate"]
+__all__ = ["check", "compare", "experiment", "load_run", "load_runs", "play", "simulate"]
 
 _HOMES = {name: ("harness.api", name) for name in __all__}
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")

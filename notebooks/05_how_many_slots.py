@@ -60,7 +60,6 @@ f"{slot_seconds:.0f} slot-seconds a batch; a slot that never rests: {3600 / slot
 
 # %%
 from harness.lab.sim.experiment.experiment import compare
-from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 
 RATE = 0.06  # batches a second
 two_hours = scenario.lasting(7200)
@@ -68,9 +67,14 @@ two_hours = scenario.lasting(7200)
 
 def simulated(rate: float, slots: int, replications: int = 4):
     """Simulate two busy hours."""
-    options = {"replications": replications, "processes": 1, "warm_up": 0, "cool_down": 0}
-    overrides = {"mediaconvert.slots": slots}
-    return ExperimentPlan(two_hours.at_rate(rate), overrides=overrides, **options).run()
+    return harness.experiment(
+        two_hours.at_rate(rate),
+        overrides={"mediaconvert.slots": slots},
+        replications=replications,
+        warm_up=0,
+        cool_down=0,
+        progress=False,
+    )
 
 
 swept = {slots: simulated(RATE, slots) for slots in (3, 4, 5, 6)}

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from ipywidgets import interact
 
+import harness
 from harness.lab.report.charts.axes import label_line, legend
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import BLUE, GREY, UNKNOWN_BAND, VERMILION
-from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 from harness.lab.sim.experiment.quantiles import mean_estimate, percentile_estimate
 from harness.lab.sim.experiment.warm_up import detect
 from harness.theory import MMc
@@ -171,18 +171,17 @@ Chart("climb", "From empty to usual", finding, climb, draw_climb)
 #
 # Now the service itself. How exactly is the p95 of `video_heavy` known after two replications, three,
 # four…? The half-width of the interval shrinks roughly with the square root of their number: for half the
-# uncertainty one pays four times. An `ExperimentPlan` with a `precision` runs replications until it is narrow
-# enough, or up to a maximum.
+# uncertainty one pays four times. `harness.experiment` with a `precision` runs replications until it is
+# narrow enough, or up to a maximum.
 #
 # A busier system needs more: with 14 transcoding slots instead of 20 batches wait for each other more
 # often, and two afternoons differ more.
 
 # %%
 played = {
-    slots: ExperimentPlan(
-        "../scenarios/video_heavy.toml",
-        replications=60, precision=0.05, processes=1, overrides=overrides,
-    ).run()
+    slots: harness.experiment(
+        "../scenarios/video_heavy.toml", replications=60, precision=0.05, overrides=overrides, progress=False
+    )
     for slots, overrides in (("20 slots", None), ("14 slots", {"mediaconvert.slots": 14}))
 }  # fmt: skip
 needed = {name: len(one.replications) for name, one in played.items()}

@@ -50,9 +50,17 @@ class TestImport:
 
     def test_every_name_is_there(self):
         """
-        All five can be called, are listed for completion, and have documentation with an example.
+        All of them can be called, are listed for completion, and have documentation with an example.
         """
-        assert harness.__all__ == ["check", "compare", "load_run", "play", "simulate"]
+        assert harness.__all__ == [
+            "check",
+            "compare",
+            "experiment",
+            "load_run",
+            "load_runs",
+            "play",
+            "simulate",
+        ]
         assert set(harness.__all__) <= set(dir(harness))
         for name in harness.__all__:
             assert callable(getattr(harness, name))
@@ -232,5 +240,5 @@ class TestDisplay:
         charts = [getattr(run.plot, name)(other=other) for name in names]
         charts += [run.plot.alarms(harness.check(run)), run.plot.life()]
 
-        assert len(charts) == 14
+        assert len(charts) == 15
         assert all(chart.finding for chart in charts if not chart.is_empty)

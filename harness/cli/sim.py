@@ -75,6 +75,12 @@ def sim(
     state_machine: Annotated[
         Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
     ] = None,
+    input_: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", help="JSON input of every execution, for a state machine of yours.", metavar="FILE"
+        ),
+    ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(help="Service times and platform parameters from a measurement.", metavar="FILE"),
@@ -116,6 +122,8 @@ def sim(
         changed = read_scenario(
             scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed
         )
+        if input_ is not None:
+            changed = _with_input(changed, input_)
         simulation = _Simulation(
             scenario=changed,
             overrides=overrides,
@@ -167,6 +175,20 @@ def _errors_as_exit_codes() -> Iterator[None]:
         SettingInvalid,
     ) as error:
         exit_with("sim", ExitCode.USAGE, error)
+
+
+def _with_input(scenario: "Scenario", path: Path) -> "Scenario":
+    """Return the scenario with the JSON of a file as the input of its executions."""
+    import json
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        return scenario.with_input(value)
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingInvalid(f"--input {path}: {error}") from None
 
 
 def _split(settings: list[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from harness.lab.results.percentile import percentile
 from harness.lab.results.run import Run, RunUnreadable
@@ -31,31 +32,32 @@ class ListedRun:
     ready_p95_s: float | None
     duration_s: float | None
 
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Return the line of a run; raise RunUnreadable if its verdict or its requests are damaged."""
+        recorded = datetime.fromtimestamp((run.folder / "run.json").stat().st_mtime, UTC)
+        return cls(
+            id=run.id,
+            folder=str(run.folder),
+            started_at=(run.started_at if run.engine == "live" else recorded).isoformat(),
+            scenario=run.header.scenario_name,
+            engine=run.engine,
+            target=run.header.target_text,
+            verdict=_outcome(run) if run.header.complete else "incomplete",
+            ready_p95_s=_ready_p95(run) if run.header.complete else None,
+            duration_s=run.header.duration_s,
+        )
+
 
 def list_runs(folder: Path) -> tuple[list[ListedRun], list[str]]:
     """Return the runs of a folder, oldest first, and why the other run folders cannot be read."""
     runs, problems = [], []
     for header in sorted(folder.glob("*/run.json")):
         try:
-            runs.append(_listed(Run.load(header.parent)))
+            runs.append(ListedRun.of(Run.load(header.parent)))
         except RunUnreadable as error:
             problems.append(str(error))
     return sorted(runs, key=lambda one: (one.started_at, one.id)), problems
-
-
-def _listed(run: Run) -> ListedRun:
-    recorded = datetime.fromtimestamp((run.folder / "run.json").stat().st_mtime, UTC)
-    return ListedRun(
-        id=run.id,
-        folder=str(run.folder),
-        started_at=(run.started_at if run.engine == "live" else recorded).isoformat(),
-        scenario=run.header.scenario_name,
-        engine=run.engine,
-        target=run.header.target_text,
-        verdict=_outcome(run) if run.header.complete else "incomplete",
-        ready_p95_s=_ready_p95(run) if run.header.complete else None,
-        duration_s=run.header.duration_s,
-    )
 
 
 def _outcome(run: Run) -> str:

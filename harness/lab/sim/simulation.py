@@ -15,11 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from harness.blueprint.template import load_template
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
+from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
 from harness.lab.sim.platform.platform_settings import Platform, Preset
@@ -44,6 +47,7 @@ def simulate(
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: Preset | None = None,
     overrides: Mapping[str, Any] | None = None,
+    input: JsonValue = None,  # noqa: A002 - the name of the option
     out: str | Path | None = None,
     progress: OnProgress | None = None,
     started_at: datetime = EPOCH,
@@ -63,6 +67,7 @@ def simulate(
         state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
         platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
         overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
+        input: Input of the executions, for a state machine of yours; see ``Scenario.with_input``.
         out: The run folder; by default a new one under ``runs``.
         progress: Called with the model time that has passed [s].
         started_at: The time of second 0, with a time zone.
@@ -70,6 +75,7 @@ def simulate(
 
     Raises:
         ScenarioError: The scenario file is invalid.
+        ValueError: The input is too large, or no flow starts an execution.
         PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
         MachineInvalid: The state machine cannot be simulated; the message says where.
         FolderUnfit: The run folder already holds a run, or cannot be written to.
@@ -77,6 +83,7 @@ def simulate(
     if engine != "simpy":
         raise ValueError(f"the engine must be simpy, not {engine!r}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    scenario = scenario if input is None else scenario.with_input(input)
     settings = platform_of(scenario, platform, overrides)
     definition, digest = read_machine(state_machine)
     folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", engine)
@@ -87,13 +94,18 @@ def simulate(
         model = PipelineModel(
             scenario, settings, recorder, machine=definition, replication=replication, epoch=started_at
         )
+    except InputInvalid as error:
+        raise MachineInvalid(str(error)) from None
     except ValueError as error:
         prefix = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
         raise MachineInvalid(f"{prefix}{error}") from None
     writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
     with writer.part() as part:
         recorder.part = part
-        end = model.run(progress)
+        try:
+            end = model.run(progress)
+        except InputInvalid as error:
+            raise MachineInvalid(str(error)) from None
         recorder.settle(at_least=1)
     return writer.finish(duration_s=end, notes=_notes_of_end(model, command))
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
 from harness.lab.workload.distributions.base_distribution import Probability
 from harness.lab.workload.distributions.constant import Constant
@@ -42,6 +42,16 @@ class _Flow(ScenarioSection):
     )
 
 
+class _ProcessedFlow(_Flow):
+    """A flow whose batches are processed by an execution of the state machine."""
+
+    input: JsonValue = Field(
+        None,
+        description="Simulation only: input of the executions, for a state machine of yours. Fields whose "
+        "names end in .$ are paths into the input of the pipeline.",
+    )
+
+
 class ShootFlow(_Flow):
     """A flow that uploads photos and videos; a batch without files gets one photo."""
 
@@ -70,13 +80,13 @@ class ShootFlow(_Flow):
     video_height: PositiveInt = Field(1080, description="Height of a horizontal video [pixels]; 16:9.")
 
 
-class PhotoShootFlow(ShootFlow):
+class PhotoShootFlow(ShootFlow, _ProcessedFlow):
     """A photographer uploads a batch and waits until it is ready."""
 
     name: Literal["photo_shoot"]
 
 
-class RetryFlow(ShootFlow):
+class RetryFlow(ShootFlow, _ProcessedFlow):
     """A photographer uploads a batch, waits until its job ends and starts the job again."""
 
     name: Literal["retry"]
@@ -103,7 +113,7 @@ class ForbiddenFlow(ShootFlow):
     )
 
 
-class ProjectDocumentsFlow(_Flow):
+class ProjectDocumentsFlow(_ProcessedFlow):
     """An owner uploads documents and renders of a project; a batch without files gets one document."""
 
     name: Literal["project_documents"]
@@ -126,6 +136,9 @@ class ViewerFlow(_Flow):
     name: Literal["viewer"]
     fetches: Count = Field(Constant(value=1), description="Number of download URLs that are fetched.")
 
+
+PROCESSED = (PhotoShootFlow, RetryFlow, ProjectDocumentsFlow)
+"""The flows whose batches are processed."""
 
 Flow = Annotated[
     PhotoShootFlow | ProjectDocumentsFlow | ViewerFlow | RetryFlow | AbandonFlow | ForbiddenFlow,

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import (
     Field,
+    JsonValue,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -25,12 +26,15 @@ from pydantic import (
 from harness.lab.workload.arrivals.arrival_source import ArrivalSource
 from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
-from harness.lab.workload.client_flows import MAX_FILE_BYTES, Flow
+from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
 from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
 from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.shipped.shipped_scenarios import find_scenario
+
+LARGEST_INPUT = 262_144
+"""Step Functions accepts inputs of 256 KiB [bytes]."""
 
 YEAR = 366 * 86_400.0
 """The longest run: the alarms of a longer one cannot be evaluated [s]."""
@@ -188,8 +192,29 @@ class Scenario(ScenarioSection):
         """Return the scenario with users instead of arrivals; unfit users or faults are a `ValueError`."""
         return self._with(arrivals=(), users=users)
 
+    def with_input(self, value: JsonValue) -> Self:
+        """
+        Return the scenario with an input for the executions of all its flows; see ``input`` of a flow.
+
+        Raises:
+            ValueError: No flow starts an execution, or the input is larger than 256 KiB.
+        """
+        if not any(isinstance(flow, PROCESSED) for flow in self.flows):
+            raise ValueError("no flow of the scenario starts an execution that could have an input")
+        if (size := len(json.dumps(value, ensure_ascii=False).encode())) > LARGEST_INPUT:
+            raise ValueError(f"an input has at most {LARGEST_INPUT:,} bytes, not {size:,}")
+        flows = [
+            flow.model_copy(update={"input": value}) if isinstance(flow, PROCESSED) else flow
+            for flow in self.flows
+        ]
+        return self._with(flows=flows)
+
     def _digest(self, **fields: Any) -> str:
         document = self.model_dump(mode="json", **fields)
+        for flow in document["flows"]:
+            # A scenario without inputs keeps the hash that it had before inputs existed.
+            if flow.get("input") is None:
+                flow.pop("input", None)
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
     @property

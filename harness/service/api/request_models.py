@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from harness.service.core.model.checksum import Sha256
-from harness.service.core.model.identifiers import MAX_ID, BatchId, ListingId
+from harness.service.core.model.identifiers import BatchId, ListingId
 from harness.service.core.model.manifest import LAST_SEQUENCE, NAME_LENGTH, ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType, Orientation
 from harness.service.core.model.request_reason import REASON_LENGTH
@@ -48,9 +48,19 @@ def _checksum(value: object) -> Sha256:
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
-Listing = Annotated[ListingId, Field(ge=1, le=MAX_ID)]
+# Larger integers are not exact in JSON (RFC 8259, section 6).
+LARGEST_INTEGER = 2**53 - 1
+Listing = Annotated[ListingId, Field(ge=1, le=LARGEST_INTEGER)]
 Bytes = Annotated[
-    int, Field(ge=1, le=MAX_ID, description=f"Size [bytes], at most {_LIMITS.file_bytes}.", examples=[2048])
+    int,
+    Field(
+        ge=1,
+        le=LARGEST_INTEGER,
+        description="Size [bytes].",
+        examples=[2048],
+        # The manifest is checked in the core, with the name of its file.
+        json_schema_extra={"maximum": _LIMITS.file_bytes},
+    ),
 ]
 # Any text is accepted: a text that is not a UUID gives 404, as an unknown UUID does.
 BatchUuid = Annotated[

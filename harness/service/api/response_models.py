@@ -7,12 +7,14 @@ Times are UTC; a value that is not known yet is null.
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AliasGenerator, AliasPath, BaseModel, ConfigDict, Field
+from pydantic import AliasGenerator, AliasPath, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.media_type import AssetType
+
+URI: dict[str, JsonValue] = {"format": "uri"}
 
 
 class ResponseBody(BaseModel):
@@ -33,6 +35,7 @@ class FileSlot(ResponseBody):
     client_id: str = Field(validation_alias=AliasPath("file", "client_id"))
     upload_url: str = Field(
         validation_alias=AliasPath("signed", "url"),
+        json_schema_extra=URI,
         description="PUT the file to this URL with exactly these headers.",
     )
     method: Literal["PUT"] = "PUT"
@@ -119,20 +122,20 @@ class BatchStatusReport(ResponseBody):
 
 class BundleDownload(ResponseBody):
     type: Literal["ZIP_FULL"] = "ZIP_FULL"
-    url: str
+    url: str = Field(json_schema_extra=URI)
     expires_at: datetime
 
 
 class FileRendition(ResponseBody):
     label: str = Field(examples=["medium"])
-    url: str
+    url: str = Field(json_schema_extra=URI)
     resolution: str | None = Field(examples=["800x533"])
 
 
 class FileDownload(ResponseBody):
     label: str
     preview: str | None = Field(description="URL of the thumbnail of a photo, or of the poster of a video.")
-    url: str
+    url: str = Field(json_schema_extra=URI)
     resolution: str | None = Field(examples=["1200x800"])
     title: str | None
     sequence: int | None

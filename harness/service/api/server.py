@@ -25,7 +25,7 @@ needed: the status of the batch determines which requests are allowed.
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the API over MySQL and AWS."""
-    return serve(build(settings), settings)
+    return serve(build(settings, process="listing-media-api"), settings)
 
 
 def serve(service: Service, settings: Settings) -> FastAPI:
@@ -47,7 +47,7 @@ def serve(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        # `Telemetry` writes the trace; the spans of FastAPI would duplicate it.
+        # `Telemetry` opens the spans; those of FastAPI would duplicate them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.service = service
@@ -58,13 +58,17 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     app.include_router(health_routes.routes)
     docs_page.install(app)
     error_responses.install(app)
-    app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry))
-    _remove_unused_responses(app)
+    app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry), tracer=service.tracer)
+    _complete_document(app)
     return app
 
 
-def _remove_unused_responses(app: FastAPI) -> None:
-    """Remove the status 422 of FastAPI from the OpenAPI document: this API answers 400 instead."""
+def _complete_document(app: FastAPI) -> None:
+    """
+    Correct the OpenAPI document of FastAPI.
+
+    It has the status 422, where this API answers 400, and drops the ``null`` of ``details`` in examples.
+    """
     complete = app.openapi
 
     def openapi() -> dict[str, Any]:  # as FastAPI declares it
@@ -72,6 +76,10 @@ def _remove_unused_responses(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+                for response in operation["responses"].values():
+                    examples = response.get("content", {}).get("application/json", {}).get("examples", {})
+                    for example in examples.values():
+                        example["value"].setdefault("details", None)
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
         return document

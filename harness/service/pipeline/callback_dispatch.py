@@ -15,10 +15,12 @@ from typing import Any
 
 import httpx
 
+from harness.service.adapters.opentelemetry.function_tracing import current_tracer
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
 from harness.service.aws_clients import aws_session
 from harness.service.core.errors import Rejected, Retryable, Unavailable
 from harness.service.core.model.callback_signature import sign
+from harness.service.core.ports.tracer import SpanKind
 from harness.service.pipeline.callback.callback_body import callback_body, require_detail
 from harness.service.pipeline.callback.status_events import event_body, is_status_event
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
@@ -53,11 +55,13 @@ def handler(event: Event, _context: object) -> Event:
 def _send(body: Mapping[str, Any]) -> int:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
     secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
-    content = json.dumps(body, separators=(",", ":")).encode()
-    headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
-    if body["traceparent"]:
-        headers["traceparent"] = body["traceparent"]
-    return _post(url, content, headers)
+    tracer = current_tracer()
+    with tracer.span("post_callback", kind=SpanKind.CLIENT):
+        traceparent = tracer.traceparent() or ""
+        traced = {**body, "traceparent": traceparent}
+        content = json.dumps(traced, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
+        return _post(url, content, headers | {"traceparent": traceparent})
 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:

@@ -15,10 +15,12 @@ from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
+from harness.service.adapters.opentelemetry.exporting import tracer_of_environment
 from harness.stack.aws.control_api import ControlApi
 from harness.stack.aws.function_workers import FunctionWorkers
 from harness.stack.aws.lambda_runtime.function_runtime import FunctionRuntime
 from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert
+from harness.stack.aws.mediaconvert.traced_transcoder import traced_transcoder
 from harness.stack.aws.metric_store import MetricStore
 from harness.stack.aws.moto_patches import (
     cloudwatch,
@@ -34,6 +36,7 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.span_store import SpanStore
 from harness.stack.aws_access import REGION
 
 ACCOUNT = "123456789012"
@@ -52,11 +55,13 @@ class LocalAws:
         source.require_version()
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         self.metrics = MetricStore()
+        self._tracer = tracer_of_environment("mediaconvert")
         self.functions = FunctionRuntime(
             workers.runner, self.metrics.add, time_scale=time_scale, fault=workers.fault
         )
         slots = workers.transcoding_slots
-        self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, workers.transcoder, _announce, slots=slots)
+        transcoder = traced_transcoder(workers.transcoder, self._tracer)
+        self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, transcoder, _announce, slots=slots)
         cache_names()
         find_backends_unlocked()
         sqs.install(time_scale, workers.poison)
@@ -69,7 +74,11 @@ class LocalAws:
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         self.application: WSGIApplication = ControlApi(
-            HistoryCache(FastDispatcher()), self.metrics, executions.executions_since, workers.run_clock.begin
+            HistoryCache(FastDispatcher()),
+            self.metrics,
+            SpanStore(),
+            executions.executions_since,
+            workers.run_clock.begin,
         )
         self._closing = threading.Event()
 
@@ -81,6 +90,7 @@ class LocalAws:
         """Stop the sampling and the handlers that still run."""
         self._closing.set()
         self.functions.close()
+        self._tracer.close()
 
     def _sample_depths(self) -> None:
         while not self._closing.wait(DEPTH_PERIOD_S):

@@ -4,6 +4,7 @@ The OpenAPI document and its page. (`conftest` checks that no response has an un
 
 import re
 
+import openapi_spec_validator
 import pytest
 
 BASE = "/api/v2/listings/media"
@@ -41,7 +42,9 @@ class TestDocument:
             if int(status) >= 400:
                 content = response["content"]["application/json"]
                 assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
-                assert all(each["value"]["code"] == int(status) for each in content["examples"].values())
+                for each in content["examples"].values():
+                    assert each["value"]["code"] == int(status)
+                    assert set(each["value"]) == {"code", "message", "details"}
 
     def test_conflicts_on_completion_are_documented_by_reason(self, env):
         """
@@ -68,6 +71,9 @@ class TestDocument:
         file = schemas["FileToUpload"]["properties"]
         assert file["checksum"]["type"] == "string"
         assert file["sequence"]["minimum"] == 1
+        assert file["bytes"]["maximum"] == 256 * 1024 * 1024
+        assert schemas["CreateUploads"]["properties"]["listingId"]["maximum"] == 9007199254740991
+        assert schemas["FileSlot"]["properties"]["uploadUrl"]["format"] == "uri"
         assert "THUMBNAIL" not in schemas["MediaType"]["enum"]
         assert schemas["CreateUploads"]["properties"]["files"]["maxItems"] == 60
         assert not {"Sha256", "HTTPValidationError"} & set(schemas)
@@ -80,6 +86,15 @@ class TestDocument:
 
         assert document["paths"][f"{BASE}/uploads"]["post"]["security"] == [{"HTTPBearer": []}]
         assert "security" not in document["paths"]["/internal/media-processing/callback"]["post"]
+
+    def test_the_document_is_valid(self, env):
+        """
+        By the rules of OpenAPI 3.1; metrics are text.
+        """
+        document = env.client.get("/openapi.json").json()
+
+        openapi_spec_validator.validate(document)
+        assert list(document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
 
 
 class TestPage:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import verify
+from harness.service.core.ports.tracer import TraceContext
 from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback_dispatch import handler
 
@@ -66,17 +67,18 @@ def test_a_callback_is_signed_and_traced(backend):
     assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200}
     assert path == "/internal/media-processing/callback"
     verify("s3cret", body, headers["X-Toq-Signature"])
-    assert headers["traceparent"] == TRACEPARENT
+    assert headers["traceparent"].startswith(TRACEPARENT[:36])
+    assert headers["traceparent"] != TRACEPARENT
     assert headers["Content-Type"] == "application/json"
-    assert json.loads(body)["traceparent"] == TRACEPARENT
+    assert json.loads(body)["traceparent"] == headers["traceparent"]
     assert json.loads(body)["jobId"] == 7
 
 
-def test_without_a_trace_there_is_no_header(backend):
-    """An empty traceparent is not valid."""
+def test_without_a_trace_a_new_one_begins(backend):
+    """An empty traceparent would not be valid."""
     handler(EVENT | {"detail": EVENT["detail"] | {"traceparent": None}})
 
-    assert "traceparent" not in backend.received[0][1]
+    assert TraceContext.parse(backend.received[0][1]["traceparent"])
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])

@@ -85,12 +85,6 @@ class MediaFunctions:
         return {"status": status, "httpStatus": 200}
 
 
-def execution_input(job: MediaJob) -> dict[str, Any]:
-    """Return the input of an execution of the pipeline."""
-    ids = {"jobId": job.id, "batchId": job.batch.id, "listingId": job.batch.listing_id}
-    return ids | {"attempt": job.attempt, "traceparent": None, "assets": job.batch.assets}
-
-
 def _sorted_out(job: MediaJob) -> dict[str, Any]:
     """Return the result of the validation: the assets by kind."""
     batch = job.batch

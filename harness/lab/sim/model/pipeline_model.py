@@ -9,6 +9,7 @@ from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import Admission, Store
 from harness.lab.sim.model.client_population import ClientPopulation
 from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.model.execution_inputs import ExecutionInputs
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions
 from harness.lab.sim.model.model_context import ModelContext
@@ -98,6 +99,7 @@ class PipelineModel:
             self.workers.of(program),
             self.recorder,
             self._source,
+            input_of=ExecutionInputs(self.scenario.flows).of,
             arn=self.template.state_machine.arn,
             time_limit=time_limit,
             epoch=epoch,

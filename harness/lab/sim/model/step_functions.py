@@ -9,7 +9,6 @@ from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import StepRow
 from harness.lab.sim.model.engine import Engine, Kind, order
 from harness.lab.sim.model.jobs import MediaJob
-from harness.lab.sim.model.media_functions import execution_input
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import StepFunctionsSettings
@@ -48,6 +47,7 @@ class SimulatedStepFunctions(Host):
 
     Args:
         workers: The worker of each Task, by the name of its state.
+        input_of: Returns the input of the execution of a job.
         time_limit: Time limit of an execution [s]; None without one.
         ended: Called with each execution that has ended.
     """
@@ -61,6 +61,7 @@ class SimulatedStepFunctions(Host):
         recorder: RowRecorder,
         source: RandomSource,
         *,
+        input_of: Callable[[MediaJob], Any],
         arn: str,
         time_limit: float | None,
         epoch: datetime,
@@ -73,6 +74,7 @@ class SimulatedStepFunctions(Host):
         self._workers = workers
         self._recorder = recorder
         self._ended = ended
+        self._input_of = input_of
         self._source = source
         self._start_tokens = TokenBucket(settings.start_bucket, settings.start_per_s)
         self._transition_tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
@@ -105,7 +107,7 @@ class SimulatedStepFunctions(Host):
         if not self._start_tokens.take(engine.now):
             return False
         name = f"batch-{job.batch.id}-job-{job.id}"
-        job.execution = Execution(name, execution_input(job), arrival, job)
+        job.execution = Execution(name, self._input_of(job), arrival, job)
         interpreter = Interpreter(self, self._program, job.execution)
         self._metric("AWS/States/ExecutionsStarted", 1.0)
         deadline = None

@@ -21,7 +21,11 @@ from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, Serv
 from harness.lab.workload.work_and_faults import step_of
 from harness.states_language.host import NS, TaskAttempt, nanoseconds
 from harness.states_language.paths import PathNotFound
-from harness.states_language.payload_template import compile_expression
+from harness.states_language.payload_template import (
+    IntrinsicFailure,
+    compile_expression,
+    compile_template,
+)
 from harness.states_language.program import CompiledTask, Program
 
 PIPELINE_FUNCTIONS = {PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")}
@@ -197,8 +201,13 @@ class DescribedWorker:
     failures: Failures
 
     def __post_init__(self) -> None:
-        path, where = self.behaviour.priority, f"platform.behaviours.{self.state}.priority"
-        self._priority = compile_expression(path, where) if path else None
+        where = f"platform.behaviours.{self.state}"
+        path = self.behaviour.priority
+        self._priority = compile_expression(path, f"{where}.priority") if path else None
+        self._outputs = [
+            compile_template(output, f"{where}.outputs[{place}]")
+            for place, output in enumerate(self.behaviour.outputs)
+        ]
 
     def __call__(self, attempt: TaskAttempt) -> None:
         work = self._work(attempt)
@@ -222,9 +231,20 @@ class DescribedWorker:
         job: MediaJob = attempt.execution.subject
         key, number = numbered(attempt, self.state)
         seconds = 0.0 if self.times is None else self.times.seconds(self.state, job.batch.files, *key)
-        outputs = self.behaviour.outputs
-        output = outputs[min(number, len(outputs)) - 1] if outputs else {}
-        return self.failures.at(key, number, Work(seconds, lambda: output))
+        return self.failures.at(key, number, self._result(attempt, number, seconds))
+
+    def _result(self, attempt: TaskAttempt, number: int, seconds: float) -> Work:
+        """Return the work with the described output, whose paths lead into the Task's payload."""
+        if not self._outputs:
+            return Work(seconds, dict)
+        place = min(number, len(self._outputs)) - 1
+        payload = attempt.payload if self.invoke is None else event_of(attempt)
+        try:
+            output = self._outputs[place](payload, dict)
+        except (PathNotFound, IntrinsicFailure) as error:
+            cause = f"platform.behaviours.{self.state}.outputs[{place}]: {error}"
+            return Work(seconds, dict, "States.Runtime", cause)
+        return Work(seconds, lambda: output)
 
     def _priority_of(self, attempt: TaskAttempt) -> float | None:
         if self._priority is None:

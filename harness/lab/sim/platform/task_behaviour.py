@@ -30,7 +30,8 @@ class TaskBehaviour(BaseModel):
         servers: Most attempts in service at once; None without a limit.
         capacity: Most attempts waiting and in service; further ones fail with ``Capacity.Exceeded``.
         priority: JSONPath into the payload; the smallest number is served first, then the first to arrive.
-        outputs: Results of the first, second … attempt in an execution; the last one repeats.
+        outputs: Results of the first, second … attempt in an execution; the last one repeats. Fields whose
+            names end in ``.$`` are paths into the payload, or intrinsic functions.
         heartbeat_s: Time between two heartbeats; None: the resource sends none.
     """
 

@@ -29,7 +29,9 @@ class StepFunctionsWorkflow(Workflow):
         try:
             with unavailable_errors("Step Functions"):
                 started = self._client.start_execution(
-                    stateMachineArn=self._state_machine_arn, name=name, input=json.dumps(payload)
+                    stateMachineArn=self._state_machine_arn,
+                    name=name,
+                    input=json.dumps(payload, ensure_ascii=False),
                 )
         except self._client.exceptions.ExecutionAlreadyExists:
             return self._arn(name)

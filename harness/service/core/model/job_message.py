@@ -1,13 +1,30 @@
-"""The queue message that starts a job."""
+"""
+The queue message that starts a job, and the largest state of the execution that it starts.
+
+Step Functions limits the state. It is largest at the end: it then has the manifest twice (as input and after
+validation), the job settings of every video, and the results of the functions.
+Sizes in bytes of UTF-8.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from harness.service.core.errors import Invalid
-from harness.service.core.model.batch import Batch
+from harness.service.core.errors import FieldError, Invalid, ManifestInvalid
+from harness.service.core.model.batch import Batch, Upload
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
+
+LARGEST_STATE = 256 * 1024 - 1
+
+# Upper bounds of what does not depend on the names of the files. A derived key has another folder than the
+# key of its file, and also the number of the job and the name of the size.
+_EXECUTION = 1500
+_DERIVED_KEY = 30
+_RESULT = 320
+_STEM = 30
+_VIDEO = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +41,13 @@ class JobMessage:
     @classmethod
     def of(cls, job: Job, batch: Batch) -> "JobMessage":
         """Return the message that starts *job*; a lost message can be created again in this way."""
-        traceparent = job.input_payload.get("traceparent")
         return cls(
             job_id=job.id,
             batch_id=batch.id,
             listing_id=batch.listing_id,
             attempt=job.attempt,
             assets=tuple(upload.document for upload in batch.uploads),
-            traceparent=str(traceparent) if traceparent else None,
+            traceparent=job.traceparent,
         )
 
     @property
@@ -41,7 +57,7 @@ class JobMessage:
     @property
     def body(self) -> str:
         """The body of the message: JSON without whitespace."""
-        return json.dumps(self._fields, separators=(",", ":"))
+        return json.dumps(self._fields, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def _fields(self) -> dict[str, object]:
@@ -74,3 +90,25 @@ class JobMessage:
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise Invalid(f"Not a valid job message: {error!r}") from None
+
+
+def must_fit(uploads: Sequence[Upload]) -> None:
+    """Raise `ManifestInvalid` if the state of an execution for *uploads* may become too large."""
+    size = _EXECUTION + sum(_size(upload) for upload in uploads)
+    if size > LARGEST_STATE:
+        message = (
+            f"need {size} bytes in the state of the pipeline, which has {LARGEST_STATE}: "
+            "shorten names and titles, or make two batches"
+        )
+        raise ManifestInvalid("The batch is too large for the pipeline.", [FieldError("files", message)])
+
+
+def _size(upload: Upload) -> int:
+    manifest = len(json.dumps(upload.document, ensure_ascii=False).encode())
+    key = len(upload.key)
+    derived = key + _DERIVED_KEY
+    is_document = upload.file.content_type.lower() == "application/pdf"
+    result = key + (2 if is_document else 6) * derived + _RESULT
+    # The job settings name five objects; the result of the transcoding job has two more keys.
+    video = _VIDEO + 7 * derived if upload.file.media_type.is_video else 0
+    return 2 * manifest + len(PurePosixPath(upload.key).stem) + _STEM + result + video

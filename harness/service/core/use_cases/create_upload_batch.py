@@ -9,6 +9,7 @@ from harness.service.core.errors import BatchConflict, FieldError, ListingStatus
 from harness.service.core.model.access_policy import AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus, Upload
 from harness.service.core.model.identifiers import BatchId, ListingId
+from harness.service.core.model.job_message import must_fit
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.object_key import raw_keys
 from harness.service.core.ports.clock import Clock
@@ -68,7 +69,7 @@ class CreateUploadBatch:
         Create the batch. The batch *replaces* is deleted once the new one is READY.
 
         Raises:
-            ManifestInvalid: The reference or a file is not valid.
+            ManifestInvalid: The reference or a file is not valid, or the batch is too large for the pipeline.
             ListingNotFound: The listing does not exist.
             NotPhotographer, NotOwner, ProjectNotAllowed: The caller does not have the permission.
             ListingStatusInvalid: The listing does not accept uploads in its current status.
@@ -88,6 +89,7 @@ class CreateUploadBatch:
         keys = raw_keys(listing.id, batch_id, files)
         slots = tuple(self._slot(file, key) for file, key in zip(files, keys, strict=True))
         uploads = tuple(Upload(slot.file, slot.key) for slot in slots)
+        must_fit(uploads)
         status, now = BatchStatus.PENDING_UPLOAD, self.clock.now()
         uploaded_by = caller.user_id
         batch = Batch(

@@ -191,7 +191,7 @@ def context_of(function: DeployedFunction, request_id: str, timeout: float) -> I
 def call(handler: Handler, event: str, context: InvocationContext) -> InvocationResult:
     """Call a handler as Lambda's Python runtime does; an exception becomes an error result."""
     try:
-        payload = json.dumps(handler(json.loads(event), context))
+        payload = json.dumps(handler(json.loads(event), context), ensure_ascii=False)
     except Exception as error:  # noqa: BLE001 — every error of a handler is a result
         stack = traceback.format_tb(error.__traceback__)
         return failure(type(error).__name__, str(error), context.aws_request_id, stack)

@@ -6,6 +6,7 @@ at every caught error. A task that has timed out or was stopped still writes to 
 changes how the execution ended. Times in seconds.
 """
 
+import json
 import logging
 import sys
 import threading
@@ -16,7 +17,7 @@ from functools import lru_cache, partialmethod
 from types import SimpleNamespace
 from typing import Any
 
-from moto.stepfunctions.parser import utils
+from moto.stepfunctions.parser import quotas, utils
 from moto.stepfunctions.parser.api import ExecutionTimedOutEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
@@ -63,6 +64,8 @@ def install(time_scale: float) -> None:
     _parse_once()
     _forget_threads()
     _log_briefly()
+    expect(quotas, "is_within_size_quota", "744cc11a3a37")
+    quotas.to_json_str = _unescaped
     replace(Program, "eval", "b8bfa1cb68d3", partialmethod(_eval_program, time_scale))
     replace(
         ExecutionState,
@@ -74,6 +77,11 @@ def install(time_scale: float) -> None:
     replace(environment.Environment, "set_stop", "3bddad3ad761", _set_stop)
     replace(environment.Environment, "set_error", "4caa76a68982", _set_error)
     replace(EventManager, "add_event", "18d8edb48c9a", _add_event)
+
+
+def _unescaped(value: Any) -> str:
+    """Return JSON as Step Functions counts it: a character has one to four bytes of UTF-8, not an escape."""
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 class ScaledEvent(threading.Event):
