@@ -15,9 +15,9 @@ from harness.lab.report.charts.sweep_charts import capacity_chart, sweep_chart, 
 from harness.lab.sim.cost import Bill
 from harness.lab.sim.sweep.capacity import Capacity, CapacityPlan, CapacityProbe
 from harness.lab.sim.sweep.criterion import Criterion
+from harness.lab.sim.sweep.parameter_effects import Sensitivity, SensitivityPlan
 from harness.lab.sim.sweep.parameters import VariableSystem
 from harness.lab.sim.sweep.replication_summary import PERCENTS
-from harness.lab.sim.sweep.parameter_effects import Sensitivity, SensitivityPlan
 from harness.lab.sim.sweep.sweep import Sweep, SweepPlan
 from harness.lab.workload.scenario import Scenario, load_scenario
 

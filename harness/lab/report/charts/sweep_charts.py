@@ -30,22 +30,21 @@ def sweep_chart(
         limit: A horizontal line [s].
     """
     (first, *others), column = varied, f"p{percentile:g}"
+    times = data[f"{column}_s"].dropna()
     finding = "No batch became READY."
-    if data[f"{column}_s"].notna().any():
-        best = data.nsmallest(1, f"{column}_s").iloc[0]
-        at = ", ".join(f"{key} {_text(best[key])}" for key in varied)
-        finding = f"The shortest {column} is {seconds(best[f'{column}_s'])}, with {at}."
+    if not times.empty:
+        ends = (data[data[f"{column}_s"] == end].iloc[0] for end in (times.min(), times.max()))
+        texts = [f"{seconds(row[f'{column}_s'])} with {_names_and_values(row, varied)}" for row in ends]
+        finding = f"{column} is between {texts[0]} and {texts[1]}."
 
     def draw(ax: "Axes") -> None:
         at = _positions(ax, data[first])
-        lines = (
-            data[list(others)].map(_text).agg(", ".join, axis=1) if others else data[first].map(lambda _: "")
-        )
-        for place, (values, rows) in enumerate(data.groupby(lines, sort=False)):
-            names = zip(others, str(values).split(", "), strict=False)
-            label = ", ".join(f"{name} {value}" for name, value in names) or None
+        lines = data.apply(lambda row: _names_and_values(row, others), axis=1)
+        for place, (label, rows) in enumerate(data.groupby(lines, sort=False)):
             bounds = rows[[f"{column}_s", f"{column}_low_s", f"{column}_high_s"]]
-            _draw_intervals(ax, at[rows.index], bounds, "o-", color=SERIES[place % len(SERIES)], label=label)
+            _draw_intervals(
+                ax, at[rows.index], bounds, "o-", color=SERIES[place % len(SERIES)], label=str(label)
+            )
         ax.set(xlabel=first, ylabel=f"{column}, arrival to READY")
         if limit is not None:
             label_line(ax, limit, exact(limit))
@@ -145,13 +144,17 @@ def _positions(ax: "Axes", values: "pd.Series[Any]") -> "pd.Series[float]":
 
 
 def _draw_intervals(
-    ax: "Axes", at: "pd.Series[Any]", bounds: "pd.DataFrame", line: str, *, color: str, label: str | None
+    ax: "Axes", at: "pd.Series[Any]", bounds: "pd.DataFrame", line: str, *, color: str, label: str
 ) -> None:
     """Draw values with their intervals: columns value, low, high; an infinite upper bound is not drawn."""
     middle, low, high = (bounds.iloc[:, place] for place in range(3))
     # A logarithmic axis has no 0.
     lower, upper = low.clip(lower=0.1 * middle), high.replace(math.inf, np.nan).fillna(middle)
     ax.errorbar(at, middle, [middle - lower, upper - middle], fmt=line, color=color, capsize=3, label=label)
+
+
+def _names_and_values(row: "pd.Series[Any]", keys: Sequence[str]) -> str:
+    return ", ".join(f"{key} {_text(row[key])}" for key in keys)
 
 
 def _text(value: Any) -> str:

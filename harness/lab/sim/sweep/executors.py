@@ -127,7 +127,7 @@ class DaskWorkers:
         # Not pure: Dask must not take two calls for one by the hash of their arguments.
         futures = [self._client.submit(function, item, pure=False) for item in items]
         try:
-            for future in as_completed(list(futures)):
+            for future in as_completed(list(futures), loop=self._client.loop):
                 yield future.result()
         finally:
             self._client.cancel(futures)

@@ -76,6 +76,7 @@ class Replicator:
     journal: SweepJournal | None = None
     progress: Callable[[int], None] | None = None
     _known: dict[str, dict[int, ReplicationSummary]] = field(default_factory=dict)
+    _systems: dict[str, tuple[Scenario, Platform]] = field(default_factory=dict)
     _shortest: float | None = None
 
     def __post_init__(self) -> None:
@@ -127,6 +128,9 @@ class Replicator:
                 self.progress(len(result.summaries))
 
     def _chunk(self, point: Point, numbers: Sequence[int]) -> Chunk:
-        scenario, platform = self.system.at(point)
+        if (key := text_of(point)) not in self._systems:
+            # Kept: it takes as long as a short replication.
+            self._systems[key] = self.system.at(point)
+        scenario, platform = self._systems[key]
         warm_up = scenario.warm_up_s if self.warm_up is None else self.warm_up
         return Chunk(point, scenario, platform, self.system.machine, numbers, warm_up, self.percents)
