@@ -22,6 +22,7 @@ from harness.service.core.errors import Rejected, Retryable, Unavailable
 from harness.service.core.model.callback_signature import sign
 from harness.service.core.ports.tracer import SpanKind
 from harness.service.pipeline.callback.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback.callback_secret import callback_secret, forget_secret
 from harness.service.pipeline.callback.status_events import event_body, is_status_event
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
 
@@ -54,7 +55,7 @@ def handler(event: Event, _context: object) -> Event:
 
 def _send(body: Mapping[str, Any]) -> int:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
-    secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
+    secret = callback_secret()
     tracer = current_tracer()
     with tracer.span("post_callback", kind=SpanKind.CLIENT):
         traceparent = tracer.traceparent() or ""
@@ -69,6 +70,8 @@ def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
         response = _CLIENT.post(url, content=content, headers=headers)
     except httpx.TransportError as error:
         raise Retryable(f"CALLBACK_UNREACHABLE: {url}: {error!r}") from error
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        forget_secret()  # it may have been rotated
     if _is_final(response):
         raise Rejected(f"CALLBACK_REFUSED: {url} answered {response.status_code}: {response.text[:200]}")
     if not response.is_success:

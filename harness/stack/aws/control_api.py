@@ -8,6 +8,7 @@ their histories but without inputs and outputs. ``/_harness/began?at=T``: sets t
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +18,10 @@ from harness.stack.aws.metric_store import MetricStore
 from harness.stack.aws.span_store import SpanStore
 
 TRACES_PATH = "/v1/traces"
+
+
+class BadQuery(ValueError):
+    """A parameter of a control request is not valid; the message says which and why."""
 
 
 class ControlApi:
@@ -40,7 +45,13 @@ class ControlApi:
         path = environ.get("PATH_INFO", "")
         if path == TRACES_PATH:
             return self._receive_spans(environ, start_response)
-        answer = self._answer(path, environ)
+        if path.startswith("/moto-api"):
+            message = "The local AWS has no API of moto: see /_harness/metrics and /_harness/histories."
+            return _json({"message": message}, start_response, "404 Not Found")
+        try:
+            answer = self._answer(path, environ)
+        except BadQuery as refused:
+            return _json({"message": str(refused)}, start_response, "400 Bad Request")
         return self._application(environ, start_response) if answer is None else _json(answer, start_response)
 
     def _answer(self, path: str, environ: WSGIEnvironment) -> dict[str, Any] | None:
@@ -70,8 +81,15 @@ class ControlApi:
 
 
 def _query_number(environ: WSGIEnvironment, name: str) -> float:
-    """Return a number of the query string, 0 if it is missing."""
-    return float(parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0])
+    """Return a number of the query string, 0 if it is missing; raise `BadQuery` if it is not one."""
+    text = parse_qs(environ.get("QUERY_STRING", "")).get(name, ["0"])[0]
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise BadQuery(f"{name} must be a number from 0 on, not {text!r}")
+    return number
 
 
 def _json(answer: Any, start_response: StartResponse, status: str = "200 OK") -> Iterable[bytes]:

@@ -5,6 +5,7 @@ Times in seconds.
 """
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.request_guard import RequestGuard
 from harness.stack.aws.span_store import SpanStore
 from harness.stack.aws_access import REGION
 
@@ -73,8 +75,10 @@ class LocalAws:
         event_rules.install(time_scale)
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
+        secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
+        guarded = RequestGuard(HistoryCache(FastDispatcher()), secrets)
         self.application: WSGIApplication = ControlApi(
-            HistoryCache(FastDispatcher()),
+            guarded,
             self.metrics,
             SpanStore(),
             executions.executions_since,

@@ -10,6 +10,7 @@ from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import verify
 from harness.service.core.ports.tracer import TraceContext
 from harness.service.pipeline import callback_dispatch
+from harness.service.pipeline.callback.callback_secret import callback_secret
 from harness.service.pipeline.callback_dispatch import handler
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -52,7 +53,7 @@ def backend(monkeypatch):
     thread = threading.Thread(target=backend.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("CALLBACK_URL", backend.url)
-    monkeypatch.setenv("CALLBACK_SECRET", "s3cret")
+    monkeypatch.setattr(callback_dispatch, "callback_secret", lambda: "s3cret")
     yield backend
     backend.server.shutdown()
     backend.server.server_close()
@@ -123,11 +124,23 @@ def test_a_backend_that_does_not_answer_is_retried(backend, monkeypatch):
 
 def test_without_a_secret_nothing_is_sent(backend, monkeypatch):
     """A callback without a signature would be refused."""
-    monkeypatch.delenv("CALLBACK_SECRET")
+    monkeypatch.setattr(callback_dispatch, "callback_secret", callback_secret)
+    monkeypatch.delenv("CALLBACK_SECRET_ARN", raising=False)
 
-    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET"):
+    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET_ARN"):
         handler(EVENT)
     assert backend.received == []
+
+
+def test_a_refused_signature_lets_the_secret_be_read_again(backend, monkeypatch):
+    """It may have been rotated since the cold start."""
+    forgotten = []
+    monkeypatch.setattr(callback_dispatch, "forget_secret", lambda: forgotten.append(True))
+    backend.status = 403
+
+    with pytest.raises(Retryable, match=r"^CALLBACK_UNAVAILABLE: .* answered 403"):
+        handler(EVENT)
+    assert forgotten == [True]
 
 
 def test_an_event_without_a_job_is_rejected(backend):
