@@ -41,14 +41,13 @@ class JobMessage:
     @classmethod
     def of(cls, job: Job, batch: Batch) -> "JobMessage":
         """Return the message that starts *job*; a lost message can be created again in this way."""
-        traceparent = job.input_payload.get("traceparent")
         return cls(
             job_id=job.id,
             batch_id=batch.id,
             listing_id=batch.listing_id,
             attempt=job.attempt,
             assets=tuple(upload.document for upload in batch.uploads),
-            traceparent=str(traceparent) if traceparent else None,
+            traceparent=job.traceparent,
         )
 
     @property
