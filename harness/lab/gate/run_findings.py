@@ -82,8 +82,8 @@ def warnings_of(run: "Run") -> Iterable[str]:
     own = int((sent["name"].str.startswith("forbidden") | (sent["name"] == "uploads")).sum())
     if counted > own + CANARIES:
         yield (
-            f"The service counted {counted} new batches, and this run created at most {own}: another client used "
-            "the same service, and alarms and metrics include its batches."
+            f"The service counted {counted} new batches, and this run created at most {own}: another client "
+            "used the same service, and alarms and metrics include its batches."
         )
 
 
