@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -75,6 +76,16 @@ def exit_on_sweep_failure(verb: str) -> Iterator[None]:
         exit_with(verb, ExitCode.UNREACHABLE, error)
     except OSError as error:
         exit_if_disk_full(verb, error)
+
+
+def must_be_a_page(path: Path | None) -> None:
+    """Raise ValueError if a page cannot be written there: found out before the charts are drawn."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name the page's file, e.g. {path / 'report.html'}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def exit_with(verb: str, code: ExitCode, reason: object) -> NoReturn:

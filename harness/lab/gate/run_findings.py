@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.percentile import percentile
 
-STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
+STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome", "error")
 """The columns of the ``steps`` table that `failure_streaks` needs."""
 
+
+CREATED_STATUS = '"status":"PENDING_UPLOAD"'
+"""The label of a batch that was created; it has other statuses later."""
+
+CANARIES = 1
+"""The check before a run creates a batch, whose metric may arrive after the run began [count]."""
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -25,13 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
-    """The longest streak of failures of one state, in invocations and in minutes with a failure."""
+    """
+    The longest streak of failures of one state, in invocations and in minutes with a failure.
+
+    Attributes:
+        throttled: How many of the failures were throttles: the work had not begun [count].
+    """
 
     state: str
     invocations: int
     failures: int
     longest_by_invocation: int
     longest_by_period: int
+    throttled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,22 @@ def doubts_of(run: "Run") -> Iterable[str]:
         yield from map(str, findings)
 
 
+def warnings_of(run: "Run") -> Iterable[str]:
+    """Yield a sentence if the service created more batches during a live run than the run itself."""
+    if run.header.engine != "live":
+        return
+    metrics = run.metrics[run.metrics["metric"] == BATCHES_CREATED]
+    counted = int(metrics.loc[metrics["labels"].str.contains(CREATED_STATUS, regex=False), "value"].sum())
+    # Whoever got no answer may have created a batch all the same.
+    sent = run.timings[(run.timings["type"] == "POST") & (run.timings["outcome"] != "refused")]
+    own = int((sent["name"].str.startswith("forbidden") | (sent["name"] == "uploads")).sum())
+    if counted > own + CANARIES:
+        yield (
+            f"The service counted {counted} new batches, and this run created at most {own}: another client "
+            "used the same service, and alarms and metrics include its batches."
+        )
+
+
 def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:
     """Return the longest streaks of failures by state, worst first, without states that never failed."""
     failures = steps["outcome"] == "FAILED"
@@ -77,8 +106,14 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
         # Lambda records an error at the start time of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
         longest = _longest(failed), _longest_contiguous(minutes)
-        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest))
+        throttled = int(is_throttled(rows.loc[failed, "error"]).sum())
+        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest, throttled))
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
+
+
+def is_throttled(errors: "pd.Series[str]") -> "pd.Series[bool]":
+    """Return which errors of states say that a service had no capacity."""
+    return errors.astype(object).fillna("").str.contains("TooManyRequests|Throttl", regex=True).astype(bool)
 
 
 def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:

@@ -74,18 +74,17 @@ class LocalProcesses:
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        waiting = list(items)
+        waiting = dict(enumerate(items))
         if self.workers == 1 or (len(waiting) == 1 and self._pool is None):
-            yield from map(function, waiting)
+            yield from map(function, waiting.values())
             return
         losses = 0
         while waiting:
-            futures = self._submit(function, waiting)
             try:
-                for future in _completed(futures):
-                    yield future.result()
-                    del futures[future]
+                for number, result in self._results(function, waiting):
+                    del waiting[number]
                     losses = 0
+                    yield result
             except BrokenProcessPool:
                 losses += 1
                 if losses > LOSSES_MAX:
@@ -93,7 +92,6 @@ class LocalProcesses:
                         f"worker processes ended {losses} times without a result: is there enough memory?"
                     ) from None
                 self.close()
-            waiting = list(futures.values())
 
     def kill(self) -> None:
         """End the workers at once: their results are not needed any more."""
@@ -106,11 +104,15 @@ class LocalProcesses:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def _submit(self, function: Callable[[T], R], items: list[T]) -> dict[Future[R], T]:
+    def _results(self, function: Callable[[T], R], items: dict[int, T]) -> Iterator[tuple[int, R]]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
         submit: Callable[[Callable[[T], R], T], Future[R]] = self._pool.submit
-        return {without_interrupts(submit, function, item): item for item in items}
+        futures = {without_interrupts(submit, function, item): number for number, item in items.items()}
+        while futures:
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield futures.pop(future), future.result()
 
 
 class DaskWorkers:
@@ -143,10 +145,3 @@ def _dask_client(where: "str | Client") -> "Iterator[Client]":
     connect: Any = distributed.Client
     with connect(where, timeout="10s", set_as_default=False) as client:
         yield client
-
-
-def _completed(futures: "dict[Future[R], Any]") -> "Iterator[Future[R]]":
-    """Yield futures as they complete; the caller removes them."""
-    while futures:
-        done, _ = wait(futures, return_when=FIRST_COMPLETED)
-        yield from done
