@@ -235,8 +235,8 @@ def _output(document: object) -> AssetOutput:
 
 def _zip(document: object) -> ZipBundle | None:
     fields = _Fields.of(document, "zip")
-    key = fields.text("key", KEY_LENGTH)
-    return ZipBundle(key, fields.whole("bytes") or 0, fields.whole("assets") or 0) if key else None
+    key, size, assets = fields.text("key", KEY_LENGTH), fields.whole("bytes"), fields.whole("assets")
+    return ZipBundle(key, size or 0, assets or 0) if key else None
 
 
 def _step(document: object) -> StepProgress:
@@ -320,6 +320,8 @@ class _Fields:
 
     def whole(self, name: str) -> int | None:
         value = self.number(name)
+        if value is not None and not value.is_integer():
+            raise _invalid(name, "must be a whole number")
         return None if value is None else int(value)
 
     def moment(self, name: str) -> datetime | None:

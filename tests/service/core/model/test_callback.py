@@ -62,12 +62,19 @@ class TestParse:
             provider="STEP_FUNCTIONS",
             external_id="arn",
             started_at=datetime(2026, 1, 5, 12, tzinfo=UTC),
-            outputs=(AssetOutput("raw", "large", "thumbnail", {"large": "large"}, 1200, 800, 12.5),),
+            outputs=(AssetOutput("raw", "large", "thumbnail", {"large": "large"}, {}, 1200, 800, 12.5),),
             zip=ZipBundle("zip", 9, 1),
             traceparent="00-1-2-01",
         )
 
-    @pytest.mark.parametrize("job_id", [5, "5", "005"])
+    def test_a_number_of_files_is_whole(self):
+        """
+        A fraction is refused, not cut; also in a bundle without a key, which is ignored.
+        """
+        with pytest.raises(CallbackInvalid, match="assets must be a whole number"):
+            ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED", "zip": {"assets": 1.5}})
+
+    @pytest.mark.parametrize("job_id", [5, 5.0, "5", "005"])
     def test_ids_may_be_text(self, job_id):
         """
         The input of an execution may have ids as text.
