@@ -107,6 +107,15 @@ class TestPage:
         assert [one["href"] for one in full_page.all("link")] == ["data:,"]
         assert {one.get("src") for one in full_page.all("script")} == {None}
 
+    def test_its_header_says_when_and_at_which_rate_it_was_played(self, full_page, busy_morning):
+        """
+        The same words as in the summary.
+        """
+        text = busy_morning.header.conditions_text
+
+        assert text.startswith("started 20")
+        assert text[1:] in full_page.text.partition("<main")[0]
+
     def test_every_drawing_has_a_title_and_a_description(self, full_page):
         """
         Each chart is an image with a title; the charts of sections also have their finding.
@@ -221,6 +230,15 @@ class TestSections:
 
         assert "<li>2 executions failed: States.Runtime at $.a.</li>" in text
         assert "<li>A canary stays.</li>" in text
+
+    def test_the_environment_names_the_target(self, make_run, tmp_path):
+        """
+        A run in a stack says which, and with which work; a simulated run has no target.
+        """
+        played = make_run(target={"stack": "media-3fa9c2", "work": "modelled"})
+        pages = [Page(render(run, to=tmp_path / "report.html")).text for run in (played, make_run())]
+
+        assert ["stack media-3fa9c2, work modelled" in text for text in pages] == [True, False]
 
     def test_a_given_cost_becomes_a_section(self, make_run, tmp_path):
         """

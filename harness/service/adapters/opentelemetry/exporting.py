@@ -47,8 +47,9 @@ def tracer_of_environment(service: str, *, at_once: bool = False) -> OpenTelemet
     resource = Resource.create({SERVICE_NAME: service}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.sampler = LinkedSampler(provider.sampler)
-    provider.add_span_processor(_processor(_exporter(), at_once=at_once))
-    return OpenTelemetryTracer(provider)
+    processor = _processor(_exporter(), at_once=at_once)
+    provider.add_span_processor(processor)
+    return OpenTelemetryTracer(provider, processor)
 
 
 def is_exporting() -> bool:
