@@ -53,7 +53,7 @@ def cases(stack: StackState, environment: dict[str, str], folder: Path, *options
     return int(json.loads(report.read_text())["summary"]["total"])
 
 
-@pytest.mark.stack
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_some_hundred_requests_have_no_finding(modelled_stack, environment, tmp_path):
     """
