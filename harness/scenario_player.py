@@ -95,7 +95,7 @@ def play_scenario(
     with (
         run_target(scenario, host, given, metrics_urls, own_stack=own_stack, stack=stack) as target,
         target.provide(scenario) as access,
-        progress_view(scenario.duration_s / scenario.time_scale) as on_progress,
+        progress_view(scenario.duration_s / scenario.time_scale, scenario.time_scale) as on_progress,
     ):
         run = play(
             scenario,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.failures import exit_on_invalid_input
+from harness.cli.failures import exit_on_invalid_input, must_be_a_page
 
 
 def compare(
@@ -32,6 +32,7 @@ def compare(
 
     Example: harness compare runs/20260102T101500Z-steady-live runs/20260103T101500Z-steady-live
     """
+    sys.stderr.write(f"reading {before} and {now}, then drawing their charts: some seconds\n")
     from json import dumps
 
     from harness.lab.report.comparison_page import render_comparison
@@ -39,6 +40,7 @@ def compare(
     from harness.lab.results.run import Run
 
     with exit_on_invalid_input("compare"):
+        must_be_a_page(out)
         earlier, current = Run.load(before), Run.load(now)
         comparison = compare_runs(earlier, current)
         path = render_comparison(earlier, current, out)

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -55,6 +56,16 @@ def exit_on_failure(verb: str) -> Iterator[None]:
         exit_if_disk_full(verb, error)
     except KeyboardInterrupt:
         exit_with(verb, ExitCode.INCONCLUSIVE, "interrupted before the run began")
+
+
+def must_be_a_page(path: Path | None) -> None:
+    """Raise ValueError if a page cannot be written there: found out before the charts are drawn."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name the page's file, e.g. {path / 'report.html'}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def exit_with(verb: str, code: ExitCode, reason: object) -> NoReturn:

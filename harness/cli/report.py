@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.completion import runs
-from harness.cli.failures import exit_on_invalid_input
+from harness.cli.failures import exit_on_invalid_input, must_be_a_page
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -37,11 +37,13 @@ def report(
 
     Example: harness report runs/20260102T101500Z-steady-live --with runs/20260102T101800Z-steady-simpy
     """
+    sys.stderr.write(f"reading {run}, then drawing its charts: some seconds\n")
     from harness.lab.gate.evaluate_run import check_run
     from harness.lab.report.page import render, stored_verdict
     from harness.lab.results.run import Run
 
     with exit_on_invalid_input("report"):
+        must_be_a_page(out)
         shown = Run.load(run)
         verdict = stored_verdict(shown) or check_run(shown)
         path = render(shown, verdict, Run.load(other) if other else None, out, cost=_cost(shown))

@@ -24,14 +24,28 @@ if TYPE_CHECKING:
     from harness.stack.processes.state_file import StackState
 
 
+def _scenario(path: Path | None) -> Path | None:
+    """Refuse an option in the place of a scenario: it was forgotten, and the next option was taken for it."""
+    if path is not None and str(path).startswith("-"):
+        raise typer.BadParameter(f"{path} is an option; name a scenario first, e.g. steady {path} ...")
+    return path
+
+
 def up(
     *,
     modelled: Annotated[
         Path | None,
-        typer.Option(metavar="SCENARIO", help="Model the handlers with this scenario, instead of real work."),
+        typer.Option(
+            metavar="SCENARIO",
+            help="Model the handlers with this scenario, instead of real work.",
+            callback=_scenario,
+        ),
     ] = None,
     faults: Annotated[
-        Path | None, typer.Option(metavar="SCENARIO", help="Real work, with the faults of this scenario.")
+        Path | None,
+        typer.Option(
+            metavar="SCENARIO", help="Real work, with the faults of this scenario.", callback=_scenario
+        ),
     ] = None,
     time_scale: Annotated[
         float | None, typer.Option(help="Model seconds per second, instead of the scenario's.")

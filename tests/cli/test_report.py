@@ -55,6 +55,13 @@ class TestReport:
         assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
         assert "Inconclusive" in (folder / "report.html").read_text()
 
+    def test_a_folder_as_out_is_refused_at_once(self, tmp_path, capsys):
+        """
+        Before the run is read: there is none here.
+        """
+        assert exit_code("report", tmp_path / "none", "-o", tmp_path) == 2
+        assert f"{tmp_path} is a folder: name the page's file" in capsys.readouterr().err
+
     def test_out_names_another_file(self, uploads_run, tmp_path):
         """
         The figures are next to the page; the run folder is unchanged.

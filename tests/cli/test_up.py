@@ -39,3 +39,14 @@ def test_options_that_exclude_each_other_exit_with_2(words, complaint, capsys):
 
     assert left.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_an_option_in_the_place_of_the_scenario_is_named(capsys):
+    """
+    The scenario was forgotten, so that the next option was taken for it.
+    """
+    with pytest.raises(SystemExit) as left:
+        main(["up", "--modelled", "--time-scale", "10"])
+
+    assert left.value.code == 2
+    assert "--time-scale is an option; name a scenario first" in " ".join(capsys.readouterr().err.split())

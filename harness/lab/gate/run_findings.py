@@ -16,7 +16,7 @@ import pandas as pd
 from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.percentile import percentile
 
-STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
+STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome", "error")
 """The columns of the ``steps`` table that `failure_streaks` needs."""
 
 
@@ -32,13 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
-    """The longest streak of failures of one state, in invocations and in minutes with a failure."""
+    """
+    The longest streak of failures of one state, in invocations and in minutes with a failure.
+
+    Attributes:
+        throttled: How many of the failures were throttles: the work had not begun [count].
+    """
 
     state: str
     invocations: int
     failures: int
     longest_by_invocation: int
     longest_by_period: int
+    throttled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,14 @@ def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStrea
         # Lambda records an error at the start time of the invocation.
         minutes = {int(at * time_scale // 60) for at in rows.loc[failed, "started_at"].dropna()}
         longest = _longest(failed), _longest_contiguous(minutes)
-        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest))
+        throttled = int(is_throttled(rows.loc[failed, "error"]).sum())
+        streaks.append(FailureStreak(str(state), len(rows), int(failed.sum()), *longest, throttled))
     return sorted(streaks, key=lambda streak: (-streak.longest_by_invocation, streak.state))
+
+
+def is_throttled(errors: "pd.Series[str]") -> "pd.Series[bool]":
+    """Return which errors of states say that a service had no capacity."""
+    return errors.astype(object).fillna("").str.contains("TooManyRequests|Throttl", regex=True).astype(bool)
 
 
 def unfinished(batches: pd.DataFrame, ended_at: float, time_scale: float) -> Unfinished:

@@ -246,7 +246,8 @@ class Verdict:
         yield from (f"{', '.join(names)}: {why}" for why, names in skipped.items())
         for streak in self.streaks:
             yield (
-                f"{streak.state} failed {streak.failures} of {streak.invocations} times; longest streak "
+                f"{streak.state} failed {streak.failures} of {streak.invocations} times"
+                f"{f', {streak.throttled} of them throttled' if streak.throttled else ''}; longest streak "
                 f"{streak.longest_by_invocation} invocations, "
                 f"{streak.longest_by_period} minute{'' if streak.longest_by_period == 1 else 's'} in a row"
             )

@@ -16,20 +16,21 @@ LINE_EVERY_S = 10.0
 OnProgress = Callable[[Progress], None]
 
 
-def progress_view(duration: float) -> AbstractContextManager[OnProgress]:
+def progress_view(duration: float, time_scale: float = 1.0) -> AbstractContextManager[OnProgress]:
     """
     Return a context whose callback shows a `Progress` on stderr or in the notebook.
 
     Args:
         duration: How long arrivals come [clock s].
+        time_scale: Model seconds per clock second; the times until READY are shown in model time.
     """
     if _is_notebook():
-        return _notebook_view(duration)
-    return _terminal_view(duration) if sys.stderr.isatty() else _line_view()
+        return _notebook_view(duration, time_scale)
+    return _terminal_view(duration, time_scale) if sys.stderr.isatty() else _line_view(time_scale)
 
 
 @contextmanager
-def _terminal_view(duration: float) -> Iterator[OnProgress]:
+def _terminal_view(duration: float, time_scale: float) -> Iterator[OnProgress]:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -43,7 +44,7 @@ def _terminal_view(duration: float) -> Iterator[OnProgress]:
         def show(progress: Progress) -> None:
             bars.update(bar, completed=min(progress.at_s, duration), description=progress.phase)
             table = Table.grid(padding=(0, 2))
-            for name, value in figures(progress):
+            for name, value in figures(progress, time_scale):
                 table.add_row(name, value)
             live.update(Group(bars, table))
 
@@ -51,7 +52,7 @@ def _terminal_view(duration: float) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def _notebook_view(duration: float) -> Iterator[OnProgress]:
+def _notebook_view(duration: float, time_scale: float) -> Iterator[OnProgress]:
     from IPython.display import HTML, display
     from tqdm.auto import tqdm
 
@@ -64,28 +65,29 @@ def _notebook_view(duration: float) -> Iterator[OnProgress]:
         def show(progress: Progress) -> None:
             bar.set_description(progress.phase)
             bar.update(min(progress.at_s, total) - bar.n)
-            table.update(html(_html(progress)))
+            table.update(html(_html(progress, time_scale)))
 
         yield show
 
 
 @contextmanager
-def _line_view() -> Iterator[OnProgress]:
+def _line_view(time_scale: float) -> Iterator[OnProgress]:
     shown_at, shown_phase = time.monotonic(), ""
 
     def show(progress: Progress) -> None:
         nonlocal shown_at, shown_phase
         if progress.phase != shown_phase or time.monotonic() - shown_at >= LINE_EVERY_S:
             shown_at, shown_phase = time.monotonic(), progress.phase
-            line = ", ".join(f"{name} {value}" for name, value in figures(progress))
+            line = ", ".join(f"{name} {value}" for name, value in figures(progress, time_scale))
             has_begun = progress.phase != "preparing"
             sys.stderr.write(f"{progress.at_s:.0f} s {progress.phase}{': ' + line if has_begun else ''}\n")
 
     yield show
 
 
-def figures(progress: Progress) -> list[tuple[str, str]]:
-    """Return the figures to show, as names and texts."""
+def figures(progress: Progress, time_scale: float = 1.0) -> list[tuple[str, str]]:
+    """Return the figures to show, as names and texts; the times until READY are model seconds."""
+    unit = "s" if time_scale == 1 else "s of model time"
     started = str(progress.started)
     return [
         ("arrivals", f"{progress.started} of {progress.scheduled}" if progress.scheduled else started),
@@ -96,20 +98,20 @@ def figures(progress: Progress) -> list[tuple[str, str]]:
         ("breached", str(progress.breached)),
         ("batches ready", str(progress.ready)),
         ("not ready", str(progress.not_ready)),
-        ("ready p50", _seconds(progress.ready_p50_s)),
-        ("ready p95", _seconds(progress.ready_p95_s)),
-        ("ready p99", _seconds(progress.ready_p99_s)),
+        ("ready p50", _time(progress.ready_p50_s, time_scale, unit)),
+        ("ready p95", _time(progress.ready_p95_s, time_scale, unit)),
+        ("ready p99", _time(progress.ready_p99_s, time_scale, unit)),
     ]
 
 
-def _html(progress: Progress) -> str:
-    names, values = zip(*figures(progress), strict=True)
+def _html(progress: Progress, time_scale: float) -> str:
+    names, values = zip(*figures(progress, time_scale), strict=True)
     head, row = "</th><th>".join(names), "</td><td>".join(values)
     return f"<table><tr><th>{head}</th></tr><tr><td>{row}</td></tr></table>"
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} s"
+def _time(value: float | None, time_scale: float, unit: str) -> str:
+    return "–" if value is None else f"{value * time_scale:.2f} {unit}"
 
 
 def _is_notebook() -> bool:

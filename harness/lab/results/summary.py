@@ -109,6 +109,7 @@ class Summary:
     title: str
     timings: tuple[Timing, ...]
     metrics: Metrics
+    time_scale: float = 1.0
 
     @classmethod
     def of(
@@ -122,7 +123,7 @@ class Summary:
     ) -> "Summary":
         """Summarise `Run.timings` from *warm_up* on [clock s], and the whole table ``metrics``."""
         found = tuple(_timings(timings, warm_up, time_scale))
-        return cls(title, found, Metrics.of(metrics, time_scale))
+        return cls(title, found, Metrics.of(metrics, time_scale), time_scale)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the timings as a table."""
@@ -149,7 +150,9 @@ class Summary:
             timings.add_column(heading, justify="right", no_wrap=True)
         for one in self.timings:
             numbers = (one.count, one.failed, one.censored, one.p50_s, one.p95_s, one.p99_s, one.max_s)
-            timings.add_row(f"{one.type} {one.name}", *(_cell(number) for number in numbers))
+            # Requests are not accelerated: with another scale the table has two kinds of seconds.
+            unit = "" if self.time_scale == 1 else " (model time)" if one.type == E2E else " (clock time)"
+            timings.add_row(f"{one.type} {one.name}{unit}", *(_cell(number) for number in numbers))
         metrics = Table(title="Metrics", title_justify="left", box=None, show_header=False)
         for line in self.metrics.lines():
             metrics.add_row(*line)

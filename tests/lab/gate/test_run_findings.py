@@ -125,3 +125,18 @@ def test_batches_of_another_client_are_noticed(recorder, created, is_foreign):
     assert all(
         f"counted {created} new batches, and this run created at most 2" in warning for warning in warnings
     )
+
+
+def test_throttles_are_counted_apart():
+    """
+    The work of a throttled attempt had not begun.
+    """
+    rows = [
+        step(1.0, "FAILED")._replace(error="Lambda.TooManyRequestsException"),
+        step(2.0, "FAILED")._replace(error="ThumbnailFailed"),
+        step(3.0, "SUCCEEDED"),
+    ]
+
+    (found,) = failure_streaks(pd.DataFrame(rows), 1.0)
+
+    assert (found.failures, found.throttled) == (2, 1)

@@ -3,6 +3,7 @@ Workers count, the coordinator adds up, and one small file shows the sums.
 """
 
 from harness.lab.load.progress import Progress, Tally, Total
+from harness.lab.load.progress_view import figures
 
 
 def test_the_counts_of_all_workers_add_up():
@@ -49,3 +50,13 @@ def test_a_run_without_a_file_is_preparing(tmp_path):
     The file may be read before the coordinator has written it.
     """
     assert Progress.read(tmp_path / "progress.json").phase == "preparing"
+
+
+def test_times_until_ready_are_shown_in_model_time():
+    """
+    At scale 10 a batch that took 2 s of the clock took 20 s, as in the final table.
+    """
+    shown = dict(figures(Progress(ready_p95_s=2.0), 10.0))
+
+    assert shown["ready p95"] == "20.00 s of model time"
+    assert dict(figures(Progress(ready_p95_s=2.0)))["ready p95"] == "2.00 s"

@@ -163,7 +163,8 @@ class Coordinator:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the state of the run as names and texts. It reads files: call it in a thread."""
-        rows = [("phase", f"{self.phase}, {self.now:.0f} s"), *figures(self._progress())]
+        shown = figures(self._progress(), self.plan.scenario.time_scale)
+        rows = [("phase", f"{self.phase}, {self.now:.0f} s"), *shown]
         began_at = self.outcome.began_at_epoch_s
         if began_at is None or self.outcome.is_over:
             return rows

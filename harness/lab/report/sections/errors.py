@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from harness.lab.gate.run_findings import is_throttled
 from harness.lab.report.chart_data import QUEUE_DEPTH, http
 from harness.lab.report.charts import pipeline_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock
@@ -73,8 +74,11 @@ def errors(subject: Subject) -> ReportSection | None:
     share = len(requests) / len(sent) if len(sent) else 0.0
     lead = (
         f"{plural(len(requests), 'request')} ({percent(share)}), "
-        f"{plural(len(batches), 'batch', 'batches')} and {plural(len(steps), 'attempt')} of a state failed."
+        f"{plural(len(batches), 'batch', 'batches')} and {plural(len(steps), 'attempt')} of a state failed"
     )
+    if throttled := int(is_throttled(steps["error"]).sum()):
+        lead += f", {throttled} of them because the service was throttled"
+    lead += "."
     return ReportSection("errors", "Errors", lead, shown)
 
 
