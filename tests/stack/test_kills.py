@@ -48,7 +48,6 @@ class Accepted:
 class Round:
     """What happened to the batches that were begun in a round, whose part was killed and came back."""
 
-    part: str
     back_at: float = 0.0
     accepted: list[Accepted] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
@@ -65,32 +64,40 @@ class PatientUploader(Uploader):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.round = Round("none")
+        self.round = Round()
+        # One client for all: each would load the certificates of its own.
+        self.http = httpx.Client(timeout=10, limits=httpx.Limits(max_connections=64), trust_env=False)
 
     def ask(self, listing, path, role="photographer", **body):
-        return self._repeat(lambda: super(PatientUploader, self).ask(listing, path, role, **body))
+        return self._repeat(lambda: self.ask_once(listing, path, role, **body))
+
+    def ask_once(self, listing, path, role="photographer", **body):
+        return self.http.post(
+            f"{self.state.api_url}/api/v2/listings/media{path}",
+            json={"listingId": listing} | body,
+            headers={"Authorization": f"Bearer {self.token(listing, role)}"},
+        )
 
     def _put(self, given, content):
-        parent = super()
-
-        def put():
-            return httpx.put(given["uploadUrl"], content=content, headers=given["headers"], timeout=10)
-
-        self._repeat(put)
-        return parent._put(given, content)
+        answer = self._repeat(
+            lambda: self.http.put(given["uploadUrl"], content=content, headers=given["headers"])
+        )
+        assert answer.status_code == 200, answer.text
+        names = {name: given[name] for name in ("clientId", "s3Key")}
+        return names | {"etag": answer.headers["etag"], "bytes": len(content)}
 
     def _repeat(self, send):
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 answer = send()
-                answered = answer.status_code < 500
-                what = str(answer.status_code)
+                if answer.status_code < 500 or time.monotonic() > deadline:
+                    return answer
+                self.round.errors[str(answer.status_code)] += 1
             except httpx.TransportError:
-                answered, what = False, "no answer"
-            if answered or time.monotonic() > deadline:
-                return answer
-            self.round.errors[what] += 1
+                self.round.errors["no answer"] += 1
+                if time.monotonic() > deadline:
+                    raise
             time.sleep(0.5)
 
 
@@ -98,7 +105,7 @@ def upload(uploader, played):
     """Play one batch; a batch that the service refuses is not accepted."""
     try:
         listing, batch = uploader.upload(photos=2, videos=0)
-    except (AssertionError, httpx.HTTPError, UnboundLocalError, StopIteration):
+    except (AssertionError, httpx.HTTPError):
         played.errors["not accepted"] += 1
         return
     played.accepted.append(Accepted(listing, batch, time.monotonic()))
@@ -142,13 +149,13 @@ def watch(uploader, rounds, ended):
 
 def status(uploader, one):
     try:
-        return Uploader.ask(uploader, one.listing, "/uploads/status", batchId=one.batch).json()
+        return uploader.ask_once(one.listing, "/uploads/status", batchId=one.batch).json()
     except httpx.HTTPError:
         return {}
 
 
 def play_round(stack, uploader, rounds, part):
-    uploader.round = played = Round(part)
+    uploader.round = played = Round()
     rounds.append(played)
     time.sleep(BEFORE_S)
     stack.kill(part)
@@ -171,12 +178,19 @@ def row(part, rounds):
     )
 
 
+LOST_WITH_S3 = {"STORAGE_UNAVAILABLE", "UPLOAD_MISSING"}
+"""Codes of batches whose step found S3 away for too long, or without the files that it kept in memory."""
+
+
 @pytest.mark.nightly
 @pytest.mark.stack
 @pytest.mark.timeout(1800)
-def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys):
+@pytest.mark.parametrize("part", PART_NAMES)
+def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys, part):
     """
-    Every part is killed three times in the middle of the load; all accepted batches become READY.
+    The part is killed three times in the middle of the load; all accepted batches become READY.
+
+    The local S3 loses its objects with its process: a batch that needs one of them is FAILED with a code.
     """
     options = StackOptions(
         mode="modelled",
@@ -194,16 +208,15 @@ def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys):
         watching.start()
         try:
             with load(uploader):
-                for part in PART_NAMES:
-                    for _ in range(KILLS):
-                        play_round(stack, uploader, rounds, part)
+                for _ in range(KILLS):
+                    play_round(stack, uploader, rounds, part)
         finally:
             ended.set()
             watching.join()
 
-    table = "\n".join(row(part, [one for one in rounds if one.part == part]) for part in PART_NAMES)
+    line = row(part, rounds)
     with capsys.disabled():
-        print(f"\n| killed | accepted | lost | READY | FAILED | heal s | errors |\n{table}")
-    ends = Counter(one.end or "lost" for played in rounds for one in played.accepted)
-    assert set(ends) == {"READY"}, table
-    assert all(len(played.accepted) > 0 for played in rounds), table
+        print(f"\n| killed | accepted | lost | READY | FAILED | heal s | errors |\n{line}")
+    ends = {one.end or "lost" for played in rounds for one in played.accepted}
+    assert ends - (LOST_WITH_S3 if part == "s3" else set()) == {"READY"}, line
+    assert all(played.accepted for played in rounds), line

@@ -19,8 +19,9 @@ from harness.service.api.request_body import BoundedRequest
 from harness.service.api.response_models import CallbackAccepted, answer
 from harness.service.api.telemetry import log_fields_of
 from harness.service.core.errors import CallbackInvalid, JobNotFound, SignatureInvalid, Unavailable
-from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
+from harness.service.core.model.callback import KEY_LENGTH, CallbackStatus, ProcessingCallback
 from harness.service.core.model.callback_signature import verify
+from harness.service.core.model.identifiers import LARGEST_INTEGER
 from harness.service.core.ports.instruments import Instruments
 
 PATH = "/internal/media-processing/callback"
@@ -60,50 +61,61 @@ class SignedRoute(APIRoute):
 
 routes = APIRouter(tags=["pipeline"], route_class=SignedRoute)
 
-_TEXT = {"type": ["string", "null"]}
-_NUMBER = {"type": ["number", "null"]}
-_INTEGER = {"type": ["integer", "null"]}
+
+def _text(length: int) -> dict[str, Any]:
+    return {"type": ["string", "null"], "maxLength": length}
+
+
+_LONG_TEXT = {"type": ["string", "null"]}
+_NUMBER = {"type": ["number", "null"], "minimum": 0, "maximum": LARGEST_INTEGER}
+_INTEGER = {"type": ["integer", "null"], "minimum": 0, "maximum": LARGEST_INTEGER}
+_ID = {"type": ["integer", "string"], "minimum": 0, "maximum": LARGEST_INTEGER, "pattern": "^[0-9]{1,15}$"}
+_KEY = _text(KEY_LENGTH)
 _OUTPUT = {
     "type": "object",
     "required": ["rawKey"],
     "properties": {
-        "rawKey": {"type": "string"},
-        "outputs": {"type": "object", "additionalProperties": {"type": "string"}},
-        "resolutions": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+        "rawKey": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH},
+        "outputs": {"type": ["object", "null"], "additionalProperties": _KEY},
+        "resolutions": {"type": ["object", "null"], "additionalProperties": _KEY},
         "durationSeconds": _NUMBER,
         **dict.fromkeys(("width", "height"), _INTEGER),
-        **dict.fromkeys(("processedKey", "thumbnailKey", "errorCode", "errorMessage"), _TEXT),
+        **dict.fromkeys(("processedKey", "thumbnailKey"), _KEY),
+        **dict.fromkeys(("errorCode", "errorMessage"), _LONG_TEXT),
     },
 }
 _ZIP = {
     "type": ["object", "null"],
-    "properties": {"key": {"type": "string"}, "bytes": {"type": "integer"}, "assets": {"type": "integer"}},
+    "properties": {"key": _KEY, "bytes": _INTEGER, "assets": _INTEGER},
 }
 _STEP = {
     "type": ["object", "null"],
     "description": "Progress of one step; only with the status RUNNING.",
     "required": ["name", "status", "at"],
     "properties": {
-        "name": {"type": "string", "maxLength": 80},
+        "name": {"type": "string", "minLength": 1, "maxLength": 80},
         "item": _INTEGER,
         "status": {"type": "string", "enum": ["RUNNING", "SUCCEEDED", "FAILED"]},
         "progress": _NUMBER,
-        "at": {"type": "string", "format": "date-time"},
+        "at": {"type": "string", "format": "date-time", "maxLength": 40},
     },
 }
 _BODY = {
     "type": "object",
     "required": ["jobId", "status"],
     "properties": {
-        "jobId": {"type": ["integer", "string"]},
-        "listingId": {"type": ["integer", "string", "null"]},
+        "jobId": _ID,
+        "listingId": _ID | {"type": ["integer", "string", "null"]},
+        "batchId": _text(36),
         "status": {"type": "string", "enum": list(CallbackStatus)},
-        "startedAt": {"type": ["string", "null"], "format": "date-time"},
+        "provider": _text(50),
+        "startedAt": _text(40) | {"format": "date-time"},
         "outputs": {"type": ["array", "null"], "items": _OUTPUT},
         "zip": _ZIP,
         "step": _STEP,
         "error": {"type": ["string", "object", "null"]},
-        **dict.fromkeys(("batchId", "provider", "externalId", "failureReason", "traceparent"), _TEXT),
+        "failureReason": _LONG_TEXT,
+        **dict.fromkeys(("externalId", "traceparent"), _text(255)),
     },
     "examples": [{"jobId": 7, "status": "RUNNING", "externalId": "arn:aws:states:…:execution:…"}],
 }

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from harness.service.api.authenticated_call import AuthenticatedCall, AuthenticatedRoute
 from harness.service.api.error_documentation import errors
+from harness.service.api.operation_links import AFTER_CREATION
 from harness.service.api.request_models import (
     CompleteUploads,
     CreateUploads,
@@ -61,7 +62,10 @@ routes = APIRouter(
     "/uploads",
     status_code=HTTPStatus.CREATED,
     response_model=UploadsCreated,
-    responses=errors(*_CONTROL, ListingStatusInvalid, BatchNotFound, BatchConflict),
+    responses={
+        201: {"links": AFTER_CREATION},
+        **errors(*_CONTROL, ListingStatusInvalid, BatchNotFound, BatchConflict),
+    },
 )
 def create_upload_batch(call: AuthenticatedCall, body: CreateUploads) -> Response:
     """Create a batch and get an upload URL for each of its files."""

@@ -19,8 +19,15 @@ from pydantic.alias_generators import to_camel
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from harness.service.core.model.checksum import Sha256
-from harness.service.core.model.identifiers import BatchId, ListingId
-from harness.service.core.model.manifest import LAST_SEQUENCE, NAME_LENGTH, ManifestFile, UploadLimits
+from harness.service.core.model.identifiers import LARGEST_INTEGER, BatchId, ListingId
+from harness.service.core.model.manifest import (
+    CONTENT_TYPE_LENGTH,
+    CONTENT_TYPE_PATTERN,
+    LAST_SEQUENCE,
+    NAME_LENGTH,
+    ManifestFile,
+    UploadLimits,
+)
 from harness.service.core.model.media_type import MediaType, Orientation
 from harness.service.core.model.request_reason import REASON_LENGTH
 from harness.service.core.use_cases.complete_upload_batch import UploadedFile
@@ -40,6 +47,11 @@ def _media_type(value: object) -> object:
         raise ValueError(f"must be one of {', '.join(MediaType)}") from None
 
 
+def _whole(value: object) -> object:
+    """Return 2 for 2.0: JSON has one type of numbers, and some clients write whole numbers so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _checksum(value: object) -> Sha256:
     if not isinstance(value, str):
         raise ValueError("must be text")
@@ -48,9 +60,7 @@ def _checksum(value: object) -> Sha256:
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_LENGTH)]
-# Larger integers are not exact in JSON (RFC 8259, section 6).
-LARGEST_INTEGER = 2**53 - 1
-Listing = Annotated[ListingId, Field(ge=1, le=LARGEST_INTEGER)]
+Listing = Annotated[ListingId, Field(ge=1, le=LARGEST_INTEGER), BeforeValidator(_whole)]
 Bytes = Annotated[
     int,
     Field(
@@ -61,6 +71,7 @@ Bytes = Annotated[
         # The manifest is checked in the core, with the name of its file.
         json_schema_extra={"maximum": _LIMITS.file_bytes},
     ),
+    BeforeValidator(_whole),
 ]
 # Any text is accepted: a text that is not a UUID gives 404, as an unknown UUID does.
 BatchUuid = Annotated[
@@ -81,6 +92,7 @@ Checksum = Annotated[
         {
             "type": "string",
             "description": "SHA-256 of the file: `sha256:<hex>`, hex or base64.",
+            "pattern": "^(sha256:)?([0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$",
             "examples": ["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
         }
     ),
@@ -107,11 +119,18 @@ class FileToUpload(RequestBody):
         None, description="Orientation of a photo or video; it must match the media type."
     )
     filename: Name = Field(examples=["front door.jpg"])
-    content_type: Name = Field(examples=["image/jpeg"])
+    content_type: Name = Field(
+        examples=["image/jpeg"],
+        json_schema_extra={"pattern": CONTENT_TYPE_PATTERN, "maxLength": CONTENT_TYPE_LENGTH},
+    )
     bytes: Bytes
     checksum: Checksum
     title: Annotated[str, StringConstraints(pattern=NO_NUL, max_length=NAME_LENGTH)] | None = None
-    sequence: int = Field(ge=1, le=LAST_SEQUENCE, description="Position in the gallery, unique in the batch.")
+    sequence: Annotated[
+        int,
+        Field(ge=1, le=LAST_SEQUENCE, description="Position in the gallery, unique in the batch."),
+        BeforeValidator(_whole),
+    ]
     metadata: dict[Text, Text] | None = None
 
     def to_core(self) -> ManifestFile:

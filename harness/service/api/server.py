@@ -47,6 +47,8 @@ def serve(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        # Names of functions in generated clients.
+        generate_unique_id_function=lambda route: route.name,
         # `Telemetry` opens the spans; those of FastAPI would duplicate them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )

@@ -78,6 +78,17 @@ class TestDocument:
         assert schemas["CreateUploads"]["properties"]["files"]["maxItems"] == 60
         assert not {"Sha256", "HTTPValidationError"} & set(schemas)
 
+    def test_links_lead_from_a_new_batch_to_every_other_operation(self, env):
+        """
+        The operations have the names of functions, so that generated clients can be read.
+        """
+        paths = env.client.get("/openapi.json").json()["paths"]
+        media = [path["post"] for name, path in paths.items() if name.startswith(BASE)]
+
+        links = paths[f"{BASE}/uploads"]["post"]["responses"]["201"]["links"]
+        linked = {link["operationId"] for link in links.values()}
+        assert linked == {each["operationId"] for each in media} - {"create_upload_batch"}
+
     def test_media_endpoints_need_a_bearer_token(self, env):
         """
         The page accepts a token; the callback has none.

@@ -75,6 +75,15 @@ class TestCreate:
         headers = created["files"][0]["headers"]
         assert headers["x-amz-checksum-sha256"] == "u36uDgSVlg2t2xl2UDsjpV1ifm0rnQ3m1+kJMY/gPXA="
 
+    def test_whole_numbers_come_in_two_spellings(self, env, make):
+        """
+        JSON has one type of numbers: 1.0 is 1.
+        """
+        photo = make.photo(sequence=1.0)
+        body = make.uploads(photo | {"bytes": float(photo["bytes"])}, listingId=42.0)
+
+        assert env.post("/uploads", body).status_code == 201
+
     def test_an_idempotency_key_is_ignored(self, env, make):
         """
         The same key with another batch creates another batch.

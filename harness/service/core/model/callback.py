@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from harness.service.core.errors import CallbackInvalid, FieldError
 from harness.service.core.model.failure import MISSING_PROCESSED_KEY, PARTIAL, Failure
-from harness.service.core.model.identifiers import MAX_ID, BatchId, JobId, ListingId, parse_id
+from harness.service.core.model.identifiers import LARGEST_INTEGER, BatchId, JobId, ListingId, parse_id
 from harness.service.core.model.job import StepProgress
 from harness.service.core.model.object_key import belongs_to
 
@@ -235,8 +235,8 @@ def _output(document: object) -> AssetOutput:
 
 def _zip(document: object) -> ZipBundle | None:
     fields = _Fields.of(document, "zip")
-    key = fields.text("key", KEY_LENGTH)
-    return ZipBundle(key, fields.whole("bytes") or 0, fields.whole("assets") or 0) if key else None
+    key, size, assets = fields.text("key", KEY_LENGTH), fields.whole("bytes"), fields.whole("assets")
+    return ZipBundle(key, size or 0, assets or 0) if key else None
 
 
 def _step(document: object) -> StepProgress:
@@ -304,20 +304,24 @@ class _Fields:
         value = self.values.get(name)
         if isinstance(value, str):
             value = parse_id(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise _invalid(name, "must be a whole number")
-        if not 0 <= value <= MAX_ID:
+        if not 0 <= value <= LARGEST_INTEGER:
             raise _invalid(name, "is out of range")
         return value
 
     def number(self, name: str) -> float | None:
         value = self._typed(name, "a number", int, float)
-        if value is not None and not (math.isfinite(value) and 0 <= value <= MAX_ID):
+        if value is not None and not (math.isfinite(value) and 0 <= value <= LARGEST_INTEGER):
             raise _invalid(name, "is out of range")
         return None if value is None else float(value)
 
     def whole(self, name: str) -> int | None:
         value = self.number(name)
+        if value is not None and not value.is_integer():
+            raise _invalid(name, "must be a whole number")
         return None if value is None else int(value)
 
     def moment(self, name: str) -> datetime | None:

@@ -10,6 +10,8 @@ JobId = NewType("JobId", int)
 
 MAX_ID = 2**63 - 1
 """The largest numeric id: the database stores signed 64-bit integers."""
+LARGEST_INTEGER = 2**53 - 1
+"""The largest integer that is exact in every JSON document (RFC 8259, section 6)."""
 
 
 def parse_id(text: str) -> int | None:

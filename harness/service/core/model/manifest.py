@@ -13,9 +13,10 @@ MEBIBYTE = 1024 * 1024
 NAME_LENGTH = 255
 CONTENT_TYPE_LENGTH = 100
 LAST_SEQUENCE = 2**32 - 1
-_NAME = r"[a-z0-9][a-z0-9!#$&^_.+-]*"
-# RFC 6838, section 4.2, without parameters.
-_CONTENT_TYPE = re.compile(f"{_NAME}/{_NAME}", re.ASCII | re.IGNORECASE)
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*"
+CONTENT_TYPE_PATTERN = f"^{_NAME}/{_NAME}$"
+"""RFC 6838, section 4.2, without parameters."""
+_CONTENT_TYPE = re.compile(f"{_NAME}/{_NAME}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,14 @@ class TestParse:
             traceparent="00-1-2-01",
         )
 
-    @pytest.mark.parametrize("job_id", [5, "5", "005"])
+    def test_a_number_of_files_is_whole(self):
+        """
+        A fraction is refused, not cut; also in a bundle without a key, which is ignored.
+        """
+        with pytest.raises(CallbackInvalid, match="assets must be a whole number"):
+            ProcessingCallback.parse({"jobId": 5, "status": "SUCCEEDED", "zip": {"assets": 1.5}})
+
+    @pytest.mark.parametrize("job_id", [5, 5.0, "5", "005"])
     def test_ids_may_be_text(self, job_id):
         """
         The input of an execution may have ids as text.
