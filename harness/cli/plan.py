@@ -60,14 +60,22 @@ def plan(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Set another parameter, e.g. sqs.batch_size=1.", metavar="KEY=VALUE"),
+        typer.Option(
+            "--set", help="Set another parameter, e.g. dispatcher.batch_size=1.", metavar="KEY=VALUE"
+        ),
     ] = None,
     rate: Annotated[
-        str | None, typer.Option(help="Mean arrival rate in model time: 4/s, 240/min.", metavar="RATE")
+        str | None,
+        typer.Option("--rate", help="Mean arrival rate in model time: 4/s, 240/min.", metavar="RATE"),
     ] = None,
     duration: Annotated[
         float | None,
-        typer.Option(help="Model time during which batches arrive.", parser=duration_of, metavar="DURATION"),
+        typer.Option(
+            "--duration",
+            help="Model time during which batches arrive.",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
     warm_up: Annotated[

@@ -56,12 +56,17 @@ def sweep(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Set a parameter for all cells, e.g. sqs.batch_size=1.", metavar="KEY=VALUE"
+            "--set", help="Set a parameter for all cells, e.g. dispatcher.batch_size=1.", metavar="KEY=VALUE"
         ),
     ] = None,
     duration: Annotated[
         float | None,
-        typer.Option(help="Model time during which batches arrive.", parser=duration_of, metavar="DURATION"),
+        typer.Option(
+            "--duration",
+            help="Model time during which batches arrive.",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
     warm_up: Annotated[
