@@ -18,12 +18,13 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "bundle"
 PYTHON_VERSION = "3.12"
 PLATFORM = "x86_64-manylinux_2_28"
-PACKAGES = ["av", "httpx", "pillow", "pillow-heif", "structlog"]
+PACKAGES = ["av", "cryptography", "httpx", "pillow", "pillow-heif", "pypdf", "structlog"]
 RUNTIME_PACKAGES = ["boto3"]
 """What AWS installs beside a function of this runtime."""
 SOURCES = [
     "harness/__init__.py",
     "harness/service/__init__.py",
+    "harness/service/aws_clients.py",
     "harness/service/core",
     "harness/service/pipeline",
 ]
