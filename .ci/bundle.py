@@ -18,15 +18,29 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "bundle"
 PYTHON_VERSION = "3.12"
 PLATFORM = "x86_64-manylinux_2_28"
-PACKAGES = ["av", "cryptography", "httpx", "pillow", "pillow-heif", "pypdf", "structlog"]
+PACKAGES = [
+    "av",
+    "cryptography",
+    "httpx",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-sdk",
+    "pillow",
+    "pillow-heif",
+    "pypdf",
+    "structlog",
+]
 RUNTIME_PACKAGES = ["boto3"]
 """What AWS installs beside a function of this runtime."""
 SOURCES = [
     "harness/__init__.py",
     "harness/service/__init__.py",
+    "harness/service/adapters/__init__.py",
+    "harness/service/adapters/opentelemetry",
+    "harness/service/adapters/stepfunctions",
     "harness/service/aws_clients.py",
     "harness/service/core",
     "harness/service/pipeline",
+    "harness/states_language",
 ]
 HANDLERS = ["validate", "thumbnails", "zip_bundle", "callback_dispatch"]
 UNZIPPED_MAX_BYTES = 250 * 2**20

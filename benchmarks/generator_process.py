@@ -23,6 +23,7 @@ from locust.env import Environment  # noqa: E402
 
 from harness.lab.load.clients.api_session import ApiSession, RequestContext  # noqa: E402
 from harness.lab.load.clients.response_check import expecting  # noqa: E402
+from harness.lab.load.clients.trace_sampling import TraceSampling  # noqa: E402
 from harness.lab.load.generator.connection_pool import ConnectionPool  # noqa: E402
 from harness.lab.load.generator.recorder import WorkerRecorder  # noqa: E402
 from harness.lab.load.generator.scheduler import OpenScheduler  # noqa: E402
@@ -58,6 +59,7 @@ class Measurement:
             recorder=WorkerRecorder(folder, 0, failed=self._fail),
             tally=Tally(),
             fire_request=environment.events.request.fire,
+            traces=TraceSampling(0.0),
         )
         self.probe = Probe()
         self.response_times: list[float] = []

@@ -79,7 +79,7 @@ class LambdaFunction(DeployedResource):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Environment variables; a value may hold ``{{resolve:secretsmanager:…}}`` references."""
+        """Environment variables."""
         variables: Mapping[str, str] = self.properties.get("Environment", {}).get("Variables", {})
         return variables
 

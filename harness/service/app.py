@@ -8,10 +8,16 @@ from prometheus_client import CollectorRegistry
 
 from harness.service.adapters.cloudwatch.instruments import CloudWatchInstruments
 from harness.service.adapters.fan_out.instruments import FanOutInstruments
+from harness.service.adapters.instrumented.adapter import instrumented
+from harness.service.adapters.instrumented.statements import InstrumentedStatements
+from harness.service.adapters.instrumented.use_cases import traced, with_traced_use_cases
 from harness.service.adapters.mysql.clock import MySQLClock
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.adapters.opentelemetry.exporting import TracingInvalid, tracer_of_environment
+from harness.service.adapters.opentelemetry.tracer import OpenTelemetryTracer
+from harness.service.adapters.prometheus.aws_instruments import AwsInstruments
 from harness.service.adapters.prometheus.database_instruments import DatabaseInstruments
 from harness.service.adapters.prometheus.instruments import InflightJobs, PrometheusInstruments
 from harness.service.adapters.s3.object_storage import S3ObjectStorage
@@ -26,6 +32,7 @@ from harness.service.core.ports.job_queue import JobQueue
 from harness.service.core.ports.listing_repository import ListingRepository
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.object_storage import ObjectStorage
+from harness.service.core.ports.tracer import Tracer
 from harness.service.core.ports.workflow import Workflow
 from harness.service.core.use_cases.complete_upload_batch import CompleteUploadBatch
 from harness.service.core.use_cases.create_upload_batch import CreateUploadBatch
@@ -55,6 +62,7 @@ class Ports:
     workflow: Workflow
     clock: Clock
     instruments: Instruments
+    tracer: Tracer
 
     @property
     def checks(self) -> Mapping[str, Callable[[], None]]:
@@ -99,6 +107,7 @@ class Service:
 
     listings: ListingRepository
     instruments: Instruments
+    tracer: Tracer
     registry: CollectorRegistry
     checks: Mapping[str, Callable[[], None]]
     close: Callable[[], None]
@@ -122,11 +131,13 @@ def assemble(
     """Return the service over *ports*."""
     media, listings, storage, queue = ports.media, ports.listings, ports.storage, ports.queue
     workflow, clock, instruments, policy = ports.workflow, ports.clock, ports.instruments, rules.policy
-    repositories, upload_ttl = (media, listings), rules.upload_ttl
+    repositories, upload_ttl, tracer = (media, listings), rules.upload_ttl, ports.tracer
     handle_callback = HandleProcessingCallback(*repositories, clock, instruments, policy)
-    return Service(
+    traced_callback = traced(handle_callback, tracer)
+    service = Service(
         listings,
         instruments,
+        tracer,
         registry,
         ports.checks,
         close,
@@ -141,31 +152,36 @@ def assemble(
         retry_media_batch=RetryMediaBatch(*repositories, clock, instruments, policy),
         delete_media_batch=DeleteMediaBatch(*repositories, clock, policy),
         handle_processing_callback=handle_callback,
-        flush_outbox=FlushOutbox(media, queue, clock),
-        dispatch_jobs=DispatchJobs(media, queue, workflow, handle_callback),
-        drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, handle_callback),
+        flush_outbox=FlushOutbox(media, queue, clock, tracer),
+        dispatch_jobs=DispatchJobs(media, queue, workflow, traced_callback, tracer),
+        drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, traced_callback, tracer),
         reconcile_jobs=ReconcileJobs(
-            *(media, workflow, clock, instruments, handle_callback),
+            *(media, workflow, clock, instruments, traced_callback, tracer),
             grace=rules.reconcile_grace,
             stuck_timeout=rules.stuck_timeout,
             abandon_after=2 * upload_ttl,
         ),
         tag_media_objects=TagMediaObjects(media, storage, clock, upload_ttl),
     )
+    return with_traced_use_cases(service, tracer)
 
 
-def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
+def build(settings: Settings, *, process: str, samples_inflight: bool = False) -> Service:
     """
     Return the service over MySQL and AWS; `Service.close` releases its resources.
+
+    The spans of this process have the service name *process*, unless the environment has another.
 
     With *samples_inflight* it sends ``media_processing_inflight_jobs`` to CloudWatch; only one process of a
     service should do so.
 
     Raises:
-        SettingsInvalid: The database URL or the AWS credentials are not valid.
+        SettingsInvalid: The database URL, the AWS credentials or the variables of tracing are not valid.
     """
     registry, threads = CollectorRegistry(), settings.max_threads
-    pool = Pool(_database(settings), size=threads, observe=DatabaseInstruments(registry).statement)
+    tracer = _tracer(process)
+    statements = InstrumentedStatements(tracer, DatabaseInstruments(registry).statement)
+    pool = Pool(_database(settings), size=threads, observe=statements.observe)
     session = _aws(settings)
     # Probes, metrics and the clock do not wait for the connections of the requests.
     probes = Pool(pool.address, size=PROBE_CONNECTIONS)
@@ -181,21 +197,35 @@ def build(settings: Settings, *, samples_inflight: bool = False) -> Service:
         cloudwatch.stop()
         pool.close()
         probes.close()
+        tracer.close()
 
+    observed = (tracer, AwsInstruments(registry).call)
     queues = {"queue_url": settings.queue_url, "dead_letter_queue_url": settings.dead_letter_queue_url}
     bucket = {"bucket": settings.bucket, "kms_key_id": settings.kms_key_id}
     ports = Ports(
         media=media,
         listings=MySQLListingRepository(pool),
-        storage=S3ObjectStorage(session, **bucket, threads=threads, now=clock.now),
-        queue=SQSJobQueue(session, **queues, threads=threads),
-        workflow=StepFunctionsWorkflow(
-            session, state_machine_arn=settings.state_machine_arn, threads=threads
+        storage=instrumented(
+            S3ObjectStorage(session, **bucket, threads=threads, now=clock.now), "S3", *observed
+        ),
+        queue=instrumented(SQSJobQueue(session, **queues, threads=threads), "SQS", *observed),
+        workflow=instrumented(
+            StepFunctionsWorkflow(session, state_machine_arn=settings.state_machine_arn, threads=threads),
+            "Step Functions",
+            *observed,
         ),
         clock=clock,
         instruments=FanOutInstruments((PrometheusInstruments(registry), cloudwatch)),
+        tracer=tracer,
     )
     return assemble(ports, Rules.of(settings), registry, close=close)
+
+
+def _tracer(process: str) -> OpenTelemetryTracer:
+    try:
+        return tracer_of_environment(process)
+    except TracingInvalid as error:
+        raise SettingsInvalid(str(error)) from None
 
 
 def _database(settings: Settings) -> DatabaseAddress:

@@ -5,13 +5,14 @@ The user's own servers are named by ``AWS_ENDPOINT_URL`` and ``AWS_ENDPOINT_URL_
 """
 
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from typing import Self
 
 import boto3
 
 REGION = "us-east-1"
-DEFAULT_CREDENTIAL = "test"
+ACCESS_KEY_ID = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,12 @@ class AwsAccess:
     s3_url: str
     is_own_aws: bool
     is_own_s3: bool
-    access_key_id: str = DEFAULT_CREDENTIAL
-    secret_access_key: str = DEFAULT_CREDENTIAL
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, *, aws_port: int, s3_port: int) -> Self:
-        """Return access to the user's servers, or to local ones on these ports."""
+        """Return access to the user's servers, or to local ones on these ports with a secret of their own."""
         aws_url = os.environ.get("AWS_ENDPOINT_URL")
         s3_url = os.environ.get("AWS_ENDPOINT_URL_S3") or aws_url
         given = os.environ if s3_url else {}
@@ -36,8 +37,8 @@ class AwsAccess:
             s3_url or f"http://127.0.0.1:{s3_port}",
             not aws_url,
             not s3_url,
-            given.get("AWS_ACCESS_KEY_ID", DEFAULT_CREDENTIAL),
-            given.get("AWS_SECRET_ACCESS_KEY", DEFAULT_CREDENTIAL),
+            given.get("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            given.get("AWS_SECRET_ACCESS_KEY") or secrets.token_hex(20),
         )
 
     @property

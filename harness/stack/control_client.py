@@ -1,4 +1,4 @@
-"""Client of the local AWS's control API: raw metrics and execution histories."""
+"""Client of the local AWS's control API: raw metrics, spans and execution histories."""
 
 from typing import Any
 
@@ -25,6 +25,14 @@ class ControlClient:
         """Return how many metric rows there are, and those from number *row* on, in order of arrival."""
         answer = self._get("metrics", row)
         return answer["next"], [(at, metric, labels, value) for at, metric, labels, value in answer["data"]]
+
+    def count_spans(self) -> int:
+        return self.spans_since(10**12)[0]  # beyond the last span
+
+    def spans_since(self, number: int) -> tuple[int, list[list[Any]]]:
+        """Return how many spans were received, and those from *number* on: the columns of ``spans``."""
+        answer = self._get("spans", number)
+        return answer["next"], answer["data"]
 
     def histories_since(self, started_at: float) -> list[dict[str, Any]]:
         """Return the executions started at *started_at* [s since the epoch] or later, oldest first."""

@@ -33,6 +33,7 @@ from harness.stack.processes.stack_place import stack_name, state_path
 from harness.stack.processes.state_file import Mode, StackState, StateLock
 from harness.stack.stack_error import StackError
 from harness.stack.stack_parts import StackPart, StackParts
+from harness.stack.tracing_variables import tracing_variables
 
 WATCH_PERIOD_S = 0.2
 DATABASE = "database"
@@ -181,7 +182,7 @@ class LocalStack:
         api_url, worker_url = (f"http://127.0.0.1:{ports[name]}" for name in ("api", "worker"))
         provisioned = self._provision(aws, api_url)
         progress("API and worker …")
-        environment = aws.environment | self._service_variables(database.url, provisioned)
+        environment = _environment(aws) | self._service_variables(database.url, provisioned)
         for name, ready_url in (("api", f"{api_url}/readyz"), ("worker", f"{worker_url}/healthz")):
             command = ["-m", f"harness.service.{name}", "--port", str(ports[name])]
             self._parts.start(StackPart(name, command, environment, ready_url))
@@ -241,7 +242,7 @@ class LocalStack:
             template = load_template(parameters={"CallbackUrl": ""})
             # The modelled transcoder runs in that process, and finds the bucket as the handlers do.
             bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key_alias}
-            yield StackPart("aws", command, aws.environment | bucket, aws.aws_url + health)
+            yield StackPart("aws", command, _environment(aws) | bucket, aws.aws_url + health)
 
     def _fill_database(self, url: str) -> None:
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
@@ -271,6 +272,11 @@ class LocalStack:
             "MEDIA_STATE_MACHINE_ARN": provisioned.state_machine_arn,
             "MEDIA_TIME_SCALE": str(self._options.time_scale),
         }
+
+
+def _environment(aws: AwsAccess) -> dict[str, str]:
+    """Return the environment of a process that opens spans."""
+    return aws.environment | (tracing_variables(aws.aws_url) if aws.is_own_aws else {})
 
 
 def _check_external_servers(aws: AwsAccess) -> None:

@@ -137,9 +137,8 @@ class TestProjectTemplate:
         }
         callback = functions["listing-media-callback-dispatch"].environment
         assert callback["CALLBACK_URL"] == CALLBACK_URL
-        assert callback["CALLBACK_SECRET"] == (
-            "{{resolve:secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012"
-            ":secret:toq-media/callback-secret}}"
+        assert callback["CALLBACK_SECRET_ARN"] == (
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:toq-media/callback-secret"
         )
 
     def test_states_outlast_the_functions_they_call(self):

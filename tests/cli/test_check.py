@@ -439,6 +439,19 @@ class TestBadInput:
         assert code == 2
         assert "Cannot read the alarms of http://127.0.0.1:9" in err
 
+    def test_an_account_without_a_region(self, check, judged_run, monkeypatch, tmp_path):
+        """
+        The message names the variable to set.
+        """
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+        code, _, err = check(judged_run("busy_queue"), "--endpoint", "aws")
+
+        assert code == 2
+        assert "set AWS_REGION to the region of the alarms" in err
+
     def test_a_regression_gate_without_a_baseline(self, check, judged_run):
         """
         A gate that compares with nothing would always pass.

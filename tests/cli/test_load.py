@@ -308,6 +308,7 @@ class TestPlaying:
             "batches.parquet",
             "metrics.parquet",
             "requests.parquet",
+            "spans.parquet",
             "steps.parquet",
         }
         assert json.loads((out / "verdict.json").read_text())["outcome"] == "inconclusive"

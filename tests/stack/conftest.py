@@ -46,6 +46,7 @@ class Uploader:
 
     state: StackState
     people: list[dict[str, str]]
+    traceparent: str | None = None
     shoots: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,8 @@ class Uploader:
         return httpx.post(
             f"{self.state.api_url}/api/v2/listings/media{path}",
             json={"listingId": listing} | body,
-            headers={"Authorization": f"Bearer {self.token(listing, role)}"},
+            headers={"Authorization": f"Bearer {self.token(listing, role)}"}
+            | ({"traceparent": self.traceparent} if self.traceparent else {}),
             timeout=30,
         )
 
@@ -77,9 +79,14 @@ class Uploader:
         content: Callable[[str, int], bytes] = lambda kind, seed: f"{kind} {seed}".encode(),
     ) -> tuple[int, str]:
         """Create a batch, put its files, complete it; return listing and batch. The seed differs by file."""
-        listing = next(self.shoots)
         kinds = ["PHOTO_HORIZONTAL"] * photos + ["VIDEO_HORIZONTAL"] * videos
-        contents = {f"f{number}": content(kind, 100 * listing + number) for number, kind in enumerate(kinds)}
+        return self.send([(kind, content(kind, next(_numbers))) for kind in kinds])
+
+    def send(self, media: list[tuple[str, bytes]]) -> tuple[int, str]:
+        """Create a batch of files, each a media type and a content, put and complete it."""
+        listing = next(self.shoots)
+        kinds = [kind for kind, _ in media]
+        contents = {f"f{number}": each for number, (_, each) in enumerate(media)}
         files = [
             {
                 "clientId": name,

@@ -15,6 +15,7 @@ def no_aws_variables(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "account")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "random")
 
 
 def access() -> AwsAccess:
@@ -26,7 +27,9 @@ class TestAwsAccess:
         """
         The credentials of an account are never used with local servers.
         """
-        assert access() == AwsAccess("http://127.0.0.1:5000", "http://127.0.0.1:5001", True, True)
+        assert access() == AwsAccess(
+            "http://127.0.0.1:5000", "http://127.0.0.1:5001", True, True, "test", "random"
+        )
 
     def test_one_endpoint_is_used_for_both(self, monkeypatch):
         """

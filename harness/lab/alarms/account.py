@@ -1,6 +1,7 @@
 """The alarms of an AWS account, or of another endpoint with the same API."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,7 +36,9 @@ class Account:
 
         self._name = endpoint or "AWS"
         with _errors_as_value_error(f"Cannot connect to {self._name} to read its alarms"):
-            session = boto3.Session(**(credentials or {}))  # type: ignore[arg-type]  # its keywords, all texts
+            # boto3 itself reads only AWS_DEFAULT_REGION.
+            region = {"region_name": os.environ["AWS_REGION"]} if os.environ.get("AWS_REGION") else {}
+            session = boto3.Session(**{**region, **(credentials or {})})  # type: ignore[arg-type]  # its keywords, all texts
             self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
             self._sns = session.client("sns", endpoint_url=endpoint)
         self._described: dict[str, Mapping[str, Any]] = {}
@@ -77,10 +80,12 @@ class Account:
 
 @contextmanager
 def _errors_as_value_error(message: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
     try:
         yield
+    except NoRegionError:
+        raise ValueError(f"{message}: set AWS_REGION to the region of the alarms, e.g. eu-west-1") from None
     except (BotoCoreError, ClientError) as error:
         raise ValueError(f"{message}: {error}") from None
 

@@ -1,6 +1,6 @@
-"""The life of one batch: its requests, stages and attempts of states. All times are model seconds."""
+"""The life of one batch: its requests, stages, attempts of states and spans. All times are model seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "kind", "name", "item", "attempt", "from_s", "to_s", "outcome", "error", "trace_id", "job_id", "waited_s",
+    "service", "entry",
 )  # fmt: skip
+
+CLIENT = "client"
+"""Service of the spans of the load generator; the table ``requests`` says more about them."""
 
 
 class NoSuchArrival(ValueError):
@@ -43,9 +47,10 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
     Return the life of a batch in order of time; times count from its intended start.
 
     Returns:
-        One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job) or ``state`` (one
-        attempt of a state); ``to_s`` is not a number if the event had not ended when the run ended;
-        ``waited_s`` is the time between being due or ready and ``from_s``.
+        One row per event, with `COLUMNS`: ``kind`` is ``request``, ``stage`` (of a job), ``state`` (one
+        attempt of a state) or ``span`` (if its trace was sampled); ``to_s`` is
+        not a number if the event had not ended when the run ended; ``waited_s`` is the time between being
+        due or ready and ``from_s``.
 
     Raises:
         ValueError: The run has no such batch.
@@ -96,12 +101,15 @@ def _ranked(run: "Run", percent: float) -> str | None:
 
 def _life(run: "Run", requests: pd.DataFrame, jobs: pd.DataFrame, start: float) -> pd.DataFrame:
     steps = run.steps[run.steps["job_id"].isin(jobs["job_id"].dropna())]
-    events = [row for rows in (_requests(requests), *_stages(jobs), _states(steps)) for row in _records(rows)]
+    spans = _spans(run, jobs["batch_id"].unique())
+    tables = (_requests(requests), *_stages(jobs), _states(steps), spans)
+    events = [row for rows in tables for row in _records(rows)]
     frame = pd.DataFrame(events, columns=COLUMNS)
     for column in ("from_s", "to_s"):
         frame[column] = run.model_seconds(frame[column].astype(float) - start)
     frame["waited_s"] = run.model_seconds(frame["waited_s"].astype(float))
     frame["job_id"] = frame["job_id"].astype("Int64")
+    frame["entry"] = frame["entry"].eq(True)
     return frame.sort_values("from_s", kind="stable", ignore_index=True)
 
 
@@ -139,6 +147,35 @@ def _states(steps: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _spans(run: "Run", batch_ids: Collection[str]) -> pd.DataFrame:
+    """
+    Return the spans of the service in the traces of some batches, as events of a life.
+
+    Returns:
+        One row per span, with `COLUMNS` but times in ``from_s`` and ``to_s`` as
+        recorded. ``entry``: the span is the first in its process, and not the answer to a client's request.
+    """
+    spans = run.spans
+    traces = spans.loc[spans["batch_id"].isin(list(batch_ids)), "trace_id"].unique()
+    spans = spans[spans["trace_id"].isin(traces)]
+    services = spans.set_index(["trace_id", "span_id"])["service"]
+    parents = pd.MultiIndex.from_frame(spans[["trace_id", "parent_id"]])
+    above = services[~services.index.duplicated()].reindex(parents).to_numpy()
+    events = spans.assign(
+        kind="span",
+        item=0,
+        attempt=1,
+        from_s=spans["started_at"],
+        to_s=spans["finished_at"],
+        waited_s=float("nan"),
+        outcome=spans["status"].map({"ERROR": "failed"}),
+        error=None,
+        entry=(above != spans["service"].to_numpy()) & (above != CLIENT),
+        job_id=pd.to_numeric(spans["job_id"]),
+    )
+    return events[events["service"] != CLIENT]
+
+
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
@@ -153,7 +190,7 @@ def life_table(life: pd.DataFrame, title: str) -> "Table":
     for heading in ("start s", "end s", "took s", "waited s"):
         table.add_column(heading, justify="right")
     table.add_column("outcome")
-    for row in _records(life):
+    for row in _records(life[life["kind"] != "span"]):
         owner = "client" if row["kind"] == "request" else f"job {row['job_id']}"
         is_plain = row["kind"] != "state" or (row["item"] == 0 and row["attempt"] == 1)
         name = row["name"] if is_plain else f"{row['name']} #{row['item']} ×{row['attempt']}"

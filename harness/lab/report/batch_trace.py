@@ -1,11 +1,14 @@
 """
 The life of one batch as a trace file, which https://ui.perfetto.dev and Chrome's tracing page open.
 
+The spans of each process of the service are a process of the file, nested as they were.
+
 Source:
     Trace Event Format, "complete" events (``ph = X``); times in microseconds.
 """
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +27,48 @@ def write_trace(life: pd.DataFrame, title: str, path: Path) -> Path:
 
 
 def trace(life: pd.DataFrame, title: str) -> dict[str, Any]:
-    """Return the trace of a life; events of one name share a track unless they overlap."""
+    """
+    Return the trace of a life.
+
+    Events of one name share a track unless they overlap; spans of one service share one if they are nested.
+    """
     last = float(life[["from_s", "to_s"]].max().max())
-    events = [_name_event("process_name", 0, title)]
-    tracks: list[float] = []
-    labels: list[str] = []
-    for _, row in life.iterrows():
+    spans = life[life["kind"] == "span"]
+    services = list(dict.fromkeys(spans["service"]))
+    others = life.drop(spans.index)
+    events = _process(1, title, others, others["name"], last)
+    for pid, service in enumerate(services, 2):
+        own = spans[spans["service"] == service].sort_values(["from_s", "to_s"], ascending=[True, False])
+        events += _process(pid, service, own, own["service"], last)
+    return {"displayTimeUnit": "ms", "traceEvents": events}
+
+
+@dataclass(slots=True)
+class _Track:
+    """One track: its slices that are still open, by their ends; outer ones first."""
+
+    label: str
+    ends: list[float] = field(default_factory=list)
+
+    def takes(self, start: float, end: float, *, nested: bool) -> bool:
+        """Return whether a slice fits: slices of one track must not overlap, but may be nested."""
+        self.ends = [each for each in self.ends if each > start]
+        return not self.ends or (nested and end <= self.ends[-1])
+
+
+def _process(
+    pid: int, title: str, life: pd.DataFrame, labels: pd.Series, last: float
+) -> list[dict[str, Any]]:
+    """Return the events of one process, whose slices are on tracks with these labels."""
+    events = [_name_event("process_name", pid, 0, title)]
+    tracks: list[_Track] = []
+    for (_, row), label in zip(life.iterrows(), labels, strict=True):
         end = row["to_s"] if pd.notna(row["to_s"]) else last
-        track = _free_track(tracks, labels, str(row["name"]), row["from_s"])
-        tracks[track] = end
+        track = _track_for(tracks, str(label), row["from_s"], end, nested=row["kind"] == "span")
         events.append(
             {
                 "ph": "X",
-                "pid": 1,
+                "pid": pid,
                 "tid": track + 1,
                 "name": row["name"],
                 "cat": row["kind"],
@@ -45,22 +77,25 @@ def trace(life: pd.DataFrame, title: str) -> dict[str, Any]:
                 "args": {key: row[key] for key in DETAILS if pd.notna(row[key])},
             }
         )
-    events += [_name_event("thread_name", track + 1, label) for track, label in enumerate(labels)]
-    return {"displayTimeUnit": "ms", "traceEvents": events}
+    return events + [_name_event("thread_name", pid, tid, track.label) for tid, track in enumerate(tracks, 1)]
 
 
-def _free_track(tracks: list[float], labels: list[str], label: str, start: float) -> int:
-    """Return a track of this name that is free at *start*: slices of one track may not overlap."""
-    for number, (until, name) in enumerate(zip(tracks, labels, strict=True)):
-        if name == label and until <= start:
-            return number
-    tracks.append(0.0)
-    labels.append(label)
-    return len(tracks) - 1
+def _track_for(tracks: list[_Track], label: str, start: float, end: float, *, nested: bool) -> int:
+    """Return the first track of this label on which a slice fits, and put it there."""
+    fitting = (
+        number
+        for number, track in enumerate(tracks)
+        if track.label == label and track.takes(start, end, nested=nested)
+    )
+    number = next(fitting, len(tracks))
+    if number == len(tracks):
+        tracks.append(_Track(label))
+    tracks[number].ends.append(end)
+    return number
 
 
-def _name_event(kind: str, track: int, name: str) -> dict[str, Any]:
-    return {"ph": "M", "pid": 1, "tid": track, "name": kind, "args": {"name": name}}
+def _name_event(kind: str, pid: int, track: int, name: str) -> dict[str, Any]:
+    return {"ph": "M", "pid": pid, "tid": track, "name": kind, "args": {"name": name}}
 
 
 def _plain(value: object) -> object:

@@ -112,14 +112,42 @@ class MetricRow(NamedTuple):
     value: float
 
 
-Row = RequestRow | BatchRow | StepRow | MetricRow
+class SpanRow(NamedTuple):
+    """
+    One span of a sampled trace; a trace has the requests of one arrival and everything that they cause.
+
+    Attributes:
+        parent_id: None for the root of a trace.
+        service: The process or function that opened the span; ``client`` is the load generator.
+        status: ``OK``, ``ERROR`` or ``UNSET``, as in OpenTelemetry.
+        batch_id: Only in the spans that know it: those of requests, messages, functions and transcoding jobs.
+        job_id: As *batch_id*.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    service: str
+    started_at: float
+    finished_at: float
+    status: str
+    batch_id: str | None = None
+    job_id: str | None = None
+
+
+Row = RequestRow | BatchRow | StepRow | MetricRow | SpanRow
 
 TABLE_OF: dict[type[Row], str] = {
     RequestRow: "requests",
     BatchRow: "batches",
     StepRow: "steps",
     MetricRow: "metrics",
+    SpanRow: "spans",
 }
+
+OPTIONAL_TABLES = frozenset({"spans"})
+"""Tables that runs without spans do not have, e.g. simulated ones."""
 
 _COLUMN_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 

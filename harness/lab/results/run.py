@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, P
 
 from harness.lab.results.metric_names import PROCESSING_DURATION
 from harness.lab.results.percentile import percentiles_over_time
-from harness.lab.results.rows import TABLES
+from harness.lab.results.rows import OPTIONAL_TABLES, TABLES
 from harness.lab.results.summary import Summary
 
 if TYPE_CHECKING:
@@ -162,6 +162,11 @@ class Run:
         """One row per datum of a metric; see `rows.MetricRow`."""
         return self.table("metrics")
 
+    @cached_property
+    def spans(self) -> "pd.DataFrame":
+        """One row per span of a sampled trace, none if the run kept no spans; see `rows.SpanRow`."""
+        return self.table("spans")
+
     def table(self, name: str) -> "pd.DataFrame":
         """Read one table as a frame; see `arrow` for the errors."""
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()
@@ -172,12 +177,15 @@ class Run:
         Read one table in Arrow, or some of its columns; dictionaries keep each distinct text once.
 
         Raises:
-            RunUnreadable: The table is missing, damaged, or has other columns.
+            RunUnreadable: The table is missing, damaged, or has other columns. An optional table that is
+                missing is empty.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = self.folder / f"{name}.parquet"
+        path = self._path(name)
+        if name in OPTIONAL_TABLES and not path.exists():
+            return TABLES[name].empty_table()
         if not path.exists():
             raise RunUnreadable(f"{self.folder} has no table {path.name}: the run did not end properly")
         schema = TABLES[name]
@@ -196,6 +204,9 @@ class Run:
             return table.select(wanted.names).cast(pa.schema(fields)).unify_dictionaries()
         except pa.ArrowException as error:
             raise RunUnreadable(f"{path} has a column of another type: {_one_line(error)}") from error
+
+    def _path(self, table: str) -> Path:
+        return self.folder / f"{table}.parquet"
 
     def model_seconds(self, clock_seconds: Number) -> Number:
         """Return recorded clock seconds as model seconds."""
@@ -265,10 +276,11 @@ class Run:
         return Summary.of(self.title, self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
     def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write every table as a CSV file and return their paths."""
+        """Write every table of the run as a CSV file and return their paths."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        paths = {name: folder / f"{name}.csv" for name in TABLES}
+        tables = [name for name in TABLES if name not in OPTIONAL_TABLES or self._path(name).exists()]
+        paths = {name: folder / f"{name}.csv" for name in tables}
         for name, path in paths.items():
             self.table(name).to_csv(path, index=False)
         return list(paths.values())

@@ -21,7 +21,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.lab.results.rows import TABLE_OF, TABLES, Row
+from harness.lab.results.rows import OPTIONAL_TABLES, TABLE_OF, TABLES, Row
 from harness.lab.results.run import Run, RunHeader
 
 PARTS = "parts"
@@ -168,7 +168,7 @@ def _merge(folder: Path, table: str) -> list[str]:
     damaged: list[str] = []
     parts = sorted((folder / PARTS).glob(f"{table}-*.arrows"))
     target = folder / f"{table}.parquet"
-    if not parts and target.exists():
+    if not parts and (target.exists() or table in OPTIONAL_TABLES):
         return damaged
     unfinished = folder / f"{table}.parquet.tmp"
     # Few numbers repeat: a dictionary of them would take time and make the file larger.

@@ -57,7 +57,7 @@ class Call:
 
     @property
     def traceparent(self) -> str:
-        return self.exchange.trace.traceparent
+        return self.exchange.span.traceparent
 
     def log(self, **fields: object) -> None:
         """Add *fields* that are not None to the access log."""

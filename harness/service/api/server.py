@@ -25,7 +25,7 @@ needed: the status of the batch determines which requests are allowed.
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the API over MySQL and AWS."""
-    return serve(build(settings), settings)
+    return serve(build(settings, process="listing-media-api"), settings)
 
 
 def serve(service: Service, settings: Settings) -> FastAPI:
@@ -47,7 +47,7 @@ def serve(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        # `Telemetry` writes the trace; the spans of FastAPI would duplicate it.
+        # `Telemetry` opens the spans; those of FastAPI would duplicate them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.service = service
@@ -58,7 +58,7 @@ def serve(service: Service, settings: Settings) -> FastAPI:
     app.include_router(health_routes.routes)
     docs_page.install(app)
     error_responses.install(app)
-    app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry))
+    app.add_middleware(Telemetry, instruments=HttpInstruments(service.registry), tracer=service.tracer)
     _complete_document(app)
     return app
 

@@ -1,5 +1,5 @@
 """
-Telemetry of the requests: a trace, one line in the access log, and HTTP metrics.
+Telemetry of the requests: a span, one line in the access log, and HTTP metrics.
 
 `Telemetry` is the outermost middleware, so it also answers after unexpected errors. The label of a path is
 its route template: otherwise a scanner could create any number of labels.
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.service.adapters.prometheus.http_instruments import HttpInstruments
-from harness.service.api.trace_context import TraceContext
+from harness.service.core.ports.tracer import Span, SpanKind, TraceContext, Tracer
 
 CLIENT_LEFT = 499
 """Status in the log and the metrics if the client closed the connection before the response."""
@@ -34,7 +34,7 @@ class Exchange:
 
     method: str
     path: str
-    trace: TraceContext
+    span: Span
     request_id: str
     started_at: float = field(default_factory=time.perf_counter)
     status: int | None = None
@@ -55,29 +55,33 @@ def log_fields_of(request: Request) -> dict[str, object]:
 class Telemetry:
     """The ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, instruments: HttpInstruments) -> None:
+    def __init__(self, app: ASGIApp, instruments: HttpInstruments, tracer: Tracer) -> None:
         self.app = app
         self.instruments = instruments
+        self.tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _begin(scope)
+        with self.tracer.hop(scope["method"], parent=_parent(scope), kind=SpanKind.SERVER) as span:
+            await self._serve(_begin(scope, span), scope, receive, send)
 
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_traced(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["traceparent"] = exchange.trace.traceparent
+                headers["traceparent"] = exchange.span.traceparent
                 headers["x-request-id"] = exchange.request_id
             await send(message)
 
-        ids = {"trace_id": exchange.trace.trace_id, "request_id": exchange.request_id}
-        with structlog.contextvars.bound_contextvars(**ids), self.instruments.in_progress.track_inprogress():
+        bound = structlog.contextvars.bound_contextvars(request_id=exchange.request_id)
+        with bound, self.instruments.in_progress.track_inprogress():
             try:
                 await self.app(scope, receive, send_traced)
-            except Exception:
+            except Exception as error:
+                exchange.span.fail(error)
                 log.exception("service.api.unexpected")
                 if exchange.status is not None:
                     raise
@@ -89,6 +93,7 @@ class Telemetry:
         duration = time.perf_counter() - exchange.started_at
         status = exchange.status or CLIENT_LEFT
         self.instruments.served(exchange.method, template, status, duration)
+        _describe(exchange, template, status)
         if template in UNLOGGED_ROUTES and status < 400:
             return
         fields = {
@@ -106,12 +111,31 @@ _INTERNAL_ERROR = JSONResponse(
 )
 
 
-def _begin(scope: Scope) -> Exchange:
+def _parent(scope: Scope) -> str | None:
+    """Return the ``traceparent`` of the request; probes begin no trace that is recorded."""
+    headers = Headers(scope=scope).getlist("traceparent")
+    if len(headers) == 1:
+        return headers[0]
+    return TraceContext.begin(sampled=False).traceparent if scope["path"] in UNLOGGED_ROUTES else None
+
+
+def _describe(exchange: Exchange, template: str, status: int) -> None:
+    """Name the span as OpenTelemetry says: method and route; only an error of the server is an error."""
+    span, fields = exchange.span, exchange.log_fields
+    span.rename(f"{exchange.method} {template}")
+    span.set(**{"http.request.method": exchange.method, "http.route": template})
+    span.set(**{"http.response.status_code": status, "reason": fields.get("reason")})
+    span.set(**{name: fields.get(name) for name in ("listing_id", "batch_id", "job_id")})
+    if status >= 500:
+        span.fail(f"HTTP {status} {fields.get('reason', '')}".rstrip())
+
+
+def _begin(scope: Scope, span: Span) -> Exchange:
     method = scope["method"]
     exchange = Exchange(
         method=method if method in HTTPMethod.__members__ else "OTHER",
         path=scope["path"],
-        trace=TraceContext.join(Headers(scope=scope).getlist("traceparent")),
+        span=span,
         request_id=str(uuid.uuid4()),
     )
     scope.setdefault("state", {})["exchange"] = exchange

@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 
+from harness.service.adapters.opentelemetry.function_tracing import current_tracer
 from harness.service.adapters.stepfunctions.workflow import StepFunctionsWorkflow
 from harness.service.aws_clients import aws_session
 from harness.service.core.errors import Rejected, Retryable, Unavailable
 from harness.service.core.model.callback_signature import sign
+from harness.service.core.ports.tracer import SpanKind
 from harness.service.pipeline.callback.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback.callback_secret import callback_secret, forget_secret
 from harness.service.pipeline.callback.status_events import event_body, is_status_event
 from harness.service.pipeline.lambda_handler import Event, lambda_handler, required
 
@@ -52,12 +55,14 @@ def handler(event: Event, _context: object) -> Event:
 
 def _send(body: Mapping[str, Any]) -> int:
     url = required("CALLBACK_URL", "the URL of the callback endpoint")
-    secret = required("CALLBACK_SECRET", "the secret that signs callbacks")
-    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
-    if body["traceparent"]:
-        headers["traceparent"] = body["traceparent"]
-    return _post(url, content, headers)
+    secret = callback_secret()
+    tracer = current_tracer()
+    with tracer.span("post_callback", kind=SpanKind.CLIENT):
+        traceparent = tracer.traceparent() or ""
+        traced = {**body, "traceparent": traceparent}
+        content = json.dumps(traced, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", "X-Toq-Signature": sign(secret, content)}
+        return _post(url, content, headers | {"traceparent": traceparent})
 
 
 def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
@@ -65,6 +70,8 @@ def _post(url: str, content: bytes, headers: dict[str, str]) -> int:
         response = _CLIENT.post(url, content=content, headers=headers)
     except httpx.TransportError as error:
         raise Retryable(f"CALLBACK_UNREACHABLE: {url}: {error!r}") from error
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        forget_secret()  # it may have been rotated
     if _is_final(response):
         raise Rejected(f"CALLBACK_REFUSED: {url} answered {response.status_code}: {response.text[:200]}")
     if not response.is_success:

@@ -1,6 +1,7 @@
-"""The decorator of the Lambda handlers: they log and raise only ``Retryable`` or ``Rejected``."""
+"""The decorator of the Lambda handlers: traces, logs, and the errors ``Retryable`` and ``Rejected`` only."""
 
 import functools
+import json
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from harness.service.adapters.opentelemetry.function_tracing import invocation
 from harness.service.core.errors import Rejected, Retryable
 
 Event = dict[str, Any]
@@ -17,7 +19,7 @@ Handler = Callable[[Event, object], Event]
 
 def lambda_handler(step: str) -> Callable[[Handler], Handler]:
     """
-    Return a decorator that logs a handler's invocations as ``service.media.<step>.<event>``.
+    Return a decorator that traces a handler's invocations, and logs them as ``service.media.<step>.<event>``.
 
     Any other error is a defect. It is logged with its traceback and raised as ``Rejected``, because the same
     code would fail again with the same input.
@@ -28,24 +30,30 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
         def invoke(event: Event, context: object = None) -> Event:
             if not isinstance(event, dict) or not isinstance(event.get("detail", {}), dict):
                 raise Rejected(f"INPUT_INVALID: the input of {step} must be an object")
-            log = _logger().bind(**log_fields(event))
-            started_at = time.perf_counter()
-            log.info(f"service.media.{step}.started")
-            try:
-                result = handler(event, context)
-            except (Retryable, Rejected) as failure:
-                log.warning(f"service.media.{step}.{type(failure).__name__.lower()}", error=str(failure))
-                raise
-            except Exception as defect:
-                log.exception(f"service.media.{step}.defect")
-                # Clients see the text: it must not have paths or objects of this process.
-                raise Rejected(f"INTERNAL_ERROR: {step}: {type(defect).__name__}; see the log") from defect
-            log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
-            return result
+            ids = log_fields(event)
+            with invocation(step, traceparent_of(event), **ids):
+                return _logged(step, ids, lambda: handler(event, context))
 
         return invoke
 
     return decorate
+
+
+def _logged(step: str, ids: Mapping[str, Any], handle: Callable[[], Event]) -> Event:
+    log = _logger().bind(**ids)
+    started_at = time.perf_counter()
+    log.info(f"service.media.{step}.started")
+    try:
+        result = handle()
+    except (Retryable, Rejected) as failure:
+        log.warning(f"service.media.{step}.{type(failure).__name__.lower()}", error=str(failure))
+        raise
+    except Exception as defect:
+        log.exception(f"service.media.{step}.defect")
+        # Clients see the text: it must not have paths or objects of this process.
+        raise Rejected(f"INTERNAL_ERROR: {step}: {type(defect).__name__}; see the log") from defect
+    log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
+    return result
 
 
 def required(name: str, purpose: str) -> str:
@@ -59,19 +67,34 @@ def required(name: str, purpose: str) -> str:
 def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ids for the log, from the state of an execution or the detail of a callback event."""
     state = event.get("detail", event)
-    traceparent = str(state.get("traceparent") or "")
     return {
         "listing_id": state.get("listingId"),
         "batch_id": state.get("batchId"),
         "job_id": state.get("jobId"),
-        "trace_id": traceparent.split("-")[1] if traceparent.count("-") == 3 else None,
     }
+
+
+def traceparent_of(event: Mapping[str, Any]) -> str | None:
+    """Return the span that started the execution; events of EventBridge have it in input or metadata."""
+    state = event.get("detail", event)
+    for carrier in (state, state.get("userMetadata"), _json_object(state.get("input"))):
+        if isinstance(carrier, dict) and isinstance(found := carrier.get("traceparent"), str):
+            return found
+    return None
+
+
+def _json_object(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _logger() -> Any:
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.service.adapters.opentelemetry.function_tracing import traced_calls
 from harness.service.aws_clients import CONNECTION_ERRORS, is_transient
 from harness.service.core.errors import Retryable
 from harness.service.pipeline.lambda_handler import required
@@ -113,7 +114,7 @@ def media_objects() -> MediaObjects:
         response_checksum_validation="when_required",
     )
     return MediaObjects(
-        client=boto3.session.Session().client("s3", config=config),
+        client=traced_calls(boto3.session.Session().client("s3", config=config)),
         bucket=required("MEDIA_BUCKET", "the media bucket"),
         kms_key=required("KMS_KEY_ID", "the KMS key that encrypts derived objects"),
     )

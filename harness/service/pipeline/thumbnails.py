@@ -9,8 +9,10 @@ resolutions?, width, height, errorCode?, errorMessage?}]}``, with width and heig
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+from harness.service.adapters.opentelemetry.function_tracing import in_current_span
 from harness.service.pipeline.execution_assets import ExecutionAsset, derived_key, empty_output
 from harness.service.pipeline.formats.undecodable import DECODE_FAILED, Undecodable
 from harness.service.pipeline.image_decoding import Size, derive, jpeg
@@ -36,13 +38,14 @@ def handler(event: Event, _context: object) -> Event:
     validation = event["validation"]
     memory = DecodingMemory.of_function()
     with ThreadPoolExecutor(IMAGES_AT_ONCE) as threads:
-        images = list(threads.map(lambda image: _image(event, image, objects, memory), validation["images"]))
+        image = partial(in_current_span(_image), event, objects, memory)
+        images = list(threads.map(image, validation["images"]))
     documents = [_document(event, document, objects) for document in validation["documents"]]
     return {"outputs": images + documents}
 
 
 def _image(
-    state: Event, asset: ExecutionAsset, objects: MediaObjects, memory: DecodingMemory
+    state: Event, objects: MediaObjects, memory: DecodingMemory, asset: ExecutionAsset
 ) -> dict[str, Any]:
     try:
         return _sizes(state, asset, objects, memory)

@@ -19,7 +19,7 @@ def main() -> int:
     json_logs.configure()
     try:
         settings = Settings.from_environment()
-        service = build(settings, samples_inflight=True)
+        service = build(settings, process="listing-media-worker", samples_inflight=True)
     except SettingsInvalid as error:
         print(error, file=sys.stderr)
         return 2

@@ -20,7 +20,11 @@ def worker_loops(service: Service, settings: Settings) -> list[Loop]:
     runs = runs_counter(service.registry)
 
     def loop(name: str, action: Callable[[], int], pause: float) -> Loop:
-        return Loop(name, action, pause, runs, time_scale=settings.time_scale)
+        def iteration() -> int:
+            with service.tracer.iteration(f"loop {name}"):
+                return action()
+
+        return Loop(name, iteration, pause, runs, time_scale=settings.time_scale)
 
     dispatch = partial(service.dispatch_jobs, wait=settings.scaled(settings.dispatcher_wait_seconds))
     dispatchers = [

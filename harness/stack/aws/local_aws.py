@@ -5,6 +5,7 @@ Times in seconds.
 """
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from moto.core.config import default_user_config
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
+from harness.service.adapters.opentelemetry.exporting import tracer_of_environment
 from harness.stack.aws.control_api import ControlApi
 from harness.stack.aws.function_workers import FunctionWorkers
 from harness.stack.aws.lambda_runtime.function_runtime import FunctionRuntime
 from harness.stack.aws.mediaconvert.local_mediaconvert import LocalMediaConvert
+from harness.stack.aws.mediaconvert.traced_transcoder import traced_transcoder
 from harness.stack.aws.metric_store import MetricStore
 from harness.stack.aws.moto_patches import (
     cloudwatch,
@@ -34,6 +37,8 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.request_guard import RequestGuard
+from harness.stack.aws.span_store import SpanStore
 from harness.stack.aws_access import REGION
 
 ACCOUNT = "123456789012"
@@ -52,11 +57,13 @@ class LocalAws:
         source.require_version()
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         self.metrics = MetricStore()
+        self._tracer = tracer_of_environment("mediaconvert")
         self.functions = FunctionRuntime(
             workers.runner, self.metrics.add, time_scale=time_scale, fault=workers.fault
         )
         slots = workers.transcoding_slots
-        self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, workers.transcoder, _announce, slots=slots)
+        transcoder = traced_transcoder(workers.transcoder, self._tracer)
+        self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, transcoder, _announce, slots=slots)
         cache_names()
         find_backends_unlocked()
         sqs.install(time_scale, workers.poison)
@@ -68,8 +75,14 @@ class LocalAws:
         event_rules.install(time_scale)
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
+        secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
+        guarded = RequestGuard(HistoryCache(FastDispatcher()), secrets)
         self.application: WSGIApplication = ControlApi(
-            HistoryCache(FastDispatcher()), self.metrics, executions.executions_since, workers.run_clock.begin
+            guarded,
+            self.metrics,
+            SpanStore(),
+            executions.executions_since,
+            workers.run_clock.begin,
         )
         self._closing = threading.Event()
 
@@ -81,6 +94,7 @@ class LocalAws:
         """Stop the sampling and the handlers that still run."""
         self._closing.set()
         self.functions.close()
+        self._tracer.close()
 
     def _sample_depths(self) -> None:
         while not self._closing.wait(DEPTH_PERIOD_S):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness.lab.load.launch import play
@@ -170,6 +171,23 @@ class TestEverything:
 
         assert sent == set(requests.trace_id)
         assert (requests.groupby("arrival").trace_id.nunique() == 1).all()
+
+    def test_the_requests_of_a_sampled_arrival_are_a_tree_of_spans(self, run, service):
+        """
+        The service gets the request's span as its parent, and the flag that says whether it is recorded.
+        """
+        sent = [headers["traceparent"] for _, _, headers in service.seen_by_api() if "traceparent" in headers]
+        recorded = {(span.trace_id, span.span_id): span for span in run.spans.itertuples()}
+        sampled = [parts for text in sent if (parts := text.split("-"))[3] == "01"]
+
+        assert sampled
+        assert len(sampled) == (run.spans.name.str.startswith("POST ")).sum()
+        for _, trace_id, span_id, _ in sampled:
+            span = recorded[trace_id, span_id]
+            root = recorded[trace_id, span.parent_id]
+            assert pd.isna(root.parent_id)
+            assert root.name.startswith("arrival ")
+            assert root.started_at <= span.started_at <= span.finished_at <= root.finished_at
 
     def test_nothing_secret_is_left_in_the_run_folder(self, run):
         """

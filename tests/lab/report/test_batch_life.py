@@ -16,7 +16,8 @@ from harness.lab.report.batch_life import (
     slowest_batch,
 )
 from harness.lab.report.batch_trace import trace, write_trace
-from harness.lab.results.rows import BatchRow, RequestRow, StepRow
+from harness.lab.report.charts.life_chart import life_chart
+from harness.lab.results.rows import BatchRow, RequestRow, SpanRow, StepRow
 from harness.lab.sim.simulation import simulate
 from harness.lab.workload.scenario import Scenario
 
@@ -174,6 +175,66 @@ class TestLifeOfArrival:
         must_arrive(Scenario.model_validate(MINUTE | {"arrivals": [], "users": 2}), 10**9)
 
 
+@pytest.fixture
+def traced_batch(make_run):
+    """One batch whose trace was sampled, and a span of another trace."""
+
+    def span(number, parent, name, service, began, ended, status="UNSET", **ids):
+        parent_id = None if parent is None else f"{parent:016x}"
+        return SpanRow(TRACE, f"{number:016x}", parent_id, name, service, began, ended, status, **ids)
+
+    api, zip_function = "listing-media-api", "listing-media-zip"
+    return make_run(
+        [
+            batch("a", 1, 10.0, 18.0),
+            span(1, None, "arrival photo_shoot", "client", 10.0, 19.0, batch_id="a"),
+            span(2, 1, "POST uploads", "client", 10.0, 10.9),
+            span(3, 2, "POST /uploads", api, 10.1, 10.8, batch_id="a"),
+            span(4, 3, "create_upload_batch", api, 10.2, 10.7),
+            span(5, 4, "MySQL insert", api, 10.3, 10.4),
+            span(6, 3, "zip", zip_function, 12.0, 13.0, "ERROR", batch_id="a", job_id="1"),
+            span(7, 6, "POST /callback", api, 10.75, 13.0),
+            SpanRow("f" * 32, "8" * 16, None, "loop outbox", "listing-media-worker", 10.0, 11.0, "UNSET"),
+        ],
+        time_scale=10.0,
+    )
+
+
+class TestSpans:
+    def test_a_sampled_batch_has_the_spans_of_its_trace(self, traced_batch):
+        """
+        In model seconds since its intended start; the client's are in its requests.
+        """
+        life = life_of_batch(traced_batch, "a")
+        spans = life[life["kind"] == "span"].set_index("name")
+
+        assert spans.index.tolist() == [
+            "POST /uploads", "create_upload_batch", "MySQL insert", "POST /callback", "zip",
+        ]  # fmt: skip
+        assert spans.loc["zip", ["from_s", "to_s"]].tolist() == pytest.approx([20.0, 30.0])
+        assert spans.loc["zip", ["service", "outcome", "job_id"]].tolist() == [
+            "listing-media-zip",
+            "failed",
+            1,
+        ]
+
+    def test_the_chart_shows_where_the_trace_enters_a_process(self, traced_batch):
+        """
+        The answers to the client's requests are not repeated; failed spans are counted.
+        """
+        chart = life_chart(traced_batch, "a", "life")
+
+        names = chart.data.loc[chart.data["kind"] == "span", "name"].tolist()
+        assert names == ["listing-media-api: POST /callback", "listing-media-zip: zip"]
+        assert "1 failure" in chart.finding
+
+    def test_a_batch_without_spans_is_as_before(self, three_batches):
+        """
+        Most traces of a run under load are not sampled.
+        """
+        assert "span" not in set(life_of_batch(three_batches, "a")["kind"])
+
+
 class TestLifeTable:
     def test_repeated_attempts_are_numbered(self, three_batches):
         """
@@ -201,6 +262,19 @@ class TestTrace:
         assert len({one["tid"] for one in uploads}) == 2
         assert uploads[0]["ts"] == pytest.approx(5_000_000)
         assert uploads[0]["args"]["trace_id"] == TRACE
+
+    def test_the_spans_of_a_process_are_nested_on_one_track(self, traced_batch):
+        """
+        Each service is a process of the file; a span that overlaps another without being in it has a track.
+        """
+        events = trace(life_of_batch(traced_batch, "a"), "batch a")["traceEvents"]
+        processes = {one["pid"]: one["args"]["name"] for one in events if one["name"] == "process_name"}
+        tracks = {one["name"]: (one["pid"], one["tid"]) for one in events if one["ph"] == "X"}
+
+        assert processes == {1: "batch a", 2: "listing-media-api", 3: "listing-media-zip"}
+        assert tracks["POST /uploads"] == tracks["create_upload_batch"] == tracks["MySQL insert"] == (2, 1)
+        assert tracks["POST /callback"] == (2, 2)
+        assert tracks["zip"] == (3, 1)
 
     def test_the_file_is_json_of_named_tracks(self, three_batches, tmp_path):
         """

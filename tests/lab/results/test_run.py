@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
+from harness.lab.results.rows import TABLES, BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import Run, RunHeader, RunUnreadable
 from harness.lab.results.series import timeline
 from harness.lab.results.writer import RunWriter
@@ -82,6 +82,14 @@ class TestRun:
 
         assert [path.name for path in paths] == ["requests.csv", "batches.csv", "steps.csv", "metrics.csv"]
         assert len(pd.read_csv(tmp_path / "csv/requests.csv")) == 5
+
+    def test_a_run_without_spans_has_an_empty_table(self, compressed_run):
+        """
+        Runs of earlier versions, and simulated ones, have no such file.
+        """
+        assert not (compressed_run.folder / "spans.parquet").exists()
+        assert len(compressed_run.spans) == 0
+        assert list(compressed_run.spans.columns) == TABLES["spans"].names
 
     def test_it_has_a_text_and_an_html_representation(self, compressed_run):
         """

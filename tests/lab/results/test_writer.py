@@ -68,6 +68,11 @@ class TestRows:
         assert {field.name: str(field.type) for field in TABLES["metrics"]} == {
             "at": "double", "metric": "string", "labels": "string", "value": "double",
         }  # fmt: skip
+        assert {field.name: str(field.type) for field in TABLES["spans"]} == {
+            "trace_id": "string", "span_id": "string", "parent_id": "string", "name": "string",
+            "service": "string", "started_at": "double", "finished_at": "double", "status": "string",
+            "batch_id": "string", "job_id": "string",
+        }  # fmt: skip
 
 
 class TestRunWriter:

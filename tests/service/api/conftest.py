@@ -25,6 +25,7 @@ from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.api.server import serve
 from harness.service.app import Ports, Rules, assemble
@@ -108,6 +109,7 @@ class ServiceEnvironment:
     queue: InMemoryJobQueue
     workflow: InMemoryWorkflow
     instruments: InMemoryInstruments
+    tracer: InMemoryTracer
 
     def post(self, path: str, body: object, user: object = PHOTOGRAPHER, **kwargs: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(user)}"} | kwargs.pop("headers", {})
@@ -196,6 +198,7 @@ def env_of(client: TestClient, ports: Ports) -> ServiceEnvironment:
         ports.queue,
         ports.workflow,
         ports.instruments,
+        ports.tracer,
     )
 
 
@@ -215,6 +218,7 @@ def memory_ports() -> Ports:
         workflow=InMemoryWorkflow(),
         clock=clock,
         instruments=InMemoryInstruments(),
+        tracer=InMemoryTracer(),
     )
 
 

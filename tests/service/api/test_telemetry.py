@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from harness.service.adapters.system import json_logs
-from harness.service.api.trace_context import TraceContext
+from harness.service.api.media_routes import PREFIX
+from harness.service.core.errors import NotPhotographer
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
@@ -30,50 +31,6 @@ def log_lines():
 
 def _line(lines, event):
     return next(line for line in lines if line["event"] == event)
-
-
-class TestTrace:
-    def test_a_valid_header_is_joined(self):
-        """
-        The trace continues with a new span.
-        """
-        trace = TraceContext.join([TRACEPARENT])
-
-        assert trace.trace_id == TRACE_ID
-        assert trace.span_id != "b7ad6b7169203331"
-        assert trace.traceparent == f"00-{TRACE_ID}-{trace.span_id}-01"
-
-    def test_an_unsampled_trace_stays_unsampled(self):
-        """
-        The decision of the caller is kept.
-        """
-        assert TraceContext.join([TRACEPARENT[:-2] + "00"]).traceparent.endswith("-00")
-
-    def test_a_future_version_is_understood(self):
-        """
-        Later versions may append fields only.
-        """
-        assert TraceContext.join([f"cc-{TRACE_ID}-b7ad6b7169203331-01-what-the-future"]).trace_id == TRACE_ID
-
-    @pytest.mark.parametrize(
-        "headers",
-        [
-            [],
-            [""],
-            [TRACEPARENT, TRACEPARENT],
-            [TRACEPARENT.upper()],
-            [f"ff-{TRACE_ID}-b7ad6b7169203331-01"],
-            [f"00-{'0' * 32}-b7ad6b7169203331-01"],
-            [f"00-{TRACE_ID}-{'0' * 16}-01"],
-            [f"{TRACEPARENT}-more"],
-            ["nonsense"],
-        ],
-    )
-    def test_anything_else_begins_a_new_trace(self, headers):
-        """
-        An invalid header must not break the trace.
-        """
-        assert TraceContext.join(headers).trace_id not in (TRACE_ID, "0" * 32)
 
 
 class TestPropagation:
@@ -97,12 +54,68 @@ class TestPropagation:
 
         [entry] = env.media.list_outbox()
         assert entry.message.traceparent == response.headers["traceparent"]
+        assert entry.message.traceparent != TRACEPARENT
 
     def test_a_refused_request_has_a_trace_too(self, env):
         """
         Traces are most useful for errors.
         """
         assert env.client.get("/nowhere").headers["traceparent"].startswith("00-")
+
+    def test_two_headers_begin_a_new_trace(self, env, make):
+        """
+        Nothing says which of them is the parent.
+        """
+        headers = [("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)]
+
+        response = env.client.get("/nowhere", headers=headers)
+
+        assert TRACE_ID not in response.headers["traceparent"]
+
+
+class TestSpans:
+    def test_a_request_is_one_tree(self, env, make):
+        """
+        The request is the parent of its use case; both have names without ids.
+        """
+        response = env.post("/uploads", make.uploads(), headers={"traceparent": TRACEPARENT})
+
+        use_case, request = env.tracer.spans
+        assert (use_case.name, request.name) == ("create_upload_batch", f"POST {PREFIX}/uploads")
+        assert use_case.parent == request.context
+        assert request.parent.traceparent == TRACEPARENT
+        assert request.attributes["batch_id"] == response.json()["batchId"]
+        assert request.attributes["http.response.status_code"] == 201
+
+    def test_a_refusal_fails_the_use_case_only(self, env, make):
+        """
+        The server has done its work; the refusal is the error of the caller.
+        """
+        env.post("/uploads", make.uploads(), 4)
+
+        use_case, request = env.tracer.spans
+        assert isinstance(use_case.error, NotPhotographer)
+        assert request.error is None
+        assert request.attributes["reason"] == "NOT_PHOTOGRAPHER"
+
+    def test_an_error_of_the_server_fails_the_request(self, env, make):
+        """
+        5xx are errors of the span.
+        """
+        env.media.available = False
+
+        env.post("/uploads", make.uploads())
+
+        assert env.tracer.spans[-1].error == "HTTP 503 UNAVAILABLE"
+
+    def test_probes_are_not_recorded(self, env):
+        """
+        Probes are frequent.
+        """
+        env.client.get("/healthz")
+        env.client.get("/metrics")
+
+        assert env.tracer.spans == []
 
 
 class TestAccessLog:
@@ -118,6 +131,7 @@ class TestAccessLog:
 
         assert line["level"] == "info"
         assert line["trace_id"] == TRACE_ID
+        assert len(line["span_id"]) == 16
         assert len(line["request_id"]) == 36
         assert (line["method"], line["path"]) == ("POST", "/api/v2/listings/media/uploads/complete")
         assert (line["status"], line["user_id"]) == (202, 1)

@@ -12,6 +12,7 @@ from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.core.model.access_policy import MANAGE, AccessPolicy, Caller
 from harness.service.core.model.batch import Batch, BatchStatus
@@ -69,6 +70,7 @@ class ServiceEnvironment:
     storage: InMemoryObjectStorage = field(default_factory=InMemoryObjectStorage)
     workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     instruments: InMemoryInstruments = field(default_factory=InMemoryInstruments)
+    tracer: InMemoryTracer = field(default_factory=InMemoryTracer)
     policy: AccessPolicy = field(default_factory=AccessPolicy)
     limits: UploadLimits = field(default_factory=UploadLimits)
 
@@ -93,10 +95,14 @@ class ServiceEnvironment:
         self.delete_batch = DeleteMediaBatch(*repositories, self.clock, self.policy)
         self.tag = TagMediaObjects(self.media, self.storage, self.clock)
         self.handle = HandleProcessingCallback(*repositories, self.clock, self.instruments, self.policy)
-        self.flush = FlushOutbox(self.media, self.queue, self.clock)
-        self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle)
-        self.drain = DrainDeadLetters(self.media, self.queue, self.clock, self.instruments, self.handle)
-        self.reconcile = ReconcileJobs(self.media, self.workflow, self.clock, self.instruments, self.handle)
+        self.flush = FlushOutbox(self.media, self.queue, self.clock, self.tracer)
+        self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle, self.tracer)
+        self.drain = DrainDeadLetters(
+            self.media, self.queue, self.clock, self.instruments, self.handle, self.tracer
+        )
+        self.reconcile = ReconcileJobs(
+            self.media, self.workflow, self.clock, self.instruments, self.handle, self.tracer
+        )
 
     # Requests of clients.
 

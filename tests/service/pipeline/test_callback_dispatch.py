@@ -8,7 +8,9 @@ import pytest
 
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.core.model.callback_signature import verify
+from harness.service.core.ports.tracer import TraceContext
 from harness.service.pipeline import callback_dispatch
+from harness.service.pipeline.callback.callback_secret import callback_secret
 from harness.service.pipeline.callback_dispatch import handler
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -51,7 +53,7 @@ def backend(monkeypatch):
     thread = threading.Thread(target=backend.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("CALLBACK_URL", backend.url)
-    monkeypatch.setenv("CALLBACK_SECRET", "s3cret")
+    monkeypatch.setattr(callback_dispatch, "callback_secret", lambda: "s3cret")
     yield backend
     backend.server.shutdown()
     backend.server.server_close()
@@ -66,17 +68,18 @@ def test_a_callback_is_signed_and_traced(backend):
     assert result == {"status": "PROCESSING_FAILED", "httpStatus": 200}
     assert path == "/internal/media-processing/callback"
     verify("s3cret", body, headers["X-Toq-Signature"])
-    assert headers["traceparent"] == TRACEPARENT
+    assert headers["traceparent"].startswith(TRACEPARENT[:36])
+    assert headers["traceparent"] != TRACEPARENT
     assert headers["Content-Type"] == "application/json"
-    assert json.loads(body)["traceparent"] == TRACEPARENT
+    assert json.loads(body)["traceparent"] == headers["traceparent"]
     assert json.loads(body)["jobId"] == 7
 
 
-def test_without_a_trace_there_is_no_header(backend):
-    """An empty traceparent is not valid."""
+def test_without_a_trace_a_new_one_begins(backend):
+    """An empty traceparent would not be valid."""
     handler(EVENT | {"detail": EVENT["detail"] | {"traceparent": None}})
 
-    assert "traceparent" not in backend.received[0][1]
+    assert TraceContext.parse(backend.received[0][1]["traceparent"])
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
@@ -121,11 +124,23 @@ def test_a_backend_that_does_not_answer_is_retried(backend, monkeypatch):
 
 def test_without_a_secret_nothing_is_sent(backend, monkeypatch):
     """A callback without a signature would be refused."""
-    monkeypatch.delenv("CALLBACK_SECRET")
+    monkeypatch.setattr(callback_dispatch, "callback_secret", callback_secret)
+    monkeypatch.delenv("CALLBACK_SECRET_ARN", raising=False)
 
-    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET"):
+    with pytest.raises(Rejected, match=r"^CONFIGURATION_MISSING: set CALLBACK_SECRET_ARN"):
         handler(EVENT)
     assert backend.received == []
+
+
+def test_a_refused_signature_lets_the_secret_be_read_again(backend, monkeypatch):
+    """It may have been rotated since the cold start."""
+    forgotten = []
+    monkeypatch.setattr(callback_dispatch, "forget_secret", lambda: forgotten.append(True))
+    backend.status = 403
+
+    with pytest.raises(Retryable, match=r"^CALLBACK_UNAVAILABLE: .* answered 403"):
+        handler(EVENT)
+    assert forgotten == [True]
 
 
 def test_an_event_without_a_job_is_rejected(backend):

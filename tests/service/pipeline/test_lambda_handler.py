@@ -52,6 +52,23 @@ def test_the_ids_of_a_callback_are_in_its_detail(capsys):
 
 
 @pytest.mark.parametrize(
+    "detail",
+    [
+        {"traceparent": EVENT["traceparent"]},
+        {"userMetadata": {"traceparent": EVENT["traceparent"]}},
+        {"input": json.dumps(EVENT)},
+    ],
+)
+def test_an_event_continues_the_trace_of_its_execution(capsys, detail):
+    """The state machine has it in the state, MediaConvert in its metadata, Step Functions in the input."""
+    lambda_handler("callback_dispatch")(lambda _event, _context: {})({"detail": detail}, None)
+
+    for line in lines(capsys):
+        assert line["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+        assert line["span_id"] != "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
     ("error", "event"), [(Rejected("X: y"), "rejected"), (Retryable("X: y"), "retryable")]
 )
 def test_the_two_names_pass_and_are_logged(capsys, error, event):

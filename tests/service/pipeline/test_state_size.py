@@ -7,7 +7,6 @@ from bisect import bisect_left
 from typing import Any
 
 import pytest
-from harness.service.pipeline.callback_body import callback_body
 
 from harness.service.core.errors import ManifestInvalid
 from harness.service.core.model.batch import Upload
@@ -18,11 +17,10 @@ from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 from harness.service.core.model.object_key import raw_keys, zip_key
 from harness.service.pipeline.execution_assets import assets_of, is_document, is_video
-from harness.service.pipeline.thumbnails import document_output, image_output
+from harness.service.pipeline.thumbnails import SIZES, document_output, image_output
 from harness.service.pipeline.validate import validation_output
 
 LISTING, BATCH, JOB = ListingId(2**53 - 1), BatchId("0b0e7a34-5a52-4c8f-9f43-000000000001"), 10**12 - 1
-EXECUTION = f"arn:aws:states:us-east-1:123456789012:execution:{'m' * 80}:batch-{BATCH}-job-{JOB}"
 KINDS = {
     MediaType.PHOTO_HORIZONTAL: ("image/jpeg", ".jpg"),
     MediaType.VIDEO_HORIZONTAL: ("video/quicktime", ".mov"),
@@ -69,7 +67,9 @@ def largest_state(batch: list[Upload]) -> int:
     properties = [video if is_video(asset) else {} for asset in assets]
     validation = validation_output(state, assets, properties, "b" * 63)
     state["validation"] = validation | {"startedAt": "2026-01-05T09:00:00.123456+00:00"}
-    images = [image_output(state, asset, (1200, 1200)) for asset in validation["images"]]
+    images = [
+        image_output(state, asset, dict.fromkeys(SIZES, (1200, 1200))) for asset in validation["images"]
+    ]
     documents = [document_output(state, asset) for asset in assets if is_document(asset)]
     videos = [
         {key: each[key] for key in ("key", "prefix")} | {"status": "COMPLETE", "mediaConvertJobId": "1" * 40}
@@ -77,8 +77,6 @@ def largest_state(batch: list[Upload]) -> int:
     ]
     state["processed"] = [{"outputs": images + documents}, videos]
     state["zip"] = {"key": zip_key(LISTING, BATCH, JOB), "bytes": 2**40, "assets": len(batch)}
-    event = {"status": "SUCCEEDED", "executionArn": EXECUTION, "detail": state}
-    state["callback"] = {"document": callback_body(event)}
     return len(json.dumps(state, ensure_ascii=False).encode())
 
 

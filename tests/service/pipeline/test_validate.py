@@ -78,7 +78,7 @@ class TestVideos:
         settings = handler(pipeline.execution_input)["videos"][0]["jobSettings"]
 
         outputs = [output for group in settings["OutputGroups"] for output in group["Outputs"]]
-        assert len(outputs) == 2
+        assert len(outputs) == 3
         assert not any("AudioDescriptions" in output for output in outputs)
 
     def test_everything_of_a_video_goes_into_one_folder_of_this_job(self, pipeline):

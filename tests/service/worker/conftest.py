@@ -13,6 +13,7 @@ from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.app import Ports, Rules, Service, assemble
 from harness.service.core.model.access_policy import Caller
@@ -89,6 +90,7 @@ def env() -> WorkerEnvironment:
         workflow=InMemoryWorkflow(),
         clock=clock,
         instruments=InMemoryInstruments(),
+        tracer=InMemoryTracer(),
     )
     service = assemble(ports, Rules(), CollectorRegistry())
     settings = worker_settings()

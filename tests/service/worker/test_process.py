@@ -22,6 +22,7 @@ from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.adapters.system import json_logs
 from harness.service.app import Ports, Rules, assemble
@@ -47,7 +48,7 @@ ports = Ports(
     queue=SlowQueue(clock),
     workflow=InMemoryWorkflow(),
     clock=clock,
-    instruments=InMemoryInstruments(),
+    instruments=InMemoryInstruments(), tracer=InMemoryTracer(),
 )
 settings = Settings(
     database_url="mysql+pymysql://user@host.invalid/db",

@@ -20,15 +20,20 @@ import gevent
 from harness.lab.load.clients.answers import AnswerInvalid
 from harness.lab.load.clients.download_check import ContentCheck
 from harness.lab.load.clients.response_check import RequestOutcome, StatusCheck
+from harness.lab.load.clients.trace_sampling import TraceSampling
 from harness.lab.load.generator.connection import Body
 from harness.lab.load.generator.connection_pool import ANSWER_LIMIT, ConnectionPool, NoResponse
 from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.preflight import API_PREFIX
 from harness.lab.load.progress import Tally
-from harness.lab.results.rows import E2E, RequestRow
+from harness.lab.results.rows import E2E, FAILED, RequestRow, SpanRow
 
 _URL = re.compile(r"https?://\S+")
+
+CLIENT = "client"
+"""Service of the spans of the load generator."""
+_ROOT_SPAN = 1
 
 REASON_CHARACTERS = 200
 """Longest reason of a refusal that is recorded [count]."""
@@ -57,6 +62,7 @@ class RequestContext:
     recorder: WorkerRecorder
     tally: Tally
     fire_request: Callable[..., None]
+    traces: TraceSampling
 
 
 class Reply(NamedTuple):
@@ -97,7 +103,9 @@ class ApiSession:
         self._clock = context.clock
         self._trace_id = secrets.token_hex(16)
         self._row = partial(RequestRow, worker=context.worker, arrival=arrival, trace_id=self._trace_id)
-        self._spans = 0
+        self._spans = _ROOT_SPAN
+        self._began_at = intended_at
+        self._is_sampled: bool | None = None
         self.due_at: float | None = intended_at
         self.batch_id: str | None = None
 
@@ -120,11 +128,11 @@ class ApiSession:
             read: Reads the body, unless the status is 204.
             name: Name of the request in the tables; by default its endpoint.
         """
-        self._spans += 1
+        span = self._spans + 1
         headers = {
             "Content-Type": "application/json",
-            "traceparent": f"00-{self._trace_id}-{self._spans:016x}-01",
-            "X-Request-ID": f"{self._trace_id}-{self._spans}",
+            "traceparent": f"00-{self._trace_id}-{_span_id(span)}-{int(self._samples()):02x}",
+            "X-Request-ID": f"{self._trace_id}-{span}",
         }
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -147,6 +155,12 @@ class ApiSession:
         if content is None:
             return self._exchange("GET", url, name, {}, check, limit=None)
         return self._exchange("GET", url, name, {}, check, read=partial(_must_pass, content), limit=limit)
+
+    def end(self, flow: str) -> None:
+        """Record the root span of the arrival, if its trace is sampled."""
+        if self._is_sampled:
+            times = (self._began_at, self._clock())
+            self._record_span(_ROOT_SPAN, None, f"arrival {flow}", *times, is_failed=False)
 
     def observe(
         self, name: str, outcome: RequestOutcome, since: float, until: float, size: int, error: str | None
@@ -183,6 +197,8 @@ class ApiSession:
         """Send a request, check the response, and record both; a request that is killed is censored."""
         # The store must not see a coding that it may sign or refuse; JSON is small.
         headers = {**headers, "Accept-Encoding": "identity"}
+        self._spans += 1
+        span = self._spans
         started_at = self._clock()
         intended_at = started_at if self.due_at is None else self.due_at
         self.due_at = finished_at = None
@@ -206,6 +222,11 @@ class ApiSession:
                     outcome, error = RequestOutcome.FAILED, _without_urls(str(invalid))
         finally:
             finished_at = self._clock() if finished_at is None else finished_at
+            if self._samples():
+                is_failed = outcome.value in FAILED
+                self._record_span(
+                    span, _ROOT_SPAN, f"{method} {name}", started_at, finished_at, is_failed=is_failed
+                )
             self._record(
                 self._row(
                     type=method,
@@ -222,6 +243,35 @@ class ApiSession:
                 )
             )
         return Reply(response.status, response.headers, outcome, error, answer, finished_at)
+
+    def _samples(self) -> bool:
+        """Return whether the trace is recorded; this is decided at the first request."""
+        if self._is_sampled is None:
+            self._is_sampled = self._context.traces.sample(self._clock())
+        return self._is_sampled
+
+    def _record_span(
+        self,
+        span: int,
+        parent: int | None,
+        name: str,
+        started_at: float,
+        finished_at: float,
+        *,
+        is_failed: bool,
+    ) -> None:
+        row = SpanRow(
+            trace_id=self._trace_id,
+            span_id=_span_id(span),
+            parent_id=None if parent is None else _span_id(parent),
+            name=name,
+            service=CLIENT,
+            started_at=started_at,
+            finished_at=finished_at,
+            status="ERROR" if is_failed else "UNSET",
+            batch_id=self.batch_id,
+        )
+        self._context.recorder.add(row)
 
     def _record(self, row: RequestRow) -> None:
         """Count the row, show it in Locust's own statistics with the time since it was due, and keep it."""
@@ -243,6 +293,10 @@ class ApiSession:
                 response=None,
             )
         self._context.recorder.add(row)
+
+
+def _span_id(number: int) -> str:
+    return f"{number:016x}"
 
 
 def _without_urls(text: str) -> str:

@@ -23,6 +23,7 @@ from harness.lab.load.clients.batch_recorder import WorkerContext
 from harness.lab.load.clients.client_session import ClientSession, SessionStopped
 from harness.lab.load.clients.flows import FLOWS
 from harness.lab.load.clients.payloads import Payloads
+from harness.lab.load.clients.trace_sampling import TraceSampling
 from harness.lab.load.generator.connection_pool import ConnectionPool
 from harness.lab.load.generator.prefetch import Prefetch
 from harness.lab.load.generator.recorder import WorkerRecorder
@@ -87,6 +88,7 @@ class WorkerRun:
             plan=share.plan,
             began_at=began_at_epoch_s,
             payload_of=share.payload_of,
+            traces=TraceSampling.of(share.plan.duration, share.workers),
         )
         self._scheduler = self._make_scheduler()
         self._probing = [gevent.spawn(watch, self._probe) for watch in (_watch_event_loop, _watch_cpu)]
@@ -137,6 +139,8 @@ class WorkerRun:
             log.exception("arrival %d", arrival.index)
             self._context.tally.counts["defects"] += 1
             client.recorder.flow_failed(f"{type(error).__name__}: {error}")
+        finally:
+            client.api.end(arrival.batch.flow)
         self._context.tally.counts["ended"] += 1
 
     def _censor(self, arrival: PlannedArrival) -> None:

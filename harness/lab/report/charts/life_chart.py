@@ -1,4 +1,4 @@
-"""The chart of one batch's life: a lane for each kind of request, each stage and each state."""
+"""The chart of one batch's life: a lane for each kind of request, each stage, each state and each process."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 from harness.lab.report.batch_life import life_of_batch
 from harness.lab.report.charts.axes import add_tooltips, lanes
 from harness.lab.report.charts.chart import Chart
-from harness.lab.report.charts.palette import BLUE, GREY, VERMILION
+from harness.lab.report.charts.palette import BLUE, GREEN, GREY, VERMILION
 from harness.lab.report.wording import plural, seconds
 
 if TYPE_CHECKING:
@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 
     from harness.lab.results.run import Run
 
-COLOURS = {"request": GREY, "stage": GREY, "state": BLUE}
+COLOURS = {"request": GREY, "stage": GREY, "state": BLUE, "span": GREEN}
 FAILED = frozenset({"failed", "breached", "FAILED"})
 
 
 def life_chart(run: "Run", batch_id: str, name: str) -> Chart:
-    """The events of one batch over time, from its intended start; failed ones are red."""
-    data = life_of_batch(run, batch_id).drop(columns=["job_id", "waited_s"])
+    """
+    The events of one batch over time, from its intended start; failed ones are red.
+
+    Of its spans, the first in each process; the trace file has the others.
+    """
+    life = life_of_batch(run, batch_id)
+    life = life[(life["kind"] != "span") | life["entry"]]
+    lane = life["name"].where(life["kind"] != "span", life["service"] + ": " + life["name"])
+    data = life.assign(name=lane).drop(columns=["job_id", "waited_s", "service", "entry"])
     end = float(data["to_s"].max())
     is_failed = data["outcome"].isin(FAILED)
     amounts = data["kind"].value_counts()

@@ -19,10 +19,12 @@ else:
 class Observe(Protocol):
     """Callback for every statement, with its operation, its table and its duration [s]."""
 
-    def __call__(self, operation: str, table: str, duration: float, *, failed: bool) -> None: ...
+    def __call__(
+        self, operation: str, table: str, duration: float, *, error: BaseException | None
+    ) -> None: ...
 
 
-def unobserved(operation: str, table: str, duration: float, *, failed: bool) -> None:
+def unobserved(operation: str, table: str, duration: float, *, error: BaseException | None) -> None:
     """Do nothing: the callback of a pool without instruments."""
 
 
@@ -84,13 +86,15 @@ class DatabaseSession:
     @contextmanager
     def _timed(self, statement: Statement) -> Iterator[None]:
         started = time.perf_counter()
-        failed = True
+        error: BaseException | None = None
         try:
             yield
-            failed = False
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
             duration = time.perf_counter() - started
-            self._observe(statement.operation, statement.table, duration, failed=failed)
+            self._observe(statement.operation, statement.table, duration, error=error)
 
 
 COMMIT = Statement("commit", "transaction", "COMMIT")

@@ -2,7 +2,7 @@
 Logs as JSON lines on stderr, with the ids of the current request or message.
 
 All log records of the standard library (the core, uvicorn, boto3) have the same form: ``extra`` fields become
-fields, and the fields of the context (``trace_id``, ``request_id``) are added.
+fields, and the fields of the context (``trace_id``, ``span_id``, ``request_id``) are added.
 """
 
 import logging
@@ -21,7 +21,6 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         _without_colours,
-        _trace_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
@@ -44,12 +43,4 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
 def _without_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Remove the copy of the message that uvicorn adds for terminals."""
     event.pop("color_message", None)
-    return event
-
-
-def _trace_id(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Add the ``trace_id`` of a ``traceparent``, so that logs can be searched by it."""
-    parts = str(event.get("traceparent", "")).split("-")
-    if len(parts) >= 4:
-        event.setdefault("trace_id", parts[1])
     return event

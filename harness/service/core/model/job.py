@@ -110,6 +110,12 @@ class Job:
         """Name of the execution; only one execution of a name can be started."""
         return f"batch-{self.batch_id}-job-{self.id}"
 
+    @property
+    def traceparent(self) -> str | None:
+        """The span of the request that created the job."""
+        traceparent = self.input_payload.get("traceparent")
+        return str(traceparent) if traceparent else None
+
     def run(self, external_id: str | None, *, at: datetime) -> "Job":
         """Return the job as RUNNING; a start time that is known already stays."""
         if self.status.terminal:

@@ -2,7 +2,7 @@
 The queue message that starts a job, and the largest state of the execution that it starts.
 
 Step Functions limits the state. It is largest at the end: it then has the manifest twice (as input and after
-validation), the job settings of every video, and the results twice (of the functions and in the callback).
+validation), the job settings of every video, and the results of the functions.
 Sizes in bytes of UTF-8.
 """
 
@@ -22,9 +22,9 @@ LARGEST_STATE = 256 * 1024 - 1
 # key of its file, and also the number of the job and the name of the size.
 _EXECUTION = 1500
 _DERIVED_KEY = 30
-_RESULT = 210
+_RESULT = 320
 _STEM = 30
-_VIDEO = 2700
+_VIDEO = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,13 @@ class JobMessage:
     @classmethod
     def of(cls, job: Job, batch: Batch) -> "JobMessage":
         """Return the message that starts *job*; a lost message can be created again in this way."""
-        traceparent = job.input_payload.get("traceparent")
         return cls(
             job_id=job.id,
             batch_id=batch.id,
             listing_id=batch.listing_id,
             attempt=job.attempt,
             assets=tuple(upload.document for upload in batch.uploads),
-            traceparent=str(traceparent) if traceparent else None,
+            traceparent=job.traceparent,
         )
 
     @property
@@ -112,4 +111,4 @@ def _size(upload: Upload) -> int:
     result = key + (2 if is_document else 6) * derived + _RESULT
     # The job settings name five objects; the result of the transcoding job has two more keys.
     video = _VIDEO + 7 * derived if upload.file.media_type.is_video else 0
-    return 2 * manifest + len(PurePosixPath(upload.key).stem) + _STEM + 2 * result + video
+    return 2 * manifest + len(PurePosixPath(upload.key).stem) + _STEM + result + video

@@ -18,6 +18,12 @@ class ReceivedMessage:
     receipt: str
     receive_count: int
 
+    @property
+    def ids(self) -> dict[str, str | None]:
+        """The ids of its job in the attributes, for its span: the body may be no job message."""
+        names = {"listing_id": "ListingId", "batch_id": "BatchId", "job_id": "JobId"}
+        return {name: self.attributes.get(attribute) for name, attribute in names.items()}
+
 
 class JobQueue(Protocol):
     """Every method raises `Unavailable` if the queue does not answer."""

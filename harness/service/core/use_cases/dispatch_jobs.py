@@ -1,7 +1,7 @@
 """Use case: start the state machine for every job message."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.service.core.errors import Invalid, JobNotFound, Unavailable
 from harness.service.core.model.batch import Batch
@@ -11,6 +11,7 @@ from harness.service.core.model.job import Job
 from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
+from harness.service.core.ports.tracer import SpanKind, Tracer
 from harness.service.core.ports.workflow import Workflow
 from harness.service.core.use_cases.error_handling import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
@@ -32,6 +33,7 @@ class DispatchJobs:
     queue: JobQueue
     workflow: Workflow
     handle_callback: HandleProcessingCallback
+    tracer: Tracer
 
     def __call__(self, *, limit: int = 10, wait: float = 0) -> int:
         """
@@ -44,20 +46,25 @@ class DispatchJobs:
         return isolate_errors(self.queue.receive(limit=limit, wait=wait), self._dispatch)
 
     def _dispatch(self, received: ReceivedMessage) -> bool:
-        try:
-            message = JobMessage.parse(received.body, received.attributes)
-            job, batch = self._find(message)
-            self._start(message, job, batch)
-            self.queue.delete(received)
-        except (Invalid, JobNotFound, Unavailable) as error:
-            fields = {
-                "message_id": received.id,
-                "receive_count": received.receive_count,
-                "job_id": received.attributes.get("JobId"),
-                "error": str(error),
-            }
-            log.warning("service.media.dispatch_jobs.left_in_queue", extra=fields)
-            return False
+        with self.tracer.hop(
+            "dispatch_jobs", parent=received.attributes.get("Traceparent"), kind=SpanKind.CONSUMER
+        ) as span:
+            span.set(**received.ids)
+            try:
+                message = JobMessage.parse(received.body, received.attributes)
+                job, batch = self._find(message)
+                self._start(replace(message, traceparent=span.traceparent), job, batch)
+                self.queue.delete(received)
+            except (Invalid, JobNotFound, Unavailable) as error:
+                span.fail(error)
+                fields = {
+                    "message_id": received.id,
+                    "receive_count": received.receive_count,
+                    "job_id": received.attributes.get("JobId"),
+                    "error": str(error),
+                }
+                log.warning("service.media.dispatch_jobs.left_in_queue", extra=fields)
+                return False
         return True
 
     def _find(self, message: JobMessage) -> tuple[Job, Batch]:
@@ -77,5 +84,5 @@ class DispatchJobs:
             return
         arn = self.workflow.start(job.execution_name, message.execution_input)
         self.handle_callback(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn))
-        fields = {"job_id": job.id, "execution_arn": arn, "traceparent": message.traceparent}
+        fields = {"job_id": job.id, "execution_arn": arn}
         log.info("service.media.dispatch_jobs.started", extra=batch.log_fields | fields)

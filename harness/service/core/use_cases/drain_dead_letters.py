@@ -12,6 +12,7 @@ from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
+from harness.service.core.ports.tracer import SpanKind, Tracer
 from harness.service.core.use_cases.error_handling import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 
@@ -27,6 +28,7 @@ class DrainDeadLetters:
     clock: Clock
     instruments: Instruments
     handle_callback: HandleProcessingCallback
+    tracer: Tracer
 
     def __call__(self, *, limit: int = 10, wait: float = 0) -> int:
         """
@@ -39,6 +41,13 @@ class DrainDeadLetters:
         return isolate_errors(self.queue.receive_dead(limit=limit, wait=wait), self._drain)
 
     def _drain(self, letter: ReceivedMessage) -> bool:
+        with self.tracer.hop(
+            "drain_dead_letters", parent=letter.attributes.get("Traceparent"), kind=SpanKind.CONSUMER
+        ) as span:
+            span.set(**letter.ids)
+            return self._count_and_fail(letter)
+
+    def _count_and_fail(self, letter: ReceivedMessage) -> bool:
         job_id = _job_id(letter)
         with self.media.transaction() as tx:
             new = tx.record_dead_letter(letter.id, job_id, letter.body, at=self.clock.now())

@@ -1,12 +1,14 @@
 """Use case: send the messages in the outbox to the job queue."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.service.core.errors import Unavailable
+from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.job_queue import JobQueue
 from harness.service.core.ports.media_repository import MediaRepository, OutboxEntry
+from harness.service.core.ports.tracer import SpanKind, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,7 @@ class FlushOutbox:
     media: MediaRepository
     queue: JobQueue
     clock: Clock
+    tracer: Tracer
 
     def __call__(self, *, limit: int = 100) -> int:
         """
@@ -29,11 +32,16 @@ class FlushOutbox:
         """
         entries = self.media.list_outbox(limit=limit)
         for entry in entries:
-            self._send(entry)
+            message = entry.message
+            ids = {"listing_id": message.listing_id, "batch_id": message.batch_id, "job_id": message.job_id}
+            with self.tracer.hop(
+                "flush_outbox", parent=message.traceparent, kind=SpanKind.PRODUCER, **ids
+            ) as span:
+                self._send(entry, replace(message, traceparent=span.traceparent))
+                log.info("service.media.flush_outbox.sent", extra=ids)
         return len(entries)
 
-    def _send(self, entry: OutboxEntry) -> None:
-        message = entry.message
+    def _send(self, entry: OutboxEntry, message: JobMessage) -> None:
         try:
             self.queue.send(message)
         except Unavailable as error:
@@ -42,10 +50,3 @@ class FlushOutbox:
             raise
         with self.media.transaction() as tx:
             tx.mark_sent(entry.id, at=self.clock.now())
-        fields = {
-            "listing_id": message.listing_id,
-            "batch_id": message.batch_id,
-            "job_id": message.job_id,
-            "traceparent": message.traceparent,
-        }
-        log.info("service.media.flush_outbox.sent", extra=fields)

@@ -14,6 +14,7 @@ from harness.service.core.model.job_message import JobMessage
 from harness.service.core.ports.clock import Clock
 from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.media_repository import MediaRepository
+from harness.service.core.ports.tracer import SpanKind, Tracer
 from harness.service.core.ports.workflow import ExecutionStatus, Workflow, WorkflowExecution
 from harness.service.core.use_cases.error_handling import isolate_errors, retry_after_deadlock
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
@@ -51,6 +52,7 @@ class ReconcileJobs:
     clock: Clock
     instruments: Instruments
     handle_callback: HandleProcessingCallback
+    tracer: Tracer
     grace: float = 120
     stuck_timeout: float = 1800
     abandon_after: float = 1800
@@ -82,7 +84,7 @@ class ReconcileJobs:
 
     def _repair_not_started(self, job: Job, batch: Batch) -> bool:
         if batch.deleted_at:
-            return self._apply(ProcessingCallback.failed(job.id, DELETED_BEFORE_START))
+            return self._apply(ProcessingCallback.failed(job.id, DELETED_BEFORE_START), job)
         with self.media.transaction() as tx:
             tx.get_batch_by_id(batch.id, for_update=True, include_deleted=True)
             last = tx.get_last_message(job.id)
@@ -100,28 +102,35 @@ class ReconcileJobs:
             # It failed, or was stopped, while it tried to deliver the callback.
             state = found
         else:
-            return self._apply(_failed(job, execution))
-        return self._apply(_succeeded(job, batch, execution.arn, state))
+            return self._apply(_failed(job, execution), job)
+        return self._apply(_succeeded(job, batch, execution.arn, state), job)
 
     def _repair_unfinished(
         self, job: Job, batch: Batch, execution: WorkflowExecution | None, age: float
     ) -> bool:
         arn = execution.arn if execution else None
         if job.status is JobStatus.PENDING:
-            return self._apply(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn))
+            return self._apply(ProcessingCallback(job.id, CallbackStatus.RUNNING, external_id=arn), job)
         if age < self.stuck_timeout:
             return False
         if execution and (state := self.workflow.finished_work(execution.arn)) is not None:
-            return self._apply(_succeeded(job, batch, execution.arn, state))
+            return self._apply(_succeeded(job, batch, execution.arn, state), job)
         failure = Failure(STUCK_TIMEOUT, f"The job was still running after {age:.0f} s.")
         callback = ProcessingCallback(job.id, CallbackStatus.TIMED_OUT, external_id=arn, failure=failure)
-        return self._apply(callback)
+        return self._apply(callback, job)
 
-    def _apply(self, callback: ProcessingCallback) -> bool:
-        outcome = self.handle_callback(callback)
-        if outcome.changed:
-            fields = {"job_id": outcome.job.id, "job_status": outcome.job.status.value}
-            log.warning("service.media.reconcile_jobs.repaired", extra=outcome.batch.log_fields | fields)
+    def _apply(self, callback: ProcessingCallback, job: Job) -> bool:
+        with self.tracer.hop(
+            "reconcile_jobs",
+            parent=job.traceparent,
+            kind=SpanKind.INTERNAL,
+            batch_id=job.batch_id,
+            job_id=job.id,
+        ):
+            outcome = self.handle_callback(callback)
+            if outcome.changed:
+                fields = {"job_id": outcome.job.id, "job_status": outcome.job.status.value}
+                log.warning("service.media.reconcile_jobs.repaired", extra=outcome.batch.log_fields | fields)
         return outcome.changed
 
     def _abandon_uploads(self) -> int:

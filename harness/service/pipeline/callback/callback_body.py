@@ -39,7 +39,6 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
         "zip": {name: bundle[name] for name in ("key", "bytes", "assets")} if bundle else None,
         "failureReason": failure.code if failure else None,
         "error": {"code": failure.code, "message": failure.detail} if failure else None,
-        "traceparent": state.get("traceparent"),
     }
 
 

@@ -33,6 +33,8 @@ ON_DEMAND_SLOTS = 100
 """Concurrent jobs of an on-demand queue by default, as in us-east-1."""
 WAITING_JOBS_MAX = 20_000
 """Jobs that may wait in one queue; further jobs are refused."""
+ENDED_JOBS_MAX = 1000
+"""Jobs that are remembered after their end."""
 TRANSCODING_FAILED = 1040
 
 
@@ -98,6 +100,7 @@ class LocalMediaConvert:
         self._templates: dict[str, dict[str, Any]] = {}
         self._jobs: dict[str, TranscodeJob] = {}
         self._tokens: dict[str, str] = {}
+        self._ended: deque[TranscodeJob] = deque()
         self._changing = threading.Lock()
         self.create_queue({"Name": "Default"})
 
@@ -148,6 +151,9 @@ class LocalMediaConvert:
 
     def get_job_template(self, name: str) -> dict[str, Any]:
         return _find("job template", self._templates, name)
+
+    def list_job_templates(self) -> list[dict[str, Any]]:
+        return list(self._templates.values())
 
     def create_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """
@@ -221,8 +227,9 @@ class LocalMediaConvert:
             "UserMetadata": request.get("UserMetadata", {}),
             "Timing": {"SubmitTime": _now()},
         }
-        if request.get("JobTemplate"):
-            details["JobTemplate"] = request["JobTemplate"]
+        for name in ("JobTemplate", "ClientRequestToken"):
+            if request.get(name):
+                details[name] = request[name]
         return details
 
     def _queue(self, name: str) -> TranscodeQueue:
@@ -262,6 +269,16 @@ class LocalMediaConvert:
         job.details["Timing"]["FinishTime"] = _now()
         job.ended.set()
         self._announce(job.details, status)
+        with self._changing:
+            self._forget_old(job)
+
+    def _forget_old(self, ended: TranscodeJob) -> None:
+        """Forget the job that ended longest ago, if more than `ENDED_JOBS_MAX` have ended."""
+        self._ended.append(ended)
+        if len(self._ended) > ENDED_JOBS_MAX:
+            oldest = self._ended.popleft().details
+            del self._jobs[oldest["Id"]]
+            self._tokens.pop(oldest.get("ClientRequestToken", ""), None)
 
 
 def merge(template: Settings, settings: Settings) -> Settings:

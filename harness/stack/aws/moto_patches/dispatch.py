@@ -18,6 +18,7 @@ from moto.moto_server.werkzeug_app import (
 )
 
 from harness.stack.aws.moto_patches.source import expect, replace, replace_imported
+from harness.stack.aws.moto_patches.unsupported import explain_failures
 
 CACHED_HOSTS = 4096
 CACHED_NAMES = 8192
@@ -68,4 +69,4 @@ class FastDispatcher(DomainDispatcherApplication):
         if known is not None:
             return known
         with self.lock:
-            return self.app_instances.setdefault(backend, self.create_app(backend))
+            return self.app_instances.setdefault(backend, explain_failures(self.create_app(backend)))

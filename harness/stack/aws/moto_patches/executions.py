@@ -10,9 +10,12 @@ EventBridge event when an execution ends; here one is sent, without the output. 
 import json
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partialmethod
+from operator import itemgetter
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -30,12 +33,15 @@ from moto.stepfunctions.parser.api import (
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
-from moto.stepfunctions.parser.backend import execution as executions
+from moto.stepfunctions.parser.backend import execution as backend_execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from harness.stack.aws.moto_patches.histories import events_of, pack, slim_events_of
 from harness.stack.aws.moto_patches.source import replace
+
+KEPT_ENDED = 1000
+"""Executions of a state machine that stay complete after their end."""
 
 Record = Callable[[str, str, dict[str, str], float], None]
 """Stores a datum: namespace, metric, dimensions, value."""
@@ -56,11 +62,14 @@ def install(record: Record) -> None:
     backend = parser_models.StepFunctionsParserBackend
     replace(backend, "start_execution", "f09a7457fe06", partialmethod(_start_execution, record))
     replace(
-        executions.Execution, "to_history_output", "013f42f3c186", lambda self: {"events": events_of(self)}
+        backend_execution.Execution,
+        "to_history_output",
+        "013f42f3c186",
+        lambda self: {"events": events_of(self)},
     )
-    replace(executions.Execution, "stop", "a99e0e4c1145", _stop)
+    replace(backend_execution.Execution, "stop", "a99e0e4c1145", _stop)
     replace(
-        executions.BaseExecutionWorkerCommunication,
+        backend_execution.BaseExecutionWorkerCommunication,
         "terminated",
         "60ae632ef979",
         partialmethod(_terminated, record),
@@ -71,23 +80,67 @@ def install(record: Record) -> None:
     replace(StepFunctionResponse, "describe_execution", "c0cd30253243", _answer_describe)
 
 
+@dataclass(frozen=True, slots=True)
+class RetiredExecution:
+    """What the tools of the stack need of an execution that the API does not describe any more."""
+
+    name: str
+    execution_arn: str
+    status: str
+    started_at: float
+    slim_history: bytes
+
+
 class Executions(list[Any]):
-    """The executions of one state machine, in order of start, found by name or ARN."""
+    """
+    The executions of one state machine, in order of start, found by name or ARN.
+
+    The last `KEPT_ENDED` that have ended are complete. Of older ones a summary is kept for the tools of the
+    stack: about 2 kB. Their names stay taken, so that a repeated start is still refused.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.by_name: dict[str, Any] = {}
         self.by_arn: dict[str, Any] = {}
+        self.retired: dict[str, RetiredExecution] = {}
         self.starting = threading.Lock()
+        self._ended: deque[Any] = deque()
 
     def append(self, execution: Any) -> None:
         super().append(execution)
         self.by_name[execution.name] = execution
         self.by_arn[execution.execution_arn] = execution
 
+    def ended(self, execution: Any) -> None:
+        """Retire the execution that ended longest ago, if more than `KEPT_ENDED` are complete."""
+        with self.starting:
+            self._ended.append(execution)
+            if len(self._ended) > KEPT_ENDED:
+                self._retire(self._ended.popleft())
+
+    def _retire(self, execution: Any) -> None:
+        self.retired[execution.name] = RetiredExecution(
+            execution.name,
+            execution.execution_arn,
+            execution.status,
+            execution.start_date.timestamp(),
+            execution.slim_history,
+        )
+        self.remove(execution)
+        del self.by_name[execution.name], self.by_arn[execution.execution_arn]
+
 
 def executions_since(started_at: float) -> list[dict[str, Any]]:
     """Return the executions started at or after *started_at* [s since the epoch], in order of start."""
+    found = [
+        (at, execution)
+        for regions in list(parser_models.stepfunctions_parser_backends.values())
+        for backend in list(regions.values())
+        for machine in list(backend.state_machines)
+        for at, execution in _with_starts(machine.executions)
+        if at >= started_at
+    ]
     return [
         {
             "executionArn": execution.execution_arn,
@@ -95,12 +148,14 @@ def executions_since(started_at: float) -> list[dict[str, Any]]:
             "status": execution.status,
             "events": slim_events_of(execution),
         }
-        for regions in list(parser_models.stepfunctions_parser_backends.values())
-        for backend in list(regions.values())
-        for machine in list(backend.state_machines)
-        for execution in list(machine.executions)
-        if execution.start_date.timestamp() >= started_at
+        for _, execution in sorted(found, key=itemgetter(0))
     ]
+
+
+def _with_starts(executions: Executions) -> list[tuple[float, Any]]:
+    with executions.starting:
+        retired = [(one.started_at, one) for one in executions.retired.values()]
+        return retired + [(one.start_date.timestamp(), one) for one in executions]
 
 
 _init_machine_of_moto = models.StateMachine.__init__
@@ -120,9 +175,11 @@ def _init_machine(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _find_same_start(self: Any, name: str, execution_input: str) -> Any:
-    existing = self.executions.by_name.get(name)
+    existing = self.executions.by_name.get(name) or self.executions.retired.get(name)
     if existing is None:
         return None
+    if isinstance(existing, RetiredExecution):
+        raise models.ExecutionAlreadyExists(f"Execution Already Exists: '{existing.execution_arn}'")
     if existing.execution_input == execution_input and existing.status == "RUNNING":
         return existing
     raise models.ExecutionAlreadyExists(f"Execution Already Exists: '{existing.execution_arn}'")
@@ -223,6 +280,8 @@ def _terminated(self: Any, record: Record) -> None:
         record("AWS/States", metric, dimensions, float(status == execution.exec_status))
     took = (execution.stop_date - execution.start_date).total_seconds()
     record("AWS/States", "ExecutionTime", dimensions, 1000 * took)
+    for executions in _executions_of(execution):
+        executions.ended(execution)
     _announce(execution)
 
 
@@ -252,6 +311,14 @@ def _announce(execution: Any) -> None:
     }
     _, _, _, region, account, *_ = execution.execution_arn.split(":")
     events_backends[account][region].put_events([event])
+
+
+def _executions_of(execution: Any) -> list[Executions]:
+    """Return the list that holds an execution; none if its state machine was deleted meanwhile."""
+    _, _, _, region, account, *_ = execution.execution_arn.split(":")
+    machines = list(parser_models.stepfunctions_parser_backends[account][region].state_machines)
+    # The execution itself has only a copy of its state machine.
+    return [one.executions for one in machines if execution.execution_arn in one.executions.by_arn]
 
 
 def _answer_stop(self: Any) -> ActionResult:

@@ -49,20 +49,24 @@ def events_of(execution: Any) -> list[Event]:
 
 def slim_events_of(execution: Any) -> list[Event]:
     """Return the events of an execution as the tools of the stack need them: without most details."""
-    slim: list[Event] | None = getattr(execution, "slim_history", None)
-    return slim or [_slim(event) for event in events_of(execution)]
+    slim: bytes | None = getattr(execution, "slim_history", None)
+    if slim is None:
+        return [_slim(event) for event in events_of(execution)]
+    events: list[Event] = json.loads(zlib.decompress(slim))
+    return events
 
 
 def pack(execution: Any) -> None:
-    """Compress the history of an execution that has ended, and give it a ``slim_history``."""
+    """Compress the history of an execution that has ended, give it a ``slim_history``, and drop its state."""
     with _changing:
         events = _events_of(execution)
         if "texts_without_data" in execution.__dict__:  # a client polls it and will request the last events
             _add_texts(execution, events)
-        execution.slim_history = [_slim(event) for event in events]
+        execution.slim_history = zlib.compress(json.dumps([_slim(event) for event in events]).encode(), 1)
         execution.event_count = len(events)
         execution.packed_history = zlib.compress(pickle.dumps(events), 1)
         execution.exec_worker.env.event_manager._history_event_list.clear()
+        execution.exec_worker = None
 
 
 class HistoryCache:

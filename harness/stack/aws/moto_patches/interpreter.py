@@ -8,6 +8,7 @@ changes how the execution ended. Times in seconds.
 
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from functools import lru_cache, partialmethod
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 from moto.stepfunctions.parser import quotas, utils
 from moto.stepfunctions.parser.api import ExecutionTimedOutEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.path import result_path
@@ -32,7 +34,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import json_path
+from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 
 from harness.stack.aws.moto_patches.copies import deep_copy
 from harness.stack.aws.moto_patches.source import expect, replace
@@ -64,6 +66,7 @@ def install(time_scale: float) -> None:
     _parse_once()
     _forget_threads()
     _log_briefly()
+    _sign_with_own_credentials()
     expect(quotas, "is_within_size_quota", "744cc11a3a37")
     quotas.to_json_str = _unescaped
     replace(Program, "eval", "b8bfa1cb68d3", partialmethod(_eval_program, time_scale))
@@ -137,6 +140,16 @@ def _log_briefly() -> None:
     replace(EvalComponent, "_log_failure_event_exception", "149f4524b21b", lambda *_, **__: None)
     replace(EvalComponent, "_log_exception", "14681a28e6dd", unexpected)
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+
+
+def _sign_with_own_credentials() -> None:
+    # Tasks that call another service use a client of this server with fixed credentials, which it refuses.
+    expect(boto_client, "boto_client_for", "1f44dc2ac8aa")
+    own = {
+        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+    }
+    boto_client.boto3 = SimpleNamespace(client=lambda **given: boto3.client(**given | own))
 
 
 def _eval_program(self: Program, time_scale: float, env: Any) -> None:

@@ -34,6 +34,9 @@ from harness.stack.aws.lambda_runtime.function_runtime import (
 )
 from harness.stack.aws.moto_patches.source import replace, replace_imported
 
+KEPT_LOG_LINES = 5000
+"""Lines that a log stream keeps at least."""
+
 _writing_logs = threading.Lock()
 _execute_lambda_of_moto = lambda_eval_utils.execute_lambda_function_integration
 _from_error_of_moto = state_task_lambda.StateTaskLambda._from_error
@@ -90,6 +93,9 @@ def _write_log(function: LambdaFunction, invocation: InvocationResult) -> None:
         function.logs_backend.put_log_events(
             group, stream, [{"timestamp": now, "message": line} for line in invocation.log]
         )
+        events = function.logs_backend.groups[group].streams[stream].events
+        if len(events) > 2 * KEPT_LOG_LINES:
+            del events[:-KEPT_LOG_LINES]
 
 
 def _invoke_lambda(self: Any, runtime: FunctionRuntime, event: Any = None) -> tuple[str, bool, str]:

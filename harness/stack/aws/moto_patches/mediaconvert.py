@@ -84,6 +84,12 @@ class MediaConvertResponse(BaseResponse):
     def get_job_template(self) -> ActionResult:
         return self._answer("JobTemplate", lambda service: service.get_job_template(self._get_param("Name")))
 
+    def list_job_templates(self) -> ActionResult:
+        return self._answer("JobTemplates", lambda service: service.list_job_templates())
+
+    def list_presets(self) -> ActionResult:
+        return self._answer("Presets", lambda _: [])
+
     def create_job(self) -> ActionResult:
         return self._answer("Job", lambda service: service.create_job(self._get_params()))
 
@@ -118,7 +124,7 @@ def _serve(service: LocalMediaConvert) -> None:
     models = types.ModuleType("moto.mediaconvert.models")
     urls = types.ModuleType("moto.mediaconvert.urls")
     host = r"https?://mediaconvert\.(.+)\.amazonaws\.com"
-    paths = ("jobs", "jobs/(?P<id>[^/]+)", "queues", "queues/(?P<name>[^/]+)", "endpoints")
+    paths = ("jobs", "jobs/(?P<id>[^/]+)", "queues", "queues/(?P<name>[^/]+)", "endpoints", "presets")
     url_paths = {
         f"{{0}}/2017-08-29/{path}$": MediaConvertResponse.dispatch
         for path in (*paths, "jobTemplates", "jobTemplates/(?P<name>[^/]+)")

@@ -25,6 +25,7 @@ from harness.stack.aws.moto_patches.source import replace
 
 INVISIBLE_MS_MAX = 43_200_000
 PAUSE_S_MAX = 1.0
+KEPT_DELETIONS = 10_000
 
 _add_message_of_moto = sqs.Queue.add_message
 _delete_message_of_moto = sqs.Queue.delete_message
@@ -44,6 +45,7 @@ class MessageBuffer:
         self.ready: dict[str, sqs.Message] = {}
         self.in_flight: dict[str, sqs.Message] = {}
         self.delayed: dict[str, sqs.Message] = {}
+        self.deleted: dict[str, None] = {}
         self._by_receipt: dict[str, sqs.Message] = {}
         self._receipts: dict[str, list[str]] = {}
         self._changes: list[tuple[float, int, sqs.Message]] = []
@@ -85,6 +87,12 @@ class MessageBuffer:
                 heapq.heappop(self._changes)
                 self._move(message, self.ready, 0.0)
         return None
+
+    def remember_deletion(self, receipt_handle: str) -> None:
+        """Keep the receipt of a deleted message, which may be deleted again; the oldest are forgotten."""
+        self.deleted[receipt_handle] = None
+        if len(self.deleted) > KEPT_DELETIONS:
+            del self.deleted[next(iter(self.deleted))]
 
     def _move(self, message: sqs.Message, place: dict[str, sqs.Message], until: float) -> None:
         for other in (self.ready, self.in_flight, self.delayed):
@@ -195,13 +203,14 @@ def _delete_message(queue: sqs.Queue, receipt_handle: str) -> None:
         if queue.fifo_queue:
             _delete_message_of_moto(queue, receipt_handle)
             return
-        if receipt_handle in queue.deleted_messages:
+        buffer = buffer_of(queue)
+        if receipt_handle in buffer.deleted:
             return
-        message = buffer_of(queue).find(receipt_handle)
+        message = buffer.find(receipt_handle)
         if message is None:
             raise ReceiptHandleIsInvalid
-        buffer_of(queue).drop(message)
-        queue.deleted_messages.add(receipt_handle)
+        buffer.drop(message)
+        buffer.remember_deletion(receipt_handle)
 
 
 def _scale_messages(time_scale: float) -> None:

@@ -10,7 +10,6 @@ What the local endpoint does not support is listed with the reason in ``Provisio
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 BUCKET_POLICY = "bucket policy"
 COMPOSITE_ALARMS = "composite alarms"
 MEDIA_CONVERT = "MediaConvert"
-
-_REFERENCE = re.compile(r"\{\{resolve:secretsmanager:[^}]*:secret:([^}:]+)\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +104,12 @@ def provision(
     _log_groups(client("logs"), template)
     _roles(client("iam"), template)
     provision_bucket(client("s3"), template.bucket)
+    _secret(client("secretsmanager"), template, secrets)
     # The dead-letter queue first: the redrive policy of the other queue names it.
     dead_letter_queue_url = _queue(client("sqs"), template.dead_letter_queue)
     queue_url = _queue(client("sqs"), template.queue)
     for function in template.functions.values():
-        variables = {**(environment or {}), **_variables(function, secrets)}
+        variables = {**(environment or {}), **function.environment}
         _function(client("lambda"), function, variables)
     with _tolerating(left_out, MEDIA_CONVERT, "this endpoint has no MediaConvert"):
         _transcoding(client("mediaconvert"), template)
@@ -199,15 +197,20 @@ def _queue(sqs: "SQSClient", queue: Queue) -> str:
     return url
 
 
-def _variables(function: LambdaFunction, secrets: Mapping[str, str]) -> dict[str, str]:
-    """Return a function's variables, with the values of secrets instead of references to them."""
-
-    def resolved(match: re.Match[str]) -> str:
-        if match[1] not in secrets:
-            raise ValueError(f"{function.name} needs the secret {match[1]}")
-        return secrets[match[1]]
-
-    return {name: _REFERENCE.sub(resolved, value) for name, value in function.environment.items()}
+def _secret(manager: Any, template: Template, values: Mapping[str, str]) -> None:
+    """Create the secret, or give it its value."""
+    secret = template.secret
+    if secret.name not in values:
+        raise ValueError(f"the template needs the secret {secret.name}")
+    try:
+        manager.create_secret(
+            Name=secret.name,
+            Description=secret.properties["Description"],
+            KmsKeyId=template.key.arn,
+            SecretString=values[secret.name],
+        )
+    except manager.exceptions.ResourceExistsException:
+        manager.put_secret_value(SecretId=secret.name, SecretString=values[secret.name])
 
 
 def _function(functions: "LambdaClient", function: LambdaFunction, variables: Mapping[str, str]) -> None:

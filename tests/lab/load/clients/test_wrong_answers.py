@@ -19,6 +19,7 @@ from harness.lab.load.clients.batch_recorder import WorkerContext
 from harness.lab.load.clients.client_session import ClientSession, SessionStopped
 from harness.lab.load.clients.flows import FLOWS
 from harness.lab.load.clients.payloads import filler
+from harness.lab.load.clients.trace_sampling import TraceSampling
 from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
 from harness.lab.load.progress import Tally
@@ -104,6 +105,7 @@ class Client:
             recorder=recorder,
             tally=Tally(),
             fire_request=lambda **_: None,
+            traces=TraceSampling(0.0),
             plan=self.plan,
             began_at=0.0,
             payload_of=filler(16),

@@ -165,9 +165,9 @@ class TestPool:
         """
         seen: list[tuple[str, str, bool]] = []
 
-        def observe(operation: str, table: str, duration: float, *, failed: bool) -> None:
+        def observe(operation: str, table: str, duration: float, *, error: BaseException | None) -> None:
             assert duration > 0
-            seen.append((operation, table, failed))
+            seen.append((operation, table, error is not None))
 
         pool = Pool(DatabaseAddress.parse(database_url), observe=observe)
         with pool.transaction() as session:

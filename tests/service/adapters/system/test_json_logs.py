@@ -51,19 +51,6 @@ class TestJsonLogs:
         assert inside["trace_id"] == "t"
         assert "trace_id" not in outside
 
-    def test_a_traceparent_gives_the_trace(self, json_lines):
-        """
-        The line of a message can be found by its trace id.
-        """
-        traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-        logging.getLogger("core").info("sent", extra={"traceparent": traceparent})
-        logging.getLogger("core").info("sent", extra={"traceparent": None})
-
-        with_trace, without = json_lines()
-        assert with_trace["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
-        assert "trace_id" not in without
-
     def test_an_exception_is_one_line(self, json_lines):
         """
         A log collector must not split a traceback.

@@ -62,7 +62,7 @@ class TestParse:
             provider="STEP_FUNCTIONS",
             external_id="arn",
             started_at=datetime(2026, 1, 5, 12, tzinfo=UTC),
-            outputs=(AssetOutput("raw", "large", "thumbnail", {"large": "large"}, 1200, 800, 12.5),),
+            outputs=(AssetOutput("raw", "large", "thumbnail", {"large": "large"}, {}, 1200, 800, 12.5),),
             zip=ZipBundle("zip", 9, 1),
             traceparent="00-1-2-01",
         )

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from harness.service.core.errors import Unavailable
 from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.job import JobStatus
 from harness.service.core.ports.workflow import Workflow
 
 VISIBILITY = 360
+REQUEST = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @dataclass
@@ -48,6 +50,38 @@ class TestDispatchJobs:
         assert env.workflow.inputs[job.execution_name]["jobId"] == job.id
         assert env.queue.depth() == 0
         assert env.instruments.entered[BatchStatus.PROCESSING] == 1
+
+    def test_every_hop_has_a_span_of_its_own(self, env):
+        """
+        The request, the message and the execution are one line of descent.
+        """
+        created = env.opened()
+        env.upload(created)
+        accepted = env.complete(env.photographer, **env.completion(created, traceparent=REQUEST))
+        env.flush()
+        env.dispatch()
+
+        sent, dispatched = [
+            span for span in env.tracer.spans if span.name in ("flush_outbox", "dispatch_jobs")
+        ]
+        assert sent.parent.traceparent == REQUEST
+        assert dispatched.parent == sent.context
+        name = env.job(accepted.job_id).execution_name
+        assert env.workflow.inputs[name]["traceparent"] == dispatched.traceparent
+        assert len({REQUEST, sent.traceparent, dispatched.traceparent}) == 3
+        assert dispatched.attributes["job_id"] == str(accepted.job_id)
+
+    def test_a_message_left_in_the_queue_fails_its_span(self, env):
+        """
+        The error is handled, so only the span shows why nothing started.
+        """
+        env.received()
+        env.flush()
+        env.workflow.available = False
+
+        assert env.dispatch() == 0
+
+        assert isinstance(env.tracer.spans[-1].error, Unavailable)
 
     def test_second_copy_of_a_message_starts_nothing(self, env):
         """

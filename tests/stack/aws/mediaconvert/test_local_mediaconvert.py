@@ -159,6 +159,23 @@ class TestJobs:
 
         assert (refused.value.code, refused.value.status) == (code, status)
 
+    def test_only_the_last_ended_jobs_are_remembered(self, service, transcoder, monkeypatch):
+        """
+        A queue that works for days does not keep the settings of every job.
+        """
+        monkeypatch.setattr("harness.stack.aws.mediaconvert.local_mediaconvert.ENDED_JOBS_MAX", 2)
+        transcoder.finish.set()
+        jobs = []
+        for number in range(4):
+            jobs.append(submit(service, ClientRequestToken=f"token-{number}"))
+            assert service.job(jobs[-1]).ended.wait(10)
+            while len(service.list_jobs()) > 2:
+                pass
+
+        assert [one["Id"] for one in service.list_jobs()] == jobs[:1:-1]
+        assert submit(service, ClientRequestToken="token-3") == jobs[3]
+        assert submit(service, ClientRequestToken="token-0") not in jobs
+
     def test_a_full_backlog_is_refused(self, service, monkeypatch):
         """
         With too many waiting jobs the answer is 429 TooManyRequestsException.

@@ -224,16 +224,18 @@ class TestFunctions:
             assert concurrency["ReservedConcurrentExecutions"] == function.reserved_concurrency
 
     def test_environment(self, provisioned, aws):
-        """The template's variables, the secret's value, and what the stack adds."""
+        """The template's variables, the ARN of the secret instead of its value, and what the stack adds."""
         answer = aws("lambda").get_function_configuration(FunctionName="listing-media-callback-dispatch")
 
         assert answer["Environment"]["Variables"] == {
             "MEDIA_BUCKET": "toq-listing-medias",
             "KMS_KEY_ID": "alias/toq-media-processing",
             "CALLBACK_URL": PARAMETERS["CallbackUrl"],
-            "CALLBACK_SECRET": "s3cr3t",
+            "CALLBACK_SECRET_ARN": provisioned.template.secret.arn,
             "AWS_ENDPOINT_URL": "http://127.0.0.1:5000",
         }
+        secret = aws("secretsmanager").get_secret_value(SecretId=provisioned.template.secret.arn)
+        assert secret["SecretString"] == "s3cr3t"
 
 
 class TestStateMachine:
@@ -359,7 +361,7 @@ class TestRefusals:
             provision(load_template(), Endpoints(moto_url), secrets=SECRETS, session=session)
 
     def test_a_missing_secret_is_named(self, moto_url, session):
-        """Without the value a function would sign with the reference to the secret."""
+        """Without its value no callback can be signed."""
         with pytest.raises(ValueError, match="needs the secret toq-media/callback-secret"):
             provision(load_template(parameters=PARAMETERS), Endpoints(moto_url), secrets={}, session=session)
 
