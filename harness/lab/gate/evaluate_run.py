@@ -13,12 +13,19 @@ from harness.lab.alarms.account import Account
 from harness.lab.alarms.composite import AnyAlarm, in_order
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.alarms.timeline import EvaluationRules
+from harness.lab.gate.abort.aborted_run import abort_sentence, after_abort
 from harness.lab.gate.evaluation_session import EvaluationSession
 from harness.lab.gate.measure import measure
 from harness.lab.gate.objective import Objective, objectives_of
 from harness.lab.gate.regression.regression_check import regressions
 from harness.lab.gate.regression.regression_limit import RegressionLimit
-from harness.lab.gate.run_findings import STEP_COLUMNS, doubts_of, failure_streaks, unfinished
+from harness.lab.gate.run_findings import (
+    STEP_COLUMNS,
+    doubts_of,
+    failure_streaks,
+    unfinished,
+    warnings_of,
+)
 from harness.lab.gate.verdict import RegressionVerdict, Verdict, overall_outcome
 
 if TYPE_CHECKING:
@@ -87,7 +94,7 @@ def evaluate_run(
     for alarm in in_order(alarms):
         session.evaluate(alarm)
     states = {one.name: "ALARM" if one.fired_at_s is not None else one.state for one in session.verdicts}
-    measured = tuple(measure(objective, run, states) for objective in objectives)
+    measured = after_abort(run, objectives, [measure(objective, run, states) for objective in objectives])
     doubts = tuple(doubts_of(run))
     breaches_of_security = int((run.timings["outcome"] == "breached").sum())
     outcome, reasons = overall_outcome(session.verdicts, measured, doubts, breaches_of_security, compared)
@@ -103,4 +110,7 @@ def evaluate_run(
         breaches_of_security=breaches_of_security,
         regressions=tuple(compared),
         target=run.header.target_text,
+        aborted=abort_sentence(run),
+        conditions=run.header.conditions_text,
+        warnings=tuple(warnings_of(run)),
     )

@@ -84,7 +84,9 @@ def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:
 def markdown(verdict: Verdict) -> str:
     """Return the verdict as a page of Markdown."""
     lines = [f"## {MARKS[verdict.outcome]} {verdict.run}", "", verdict.sentence, ""]
-    lines += [f"Played at: {verdict.target}", ""] if verdict.target else []
+    played = [f"played at {verdict.target}"] if verdict.target else []
+    if where_and_when := ", ".join([*played, *filter(None, [verdict.conditions])]):
+        lines += [f"{where_and_when[0].upper()}{where_and_when[1:]}.", ""]
     if verdict.alarms:
         lines += ["| alarm | state | fired | |", "|---|---|---|---|"]
         lines += [

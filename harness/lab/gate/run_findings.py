@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.percentile import percentile
 
 STEP_COLUMNS = ("job_id", "state", "item", "attempt", "started_at", "finished_at", "outcome")
 """The columns of the ``steps`` table that `failure_streaks` needs."""
 
+
+CREATED_STATUS = '"status":"PENDING_UPLOAD"'
+"""The label of a batch that was created; it has other statuses later."""
+
+CANARIES = 1
+"""The check before a run creates a batch, whose metric may arrive after the run began [count]."""
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -62,6 +69,22 @@ def doubts_of(run: "Run") -> Iterable[str]:
         if not isinstance(findings, list):
             raise ValueError(f"{run.folder}/run.json: the findings of the generator must be a list")
         yield from map(str, findings)
+
+
+def warnings_of(run: "Run") -> Iterable[str]:
+    """Yield a sentence if the service created more batches during a live run than the run itself."""
+    if run.header.engine != "live":
+        return
+    metrics = run.metrics[run.metrics["metric"] == BATCHES_CREATED]
+    counted = int(metrics.loc[metrics["labels"].str.contains(CREATED_STATUS, regex=False), "value"].sum())
+    # Whoever got no answer may have created a batch all the same.
+    sent = run.timings[(run.timings["type"] == "POST") & (run.timings["outcome"] != "refused")]
+    own = int((sent["name"].str.startswith("forbidden") | (sent["name"] == "uploads")).sum())
+    if counted > own + CANARIES:
+        yield (
+            f"The service counted {counted} new batches, and this run created at most {own}: another client "
+            "used the same service, and alarms and metrics include its batches."
+        )
 
 
 def failure_streaks(steps: pd.DataFrame, time_scale: float) -> list[FailureStreak]:

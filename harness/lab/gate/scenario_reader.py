@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.lab.alarms.template_alarms import template_alarms
+from harness.lab.gate.abort.abort_rule import abort_rules, aborting_alarms
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.request_names import unknown_request
 from harness.lab.workload.calibration import load_calibration
@@ -45,9 +46,21 @@ def read_scenario(
         scenario = scenario if seed is None else scenario.seeded(seed)
     except ValueError as error:
         problems.append(Problem(path, 0, str(error)))
+    if not problems:
+        problems += _impossible_aborts(path, scenario)
     if problems:
         raise ScenarioError(*problems)
     return scenario
+
+
+def _impossible_aborts(path: Path, scenario: Scenario) -> Iterator[Problem]:
+    for each in scenario.objectives:
+        one = scenario.model_copy(update={"objectives": (each,)})
+        try:
+            abort_rules(one)
+            aborting_alarms(one)
+        except ValueError as error:
+            yield Problem(path, each.line, str(error))
 
 
 def _invalid_objectives(path: Path, scenario: Scenario) -> Iterator[Problem]:

@@ -180,6 +180,9 @@ class Verdict:
         breaches_of_security: The number of forbidden attempts that succeeded.
         regressions: The comparisons with a baseline, if one was given.
         target: Where a live run was played; see `RunHeader.target_text`.
+        aborted: When and why the run was ended early by an objective with ``abort = true``; else empty.
+        conditions: Start, arrival rate and time scale; see `RunHeader.conditions_text`.
+        warnings: What a reader of the figures should know, although they are not in doubt.
     """
 
     run: str
@@ -193,6 +196,9 @@ class Verdict:
     breaches_of_security: int = 0
     regressions: tuple[RegressionVerdict, ...] = ()
     target: str = ""
+    aborted: str = ""
+    conditions: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -229,7 +235,10 @@ class Verdict:
         return EXIT_CODES[self.outcome]
 
     def remarks(self) -> Iterator[str]:
-        """Yield sentences on skipped alarms, streaks of failures and unfinished batches."""
+        """Yield warnings, and sentences on skipped alarms, streaks of failures and unfinished batches."""
+        if self.aborted and not any(self.aborted in reason for reason in self.reasons):
+            yield self.aborted[0].upper() + self.aborted[1:]
+        yield from self.warnings
         skipped: dict[str, list[str]] = {}
         for one in self.alarms:
             if one.outcome is Outcome.SKIPPED:

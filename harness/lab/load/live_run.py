@@ -27,7 +27,7 @@ from harness.lab.load.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
-from harness.lab.results.notes import REMARKS, UNOBSERVED
+from harness.lab.results.notes import ABORTED, REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
@@ -125,6 +125,7 @@ class LiveRun:
             notes={
                 "generator": _generator_notes(self._scenario, outcome),
                 REMARKS: remarks,
+                **({} if outcome.aborted is None else {ABORTED: outcome.aborted}),
                 UNOBSERVED: [] if self._observed is None else unobserved(metric_alarms(), self._observed),
             },
         )

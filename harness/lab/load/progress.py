@@ -7,13 +7,15 @@ page show the same figures from it. Times are float seconds since the run began.
 
 import json
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.lab.gate.abort.abort_rule import AbortRule, Counted
 from harness.lab.load.run_outcome import write_json
 from harness.lab.results.percentile import percentile
+from harness.lab.results.rows import RequestRow
 
 RECENT = 10_000
 """How many of the latest end-to-end times the live percentiles are taken from [count]."""
@@ -70,20 +72,43 @@ class Tally:
     The counts of one worker.
 
     Attributes:
+        rules: The objectives that end the run when they can no longer be met.
         ready: Intended start to READY, of the batches since the last report.
+        unfinished: When each unfinished batch was due, by the index of its arrival.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    rules: Sequence[AbortRule] = ()
     ready: list[float] = field(default_factory=list)
+    unfinished: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._counted = [Counted() for _ in self.rules]
 
     def batch_ready(self, seconds: float) -> None:
         self.counts["ready"] += 1
         self.ready.append(seconds)
 
-    def take_report(self) -> dict[str, Any]:
+    def request_ended(self, row: RequestRow) -> None:
+        """Count a request or an end-to-end time for the objectives that end the run."""
+        for index, rule in enumerate(self.rules):
+            if (more := rule.count(row)) is not None:
+                sums = map(sum, zip(self._counted[index], more, strict=True))
+                self._counted[index] = Counted(*sums)
+
+    def take_report(self, now: float) -> dict[str, Any]:
         """Return all counts, and the end-to-end times that were not reported before."""
         ready, self.ready = self.ready, []
-        return {"counts": dict(self.counts), "ready": ready}
+        counts = dict(self.counts)
+        for index, (rule, counted) in enumerate(zip(self.rules, self._counted, strict=True)):
+            over = counted.over + rule.overdue(self.unfinished.values(), now)
+            counts |= zip(count_names(index), counted._replace(over=over), strict=True)
+        return {"counts": counts, "ready": ready}
+
+
+def count_names(rule: int) -> tuple[str, ...]:
+    """Return the names of the counts of a rule, by its index among the rules of the scenario."""
+    return tuple(f"abort {rule} {name}" for name in Counted._fields)
 
 
 class Total:
@@ -98,8 +123,12 @@ class Total:
         self._counts[worker] = report["counts"]
         self._recent.extend(report["ready"])
 
+    def count(self, name: str) -> int:
+        """Return one count of all workers."""
+        return sum(counts.get(name, 0) for counts in self._counts.values())
+
     def progress(self, at: float, phase: str, scheduled: int) -> Progress:
         recent = list(self._recent)
-        counts = {name: sum(counts.get(name, 0) for counts in self._counts.values()) for name in COUNTS}
+        counts = {name: self.count(name) for name in COUNTS}
         p50, p95, p99 = (percentile(recent, p) if recent else None for p in (50, 95, 99))
         return Progress(at, phase, scheduled, **counts, ready_p50_s=p50, ready_p95_s=p95, ready_p99_s=p99)

@@ -33,6 +33,8 @@ class RunOutcome:
         shortfalls: What makes the run inconclusive: lost workers, wrong clocks, defects.
         refusal: Why the run could not begin; None if it could.
         disagreement: How a worker's plan differs from the coordinator's; None if none differs.
+        aborted: The objective that could no longer be met, ``at_s`` and ``why``; None if the run was not
+            aborted.
         untried: Forbidden attempts that could not be made: their URL outlived the arrivals [count].
     """
 
@@ -43,6 +45,7 @@ class RunOutcome:
     shortfalls: list[str] = field(default_factory=list)
     refusal: str | None = None
     disagreement: str | None = None
+    aborted: dict[str, Any] | None = None
     untried: int = 0
     interrupted: bool = False
     is_over: bool = False

@@ -93,6 +93,7 @@ def template(name: str) -> Any:
     )
     environment.filters["wide"] = lambda chart: Markup(chart.svg(WIDE))  # noqa: S704 - the chart escapes its texts
     environment.filters["narrow"] = lambda chart: Markup(chart.svg(NARROW))  # noqa: S704
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     folder = files("harness.lab.report")
     style = "".join(folder.joinpath(*path).read_text(encoding="utf-8") for path in STYLES)

@@ -3,6 +3,9 @@
 REMARKS = "remarks"
 """Sentences about the run that do not put its figures in doubt."""
 
+ABORTED = "aborted"
+"""Why a live run was ended early: ``objective`` (its text), ``at_s`` (clock seconds) and ``why``."""
+
 UNOBSERVED = "unobserved_namespaces"
 """The CloudWatch namespaces that the recorder could not observe.
 

@@ -85,6 +85,22 @@ class RunHeader(BaseModel):
         """The target in words, e.g. ``stack media-3fa9c2, work modelled``; empty in a simulated run."""
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.target.items())
 
+    @property
+    def conditions_text(self) -> str:
+        """When the run started, at which rate and in which time, in words."""
+        duration = self.scenario.get("duration_s")
+        load = f"{self.arrival_rate:.3g} arrivals/s" if self.arrival_rate is not None else ""
+        if users := self.scenario.get("users"):
+            load = f"{users} users"
+        if load and duration is not None:
+            load += f" for {float(duration):g} s"
+        if self.time_scale != 1:
+            time = f"model time, {self.time_scale:g} times as fast as the clock"
+        else:
+            time = "clock time" if self.engine == "live" else "model time"
+        started = f"started {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        return ", ".join(filter(None, (started, load, time)))
+
 
 class Run:
     """One execution of a scenario; a table is read at its first use, so a long run opens quickly."""

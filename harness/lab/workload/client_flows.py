@@ -144,3 +144,6 @@ Flow = Annotated[
     PhotoShootFlow | ProjectDocumentsFlow | ViewerFlow | RetryFlow | AbandonFlow | ForbiddenFlow,
     Field(discriminator="name"),
 ]
+
+WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
+"""The names of the flows whose arrivals have a time to READY, each of them one."""

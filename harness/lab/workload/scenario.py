@@ -53,10 +53,15 @@ class ObjectiveEntry(ScenarioSection):
     An objective of the scenario, e.g. ``p95(E2E:ready) <= 15 min``.
 
     Attributes:
+        abort: A live run ends early when this objective can no longer be met; a simulation ignores it.
         line: Its line in the scenario file, from 1; 0 if it does not come from a file.
     """
 
     expression: str = Field(min_length=1, description="The objective, e.g. p95(E2E:ready) <= 15 min.")
+    abort: bool = Field(
+        False,
+        description="End a live run early when the objective can no longer be met; a simulation ignores it.",
+    )
     line: int = Field(0, ge=0, description="Line in the scenario file; set when the file is read.")
 
 
@@ -212,9 +217,12 @@ class Scenario(ScenarioSection):
     def _digest(self, **fields: Any) -> str:
         document = self.model_dump(mode="json", **fields)
         for flow in document["flows"]:
-            # A scenario without inputs keeps the hash that it had before inputs existed.
+            # A scenario without inputs or aborts keeps the hash that it had before they existed.
             if flow.get("input") is None:
                 flow.pop("input", None)
+        for objective in document.get("objectives", ()):
+            if not objective["abort"]:
+                del objective["abort"]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
     @property

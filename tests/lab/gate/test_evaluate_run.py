@@ -343,3 +343,24 @@ def test_compressed_time_scales_what_is_modelled_only(recorder):
     )
 
     assert [one.value for one in verdict.objectives] == [pytest.approx(120.0), pytest.approx(0.05)]
+
+
+def test_the_summary_says_where_when_and_how_fast_the_run_was_played(recorder):
+    """
+    Target, start, rate and the kind of time; a warning is one of the remarks.
+    """
+    labels = '{"status":"PENDING_UPLOAD"}'
+    run = recorder.run(
+        *[MetricRow(2.0, "media_batches_created_total", labels, 1.0)] * 5,
+        time_scale=10.0,
+        arrival_rate=0.25,
+        target={"stack": "media-3fa9c2", "work": "modelled"},
+    )
+
+    page = markdown(evaluate_run(run, []))
+
+    assert (
+        "Played at stack media-3fa9c2, work modelled, started 2026-01-05 12:00:00 UTC, "
+        "0.25 arrivals/s for 600 s, model time, 10 times as fast as the clock."
+    ) in page
+    assert "- The service counted 5 new batches, and this run created at most 0" in page

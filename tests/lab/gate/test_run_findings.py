@@ -5,8 +5,8 @@ Findings that CloudWatch alarms cannot show.
 import pandas as pd
 import pytest
 
-from harness.lab.gate.run_findings import failure_streaks, unfinished
-from harness.lab.results.rows import BatchRow, StepRow
+from harness.lab.gate.run_findings import failure_streaks, unfinished, warnings_of
+from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
 from tests.lab.conftest import batch, step
 
 
@@ -103,3 +103,25 @@ def test_without_batches_there_is_no_percentile():
     left = left_of()
 
     assert (left.batches, left.oldest_s, left.p95_with_them_s, left.p95_without_s) == (0, 0.0, None, None)
+
+
+@pytest.mark.parametrize(("created", "is_foreign"), [(3, False), (4, True)])
+def test_batches_of_another_client_are_noticed(recorder, created, is_foreign):
+    """
+    The run sent two requests that may have created a batch, and the check before it one.
+    """
+    labels = '{"family":"SHOOT","status":"PENDING_UPLOAD"}'
+    sent = RequestRow(0, 0, "POST", "uploads", 201, "ok", 1.0, 1.0, 1.1)
+    run = recorder.run(
+        sent,
+        sent._replace(outcome="failed", status=None),
+        sent._replace(outcome="refused", status=403, name="forbidden no token"),
+        *[MetricRow(2.0, "media_batches_created_total", labels, 1.0)] * created,
+    )
+
+    warnings = list(warnings_of(run))
+
+    assert len(warnings) == is_foreign
+    assert all(
+        f"counted {created} new batches, and this run created at most 2" in warning for warning in warnings
+    )

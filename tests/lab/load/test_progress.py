@@ -27,7 +27,7 @@ def test_end_to_end_times_are_reported_once():
     tally = Tally()
     tally.batch_ready(4.0)
 
-    first, second = tally.take_report(), tally.take_report()
+    first, second = tally.take_report(1.0), tally.take_report(2.0)
 
     assert first == {"counts": {"ready": 1}, "ready": [4.0]}
     assert second == {"counts": {"ready": 1}, "ready": []}

@@ -107,6 +107,15 @@ class TestPage:
         assert [one["href"] for one in full_page.all("link")] == ["data:,"]
         assert {one.get("src") for one in full_page.all("script")} == {None}
 
+    def test_its_header_says_when_and_at_which_rate_it_was_played(self, full_page, busy_morning):
+        """
+        The same words as in the summary.
+        """
+        text = busy_morning.header.conditions_text
+
+        assert text.startswith("started 20")
+        assert text[1:] in full_page.text.partition("<main")[0]
+
     def test_every_drawing_has_a_title_and_a_description(self, full_page):
         """
         Each chart is an image with a title; the charts of sections also have their finding.

@@ -198,9 +198,13 @@ kind = "corrupt_file"
 
     def test_a_missing_file_is_named(self, tmp_path):
         """
-        The message names the file and the reason.
+        The message names the file and the scenarios that there are.
         """
-        assert complaints(tmp_path / "no.toml") == ["no.toml: cannot be read: No such file or directory"]
+        (complaint,) = complaints(tmp_path / "no.toml")
+
+        assert complaint.startswith(
+            "no.toml: cannot be read: there is no such file; the scenarios are burst, "
+        )
 
     @pytest.mark.parametrize("text", ["at_s,rate_per_s\n0\n", "at_s,rate_per_s\n0," + "9" * 200_000])
     def test_a_damaged_csv_file_is_reported_with_its_line(self, scenario_file, tmp_path, text):
@@ -302,6 +306,28 @@ kind = "corrupt_file"
 
 
 class TestHash:
+    def test_an_objective_that_does_not_abort_leaves_the_hash_as_it_was(self):
+        """
+        Runs of the same scenario stay comparable; one that may end early is another scenario.
+        """
+        document = {
+            "question": "?",
+            "duration_s": 60,
+            "users": 1,
+            "flows": [{"name": "viewer"}],
+            "objectives": [{"expression": "max(GET zip) <= 1 s"}],
+        }
+        hashes = [
+            Scenario.model_validate(
+                document | {"objectives": [document["objectives"][0] | {"abort": abort}]}
+            ).hash
+            for abort in (False, True)
+        ]
+
+        assert Scenario.model_validate(document).hash == hashes[0]
+        assert hashes[0] == "87f4554c186023b3ee3578fa67eac2e8517010b5cc6c854d2833d441a33effed"
+        assert hashes[1] != hashes[0]
+
     def test_the_hash_depends_on_what_is_played(self, scenario_file):
         """
         A comment, a blank line or another name does not change it; another seed does.

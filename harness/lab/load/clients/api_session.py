@@ -292,6 +292,7 @@ class ApiSession:
                 context={},
                 response=None,
             )
+        self._context.tally.request_ended(row)
         self._context.recorder.add(row)
 
 

@@ -17,11 +17,10 @@ from harness.lab.load.clients.response_check import RequestOutcome
 from harness.lab.load.run_plan import PlannedArrival, RunPlan
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import BatchRow, MetricRow
+from harness.lab.workload.client_flows import WAITS_FOR_READY
 
 RESOLUTION_METRIC = "Load/ReadyResolution"
 """Width of the interval in which READY happened [s], one datum for each job."""
-
-WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,8 @@ class BatchRecorder:
         self._arrival = arrival
         self._intended_at = intended_at
         self._has_recorded_ready = arrival.batch.flow not in WAITS_FOR_READY
+        if not self._has_recorded_ready:
+            context.tally.unfinished[arrival.index] = intended_at
         self._attempts = 0
         self.created_at: float | None = None
         self.job: ObservedJob | None = None
@@ -140,6 +141,7 @@ class BatchRecorder:
         if self._has_recorded_ready:
             return
         self._has_recorded_ready = True
+        self._context.tally.unfinished.pop(self._arrival.index, None)
         if outcome is RequestOutcome.OK:
             self._context.tally.batch_ready(at - self._intended_at)
         else:

@@ -11,7 +11,7 @@ messages are plain calls. Times are float seconds since the run began, except wh
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import gevent
 from gevent.event import Event
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
+from harness.lab.load.abort_watch import Abort, AbortWatch, AlarmAbortWatch
 from harness.lab.load.generator.self_check import SKEW_LIMIT_S, GeneratorHealth, minimum_skew
 from harness.lab.load.live_view import LiveView
 from harness.lab.load.locust import messages
@@ -68,6 +69,8 @@ class Coordinator:
         self._done: set[str] = set()
         self._lost: set[str] = set()
         self._total = Total()
+        self._abort_watch = AbortWatch(self.plan)
+        self._alarm_watch: AlarmAbortWatch | None = None
         self._over = Event()
         self._live: LiveView | None = None
         self.outcome = RunOutcome(workers=len(self._expected))
@@ -145,6 +148,13 @@ class Coordinator:
             # In a greenlet of its own: this one may have to handle the workers' last messages.
             gevent.spawn(self._stop)
 
+    def abort(self, reason: Abort) -> None:
+        """End the run because an objective can no longer be met; return when every worker has ended."""
+        if not self._over.is_set():
+            log.warning("Aborted: %s: %s", reason.objective, reason.why)
+            self.outcome.aborted = asdict(reason)
+            self._stop()
+
     def lose_worker(self, reason: str) -> None:
         """End a run that has not begun, because a worker was lost."""
         if self.outcome.began_at_epoch_s is None and not self._over.is_set():
@@ -185,6 +195,7 @@ class Coordinator:
         replace(self.outcome, began_at_epoch_s=began_at).write(self.folder / OUTCOME)
         # Only now: without the file nobody would know that it began.
         self.outcome.began_at_epoch_s = began_at
+        self._alarm_watch = AlarmAbortWatch(self.plan, self.folder, began_at)
         self._send_all(messages.START, {"began_at_epoch_s": began_at})
 
     def _refuse(self, reason: str) -> None:
@@ -203,8 +214,18 @@ class Coordinator:
             if not has_begun and time.monotonic() - began_watching > READY_TIMEOUT_S:
                 self._refuse(f"not every worker was ready within {READY_TIMEOUT_S:.0f} s")
             self._finish_if_done()
+            self._abort_if_hopeless()
             if self.now > self.plan.duration + self.plan.drain:
                 self._notice_silence()
+
+    def _abort_if_hopeless(self) -> None:
+        if self._alarm_watch is None or self._over.is_set() or self.outcome.interrupted:
+            return
+        reason = self._abort_watch.check(self._total, self.now)
+        if reason is None:
+            reason = gevent.get_hub().threadpool.apply(self._alarm_watch.check, (self.now,))
+        if reason is not None:
+            self.abort(reason)
 
     def _finish_if_done(self) -> None:
         if self._done >= set(self._expected) - self._lost:

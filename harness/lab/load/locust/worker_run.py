@@ -19,6 +19,7 @@ import pyarrow as pa
 from gevent import GreenletExit
 from locust.env import Environment
 
+from harness.lab.gate.abort.abort_rule import abort_rules
 from harness.lab.load.clients.batch_recorder import WorkerContext
 from harness.lab.load.clients.client_session import ClientSession, SessionStopped
 from harness.lab.load.clients.flows import FLOWS
@@ -83,7 +84,7 @@ class WorkerRun:
             clock=lambda: time.perf_counter() - zero,
             connections=ConnectionPool(str(environment.host), timeout=NETWORK_TIMEOUT_S),
             recorder=WorkerRecorder(folder, share.index, failed),
-            tally=Tally(),
+            tally=Tally(rules=abort_rules(share.plan.scenario)),
             fire_request=environment.events.request.fire,
             plan=share.plan,
             began_at=began_at_epoch_s,
@@ -105,7 +106,7 @@ class WorkerRun:
         counts = self._context.tally.counts
         counts["offered"], counts["started"] = self._probe.offered, self._probe.started
         counts["queued"], counts["in_flight"] = self._probe.queued, self._scheduler.in_flight
-        return self._context.tally.take_report()
+        return self._context.tally.take_report(self._context.clock())
 
     def last_report(self) -> dict[str, Any]:
         """Return the last counts, the worker's health, and what else makes its figures doubtful."""

@@ -5,7 +5,10 @@ from harness.lab.results.notes import REMARKS
 
 
 def remarks(subject: Subject) -> ReportSection | None:
-    texts = subject.run.header.notes.get(REMARKS, ())
+    texts = [
+        *(subject.verdict.warnings if subject.verdict else ()),
+        *subject.run.header.notes.get(REMARKS, ()),
+    ]
     if not texts:
         return None
     points = Points([f"{str(text).rstrip('.')}." for text in texts])

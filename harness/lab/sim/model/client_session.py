@@ -14,7 +14,7 @@ from harness.lab.sim.model.admission import UNAVAILABLE
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload import client_flows
-from harness.lab.workload.client_flows import RefusedAttempt
+from harness.lab.workload.client_flows import WAITS_FOR_READY, RefusedAttempt
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.host import NS, nanoseconds
 
@@ -22,7 +22,6 @@ OBJECT, PREVIEW, ZIP = "object", "preview", "zip"
 PREVIEW_BYTES = 20_000
 """Assumed size of a 200-pixel JPEG."""
 
-WAITS_FOR_READY = frozenset({"photo_shoot", "project_documents", "retry"})
 REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
     RefusedAttempt.WRONG_ROLE: (False, 403),
     RefusedAttempt.OTHER_LISTING: (False, 403),
