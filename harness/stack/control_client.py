@@ -7,6 +7,8 @@ import httpx
 Datum = tuple[float, str, str, float]
 """Time [s since the epoch], metric, labels and value."""
 
+_BEYOND = 1 << 52
+
 
 class ControlClient:
     """
@@ -18,19 +20,21 @@ class ControlClient:
     def __init__(self, aws_url: str, *, timeout: float) -> None:
         self._http = httpx.Client(base_url=aws_url, timeout=timeout, trust_env=False)
 
-    def count_metrics(self) -> int:
-        return self.metrics_since(10**12)[0]  # beyond the last row
+    def next_metric(self) -> int:
+        """Return the number of the next metric row. The numbers go on when the local AWS is restarted."""
+        return self.metrics_since(_BEYOND)[0]
 
     def metrics_since(self, row: int) -> tuple[int, list[Datum]]:
-        """Return how many metric rows there are, and those from number *row* on, in order of arrival."""
+        """Return the number of the next metric row, and those from number *row* on, in order of arrival."""
         answer = self._get("metrics", row)
         return answer["next"], [(at, metric, labels, value) for at, metric, labels, value in answer["data"]]
 
-    def count_spans(self) -> int:
-        return self.spans_since(10**12)[0]  # beyond the last span
+    def next_span(self) -> int:
+        """Return the number of the next span, as `next_metric` does."""
+        return self.spans_since(_BEYOND)[0]
 
     def spans_since(self, number: int) -> tuple[int, list[list[Any]]]:
-        """Return how many spans were received, and those from *number* on: the columns of ``spans``."""
+        """Return the number of the next span, and those from *number* on: the columns of ``spans``."""
         answer = self._get("spans", number)
         return answer["next"], answer["data"]
 

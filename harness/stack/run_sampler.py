@@ -59,8 +59,8 @@ class _Recorder:
         self._control = control
         self._part = part
         self._began_at = began_at
-        self._next_row = max(0, control.count_metrics() - LOOK_BACK_ROWS)
-        self._next_span = control.count_spans()
+        self._next_row = max(0, control.next_metric() - LOOK_BACK_ROWS)
+        self._next_span = control.next_span()
 
     def record_until(self, ended: threading.Event) -> None:
         while not ended.wait(PERIOD_S):
@@ -74,10 +74,7 @@ class _Recorder:
         for at, metric, labels, value in rows:
             if at >= self._began_at and not (labels == "{}" and metric in PUT_TWICE):
                 self._part.add(MetricRow(at - self._began_at, metric, labels, value))
-        received, spans = self._control.spans_since(self._next_span)
-        if received < self._next_span:  # the local AWS was restarted
-            received, spans = self._control.spans_since(0)
-        self._next_span = received
+        self._next_span, spans = self._control.spans_since(self._next_span)
         for span in spans:
             row = SpanRow(*span)
             times = {name: getattr(row, name) - self._began_at for name in ("started_at", "finished_at")}

@@ -7,6 +7,7 @@ Times in seconds.
 import json
 import os
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,7 @@ from harness.stack.aws.moto_patches import (
 )
 from harness.stack.aws.moto_patches.dispatch import FastDispatcher, cache_names, find_backends_unlocked
 from harness.stack.aws.moto_patches.histories import HistoryCache
+from harness.stack.aws.moto_patches.instances import forget_instances
 from harness.stack.aws.request_guard import RequestGuard
 from harness.stack.aws.span_store import SpanStore
 from harness.stack.aws_access import REGION
@@ -56,7 +58,9 @@ class LocalAws:
     def __init__(self, workers: FunctionWorkers, *, time_scale: float = 1.0) -> None:
         source.require_version()
         default_user_config["stepfunctions"]["execute_state_machine"] = True
-        self.metrics = MetricStore()
+        # Beyond every number of a process before: a reader of its rows misses none of those from now on.
+        first_number = time.time_ns() // 1000
+        self.metrics = MetricStore(first_number)
         self._tracer = tracer_of_environment("mediaconvert")
         self.functions = FunctionRuntime(
             workers.runner, self.metrics.add, time_scale=time_scale, fault=workers.fault
@@ -66,6 +70,7 @@ class LocalAws:
         self.mediaconvert = LocalMediaConvert(REGION, ACCOUNT, transcoder, _announce, slots=slots)
         cache_names()
         find_backends_unlocked()
+        forget_instances()
         sqs.install(time_scale, workers.poison)
         interpreter.install(time_scale)
         copies.install()
@@ -80,7 +85,7 @@ class LocalAws:
         self.application: WSGIApplication = ControlApi(
             guarded,
             self.metrics,
-            SpanStore(),
+            SpanStore(first_number),
             executions.executions_since,
             workers.run_clock.begin,
         )

@@ -57,9 +57,10 @@ class Series:
 
 
 class MetricStore:
-    """The rows and the series they belong to. Safe for threads."""
+    """The rows, numbered from *first_row* on, and the series they belong to. Safe for threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_row: int = 0) -> None:
+        self._first_row = first_row
         self._series: dict[tuple[str, str, Dimensions], Series] = {}
         self._numbered: list[Series] = []
         self._row_series, self._row_places = array("L"), array("L")
@@ -90,10 +91,12 @@ class MetricStore:
                 series.values.append(value)
 
     def since(self, row: int) -> tuple[int, list[Row]]:
-        """Return the number of all rows, and the rows from number *row* on."""
+        """Return the number of the next row, and the rows from number *row* on."""
         with self._lock:
-            places = zip(self._row_series[row:], self._row_places[row:], strict=True)
-            return len(self._row_series), [self._numbered[number].row(place) for number, place in places]
+            start = max(0, row - self._first_row)
+            places = zip(self._row_series[start:], self._row_places[start:], strict=True)
+            rows = [self._numbered[number].row(place) for number, place in places]
+            return self._first_row + len(self._row_series), rows
 
     def find(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> Series | None:
         """Return the series with exactly these dimensions, as CloudWatch matches them."""

@@ -1,7 +1,7 @@
 """
 The spans that the processes of the stack export, if they have no other collector: an OTLP/HTTP receiver.
 
-The oldest spans are dropped above `SPANS_MAX`, about 60 MB. Times are float seconds since the epoch.
+The oldest spans are dropped above `SPANS_MAX`, about 20 MB. Times are float seconds since the epoch.
 """
 
 import threading
@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-SPANS_MAX = 100_000
+SPANS_MAX = 30_000
 _STATUSES = {Status.STATUS_CODE_OK: "OK", Status.STATUS_CODE_ERROR: "ERROR"}
 
 StoredSpan = tuple[str, str, str | None, str, str, float, float, str, str | None, str | None]
@@ -22,11 +22,11 @@ StoredSpan = tuple[str, str, str | None, str, str, float, float, str, str | None
 
 
 class SpanStore:
-    """The newest spans, in order of arrival. Safe for threads."""
+    """The newest spans, in order of arrival, numbered from *first_span* on. Safe for threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_span: int = 0) -> None:
         self._spans: deque[StoredSpan] = deque(maxlen=SPANS_MAX)
-        self._received = 0
+        self._next = first_span
         self._lock = threading.Lock()
 
     def receive(self, request: bytes) -> None:
@@ -42,13 +42,13 @@ class SpanStore:
             raise ValueError(f"not an export of spans: {error}") from None
         with self._lock:
             self._spans.extend(spans)
-            self._received += len(spans)
+            self._next += len(spans)
 
     def since(self, number: int) -> tuple[int, list[StoredSpan]]:
-        """Return how many spans were received, and those from *number* on that are still stored."""
+        """Return the number of the next span, and those from *number* on that are still stored."""
         with self._lock:
-            first = self._received - len(self._spans)
-            return self._received, list(islice(self._spans, max(0, number - first), None))
+            first = self._next - len(self._spans)
+            return self._next, list(islice(self._spans, max(0, number - first), None))
 
 
 def _spans_of(request: ExportTraceServiceRequest) -> Iterator[StoredSpan]:

@@ -231,6 +231,15 @@ class TestSections:
         assert "<li>2 executions failed: States.Runtime at $.a.</li>" in text
         assert "<li>A canary stays.</li>" in text
 
+    def test_the_environment_names_the_target(self, make_run, tmp_path):
+        """
+        A run in a stack says which, and with which work; a simulated run has no target.
+        """
+        played = make_run(target={"stack": "media-3fa9c2", "work": "modelled"})
+        pages = [Page(render(run, to=tmp_path / "report.html")).text for run in (played, make_run())]
+
+        assert ["stack media-3fa9c2, work modelled" in text for text in pages] == [True, False]
+
     def test_a_given_cost_becomes_a_section(self, make_run, tmp_path):
         """
         The section has the total and the cost per thousand batches.

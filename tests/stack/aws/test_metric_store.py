@@ -21,6 +21,20 @@ class TestMetricStore:
         assert count == 2
         assert rows == [(11.0, "AWS/Lambda/Errors", '{"FunctionName":"listing-media-zip"}', 0.0)]
 
+    def test_a_reader_of_an_earlier_store_misses_nothing(self):
+        """
+        The numbers of a later store are beyond those of an earlier one, so the reader gets all its rows.
+        """
+        earlier, later = MetricStore(1000), MetricStore(2000)
+        earlier.add("N", "m", {}, 1.0, 2.0, at=1.0)
+        later.add("N", "m", {}, 3.0, at=2.0)
+
+        read, _ = earlier.since(0)
+
+        assert read == 1002
+        assert later.since(read) == (2001, [(2.0, "N/m", "{}", 3.0)])
+        assert later.since(2001) == (2001, [])
+
     def test_dimensions_match_exactly(self):
         """
         As in CloudWatch, a metric with dimensions is not found without them.

@@ -50,6 +50,19 @@ def test_the_oldest_spans_are_dropped(monkeypatch):
     assert store.since(2)[0] == 3
 
 
+def test_a_reader_of_an_earlier_store_misses_nothing():
+    """
+    The numbers of a later store are beyond those of an earlier one.
+    """
+    later = SpanStore(2000)
+
+    later.receive(request("a", "b"))
+
+    assert later.since(1002)[0] == 2002
+    assert [row[3] for row in later.since(1002)[1]] == ["a", "b"]
+    assert [row[3] for row in later.since(2001)[1]] == ["b"]
+
+
 def test_anything_else_is_refused():
     """
     The control API answers 400.

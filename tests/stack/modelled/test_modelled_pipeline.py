@@ -242,8 +242,9 @@ class TestErrors:
                 {"key": "k", "clientId": f"a{arrival}-1", "bytes": 1, "type": "PROJECT_DOC"}
                 | {"contentType": "application/pdf"}
             ]
+            validation = {"images": [], "videos": [], "documents": [], "startedAt": "2026-01-01T00:00:00Z"}
             try:
-                handlers.zip(event | {"validation": {"images": [], "videos": [], "documents": []}})
+                handlers.zip(event | {"validation": validation})
             except Retryable:
                 failures += 1
 

@@ -27,7 +27,7 @@ def life_chart(run: "Run", batch_id: str, name: str) -> Chart:
     """
     life = life_of_batch(run, batch_id)
     life = life[(life["kind"] != "span") | life["entry"]]
-    lane = life["name"].where(life["kind"] != "span", life["service"] + ": " + life["name"])
+    lane = life["name"].where(life["kind"] != "span", life["service"].astype(str) + ": " + life["name"])
     data = life.assign(name=lane).drop(columns=["job_id", "waited_s", "service", "entry"])
     end = float(data["to_s"].max())
     is_failed = data["outcome"].isin(FAILED)

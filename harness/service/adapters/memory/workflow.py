@@ -65,6 +65,11 @@ class InMemoryWorkflow(Workflow):
                 ended = replace(execution, status=status, output=output, error=error, cause=cause)
                 self._executions[name] = ended
 
+    def forget(self, name: str) -> None:
+        """Lose an execution, as a service does that loses its memory."""
+        with self._lock:
+            del self._executions[name], self.inputs[name]
+
     def finish_work(self, name: str, state: Mapping[str, object]) -> None:
         """Set the state that an execution has since it made its bundle."""
         self._finished_work[self._executions[name].arn] = state

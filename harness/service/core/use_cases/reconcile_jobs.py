@@ -36,12 +36,14 @@ class ReconcileJobs:
     execution runs, job still PENDING       mark the job as RUNNING
     running for longer than *stuck_timeout* READY if the bundle was made, else FAILED, ``STUCK_TIMEOUT``
     not started, message lost               put the message into the outbox again
+    RUNNING, execution unknown              the same, until *stuck_timeout*: the execution starts again
     not started, batch deleted              fail the job
     upload not completed                    fail the batch with ``UPLOAD_ABANDONED``
     ======================================  ==========================================================
 
     Attributes:
         grace: Jobs below this age are skipped, so that healthy jobs cause no calls to the workflow service.
+            A job whose execution is unknown is sent again after as long.
         stuck_timeout: How long a job may run, and how long a sent message may stay without effect.
         abandon_after: Age at which an upload that is not completed is abandoned. It is longer than the URLs
             are valid: an upload that started in time may end later and still be completed.
@@ -77,19 +79,22 @@ class ReconcileJobs:
             return False
         execution = self.workflow.find(job.execution_name)
         if execution is None and job.status is JobStatus.PENDING:
-            return self._repair_not_started(job, batch)
+            return self._send_again(job, batch, after=self.stuck_timeout)
+        if execution is None and age < self.stuck_timeout:
+            return self._send_again(job, batch, after=self.grace)
         if execution is None or execution.status is ExecutionStatus.RUNNING:
             return self._repair_unfinished(job, batch, execution, age)
         return self._repair_ended(job, batch, execution)
 
-    def _repair_not_started(self, job: Job, batch: Batch) -> bool:
+    def _send_again(self, job: Job, batch: Batch, *, after: float) -> bool:
+        """Put the message of a job without an execution into the outbox, if the last was sent so long ago."""
         if batch.deleted_at:
             return self._apply(ProcessingCallback.failed(job.id, DELETED_BEFORE_START), job)
         with self.media.transaction() as tx:
             tx.get_batch_by_id(batch.id, for_update=True, include_deleted=True)
             last = tx.get_last_message(job.id)
-            waiting = last and (last.sent_at is None or self._age(last.sent_at) < self.stuck_timeout)
-            if waiting or tx.get_job_by_id(job.id).status is not JobStatus.PENDING:
+            waiting = last and (last.sent_at is None or self._age(last.sent_at) < after)
+            if waiting or tx.get_job_by_id(job.id).status is not job.status:
                 return False
             tx.add_to_outbox(JobMessage.of(job, batch))
         log.warning("service.media.reconcile_jobs.message_lost", extra=batch.log_fields | {"job_id": job.id})

@@ -33,7 +33,7 @@ ON_DEMAND_SLOTS = 100
 """Concurrent jobs of an on-demand queue by default, as in us-east-1."""
 WAITING_JOBS_MAX = 20_000
 """Jobs that may wait in one queue; further jobs are refused."""
-ENDED_JOBS_MAX = 1000
+ENDED_JOBS_MAX = 300
 """Jobs that are remembered after their end."""
 TRANSCODING_FAILED = 1040
 

@@ -35,6 +35,8 @@ RETRY_PAUSES = (60, 120)
 THROTTLED_PAUSE = 1
 THROTTLED_MAX = 21_600 // THROTTLED_PAUSE
 """Lambda drops a throttled event after six hours."""
+KEPT_NOTIFICATIONS = 1000
+"""Notifications that a topic of SNS keeps."""
 
 _send_to_targets_of_moto = models.Rule.send_to_targets
 
@@ -86,7 +88,10 @@ def _deliver(rule: str, arn: str, body: str, time_scale: float) -> None:
                 machines = stepfunctions_parser_backends[account][region]
                 machines.start_execution(arn, str(uuid.uuid4()), body)
             case "sns":
-                sns_backends[account][region].publish(body, arn=arn)
+                sns = sns_backends[account][region]
+                sns.publish(body, arn=arn)
+                # moto keeps every notification of a topic, for its own tests.
+                del sns.topics[arn].sent_notifications[:-KEPT_NOTIFICATIONS]
     except Exception:
         LOG.exception("rule %s could not deliver to %s", rule, arn)
 

@@ -37,11 +37,13 @@ from moto.stepfunctions.parser.backend import execution as backend_execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from harness.stack.aws.moto_patches.histories import events_of, pack, slim_events_of
+from harness.stack.aws.moto_patches.histories import events_of, output_text, pack, slim_events_of
 from harness.stack.aws.moto_patches.source import replace
 
 KEPT_ENDED = 1000
 """Executions of a state machine that stay complete after their end."""
+KEPT_RETIRED = 50_000
+"""Older ones whose summary is kept: about 120 MB. A run of more batches lacks the steps of its first."""
 
 Record = Callable[[str, str, dict[str, str], float], None]
 """Stores a datum: namespace, metric, dimensions, value."""
@@ -95,8 +97,8 @@ class Executions(list[Any]):
     """
     The executions of one state machine, in order of start, found by name or ARN.
 
-    The last `KEPT_ENDED` that have ended are complete. Of older ones a summary is kept for the tools of the
-    stack: about 2 kB. Their names stay taken, so that a repeated start is still refused.
+    The last `KEPT_ENDED` that have ended are complete. Of `KEPT_RETIRED` before them a summary is kept for
+    the tools of the stack: about 2 kB. Their names stay taken, so that a repeated start is still refused.
     """
 
     def __init__(self) -> None:
@@ -127,6 +129,8 @@ class Executions(list[Any]):
             execution.start_date.timestamp(),
             execution.slim_history,
         )
+        if len(self.retired) > KEPT_RETIRED:
+            del self.retired[next(iter(self.retired))]
         self.remove(execution)
         del self.by_name[execution.name], self.by_arn[execution.execution_arn]
 
@@ -342,7 +346,7 @@ def _answer_describe(self: Any) -> ActionResult:
     if execution.stop_date is not None and execution.status != "RUNNING":
         answer["stopDate"] = execution.stop_date
     if execution.status == "SUCCEEDED":
-        answer["output"] = json.dumps(execution.output, separators=(",", ":"), default=str)
+        answer["output"] = output_text(execution)
         answer["outputDetails"] = {"included": True}
     answer |= {name: value for name in ("error", "cause") if (value := getattr(execution, name)) is not None}
     return ActionResult(answer)

@@ -57,16 +57,24 @@ def slim_events_of(execution: Any) -> list[Event]:
 
 
 def pack(execution: Any) -> None:
-    """Compress the history of an execution that has ended, give it a ``slim_history``, and drop its state."""
+    """Compress what stays of an execution that has ended, give it a ``slim_history``, and drop its state."""
     with _changing:
         events = _events_of(execution)
         if "texts_without_data" in execution.__dict__:  # a client polls it and will request the last events
             _add_texts(execution, events)
+            _pack_texts(execution)
         execution.slim_history = zlib.compress(json.dumps([_slim(event) for event in events]).encode(), 1)
-        execution.event_count = len(events)
         execution.packed_history = zlib.compress(pickle.dumps(events), 1)
         execution.exec_worker.env.event_manager._history_event_list.clear()
-        execution.exec_worker = None
+        execution.output_text = output_text(execution)
+        execution.exec_worker = execution.input_data = execution.output = None
+
+
+def output_text(execution: Any) -> str:
+    """Return the output of an execution as JSON."""
+    output = execution.output  # read first: `pack` sets the text before it drops the output
+    packed: str | None = getattr(execution, "output_text", None)
+    return packed or json.dumps(output, separators=(",", ":"), default=str)
 
 
 class HistoryCache:
@@ -114,15 +122,24 @@ def _find(arn: str, region: str, account: str) -> Any:
 def _texts_without_data(execution: Any) -> list[str]:
     """Return the events of an execution as JSON without data; each event becomes text once."""
     with _changing:
+        packed: bytes | None = getattr(execution, "packed_texts", None)
+        if packed is not None:
+            return zlib.decompress(packed).decode().split("\n")
         texts: list[str] = execution.__dict__.setdefault("texts_without_data", [])
-        if len(texts) < getattr(execution, "event_count", float("inf")):
-            _add_texts(execution, _events_of(execution))
+        _add_texts(execution, _events_of(execution))
+        if hasattr(execution, "packed_history"):
+            _pack_texts(execution)
         return list(texts)
 
 
 def _add_texts(execution: Any, events: list[Event]) -> None:
     new = events[len(execution.texts_without_data) :]
     execution.texts_without_data += [json.dumps(_with_epoch_time(_without_data(event))) for event in new]
+
+
+def _pack_texts(execution: Any) -> None:
+    texts = execution.__dict__.pop("texts_without_data")
+    execution.packed_texts = zlib.compress("\n".join(texts).encode(), 1)
 
 
 def _events_of(execution: Any) -> list[Event]:

@@ -34,7 +34,7 @@ from harness.stack.aws.lambda_runtime.function_runtime import (
 )
 from harness.stack.aws.moto_patches.source import replace, replace_imported
 
-KEPT_LOG_LINES = 5000
+KEPT_LOG_LINES = 1000
 """Lines that a log stream keeps at least."""
 
 _writing_logs = threading.Lock()

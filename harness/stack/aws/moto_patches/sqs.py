@@ -48,7 +48,7 @@ class MessageBuffer:
         self.deleted: dict[str, None] = {}
         self._by_receipt: dict[str, sqs.Message] = {}
         self._receipts: dict[str, list[str]] = {}
-        self._changes: list[tuple[float, int, sqs.Message]] = []
+        self._changes: list[tuple[float, int, str]] = []
         self._due: dict[str, int] = {}
         self._ticket = itertools.count()
 
@@ -78,13 +78,14 @@ class MessageBuffer:
     def release_due(self, now: float) -> float | None:
         """Make the messages ready that are due; return the time of the next change, None if there is none."""
         while self._changes:
-            due, ticket, message = self._changes[0]
-            if self._due.get(message.id) != ticket:
+            due, ticket, message_id = self._changes[0]
+            if self._due.get(message_id) != ticket:
                 heapq.heappop(self._changes)  # outdated: the message has moved or was deleted
             elif due > now:
                 return due
             else:
                 heapq.heappop(self._changes)
+                message = self.in_flight.get(message_id) or self.delayed[message_id]
                 self._move(message, self.ready, 0.0)
         return None
 
@@ -103,7 +104,7 @@ class MessageBuffer:
             return
         place[message.id] = message
         self._due[message.id] = ticket = next(self._ticket)
-        heapq.heappush(self._changes, (until, ticket, message))
+        heapq.heappush(self._changes, (until, ticket, message.id))
 
 
 def install(time_scale: float, poison: Callable[[str], str] | None = None) -> None:

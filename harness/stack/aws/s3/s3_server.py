@@ -52,11 +52,13 @@ def application() -> WSGIApplication:
     """Return the WSGI application; called in the worker."""
     from harness.stack.aws.moto_patches import source
     from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
+    from harness.stack.aws.moto_patches.instances import forget_instances
     from harness.stack.aws.moto_patches.plain_objects import PlainObjects
     from harness.stack.aws.s3.s3_guard import S3Guard
 
     source.require_version()
     find_backends_unlocked()
+    forget_instances()
     secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
     guard = S3Guard(PlainObjects(FastDispatcher()), secrets, _key_check())
 

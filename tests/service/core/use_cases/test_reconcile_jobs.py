@@ -193,6 +193,22 @@ class TestJobsThatRun:
         assert env.reconcile() == 1
         assert env.batch_of(accepted.job_id).error_code == "STUCK_TIMEOUT"
 
+    def test_execution_that_is_lost_is_started_again(self, env):
+        """
+        The workflow service has forgotten it: the message is sent again after the grace period, once.
+        """
+        accepted = env.processing()
+        env.workflow.forget(env.job(accepted.job_id).execution_name)
+        env.clock.advance(GRACE)
+
+        assert env.reconcile() == 1
+        assert env.reconcile() == 0
+        assert env.flush() == 1
+        assert env.dispatch() == 1
+        env.clock.advance(GRACE)
+        assert env.reconcile() == 0
+        assert list(env.workflow.inputs) == [env.job(accepted.job_id).execution_name]
+
     def test_start_that_was_not_recorded_is_recorded(self, env):
         """
         The dispatcher crashed between start and record.

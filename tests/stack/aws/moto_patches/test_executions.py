@@ -61,6 +61,18 @@ class TestExecutions:
             (f"batch-{number}", [{"id": number}]) for number in range(1, 6)
         ]
 
+    def test_the_oldest_summaries_are_forgotten(self, machine, monkeypatch):
+        """
+        A stack that runs for days does not grow; the name of a forgotten execution is free.
+        """
+        monkeypatch.setattr(executions, "KEPT_RETIRED", 2)
+        for number in range(6, 9):
+            machine.executions.append(execution(number))
+            machine.executions.ended(machine.executions.by_name[f"batch-{number}"])
+
+        assert list(machine.executions.retired) == ["batch-3", "batch-4"]
+        assert executions._find_same_start(machine, "batch-0", "{}") is None
+
     def test_the_name_of_a_retired_execution_stays_taken(self, machine):
         """
         A message that is delivered again much later does not start a second execution.

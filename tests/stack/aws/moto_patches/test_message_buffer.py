@@ -1,8 +1,15 @@
 """
-How many receipts of deleted messages a queue keeps.
+What a queue keeps of deleted messages.
 """
 
+import time
+import weakref
+
+from moto.core.common_models import BaseModel
+from moto.sqs.models import Message
+
 from harness.stack.aws.moto_patches import sqs
+from harness.stack.aws.moto_patches.instances import forget_instances
 from harness.stack.aws.moto_patches.sqs import MessageBuffer
 
 
@@ -17,3 +24,19 @@ class TestMessageBuffer:
             buffer.remember_deletion(receipt)
 
         assert list(buffer.deleted) == ["two", "three"]
+
+    def test_the_body_of_a_deleted_message_is_not_kept(self, monkeypatch):
+        """
+        Neither by moto nor by the queue, even if its visibility time-out is half an hour away.
+        """
+        monkeypatch.setattr(BaseModel, "__new__", staticmethod(BaseModel.__new__))
+        forget_instances()
+        buffer = MessageBuffer()
+        message = Message("id", "body", None)
+        buffer.hide(message, 1000 * (time.time() + 1800))
+        buffer.drop(message)
+        alive = weakref.ref(message)
+        del message
+
+        assert alive() is None
+        assert buffer.release_due(1000 * time.time()) is None
