@@ -20,11 +20,13 @@ PYTHON_VERSION = "3.12"
 PLATFORM = "x86_64-manylinux_2_28"
 PACKAGES = [
     "av",
+    "cryptography",
     "httpx",
     "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-sdk",
     "pillow",
     "pillow-heif",
+    "pypdf",
     "structlog",
 ]
 RUNTIME_PACKAGES = ["boto3"]

@@ -5,6 +5,7 @@ The tests that play a scenario start Locust and take as long as the scenario las
 """
 
 import errno
+import inspect
 import json
 import signal
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 import typer
 
 from harness.cli.failures import exit_on_failure
+from harness.cli.load import load
 from harness.cli.main import main
 from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
+from harness.lab.load.locust_process import Master
 from harness.lab.load.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
 from harness.stack.stack_error import StackError
@@ -97,6 +100,16 @@ class TestUsage:
         assert result.stderr.startswith("harness load: ")
         assert result.stderr.count("\n") == 1
         assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "try.toml"]
+
+    def test_a_master_listens_on_this_machine_alone_unless_it_is_told_otherwise(self):
+        """
+        Who reaches its port can read the tokens.
+        """
+        bind = inspect.signature(load).parameters["bind"].default
+
+        arguments = Master(1, bind).arguments
+
+        assert arguments[arguments.index("--master-bind-host") + 1] == "127.0.0.1"
 
     def test_a_valid_scenario_exits_with_0_and_is_described(self, tmp_path):
         """
