@@ -97,8 +97,9 @@ class TestUsage:
         result = harness(path, "--out", name.format(tmp_path))
 
         assert result.returncode == 2
-        assert result.stderr.startswith("harness load: ")
-        assert result.stderr.count("\n") == 1
+        headline, sentence = result.stderr.splitlines()
+        assert headline == "try: 10 arrivals/s for 1 s"
+        assert sentence.startswith("harness load: ")
         assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "try.toml"]
 
     def test_a_master_listens_on_this_machine_alone_unless_it_is_told_otherwise(self):
@@ -131,11 +132,9 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (["--duration", "inf"], "duration_s must be a finite number, not inf"),
             (["--duration", "0"], "duration_s must be greater than 0, not 0.0"),
             (["--seed", str(2**64)], f"seed must be less than {2**63}, not {2**64}"),
             (["--seed", "-1"], "seed must be greater than or equal to 0, not -1"),
-            (["--rate", "nan"], "the arrival rate must be a finite number, at least 0, not nan"),
             (["--users", "0"], "users must be greater than 0, not 0"),
         ],
     )

@@ -29,7 +29,7 @@ MAX_READ_BYTES = 64 * 1024 * 1024
 """Most that is read of one document: its tables; the whole of it, in memory, if they are damaged."""
 
 MAX_READS = 3_000_000
-"""Most calls to read a document: about ten seconds. The table of 100,000 objects needs a million."""
+"""Most calls to read a document: about ten seconds. They suffice for a table of 100,000 objects."""
 
 # It warns of every damage that it can repair.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
