@@ -107,7 +107,7 @@ def sweep(
     >>> slots = {"mediaconvert.slots": [1, 20]}
     >>> found = harness.sweep("smoke", slots, replications=3, processes=1, progress=False)
     >>> found.to_frame()[["mediaconvert.slots", "replications", "batches"]].values.tolist()
-    [[1, 3, 24], [20, 3, 24]]
+    [[1, 3, 23], [20, 3, 23]]
     >>> found.cell(mediaconvert__slots=1).difference(found.cell(mediaconvert__slots=20)).value > 0
     True
 

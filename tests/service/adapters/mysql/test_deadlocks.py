@@ -17,6 +17,7 @@ import pytest
 from harness.service.adapters.memory.clock import ManualClock
 from harness.service.adapters.memory.instruments import InMemoryInstruments
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
+from harness.service.adapters.memory.tracer import InMemoryTracer
 from harness.service.adapters.memory.workflow import InMemoryWorkflow
 from harness.service.adapters.mysql.listing_repository import MySQLListingRepository
 from harness.service.adapters.mysql.media_repository import MySQLMediaRepository
@@ -101,7 +102,7 @@ class Race:
         self.meeting.wait()
         with self.media.transaction() as tx:
             tx.lock_listing(batch.listing_id)
-            tx.soft_delete_batch(batch.id, at=batch.issued_at)
+            tx.soft_delete_batch(tx.get_batch_by_id(batch.id).delete(at=batch.issued_at))
 
     def run(self, batch: Batch, rival: Callable[[Batch], None]) -> list[str]:
         """
@@ -125,11 +126,11 @@ class Race:
 @pytest.fixture
 def race(pool: Pool, media: MySQLMediaRepository, pending: Batch) -> Iterator[Race]:
     with media.transaction() as tx:
-        tx.soft_delete_batch(pending.id, at=pending.issued_at)
+        tx.soft_delete_batch(pending.delete(at=pending.issued_at))
     failures: list[str] = []
 
-    def observe(operation: str, table: str, duration: float, *, failed: bool) -> None:
-        if failed:
+    def observe(operation: str, table: str, duration: float, *, error: BaseException | None) -> None:
+        if error is not None:
             failures.append(f"{operation} {table}")
 
     clock, meeting, instruments = ManualClock(), Meeting(), InMemoryInstruments()
@@ -141,7 +142,15 @@ def race(pool: Pool, media: MySQLMediaRepository, pending: Batch) -> Iterator[Ra
     yield Race(
         meeting_media,
         CompleteUploadBatch(meeting_media, listings, storage, clock, instruments, policy),
-        ReconcileJobs(meeting_media, InMemoryWorkflow(), clock, instruments, callback, grace=86_400),
+        ReconcileJobs(
+            meeting_media,
+            InMemoryWorkflow(),
+            clock,
+            instruments,
+            callback,
+            InMemoryTracer(),
+            grace=86_400,
+        ),
         storage,
         meeting,
         pending,
