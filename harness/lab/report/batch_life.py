@@ -171,7 +171,7 @@ def _spans(run: "Run", batch_ids: Collection[str]) -> pd.DataFrame:
         outcome=spans["status"].map({"ERROR": "failed"}),
         error=None,
         entry=(above != spans["service"].to_numpy()) & (above != CLIENT),
-        job_id=pd.to_numeric(spans["job_id"]),
+        job_id=pd.to_numeric(spans["job_id"], errors="coerce"),
     )
     return events[events["service"] != CLIENT]
 
