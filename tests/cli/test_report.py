@@ -57,7 +57,7 @@ class TestReport:
 
     def test_a_folder_as_out_is_refused_at_once(self, tmp_path, capsys):
         """
-        Before the run is read: there is none here.
+        The run is not read: the folder given as run does not exist.
         """
         assert exit_code("report", tmp_path / "none", "-o", tmp_path) == 2
         assert f"{tmp_path} is a folder: name the page's file" in capsys.readouterr().err

@@ -83,7 +83,7 @@ def warnings_of(run: "Run") -> Iterable[str]:
         return
     metrics = run.metrics[run.metrics["metric"] == BATCHES_CREATED]
     counted = int(metrics.loc[metrics["labels"].str.contains(CREATED_STATUS, regex=False), "value"].sum())
-    # Whoever got no answer may have created a batch all the same.
+    # A request without an answer may have created a batch, too.
     sent = run.timings[(run.timings["type"] == "POST") & (run.timings["outcome"] != "refused")]
     own = int((sent["name"].str.startswith("forbidden") | (sent["name"] == "uploads")).sum())
     if counted > own + CANARIES:

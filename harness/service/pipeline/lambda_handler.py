@@ -65,8 +65,8 @@ def required(name: str, purpose: str) -> str:
 
 
 def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ids for the log, from the state of an execution or the detail of a callback event."""
-    state = event.get("detail", event)
+    """Return the ids for the log and the span of an invocation."""
+    state = _state_of(event)
     return {
         "listing_id": state.get("listingId"),
         "batch_id": state.get("batchId"),
@@ -75,12 +75,23 @@ def log_fields(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def traceparent_of(event: Mapping[str, Any]) -> str | None:
-    """Return the span that started the execution; events of EventBridge have it in input or metadata."""
-    state = event.get("detail", event)
-    for carrier in (state, state.get("userMetadata"), _json_object(state.get("input"))):
-        if isinstance(carrier, dict) and isinstance(found := carrier.get("traceparent"), str):
-            return found
-    return None
+    """Return the span that started the execution."""
+    found = _state_of(event).get("traceparent")
+    return found if isinstance(found, str) else None
+
+
+def _state_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the part of an input that has the ids of the service: the state of the execution.
+
+    An event of a transcoding job has them in its metadata, because its own ``jobId`` is MediaConvert's; an
+    event of an execution has them in the execution's input.
+    """
+    detail = event.get("detail", event)
+    for carrier in (detail.get("userMetadata"), _json_object(detail.get("input"))):
+        if isinstance(carrier, dict):
+            return carrier
+    return detail  # type: ignore[no-any-return]  # an object: the decorator has checked it
 
 
 def _json_object(text: object) -> object:

@@ -28,7 +28,7 @@ def state_path(folder: Path | None = None) -> Path:
 
 
 def stack_name(path: Path) -> str:
-    """Return the name of the stack with a state file: that of its folder, or the path itself elsewhere."""
+    """Return the name of a stack: its folder's name, or the path of a state file outside the usual place."""
     return path.parent.name if path.parent.parent == _stacks() else str(path)
 
 

@@ -51,6 +51,15 @@ def test_the_ids_of_a_callback_are_in_its_detail(capsys):
     assert [line["job_id"] for line in lines(capsys)] == [7, 7]
 
 
+def test_the_ids_of_a_transcoding_event_are_in_its_metadata(capsys):
+    """The job id of the event itself is that of MediaConvert."""
+    detail = {"jobId": "1796046677230-972492", "userMetadata": {"jobId": "7", "batchId": "b"}}
+
+    lambda_handler("callback_dispatch")(lambda _event, _context: {})({"detail": detail}, None)
+
+    assert [(line["job_id"], line["batch_id"]) for line in lines(capsys)] == [("7", "b")] * 2
+
+
 @pytest.mark.parametrize(
     "detail",
     [

@@ -73,7 +73,7 @@ class TestDeleteMediaBatch:
     @pytest.mark.parametrize("state", ["received", "processing"])
     def test_a_batch_in_the_pipeline_is_refused(self, env, state):
         """
-        Its job would work for a batch that nobody can see.
+        A deleted batch is not shown, so its job must have ended before.
         """
         batch_id = batch_id_of(env, getattr(env, state)())
 
@@ -182,9 +182,9 @@ class TestReplacement:
         assert env.job(retried.job_id).status.terminal
         assert env.listing_status() is ListingStatus.PENDING_OWNER_APPROVAL
 
-    def test_a_batch_that_is_deleted_already_is_no_obstacle(self, env):
+    def test_a_replaced_batch_may_be_deleted_before(self, env):
         """
-        The new batch is READY all the same.
+        The new batch becomes READY, although there is nothing left to delete.
         """
         old = env.opened(reference="old").batch_id
         new = env.processing(reference="new", replaces=old)
