@@ -10,6 +10,7 @@ from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.quantities import duration as duration_of
 from harness.cli.quantities import rate as rate_of
+from harness.cli.shared_options import StackOption
 
 LOOPBACK = "127.0.0.1"
 
@@ -52,13 +53,7 @@ def load(
             "[default: the running stack of this folder, or a new one]"
         ),
     ] = None,
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            help="Name, folder or state file of a running stack of another working folder.",
-            metavar="NAME|PATH",
-        ),
-    ] = None,
+    stack: StackOption = None,
     identities: Annotated[
         Path | None,
         typer.Option(help="CSV file with the columns listing_id,development,role,token.", metavar="FILE"),

@@ -6,14 +6,23 @@ import json as json_format
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_sweep_failure
-from harness.cli.quantities import duration as duration_of
+from harness.cli.shared_options import (
+    CalibrationOption,
+    DaskOption,
+    DurationOption,
+    PlatformOption,
+    ProcessesOption,
+    SeedOption,
+    StateMachineOption,
+    WarmUpOption,
+)
 from harness.cli.simulation_settings import SettingInvalid, split_settings, values_of
 
 if TYPE_CHECKING:
@@ -46,11 +55,8 @@ def plan(
     ] = None,
     confidence: Annotated[float, typer.Option(help="Confidence of the answer.")] = 0.95,
     replications: Annotated[int, typer.Option(help="Most replications of one candidate.", min=2)] = 320,
-    processes: Annotated[int | None, typer.Option(help="Replications that run in parallel.", min=1)] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(help="Compute on the workers of this Dask scheduler.", metavar="tcp://HOST:PORT"),
-    ] = None,
+    processes: ProcessesOption = None,
+    dask: DaskOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,35 +74,12 @@ def plan(
         str | None,
         typer.Option("--rate", help="Mean arrival rate in model time: 4/s, 240/min.", metavar="RATE"),
     ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option(
-            "--duration",
-            help="Model time during which batches arrive.",
-            parser=duration_of,
-            metavar="DURATION",
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(
-            help="Arrivals before this are not counted.  [default: the scenario's]",
-            parser=duration_of,
-            metavar="DURATION",
-        ),
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="Service times and platform parameters from a measurement.", metavar="FILE"),
-    ] = None,
-    state_machine: Annotated[
-        Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
-    ] = None,
-    platform: Annotated[
-        Literal["aws", "local"] | None,
-        typer.Option(help="AWS, or the stack on one machine.  [default: the scenario's, else aws]"),
-    ] = None,
+    duration: DurationOption = None,
+    seed: SeedOption = None,
+    warm_up: WarmUpOption = None,
+    calibration: CalibrationOption = None,
+    state_machine: StateMachineOption = None,
+    platform: PlatformOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")] = False,
 ) -> None:
     """

@@ -15,6 +15,13 @@ from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.quantities import duration as duration_of
 from harness.cli.quantities import rate as rate_of
+from harness.cli.shared_options import (
+    CalibrationOption,
+    PlatformOption,
+    ProcessesOption,
+    SeedOption,
+    StateMachineOption,
+)
 from harness.cli.simulation_settings import SettingInvalid, split_settings
 
 if TYPE_CHECKING:
@@ -55,8 +62,8 @@ def sim(
             metavar="DURATION",
         ),
     ] = None,
-    processes: Annotated[int | None, typer.Option(help="Replications that run in parallel.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
+    processes: ProcessesOption = None,
+    seed: SeedOption = None,
     duration: Annotated[
         float | None,
         typer.Option(
@@ -72,27 +79,19 @@ def sim(
             "--rate", help="Mean arrival rate in model time: 4/s, 240/min.", parser=rate_of, metavar="RATE"
         ),
     ] = None,
-    state_machine: Annotated[
-        Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
-    ] = None,
+    state_machine: StateMachineOption = None,
     input_: Annotated[
         Path | None,
         typer.Option(
             "--input", help="JSON input of every execution, for a state machine of yours.", metavar="FILE"
         ),
     ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="Service times and platform parameters from a measurement.", metavar="FILE"),
-    ] = None,
+    calibration: CalibrationOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Set a parameter, e.g. mediaconvert.slots=20.", metavar="KEY=VALUE"),
     ] = None,
-    platform: Annotated[
-        Literal["aws", "local"] | None,
-        typer.Option(help="AWS, or the stack on one machine.  [default: the scenario's, else aws]"),
-    ] = None,
+    platform: PlatformOption = None,
     prices: Annotated[
         Path | None, typer.Option(help="Replaces the price table of the package.", metavar="FILE")
     ] = None,

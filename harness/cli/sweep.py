@@ -5,14 +5,23 @@ The verb ``harness sweep``: simulate a scenario at every point of a grid of para
 import json as json_format
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_sweep_failure
-from harness.cli.quantities import duration as duration_of
+from harness.cli.shared_options import (
+    CalibrationOption,
+    DaskOption,
+    DurationOption,
+    PlatformOption,
+    ProcessesOption,
+    SeedOption,
+    StateMachineOption,
+    WarmUpOption,
+)
 from harness.cli.simulation_settings import SettingInvalid, grid_of, split_settings
 
 if TYPE_CHECKING:
@@ -41,11 +50,8 @@ def sweep(
     change: Annotated[
         float, typer.Option(help="With --tornado: how much, as a part of the parameter.")
     ] = 0.2,
-    processes: Annotated[int | None, typer.Option(help="Replications that run in parallel.", min=1)] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(help="Compute on the workers of this Dask scheduler.", metavar="tcp://HOST:PORT"),
-    ] = None,
+    processes: ProcessesOption = None,
+    dask: DaskOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -59,35 +65,12 @@ def sweep(
             "--set", help="Set a parameter for all cells, e.g. dispatcher.batch_size=1.", metavar="KEY=VALUE"
         ),
     ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option(
-            "--duration",
-            help="Model time during which batches arrive.",
-            parser=duration_of,
-            metavar="DURATION",
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the scenario.")] = None,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(
-            help="Arrivals before this are not counted.  [default: the scenario's]",
-            parser=duration_of,
-            metavar="DURATION",
-        ),
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="Service times and platform parameters from a measurement.", metavar="FILE"),
-    ] = None,
-    state_machine: Annotated[
-        Path | None, typer.Option(help="Simulate this state machine (ASL) instead of ours.", metavar="FILE")
-    ] = None,
-    platform: Annotated[
-        Literal["aws", "local"] | None,
-        typer.Option(help="AWS, or the stack on one machine.  [default: the scenario's, else aws]"),
-    ] = None,
+    duration: DurationOption = None,
+    seed: SeedOption = None,
+    warm_up: WarmUpOption = None,
+    calibration: CalibrationOption = None,
+    state_machine: StateMachineOption = None,
+    platform: PlatformOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
 ) -> None:
     """

@@ -13,6 +13,7 @@ import typer
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_invalid_input, exit_with
 from harness.cli.quantities import duration as duration_of
+from harness.cli.shared_options import StackOption
 
 if TYPE_CHECKING:
     from harness.lab.alarms.state_change import StateChange
@@ -31,13 +32,7 @@ def watch(
             metavar="FILE",
         ),
     ] = None,
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            help="Name, folder or state file of a running stack of another working folder.",
-            metavar="NAME|PATH",
-        ),
-    ] = None,
+    stack: StackOption = None,
     once: Annotated[bool, typer.Option("--once", help="Evaluate once, print the result, and exit.")] = False,
     duration: Annotated[
         float | None,
