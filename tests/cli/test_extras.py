@@ -5,7 +5,9 @@ A package that an extra brings is named in one sentence when it is missing.
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,16 +25,29 @@ DISTRIBUTIONS = {
 """Distributions with another name than their package, or that bring it as a dependency."""
 
 
+@pytest.fixture
+def modules() -> Iterator[dict[str, ModuleType]]:
+    """
+    The modules imported so far; nothing that the test imports stays.
+
+    A module imported again would otherwise be an attribute of its package in place of the first one.
+    """
+    before = dict(sys.modules)
+    yield before
+    sys.modules.clear()
+    sys.modules.update(before)
+
+
 @pytest.mark.parametrize(
     ("verb", "package", "extra"), [("load", "prometheus_client", "load"), ("db", "pymysql", "stack")]
 )
-def test_a_verb_names_the_extra(verb, package, extra, monkeypatch, capsys):
+def test_a_verb_names_the_extra(verb, package, extra, modules, capsys):
     """
     The exit code is 2, as for other mistakes in using the command.
     """
-    for name in [name for name in sys.modules if name.startswith(("harness.", package))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    for name in [name for name in modules if name.partition(".")[0] in ("harness", package)]:
+        del sys.modules[name]
+    sys.modules[package] = None
 
     with pytest.raises(SystemExit) as ended:
         main([verb, "status" if verb == "db" else "scenarios/smoke.toml"])
