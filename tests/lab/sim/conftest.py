@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
+from harness.lab.sim.event_order import Kind, entity_key, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.station import Station, StationJob
 from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.execution import Execution

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
+from harness.lab.sim.event_order import Kind, entity_key, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.platform.latency_draws import BLOCK, KEPT, LatencyDraws
 from harness.lab.sim.platform.token_bucket import TokenBucket

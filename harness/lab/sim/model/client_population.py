@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.client_session import ClientStopped, Pauses, SimulatedClient
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.flows import FLOWS
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload.arrivals.schedule import Schedule

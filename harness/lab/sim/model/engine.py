@@ -2,8 +2,7 @@
 The simulation clock: SimPy's environment on whole nanoseconds, with a defined order of simultaneous events.
 
 Float seconds lose their last bits when they are added, so two events that should coincide would not. Whole
-nanoseconds are exact, and events of one instant run in the order of their key: first the kind of event, then
-its entity, item and attempt. The order in which events were scheduled has no influence.
+nanoseconds are exact, and events of one instant run in the order of their key: `harness.lab.sim.event_order`.
 """
 
 import math
@@ -17,34 +16,6 @@ from simpy.events import Event
 from harness.states_language.host import NS, Callback, Deadline
 
 _NEVER = (math.inf, math.inf)
-
-
-class Kind:
-    """
-    The kinds of events, in the order in which they run at one instant.
-
-    Plain numbers, because they are read about fifteen times an arrival: members of an enumeration take four
-    times as long.
-    """
-
-    END_OF_WORK = 2
-    DEADLINE = 3
-    TIMER = 4
-    VISIBLE_AGAIN = 5
-    DISPATCHED = 6
-    CLIENT = 7
-    ARRIVAL = 8
-    SAMPLE = 9
-
-
-def order(kind: int, entity: int = 0, item: int = 0, attempt: int = 0) -> int:
-    """Return the key that orders the events of one instant."""
-    return (kind << 84) + (entity << 36) + (item << 16) + attempt
-
-
-def entity_key(entity: int, item: int = 0, attempt: int = 0) -> int:
-    """Return the part of a key that identifies the subject of an event."""
-    return order(0, entity, item, attempt)
 
 
 class Engine(simpy.Environment):
@@ -81,7 +52,7 @@ class Engine(simpy.Environment):
         return self.now / NS
 
     def call_in(self, delay: int, key: int, callback: Callback) -> None:
-        """Schedule a callback in *delay* [ns]; *key* orders the events of one instant (see `order`)."""
+        """Schedule a callback in *delay* [ns]; *key* orders the events of one instant."""
         self.events += 1
         heappush(self._agenda, (self.now + delay, key, next(self._eid), callback))
 

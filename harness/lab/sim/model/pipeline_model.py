@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from harness.blueprint.template import Template, load_template
 from harness.lab.results.metric_names import labels_text
+from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.admission import Admission, Store
 from harness.lab.sim.model.client_population import ClientPopulation
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.execution_inputs import ExecutionInputs
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from harness.lab.results.metric_names import labels_text
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource

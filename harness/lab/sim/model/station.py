@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 
 _END_OF_WORK = order(Kind.END_OF_WORK)
 

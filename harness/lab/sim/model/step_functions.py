@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.rows import StepRow
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource

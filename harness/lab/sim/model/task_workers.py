@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from harness.lab.sim.model.engine import Engine, entity_key
+from harness.lab.sim.event_order import entity_key
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions, Work
 from harness.lab.sim.model.station import Station, StationJob

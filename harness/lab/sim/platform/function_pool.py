@@ -10,7 +10,8 @@ from heapq import heapreplace
 
 from harness.blueprint.resources import LambdaFunction
 from harness.lab.results.metric_names import labels_text
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import LambdaSettings

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from harness.lab.sim.model.engine import Engine, entity_key
+from harness.lab.sim.event_order import entity_key
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.media_functions import Work
 from harness.lab.sim.model.station import Station, StationJob
 from harness.lab.sim.platform.latency_draws import RandomSource

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.model.engine import Engine, Kind, order
+from harness.lab.sim.event_order import Kind, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from harness.lab.results.percentile import percentile
-from harness.lab.sim.model.engine import Engine, Kind, entity_key, order
+from harness.lab.sim.event_order import Kind, entity_key, order
+from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.station import Station, StationJob
 from harness.states_language.host import NS, nanoseconds
 from harness.theory import MMc, erlang_b
