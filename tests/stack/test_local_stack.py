@@ -107,9 +107,9 @@ class TestBatch:
 
     def test_the_biggest_batch_fits_through_the_state_machine(self, uploader):
         """
-        Forty-five videos: what Step Functions carries from state to state stays under its 256 KiB.
+        Sixty videos: what Step Functions carries from state to state stays under its 256 KiB.
         """
-        listing, batch = uploader.upload(photos=0, videos=45)
+        listing, batch = uploader.upload(photos=0, videos=60)
         found = uploader.status(listing, batch)
 
         assert (found["status"], found["error"]) == ("READY", None)

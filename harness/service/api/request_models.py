@@ -99,8 +99,10 @@ Checksum = Annotated[
 ]
 
 
+_NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
 Reason = Annotated[
-    str, StringConstraints(pattern=NO_NUL, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH)
+    str,
+    StringConstraints(pattern=_NOT_BLANK, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),
 ]
 
 

@@ -35,6 +35,18 @@ def assets_of(event: Mapping[str, Any]) -> list[ExecutionAsset]:
     ]
 
 
+def assets_in(state: Mapping[str, Any]) -> list[ExecutionAsset]:
+    """
+    Return the files in the state of an execution: in gallery order after validation, else as given.
+
+    A state without files raises `KeyError`.
+    """
+    if (validation := state.get("validation")) is None:
+        return list(state["assets"])
+    validated = [*validation["images"], *validation["videos"], *validation["documents"]]
+    return sorted(validated, key=lambda asset: int(asset["sequence"]))
+
+
 def empty_output(asset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the output of a file without derived objects."""
     unknown = dict.fromkeys(("processedKey", "thumbnailKey", "outputs", "width", "height"))

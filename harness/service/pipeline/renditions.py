@@ -5,7 +5,7 @@ Sizes in pixels, rates in bits per second, time in seconds. "1080p" means 1080 o
 so that vertical and horizontal videos have the same quality.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,9 @@ from harness.service.core.model.asset import HLS, POSTER
 
 FRAME_SUFFIX = ".0000000.jpg"
 """What MediaConvert adds to the destination of the first captured frame."""
-POSTER_QUALITY = 80
 KEYFRAME_INTERVAL_S = 2
-SEGMENT_S = 6
 
-_COLOURS_OF_BT709 = {"VideoPreprocessors": {"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}}
+_BT709 = "FORCE_709"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +59,27 @@ def keys(video: Mapping[str, Any]) -> dict[str, str]:
     return files | {HLS: f"{_hls(video)}.m3u8", POSTER: f"{_poster(video)}{FRAME_SUFFIX}"}
 
 
-def job_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
+def output_settings(video: Mapping[str, Any], bucket: str) -> dict[str, Any]:
     """
-    Return the ``Settings`` of the MediaConvert job for a validated video.
+    Return what differs between the transcoding jobs of validated videos; the state machine has the rest.
 
-    Sound is kept if the video has sound. HDR becomes SDR (BT.709), which every player shows. The bucket
-    encrypts the objects with its default KMS key.
+    ``mp4Groups`` are MediaConvert's output groups of the MP4s, ``hlsOutputs`` the outputs of the group of
+    HLS, and ``poster`` has the size and the colour conversion of the captured frame. Sound is kept if the
+    video has sound. HDR becomes SDR (BT.709), which every player shows. The bucket encrypts the objects
+    with its default KMS key.
     """
     rungs = ladder(video["width"], video["height"])
     encodings = [_encoding(rung, video) for rung in rungs]
-    files = [
-        _file_group(rung.label, f"s3://{bucket}/{_mp4(video, rung)}", encoding)
-        for rung, encoding in zip(rungs, encodings, strict=True)
-    ]
-    hls = _hls_group(f"s3://{bucket}/{_hls(video)}", rungs, encodings)
-    poster = _poster_group(f"s3://{bucket}/{_poster(video)}", rungs[-1], video)
-    return {"Inputs": [_input(f"s3://{bucket}/{video['key']}")], "OutputGroups": [*files, hls, poster]}
+    encoded = list(zip(rungs, encodings, strict=True))
+    conversion = _BT709 if video.get("wideColour") else "NONE"
+    return {
+        "mp4Groups": [
+            _file_group(rung.label, f"s3://{bucket}/{_mp4(video, rung)}", encoding)
+            for rung, encoding in encoded
+        ],
+        "hlsOutputs": [_hls_output(rung.label, encoding) for rung, encoding in encoded],
+        "poster": {"width": rungs[-1].width, "height": rungs[-1].height, "colours": conversion},
+    }
 
 
 def _mp4(video: Mapping[str, Any], rung: Rung) -> str:
@@ -92,15 +95,6 @@ def _poster(video: Mapping[str, Any]) -> str:
     return f"{video['prefix']}/{POSTER}/{video['stem']}"
 
 
-def _input(uri: str) -> dict[str, Any]:
-    return {
-        "FileInput": uri,
-        "AudioSelectors": {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}},
-        "VideoSelector": {"Rotate": "AUTO"},
-        "TimecodeSource": "ZEROBASED",
-    }
-
-
 def _file_group(name: str, destination: str, encoding: dict[str, Any]) -> dict[str, Any]:
     return {
         "Name": name,
@@ -112,44 +106,8 @@ def _file_group(name: str, destination: str, encoding: dict[str, Any]) -> dict[s
     }
 
 
-def _hls_group(
-    destination: str, rungs: Sequence[Rung], encodings: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "Name": "hls",
-        "OutputGroupSettings": {
-            "Type": "HLS_GROUP_SETTINGS",
-            "HlsGroupSettings": {
-                "Destination": destination,
-                "SegmentLength": SEGMENT_S,
-                "MinSegmentLength": 0,
-            },
-        },
-        "Outputs": [
-            {
-                "NameModifier": f"-{rung.label}",
-                "ContainerSettings": {"Container": "M3U8"},
-                **encoding,
-            }
-            for rung, encoding in zip(rungs, encodings, strict=True)
-        ],
-    }
-
-
-def _poster_group(destination: str, rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the group of one JPEG: the first frame, in the size of *rung*."""
-    capture = {"MaxCaptures": 1, "Quality": POSTER_QUALITY}
-    codec = {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": capture}
-    picture = {"Width": rung.width, "Height": rung.height, "CodecSettings": codec} | _colours(video)
-    output = {"ContainerSettings": {"Container": "RAW"}, "VideoDescription": picture}
-    return {
-        "Name": POSTER,
-        "OutputGroupSettings": {
-            "Type": "FILE_GROUP_SETTINGS",
-            "FileGroupSettings": {"Destination": destination},
-        },
-        "Outputs": [output],
-    }
+def _hls_output(label: str, encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"NameModifier": f"-{label}", "ContainerSettings": {"Container": "M3U8"}, **encoding}
 
 
 def _encoding(rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +118,9 @@ def _encoding(rung: Rung, video: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _colours(video: Mapping[str, Any]) -> dict[str, Any]:
-    return _COLOURS_OF_BT709 if video.get("wideColour") else {}
+    if not video.get("wideColour"):
+        return {}
+    return {"VideoPreprocessors": {"ColorCorrector": {"ColorSpaceConversion": _BT709}}}
 
 
 def _video(rung: Rung) -> dict[str, Any]:

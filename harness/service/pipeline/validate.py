@@ -2,7 +2,7 @@
 The Lambda function ``listing-media-validate``: check existence, size, checksum and content of every file.
 
 Input: the input of the execution. Output: the files in three lists: ``images``, ``videos`` (with their
-properties and MediaConvert settings) and ``documents``. A file that is not valid rejects the batch, after all
+properties and output settings) and ``documents``. A file that is not valid rejects the batch, after all
 files are checked: the error names every such file.
 """
 
@@ -24,7 +24,7 @@ from harness.service.pipeline.execution_assets import (
 from harness.service.pipeline.formats.undecodable import Undecodable
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, WrongSize, media_objects
-from harness.service.pipeline.renditions import job_settings
+from harness.service.pipeline.renditions import output_settings
 
 
 @lambda_handler("validate")
@@ -89,4 +89,4 @@ def _check(asset: ExecutionAsset, objects: MediaObjects) -> dict[str, Any] | Ass
 
 def _video(event: Event, asset: ExecutionAsset, bucket: str) -> ExecutionAsset:
     video = asset | {"prefix": video_prefix(event, asset)}
-    return video | {"jobSettings": job_settings(video, bucket)}
+    return video | output_settings(video, bucket)

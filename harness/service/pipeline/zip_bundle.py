@@ -21,7 +21,7 @@ from harness.service.core.errors import Rejected
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline.callback.callback_body import outputs_of
-from harness.service.pipeline.execution_assets import ExecutionAsset
+from harness.service.pipeline.execution_assets import ExecutionAsset, assets_in
 from harness.service.pipeline.lambda_handler import Event, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.service.pipeline.multipart_writer import MultipartWriter
@@ -71,10 +71,8 @@ def handler(event: Event, _context: object) -> Event:
 def entries_of(state: Event) -> Iterator[ZipEntry]:
     """Yield the files of the ZIP in gallery order, with names that are unique on any file system."""
     processed = {output["rawKey"]: output["processedKey"] for output in outputs_of(state)}
-    validation = state["validation"]
-    assets = [*validation["images"], *validation["videos"], *validation["documents"]]
     taken: set[str] = set()
-    for asset in sorted(assets, key=lambda asset: int(asset["sequence"])):
+    for asset in assets_in(state):
         key = processed.get(asset["key"])
         if key:
             yield ZipEntry(key, _unique(readable_name(asset, PurePosixPath(key).suffix), taken))

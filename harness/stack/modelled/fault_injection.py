@@ -17,6 +17,7 @@ from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import arrival_of
 from harness.lab.workload.work_and_faults import CALLBACK_FUNCTION, FUNCTION_PREFIX, TaskFaults, step_of
+from harness.service.pipeline.execution_assets import assets_in
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import (
     OutputGroupDetails,
@@ -78,7 +79,7 @@ class FaultInjection:
         try:
             given = json.loads(event)
             state = given.get("detail", given)
-            arrival = arrival_number(state["assets"])
+            arrival = arrival_number(assets_in(state))
             attempt = self._batches.next_attempt(str(state["batchId"]), step_of(function))
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -32,7 +32,7 @@ from harness.service.core.model.object_key import zip_key
 from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback.callback_body import outputs_of
 from harness.service.pipeline.callback.status_events import is_status_event
-from harness.service.pipeline.execution_assets import ExecutionAsset, assets_of
+from harness.service.pipeline.execution_assets import ExecutionAsset, assets_in, assets_of
 from harness.service.pipeline.image_decoding import inside, jpeg
 from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
@@ -210,7 +210,7 @@ class ModelledPipeline:
         """Return the batch of an execution's state, and the work of its next attempt of a function."""
         step = step_of(function)
         try:
-            batch = self._batches.batch(state["assets"])
+            batch = self._batches.batch(assets_in(state))
         except (KeyError, TypeError, ValueError) as error:
             raise Rejected(f"INPUT_INVALID: {step}: {error!r}") from error
         attempt = self._batches.next_attempt(str(state["batchId"]), step)

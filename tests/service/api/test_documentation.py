@@ -89,6 +89,16 @@ class TestDocument:
         linked = {link["operationId"] for link in links.values()}
         assert linked == {each["operationId"] for each in media} - {"create_upload_batch"}
 
+    @pytest.mark.parametrize("model", ["RetryBatch", "DeleteBatch"])
+    @pytest.mark.parametrize(("text", "fits"), [("dark", True), (" too dark ", True), (" \n", False)])
+    def test_a_blank_reason_does_not_fit_the_document(self, env, model, text, fits):
+        """
+        The service removes surrounding spaces, and refuses what is empty then.
+        """
+        schema = env.client.get("/openapi.json").json()["components"]["schemas"][model]
+
+        assert bool(re.search(schema["properties"]["reason"]["pattern"], text)) is fits
+
     def test_media_endpoints_need_a_bearer_token(self, env):
         """
         The page accepts a token; the callback has none.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.service.pipeline.renditions import job_settings, keys, ladder
+from harness.service.pipeline.renditions import keys, ladder, output_settings
+from tests.media_state_machine import transcoding_job
 
 VIDEO = {
     "key": "42/raw/video/horizontal/b/c1-v.mov",
@@ -12,6 +13,13 @@ VIDEO = {
     "height": 1080,
     "hasAudio": True,
 }
+
+BUCKET = "toq-listing-medias"
+
+
+def job_settings(video):
+    """Return the settings of the job that the state machine makes of a video."""
+    return transcoding_job(video | output_settings(video, BUCKET))["Settings"]
 
 
 @pytest.mark.parametrize(
@@ -41,21 +49,21 @@ def test_bitrates_are_capped():
 
 def test_the_keys_match_the_settings():
     """The key of an MP4 follows from its group, that of HLS from its playlist."""
-    settings = job_settings(VIDEO, "bucket")
+    settings = job_settings(VIDEO)
 
     groups = [group["OutputGroupSettings"] for group in settings["OutputGroups"]]
-    assert groups[0]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["1080p"]
-    assert groups[1]["FileGroupSettings"]["Destination"] + ".mp4" == "s3://bucket/" + keys(VIDEO)["720p"]
-    assert groups[2]["HlsGroupSettings"]["Destination"] + ".m3u8" == "s3://bucket/" + keys(VIDEO)["hls"]
+    assert groups[0]["FileGroupSettings"]["Destination"] + ".mp4" == f"s3://{BUCKET}/" + keys(VIDEO)["1080p"]
+    assert groups[1]["FileGroupSettings"]["Destination"] + ".mp4" == f"s3://{BUCKET}/" + keys(VIDEO)["720p"]
+    assert groups[2]["HlsGroupSettings"]["Destination"] + ".m3u8" == f"s3://{BUCKET}/" + keys(VIDEO)["hls"]
     assert groups[3]["FileGroupSettings"]["Destination"] + ".0000000.jpg" == (
-        "s3://bucket/" + keys(VIDEO)["poster"]
+        f"s3://{BUCKET}/" + keys(VIDEO)["poster"]
     )
     assert keys(VIDEO)["1080p"] == "42/processed/video/horizontal/b/7/1080p/c1-v.mp4"
 
 
 def test_the_poster_is_the_first_frame_in_the_smallest_size():
     """One JPEG; MediaConvert numbers captured frames with seven digits."""
-    (output,) = job_settings(VIDEO, "bucket")["OutputGroups"][-1]["Outputs"]
+    (output,) = job_settings(VIDEO)["OutputGroups"][-1]["Outputs"]
 
     assert output["VideoDescription"]["CodecSettings"]["FrameCaptureSettings"]["MaxCaptures"] == 1
     assert (output["VideoDescription"]["Width"], output["VideoDescription"]["Height"]) == (1280, 720)
@@ -71,16 +79,16 @@ def test_the_settings_match_the_api_of_mediaconvert():
     service = botocore.session.get_session().get_service_model("mediaconvert")
     shape = service.operation_model("CreateJob").input_shape.members["Settings"]
 
-    report = ParamValidator().validate(job_settings(VIDEO, "bucket"), shape)
+    report = ParamValidator().validate(job_settings(VIDEO), shape)
 
     assert not report.has_errors(), report.generate_report()
 
 
 def test_hdr_is_converted_in_every_output():
     """A player may choose any of them; other videos keep their colours."""
-    settings = job_settings(VIDEO | {"wideColour": True}, "bucket")
+    settings = job_settings(VIDEO | {"wideColour": True})
 
     outputs = [output for group in settings["OutputGroups"] for output in group["Outputs"]]
     corrections = [output["VideoDescription"].get("VideoPreprocessors") for output in outputs]
     assert corrections == [{"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}] * 5
-    assert "VideoPreprocessors" not in str(job_settings(VIDEO, "bucket"))
+    assert "FORCE_709" not in str(job_settings(VIDEO))

@@ -18,6 +18,7 @@ from harness.service.pipeline.callback.callback_body import callback_body
 from harness.service.pipeline.media_objects import MediaObjects
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
 from harness.stack.modelled.modelled_pipeline import ModelledPipeline
+from tests.media_state_machine import transcoding_job
 
 BATCH = "0b0e7a34-5a52-4c8f-9f43-000000000001"
 FUNCTIONS = ["validate", "thumbnails", "zip", "callback-dispatch"]
@@ -53,8 +54,8 @@ def bucket(monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="media")
-        yield MediaObjects(client, "media", "alias/key")
+        client.create_bucket(Bucket="toq-listing-medias")
+        yield MediaObjects(client, "toq-listing-medias", "alias/key")
 
 
 def uploaded(bucket, files):
@@ -90,7 +91,7 @@ def pipeline(bucket, played, **more):
 
 
 def keys_in(bucket):
-    return {item["Key"] for item in bucket.client.list_objects_v2(Bucket="media")["Contents"]}
+    return {item["Key"] for item in bucket.client.list_objects_v2(Bucket="toq-listing-medias")["Contents"]}
 
 
 class TestOneBatch:
@@ -117,10 +118,10 @@ class TestOneBatch:
 
     @staticmethod
     def transcoded(handlers, state, video):
-        job = {"Settings": video["jobSettings"], "UserMetadata": {"batchId": state["batchId"]}}
+        job = transcoding_job(video) | {"UserMetadata": {"batchId": state["batchId"]}}
         details = handlers.transcode(job, threading.Event())
         assert len(details) == 4
-        return {"key": video["key"], "prefix": video["prefix"], "status": "COMPLETE"}
+        return {"key": video["key"], "status": "COMPLETE"}
 
     def test_every_step_takes_what_the_simulator_draws(self, bucket):
         """The same model and the same key give the same seconds, less the time of the handler's own work."""
@@ -134,7 +135,7 @@ class TestOneBatch:
         state["validation"] = handlers.validate(state)
         handlers.thumbnails(state)
         for video in state["validation"]["videos"]:
-            job = {"Settings": video["jobSettings"], "UserMetadata": {"batchId": BATCH}}
+            job = transcoding_job(video) | {"UserMetadata": {"batchId": BATCH}}
             handlers.transcode(job, threading.Event())
         handlers.callback_dispatch({"status": "SUCCEEDED", "detail": state})
 
@@ -201,7 +202,7 @@ class TestErrors:
         with pytest.raises(Rejected, match=r"^SIZE_MISMATCH: "):
             pipeline(bucket, played).validate(event)
 
-        bucket.client.delete_object(Bucket="media", Key=event["assets"][0]["key"])
+        bucket.client.delete_object(Bucket="toq-listing-medias", Key=event["assets"][0]["key"])
         with pytest.raises(Rejected, match=r"^UPLOAD_MISSING: "):
             pipeline(bucket, played).validate(event)
 
@@ -237,14 +238,12 @@ class TestErrors:
         failures = 0
 
         for arrival in range(400):
+            plan = {"key": "k", "clientId": f"a{arrival}-1", "bytes": 1, "type": "PROJECT_DOC"}
+            plan |= {"contentType": "application/pdf", "sequence": 1}
+            files = {"images": [], "videos": [], "documents": [plan]}
             event = {"batchId": f"b{arrival}", "jobId": 1, "listingId": 1}
-            event["assets"] = [
-                {"key": "k", "clientId": f"a{arrival}-1", "bytes": 1, "type": "PROJECT_DOC"}
-                | {"contentType": "application/pdf"}
-            ]
-            validation = {"images": [], "videos": [], "documents": [], "startedAt": "2026-01-01T00:00:00Z"}
             try:
-                handlers.zip(event | {"validation": validation})
+                handlers.zip(event | {"validation": files | {"startedAt": "2026-01-01T00:00:00Z"}})
             except Retryable:
                 failures += 1
 
@@ -257,7 +256,7 @@ class TestErrors:
         video = handlers.validate(uploaded(bucket, Mix(played).batch(3).files))["videos"][0]
 
         with pytest.raises(TranscodingFailed, match="the transcoding job ended with ERROR"):
-            handlers.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, threading.Event())
+            handlers.transcode(transcoding_job(video) | {"UserMetadata": {}}, threading.Event())
 
     def test_a_slow_callback_is_posted_late(self, bucket):
         """The delay comes on top of the service time."""
@@ -295,4 +294,4 @@ def test_a_cancelled_job_stops_its_pause(bucket):
     cancelled = threading.Event()
     cancelled.set()
 
-    assert handlers.transcode({"Settings": video["jobSettings"], "UserMetadata": {}}, cancelled)
+    assert handlers.transcode(transcoding_job(video) | {"UserMetadata": {}}, cancelled)

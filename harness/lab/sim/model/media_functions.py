@@ -13,8 +13,6 @@ from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.workload.upload_batch import UploadFile
 from harness.lab.workload.work_and_faults import TaskWorkModel, step_of
 
-BUCKET = "toq-listing-medias"
-
 
 class Work(NamedTuple):
     """
@@ -106,8 +104,11 @@ def _about_video(batch: MediaBatch, job: MediaJob, file: UploadFile) -> dict[str
         "height": file.height,
         "durationSeconds": round(file.seconds, 3),
         "hasAudio": True,
+        "stem": file.client_id,
         "prefix": f"{batch.listing_id}/processed/{batch.id}/{job.id}",
-        "jobSettings": {"Inputs": [{"FileInput": f"s3://{BUCKET}/{batch.key_of(file)}"}]},
+        "mp4Groups": [],
+        "hlsOutputs": [],
+        "poster": {"width": file.width, "height": file.height, "colours": "NONE"},
     }
 
 

@@ -325,11 +325,10 @@ class _Fields:
         return None if value is None else int(value)
 
     def moment(self, name: str) -> datetime | None:
-        text = self.text(name, 40)
-        if text is None:
+        if self.values.get(name) is None:
             return None
         try:
-            moment = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(self.text(name, 40) or "")
         except ValueError:
             raise _invalid(name, "must be an ISO 8601 time") from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,8 +1,8 @@
 """
 The queue message that starts a job, and the largest state of the execution that it starts.
 
-Step Functions limits the state. It is largest at the end: it then has the manifest twice (as input and after
-validation), the job settings of every video, and the results of the functions.
+Step Functions limits the state. It is largest before the ZIP is made, and if that fails: it then has every
+validated file, the output settings of every video, the results so far, and the error.
 Sizes in bytes of UTF-8.
 """
 
@@ -15,16 +15,19 @@ from harness.service.core.errors import FieldError, Invalid, ManifestInvalid
 from harness.service.core.model.batch import Batch, Upload
 from harness.service.core.model.identifiers import BatchId, JobId, ListingId
 from harness.service.core.model.job import Job
+from harness.service.core.model.manifest import ManifestFile
 
 LARGEST_STATE = 256 * 1024 - 1
 
 # Upper bounds of what does not depend on the names of the files. A derived key has another folder than the
-# key of its file, and also the number of the job and the name of the size.
-_EXECUTION = 1500
-_DERIVED_KEY = 30
-_RESULT = 320
-_STEM = 30
-_VIDEO = 3000
+# key of its file, and also the number of the job, the name of the size and perhaps an extension.
+_EXECUTION = 700
+_ERROR = 8400  # a cause of 4 KiB, which the input of the callback function has twice
+_DERIVED_KEY = 34
+_VALIDATED = 50
+_IMAGE_RESULT = 420
+_DOCUMENT_RESULT = 190
+_VIDEO_RESULT = 2750
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class JobMessage:
 
 def must_fit(uploads: Sequence[Upload]) -> None:
     """Raise `ManifestInvalid` if the state of an execution for *uploads* may become too large."""
-    size = _EXECUTION + sum(_size(upload) for upload in uploads)
+    size = state_bound(uploads)
     if size > LARGEST_STATE:
         message = (
             f"need {size} bytes in the state of the pipeline, which has {LARGEST_STATE}: "
@@ -103,12 +106,22 @@ def must_fit(uploads: Sequence[Upload]) -> None:
         raise ManifestInvalid("The batch is too large for the pipeline.", [FieldError("files", message)])
 
 
+def state_bound(uploads: Sequence[Upload]) -> int:
+    """Return a size that no state of an execution for *uploads* exceeds, and that is not much larger."""
+    return _EXECUTION + _ERROR + sum(_size(upload) for upload in uploads)
+
+
 def _size(upload: Upload) -> int:
     manifest = len(json.dumps(upload.document, ensure_ascii=False).encode())
-    key = len(upload.key)
-    derived = key + _DERIVED_KEY
-    is_document = upload.file.content_type.lower() == "application/pdf"
-    result = key + (2 if is_document else 6) * derived + _RESULT
-    # The job settings name five objects; the result of the transcoding job has two more keys.
-    video = _VIDEO + 7 * derived if upload.file.media_type.is_video else 0
-    return 2 * manifest + len(PurePosixPath(upload.key).stem) + _STEM + result + video
+    validated = manifest + len(PurePosixPath(upload.key).stem) + _VALIDATED
+    return validated + len(upload.key) + _result(upload.file, derived=len(upload.key) + _DERIVED_KEY)
+
+
+def _result(file: ManifestFile, derived: int) -> int:
+    """Return the size of the settings and the result of a file, whose derived keys have a length."""
+    if file.media_type.is_video:
+        # The folder of all outputs and the destinations of two MP4s; the other keys are in no state so far.
+        return _VIDEO_RESULT + 3 * derived
+    if file.content_type.lower() == "application/pdf":
+        return _DOCUMENT_RESULT + 2 * derived
+    return _IMAGE_RESULT + 6 * derived

@@ -8,7 +8,7 @@ from harness.service.core.model.asset import POSTER
 from harness.service.core.model.failure import Failure
 from harness.service.core.model.job import Provider
 from harness.service.pipeline.asset_failures import failed_outputs
-from harness.service.pipeline.execution_assets import empty_output
+from harness.service.pipeline.execution_assets import assets_in, empty_output
 from harness.service.pipeline.renditions import keys, ladder
 
 
@@ -23,7 +23,8 @@ def callback_body(event: Mapping[str, Any]) -> dict[str, Any]:
     bundle, failure = state.get("zip"), _failure(event)
     outputs = bundle["outputs"] if bundle else list(outputs_of(state))
     if failure and not outputs:
-        outputs = list(failed_outputs(failure, state.get("assets") or ()))
+        assets = assets_in(state) if state.keys() & {"assets", "validation"} else ()
+        outputs = list(failed_outputs(failure, assets))
     status = event["status"]
     if status == "SUCCEEDED" and any("errorCode" in output for output in outputs):
         status = "PARTIAL_SUCCESS"

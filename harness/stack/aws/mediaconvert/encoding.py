@@ -151,8 +151,8 @@ def _side(side: str, box: str, factor: str) -> str:
 
 def _colour_conversion(video: Mapping[str, Any]) -> str | None:
     corrector = video.get("VideoPreprocessors", {}).get("ColorCorrector", {})
-    conversion = corrector.get("ColorSpaceConversion")
-    return str(conversion) if conversion else None
+    conversion = str(corrector.get("ColorSpaceConversion", "NONE"))
+    return None if conversion == "NONE" else conversion
 
 
 def _keyframe_interval(h264: Mapping[str, Any]) -> float:

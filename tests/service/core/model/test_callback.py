@@ -109,6 +109,7 @@ class TestParse:
             {"outputs": [{"rawKey": "k", "width": "1200"}]},
             {"zip": "key"},
             {"startedAt": "yesterday"},
+            {"startedAt": ""},
             {"error": 5},
         ],
     )

@@ -20,7 +20,7 @@ from PIL import Image
 from harness.lab.workload.media import scenes
 from harness.lab.workload.media.media_file import MediaFile
 from harness.lab.workload.media.videos import video
-from harness.service.pipeline.renditions import job_settings, keys
+from harness.service.pipeline.renditions import keys, output_settings
 from harness.service.pipeline.renditions import ladder as ladder_of
 from harness.service.pipeline.video_probe import probe
 from harness.stack.aws.mediaconvert import ffmpeg
@@ -28,6 +28,7 @@ from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
 from tests.deep_video import WHITE, deep_video
 from tests.media_defects import Defect, damaged
+from tests.media_state_machine import transcoding_job
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def bucket():
         monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
         client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="media")
+        client.create_bucket(Bucket="toq-listing-medias")
         yield client
 
 
@@ -55,7 +56,7 @@ def bucket_client():
 
 def job_for(bucket_client, file, width, height, *, audio=True, **more):
     """Upload a video; return its job and the keys of its outputs."""
-    bucket_client.put_object(Bucket="media", Key="raw/v.mp4", Body=file.content)
+    bucket_client.put_object(Bucket="toq-listing-medias", Key="raw/v.mp4", Body=file.content)
     described = {
         "key": "raw/v.mp4",
         "prefix": "out",
@@ -64,7 +65,8 @@ def job_for(bucket_client, file, width, height, *, audio=True, **more):
         "height": height,
         "hasAudio": audio,
     } | more
-    return {"Settings": job_settings(described, "media")}, keys(described)
+    job = transcoding_job(described | output_settings(described, "toq-listing-medias"))
+    return {"Settings": job["Settings"]}, keys(described)
 
 
 def plain_video(width, height, shape):
@@ -81,12 +83,12 @@ def plain_video(width, height, shape):
 
 
 def content(bucket_client, key):
-    return bucket_client.get_object(Bucket="media", Key=key)["Body"].read()
+    return bucket_client.get_object(Bucket="toq-listing-medias", Key=key)["Body"].read()
 
 
 def downloaded(bucket_client, folder: Path):
     """Store all outputs in a folder under their keys."""
-    for item in bucket_client.list_objects_v2(Bucket="media", Prefix="out/")["Contents"]:
+    for item in bucket_client.list_objects_v2(Bucket="toq-listing-medias", Prefix="out/")["Contents"]:
         path = folder / item["Key"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content(bucket_client, item["Key"]))
@@ -264,7 +266,7 @@ def test_a_destination_folder_gets_the_name_of_the_input(bucket_client):
     """MediaConvert names outputs after the input, followed by the name modifier."""
     job, _ = job_for(bucket_client, video(1, 320, 180, duration=0.4), 320, 180)
     group = job["Settings"]["OutputGroups"][0]
-    group["OutputGroupSettings"]["FileGroupSettings"]["Destination"] = "s3://media/elsewhere/"
+    group["OutputGroupSettings"]["FileGroupSettings"]["Destination"] = "s3://toq-listing-medias/elsewhere/"
     group["Outputs"][0]["NameModifier"] = "_small"
 
     FfmpegTranscoder(bucket_client)(job, NEVER)
@@ -284,7 +286,7 @@ class TestFailures:
         """The message names the input."""
         job, _ = job_for(bucket_client, file, 320, 180)
 
-        with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
+        with pytest.raises(TranscodingFailed, match=r"s3://toq-listing-medias/raw/v\.mp4: "):
             FfmpegTranscoder(bucket_client)(job, NEVER)
 
     def test_a_playlist_as_input_is_not_read(self, bucket_client, ladder):
@@ -293,15 +295,17 @@ class TestFailures:
         playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{segment}\n#EXT-X-ENDLIST\n"
         job, _ = job_for(bucket_client, MediaFile(playlist.encode(), "video/mp4", ".mp4"), 320, 180)
 
-        with pytest.raises(TranscodingFailed, match=r"s3://media/raw/v\.mp4: "):
+        with pytest.raises(TranscodingFailed, match=r"s3://toq-listing-medias/raw/v\.mp4: "):
             FfmpegTranscoder(bucket_client)(job, NEVER)
 
     def test_a_missing_input(self, bucket_client):
         """The message names the missing input."""
         job, _ = job_for(bucket_client, video(1, 320, 180), 320, 180)
-        bucket_client.delete_object(Bucket="media", Key="raw/v.mp4")
+        bucket_client.delete_object(Bucket="toq-listing-medias", Key="raw/v.mp4")
 
-        with pytest.raises(TranscodingFailed, match=r"Unable to open input s3://media/raw/v\.mp4"):
+        with pytest.raises(
+            TranscodingFailed, match=r"Unable to open input s3://toq-listing-medias/raw/v\.mp4"
+        ):
             FfmpegTranscoder(bucket_client)(job, NEVER)
 
     @pytest.mark.parametrize(
@@ -309,9 +313,9 @@ class TestFailures:
         [
             {},
             {"Inputs": [], "OutputGroups": []},
-            {"Inputs": [{"FileInput": "s3://media/v"}], "OutputGroups": []},
+            {"Inputs": [{"FileInput": "s3://toq-listing-medias/v"}], "OutputGroups": []},
             {
-                "Inputs": [{"FileInput": "s3://media/v"}],
+                "Inputs": [{"FileInput": "s3://toq-listing-medias/v"}],
                 "OutputGroups": [{"OutputGroupSettings": {"Type": "DASH_ISO_GROUP_SETTINGS"}, "Outputs": []}],
             },
         ],
@@ -335,7 +339,7 @@ class TestFailures:
         cancelled.set()
 
         assert FfmpegTranscoder(bucket_client)(job, cancelled) == []
-        assert "Contents" not in bucket_client.list_objects_v2(Bucket="media", Prefix="out/")
+        assert "Contents" not in bucket_client.list_objects_v2(Bucket="toq-listing-medias", Prefix="out/")
 
 
 class TestFinding:
