@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly mutation gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly rehearse mutation gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ bench: setup ## Measure, as ratios, on this machine
 
 nightly: setup ## The slow tests: long simulations, soak
 	$(BIN)/pytest -m nightly --timeout=3600
+
+rehearse: setup ## 20,000 schedules of faults through the real core in virtual time: about five minutes
+	nice $(BIN)/harness rehearse --schedules 20000
 
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
 	nice $(BIN)/python tests/lab/mutation.py

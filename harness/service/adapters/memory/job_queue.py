@@ -69,6 +69,27 @@ class InMemoryJobQueue(JobQueue):
         if not self.available:
             raise Unavailable("The queue does not answer.")
 
+    def redeliver(self, message: ReceivedMessage) -> None:
+        """Deliver a message of the job queue once more, acknowledged or not: delivery is at least once."""
+        with self._lock:
+            stored = self._messages.get(message.id)
+            if stored is None:
+                stored = _StoredMessage(
+                    message.id, message.body, message.attributes, self._clock.now(), message.receive_count
+                )
+                self._messages[message.id] = stored
+            stored.visible_at = self._clock.now()
+
+    def next_visible(self) -> datetime | None:
+        """Return when the next message that is in flight becomes visible again; None without one."""
+        now = self._clock.now()
+        waiting = [*self._messages.values(), *self._dead.values()]
+        return min((message.visible_at for message in waiting if message.visible_at > now), default=None)
+
+    def bodies(self) -> list[str]:
+        """Return the bodies of all messages, those of dead letters too."""
+        return [message.body for message in (*self._messages.values(), *self._dead.values())]
+
     def depth(self) -> int:
         """Return the number of messages in the job queue, visible or not."""
         return len(self._messages)

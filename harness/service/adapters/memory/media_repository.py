@@ -9,7 +9,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from harness.service.adapters.memory.listing_repository import InMemoryListingRepository
@@ -41,19 +41,23 @@ class _Tables:
     dead_letters: dict[str, tuple[JobId | None, str, datetime]] = field(default_factory=dict)
 
     def merge(self, changes: "_Tables") -> "_Tables":
-        """Return the tables after *changes*."""
+        """Return the tables after *changes*; without changes a table is shared: no table is ever mutated."""
         return _Tables(
-            *(getattr(self, table.name) | getattr(changes, table.name) for table in fields(_Tables))
+            self.batches | changes.batches if changes.batches else self.batches,
+            self.assets | changes.assets if changes.assets else self.assets,
+            self.jobs | changes.jobs if changes.jobs else self.jobs,
+            self.outbox | changes.outbox if changes.outbox else self.outbox,
+            self.dead_letters | changes.dead_letters if changes.dead_letters else self.dead_letters,
         )
 
 
 class _Store:
     """The committed data, and its locks."""
 
-    def __init__(self, listings: InMemoryListingRepository, lock_timeout: float) -> None:
+    def __init__(self, listings: InMemoryListingRepository, locks: RowLocks) -> None:
         self.listings = listings
         self.tables = _Tables()
-        self.locks = RowLocks(timeout=lock_timeout)
+        self.locks = locks
         self.available = True
         self.job_ids = itertools.count(1)
         self.outbox_ids = itertools.count(1)
@@ -270,10 +274,12 @@ class _Transaction(_Reads, MediaTransaction):
 
 
 class InMemoryMediaRepository(_Reads, MediaRepository):
-    """The repository; `advance_listing` changes *listings*, and *lock_timeout* is for row locks [s]."""
+    """The repository; `advance_listing` changes *listings*, and *locks* are the row locks of transactions."""
 
-    def __init__(self, listings: InMemoryListingRepository | None = None, *, lock_timeout: float = 5) -> None:
-        super().__init__(_Store(listings or InMemoryListingRepository(), lock_timeout))
+    def __init__(
+        self, listings: InMemoryListingRepository | None = None, *, locks: RowLocks | None = None
+    ) -> None:
+        super().__init__(_Store(listings or InMemoryListingRepository(), locks or RowLocks()))
 
     @property
     def available(self) -> bool:

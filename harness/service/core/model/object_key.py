@@ -15,6 +15,11 @@ from harness.service.core.model.media_type import MediaType
 NAME_LENGTH = 96
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDERS = "|".join(media_type.folder for media_type in MediaType)
+# No part after the batch is empty, "." or "..".
+_KEY = re.compile(
+    rf"(?P<listing>[0-9]+)/((raw|processed)/({_FOLDERS})|zip)/(?P<batch>[^/]+)"
+    r"(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)+"
+)
 
 
 def safe_name(text: str, fallback: str = "file") -> str:
@@ -80,6 +85,5 @@ def key_prefixes(listing: ListingId, batch: BatchId, media_types: Collection[Med
 
 def belongs_to(key: str, listing: ListingId, batch: BatchId) -> bool:
     """Return whether *key* is a key of this batch: a raw file, a derived object or the ZIP of a job."""
-    prefix = rf"{listing}/((raw|processed)/({_FOLDERS})|zip)/{re.escape(batch)}"
-    # No part is empty, "." or "..".
-    return re.fullmatch(rf"{prefix}(/(?!\.\.?(/|$))[A-Za-z0-9._-]+)+", key) is not None
+    match = _KEY.fullmatch(key)
+    return match is not None and (match["listing"], match["batch"]) == (str(listing), batch)

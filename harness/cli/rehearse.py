@@ -1,0 +1,124 @@
+"""``harness rehearse``: the real core under schedules of faults, in virtual time."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+from harness.cli.failures import exit_on_failure
+
+if TYPE_CHECKING:
+    from harness.service.rehearsal.campaign import Campaign
+    from harness.service.rehearsal.played_schedule import PlayedSchedule
+
+
+def rehearse(
+    schedules: Annotated[int, typer.Option(help="Number of schedules.", min=1)] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Seed of the first schedule.", min=0)] = 0,
+    story: Annotated[
+        int | None, typer.Option(help="Play the schedule of this seed alone, and print what happened.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")] = False,
+) -> None:
+    """
+    Play the service in virtual time under seeded faults, and audit it after each schedule.
+
+    The use cases, the loops of the worker, and the state machine are the real ones; database, bucket and
+    queue are in memory. A schedule that breaks a rule is shrunk to the fewest faults, and its story printed.
+
+    Exit codes: 0 no rule was broken, 7 a rule was broken.
+
+    Example: harness rehearse --schedules 20000
+    """
+    import json as json_module
+
+    with exit_on_failure("rehearse"):
+        from harness.service.rehearsal.campaign import rehearse as play
+
+        told: list[str] = []
+        if story is not None:
+            found = _one(story)
+            told = _story(found)
+            outcome: dict[str, Any] = _as_json(found)
+            failed = bool(found.violations)
+        else:
+            campaign = play(schedules, first_seed=first_seed, progress=_progress(schedules))
+            told = [line for failing in campaign.failing for line in _story(failing)]
+            told += _table(campaign)
+            outcome = _summary(campaign)
+            failed = bool(campaign.failing)
+        if json:
+            sys.stdout.write(json_module.dumps(outcome, indent=2, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write("\n".join(told) + "\n")
+        raise typer.Exit(ExitCode.AUDIT if failed else ExitCode.OK)
+
+
+def _one(seed: int) -> "PlayedSchedule":
+    from contextlib import closing
+
+    from harness.service.rehearsal.played_schedule import play_schedule, quietly
+    from harness.service.rehearsal.virtual_time import Runners
+
+    quietly()
+    with closing(Runners()) as runners:
+        return play_schedule(seed, runners)
+
+
+def _progress(schedules: int) -> Any:
+    shown = sys.stderr.isatty()
+
+    def progress(campaign: "Campaign") -> None:
+        if shown and campaign.schedules % 100 == 0:
+            sys.stderr.write(f"\r{campaign.schedules} of {schedules} schedules")
+            if campaign.schedules == schedules:
+                sys.stderr.write("\n")
+
+    return progress
+
+
+def _story(played: "PlayedSchedule") -> list[str]:
+    """Return the story of a schedule: time, who, what; then its faults and what they broke."""
+    lines = [f"seed {played.seed}"]
+    lines += [f"{at:10.2f} s  {who:<32} {what}" for at, who, what in played.story]
+    lines += [f"fault: {decision}" for decision in played.decisions]
+    lines += [f"VIOLATION {violation}" for violation in played.violations]
+    return [*lines, ""]
+
+
+def _table(campaign: "Campaign") -> list[str]:
+    strikes = sum(campaign.strikes.values())
+    return [
+        f"schedules      {campaign.schedules}, seeds from {campaign.first_seed}",
+        f"batches        {campaign.batches}",
+        f"faults         {strikes}",
+        *(f"  {count:>6}  {strike}" for strike, count in campaign.strikes.most_common()),
+        f"virtual time   {campaign.virtual_seconds / 3600:,.0f} h",
+        f"took           {campaign.wall_seconds:.0f} s, {campaign.cpu_seconds:.0f} s of processor time",
+        f"violations     {len(campaign.failing)} schedules",
+    ]
+
+
+def _summary(campaign: "Campaign") -> dict[str, Any]:
+    return {
+        "first_seed": campaign.first_seed,
+        "schedules": campaign.schedules,
+        "batches": campaign.batches,
+        "faults": {strike.value: count for strike, count in campaign.strikes.most_common()},
+        "virtual_h": round(campaign.virtual_seconds / 3600, 1),
+        "wall_s": round(campaign.wall_seconds, 1),
+        "cpu_s": round(campaign.cpu_seconds, 1),
+        "failing": [_as_json(failing) for failing in campaign.failing],
+    }
+
+
+def _as_json(played: "PlayedSchedule") -> dict[str, Any]:
+    return {
+        "seed": played.seed,
+        "faults": [str(decision) for decision in played.decisions],
+        "violations": [
+            {"rule": one.rule, "subject": one.subject, "text": one.text} for one in played.violations
+        ],
+        "story": [{"at_s": round(at, 3), "who": who, "what": what} for at, who, what in played.story],
+    }

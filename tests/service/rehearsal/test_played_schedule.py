@@ -1,0 +1,114 @@
+"""
+Schedules of the real core: they are the same in every run, reach what they should, and break no rule.
+"""
+
+import time
+from contextlib import closing
+
+import pytest
+
+from harness.service.rehearsal.campaign import rehearse
+from harness.service.rehearsal.fault_decisions import FaultDecision, Strike
+from harness.service.rehearsal.played_schedule import play_schedule, quietly
+from harness.service.rehearsal.virtual_time import Runners
+
+PHOTOS = 3
+"""A seed whose only client uploads photos and retries the READY batch."""
+
+
+@pytest.fixture(scope="module")
+def runners():
+    quietly()
+    with closing(Runners()) as threads:
+        yield threads
+
+
+def happened(played):
+    return [what for _, _, what in played.story]
+
+
+def test_without_faults_a_batch_of_photos_becomes_ready(runners):
+    """
+    From the upload through the real state machine to the listing.
+    """
+    played = play_schedule(PHOTOS, runners, [])
+
+    assert played.violations == ()
+    assert played.decisions == ()
+    assert "batch 1: PENDING_UPLOAD → RECEIVED" in happened(played)
+    assert "batch 1: PROCESSING → READY" in happened(played)
+    assert "listing 1 advances" in happened(played)
+
+
+def test_a_seed_is_the_same_run_every_time(runners):
+    """
+    The whole story, although ids of batches are new in each run.
+    """
+    for seed in range(30):
+        first, second = play_schedule(seed, runners), play_schedule(seed, runners)
+
+        assert first == second
+
+
+def test_its_decisions_alone_replay_a_seed(runners):
+    """
+    What struck, given as a list, strikes at the same places again.
+    """
+    struck = 0
+    for seed in range(30):
+        drawn = play_schedule(seed, runners)
+        struck += len(drawn.decisions)
+
+        assert play_schedule(seed, runners, drawn.decisions) == drawn
+    assert struck > 50
+
+
+@pytest.mark.parametrize(
+    ("call", "strike", "expected"),
+    [
+        ("queue send", Strike.LOST, "batch 1: PROCESSING → READY"),
+        ("queue send", Strike.DUPLICATE, "batch 1: PROCESSING → READY"),
+        ("queue send", Strike.CRASH_AFTER, "the worker starts again"),
+        ("database commit", Strike.CRASH_BEFORE, "the worker is killed"),
+    ],
+)
+def test_a_fault_at_the_outbox_loses_nothing(runners, call, strike, expected):
+    """
+    The message is sent again, or the reconciler finds that it is missing.
+    """
+    fault = FaultDecision("worker outbox", call, 1, strike, 5.0)
+    played = play_schedule(PHOTOS, runners, [fault])
+
+    assert played.decisions == (fault,)
+    assert played.violations == ()
+    assert expected in happened(played)
+    assert "batch 1: PROCESSING → READY" in happened(played)
+
+
+def test_a_transaction_that_fails_is_rolled_back(runners):
+    """
+    The database fails at the commit of the completion: nothing of it is left, and the client completes again.
+    """
+    fault = FaultDecision("client 1", "database commit", 2, Strike.UNAVAILABLE)
+    played = play_schedule(PHOTOS, runners, [fault])
+    lines = happened(played)
+
+    assert played.violations == ()
+    assert lines.count("batch 1: PENDING_UPLOAD → RECEIVED") == 1
+    assert lines.index("complete is not answered: The database does not answer.") < lines.index(
+        "batch 1: PENDING_UPLOAD → RECEIVED"
+    )
+
+
+def test_a_short_campaign_breaks_no_rule():
+    """
+    The short run of every change; ``make rehearse`` plays 20,000 schedules.
+    """
+    began_at = time.process_time()
+    campaign = rehearse(400, first_seed=1_000_000)
+
+    assert campaign.failing == []
+    assert campaign.schedules == 400
+    assert sum(campaign.strikes.values()) > 800
+    assert set(campaign.strikes) == set(Strike)
+    assert time.process_time() - began_at < 20
