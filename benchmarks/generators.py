@@ -160,11 +160,15 @@ def _run_stock(port: int, seconds: float, wait_time: str) -> GeneratorResult:
         command = [sys.executable, "-m", "locust", "-f", str(path), "--headless", "--json", "--skip-log"]
         command += ["--users", str(STOCK_USERS), "--spawn-rate", str(STOCK_USERS)]
         command += ["--run-time", f"{ceil(seconds)}s", "--host", f"http://127.0.0.1:{port}"]
-        (statistics,) = json.loads(_output(command))
+        rows = json.loads(_output(command))
+    name = f"stock Locust, {STOCK_USERS} FastHttpUsers"
+    if not rows:
+        # No request was answered in the time: on a busy machine Locust may take seconds to begin.
+        return GeneratorResult(name, None, 0, 0.0, None, None, None)
+    (statistics,) = rows
     counts = {float(time): int(count) for time, count in statistics["response_times"].items()}
     done = int(statistics["num_requests"])
     took = float(statistics["last_request_timestamp"]) - float(statistics["start_time"])
-    name = f"stock Locust, {STOCK_USERS} FastHttpUsers"
     percentiles = (_counted_percentile(counts, p) / 1000 for p in (50, 95, 99))
     return GeneratorResult(name, None, done, done / took, *percentiles)
 

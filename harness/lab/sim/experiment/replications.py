@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -79,10 +80,18 @@ def parallel_map(processes: int | None, replications: int) -> Iterator[Callable[
 
 
 def without_interrupts(start: Callable[..., R], *arguments: Any) -> R:
-    """Start worker processes that ignore Ctrl-C, which this process handles."""
-    # The mask is inherited, so it holds from a worker's first instruction on.
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start worker processes that ignore Ctrl-C; one that arrives meanwhile is handled afterwards."""
+    # The workers inherit the mask, so it holds from their first instruction on. It does not bind the other
+    # threads of this process: one of them may receive the signal, so the handler waits, too.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    is_main = threading.current_thread() is threading.main_thread()
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number)) if is_main else None
     try:
         return start(*arguments)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if received:
+            signal.raise_signal(signal.SIGINT)
