@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.failures import exit_on_invalid_input, must_be_a_page
+from harness.cli.progress_bar import progress_bar
 
 
 def compare(
@@ -43,7 +44,8 @@ def compare(
         must_be_a_page(out)
         earlier, current = Run.load(before), Run.load(now)
         comparison = compare_runs(earlier, current)
-        path = render_comparison(earlier, current, out)
+        with progress_bar("drawing", 100, "%") as show:
+            path = render_comparison(earlier, current, out, progress=lambda share: show(100 * share))
     sys.stderr.write(f"{comparison!r}\n")
     if json:
         sys.stdout.write(dumps(comparison.to_dict(), indent=2, ensure_ascii=False) + "\n")

@@ -8,6 +8,7 @@ import typer
 
 from harness.cli.completion import runs
 from harness.cli.failures import exit_on_invalid_input, must_be_a_page
+from harness.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -46,7 +47,11 @@ def report(
         must_be_a_page(out)
         shown = Run.load(run)
         verdict = stored_verdict(shown) or check_run(shown)
-        path = render(shown, verdict, Run.load(other) if other else None, out, cost=_cost(shown))
+        beside = Run.load(other) if other else None
+        with progress_bar("drawing", 100, "%") as show:
+            path = render(
+                shown, verdict, beside, out, cost=_cost(shown), progress=lambda share: show(100 * share)
+            )
     sys.stdout.write(f"{path}\n")
 
 

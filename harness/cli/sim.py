@@ -3,7 +3,7 @@ The verb ``harness sim``: simulate a scenario and evaluate the run.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
+from harness.cli.progress_bar import progress_bar
 from harness.cli.quantities import duration as duration_of
 from harness.cli.quantities import rate as rate_of
 from harness.cli.shared_options import (
@@ -270,7 +271,7 @@ class _Simulation:
         from harness.lab.sim.cost import bill
         from harness.lab.sim.simulation import simulate, warnings_of
 
-        with _bar("simulating", self.scenario.duration_s + self.scenario.drain_s, "s") as show:
+        with progress_bar("simulating", self.scenario.duration_s + self.scenario.drain_s, "s") as show:
             run = simulate(
                 self.scenario,
                 engine=self.engine,
@@ -295,7 +296,7 @@ class _Simulation:
         from harness.lab.sim.experiment.experiment_report import ExperimentReport
         from harness.lab.sim.experiment.quantiles import LimitResult
 
-        with _bar("replicating", plan.replications, "replications") as show:
+        with progress_bar("replicating", plan.replications, "replications") as show:
             report = ExperimentReport.of(plan.run(show))
         for warning in report.warnings:
             sys.stderr.write(f"warning: {warning}\n")
@@ -323,27 +324,6 @@ class _Simulation:
         console = Console(stderr=True)
         console.print(life_table(life, f"Life of arrival {arrival}"))
         console.print(f"trace: {path} (open it in https://ui.perfetto.dev)")
-
-
-@contextmanager
-def _bar(description: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    """Show progress on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    # Twice a second: at the default ten times it takes a twentieth of a simulation's time.
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal, refresh_per_second=2
-    ) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 def _worst(codes: list[ExitCode]) -> ExitCode:

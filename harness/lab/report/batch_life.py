@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.lab.report.state_stations import STAGES
 from harness.lab.results.percentile import nearest_rank
@@ -58,12 +60,12 @@ def life_of_batch(run: "Run", batch_id: str) -> pd.DataFrame:
     jobs = run.batches[run.batches["batch_id"] == batch_id]
     if jobs.empty:
         raise ValueError(f"run {run.id} has no batch {batch_id}")
-    requests = run.requests
-    of_batch = requests["batch_id"] == batch_id
+    of_batch = pc.field("batch_id") == batch_id
     # The request that creates the batch does not know its id yet, but has the same trace.
-    traces = requests.loc[of_batch, "trace_id"].dropna().unique()
-    of_batch |= requests["batch_id"].isna() & requests["trace_id"].isin(traces)
-    return _life(run, requests[of_batch & (requests["type"] != E2E)], jobs, jobs["intended_at"].min())
+    traces = pa.array(run.requests_where(of_batch)["trace_id"].dropna().unique(), pa.string())
+    of_batch |= pc.field("batch_id").is_null() & pc.field("trace_id").isin(traces)
+    requests = run.requests_where(of_batch & (pc.field("type") != E2E))
+    return _life(run, requests, jobs, jobs["intended_at"].min())
 
 
 def life_of_arrival(run: "Run", arrival: int) -> pd.DataFrame:
@@ -73,9 +75,10 @@ def life_of_arrival(run: "Run", arrival: int) -> pd.DataFrame:
     Raises:
         NoSuchArrival: The run has no such arrival.
     """
-    requests = run.requests[run.requests["arrival"] == arrival]
+    requests = run.requests_where(pc.field("arrival") == arrival)
     if requests.empty:
-        raise NoSuchArrival(arrival, int(run.requests["arrival"].max()) + 1 if len(run.requests) else 0)
+        arrivals = run.timings["arrival"]
+        raise NoSuchArrival(arrival, int(arrivals.max()) + 1 if len(arrivals) else 0)
     jobs = run.batches[run.batches["batch_id"].isin(requests["batch_id"].dropna())]
     return _life(run, requests, jobs.sort_values("job_id"), 0.0)
 

@@ -59,7 +59,7 @@ def extent(run: Run) -> float:
     """Return the length of the run, to its last record [model s]; at least 1."""
     if run.header.duration_s is not None:
         return max(run.model_seconds(run.header.duration_s), 1.0)
-    ends = (run.requests["finished_at"], run.batches["finished_at"], run.metrics["at"])
+    ends = (run.timings["finished_at"], run.batches["finished_at"], run.metrics["at"])
     latest = np.nanmax([0.0, *(float(end.max()) for end in ends if end.notna().any())])
     return max(run.model_seconds(float(latest)), 1.0)
 
@@ -81,16 +81,15 @@ def bin_edges(run: Run, bins: int = BINS) -> Floats:
 
 
 def http(run: Run) -> pd.DataFrame:
-    """Return the HTTP requests, without the end-to-end observations."""
-    return run.requests[run.requests["type"] != E2E]
+    """Return the times and outcomes of the HTTP requests, without the end-to-end observations."""
+    return run.timings[run.timings["type"] != E2E]
 
 
 def arrivals(run: Run) -> pd.DataFrame:
     """Return arrivals due and started, and batches ended, per model second."""
     # Longer periods than elsewhere: a rate of a few arrivals varies too much in a short one.
     edges, period = bin_edges(run, 60), period_of(extent(run), 60)
-    rows = run.requests
-    sent = rows[rows["type"] != E2E]
+    rows, sent = run.timings, http(run)
     times = {
         "offered_per_s": rows.groupby("arrival")["intended_at"].min(),
         # A simulated run may have no requests, only the end-to-end observations.
@@ -112,7 +111,7 @@ def response_by_rate(run: Run) -> pd.DataFrame:
     and the percentiles of its arrivals. Unfinished arrivals count with their time until the run ended.
     Empty for a scenario without ramp or steps, and for too few arrivals.
     """
-    rows = run.requests[(run.requests["type"] == E2E) & (run.requests["name"] == "ready")]
+    rows = run.timings[(run.timings["type"] == E2E) & (run.timings["name"] == "ready")]
     count = len(rows) // ARRIVALS_OF_A_WINDOW
     columns = ["arrival_rate_per_s", "p50_s", "p95_s"]
     if count < 3 or not _rate_rises(run):
@@ -167,7 +166,7 @@ def in_system(run: Run) -> pd.DataFrame:
 
 def queue_depth(run: Run) -> pd.DataFrame:
     """Return the most messages that waited in each queue, by period."""
-    rows = run.metrics[run.metrics["metric"] == QUEUE_DEPTH]
+    rows = run.metric(QUEUE_DEPTH)
     period = period_of(extent(run))
     bins = (run.model_seconds(rows["at"]) // period) * period
     names = {text: str(json.loads(text).get("QueueName", "")) for text in rows["labels"].unique()}
@@ -202,7 +201,7 @@ def response_curve(run: Run) -> pd.DataFrame:
 
 def end_to_end_curve(run: Run) -> pd.DataFrame:
     """Return the time from an arrival's intended start until READY, against percentile [model s]."""
-    rows = run.requests
+    rows = run.timings
     rows = rows[(rows["type"] == E2E) & (rows["name"] == "ready") & (rows["intended_at"] >= run.warm_up)]
     times = run.model_seconds(rows["finished_at"] - rows["intended_at"]).dropna().to_numpy(dtype=float)
     return _curve({"ready_s": times})
@@ -237,16 +236,15 @@ def most_at_once(starts: "pd.Series[float]", ends: "pd.Series[float]", edges: Fl
     began = starts.notna()
     births = starts[began].to_numpy(dtype=float)
     deaths = ends[began].dropna().to_numpy(dtype=float)
-    times = np.concatenate([births, deaths])
-    # At one instant ends come before starts: a server that is handed over counts once.
-    order = np.lexsort((np.repeat([1, 0], [len(births), len(deaths)]), times))
-    level = np.cumsum(np.repeat([1, -1], [len(births), len(deaths)])[order])
-    at_start = np.concatenate([[0], level])[np.searchsorted(times[order], edges[:-1], side="right")]
-    most = at_start.astype(float)
-    bins = np.searchsorted(edges, times[order], side="right") - 1
-    inside = (bins >= 0) & (bins < len(most))
-    np.maximum.at(most, bins[inside], level[inside])
-    return most
+    times = np.concatenate([deaths, births])
+    # Stable: at one instant ends come before starts, so a server that is handed over counts once.
+    order = np.argsort(times, kind="stable")
+    times, changes = times[order], np.where(order < len(deaths), -1.0, 1.0)
+    level = np.concatenate([[0.0], np.cumsum(changes), [0.0]])
+    before, until = (np.searchsorted(times, edges, side=side) for side in ("left", "right"))
+    # In a bin: the level when it begins, and that after each change, also those at its beginning.
+    first, beyond = np.minimum(before + 1, until)[:-1], before[1:] + 1
+    return np.maximum.reduceat(level, np.ravel([first, beyond], order="F"))[::2]
 
 
 def size_classes(run: Run, few: float) -> pd.DataFrame:
@@ -280,7 +278,7 @@ def median_photos(run: Run) -> float:
 
 def dead_letters(run: Run) -> pd.DataFrame:
     """Return how many messages had reached the dead-letter queue by the end of each period."""
-    rows = run.metrics[run.metrics["metric"] == DEAD_LETTERS]
+    rows = run.metric(DEAD_LETTERS)
     edges = bin_edges(run)
     counted = np.histogram(run.model_seconds(rows["at"]), bins=edges, weights=rows["value"])[0]
     return pd.DataFrame({"at_s": edges[1:], "dead_letters": np.cumsum(counted)})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.lab.report.page import charts_of, template
+from harness.lab.report.page import PageProgress, save_charts, sections_of, template, unseen
 from harness.lab.report.run_comparison import compare
 from harness.lab.report.section import Subject
 from harness.lab.report.sections import errors, load, pipeline, times
@@ -23,21 +23,21 @@ SECTIONS = (
 """The sections of a report whose charts show two runs."""
 
 
-def render_comparison(before: Run, now: Run, to: Path | None = None) -> Path:
+def render_comparison(
+    before: Run, now: Run, to: Path | None = None, *, progress: PageProgress = unseen
+) -> Path:
     """
     Write the page that compares two runs, and its figures in a folder of the same name next to it.
 
-    By default the page is ``compare.html`` in the second run's folder.
+    By default the page is ``compare.html`` in the second run's folder. *progress* is told how much is done.
 
     Raises:
         RunUnreadable: A table of either run is missing or damaged.
     """
     path = to or now.folder / "compare.html"
     subject = Subject(now, None, before)
-    found = [section for make in SECTIONS if (section := make(subject)) is not None]
-    parts = [*compare(before, now).sections(), *found]
-    for chart in charts_of(parts):
-        chart.save(path.with_suffix(""))
+    parts = [*compare(before, now).sections(), *sections_of(SECTIONS, subject, progress)]
+    save_charts(parts, path.with_suffix(""), progress)
     text = template("comparison_page.html.j2").render(
         sections=parts, before=before.header, now=now.header, figures=path.stem
     )

@@ -5,7 +5,7 @@ The page loads nothing over the network. Rendering a run twice gives the same by
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,23 @@ from harness.lab.report.batch_life import life_of_batch, median_batch, slowest_b
 from harness.lab.report.batch_trace import write_trace
 from harness.lab.report.charts.chart import NARROW, WIDE, Chart
 from harness.lab.report.overview import Overview
-from harness.lab.report.section import ReportSection, Subject
+from harness.lab.report.section import ReportSection, SectionMaker, Subject
 from harness.lab.report.sections.contents import SECTIONS
 from harness.lab.results.run import Run, RunUnreadable
+
+PageProgress = Callable[[float], None]
+"""Told how much of a page is done [0…1]."""
+
+MEASURED, DRAWN = 0.3, 0.8
+"""How much of a page is done when its data are measured, and when its pictures are written."""
 
 FIGURES = "figures"
 STYLES = (("uplot", "uPlot.min.css"), ("colours.css",), ("interactive_charts.css",), ("page.css",))
 SCRIPTS = (("uplot", "uPlot.iife.min.js"), ("interactive_charts.js",))
+
+
+def unseen(_share: float) -> None:
+    """Show no progress."""
 
 
 def render(
@@ -35,6 +45,7 @@ def render(
     to: Path | None = None,
     *,
     cost: Mapping[str, Any] | None = None,
+    progress: PageProgress = unseen,
 ) -> Path:
     """
     Write the page of a run, and its figures as PNG and CSV in a folder next to it.
@@ -44,16 +55,16 @@ def render(
         other: A run to draw over the charts, dashed.
         to: The page's path; ``report.html`` in the run folder by default.
         cost: The cost of the run, as `sections.cost` reads it.
+        progress: Told how much of the page is done.
 
     Raises:
         RunUnreadable: A table of either run is missing or damaged.
     """
     path = to or run.folder / "report.html"
     subject = Subject(run, verdict or stored_verdict(run), other, cost)
-    sections = [section for make in SECTIONS if (section := make(subject)) is not None]
+    sections = sections_of(SECTIONS, subject, progress)
     figures = path.parent / FIGURES
-    for chart in charts_of(sections):
-        chart.save(figures)
+    save_charts(sections, figures, progress)
     for name, batch_id in (("slowest", slowest_batch(run)), ("median", median_batch(run))):
         if batch_id is not None:
             life = life_of_batch(run, batch_id)
@@ -80,10 +91,24 @@ def stored_verdict(run: Run) -> Verdict | None:
         raise RunUnreadable(f"{path} cannot be read: {error}") from error
 
 
-def charts_of(sections: Iterable[ReportSection]) -> Iterable[Chart]:
-    """Yield the charts of sections, in order."""
-    for section in sections:
-        yield from (block for block in section.blocks if isinstance(block, Chart))
+def sections_of(
+    makers: Sequence[SectionMaker], subject: Subject, progress: PageProgress
+) -> list[ReportSection]:
+    """Return the sections for which the run has data."""
+    sections = []
+    for place, make in enumerate(makers, start=1):
+        if (section := make(subject)) is not None:
+            sections.append(section)
+        progress(MEASURED * place / len(makers))
+    return sections
+
+
+def save_charts(sections: Iterable[ReportSection], folder: Path, progress: PageProgress) -> None:
+    """Write every chart of sections as PNG and CSV."""
+    charts = [block for section in sections for block in section.blocks if isinstance(block, Chart)]
+    for place, chart in enumerate(charts, start=1):
+        chart.save(folder)
+        progress(MEASURED + (DRAWN - MEASURED) * place / len(charts))
 
 
 def template(name: str) -> Any:

@@ -18,6 +18,7 @@ from harness.lab.results.summary import Summary
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
 Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
 
@@ -151,10 +152,19 @@ class Run:
         """One row per HTTP request or end-to-end observation; see `rows.RequestRow`."""
         return self.table("requests")
 
+    def requests_where(self, condition: "pc.Expression") -> "pd.DataFrame":
+        """Return the rows of `requests` that fulfil a condition; quicker than to read all as a frame."""
+        frame: pd.DataFrame = self._requests.filter(condition).cast(TABLES["requests"]).to_pandas()
+        return frame
+
+    @cached_property
+    def _requests(self) -> "pa.Table":
+        return self.arrow("requests")
+
     @cached_property
     def timings(self) -> "pd.DataFrame":
         """The columns of `requests` with times and outcomes, texts as categories: quick to read."""
-        columns = ("type", "name", "outcome", "intended_at", "started_at", "finished_at")
+        columns = ("arrival", "type", "name", "outcome", "intended_at", "started_at", "finished_at")
         frame: pd.DataFrame = self.arrow("requests", columns).to_pandas()
         return frame
 
@@ -177,6 +187,15 @@ class Run:
     def metrics(self) -> "pd.DataFrame":
         """One row per datum of a metric; see `rows.MetricRow`."""
         return self.table("metrics")
+
+    def metric(self, name: str) -> "pd.DataFrame":
+        """Return the rows of `metrics` with one metric; quicker than to read all as a frame."""
+        import pyarrow.compute as pc
+
+        frame: pd.DataFrame = (
+            self.recorded.filter(pc.field("metric") == name).cast(TABLES["metrics"]).to_pandas()
+        )
+        return frame
 
     @cached_property
     def spans(self) -> "pd.DataFrame":
@@ -257,7 +276,7 @@ class Run:
         """
         import pandas as pd  # heavy: imported only where a frame is made
 
-        rows = self.metrics[self.metrics["metric"] == PROCESSING_DURATION]
+        rows = self.metric(PROCESSING_DURATION)
         if len(rows):
             times = {"at_s": rows["at"], "duration_s": rows["value"]}
         else:

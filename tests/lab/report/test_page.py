@@ -11,12 +11,14 @@ import pytest
 
 from harness.lab.gate.run_findings import Unfinished
 from harness.lab.gate.verdict import AlarmVerdict, ObjectiveVerdict, Outcome, Threshold, Transition, Verdict
-from harness.lab.report.page import render
+from harness.lab.report.page import DRAWN, render
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunUnreadable
 from tests.lab.conftest import alarm_verdict, verdict_over
 
 pytestmark = pytest.mark.slow
+
+BATCH = BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.1, 0.2, 0.3, 0.4, 0.9, 1.0, "READY")
 
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input", "path", "rect", "use"}
 
@@ -123,7 +125,8 @@ class TestPage:
         drawings = full_page.all("svg")
         named = [name for drawing in drawings for name in (drawing["aria-labelledby"] or "").split()]
 
-        assert len(drawings) > 20
+        # Charts of lines have one drawing, charts of bars a second one for phones.
+        assert len(drawings) >= 20
         assert all(drawing["role"] == "img" for drawing in drawings)
         assert set(named) <= set(full_page.ids)
         assert len(full_page.all("desc")) == len(drawings) - 1
@@ -183,11 +186,22 @@ class TestPage:
         assert set(re.findall(r"figures/(\w+)\.csv", full_page.text)) == names
         assert (figures / "life_slowest.trace.json").exists()
 
+    def test_it_tells_how_much_is_done(self, make_run, tmp_path):
+        """
+        The share rises while data are measured and charts are drawn.
+        """
+        seen = []
+        render(make_run([BATCH]), verdict(), to=tmp_path / "report.html", progress=seen.append)
+
+        assert seen == sorted(seen)
+        assert len(seen) > 20
+        assert seen[-1] == DRAWN
+
     def test_the_same_run_makes_the_same_page(self, make_run, tmp_path):
         """
         Rendered twice, the page, the pictures and the data are the same bytes.
         """
-        run = make_run([BatchRow("b", 1, 1, 1, "SHOOT", 1, 0, 0, 9, 0.1, 0.2, 0.3, 0.4, 0.9, 1.0, "READY")])
+        run = make_run([BATCH])
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
             render(type(run).load(run.folder), verdict(), to=tmp_path / name / "report.html")

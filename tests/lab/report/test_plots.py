@@ -28,3 +28,24 @@ def test_a_chart_is_saved_into_a_folder_given_as_text(simulated_morning, tmp_pat
     PlottableRun.of(simulated_morning).plot.waterfall().save(str(tmp_path / "figures"))
 
     assert sorted(path.suffix for path in (tmp_path / "figures").iterdir()) == [".csv", ".png"]
+
+
+def test_a_file_is_drawn_once(simulated_morning, tmp_path, monkeypatch):
+    """
+    Drawing is the cost of a report: the layout is measured without it.
+    """
+    drawn = []
+    monkeypatch.setattr(Figure, "draw", _counting(Figure.draw, drawn))
+    chart = PlottableRun.of(simulated_morning).plot.waterfall()
+    chart.save(tmp_path)
+    chart.svg()
+
+    assert len(drawn) == 2
+
+
+def _counting(draw, drawn):
+    def counted(figure, renderer):
+        drawn.append(figure)
+        return draw(figure, renderer)
+
+    return counted

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
 from harness.lab.results.rows import TABLES, BatchRow, MetricRow, RequestRow
@@ -73,6 +74,25 @@ class TestRun:
         recorded, metrics = compressed_run.recorded.to_pydict(), compressed_run.metrics
 
         assert recorded == {name: metrics[name].tolist() for name in metrics}
+
+    def test_selected_requests_are_those_of_the_table(self, compressed_run):
+        """
+        A condition selects the rows that fulfil it, with all columns.
+        """
+        requests = compressed_run.requests
+        failed = requests[requests["outcome"] == "failed"].reset_index(drop=True)
+        selected = compressed_run.requests_where(pc.field("outcome") == "failed")
+
+        assert len(selected) == 1
+        # A column without missing values stays one of whole numbers.
+        pd.testing.assert_frame_equal(selected, failed, check_dtype=False)
+
+    def test_one_metric_is_that_of_the_table(self, compressed_run):
+        """
+        A metric that was not recorded has no rows.
+        """
+        assert compressed_run.metric("media_batches_created_total")["value"].tolist() == [1, 1, 1]
+        assert compressed_run.metric("media_batches_deleted_total").empty
 
     def test_tables_go_to_csv(self, compressed_run, tmp_path):
         """

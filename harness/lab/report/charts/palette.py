@@ -8,8 +8,12 @@ Source: Okabe and Ito, Color Universal Design (2008); WCAG 2.2, 1.4.11.
 """
 
 from contextlib import AbstractContextManager
+from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import matplotlib as mpl
 
 SERIES: Final = ("#0066a8", "#c04a00", "#00775a", "#9c3f77", "#8a5f00", "#59636d")
 BLUE, VERMILION, GREEN, PURPLE, OCHRE, GREY = SERIES
@@ -36,7 +40,14 @@ VARIABLES: Final = {
 
 def chart_style() -> AbstractContextManager[None]:
     """Return a context in which matplotlib draws in the style of the charts."""
-    import matplotlib.style
+    import matplotlib as mpl
 
-    style = files("harness.lab.report.charts") / "harness.mplstyle"
-    return matplotlib.style.context(str(style))
+    return mpl.rc_context(_style())
+
+
+@cache
+def _style() -> "mpl.RcParams":
+    import matplotlib as mpl
+
+    path = str(files("harness.lab.report.charts") / "harness.mplstyle")
+    return mpl.rc_params_from_file(path, use_default_template=False)

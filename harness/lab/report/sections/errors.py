@@ -1,6 +1,7 @@
 """The sections on failures: retries, dead letters and errors."""
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from harness.lab.gate.run_findings import is_throttled
 from harness.lab.report.chart_data import QUEUE_DEPTH, http
@@ -8,7 +9,7 @@ from harness.lab.report.charts import pipeline_charts
 from harness.lab.report.section import ReportSection, Subject, TableBlock
 from harness.lab.report.wording import count, percent, plural
 from harness.lab.results.metric_names import DEAD_LETTERS
-from harness.lab.results.rows import FAILED
+from harness.lab.results.rows import E2E, FAILED
 
 KINDS_SHOWN = 20
 """A table shows at most this many kinds of errors."""
@@ -41,10 +42,8 @@ def retries(subject: Subject) -> ReportSection | None:
 
 
 def dead_letters(subject: Subject) -> ReportSection | None:
-    metrics = subject.run.metrics
-    counted = metrics.loc[metrics["metric"] == DEAD_LETTERS, "value"]
-    is_dead_letter_queue = metrics["labels"].str.contains("-dlq", regex=False)
-    depths = metrics.loc[(metrics["metric"] == QUEUE_DEPTH) & is_dead_letter_queue, "value"]
+    counted, waiting = subject.run.metric(DEAD_LETTERS)["value"], subject.run.metric(QUEUE_DEPTH)
+    depths = waiting.loc[waiting["labels"].str.contains("-dlq", regex=False), "value"]
     if counted.empty and depths.empty:
         return None
     if counted.sum():
@@ -59,7 +58,7 @@ def dead_letters(subject: Subject) -> ReportSection | None:
 
 def errors(subject: Subject) -> ReportSection | None:
     run, sent = subject.run, http(subject.run)
-    requests = sent[sent["outcome"].isin(FAILED)]
+    requests = run.requests_where(pc.field("outcome").isin(FAILED) & (pc.field("type") != E2E))
     batches = run.batches[run.batches["outcome"] == "FAILED"]
     steps = run.steps[run.steps["outcome"] == "FAILED"]
     request_columns = {name: name for name in ("type", "name", "status", "error")}

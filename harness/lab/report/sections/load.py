@@ -5,7 +5,7 @@ from harness.lab.report.section import ReportSection, Subject, chart_section
 
 
 def arrivals(subject: Subject) -> ReportSection | None:
-    if subject.run.requests.empty:
+    if subject.run.timings.empty:
         return None
     chart = load_charts.arrivals(subject.run, subject.other)
     lead = "Arrivals due by the scenario, arrivals started by the generator, and batches that completed."
@@ -21,7 +21,7 @@ response_by_rate = chart_section(
 
 
 def in_flight(subject: Subject) -> ReportSection | None:
-    if subject.run.batches.empty and subject.run.requests.empty:
+    if subject.run.batches.empty and subject.run.timings.empty:
         return None
     chart = load_charts.in_system(subject.run, subject.other)
     lead = "If the pipeline keeps up with a steady load, the number of batches in it does not grow."
