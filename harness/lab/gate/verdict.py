@@ -312,12 +312,9 @@ class Verdict:
         return f"<Verdict of {self.run}: {self.sentence}>"
 
     def __rich__(self) -> "Group":
-        from rich.text import Text
-
         from harness.lab.gate.verdict_table import STYLES, for_terminal
 
-        sentence = Text(self.sentence, style=STYLES[self.outcome])
-        return for_terminal(self._tables(), self.remarks(), sentence)
+        return for_terminal(self._tables(), self.remarks(), self.sentence, STYLES[self.outcome])
 
     def _repr_html_(self) -> str:
         from harness.lab.gate.verdict_table import for_notebook

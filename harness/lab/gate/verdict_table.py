@@ -1,12 +1,15 @@
 """The tables of a verdict for a terminal and for a notebook; their rows are plain texts."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
-from rich.text import Text
+
+from harness.lab.results.terminal_text import Words, without_common_beginning
 
 STYLES = {
     "pass": "green",
@@ -16,6 +19,12 @@ STYLES = {
     "skipped": "dim",
 }
 """The terminal style of each outcome."""
+
+GAP = 2
+"""Between two columns [characters]."""
+
+REMARK_WIDTH = 24
+"""Narrowest column in which a remark can be read [characters]."""
 
 
 class TableRow(NamedTuple):
@@ -34,11 +43,11 @@ class TextTable(NamedTuple):
     rows: Sequence[TableRow]
 
 
-def for_terminal(tables: Iterable[TextTable], remarks: Iterable[str], sentence: Text) -> Group:
+def for_terminal(tables: Iterable[TextTable], remarks: Iterable[str], sentence: str, style: str) -> Group:
     """Return tables, remarks and the sentence of a verdict for a terminal."""
-    parts: list[RenderableType] = [_rich_table(table) for table in tables]
-    parts += [Text(f"  • {remark}") for remark in remarks]
-    return Group(*parts, sentence)
+    parts: list[RenderableType] = [_TerminalTable(table) for table in tables]
+    parts += [Words(f"  • {remark}") for remark in remarks]
+    return Group(*parts, Words(sentence, style))
 
 
 def for_notebook(tables: Iterable[TextTable], remarks: Iterable[str], sentence: str) -> str:
@@ -48,12 +57,39 @@ def for_notebook(tables: Iterable[TextTable], remarks: Iterable[str], sentence: 
     return "".join([*parts, f"<ul>{items}</ul>" if items else ""])
 
 
-def _rich_table(table: TextTable) -> Table:
-    shown = Table(*table.columns, "", title=table.title, title_justify="left", box=None)
-    for row in table.rows:
-        # `Text` prevents that a name such as "[prod] errors" is read as markup.
-        shown.add_row(*(Text(cell) for cell in (*row.cells, row.remark)), style=STYLES[row.outcome])
-    return shown
+@dataclass(frozen=True, slots=True)
+class _TerminalTable:
+    """A table whose remarks are a column, or sentences below it where the terminal is narrow."""
+
+    table: TextTable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        rows = self.table.rows
+        columns = list(zip(self.table.columns[1:], *(row.cells[1:] for row in rows), strict=True))
+        room = options.max_width - sum(_width(column) + GAP for column in columns) - 2 * GAP
+        names = [row.cells[0] for row in rows]
+        short = without_common_beginning(names)
+        outcome_width = _width([row.outcome for row in rows])
+        has_remarks = any(row.remark != row.outcome for row in rows)
+        is_narrow = has_remarks and _width(short) + REMARK_WIDTH > room
+        room -= REMARK_WIDTH if has_remarks and not is_narrow else outcome_width
+        shown = Table(title=self.table.title, title_justify="left", box=None)
+        names = names if _width(names) <= room else short
+        shown.add_column(self.table.columns[0], no_wrap=_width(names) <= room)
+        for heading, *_ in columns:
+            shown.add_column(heading, no_wrap=True)
+        shown.add_column()
+        for name, row in zip(names, rows, strict=True):
+            remark = row.outcome if is_narrow else row.remark
+            # Not texts: a name such as "[prod] errors" would be read as markup.
+            shown.add_row(*map(Words, (name, *row.cells[1:], remark)), style=STYLES[row.outcome])
+        yield shown
+        if is_narrow:
+            yield from (Words(f"  • {r.cells[0]}: {r.remark}") for r in rows if r.remark != r.outcome)
+
+
+def _width(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)
 
 
 def _html_table(table: TextTable) -> str:

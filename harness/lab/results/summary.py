@@ -144,8 +144,10 @@ class Summary:
         from rich.console import Group  # heavy: imported only for a terminal
         from rich.table import Table
 
+        from harness.lab.results.terminal_text import Words
+
         timings = Table(title=self.title, title_justify="left", box=None)
-        timings.add_column("response times")
+        timings.add_column("response times", overflow="fold")
         for heading in ("n", "failed", "open", "p50 s", "p95 s", "p99 s", "max s"):
             timings.add_column(heading, justify="right", no_wrap=True)
         for one in self.timings:
@@ -154,8 +156,9 @@ class Summary:
             unit = "" if self.time_scale == 1 else " (model time)" if one.type == E2E else " (clock time)"
             timings.add_row(f"{one.type} {one.name}{unit}", *(_cell(number) for number in numbers))
         metrics = Table(title="Metrics", title_justify="left", box=None, show_header=False)
-        for line in self.metrics.lines():
-            metrics.add_row(*line)
+        metrics.add_column(overflow="fold")
+        for name, value in self.metrics.lines():
+            metrics.add_row(name, Words(value))
         return Group(timings, metrics)
 
 

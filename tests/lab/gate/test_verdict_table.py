@@ -56,6 +56,30 @@ class TestTerminal:
             "Breached. It fired. It is 5.00 s.",
         ]
 
+    def test_narrow_names_lose_their_common_beginning(self):
+        """
+        In 60 columns every name can be told apart, and remarks stand below the table.
+        """
+        alarms = ("media-processing-callback-dispatch-errors", "media-processing-zip-errors")
+        narrow = verdict_over(
+            alarm_verdict(alarms[0], Outcome.BREACH, fired_at_s=420.0, sensitive=("5 % away",)),
+            alarm_verdict(alarms[1]),
+            outcome=Outcome.BREACH,
+            reasons=("Alarm media-processing-callback-dispatch-errors fired 7.0 min into the run.",),
+        )
+        console = Console(file=io.StringIO(), width=60)
+        console.print(narrow)
+
+        assert [line.rstrip() for line in console.file.getvalue().splitlines()] == [
+            "Alarms",
+            " alarm                      state  fired",
+            " …callback-dispatch-errors  OK     at 7.0 min  breach",
+            " …zip-errors                OK     never       pass",
+            "  • media-processing-callback-dispatch-errors: 5 % away",
+            "Breached. Alarm media-processing-callback-dispatch-errors",
+            "fired 7.0 min into the run.",
+        ]
+
     def test_markup_in_names_is_printed(self):
         """
         Names of alarms can contain square brackets.

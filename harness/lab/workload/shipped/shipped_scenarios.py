@@ -47,6 +47,8 @@ def _missing(path: Path) -> Path:
     names = scenario_names()
     close = get_close_matches(path.stem, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the scenarios are {', '.join(names)}"
+    if path.suffix != ".toml" and (file := path.with_name(f"{path.name}.toml")).is_file():
+        hint = f"did you mean {file}?"
     raise ScenarioError(Problem(path, 0, f"cannot be read: there is no such file; {hint}"))
 
 

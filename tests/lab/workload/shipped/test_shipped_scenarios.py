@@ -43,6 +43,19 @@ def test_a_misspelt_name(elsewhere, name):
         load_scenario(name)
 
 
+@pytest.mark.parametrize("name", ["mine", "own/mine"])
+def test_a_file_named_without_its_ending(elsewhere, name):
+    """
+    The message names the file.
+    """
+    file = elsewhere / f"{name}.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("")
+
+    with pytest.raises(ScenarioError, match=rf"did you mean {name}\.toml\?"):
+        load_scenario(name)
+
+
 def test_an_unknown_name(elsewhere):
     """
     The message lists the scenarios.
