@@ -12,7 +12,8 @@ from harness.lab.gate.scenario_reader import read_scenario
 from harness.lab.load.launch import play
 from harness.lab.load.live_run import ServiceAccess, without_secrets
 from harness.lab.load.locust_process import LocalWorkers, Master
-from harness.lab.load.outside_observer import outside_observer
+from harness.lab.load.outside_observer import RunObserver, outside_observer
+from harness.lab.load.preflight.fresh_listings import fresh_identities
 from harness.lab.load.progress_view import progress_view
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
@@ -167,9 +168,17 @@ def run_target(
     elif identities is None:
         raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
     else:
-        target: dict[str, str | int | float] = {"api": without_secrets(host.rstrip("/"))}
-        given = ServiceAccess(identities, outside_observer(metrics_urls), target)
-        yield RunTarget(host.rstrip("/"), lambda _: nullcontext(given))
+        url = host.rstrip("/")
+        yield RunTarget(url, partial(_deployed_identities, url, identities, outside_observer(metrics_urls)))
+
+
+@contextmanager
+def _deployed_identities(
+    host: str, given: Path, observer: RunObserver, scenario: Scenario
+) -> Iterator[ServiceAccess]:
+    """Provide identities of a deployed service for a scenario: those of listings that wait for photos."""
+    with fresh_identities(host, given, scenario) as (identities, remarks):
+        yield ServiceAccess(identities, observer, {"api": without_secrets(host)}, remarks)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -16,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+JWT_KEY_VARIABLE = "MEDIA_JWT_KEY"
+NO_DATABASE = "No database: give --url, set HARNESS_DATABASE_URL, or start a stack."
 
 T = TypeVar("T")
 Url = Annotated[
@@ -107,14 +111,51 @@ def migrate(url: Url = None) -> None:
 
     named = _find_url(url)
     if not named:
-        exit_with(
-            "db", ExitCode.USAGE, "No database: give --url, set HARNESS_DATABASE_URL, or start a stack."
-        )
+        exit_with("db", ExitCode.USAGE, NO_DATABASE)
     try:
         applied = _call(lambda url: apply(Pool(DatabaseAddress.parse(url))), named)
     except SchemaError as error:
         exit_with("db", ExitCode.UNEXPECTED, error)
     typer.echo("\n".join(applied) or "nothing to do")
+
+
+@app.command()
+def seed(
+    out: Annotated[Path, typer.Option(help="The file of identities to write.", metavar="FILE")],
+    listings: Annotated[int, typer.Option(help="Listings for photos and videos.", min=1)] = 200,
+    developments: Annotated[int, typer.Option(help="Development listings.", min=0)] = 50,
+    url: Url = None,
+) -> None:
+    """
+    Add listings that wait for photos to a test database, and write their users' tokens for harness load.
+
+    The tokens are signed with $MEDIA_JWT_KEY, the key of the service, or with that of this folder's stack.
+    They are valid for a week.
+
+    Example: harness db seed --listings 500 --out people.csv
+    """
+    from harness.stack.database.seed import seed as add
+    from harness.stack.database.seed import write_identities
+    from harness.stack.processes.stack_place import find_stack
+
+    named, key = _find_url(url), os.environ.get(JWT_KEY_VARIABLE)
+    if not named:
+        exit_with("db", ExitCode.USAGE, NO_DATABASE)
+    state = None if key else find_stack()
+    if state is not None and state.database_url == named:
+        key = state.jwt_key
+    if not key:
+        exit_with("db", ExitCode.USAGE, f"{JWT_KEY_VARIABLE} is not set: the key that signs users' tokens.")
+    # Before the listings are added.
+    if out.is_dir() or not out.parent.is_dir():
+        what = f"there is no folder {out.parent}" if not out.parent.is_dir() else "it is a folder"
+        exit_with("db", ExitCode.USAGE, f"{out} cannot be written: {what}")
+    added = _call(lambda url: add(url, listings=listings, developments=developments), named)
+    try:
+        write_identities(out, added, key)
+    except OSError as error:
+        exit_with("db", ExitCode.USAGE, f"{out} cannot be written: {error.strerror}")
+    typer.echo(f"{len(added)} listings, from {added[0].id} to {added[-1].id}: {out}")
 
 
 def _find_url(given: str | None) -> str | None:

@@ -29,7 +29,7 @@ def exit_on_invalid_input(verb: str) -> Iterator[None]:
 def exit_on_failure(verb: str) -> Iterator[None]:
     """Turn a failure of the body, which plays a run, into one sentence on stderr and an exit code."""
     from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
-    from harness.lab.load.preflight import Unreachable
+    from harness.lab.load.preflight.preflight import Unreachable
     from harness.lab.results.run import RunUnreadable
     from harness.lab.results.writer import FolderUnfit
     from harness.lab.workload.identities import IdentitiesInvalid

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harness.cli.db import app
+from harness.lab.workload.identities import Identities
 
 
 def harness_db(*words: str) -> Result:
@@ -50,6 +51,33 @@ class TestShell:
         line = harness_db("shell").stdout.strip()
 
         assert line == "MYSQL_PWD='it'\"'\"'s' mysql --host=db.example.org --port=3306 --user=u toq"
+
+
+class TestSeed:
+    @pytest.mark.stack
+    def test_new_listings_have_tokens(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """
+        The file is one for harness load --identities.
+        """
+        monkeypatch.setenv("MEDIA_JWT_KEY", "k" * 32)
+        out = tmp_path / "people.csv"
+        result = harness_db(
+            "seed", "--url", database_url, "--listings", "3", "--developments", "1", "--out", str(out)
+        )
+
+        assert (result.exit_code, result.stdout[:10]) == (0, "4 listings")
+        assert [one.development for one in Identities.read(out).listings] == [False] * 3 + [True]
+
+    def test_without_the_key_the_variable_is_named(self, tmp_path: Path) -> None:
+        """
+        Nothing is added to the database, which does not exist.
+        """
+        result = harness_db("seed", "--url", "mysql://u@localhost/t", "--out", str(tmp_path / "people.csv"))
+
+        assert result.exit_code == 2
+        assert "MEDIA_JWT_KEY is not set" in result.stderr
 
 
 class TestStatus:

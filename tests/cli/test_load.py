@@ -19,7 +19,7 @@ from harness.cli.load import load
 from harness.cli.main import main
 from harness.lab.load.launch import LoadFailed, WorkersDisagree, WorkersMissing
 from harness.lab.load.locust_process import Master
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.results.writer import FolderUnfit
 from harness.stack.stack_error import StackError
 from tests.lab.load.conftest import scenario_text, serving, wait_until_recorded, write_identities

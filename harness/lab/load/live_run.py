@@ -7,7 +7,7 @@ Times are float seconds.
 import os
 import platform
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.generator.self_check import findings
 from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
-from harness.lab.load.preflight import preflight
+from harness.lab.load.preflight.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
@@ -45,11 +45,13 @@ class ServiceAccess:
         observer: Records what the requests alone do not show, e.g. the stack's metrics; by default what can
             be observed from outside.
         target: Facts about the service for `RunHeader.target`.
+        remarks: Sentences for ``run.json``.
     """
 
     identities: Path
     observer: RunObserver = field(default_factory=outside_observer)
     target: Mapping[str, str | int | float] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
 
 class LiveRun:
@@ -72,7 +74,7 @@ class LiveRun:
         workers: int,
         command: str | None = None,
     ) -> None:
-        remarks = preflight(host, RunPlan.read(scenario, access.identities))
+        remarks = [*access.remarks, *preflight(host, RunPlan.read(scenario, access.identities))]
         notes: dict[str, Any] = {} if command is None else {"command": without_secrets(command)}
         if remarks:
             notes[REMARKS] = remarks

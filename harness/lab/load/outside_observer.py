@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from harness.lab.alarms.alarm import Alarm
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.results.metric_names import (
     DEAD_LETTERS,
     PROCESSING_DURATION,

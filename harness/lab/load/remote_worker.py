@@ -17,7 +17,7 @@ from harness.lab.load.locust_process import (
     MASTER_RETRIES,
     LocustProcess,
 )
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 
 END = "ending this worker; press Ctrl-C again to end it at once"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.lab.load.live_run import LiveRun, ServiceAccess
 from harness.lab.load.locust_process import ONE_WORKER, LocalWorkers, LocustProcess, page_port
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.load.run_permission import RunRequest, pending_requests
 from harness.lab.results.run import Run
 from harness.lab.results.writer import FolderUnfit

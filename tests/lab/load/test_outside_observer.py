@@ -17,7 +17,7 @@ from harness.lab.gate.objective import Objective
 from harness.lab.gate.verdict import Outcome
 from harness.lab.load.live_run import live_header
 from harness.lab.load.outside_observer import outside_observer, unobserved
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.results.notes import UNOBSERVED
 from harness.lab.results.rows import BatchRow
 from harness.lab.results.writer import RunWriter, TablePartWriter, merge_parts

@@ -15,7 +15,7 @@ import pytest
 from harness.lab.load.launch import WorkersMissing, play
 from harness.lab.load.live_run import ServiceAccess
 from harness.lab.load.locust_process import Master
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.load.remote_worker import join
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import load_scenario

@@ -25,7 +25,7 @@ from harness.lab.load.generator.connection import Body
 from harness.lab.load.generator.connection_pool import ANSWER_LIMIT, ConnectionPool, NoResponse
 from harness.lab.load.generator.http_response import HttpResponse
 from harness.lab.load.generator.recorder import WorkerRecorder
-from harness.lab.load.preflight import API_PREFIX
+from harness.lab.load.preflight.preflight import API_PREFIX
 from harness.lab.load.progress import Tally
 from harness.lab.results.rows import E2E, FAILED, RequestRow, SpanRow
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.lab.load import preflight
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight import preflight
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.workload.identities import CallerRole, ListingAccess
 from tests.lab.load.bad_server import sending
 

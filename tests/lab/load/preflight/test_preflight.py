@@ -6,7 +6,7 @@ import pytest
 
 from harness.lab.load.launch import play
 from harness.lab.load.live_run import ServiceAccess
-from harness.lab.load.preflight import Unreachable
+from harness.lab.load.preflight.preflight import Unreachable
 from harness.lab.workload.scenario import Scenario, load_scenario
 from tests.lab.load.conftest import scenario_text, write_identities
 
