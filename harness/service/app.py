@@ -154,7 +154,9 @@ def assemble(
         handle_processing_callback=handle_callback,
         flush_outbox=FlushOutbox(media, queue, clock, tracer),
         dispatch_jobs=DispatchJobs(media, queue, workflow, traced_callback, tracer),
-        drain_dead_letters=DrainDeadLetters(media, queue, clock, instruments, traced_callback, tracer),
+        drain_dead_letters=DrainDeadLetters(
+            media, queue, workflow, clock, instruments, traced_callback, tracer
+        ),
         reconcile_jobs=ReconcileJobs(
             *(media, workflow, clock, instruments, traced_callback, tracer),
             grace=rules.reconcile_grace,

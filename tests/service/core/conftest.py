@@ -98,7 +98,7 @@ class ServiceEnvironment:
         self.flush = FlushOutbox(self.media, self.queue, self.clock, self.tracer)
         self.dispatch = DispatchJobs(self.media, self.queue, self.workflow, self.handle, self.tracer)
         self.drain = DrainDeadLetters(
-            self.media, self.queue, self.clock, self.instruments, self.handle, self.tracer
+            self.media, self.queue, self.workflow, self.clock, self.instruments, self.handle, self.tracer
         )
         self.reconcile = ReconcileJobs(
             self.media, self.workflow, self.clock, self.instruments, self.handle, self.tracer

@@ -13,6 +13,7 @@ from harness.service.core.ports.instruments import Instruments
 from harness.service.core.ports.job_queue import JobQueue, ReceivedMessage
 from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.ports.tracer import SpanKind, Tracer
+from harness.service.core.ports.workflow import Workflow
 from harness.service.core.use_cases.error_handling import isolate_errors
 from harness.service.core.use_cases.handle_processing_callback import HandleProcessingCallback
 
@@ -21,10 +22,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DrainDeadLetters:
-    """Count each dead letter once, fail its batch if it is in the pipeline, and delete the dead letter."""
+    """
+    Count each dead letter once, fail its batch if it is in the pipeline, and delete the dead letter.
+
+    A job whose execution exists is left alone: it was started, and only its message could not be deleted. The
+    callback of the execution, or the reconciler, ends it.
+    """
 
     media: MediaRepository
     queue: JobQueue
+    workflow: Workflow
     clock: Clock
     instruments: Instruments
     handle_callback: HandleProcessingCallback
@@ -36,7 +43,7 @@ class DrainDeadLetters:
 
         Raises:
             Unavailable: The queue does not answer.
-            ExceptionGroup: Unexpected errors; the other dead letters were processed.
+            ExceptionGroup: Other errors; the other dead letters were processed.
         """
         return isolate_errors(self.queue.receive_dead(limit=limit, wait=wait), self._drain)
 
@@ -63,6 +70,10 @@ class DrainDeadLetters:
     def _fail(self, job_id: JobId) -> None:
         detail = "The job could not be started; its message is in the dead-letter queue."
         try:
+            job = self.media.get_job_by_id(job_id)
+            if not job.status.terminal and self.workflow.find(job.execution_name) is not None:
+                log.warning("service.media.drain_dead_letters.started", extra={"job_id": job_id})
+                return
             self.handle_callback(ProcessingCallback.failed(job_id, Failure(DLQ_REDRIVE, detail)))
         except JobNotFound:
             log.warning("service.media.drain_dead_letters.unknown_job", extra={"job_id": job_id})

@@ -73,6 +73,24 @@ class TestDrainDeadLetters:
 
         assert env.batch_of(retried.job_id).error_code == "DLQ_REDRIVE"
 
+    def test_a_job_that_was_started_is_left_to_its_execution(self, env, move_to_dead_letters):
+        """
+        The dispatcher started it, but could not delete the message: its work must not be thrown away.
+        """
+        accepted = env.received()
+        env.flush()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(env.queue, "delete", lambda _: None)
+            env.dispatch()
+        env.clock.advance(VISIBILITY)
+        move_to_dead_letters()
+
+        assert env.drain() == 1
+        assert env.job(accepted.job_id).status is JobStatus.RUNNING
+        assert env.batch_status(accepted.job_id) is BatchStatus.PROCESSING
+        assert env.queue.dead_depth() == 0
+        assert env.instruments.counts["media_processing_dlq_messages_total"] == 1
+
     def test_letter_that_comes_back_is_counted_once(self, env, move_to_dead_letters):
         """
         A dead letter that is received again after a failed deletion is counted once.
