@@ -13,7 +13,8 @@ class Audit:
     The outcome of an audit.
 
     Attributes:
-        batches: How many batches were audited, and how many of them were accepted.
+        batches: How many batches were audited; *accepted* and *unfinished* are how many of them the service
+            has accepted, and how many may still end.
         applied: The ids of the rules that were applied.
         not_applied: The ids of the rules for which the ledger lacks something.
         stories: What happened to each batch that a violation names.
@@ -21,6 +22,7 @@ class Audit:
 
     batches: int
     accepted: int
+    unfinished: int
     applied: tuple[str, ...]
     not_applied: tuple[str, ...]
     violations: tuple[Violation, ...]
@@ -43,6 +45,7 @@ def audit(ledger: Ledger) -> Audit:
     return Audit(
         batches=len(ledger.batches),
         accepted=sum(batch.accepted for batch in ledger.batches),
+        unfinished=len(ledger.open_batches),
         applied=tuple(rule.id for rule in applied),
         not_applied=tuple(rule.id for rule in RULES if rule not in applied),
         violations=tuple(violations),

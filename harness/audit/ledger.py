@@ -38,6 +38,7 @@ class AuditedBatch:
     Attributes:
         accepted: A client has got the answer 202, or the service says that it has received the batch.
         uploads: The keys of its raw files; None if unknown.
+        is_open: It may still end: it was not observed for long enough to call it lost.
     """
 
     id: str
@@ -48,6 +49,7 @@ class AuditedBatch:
     is_deleted: bool = False
     error_code: str | None = None
     uploads: tuple[str, ...] | None = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +124,8 @@ class Ledger:
     uncounted: bool = False
     noted: tuple[Violation, ...] = ()
     stories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def open_batches(self) -> frozenset[str]:
+        """The batches that may still end."""
+        return frozenset(batch.id for batch in self.batches if batch.is_open)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from harness.audit.ledger import Violation
 from harness.service.adapters.memory.media_repository import InMemoryMediaRepository
+from harness.service.audited import error_code
 from harness.service.core.errors import JobNotFound
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.failure import STUCK_TIMEOUT, UPLOAD_ABANDONED
@@ -159,9 +160,3 @@ class CommitObserver:
 
     def _number(self, batch_id: BatchId) -> int:
         return self.numbers[batch_id]
-
-
-def error_code(job: Job) -> str | None:
-    """Return why a job failed."""
-    error = (job.output_payload or {}).get("error")
-    return str(error["code"]) if isinstance(error, dict) else None

@@ -2,21 +2,12 @@
 
 from collections.abc import Mapping
 
-from harness.audit.ledger import (
-    AuditedAsset,
-    AuditedBatch,
-    AuditedExecution,
-    AuditedJob,
-    AuditedListing,
-    Ledger,
-)
-from harness.service.core.model.asset import Asset
-from harness.service.core.model.batch import Batch, BatchStatus
+from harness.audit.ledger import AuditedExecution, AuditedListing, Ledger
+from harness.service.audited import audited_asset, audited_batch, audited_job
+from harness.service.core.model.batch import BatchStatus
 from harness.service.core.model.callback import CallbackStatus, ProcessingCallback
 from harness.service.core.model.identifiers import BatchId, JobId
-from harness.service.core.model.job import Job
 from harness.service.core.ports.instruments import BATCHES_FAILED
-from harness.service.rehearsal.commit_observer import error_code
 from harness.service.rehearsal.fault_decisions import FaultDecision, Strike
 from harness.service.rehearsal.rehearsed_clients import RehearsedClients
 from harness.service.rehearsal.rehearsed_service import RehearsedService
@@ -32,6 +23,7 @@ UNCOUNTED = (Strike.CRASH_BEFORE, Strike.CRASH_AFTER, Strike.LOST_ANSWER)
 
 def ledger_of(service: RehearsedService, clients: RehearsedClients, taken: list[FaultDecision]) -> Ledger:
     """Return everything that is audited after a rehearsal."""
+    observer = service.observer
     batches = service.media.list_recent_batches(include_deleted=True, limit=EVERYTHING)[::-1]
     jobs = [job for batch in batches for job in service.media.list_jobs_by_batch(batch.id)]
     assets = [asset for batch in batches for asset in service.media.list_assets_by_batch(batch.id)]
@@ -40,47 +32,18 @@ def ledger_of(service: RehearsedService, clients: RehearsedClients, taken: list[
             AuditedListing(number, int(service.listings.get_listing(number).status), development)  # type: ignore[arg-type]
             for number, development in clients.plan.listings
         ),
-        batches=tuple(_batch(batch, clients) for batch in batches),
-        jobs=tuple(_job(job, service) for job in jobs),
-        assets=tuple(_asset(asset) for asset in assets),
+        batches=tuple(audited_batch(batch, accepted=batch.id in clients.accepted) for batch in batches),
+        jobs=tuple(
+            audited_job(job, ends=observer.ends[job.id], messages=observer.messages[job.id]) for job in jobs
+        ),
+        assets=tuple(audited_asset(asset) for asset in assets),
         executions=tuple(_executions(service)),
         objects=frozenset(service.storage.objects),
         unsent=len(service.media.list_outbox(limit=EVERYTHING)) + service.queue.depth(),
         counters=_counters(service),
         uncounted=any(decision.strike in UNCOUNTED for decision in taken),
-        noted=tuple(service.observer.violations),
+        noted=tuple(observer.violations),
     )
-
-
-def _batch(batch: Batch, clients: RehearsedClients) -> AuditedBatch:
-    return AuditedBatch(
-        id=batch.id,
-        listing_id=batch.listing_id,
-        family=batch.family.value,
-        status=batch.status.value,
-        accepted=batch.received_at is not None or batch.id in clients.accepted,
-        is_deleted=batch.deleted_at is not None,
-        error_code=batch.error_code,
-        uploads=tuple(upload.key for upload in batch.uploads),
-    )
-
-
-def _job(job: Job, service: RehearsedService) -> AuditedJob:
-    observer = service.observer
-    return AuditedJob(
-        id=job.id,
-        batch_id=job.batch_id,
-        status=job.status.value,
-        error_code=error_code(job),
-        ends=observer.ends[job.id],
-        messages=observer.messages[job.id],
-    )
-
-
-def _asset(asset: Asset) -> AuditedAsset:
-    keys = [asset.processed_key, asset.thumbnail_key, *asset.variants.values()]
-    made = tuple(dict.fromkeys(key for key in keys if key))
-    return AuditedAsset(asset.batch_id, asset.asset_type.value, asset.source_key, asset.processed_key, made)
 
 
 def _executions(service: RehearsedService) -> list[AuditedExecution]:
