@@ -26,6 +26,10 @@ _TRANSIENT_CODES = {
     "InvalidSignatureException",
     "RequestExpired",
     "RequestTimeTooSkewed",
+    # It is being created: with the deployment, or again by a local AWS that has lost its memory.
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "NoSuchBucket",
+    "StateMachineDoesNotExist",
 }
 
 

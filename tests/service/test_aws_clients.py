@@ -27,6 +27,9 @@ def client_error(status: int, code: str) -> ClientError:
         (400, "RequestTimeout"),
         (403, "RequestTimeTooSkewed"),
         (403, "InvalidSignatureException"),
+        (400, "AWS.SimpleQueueService.NonExistentQueue"),
+        (400, "StateMachineDoesNotExist"),
+        (404, "NoSuchBucket"),
     ],
 )
 def test_throttling_and_internal_errors_are_transient(status, code):
@@ -36,10 +39,10 @@ def test_throttling_and_internal_errors_are_transient(status, code):
     assert is_transient(client_error(status, code))
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket")])
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchKey")])
 def test_other_errors_pass(status, code):
     """
-    A missing permission or resource is a defect of the deployment; it is not translated.
+    A missing permission is a defect of the deployment, a missing key one of the caller: not translated.
     """
     with pytest.raises(ClientError, match=code), unavailable_errors("S3"):
         raise client_error(status, code)

@@ -5,6 +5,7 @@ Finished work survives a backend that is away, and an execution that died is not
 import csv
 import json
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def reconciled_jobs(state):
     lines = Path(state.logs, "worker.log").read_text().splitlines()
     logged = [json.loads(line) for line in lines if RECONCILED in line]
     return {entry["job_id"] for entry in logged}
+
+
+@contextmanager
+def replaced_definition(states, definition):
+    """Let the state machine of the pipeline have another definition for a while."""
+    machines = states.list_state_machines()["stateMachines"]
+    (arn,) = [one["stateMachineArn"] for one in machines if one["name"] == "listing-media-processing-sm"]
+    own = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+    try:
+        yield
+    finally:
+        states.update_state_machine(stateMachineArn=arn, definition=own)
 
 
 def running_callbacks(state, job, count):
@@ -64,6 +78,21 @@ class TestEvents:
 
         assert (found["status"], found["error"]["code"]) == ("FAILED", "ABORTED")
         assert job not in reconciled_jobs(modelled_stack)
+
+    def test_an_execution_beyond_256_kib_ends_its_batch_without_the_reconciler(
+        self, uploader, modelled_stack, states
+    ):
+        """
+        No catcher handles ``States.DataLimitExceeded``, so the execution itself cannot report it.
+        """
+        too_large = {"Type": "Pass", "Result": "x" * 256 * 1024, "ResultPath": "$.text", "End": True}
+        with replaced_definition(states, {"StartAt": "Grow", "States": {"Grow": too_large}}):
+            listing, batch = uploader.upload(photos=1, videos=0)
+            found = uploader.status(listing, batch)
+
+        assert (found["status"], found["error"]["code"]) == ("FAILED", "PROCESSING_FAILED")
+        assert found["error"]["detail"].startswith("States.DataLimitExceeded: ")
+        assert found["processing"]["jobId"] not in reconciled_jobs(modelled_stack)
 
     def test_progress_of_transcoding_reaches_the_service(self, uploader, modelled_stack):
         """
