@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.stack.processes.health import answers, exit_report, wait_until
+from harness.stack.processes.health import exit_report, not_ready, wait_until
 from harness.supervision.guarded_process import GuardedProcess
 
 
@@ -43,7 +43,7 @@ class StackParts:
     def wait_until_ready(self) -> None:
         """Return when every started part is ready; raise `NotReady` if one has ended or takes too long."""
         for part, process in self._started.values():
-            wait_until(partial(answers, part.ready_url), f"The {part.name} process", process)
+            wait_until(partial(not_ready, part.ready_url), f"The {part.name} process", process)
 
     def kill(self, name: str) -> None:
         """Kill a part; `exit_report` leaves it out until it is restarted."""
@@ -57,7 +57,7 @@ class StackParts:
         process.stop()
         self.start(part)
         self._killed.discard(name)
-        wait_until(partial(answers, part.ready_url), f"The {name} process", self._started[name][1])
+        wait_until(partial(not_ready, part.ready_url), f"The {name} process", self._started[name][1])
 
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""

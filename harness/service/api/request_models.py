@@ -99,7 +99,8 @@ Checksum = Annotated[
 ]
 
 
-_NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+# Some regular expressions have 1C to 1F among the spaces, as Python has, and some do not.
+_NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
 Reason = Annotated[
     str,
     StringConstraints(pattern=_NOT_BLANK, strip_whitespace=True, min_length=1, max_length=REASON_LENGTH),

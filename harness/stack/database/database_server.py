@@ -158,7 +158,7 @@ class PrivateDatabase:
             remove=directory,
             pass_fds=(lock,),  # held as long as the server or this process lives
         ).start()
-        wait_until(partial(_sends_greeting, self.socket_path), str(self.binary), self._server)
+        wait_until(partial(_no_greeting, self.socket_path), str(self.binary), self._server)
 
     @property
     def pid(self) -> int:
@@ -224,15 +224,15 @@ class PrivateDatabase:
         ]
 
 
-def _sends_greeting(path: Path) -> bool:
-    """Return whether a MySQL server accepts a connection: it sends the first packet, before any login."""
+def _no_greeting(path: Path) -> str | None:
+    """Return why a MySQL server accepts no connection; None if it does: it greets before any login."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
         try:
             probe.connect(str(path))
-            return len(probe.recv(5)) == 5
-        except OSError:
-            return False
+            return None if len(probe.recv(5)) == 5 else f"{path} sends no greeting"
+        except OSError as error:
+            return f"{path} does not answer: {error}"
 
 
 Database: TypeAlias = PrivateDatabase | ExternalDatabase

@@ -27,6 +27,24 @@ def require_free(port: int, name: str) -> None:
         )
 
 
+def not_ready(url: str) -> str | None:
+    """Return why a server is not ready, None if it is: its answer has status 200."""
+    try:
+        response = httpx.get(url, timeout=TIMEOUT_S, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"{url} does not answer: {error}"
+    return None if response.status_code == HTTPStatus.OK else f"{url} answers {_explained(response)}"
+
+
+def _explained(response: httpx.Response) -> str:
+    """Return the status of a response, and which parts are down if the service tells it."""
+    try:
+        down = "; ".join(response.json()["details"]["down"].values())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return str(response.status_code)
+    return f"{response.status_code}: {down}"
+
+
 def answers(url: str, *, any_status: bool = False) -> bool:
     """Return whether a server answers, with status 200 unless *any_status*."""
     try:
@@ -46,13 +64,14 @@ def exit_report(process: GuardedProcess) -> str | None:
     return f"The {process.name} process ended by itself with exit code {code}; the stack stops.{log}"
 
 
-def wait_until(ready: Callable[[], bool], name: str, process: GuardedProcess) -> None:
-    """Wait until *ready* returns true; raise `NotReady` with the end of the log if it does not in time."""
+def wait_until(problem: Callable[[], str | None], name: str, process: GuardedProcess) -> None:
+    """Wait until *problem* returns None; raise `NotReady` with it and the end of the log if it does not."""
     deadline = time.monotonic() + READY_TIMEOUT_S
-    while not ready():
+    while reason := problem():
         code = process.poll()
         if code is not None:
             raise NotReady(f"{name} did not start: exit code {code}.\n{process.log_tail()}")
         if time.monotonic() > deadline:
-            raise NotReady(f"{name} was not ready after {READY_TIMEOUT_S:g} s.\n{process.log_tail()}")
+            message = f"{name} was not ready after {READY_TIMEOUT_S:g} s: {reason}"
+            raise NotReady(f"{message}\n{process.log_tail()}")
         time.sleep(POLL_S)

@@ -90,7 +90,9 @@ class TestDocument:
         assert linked == {each["operationId"] for each in media} - {"create_upload_batch"}
 
     @pytest.mark.parametrize("model", ["RetryBatch", "DeleteBatch"])
-    @pytest.mark.parametrize(("text", "fits"), [("dark", True), (" too dark ", True), (" \n", False)])
+    @pytest.mark.parametrize(
+        ("text", "fits"), [("dark", True), (" too dark ", True), (" \n", False), ("\x1e", False)]
+    )
     def test_a_blank_reason_does_not_fit_the_document(self, env, model, text, fits):
         """
         The service removes surrounding spaces, and refuses what is empty then.

@@ -123,8 +123,12 @@ class S3ObjectStorage(ObjectStorage):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def ping(self) -> None:
-        with unavailable_errors(f"S3 bucket {self._bucket}", ping=True):
-            self._client.head_bucket(Bucket=self._bucket)
+        try:
+            with unavailable_errors(f"S3 bucket {self._bucket}"):
+                self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            hint = f"; {_FORBIDDEN}" if error_status(error) == HTTPStatus.FORBIDDEN else ""
+            raise Unavailable(f"S3 bucket {self._bucket} is not available: {error}{hint}") from error
 
 
 def _object_checksum(checksum: str | None) -> Sha256 | None:

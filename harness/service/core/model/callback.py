@@ -20,6 +20,7 @@ from harness.service.core.model.object_key import belongs_to
 T = TypeVar("T")
 
 KEY_LENGTH = 512
+EARLIEST_YEAR = 1970
 
 
 class CallbackStatus(StrEnum):
@@ -329,9 +330,12 @@ class _Fields:
             return None
         try:
             moment = datetime.fromisoformat(self.text(name, 40) or "")
-        except ValueError:
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise _invalid(name, "must be an ISO 8601 time") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if moment.year < EARLIEST_YEAR:
+            raise _invalid(name, f"must be in {EARLIEST_YEAR} or later")
+        return moment
 
     def items(self, name: str) -> Sequence[object]:
         return self._typed(name, "a list", list, tuple) or ()

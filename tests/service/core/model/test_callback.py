@@ -110,6 +110,8 @@ class TestParse:
             {"zip": "key"},
             {"startedAt": "yesterday"},
             {"startedAt": ""},
+            {"startedAt": "0001-01-01T00:00:00+07:07"},
+            {"startedAt": "1969-12-31T23:59:59Z"},
             {"error": 5},
         ],
     )
