@@ -65,7 +65,8 @@ def check(
     are 4, with the reason.
 
     Writes verdict.json, junit.xml and summary.md into the run folder.
-    Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded.
+    Exit codes: 0 passed, 2 unreadable, 3 breached, 4 inconclusive, 6 a forbidden attempt succeeded, 7 the
+    audit of the run found that something was lost or doubled.
 
     Example: harness check runs/20260102T101500Z-smoke-live
     """

@@ -105,7 +105,7 @@ def load(
     times. At a --host, an alarm is evaluated only if the service's status or its pages show the metric.
 
     Exit codes: 0 passed, 2 invalid scenario or option, 3 breached, 4 inconclusive, 5 target unreachable,
-    6 a forbidden request succeeded.
+    6 a forbidden request succeeded, 7 something was lost or doubled.
 
     Example: harness load scenarios/steady.toml --duration 300 --processes 2
     """

@@ -22,6 +22,7 @@ VERBS = {
     "plan": "Find the least capacity, or the greatest rate, for an objective",
     "rehearse": "Play the service in virtual time under seeded faults, and audit it",
     "check": "Evaluate a run: alarms, objectives, exit code",
+    "audit": "Audit a run: whether a batch was lost, doubled, or shown wrongly",
     "report": "Write the report page of a run",
     "compare": "Compare two runs",
     "runs": "List the runs of a folder",

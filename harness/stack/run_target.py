@@ -99,6 +99,21 @@ def recorded(state: StackState, folder: Path, began_at_epoch_s: float) -> Iterat
     with sampled(state, folder, began_at_epoch_s):
         yield
         time.sleep(SETTLE_S)
+    _audit(state, folder, began_at_epoch_s)
+
+
+def _audit(state: StackState, folder: Path, began_at: float) -> None:
+    """Audit what was created since the run began; raise OSError if the stack cannot be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from harness.lab.results.audit_file import STACK, write_audit
+    from harness.service.core.errors import Unavailable
+    from harness.stack.audit.stack_audit import StackAuditor
+
+    try:
+        write_audit(folder, STACK, StackAuditor(state, began_at).audit())
+    except (BotoCoreError, ClientError, Unavailable) as error:
+        raise OSError(f"the stack could not be audited: {error}") from error
 
 
 def facts_of(state: StackState) -> dict[str, str | int | float]:

@@ -14,6 +14,7 @@ from harness.lab.alarms.composite import AnyAlarm, in_order
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.alarms.timeline import EvaluationRules
 from harness.lab.gate.abort.aborted_run import abort_sentence, after_abort
+from harness.lab.gate.audit_verdict import AuditVerdict
 from harness.lab.gate.evaluation_session import EvaluationSession
 from harness.lab.gate.measure import measure
 from harness.lab.gate.objective import Objective, objectives_of
@@ -27,6 +28,7 @@ from harness.lab.gate.run_findings import (
     warnings_of,
 )
 from harness.lab.gate.verdict import RegressionVerdict, Verdict, overall_outcome
+from harness.lab.results.audit_file import read_audits
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -97,7 +99,10 @@ def evaluate_run(
     measured = after_abort(run, objectives, [measure(objective, run, states) for objective in objectives])
     doubts = tuple(doubts_of(run))
     breaches_of_security = int((run.timings["outcome"] == "breached").sum())
-    outcome, reasons = overall_outcome(session.verdicts, measured, doubts, breaches_of_security, compared)
+    audit = AuditVerdict.of(read_audits(run.folder))
+    outcome, reasons = overall_outcome(
+        session.verdicts, measured, doubts, breaches_of_security, compared, audit
+    )
     return Verdict(
         run=run.id,
         outcome=outcome,
@@ -113,4 +118,5 @@ def evaluate_run(
         aborted=abort_sentence(run),
         conditions=run.header.conditions_text,
         warnings=tuple(warnings_of(run)),
+        audit=audit,
     )

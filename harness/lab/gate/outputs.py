@@ -18,6 +18,7 @@ MARKS = {
     Outcome.BREACH: "❌",
     Outcome.INCONCLUSIVE: "❔",
     Outcome.SECURITY: "🛑",
+    Outcome.AUDIT: "🛑",
     Outcome.SKIPPED: "➖",
 }
 
@@ -71,6 +72,9 @@ def _cases(verdict: Verdict) -> Iterator[tuple[str, str, Outcome, str]]:
     count = verdict.breaches_of_security
     security = Outcome.SECURITY if count else Outcome.PASS
     yield "security", "forbidden attempts are refused", security, f"{count} forbidden attempts succeeded"
+    if verdict.audit is not None:
+        outcome = Outcome.AUDIT if verdict.audit.violations else Outcome.PASS
+        yield "audit", "nothing is lost or doubled", outcome, "; ".join(verdict.audit.violations)
     doubts = " ".join(verdict.doubts)
     yield "generator", "figures can be trusted", Outcome.INCONCLUSIVE if doubts else Outcome.PASS, doubts
     for alarm in verdict.alarms:

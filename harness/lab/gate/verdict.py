@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from harness.lab.alarms.alarm import Place
+from harness.lab.gate.audit_verdict import AuditVerdict
 from harness.lab.gate.run_findings import FailureStreak, Unfinished
 
 if TYPE_CHECKING:
@@ -26,11 +27,19 @@ class Outcome(StrEnum):
     BREACH = "breach"
     INCONCLUSIVE = "inconclusive"
     SECURITY = "security"
+    AUDIT = "audit"
+    """Something was lost or doubled."""
     SKIPPED = "skipped"
     """Only of an alarm: it was not evaluated, and the outcome of the run does not depend on it."""
 
 
-EXIT_CODES = {Outcome.PASS: 0, Outcome.BREACH: 3, Outcome.INCONCLUSIVE: 4, Outcome.SECURITY: 6}
+EXIT_CODES = {
+    Outcome.PASS: 0,
+    Outcome.BREACH: 3,
+    Outcome.INCONCLUSIVE: 4,
+    Outcome.SECURITY: 6,
+    Outcome.AUDIT: 7,
+}
 
 NOT_OBSERVED = "not observed"
 """The state of an alarm on a metric that the recorder of the run could not observe."""
@@ -183,6 +192,7 @@ class Verdict:
         aborted: When and why the run was ended early by an objective with ``abort = true``; else empty.
         conditions: Start, arrival rate and time scale; see `RunHeader.conditions_text`.
         warnings: What a reader of the figures should know, although they are not in doubt.
+        audit: What the audits of the run say; None if it was not audited.
     """
 
     run: str
@@ -199,6 +209,7 @@ class Verdict:
     aborted: str = ""
     conditions: str = ""
     warnings: tuple[str, ...] = ()
+    audit: AuditVerdict | None = None
 
     @property
     def sentence(self) -> str:
@@ -207,6 +218,7 @@ class Verdict:
             Outcome.BREACH: "Breached.",
             Outcome.INCONCLUSIVE: "Inconclusive.",
             Outcome.SECURITY: "Insecure.",
+            Outcome.AUDIT: "Lost or doubled.",
         }.get(self.outcome) or f"Fine: {' and '.join(self._passed())}."
         return " ".join([opening, *self.reasons])
 
@@ -238,6 +250,8 @@ class Verdict:
         """Yield warnings, and sentences on skipped alarms, streaks of failures and unfinished batches."""
         if self.aborted and not any(self.aborted in reason for reason in self.reasons):
             yield self.aborted[0].upper() + self.aborted[1:]
+        if self.audit is not None:
+            yield self.audit.sentence[0].upper() + self.audit.sentence[1:]
         yield from self.warnings
         skipped: dict[str, list[str]] = {}
         for one in self.alarms:
@@ -328,16 +342,20 @@ def overall_outcome(
     doubts: Iterable[str],
     breaches_of_security: int,
     regressions: Sequence[RegressionVerdict] = (),
+    audit: AuditVerdict | None = None,
 ) -> tuple[Outcome, tuple[str, ...]]:
     """
     Return the outcome of a run and its reasons.
 
-    The order of precedence: a forbidden attempt succeeded; the figures cannot be trusted; a breach; an alarm
-    or objective is inconclusive. Skipped alarms do not count. A run without any evaluation does not pass.
+    The order of precedence: a forbidden attempt succeeded; something was lost or doubled; the figures cannot
+    be trusted; a breach; an alarm or objective is inconclusive. Skipped alarms do not count. A run without
+    any evaluation does not pass.
     """
     if breaches_of_security:
         attempts = f"{breaches_of_security} forbidden attempt{'s' if breaches_of_security > 1 else ''}"
         return Outcome.SECURITY, (f"{attempts} succeeded.",)
+    if audit is not None and audit.violations:
+        return Outcome.AUDIT, audit.reasons
     if doubts := tuple(doubts):
         return Outcome.INCONCLUSIVE, doubts
     parts: list[AlarmVerdict | ObjectiveVerdict | RegressionVerdict] = [*alarms, *objectives, *regressions]

@@ -16,6 +16,7 @@ STYLES = {
     "breach": "red",
     "inconclusive": "yellow",
     "security": "bold red",
+    "audit": "bold red",
     "skipped": "dim",
 }
 """The terminal style of each outcome."""

@@ -27,8 +27,10 @@ from harness.lab.load.preflight.preflight import preflight
 from harness.lab.load.progress import Progress
 from harness.lab.load.run_outcome import OUTCOME, PROGRESS, RunOutcome
 from harness.lab.load.run_plan import RunPlan
+from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.notes import ABORTED, REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
 
@@ -120,7 +122,7 @@ class LiveRun:
                 f"{outcome.untried} attempts with an expired upload URL were not tried: the URLs outlive the "
                 "arrivals; play longer than they live (--duration)"
             )
-        return self._writer.finish(
+        run = self._writer.finish(
             duration_s=outcome.ended_at_s,
             workers=outcome.workers,
             lost_workers=outcome.lost,
@@ -131,6 +133,8 @@ class LiveRun:
                 UNOBSERVED: [] if self._observed is None else unobserved(metric_alarms(), self._observed),
             },
         )
+        write_audit(run.folder, TABLES, audit_tables(run))
+        return run
 
     def close(self) -> None:
         """Stop the observer; a second call does nothing."""

@@ -21,6 +21,7 @@ OUTCOME_WORDS = {
     Outcome.BREACH: "Breached",
     Outcome.INCONCLUSIVE: "Inconclusive",
     Outcome.SECURITY: "Insecure",
+    Outcome.AUDIT: "Lost or doubled",
 }
 
 STATUSES = ("PENDING_UPLOAD", "RECEIVED", "PROCESSING", "READY", "FAILED")

@@ -18,9 +18,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from harness.blueprint.template import load_template
+from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
 from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
@@ -107,7 +109,9 @@ def simulate(
         except InputInvalid as error:
             raise MachineInvalid(str(error)) from None
         recorder.settle(at_least=1)
-    return writer.finish(duration_s=end, notes=_notes_of_end(model, command))
+    run = writer.finish(duration_s=end, notes=_notes_of_end(model, command))
+    write_audit(folder, TABLES, audit_tables(run))
+    return run
 
 
 def platform_of(

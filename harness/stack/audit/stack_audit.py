@@ -10,6 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import Any
 
 import boto3
 import httpx
+import psutil
 from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.audit.auditor import Audit, audit
 from harness.audit.ledger import AuditedExecution, Ledger
+from harness.blueprint.template import load_template
 from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.step_rows import batch_job_of
 from harness.service.adapters.stepfunctions.workflow import BUNDLE_STATE
@@ -38,6 +41,8 @@ PATIENCE_S = 20.0
 CHECKED_MAX = 400
 """How many objects are downloaded and checked; spread evenly over all of them."""
 APPLIED = "service.media.handle_processing_callback.applied"
+COUNTING = frozenset({"harness.service.api", "harness.service.worker"})
+"""The modules of the processes that count."""
 SLACK_S = 120.0
 """Time between two passes of the reconciler, and its work, generously [model s]."""
 
@@ -53,6 +58,10 @@ class StackAuditor:
         """Wait until the batches have ended, but not long, and audit all that can be seen."""
         rows = self._settled_rows()
         return audit(self.ledger(rows))
+
+    def rows(self) -> DatabaseRows:
+        """Read what the run has left in the database."""
+        return read_rows(self.state.database_url, self.began_at)
 
     def ledger(self, rows: DatabaseRows) -> Ledger:
         """Return what database and AWS say."""
@@ -71,13 +80,13 @@ class StackAuditor:
             broken=broken,
             unsent=rows.unsent,
             counters=self._counters(),
-            uncounted=True,
+            uncounted=self._was_restarted(),
             stories={batch.id: tuple(_story(batch, rows)) for batch in rows.batches},
         )
 
     def _settled_rows(self) -> DatabaseRows:
         until = time.monotonic() + PATIENCE_S
-        while (rows := read_rows(self.state.database_url, self.began_at)).in_pipeline:
+        while (rows := self.rows()).in_pipeline:
             if time.monotonic() > until:
                 break
             time.sleep(0.5)
@@ -94,8 +103,10 @@ class StackAuditor:
         """Yield the executions of the run's jobs, and those since its begin that have no job."""
         jobs = {int(job.id): job for job in rows.jobs}
         client = self._session().client("stepfunctions", endpoint_url=self.state.aws_url)
-        (machine,) = client.list_state_machines()["stateMachines"]
-        pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine["stateMachineArn"])
+        name = load_template(parameters={"CallbackUrl": ""}).state_machine.name
+        machines = client.list_state_machines()["stateMachines"]
+        arn = next(each["stateMachineArn"] for each in machines if each["name"] == name)
+        pages = client.get_paginator("list_executions").paginate(stateMachineArn=arn)
         for found in (each for page in pages for each in page["executions"]):
             named = batch_job_of(found["name"])
             if named is None or named.batch_id in rows.earlier:
@@ -150,6 +161,14 @@ class StackAuditor:
             f"{BATCHES_CREATED}{{status={status}}}": (float(counted[status]), float(number))
             for status, number in stored.items()
         }
+
+    def _was_restarted(self) -> bool:
+        """Return whether the API or the worker is younger than the stack: its counters began anew."""
+        for part in psutil.Process(self.state.supervisor_pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # It may end meanwhile, e.g. one that executes functions.
+                if COUNTING.intersection(part.cmdline()) and part.create_time() > self.state.started_at:
+                    return True
+        return False
 
     @property
     def _bucket(self) -> str:

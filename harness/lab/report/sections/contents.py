@@ -2,6 +2,7 @@
 
 from harness.lab.report.section import SectionMaker
 from harness.lab.report.sections.alarms import alarms
+from harness.lab.report.sections.audit import audit
 from harness.lab.report.sections.cost import cost
 from harness.lab.report.sections.environment import environment
 from harness.lab.report.sections.errors import dead_letters, errors, retries
@@ -18,6 +19,7 @@ SECTIONS: tuple[SectionMaker, ...] = (
     objectives,
     regressions,
     alarms,
+    audit,
     remarks,
     response_by_rate,
     processing,
