@@ -21,6 +21,11 @@ PUT each file to its URL, complete the batch, query its status until it is READY
 The body of every error is `{"code", "message", "details": {"reason", …} | null}`. An `Idempotency-Key` is not
 needed: the status of the batch determines which requests are allowed.
 """
+TAGS = [
+    {"name": "media batches", "description": "Uploads and downloads of a listing."},
+    {"name": "pipeline", "description": "The callback of the pipeline, by signature."},
+    {"name": "probes", "description": "Health and metrics."},
+]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,6 +48,9 @@ def serve(service: Service, settings: Settings) -> FastAPI:
         title="Listing media",
         version="2",
         description=DESCRIPTION,
+        contact={"name": "The media harness maintainers"},
+        servers=[{"url": "/", "description": "The server of this document."}],
+        openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

@@ -112,7 +112,7 @@ def test_others_are_answered_while_the_listing_is_locked(
     client: TestClient, media: MySQLMediaRepository
 ) -> None:
     """
-    Of sixty creates on the locked listing eight wait; the others are refused at once, and told to try again.
+    Of sixty creates on the locked listing eight wait; the others are refused soon, and told to try again.
     """
     with ThreadPoolExecutor(CREATES) as threads:
         with media.transaction() as tx:
@@ -133,6 +133,16 @@ def test_others_are_answered_while_the_listing_is_locked(
     assert "media_processing_inflight_jobs 0.0" in others[2].text
     assert {(response.status_code, response.headers["retry-after"]) for response in refused} == {(503, "1")}
     assert accepted == {201: WAITING}
+
+
+def test_a_burst_on_one_listing_is_accepted(client: TestClient) -> None:
+    """
+    More creates than may wait for the lock, which nobody holds for long, queue.
+    """
+    with ThreadPoolExecutor(CREATES) as threads:
+        answers = list(threads.map(create, [client] * CREATES, [OTHER] * CREATES))
+
+    assert Counter(response.status_code for response in answers) == {201: CREATES}
 
 
 def test_probes_do_not_wait_for_the_connections_of_requests(client: TestClient, pool: Pool) -> None:
