@@ -9,11 +9,12 @@ Play, simulate and check an asynchronous media-processing service.
 False
 
 `play` runs a scenario against the service, `simulate` runs it in simulation; both return a run, and
-`load_run` opens the run of an earlier time, `load_runs` several of them. `experiment` simulates a scenario
-many times and estimates its times with intervals; `sweep` does so at every point of a grid of parameters,
-`plan` finds the least value with which an objective holds, and `sensitivity` which parameter matters. `check`
-evaluates the alarms and objectives of a run, `compare` compares it with another run. Each name is imported at
-its first use, so importing the package is quick.
+`load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the system's
+service times from runs. `experiment` simulates a scenario many times and estimates its times with intervals;
+`sweep` does so at every point of a grid of parameters, `plan` finds the least value with which an objective
+holds, and `sensitivity` which parameter matters. `check` evaluates the alarms and objectives of a run,
+`compare` compares it with another run. Each name is imported at its first use, so importing the package is
+quick.
 """
 
 import importlib
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from harness.api import load_run as load_run
     from harness.api import load_runs as load_runs
     from harness.api import simulate as simulate
+    from harness.experiments import calibrate as calibrate
     from harness.experiments import plan as plan
     from harness.experiments import sensitivity as sensitivity
     from harness.experiments import sweep as sweep
     from harness.scenario_player import play_scenario as play
 
 __all__ = [
+    "calibrate",
     "check",
     "compare",
     "experiment",
@@ -45,7 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {name: ("harness.api", name) for name in __all__}
-_HOMES |= {name: ("harness.experiments", name) for name in ("plan", "sensitivity", "sweep")}
+_HOMES |= {name: ("harness.experiments", name) for name in ("calibrate", "plan", "sensitivity", "sweep")}
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
 

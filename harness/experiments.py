@@ -1,5 +1,6 @@
 """
-Simulated experiments with many runs: a sweep, the search for a capacity, a sensitivity analysis.
+Simulated experiments with many runs: a sweep, the search for a capacity, a sensitivity analysis; and the
+calibration of the simulator by runs.
 
 Their results have charts: here the simulator and the report meet. Times in seconds of model time.
 """
@@ -7,11 +8,16 @@ Their results have charts: here the simulator and the report meet. Times in seco
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.lab.calibration.calibrated_system import CalibratedSystem
+from harness.lab.calibration.calibration_file import write_calibration
+from harness.lab.report.charts.calibration_chart import calibration_chart
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.sweep_charts import capacity_chart, sweep_chart, tornado_chart
+from harness.lab.results.run import Run
 from harness.lab.sim.cost import Bill
 from harness.lab.sim.sweep.capacity import Capacity, CapacityPlan, CapacityProbe
 from harness.lab.sim.sweep.criterion import Criterion
@@ -82,6 +88,45 @@ class ChartedSensitivity(Sensitivity):
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
+
+
+class ChartedCalibration(CalibratedSystem):
+    """A measured system with the chart of its fits."""
+
+    @property
+    def chart(self) -> Chart:
+        """Fitted against observed quantiles of each step."""
+        return calibration_chart(self.curves())
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
+
+
+def calibrate(*runs: Run | str | Path, out: str | Path | None = None) -> ChartedCalibration:
+    """
+    Measure service times, latencies and error rates from runs of one system.
+
+    >>> import harness
+    >>> measured = harness.calibrate("fixtures/runs/morning_simulated")
+    >>> measured.to_frame()["step"].tolist()
+    ['validate', 'thumbnails', 'zip', 'callback', 'transcode']
+
+    Args:
+        runs: Runs, or their folders.
+        out: The calibration file; beside it the quantiles are written as PNG and CSV. Without it nothing
+            is written.
+
+    Raises:
+        RunUnreadable: One of them is not a run folder.
+        TooFewObservations: No step has enough successful attempts.
+    """
+    opened = [run if isinstance(run, Run) else Run.load(run) for run in runs]
+    measured = ChartedCalibration.of(opened, datetime.now(UTC).date())
+    if out is not None:
+        path = Path(out)
+        write_calibration(measured, path)
+        calibration_chart(measured.curves(), path.stem).save(path.parent)
+    return measured
 
 
 def sweep(

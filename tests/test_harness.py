@@ -53,6 +53,7 @@ class TestImport:
         All of them can be called, are listed for completion, and have documentation with an example.
         """
         assert harness.__all__ == [
+            "calibrate",
             "check",
             "compare",
             "experiment",

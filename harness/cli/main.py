@@ -20,6 +20,7 @@ VERBS = {
     "sim": "Play a scenario in simulation",
     "sweep": "Simulate a scenario at every point of a grid of parameters",
     "plan": "Find the least capacity, or the greatest rate, for an objective",
+    "calibrate": "Measure service times and latencies from runs, for simulations",
     "rehearse": "Play the service in virtual time under seeded faults, and audit it",
     "check": "Evaluate a run: alarms, objectives, exit code",
     "audit": "Audit a run: whether a batch was lost, doubled, or shown wrongly",

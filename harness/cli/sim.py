@@ -116,12 +116,16 @@ def sim(
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
     with _errors_as_exit_codes():
+        from harness.lab.gate.calibration_range import EXTRAPOLATED
         from harness.lab.gate.scenario_reader import read_scenario
 
         changes, overrides = split_settings(settings or [])
         changed = read_scenario(
             scenario, changes, calibration=calibration, rate=rate, duration=duration, seed=seed
         )
+        _, extrapolated, where = changed.calibration.partition(EXTRAPOLATED)
+        if extrapolated:
+            sys.stderr.write(f"warning: the calibration is {extrapolated}{where}\n")
         if input_ is not None:
             changed = _with_input(changed, input_)
         simulation = _Simulation(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.gate.abort.abort_rule import abort_rules, aborting_alarms
+from harness.lab.gate.calibration_range import EXTRAPOLATED, outside_range
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.request_names import unknown_request
-from harness.lab.workload.calibration import load_calibration
+from harness.lab.workload.calibration import Calibration, load_calibration
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
 
@@ -50,7 +51,17 @@ def read_scenario(
         problems += _impossible_aborts(path, scenario)
     if problems:
         raise ScenarioError(*problems)
-    return scenario
+    return scenario if measured is None else _with_range(measured, scenario)
+
+
+def _with_range(measured: Calibration, scenario: Scenario) -> Scenario:
+    """Note in the scenario what the calibration was not measured for."""
+    outside = outside_range(measured, scenario)
+    if not outside:
+        return scenario
+    return scenario.model_copy(
+        update={"calibration": f"{scenario.calibration}; {EXTRAPOLATED}{'; '.join(outside)}"}
+    )
 
 
 def _impossible_aborts(path: Path, scenario: Scenario) -> Iterator[Problem]:

@@ -19,11 +19,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from harness.lab.workload.scenario_file import read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import ServiceModel
+
+
+class MeasuredStep(ScenarioSection):
+    """What a service model was measured from."""
+
+    observations: PositiveInt = Field(description="Number of observed attempts.")
+    ranges: Mapping[str, tuple[float, float]] = Field(
+        {}, description="Smallest and largest amount of work that was seen, by the parameter of its part."
+    )
 
 
 class Calibration(ScenarioSection):
@@ -36,6 +45,10 @@ class Calibration(ScenarioSection):
     model: Mapping[str, ServiceModel] = Field({}, description="Service models by name.")
     platform: Mapping[str, Any] = Field(
         {}, description="Parameters of the simulated platform by section; the simulator checks them."
+    )
+
+    measured: Mapping[str, MeasuredStep] = Field(
+        {}, description="What each service model was measured from, by its name."
     )
 
     @property

@@ -73,7 +73,7 @@ class ServiceTimes:
     def __init__(self, model: Mapping[str, ServiceModel], seed: int, replication: int = 0) -> None:
         self._parts = {
             name: [
-                (_AMOUNTS[part], _Part(distribution, Stream(seed, replication, f"service/{name}/{part}")))
+                (AMOUNTS[part], _Part(distribution, Stream(seed, replication, f"service/{name}/{part}")))
                 for part, distribution in service.parts.items()
             ]
             for name, service in model.items()
@@ -120,10 +120,11 @@ class _Part:
         return values
 
 
-_AMOUNTS: Mapping[str, Callable[[tuple[UploadFile, ...]], float]] = {
+AMOUNTS: Mapping[str, Callable[[tuple[UploadFile, ...]], float]] = {
     "fixed_s": lambda _: 1,
     "per_file_s": len,
     "per_megapixel_s": lambda files: sum([file.pixels for file in files]) / 1e6,
     "per_megabyte_s": lambda files: sum([file.bytes for file in files]) / 1e6,
     "per_second_of_video_s": lambda files: sum([file.seconds for file in files]),
 }
+"""The amount of work that the parameter of a part belongs to, from the files of an attempt."""

@@ -103,7 +103,7 @@ class TaskWorkModel:
                     cause = f"DECODE_FAILED: {file.client_id}: injected corrupt file"
                     return TaskWork(0.0, "Rejected", cause)
         step = step_of(function)
-        seconds = self._times.seconds(step, _files_of(step, batch), batch.arrival, 0, attempt)
+        seconds = self._times.seconds(step, files_of_step(step, batch), batch.arrival, 0, attempt)
         if function == CALLBACK_FUNCTION:
             seconds += self._faults.callback_delay(batch.arrival, attempt)
         return TaskWork(seconds)
@@ -117,7 +117,8 @@ class TaskWorkModel:
         return TaskWork(seconds)
 
 
-def _files_of(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
+def files_of_step(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
+    """Return the files that a function of the pipeline works on in one invocation."""
     if step == "thumbnails":
         return batch.images
     return () if step == "callback" else batch.files

@@ -1,0 +1,123 @@
+"""The calibration file of a measured system: TOML with its provenance, intervals and ranges as comments."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.lab.calibration.calibrated_system import IN_THE_STEPS, CalibratedSystem
+from harness.lab.calibration.service_fit import FEW, ServiceFit
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.distribution import Distribution
+
+EMERGENT = ("TooManyRequests", "Throttl", "States.Timeout", "Capacity.Exceeded")
+"""Parts of the names of errors that the simulated platform makes by itself."""
+
+
+def write_calibration(system: CalibratedSystem, path: Path) -> None:
+    """Write the file; `harness.lab.workload.calibration.load_calibration` reads it."""
+    path.write_text("\n".join(_lines(system)) + "\n", encoding="utf-8")
+
+
+def _lines(system: CalibratedSystem) -> Iterator[str]:
+    yield "# Measured service times and latencies; play them with: harness sim SCENARIO --calibration FILE"
+    yield "# Model seconds. Intervals are those of 95 % confidence."
+    for run in system.runs:
+        header = run.header
+        yield (
+            f"# run {header.id}: {header.scenario_name} on {header.engine}, {header.started_at:%Y-%m-%d}, "
+            f"seed {header.seed}, scenario {header.scenario_hash[:12]}, "
+            f"blueprint {(header.blueprint_hash or 'unknown')[:12]}"
+        )
+    names = ", ".join(run.header.id for run in system.runs)
+    attempts = sum(fit.observations for fit in system.services.values())
+    yield f'source = "{attempts} attempts of {names}, measured {system.measured_on:%d %B %Y}"'
+    for name, fit in system.services.items():
+        yield from _service(name, fit)
+    for name, count in system.skipped.items():
+        yield f"\n# [model.{name}]: {count} observations are too few for a fit."
+    yield from _platform(system)
+    yield from _failures(system)
+
+
+def _service(name: str, fit: ServiceFit) -> Iterator[str]:
+    yield f"\n[model.{name}]"
+    yield f"# {_fit_text(fit)}"
+    for part, distribution in fit.parts.items():
+        yield from _intervals(fit, part)
+        yield f"{part} = {_distribution(distribution)}"
+    yield f"\n[measured.{name}]"
+    yield f"observations = {fit.observations}"
+    if fit.ranges:
+        inside = ", ".join(f"{part} = [{low:.6g}, {high:.6g}]" for part, (low, high) in fit.ranges.items())
+        yield f"ranges = {{ {inside} }}"
+
+
+def _fit_text(fit: ServiceFit) -> str:
+    if fit.structure is None:
+        return f"{fit.observations} observations: no family fits, so these are their quantiles."
+    few = f"; fewer than {FEW}: the intervals are widened" if fit.is_small else ""
+    return (
+        f"{fit.observations} observations, {fit.structure.name}{few}. Held-out data: distance of Kolmogorov "
+        f"and Smirnov {fit.ks_distance:.3f}, probability {fit.ks_probability:.2g}."
+    )
+
+
+def _intervals(fit: ServiceFit, part: str) -> Iterator[str]:
+    if bounds := fit.intervals.get(part):
+        yield "# " + ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in bounds.items())
+
+
+def _platform(system: CalibratedSystem) -> Iterator[str]:
+    if system.queue is not None:
+        p50, p95 = system.queue
+        yield (
+            "\n# Not calibrated: RECEIVED to start (outbox, queue and dispatcher together) took "
+            f"p50 {p50:.3g}, p95 {p95:.3g} s."
+        )
+    sections: dict[str, dict[str, tuple[str, str]]] = {}
+    for key, fit in system.latencies.items():
+        section, _, name = key.rpartition(".")
+        value = _distribution(fit.parts["fixed_s"])
+        sections.setdefault(section, {})[name] = value, f"{fit.observations} observations"
+    if "api" in sections:
+        sections["api"]["network_s"] = "0.0", "in request_s"
+    steps = set(system.services)
+    for key, step in IN_THE_STEPS.items():
+        section, _, name = key.rpartition(".")
+        if step in steps:
+            sections.setdefault(section, {})[name] = "0.0", "in the service time of the step"
+    for section in sorted(sections):
+        yield f"\n[platform.{section}]" if section else "\n[platform]"
+        for name, (value, remark) in sections[section].items():
+            yield f"{name} = {value}  # {remark}"
+
+
+def _failures(system: CalibratedSystem) -> Iterator[str]:
+    injected = any(run.scenario.get("faults") for run in system.runs)
+    by_state: dict[str, list[str]] = {}
+    for (state, error), (failed, attempts) in system.errors.items():
+        if any(part in error for part in EMERGENT):
+            continue
+        if injected:
+            yield (
+                f"\n# {state}: {error} in {failed} of {attempts} attempts; left out, because the runs had "
+                "injected faults."
+            )
+            continue
+        by_state.setdefault(state, []).append(f'{{ error = "{error}", rate = {failed / attempts:.6g} }}')
+    for state, failures in by_state.items():
+        yield f'\n[platform.behaviours."{state}"]'
+        yield f"failures = [{', '.join(failures)}]"
+
+
+def _distribution(distribution: Distribution) -> str:
+    if isinstance(distribution, Constant):
+        return f"{float(distribution.value):.6g}"
+    fields: Mapping[str, object] = distribution.model_dump(exclude_defaults=True, exclude={"distribution"})
+    texts = [f'distribution = "{distribution.distribution}"']
+    for name, value in fields.items():
+        texts.append(f"{name} = {_values(value) if isinstance(value, tuple) else format(value, '.6g')}")
+    return f"{{ {', '.join(texts)} }}"
+
+
+def _values(values: tuple[float, ...]) -> str:
+    return "[" + ", ".join(format(value, ".6g") for value in values) + "]"

@@ -1,0 +1,137 @@
+"""
+The attempts of steps that runs have observed, each with its service time and its amount of work.
+
+A step is named as service models name it: ``validate``, ``thumbnails``, ``transcode``, ``zip``, ``callback``;
+a Task of another state machine has the name of its state. Times are model seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from harness.blueprint.template import load_template
+from harness.lab.calibration.duration_family import Floats
+from harness.lab.results.run import Run
+from harness.lab.workload.mix import Mix
+from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.service_times import AMOUNTS
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, files_of_step, step_of
+from harness.states_language.parser import parse_state_machine
+from harness.states_language.program import CompiledTask, compile_machine
+
+TRANSCODE = "transcode"
+
+WORK = ("per_second_of_video_s", "per_megapixel_s", "per_megabyte_s", "per_file_s")
+"""
+The parameters of a service model that belong to an amount of work; columns of the observations.
+
+Of two that explain a time equally well the first one is taken.
+"""
+
+
+def observed_steps(runs: Sequence[Run]) -> pd.DataFrame:
+    """
+    Return every finished attempt of a Task.
+
+    Returns:
+        ``step``, ``state``, ``outcome``, ``error``, ``wait_s`` (from ready to started; of a transcoding job
+        also the wait for a slot), ``service_s`` and one column for each of `WORK` (not a number if the
+        arrival of the batch is unknown).
+    """
+    return pd.concat([_observed(run) for run in runs], ignore_index=True)
+
+
+def _observed(run: Run) -> pd.DataFrame:
+    names = _steps_of_states()
+    steps = run.steps[run.steps["finished_at"].notna() & run.steps["started_at"].notna()]
+    own = names.keys() & set(steps["state"].unique())
+    # The states of another machine are steps of their own, containers too: they only cost a row.
+    steps = steps[steps["state"].isin(own)] if own else steps
+    frame = pd.DataFrame(
+        {
+            "step": steps["state"].map(lambda state: names.get(state, state)).astype(str),
+            "state": steps["state"].astype(str),
+            "outcome": steps["outcome"].astype(str),
+            "error": steps["error"].astype(object).where(steps["error"].notna(), None),
+        }
+    )
+    begun = steps["started_at"].to_numpy(float).copy()
+    ended = steps["finished_at"].to_numpy(float)
+    jobs = (frame["step"] == TRANSCODE).to_numpy()
+    begun[jobs] = _service_starts(begun[jobs], ended[jobs], _slots(run))
+    frame["wait_s"] = run.model_seconds(begun - steps["ready_at"].to_numpy(float))
+    frame["service_s"] = run.model_seconds(ended - begun)
+    amounts = _amounts(run, steps, frame["step"])
+    return frame.assign(**{name: amounts[:, place] for place, name in enumerate(WORK)})
+
+
+@cache
+def _steps_of_states() -> Mapping[str, str]:
+    """Return the step of each Task of the blueprint, by the name of its state."""
+    machine = parse_state_machine(load_template(parameters={"CallbackUrl": ""}).state_machine.definition)
+    return {task.name: _step(task) for task in compile_machine(machine).tasks()}
+
+
+def _step(task: CompiledTask) -> str:
+    function = task.task.function_name
+    return TRANSCODE if function is None else step_of(function.removeprefix(FUNCTION_PREFIX))
+
+
+def _slots(run: Run) -> int:
+    """Return how many transcoding jobs the run did at once."""
+    template = load_template(parameters={"CallbackUrl": ""}).media_convert_queue.concurrent_jobs
+    return int(run.header.target.get("transcoding_slots", template))
+
+
+def _service_starts(created: Floats, ended: Floats, slots: int) -> Floats:
+    """
+    Return when each job got its slot: the queue is first come, first served.
+
+    A job begins when it is created, or when so many earlier ones have ended that a slot is free.
+    """
+    order = np.argsort(created, kind="stable")
+    begun = created.copy()
+    ends = np.sort(ended)
+    for place, job in enumerate(order[slots:], start=1):
+        begun[job] = min(max(created[job], ends[place - 1]), ended[job])
+    return begun
+
+
+def _amounts(run: Run, steps: pd.DataFrame, names: "pd.Series[str]") -> Floats:
+    """Return the work of each attempt, shape (attempts, amounts)."""
+    found = np.full((len(steps), len(WORK)), np.nan)
+    try:
+        mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
+    except ValidationError:
+        # A run of another program or version: the times are known, the files are not.
+        return found
+    arrivals = _arrivals(run)
+    batches: dict[int, UploadBatch] = {}
+    keys = zip(steps["job_id"], steps["item"], names, strict=True)
+    for place, (job, item, step) in enumerate(keys):
+        arrival = arrivals.get(int(job))
+        if arrival is None:
+            continue
+        if arrival not in batches:
+            batches[arrival] = mix.batch(arrival)
+        files = _files_of(step, batches[arrival], int(item))
+        found[place] = [AMOUNTS[name](files) for name in WORK]
+    return found
+
+
+def _files_of(step: str, batch: UploadBatch, item: int) -> tuple[UploadFile, ...]:
+    if step == TRANSCODE:
+        return batch.videos[item : item + 1]
+    return tuple(files_of_step(step, batch))
+
+
+def _arrivals(run: Run) -> dict[int, int]:
+    """Return the arrival of each job."""
+    requests = run.requests[["batch_id", "arrival"]].dropna().drop_duplicates("batch_id")
+    jobs = run.batches[["batch_id", "job_id"]].dropna()
+    joined = jobs.merge(requests, on="batch_id")
+    return dict(zip(joined["job_id"].astype(int), joined["arrival"].astype(int), strict=True))

@@ -1,0 +1,70 @@
+"""
+The latencies around the steps, as runs have observed them: API, object store, and the hop between two Tasks.
+
+Times are model seconds. What a run cannot tell apart is left to the platform: network and handling of a
+request count as one, and so do outbox, queue and dispatcher.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.lab.calibration.duration_family import Floats
+from harness.lab.results.run import Run
+
+Latencies = dict[str, Floats]
+
+
+def observed_latencies(runs: Sequence[Run], tasks: set[str]) -> Latencies:
+    """
+    Return the observed latencies by platform parameter, e.g. ``api.request_s``.
+
+    Args:
+        tasks: Names of the states that are Tasks.
+    """
+    gathered: dict[str, list[Floats]] = {}
+    for run in runs:
+        for name, values in _latencies(run, tasks):
+            gathered.setdefault(name, []).append(values[np.isfinite(values) & (values > 0)])
+    return {name: np.concatenate(values) for name, values in gathered.items()}
+
+
+def queue_times(runs: Sequence[Run]) -> Floats:
+    """Return the times from RECEIVED to the start of the execution: outbox, queue and dispatcher."""
+    times = [run.model_seconds(run.batches["started_at"] - run.batches["received_at"]) for run in runs]
+    return np.asarray(pd.concat(times).dropna(), dtype=np.float64)
+
+
+def _latencies(run: Run, tasks: set[str]) -> Iterator[tuple[str, Floats]]:
+    sent = run.requests[run.requests["outcome"] == "ok"]
+    taken = run.model_seconds(sent["finished_at"] - sent["started_at"])
+    yield "api.request_s", np.asarray(taken[sent["type"] == "POST"], dtype=np.float64)
+    small = (sent["bytes_in"] + sent["bytes_out"]) < 100_000
+    yield "s3.request_s", np.asarray(taken[(sent["type"] == "PUT") & small], dtype=np.float64)
+    yield "stepfunctions.hop_s", _hops(run.steps, tasks) * run.time_scale
+
+
+def _hops(steps: pd.DataFrame, tasks: set[str]) -> Floats:
+    """Return the times from the end of a state to the start of the Task that follows [clock s]."""
+    ended = steps.dropna(subset=["finished_at"])[["job_id", "finished_at"]].rename(
+        columns={"finished_at": "before"}
+    )
+    entered = steps.dropna(subset=["ready_at", "started_at"])
+    first = entered[entered["state"].isin(tasks) & (entered["attempt"] == 1) & (entered["item"] == 0)]
+    containers = entered[~entered["state"].isin(tasks)][["job_id", "ready_at"]].rename(
+        columns={"ready_at": "before"}
+    )
+    ended, containers = ended.assign(is_end=True), containers.assign(is_end=False)
+    events = pd.concat([ended, containers]).sort_values("before", kind="stable")
+    joined = pd.merge_asof(
+        first[["job_id", "ready_at", "started_at"]].sort_values("ready_at", kind="stable"),
+        events,
+        left_on="ready_at",
+        right_on="before",
+        by="job_id",
+    )
+    # The first Task of a branch follows the begin of its container, which is no hop between Tasks.
+    following = joined[joined["is_end"].eq(True)]
+    hops: Floats = (following["started_at"] - following["before"]).to_numpy(float)
+    return hops
