@@ -76,6 +76,9 @@ simulate = _with_plots(simulate_run)
 def experiment(
     scenario: "Scenario | str | Path",
     *,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
     replications: int = 20,
     precision: float | None = None,
     percent: float = 95,
@@ -103,6 +106,7 @@ def experiment(
     ``if __name__ == "__main__":``; a notebook needs nothing.
 
     Args:
+        rate, duration, seed: Replace those of the scenario [1/s, s]; the shape of the arrivals stays.
         replications: Number of replications; with *precision* the most.
         precision: Replicate until the half-width of the percentile is this part of it, e.g. 0.05.
         percent: The percentile of the time to READY to which *precision* applies.
@@ -122,6 +126,7 @@ def experiment(
     from harness.lab.workload.scenario import Scenario, load_scenario
 
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    loaded = loaded.changed(rate=rate, duration=duration, seed=seed)
     plan = ExperimentPlan(
         loaded if input is None else loaded.with_input(input),
         replications=replications,

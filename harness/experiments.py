@@ -140,6 +140,9 @@ def sweep(
     percents: Sequence[float] = PERCENTS,
     warm_up: float | None = None,
     confidence: float = 0.95,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
@@ -170,7 +173,7 @@ def sweep(
             grid or more replications compute only what is missing.
         percents: Percentiles of the time to READY to record.
         warm_up: Arrivals before it are not counted [s]; by default that of the scenario.
-        state_machine, platform, overrides: As for `simulate`.
+        rate, duration, seed, state_machine, platform, overrides: As for `simulate`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -178,7 +181,7 @@ def sweep(
         ValueError: A key or a value is invalid, or the folder holds something else.
     """
     plan = SweepPlan(
-        _system(scenario, overrides, platform, state_machine),
+        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine),
         grid,
         replications=replications,
         percents=tuple(map(float, percents)),
@@ -207,6 +210,9 @@ def plan(
     processes: int | None = None,
     out: str | Path | None = None,
     warm_up: float | None = None,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
@@ -235,7 +241,7 @@ def plan(
         ScenarioError: The scenario file is invalid.
         ValueError: A key, a value or the objective is invalid, or the folder holds something else.
     """
-    system = _system(scenario, overrides, platform, state_machine)
+    system = _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine)
     search = CapacityPlan(
         system,
         parameter,
@@ -271,6 +277,9 @@ def sensitivity(
     out: str | Path | None = None,
     warm_up: float | None = None,
     confidence: float = 0.95,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
@@ -296,7 +305,7 @@ def sensitivity(
         ValueError: A key has no value that can be scaled, or the folder holds something else.
     """
     analysis = SensitivityPlan(
-        _system(scenario, overrides, platform, state_machine),
+        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine),
         parameters,
         change=change,
         percent=percent,
@@ -317,14 +326,20 @@ def write_sweep(found: ChartedSweep, folder: Path, limit: float | None = None) -
     found.chart_of(95 if 95 in found.percents else found.percents[0], limit).save(folder)
 
 
+def _loaded(
+    scenario: Scenario | str | Path, rate: float | None, duration: float | None, seed: int | None
+) -> Scenario:
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    return loaded.changed(rate=rate, duration=duration, seed=seed)
+
+
 def _system(
-    scenario: Scenario | str | Path,
+    scenario: Scenario,
     overrides: Mapping[str, Any] | None,
     platform: "Preset | None",
     state_machine: str | Path | Mapping[str, Any] | None,
 ) -> VariableSystem:
-    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    return VariableSystem(loaded, overrides or {}, platform, state_machine)
+    return VariableSystem(scenario, overrides or {}, platform, state_machine)
 
 
 @contextmanager

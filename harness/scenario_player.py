@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.shipped.shipped_scenarios import find_scenario
+from harness.stack.processes.locust_page import noted_page
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, facts_of, must_fit, recorded, seeded_identities, stack_for
 
@@ -30,10 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunTarget:
-    """A service where a scenario is played: its base URL, and a provider of identities for a scenario."""
+    """
+    A service where a scenario is played.
+
+    Attributes:
+        host: Its base URL.
+        provide: Provider of identities for a scenario.
+        noted: Notes the address of Locust's web page for the live page of the stack.
+    """
 
     host: str
     provide: Provide
+    noted: Callable[[str], AbstractContextManager[object]] = nullcontext
 
 
 def play_scenario(
@@ -132,7 +141,12 @@ def serve_scenarios(
     path = find_scenario(path)
     scenario = read_scenario(path)
     others = [each for each in sorted(path.parent.glob("*.toml")) if each.name != path.name]
-    with run_target(scenario, host, identities, metrics_urls, stack=stack) as target:
+    with run_target(scenario, host, identities, metrics_urls, stack=stack) as target, ExitStack() as notes:
+
+        def on_open(url: str) -> None:
+            print(f"open {url} and press Start; Ctrl-C here ends it", file=sys.stderr)
+            notes.enter_context(target.noted(url))
+
         page = WebPageRuns(
             host=target.host,
             runs=runs,
@@ -141,10 +155,7 @@ def serve_scenarios(
             workers=LocalWorkers(processes),
             command=command,
         )
-        page.serve(
-            [path, *others],
-            on_open=lambda url: print(f"open {url} and press Start; Ctrl-C here ends it", file=sys.stderr),
-        )
+        page.serve([path, *others], on_open=on_open)
 
 
 @contextmanager
@@ -164,7 +175,8 @@ def run_target(
         raise TargetUnfit("--host and --stack exclude each other: a run is played at one service")
     if host is None:
         with stack_for(scenario, own_stack=own_stack, stack=stack) as state:
-            yield RunTarget(state.api_url, partial(_stack_identities, state, identities))
+            provide = partial(_stack_identities, state, identities)
+            yield RunTarget(state.api_url, provide, partial(noted_page, state))
     elif identities is None:
         raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
     else:

@@ -70,6 +70,8 @@ def check(
 
     Example: harness check runs/20260102T101500Z-smoke-live
     """
+    if run is not None:
+        sys.stderr.write(f"evaluating {run}\n")
     from harness.lab.alarms.timeline import EvaluationRules
     from harness.lab.gate.evaluate_run import check_run
     from harness.lab.gate.outputs import announce, write

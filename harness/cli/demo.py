@@ -26,6 +26,7 @@ def demo(
 
     Example: harness demo
     """
+    sys.stderr.write("1/4 Locust plays real photos, a video and a PDF against the service\n")
     from rich.console import Console
 
     from harness.cli.command_line import command_line
@@ -41,17 +42,16 @@ def demo(
 
     console = Console(stderr=True, highlight=False)
     with exit_on_failure("demo"):
-        console.print("[bold]1/4[/] Locust plays real photos, a video and a PDF against the service")
         live = play_scenario(scenario, command=command_line(), own_stack=True)
-        console.print("[bold]2/4[/] SimPy simulates the same scenario on a platform like this stack")
+        console.print("2/4 SimPy simulates the same scenario on a platform like this stack")
         simulated = simulate(load_scenario(scenario), platform="local")
-        console.print("[bold]3/4[/] The alarms and objectives are evaluated")
+        console.print("3/4 The alarms and objectives are evaluated")
         verdict = check_run(live)
         write(verdict, live.folder)
         console.print(live.summary.to_rich())
         console.print(_comparison(live, simulated))
         announce(verdict, as_json=json)
-        console.print("[bold]4/4[/] The report page is written")
+        console.print("4/4 The report page is written")
         page = render(live, verdict, simulated, cost=bill(live).to_dict())
     sys.stderr.write(f"run: {live.folder}\nsimulated: {simulated.folder}\npage: {page}\n")
     raise typer.Exit(ExitCode(verdict.exit_code))

@@ -21,8 +21,15 @@ def exit_on_invalid_input(verb: str) -> Iterator[None]:
     """Exit with `ExitCode.USAGE` if the body cannot read what the command line names."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         exit_with(verb, ExitCode.USAGE, error)
+    except OSError as error:
+        exit_with(verb, ExitCode.USAGE, in_words(error))
+
+
+def in_words(error: OSError) -> str:
+    """Return the file and what is wrong with it, without the number of the error."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 @contextmanager

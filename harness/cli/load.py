@@ -117,6 +117,7 @@ def load(
         scenario, ui=ui, master=master, worker=worker, master_host=master_host, is_changed=is_changed
     ):
         exit_with("load", ExitCode.USAGE, problem)
+    sys.stderr.write(f"joining the master at {master_host}\n" if worker else f"reading {scenario}\n")
     with exit_on_failure("load"):
         from harness.cli.command_line import command_line
 

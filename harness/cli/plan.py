@@ -92,6 +92,7 @@ def plan(
 
     Example: harness plan steady --vary mediaconvert.slots --from 5 --to 40 --for "p95(E2E:ready) <= 10 min"
     """
+    sys.stderr.write(f"simulating {scenario} until the objective holds\n")
     with exit_on_sweep_failure("plan"):
         from harness import experiments
         from harness.lab.gate.scenario_reader import read_scenario

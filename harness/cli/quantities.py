@@ -29,6 +29,8 @@ def rate(text: str) -> float:
     number = None if match is None else _number(match["number"])
     if match is None or number is None:
         raise typer.BadParameter(f"{text!r} is not a rate; write for example 4, 4/s or 240/min")
+    if number <= 0:
+        raise typer.BadParameter(f"{text!r} brings no arrivals; a rate is above 0")
     return number / PER_SECOND[match["unit"] or "s"]
 
 

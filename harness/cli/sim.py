@@ -115,6 +115,7 @@ def sim(
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
     """
+    sys.stderr.write(f"simulating {scenario}\n")
     with _errors_as_exit_codes():
         from harness.lab.gate.calibration_range import EXTRAPOLATED
         from harness.lab.gate.scenario_reader import read_scenario
@@ -187,7 +188,9 @@ def _with_input(scenario: "Scenario", path: Path) -> "Scenario":
     try:
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
         return scenario.with_input(value)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SettingInvalid(f"--input {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise SettingInvalid(f"--input {path}: {error}") from None
 
 

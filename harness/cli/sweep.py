@@ -83,6 +83,7 @@ def sweep(
 
     Example: harness sweep steady --vary mediaconvert.slots=10,15,20 --vary rate=0.2,0.4
     """
+    sys.stderr.write(f"simulating {scenario} at several points\n")
     with exit_on_sweep_failure("sweep"):
         from harness import experiments
         from harness.lab.gate.scenario_reader import read_scenario

@@ -73,6 +73,7 @@ def up(
 
     Example: harness up --modelled scenarios/steady.toml --port 8080
     """
+    sys.stderr.write("starting a stack\n")
     from harness.stack.local_stack import StackFailed, StackOptions
 
     if modelled and faults:

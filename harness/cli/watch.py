@@ -48,6 +48,7 @@ def watch(
 
     Example: harness watch --for 600
     """
+    sys.stderr.write("watching the alarms\n")
     with exit_on_invalid_input("watch"):
         try:
             alarms = _watch_stack(stack) if run is None else _watch_folder(run, template)

@@ -3,6 +3,7 @@ The verb ``harness check``: exit codes, output and files.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,7 @@ def check(capsys):
         with pytest.raises(SystemExit) as left:
             main(["check", *map(str, words)])
         said = capsys.readouterr()
-        return left.value.code, said.out, said.err
+        return left.value.code, said.out, re.sub(r"^evaluating .*\n", "", said.err)
 
     return call
 

@@ -36,6 +36,15 @@ def test_no_duration(text):
         duration(text)
 
 
+@pytest.mark.parametrize("text", ["0", "-4/s"])
+def test_a_rate_without_arrivals(text):
+    """
+    A run without arrivals measures nothing.
+    """
+    with pytest.raises(typer.BadParameter, match="above 0"):
+        rate(text)
+
+
 @pytest.mark.parametrize("text", ["", "x/s", "4/d", "4 per second", "inf/s"])
 def test_no_rate(text):
     """

@@ -89,13 +89,13 @@ def test_an_active_run_is_evaluated_up_to_now(watch, tmp_path):
 )
 def test_nothing_to_watch(watch, words, code, complaint):
     """
-    The message is one line and says what to do.
+    The message is one line, after the one that is printed at once, and says what to do.
     """
     left, lines, err = watch(*words)
 
     assert (left, lines) == (code, [])
     assert complaint in err
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 2
 
 
 def test_a_damaged_run_is_refused(watch, tmp_path):

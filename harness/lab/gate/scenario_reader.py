@@ -41,10 +41,7 @@ def read_scenario(
     scenario = load_scenario(path, overrides, calibration=measured)
     problems = list(_invalid_objectives(path, scenario))
     try:
-        scenario = scenario if users is None else scenario.closed(users)
-        scenario = scenario if duration is None else scenario.lasting(duration)
-        scenario = scenario if rate is None else scenario.at_rate(rate)
-        scenario = scenario if seed is None else scenario.seeded(seed)
+        scenario = scenario.changed(rate=rate, duration=duration, seed=seed, users=users)
     except ValueError as error:
         problems.append(Problem(path, 0, str(error)))
     if not problems:

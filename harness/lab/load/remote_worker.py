@@ -21,6 +21,9 @@ from harness.lab.load.preflight.preflight import Unreachable
 
 END = "ending this worker; press Ctrl-C again to end it at once"
 
+RETRY_S = 5
+"""Between two attempts to connect; Locust's."""
+
 RETRIES = 60
 """Five minutes: a cluster may start a worker long before its master."""
 
@@ -51,6 +54,7 @@ def join(
     arguments = ["--worker", "--master-host", host, "--master-port", str(port)]
     arguments += ["--processes", str(processes)] if processes > 1 else []
     arguments += ["--scenario-hash", scenario_hash] if scenario_hash else []
+    print(f"waiting up to {retries * RETRY_S / 60:g} min for the master at {host}:{port}", file=sys.stderr)
     with TemporaryDirectory(prefix="harness-worker-") as folder:
         environment = {MASTER_RETRIES: str(retries)}
         with closing(LocustProcess(Path(folder, "locust.log"), arguments, environment)) as locust:

@@ -44,6 +44,9 @@ class MachineInvalid(ValueError):
 def simulate(
     scenario: Scenario | str | Path,
     *,
+    rate: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
     replication: int = 0,
     engine: str = "simpy",
     state_machine: str | Path | Mapping[str, Any] | None = None,
@@ -65,6 +68,7 @@ def simulate(
 
     Args:
         scenario: The scenario, or its file.
+        rate, duration, seed: Replace those of the scenario [1/s, s]; the shape of the arrivals stays.
         replication: Replication 0 has the arrivals and batches of a live run of the scenario.
         state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
         platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
@@ -85,6 +89,7 @@ def simulate(
     if engine != "simpy":
         raise ValueError(f"the engine must be simpy, not {engine!r}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    scenario = scenario.changed(rate=rate, duration=duration, seed=seed)
     scenario = scenario if input is None else scenario.with_input(input)
     settings = platform_of(scenario, platform, overrides)
     definition, digest = read_machine(state_machine)

@@ -92,6 +92,10 @@ class Identities:
                 return cls(tuple(_listings(path, csv.DictReader(file))))
         except OSError as error:
             raise IdentitiesInvalid(f"{path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise IdentitiesInvalid(f"{path} is not UTF-8 text") from None
+        except csv.Error as error:
+            raise IdentitiesInvalid(f"{path} is not CSV: {error}") from None
 
     def allocate(self, schedule: Schedule) -> Mapping[int, ListingAccess]:
         """

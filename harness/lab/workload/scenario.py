@@ -197,6 +197,25 @@ class Scenario(ScenarioSection):
         """Return the scenario with users instead of arrivals; unfit users or faults are a `ValueError`."""
         return self._with(arrivals=(), users=users)
 
+    def changed(
+        self,
+        *,
+        rate: float | None = None,
+        duration: float | None = None,
+        seed: int | None = None,
+        users: int | None = None,
+    ) -> Self:
+        """
+        Return the scenario with those changes that are not None; an invalid one is a `ValueError`.
+
+        >>> load_scenario("steady").changed(rate=2.0, duration=600).duration_s
+        600.0
+        """
+        changed = self if users is None else self.closed(users)
+        changed = changed if duration is None else changed.lasting(duration)
+        changed = changed if rate is None else changed.at_rate(rate)
+        return changed if seed is None else changed.seeded(seed)
+
     def with_input(self, value: JsonValue) -> Self:
         """
         Return the scenario with an input for the executions of all its flows; see ``input`` of a flow.

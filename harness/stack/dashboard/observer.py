@@ -30,6 +30,7 @@ from harness.stack.dashboard.snapshot import (
     QueueDepths,
     Snapshot,
 )
+from harness.stack.processes.locust_page import locust_page
 from harness.stack.processes.state_file import StackState
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ T = TypeVar("T")
 TIMEOUT_S = 5.0
 FAILURES_SHOWN = 8
 CHANGES_SHOWN = 6
-LOCUST_URL = "http://127.0.0.1:8089"
 
 
 class Observer:
@@ -170,12 +170,12 @@ class Observer:
         ]
 
     def _links(self) -> list[Link]:
-        api = self._stack.api_url
+        api, page = self._stack.api_url, locust_page(self._stack)
         return [
             Link("API documentation", f"{api}/docs"),
             Link("API metrics", f"{api}/metrics"),
             Link("Worker metrics", self._stack.worker_metrics_url),
-            Link("Locust", LOCUST_URL, self._is_open(LOCUST_URL)),
+            Link("Locust", page or "", page is not None and self._is_open(page)),
         ]
 
     def _is_open(self, url: str) -> bool:

@@ -53,7 +53,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page with more about the stack; *open* means that a server answers there."""
+    """A page with more about the stack; *open* means that a server answers there, else *url* may be empty."""
 
     name: str
     url: str

@@ -4,6 +4,7 @@ Where the replications of a sweep are computed: in processes of this machine, or
 Results come as they are completed, in any order. What a lost worker was computing is computed again.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+CONNECT_S = 10
+"""How long to wait for a Dask scheduler."""
 
 LOSSES_MAX = 3
 """Workers that may be lost one after the other, without any result in between."""
@@ -48,7 +52,8 @@ def executor_of(where: "str | Client | None", processes: int | None) -> Iterator
         processes: Number of processes; None: one for each processor; 1: this one.
 
     Raises:
-        OSError: There is no scheduler at the address.
+        ValueError: *where* is not an address.
+        ConnectionError: No scheduler answers there.
     """
     if where is not None:
         with _dask_client(where) as client:
@@ -137,11 +142,21 @@ class DaskWorkers:
 
 @contextmanager
 def _dask_client(where: "str | Client") -> "Iterator[Client]":
-    import distributed
-
     if not isinstance(where, str):
         yield where
         return
+    if "://" not in where:
+        raise ValueError(
+            f"{where!r} is no address of a Dask scheduler; write for example tcp://10.0.0.5:8786"
+        )
+    import distributed
+
     connect: Any = distributed.Client
-    with connect(where, timeout="10s", set_as_default=False) as client:
+    # Its own report is a traceback.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = connect(where, timeout=f"{CONNECT_S}s", set_as_default=False)
+    except OSError:
+        raise ConnectionError(f"no Dask scheduler answers at {where} within {CONNECT_S} s") from None
+    with client:
         yield client
