@@ -117,8 +117,8 @@ def sim(
     """
     sys.stderr.write(f"simulating {scenario}\n")
     with _errors_as_exit_codes():
-        from harness.lab.gate.calibration_range import EXTRAPOLATED
         from harness.lab.gate.scenario_reader import read_scenario
+        from harness.lab.workload.calibration import EXTRAPOLATED
 
         changes, overrides = split_settings(settings or [])
         changed = read_scenario(

@@ -17,9 +17,9 @@ from harness.lab.calibration.duration_family import Floats
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.service_times import AMOUNTS
+from harness.lab.workload.service_times import AMOUNTS, files_of_step
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
-from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, files_of_step, step_of
+from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, step_of
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.program import CompiledTask, compile_machine
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.gate.abort.abort_rule import abort_rules, aborting_alarms
-from harness.lab.gate.calibration_range import EXTRAPOLATED, outside_range
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.request_names import unknown_request
-from harness.lab.workload.calibration import Calibration, load_calibration
+from harness.lab.workload.calibration import EXTRAPOLATED, Calibration, load_calibration
+from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import Problem, ScenarioError
+
+ARRIVALS = 500
+"""Arrivals of a scenario that are compared with the range of its calibration."""
 
 
 def read_scenario(
@@ -53,7 +56,8 @@ def read_scenario(
 
 def _with_range(measured: Calibration, scenario: Scenario) -> Scenario:
     """Note in the scenario what the calibration was not measured for."""
-    outside = outside_range(measured, scenario)
+    mix = Mix(scenario)
+    outside = measured.outside_range([mix.batch(arrival) for arrival in range(ARRIVALS)])
     if not outside:
         return scenario
     return scenario.model_copy(

@@ -15,24 +15,31 @@ A calibration is a TOML file with the sections of a scenario that describe the s
     failures = [{ error = "Lambda.ServiceException", rate = 0.002 }]
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from harness.lab.workload.scenario_file import read_model
 from harness.lab.workload.scenario_section import ScenarioSection
-from harness.lab.workload.service_times import ServiceModel
+from harness.lab.workload.service_times import AMOUNTS, ServiceModel, files_of_step
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+
+WorkPart = Literal["per_file_s", "per_megapixel_s", "per_megabyte_s", "per_second_of_video_s"]
 
 
 class MeasuredStep(ScenarioSection):
     """What a service model was measured from."""
 
     observations: PositiveInt = Field(description="Number of observed attempts.")
-    ranges: Mapping[str, tuple[float, float]] = Field(
+    ranges: Mapping[WorkPart, tuple[float, float]] = Field(
         {}, description="Smallest and largest amount of work that was seen, by the parameter of its part."
     )
+
+
+EXTRAPOLATED = "extrapolated: "
+"""Begins the note of a scenario whose batches are outside the range of its calibration."""
 
 
 class Calibration(ScenarioSection):
@@ -58,6 +65,24 @@ class Calibration(ScenarioSection):
         # A Python dump: JSON would turn an infinity, which the simulator must refuse, into null.
         return source | self.model_dump(include={"model", "platform"})
 
+    def outside_range(self, batches: Sequence[UploadBatch]) -> list[str]:
+        """Return a sentence for each step and amount of work of *batches* that was not measured."""
+        found = []
+        for step, measured in self.measured.items():
+            attempts = [files for batch in batches for files in _attempts(step, batch)]
+            used = self.model[step].parts.keys() if step in self.model else set()
+            # A time without a part for its work holds only for the amounts that it was measured with.
+            for name in sorted(measured.ranges.keys() & used or measured.ranges.keys()):
+                low, high = measured.ranges[name]
+                amounts = [AMOUNTS[name](files) for files in attempts]
+                outside = [amount for amount in amounts if not low * 0.999 <= amount <= high * 1.001]
+                if outside:
+                    found.append(
+                        f"{step}: {len(outside)} of {len(amounts)} attempts have {_unit(name)} outside "
+                        f"{low:.4g} to {high:.4g}, up to {max(outside):.4g}"
+                    )
+        return found
+
 
 def load_calibration(path: str | Path) -> Calibration:
     """
@@ -67,3 +92,16 @@ def load_calibration(path: str | Path) -> Calibration:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
     return read_model(Path(path), Calibration)
+
+
+def _attempts(step: str, batch: UploadBatch) -> Iterator[tuple[UploadFile, ...]]:
+    """Yield the files of each attempt of a step; a transcoding job has one video."""
+    if step == "transcode":
+        yield from ((video,) for video in batch.videos)
+    elif batch.files:
+        yield tuple(files_of_step(step, batch))
+
+
+def _unit(name: str) -> str:
+    """Return an amount of work in words, e.g. ``megapixels``."""
+    return {"per_second_of_video_s": "seconds of video"}.get(name, f"{name[4:-2]}s")

@@ -5,7 +5,7 @@ The modelled handlers and the simulator both call `ServiceTimes`, so a live and 
 scenario have the same service times, draw for draw.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.distributions.quantities import Duration
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.scenario_section import ScenarioSection
-from harness.lab.workload.upload_batch import UploadFile
+from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 ARRIVALS_PER_BLOCK = 512
 
@@ -128,3 +128,10 @@ AMOUNTS: Mapping[str, Callable[[tuple[UploadFile, ...]], float]] = {
     "per_second_of_video_s": lambda files: sum([file.seconds for file in files]),
 }
 """The amount of work that the parameter of a part belongs to, from the files of an attempt."""
+
+
+def files_of_step(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
+    """Return the files that a function of the pipeline works on in one invocation."""
+    if step == "thumbnails":
+        return batch.images
+    return () if step == "callback" else batch.files

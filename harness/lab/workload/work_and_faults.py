@@ -7,13 +7,13 @@ of the attempt, and on nothing else: a live run and a simulated run of one scena
 Attempts are counted per step and batch, so a retry by the state machine and a retry by a user both count.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.faults import Fault, LambdaFault, MediaConvertFault, SlowCallback
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes
+from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes, files_of_step
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 FUNCTION_PREFIX = "listing-media-"
@@ -115,10 +115,3 @@ class TaskWorkModel:
         if self._faults.transcoding_fails(batch.arrival, item, attempt):
             return TaskWork(seconds, "States.TaskFailed", "the transcoding job ended with ERROR")
         return TaskWork(seconds)
-
-
-def files_of_step(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
-    """Return the files that a function of the pipeline works on in one invocation."""
-    if step == "thumbnails":
-        return batch.images
-    return () if step == "callback" else batch.files

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from harness.lab.workload.calibration import load_calibration
+from harness.lab.workload.calibration import Calibration, load_calibration
+from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import load_scenario
 from harness.lab.workload.scenario_file import ScenarioError
 
@@ -131,3 +132,46 @@ class TestCalibration:
             load_calibration(measured)
 
         assert complaint in str(refusal.value)
+
+
+class TestRange:
+    def test_batches_beyond_the_range_are_counted(self):
+        """
+        With the amount of work in words.
+        """
+        (sentence,) = outside(calibration({"per_megabyte_s": (0.0, 0.01)}))
+
+        assert sentence.startswith("zip: ")
+        assert "have megabytes outside 0 to 0.01, up to" in sentence
+
+    @pytest.mark.parametrize("ranges", [{"per_megabyte_s": (0.0, 1e6)}, {}])
+    def test_nothing_is_said_of_what_was_measured(self, ranges):
+        """
+        Also of a calibration written by hand, without ranges.
+        """
+        assert outside(calibration(ranges)) == []
+
+    def test_only_work_that_the_time_depends_on_counts(self):
+        """
+        A time by megabytes is not measured less well because there were fewer files.
+        """
+        ranges = {"per_megabyte_s": (0.0, 1e6), "per_file_s": (0.0, 0.5)}
+
+        assert outside(calibration(ranges)) == []
+        assert outside(calibration(ranges, "per_file_s")) != []
+
+
+def calibration(ranges, part="per_megabyte_s"):
+    return Calibration.model_validate(
+        {
+            "source": "one hour",
+            "model": {"zip": {"fixed_s": 0.1, part: 0.1}},
+            "measured": {"zip": {"observations": 300, "ranges": ranges}},
+        }
+    )
+
+
+def outside(measured):
+    """Return what the first batches of the smoke scenario have beyond the range."""
+    mix = Mix(load_scenario("scenarios/smoke.toml"))
+    return measured.outside_range([mix.batch(arrival) for arrival in range(50)])
