@@ -184,7 +184,7 @@ class TestTime:
         host.workers["T"] = host.station(1, lambda: 3.0)
         for entity in range(3):
             host.start_in(0, entity=entity)
-        host.engine.run()
+        host.env.run()
 
         ends = {execution.entity: execution.status for execution in host.ends}
         assert ends == {0: Status.SUCCEEDED, 1: Status.FAILED, 2: Status.FAILED}

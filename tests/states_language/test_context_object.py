@@ -58,4 +58,4 @@ class TestTimes:
         execution = host.execute()
 
         assert execution.error is None
-        assert host.engine.seconds == 2
+        assert host.env.seconds == 2

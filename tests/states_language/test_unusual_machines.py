@@ -45,7 +45,7 @@ class TestTimes:
 
         execution = host.execute({"shop": {"name": "Joe's", "orders": ["a", "b", "c", "d", "e"]}})
 
-        assert host.engine.seconds == 30
+        assert host.env.seconds == 30
         assert execution.output["served"][4] == [{"order": "e", "place": 4, "shop": "Joe's"}, "poured"]
         assert execution.output["shop"]["name"] == "Joe's"
 
@@ -68,7 +68,7 @@ class TestTimes:
             "count": 2,
             "first": "Hi, Ann!",
         }
-        assert host.engine.seconds == 4
+        assert host.env.seconds == 4
 
     def test_waits_for_seconds_and_until_timestamps(self, bench):
         """
@@ -145,7 +145,7 @@ class TestTimes:
         host.workers["Ask"] = host.takes(1)
 
         assert host.execute({}).output == {"n": 3}
-        assert host.engine.seconds == 43
+        assert host.env.seconds == 43
 
 
 class TestFailures:
@@ -188,7 +188,7 @@ class TestFailures:
         host.workers["T"] = host.fails("Busy", "Rejected", seconds=1)
 
         assert host.execute().error == "Rejected"
-        assert host.engine.seconds == 3
+        assert host.env.seconds == 3
 
     def test_a_time_out_from_the_input(self, bench):
         """
@@ -223,7 +223,7 @@ class TestFailures:
         host.workers["T"] = host.fails(None, "Busy", None, seconds=2)
 
         assert host.execute([1, 2]).output == ["done", "done"]
-        assert host.engine.seconds == 5
+        assert host.env.seconds == 5
 
     def test_a_loop_of_forks_is_not_a_recursion(self, bench):
         """

@@ -27,6 +27,7 @@ from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folde
 from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
+from harness.lab.sim.model.task_workers import OwnStation
 from harness.lab.sim.platform.platform_settings import Platform, Preset
 from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -53,6 +54,7 @@ def simulate(
     platform: Preset | None = None,
     overrides: Mapping[str, Any] | None = None,
     input: JsonValue = None,  # noqa: A002 - the name of the option
+    stations: Mapping[str, OwnStation] | None = None,
     out: str | Path | None = None,
     progress: OnProgress | None = None,
     started_at: datetime = EPOCH,
@@ -74,6 +76,8 @@ def simulate(
         platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
         overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
         input: Input of the executions, for a state machine of yours; see ``Scenario.with_input``.
+        stations: Stations of your own, written in SimPy, by the name of their Task; see
+            ``docs/how_to/station.md``.
         out: The run folder; by default a new one under ``runs``.
         progress: Called with the model time that has passed [s].
         started_at: The time of second 0, with a time zone.
@@ -99,7 +103,13 @@ def simulate(
     try:
         # Before the folder is created: an invalid state machine leaves nothing behind.
         model = PipelineModel(
-            scenario, settings, recorder, machine=definition, replication=replication, epoch=started_at
+            scenario,
+            settings,
+            recorder,
+            machine=definition,
+            replication=replication,
+            epoch=started_at,
+            stations=stations,
         )
     except InputInvalid as error:
         raise MachineInvalid(str(error)) from None

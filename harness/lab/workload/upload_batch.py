@@ -102,11 +102,11 @@ class UploadBatch:
 
     @property
     def videos(self) -> tuple[UploadFile, ...]:
-        return tuple(file for file in self.files if file.is_video)
+        return tuple([file for file in self.files if file.kind == "video"])
 
     @property
     def images(self) -> tuple[UploadFile, ...]:
-        return tuple(file for file in self.files if file.is_image)
+        return tuple([file for file in self.files if file.kind == "image"])
 
     @property
     def project_files(self) -> tuple[UploadFile, ...]:

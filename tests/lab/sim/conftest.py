@@ -2,18 +2,19 @@
 A host for state machines without a platform: each test defines the workers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from simpy.resources.resource import PriorityRequest
 
 from harness.lab.sim.event_order import Kind, entity_key, order
-from harness.lab.sim.model.engine import Engine
-from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.model.station import Station
 from harness.states_language.asl_interpreter import Interpreter
 from harness.states_language.execution import Execution
-from harness.states_language.host import NS, Host, TaskAttempt, nanoseconds
+from harness.states_language.host import NS, Deadline, Host, TaskAttempt, nanoseconds
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.program import compile_machine
 
@@ -31,7 +32,7 @@ class Bench(Host):
     """
 
     def __init__(self, definition: Mapping[str, Any], workers: Mapping[str, Work] | None = None) -> None:
-        self.engine = Engine()
+        self.env = OrderedEnvironment()
         self.epoch = datetime(2026, 1, 5, tzinfo=UTC)
         self.machine = {"Id": "arn:aws:states:::stateMachine:bench", "Name": "bench"}
         self.program = compile_machine(parse_state_machine(definition))
@@ -47,26 +48,28 @@ class Bench(Host):
         def start() -> None:
             Interpreter(self, self.program, execution).start()
 
-        self.engine.call_in(nanoseconds(seconds), order(Kind.ARRIVAL, entity), start)
+        self.env.call_in(nanoseconds(seconds), order(Kind.ARRIVAL, entity), start)
 
     def execute(self, data: Any = None) -> Execution:
         """Run one execution to its end."""
         self.start_in(0, data)
-        self.engine.run()
+        self.env.run()
         return self.ends[-1]
 
     @property
     def now(self):
-        return self.engine.now
+        return self.env.now
 
     def call_in(self, delay, position, node, callback):
-        self.engine.call_in(
+        self.env.call_in(
             delay, order(Kind.TIMER, position.execution.entity, position.item, node.index), callback
         )
 
     def deadline_in(self, delay, attempt, callback):
         key = order(Kind.DEADLINE, attempt.execution.entity, attempt.item, attempt.number)
-        return self.engine.deadline_in(delay, key, callback)
+        deadline = Deadline(callback)
+        self.env.call_in(delay, key, deadline.expire)
+        return deadline
 
     def work(self, attempt):
         self.workers[attempt.node.name](attempt)
@@ -89,10 +92,10 @@ class Bench(Host):
 
         def work(attempt: TaskAttempt) -> None:
             attempt.begun()
-            attempt.enforce_deadline(self.engine.now + nanoseconds(seconds))
+            attempt.enforce_deadline(self.env.now + nanoseconds(seconds))
             key = order(Kind.END_OF_WORK, attempt.execution.entity, attempt.item)
             answer = attempt.payload if result is None else result
-            self.engine.call_in(nanoseconds(seconds), key, lambda: attempt.succeed(answer))
+            self.env.call_in(nanoseconds(seconds), key, lambda: attempt.succeed(answer))
 
         return work
 
@@ -112,22 +115,26 @@ class Bench(Host):
                 else:
                     attempt.fail(error, "on purpose")
 
-            self.engine.call_in(nanoseconds(seconds), order(Kind.END_OF_WORK), end)
+            self.env.call_in(nanoseconds(seconds), order(Kind.END_OF_WORK), end)
 
         return work
 
     def station(self, servers: int | None, draw: Callable[[], float]) -> Work:
         """Return a worker that is a station."""
-        found = Station(self.engine, servers)
+        found = Station(self.env, servers)
 
         def work(attempt: TaskAttempt) -> None:
-            key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
-
-            def done() -> None:
-                attempt.succeed(attempt.payload)
-
-            found.offer(StationJob(key, nanoseconds(draw()), attempt.begun, done, lambda: attempt.is_open))
+            server = found.request()
+            if server.triggered:
+                attempt.begun()
             attempt.enforce_deadline()
+            self.env.process(visit(attempt, server, nanoseconds(draw())))
+
+        def visit(attempt: TaskAttempt, server: PriorityRequest, service_time: int) -> Generator:
+            key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
+            served = yield from found.serve(server, service_time, key, attempt.begun, lambda: attempt.is_open)
+            if served:
+                attempt.succeed(attempt.payload)
 
         work.station = found  # type: ignore[attr-defined]  # for tests that read it
         return work

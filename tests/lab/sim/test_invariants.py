@@ -5,7 +5,6 @@ Times are small whole seconds, so that many events coincide.
 """
 
 from collections import Counter
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.event_order import Kind, entity_key, order
-from harness.lab.sim.model.engine import Engine
-from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.model.station import Station
 from harness.lab.sim.platform.latency_draws import BLOCK, KEPT, LatencyDraws
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.lab.workload.distributions.continuous import Exponential, Lognormal
@@ -113,7 +112,7 @@ class TestEveryRun:
         for entity, at in enumerate(arrivals):
             host.start_in(at, {"items": [1, 2, 3]}, entity)
         watched = _watch(host, tasks)
-        host.engine.run()
+        host.env.run()
 
         assert [execution.status for execution in host.ends] == [Status.SUCCEEDED] * len(arrivals)
         # Flow balance: every state that was entered was left, and each entry has a first attempt.
@@ -124,7 +123,7 @@ class TestEveryRun:
             assert station.served == len(rows)
             assert station.busy == station.waiting == 0
             assert watched.most_busy[name] <= servers
-            assert station.busy_time <= servers * host.engine.now
+            assert station.busy_time <= servers * host.env.now
             # The time integral of the number in the station is the sum of the sojourn times.
             assert watched.area[name] == round(sum(step[5] - step[3] for step in rows) * NS)
 
@@ -152,13 +151,18 @@ class TestEveryRun:
 
 def _unreliable(host, servers, times, failing):
     """Return a worker that is a station; some attempts fail at the end of their service."""
-    found = Station(host.engine, servers)
+    found = Station(host.env, servers)
 
     def work(attempt):
+        host.env.process(visit(attempt, int(times.integers(0, 4)) * NS, times.random() < failing))
+
+    def visit(attempt, takes, fails):
         key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
-        takes, fails = int(times.integers(0, 4)) * NS, times.random() < failing
-        done = partial(attempt.fail, "Busy") if fails else partial(attempt.succeed, attempt.payload)
-        found.offer(StationJob(key, takes, attempt.begun, done))
+        yield from found.serve(found.request(), takes, key, attempt.begun)
+        if fails:
+            attempt.fail("Busy")
+        else:
+            attempt.succeed(attempt.payload)
 
     work.station = found
     return work
@@ -172,18 +176,18 @@ class _watch:  # noqa: N801 - used like a function
         self.most_busy: Counter[str] = Counter()
         self._since = 0
         self._stations = {name: host.workers[name].station for name in tasks}
-        engine = host.engine
-        step = engine.step
+        env = host.env
+        step = env.step
 
         def watched():
-            now = engine.now if engine.peek() == float("inf") else int(engine.peek())
+            now = env.now if env.peek() == float("inf") else int(env.peek())
             for name, station in self._stations.items():
                 self.area[name] += (station.busy + station.waiting) * (now - self._since)
                 self.most_busy[name] = max(self.most_busy[name], station.busy)
             self._since = now
             step()
 
-        engine.step = watched
+        env.step = watched
 
 
 class TestClock:
@@ -191,83 +195,32 @@ class TestClock:
         """
         Events of one instant run in the order of their keys, not of their scheduling.
         """
-        engine, seen = Engine(), []
+        env, seen = OrderedEnvironment(), []
         for entity in (3, 1, 2):
             key = order(Kind.TIMER, entity)
-            engine.call_in(5, key, lambda entity=entity: seen.append(entity))
-        engine.call_in(5, order(Kind.END_OF_WORK, 9), lambda: seen.append("work first"))
-        engine.run()
+            env.call_in(5, key, lambda entity=entity: seen.append(entity))
+        env.call_in(5, order(Kind.END_OF_WORK, 9), lambda: seen.append("work first"))
+        env.run()
 
         assert seen == ["work first", 1, 2, 3]
 
-    @pytest.mark.parametrize("play", [Engine.run, Engine.run_until])
-    def test_events_of_simpy_and_callbacks_share_the_clock(self, play):
+    def test_events_of_simpy_and_callbacks_share_the_clock(self):
         """
         A process of SimPy and a callback run at their times.
         """
-        engine, seen = Engine(), []
+        env, seen = OrderedEnvironment(), []
 
         def process():
             for _ in range(2):
-                yield engine.timeout(10)
-                seen.append(("process", engine.now))
+                yield env.timeout(10)
+                seen.append(("process", env.now))
 
-        engine.process(process())
-        engine.call_in(15, order(Kind.TIMER), lambda: seen.append(("callback", engine.now)))
-        play(engine, 21)
+        env.process(process())
+        env.call_in(15, order(Kind.TIMER), lambda: seen.append(("callback", env.now)))
+        env.run(until=21)
 
         assert seen == [("process", 10), ("callback", 15), ("process", 20)]
-        assert engine.now == 21
-
-
-class TestDeadlines:
-    @given(
-        requested=st.lists(
-            st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 2), st.integers(0, 8)), max_size=25
-        )
-    )
-    def test_deadlines_expire_as_if_each_were_on_the_agenda(self, requested):
-        """
-        Deadlines expire in the order of their keys, and not if they are cancelled before.
-
-        Each is requested at some second, with a delay and a key, and cancelled some seconds later. There are
-        few times, so that many coincide.
-        """
-
-        def on_agenda(engine, delay, key, callback):
-            is_open = [True]
-            engine.call_in(delay, key, lambda: is_open[0] and callback())
-            return lambda: is_open.__setitem__(0, False)
-
-        def in_queue(engine, delay, key, callback):
-            return engine.deadline_in(delay, key, callback).cancel
-
-        assert _passed(requested, in_queue) == _passed(requested, on_agenda)
-
-    def test_only_the_first_is_on_the_agenda(self):
-        """
-        A thousand cancelled deadlines cost one event.
-        """
-        engine = Engine()
-        for at in range(100, 1100):
-            engine.deadline_in(at, 0, list).cancel()
-        engine.run()
-
-        assert engine.events == 1
-
-
-def _passed(requested, deadline):
-    """Return which of the deadlines requested for passed, and when."""
-    engine, seen = Engine(), []
-
-    def request(number, delay, key, cancelled_at):
-        cancel = deadline(engine, delay, order(Kind.DEADLINE, key), lambda: seen.append((number, engine.now)))
-        engine.call_in(cancelled_at, order(Kind.ARRIVAL, number), cancel)
-
-    for number, (at, *rest) in enumerate(requested):
-        engine.call_in(at, order(Kind.ARRIVAL, number), partial(request, number, *rest))
-    engine.run()
-    return seen
+        assert env.now == 21
 
 
 class TestDraws:

@@ -2,7 +2,7 @@
 
 from heapq import heapreplace
 
-from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import ApiSettings, StorageSettings
 from harness.states_language.host import NS, nanoseconds
@@ -17,8 +17,8 @@ class Admission:
     Requests arrive in the order of time, so the time of each response is known at once.
     """
 
-    def __init__(self, engine: Engine, settings: ApiSettings, source: RandomSource) -> None:
-        self._engine = engine
+    def __init__(self, env: OrderedEnvironment, settings: ApiSettings, source: RandomSource) -> None:
+        self._env = env
         self._free_at = [0] * settings.threads
         self._service_time = source.latencies(settings.request_s, "api/request", 16)
         self._network = source.latencies(settings.network_s, "api/network", 16)
@@ -31,7 +31,7 @@ class Admission:
 
         Return the latency of the response, and whether the service accepted the request.
         """
-        now = self._engine.now
+        now = self._env.now
         self.requests += 1
         network = self._network(arrival, number)
         free_at = self._free_at[0]

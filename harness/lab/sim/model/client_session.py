@@ -1,15 +1,18 @@
 """
 The session of one arrival: the steps of its flow, and the rows that they record, as in a live run.
 
-A step is a generator of pauses: it yields the time until it continues [ns]. Every attempt that must be
-refused is refused: the model has no security faults.
+A flow is a SimPy process, and its steps are parts of it. Every attempt that must be refused is refused: the
+model has no security faults. Times are nanoseconds.
 """
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapreplace
 
+from simpy.events import Event, ProcessGenerator
+
 from harness.lab.results.rows import E2E, BatchRow
+from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.admission import UNAVAILABLE
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
@@ -33,8 +36,6 @@ REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
 }
 """For each attempt: whether it goes to the object store, and the status with which it is refused."""
 
-Pauses = Generator[int, None, None]
-
 
 class ClientStopped(Exception):
     """A step that the flow needs has failed; the message names it and gives the reason."""
@@ -49,8 +50,10 @@ class SimulatedClient:
     intended_at: int
     arrival: int = field(init=False)
     listing_id: int = field(init=False)
+    has_begun: bool = False
     media: MediaBatch | None = None
     _viewed_batch_id: str | None = None
+    _key: int = field(init=False)
     _due_at: int | None = field(init=False)
     _job: MediaJob | None = None
     _job_due_at: int = 0
@@ -64,6 +67,7 @@ class SimulatedClient:
     def __post_init__(self) -> None:
         self.arrival = self.batch.arrival
         self.listing_id = self.arrival + 1
+        self._key = order(Kind.CLIENT, self.arrival)
         self._due_at = self.intended_at
 
     @property
@@ -76,36 +80,34 @@ class SimulatedClient:
         if self.batch.flow in WAITS_FOR_READY and not self._ready_recorded:
             self._record_ready("failed", self._now, reason)
 
-    def think(self) -> Pauses:
+    def think(self) -> ProcessGenerator:
         """Pause for the think time between two steps."""
         self._think_pauses += 1
         if self.context.thinks:
-            yield nanoseconds(self.context.mix.think_time(self.arrival, self._think_pauses))
+            yield self._after(nanoseconds(self.context.mix.think_time(self.arrival, self._think_pauses)))
 
-    def create(self) -> Pauses:
+    def create(self) -> ProcessGenerator:
         yield from self._request("uploads", 201)
         batch_id = f"{self.arrival:08x}-0000-4000-8000-{self.context.mix.replication:012x}"
         self.media = self.context.service.create(self.batch, batch_id, self.listing_id)
 
-    def upload_files(self) -> Pauses:
+    def upload_files(self) -> ProcessGenerator:
         """Upload every file, several in parallel."""
-        context, arrival, batch_id = self.context, self.arrival, self._batch_id
+        context, arrival = self.context, self.arrival
         sizes = self._sizes = context.sizes(self.batch.files)
-        now = context.engine.now
+        now = context.env.now
         lanes = [now] * min(context.scenario.behaviour.uploads_at_once, len(sizes))
-        record = context.recorder.request
+        transfers = []
         for size, duration in zip(sizes, context.store.transfers(arrival, sizes), strict=True):
             start = lanes[0]
             finish = start + duration
             heapreplace(lanes, finish)
-            record(
-                arrival=arrival, type="PUT", name=OBJECT, status=200, outcome="ok",
-                intended_at=start, started_at=start, finished_at=finish, bytes_out=size, batch_id=batch_id,
-            )  # fmt: skip
+            transfers.append((start, finish, size))
+        context.recorder.uploads(arrival, OBJECT, self._batch_id, transfers)
         self._due_at = None
-        yield max(lanes, default=now) - now
+        yield self._after(max(lanes, default=now) - now)
 
-    def complete(self) -> Pauses:
+    def complete(self) -> ProcessGenerator:
         """Report that all files are uploaded."""
         yield from self._request("uploads/complete", 202)
         assert self.media is not None  # noqa: S101 - it was created
@@ -114,7 +116,7 @@ class SimulatedClient:
             raise ClientStopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
         self._job_due_at, self._accepted_at = self.intended_at, self._now
 
-    def retry(self) -> Pauses:
+    def retry(self) -> ProcessGenerator:
         """Request that the batch is processed again."""
         due_at = self._now
         yield from self._request("uploads/retry", 202)
@@ -124,20 +126,20 @@ class SimulatedClient:
             raise ClientStopped("/uploads/retry: 409 BATCH_STATUS_INVALID")
         self._job_due_at, self._accepted_at = due_at, self._now
 
-    def wait_until_ended(self) -> Generator[int, None, bool]:
+    def wait_until_ended(self) -> Generator[Event, None, bool]:
         """Poll the status until the batch has ended or a time-out; return whether it is READY."""
-        media, engine = self.media, self.context.engine
+        media, env = self.media, self.context.env
         assert media is not None  # noqa: S101 - a flow waits for a batch that it has completed
         wait, factor, cap, timeout = self.context.poll
         not_before, stops_at = self._accepted_at, self._accepted_at + timeout
         pause = wait
-        while engine.now + pause - wait < stops_at:
-            yield pause
-            sent_at = engine.now
+        while env.now + pause - wait < stops_at:
+            yield self._after(pause)
+            sent_at = env.now
             latency, accepted = self._send("uploads/status", 200, sent_at)
             if accepted:
                 if media.finished_at is not None:
-                    yield latency
+                    yield self._after(latency)
                     self._record_end(media, not_before, sent_at + latency)
                     return media.status == "READY"
                 not_before = sent_at
@@ -147,7 +149,7 @@ class SimulatedClient:
         self.censor(self._now, "POLL_TIMEOUT")
         raise ClientStopped("POLL_TIMEOUT")
 
-    def download(self) -> Pauses:
+    def download(self) -> ProcessGenerator:
         """Query the downloads and fetch them: all files of real media, the first one of placeholders."""
         yield from self._request("downloads/query", 200)
         sizes = self._sizes
@@ -160,7 +162,7 @@ class SimulatedClient:
                 yield from self._download_object(PREVIEW_BYTES, PREVIEW)
         yield from self._download_object(sum(sizes), ZIP)
 
-    def view(self) -> Pauses:
+    def view(self) -> ProcessGenerator:
         """View a listing that earlier arrivals may have filled."""
         flow = self.flow
         assert isinstance(flow, client_flows.ViewerFlow)  # noqa: S101 - the batch was drawn from it
@@ -174,7 +176,7 @@ class SimulatedClient:
         for size in sizes[: self.context.mix.fetches(self.arrival, flow.fetches)]:
             yield from self._download_object(size)
 
-    def attempt_refused(self) -> Pauses:
+    def attempt_refused(self) -> ProcessGenerator:
         """Make an attempt that must be refused."""
         attempt = self.batch.attempt
         assert attempt is not None  # noqa: S101 - every forbidden arrival has one
@@ -185,7 +187,7 @@ class SimulatedClient:
             expires_in = self.context.upload_ttl + NS
             if self._now + expires_in > self.context.duration:
                 return
-            yield expires_in
+            yield self._after(expires_in)
         due_at, now = self._take_due_at(), self._now
         if to_store:
             self._transfers += 1
@@ -197,7 +199,7 @@ class SimulatedClient:
             arrival=self.arrival, type=method, name=f"forbidden {attempt}", status=status, outcome="refused",
             intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
         )  # fmt: skip
-        yield latency
+        yield self._after(latency)
 
     def censor(self, at: int, reason: str | None = None) -> None:
         """Record as a lower bound what has not ended; without a reason the run has ended before."""
@@ -215,9 +217,12 @@ class SimulatedClient:
         else:
             self._observe("start", "censored", self.intended_at, at, "NEVER_STARTED")
 
+    def _after(self, pause: int) -> Event:
+        return self.context.env.after(pause, self._key)
+
     @property
     def _now(self) -> int:
-        return self.context.engine.now
+        return self.context.env.now
 
     @property
     def _batch_id(self) -> str | None:
@@ -228,18 +233,18 @@ class SimulatedClient:
         due_at, self._due_at = self._due_at, None
         return self._now if due_at is None else due_at
 
-    def _request(self, endpoint: str, success_status: int) -> Pauses:
+    def _request(self, endpoint: str, success_status: int) -> ProcessGenerator:
         """Send a request to the API; repeat it by the retry policy if the service is unavailable."""
         attempts, wait, factor, cap = self.context.retry
         while True:
             latency, accepted = self._send(endpoint, success_status, self._take_due_at())
-            yield latency
+            yield self._after(latency)
             if accepted:
                 return
             attempts -= 1
             if not attempts:
                 break
-            yield nanoseconds(wait)
+            yield self._after(nanoseconds(wait))
             wait = min(wait * factor, cap)
         raise ClientStopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
 
@@ -247,7 +252,7 @@ class SimulatedClient:
         """Send one request to the API; return its latency [ns], and whether the service accepted it."""
         self._requests += 1
         arrival, context = self.arrival, self.context
-        now, media = context.engine.now, self.media
+        now, media = context.env.now, self.media
         latency, accepted = context.admission.request(arrival, self._requests)
         context.recorder.request(
             arrival=arrival, type="POST", name=endpoint,
@@ -258,15 +263,15 @@ class SimulatedClient:
         )  # fmt: skip
         return latency, accepted
 
-    def _download_object(self, size: int, name: str = OBJECT) -> Pauses:
+    def _download_object(self, size: int, name: str = OBJECT) -> ProcessGenerator:
         self._transfers += 1
         context = self.context
-        duration, now = context.store.transfer(self.arrival, self._transfers, size), context.engine.now
+        duration, now = context.store.transfer(self.arrival, self._transfers, size), context.env.now
         context.recorder.request(
             arrival=self.arrival, type="GET", name=name, status=200, outcome="ok", intended_at=now,
             started_at=now, finished_at=now + duration, bytes_in=size, batch_id=self._batch_id,
         )  # fmt: skip
-        yield duration
+        yield self._after(duration)
 
     def _record_end(self, media: MediaBatch, not_before: int, observed_at: int) -> None:
         """Record the end of the batch, which the client observed later."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from harness.lab.sim.model.client_session import Pauses, SimulatedClient
+from simpy.events import ProcessGenerator
+
+from harness.lab.sim.model.client_session import SimulatedClient
 from harness.lab.workload import client_flows
 
 
-def upload(client: SimulatedClient) -> Pauses:
+def upload(client: SimulatedClient) -> ProcessGenerator:
     """Create a batch, upload its files and complete it."""
     yield from client.create()
     yield from client.think()
@@ -15,14 +17,14 @@ def upload(client: SimulatedClient) -> Pauses:
     yield from client.complete()
 
 
-def upload_and_download(client: SimulatedClient) -> Pauses:
+def upload_and_download(client: SimulatedClient) -> ProcessGenerator:
     """Upload a batch, wait until it is READY and download the results."""
     yield from upload(client)
     if (yield from client.wait_until_ended()):
         yield from client.download()
 
 
-def retry(client: SimulatedClient) -> Pauses:
+def retry(client: SimulatedClient) -> ProcessGenerator:
     """Upload a batch, wait for its end, and have it processed again."""
     yield from upload(client)
     yield from client.wait_until_ended()
@@ -34,7 +36,7 @@ def retry(client: SimulatedClient) -> Pauses:
         yield from client.wait_until_ended()
 
 
-def abandon(client: SimulatedClient) -> Pauses:
+def abandon(client: SimulatedClient) -> ProcessGenerator:
     """Start a batch and never complete it."""
     yield from client.create()
     flow = client.flow
@@ -44,7 +46,7 @@ def abandon(client: SimulatedClient) -> Pauses:
         yield from client.upload_files()
 
 
-FLOWS: Mapping[str, Callable[[SimulatedClient], Pauses]] = {
+FLOWS: Mapping[str, Callable[[SimulatedClient], ProcessGenerator]] = {
     "photo_shoot": upload_and_download,
     "project_documents": upload_and_download,
     "retry": retry,

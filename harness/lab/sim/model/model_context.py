@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
-from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import SimulatedService
 from harness.lab.workload import client_flows
@@ -31,7 +31,7 @@ class ModelContext:
 
     scenario: Scenario
     mix: Mix
-    engine: Engine
+    env: OrderedEnvironment
     service: SimulatedService
     admission: Admission
     store: Store

@@ -1,23 +1,25 @@
-"""The model of one replication. Times are seconds, except those of the engine."""
+"""The model of one replication. Times are seconds, except those of the environment."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+
+from simpy.events import ProcessGenerator
 
 from harness.blueprint.template import Template, load_template
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.admission import Admission, Store
 from harness.lab.sim.model.client_population import ClientPopulation
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.execution_inputs import ExecutionInputs
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions
 from harness.lab.sim.model.model_context import ModelContext
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import NO_LABELS, SimulatedService
 from harness.lab.sim.model.step_functions import SimulatedStepFunctions
-from harness.lab.sim.model.task_workers import TaskWorkers
+from harness.lab.sim.model.task_workers import OwnStation, TaskWorkers
 from harness.lab.sim.platform.function_pool import PREFIX, Functions
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
@@ -55,12 +57,13 @@ class PipelineModel:
         replication: int = 0,
         epoch: datetime = EPOCH,
         template: Template | None = None,
+        stations: Mapping[str, OwnStation] | None = None,
     ) -> None:
         self.scenario = scenario
         self.platform = platform
         self.recorder = recorder
         self.template = template or load_template(parameters={"CallbackUrl": ""})
-        self.engine = Engine()
+        self.env = OrderedEnvironment()
         self._source = RandomSource(scenario.seed, replication)
         machine = machine or parse_state_machine(self.template.state_machine.definition)
         program = compile_machine(machine)
@@ -70,31 +73,33 @@ class PipelineModel:
             node.task.function_name for node in program.tasks()
         }
         deployed = self.template.functions
-        self.functions = Functions(self.engine, platform.functions, deployed, recorder, self._source)
+        self.functions = Functions(self.env, platform.functions, deployed, recorder, self._source)
         slots = self.template.media_convert_queue.concurrent_jobs
-        self.transcoder = Transcoder(self.engine, platform.mediaconvert, slots, self._source)
-        self.workers = self._task_workers()
+        self.transcoder = Transcoder(self.env, platform.mediaconvert, slots, self._source)
+        self.workers = self._task_workers(stations or {})
         self.workflow = self._step_functions(program, machine.timeout_seconds, epoch)
         self.service = self._simulated_service()
-        self._admission = Admission(self.engine, platform.api, self._source)
+        self._admission = Admission(self.env, platform.api, self._source)
         self.clients = self._client_population()
 
-    def _task_workers(self) -> TaskWorkers:
+    def _task_workers(self, stations: Mapping[str, OwnStation]) -> TaskWorkers:
         scenario, platform, source = self.scenario, self.platform, self._source
-        latencies = source.latencies(platform.callback_s, "callback", 4)
+        latencies = source.latencies(platform.callback_s, "callback", 2)
         media = MediaFunctions(
-            TaskWorkModel(scenario, lambda: self.engine.seconds, source.replication),
+            TaskWorkModel(scenario, lambda: self.env.seconds, source.replication),
             lambda *report: self.service.callback(*report),  # noqa: PLW0108 - the service is created later
             lambda arrival, attempt: latencies(arrival, attempt) / NS,
         )
         behaviours, models = platform.behaviours, scenario.model
-        return TaskWorkers(self.engine, self.functions, self.transcoder, media, source, behaviours, models)
+        return TaskWorkers(
+            self.env, self.functions, self.transcoder, media, source, behaviours, models, stations
+        )
 
     def _step_functions(
         self, program: Program, time_limit: float | None, epoch: datetime
     ) -> SimulatedStepFunctions:
         return SimulatedStepFunctions(
-            self.engine,
+            self.env,
             self.platform.stepfunctions,
             program,
             self.workers.of(program),
@@ -110,7 +115,7 @@ class PipelineModel:
     def _simulated_service(self) -> SimulatedService:
         queue, sqs = self.template.queue, self.platform.sqs
         return SimulatedService(
-            self.engine,
+            self.env,
             self.platform,
             self.recorder,
             self._source,
@@ -124,7 +129,7 @@ class PipelineModel:
         context = ModelContext(
             scenario,
             Mix(scenario, replication),
-            self.engine,
+            self.env,
             self.service,
             self._admission,
             Store(platform.s3, self._source),
@@ -139,7 +144,7 @@ class PipelineModel:
         """Run until the last client or the drain has ended; return the time of the end [s]."""
         horizon = nanoseconds(self.scenario.duration_s + self.scenario.drain_s)
         self.recorder.horizon = horizon
-        self._sample_and_repeat()
+        self.env.process(self._sampling())
         self.clients.start()
         # The model makes no garbage in cycles, and searching for it takes a third of the time.
         collecting = gc.isenabled()
@@ -159,7 +164,7 @@ class PipelineModel:
         """Return the numbers of events so far, for costs and checks."""
         queue, waits = self.service.queue, self.platform.dispatcher.wait_s
         return {
-            "events": self.engine.events,
+            "events": self.env.events,
             "arrivals": self.clients.started,
             "transitions": self.workflow.transitions,
             "messages": queue.sent,
@@ -174,24 +179,26 @@ class PipelineModel:
 
     def _run_in_slices(self, horizon: int, progress: OnProgress | None) -> int:
         """Run in slices of time, to notice the end of the last client; return the time of the end [ns]."""
-        engine, duration = self.engine, nanoseconds(self.scenario.duration_s)
-        while engine.now < horizon:
-            until = min(engine.now + SAMPLE_EVERY * NS, horizon)
-            engine.run_until(until)
+        env, duration = self.env, nanoseconds(self.scenario.duration_s)
+        while env.now < horizon:
+            until = min(env.now + SAMPLE_EVERY * NS, horizon)
+            env.run(until)
             if progress is not None:
-                progress(engine.seconds)
+                progress(env.seconds)
             if until >= duration and self.clients.is_over and not self.service.inflight.value:
                 break
-        return engine.now
+        return env.now
 
     def _execution_ended(self, execution: Execution) -> None:
         job: MediaJob = execution.subject
         if not self._calls_back or execution.status != "SUCCEEDED":
             self.service.execution_ended(job, str(execution.status), execution.cause or "")
 
-    def _sample_and_repeat(self) -> None:
-        self._sample()
-        self.engine.call_in(SAMPLE_EVERY * NS, order(Kind.SAMPLE), self._sample_and_repeat)
+    def _sampling(self) -> ProcessGenerator:
+        """Process that samples the gauges."""
+        while True:
+            self._sample()
+            yield self.env.after(SAMPLE_EVERY * NS, order(Kind.SAMPLE))
 
     def _sample(self) -> None:
         """Record the gauges: the peak number of jobs since the last sample, and the depth of the queues."""
@@ -200,7 +207,7 @@ class PipelineModel:
             template.queue.name: service.queue.depth,
             template.dead_letter_queue.name: service.dead_letters,
         }
-        now, metric = self.engine.now, self.recorder.metric
+        now, metric = self.env.now, self.recorder.metric
         metric(now, "media_processing_inflight_jobs", NO_LABELS, service.inflight.sample())
         for name, depth in depths.items():
             labels = labels_text({"QueueName": name})

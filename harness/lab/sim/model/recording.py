@@ -6,7 +6,7 @@ list of cells, which takes a third of the time of a list of tuples: a column is 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -36,6 +36,7 @@ class RowRecorder:
         self.horizon: float = math.inf
         self._tables: dict[str, list[Any]] = {table: [] for table in _ROW_TYPE}
         self._requests, self._metrics = self._tables["requests"], self._tables["metrics"]
+        self._steps = self._tables["steps"]
 
     def request(
         self,
@@ -62,6 +63,31 @@ class RowRecorder:
     def metric(self, at: int, metric: str, labels: str, value: float) -> None:
         """Record a `MetricRow`; faster than `add`."""
         self._metrics.extend((at, metric, labels, value))
+
+    def uploads(
+        self, arrival: int, name: str, batch_id: str | None, transfers: Iterable[tuple[int, int, int]]
+    ) -> None:
+        """Record the uploads of an arrival: when each started and finished, and its bytes."""
+        cells = self._requests
+        for start, finish, size in transfers:
+            cells.extend(
+                (0, arrival, "PUT", name, 200, "ok", start, start, finish, size, 0, batch_id, None, None)
+            )
+
+    def step(
+        self,
+        job_id: int,
+        state: str,
+        item: int,
+        attempt: int,
+        ready_at: int,
+        started_at: int | None,
+        finished_at: int | None,
+        outcome: str | None,
+        error: str | None,
+    ) -> None:
+        """Record a `StepRow`; faster than `add`."""
+        self._steps.extend((job_id, state, item, attempt, ready_at, started_at, finished_at, outcome, error))
 
     def add(self, row: Row) -> None:
         """Record a row of any table, with times in nanoseconds."""

@@ -3,12 +3,13 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
+
+from simpy.events import ProcessGenerator
 
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.event_order import Kind, order
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
@@ -57,7 +58,7 @@ class SimulatedService:
 
     def __init__(
         self,
-        engine: Engine,
+        env: OrderedEnvironment,
         platform: Platform,
         recorder: RowRecorder,
         source: RandomSource,
@@ -66,7 +67,7 @@ class SimulatedService:
         max_receive_count: int,
         start: Callable[[MediaJob], bool],
     ) -> None:
-        self._engine = engine
+        self._env = env
         self._settings = platform.dispatcher
         self._recorder = recorder
         self._start = start
@@ -76,7 +77,7 @@ class SimulatedService:
         self.inflight = Level()
         self.dead_letters = 0
         self.queue = SqsQueue(
-            engine,
+            env,
             platform.sqs,
             platform.dispatcher,
             source,
@@ -85,11 +86,10 @@ class SimulatedService:
             handle=self._dispatch,
             dead_letter=self._dead_letter,
         )
-        self._reconciler_interval = nanoseconds(self._settings.reconciler_interval_s)
-        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
+        env.process(self._reconciler())
 
     def create(self, planned: UploadBatch, batch_id: str, listing_id: int) -> MediaBatch:
-        batch = MediaBatch(planned, batch_id, listing_id, self._engine.now)
+        batch = MediaBatch(planned, batch_id, listing_id, self._env.now)
         self._uploading[batch.id] = batch
         self._enter(batch, "PENDING_UPLOAD")
         return batch
@@ -129,7 +129,7 @@ class SimulatedService:
         return list(self._open.values())
 
     def _create_job(self, batch: MediaBatch) -> MediaJob:
-        now = self._engine.now
+        now = self._env.now
         batch.received_at = now
         batch.jobs += 1
         self._jobs += 1
@@ -150,19 +150,21 @@ class SimulatedService:
             return False
         if job.status == "PENDING":
             job.status = "RUNNING"
-            job.started_at = self._engine.now
+            job.started_at = self._env.now
         if job.batch.status == "RECEIVED":
             self._enter(job.batch, "PROCESSING")
         if job.batch.started_at is None:
-            job.batch.started_at = self._engine.now
+            job.batch.started_at = self._env.now
         return True
 
     def _dead_letter(self, message: Message) -> None:
         self.dead_letters += 1
-        wait = -self._engine.now % nanoseconds(self._settings.dead_letter_interval_s)
-        self._engine.call_in(wait, order(Kind.TIMER, message.job.id), partial(self._drain, message))
+        self._env.process(self._drain(message))
 
-    def _drain(self, message: Message) -> None:
+    def _drain(self, message: Message) -> ProcessGenerator:
+        """Process of a dead letter, which is there until the next read of the dead-letter queue."""
+        wait = -self._env.now % nanoseconds(self._settings.dead_letter_interval_s)
+        yield self._env.after(wait, order(Kind.TIMER, message.job.id))
         self.dead_letters -= 1
         self._metric("media_processing_dlq_messages_total", NO_LABELS, 1.0)
         self._settle(message.job, "DLQ_REDRIVE")
@@ -175,7 +177,7 @@ class SimulatedService:
         job.error_code = error_code
         del self._open[job.id]
         self.inflight.set(len(self._open))
-        batch, now = job.batch, self._engine.now
+        batch, now = job.batch, self._env.now
         if job.attempt != batch.jobs or batch.has_ended:
             return
         if batch.started_at is None and not error_code:
@@ -188,14 +190,17 @@ class SimulatedService:
         duration = (now - batch.received_at) / NS
         self._metric("media_processing_duration_seconds", _OUTCOME[outcome], duration)
 
-    def _reconcile(self) -> None:
-        self._repair_jobs()
-        self._abandon_uploads()
-        self._engine.call_in(self._reconciler_interval, order(Kind.TIMER), self._reconcile)
+    def _reconciler(self) -> ProcessGenerator:
+        """Process of the reconciler."""
+        interval = nanoseconds(self._settings.reconciler_interval_s)
+        while True:
+            yield self._env.after(interval, order(Kind.TIMER))
+            self._repair_jobs()
+            self._abandon_uploads()
 
     def _repair_jobs(self) -> None:
         """End the jobs whose execution ended without a callback, or that are stuck."""
-        settings, now = self._settings, self._engine.now
+        settings, now = self._settings, self._env.now
         grace, stuck = nanoseconds(settings.reconcile_grace_s), nanoseconds(settings.stuck_job_timeout_s)
         for job in self.unfinished():
             age, execution = now - (job.started_at or job.created_at), job.execution
@@ -210,14 +215,14 @@ class SimulatedService:
         limit = nanoseconds(self._settings.abandon_after_s)
         while self._uploading:
             batch = next(iter(self._uploading.values()))
-            if self._engine.now - batch.created_at < limit:
+            if self._env.now - batch.created_at < limit:
                 break
             del self._uploading[batch.id]
             self._end(batch, "FAILED", "UPLOAD_ABANDONED")
 
     def _end(self, batch: MediaBatch, status: str, error_code: str | None) -> None:
         batch.error_code = error_code
-        batch.finished_at = self._engine.now
+        batch.finished_at = self._env.now
         self._enter(batch, status)
 
     def _enter(self, batch: MediaBatch, status: str) -> None:
@@ -227,4 +232,4 @@ class SimulatedService:
             self._metric("media_batches_failed_total", NO_LABELS, 1.0)
 
     def _metric(self, name: str, labels: str, value: float) -> None:
-        self._recorder.metric(self._engine.now, name, labels, value)
+        self._recorder.metric(self._env.now, name, labels, value)

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
+
+import simpy
+from simpy.events import Event, Process, ProcessGenerator
 
 from harness.lab.results.metric_names import labels_text
-from harness.lab.results.rows import StepRow
 from harness.lab.sim.event_order import Kind, order
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import StepFunctionsSettings
@@ -42,6 +45,13 @@ Worker = Callable[[TaskAttempt], None]
 """Does the work of one attempt of a Task."""
 
 
+class _Running(NamedTuple):
+    """A running execution, and the event of its end."""
+
+    interpreter: Interpreter
+    end: Event
+
+
 class SimulatedStepFunctions(Host):
     """
     The host of all executions of a run.
@@ -55,7 +65,7 @@ class SimulatedStepFunctions(Host):
 
     def __init__(
         self,
-        engine: Engine,
+        env: OrderedEnvironment,
         settings: StepFunctionsSettings,
         program: Program,
         workers: Mapping[str, Worker],
@@ -70,7 +80,7 @@ class SimulatedStepFunctions(Host):
     ) -> None:
         self.epoch = epoch
         self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
-        self._engine = engine
+        self._env = env
         self._program = program
         self._workers = workers
         self._recorder = recorder
@@ -80,19 +90,19 @@ class SimulatedStepFunctions(Host):
         self._start_tokens = TokenBucket(settings.start_bucket, settings.start_per_s)
         self._transition_tokens = TokenBucket(settings.transition_bucket, settings.transition_per_s)
         self._start_latency = source.latencies(settings.start_s, "states/start", 1)
-        self._task_latency = source.latencies(settings.hop_s, "states/hop", 16)
-        self._plain_latency = source.latencies(settings.plain_hop_s, "states/plain_hop", 16)
+        self._task_latency = source.latencies(settings.hop_s, "states/hop", 12)
+        self._plain_latency = source.latencies(settings.plain_hop_s, "states/plain_hop", 12)
         self._time_limit = None if time_limit is None else nanoseconds(time_limit)
         self._labels = labels_text({"StateMachineArn": arn})
         self._streams: dict[str, Stream] = {}
-        self._running: dict[int, tuple[Interpreter, Deadline | None]] = {}
+        self._running: dict[int, _Running] = {}
         self._definition_errors: Counter[tuple[str, str]] = Counter()
         self._causes: dict[tuple[str, str], str] = {}
         self.transitions = 0
 
     @property
     def now(self) -> int:  # type: ignore[override]  # this host never sets it
-        return self._engine.now
+        return self._env.now
 
     @property
     def remarks(self) -> list[str]:
@@ -104,39 +114,59 @@ class SimulatedStepFunctions(Host):
 
     def start(self, job: MediaJob) -> bool:
         """Start an execution for a job; return False if the request was throttled."""
-        engine, arrival = self._engine, job.batch.arrival
-        if not self._start_tokens.take(engine.now):
+        if not self._start_tokens.take(self._env.now):
             return False
-        name = f"batch-{job.batch.id}-job-{job.id}"
-        job.execution = Execution(name, self._input_of(job), arrival, job)
-        interpreter = Interpreter(self, self._program, job.execution)
+        arrival = job.batch.arrival
+        execution = Execution(f"batch-{job.batch.id}-job-{job.id}", self._input_of(job), arrival, job)
+        job.execution = execution
+        running = _Running(Interpreter(self, self._program, execution), self._env.event())
+        self._running[job.id] = running
         self._metric("AWS/States/ExecutionsStarted", 1.0)
-        deadline = None
+        process = self._env.process(self._execution(running))
         if self._time_limit is not None:
             key = order(Kind.DEADLINE, arrival, 0, job.attempt)
-            deadline = engine.deadline_in(self._time_limit, key, interpreter.time_out)
-        self._running[job.id] = interpreter, deadline
-        key = order(Kind.TIMER, arrival, 0, job.attempt)
-        engine.call_in(self._start_latency(arrival, 0, job.attempt), key, interpreter.start)
+            self._env.call_in(self._time_limit, key, partial(_interrupt, process))
         return True
+
+    def _execution(self, running: "_Running") -> ProcessGenerator:
+        """Process of one execution, from its start to its end; it is interrupted at the time limit."""
+        interpreter = running.interpreter
+        execution = interpreter.execution
+        job: MediaJob = execution.subject
+        arrival, attempt = job.batch.arrival, job.attempt
+        try:
+            latency = self._start_latency(arrival, 0, attempt)
+            yield self._env.after(latency, order(Kind.TIMER, arrival, 0, attempt))
+            interpreter.start()
+            yield running.end
+        except simpy.Interrupt:
+            interpreter.time_out()
+        del self._running[job.id]
+        for name, status in END_METRICS:
+            self._metric(name, float(execution.status is status))
+        self._count_error(execution.failed_state or "", execution.error, execution.cause or "")
+        self._ended(execution)
+        # Without reference cycles memory is freed at once.
+        execution.subject = execution.input = execution.output = None
 
     def record_unfinished(self, job: MediaJob) -> None:
         """Record the states that a job's execution is in, if it has not ended."""
         if job.id in self._running:
-            interpreter, _ = self._running[job.id]
-            interpreter.record_unfinished()
+            self._running[job.id].interpreter.record_unfinished()
 
     def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
         key = _TIMER + (position.execution.entity << 36) + (position.item << 16) + node.index
-        self._engine.call_in(delay, key, callback)
+        self._env.call_in(delay, key, callback)
 
     def deadline_in(self, delay: int, attempt: TaskAttempt, callback: Callback) -> Deadline:
+        deadline = Deadline(callback)
         key = order(Kind.DEADLINE, attempt.execution.entity, attempt.item, attempt.number)
-        return self._engine.deadline_in(delay, key, callback)
+        self._env.call_in(delay, key, deadline.expire)
+        return deadline
 
     def transition(self, position: Position, node: AnyNode) -> int:
         self.transitions += 1
-        wait = self._transition_tokens.delay(self._engine.now)
+        wait = self._transition_tokens.delay(self._env.now)
         execution = position.execution
         if execution.transitions == 0:
             # The latency of the first transition is part of the start.
@@ -169,24 +199,16 @@ class SimulatedStepFunctions(Host):
     ) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
         job_id, state = position.execution.subject.id, position.node.name
-        when = (ready_at, started_at, finished_at)
-        self._recorder.add(StepRow(job_id, state, position.item, position.number, *when, outcome, error))
+        self._recorder.step(
+            job_id, state, position.item, position.number, ready_at, started_at, finished_at, outcome, error
+        )
 
     def caught(self, position: Position, error: str, cause: str) -> None:
         assert position.node is not None  # noqa: S101 - the branch is in a state
         self._count_error(position.node.name, error, cause)
 
     def ended(self, execution: Execution) -> None:
-        job: MediaJob = execution.subject
-        _, deadline = self._running.pop(job.id)
-        if deadline is not None:
-            deadline.cancel()
-        for name, status in END_METRICS:
-            self._metric(name, float(execution.status is status))
-        self._count_error(execution.failed_state or "", execution.error, execution.cause or "")
-        self._ended(execution)
-        # Without reference cycles memory is freed at once.
-        execution.subject = execution.input = execution.output = None
+        self._running[execution.subject.id].end.succeed()
 
     def _count_error(self, state: str, error: str | None, cause: str) -> None:
         if error in DEFINITION_ERRORS:
@@ -194,7 +216,13 @@ class SimulatedStepFunctions(Host):
             self._causes.setdefault((state, error), cause)
 
     def _metric(self, name: str, value: float) -> None:
-        self._recorder.metric(self._engine.now, name, self._labels, value)
+        self._recorder.metric(self._env.now, name, self._labels, value)
+
+
+def _interrupt(execution: Process) -> None:
+    """Interrupt an execution at its time limit, unless it has ended."""
+    if execution.is_alive:
+        execution.interrupt("time limit")
 
 
 def event_of(attempt: TaskAttempt) -> Any:

@@ -4,17 +4,20 @@ The workers of Tasks: the pipeline's functions, MediaConvert, or a behaviour tha
 Times are nanoseconds; in service models they are seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from simpy.events import ProcessGenerator
+from simpy.resources.resource import PriorityRequest
+
 from harness.lab.sim.event_order import entity_key
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.media_functions import MediaFunctions, Work
-from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.model.station import Station
 from harness.lab.sim.model.step_functions import Worker, event_of, result_of
-from harness.lab.sim.platform.function_pool import PREFIX, FunctionPool, Functions
+from harness.lab.sim.platform.function_pool import PREFIX, AdmittedInvocation, FunctionPool, Functions
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
@@ -29,6 +32,9 @@ from harness.states_language.payload_template import (
 )
 from harness.states_language.program import CompiledTask, Program
 
+OwnStation = Callable[[OrderedEnvironment], Callable[[TaskAttempt], ProcessGenerator]]
+"""Makes a station of yours; it is the process of one attempt. See ``docs/how_to/station.md``."""
+
 PIPELINE_FUNCTIONS = {PREFIX + name for name in ("validate", "thumbnails", "zip", "callback-dispatch")}
 NO_LIMITS = "a Lambda function has no such limit; use lambda.reserved_concurrency"
 
@@ -39,16 +45,18 @@ class TaskWorkers:
     Finds the worker of each Task.
 
     Attributes:
+        stations: Stations of your own, by the name of the state.
         unmodelled: Names of states without a service model or behaviour: they take no time.
     """
 
-    engine: Engine
+    env: OrderedEnvironment
     functions: Functions
     transcoder: Transcoder
     media: MediaFunctions
     source: RandomSource
     behaviours: Mapping[str, TaskBehaviour]
     models: Mapping[str, ServiceModel]
+    stations: Mapping[str, OwnStation]
     unmodelled: list[str] = field(default_factory=list)
     _stations: dict[str, Station] = field(default_factory=dict)
 
@@ -58,6 +66,7 @@ class TaskWorkers:
         known = {name for node in tasks for name in _names(node)}
         described = [("platform.behaviours", name) for name in self.behaviours]
         described += [("model", name) for name in self.models if name not in DEFAULT_MODEL]
+        described += [("stations", name) for name in self.stations]
         for section, name in described:
             if name not in known:
                 raise ValueError(
@@ -73,6 +82,8 @@ class TaskWorkers:
         return workers
 
     def _worker(self, node: CompiledTask) -> Worker:
+        if node.name in self.stations:
+            return partial(self._visit, self.stations[node.name](self.env))
         function = node.task.function_name
         described = next((name for name in _names(node) if name in self.behaviours), None)
         behaviour = self.behaviours[described] if described else TaskBehaviour()
@@ -109,15 +120,48 @@ class TaskWorkers:
             _refuse_limits(described, behaviour, NO_LIMITS)
         name = described or model or node.name
         if name not in self._stations:
-            self._stations[name] = Station(self.engine, behaviour.servers, behaviour.capacity)
-        call = partial(invoke, self.functions, self.functions.pool(function)) if function else None
+            self._stations[name] = Station(self.env, behaviour.servers, behaviour.capacity)
+        call = partial(self._call, self.functions.pool(function)) if function else None
         times = ServiceTimes({node.name: self.models[model]}, *self.source) if model else None
         failures = Failures(node.name, behaviour, self.source)
-        return DescribedWorker(node.name, behaviour, self._stations[name], call, times, failures)
+        return DescribedWorker(self.env, node.name, behaviour, self._stations[name], call, times, failures)
 
     def _invoke(self, pool: FunctionPool, function: str, failures: "Failures", attempt: TaskAttempt) -> None:
         work = self.media.plan(function, attempt.execution.subject, event_of(attempt))
-        invoke(self.functions, pool, failures.of(attempt, work), attempt)
+        self._call(pool, failures.of(attempt, work), attempt)
+
+    def _call(self, pool: FunctionPool, work: Work, attempt: TaskAttempt) -> None:
+        """Invoke a function, unless it is throttled."""
+        key = (attempt.execution.entity, attempt.item, attempt.number)
+        invocation = self.functions.admit(pool, key, nanoseconds(work.seconds))
+        if invocation is None:
+            attempt.fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
+            return
+        attempt.begun()
+        attempt.enforce_deadline(invocation.ends_at)
+        self.env.process(self._invocation(pool, key, invocation, work, attempt))
+
+    def _invocation(
+        self,
+        pool: FunctionPool,
+        key: tuple[int, int, int],
+        invocation: AdmittedInvocation,
+        work: Work,
+        attempt: TaskAttempt,
+    ) -> ProcessGenerator:
+        """Process of one invocation of a function."""
+        yield from self.functions.run(pool, key, invocation, fails=work.error is not None)
+        if invocation.killed:
+            attempt.fail("Sandbox.Timedout", f"Task timed out after {pool.timeout / NS:.2f} seconds")
+        elif work.error:
+            attempt.fail(work.error, work.cause)
+        else:
+            # The output has side effects, also if the attempt has timed out in the meantime.
+            attempt.succeed(result_of(work.output(), attempt.node))
+
+    def _visit(self, work: Callable[[TaskAttempt], ProcessGenerator], attempt: TaskAttempt) -> None:
+        attempt.enforce_deadline()
+        self.env.process(work(attempt))
 
     def _transcode(self, failures: "Failures", attempt: TaskAttempt, *, waits: bool) -> None:
         execution = attempt.execution
@@ -138,25 +182,6 @@ class TaskWorkers:
             attempt.enforce_deadline()
         else:
             attempt.succeed({"Job": {"Status": "SUBMITTED"}})
-
-
-def invoke(functions: Functions, pool: FunctionPool, work: Work, attempt: TaskAttempt) -> None:
-    def ended(killed: bool) -> None:
-        if killed:
-            attempt.fail("Sandbox.Timedout", f"Task timed out after {pool.timeout / NS:.2f} seconds")
-        elif work.error:
-            attempt.fail(work.error, work.cause)
-        else:
-            # The output has side effects, also if the attempt has timed out in the meantime.
-            attempt.succeed(result_of(work.output(), attempt.node))
-
-    key = (attempt.execution.entity, attempt.item, attempt.number)
-    until = functions.invoke(pool, key, nanoseconds(work.seconds), work.error is not None, ended)
-    if until is None:
-        attempt.fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
-    else:
-        attempt.begun()
-        attempt.enforce_deadline(until)
 
 
 class Failures:
@@ -194,6 +219,7 @@ class DescribedWorker:
         times: Service times under the name of the state; None: the Task takes no time.
     """
 
+    env: OrderedEnvironment
     state: str
     behaviour: TaskBehaviour
     station: Station
@@ -215,18 +241,25 @@ class DescribedWorker:
         if self.invoke is not None:
             self.invoke(work, attempt)
             return
-        job = StationJob(
-            entity_key(attempt.execution.entity, attempt.item, attempt.number),
-            nanoseconds(work.seconds),
-            attempt.begun,
-            lambda: _finish(attempt, work),
-            lambda: attempt.is_open,
-        )
-        if self.station.offer(job, self._priority_of(attempt)):
-            attempt.enforce_deadline()
-            self._enforce_heartbeat(attempt)
-        else:
+        server = self.station.request(self._priority_of(attempt))
+        if server is None:
             attempt.fail("Capacity.Exceeded", "the capacity of the resource is exceeded")
+            return
+        if server.triggered:
+            attempt.begun()
+        attempt.enforce_deadline()
+        self._enforce_heartbeat(attempt)
+        self.env.process(self._visit(server, work, attempt))
+
+    def _visit(self, server: PriorityRequest, work: Work, attempt: TaskAttempt) -> ProcessGenerator:
+        """Process of one attempt at the station."""
+        key = entity_key(attempt.execution.entity, attempt.item, attempt.number)
+        service_time = nanoseconds(work.seconds)
+        served = yield from self.station.serve(
+            server, service_time, key, attempt.begun, lambda: attempt.is_open
+        )
+        if served:
+            _finish(attempt, work)
 
     def _work(self, attempt: TaskAttempt) -> Work:
         job: MediaJob = attempt.execution.subject
@@ -247,9 +280,9 @@ class DescribedWorker:
             return Work(seconds, dict, "States.Runtime", cause)
         return Work(seconds, lambda: output)
 
-    def _priority_of(self, attempt: TaskAttempt) -> float | None:
+    def _priority_of(self, attempt: TaskAttempt) -> float:
         if self._priority is None:
-            return None
+            return 0
         try:
             return float(self._priority(attempt.payload, dict))
         except (PathNotFound, TypeError, ValueError):

@@ -1,17 +1,20 @@
 """
 Lambda: concurrency, cold starts, time-outs and CloudWatch metrics.
 
-An invocation is one event, which includes the latencies before it. Times are nanoseconds.
+An invocation beyond the concurrency does not wait, it is throttled. Times are nanoseconds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heapreplace
+from typing import NamedTuple
+
+from simpy.events import ProcessGenerator
 
 from harness.blueprint.resources import LambdaFunction
 from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.event_order import Kind, order
-from harness.lab.sim.model.engine import Engine
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import LambdaSettings
@@ -41,6 +44,21 @@ class FunctionPool:
     free_at: list[int] = field(default_factory=list)
 
 
+class AdmittedInvocation(NamedTuple):
+    """
+    An invocation that has an environment.
+
+    Attributes:
+        ends_at: When it ends: after the start of the environment, the wait for a sandbox, and the work.
+        duration: Its wait for a sandbox and its work.
+        killed: Whether it is killed at the time-out of the function.
+    """
+
+    ends_at: int
+    duration: int
+    killed: bool
+
+
 class Functions:
     """
     All functions of the account.
@@ -51,18 +69,18 @@ class Functions:
 
     def __init__(
         self,
-        engine: Engine,
+        env: OrderedEnvironment,
         settings: LambdaSettings,
         deployed: Mapping[str, LambdaFunction],
         recorder: RowRecorder,
         source: RandomSource,
     ) -> None:
-        self._engine = engine
+        self._env = env
         self._settings = settings
         self._deployed = deployed
         self._recorder = recorder
-        self._init = source.latencies(settings.init, "lambda/init", 8)
-        self._placement = source.latencies(settings.placement_s, "lambda/placement", 8)
+        self._init = source.latencies(settings.init, "lambda/init", 1)
+        self._placement = source.latencies(settings.placement_s, "lambda/placement", 1)
         self._keep_alive = nanoseconds(settings.keep_alive_s)
         self._pools: dict[str, FunctionPool] = {}
         reserved = sum(self._reserved(name) or 0 for name in deployed)
@@ -99,49 +117,50 @@ class Functions:
         """Names of the deployed functions that the state machine does not use."""
         return [name for name in self._deployed if name not in self._pools]
 
-    def invoke(
-        self,
-        pool: FunctionPool,
-        key: tuple[int, int, int],
-        service_time: int,
-        error: bool,
-        ended: Callable[[bool], None],
-    ) -> int | None:
+    def admit(
+        self, pool: FunctionPool, key: tuple[int, int, int], service_time: int
+    ) -> "AdmittedInvocation | None":
         """
-        Run a function; return the time of the end, or None if the invocation was throttled.
+        Admit an invocation; return None if it was throttled.
 
         Args:
-            key: Entity, item and attempt, for random numbers and the order of events.
+            key: Entity, item and attempt, for random numbers.
             service_time: Service time of the handler; longer than the time-out of the function kills it.
-            error: Whether the handler will fail.
-            ended: Called at the end, with whether the function was killed.
         """
-        now = self._engine.now
+        now = self._env.now
         if self._is_full(pool) or (start := self._environment(pool, now, key)) is None:
             self._recorder.metric(now, "AWS/Lambda/Throttles", pool.labels, 1.0)
             return None
-        killed = service_time > pool.timeout
-        work = pool.timeout if killed else service_time
-        duration = _wait(pool, now + start, work) + work
         pool.running += 1
         self.running += 1
         self._running_unreserved += pool.concurrency is None
-        failed = float(error or killed)
+        killed = service_time > pool.timeout
+        work = pool.timeout if killed else service_time
+        duration = _wait(pool, now + start, work) + work
+        return AdmittedInvocation(now + start + duration, duration, killed)
 
-        def end() -> None:
-            at, labels, metric = self._engine.now, pool.labels, self._recorder.metric
-            pool.running -= 1
-            self.running -= 1
-            self._running_unreserved -= pool.concurrency is None
-            pool.idle_since.append(at)
-            metric(at, "AWS/Lambda/Invocations", labels, 1.0)
-            metric(at, "AWS/Lambda/Errors", labels, failed)
-            metric(at, "AWS/Lambda/Throttles", labels, 0.0)
-            metric(at, "AWS/Lambda/Duration", labels, duration * 1000 / NS)
-            ended(killed)
+    def run(
+        self, pool: FunctionPool, key: tuple[int, int, int], invocation: "AdmittedInvocation", *, fails: bool
+    ) -> ProcessGenerator:
+        """
+        Run an admitted invocation to its end.
 
-        self._engine.call_in(start + duration, order(Kind.END_OF_WORK, *key), end)
-        return now + start + duration
+        A part of a process: ``yield from functions.run(…)``.
+
+        Args:
+            key: Entity, item and attempt, for the order of events.
+            fails: Whether the handler will fail.
+        """
+        yield self._env.after(invocation.ends_at - self._env.now, order(Kind.END_OF_WORK, *key))
+        pool.running -= 1
+        self.running -= 1
+        self._running_unreserved -= pool.concurrency is None
+        now, labels, metric = self._env.now, pool.labels, self._recorder.metric
+        pool.idle_since.append(now)
+        metric(now, "AWS/Lambda/Invocations", labels, 1.0)
+        metric(now, "AWS/Lambda/Errors", labels, float(fails or invocation.killed))
+        metric(now, "AWS/Lambda/Throttles", labels, 0.0)
+        metric(now, "AWS/Lambda/Duration", labels, invocation.duration * 1000 / NS)
 
     def _is_full(self, pool: FunctionPool) -> bool:
         if self.running >= self._settings.account_concurrency:

@@ -5,14 +5,16 @@ A waiting long poll receives a message as soon as it is visible. A message that 
 again after the visibility time-out, and goes to the dead-letter queue after the most allowed receives.
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
+
+import simpy
+from simpy.events import Event, ProcessGenerator
 
 from harness.lab.sim.event_order import Kind, order
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings
 from harness.states_language.host import nanoseconds
@@ -39,12 +41,12 @@ class SqsQueue:
 
     Attributes:
         receives: Number of receive requests that returned messages.
-        idle_time: Sum of the time that dispatchers waited in long polls.
+        idle_time: Sum of the time that dispatchers waited in long polls that have returned messages.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        env: OrderedEnvironment,
         sqs: SqsSettings,
         dispatcher: DispatcherSettings,
         source: RandomSource,
@@ -54,7 +56,7 @@ class SqsQueue:
         handle: Callable[[Message], bool],
         dead_letter: Callable[[Message], None],
     ) -> None:
-        self._engine = engine
+        self._env = env
         self._visibility_timeout = nanoseconds(visibility_timeout)
         self._max_receive_count = max_receive_count
         self._batch_size = dispatcher.batch_size
@@ -62,17 +64,18 @@ class SqsQueue:
         self._dead_letter = dead_letter
         self._outbox = source.latencies(dispatcher.outbox_s, "outbox", 1)
         self._delivery = source.latencies(sqs.delivery_s, "sqs/delivery", 2)
-        self._message_time = source.latencies(dispatcher.message_s, "dispatcher/message", 4)
+        self._message_time = source.latencies(dispatcher.message_s, "dispatcher/message", 2)
         self._duplicate_rate = sqs.duplicate_rate
         self._duplicate = source.stream("platform/sqs/duplicate")
-        self._visible: deque[Message] = deque()
-        self._idle: deque[int] = deque([0] * dispatcher.threads)
+        self._visible = simpy.Store(env)
         self.sent = self.receives = self.idle_time = 0
+        for _ in range(dispatcher.threads):
+            env.process(self._dispatcher())
 
     @property
     def depth(self) -> int:
         """Number of visible messages."""
-        return len(self._visible)
+        return len(self._visible.items)
 
     def send(self, message: Message) -> None:
         """Send a message: it becomes visible after its time in the outbox and its delivery."""
@@ -84,52 +87,59 @@ class SqsQueue:
             self._appear_in(delay + self._delivery(arrival, 1, attempt), message)
 
     def _appear_in(self, delay: int, message: Message) -> None:
-        key = order(Kind.VISIBLE_AGAIN, message.job.id, message.receives)
-        self._engine.call_in(delay, key, partial(self._appear, message))
+        self._env.process(self._delivered(delay, message))
 
-    def _appear(self, message: Message) -> None:
+    def _delivered(self, delay: int, message: Message) -> ProcessGenerator:
+        """Process of a message that is invisible for some time."""
+        yield self._env.after(delay, order(Kind.VISIBLE_AGAIN, message.job.id, message.receives))
         if message.deleted:
             return
-        if message.receives >= self._max_receive_count:
+        if message.receives < self._max_receive_count:
+            self._visible.put(message)
+        else:
             message.deleted = True
             self._dead_letter(message)
-            return
-        self._visible.append(message)
-        if self._idle:
-            self.idle_time += self._engine.now - self._idle.popleft()
-            self._receive()
 
-    def _receive(self) -> None:
-        """Let a dispatcher receive messages, or wait for one."""
-        now = self._engine.now
-        received: list[Message] = []
-        while self._visible and len(received) < self._batch_size:
-            message = self._visible.popleft()
-            if not message.deleted:
-                received.append(message)
-        if not received:
-            self._idle.append(now)
-            return
-        self.receives += 1
-        spent = 0
+    def _dispatcher(self) -> ProcessGenerator:
+        """Process of one dispatcher: it receives messages, and handles them one after the other."""
+        while True:
+            received = yield from self._receive()
+            received_at = self._env.now
+            for message, number, spent in self._work_on(received):
+                yield self._env.after(
+                    received_at + spent - self._env.now, order(Kind.DISPATCHED, message.job.id, number)
+                )
+                left = self._visibility_timeout - spent
+                if message.deleted or self._handle(message):
+                    message.deleted = True
+                elif left > 0:
+                    self._appear_in(left, message)
+
+    def _receive(self) -> Generator[Event, Any, list[Message]]:
+        """Wait for messages, and return as many as there are, up to a batch."""
+        waiting = self._visible.items
+        while True:
+            waits_since = self._env.now
+            message = yield self._visible.get()
+            self.idle_time += self._env.now - waits_since
+            received = [] if message.deleted else [message]
+            while waiting and len(received) < self._batch_size:
+                message = waiting.pop(0)
+                if not message.deleted:
+                    received.append(message)
+            if received:
+                self.receives += 1
+                return received
+
+    def _work_on(self, received: list[Message]) -> list[tuple[Message, int, int]]:
+        """Return each message with the number of its receive, and when it will be handled."""
+        work, spent = [], 0
         for message in received:
             message.receives += 1
-            job = message.job
-            spent += self._message_time(job.batch.arrival, message.receives, job.attempt)
-            self._process_in(spent, message, is_last=message is received[-1])
-
-    def _process_in(self, delay: int, message: Message, *, is_last: bool) -> None:
-        left = self._visibility_timeout - delay
-        if left <= 0:
-            # Too slow: the message becomes visible again before it is processed.
-            self._appear_in(self._visibility_timeout, message)
-
-        def process() -> None:
-            if message.deleted or self._handle(message):
-                message.deleted = True
-            elif left > 0:
-                self._appear_in(left, message)
-            if is_last:
-                self._receive()
-
-        self._engine.call_in(delay, order(Kind.DISPATCHED, message.job.id, message.receives), process)
+            job, number = message.job, message.receives
+            spent += self._message_time(job.batch.arrival, number, job.attempt)
+            work.append((message, number, spent))
+            if spent >= self._visibility_timeout:
+                # Too slow: the message becomes visible again before it is handled.
+                self._appear_in(self._visibility_timeout, message)
+        return work

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+from simpy.events import ProcessGenerator
+from simpy.resources.resource import PriorityRequest
+
 from harness.lab.sim.event_order import entity_key
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.media_functions import Work
-from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.model.station import Station
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import MediaConvertSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
@@ -23,15 +26,15 @@ class Transcoder:
     """
 
     def __init__(
-        self, engine: Engine, settings: MediaConvertSettings, slots: int, source: RandomSource
+        self, env: OrderedEnvironment, settings: MediaConvertSettings, slots: int, source: RandomSource
     ) -> None:
-        self.station = Station(engine, settings.slots or slots)
+        self.station = Station(env, settings.slots or slots)
         self.completed = 0
         self.video_seconds = 0.0
-        self._engine = engine
+        self._env = env
         self._speed = settings.speed
-        self._start_delay = source.latencies(settings.start_delay_s, "mediaconvert/start", 4)
-        self._completion = source.latencies(settings.completion_s, "mediaconvert/completion", 4)
+        self._start_delay = source.latencies(settings.start_delay_s, "mediaconvert/start", 2)
+        self._completion = source.latencies(settings.completion_s, "mediaconvert/completion", 2)
         self._requests = (
             TokenBucket(settings.create_bucket, settings.create_per_s) if settings.create_bucket else None
         )
@@ -52,19 +55,32 @@ class Transcoder:
             ended: Called when the event of its completion arrives.
             wanted: Called when a slot is free: a job that was cancelled does not begin.
         """
-        if self._requests is not None and not self._requests.take(self._engine.now):
+        if self._requests is not None and not self._requests.take(self._env.now):
             return False
-        service_time = self._start_delay(*key) + round(nanoseconds(work.seconds) / self._speed)
-        event_delay = self._completion(*key)
-
-        def done() -> None:
-            if work.error is None:
-                self.completed += 1
-                self.video_seconds += work.video_s
-            if event_delay:
-                self._engine.call_in(event_delay, entity_key(*key), ended)
-            else:
-                ended()
-
-        self.station.offer(StationJob(entity_key(*key), service_time, begun, done, wanted))
+        slot = self.station.request()
+        assert slot is not None  # noqa: S101 - the queue is unlimited
+        if slot.triggered:
+            begun()
+        self._env.process(self._job(slot, key, work, begun, ended, wanted))
         return True
+
+    def _job(
+        self,
+        slot: PriorityRequest,
+        key: tuple[int, int, int],
+        work: Work,
+        begun: Callable[[], None],
+        ended: Callable[[], None],
+        wanted: Callable[[], bool],
+    ) -> ProcessGenerator:
+        """Process of one job, from its creation to the event of its completion."""
+        service_time = self._start_delay(*key) + round(nanoseconds(work.seconds) / self._speed)
+        served = yield from self.station.serve(slot, service_time, entity_key(*key), begun, wanted)
+        if not served:
+            return
+        if work.error is None:
+            self.completed += 1
+            self.video_seconds += work.video_s
+        if event_delay := self._completion(*key):
+            yield self._env.after(event_delay, entity_key(*key))
+        ended()

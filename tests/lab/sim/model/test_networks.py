@@ -1,5 +1,5 @@
 """
-State machines on the engine against theory: Tasks in a row, forks, retries, redelivery.
+State machines in simulation against theory: Tasks in a row, forks, retries, redelivery.
 
 An estimate is accepted within 3.3 standard errors of the exact value, if that error is at most 1 % of it,
 unless the case says otherwise. Replications have draws of their own; times in seconds.
@@ -12,8 +12,8 @@ import pytest
 
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.event_order import Kind, order
-from harness.lab.sim.model.engine import Engine
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
@@ -72,7 +72,7 @@ def sojourn_times(host, draws, rate, executions, warm_up=0):
     times = np.full(executions, np.nan)
 
     def ended(execution):
-        times[execution.entity] = (host.engine.now - execution.started_at) / NS
+        times[execution.entity] = (host.env.now - execution.started_at) / NS
 
     host.ended = ended
 
@@ -80,11 +80,11 @@ def sojourn_times(host, draws, rate, executions, warm_up=0):
         host.start_in(0, {}, entity=number)
         if number + 1 < executions:
             delay = round((starts[number + 1] - starts[number]) * NS)
-            host.engine.call_in(delay, order(Kind.ARRIVAL, number), lambda: feed(number + 1))
+            host.env.call_in(delay, order(Kind.ARRIVAL, number), lambda: feed(number + 1))
 
     feed(0)
     host.record = lambda *_: None
-    host.engine.run()
+    host.env.run()
     return times[warm_up:]
 
 
@@ -208,7 +208,7 @@ class TestRetries:
             host.workers["T"] = host.station(None, exponential(draws, 1.0))
             for entity in range(4_000):
                 host.start_in(0, {}, entity=entity)
-            host.engine.run()
+            host.env.run()
             finished = [step[5] for step in host.steps if step[6] is None]
             means.append(np.mean(finished))
             highs.append(percentile(finished, 95))
@@ -235,7 +235,7 @@ class TestRetries:
             host.record = lambda *_: None
             for entity in range(25_000):
                 host.start_in(0, {}, entity=entity)
-            host.engine.run()
+            host.env.run()
             shares.append(np.mean([execution.status is Status.FAILED for execution in host.ends]))
 
         agrees(shares, theory.probability_of_giving_up, 0.05)
@@ -269,7 +269,7 @@ class TestRedelivery:
 
     def _deliver(self, draws, messages):
         """Return receives per message, mean delay of the delivered [s], share of dead letters."""
-        engine = Engine()
+        env = OrderedEnvironment()
         sent_at, delays, dead = {}, [], []
         received = 0
 
@@ -278,11 +278,11 @@ class TestRedelivery:
             received += 1
             if draws.random() >= 0.7:
                 return False
-            delays.append((engine.now - sent_at[message.job.id]) / NS)
+            delays.append((env.now - sent_at[message.job.id]) / NS)
             return True
 
         queue = SqsQueue(
-            engine, SqsSettings(delivery_s=AT_ONCE), DispatcherSettings(message_s=AT_ONCE, outbox_s=AT_ONCE),
+            env, SqsSettings(delivery_s=AT_ONCE), DispatcherSettings(message_s=AT_ONCE, outbox_s=AT_ONCE),
             RandomSource(1, 0), visibility_timeout=30.0, max_receive_count=5, handle=handle,
             dead_letter=dead.append,
         )  # fmt: skip
@@ -290,5 +290,5 @@ class TestRedelivery:
             job = MediaJob(number, MediaBatch(UploadBatch(number, "photo_shoot", 0), str(number), 1, 0), 1, 0)
             sent_at[number] = 0
             queue.send(Message(job, is_poisoned=False))
-        engine.run()
+        env.run()
         return received / messages, float(np.mean(delays)), len(dead) / messages

@@ -1,5 +1,5 @@
 """
-Stations of the engine against the formulas of queueing theory.
+Stations against the formulas of queueing theory.
 
 An estimate is accepted within 3.3 standard errors of the exact value, if that error is at most 1 % of it
 (2 % where service times have a heavy tail). Replications have draws of their own; λ and μ are per second.
@@ -9,7 +9,6 @@ Of the cases D1 to D26, here are D1 to D13, D18 to D21, D25 and D26; D14 to D17 
 ``make nightly`` the others.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,19 +16,17 @@ from functools import partial
 
 import numpy as np
 import pytest
+from simpy.events import Event
 
 from harness.lab.results.percentile import percentile
 from harness.lab.sim.event_order import Kind, entity_key, order
-from harness.lab.sim.model.engine import Engine
-from harness.lab.sim.model.station import Station, StationJob
+from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.model.station import Station
 from harness.states_language.host import NS, nanoseconds
 from harness.theory import MMc, erlang_b
 from tests.theory.birth_death import MachineRepair, MMcK, mean_wait_of_first
 from tests.theory.networks import BatchMMc, split_merge
 from tests.theory.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
-
-NEVER = 2**62
-"""Later than the end of every test [ns]."""
 
 Draws = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -79,35 +76,30 @@ def play(
     priorities: np.ndarray | None = None,
     warm_up: int = 0,
 ) -> StationJobs:
-    """Run jobs on one station of the engine; the first *warm_up* of them are not counted."""
-    engine = Engine()
-    station = Station(engine, servers, capacity)
+    """Run jobs on one station; the first *warm_up* of them are not counted."""
+    env = OrderedEnvironment()
+    station = Station(env, servers, capacity)
     arrives = np.rint(np.cumsum(interarrivals) * NS).astype(np.int64).tolist()
     takes = np.rint(services * NS).astype(np.int64).tolist()
     waits = np.full(len(arrives), np.nan)
     lost = 0
 
-    def begun(index: int) -> None:
-        waits[index] = (engine.now - arrives[index]) / NS
-
-    def nothing() -> None:
-        pass
-
-    numbers = iter(range(len(arrives)))
-
-    def arrive() -> None:
+    def arrivals() -> Iterator[Event]:
         nonlocal lost
-        index = next(numbers)
-        if index + 1 < len(arrives):
-            engine.call_in(arrives[index + 1] - engine.now, arrival, arrive)
-        job = StationJob(entity_key(index), takes[index], partial(begun, index), nothing)
-        priority = None if priorities is None else float(priorities[index])
-        if not station.offer(job, priority):
-            lost += index >= warm_up
+        for index, at in enumerate(arrives):
+            yield env.after(at - env.now, arrival)
+            server = station.request(0 if priorities is None else float(priorities[index]))
+            if server is None:
+                lost += index >= warm_up
+                continue
+            env.process(station.serve(server, takes[index], entity_key(index), partial(begun, index)))
+
+    def begun(index: int) -> None:
+        waits[index] = (env.now - arrives[index]) / NS
 
     arrival = order(Kind.ARRIVAL)
-    engine.call_in(arrives[0], arrival, arrive)
-    engine.run_until(NEVER)
+    env.process(arrivals())
+    env.run()
     counted = ~np.isnan(waits)
     counted[:warm_up] = False
     return StationJobs(waits[counted], services[counted], lost, len(arrives) - warm_up, station)
@@ -461,26 +453,23 @@ class TestStations:
 
 def repair_shop(draws: np.random.Generator, repairs: int) -> tuple[int, list[float], float]:
     """Simulate machines that fail while they run; return repairs, waits for a repairer, and the time."""
-    engine = Engine()
-    station = Station(engine, 2)
+    env = OrderedEnvironment()
+    station = Station(env, 2)
     waited: list[float] = []
-    numbers = itertools.count()
 
-    def run() -> None:
-        key = order(Kind.TIMER, next(numbers))
-        engine.call_in(nanoseconds(draws.exponential(10.0)), key, break_down)
+    def begin(broke_at: int) -> None:
+        waited.append((env.now - broke_at) / NS)
 
-    def break_down() -> None:
-        broke_at = engine.now
+    def machine(number: int) -> Iterator[Event]:
+        while True:
+            yield env.after(nanoseconds(draws.exponential(10.0)), order(Kind.TIMER, number))
+            broke_at, server = env.now, station.request()
+            service_time = nanoseconds(draws.exponential(1.0))
+            begun = partial(begin, broke_at)
+            yield from station.serve(server, service_time, entity_key(number), begun)
 
-        def begun() -> None:
-            waited.append((engine.now - broke_at) / NS)
-
-        job = StationJob(entity_key(next(numbers)), nanoseconds(draws.exponential(1.0)), begun, run)
-        station.offer(job)
-
-    for _ in range(10):
-        run()
+    for number in range(10):
+        env.process(machine(number))
     while station.served < repairs:
-        engine.run(until=engine.now + 1000 * NS)
-    return station.served, waited[500:], engine.seconds
+        env.run(until=env.now + 1000 * NS)
+    return station.served, waited[500:], env.seconds
