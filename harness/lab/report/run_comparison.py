@@ -15,6 +15,7 @@ from harness.lab.report.percentile_ratios import LEAST, PercentileRatios, Ratio,
 from harness.lab.report.percentile_ratios import compare as compare_percentiles
 from harness.lab.report.run_differences import Difference, differences
 from harness.lab.report.section import Points, ReportSection, TableBlock
+from harness.lab.report.time_differences import TimeDifferences, time_differences
 from harness.lab.report.wording import count, number, seconds
 from harness.lab.results.metric_names import PROCESSING_DURATION
 
@@ -29,6 +30,12 @@ PERCENTS = (50.0, 95.0, 99.0)
 CAVEAT = (
     "Model time, from the intended start. The intervals assume independent values. Values of one queue "
     "depend on each other, so the true intervals are wider."
+)
+
+
+PATH = (
+    "From the arrival to READY or FAILED. What ran in parallel and was not waited for is not counted, so the "
+    "parts add up to the whole. The work of a transcoding job on a live stack includes its wait for a slot."
 )
 
 
@@ -69,6 +76,7 @@ class RunComparison:
     ratios: tuple[Ratio, ...]
     distances: tuple[Distance, ...]
     differences: tuple[Difference, ...]
+    time: TimeDifferences | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -91,17 +99,18 @@ class RunComparison:
 
     def sections(self) -> list[ReportSection]:
         """Return the comparison as sections of a page."""
-        return [_differences_section(self), _ratios_section(self)]
+        return [*_time_section(self), _differences_section(self), _ratios_section(self)]
 
     def __repr__(self) -> str:
         texts = [f"  {one.what}: {one.before} → {one.now}" for one in self.differences]
         lines = PercentileRatios(self.now, self.before, self.ratios).table()
-        return "\n".join([lines.rstrip("\n"), *texts])
+        first = [] if self.time is None else [self.time.sentence]
+        return "\n".join([lines.rstrip("\n"), *first, *texts])
 
     def _repr_html_(self) -> str:
         from harness.lab.report.page import template
 
-        parts = [_ratios_section(self), _differences_section(self)]
+        parts = [_ratios_section(self), *_time_section(self), _differences_section(self)]
         text: str = template("comparison_tables.html.j2").render(comparison=self, sections=parts)
         return text
 
@@ -115,7 +124,12 @@ def compare(before: "Run", now: "Run") -> RunComparison:
     """
     percentiles = compare_percentiles(now.folder, before.folder, PERCENTS)
     return RunComparison(
-        before.id, now.id, percentiles.ratios, tuple(_distances(before, now)), tuple(differences(before, now))
+        before.id,
+        now.id,
+        percentiles.ratios,
+        tuple(_distances(before, now)),
+        tuple(differences(before, now)),
+        time_differences(before, now),
     )
 
 
@@ -142,6 +156,26 @@ def distances(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> tuple[float
         np.searchsorted(a, at, side="right") / a.size - np.searchsorted(b, at, side="right") / b.size
     )
     return float(apart.max()), float((apart[:-1] * np.diff(at)).sum())
+
+
+def _time_section(comparison: RunComparison) -> list[ReportSection]:
+    if comparison.time is None:
+        return []
+    rows = [
+        (
+            one.part,
+            seconds(one.before_s),
+            seconds(one.now_s),
+            seconds(one.difference_s),
+            f"{seconds(one.low)} to {seconds(one.high)}",
+        )
+        for one in (comparison.time.whole, *comparison.time.noticeable)
+    ]
+    columns = ("part", "before", "now", "difference", "95 % interval")
+    table = TableBlock(
+        "Mean time of a batch, by the parts of its critical path", columns, rows, frozenset(range(1, 5))
+    )
+    return [ReportSection("time", "Where the time went", comparison.time.sentence, (table, Points((PATH,))))]
 
 
 def _differences_section(comparison: RunComparison) -> ReportSection:
