@@ -134,6 +134,8 @@ def seed(
 
     Example: harness db seed --listings 500 --out people.csv
     """
+    from pymysql import ProgrammingError
+
     from harness.stack.database.seed import seed as add
     from harness.stack.database.seed import write_identities
     from harness.stack.processes.stack_place import find_stack
@@ -150,7 +152,12 @@ def seed(
     if out.is_dir() or not out.parent.is_dir():
         what = f"there is no folder {out.parent}" if not out.parent.is_dir() else "it is a folder"
         exit_with("db", ExitCode.USAGE, f"{out} cannot be written: {what}")
-    added = _call(lambda url: add(url, listings=listings, developments=developments), named)
+    try:
+        added = _call(lambda url: add(url, listings=listings, developments=developments), named)
+    except ProgrammingError as error:
+        exit_with(
+            "db", ExitCode.USAGE, f"{error.args[-1]}: bring the schema up to date with harness db migrate"
+        )
     try:
         write_identities(out, added, key)
     except OSError as error:

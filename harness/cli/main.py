@@ -36,6 +36,9 @@ VERBS = {
     "demo": "Start the stack, play a short run, evaluate it and write its report",
 }
 
+INTERRUPTED = 130
+"""Typer's exit code for a Ctrl-C that the verb did not handle."""
+
 COMPLETION_VARIABLE = "_HARNESS_COMPLETE"
 """Set by the shell when it asks for completions."""
 
@@ -74,7 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         bypass_proxies()
         _run(words[0], words[1:])
     except KeyboardInterrupt:
-        # While the module of the verb was imported; later the verb handles it.
         sys.stderr.write(f"harness {words[0]}: interrupted\n")
         raise SystemExit(ExitCode.INCONCLUSIVE) from None
     except ModuleNotFoundError as error:
@@ -93,7 +95,12 @@ def _unknown(word: str) -> str:
 
 
 def _run(verb: str, words: list[str]) -> None:
-    app_of(verb)(args=words, prog_name=f"harness {verb}")
+    try:
+        app_of(verb)(args=words, prog_name=f"harness {verb}")
+    except SystemExit as left:
+        if left.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def app_of(verb: str) -> "typer.Typer":

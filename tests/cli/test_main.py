@@ -71,3 +71,19 @@ def test_validate_answers_a_machine_in_json(capsys):
 
     assert left.value.code == 0
     assert (facts["duration_s"], facts["clock_duration_s"]) == (600.0, 60.0)
+
+
+def test_ctrl_c_in_any_verb_is_said(monkeypatch, capsys):
+    """
+    Also where a verb does not handle it itself: exit 4, as for a run that was interrupted.
+    """
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.lab.results.run.read_header", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main(["check", "run"])
+
+    assert left.value.code == 4
+    assert capsys.readouterr().err.splitlines()[-1] == "harness check: interrupted"

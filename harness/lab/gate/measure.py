@@ -88,6 +88,8 @@ def _achieved(objective: Objective, run: "Run") -> ObjectiveVerdict:
 def _whole(objective: Objective, rows: ObjectiveRows, length: float) -> ObjectiveVerdict:
     """Measure the whole run, whose *length* [s] only a rate needs."""
     value, samples, bounds = _value(objective, rows, length), int(rows.values.size), None
+    if objective.function == "count" and rows.candidates is not None:
+        samples = rows.candidates
     if objective.percent is not None:
         bounds = _interval(rows, objective.percent)
         needed = least_samples(objective.percent)

@@ -35,6 +35,7 @@ class ObjectiveRows:
             percentile of the time to READY, also whether the batch failed.
         known: Whether the run has such rows at all, or need not have them: a run without forbidden attempts
             has 0 that succeeded.
+        candidates: Of how many rows these were selected by outcome; None if it does not matter.
     """
 
     at: np.ndarray
@@ -42,6 +43,7 @@ class ObjectiveRows:
     failed: np.ndarray
     open: np.ndarray
     known: bool
+    candidates: int | None = None
 
     def between(self, start: float, end: float) -> "ObjectiveRows":
         inside = (self.at >= start) & (self.at < end)
@@ -68,34 +70,39 @@ def metric_of(selector: str) -> str:
 
 
 def _request_rows(objective: Objective, run: "Run") -> ObjectiveRows:
-    rows, has_suffix, known = _select(objective.selector, run)
+    rows, candidates, known = _select(objective.selector, run)
     known |= objective.function == "count" and _is_breaches_without_attempts(objective.selector, run)
     intended = rows["intended_at"].to_numpy(dtype=float)
     times = rows["finished_at"].to_numpy(dtype=float) - intended
     scales = np.where(rows["type"] == "E2E", run.time_scale, 1.0)
     failed, is_open = rows["outcome"].isin(NOT_OK), rows["outcome"] == "censored"
-    if objective.percent is not None and not has_suffix:
+    if objective.percent is not None and candidates is None:
         is_open |= (rows["type"] == "E2E") & (rows["name"] == "ready") & (rows["outcome"] == "failed")
     return ObjectiveRows(
-        intended * run.time_scale, times * scales, failed.to_numpy(), is_open.to_numpy(dtype=bool), known
+        intended * run.time_scale,
+        times * scales,
+        failed.to_numpy(),
+        is_open.to_numpy(dtype=bool),
+        known,
+        candidates,
     )
 
 
-def _select(selector: str, run: "Run") -> tuple[pd.DataFrame, bool, bool]:
-    """Return the selected requests, whether a suffix restricts their outcome, and whether any exist."""
+def _select(selector: str, run: "Run") -> tuple[pd.DataFrame, int | None, bool]:
+    """Return the selected requests, of how many a suffix selects them by outcome, and whether any exist."""
     frame = run.timings
     measured = frame["intended_at"] >= run.warm_up
     wanted = selector.replace(":", " ", 1)
     named = measured & _matching(frame, wanted)
     words, _, suffix = wanted.rpartition(" ")
     if named.any() or suffix not in SUFFIXES:
-        return frame[named], False, bool(named.any())
+        return frame[named], None, bool(named.any())
     if words == FORBIDDEN:
         named, outcomes = measured & frame["outcome"].isin(("refused", "breached")), SUFFIXES[suffix]
     else:
         named = measured & _matching(frame, words)
         outcomes = ("ok",) if suffix == "succeeded" else SUFFIXES[suffix]
-    return frame[named & frame["outcome"].isin(outcomes)], True, bool(named.any())
+    return frame[named & frame["outcome"].isin(outcomes)], int(named.sum()), bool(named.any())
 
 
 def _is_breaches_without_attempts(selector: str, run: "Run") -> bool:

@@ -4,6 +4,7 @@ A worker for a master on another machine.
 The master sends what to play and keeps the run folder; a worker needs only the master's address.
 """
 
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +51,7 @@ def join(
         WorkersDisagree: The master has another version or another scenario.
         Unreachable: There is no master at the address, or it began no run.
         LoadFailed: The worker was lost.
+        KeyboardInterrupt: It was interrupted before it played.
     """
     arguments = ["--worker", "--master-host", host, "--master-port", str(port)]
     arguments += ["--processes", str(processes)] if processes > 1 else []
@@ -60,6 +62,8 @@ def join(
         with closing(LocustProcess(Path(folder, "locust.log"), arguments, environment)) as locust:
             code = locust.watch(on_interrupt=lambda: print(END, file=sys.stderr))
         log = locust.log_tail()
+    if code == 128 + signal.SIGTERM:
+        raise KeyboardInterrupt  # by `watch`, before the worker had begun
     if code == EXIT_DISAGREED:
         errors = [line.partition(": ")[2] for line in log.splitlines() if "/ERROR/" in line]
         raise WorkersDisagree(errors[-1] if errors else log)

@@ -266,6 +266,18 @@ class TestFailed:
 
         assert (found.outcome, found.shown) == (Outcome.BREACH, "no data")
 
+    def test_samples_of_a_count_are_the_attempts(self, recorder):
+        """
+        Two attempts were refused: none of two succeeded, not none of none.
+        """
+        attempts = [
+            RequestRow(0, n, "POST", "forbidden no_token", 401, "refused", 1.0, 1.0, 1.1) for n in (0, 1)
+        ]
+
+        found = answer(recorder.run(*attempts), "count(forbidden succeeded) == 0")
+
+        assert (found.outcome, found.value, found.samples) == (Outcome.PASS, 0, 2)
+
     def test_failed_forbidden_attempts_prove_nothing(self, recorder):
         """
         The service neither refused nor accepted them.

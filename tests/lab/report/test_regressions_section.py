@@ -12,17 +12,19 @@ WHY = "p50(POST uploads) 1.30 × baseline (95 % interval 1.20–1.40), tolerated
 
 def test_one_row_for_each_compared_figure(recorder):
     """
-    With both values, the ratio, its interval and the outcome.
+    With both values, the ratio, its interval and the outcome; a reason only if it cannot be compared.
     """
     worse = RegressionVerdict(
         "p50(POST uploads)=10%", Outcome.BREACH, WHY, 1.3, (1.2, 1.4), 1.1, 1.3, 1.0, (60, 120), ("a", "b")
     )
 
-    section = regressions(Subject(recorder.run(), verdict_over(regressions=(worse,))))
+    unlike = RegressionVerdict("p95(E2E:ready)=10%", Outcome.INCONCLUSIVE, "its engine is simpy")
+    section = regressions(Subject(recorder.run(), verdict_over(regressions=(worse, unlike))))
 
-    assert section.lead == "1 of 1 figure worse than tolerated; compared with 2 runs."
+    assert section.lead == "1 of 2 figures worse than tolerated; compared with 2 runs."
     assert section.blocks[0].rows == [
-        (worse.text, "1.00 s", "1.30 s", "1.30 (1.20–1.40)", "60 / 120", "worse than tolerated", WHY)
+        (worse.text, "1.00 s", "1.30 s", "1.30 (1.20–1.40)", "60 / 120", "worse than tolerated", ""),
+        (unlike.text, "–", "–", "not comparable", "0 / 0", "not comparable", "its engine is simpy"),
     ]
 
 

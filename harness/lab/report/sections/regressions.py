@@ -16,7 +16,7 @@ def regressions(subject: Subject) -> ReportSection | None:
             one.shown,
             f"{count(one.samples[0])} / {count(one.samples[1])}",
             one.finding,
-            one.why,
+            "" if one.ratio is not None else one.why,
         )
         for one in verdict.regressions
     ]

@@ -238,6 +238,9 @@ class Pool:
         except pymysql.MySQLError as error:
             if connection is not None:
                 _discard(connection)
+            if isinstance(error.__context__, KeyboardInterrupt):
+                # The driver closes the connection on Ctrl-C, and then its cursor, which fails.
+                raise error.__context__ from None
             code = error.args[0] if error.args else 0
             if isinstance(error, pymysql.InterfaceError) or code in LOST:
                 self.close()  # the idle connections are lost too

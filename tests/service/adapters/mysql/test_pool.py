@@ -129,6 +129,20 @@ class TestPool:
         with pool.session() as session:
             assert connection_id(session) == first
 
+    def test_ctrl_c_is_not_a_lost_server(self, pool: Pool) -> None:
+        """
+        The driver closes its connection, so that what follows fails, too; the interrupt is what is raised.
+        """
+
+        def interrupt() -> None:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise pymysql.InterfaceError(0, "")
+
+        with pytest.raises(KeyboardInterrupt), pool.session():
+            interrupt()
+
     def test_a_wrong_statement_raises_its_own_error(self, pool: Pool) -> None:
         """
         It is not translated to `Unavailable`.
