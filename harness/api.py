@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from harness.lab.gate.verdict import Verdict
+    from harness.lab.report.comparison.run_comparison import RunComparison
     from harness.lab.report.run_collection import RunCollection
-    from harness.lab.report.run_comparison import RunComparison
     from harness.lab.sim.experiment.experiment import Experiment
     from harness.lab.sim.platform.platform_settings import Preset
     from harness.lab.workload.scenario import Scenario
@@ -200,7 +200,7 @@ def compare(before: Run | str | Path, now: Run | str | Path) -> "RunComparison":
     Raises:
         RunUnreadable: One of them cannot be read.
     """
-    from harness.lab.report.run_comparison import compare as compare_runs
+    from harness.lab.report.comparison.run_comparison import compare as compare_runs
 
     return compare_runs(_opened(before), _opened(now))
 

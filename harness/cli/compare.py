@@ -36,8 +36,8 @@ def compare(
     sys.stderr.write(f"reading {before} and {now}, then drawing their charts: some seconds\n")
     from json import dumps
 
-    from harness.lab.report.comparison_page import render_comparison
-    from harness.lab.report.run_comparison import compare as compare_runs
+    from harness.lab.report.comparison.comparison_page import render_comparison
+    from harness.lab.report.comparison.run_comparison import compare as compare_runs
     from harness.lab.results.run import Run
 
     with exit_on_invalid_input("compare"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.lab.report.comparison_page import render_comparison
+from harness.lab.report.comparison.comparison_page import render_comparison
 from harness.lab.report.page import render
 from harness.lab.sim.cost import bill
 from harness.stack.dashboard.dashboard_server import dashboard

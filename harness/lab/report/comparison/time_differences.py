@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.lab.report.critical_path import path_parts
+from harness.lab.report.comparison.critical_path import path_parts
 from harness.lab.report.wording import percent, seconds
 from harness.lab.results.run import Run
 

@@ -5,7 +5,7 @@ Where two runs spend different times: a model that is wrong in one place is name
 import pytest
 
 import harness
-from harness.lab.report.time_differences import time_differences
+from harness.lab.report.comparison.time_differences import time_differences
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import load_scenario
 

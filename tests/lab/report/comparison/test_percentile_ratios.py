@@ -5,7 +5,7 @@ Ratios of the percentiles of two runs.
 import numpy as np
 import pytest
 
-from harness.lab.report.percentile_ratios import PercentileRatios, Ratio, compare, response_times
+from harness.lab.report.comparison.percentile_ratios import PercentileRatios, Ratio, compare, response_times
 from harness.lab.results.rows import RequestRow
 from tests.lab.conftest import ready
 

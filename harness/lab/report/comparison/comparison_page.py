@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from harness.lab.report.comparison.run_comparison import compare
 from harness.lab.report.page import PageProgress, save_charts, sections_of, template, unseen
-from harness.lab.report.run_comparison import compare
 from harness.lab.report.section import Subject
 from harness.lab.report.sections import errors, load, pipeline, times
 from harness.lab.results.run import Run

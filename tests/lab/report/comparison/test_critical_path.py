@@ -4,7 +4,7 @@ The critical path of a batch: its parts add up, and what nobody waits for is not
 
 import pytest
 
-from harness.lab.report.critical_path import path_parts
+from harness.lab.report.comparison.critical_path import path_parts
 from harness.lab.results.rows import BatchRow, StepRow
 from harness.lab.results.run import Run
 

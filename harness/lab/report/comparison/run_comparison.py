@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.lab.report.percentile_ratios import LEAST, PercentileRatios, Ratio, response_times
-from harness.lab.report.percentile_ratios import compare as compare_percentiles
-from harness.lab.report.run_differences import Difference, differences
+from harness.lab.report.comparison.percentile_ratios import LEAST, PercentileRatios, Ratio, response_times
+from harness.lab.report.comparison.percentile_ratios import compare as compare_percentiles
+from harness.lab.report.comparison.run_differences import Difference, differences
+from harness.lab.report.comparison.time_differences import TimeDifferences, time_differences
 from harness.lab.report.section import Points, ReportSection, TableBlock
-from harness.lab.report.time_differences import TimeDifferences, time_differences
 from harness.lab.report.wording import count, number, seconds
 from harness.lab.results.metric_names import PROCESSING_DURATION
 

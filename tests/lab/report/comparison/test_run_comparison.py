@@ -5,7 +5,7 @@ The comparison of two runs.
 import numpy as np
 import pytest
 
-from harness.lab.report.run_comparison import compare, distances
+from harness.lab.report.comparison.run_comparison import compare, distances
 from harness.lab.results.rows import RequestRow
 from harness.lab.results.run import Run
 
