@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly rehearse mutation gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly rehearse reliability mutation gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ nightly: setup ## The slow tests: long simulations, soak
 
 rehearse: setup ## 20,000 schedules of faults through the real core in virtual time: about five minutes
 	nice $(BIN)/harness rehearse --schedules 20000
+
+reliability: setup ## Rehearse, plant ten bugs, and write the tables of docs/explanation/reliability.md
+	nice $(BIN)/python -m tests.service.rehearsal.reliability
 
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
 	nice $(BIN)/python tests/lab/mutation.py

@@ -95,6 +95,7 @@ def _table(campaign: "Campaign") -> list[str]:
         f"faults         {strikes}",
         *(f"  {count:>6}  {strike}" for strike, count in campaign.strikes.most_common()),
         f"virtual time   {campaign.virtual_seconds / 3600:,.0f} h",
+        f"healed within  {campaign.healing_s / 60:.0f} min after the last fault",
         f"took           {campaign.wall_seconds:.0f} s, {campaign.cpu_seconds:.0f} s of processor time",
         f"violations     {len(campaign.failing)} schedules",
     ]
@@ -107,6 +108,7 @@ def _summary(campaign: "Campaign") -> dict[str, Any]:
         "batches": campaign.batches,
         "faults": {strike.value: count for strike, count in campaign.strikes.most_common()},
         "virtual_h": round(campaign.virtual_seconds / 3600, 1),
+        "healing_s": round(campaign.healing_s, 1),
         "wall_s": round(campaign.wall_seconds, 1),
         "cpu_s": round(campaign.cpu_seconds, 1),
         "failing": [_as_json(failing) for failing in campaign.failing],

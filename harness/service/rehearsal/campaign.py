@@ -23,6 +23,7 @@ class Campaign:
     Attributes:
         strikes: How often each kind of fault has struck.
         virtual_seconds: The time that passed in all schedules.
+        healing_s: The longest time from the last fault of a schedule until nothing was left to be done.
         cpu_seconds, wall_seconds: What they took on this machine.
         failing: The schedules that broke a rule, shrunk.
     """
@@ -32,6 +33,7 @@ class Campaign:
     batches: int = 0
     strikes: Counter[Strike] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
+    healing_s: float = 0.0
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     failing: list[PlayedSchedule] = field(default_factory=list)
@@ -40,6 +42,7 @@ class Campaign:
         self.schedules += 1
         self.batches += played.batches
         self.virtual_seconds += played.seconds
+        self.healing_s = max(self.healing_s, played.healing_s)
         self.strikes.update(decision.strike for decision in played.decisions)
 
 

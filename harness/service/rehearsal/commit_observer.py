@@ -38,6 +38,7 @@ class CommitObserver:
     Attributes:
         entered: How often a commit left a batch in each status that it did not have before.
         ends: How often each job was ended.
+        ready: The batches that have been READY.
         finished_before: The jobs whose work was finished when they ended.
         messages: How many messages each job has had in the outbox.
         numbers: The number of each batch in the story, in order of creation.
@@ -54,6 +55,7 @@ class CommitObserver:
     ) -> None:
         self.entered: Counter[BatchStatus] = Counter()
         self.ends: Counter[JobId] = Counter()
+        self.ready: set[BatchId] = set()
         self.finished_before: set[JobId] = set()
         self.messages: Counter[JobId] = Counter()
         self.numbers: dict[BatchId, int] = {}
@@ -92,7 +94,7 @@ class CommitObserver:
         try:
             self._rows.get_job_by_id(message.job_id)
         except JobNotFound:
-            self._note("message-orphaned", f"job {message.job_id}", "was sent, and does not exist")
+            self.note("message-orphaned", f"job {message.job_id}", "was sent, and does not exist")
 
     def acknowledged(self, job_id: JobId) -> None:
         """Follow the acknowledgement of a message."""
@@ -103,7 +105,7 @@ class CommitObserver:
         started = job.execution_name in self._workflow.executions
         if not started and not job.status.terminal:
             text = f"of batch {job.batch_id}: its message was acknowledged before its execution was started"
-            self._note("acknowledged-early", f"job {job_id}", text)
+            self.note("acknowledged-early", f"job {job_id}", text)
 
     def _created(self, batch: Batch) -> None:
         self.numbers[batch.id] = len(self.numbers) + 1
@@ -118,19 +120,21 @@ class CommitObserver:
             self.entered[batch.status] += 1
             reason = f" ({batch.error_code})" if batch.error_code else ""
             self._around.tell(f"batch {self._number(batch.id)}: {before} → {batch.status}{reason}")
+        if batch.status is BatchStatus.READY:
+            self.ready.add(batch.id)
         if (before, batch.status) not in LEGAL:
-            self._note("transition-illegal", batch.id, f"went from {before} to {batch.status}")
+            self.note("transition-illegal", batch.id, f"went from {before} to {batch.status}")
         if batch.status.terminal and batch.received_at is not None:
             self._must_be_over(batch)
         if batch.error_code == UPLOAD_ABANDONED and self._age(batch.issued_at) < self._upload_ttl:
             age = self._age(batch.issued_at)
-            self._note("ended-early", batch.id, f"was abandoned after {age:.0f} s: its URLs were still valid")
+            self.note("ended-early", batch.id, f"was abandoned after {age:.0f} s: its URLs were still valid")
 
     def _must_be_over(self, batch: Batch) -> None:
         newest = self._rows.list_jobs_by_batch(batch.id)[0]
         if not newest.status.terminal:
             text = f"became {batch.status} while its newest job {newest.id} was {newest.status}"
-            self._note("batch-ended-early", batch.id, text)
+            self.note("batch-ended-early", batch.id, text)
 
     def _job_changed(self, job: Job) -> None:
         if not job.status.terminal:
@@ -143,18 +147,19 @@ class CommitObserver:
         since = job.started_at or batch.received_at or batch.issued_at
         if error_code(job) == STUCK_TIMEOUT and self._age(max(since, batch.issued_at)) < self._stuck_timeout:
             age = self._age(since)
-            self._note("ended-early", f"job {job.id}", f"of batch {batch.id} was stuck after {age:.0f} s")
+            self.note("ended-early", f"job {job.id}", f"of batch {batch.id} was stuck after {age:.0f} s")
 
     def _advanced(self, listing_id: ListingId) -> None:
         self._around.tell(f"listing {listing_id} advances")
         for batch in self._rows.list_batches_by_listing(listing_id, statuses=IN_PIPELINE, limit=LISTED):
             text = f"advanced while batch {batch.id} was {batch.status}"
-            self._note("listing-advanced-early", f"listing {listing_id}", text)
+            self.note("listing-advanced-early", f"listing {listing_id}", text)
 
     def _age(self, moment: datetime) -> float:
         return (self._clock.now() - moment).total_seconds()
 
-    def _note(self, rule: str, subject: str, text: str) -> None:
+    def note(self, rule: str, subject: str, text: str) -> None:
+        """Note a violation that was seen while it happened."""
         self.violations.append(Violation(rule, subject, text))
         self._around.tell(f"VIOLATION {rule}: {subject} {text}")
 

@@ -107,8 +107,8 @@ class SeededDecisions(FaultDecisions):
     def __init__(self, seed: int) -> None:
         self.taken = []
         self._random = random.Random(f"faults {seed}")
-        self._rate = self._random.choice((0.003, 0.01, 0.03, 0.08))
-        self._kinds = frozenset(strike for strike in Strike if self._random.random() < 0.5)
+        self._rate = self._random.choice((0.005, 0.02, 0.04, 0.08))
+        self._kinds = frozenset(strike for strike in Strike if self._random.random() < 0.6)
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def at(self, task: str, call: str, strikes: Sequence[Strike]) -> FaultDecision | None:

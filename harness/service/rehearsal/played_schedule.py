@@ -34,6 +34,7 @@ class PlayedSchedule:
         decisions: The faults that struck.
         story: What happened: time [s], who, what.
         seconds: The virtual time that passed [s].
+        healing_s: The time from the last fault until nothing was left to be done [s].
     """
 
     seed: int
@@ -41,6 +42,7 @@ class PlayedSchedule:
     violations: tuple[Violation, ...]
     story: tuple[tuple[float, str, str], ...]
     seconds: float
+    healing_s: float
     batches: int
 
     @property
@@ -74,6 +76,7 @@ def play_schedule(
         ),
         story=tuple((at / NS, who, numbered(what, numbers)) for at, who, what in around.happened),
         seconds=time.seconds,
+        healing_s=(time.now - around.last_fault_at) / NS,
         batches=len(numbers),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from harness.service.core.errors import MediaError, Unavailable
+from harness.service.core.errors import BatchStatusInvalid, MediaError, Unavailable
 from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.checksum import Sha256
 from harness.service.core.model.identifiers import BatchId, ListingId, UserId
@@ -26,7 +26,7 @@ APARTMENT = 1
 REQUEST = (Strike.DELAY, Strike.UNAVAILABLE, Strike.LOST_ANSWER)
 UPLOAD = (Strike.DELAY, Strike.LOST)
 ATTEMPTS = 5
-LATER = (2.0, 8.0, 20.0, 60.0, 400.0, 1500.0, 2400.0)
+LATER = (2.0, 5.0, 8.0, 20.0, 60.0, 150.0, 400.0, 1500.0, 2400.0)
 """When a client does something with its batch after it was accepted [s]."""
 
 
@@ -39,7 +39,7 @@ class PlannedClient:
         begins: When it creates its batch [s].
         files: Names of its files; a name with ``.mp4`` is a video, one with ``.pdf`` a document.
         abandons: It never completes the upload.
-        doubles: It completes twice at the same time.
+        doubles: It completes and retries twice at the same time, as a page with two clicks.
         replaces: It replaces the last batch of the listing.
         later: What it does after the batch was accepted, with the pause before [s].
     """
@@ -95,7 +95,13 @@ def _client(draw: random.Random, number: int, listing: int, development: bool) -
     if chance() < 0.12:
         names[0] = draw.choice(("corrupt-", "damaged-")) + names[0]
     later = []
-    for what, likely in (("retry", 0.35), ("delete", 0.2), ("retry", 0.15), ("status", 0.2)):
+    for what, likely in (
+        ("retry", 0.5),
+        ("delete", 0.2),
+        ("retry", 0.4),
+        ("status", 0.1),
+        ("downloads", 0.3),
+    ):
         if chance() < likely:
             later.append((draw.choice(LATER), what))
     return PlannedClient(
@@ -105,7 +111,7 @@ def _client(draw: random.Random, number: int, listing: int, development: bool) -
         tuple(names),
         reference=draw.choice(("shoot", f"shoot {number}", f"shoot {number}")),
         abandons=chance() < 0.08,
-        doubles=chance() < 0.12,
+        doubles=chance() < 0.3,
         replaces=chance() < 0.15,
         later=tuple(later),
     )
@@ -148,15 +154,19 @@ class RehearsedClients:
             self._put(slot.key, slot.file)
         if client.abandons:
             return
-        time = self.service.around.time
-        if client.doubles:
-            self.active += 1
-            again = _counted(self, lambda: self._complete(client, created))
-            time.spawn(f"client {client.number} again", again)
+        self._again(client, lambda: self._complete(client, created))
         self._complete(client, created)
         for pause, what in client.later:
-            time.sleep(nanoseconds(pause))
+            self.service.around.time.sleep(nanoseconds(pause))
+            if what == "retry":
+                self._again(client, lambda: self._act(client, created.batch_id, "retry"))
             self._act(client, created.batch_id, what)
+
+    def _again(self, client: PlannedClient, step: Callable[[], None]) -> None:
+        """Do a step also in a second task, if the client does so."""
+        if client.doubles:
+            self.active += 1
+            self.service.around.time.spawn(f"client {client.number} again", _counted(self, step))
 
     def _create(self, client: PlannedClient) -> CreatedBatch | None:
         files = [_file(name, position) for position, name in enumerate(client.files, start=1)]
@@ -200,8 +210,26 @@ class RehearsedClients:
             "retry": lambda: service.retry_media_batch(caller, listing, batch_id, "rehearsed"),
             "delete": lambda: service.delete_media_batch(caller, listing, batch_id, "rehearsed"),
             "status": lambda: service.get_batch_status(caller, listing, batch_id),
+            "downloads": lambda: self._downloads(caller, listing, batch_id),
         }
         self._request(what, actions[what])
+
+    def _downloads(self, caller: Caller, listing: ListingId, batch_id: BatchId) -> Any:
+        """Ask for the downloads of a batch: once it was READY, they must be offered, and exist."""
+        was_ready = batch_id in self.service.observer.ready
+        try:
+            found = self.service.api_service.list_download_urls(caller, listing, batch_id)
+        except BatchStatusInvalid:
+            if was_ready:
+                self.service.observer.note("download-refused", batch_id, "was READY once")
+            raise
+        assert found is not None  # noqa: S101 - the batch was named
+        urls = [item.url for group in found.groups for item in group.items]
+        for url in [*urls, *([found.zip.url] if found.zip else [])]:
+            key = url.partition("bucket/")[2].partition("?")[0]
+            if key not in self.service.storage.objects:
+                self.service.observer.note("download-dead", batch_id, f"offers {key}, which is gone")
+        return found
 
     def _request(self, name: str, use_case: Callable[[], Any]) -> Any:
         """Make a request, again after errors of the server; return None if it was refused or not answered."""
