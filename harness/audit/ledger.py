@@ -47,7 +47,6 @@ class AuditedBatch:
     status: str
     accepted: bool
     is_deleted: bool = False
-    error_code: str | None = None
     uploads: tuple[str, ...] | None = None
     is_open: bool = False
 

@@ -95,7 +95,7 @@ def _table(campaign: "Campaign") -> list[str]:
         f"faults         {strikes}",
         *(f"  {count:>6}  {strike}" for strike, count in campaign.strikes.most_common()),
         f"virtual time   {campaign.virtual_seconds / 3600:,.0f} h",
-        f"healed within  {campaign.healing_s / 60:.0f} min after the last fault",
+        f"healed within  {campaign.healing_s / 60:.0f} min after the last fault or request",
         f"took           {campaign.wall_seconds:.0f} s, {campaign.cpu_seconds:.0f} s of processor time",
         f"violations     {len(campaign.failing)} schedules",
     ]

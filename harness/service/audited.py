@@ -15,7 +15,6 @@ def audited_batch(batch: Batch, *, accepted: bool = False, is_open: bool = False
         status=batch.status.value,
         accepted=accepted or batch.received_at is not None,
         is_deleted=batch.deleted_at is not None,
-        error_code=batch.error_code,
         uploads=tuple(upload.key for upload in batch.uploads),
         is_open=is_open,
     )

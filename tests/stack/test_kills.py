@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.stack.audit.stack_audit import StackAuditor
 from harness.stack.local_stack import PART_NAMES, LocalStack, StackOptions
 from tests.stack.conftest import Uploader
 
@@ -178,6 +179,9 @@ def row(part, rounds):
     )
 
 
+FORGOTTEN = {"s3": {"download-missing"}, "aws": {"execution-doubled", "execution-running", "message-lost"}}
+"""Rules that the memory of a killed local server breaks: objects, or executions and messages, are gone."""
+
 LOST_WITH_S3 = {"STORAGE_UNAVAILABLE", "UPLOAD_MISSING"}
 """Codes of batches whose step found S3 away for too long, or without the files that it kept in memory."""
 
@@ -190,7 +194,8 @@ def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys, part)
     """
     The part is killed three times in the middle of the load; all accepted batches become READY.
 
-    The local S3 loses its objects with its process: a batch that needs one of them is FAILED with a code.
+    The local S3 loses its objects with its process: a batch that needs one of them is FAILED with a code. The
+    audit of the stack finds nothing else.
     """
     options = StackOptions(
         mode="modelled",
@@ -200,6 +205,7 @@ def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys, part)
         state_file=tmp_path / "stack.json",
     )
     rounds: list[Round] = []
+    began_at = time.time()
     with LocalStack(options) as stack:
         with Path(stack.state.identities).open(newline="") as file:
             uploader = PatientUploader(stack.state, list(csv.DictReader(file)))
@@ -213,6 +219,7 @@ def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys, part)
         finally:
             ended.set()
             watching.join()
+        audit = StackAuditor(stack.state, began_at).audit()
 
     line = row(part, rounds)
     with capsys.disabled():
@@ -220,3 +227,5 @@ def test_no_accepted_batch_is_lost_when_a_part_is_killed(tmp_path, capsys, part)
     ends = {one.end or "lost" for played in rounds for one in played.accepted}
     assert ends - (LOST_WITH_S3 if part == "s3" else set()) == {"READY"}, line
     assert all(played.accepted for played in rounds), line
+    assert {violation.rule for violation in audit.violations} <= FORGOTTEN.get(part, set()), audit.violations
+    assert audit.accepted >= sum(len(played.accepted) for played in rounds)

@@ -45,7 +45,6 @@ def _batches(newest: pd.DataFrame) -> Iterator[AuditedBatch]:
             family=str(row.family),
             status=outcome or ("PROCESSING" if received else "PENDING_UPLOAD"),
             accepted=received or outcome in ENDED,
-            error_code=_text(row.error_code),
             is_open=bool(row.censored),
         )
 

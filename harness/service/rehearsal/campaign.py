@@ -23,7 +23,8 @@ class Campaign:
     Attributes:
         strikes: How often each kind of fault has struck.
         virtual_seconds: The time that passed in all schedules.
-        healing_s: The longest time from the last fault of a schedule until nothing was left to be done.
+        healing_s: The longest time from the last fault or request of a schedule until nothing was left to be
+            done [s].
         cpu_seconds, wall_seconds: What they took on this machine.
         failing: The schedules that broke a rule, shrunk.
     """

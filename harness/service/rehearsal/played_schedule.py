@@ -34,7 +34,7 @@ class PlayedSchedule:
         decisions: The faults that struck.
         story: What happened: time [s], who, what.
         seconds: The virtual time that passed [s].
-        healing_s: The time from the last fault until nothing was left to be done [s].
+        healing_s: The time from the last fault or request until nothing was left to be done [s].
     """
 
     seed: int
@@ -76,7 +76,7 @@ def play_schedule(
         ),
         story=tuple((at / NS, who, numbered(what, numbers)) for at, who, what in around.happened),
         seconds=time.seconds,
-        healing_s=(time.now - around.last_fault_at) / NS,
+        healing_s=(time.now - around.disturbed_at) / NS,
         batches=len(numbers),
     )
 

@@ -247,6 +247,7 @@ class RehearsedClients:
 
     def _try(self, name: str, use_case: Callable[[], Any]) -> Any:
         around = self.service.around
+        around.disturbed_at = around.time.now
         decision = around.decide(f"POST {name}", REQUEST)
         strike = decision.strike if decision else None
         if decision and strike is Strike.DELAY:

@@ -30,7 +30,7 @@ class Surroundings:
         happened: What happened, for the story: time [ns], who, what.
         outages: Until when each dependency fails every call [ns].
         breaks: How often each dependency has failed; a transaction does not survive that.
-        last_fault_at: When the last fault struck [ns].
+        disturbed_at: When the last fault struck or the last client asked for something [ns].
     """
 
     time: VirtualTime
@@ -38,7 +38,7 @@ class Surroundings:
     happened: list[tuple[int, str, str]] = field(default_factory=list)
     outages: dict[str, int] = field(default_factory=dict)
     breaks: dict[str, int] = field(default_factory=dict)
-    last_fault_at: int = 0
+    disturbed_at: int = 0
 
     @property
     def actor(self) -> str:
@@ -53,7 +53,7 @@ class Surroundings:
         """Return the fault that strikes at a call of the current task, if there is one."""
         decision = self.decisions.at(self.actor, call, strikes)
         if decision is not None:
-            self.last_fault_at = self.time.now
+            self.disturbed_at = self.time.now
             length = f" of {decision.seconds:g} s" if decision.seconds else ""
             self.tell(f"FAULT {decision.strike}{length} at {call}")
         return decision

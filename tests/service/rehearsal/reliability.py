@@ -42,7 +42,7 @@ def rehearsal_table(campaign: Campaign) -> str:
         "batches": f"{campaign.batches:,}",
         "faults": f"{strikes:,}",
         "virtual time": f"{campaign.virtual_seconds / 3600:,.0f} h",
-        "longest time from the last fault until nothing was left to be done": (
+        "longest time from the last fault or request until nothing was left to be done": (
             f"{campaign.healing_s / 60:.0f} min"
         ),
         "processor time": f"{campaign.cpu_seconds:,.0f} s ({platform.machine()}, Python "

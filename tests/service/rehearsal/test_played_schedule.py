@@ -112,3 +112,59 @@ def test_a_short_campaign_breaks_no_rule():
     assert sum(campaign.strikes.values()) > 800
     assert set(campaign.strikes) == set(Strike)
     assert time.process_time() - began_at < 20
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (
+            FaultDecision("worker dispatcher-1", "queue receive", 1, Strike.OUTAGE, 60.0),
+            "the message of job 1 is in the queue",
+        ),
+        (
+            FaultDecision("job 1 ValidateRawAssets", "invoke", 1, Strike.STUCK),
+            "batch 1: PROCESSING → FAILED (VALIDATION_FAILED)",
+        ),
+        (
+            FaultDecision("job 1 FinalizeAndCallback", "callback request", 1, Strike.TAMPERED),
+            "fails: Retryable: CALLBACK_UNAVAILABLE: the API answered 403",
+        ),
+        (
+            FaultDecision("job 1 FinalizeAndCallback", "callback request", 1, Strike.LATE, 60.0),
+            "fails: Retryable: CALLBACK_UNREACHABLE: no answer",
+        ),
+        (
+            FaultDecision("job 1 GenerateThumbnails", "storage put", 2, Strike.CRASH_BEFORE, 5.0),
+            "function is killed",
+        ),
+        (
+            FaultDecision("client 1", "database commit", 2, Strike.CRASH_AFTER, 5.0),
+            "complete is refused: BATCH_STATUS_INVALID",
+        ),
+    ],
+    ids=lambda value: value.strike.name if isinstance(value, FaultDecision) else "",
+)
+def test_each_fault_has_its_effect_and_breaks_no_rule(runners, fault, expected):
+    """
+    The story tells what it did.
+    """
+    played = play_schedule(PHOTOS, runners, [fault])
+
+    assert played.decisions == (fault,)
+    assert expected in happened(played)
+    assert played.violations == ()
+
+
+def test_a_transaction_does_not_survive_the_failure_of_the_database(runners):
+    """
+    It slept through the outage, and its commit is refused although the database answers again.
+    """
+    faults = [
+        FaultDecision("client 1", "database update_batch_status", 1, Strike.DELAY, 400.0),
+        FaultDecision("worker reconciler", "database list_jobs_by_status", 2, Strike.OUTAGE, 1.0),
+    ]
+    played = play_schedule(PHOTOS, runners, faults)
+
+    assert played.decisions == tuple(faults)
+    assert "complete is not answered: The database closed the connection." in happened(played)
+    assert played.violations == ()

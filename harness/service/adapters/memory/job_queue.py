@@ -86,10 +86,6 @@ class InMemoryJobQueue(JobQueue):
         waiting = [*self._messages.values(), *self._dead.values()]
         return min((message.visible_at for message in waiting if message.visible_at > now), default=None)
 
-    def bodies(self) -> list[str]:
-        """Return the bodies of all messages, those of dead letters too."""
-        return [message.body for message in (*self._messages.values(), *self._dead.values())]
-
     def depth(self) -> int:
         """Return the number of messages in the job queue, visible or not."""
         return len(self._messages)
