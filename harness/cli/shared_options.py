@@ -51,6 +51,10 @@ StateMachineOption = Annotated[
     ),
 ]
 PlatformOption = Annotated[
-    Literal["aws", "local"] | None,
-    typer.Option("--platform", help="AWS, or the stack on one machine.  [default: the scenario's, else aws]"),
+    Literal["aws", "local", "bare"] | None,
+    typer.Option(
+        "--platform",
+        help="AWS, the stack on one machine, or one that takes no time, for queueing studies.  "
+        "[default: the scenario's, else aws]",
+    ),
 ]

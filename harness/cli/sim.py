@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.sim.cost import Prices
     from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
+    from harness.lab.sim.platform.platform_settings import Preset
     from harness.lab.workload.scenario import Scenario
 
 REPLICATIONS_MAX = 200
@@ -207,7 +208,7 @@ class _Simulation:
     warm_up: float | None
     processes: int | None
     state_machine: Path | None
-    platform: Literal["aws", "local"] | None
+    platform: "Preset | None"
     prices: Path | None
     trace: int | None
     json: bool

@@ -14,24 +14,9 @@ from harness.lab.results.writer import FolderUnfit
 from harness.lab.sim.platform.platform_settings import Platform, PlatformInvalid
 from harness.lab.sim.simulation import MachineInvalid, platform_of, simulate
 from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.theory import MMc
 
 SCENARIOS = sorted(Path("scenarios").glob("*.toml"))
-NO_OVERHEAD = {
-    "stepfunctions.start_s": 0,
-    "stepfunctions.hop_s": 0,
-    "stepfunctions.plain_hop_s": 0,
-    "sqs.delivery_s": 0,
-    "dispatcher.message_s": 0,
-    "dispatcher.outbox_s": 0,
-    "lambda.cold_starts": "false",
-    "mediaconvert.completion_s": 0,
-    "s3.request_s": 0,
-    "s3.bytes_per_s": 1e12,
-    "api.request_s": 0,
-    "api.network_s": 0,
-    "callback_s": 0,
-}
-
 DURATIONS = (
     "stepfunctions.start_s", "stepfunctions.hop_s", "stepfunctions.plain_hop_s", "sqs.delivery_s",
     "dispatcher.message_s", "dispatcher.outbox_s", "lambda.init_s", "lambda.placement_s",
@@ -110,7 +95,7 @@ def one_batch(tmp_path_factory):
     times = {
         "model": {**scenario().model_dump()["model"], "thumbnails": {"fixed_s": 5}, "zip": {"fixed_s": 2}}
     }
-    return simulate(scenario(**times), overrides=NO_OVERHEAD, out=tmp_path_factory.mktemp("one") / "run")
+    return simulate(scenario(**times), platform="bare", out=tmp_path_factory.mktemp("one") / "run")
 
 
 class TestOneBatch:
@@ -179,7 +164,7 @@ class TestAnotherMachine:
         """
         model = {name: {"fixed_s": seconds} for name, seconds in KITCHEN_TIMES.items()}
         played = scenario(model=model, platform={"behaviours": KITCHEN_BEHAVIOURS})
-        run = simulate(played, state_machine=KITCHEN, overrides=NO_OVERHEAD, out=tmp_path / "run")
+        run = simulate(played, state_machine=KITCHEN, platform="bare", out=tmp_path / "run")
         steps = run.steps
 
         ends = steps.groupby("state")["finished_at"].max() - 0.5
@@ -191,7 +176,7 @@ class TestAnotherMachine:
         """
         A Task without a service model takes no time, and is listed in the notes of the run.
         """
-        run = simulate(scenario(), state_machine=KITCHEN, overrides=NO_OVERHEAD, out=tmp_path / "run")
+        run = simulate(scenario(), state_machine=KITCHEN, platform="bare", out=tmp_path / "run")
 
         assert run.header.notes["unmodelled"] == ["Fry", "Taste", "Deliver", "PayByCard", "PayCash"]
 
@@ -362,7 +347,7 @@ class TestOurOwnSteps:
         """
         failures = [{"error": "Lambda.ServiceException", "first_attempts": 1}]
         platform = {"behaviours": {name: {"failures": failures}}}
-        run = simulate(scenario(platform=platform), overrides=NO_OVERHEAD, out=tmp_path / "run")
+        run = simulate(scenario(platform=platform), platform="bare", out=tmp_path / "run")
         attempts = run.steps[run.steps["state"] == "GenerateThumbnails"]
 
         assert attempts["outcome"].tolist() == ["FAILED", "SUCCEEDED"]
@@ -388,7 +373,7 @@ class TestTheEnd:
         """
         flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
         cut = scenario(flows=[flow], drain_s=11.5)
-        run = simulate(cut, overrides=NO_OVERHEAD | {"s3.bytes_per_s": 20}, out=tmp_path / "run")
+        run = simulate(cut, platform="bare", overrides={"s3.bytes_per_s": 20}, out=tmp_path / "run")
         files = run.requests[run.requests["type"] == "PUT"]
         on_their_way = files[files["outcome"] == "censored"]
 
@@ -403,7 +388,7 @@ class TestTheEnd:
         """
         flow = {"name": "photo_shoot", "photos": 10, "videos": 0, "photo_bytes": 100}
         cut = scenario(flows=[flow], drain_s=6.5)
-        run = simulate(cut, overrides=NO_OVERHEAD | {"s3.bytes_per_s": 20}, out=tmp_path / "run")
+        run = simulate(cut, platform="bare", overrides={"s3.bytes_per_s": 20}, out=tmp_path / "run")
         files = run.requests[run.requests["type"] == "PUT"]
 
         assert files["outcome"].value_counts().to_dict() == {"ok": 4, "censored": 4}
@@ -519,3 +504,34 @@ class TestRefusals:
 
 def _tables(folder):
     return [(folder / f"{name}.parquet").read_bytes() for name in ("requests", "batches", "steps", "metrics")]
+
+
+@pytest.mark.slow
+def test_a_station_of_the_bare_platform_is_a_queue_of_the_textbook(tmp_path):
+    """
+    M/M/2: no time passes outside the station, and the mean is that of theory.
+    """
+    machine = {"StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": "arn:aws:x", "End": True}}}
+    scenario = {
+        "name": "station",
+        "question": "Does it queue as M/M/2?",
+        "duration_s": 4000,
+        "drain_s": 600,
+        "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 1.4, "for_s": 4000}]}],
+        "flows": [{"name": "photo_shoot", "photos": 1, "videos": 0, "photo_bytes": 1}],
+        "model": {"Work": {"fixed_s": {"distribution": "exponential", "scale": 1.0}}},
+        "behaviour": {"poll": {"first_s": 20, "cap_s": 60}},
+    }
+
+    run = simulate(
+        Scenario.model_validate(scenario),
+        out=tmp_path / "run",
+        state_machine=machine,
+        platform="bare",
+        overrides={"behaviours": {"Work": {"servers": 2}}},
+    )
+
+    times = (run.batches["finished_at"] - run.batches["intended_at"]).dropna()
+    in_station = run.steps["finished_at"] - run.steps["ready_at"]
+    assert sorted(times) == pytest.approx(sorted(in_station), abs=1e-6)
+    assert times.mean() == pytest.approx(MMc(1.4, 1.0, 2).mean_sojourn_time, rel=0.1)

@@ -19,7 +19,7 @@ Latencies published as quantiles are lognormal through p50 and p90.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
@@ -32,7 +32,7 @@ from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.distributions.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import invalid_values, merged, value_of
 
-Preset = Literal["aws", "local"]
+Preset = Literal["aws", "local", "bare"]
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST)]
@@ -242,9 +242,10 @@ class Platform(_PlatformSection):
         """
         changes = changes or {}
         chosen = changes.get("preset") or preset or given.get("preset", "aws")
-        if chosen not in ("aws", "local"):
-            raise PlatformInvalid(f"platform.preset must be aws or local, not {chosen!r}")
-        document = merged(_local(time_scale, real) if chosen == "local" else {}, given) | {"preset": chosen}
+        if chosen not in get_args(Preset):
+            raise PlatformInvalid(f"platform.preset must be aws, local or bare, not {chosen!r}")
+        presets = {"aws": {}, "local": _local(time_scale, real), "bare": _bare()}
+        document = merged(presets[chosen], given) | {"preset": chosen}
         for key, value in changes.items():
             _set(document, key, value)
         try:
@@ -283,6 +284,20 @@ def _local(time_scale: float, real: RealCapacity | None) -> dict[str, Any]:
         "s3": {"request_s": 0.008 * time_scale, "bytes_per_s": None},
         "api": {"request_s": 0.008 * time_scale, "network_s": 0.001 * time_scale},
         "callback_s": 0.02 * time_scale,
+    }
+
+
+def _bare() -> dict[str, Any]:
+    """Return a platform that takes no time: only arrivals, state machine, service times and limits are left."""
+    return {
+        "stepfunctions": {"start_s": 0, "hop_s": 0, "plain_hop_s": 0},
+        "sqs": {"delivery_s": 0},
+        "dispatcher": {"message_s": 0, "outbox_s": 0},
+        "lambda": {"cold_starts": False},
+        "mediaconvert": {"completion_s": 0},
+        "s3": {"request_s": 0, "bytes_per_s": None},
+        "api": {"request_s": 0, "network_s": 0},
+        "callback_s": 0,
     }
 
 

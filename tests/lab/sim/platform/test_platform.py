@@ -10,17 +10,6 @@ from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload.scenario import Scenario
 
-AT_ONCE = {
-    "stepfunctions": {"start_s": 0, "hop_s": 0, "plain_hop_s": 0},
-    "sqs": {"delivery_s": 0},
-    "dispatcher": {"message_s": 0, "outbox_s": 0},
-    "mediaconvert": {"completion_s": 0},
-    "s3": {"request_s": 0, "bytes_per_s": 1e12},
-    "api": {"request_s": 0, "network_s": 0},
-    "lambda": {"cold_starts": False},
-    "callback_s": 0,
-}
-
 
 def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, template=None, **platform):
     """Play so many batches that come together; return the stage and what it recorded."""
@@ -38,9 +27,8 @@ def play(batches=1, model=None, faults=(), until=1, flows=None, patience=7000, t
             "behaviour": {"poll": {"timeout_s": patience}},
         }
     )
-    given = {**AT_ONCE, **{key: {**AT_ONCE.get(key, {}), **value} for key, value in platform.items()}}
     recorder = RowRecorder()
-    stage = PipelineModel(scenario, Platform.read(given), recorder, template=template)
+    stage = PipelineModel(scenario, Platform.read(platform, preset="bare"), recorder, template=template)
     stage.run()
     return stage, recorder
 
