@@ -288,7 +288,7 @@ def _local(time_scale: float, real: RealCapacity | None) -> dict[str, Any]:
 
 
 def _bare() -> dict[str, Any]:
-    """Return a platform that takes no time: only arrivals, state machine, service times and limits are left."""
+    """Return a platform that takes no time: what is left is the state machine, service times and limits."""
     return {
         "stepfunctions": {"start_s": 0, "hop_s": 0, "plain_hop_s": 0},
         "sqs": {"delivery_s": 0},

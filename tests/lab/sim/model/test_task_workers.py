@@ -9,13 +9,6 @@ import pytest
 from harness.lab.sim.simulation import MachineInvalid, simulate
 from harness.lab.workload.scenario import Scenario
 
-NO_OVERHEAD = {
-    "stepfunctions.start_s": 0,
-    "stepfunctions.hop_s": 0,
-    "stepfunctions.plain_hop_s": 0,
-    "lambda.cold_starts": False,
-    "sqs.delivery_s": 0,
-}
 LOGNORMAL = {"fixed_s": {"distribution": "lognormal", "median": 5, "sigma": 1}}
 
 
@@ -42,7 +35,7 @@ def play(tmp_path):
                 **fields,
             }
         )
-        run = simulate(scenario, state_machine=definition, overrides=NO_OVERHEAD, out=tmp_path / "run")
+        run = simulate(scenario, state_machine=definition, platform="bare", out=tmp_path / "run")
         times = ["ready_at", "started_at", "finished_at"]
         return run.steps.assign(**(run.steps[times] - run.steps["ready_at"].min()).round(6))
 
