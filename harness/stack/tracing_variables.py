@@ -11,7 +11,7 @@ from harness.service.adapters.opentelemetry.exporting import TracingInvalid, is_
 from harness.stack.aws.control_api import TRACES_PATH
 from harness.stack.stack_error import StackError
 
-EXPORT_PERIOD_MS = 500
+EXPORT_PERIOD_MS = 1000
 """A run waits two seconds for its last spans."""
 
 

@@ -59,6 +59,19 @@ def test_every_port_has_one_contract():
     assert contracts >= PORTS
 
 
+def test_statements_name_their_columns():
+    """
+    No statement selects ``*``: a new column must not change what a statement returns.
+    """
+    sources = [path for path in (SERVICE / "adapters" / "mysql").rglob("*") if path.suffix in (".py", ".sql")]
+
+    found = [
+        path.name for path in sources if re.search(r"select\s+(\w+\.)?\*", path.read_text(), re.IGNORECASE)
+    ]
+
+    assert (len(sources) > 10, found) == (True, [])
+
+
 def test_packages_export_nothing():
     """
     `__init__.py` files are empty, but for the front door of the library.

@@ -144,7 +144,7 @@ class TestProjectTemplate:
     def test_states_outlast_the_functions_they_call(self):
         """A state with a shorter time-out than its function would retry work that still runs."""
         template = load_template()
-        limits = {"validate": 120, "thumbnails": 600, "zip": 1800, "callback-dispatch": 60}
+        limits = {"validate": 600, "thumbnails": 600, "zip": 1800, "callback-dispatch": 60}
 
         for name, limit in limits.items():
             assert template.functions[f"listing-media-{name}"].timeout <= limit

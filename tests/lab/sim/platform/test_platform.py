@@ -57,9 +57,9 @@ class TestFunctions:
 
     def test_killed_at_the_time_out(self):
         """
-        Validation has a time-out of 60 s; after three time-outs the batch fails, and Errors are counted.
+        Validation has a time-out of 300 s; after three time-outs the batch fails, and Errors are counted.
         """
-        _, recorder = play(1, {"validate": {"fixed_s": 100}})
+        _, recorder = play(1, {"validate": {"fixed_s": 400}})
         attempts = [
             (row.attempt, row.error) for row in recorder.rows("steps") if row.state == "ValidateRawAssets"
         ]
