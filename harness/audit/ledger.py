@@ -102,6 +102,7 @@ class Ledger:
 
     Attributes:
         executions: None if Step Functions could not be asked.
+        all_executions: Whether every execution is known, so that a job without one is wrong.
         objects: The keys in the bucket; None if it could not be listed.
         broken: Keys of objects that exist but do not decode, or have another checksum, with the reason.
         unsent: Number of messages that were not sent, or not acknowledged; None if unknown.
@@ -116,6 +117,7 @@ class Ledger:
     jobs: tuple[AuditedJob, ...]
     assets: tuple[AuditedAsset, ...] | None = None
     executions: tuple[AuditedExecution, ...] | None = None
+    all_executions: bool = True
     objects: frozenset[str] | None = None
     broken: Mapping[str, str] = field(default_factory=dict)
     unsent: int | None = None

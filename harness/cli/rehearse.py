@@ -1,15 +1,19 @@
 """``harness rehearse``: the real core under schedules of faults, in virtual time."""
 
+import json as json_module
 import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
-from harness.cli.failures import exit_on_failure
+from harness.cli.failures import exit_on_failure, exit_with
 
 if TYPE_CHECKING:
     from harness.service.rehearsal.campaign import Campaign
+    from harness.service.rehearsal.fault_decisions import FaultDecision
     from harness.service.rehearsal.played_schedule import PlayedSchedule
 
 
@@ -19,6 +23,13 @@ def rehearse(
     story: Annotated[
         int | None, typer.Option(help="Play the schedule of this seed alone, and print what happened.")
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --story: exactly the faults of this file, a failing schedule of --json.",
+            metavar="FILE",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")] = False,
 ) -> None:
     """
@@ -27,18 +38,20 @@ def rehearse(
     The use cases, the loops of the worker, and the state machine are the real ones; database, bucket and
     queue are in memory. A schedule that breaks a rule is shrunk to the fewest faults, and its story printed.
 
-    Exit codes: 0 no rule was broken, 7 a rule was broken.
+    Exit codes: 0 no rule was broken, 2 the file of faults is not valid, 7 a rule was broken.
 
     Example: harness rehearse --schedules 20000
     """
-    import json as json_module
-
+    if faults is not None and story is None:
+        exit_with(
+            "rehearse", ExitCode.USAGE, "--faults needs --story: the seed whose clients meet the faults"
+        )
     with exit_on_failure("rehearse"):
         from harness.service.rehearsal.campaign import rehearse as play
 
         told: list[str] = []
         if story is not None:
-            found = _one(story)
+            found = _one(story, None if faults is None else _read(faults))
             told = _story(found)
             outcome: dict[str, Any] = _as_json(found)
             failed = bool(found.violations)
@@ -55,7 +68,20 @@ def rehearse(
         raise typer.Exit(ExitCode.AUDIT if failed else ExitCode.OK)
 
 
-def _one(seed: int) -> "PlayedSchedule":
+def _read(path: Path) -> "list[FaultDecision]":
+    """Return the faults of a failing schedule, as ``--json`` writes it; a wrong file ends the verb."""
+    from pydantic import TypeAdapter
+
+    from harness.service.rehearsal.fault_decisions import FaultDecision
+
+    try:
+        document = json_module.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(list[FaultDecision]).validate_python(document["faults"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        exit_with("rehearse", ExitCode.USAGE, f"{path} has no list of faults: {error}")
+
+
+def _one(seed: int, decisions: "list[FaultDecision] | None") -> "PlayedSchedule":
     from contextlib import closing
 
     from harness.service.rehearsal.played_schedule import play_schedule, quietly
@@ -63,7 +89,7 @@ def _one(seed: int) -> "PlayedSchedule":
 
     quietly()
     with closing(Runners()) as runners:
-        return play_schedule(seed, runners)
+        return play_schedule(seed, runners, decisions)
 
 
 def _progress(schedules: int) -> Any:
@@ -118,7 +144,7 @@ def _summary(campaign: "Campaign") -> dict[str, Any]:
 def _as_json(played: "PlayedSchedule") -> dict[str, Any]:
     return {
         "seed": played.seed,
-        "faults": [str(decision) for decision in played.decisions],
+        "faults": [asdict(decision) for decision in played.decisions],
         "violations": [
             {"rule": one.rule, "subject": one.subject, "text": one.text} for one in played.violations
         ],

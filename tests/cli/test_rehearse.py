@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.cli.main import main
-from tests.service.rehearsal.planted_bugs import delete_in_pipeline
+from tests.service.rehearsal.planted_bugs import delete_in_pipeline, worker_clock_trusted
 
 
 @pytest.fixture
@@ -55,3 +55,37 @@ def test_the_story_of_one_seed(rehearse):
     assert code == 0
     assert "client 1" in out
     assert "batch 1 is created on listing 1" in out
+
+
+def test_a_failing_schedule_is_replayed_from_its_json(rehearse, monkeypatch, tmp_path):
+    """
+    The shrunk faults, not those of the seed, strike again and break the same rule.
+    """
+    worker_clock_trusted(monkeypatch)
+    _, out = rehearse("--schedules", 200, "--json")
+    failing = json.loads(out)["failing"][0]
+    path = tmp_path / "failing.json"
+    path.write_text(json.dumps(failing))
+    code, out = rehearse("--story", failing["seed"], "--faults", path, "--json")
+
+    assert code == 7
+    assert json.loads(out) == failing
+    assert failing["faults"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"faults": [{"task": "a"}]}', "[]"])
+def test_a_file_without_faults_exits_with_2(rehearse, tmp_path, text):
+    """
+    It is not played with other faults instead.
+    """
+    path = tmp_path / "faults.json"
+    path.write_text(text)
+
+    assert rehearse("--story", 3, "--faults", path)[0] == 2
+
+
+def test_faults_without_a_story_exit_with_2(rehearse, tmp_path):
+    """
+    Faults strike at the calls of one seed's clients.
+    """
+    assert rehearse("--faults", tmp_path / "faults.json")[0] == 2

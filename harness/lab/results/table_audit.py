@@ -29,7 +29,9 @@ def ledger_of_tables(run: "Run") -> Ledger:
         listings=None,
         batches=tuple(_batches(newest)),
         jobs=tuple(_jobs(rows)),
-        executions=tuple(_executions(run.steps)) if len(run.steps) else None,
+        executions=tuple(_executions(run.steps, rows)) if len(run.steps) else None,
+        # A local AWS that was restarted has forgotten the earlier ones.
+        all_executions=run.engine != "live",
         counters=_counters(run, rows),
         stories={batch_id: tuple(_story(run, group)) for batch_id, group in _suspects(rows)},
     )
@@ -63,8 +65,15 @@ def _jobs(rows: pd.DataFrame) -> Iterator[AuditedJob]:
         )
 
 
-def _executions(steps: pd.DataFrame) -> Iterator[AuditedExecution]:
-    """Yield the executions: each enters its first state once, in its first attempt."""
+def _executions(steps: pd.DataFrame, batches: pd.DataFrame) -> Iterator[AuditedExecution]:
+    """
+    Yield the executions of the run's jobs: each enters its first state once, in its first attempt.
+
+    Other clients may have jobs of their own, and a lost worker takes its rows along.
+    """
+    steps = steps[steps["job_id"].isin(set(batches["job_id"].dropna()))]
+    if steps.empty:
+        return
     first_state = str(steps["state"].iloc[int(steps["ready_at"].to_numpy().argmin())])
     running = set(steps.loc[steps["outcome"].isna(), "job_id"])
     begun = steps[(steps["state"] == first_state) & (steps["attempt"] == 1) & (steps["item"] == 0)]

@@ -163,3 +163,18 @@ def test_a_damaged_file_is_named(tmp_path):
 
     with pytest.raises(RunUnreadable, match=r"audit\.json cannot be read"):
         read_audits(tmp_path)
+
+
+@pytest.mark.parametrize(("engine", "rules"), [("simpy", {"execution-doubled"}), ("live", set())])
+def test_a_job_without_an_execution_is_wrong_in_a_simulated_run(audited, engine, rules):
+    """
+    A live run may lack the histories that a restarted local AWS has forgotten.
+    """
+    assert broken(audited(job(), job("b2", 2), step(), engine=engine)) == rules
+
+
+def test_executions_of_other_clients_are_not_judged(audited):
+    """
+    A stack may serve somebody else during the run; the rows of a lost worker are missing.
+    """
+    assert broken(audited(job(), step(), step(99), step(99, at=4.0))) == set()
