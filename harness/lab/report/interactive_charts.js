@@ -87,7 +87,8 @@ function decoration(spec) {
         ctx.stroke();
         ctx.font = `${12 * devicePixelRatio}px system-ui`;
         ctx.textAlign = "right";
-        ctx.fillText(line.label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
+        const hasRoom = y - bbox.top > 18 * devicePixelRatio;
+        ctx.fillText(line.label, bbox.left + bbox.width - 4 * devicePixelRatio, y + (hasRoom ? -5 : 14) * devicePixelRatio);
       }),
     },
   };

@@ -1,7 +1,7 @@
 """The parts of a page: sections of charts, tables, paragraphs and lists."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from harness.lab.gate.verdict import Verdict
@@ -39,6 +39,12 @@ class TableBlock:
         columns = tuple(records[0])
         rows = [tuple(record.values()) for record in records]
         return cls(caption, columns, rows, frozenset(range(text_columns, len(columns))))
+
+    def without_empty_end(self) -> Self:
+        """Return the table without its last column if no row has a text in it."""
+        if any(row[-1] for row in self.rows):
+            return self
+        return replace(self, columns=self.columns[:-1], rows=[row[:-1] for row in self.rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,20 @@ def test_one_row_for_each_compared_figure(recorder):
     ]
 
 
+def test_a_column_without_any_text_is_left_out(recorder):
+    """
+    If all figures can be compared, no reason is to be given: the table is narrower.
+    """
+    fine = RegressionVerdict(
+        "p50(ready)=10%", Outcome.PASS, "", 1.0, (0.9, 1.0), 1.1, 1.0, 1.0, (60, 60), ("a",)
+    )
+
+    (table,) = regressions(Subject(recorder.run(), verdict_over(regressions=(fine,)))).blocks
+
+    assert table.columns[-1] == "outcome"
+    assert [row[-1] for row in table.rows] == ["not worse"]
+
+
 def test_no_baseline_no_section(recorder):
     """
     A verdict without comparisons has none.

@@ -20,7 +20,7 @@ def objectives(subject: Subject) -> ReportSection | None:
     columns = ("objective", "measured", "95 % interval", "samples", "outcome", "why")
     table = TableBlock("Objectives of the scenario", columns, rows, frozenset({1, 2, 3}))
     lead = f"{met} of {plural(len(verdict.objectives), 'objective')} met."
-    return ReportSection("objectives", "Objectives", lead, (table,))
+    return ReportSection("objectives", "Objectives", lead, (table.without_empty_end(),))
 
 
 def _interval(one: ObjectiveVerdict) -> str:

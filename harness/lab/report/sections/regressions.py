@@ -25,7 +25,7 @@ def regressions(subject: Subject) -> ReportSection | None:
     worse = sum(one.outcome == "breach" for one in verdict.regressions)
     runs = verdict.regressions[0].baseline
     lead = f"{worse} of {plural(len(rows), 'figure')} worse than tolerated; {_named(runs)}."
-    return ReportSection("baseline", "Comparison with the baseline", lead, (table,))
+    return ReportSection("baseline", "Comparison with the baseline", lead, (table.without_empty_end(),))
 
 
 def _named(runs: tuple[str, ...]) -> str:
