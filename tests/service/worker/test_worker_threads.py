@@ -56,6 +56,7 @@ class TestLoops:
             env.loops["dispatcher-1"].step()
             env.clock.advance(361)
 
+        env.workflow.available = True
         env.loops["dead-letters"].step()
         env.loops["dead-letters"].step()
 
