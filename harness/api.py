@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.lab.gate.verdict import Verdict
     from harness.lab.report.comparison.run_comparison import RunComparison
     from harness.lab.report.run_collection import RunCollection
+    from harness.lab.sim.engine_choice import EngineName
     from harness.lab.sim.experiment.experiment import Experiment
     from harness.lab.sim.platform.platform_settings import Preset
     from harness.lab.workload.scenario import Scenario
@@ -89,6 +90,7 @@ def experiment(
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
+    engine: "EngineName" = "auto",
     input: "JsonValue" = None,  # noqa: A002 - the name of the option of `simulate`
     progress: bool = True,
 ) -> "Experiment":
@@ -113,7 +115,7 @@ def experiment(
         warm_up, cool_down: Arrivals in these times at the beginning and at the end are not counted [s]; by
             default both are found from the data.
         processes: Number of parallel processes; by default one for each processor.
-        state_machine, platform, overrides, input: As for `simulate`.
+        state_machine, platform, overrides, engine, input: As for `simulate`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -139,6 +141,7 @@ def experiment(
         state_machine=state_machine,
         platform=platform,
         overrides=overrides,
+        engine=engine,
     )
     with tqdm(total=replications, desc="replications", disable=not progress, leave=False) as bar:
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from pydantic import JsonValue
 
+    from harness.lab.sim.engine_choice import EngineName
     from harness.lab.sim.platform.platform_settings import Preset
 
 
@@ -146,6 +147,7 @@ def sweep(
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
+    engine: "EngineName" = "auto",
     progress: bool = True,
 ) -> ChartedSweep:
     """
@@ -173,7 +175,7 @@ def sweep(
             grid or more replications compute only what is missing.
         percents: Percentiles of the time to READY to record.
         warm_up: Arrivals before it are not counted [s]; by default that of the scenario.
-        rate, duration, seed, state_machine, platform, overrides: As for `simulate`.
+        rate, duration, seed, state_machine, platform, overrides, engine: As for `simulate`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -181,7 +183,7 @@ def sweep(
         ValueError: A key or a value is invalid, or the folder holds something else.
     """
     plan = SweepPlan(
-        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine),
+        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
         grid,
         replications=replications,
         percents=tuple(map(float, percents)),
@@ -216,6 +218,7 @@ def plan(
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
+    engine: "EngineName" = "auto",
     progress: bool = True,
     on_probe: Callable[[CapacityProbe], None] | None = None,
 ) -> ChartedCapacity:
@@ -241,7 +244,7 @@ def plan(
         ScenarioError: The scenario file is invalid.
         ValueError: A key, a value or the objective is invalid, or the folder holds something else.
     """
-    system = _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine)
+    system = _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine)
     search = CapacityPlan(
         system,
         parameter,
@@ -283,6 +286,7 @@ def sensitivity(
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: "Preset | None" = None,
     overrides: Mapping[str, Any] | None = None,
+    engine: "EngineName" = "auto",
     progress: bool = True,
 ) -> ChartedSensitivity:
     """
@@ -305,7 +309,7 @@ def sensitivity(
         ValueError: A key has no value that can be scaled, or the folder holds something else.
     """
     analysis = SensitivityPlan(
-        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine),
+        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
         parameters,
         change=change,
         percent=percent,
@@ -338,8 +342,9 @@ def _system(
     overrides: Mapping[str, Any] | None,
     platform: "Preset | None",
     state_machine: str | Path | Mapping[str, Any] | None,
+    engine: "EngineName",
 ) -> VariableSystem:
-    return VariableSystem(scenario, overrides or {}, platform, state_machine)
+    return VariableSystem(scenario, overrides or {}, platform, state_machine, engine)
 
 
 @contextmanager

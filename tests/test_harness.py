@@ -20,7 +20,8 @@ from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numpy", "pandas", "pydantic", "rich", "simpy", "typer"]
+HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numba", "numpy", "pandas", "pydantic", "rich", "simpy"]
+HEAVY += ["typer"]
 FLAGS = doctest.NORMALIZE_WHITESPACE
 RUNS = ROOT / "fixtures" / "runs"
 

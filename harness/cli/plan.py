@@ -17,6 +17,7 @@ from harness.cli.shared_options import (
     CalibrationOption,
     DaskOption,
     DurationOption,
+    EngineOption,
     PlatformOption,
     ProcessesOption,
     SeedOption,
@@ -79,6 +80,7 @@ def plan(
     warm_up: WarmUpOption = None,
     calibration: CalibrationOption = None,
     state_machine: StateMachineOption = None,
+    engine: EngineOption = "auto",
     platform: PlatformOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")] = False,
 ) -> None:
@@ -123,6 +125,7 @@ def plan(
             out=folder,
             warm_up=warm_up,
             state_machine=state_machine,
+            engine=engine,
             platform=platform,
             overrides=overrides,
             progress=sys.stderr.isatty(),

@@ -50,6 +50,12 @@ StateMachineOption = Annotated[
         "--state-machine", help="Simulate this state machine (ASL) instead of ours.", metavar="FILE"
     ),
 ]
+EngineOption = Annotated[
+    Literal["auto", "simpy", "compiled"],
+    typer.Option(
+        "--engine", help="auto: the compiled engine where it is exact, else SimPy; both give the same rows."
+    ),
+]
 PlatformOption = Annotated[
     Literal["aws", "local", "bare"] | None,
     typer.Option(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from harness.cli.quantities import duration as duration_of
 from harness.cli.quantities import rate as rate_of
 from harness.cli.shared_options import (
     CalibrationOption,
+    EngineOption,
     PlatformOption,
     ProcessesOption,
     SeedOption,
@@ -28,6 +29,7 @@ from harness.cli.simulation_settings import SettingInvalid, split_settings
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
     from harness.lab.sim.cost import Prices
+    from harness.lab.sim.engine_choice import EngineName
     from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
     from harness.lab.sim.platform.platform_settings import Preset
     from harness.lab.workload.scenario import Scenario
@@ -42,9 +44,9 @@ def sim(
     ],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-simpy]")
+        Path | None, typer.Option(help="The run folder.  [default: runs/<time>-<scenario>-<engine>]")
     ] = None,
-    engine: Annotated[Literal["simpy"], typer.Option(help="The simulation engine.")] = "simpy",
+    engine: EngineOption = "auto",
     replications: Annotated[
         int,
         typer.Option(help="Independent runs, for confidence intervals; the first one is recorded.", min=1),
@@ -156,6 +158,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
     try:
         from harness.lab.report.batch_life import NoSuchArrival
         from harness.lab.results.writer import FolderUnfit
+        from harness.lab.sim.compiled.not_lowerable import NotLowerable
         from harness.lab.sim.cost import PricesInvalid
         from harness.lab.sim.platform.platform_settings import PlatformInvalid
         from harness.lab.sim.simulation import MachineInvalid
@@ -174,6 +177,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
         PricesInvalid,
         FolderUnfit,
         NoSuchArrival,
+        NotLowerable,
         SettingInvalid,
     ) as error:
         exit_with("sim", ExitCode.USAGE, error)
@@ -202,7 +206,7 @@ class _Simulation:
     scenario: "Scenario"
     overrides: dict[str, str]
     out: Path | None
-    engine: str
+    engine: "EngineName"
     replications: int
     precision: float | None
     warm_up: float | None
@@ -268,6 +272,7 @@ class _Simulation:
                 state_machine=self.state_machine,
                 platform=self.platform,
                 overrides=self.overrides,
+                engine=self.engine,
             )
         except ValueError as error:
             raise SettingInvalid(error) from None
@@ -277,7 +282,7 @@ class _Simulation:
 
         from harness.cli.command_line import command_line
         from harness.lab.sim.cost import bill
-        from harness.lab.sim.simulation import simulate, warnings_of
+        from harness.lab.sim.simulation import note_of_engine, simulate, warnings_of
 
         with progress_bar("simulating", self.scenario.duration_s + self.scenario.drain_s, "s") as show:
             run = simulate(
@@ -290,6 +295,8 @@ class _Simulation:
                 progress=show,
                 command=command_line(),
             )
+        if (note := note_of_engine(run)) is not None:
+            sys.stderr.write(f"note: {note}\n")
         for warning in warnings_of(run):
             sys.stderr.write(f"warning: {warning}\n")
         console = Console(stderr=True)

@@ -16,6 +16,7 @@ from harness.cli.shared_options import (
     CalibrationOption,
     DaskOption,
     DurationOption,
+    EngineOption,
     PlatformOption,
     ProcessesOption,
     SeedOption,
@@ -70,6 +71,7 @@ def sweep(
     warm_up: WarmUpOption = None,
     calibration: CalibrationOption = None,
     state_machine: StateMachineOption = None,
+    engine: EngineOption = "auto",
     platform: PlatformOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
 ) -> None:
@@ -99,6 +101,7 @@ def sweep(
             "out": folder,
             "warm_up": warm_up,
             "state_machine": state_machine,
+            "engine": engine,
             "platform": platform,
             "overrides": overrides,
             "progress": sys.stderr.isatty(),

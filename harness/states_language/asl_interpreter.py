@@ -30,7 +30,7 @@ class Interpreter(Parent):
         self.execution = execution
         execution.started_at = host.now
         self._branch: Branch | None = Branch(
-            execution, host=host, program=program, parent=self, make_entry=_make_entry, is_main=True
+            execution, host=host, program=program, parent=self, make_entry=make_entry, is_main=True
         )
 
     def start(self) -> None:
@@ -200,7 +200,7 @@ class ForkEntry(StateEntry, Parent):
             host=branch.host,
             program=program,
             parent=self,
-            make_entry=_make_entry,
+            make_entry=make_entry,
             index=index,
         )
 
@@ -233,5 +233,6 @@ class ForkEntry(StateEntry, Parent):
                 child.cancel()
 
 
-def _make_entry(branch: Branch, node: Any, data: Any) -> StateEntry:
+def make_entry(branch: Branch, node: Any, data: Any) -> StateEntry:
+    """Return the entry of a Task, Parallel or Map."""
     return (TaskEntry if isinstance(node, CompiledTask) else ForkEntry)(branch, node, data)

@@ -26,6 +26,7 @@ _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha38
 _ITEMS_MAX = 1000
 _CHARACTERS_MAX = 10_000
 _PLACE_OR_ESCAPE = re.compile(r"(\{\}|\\.)", re.DOTALL)
+_ENCODED = {bool, dict, float, list, type(None)}
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -61,7 +62,7 @@ def as_text(value: Any) -> str:
     """Return a value in the format of ``States.Format``: a string unchanged, any other value as JSON."""
     if type(value) is str:
         return value
-    return str(value) if type(value) is int else _ENCODER.encode(value)
+    return _ENCODER.encode(value) if type(value) in _ENCODED else str(value)
 
 
 def format_parts(template: str) -> list[str]:

@@ -49,7 +49,7 @@ def compile_path(path: str) -> Reader:
 
 def _plain(value: Any) -> Any:
     """Return a part of the context object, which is computed when it is read, as plain data."""
-    if isinstance(value, str) or not isinstance(value, Mapping):
+    if not issubclass(type(value), Mapping):
         return value
     return {key: _plain(each) for key, each in value.items()}
 

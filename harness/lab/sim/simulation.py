@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import JsonValue
 
@@ -24,6 +24,8 @@ from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
@@ -34,8 +36,14 @@ from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
 
+if TYPE_CHECKING:
+    from harness.lab.sim.compiled.compiled_model import CompiledModel
+
 UNMODELLED = "unmodelled"
 """Key of the notes with the names of states that have no service model."""
+
+NOT_COMPILED = "not_compiled"
+"""Key of the notes with the reason why SimPy played a run that might have been compiled."""
 
 
 class MachineInvalid(ValueError):
@@ -49,7 +57,7 @@ def simulate(
     duration: float | None = None,
     seed: int | None = None,
     replication: int = 0,
-    engine: str = "simpy",
+    engine: EngineName = "auto",
     state_machine: str | Path | Mapping[str, Any] | None = None,
     platform: Preset | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -72,6 +80,8 @@ def simulate(
         scenario: The scenario, or its file.
         rate, duration, seed: Replace those of the scenario [1/s, s]; the shape of the arrivals stays.
         replication: Replication 0 has the arrivals and batches of a live run of the scenario.
+        engine: ``simpy``, or ``compiled``, which gives the same rows much sooner; ``auto`` takes the compiled
+            engine where it is exact and ready, else SimPy.
         state_machine: A file in Amazon States Language, or its content, instead of the blueprint's.
         platform: ``aws`` or ``local`` (the stack on one machine); by default that of the scenario.
         overrides: Parameters of the platform by dotted key, e.g. ``{"mediaconvert.slots": 20}``.
@@ -88,17 +98,18 @@ def simulate(
         ValueError: The input is too large, or no flow starts an execution.
         PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
         MachineInvalid: The state machine cannot be simulated; the message says where.
+        NotLowerable: The engine is ``compiled``, and cannot play this; the message says why.
         FolderUnfit: The run folder already holds a run, or cannot be written to.
     """
-    if engine != "simpy":
-        raise ValueError(f"the engine must be simpy, not {engine!r}")
+    if engine not in get_args(EngineName):
+        raise ValueError(f"the engine must be one of {', '.join(get_args(EngineName))}, not {engine!r}")
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     scenario = scenario.changed(rate=rate, duration=duration, seed=seed)
     scenario = scenario if input is None else scenario.with_input(input)
     settings = platform_of(scenario, platform, overrides)
     definition, digest = read_machine(state_machine)
-    folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", engine)
-    must_hold_a_run(folder)
+    if out is not None:
+        must_hold_a_run(Path(out))
     recorder = FolderRecorder()
     try:
         # Before the folder is created: an invalid state machine leaves nothing behind.
@@ -116,7 +127,19 @@ def simulate(
     except ValueError as error:
         prefix = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
         raise MachineInvalid(f"{prefix}{error}") from None
+    compiled, reason = _compiled(engine, model, definition, replication, has_own_stations=bool(stations))
+    player = "simpy" if compiled is None else "compiled"
+    folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", player)
+    must_hold_a_run(folder)
     writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
+    if compiled is not None:
+        try:
+            return _played(compiled, writer, progress, command)
+        except NotLowerable as error:
+            if engine == "compiled":
+                raise
+            # SimPy overwrites what has been written.
+            reason = str(error)
     with writer.part() as part:
         recorder.part = part
         try:
@@ -124,8 +147,45 @@ def simulate(
         except InputInvalid as error:
             raise MachineInvalid(str(error)) from None
         recorder.settle(at_least=1)
-    run = writer.finish(duration_s=end, notes=_notes_of_end(model, command))
-    write_audit(folder, TABLES, audit_tables(run))
+    notes = {"counts": model.counts(), REMARKS: model.workflow.remarks, NOT_COMPILED: reason}
+    return _finished(writer, end, command, notes)
+
+
+def _compiled(
+    engine: EngineName,
+    model: PipelineModel,
+    machine: StateMachine | None,
+    replication: int,
+    *,
+    has_own_stations: bool,
+) -> "tuple[CompiledModel | None, str | None]":
+    """Return the compiled model that plays what a model describes; or None, and why there is none."""
+    try:
+        if has_own_stations:
+            raise NotLowerable("stations of your own are SimPy processes")
+        return compiled_model(engine, model.scenario, model.platform, machine, replication, rows=True), None
+    except NotLowerable as error:
+        if engine == "compiled":
+            raise
+        return None, str(error) if engine == "auto" else None
+
+
+def _played(
+    compiled: "CompiledModel", writer: RunWriter, progress: OnProgress | None, command: str | None
+) -> Run:
+    with writer.part() as part:
+        end = compiled.run(progress, part)
+    versions = {**writer.header.versions, "numba": version("numba")}
+    notes = {"counts": compiled.counts(), REMARKS: compiled.remarks}
+    return _finished(writer, end, command, notes, engine="compiled", versions=versions)
+
+
+def _finished(
+    writer: RunWriter, end: float, command: str | None, notes: Mapping[str, Any], **changes: Any
+) -> Run:
+    kept = {name: value for name, value in {**notes, "command": command}.items() if value}
+    run = writer.finish(duration_s=end, notes=kept, **changes)
+    write_audit(run.folder, TABLES, audit_tables(run))
     return run
 
 
@@ -173,6 +233,12 @@ def warnings_of(run: Run) -> Iterator[str]:
     yield from run.header.notes.get(REMARKS, ())
 
 
+def note_of_engine(run: Run) -> str | None:
+    """Return why SimPy played a run that the compiled engine might have played; None if it was chosen."""
+    reason = run.header.notes.get(NOT_COMPILED)
+    return None if reason is None else f"played by SimPy, not by the compiled engine: {reason}"
+
+
 def _parsed(definition: str | Mapping[str, Any], name: str) -> StateMachine:
     try:
         return parse_state_machine(definition)
@@ -209,8 +275,3 @@ def _header(
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},
         notes=notes,
     )
-
-
-def _notes_of_end(model: PipelineModel, command: str | None) -> dict[str, Any]:
-    notes = {"counts": model.counts(), "command": command, REMARKS: model.workflow.remarks}
-    return {name: value for name, value in notes.items() if value}

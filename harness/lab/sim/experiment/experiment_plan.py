@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.lab.results.percentile import nearest_rank, percentile
+from harness.lab.sim.engine_choice import EngineName
 from harness.lab.sim.experiment.experiment import Experiment
 from harness.lab.sim.experiment.precision import FIRST, run_until
 from harness.lab.sim.experiment.quantiles import Estimate
@@ -36,7 +37,7 @@ class ExperimentPlan:
         cool_down: Arrivals in this time before the end are not counted [s]; None: the time in which three
             of four batches become READY, and at most a tenth of the duration.
         processes: Number of parallel processes; None: one for each processor.
-        state_machine, platform, overrides: As for `harness.lab.sim.simulation.simulate`.
+        state_machine, platform, overrides, engine: As for `harness.lab.sim.simulation.simulate`.
 
     Raises:
         ValueError: A number is out of range, or warm-up and cool-down leave no arrivals.
@@ -54,6 +55,7 @@ class ExperimentPlan:
     state_machine: str | Path | Mapping[str, Any] | None = None
     platform: Preset | None = None
     overrides: Mapping[str, Any] | None = None
+    engine: EngineName = "auto"
 
     def __post_init__(self) -> None:
         if not isinstance(self.scenario, Scenario):
@@ -76,7 +78,7 @@ class ExperimentPlan:
         scenario = self._loaded_scenario
         settings = platform_of(scenario, self.platform, self.overrides)
         machine, _ = read_machine(self.state_machine)
-        one = partial(replicate, scenario, settings, machine)
+        one = partial(replicate, scenario, settings, machine, engine=self.engine)
         with parallel_map(self.processes, self.replications) as map_:
 
             def several(numbers: Sequence[int]) -> list[Replication]:

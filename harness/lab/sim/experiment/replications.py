@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.experiment.quantiles import Floats
 from harness.lab.sim.model.pipeline_model import PipelineModel
 from harness.lab.sim.model.recording import RowRecorder
@@ -23,6 +25,9 @@ from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine
 
 R = TypeVar("R")
+
+OK, CENSORED = 0, 4
+"""Outcomes in the times to READY of a compiled model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,33 @@ class Replication:
 
 
 def replicate(
+    scenario: Scenario,
+    platform: Platform,
+    machine: StateMachine | None,
+    number: int,
+    engine: EngineName = "auto",
+) -> Replication:
+    """
+    Run one replication, and return its batches.
+
+    Raises:
+        NotLowerable: The engine is ``compiled``, and cannot play it.
+    """
+    try:
+        model = compiled_model(engine, scenario, platform, machine, number)
+        model.run()
+    except NotLowerable:
+        if engine == "compiled":
+            raise
+        return _replicate_with_simpy(scenario, platform, machine, number)
+    rows = np.sort(model.ready_rows, order="arrival")
+    is_ready, is_open = rows["outcome"] == OK, rows["outcome"] == CENSORED
+    return Replication(number, rows["due"] / NS, (rows["ended"] - rows["due"]) / NS, is_ready, is_open)
+
+
+def _replicate_with_simpy(
     scenario: Scenario, platform: Platform, machine: StateMachine | None, number: int
 ) -> Replication:
-    """Run one replication, and return its batches."""
     recorder = RowRecorder()
     PipelineModel(scenario, platform, recorder, machine=machine, replication=number).run()
     rows = [row for row in recorder.rows("requests") if row.type == "E2E" and row.name == "ready"]

@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from harness.lab.workload.distributions.constant import Constant
-from harness.lab.workload.distributions.continuous import Lognormal, Uniform
 from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.draws import Stream
 from harness.states_language.host import NS, nanoseconds
@@ -104,14 +102,5 @@ class LatencyDraws:
 
     def _times(self, draws: Floats) -> list[int]:
         """Return the latencies of uniform draws."""
-        seconds = np.maximum(_sampled(self._distribution, draws), 0)
+        seconds = np.maximum(self._distribution.samples(draws), 0)
         return np.rint(seconds * NS).astype(np.int64).tolist()  # type: ignore[no-any-return]  # integers
-
-
-def _sampled(distribution: Distribution, draws: Floats) -> Floats:
-    """Return the values of uniform draws; vectorised for the common distributions of latencies."""
-    if isinstance(distribution, Uniform):
-        return np.asarray(distribution.low + draws * (distribution.high - distribution.low))
-    if isinstance(distribution, Lognormal) and distribution.max is None and distribution.min == 0:
-        return np.asarray(distribution.median * np.exp(distribution.sigma * ndtri(draws)))
-    return np.array([distribution.sample(draw) for draw in draws.ravel().tolist()]).reshape(draws.shape)

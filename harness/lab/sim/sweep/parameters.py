@@ -20,6 +20,7 @@ from pydantic import JsonValue, ValidationError
 
 from harness.blueprint.template import load_template
 from harness.lab.sim.cost import Bill, Prices, bill
+from harness.lab.sim.engine_choice import EngineName
 from harness.lab.sim.platform.platform_settings import SECTIONS, Platform, Preset
 from harness.lab.sim.simulation import platform_of, read_machine, simulate
 from harness.lab.workload.scenario import Scenario
@@ -70,13 +71,15 @@ class VariableSystem:
 
     Args:
         overrides: Parameters of the platform that are the same at every point, by dotted key.
-        preset, state_machine: ``platform`` and ``state_machine`` of `harness.lab.sim.simulation.simulate`.
+        preset, state_machine, engine: As ``platform``, ``state_machine`` and ``engine`` of
+            `harness.lab.sim.simulation.simulate`.
     """
 
     scenario: Scenario
     overrides: Mapping[str, Any] = field(default_factory=dict)
     preset: Preset | None = None
     state_machine: str | Path | Mapping[str, Any] | None = None
+    engine: EngineName = "auto"
 
     @cached_property
     def machine(self) -> StateMachine | None:

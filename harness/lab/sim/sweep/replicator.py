@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from harness.lab.sim.engine_choice import EngineName
 from harness.lab.sim.experiment.replications import replicate
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.sweep.executors import Executor
@@ -37,6 +38,7 @@ class Chunk:
     numbers: Sequence[int]
     warm_up: float
     percents: tuple[float, ...]
+    engine: EngineName = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def run_chunk(chunk: Chunk) -> ChunkResult:
     summaries, shortest = [], math.inf
     for number in chunk.numbers:
         began = perf_counter()
-        replication = replicate(chunk.scenario, chunk.platform, chunk.machine, number)
+        replication = replicate(chunk.scenario, chunk.platform, chunk.machine, number, chunk.engine)
         summaries.append(summarise(replication, chunk.warm_up, chunk.scenario.duration_s, chunk.percents))
         shortest = min(shortest, perf_counter() - began)
     return ChunkResult(chunk.point, tuple(summaries), shortest)
@@ -133,4 +135,7 @@ class Replicator:
             self._systems[key] = self.system.at(point)
         scenario, platform = self._systems[key]
         warm_up = scenario.warm_up_s if self.warm_up is None else self.warm_up
-        return Chunk(point, scenario, platform, self.system.machine, numbers, warm_up, self.percents)
+        system = self.system
+        return Chunk(
+            point, scenario, platform, system.machine, numbers, warm_up, self.percents, system.engine
+        )

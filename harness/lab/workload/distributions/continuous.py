@@ -30,6 +30,9 @@ class Uniform(BaseDistribution):
     def sample(self, u: float) -> float:
         return self.low + u * (self.high - self.low)
 
+    def samples(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self.low + draws * (self.high - self.low))
+
     @property
     def lowest(self) -> float:
         return self.low
@@ -69,13 +72,13 @@ class _Truncated(BaseDistribution):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         require(self.max is None or self.min < self.max, "min must be below max")
-        require(self._interval[1] > 0, "min and max leave no probability between them")
+        require(self.interval[1] > 0, "min and max leave no probability between them")
         return self
 
     def sample(self, u: float) -> float:
         if self.max is None and self.min == 0:
             return self._inverse(u)
-        below, width, low, high = self._interval
+        below, width, low, high = self.interval
         value = self._inverse(below + u * width)
         # Rounding near the bounds must not leave the interval.
         return low if value < low else high if value > high else value
@@ -86,11 +89,11 @@ class _Truncated(BaseDistribution):
 
     def rarely_exceeds(self, high: float) -> bool:
         # By the cumulative distribution, not by its inverse: the check of a scenario needs no SciPy.
-        below, width, _, _ = self._interval
+        below, width, _, _ = self.interval
         return self._cdf(high) >= below + (1 - RARE) * width
 
     @cached_property
-    def _interval(self) -> tuple[float, float, float, float]:
+    def interval(self) -> tuple[float, float, float, float]:
         """The probability below the interval, the probability in it, and its bounds."""
         below = self._cdf(self.min)
         if self.max is None:
@@ -134,7 +137,7 @@ class Lognormal(_Truncated):
         return math.inf if p >= 1 else 0.0
 
     def samples(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        below, width, low, high = self._interval
+        below, width, low, high = self.interval
         inside = draws if self.max is None and self.min == 0 else below + draws * width
         if not ((inside > 0) & (inside < 1)).all():
             return super().samples(draws)
@@ -182,14 +185,15 @@ class Empirical(BaseDistribution):
         return self
 
     def sample(self, u: float) -> float:
-        return self._ordered[math.ceil(u * len(self._ordered)) - 1]
+        return self.ordered[math.ceil(u * len(self.ordered)) - 1]
 
     @property
     def lowest(self) -> float:
-        return self._ordered[0]
+        return self.ordered[0]
 
     @cached_property
-    def _ordered(self) -> list[float]:
+    def ordered(self) -> list[float]:
+        """The values in their order."""
         return sorted(self.values)
 
 

@@ -23,19 +23,19 @@ class _Counts(BaseDistribution):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         require(self.max is None or self.min <= self.max, "min must not exceed max")
-        require(bool(self._table), "min and max leave no probability between them")
+        require(bool(self.table), "min and max leave no probability between them")
         return self
 
     def sample(self, u: float) -> int:
         # The last entry of the table is 1 up to rounding: never look beyond it.
-        return self.min + min(bisect_left(self._table, u), len(self._table) - 1)
+        return self.min + min(bisect_left(self.table, u), len(self.table) - 1)
 
     @property
     def lowest(self) -> float:
         return self.min
 
     @cached_property
-    def _table(self) -> list[float]:
+    def table(self) -> list[float]:
         """The cumulative probabilities of min, min + 1, …; empty if they are all zero."""
         masses: list[float] = []
         count = self.min

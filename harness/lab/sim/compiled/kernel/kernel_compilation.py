@@ -1,0 +1,79 @@
+"""
+The decorators of the compiled code, and where its machine code is kept.
+
+The machine code is kept in a folder that is named after the sources and the versions, so it is never older
+than they are: beside the sources if that folder can be written to, else in the user's cache.
+"""
+
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SOURCES = Path(__file__).parent
+
+
+def compiled(function: F) -> F:
+    """Compile a function when it is first called from compiled code."""
+    found: F = numba.njit(error_model="numpy", _nrt=False)(function)
+    return found
+
+
+def entry_point(function: F) -> F:
+    """Compile a function that Python calls, and keep its machine code on disk."""
+    with _kept_in(cache_folder()):
+        found: F = numba.njit(error_model="numpy", _nrt=False, cache=True)(function)
+    return found
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder of the machine code."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {platform.python_version()}".encode())
+    for source in sorted(SOURCES.rglob("*.py")):
+        digest.update(source.read_bytes())
+    name = f"kernel-{digest.hexdigest()[:16]}"
+    return next(each / name for each in _candidates() if _is_writable(each / name))
+
+
+def _candidates() -> Iterator[Path]:
+    if "NUMBA_CACHE_DIR" in os.environ:
+        yield Path(os.environ["NUMBA_CACHE_DIR"])
+    yield SOURCES / "__pycache__"
+    yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "media-harness"
+    yield Path(tempfile.gettempdir()) / f"media-harness-{os.getuid()}"
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """Let Numba keep the machine code of functions defined meanwhile in a folder."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def is_compiled() -> bool:
+    """Return whether the machine code exists already."""
+    return any(cache_folder().rglob("*.nbi"))

@@ -1,0 +1,159 @@
+"""The tables that describe what is played, while they are filled."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.lab.sim.compiled.kernel import layout
+from harness.lab.sim.compiled.kernel.clients.client_records import ERRORS
+from harness.lab.sim.compiled.kernel.keyed_draws import (
+    CONSTANT,
+    EMPIRICAL,
+    EXPONENTIAL,
+    LOGNORMAL,
+    TABLE,
+    TRIANGULAR,
+    UNIFORM,
+)
+from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.lowering.unknown_value import BEGIN
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.platform.latency_draws import RandomSource
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import (
+    Empirical,
+    Exponential,
+    Lognormal,
+    Triangular,
+    Uniform,
+)
+from harness.lab.workload.distributions.counts import Binomial, NegativeBinomial, Poisson
+from harness.lab.workload.distributions.distribution import Distribution
+from harness.states_language.host import nanoseconds
+
+DEFINITION_ERRORS = {
+    "States.IntrinsicFailure",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.Runtime",
+}
+
+_CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
+
+
+class TableBuilder:
+    """Collects the rows of the tables; a row is a mapping of its fields."""
+
+    def __init__(self, source: RandomSource) -> None:
+        self.source = source
+        self.errors: list[str] = list(ERRORS)
+        self.causes: list[str] = []
+        self.values: list[float] = []
+        self.streams: list[int] = []
+        self.rows: dict[str, list[Mapping[str, Any]]] = {}
+        self._streams: dict[str, int] = {}
+        self._failures: dict[tuple[str, str], int] = {}
+        self._draws: dict[tuple[str, str], int] = {}
+
+    def add(self, table: str, **fields: Any) -> int:
+        """Add a row, and return its number."""
+        rows = self.rows.setdefault(table, [])
+        rows.append(fields)
+        return len(rows) - 1
+
+    def count(self, table: str) -> int:
+        return len(self.rows.get(table, ()))
+
+    def stream(self, name: str) -> int:
+        """Add a stream of uniform draws, and return its number."""
+        if name not in self._streams:
+            self._streams[name] = len(self.streams)
+            self.streams.append(self.source.stream(name).state)
+        return self._streams[name]
+
+    def error(self, name: str) -> int:
+        """Return the number of the name of an error or of an error code."""
+        if name not in self.errors:
+            self.errors.append(name)
+        return self.errors.index(name)
+
+    def failure(self, error: str, cause: str) -> int:
+        """Return the number of a failure."""
+        if (error, cause) not in self._failures:
+            if BEGIN in error:
+                raise NotLowerable(f"the error name {error!r} is not known in advance")
+            code = code_of(cause)
+            self._failures[error, cause] = self.add(
+                "failures",
+                error=self.error(error),
+                code=NONE if code is None else self.error(code),
+                runtime=error in DEFINITION_ERRORS,
+            )
+            self.causes.append(cause)
+        return self._failures[error, cause]
+
+    def numbers(self, values: list[float]) -> tuple[int, int]:
+        """Add values; return the place of the first one and their number."""
+        first = len(self.values)
+        self.values += values
+        return first, len(values)
+
+    def draw(self, distribution: Distribution, stream: str) -> int:
+        """Return the number of a distribution with its stream."""
+        key = (stream, repr(distribution))
+        if key not in self._draws:
+            state = self.source.stream(stream).state
+            self._draws[key] = self.add("draws", stream=state, **self._law(distribution, stream))
+        return self._draws[key]
+
+    def _law(self, of: Distribution, stream: str) -> dict[str, Any]:
+        match of:
+            case Constant():
+                law = {"kind": CONSTANT, "a": of.value, "constant": nanoseconds(min(of.value, 1e9))}
+            case Uniform():
+                law = {"kind": UNIFORM, "a": of.low, "b": of.high - of.low}
+            case Triangular():
+                law = {"kind": TRIANGULAR, "low": of.low, "a": of.mode, "high": of.high}
+            case Exponential():
+                law = {"kind": EXPONENTIAL, "a": of.scale, **_truncation(of)}
+            case Lognormal():
+                law = {"kind": LOGNORMAL, "a": of.median, "b": of.sigma, **_truncation(of)}
+            case NegativeBinomial() | Poisson() | Binomial():
+                first, count = self.numbers(of.table)
+                law = {"kind": TABLE, "a": of.min, "first": first, "count": count}
+            case Empirical():
+                first, count = self.numbers(of.ordered)
+                law = {"kind": EMPIRICAL, "first": first, "count": count}
+            case _:
+                raise NotLowerable(f"{stream} has a {of.distribution} distribution")
+        return law
+
+    def table(self, name: str, spare: int = 1) -> NDArray[Any]:
+        """Return a table as an array of records, with some rows to spare."""
+        dtype = getattr(layout, name.upper())
+        rows = self.rows.get(name, ())
+        array = np.zeros(len(rows) + spare, dtype)
+        for field in dtype.names:
+            if rows:
+                array[field][: len(rows)] = [row.get(field, 0) for row in rows]
+        return array.view(np.recarray)
+
+
+def _truncation(of: Lognormal | Exponential) -> dict[str, Any]:
+    below, width, low, high = of.interval
+    truncated = not (of.max is None and of.min == 0)
+    return {"below": below, "width": width, "low": low, "high": high, "truncated": truncated}
+
+
+def code_of(cause: str) -> str | None:
+    """Return the error code at the beginning of a cause, as the service reads it; None without one."""
+    text = cause.strip()
+    known, mark, _ = text.partition(BEGIN)
+    found = _CODE.match(text)
+    if mark and (found is None or found.end() > len(known)) and re.fullmatch("[A-Z][A-Z0-9_]*|", known):
+        raise NotLowerable(f"the cause {cause!r} is not known in advance")
+    return found[1] if found else None

@@ -1,0 +1,169 @@
+"""The kernel's memory: its tables, filled from a lowering, and enlarged when they are full."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.lab.sim.compiled.kernel import layout
+from harness.lab.sim.compiled.kernel.clients.client_records import HISTOGRAM
+from harness.lab.sim.compiled.kernel.layout import NONE, World
+from harness.lab.sim.compiled.lowering.model_lowering import Lowering
+from harness.lab.sim.compiled.recorded_columns import OUTCOMES
+from harness.lab.workload.client_flows import MAX_FILES
+
+MACHINE_TABLES = ("nodes", "outcomes", "edges", "retriers", "failures", "draws")
+"""Tables that grow when another shape of input is lowered."""
+
+OTHER_TABLES = ("flows", "faults", "workers", "parts", "failing", "pools", "stations")
+
+ROOM = 1 << 16
+"""Rows of a table at the beginning; memory that is not used is not taken."""
+
+LOGS = {"requests": 1 << 18, "batches": 1 << 16, "steps": 1 << 17, "metrics": 1 << 18}
+BUCKETS = 1 << 18
+
+FIRST_SERIAL = 1 << 40
+"""Serial numbers are never equal to numbers of rows."""
+
+GROWING = ("agenda", "deadlines", "cases", "jobs", "executions", "threads", "forks", "works", "counters")
+
+
+class Memory:
+    """
+    The tables of one run.
+
+    Args:
+        arrivals: When each arrival is due [s].
+        logs: Whether rows are recorded; else only the times to READY.
+        counts: Whether the times to READY are counted in a histogram, instead of being recorded.
+    """
+
+    def __init__(
+        self, lowering: Lowering, arrivals: NDArray[np.float64], *, logs: bool, counts: bool = False
+    ) -> None:
+        self._lowering = lowering
+        tables = lowering.tables
+        world = _table("world", 1)
+        self.world = g = world[0]
+        for name, value in lowering.settings.items():
+            setattr(g, name, value)
+        g.weight = sum(flow.weight for flow in lowering.scenario.flows)
+        g.logs, g.counts, g.arrivals_known = logs, counts, arrivals.size
+        g.serial, g.slice_at = FIRST_SERIAL, min(g.sample_every, g.horizon)
+        g.shape_detail = lowering.detail
+        for name in world.dtype.names or ():
+            if name.startswith(("free_", "first_", "last_")):
+                setattr(g, name, NONE)
+        threads = lowering.settings["idle"]
+        sandboxes = lowering.platform.functions.sandboxes or 0
+        pools = len(lowering.functions)
+        weights = np.cumsum([flow.weight for flow in lowering.scenario.flows])
+        self.w = World(
+            world=world,
+            **self._machine(),
+            **{name: tables.table(name) for name in OTHER_TABLES},
+            weights=weights.astype(np.float64),
+            steps_of_flows=np.array(lowering.steps, np.int64),
+            attempts=np.array([*lowering.attempts, 0], np.int64),
+            shapes=lowering.shapes_table(),
+            idle_since=np.zeros((pools + 1, ROOM), np.int64),
+            free_at=np.zeros((pools + 1, max(1, sandboxes)), np.int64),
+            threads_free_at=np.zeros(g.api_threads, np.int64),
+            arrivals=arrivals,
+            ready=np.zeros(max(arrivals.size, ROOM) if g.has_viewers else 1, np.int8),
+            **{name: _table(name, ROOM) for name in GROWING},
+            retries=np.zeros((ROOM, 8), np.int64),
+            buckets=np.full(BUCKETS, NONE, np.int64),
+            files=_table("files", MAX_FILES + 4),
+            stack=_table("stack", ROOM),
+            pending=np.zeros(ROOM, np.int64),
+            visible=np.zeros(ROOM, np.int64),
+            histogram=np.zeros(HISTOGRAM * len(OUTCOMES) if counts else 1, np.int64),
+            idle=np.zeros(threads + ROOM, np.int64),
+            **{name: _table(name, size if logs else 1) for name, size in LOGS.items()},
+            ready_rows=_table("ready_rows", 1 if logs else ROOM),
+            remarks=_table("remarks", 256),
+        )
+
+    def lower_shape(self) -> None:
+        """Lower the shape of input that the kernel has met, and renew the tables of the state machine."""
+        g = self.world
+        self._lowering.shape(*(int(g[f"shape_{name}"]) for name in ("flow", "attempt", "first", "second")))
+        self.w = self.w.replaced(**self._machine(), shapes=self._lowering.shapes_table())
+
+    def make_room(self) -> None:
+        """Enlarge every table that is more than half full."""
+        g, w = self.world, self.w
+        used = {name: int(g[f"live_{name}"]) for name in GROWING[2:]}
+        used |= {"agenda": int(g.agenda), "deadlines": int(g.deadlines)}
+        changes: dict[str, Any] = {
+            name: _enlarged(getattr(w, name))
+            for name, count in used.items()
+            if 2 * count > getattr(w, name).size
+        }
+        if "threads" in changes:
+            changes["retries"] = _enlarged(w.retries)
+            changes["pending"] = _enlarged(w.pending)
+        if 2 * g.visible > w.visible.size:
+            changes["visible"] = _unrolled(w.visible, int(g.visible_first), int(g.visible))
+            g.visible_first = 0
+        if 2 * g.idle_most > w.idle_since.shape[1]:
+            changes["idle_since"] = np.concatenate([w.idle_since, np.zeros_like(w.idle_since)], axis=1)
+        if g.has_viewers and g.closed_users and 2 * g.next_arrival > w.ready.size:
+            changes["ready"] = _enlarged(w.ready)
+        if 8 * g.open > w.metrics.size and g.logs:
+            changes["metrics"] = _enlarged(w.metrics)
+        if g.logs == 0 and 2 * g.n_ready > w.ready_rows.size:
+            changes["ready_rows"] = _enlarged(w.ready_rows)
+        self.w = w.replaced(**changes)
+
+    def room_for_the_end(self) -> None:
+        """Enlarge the logs so that everything unfinished can be recorded at once."""
+        g, w = self.world, self.w
+        if not g.logs:
+            needed = {"ready_rows": int(g.n_ready + g.active + g.waiting)}
+        else:
+            needed = {
+                "requests": int(2 * g.active + 2 * g.waiting),
+                "batches": int(g.active),
+                "steps": int(g.live_threads),
+                "metrics": 0,
+            }
+        sizes = {name: count + 1000 for name, count in needed.items()}
+        self.w = w.replaced(
+            **{
+                name: _enlarged(getattr(w, name), size)
+                for name, size in sizes.items()
+                if size > getattr(w, name).size
+            }
+        )
+
+    def _machine(self) -> Mapping[str, Any]:
+        tables = self._lowering.tables
+        children = [row["start"] for row in tables.rows.get("children", ())]
+        return {
+            **{name: tables.table(name) for name in MACHINE_TABLES},
+            "children": np.array([*children, NONE], np.int64),
+            "tables": np.array([*tables.values, 0.0], np.float64),
+            "streams": np.array([*tables.streams, 0], np.uint64),
+        }
+
+
+def _table(name: str, size: int) -> Any:
+    return np.zeros(size, getattr(layout, name.upper())).view(np.recarray)
+
+
+def _enlarged(table: Any, size: int | None = None) -> Any:
+    """Return a table with the same rows, and as many again."""
+    larger = np.zeros((size or 2 * table.shape[0], *table.shape[1:]), table.dtype)
+    larger[: table.shape[0]] = table
+    return larger.view(type(table))
+
+
+def _unrolled(ring: NDArray[np.int64], first: int, count: int) -> NDArray[np.int64]:
+    """Return a larger ring with the same entries, which begin at 0."""
+    larger = np.zeros(2 * ring.size, ring.dtype)
+    larger[:count] = ring[(first + np.arange(count)) % ring.size]
+    return larger

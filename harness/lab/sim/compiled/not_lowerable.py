@@ -1,0 +1,5 @@
+"""The refusal of the compiled engine; nothing here needs Numba."""
+
+
+class NotLowerable(ValueError):
+    """The compiled engine cannot play this exactly, or not here; the message says why."""

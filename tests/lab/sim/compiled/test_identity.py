@@ -1,0 +1,89 @@
+"""
+The compiled engine and SimPy record the same rows, in the same order, to the last bit.
+"""
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.model.ordered_environment import SETTLED, OrderedTimeout
+from harness.lab.sim.simulation import platform_of, read_machine
+from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
+from harness.lab.workload.shipped.shipped_scenarios import scenario_names
+from tests.lab.sim.compiled.random_systems import random_system
+
+# The first test of a machine compiles the engine, unless set-up has done it.
+pytestmark = pytest.mark.timeout(3000)
+
+SHORT = {"poison": 900.0, "forbidden": 60.0, "smoke": 10.0}
+"""Durations of scenarios that are not shortened to five minutes [s]."""
+
+
+@pytest.mark.parametrize("preset", ["aws", "local"])
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_scenario_gives_the_same_rows(name, preset, difference):
+    """
+    All shipped scenarios on both presets: requests, batches, steps, metrics, counts and remarks are equal.
+    """
+    scenario = load_scenario(name).lasting(SHORT.get(name, 300.0))
+
+    assert difference(scenario, platform_of(scenario, preset)) is None
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+@given(random=st.randoms(use_true_random=False), seed=st.integers(0, 1000))
+def test_random_systems_give_the_same_rows(random, seed, difference):
+    """
+    Random state machines, scenarios and platforms, with times of whole seconds, so that many events coincide.
+    """
+    document, definition = random_system(random, seed)
+    scenario = Scenario.model_validate(document)
+    machine = None if definition is None else read_machine(definition)[0]
+
+    try:
+        found = difference(scenario, platform_of(scenario), machine)
+    except NotLowerable:
+        assume(False)
+
+    assert found is None
+
+
+def test_without_the_order_of_simultaneous_events_the_rows_differ(difference, monkeypatch):
+    """
+    Negative control: if SimPy runs the events of one instant in the order of their scheduling, rows differ.
+    """
+    plain = OrderedTimeout.__init__
+
+    def without_order(self, env, delay, key):
+        plain(self, env, delay, min(key, SETTLED + 1))
+
+    monkeypatch.setattr(OrderedTimeout, "__init__", without_order)
+
+    assert difference(*whole_seconds()) is not None
+
+
+def test_with_the_order_of_simultaneous_events_they_are_equal(difference):
+    """
+    The same system as in the negative control.
+    """
+    assert difference(*whole_seconds()) is None
+
+
+def whole_seconds():
+    """Return a scenario and a platform in which all times are whole seconds, so that events coincide."""
+    scenario = load_scenario("steady").lasting(120).at_rate(1)
+    times = {
+        "stepfunctions.start_s": 1, "stepfunctions.hop_s": 1, "stepfunctions.plain_hop_s": 0,
+        "sqs.delivery_s": 0, "dispatcher.message_s": 1, "dispatcher.outbox_s": 0, "dispatcher.batch_size": 1,
+        "lambda.cold_starts": False, "lambda.account_concurrency": 45, "mediaconvert.completion_s": 0,
+        "s3.request_s": 0, "s3.bytes_per_s": 1e15, "api.request_s": 0, "api.network_s": 1, "callback_s": 0,
+    }  # fmt: skip
+    model = {name: ServiceModel(fixed_s=Constant(value=2)) for name in DEFAULT_MODEL}
+    paced = scenario.arrivals[0].model_copy(update={"process": "paced"})
+    changed = scenario.model_copy(update={"model": model, "arrivals": (paced,)})
+    return changed, platform_of(changed, "aws", times)
