@@ -84,11 +84,10 @@ def _read(path: Path) -> "list[FaultDecision]":
 def _one(seed: int, decisions: "list[FaultDecision] | None") -> "PlayedSchedule":
     from contextlib import closing
 
-    from harness.service.rehearsal.played_schedule import play_schedule, quietly
+    from harness.service.rehearsal.played_schedule import play_schedule, quiet_service
     from harness.service.rehearsal.virtual_time import Runners
 
-    quietly()
-    with closing(Runners()) as runners:
+    with quiet_service(), closing(Runners()) as runners:
         return play_schedule(seed, runners, decisions)
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from harness.service.rehearsal.fault_decisions import Strike
-from harness.service.rehearsal.played_schedule import PlayedSchedule, play_schedule, quietly
+from harness.service.rehearsal.played_schedule import PlayedSchedule, play_schedule, quiet_service
 from harness.service.rehearsal.shrinking import shrunk
 from harness.service.rehearsal.virtual_time import Runners
 
@@ -57,8 +57,7 @@ def rehearse(
     """Play the schedules of *schedules* seeds, until *failing_max* of them have failed."""
     campaign = Campaign(first_seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    quietly()
-    with closing(Runners()) as runners:
+    with quiet_service(), closing(Runners()) as runners:
         for seed in range(first_seed, first_seed + schedules):
             played = play_schedule(seed, runners)
             campaign.add(played)

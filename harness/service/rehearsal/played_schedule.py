@@ -1,7 +1,8 @@
 """One schedule of a rehearsal: clients and faults of a seed, played in virtual time and audited."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.audit.auditor import audit
@@ -105,6 +106,13 @@ def _run(
     time.run(nanoseconds(heals_at + LONGEST), lambda: settled)
 
 
-def quietly() -> None:
-    """Turn the log of the service off: its errors are expected here, and the story tells them."""
-    logging.getLogger("harness.service").setLevel(logging.CRITICAL)
+@contextmanager
+def quiet_service() -> Iterator[None]:
+    """Turn the log of the service off in the block: its errors are expected, and the story tells them."""
+    logger = logging.getLogger("harness.service")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

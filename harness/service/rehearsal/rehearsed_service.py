@@ -1,8 +1,8 @@
 """The service in virtual time: an API and a worker over database, bucket, queue and state machine."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -90,17 +90,20 @@ class SilentSpan(Span):
 class SilentTracer(Tracer):
     """A tracer that records nothing."""
 
-    _span = SilentSpan()
+    _hop: AbstractContextManager[Span] = nullcontext(SilentSpan())
+    _nothing = nullcontext()
 
-    @contextmanager
-    def hop(self, name: str, *, parent: str | None, kind: SpanKind, **attributes: object) -> Iterator[Span]:
+    def hop(
+        self, name: str, *, parent: str | None, kind: SpanKind, **attributes: object
+    ) -> AbstractContextManager[Span]:
         del name, parent, kind, attributes
-        yield self._span
+        return self._hop
 
-    @contextmanager
-    def span(self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: object) -> Iterator[None]:
+    def span(
+        self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: object
+    ) -> AbstractContextManager[None]:
         del name, kind, attributes
-        yield
+        return self._nothing
 
     def record(
         self,
@@ -112,10 +115,9 @@ class SilentTracer(Tracer):
         **attributes: object,
     ) -> None: ...
 
-    @contextmanager
-    def iteration(self, name: str) -> Iterator[None]:
+    def iteration(self, name: str) -> AbstractContextManager[None]:
         del name
-        yield
+        return self._nothing
 
     def traceparent(self) -> str | None:
         return None

@@ -2,6 +2,7 @@
 Schedules of the real core: they are the same in every run, reach what they should, and break no rule.
 """
 
+import logging
 import time
 from contextlib import closing
 
@@ -9,7 +10,7 @@ import pytest
 
 from harness.service.rehearsal.campaign import rehearse
 from harness.service.rehearsal.fault_decisions import FaultDecision, Strike
-from harness.service.rehearsal.played_schedule import play_schedule, quietly
+from harness.service.rehearsal.played_schedule import play_schedule, quiet_service
 from harness.service.rehearsal.virtual_time import Runners
 
 PHOTOS = 3
@@ -18,8 +19,7 @@ PHOTOS = 3
 
 @pytest.fixture(scope="module")
 def runners():
-    quietly()
-    with closing(Runners()) as threads:
+    with quiet_service(), closing(Runners()) as threads:
         yield threads
 
 
@@ -168,3 +168,14 @@ def test_a_transaction_does_not_survive_the_failure_of_the_database(runners):
     assert played.decisions == tuple(faults)
     assert "complete is not answered: The database closed the connection." in happened(played)
     assert played.violations == ()
+
+
+def test_a_campaign_leaves_the_log_of_the_service_as_it_was():
+    """
+    It is off only while schedules are played.
+    """
+    logger = logging.getLogger("harness.service")
+    before = logger.level
+    rehearse(1)
+
+    assert logger.level == before

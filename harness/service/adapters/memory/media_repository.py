@@ -8,7 +8,7 @@ of its own transaction. The ids of a transaction that is rolled back are not use
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -63,13 +63,11 @@ class _Store:
         self.outbox_ids = itertools.count(1)
         self.mutex = threading.Lock()
 
-    @contextmanager
-    def statement(self) -> Iterator[None]:
+    def statement(self) -> AbstractContextManager[object]:
         """Execute one statement at a time; between its statements a transaction holds only row locks."""
         if not self.available:
             raise Unavailable("The database does not answer.")
-        with self.mutex:
-            yield
+        return self.mutex
 
 
 class _Reads(MediaReads):
