@@ -12,16 +12,50 @@ from tqdm import tqdm
 
 from benchmarks.coverage import coverage
 from benchmarks.figure import Figure, seconds
-from harness.lab.sim.simulation import simulate
+from harness.lab.sim.engine_choice import EngineName
+from harness.lab.sim.experiment.replications import replicate
+from harness.lab.sim.simulation import platform_of, simulate
+from harness.lab.workload.scenario import load_scenario
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "steady.toml"
 EXPERIMENTS = 400
+
+ENGINES_S = 3600.0
+"""Model time of the comparison of the engines [s], with one arrival a second."""
+
+ENGINES: tuple[EngineName, ...] = ("compiled", "simpy")
+TRIES = 3
 
 
 def figures() -> Iterator[Figure]:
     """Yield the figures of the simulator."""
     yield from _speed()
+    yield from _engines()
     yield from _coverage()
+
+
+def _engines() -> Iterator[Figure]:
+    """Yield the times of the compiled engine beside those of SimPy, measured in turn."""
+    scenario = load_scenario(SCENARIO).lasting(ENGINES_S).at_rate(1.0)
+    platform = platform_of(scenario)
+    replicate(scenario, platform, None, 0, "compiled")
+    times: dict[tuple[str, EngineName], float] = {}
+    with TemporaryDirectory() as folder:
+        number = count()
+        for engine in ENGINES * TRIES:
+            for name, work in (
+                ("statistics only", lambda: replicate(scenario, platform, None, 0, engine)),  # noqa: B023
+                ("run folder", lambda: simulate(scenario, engine=engine, out=_folder(folder, number))),  # noqa: B023
+            ):
+                took = seconds(work, tries=1)
+                times[name, engine] = min(took, times.get((name, engine), took))
+    for name in ("statistics only", "run folder"):
+        compiled, simpy = (times[name, engine] for engine in ENGINES)
+        yield Figure(f"compiled engine, {name}", compiled, "s", simpy / compiled, "faster than SimPy")
+
+
+def _folder(parent: str, number: "count[int]") -> Path:
+    return Path(parent) / str(next(number))
 
 
 def _speed() -> Iterator[Figure]:

@@ -1,6 +1,7 @@
 """The compiled model of one replication: the same events as `harness.lab.sim.model.pipeline_model`."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,7 +63,7 @@ class CompiledModel:
     ) -> None:
         self._platform = platform
         self._writer: ColumnWriter | None = None
-        template = template or load_template(parameters={"CallbackUrl": ""})
+        template = template or _blueprint()
         machine = machine or parse_state_machine(template.state_machine.definition)
         self._lowering = Lowering(scenario, platform, machine, template, replication)
         self._lowering.lower_ahead()
@@ -142,3 +143,9 @@ class CompiledModel:
             if count := int(g[f"n_{table}"]):
                 self._writer.add_columns(table, decode(getattr(w, table)[:count]))
                 setattr(g, f"n_{table}", 0)
+
+
+@cache
+def _blueprint() -> Template:
+    """Return the blueprint, which takes longer to read than a short replication to play."""
+    return load_template(parameters={"CallbackUrl": ""})
