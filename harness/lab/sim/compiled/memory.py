@@ -18,10 +18,10 @@ MACHINE_TABLES = ("nodes", "outcomes", "edges", "retriers", "failures", "draws")
 
 OTHER_TABLES = ("flows", "faults", "workers", "parts", "failing", "pools", "stations")
 
-ROOM = 1 << 16
+ROOM = 1 << 18
 """Rows of a table at the beginning; memory that is not used is not taken."""
 
-LOGS = {"requests": 1 << 18, "batches": 1 << 16, "steps": 1 << 17, "metrics": 1 << 18}
+LOGS = {"requests": 1 << 18, "batches": 1 << 18, "steps": 1 << 18, "metrics": 1 << 18}
 BUCKETS = 1 << 18
 
 FIRST_SERIAL = 1 << 40
@@ -83,7 +83,7 @@ class Memory:
             histogram=np.zeros(HISTOGRAM * len(OUTCOMES) if counts else 1, np.int64),
             idle=np.zeros(threads + ROOM, np.int64),
             **{name: _table(name, size if logs else 1) for name, size in LOGS.items()},
-            ready_rows=_table("ready_rows", 1 if logs else ROOM),
+            ready_rows=_table("ready_rows", 1 if logs else 4 * ROOM),
             remarks=_table("remarks", 256),
         )
 
