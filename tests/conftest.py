@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.stack.database.database_server import PrivateDatabase
-from harness.stack.processes.health import answers, wait_until
+from harness.stack.processes.health import not_ready, wait_until
 from harness.stack.processes.ports import free_port
 from harness.supervision.guarded_process import GuardedProcess
 
@@ -68,7 +68,7 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log_path: Path = tmp_path_factory.mktemp("moto") / "moto.log"
     env = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     with GuardedProcess([sys.executable, "-c", BARE_MOTO], env, name="moto", log_path=log_path) as moto:
-        wait_until(lambda: bool(_url(moto)), "moto", moto)
+        wait_until(lambda: None if _url(moto) else "it has printed no address", "moto", moto)
         url = _url(moto)
         configuration = {"stepfunctions": {"execute_state_machine": True}}
         httpx.post(f"{url}/moto-api/config", json=configuration).raise_for_status()
@@ -98,7 +98,7 @@ def s3_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     log_path = tmp_path_factory.mktemp("s3") / "s3.log"
     with GuardedProcess(command, env, name="s3", log_path=log_path) as server:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/healthz"), "S3", server)
+        wait_until(functools.partial(not_ready, f"{url}/healthz"), "S3", server)
         yield url
 
 

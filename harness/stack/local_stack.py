@@ -281,7 +281,7 @@ def _environment(aws: AwsAccess) -> dict[str, str]:
 
 def _check_external_servers(aws: AwsAccess) -> None:
     for url, is_own in ((aws.s3_url, aws.is_own_s3), (aws.aws_url, aws.is_own_aws)):
-        if not is_own and not answers(url, any_status=True):
+        if not is_own and not answers(url):
             raise StackFailed(
                 f"{url} does not answer: correct AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3, or unset them "
                 "for a private local AWS."

@@ -308,7 +308,7 @@ class TestWholeMachine:
         assert unreachable(read) == ()
         limits = {state.name: state.timeout_seconds for state in read.all_states() if isinstance(state, Task)}
         assert limits == {
-            "ValidateRawAssets": 120,
+            "ValidateRawAssets": 600,
             "GenerateThumbnails": 600,
             "TranscodeVideo": 2700,
             "CreateZipBundle": 1800,

@@ -74,6 +74,16 @@ def test_with_the_order_of_simultaneous_events_they_are_equal(difference):
     assert difference(*whole_seconds()) is None
 
 
+def test_a_message_that_is_received_twice_at_once_adds_no_dispatcher(difference):
+    """
+    One dispatcher that is busy all the time, and nearly every message twice.
+    """
+    scenario = load_scenario("steady").lasting(120).at_rate(1)
+    settings = {"sqs.duplicate_rate": 0.9, "dispatcher.threads": 1, "dispatcher.message_s": 0.4}
+
+    assert difference(scenario, platform_of(scenario, "aws", settings)) is None
+
+
 def whole_seconds():
     """Return a scenario and a platform in which all times are whole seconds, so that events coincide."""
     scenario = load_scenario("steady").lasting(120).at_rate(1)

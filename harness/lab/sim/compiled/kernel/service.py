@@ -180,8 +180,7 @@ def receive(w: Any) -> None:
         if left <= 0:
             # Too slow: the message becomes visible again before it is processed.
             _appear_in(w, g.visibility, job)
-        # A message that was received twice at once is the last one both times, as in the SimPy model.
-        is_last = 1 if job == w.pending[received - 1] else 0
+        is_last = 1 if place == received - 1 else 0
         key = order(DISPATCHED, j.number, j.receives, 0)
         schedule(w, spent, key, ON_DISPATCHED, job, 2 * left + is_last)
 
