@@ -5,7 +5,7 @@ Fixtures shared by all tests. Servers are started once per session, and end with
 import functools
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -114,23 +114,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.xdist_group("stack"))
-
-
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """
-    Measure no coverage in tests marked ``no_cover``.
-
-    pytest-cov pauses its own measurement; in a worker process of pytest-xdist another one goes on.
-    """
-    if item.get_closest_marker("no_cover") is None:
-        return (yield)
-    trace = sys.gettrace()
-    sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(trace)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -248,9 +248,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
 
 class TestServiceMachine:
-    @pytest.mark.parametrize(
-        "examples", [20, pytest.param(400, marks=[pytest.mark.slow, pytest.mark.no_cover])]
-    )
+    @pytest.mark.parametrize("examples", [20, pytest.param(400, marks=pytest.mark.slow)])
     def test_nothing_gets_lost(self, new_env, examples):
         """
         Random sequences keep all invariants, and every batch ends.
