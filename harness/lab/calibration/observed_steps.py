@@ -17,8 +17,8 @@ from harness.lab.calibration.duration_family import Floats
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.service_times import AMOUNTS, files_of_step
-from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.service_times import AMOUNTS, attempts_of_step
+from harness.lab.workload.upload_batch import UploadBatch
 from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, step_of
 from harness.states_language.parser import parse_state_machine
 from harness.states_language.program import CompiledTask, compile_machine
@@ -66,7 +66,10 @@ def _observed(run: Run) -> pd.DataFrame:
     frame["wait_s"] = run.model_seconds(begun - steps["ready_at"].to_numpy(float))
     frame["service_s"] = run.model_seconds(ended - begun)
     amounts = _amounts(run, steps, frame["step"])
-    return frame.assign(**{name: amounts[:, place] for place, name in enumerate(WORK)})
+    frame = frame.assign(**{name: amounts[:, place] for place, name in enumerate(WORK)})
+    is_known = frame[list(WORK)].notna().all(axis=1)
+    # Other clients may have had jobs on the same service; their files are unknown.
+    return frame[is_known] if is_known.any() else frame
 
 
 @cache
@@ -118,15 +121,10 @@ def _amounts(run: Run, steps: pd.DataFrame, names: "pd.Series[str]") -> Floats:
             continue
         if arrival not in batches:
             batches[arrival] = mix.batch(arrival)
-        files = _files_of(step, batches[arrival], int(item))
+        attempts = attempts_of_step(step, batches[arrival])
+        files = attempts[int(item)] if item < len(attempts) else ()
         found[place] = [AMOUNTS[name](files) for name in WORK]
     return found
-
-
-def _files_of(step: str, batch: UploadBatch, item: int) -> tuple[UploadFile, ...]:
-    if step == TRANSCODE:
-        return batch.videos[item : item + 1]
-    return tuple(files_of_step(step, batch))
 
 
 def _arrivals(run: Run) -> dict[int, int]:

@@ -159,7 +159,7 @@ def _compiled(
     *,
     has_own_stations: bool,
 ) -> "tuple[CompiledModel | None, str | None]":
-    """Return the compiled model that plays what a model describes; or None, and why there is none."""
+    """Return the compiled form of a model; or None, and the reason why it cannot be compiled."""
     try:
         if has_own_stations:
             raise NotLowerable("stations of your own are SimPy processes")

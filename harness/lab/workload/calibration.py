@@ -15,7 +15,7 @@ A calibration is a TOML file with the sections of a scenario that describe the s
     failures = [{ error = "Lambda.ServiceException", rate = 0.002 }]
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,8 @@ from pydantic import Field, PositiveInt
 
 from harness.lab.workload.scenario_file import read_model
 from harness.lab.workload.scenario_section import ScenarioSection
-from harness.lab.workload.service_times import AMOUNTS, ServiceModel, files_of_step
-from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.service_times import AMOUNTS, ServiceModel, attempts_of_step
+from harness.lab.workload.upload_batch import UploadBatch
 
 WorkPart = Literal["per_file_s", "per_megapixel_s", "per_megabyte_s", "per_second_of_video_s"]
 
@@ -69,7 +69,7 @@ class Calibration(ScenarioSection):
         """Return a sentence for each step and amount of work of *batches* that was not measured."""
         found = []
         for step, measured in self.measured.items():
-            attempts = [files for batch in batches for files in _attempts(step, batch)]
+            attempts = [files for batch in batches if batch.files for files in attempts_of_step(step, batch)]
             used = self.model[step].parts.keys() if step in self.model else set()
             # A time without a part for its work holds only for the amounts that it was measured with.
             for name in sorted(measured.ranges.keys() & used or measured.ranges.keys()):
@@ -92,14 +92,6 @@ def load_calibration(path: str | Path) -> Calibration:
         ScenarioError: The file is unreadable or invalid; the message lists every problem with its line.
     """
     return read_model(Path(path), Calibration)
-
-
-def _attempts(step: str, batch: UploadBatch) -> Iterator[tuple[UploadFile, ...]]:
-    """Yield the files of each attempt of a step; a transcoding job has one video."""
-    if step == "transcode":
-        yield from ((video,) for video in batch.videos)
-    elif batch.files:
-        yield tuple(files_of_step(step, batch))
 
 
 def _unit(name: str) -> str:

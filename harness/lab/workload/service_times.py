@@ -135,3 +135,10 @@ def files_of_step(step: str, batch: UploadBatch) -> Sequence[UploadFile]:
     if step == "thumbnails":
         return batch.images
     return () if step == "callback" else batch.files
+
+
+def attempts_of_step(step: str, batch: UploadBatch) -> list[tuple[UploadFile, ...]]:
+    """Return the files of each item of a step: one transcoding job for each video, else one invocation."""
+    if step == "transcode":
+        return [(video,) for video in batch.videos]
+    return [tuple(files_of_step(step, batch))]

@@ -88,3 +88,17 @@ def test_an_unknown_arrival_has_no_amount():
     run.requests = run.requests.iloc[:0]
 
     assert np.isnan(observed_steps([run])[list(WORK)].to_numpy()).all()
+
+
+def test_jobs_of_other_clients_are_left_out():
+    """
+    The service was shared: without the first request of a batch nobody knows its files.
+    """
+    run = Run.load(MORNING)
+    stranger = run.batches["batch_id"].iloc[0]
+    run.requests = run.requests[run.requests["batch_id"] != stranger]
+
+    steps = observed_steps([run])
+
+    assert len(steps[steps["step"] == "zip"]) == 72
+    assert steps[list(WORK)].notna().all(axis=None)

@@ -339,7 +339,7 @@ def _outputs(payload: Any) -> Unknown:
 
 
 def _video_of(payload: Any) -> int:
-    """Return which video a transcoding job reads; NONE if it is none of the batch."""
+    """Return the index of the video that a transcoding job reads; NONE if the batch has no such video."""
     try:
         address = payload["Settings"]["Inputs"][0]["FileInput"]
     except (KeyError, IndexError, TypeError):
