@@ -2,11 +2,14 @@
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
+DATABASE_TESTS := tests/ports tests/service/adapters/mysql tests/service/api/test_locked_listing.py \
+	tests/service/api/test_process.py tests/service/worker/test_process.py tests/stack/database tests/stack/audit tests/cli/test_db.py
+
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly rehearse reliability mutation gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability mutation gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/.ready ## Virtual environment from the lock file, and a database server
 
@@ -22,6 +25,10 @@ chromium:
 test: setup chromium lint types ## Everything that a change must pass, with branch coverage
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --cov --cov-report=
 	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
+
+test-mysql: setup ## The database's tests, on genuine MySQL
+	@$(BIN)/harness db install --engine mysql
+	HARNESS_DATABASE_ENGINE=mysql $(BIN)/pytest -m "not nightly" $(DATABASE_TESTS)
 
 check: setup lint types ## Formatting, lint, types, import contracts, template, fast tests: about a minute
 	$(BIN)/pytest -n 2 -m "not stack and not slow and not nightly" --hypothesis-profile=quick

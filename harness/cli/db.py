@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -31,18 +32,40 @@ Url = Annotated[
 
 
 @app.command()
-def install() -> None:
+def install(
+    engine: Annotated[
+        str | None, typer.Option(help="mariadb or mysql; default: what is here, else mariadb.")
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="Tar archive of MySQL for Linux, in place of packages.", metavar="FILE"),
+    ] = None,
+) -> None:
     """
     Install a server program: with apt-get as root, otherwise unpacked into the user's cache.
 
-    Example: harness db install
-    """
-    from harness.stack.database.server_binary import ServerNotFound, install_server_binary
+    MySQL is always unpacked into the cache, beside MariaDB. HARNESS_DATABASE_ENGINE=mysql makes the stack and
+    the tests use it.
 
+    Example: harness db install --engine mysql
+    """
+    from harness.stack.database.database_engine import EngineName
+    from harness.stack.database.server_binary import ENGINE_VARIABLE, ServerNotFound
+    from harness.stack.database.server_packages import install_server
+
+    if engine not in (None, *EngineName):
+        exit_with("db", ExitCode.USAGE, f"--engine is {engine!r}: mariadb or mysql is meant.")
+    name = EngineName(engine) if engine else None
+    if archive is not None and name is not EngineName.MYSQL:
+        exit_with("db", ExitCode.USAGE, "--archive is for MySQL: add --engine mysql.")
+    if archive is not None and not archive.is_file():
+        exit_with("db", ExitCode.USAGE, f"--archive names {archive}, which is not a file.")
     try:
-        typer.echo(install_server_binary())
+        typer.echo(install_server(name, archive, say=partial(typer.echo, err=True)))
     except ServerNotFound as error:
         exit_with("db", ExitCode.UNREACHABLE, error)
+    if name is EngineName.MYSQL and os.environ.get(ENGINE_VARIABLE) != name:
+        typer.echo(f"To use it: export {ENGINE_VARIABLE}={name.value}", err=True)
 
 
 @app.command()
@@ -64,6 +87,49 @@ def status(url: Url = None) -> None:
         typer.echo(f"{find_server()}, not running")
     except ServerNotFound as error:
         exit_with("db", ExitCode.UNREACHABLE, error)
+
+
+@app.command()
+def doctor(
+    url: Url = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """
+    Say what your own server lacks for the service, each with the statement that mends it. Changes nothing.
+
+    Exit code 5 if the service would fail or lose work, 0 if there is only advice.
+
+    Example: harness db doctor --url mysql+pymysql://toq_app:secret@127.0.0.1/toq_server
+    """
+    import json
+    from dataclasses import asdict
+
+    from pymysql import MySQLError
+
+    from harness.stack.database.server_requirements import examine_server
+
+    named = _find_url(url)
+    if not named:
+        exit_with("db", ExitCode.USAGE, NO_DATABASE)
+    try:
+        findings = _call(examine_server, named)
+    except MySQLError as error:
+        exit_with("db", ExitCode.UNREACHABLE, f"the server refuses: {error.args[-1]}")
+    lacking = [one for one in findings if not one.holds]
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in findings], indent=2))
+    else:
+        for one in findings:
+            typer.echo(
+                f"{'ok' if one.holds else 'LACKS' if one.required else 'advice':7} {one.name}: {one.found}"
+            )
+            if not one.holds:
+                typer.echo(f"        {one.reason}\n        {one.mend}")
+    required = sum(one.required for one in lacking)
+    advice = len(lacking) - required
+    typer.echo(f"{required} lacking, {advice} to consider, {len(findings)} examined", err=True)
+    if required:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @app.command()

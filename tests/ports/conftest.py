@@ -102,13 +102,24 @@ class InMemoryTables(Tables):
         self._rows.delete_listing(listing_id)
 
 
+# Children first: MySQL 9.7.4 deletes the grandchildren of the first child only.
+TABLES = (
+    "listing_media_jobs",
+    "listing_media_batches",
+    "listing_identities",
+    "user_privileges",
+    "users",
+    "media_dead_letters",
+)
+
+
 class MySQLTables(Tables):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.listings = MySQLListingRepository(pool)
         self.media = MySQLMediaRepository(pool)
-        for table in ("listing_identities", "user_privileges", "users", "media_dead_letters"):
-            self._run(f"DELETE FROM {table}")  # noqa: S608 — the four names above
+        for table in TABLES:
+            self._run(f"DELETE FROM {table}")  # noqa: S608 — the names above
         for user_id in range(1, 10):
             self._run(
                 "INSERT INTO users (id, full_name, email) VALUES (%s, 'Ada', 'ada@example.org')", user_id

@@ -3,6 +3,7 @@
 import re
 from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
@@ -11,11 +12,22 @@ from harness.service.adapters.mysql.session import Statement
 _VERSION = Statement("select", "server", "SELECT VERSION()")
 
 
+class EngineName(StrEnum):
+    """The two engines; the word is what a command line and a variable say."""
+
+    MARIADB = "mariadb"
+    MYSQL = "mysql"
+
+    def __str__(self) -> str:
+        """Return the name as its makers write it."""
+        return "MariaDB" if self is EngineName.MARIADB else "MySQL"
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseEngine:
     """Name and version of a database server."""
 
-    name: str
+    name: EngineName
     version: tuple[int, ...]
 
     @classmethod
@@ -24,12 +36,12 @@ class DatabaseEngine:
         match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
         if not match:
             raise ValueError(f"Not a server version: {text!r}")
-        name = "MariaDB" if "mariadb" in text.lower() else "MySQL"
+        name = EngineName.MARIADB if "mariadb" in text.lower() else EngineName.MYSQL
         return cls(name, tuple(int(part) for part in match.groups()))
 
     @property
     def is_mariadb(self) -> bool:
-        return self.name == "MariaDB"
+        return self.name is EngineName.MARIADB
 
     @property
     def is_supported(self) -> bool:

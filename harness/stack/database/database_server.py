@@ -190,7 +190,7 @@ class PrivateDatabase:
         lines = [
             f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;",
             f"CREATE USER IF NOT EXISTS '{USER}'@'localhost' IDENTIFIED BY '{self._password}';",
-            f"GRANT ALL ON *.* TO '{USER}'@'localhost';",
+            f"GRANT ALL ON *.* TO '{USER}'@'localhost' WITH GRANT OPTION;",
         ]
         if not self.binary.engine.is_mariadb:
             lines.append("ALTER USER 'root'@'localhost' ACCOUNT LOCK;")

@@ -1,29 +1,26 @@
 """
-The MariaDB or MySQL server program: found on this machine, or installed.
+The MariaDB or MySQL server program of this machine.
 
-It is searched in this order: ``$HARNESS_MYSQLD``, the tree that `install_server_binary` unpacks in the user's
-cache, ``PATH``, and the directories of distributions (``/usr/sbin`` is not on every ``PATH``).
+It is searched in this order: ``$HARNESS_MYSQLD``, the trees that `server_packages` unpacks in the user's
+cache, ``PATH``, and the directories of distributions (``/usr/sbin`` is not on every ``PATH``). Without
+``HARNESS_DATABASE_ENGINE`` the tree of MySQL is left out: who installs it does not change what others get.
 """
 
-import fcntl
 import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from harness.stack.database.database_engine import DatabaseEngine
+from harness.stack.database.database_engine import DatabaseEngine, EngineName
 from harness.stack.stack_error import StackError
 
-PACKAGE = "mariadb-server-core"
-# Libraries that the server program is linked against and that a small machine may lack.
-LIBRARIES = ("libaio1", "libaio1t64", "liburing2")
+ENGINE_VARIABLE = "HARNESS_DATABASE_ENGINE"
 PROGRAMS = ("mariadbd", "mysqld")
-DIRECTORIES = ("/usr/sbin", "/usr/libexec", "/usr/bin", "/usr/local/mysql/bin", "/opt/mysql/bin")
+DIRECTORIES = ("/usr/sbin", "/usr/libexec", "/usr/bin", "/usr/local/mysql/bin", "/opt/mysql/bin", "/bin")
 REMEDY = (
     "Run `harness db install`, or `apt-get install mariadb-server-core` as root, "
     "or set HARNESS_DATABASE_URL to your own server."
@@ -65,24 +62,48 @@ def cache_directory() -> Path:
     return directory
 
 
-def _unpacked_tree() -> Path:
-    return cache_directory() / "root"
+def unpacked_tree(engine: EngineName) -> Path:
+    """Return the directory in which the server of an engine is unpacked; it may not exist yet."""
+    return cache_directory() / ("root" if engine is EngineName.MARIADB else "mysql")
 
 
-def find_server() -> ServerBinary:
-    """Return the first server program found; raise `ServerNotFound` if there is none or it does not run."""
+def find_server(engine: EngineName | None = None) -> ServerBinary:
+    """
+    Return the first server program found, of *engine* or else of ``$HARNESS_DATABASE_ENGINE`` if given.
+
+    Raises:
+        ServerNotFound: There is none, it does not run, or a variable does not name one.
+    """
+    engine = engine or _chosen_engine()
     chosen = os.environ.get("HARNESS_MYSQLD")
     if chosen and not os.access(chosen, os.X_OK):
         raise ServerNotFound(f"HARNESS_MYSQLD names {chosen}, which is not an executable program.")
-    candidates = [Path(chosen)] if chosen else _candidates()
-    for path in candidates:
-        if os.access(path, os.X_OK):
-            return _describe(path)
-    raise ServerNotFound(f"No MariaDB or MySQL server on this machine. {REMEDY}")
+    for path in [Path(chosen)] if chosen else _candidates(engine):
+        if not os.access(path, os.X_OK):
+            continue
+        binary = _describe(path)
+        if engine in (None, binary.engine.name):
+            return binary
+    if engine is None:
+        raise ServerNotFound(f"No MariaDB or MySQL server on this machine. {REMEDY}")
+    where = f"{chosen} is another server" if chosen else "none is on this machine"
+    raise ServerNotFound(
+        f"{engine} is asked for, and {where}. Run `harness db install --engine {engine.value}`."
+    )
 
 
-def _candidates() -> Iterator[Path]:
-    tree = _unpacked_tree()
+def _chosen_engine() -> EngineName | None:
+    name = os.environ.get(ENGINE_VARIABLE)
+    if not name:
+        return None
+    try:
+        return EngineName(name)
+    except ValueError:
+        raise ServerNotFound(f"{ENGINE_VARIABLE} is {name!r}: mariadb or mysql is meant.") from None
+
+
+def _candidates(engine: EngineName | None) -> Iterator[Path]:
+    tree = unpacked_tree(engine or EngineName.MARIADB)
     yield from (Path(f"{tree}{folder}", program) for folder, program in product(DIRECTORIES, PROGRAMS))
     yield from (Path(found) for program in PROGRAMS if (found := shutil.which(program)))
     yield from (Path(folder, program) for folder, program in product(DIRECTORIES, PROGRAMS))
@@ -131,65 +152,3 @@ def _engine(path: Path, command: tuple[str, ...], env: dict[str, str]) -> Databa
         return DatabaseEngine.parse(done.stdout.partition("Ver ")[2])
     except ValueError:
         raise ServerNotFound(f"{path} is not a database server: {done.stdout.strip()!r}. {REMEDY}") from None
-
-
-def install_server_binary() -> ServerBinary:
-    """
-    Return the server program; install it first if it is missing.
-
-    As root it is installed with ``apt-get install``, otherwise it is unpacked into the user's cache.
-
-    Raises:
-        ServerNotFound: It could not be installed; the message says why and what to do instead.
-    """
-    try:
-        return find_server()
-    except ServerNotFound:
-        if not shutil.which("apt-get"):
-            raise ServerNotFound(
-                "This machine has no MariaDB or MySQL server, and no apt-get to install one: install "
-                "MariaDB ≥ 10.6 or MySQL ≥ 8.0.19, or set HARNESS_DATABASE_URL."
-            ) from None
-    if os.geteuid() == 0:
-        _install_as_root()
-    else:
-        unpack_server(_unpacked_tree())
-    return find_server()
-
-
-def _install_as_root() -> None:
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE]
-    if _error_of(install, env=env):
-        _run(["apt-get", "update", "-q"], env=env)
-        _run(install, env=env)
-
-
-def unpack_server(tree: Path) -> None:
-    """Download the server's packages and unpack them below *tree*, without root rights."""
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    with (tree.parent / "install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if tree.exists():
-            return
-        with tempfile.TemporaryDirectory(dir=tree.parent, prefix="unpack-") as scratch:
-            packages = [PACKAGE, *(name for name in LIBRARIES if not _error_of(["apt-cache", "show", name]))]
-            _run(["apt-get", "download", "-q", *packages], cwd=Path(scratch))
-            unpacked = Path(scratch) / "root"
-            for package in Path(scratch).glob("*.deb"):
-                _run(["dpkg", "-x", str(package), str(unpacked)])
-            unpacked.rename(tree)
-
-
-def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-    if error := _error_of(command, env=env, cwd=cwd):
-        raise ServerNotFound(f"`{' '.join(command[:3])}` failed: {error}. {REMEDY}")
-
-
-def _error_of(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Run *command*; return the last line it wrote if it failed, an empty text otherwise."""
-    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return ""
-    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return lines[-1] if lines else f"exit code {done.returncode}"

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
 from harness.service.adapters.mysql.session import Statement
 from harness.service.core.errors import Unavailable
-from harness.stack.database.database_engine import DatabaseEngine, engine_of
+from harness.stack.database.database_engine import DatabaseEngine, EngineName, engine_of
 from harness.stack.database.database_server import (
     ExternalDatabase,
     PrivateDatabase,
@@ -25,6 +26,7 @@ from harness.stack.database.database_server import (
     resolve_database,
 )
 from harness.stack.database.server_binary import ServerNotFound, find_server
+from harness.stack.database.server_packages import install_server
 from harness.stack.processes.health import NotReady
 
 OWNER = """
@@ -66,7 +68,8 @@ class TestFindServer:
         It names the command that installs one.
         """
         monkeypatch.delenv("HARNESS_MYSQLD", raising=False)
-        monkeypatch.setattr("harness.stack.database.server_binary._candidates", lambda: iter(()))
+        monkeypatch.setattr("harness.stack.database.server_binary._candidates", lambda _: iter(()))
+        monkeypatch.delenv("HARNESS_DATABASE_ENGINE", raising=False)
 
         with pytest.raises(
             ServerNotFound, match=r"No MariaDB or MySQL server on this machine\. Run `harness db"
@@ -107,7 +110,8 @@ class TestResolveDatabase:
         """
         monkeypatch.setenv("HARNESS_DATABASE_URL", database_url)
         monkeypatch.setattr(
-            "harness.stack.database.database_server.engine_of", lambda _: DatabaseEngine("MySQL", (5, 7, 44))
+            "harness.stack.database.database_server.engine_of",
+            lambda _: DatabaseEngine(EngineName.MYSQL, (5, 7, 44)),
         )
 
         with pytest.raises(ServerTooOld, match=r"MySQL 5\.7\.44 is too old"):
@@ -218,3 +222,66 @@ class TestRemoveOrphans:
         assert not dead.exists()
         assert living.exists()
         os.close(held)
+
+
+class TestInstallServer:
+    def test_an_archive_of_mysql_is_unpacked_and_found(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """
+        The archive has one folder, as MySQL's own has; a newer one replaces it.
+        """
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("HARNESS_MYSQLD", raising=False)
+        install_server(EngineName.MYSQL, mysql_archive(tmp_path, "8.4.3"))
+
+        installed = install_server(EngineName.MYSQL, mysql_archive(tmp_path, "8.4.9"))
+
+        assert (str(installed.engine), installed.path.parts[-3:]) == (
+            "MySQL 8.4.9",
+            ("mysql", "bin", "mysqld"),
+        )
+        assert find_server(EngineName.MYSQL) == installed
+
+    @pytest.mark.parametrize("content", [b"", b"no archive", None])
+    def test_another_file_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+    ) -> None:
+        """
+        What was installed stays; the error says where the right one is.
+        """
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("HARNESS_MYSQLD", raising=False)
+        installed = install_server(EngineName.MYSQL, mysql_archive(tmp_path, "8.4.3"))
+        other = tmp_path / "other.tar"
+        if content is None:
+            with tarfile.open(other, "w") as archive:
+                archive.add(__file__, "folder/readme")
+        else:
+            other.write_bytes(content)
+
+        with pytest.raises(ServerNotFound, match="Download the tar archive"):
+            install_server(EngineName.MYSQL, other)
+        assert find_server(EngineName.MYSQL) == installed
+
+    def test_an_engine_that_is_not_one_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The variable is named.
+        """
+        monkeypatch.setenv("HARNESS_DATABASE_ENGINE", "oracle")
+
+        with pytest.raises(ServerNotFound, match="HARNESS_DATABASE_ENGINE is 'oracle'"):
+            find_server()
+
+
+def mysql_archive(folder: Path, version: str) -> Path:
+    """An archive laid out as MySQL's, with a program that only tells its version."""
+    program = folder / f"mysql-{version}" / "bin" / "mysqld"
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        f"#!/bin/sh\necho 'mysqld  Ver {version} for Linux on x86_64 (MySQL Community Server)'\n"
+    )
+    program.chmod(0o755)
+    with tarfile.open(folder / f"{version}.tar.xz", "w:xz") as archive:
+        archive.add(program.parents[1], f"mysql-{version}")
+    return folder / f"{version}.tar.xz"

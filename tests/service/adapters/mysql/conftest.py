@@ -17,7 +17,10 @@ from harness.service.core.model.identifiers import BatchId, ListingId, UserId
 from harness.service.core.model.manifest import ManifestFile
 from harness.service.core.model.media_type import MediaType
 
+# Children first: MySQL 9.7.4 deletes the grandchildren of the first child only.
 ROWS = """
+DELETE FROM listing_media_jobs;
+DELETE FROM listing_media_batches;
 DELETE FROM listing_identities;
 DELETE FROM users;
 INSERT INTO users (id, full_name, email) VALUES (1, 'Owner', 'o@x'), (2, 'Photographer', 'p@x');
