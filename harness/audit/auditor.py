@@ -43,8 +43,8 @@ def audit(ledger: Ledger) -> Audit:
         if any(batch_id in f"{found.subject} {found.text}" for found in violations)
     }
     return Audit(
-        batches=len(ledger.batches),
-        accepted=sum(batch.accepted for batch in ledger.batches),
+        batches=len(ledger.batches) + ledger.regular,
+        accepted=sum(batch.accepted for batch in ledger.batches) + ledger.regular,
         unfinished=len(ledger.open_batches),
         applied=tuple(rule.id for rule in applied),
         not_applied=tuple(rule.id for rule in RULES if rule not in applied),

@@ -110,6 +110,8 @@ class Ledger:
         uncounted: Whether a count may be lost, because a process was killed or an answer was lost.
         noted: Violations that were seen while they happened.
         stories: What happened to a batch, by its id.
+        regular: Number of further batches that can break no rule: each was accepted, and has one job, which
+            ended once, and one execution, which ended. A run has a hundred thousand of them.
     """
 
     listings: tuple[AuditedListing, ...] | None
@@ -125,6 +127,7 @@ class Ledger:
     uncounted: bool = False
     noted: tuple[Violation, ...] = ()
     stories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    regular: int = 0
 
     @property
     def open_batches(self) -> frozenset[str]:

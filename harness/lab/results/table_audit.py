@@ -27,17 +27,32 @@ def audit_tables(run: "Run") -> Audit:
 def ledger_of_tables(run: "Run") -> Ledger:
     """Return what the tables of a run tell; a batch that was censored may still end."""
     rows, steps = run.batches, run.arrow("steps", STEP_COLUMNS).to_pandas()
-    newest = rows.sort_values("attempt", kind="stable").drop_duplicates("batch_id", keep="last")
+    executions = _executions(steps, rows) if len(steps) else None
+    is_regular = _are_regular(rows, executions)
+    others = rows[~is_regular]
+    newest = others.sort_values("attempt", kind="stable").drop_duplicates("batch_id", keep="last")
     return Ledger(
         listings=None,
         batches=tuple(_batches(newest)),
-        jobs=tuple(_jobs(rows)),
-        executions=tuple(_executions(steps, rows)) if len(steps) else None,
+        jobs=tuple(_jobs(others)),
+        executions=None if executions is None else tuple(_audited(executions, others)),
         # A local AWS that was restarted has forgotten the earlier ones.
         all_executions=run.engine != "live",
         counters=_counters(run, rows),
         stories={batch_id: tuple(_story(run, group)) for batch_id, group in _suspects(rows)},
+        regular=int(is_regular.sum()),
     )
+
+
+def _are_regular(rows: pd.DataFrame, executions: pd.DataFrame | None) -> "pd.Series[bool]":
+    """Return which rows of ``batches`` are those of regular batches; see `Ledger.regular`."""
+    is_regular = rows["outcome"].isin(ENDED) & ~rows["censored"] & rows["job_id"].notna()
+    for name in ("batch_id", "job_id"):
+        is_regular &= ~rows.duplicated(name, keep=False)
+    if executions is not None:
+        once = executions[~executions.duplicated("job_id", keep=False) & ~executions["is_running"]]
+        is_regular &= rows["job_id"].isin(once["job_id"])
+    return is_regular
 
 
 def _batches(newest: pd.DataFrame) -> Iterator[AuditedBatch]:
@@ -71,27 +86,36 @@ def _jobs(rows: pd.DataFrame) -> Iterator[AuditedJob]:
         )
 
 
-def _executions(steps: pd.DataFrame, batches: pd.DataFrame) -> Iterator[AuditedExecution]:
+def _executions(steps: pd.DataFrame, batches: pd.DataFrame) -> pd.DataFrame:
     """
-    Yield the executions of the run's jobs: each enters its first state once, in its first attempt.
+    Return the executions of the run's jobs: each enters its first state once, in its first attempt.
 
     Other clients may have jobs of their own, and a lost worker takes its rows along.
     """
-    steps = steps[steps["job_id"].isin(set(batches["job_id"].dropna()))]
+    steps = steps[steps["job_id"].isin(batches["job_id"].dropna())]
     if steps.empty:
-        return
+        return pd.DataFrame({"job_id": [], "is_running": []}, dtype=bool)
     first_state = str(steps["state"].iloc[int(steps["ready_at"].to_numpy().argmin())])
-    running = set(steps.loc[steps["outcome"].isna(), "job_id"])
+    running = steps.loc[steps["outcome"].isna(), "job_id"].unique()
     begun = steps[(steps["state"] == first_state) & (steps["attempt"] == 1) & (steps["item"] == 0)]
-    for job_id in begun["job_id"].astype(int).tolist():
-        yield AuditedExecution(f"job {job_id}", job_id, "RUNNING" if job_id in running else "ENDED")
+    job_ids = begun["job_id"].astype(int)
+    return pd.DataFrame({"job_id": job_ids, "is_running": job_ids.isin(running)})
+
+
+def _audited(executions: pd.DataFrame, batches: pd.DataFrame) -> Iterator[AuditedExecution]:
+    """Yield the executions of the jobs of some batches."""
+    found = executions[executions["job_id"].isin(batches["job_id"])]
+    for job_id, is_running in zip(found["job_id"].tolist(), found["is_running"].tolist(), strict=True):
+        yield AuditedExecution(f"job {job_id}", job_id, "RUNNING" if is_running else "ENDED")
 
 
 def _counters(run: "Run", rows: pd.DataFrame) -> dict[str, tuple[float, float]] | None:
     if run.engine == "live":
         return None  # Other clients may use the service, too.
-    metrics = run.recorded.select(["metric", "labels", "value"]).to_pandas()
-    metrics = metrics[metrics["metric"] == BATCHES_CREATED]
+    import pyarrow.compute as pc
+
+    created = run.recorded.filter(pc.field("metric") == BATCHES_CREATED)
+    metrics = created.select(["labels", "value"]).to_pandas()
     if metrics.empty:
         return None
     counted = metrics.loc[metrics["labels"].str.contains(READY_LABEL, regex=False), "value"].sum()

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from harness.lab.results.rows import OPTIONAL_TABLES, TABLE_OF, TABLES, Row
 from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.table_writer import TableWriter
 
 PARTS = "parts"
 
@@ -132,6 +133,10 @@ class RunWriter:
     def part(self, worker: int = 0) -> TablePartWriter:
         """Return the part in which one worker of this process records."""
         return TablePartWriter(self.folder, worker)
+
+    def tables(self) -> TableWriter:
+        """Return the writer of whole tables, for a run that can be repeated."""
+        return TableWriter(self.folder)
 
     def finish(self, **changes: Any) -> Run:
         """

@@ -173,8 +173,8 @@ def _compiled(
 def _played(
     compiled: "CompiledModel", writer: RunWriter, progress: OnProgress | None, command: str | None
 ) -> Run:
-    with writer.part() as part:
-        end = compiled.run(progress, part)
+    with writer.tables() as tables:
+        end = compiled.run(progress, tables)
     versions = {**writer.header.versions, "numba": version("numba")}
     notes = {"counts": compiled.counts(), REMARKS: compiled.remarks}
     return _finished(writer, end, command, notes, engine="compiled", versions=versions)

@@ -67,6 +67,17 @@ def test_a_whole_run_breaks_no_rule(audited):
     assert {"listing-disagrees", "download-missing", "message-lost"} <= set(found.not_applied)
 
 
+def test_regular_batches_are_counted_beside_those_that_break_a_rule(audited):
+    """
+    One job that ended once, with one execution that ended, is regular; the second batch is lost.
+    """
+    found = audited(job(), step(), job("b2", 2, outcome=None, finished_at=None), step(2))
+
+    assert broken(found) == {"batch-lost", "job-unfinished"}
+    assert {violation.subject for violation in found.violations} == {"b2", "job 2"}
+    assert (found.batches, found.accepted) == (2, 2)
+
+
 def test_an_empty_run_breaks_no_rule(audited):
     """
     There is nothing to be lost.

@@ -1,6 +1,7 @@
 """The kernel's memory: its tables, filled from a lowering, and enlarged when they are full."""
 
 from collections.abc import Mapping
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.lab.sim.compiled.kernel import layout
 from harness.lab.sim.compiled.kernel.clients.client_records import HISTOGRAM
-from harness.lab.sim.compiled.kernel.layout import NONE, World
+from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT, World
 from harness.lab.sim.compiled.lowering.model_lowering import Lowering
 from harness.lab.sim.compiled.recorded_columns import OUTCOMES
 from harness.lab.workload.client_flows import MAX_FILES
@@ -24,8 +25,13 @@ ROOM = 1 << 18
 LOGS = {"requests": 1 << 18, "batches": 1 << 18, "steps": 1 << 18, "metrics": 1 << 18}
 BUCKETS = 1 << 18
 
+SMALL = 1 << 16
+"""Arrays below this size are filled with zeros at once [B]."""
+
 FIRST_SERIAL = 1 << 40
 """Serial numbers are never equal to numbers of rows."""
+
+FILES_OF_PLAN = MAX_FILES + 4
 
 GROWING = ("agenda", "deadlines", "cases", "jobs", "executions", "threads", "forks", "works", "counters")
 
@@ -68,24 +74,28 @@ class Memory:
             steps_of_flows=np.array(lowering.steps, np.int64),
             attempts=np.array([*lowering.attempts, 0], np.int64),
             shapes=lowering.shapes_table(),
-            idle_since=np.zeros((pools + 1, ROOM), np.int64),
+            idle_since=_zeros((pools + 1, ROOM)),
             free_at=np.zeros((pools + 1, max(1, sandboxes)), np.int64),
             threads_free_at=np.zeros(g.api_threads, np.int64),
             arrivals=arrivals,
             ready=np.zeros(max(arrivals.size, ROOM) if g.has_viewers else 1, np.int8),
             **{name: _table(name, ROOM) for name in GROWING},
-            retries=np.zeros((ROOM, 8), np.int64),
+            retries=_zeros((ROOM, 8)),
             buckets=np.full(BUCKETS, NONE, np.int64),
-            files=_table("files", MAX_FILES + 4),
+            plans=_table("plans", PLANS_KEPT),
+            # The last row is for a file that is planned alone.
+            files=_table("files", (PLANS_KEPT + 1) * FILES_OF_PLAN).reshape(-1, FILES_OF_PLAN),
+            drawn=np.zeros((4, FILES_OF_PLAN)),
             stack=_table("stack", ROOM),
-            pending=np.zeros(ROOM, np.int64),
-            visible=np.zeros(ROOM, np.int64),
+            pending=_zeros(ROOM),
+            visible=_zeros(ROOM),
             histogram=np.zeros(HISTOGRAM * len(OUTCOMES) if counts else 1, np.int64),
-            idle=np.zeros(threads + ROOM, np.int64),
+            idle=_zeros(threads + ROOM),
             **{name: _table(name, size if logs else 1) for name, size in LOGS.items()},
             ready_rows=_table("ready_rows", 1 if logs else 4 * ROOM),
             remarks=_table("remarks", 256),
         )
+        self.w.plans.arrival = NONE
 
     def lower_shape(self) -> None:
         """Lower the shape of input that the kernel has met, and renew the tables of the state machine."""
@@ -152,18 +162,30 @@ class Memory:
 
 
 def _table(name: str, size: int) -> Any:
-    return np.zeros(size, getattr(layout, name.upper())).view(np.recarray)
+    return _zeros(size, getattr(layout, name.upper())).view(np.recarray)
+
+
+def _zeros(shape: int | tuple[int, ...], dtype: Any = np.int64) -> NDArray[Any]:
+    """
+    Return an array of zeros whose memory is taken when it is written to.
+
+    `numpy.zeros` fills memory that was used before, which takes longer than a short replication.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if size < SMALL:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(mmap(-1, size), dtype).reshape(shape)
 
 
 def _enlarged(table: Any, size: int | None = None) -> Any:
     """Return a table with the same rows, and as many again."""
-    larger = np.zeros((size or 2 * table.shape[0], *table.shape[1:]), table.dtype)
+    larger = _zeros((size or 2 * table.shape[0], *table.shape[1:]), table.dtype)
     larger[: table.shape[0]] = table
     return larger.view(type(table))
 
 
 def _unrolled(ring: NDArray[np.int64], first: int, count: int) -> NDArray[np.int64]:
     """Return a larger ring with the same entries, which begin at 0."""
-    larger = np.zeros(2 * ring.size, ring.dtype)
+    larger = _zeros(2 * ring.size, ring.dtype)
     larger[:count] = ring[(first + np.arange(count)) % ring.size]
     return larger

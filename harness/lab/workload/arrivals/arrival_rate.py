@@ -15,6 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class LinearPiece:
@@ -32,13 +37,14 @@ class LinearPiece:
         """Return the expected number of arrivals in the first *until* seconds."""
         return until * (self.first + self.rate(until)) / 2
 
-    def invert(self, mass: float) -> float:
-        """Return the time at which the expected number of arrivals reaches *mass* [s into the piece]."""
+    def invert(self, masses: Floats) -> Floats:
+        """Return the times at which the expected number of arrivals reaches *masses* [s into the piece]."""
         slope = (self.last - self.first) / self.length
         # The root of slope/2·t² + first·t = mass, in a form that allows slope = 0 and first = 0.
-        root = math.sqrt(max(0.0, self.first**2 + 2 * slope * mass))
-        twice = self.first + root  # 0 if *mass* is too small for a float to show a difference
-        return min(self.length, 2 * mass / twice) if twice > 0 else 0.0
+        roots = np.sqrt(np.maximum(0.0, self.first**2 + 2 * slope * masses))
+        twice = self.first + roots  # 0 if a mass is too small for a float to show a difference
+        times = np.divide(2 * masses, twice, out=np.zeros(np.shape(masses)), where=twice > 0)
+        return np.minimum(self.length, times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,11 @@ class SinePiece:
         # 1 − cos x as 2 sin²(x/2): no cancellation near the start of a period.
         return self.mean * until + 2 * swing * math.sin(math.pi * until / self.period) ** 2
 
-    def invert(self, mass: float) -> float:
+    def invert(self, masses: Floats) -> Floats:
+        # One by one: NumPy's sine may differ from Python's in the last bit.
+        return np.array([self._invert(mass) for mass in masses.tolist()])
+
+    def _invert(self, mass: float) -> float:
         low, high = 0.0, self.length
         while True:
             middle = (low + high) / 2
@@ -92,16 +102,32 @@ class ArrivalRate:
         return self._cumulative(until) - self._cumulative(since)
 
     def invert(self, mass: float) -> float:
+        """Return the time at which the expected number of arrivals reaches *mass*; see `invert_all`."""
+        return float(self.invert_all(np.array([mass]))[0])
+
+    def invert_all(self, masses: Floats) -> Floats:
         """
-        Return the time at which the expected number of arrivals since time 0 reaches *mass*.
+        Return the times at which the expected number of arrivals since time 0 reaches *masses*.
+
+        Args:
+            masses: In order, shape (arrivals,).
 
         Raises:
-            ValueError: *mass* is negative or above `total`.
+            ValueError: A mass is negative or above `total`.
         """
-        if not 0 <= mass <= self.total:
-            raise ValueError(f"{mass} arrivals are never expected: there are {self.total} in all")
-        index = min(bisect_right(self._masses, mass), len(self.pieces)) - 1
-        return self._starts[index] + self.pieces[index].invert(mass - self._masses[index])
+        for mass in (masses.min(initial=0.0), masses.max(initial=0.0)):
+            if not 0 <= mass <= self.total:
+                raise ValueError(f"{mass} arrivals are never expected: there are {self.total} in all")
+        ends = np.searchsorted(masses, self._masses[1:-1])
+        parts = np.split(masses, ends)
+        return np.concatenate(
+            [
+                start + piece.invert(part - before)
+                for start, piece, part, before in zip(
+                    self._starts, self.pieces, parts, self._masses, strict=False
+                )
+            ]
+        )
 
     def _cumulative(self, at: float) -> float:
         at = min(max(at, 0.0), self._starts[-1])

@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.lab.workload.arrivals.arrival_rate import ArrivalRate
+from harness.lab.workload.arrivals.arrival_rate import ArrivalRate, Floats
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
@@ -76,14 +76,14 @@ def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
     """
     if scenario.users:
         raise ValueError("a closed scenario (users) has no schedule of arrivals")
-    times: list[float] = []
+    times: list[Floats] = []
     for index, source in enumerate(scenario.arrivals):
         rate = source.rate(scenario.duration_s)
         if source.process == "paced":
-            times += _paced(rate)
+            times.append(_paced(rate))
         else:
-            times += _poisson(rate, Stream(scenario.seed, replication, f"arrivals/{index}"))
-    return Schedule(scenario, replication, np.array(sorted(times), dtype=np.float64))
+            times.append(_poisson(rate, Stream(scenario.seed, replication, f"arrivals/{index}")))
+    return Schedule(scenario, replication, np.sort(np.concatenate([np.empty(0), *times])))
 
 
 def live_schedule(scenario: Scenario) -> Schedule:
@@ -95,20 +95,22 @@ def live_schedule(scenario: Scenario) -> Schedule:
     return Schedule(scenario, 0, np.zeros(arrivals))
 
 
-def _paced(rate: ArrivalRate) -> Iterator[float]:
-    """Yield evenly spaced arrivals: one where the expected number of arrivals is 0.5, 1.5, 2.5, …."""
-    mass = 0.5
-    while mass <= rate.total:
-        yield rate.invert(mass)
-        mass += 1
+def _paced(rate: ArrivalRate) -> Floats:
+    """Return evenly spaced arrivals: one where the expected number of arrivals is 0.5, 1.5, 2.5, …."""
+    masses = np.arange(math.ceil(rate.total), dtype=np.float64) + 0.5
+    return rate.invert_all(masses[masses <= rate.total])
 
 
-def _poisson(rate: ArrivalRate, stream: Stream) -> Iterator[float]:
-    """Yield a Poisson process: a process of unit rate, mapped through the inverse of the cumulative rate."""
+def _poisson(rate: ArrivalRate, stream: Stream) -> Floats:
+    """Return a Poisson process: a process of unit rate, mapped through the inverse of the cumulative rate."""
+    blocks: list[Floats] = []
     mass = 0.0
     for first in count(0, DRAWS_PER_BLOCK):
-        for draw in stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist():
-            mass -= math.log(draw)
-            if mass > rate.total:
-                return
-            yield rate.invert(mass)
+        draws = stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist()
+        # Logarithms one by one: NumPy's may differ from Python's in the last bit.
+        masses = np.cumsum([mass, *(-math.log(draw) for draw in draws)])[1:]
+        blocks.append(masses[masses <= rate.total])
+        mass = float(masses[-1])
+        if mass > rate.total:
+            return rate.invert_all(np.concatenate(blocks))
+    raise AssertionError("the numbers of arrivals have no end")

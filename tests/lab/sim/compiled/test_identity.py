@@ -10,6 +10,7 @@ from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.model.ordered_environment import SETTLED, OrderedTimeout
 from harness.lab.sim.simulation import platform_of, read_machine
 from harness.lab.workload.distributions.constant import Constant
+from harness.lab.workload.distributions.continuous import Lognormal
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.shipped.shipped_scenarios import scenario_names
@@ -82,6 +83,22 @@ def test_a_message_that_is_received_twice_at_once_adds_no_dispatcher(difference)
     settings = {"sqs.duplicate_rate": 0.9, "dispatcher.threads": 1, "dispatcher.message_s": 0.4}
 
     assert difference(scenario, platform_of(scenario, "aws", settings)) is None
+
+
+def test_a_batch_that_lacks_a_file_has_the_videos_of_the_plan(difference):
+    """
+    Batches are limited to a size: in one that is too large some files, videos among them, are left out.
+    """
+    scenario = load_scenario("video_heavy").lasting(60).at_rate(1)
+    large = {
+        "photo_bytes": Lognormal(median=90e6, sigma=0.8),
+        "video_seconds": Lognormal(median=300, sigma=1),
+    }
+    flows = [flow.model_copy(update=large) if flow.name == "photo_shoot" else flow for flow in scenario.flows]
+
+    assert (
+        difference(scenario.model_copy(update={"flows": tuple(flows)}), platform_of(scenario, "aws")) is None
+    )
 
 
 def whole_seconds():

@@ -32,7 +32,7 @@ def compiled(function: F) -> F:
 def entry_point(function: F) -> F:
     """Compile a function that Python calls, and keep its machine code on disk."""
     with _kept_in(cache_folder()):
-        found: F = numba.njit(error_model="numpy", _nrt=False, cache=True)(function)
+        found: F = numba.njit(error_model="numpy", _nrt=False, nogil=True, cache=True)(function)
     return found
 
 

@@ -150,6 +150,14 @@ FILES = _record(
     "seconds",
 )
 
+PLANS = _record(
+    "arrival files truncated",
+)
+"""The arrivals whose files are in the rows of ``files`` with the same numbers."""
+
+PLANS_KEPT = 8
+"""A batch is uploaded soon after it was planned, so few plans are needed twice."""
+
 STACK = _record(
     "kind row serial",
 )
@@ -192,7 +200,7 @@ WORLD = _record(
     "transitions transcoded depth n_requests n_batches n_steps n_metrics n_ready shape_flow shape_attempt "
     "shape_first shape_second free_cases free_jobs free_executions free_threads free_forks free_works "
     "free_counters live_cases live_jobs live_executions live_threads live_forks live_works live_counters "
-    "slice_at over files check_at processed idle_most counts shape_detail sample_every ready_size",
+    "slice_at over check_at processed idle_most counts shape_detail sample_every ready_size",
     "poll_factor retry_base retry_factor retry_cap weight ns_per_byte duplicate_rate speed video_s",
 )
 """Parameters and state of the whole model: a table with one row."""
@@ -201,7 +209,7 @@ WORLD = _record(
 RECORDS = (
     "world", "draws", "flows", "faults", "nodes", "outcomes", "edges", "retriers", "workers", "parts",
     "failing", "failures", "shapes", "pools", "stations", "agenda", "deadlines", "cases", "jobs",
-    "executions", "threads", "forks", "works", "counters", "files", "stack", "requests", "batches", "steps",
+    "executions", "threads", "forks", "works", "counters", "plans", "stack", "requests", "batches", "steps",
     "metrics", "ready_rows", "remarks",
 )  # fmt: skip
 """Tables of records."""
@@ -212,6 +220,8 @@ TABLE_TYPES: Mapping[str, tuple[Any, int]] = {
     **dict.fromkeys(("steps_of_flows", "attempts", "children", "threads_free_at", "buckets"), (_I, 1)),
     **dict.fromkeys(("pending", "visible", "idle", "histogram"), (_I, 1)),
     **dict.fromkeys(("idle_since", "free_at", "retries"), (_I, 2)),
+    "files": (FILES, 2),
+    "drawn": (_F, 2),
     "streams": (np.uint64, 1),
     "ready": (np.int8, 1),
 }

@@ -22,9 +22,21 @@ from harness.lab.sim.compiled.kernel.clients.client_requests import (
     send,
     transfer_time,
 )
-from harness.lab.sim.compiled.kernel.clients.planned_batch import IMAGE, flow_of, plan_files
+from harness.lab.sim.compiled.kernel.clients.planned_batch import (
+    IMAGE,
+    LATENCIES,
+    NORMALS,
+    flow_of,
+    plan_files,
+)
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import nanoseconds_of, unit_draw, value_of
+from harness.lab.sim.compiled.kernel.keyed_draws import (
+    draw_items,
+    latency_from,
+    nanoseconds_of,
+    unit_draw,
+    value_of,
+)
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.row_log import (
     COMPLETE,
@@ -126,21 +138,22 @@ def upload_files(w: Any, case: int) -> int:
     g, c = w.world[0], w.cases[case]
     if c.stage == FIRST_OWN_STAGE:
         return DONE
-    if not g.placeholder:
-        plan_files(w, c.flow, c.arrival)
+    plan = 0 if g.placeholder else plan_files(w, c.flow, c.arrival)
+    drawn, law = w.drawn[LATENCIES], w.draws[g.s3_request]
+    draw_items(w, g.s3_request, c.arrival, 0, c.files, 1, drawn, w.drawn[NORMALS])
     lanes = min(g.lanes, c.files)
     for lane in range(lanes):
         w.pending[lane] = g.now
     c.uploaded = 0
     for place in range(c.files):
-        size = g.placeholder if g.placeholder else w.files[place].bytes
+        size = g.placeholder if g.placeholder else w.files[plan, place].bytes
         c.uploaded += size
         lane = 0
         for other in range(1, lanes):
             if w.pending[other] < w.pending[lane]:
                 lane = other
         start = w.pending[lane]
-        finish = start + transfer_time(w, case, place, 1, size)
+        finish = start + latency_from(law, drawn[place]) + np.int64(size * g.ns_per_byte)
         w.pending[lane] = finish
         log_request(w, case, PUT, 200, OK, start, start, finish, size, 0, NONE)
     c.due_at = NONE
@@ -228,13 +241,13 @@ def download_results(w: Any, case: int) -> int:
             return download_object(w, case, size, FIRST_OWN_STAGE + 3)
     if c.stage == FIRST_OWN_STAGE + 3:
         return DONE
-    plan_files(w, c.flow, c.arrival)
+    plan = plan_files(w, c.flow, c.arrival)
     if c.stage == FIRST_OWN_STAGE + 1:
         c.file += 1
-        if w.files[c.file - 1].kind == IMAGE:
+        if w.files[plan, c.file - 1].kind == IMAGE:
             return download(w, case, PREVIEW_BYTES, PREVIEW, FIRST_OWN_STAGE)
     if c.file < c.files:
-        size = g.placeholder if g.placeholder else w.files[c.file].bytes
+        size = g.placeholder if g.placeholder else w.files[plan, c.file].bytes
         return download_object(w, case, size, FIRST_OWN_STAGE + 1)
     return download(w, case, c.uploaded, ZIP, FIRST_OWN_STAGE + 3)
 
@@ -257,13 +270,14 @@ def view(w: Any, case: int) -> int:
         if came != DONE:
             return came
         c.file, c.stage = 0, FIRST_OWN_STAGE
+    plan = 0
     if not g.placeholder or c.file == 0:
-        plan_files(w, flow_of(w, c.viewed), c.viewed)
-        c.files = g.files
+        plan = plan_files(w, flow_of(w, c.viewed), c.viewed)
+        c.files = w.plans[plan].files
     wanted = np.int64(np.rint(value_of(w, w.flows[c.flow].fetches, c.arrival, 0, 0)))
     if c.file < min(wanted, c.files):
         c.file += 1
-        size = g.placeholder if g.placeholder else w.files[c.file - 1].bytes
+        size = g.placeholder if g.placeholder else w.files[plan, c.file - 1].bytes
         return download_object(w, case, size, FIRST_OWN_STAGE)
     return DONE
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import unit_draw, value_of
-from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.kernel.keyed_draws import draw_items, unit_draw, value_of
+from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, MAX_FILES
 from harness.lab.workload.upload_batch import MAX_BATCH_BYTES
 
@@ -15,6 +15,9 @@ IMAGE, VIDEO, DOCUMENT = range(3)
 """Kinds of files for the pipeline."""
 
 NO_FAMILY, SHOOT, PROJECT = range(3)
+
+SIZES, PIXELS, LATENCIES, NORMALS = range(4)
+"""Rows of ``drawn``, the numbers that are drawn for all files of a batch at once."""
 
 CORRUPT_FILE, POISONED_MESSAGE, FUNCTION_ERROR, TRANSCODING_ERROR, SLOW_CALLBACK = range(5)
 """Kinds of faults."""
@@ -30,11 +33,11 @@ def plan_batch(w: Any, case: int, at: float) -> None:
     c.attempt = NONE
     if flow.first_count != NONE:
         c.family = PROJECT if flow.project else SHOOT
-        plan_files(w, c.flow, c.arrival)
-        _summarise(w, case)
+        row = plan_files(w, c.flow, c.arrival)
+        _summarise(w, case, row)
         if g.has_corrupt:
             for place in range(c.files):
-                if _is_faulty(w, CORRUPT_FILE, at, c.arrival, w.files[place].number):
+                if _is_faulty(w, CORRUPT_FILE, at, c.arrival, w.files[row, place].number):
                     c.corrupt = 1
     if flow.attempts:
         u = unit_draw(w.streams[g.attempt_stream], c.arrival, 0, 0)
@@ -54,9 +57,13 @@ def flow_of(w: Any, arrival: int) -> int:
 
 
 @compiled
-def plan_files(w: Any, flow_index: int, arrival: int) -> None:
-    """Plan the files of a batch in ``w.files``; drop what does not fit."""
-    g, flow = w.world[0], w.flows[flow_index]
+def plan_files(w: Any, flow_index: int, arrival: int) -> int:
+    """Plan the files of a batch, and return their row in ``w.files``; drop what does not fit."""
+    row = arrival & (PLANS_KEPT - 1)
+    plan = w.plans[row]
+    if plan.arrival == arrival:
+        return row
+    flow = w.flows[flow_index]
     if flow.project:
         firsts = _count(w, flow.first_count, arrival, MAX_FILES)
         seconds = _count(w, flow.second_count, arrival, MAX_FILES - firsts)
@@ -65,12 +72,18 @@ def plan_files(w: Any, flow_index: int, arrival: int) -> None:
         firsts = _count(w, flow.first_count, arrival, MAX_FILES - seconds)
     if firsts + seconds == 0:
         firsts = 1
-    total = 0
-    for number in range(1, firsts + seconds + 1):
-        total += _plan_file(w, flow_index, arrival, number, number <= firsts)
-    g.files = firsts + seconds
+    plan.arrival, plan.files, plan.truncated = arrival, firsts + seconds, 0
+    if flow.project:
+        total = _plan_documents(w, row, flow, firsts)
+        # Renders have the stream of documents, but sizes of their own.
+        total += _plan_images(w, row, flow.pixels, flow.rates, firsts, seconds)
+    else:
+        total = _plan_images(w, row, flow.pixels, flow.sizes, 0, firsts)
+        for place in range(firsts, firsts + seconds):
+            total += plan_video(w, flow_index, arrival, row, place)
     if total > MAX_BATCH_BYTES:
-        _drop_what_does_not_fit(w)
+        _drop_what_does_not_fit(w, row)
+    return row
 
 
 @compiled
@@ -80,25 +93,41 @@ def _count(w: Any, draw: int, arrival: int, most: int) -> int:
 
 
 @compiled
-def _plan_file(w: Any, flow_index: int, arrival: int, number: int, is_first: bool) -> int:
-    flow, file = w.flows[flow_index], w.files[number - 1]
-    file.number, file.pixels, file.seconds = number, 0, 0.0
-    if flow.project and is_first:
-        file.kind = DOCUMENT
-        file.bytes = _size(value_of(w, flow.sizes, arrival, number, 0))
-    elif flow.project:
-        file.kind = IMAGE
-        file.pixels = _pixels(value_of(w, flow.pixels, arrival, number, 0))
-        # Renders have the stream of documents, but sizes of their own.
-        file.bytes = _size(value_of(w, flow.rates, arrival, number, 0))
-    elif is_first:
-        file.kind = IMAGE
-        file.pixels = _pixels(value_of(w, flow.pixels, arrival, number, 0))
-        file.bytes = _size(value_of(w, flow.sizes, arrival, number, 0))
-    else:
-        file.kind = VIDEO
-        file.seconds = max(value_of(w, flow.seconds, arrival, number, 0), 0.1)
-        file.bytes = _size(value_of(w, flow.rates, arrival, number, 0) * file.seconds)
+def _plan_documents(w: Any, row: int, flow: Any, count: int) -> int:
+    """Plan the documents of a project; return the sum of their sizes."""
+    sizes = w.drawn[SIZES]
+    draw_items(w, flow.sizes, w.plans[row].arrival, 1, count, 0, sizes, w.drawn[NORMALS])
+    total = 0
+    for place in range(count):
+        file = w.files[row, place]
+        file.number, file.kind, file.pixels, file.seconds = place + 1, DOCUMENT, 0, 0.0
+        file.bytes = _size(sizes[place])
+        total += file.bytes
+    return total
+
+
+@compiled
+def _plan_images(w: Any, row: int, pixels_draw: int, sizes_draw: int, first: int, count: int) -> int:
+    """Plan images, which have the places from *first* on; return the sum of their sizes."""
+    arrival, sizes, pixels = w.plans[row].arrival, w.drawn[SIZES], w.drawn[PIXELS]
+    draw_items(w, pixels_draw, arrival, first + 1, count, 0, pixels, w.drawn[NORMALS])
+    draw_items(w, sizes_draw, arrival, first + 1, count, 0, sizes, w.drawn[NORMALS])
+    total = 0
+    for place in range(count):
+        file = w.files[row, first + place]
+        file.number, file.kind, file.seconds = first + place + 1, IMAGE, 0.0
+        file.pixels, file.bytes = _pixels(pixels[place]), _size(sizes[place])
+        total += file.bytes
+    return total
+
+
+@compiled
+def plan_video(w: Any, flow_index: int, arrival: int, row: int, place: int) -> int:
+    """Plan the video at a place of a row of ``w.files``; return its size."""
+    flow, file, number = w.flows[flow_index], w.files[row, place], place + 1
+    file.number, file.kind, file.pixels = number, VIDEO, 0
+    file.seconds = max(value_of(w, flow.seconds, arrival, number, 0), 0.1)
+    file.bytes = _size(value_of(w, flow.rates, arrival, number, 0) * file.seconds)
     return file.bytes
 
 
@@ -115,27 +144,28 @@ def _pixels(megapixels: float) -> int:
 
 
 @compiled
-def _drop_what_does_not_fit(w: Any) -> None:
-    g = w.world[0]
+def _drop_what_does_not_fit(w: Any, row: int) -> None:
+    plan = w.plans[row]
     kept, left = 0, MAX_BATCH_BYTES
-    for place in range(g.files):
-        if w.files[place].bytes <= left:
-            left -= w.files[place].bytes
-            w.files[kept] = w.files[place]
+    for place in range(plan.files):
+        if w.files[row, place].bytes <= left:
+            left -= w.files[row, place].bytes
+            w.files[row, kept] = w.files[row, place]
             kept += 1
-    g.files = kept
+    plan.truncated = 1 if kept < plan.files else 0
+    plan.files = kept
 
 
 @compiled
-def _summarise(w: Any, case: int) -> None:
+def _summarise(w: Any, case: int, row: int) -> None:
     """Sum up the planned files in the case."""
     g, c = w.world[0], w.cases[case]
-    c.files = g.files
+    c.files, c.truncated = w.plans[row].files, w.plans[row].truncated
     c.images, c.videos, c.documents, c.bytes, c.image_bytes, c.pixels = 0, 0, 0, 0, 0, 0
     c.video_s = 0.0
     lost = 0.0
-    for place in range(g.files):
-        file = w.files[place]
+    for place in range(c.files):
+        file = w.files[row, place]
         c.bytes += file.bytes
         if file.kind == VIDEO:
             c.videos += 1
@@ -156,7 +186,7 @@ def _summarise(w: Any, case: int) -> None:
         else:
             c.video_s += file.seconds
     c.video_s += lost
-    c.first_bytes = w.files[0].bytes
+    c.first_bytes = w.files[row, 0].bytes
 
 
 @compiled

@@ -9,10 +9,11 @@ from harness.lab.sim.compiled.kernel.clients.planned_batch import (
     VIDEO,
     is_active,
     plan_files,
+    plan_video,
 )
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, unit_draw, value_of
-from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT
 from harness.lab.sim.compiled.kernel.pools import count_for_case, count_for_job
 
 VALIDATE, THUMBNAILS, ZIP, CALLBACK = range(4)
@@ -154,8 +155,8 @@ def plan_transcoding(w: Any, worker: int, job: int, thread: int, video: int) -> 
     attempt = count_for_case(w, case, TRANSCODINGS, item)
     files, size, length = 0, 0, 0.0
     if video != NONE:
-        place = _place_of_video(w, c.flow, c.arrival, video)
-        files, size, length = 1, w.files[place].bytes, w.files[place].seconds
+        files = 1
+        size, length = _video(w, case, video)
     seconds = _seconds(w, worker, c.arrival, item, attempt, files, 0, size, length)
     for index in range(g.faults):
         fault = w.faults[index]
@@ -167,10 +168,23 @@ def plan_transcoding(w: Any, worker: int, job: int, thread: int, video: int) -> 
 
 
 @compiled
-def _place_of_video(w: Any, flow: int, arrival: int, video: int) -> int:
-    plan_files(w, flow, arrival)
-    for place in range(w.world[0].files):
-        if w.files[place].kind == VIDEO:
+def _video(w: Any, case: int, video: int) -> tuple[int, float]:
+    """Return the size and the length of a video, by its number among the videos of a batch."""
+    c = w.cases[case]
+    if not c.truncated and video < c.videos:
+        # The videos come last, so the others need not be planned again.
+        plan, place = PLANS_KEPT, c.files - c.videos + video
+        plan_video(w, c.flow, c.arrival, plan, place)
+    else:
+        plan = plan_files(w, c.flow, c.arrival)
+        place = _place_of_video(w, plan, video)
+    return w.files[plan, place].bytes, w.files[plan, place].seconds
+
+
+@compiled
+def _place_of_video(w: Any, plan: int, video: int) -> int:
+    for place in range(w.plans[plan].files):
+        if w.files[plan, place].kind == VIDEO:
             if video == 0:
                 return place
             video -= 1
