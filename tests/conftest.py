@@ -116,6 +116,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """
+    Stop the second measurement that pytest-cov starts in a worker process.
+
+    A worker has the command line of its controller, so pytest-cov first starts the controller's measurement
+    there, and then the worker's. With both, a test marked ``no_cover`` is measured by the first.
+    """
+    controller = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+    if hasattr(session.config, "workerinput") and controller is not None:
+        controller.cov.stop()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the tests of the pages that were skipped: with ``-q`` nobody would see it."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -89,6 +89,7 @@ class TestImport:
 
 
 class TestExamples:
+    @pytest.mark.no_cover
     @pytest.mark.parametrize("name", modules_with_examples())
     def test_they_come_out_as_written(self, name, tmp_path, monkeypatch):
         """

@@ -16,6 +16,9 @@ from harness.lab.results.run import Run
 from harness.lab.workload.calibration import load_calibration
 from harness.lab.workload.scenario import Scenario
 
+# Coverage doubles the time of searches.
+pytestmark = pytest.mark.no_cover
+
 RUN = "fixtures/runs/morning_simulated"
 DAY = date(2026, 11, 30)
 

@@ -8,6 +8,9 @@ import pytest
 from harness.lab.calibration.service_fit import AT_LEAST, FEW, fit_service
 from harness.lab.workload.distributions.continuous import Gamma, Lognormal, Uniform
 
+# Coverage doubles the time of searches.
+pytestmark = pytest.mark.no_cover
+
 
 def draws():
     return np.random.default_rng(5)

@@ -39,6 +39,7 @@ def long_run(tmp_path_factory, long_header) -> Run:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_a_million_requests_make_a_small_page_soon(long_run: Run, tmp_path: Path):
     """

@@ -29,6 +29,7 @@ def mix_of(*flows, seed=1, replication=0, **others):
 
 
 class TestBatch:
+    @pytest.mark.no_cover
     @given(st.integers(0, 10**9), st.integers(0, 10**9))
     def test_it_depends_on_its_number_alone(self, arrival, earlier):
         """

@@ -100,6 +100,7 @@ def test_a_transaction_that_fails_is_rolled_back(runners):
     )
 
 
+@pytest.mark.no_cover
 def test_a_short_campaign_breaks_no_rule():
     """
     The short run of every change; ``make rehearse`` plays 20,000 schedules.

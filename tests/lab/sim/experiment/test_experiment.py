@@ -16,7 +16,7 @@ from harness.lab.sim.experiment.quantiles import LimitResult
 from harness.lab.sim.experiment.replications import parallel_map
 from harness.lab.workload.scenario import Scenario
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 def scenario(**changes):

@@ -25,6 +25,9 @@ from harness.theory import Redelivery
 from tests.theory.killed_attempts import KilledAttempts
 from tests.theory.networks import Longest, Tandem, fork_join_mean
 
+# Coverage makes the millions of events of these tests three times as slow.
+pytestmark = pytest.mark.no_cover
+
 AT_ONCE = Constant(value=0)
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
 

@@ -28,6 +28,9 @@ from tests.theory.birth_death import MachineRepair, MMcK, mean_wait_of_first
 from tests.theory.networks import BatchMMc, split_merge
 from tests.theory.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
 
+# Coverage makes the millions of events of these tests three times as slow.
+pytestmark = pytest.mark.no_cover
+
 Draws = Callable[[np.random.Generator, int], np.ndarray]
 
 

@@ -248,7 +248,9 @@ class ServiceMachine(RuleBasedStateMachine):
 
 
 class TestServiceMachine:
-    @pytest.mark.parametrize("examples", [20, pytest.param(400, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize(
+        "examples", [20, pytest.param(400, marks=[pytest.mark.slow, pytest.mark.no_cover])]
+    )
     def test_nothing_gets_lost(self, new_env, examples):
         """
         Random sequences keep all invariants, and every batch ends.
