@@ -18,6 +18,8 @@ from harness.lab.load.progress_view import progress_view
 from harness.lab.load.web_page_runs import Provide, WebPageRuns
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.writer import must_hold_a_run
+from harness.lab.workload.faults.fault_window import FaultWorld
+from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.shipped.shipped_scenarios import find_scenario
 from harness.stack.processes.locust_page import noted_page
@@ -180,6 +182,7 @@ def run_target(
     elif identities is None:
         raise TargetUnfit("--host needs --identities: a CSV file of listings, roles and tokens")
     else:
+        must_play(scenario, FaultWorld.DEPLOYED)
         url = host.rstrip("/")
         yield RunTarget(url, partial(_deployed_identities, url, identities, outside_observer(metrics_urls)))
 

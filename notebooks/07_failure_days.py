@@ -74,7 +74,7 @@ RATES = (0.0, 0.15, 0.33, 0.5, 0.7, 0.85, 1.0)
 
 def failing(rate: float, replication: int):
     """Simulate the storm's uploads while a share of the thumbnails calls fails."""
-    fault = f'[{{kind = "lambda_error", function = "thumbnails", rate = {rate}}}]'
+    fault = f'[{{action = "aws:lambda:invocation-error", function = "thumbnails", rate = {rate}}}]'
     scenario = load_scenario("../scenarios/retry_storm.toml", {"flows": SHOOTS, "faults": fault})
     return harness.simulate(scenario, replication=replication, out=runs / f"failing-{rate}-{replication}")
 

@@ -125,7 +125,7 @@ def load(
             raise typer.Exit(_join(str(master_host), port, processes, scenario, changes))
         assert scenario is not None  # noqa: S101 - otherwise there is a usage problem
         if validate:
-            raise typer.Exit(_validate(scenario, changes, as_json=json))
+            raise typer.Exit(_validate(scenario, changes, host=host, as_json=json))
         options: dict[str, Any] = {"host": host, "identities": identities, "metrics_urls": metrics_url or ()}
         options |= {"processes": processes, "command": command_line(), "stack": stack}
         if ui:
@@ -168,14 +168,17 @@ def _join(host: str, port: int, processes: int, path: Path | None, changes: dict
     return ExitCode.OK
 
 
-def _validate(path: Path, changes: dict[str, Any], *, as_json: bool) -> ExitCode:
+def _validate(path: Path, changes: dict[str, Any], *, host: str | None, as_json: bool) -> ExitCode:
     import json
 
     from harness.lab.gate.scenario_reader import read_scenario
     from harness.lab.workload.arrivals.schedule import live_schedule
+    from harness.lab.workload.faults.fault_window import FaultWorld
+    from harness.lab.workload.faults.playable import must_play
     from harness.lab.workload.identities import ListingNeeds
 
     scenario = read_scenario(path, **changes)
+    must_play(scenario, FaultWorld.DEPLOYED if host else FaultWorld.LIVE)
     needs = ListingNeeds.of(scenario)
     count = None if scenario.users else len(live_schedule(scenario))
     if as_json:

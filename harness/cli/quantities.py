@@ -5,22 +5,19 @@ import re
 
 import typer
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+from harness.lab.workload.time_text import seconds_of
+
 PER_SECOND = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d)\s*")
 _RATE = re.compile(r"(?P<number>[^/\s]+)\s*(?:/\s*(?P<unit>s|min|m|h))?")
 
 
 def duration(text: str) -> float:
     """Read a duration [s]; a number without a unit is in seconds."""
-    number = _number(text)
-    if number is not None:
-        return number
-    parts = _PART.findall(text)
-    if not parts or _PART.sub("", text.strip()):
-        raise typer.BadParameter(f"{text!r} is not a duration; write for example 90, 90s, 10m or 1h30m")
-    return sum(float(count) * SECONDS[unit] for count, unit in parts)
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def rate(text: str) -> float:

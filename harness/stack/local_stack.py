@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import httpx
+
 from harness.blueprint.template import load_template
 from harness.lab.workload.scenario import load_scenario
 from harness.service.adapters.mysql.migrations import migrate
@@ -27,8 +29,11 @@ from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
 from harness.stack.database.database_server import Database, PrivateDatabase, resolve_database
 from harness.stack.database.seed import seed, write_identities
+from harness.stack.faults.fault_exchange import FaultExchange
+from harness.stack.faults.process_fault_player import ProcessFaultPlayer, process_faults
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
+from harness.stack.processes.process_tree import pause, resume
 from harness.stack.processes.stack_place import stack_name, state_path
 from harness.stack.processes.state_file import Mode, StackState, StateLock
 from harness.stack.stack_error import StackError
@@ -117,6 +122,7 @@ class LocalStack:
         self._closing.callback(self._parts.stop)
         try:
             self._state = self._start()
+            self._follow_runs()
             self._state.write(self._path)
         except BaseException:
             self.stop()
@@ -141,6 +147,20 @@ class LocalStack:
             self._private_database().kill()
         else:
             self._parts.kill(part)
+
+    def pause(self, part: str) -> None:
+        """Stop a process of the stack without ending it, until `resume`."""
+        if part == DATABASE:
+            pause(self._private_database().pid)
+        else:
+            self._parts.pause(part)
+
+    def resume(self, part: str) -> None:
+        """Let a paused process continue, and return when it answers."""
+        if part == DATABASE:
+            resume(self._private_database().pid)
+        else:
+            self._parts.resume(part)
 
     def restart(self, part: str) -> None:
         """
@@ -189,8 +209,26 @@ class LocalStack:
         self._parts.wait_until_ready()
         return self._new_state(aws, database, api_url, worker_url)
 
+    def _follow_runs(self) -> None:
+        """Play the process faults of the scenario in each run at this stack."""
+        if self._state is None or self._state.process_faults is None or self._options.scenario is None:
+            return
+        exchange = FaultExchange(Path(self._state.process_faults))
+        scenario = load_scenario(self._options.scenario)
+        player = ProcessFaultPlayer(scenario, self._options.time_scale, self, exchange, self._restarted)
+        player.start()
+        self._closing.callback(player.stop)
+
+    def _restarted(self, part: str, began_at: float) -> None:
+        """Tell the AWS process when the run began, which it does not know after a restart."""
+        if part == "aws":
+            httpx.post(f"{self.state.aws_url}/_harness/began", params={"at": began_at}).raise_for_status()
+
     def _new_state(self, aws: AwsAccess, database: Database, api_url: str, worker_url: str) -> StackState:
-        scenario = self._options.scenario
+        path = self._options.scenario
+        scenario = load_scenario(path) if path else None
+        has_process_faults = scenario is not None and any(process_faults(scenario))
+        exchange = self._logs / "process-faults.json"
         return StackState(
             api_url=api_url,
             worker_metrics_url=f"{worker_url}/metrics",
@@ -201,7 +239,7 @@ class LocalStack:
             callback_secret=self._callback_secret,
             mode=self._options.mode,
             time_scale=self._options.time_scale,
-            scenario=str(scenario) if scenario else None,
+            scenario=str(path) if path else None,
             supervisor_pid=os.getpid(),
             started_at=time.time(),
             identities=str(self._identities),
@@ -210,7 +248,8 @@ class LocalStack:
             aws_access_key_id=aws.access_key_id,
             aws_secret_access_key=aws.secret_access_key,
             region=REGION,
-            work_hash=load_scenario(scenario).work_hash if scenario else None,
+            work_hash=scenario.work_hash if scenario else None,
+            process_faults=str(exchange) if has_process_faults else None,
             name=self._options.name or stack_name(self._path),
         )
 

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 
 from harness.blueprint.template import load_template
 from harness.lab.sim.platform.real_capacity import RealCapacity
+from harness.lab.workload.faults.fault_window import FaultWorld
+from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.identities import ListingNeeds
 from harness.lab.workload.scenario import Scenario
 from harness.stack.processes.stack_place import find_stack, running_stacks
@@ -49,6 +51,7 @@ def stack_for(
         _say(f"playing at {state.name}")
         yield state
         return
+    must_play(scenario, FaultWorld.LIVE)
     if not own_stack and (others := running_stacks()):
         _say(f"one is started for this run; of other folders there run (--stack): {', '.join(others)}")
     from harness.stack.local_stack import LocalStack, StackOptions
@@ -93,10 +96,11 @@ def recorded(state: StackState, folder: Path, began_at_epoch_s: float) -> Iterat
     """Report the beginning of a run to the stack, and record the stack's metrics and steps of the run."""
     import httpx
 
+    from harness.stack.faults.fault_record import faults_played
     from harness.stack.run_sampler import sampled
 
     httpx.post(f"{state.aws_url}/_harness/began", params={"at": began_at_epoch_s}).raise_for_status()
-    with sampled(state, folder, began_at_epoch_s):
+    with sampled(state, folder, began_at_epoch_s), faults_played(state, folder, began_at_epoch_s):
         yield
         time.sleep(SETTLE_S)
     _audit(state, folder, began_at_epoch_s)
@@ -126,7 +130,13 @@ def facts_of(state: StackState) -> dict[str, str | int | float]:
 
 
 def must_fit(scenario: Scenario, state: StackState) -> None:
-    """Raise `TargetUnfit` if a running stack cannot play a scenario."""
+    """
+    Raise `TargetUnfit` if a running stack cannot play a scenario.
+
+    Raises:
+        ScenarioError: The scenario has a fault that no local stack can play.
+    """
+    must_play(scenario, FaultWorld.LIVE)
     if scenario.media == "placeholder" and state.mode == "real":
         raise TargetUnfit(
             f"{scenario.name} uploads placeholder files, which the running stack's real pipeline refuses: "

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.stack.processes.health import exit_report, not_ready, wait_until
+from harness.stack.processes.process_tree import pause, resume
 from harness.supervision.guarded_process import GuardedProcess
 
 
@@ -58,6 +59,16 @@ class StackParts:
         self.start(part)
         self._killed.discard(name)
         wait_until(partial(not_ready, part.ready_url), f"The {name} process", self._started[name][1])
+
+    def pause(self, name: str) -> None:
+        """Stop a part without ending it, until `resume`."""
+        pause(self._started[name][1].pid)
+
+    def resume(self, name: str) -> None:
+        """Let a paused part continue, and return when it answers."""
+        part, process = self._started[name]
+        resume(process.pid)
+        wait_until(partial(not_ready, part.ready_url), f"The {name} process", process)
 
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""

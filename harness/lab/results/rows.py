@@ -136,7 +136,25 @@ class SpanRow(NamedTuple):
     job_id: str | None = None
 
 
-Row = RequestRow | BatchRow | StepRow | MetricRow | SpanRow
+class FaultRow(NamedTuple):
+    """
+    A fault of a whole process, as it was played.
+
+    Attributes:
+        fault: Its place among the faults of the scenario, from 0.
+        finished_at: When the part was started again or continued; null if it was not.
+        ready_at: When the part answered again.
+    """
+
+    fault: Int32
+    action: str
+    target: str
+    started_at: float
+    finished_at: float | None = None
+    ready_at: float | None = None
+
+
+Row = RequestRow | BatchRow | StepRow | MetricRow | SpanRow | FaultRow
 
 TABLE_OF: dict[type[Row], str] = {
     RequestRow: "requests",
@@ -144,10 +162,11 @@ TABLE_OF: dict[type[Row], str] = {
     StepRow: "steps",
     MetricRow: "metrics",
     SpanRow: "spans",
+    FaultRow: "faults",
 }
 
-OPTIONAL_TABLES = frozenset({"spans"})
-"""Tables that runs without spans do not have, e.g. simulated ones."""
+OPTIONAL_TABLES = frozenset({"spans", "faults"})
+"""Tables that runs without spans, or without faults of processes, do not have."""
 
 _COLUMN_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 

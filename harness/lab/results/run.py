@@ -202,6 +202,11 @@ class Run:
         """One row per span of a sampled trace, none if the run kept no spans; see `rows.SpanRow`."""
         return self.table("spans")
 
+    @cached_property
+    def faults(self) -> "pd.DataFrame":
+        """One row per fault of a process that was played; see `rows.FaultRow`."""
+        return self.table("faults")
+
     def table(self, name: str) -> "pd.DataFrame":
         """Read one table as a frame; see `arrow` for the errors."""
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()

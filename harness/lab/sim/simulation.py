@@ -32,6 +32,8 @@ from harness.lab.sim.model.recording import FolderRecorder
 from harness.lab.sim.model.task_workers import OwnStation
 from harness.lab.sim.platform.platform_settings import Platform, Preset
 from harness.lab.sim.platform.real_capacity import RealCapacity
+from harness.lab.workload.faults.fault_window import FaultWorld
+from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
@@ -94,7 +96,7 @@ def simulate(
         command: The command that repeats the run, for its page.
 
     Raises:
-        ScenarioError: The scenario file is invalid.
+        ScenarioError: The scenario file is invalid, or has a fault that the simulator cannot play.
         ValueError: The input is too large, or no flow starts an execution.
         PlatformInvalid: A parameter of the platform does not exist or has an invalid value.
         MachineInvalid: The state machine cannot be simulated; the message says where.
@@ -106,6 +108,7 @@ def simulate(
     scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     scenario = scenario.changed(rate=rate, duration=duration, seed=seed)
     scenario = scenario if input is None else scenario.with_input(input)
+    must_play(scenario, FaultWorld.SIMULATED)
     settings = platform_of(scenario, platform, overrides)
     definition, digest = read_machine(state_machine)
     if out is not None:

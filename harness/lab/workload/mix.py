@@ -15,7 +15,8 @@ import numpy as np
 from harness.lab.workload.client_flows import MAX_FILES, ForbiddenFlow, ProjectDocumentsFlow, ShootFlow
 from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.draws import Integers, Stream
-from harness.lab.workload.faults import CorruptFile, PoisonedMessage
+from harness.lab.workload.faults.message_faults import PoisonedMessage
+from harness.lab.workload.faults.pipeline_faults import CorruptFile
 from harness.lab.workload.planned_files import PlannedFiles
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import MAX_BATCH_BYTES, UploadBatch, UploadFile

@@ -27,7 +27,9 @@ from harness.lab.workload.arrivals.arrival_source import ArrivalSource
 from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
-from harness.lab.workload.faults import CorruptFile, Fault, PoisonedMessage
+from harness.lab.workload.faults.fault import Fault
+from harness.lab.workload.faults.message_faults import PoisonedMessage
+from harness.lab.workload.faults.pipeline_faults import CorruptFile
 from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
@@ -288,4 +290,4 @@ def write_json_schema(path: str | Path) -> None:
 
 
 def _windowed(fault: object) -> bool:
-    return isinstance(fault, CorruptFile | PoisonedMessage) and bool(fault.from_s or fault.until_s)
+    return isinstance(fault, CorruptFile | PoisonedMessage) and fault.windowed

@@ -8,16 +8,28 @@ Attempts are counted per step and batch, so a retry by the state machine and a r
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from harness.lab.workload.draws import Stream
-from harness.lab.workload.faults import Fault, LambdaFault, MediaConvertFault, SlowCallback
+from harness.lab.workload.faults.fault_window import RandomFault
+from harness.lab.workload.faults.pipeline_faults import (
+    LambdaInvocationDelay,
+    LambdaInvocationError,
+    MediaConvertJobError,
+    MediaConvertJobStuck,
+)
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes, files_of_step
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
 
 FUNCTION_PREFIX = "listing-media-"
 CALLBACK_FUNCTION = "callback-dispatch"
+STUCK = 30 * 86_400.0
+"""Service time of a job that never ends [s]: every time-out is shorter."""
+
+FaultKind = TypeVar("FaultKind", bound=RandomFault)
+Key = tuple[int, int, int]
+"""The key of a draw: arrival, item and attempt."""
 
 
 class TaskWork(NamedTuple):
@@ -42,41 +54,50 @@ class TaskFaults:
 
     def __init__(self, scenario: Scenario | None, now: Callable[[], float], replication: int = 0) -> None:
         self._now = now
-        faults, seed = (scenario.faults, scenario.seed) if scenario else ((), 0)
-        drawn = [
-            (fault, Stream(seed, replication, f"fault/{index}"), Stream(seed, replication, f"delay/{index}"))
-            for index, fault in enumerate(faults)
-        ]
-        self._function_errors = [(fault, draw) for fault, draw, _ in drawn if isinstance(fault, LambdaFault)]
-        self._transcoding_errors = [
-            (fault, draw) for fault, draw, _ in drawn if isinstance(fault, MediaConvertFault)
-        ]
-        self._slow_callbacks = [
-            (fault, draw, delay) for fault, draw, delay in drawn if isinstance(fault, SlowCallback)
-        ]
+        self._replication = replication
+        self._scenario = scenario
+        self._function_errors = self._drawn(LambdaInvocationError)
+        self._function_delays = self._drawn(LambdaInvocationDelay)
+        self._transcoding_errors = self._drawn(MediaConvertJobError)
+        self._stuck_transcodings = self._drawn(MediaConvertJobStuck)
 
     def function_error(self, function: str, arrival: int, attempt: int) -> str | None:
         """Return the name of the error a function (without prefix) fails with, None if it does not fail."""
-        for fault, stream in self._function_errors:
+        for fault, stream, _ in self._function_errors:
             if fault.function == function and self._applies(fault, stream, (arrival, 0, attempt)):
                 return fault.error
         return None
 
+    def function_delay(self, function: str, arrival: int, attempt: int) -> float:
+        """Return how much longer than usual a function (without prefix) takes."""
+        key = (arrival, 0, attempt)
+        return sum(
+            fault.delay.sample(delays(*key))
+            for fault, stream, delays in self._function_delays
+            if fault.function == function and self._applies(fault, stream, key)
+        )
+
     def transcoding_fails(self, arrival: int, item: int, attempt: int) -> bool:
         """Return whether a transcoding job ends with ERROR."""
         key = (arrival, item, attempt)
-        return any(self._applies(fault, stream, key) for fault, stream in self._transcoding_errors)
+        return any(self._applies(fault, stream, key) for fault, stream, _ in self._transcoding_errors)
 
-    def callback_delay(self, arrival: int, attempt: int) -> float:
-        """Return how much longer than usual the callback takes."""
-        key = (arrival, 0, attempt)
-        return sum(
-            fault.delay_s.sample(delays(*key))
-            for fault, stream, delays in self._slow_callbacks
-            if self._applies(fault, stream, key)
-        )
+    def transcoding_is_stuck(self, arrival: int, item: int, attempt: int) -> bool:
+        """Return whether a transcoding job never ends."""
+        key = (arrival, item, attempt)
+        return any(self._applies(fault, stream, key) for fault, stream, _ in self._stuck_transcodings)
 
-    def _applies(self, fault: Fault, stream: Stream, key: tuple[int, int, int]) -> bool:
+    def _drawn(self, kind: type[FaultKind]) -> list[tuple[FaultKind, Stream, Stream]]:
+        """Return the faults of a kind, each with the random numbers that decide on it and on its length."""
+        faults, seed = (self._scenario.faults, self._scenario.seed) if self._scenario else ((), 0)
+        number = self._replication
+        return [
+            (fault, Stream(seed, number, f"fault/{index}"), Stream(seed, number, f"delay/{index}"))
+            for index, fault in enumerate(faults)
+            if isinstance(fault, kind)
+        ]
+
+    def _applies(self, fault: RandomFault, stream: Stream, key: Key) -> bool:
         return fault.active(self._now()) and stream(*key) < fault.rate
 
 
@@ -104,9 +125,7 @@ class TaskWorkModel:
                     return TaskWork(0.0, "Rejected", cause)
         step = step_of(function)
         seconds = self._times.seconds(step, files_of_step(step, batch), batch.arrival, 0, attempt)
-        if function == CALLBACK_FUNCTION:
-            seconds += self._faults.callback_delay(batch.arrival, attempt)
-        return TaskWork(seconds)
+        return TaskWork(seconds + self._faults.function_delay(function, batch.arrival, attempt))
 
     def transcoding(self, batch: UploadBatch, video: UploadFile | None, item: int, attempt: int) -> TaskWork:
         """Return the work of a transcoding job; *item* is the place of its video among those of the batch."""
@@ -114,4 +133,6 @@ class TaskWorkModel:
         seconds = self._times.seconds("transcode", files, batch.arrival, item, attempt)
         if self._faults.transcoding_fails(batch.arrival, item, attempt):
             return TaskWork(seconds, "States.TaskFailed", "the transcoding job ended with ERROR")
+        if self._faults.transcoding_is_stuck(batch.arrival, item, attempt):
+            return TaskWork(STUCK)
         return TaskWork(seconds)

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.lab.workload.faults import PoisonedMessage
+from harness.lab.workload.faults.message_faults import PoisonedMessage
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import arrival_of
-from harness.lab.workload.work_and_faults import CALLBACK_FUNCTION, FUNCTION_PREFIX, TaskFaults, step_of
+from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, Key, TaskFaults, step_of
 from harness.service.pipeline.execution_assets import assets_in
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import (
@@ -70,8 +70,8 @@ class FaultInjection:
         """
         Return the name of the error with which an invocation on *event* (JSON) fails, None if it does not.
 
-        The delay of a slow callback passes before this returns. Other functions than the pipeline's and
-        events without a batch have no faults.
+        The delay of an invocation passes before this returns. Other functions than the pipeline's and events
+        without a batch have no faults.
         """
         if not name.startswith(FUNCTION_PREFIX):
             return None
@@ -84,26 +84,29 @@ class FaultInjection:
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         error = self._faults.function_error(function, arrival, attempt)
-        if error is None and function == CALLBACK_FUNCTION:
-            time.sleep(max(0.0, self._faults.callback_delay(arrival, attempt)))
+        if error is None:
+            time.sleep(max(0.0, self._faults.function_delay(function, arrival, attempt)))
         return error
 
     def around(self, transcoder: Transcoder) -> Transcoder:
         """Return a transcoder that fails the jobs for which the scenario has a fault."""
 
         def transcode(job: Mapping[str, Any], cancelled: threading.Event) -> OutputGroupDetails:
-            if self._transcoding_fails(job):
-                raise TranscodingFailed("Unable to transcode: injected by the scenario's faults")
+            if key := self._key_of(job):
+                if self._faults.transcoding_fails(*key):
+                    raise TranscodingFailed("Unable to transcode: injected by the scenario's faults")
+                if self._faults.transcoding_is_stuck(*key):
+                    cancelled.wait()
             return transcoder(job, cancelled)
 
         return transcode
 
-    def _transcoding_fails(self, job: Mapping[str, Any]) -> bool:
+    def _key_of(self, job: Mapping[str, Any]) -> Key | None:
+        """Return the key of the draws of a transcoding job; None if the transcoder refuses its settings."""
         try:
             _, key = location(read_settings(job)[0])
         except TranscodingFailed:
-            return False  # the transcoder refuses these settings itself
+            return None
         batch, _, item = self._batches.video(key, size=0)
         batch_id = str(job.get("UserMetadata", {}).get("batchId", key))
-        attempt = self._batches.next_attempt(batch_id, "transcode", item)
-        return self._faults.transcoding_fails(batch.arrival, item, attempt)
+        return batch.arrival, item, self._batches.next_attempt(batch_id, "transcode", item)

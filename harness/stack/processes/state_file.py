@@ -36,6 +36,7 @@ class StackState:
         logs: Directory with one log file for each process.
         engine: Engine, version and place of the database.
         work_hash: `Scenario.work_hash` of *scenario*.
+        process_faults: File of the `FaultExchange`; None if *scenario* has no process faults.
         name: Name with which other working folders can use it; see `stack_place`.
     """
 
@@ -58,6 +59,7 @@ class StackState:
     aws_secret_access_key: str = field(repr=False)
     region: str
     work_hash: str | None = None
+    process_faults: str | None = None
     name: str = ""
 
     @classmethod

@@ -162,7 +162,7 @@ class TestFaults:
         """
         Every tenth file from 50 s to 60 s (99.9 % of 3,000), none before or after.
         """
-        fault = {"kind": "corrupt_file", "rate": 0.1, "from_s": 50, "until_s": 60}
+        fault = {"action": "harness:media:corrupt-file", "rate": 0.1, "at": 50, "for": "10 s"}
         mix = mix_of({"name": "photo_shoot", "photos": 3, "videos": 0}, faults=[fault])
 
         def corrupt(at):
@@ -176,7 +176,7 @@ class TestFaults:
         With poisoned messages the batches have the same files as without.
         """
         healthy = mix_of({"name": "photo_shoot"})
-        poisoned = mix_of({"name": "photo_shoot"}, faults=[{"kind": "poisoned_message", "rate": 1}])
+        poisoned = mix_of({"name": "photo_shoot"}, faults=[{"action": "harness:sqs:poison-message"}])
 
         assert poisoned.batch(5).poisoned
         assert not healthy.batch(5).poisoned

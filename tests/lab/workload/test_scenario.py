@@ -43,6 +43,9 @@ def scenario_file(tmp_path):
     return write
 
 
+LAMBDA_DELAY = "aws:lambda:invocation-add-delay"
+
+
 def complaints(path, **options):
     with pytest.raises(ScenarioError) as refused:
         load_scenario(path, **options)
@@ -168,7 +171,8 @@ videos = { distribution = "binom" }
 fixed_s = { distribution = "lognormal", sigma = 1 }
 
 [[faults]]
-kind = "corrupt_file"
+action = "harness:media:corrupt-file"
+rate = 2
 """
         )
 
@@ -185,7 +189,7 @@ kind = "corrupt_file"
             "x.toml:15: flows[0].photos low must not exceed high",
             f"x.toml:16: flows[0].videos has the unknown distribution 'binom'; known are {known}",
             "x.toml:19: model.zip.fixed_s.median is missing",
-            "x.toml:21: faults[0].rate is missing",
+            "x.toml:23: faults[0].rate must be less than or equal to 1",
         ]
 
     def test_broken_toml_names_the_line(self, scenario_file):
@@ -267,8 +271,8 @@ kind = "corrupt_file"
             ),
             (
                 "[[flows]]",
-                '[[faults]]\nkind = "slow_callback"\nrate = 1\ndelay_s = -3\n[[flows]]',
-                "x.toml:10: faults[0].delay_s must not fall below 0",
+                f'[[faults]]\naction = "{LAMBDA_DELAY}"\nfunction = "zip"\ndelay = -3\n[[flows]]',
+                "x.toml:10: faults[0].delay must not fall below 0",
             ),
         ],
         ids=[

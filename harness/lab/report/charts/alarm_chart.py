@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.lab.report.chart_data import extent
-from harness.lab.report.charts.axes import add_tooltips, lanes, legend, state_intervals, time_axis
+from harness.lab.report.charts.axes import (
+    add_tooltips,
+    fault_bands,
+    lanes,
+    legend,
+    state_intervals,
+    time_axis,
+)
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.palette import AXIS, GREEN, VERMILION
 from harness.lab.report.wording import seconds
@@ -31,6 +38,7 @@ def alarm_timelines(run: "Run", verdict: "Verdict") -> Chart:
 
     def draw(ax: "Axes") -> None:
         scale = time_axis(ax, end)
+        fault_bands(ax, run, scale)
         for state, rows in data.groupby("state", sort=False):
             colour, height = STATES[str(state)]
             bars = ax.barh(

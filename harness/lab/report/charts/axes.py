@@ -1,5 +1,6 @@
 """Parts of axes that charts share: scales, lines, bands, lanes, legends. Times are model seconds."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -112,6 +113,10 @@ def label_line(ax: "Axes", value: float, text: str) -> None:
     )  # fmt: skip
 
 
+Shades = Sequence[tuple[Sequence[tuple[float, float]], str, str, float, float]]
+"""Intervals [s], colour, name, and lower and upper end [0…1] of bands."""
+
+
 def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> None:
     """Shade the times of alarms in ALARM, and below them the times of injected faults."""
     alarmed = _merged(
@@ -121,23 +126,42 @@ def bands(ax: "Axes", run: "Run", verdict: "Verdict | None", scale: float) -> No
         if state == "ALARM"
     )
     faulty = list(_fault_intervals(run))
-    shades = (
+    shades: Shades = (
         (alarmed, ALARM_BAND, "some alarm in ALARM", 0.5 if faulty else 0.0, 1.0),
         (faulty, FAULT_BAND, "fault injected", 0.0, 0.5 if alarmed else 1.0),
     )
+    _shade(ax, shades, scale)
+    legend(ax)
+
+
+def fault_bands(ax: "Axes", run: "Run", scale: float) -> None:
+    """Shade the times of injected faults; *scale* is the unit of the time axis [s]."""
+    _shade(ax, [(list(_fault_intervals(run)), FAULT_BAND, "fault injected", 0.0, 1.0)], scale)
+
+
+def _shade(ax: "Axes", shades: Shades, scale: float) -> None:
     for intervals, colour, name, low, high in shades:
         for place, (start, end) in enumerate(intervals):
             label = None if place else name
             ax.axvspan(start / scale, end / scale, low, high, color=colour, zorder=0, label=label)
-    legend(ax)
 
 
 def _fault_intervals(run: "Run") -> Iterator[tuple[float, float]]:
     """Yield the time of each fault, except of those that last the whole run."""
-    for fault in run.scenario.get("faults") or ():
-        start, end = fault.get("from_s") or 0.0, fault.get("until_s")
-        if start or end:
-            yield start, end or float(run.scenario["duration_s"])
+    from harness.lab.workload.faults.fault import read_fault
+
+    played = {row["fault"]: row for row in run.faults.to_dict("records")}
+    for index, given in enumerate(run.scenario.get("faults") or ()):
+        if index in played:
+            start, end = (
+                run.model_seconds(at) for at in (played[index]["started_at"], played[index]["ready_at"])
+            )
+            yield start, end
+            continue
+        fault = read_fault(given)
+        end = min(fault.until, float(run.scenario["duration_s"]))
+        if fault.at or fault.until < math.inf:
+            yield fault.at, end
 
 
 def state_intervals(alarm: "AlarmVerdict", end: float) -> list[tuple[float, float, str]]:
@@ -149,10 +173,23 @@ def state_intervals(alarm: "AlarmVerdict", end: float) -> list[tuple[float, floa
 
 
 def draw_over_time(
-    ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], *, stepped: bool = False, marker: str = ""
+    ax: "Axes",
+    data: "pd.DataFrame",
+    lines: Sequence[Line],
+    *,
+    stepped: bool = False,
+    marker: str = "",
+    faults_of: "Run | None" = None,
 ) -> float:
-    """Draw columns over time, the second run dashed; return the unit of the time axis [s]."""
+    """
+    Draw columns over time, the second run dashed; return the unit of the time axis [s].
+
+    Args:
+        faults_of: The run whose faults are shaded.
+    """
     scale = time_axis(ax, float(data["at_s"].max()))
+    if faults_of is not None:
+        fault_bands(ax, faults_of, scale)
     for place, (_, rows) in enumerate(data.groupby("run", sort=False)):
         for line in lines:
             ax.plot(
@@ -165,9 +202,11 @@ def draw_over_time(
     return scale
 
 
-def draw_counts(ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], label: str) -> None:
-    """Draw columns of counts over time as steps, the second run dashed."""
-    draw_over_time(ax, data, lines, stepped=True)
+def draw_counts(
+    ax: "Axes", data: "pd.DataFrame", lines: Sequence[Line], label: str, faults_of: "Run"
+) -> None:
+    """Draw columns of counts over time as steps, the second run dashed; see `draw_over_time`."""
+    draw_over_time(ax, data, lines, stepped=True, faults_of=faults_of)
     whole_numbers(ax, label)
 
 

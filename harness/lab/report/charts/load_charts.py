@@ -10,6 +10,7 @@ from harness.lab.report.charts.axes import (
     Line,
     draw_counts,
     draw_over_time,
+    fault_bands,
     legend,
     log_time_axis,
     time_axis,
@@ -44,7 +45,7 @@ def arrivals(run: "Run", other: "Run | None" = None) -> Chart:
     )
 
     def draw(ax: "Axes") -> None:
-        draw_over_time(ax, data, lines, stepped=True)
+        draw_over_time(ax, data, lines, stepped=True, faults_of=run)
         ax.set_ylabel("per second")
         ax.set_ylim(bottom=0)
 
@@ -100,7 +101,7 @@ def in_system(run: "Run", other: "Run | None" = None) -> Chart:
         f"At most {plural(own['batches'].max(), 'batch', 'batches')} were in the pipeline at once, "
         f"and {plural(own['requests'].max(), 'HTTP request')} in progress."
     )
-    draw = partial(draw_counts, data=data, lines=lines, label="at once, most in a period")
+    draw = partial(draw_counts, data=data, lines=lines, label="at once, most in a period", faults_of=run)
     return Chart("in_flight", "In flight", finding, data, draw)
 
 
@@ -114,6 +115,7 @@ def queue_depth(run: "Run", other: "Run | None" = None) -> Chart:
 
     def draw(ax: "Axes") -> None:
         scale = time_axis(ax, float(data["at_s"].max()))
+        fault_bands(ax, run, scale)
         queues = sorted(data["queue"].unique())
         for (label, queue), rows in data.groupby(["run", "queue"], sort=False):
             is_own = label == run.id

@@ -9,6 +9,7 @@ from harness.lab.report.charts.axes import (
     Line,
     add_tooltips,
     draw_counts,
+    fault_bands,
     lanes,
     legend,
     log_time_axis,
@@ -92,6 +93,7 @@ def stations(run: "Run", other: "Run | None" = None) -> Chart:
 
     def draw(ax: "Axes") -> None:
         scale = time_axis(ax, float(data["at_s"].max()))
+        fault_bands(ax, run, scale)
         names = list(peaks.index)
         highest = data.groupby("state")["busy"].max().clip(lower=1)
         for (label, state), rows in data[data["state"].isin(names)].groupby(["run", "state"], sort=False):
@@ -105,6 +107,7 @@ def stations(run: "Run", other: "Run | None" = None) -> Chart:
 
     def draw_lines(ax: "Axes") -> None:
         scale = time_axis(ax, float(data["at_s"].max()))
+        fault_bands(ax, run, scale)
         names = list(peaks.index)
         for (label, state), rows in data[data["state"].isin(names)].groupby(["run", "state"], sort=False):
             is_own = label == run.id
@@ -126,7 +129,7 @@ def retries_over_time(run: "Run", other: "Run | None" = None) -> Chart:
     repeated, attempts = own["retries"].sum(), own["attempts"].sum()
     finding = f"{plural(repeated, 'attempt')} of {count(attempts)} repeated one that had failed."
     lines = (Line("attempts", "all attempts", GREY, 1.6), Line("retries", "repeated", VERMILION, 1.6))
-    draw = partial(draw_counts, data=data.sort_values("at_s"), lines=lines, label="per period")
+    draw = partial(draw_counts, data=data.sort_values("at_s"), lines=lines, label="per period", faults_of=run)
     return Chart("retries", "Attempts repeated", finding, data, draw)
 
 
@@ -135,5 +138,5 @@ def dead_letters(run: "Run", other: "Run | None" = None) -> Chart:
     data, own = chart_data.of_both(chart_data.dead_letters, run, other)
     finding = f"{plural(own['dead_letters'].max(), 'message')} reached the dead-letter queue."
     lines = [Line("dead_letters", "messages so far", VERMILION, 1.6)]
-    draw = partial(draw_counts, data=data, lines=lines, label="messages so far")
+    draw = partial(draw_counts, data=data, lines=lines, label="messages so far", faults_of=run)
     return Chart("dead_letters", "Messages in the dead-letter queue", finding, data, draw, height=220)

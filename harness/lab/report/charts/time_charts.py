@@ -60,7 +60,7 @@ def latency_over_time(run: "Run", other: "Run | None" = None) -> Chart:
     finding = f"The highest p99 of a period was {seconds(own['p99_s'].max())}." if len(own) else ""
 
     def draw(ax: "Axes") -> None:
-        draw_over_time(ax, data, PERCENTILES)
+        draw_over_time(ax, data, PERCENTILES, faults_of=run)
         log_time_axis(ax)
         ax.set_ylabel("HTTP response time")
 

@@ -54,12 +54,12 @@ from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
-from harness.lab.workload.faults import (
+from harness.lab.workload.faults.message_faults import PoisonedMessage
+from harness.lab.workload.faults.pipeline_faults import (
     CorruptFile,
-    LambdaFault,
-    MediaConvertFault,
-    PoisonedMessage,
-    SlowCallback,
+    LambdaInvocationDelay,
+    LambdaInvocationError,
+    MediaConvertJobError,
 )
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.branch import HISTORY_TOO_LONG, RUNTIME
@@ -186,34 +186,30 @@ class Lowering:
     def _faults(self) -> None:
         """Add the faults: the first ones, with the streams of the same numbers."""
         for index, fault in enumerate(self.scenario.faults):
-            until = np.inf if fault.until_s is None else fault.until_s
-            row: dict[str, Any] = {
-                "rate": fault.rate,
-                "from_s": fault.from_s,
-                "until_s": until,
-                "failure": NONE,
-            }
+            row: dict[str, Any] = {"from_s": fault.at, "until_s": fault.until, "failure": NONE}
             stream = f"fault/{index}"
             match fault:
                 case CorruptFile():
                     row["kind"], stream = CORRUPT_FILE, f"mix/corrupt/{index}"
                 case PoisonedMessage():
                     row["kind"], stream = POISONED_MESSAGE, f"mix/poisoned/{index}"
-                case LambdaFault():
+                case LambdaInvocationError():
                     failure = injected(fault)
                     row |= {"kind": FUNCTION_ERROR, "target": STEPS[fault.function]}
                     row["failure"] = self.tables.failure(failure.error, failure.cause)
-                case MediaConvertFault():
+                case MediaConvertJobError():
                     row["kind"] = TRANSCODING_ERROR
                     row["failure"] = self.tables.failure(TRANSCODING.error, TRANSCODING.cause)
-                case SlowCallback():
+                case LambdaInvocationDelay(function="callback-dispatch"):
                     row["kind"] = SLOW_CALLBACK
-                    row["delay"] = self.tables.draw(fault.delay_s, f"delay/{index}")
-            self.tables.add("faults", **row)
+                    row["delay"] = self.tables.draw(fault.delay, f"delay/{index}")
+                case _:
+                    raise NotLowerable(f"the fault {fault.action}")
+            self.tables.add("faults", rate=fault.rate, **row)
             self.tables.stream(stream)
-        slow = sum(isinstance(fault, SlowCallback) for fault in self.scenario.faults)
+        slow = sum(isinstance(fault, LambdaInvocationDelay) for fault in self.scenario.faults)
         if slow > 1 and sys.version_info >= (3, 12):
-            raise NotLowerable("more than one fault slow_callback")
+            raise NotLowerable("more than one delay of the callback function")
 
     def _pool(self, function: str) -> tuple[int, int]:
         """Return the pool of a function, and its time-out [ns]."""

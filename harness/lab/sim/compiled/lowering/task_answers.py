@@ -37,7 +37,7 @@ from harness.lab.sim.model.step_functions import event_of, result_of
 from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
-from harness.lab.workload.faults import LambdaFault, MediaConvertFault
+from harness.lab.workload.faults.pipeline_faults import LambdaInvocationError, MediaConvertJobError
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import ServiceModel
 from harness.lab.workload.work_and_faults import step_of
@@ -218,7 +218,7 @@ class TaskAnswers:
         if known and ":mediaconvert:createJob" in node.task.resource:
             fields = {"kind": TRANSCODER, "station": 0, "waits": ".sync" in node.task.resource}
             faults = [TRANSCODING] * any(
-                isinstance(each, MediaConvertFault) for each in self._scenario.faults
+                isinstance(each, MediaConvertJobError) for each in self._scenario.faults
             )
             return self._add(
                 node, behaviour, faults, "transcode", self._scenario.model["transcode"], **fields
@@ -228,7 +228,7 @@ class TaskAnswers:
 
     def _pipeline_worker(self, node: CompiledTask, function: str, behaviour: TaskBehaviour) -> int:
         name = function.removeprefix(PREFIX)
-        faults = [injected(each) for each in self._scenario.faults if isinstance(each, LambdaFault)
+        faults = [injected(each) for each in self._scenario.faults if isinstance(each, LambdaInvocationError)
                   and each.function == name]  # fmt: skip
         faults += [DECODE] if name == "validate" else []
         step = step_of(name)
@@ -317,7 +317,7 @@ def names_of(node: CompiledTask) -> tuple[str, ...]:
     return (node.name, *((function, function.removeprefix(PREFIX)) if function else ()), node.task.resource)
 
 
-def injected(fault: LambdaFault) -> StateFailure:
+def injected(fault: LambdaInvocationError) -> StateFailure:
     return StateFailure(fault.error, f"INJECTED: {fault.function}, attempt {Unknown.named('attempt')}")
 
 

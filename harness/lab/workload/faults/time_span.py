@@ -1,0 +1,18 @@
+"""Times of faults: a number of seconds, or text with a unit, e.g. ``"5 min"``."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat
+
+from harness.lab.workload.distributions.quantities import Duration
+from harness.lab.workload.time_text import seconds_of
+
+
+def _read(value: object) -> object:
+    return seconds_of(value) if isinstance(value, str) else value
+
+
+Moment = Annotated[NonNegativeFloat, BeforeValidator(_read, json_schema_input_type=NonNegativeFloat | str)]
+TimeSpan = Annotated[PositiveFloat, BeforeValidator(_read, json_schema_input_type=PositiveFloat | str)]
+Delay = Annotated[Duration, BeforeValidator(_read, json_schema_input_type=Duration | str)]
+"""A time, or the distribution of one [s]."""
