@@ -30,6 +30,7 @@ from harness.lab.workload.scenario import Scenario, load_scenario
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
     from distributed import Client
     from pydantic import JsonValue
 
@@ -48,6 +49,9 @@ class ChartedSweep(Sweep):
     def chart_of(self, percent: float = 95, limit: float | None = None) -> Chart:
         """Return the chart of a percentile, with a line at a limit [s]."""
         return sweep_chart(self.to_frame(), self.varied, percent, limit)
+
+    def __repr__(self) -> str:
+        return f"Sweep of {self.scenario_name}\n{_as_text(self.to_frame())}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
@@ -74,6 +78,9 @@ class ChartedCapacity(Capacity):
             finding=self.reason,
         )
 
+    def __repr__(self) -> str:
+        return f"{self.reason}\n{_as_text(self.to_frame())}"
+
     def _repr_html_(self) -> str:
         return f"<p>{self.reason}</p>{self.to_frame().to_html(index=False)}"
 
@@ -87,6 +94,9 @@ class ChartedSensitivity(Sensitivity):
         base = self.base.percentile(self.percent).value
         return tornado_chart(self.to_frame(), self.percent, base, self.change)
 
+    def __repr__(self) -> str:
+        return f"Sensitivity of p{self.percent:g}\n{_as_text(self.to_frame())}"
+
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
 
@@ -99,8 +109,15 @@ class ChartedCalibration(CalibratedSystem):
         """Fitted against observed quantiles of each step."""
         return calibration_chart(self.curves())
 
+    def __repr__(self) -> str:
+        return f"Calibration\n{_as_text(self.to_frame())}"
+
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
+
+
+def _as_text(table: "pd.DataFrame") -> str:
+    return table.to_string(index=False, float_format="{:.4g}".format)
 
 
 def calibrate(*runs: Run | str | Path, out: str | Path | None = None) -> ChartedCalibration:

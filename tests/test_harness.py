@@ -168,6 +168,20 @@ class TestDisplay:
         assert (table["ratio"] <= table["high"]).all()
         assert "Ratios of percentiles" in comparison._repr_html_()
 
+    def test_an_experiment_and_a_sweep_as_short_text(self):
+        """
+        ``print`` shows estimates and a table, not the recorded arrays.
+        """
+        options = {"replications": 2, "duration": 300, "processes": 1, "progress": False}
+        experiment = harness.experiment("steady", **options)
+        sweep = harness.sweep("steady", {"mediaconvert.slots": [5, 10]}, **options)
+
+        assert repr(experiment).startswith("Experiment: steady, 2 replications, counted from")
+        assert f"p95 of READY [s]: {experiment.percentile(95)}" in repr(experiment).splitlines()
+        assert len(repr(experiment).splitlines()) == 7
+        assert repr(sweep).splitlines()[0] == "Sweep of steady"
+        assert [line.split()[0] for line in repr(sweep).splitlines()[2:]] == ["5", "10"]
+
     def test_a_chart_is_a_small_picture_on_white(self):
         """
         It can be read in a dark notebook, too, and its finding is shown as text.

@@ -139,12 +139,26 @@ class Experiment:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def __repr__(self) -> str:
+        counted = f"counted from {self.warm_up.until:g} s to {self._counted_until:g} s"
+        title = f"Experiment: {self.scenario.name}, {len(self.replications)} replications, {counted}"
+        estimates = (
+            f"p{percent} of READY [s]: {self.percentile(percent)}" for percent in self._shown_percents
+        )
+        return "\n".join(
+            [title, *estimates, self.to_frame().to_string(index=False, float_format="{:.4g}".format)]
+        )
+
     def _repr_html_(self) -> str:
-        percents = (50, 95, 99) if self.has_times else ()
         estimates = "".join(
-            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>" for percent in percents
+            f"<tr><th>p{percent}</th><td>{self.percentile(percent)} s</td></tr>"
+            for percent in self._shown_percents
         )
         return f"<table>{estimates}</table>{self.to_frame().to_html(index=False)}"
+
+    @property
+    def _shown_percents(self) -> tuple[int, ...]:
+        return (50, 95, 99) if self.has_times else ()
 
     @property
     def _counted_until(self) -> float:
