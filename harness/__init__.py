@@ -12,9 +12,9 @@ False
 `load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the system's
 service times from runs. `experiment` simulates a scenario many times and estimates its times with intervals;
 `sweep` does so at every point of a grid of parameters, `plan` finds the least value with which an objective
-holds, and `sensitivity` which parameter matters. `check` evaluates the alarms and objectives of a run,
-`compare` compares it with another run. Each name is imported at its first use, so importing the package is
-quick.
+holds, and `sensitivity` which parameter matters; `what_if` shows a run with other parameters. `check`
+evaluates the alarms and objectives of a run, `compare` compares it with another run. Each name is imported
+at its first use, so importing the package is quick.
 """
 
 import importlib
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.experiments import sensitivity as sensitivity
     from harness.experiments import sweep as sweep
     from harness.scenario_player import play_scenario as play
+    from harness.variations import what_if as what_if
 
 __all__ = [
     "calibrate",
@@ -45,10 +46,12 @@ __all__ = [
     "sensitivity",
     "simulate",
     "sweep",
+    "what_if",
 ]
 
 _HOMES = {name: ("harness.api", name) for name in __all__}
 _HOMES |= {name: ("harness.experiments", name) for name in ("calibrate", "plan", "sensitivity", "sweep")}
+_HOMES["what_if"] = ("harness.variations", "what_if")
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
 

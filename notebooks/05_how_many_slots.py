@@ -271,6 +271,27 @@ assert [str(checks[RATE, slots]) for slots in (3, 4, 5)] == ["fail", "inconclusi
 assert (round(dollars), morning["batches failed"][2]) == (120, 0), "so it does here"
 
 # %% [markdown]
+# ## Slots and load together
+#
+# `what_if` plays the whole scenario at each point of a grid, and evaluates the alarms and the cost there.
+
+# %%
+hour = scenario.lasting(3600)
+grid = {"rate": [0.03, 0.06], "mediaconvert.slots": [3, 5]}
+found = harness.what_if(hour, grid, replications=3, processes=1, progress=False)
+columns = ["rate", "mediaconvert.slots", "p95_s", "alarms_fired", "dollars"]
+found.to_frame()[columns].round({"p95_s": 1, "dollars": 2})
+
+# %% [markdown]
+# With a running kernel the sliders choose among them, and `at` simulates any other point at once.
+
+# %%
+found.sliders()
+
+# %%
+found.at(rate=0.06, mediaconvert__slots=4)[["p95_s", "alarms_fired"]].to_frame("")
+
+# %% [markdown]
 # ## Try it
 #
 # Any load, any number of slots, calculated (this needs a running kernel).

@@ -65,6 +65,7 @@ class TestImport:
             "sensitivity",
             "simulate",
             "sweep",
+            "what_if",
         ]
         assert set(harness.__all__) <= set(dir(harness))
         for name in harness.__all__:

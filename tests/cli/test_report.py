@@ -12,6 +12,7 @@ from harness.cli.main import main
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow
 from harness.lab.results.run import RunHeader
 from harness.lab.results.writer import RunWriter
+from harness.lab.sim.simulation import simulate
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,28 @@ class TestReport:
         assert exit_code("report", folder, "-o", tmp_path / "page.html") == 0
         assert (tmp_path / "figures" / "latency.csv").exists()
         assert not (folder / "report.html").exists()
+
+    def test_a_run_that_cannot_be_simulated_is_refused_with_what_if(self, uploads_run, capsys):
+        """
+        One sentence says why, and no page is written.
+        """
+        folder = uploads_run("day", 0.1)
+
+        assert exit_code("report", folder, "--what-if") == 2
+        assert "run day cannot be simulated" in capsys.readouterr().err
+        assert not (folder / "report.html").exists()
+
+    def test_vary_replaces_the_grid_of_what_if(self, tmp_path, capsys):
+        """
+        The page has the sliders, and the folder of figures the points.
+        """
+        folder = simulate("smoke", out=tmp_path / "day").folder
+        options = ("--vary", "mediaconvert.slots=1,20", "--replications", 1, "--processes", 1)
+
+        assert exit_code("report", folder, *options) == 0
+        assert "transcoding slots" in (folder / "report.html").read_text()
+        points = (folder / "figures" / "what_if.csv").read_text().splitlines()
+        assert [row.partition(",")[0] for row in points] == ["mediaconvert.slots", "1", "20"]
 
     def test_another_run_is_drawn_over_it(self, uploads_run):
         """

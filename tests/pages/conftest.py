@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,15 @@ class Browser:
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._take()
         return [text for event in self._events if (text := _error(event))]
+
+    @contextmanager
+    def without_scripts(self) -> Iterator[None]:
+        """Open pages without their scripts."""
+        self._do("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self._do("Emulation.setScriptExecutionDisabled", value=False)
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""

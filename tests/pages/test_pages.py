@@ -9,6 +9,7 @@ import pytest
 import harness
 from harness.lab.report.comparison.comparison_page import render_comparison
 from harness.lab.report.page import render
+from harness.lab.report.what_if_grid import GridAxis, GridPoint, WhatIfGrid
 from harness.lab.sim.cost import bill
 from harness.stack.dashboard.dashboard_server import dashboard
 from harness.stack.dashboard.measures import Measure, Measures, RecentSeries
@@ -63,7 +64,26 @@ def pages(tmp_path_factory):
     """Return the URLs of a report, a comparison and the live page."""
     folder = tmp_path_factory.mktemp("pages")
     live, simulated = (harness.load_run(RUNS / f"morning_{name}") for name in ("live", "simulated"))
-    report = render(live, harness.check(live), simulated, folder / "report.html", cost=bill(live).to_dict())
+    grid = WhatIfGrid(
+        (GridAxis("rate", (0.1, 0.2), 0), GridAxis("mediaconvert.slots", tuple(range(1, 11)), 4)),
+        [
+            GridPoint(
+                p95, p95 / 2, 2 * p95, 0.01, {"media-processing-duration-p95": int(p95 > 100)}, 3, 1.0, 9.0
+            )
+            for p95 in range(100, 120)
+        ],
+        5,
+        7,
+        limit=600.0,
+    )
+    report = render(
+        live,
+        harness.check(live),
+        simulated,
+        folder / "report.html",
+        cost=bill(live).to_dict(),
+        what_if=grid,
+    )
     comparison = render_comparison(live, simulated, folder / "compare.html")
     with dashboard(snapshot) as url:
         yield {"report": report.as_uri(), "comparison": comparison.as_uri(), "live page": url}
@@ -140,6 +160,58 @@ def test_the_charts_of_a_report_show_values_under_the_pointer(browser, pages):
     assert shown["drawn"] == shown["all"] >= 5
     assert shown["picture"] == "none"
     assert sum(bool(value) for value in shown["values"]) >= 3
+
+
+DRAG = """
+(() => {
+  const figure = document.querySelector("figure[data-sliders]"), table = figure.nextElementSibling;
+  const [rate, slots] = figure.querySelectorAll("input");
+  const seen = () => ({
+    ready: figure.querySelector("[data-text=ready]").textContent,
+    alarms: figure.querySelector("[data-text=alarms]").textContent,
+    cost: figure.querySelector("[data-text=cost]").textContent,
+    spoken: slots.getAttribute("aria-valuetext"),
+    band: figure.querySelector(".value").style.left,
+    table: getComputedStyle(table).display,
+  });
+  const first = seen();
+  slots.value = 0;
+  slots.dispatchEvent(new Event("input"));
+  const dragged = seen();
+  figure.querySelector("button").click();
+  return { first, dragged, table: getComputedStyle(table).display };
+})()
+"""
+"""Put the second slider of the report to its first value, then show the table."""
+
+
+def test_the_sliders_of_a_report_show_simulated_points(browser, pages):
+    """
+    They begin at the run's own values; band, alarms and cost follow, and the table has the same points.
+    """
+    browser.open(pages["report"], width=1280, dark=False)
+    shown = browser.evaluate(DRAG)
+    first, dragged = shown["first"], shown["dragged"]
+
+    assert first["ready"].startswith("p95 from arrival to READY: 104 s")
+    assert first["alarms"] == "ALARM in 3 simulated runs: media-processing-duration-p95 in 1."
+    assert dragged["ready"].startswith("p95 from arrival to READY: 100 s")
+    assert (dragged["alarms"], dragged["spoken"]) == ("No alarm fired in 3 simulated runs.", "1")
+    assert "9.00 per thousand batches" in dragged["cost"]
+    assert dragged["band"] != first["band"]
+    assert (first["table"], shown["table"]) == ("none", "block")
+
+
+def test_without_javascript_the_points_are_a_table(browser, pages):
+    """
+    The sliders are hidden, all points are shown.
+    """
+    with browser.without_scripts():
+        browser.open(pages["report"], width=390, dark=False)
+        shown = "getComputedStyle(document.querySelector('{}')).display"
+
+        assert browser.evaluate(shown.format("figure[data-sliders]")) == "none"
+        assert browser.evaluate(shown.format(".points-table")) == "block"
 
 
 def test_the_live_page_fits_a_screen_of_1080_lines(browser, pages):

@@ -21,6 +21,7 @@ from harness.lab.report.charts.chart import NARROW, WIDE, Chart
 from harness.lab.report.overview import Overview
 from harness.lab.report.section import ReportSection, SectionMaker, Subject
 from harness.lab.report.sections.contents import SECTIONS
+from harness.lab.report.what_if_grid import WHAT_IF, WhatIfGrid
 from harness.lab.results.run import Run, RunUnreadable
 
 PageProgress = Callable[[float], None]
@@ -30,8 +31,14 @@ MEASURED, DRAWN = 0.3, 0.8
 """How much of a page is done when its data are measured, and when its pictures are written."""
 
 FIGURES = "figures"
-STYLES = (("uplot", "uPlot.min.css"), ("colours.css",), ("interactive_charts.css",), ("page.css",))
-SCRIPTS = (("uplot", "uPlot.iife.min.js"), ("interactive_charts.js",))
+STYLES = (
+    ("uplot", "uPlot.min.css"),
+    ("colours.css",),
+    ("interactive_charts.css",),
+    ("page.css",),
+    ("sliders.css",),
+)
+SCRIPTS = (("uplot", "uPlot.iife.min.js"), ("interactive_charts.js",), ("sliders.js",))
 
 
 def unseen(_share: float) -> None:
@@ -45,6 +52,7 @@ def render(
     to: Path | None = None,
     *,
     cost: Mapping[str, Any] | None = None,
+    what_if: WhatIfGrid | None = None,
     progress: PageProgress = unseen,
 ) -> Path:
     """
@@ -55,16 +63,19 @@ def render(
         other: A run to draw over the charts, dashed.
         to: The page's path; ``report.html`` in the run folder by default.
         cost: The cost of the run, as `sections.cost` reads it.
+        what_if: A grid that was simulated from the run; it is also written as CSV.
         progress: Told how much of the page is done.
 
     Raises:
         RunUnreadable: A table of either run is missing or damaged.
     """
     path = to or run.folder / "report.html"
-    subject = Subject(run, verdict or stored_verdict(run), other, cost)
+    subject = Subject(run, verdict or stored_verdict(run), other, cost, what_if)
     sections = sections_of(SECTIONS, subject, progress)
     figures = path.parent / FIGURES
     save_charts(sections, figures, progress)
+    if what_if is not None:
+        what_if.to_frame().to_csv(figures / f"{WHAT_IF}.csv", index=False, lineterminator="\n")
     for name, batch_id in (("slowest", slowest_batch(run)), ("median", median_batch(run))):
         if batch_id is not None:
             life = life_of_batch(run, batch_id)

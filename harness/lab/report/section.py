@@ -6,17 +6,19 @@ from typing import Any, ClassVar, Self
 
 from harness.lab.gate.verdict import Verdict
 from harness.lab.report.charts.chart import Chart
+from harness.lab.report.what_if_grid import WhatIfGrid
 from harness.lab.results.run import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The data of a page: a run, its verdict, another run to draw over the charts, and its cost."""
+    """The data of a page: a run, its verdict, another run for the charts, its cost, and a grid around it."""
 
     run: Run
     verdict: Verdict | None = None
     other: Run | None = None
     cost: Mapping[str, Any] | None = None
+    what_if: WhatIfGrid | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,25 @@ class Points:
     sentences: Sequence[str]
 
 
-Block = Chart | TableBlock | Prose | Points
+@dataclass(frozen=True, slots=True)
+class SliderBlock:
+    """
+    Sliders over the points of a grid, which need JavaScript; *table* has the same points without it.
+
+    Attributes:
+        axes: Parameter, its values as texts, and the index of the value in the run (None: none of them).
+        data: The texts and the positions of all points as JSON that can stand in a script element.
+        at: The point that is shown first: an index for each axis.
+    """
+
+    kind: ClassVar[str] = "sliders"
+    axes: Sequence[tuple[str, Sequence[str], int | None]]
+    at: Sequence[int]
+    data: str
+    table: TableBlock
+
+
+Block = Chart | TableBlock | Prose | Points | SliderBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
 from harness.lab.report.sections.regressions import regressions
 from harness.lab.report.sections.remarks import remarks
+from harness.lab.report.sections.simulated_grid import what_if
 from harness.lab.report.sections.times import end_to_end, percentile_curve, processing, requests
 from harness.lab.report.sections.two_batches import two_batches
 
@@ -21,6 +22,7 @@ SECTIONS: tuple[SectionMaker, ...] = (
     alarms,
     audit,
     remarks,
+    what_if,
     response_by_rate,
     processing,
     end_to_end,

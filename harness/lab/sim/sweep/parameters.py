@@ -19,8 +19,10 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from harness.blueprint.template import load_template
+from harness.lab.results.run import Run
 from harness.lab.sim.cost import Bill, Prices, bill
 from harness.lab.sim.engine_choice import EngineName
+from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.platform_settings import SECTIONS, Platform, Preset
 from harness.lab.sim.simulation import platform_of, read_machine, simulate
 from harness.lab.workload.scenario import Scenario
@@ -28,6 +30,7 @@ from harness.lab.workload.scenario_file import invalid_values
 from harness.states_language.machine import StateMachine
 
 RATE = "rate"
+RESERVED = "lambda.reserved_concurrency"
 
 Point = Mapping[str, JsonValue]
 """Values of the varied parameters, by key."""
@@ -99,6 +102,7 @@ class VariableSystem:
         """Return the value of a parameter that is not varied; raise ParameterInvalid if it has none."""
         if key == RATE:
             return self.scenario.arrival_rate
+        document: Any
         if is_of_platform(key):
             _, platform = self.at({})
             document = platform.model_dump(mode="json", by_alias=True)
@@ -108,21 +112,28 @@ class VariableSystem:
             try:
                 document = document[int(part)] if isinstance(document, list) else document[part]
             except (KeyError, IndexError, ValueError, TypeError):
-                raise ParameterInvalid(f"{key} has no value to vary") from None
+                if (deployed := _in_template(key)) is None:
+                    raise ParameterInvalid(f"{key} has no value to vary") from None
+                return deployed
         return _in_template(key) if document is None else document
+
+    def play(self, point: Point, folder: Path, replication: int = 0) -> Run:
+        """Simulate one replication at a point with all its rows, into a run folder."""
+        scenario, overrides = self._changed(point)
+        return simulate(
+            scenario,
+            replication=replication,
+            engine=self.engine,
+            state_machine=self.state_machine,
+            platform=self.preset,
+            overrides=overrides,
+            out=folder,
+        )
 
     def bill(self, point: Point, prices: Prices | None = None) -> Bill:
         """Simulate one replication at a point, and return its cost."""
-        scenario, overrides = self._changed(point)
         with TemporaryDirectory() as folder:
-            run = simulate(
-                scenario,
-                state_machine=self.state_machine,
-                platform=self.preset,
-                overrides=overrides,
-                out=Path(folder) / "run",
-            )
-            return bill(run, prices)
+            return bill(self.play(point, Path(folder) / "run"), prices)
 
     @property
     def identity(self) -> dict[str, JsonValue]:
@@ -158,6 +169,9 @@ def _in_template(key: str) -> Any:
         "sqs.visibility_timeout_s": template.queue.visibility_timeout,
         "sqs.max_receive_count": template.queue.max_receive_count,
     }
+    reserved = {name: function.reserved_concurrency for name, function in template.functions.items()}
+    for name, concurrency in reserved.items():
+        deployed |= {f"{RESERVED}.{short}": concurrency for short in (name, name.removeprefix(PREFIX))}
     return deployed.get(key)
 
 
