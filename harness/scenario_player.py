@@ -22,6 +22,7 @@ from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.shipped.shipped_scenarios import find_scenario
+from harness.stack.dashboard.processes import part_processes
 from harness.stack.processes.locust_page import noted_page
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, facts_of, must_fit, recorded, seeded_identities, stack_for
@@ -201,4 +202,5 @@ def _stack_identities(state: "StackState", given: Path | None, scenario: Scenari
     """Provide identities of a stack for a scenario: the given ones, or new listings."""
     must_fit(scenario, state)
     with nullcontext(given) if given else seeded_identities(scenario, state) as identities:
-        yield ServiceAccess(identities, partial(recorded, state), facts_of(state))
+        processes = partial(part_processes, state.supervisor_pid)
+        yield ServiceAccess(identities, partial(recorded, state), facts_of(state), processes=processes)

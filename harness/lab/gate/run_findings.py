@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.lab.results.host.host_influence import host_influence
 from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.percentile import percentile
 
@@ -75,6 +76,9 @@ def doubts_of(run: "Run") -> Iterable[str]:
         if not isinstance(findings, list):
             raise ValueError(f"{run.folder}/run.json: the findings of the generator must be a list")
         yield from map(str, findings)
+    influence = host_influence(run) if run.header.engine == "live" else None
+    if influence is not None:
+        yield from influence.findings()
 
 
 def warnings_of(run: "Run") -> Iterable[str]:

@@ -84,7 +84,7 @@ def play(
 
     def look() -> bool:
         watchdog.must_have_room()
-        outcome = run.update()
+        outcome = run.update(locust.pid)
         if on_progress is not None:
             on_progress(run.progress)
         return outcome.is_over or watchdog.is_silent()

@@ -22,6 +22,7 @@ from harness.blueprint.template import load_template
 from harness.lab.alarms.template_alarms import metric_alarms
 from harness.lab.gate.objective import Dimension, Objective
 from harness.lab.load.generator.self_check import findings
+from harness.lab.load.host.host_recorder import Processes, no_processes, recorded_host
 from harness.lab.load.outside_observer import RunObserver, outside_observer, unobserved
 from harness.lab.load.preflight.preflight import preflight
 from harness.lab.load.progress import Progress
@@ -48,12 +49,14 @@ class ServiceAccess:
             be observed from outside.
         target: Facts about the service for `RunHeader.target`.
         remarks: Sentences for ``run.json``.
+        processes: Returns the processes of the service on this machine, to record what they use.
     """
 
     identities: Path
     observer: RunObserver = field(default_factory=outside_observer)
     target: Mapping[str, str | int | float] = field(default_factory=dict)
     remarks: Sequence[str] = ()
+    processes: Processes = no_processes
 
 
 class LiveRun:
@@ -85,6 +88,7 @@ class LiveRun:
         header = live_header(scenario, folder, workers, notes)
         self._writer = RunWriter(folder, header.model_copy(update={"target": dict(access.target)}))
         self._observer = access.observer
+        self._processes = access.processes
         self._observing = ExitStack()
         self._observed: Collection[str] | None = None
         self._observation_error: str | None = None
@@ -94,11 +98,14 @@ class LiveRun:
     def progress(self) -> Progress:
         return Progress.read(self.folder / PROGRESS)
 
-    def update(self) -> RunOutcome:
+    def update(self, locust: int | None = None) -> RunOutcome:
         """
         Return how far the run is; call it a few times a second.
 
-        When the run has begun, its start is written to ``run.json`` and the observer is started.
+        When the run has begun, its start is written to ``run.json`` and its observers are started.
+
+        Args:
+            locust: Process id of the load generator.
         """
         outcome = RunOutcome.read(self.folder / OUTCOME)
         if outcome.began_at_epoch_s is not None and not self._has_begun:
@@ -106,9 +113,7 @@ class LiveRun:
             began_at = datetime.fromtimestamp(outcome.began_at_epoch_s, UTC)
             self._writer.header = self._writer.header.model_copy(update={"started_at": began_at})
             write_header(self.folder, self._writer.header)
-            with self._noting_errors():
-                observing = self._observer(self.folder, outcome.began_at_epoch_s)
-                self._observed = self._observing.enter_context(observing)
+            self._observe(outcome.began_at_epoch_s, {} if locust is None else {"locust": locust})
         return outcome
 
     def finish(self, outcome: RunOutcome) -> Run:
@@ -140,6 +145,13 @@ class LiveRun:
         """Stop the observer; a second call does nothing."""
         with self._noting_errors():
             self._observing.close()
+
+    def _observe(self, began_at: float, generator: Mapping[str, int]) -> None:
+        with self._noting_errors():
+            self._observed = self._observing.enter_context(self._observer(self.folder, began_at))
+        # Entered last, left first: what follows the run, e.g. its audit, is no part of it.
+        host = recorded_host(self.folder, began_at, lambda: {**self._processes(), **generator})
+        self._observing.enter_context(host)
 
     @contextmanager
     def _noting_errors(self) -> Iterator[None]:

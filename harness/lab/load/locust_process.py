@@ -122,6 +122,11 @@ class LocustProcess:
             grace=GRACE_S,
         ).start()
 
+    @property
+    def pid(self) -> int:
+        """Process id of Locust; its workers are its children."""
+        return self._process.pid
+
     def watch(
         self, look: Callable[[], bool] = lambda: False, on_interrupt: Callable[[], None] = lambda: None
     ) -> int:

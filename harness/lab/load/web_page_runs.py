@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from harness.lab.load.live_run import LiveRun, ServiceAccess
@@ -65,13 +66,13 @@ class WebPageRuns:
         locust = LocustProcess(self.runs / "locust.log", arguments, {SCENARIOS: offered})
         with closing(locust), self._contexts:
             on_open(f"http://127.0.0.1:{port}")
-            locust.watch(self._look)
+            locust.watch(partial(self._look, locust))
             self._finish()
 
-    def _look(self) -> bool:
+    def _look(self, locust: LocustProcess) -> bool:
         for request in pending_requests(self.runs):
             self._answer(request)
-        if self._current is not None and self._current.update().is_over:
+        if self._current is not None and self._current.update(locust.pid).is_over:
             self._finish()
         return False  # until it is interrupted
 

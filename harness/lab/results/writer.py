@@ -30,6 +30,9 @@ PARTS = "parts"
 OBSERVER = 9_000
 """Worker number of a recorder that is not a worker; workers count from 0."""
 
+HOST = 9_001
+"""As `OBSERVER`, of the recorder of the host."""
+
 ROWS_AT_ONCE = 256
 """This many rows become columns at once, in a fraction of a millisecond."""
 

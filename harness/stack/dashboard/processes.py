@@ -42,15 +42,8 @@ class Census:
     def take(self) -> list[Process]:
         """Return the processes in the order they were started."""
         now = time.monotonic()
-        self._pids |= self._running()
+        self._pids |= part_processes(self._supervisor_pid)
         return [self._process(name, pid, now) for name, pid in self._pids.items()]
-
-    def _running(self) -> dict[str, int]:
-        try:
-            children = psutil.Process(self._supervisor_pid).children()
-        except psutil.NoSuchProcess:
-            return {}
-        return dict(filter(None, map(_supervised, sorted(children, key=lambda child: child.pid))))
 
     def _process(self, name: str, pid: int, now: float) -> Process:
         try:
@@ -63,6 +56,15 @@ class Census:
         # The seconds of a child that ended are no longer in the sum, so the difference may be negative.
         cpu = max(0.0, (seconds - before) / (now - at)) if now > at else None
         return Process(name, pid, family[0].status() != psutil.STATUS_ZOMBIE, cpu, int(memory))
+
+
+def part_processes(supervisor_pid: int) -> dict[str, int]:
+    """Return the process ids of the running parts by name, in the order they were started."""
+    try:
+        children = psutil.Process(supervisor_pid).children()
+    except psutil.NoSuchProcess:
+        return {}
+    return dict(filter(None, map(_supervised, sorted(children, key=lambda child: child.pid))))
 
 
 def _supervised(process: psutil.Process) -> tuple[str, int] | None:

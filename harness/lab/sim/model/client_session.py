@@ -105,7 +105,10 @@ class SimulatedClient:
             transfers.append((start, finish, size))
         context.recorder.uploads(arrival, OBJECT, self._batch_id, transfers)
         self._due_at = None
-        yield self._after(max(lanes, default=now) - now)
+        longest, host = max(lanes, default=now) - now, context.host
+        # The uploads together: their own rows have the times of a host with free processors.
+        at_once = max(1, len(lanes))
+        yield from host.take(longest, host.upload * len(sizes) // at_once, self._key, at_once)
 
     def complete(self) -> ProcessGenerator:
         """Report that all files are uploaded."""
@@ -136,11 +139,11 @@ class SimulatedClient:
         while env.now + pause - wait < stops_at:
             yield self._after(pause)
             sent_at = env.now
-            latency, accepted = self._send("uploads/status", 200, sent_at)
+            has_ended = media.finished_at is not None
+            latency, accepted = yield from self._poll(sent_at, is_last=has_ended)
             if accepted:
-                if media.finished_at is not None:
-                    yield self._after(latency)
-                    self._record_end(media, not_before, sent_at + latency)
+                if has_ended:
+                    self._record_end(media, not_before, env.now)
                     return media.status == "READY"
                 not_before = sent_at
             grown = int(wait * factor)
@@ -148,6 +151,20 @@ class SimulatedClient:
             pause = latency + wait
         self.censor(self._now, "POLL_TIMEOUT")
         raise ClientStopped("POLL_TIMEOUT")
+
+    def _poll(self, sent_at: int, *, is_last: bool) -> Generator[Event, None, tuple[int, bool]]:
+        """
+        Query the status; return how long the client must still wait for the answer [ns], and whether it came.
+
+        Without shared processors the latency is known at once, so an answer that changes nothing needs no
+        event of its own.
+        """
+        if self.context.host.is_shared:
+            return 0, (yield from self._exchange("uploads/status", 200, sent_at))
+        latency, accepted = self._send("uploads/status", 200, sent_at)
+        if accepted and is_last:
+            yield self._after(latency)
+        return latency, accepted
 
     def download(self) -> ProcessGenerator:
         """Query the downloads and fetch them: all files of real media, the first one of placeholders."""
@@ -237,9 +254,7 @@ class SimulatedClient:
         """Send a request to the API; repeat it by the retry policy if the service is unavailable."""
         attempts, wait, factor, cap = self.context.retry
         while True:
-            latency, accepted = self._send(endpoint, success_status, self._take_due_at())
-            yield self._after(latency)
-            if accepted:
+            if (yield from self._exchange(endpoint, success_status, self._take_due_at())):
                 return
             attempts -= 1
             if not attempts:
@@ -248,20 +263,48 @@ class SimulatedClient:
             wait = min(wait * factor, cap)
         raise ClientStopped(f"/{endpoint}: {UNAVAILABLE} UNAVAILABLE")
 
+    def _exchange(self, endpoint: str, success_status: int, due_at: int) -> Generator[Event, None, bool]:
+        """Send one request to the API and wait for the answer; return whether the service accepted it."""
+        host = self.context.host
+        if not host.is_shared:
+            latency, accepted = self._send(endpoint, success_status, due_at)
+            yield self._after(latency)
+            return accepted
+        self._requests += 1
+        sent_at, media = self._now, self.media
+        latency, accepted = self.context.admission.request(self.arrival, self._requests)
+        yield from host.take(latency, host.request if accepted else 0, self._key)
+        self._record_request(endpoint, success_status, due_at, sent_at, self._now, media, accepted=accepted)
+        return accepted
+
     def _send(self, endpoint: str, success_status: int, due_at: int) -> tuple[int, bool]:
         """Send one request to the API; return its latency [ns], and whether the service accepted it."""
         self._requests += 1
-        arrival, context = self.arrival, self.context
-        now, media = context.env.now, self.media
-        latency, accepted = context.admission.request(arrival, self._requests)
-        context.recorder.request(
-            arrival=arrival, type="POST", name=endpoint,
+        now = self._now
+        latency, accepted = self.context.admission.request(self.arrival, self._requests)
+        self._record_request(
+            endpoint, success_status, due_at, now, now + latency, self.media, accepted=accepted
+        )
+        return latency, accepted
+
+    def _record_request(
+        self,
+        endpoint: str,
+        success_status: int,
+        due_at: int,
+        started_at: int,
+        finished_at: int,
+        media: MediaBatch | None,
+        *,
+        accepted: bool,
+    ) -> None:
+        self.context.recorder.request(
+            arrival=self.arrival, type="POST", name=endpoint,
             status=success_status if accepted else UNAVAILABLE, outcome="ok" if accepted else "failed",
-            intended_at=due_at, started_at=now, finished_at=now + latency,
+            intended_at=due_at, started_at=started_at, finished_at=finished_at,
             batch_id=self._viewed_batch_id if media is None else media.id,
             error=None if accepted else "UNAVAILABLE",
         )  # fmt: skip
-        return latency, accepted
 
     def _download_object(self, size: int, name: str = OBJECT) -> ProcessGenerator:
         self._transfers += 1

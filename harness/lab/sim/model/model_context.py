@@ -8,6 +8,7 @@ from harness.lab.sim.model.admission import UNAVAILABLE, Admission, Store
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.model.simulated_service import SimulatedService
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.workload import client_flows
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.draws import Stream
@@ -38,6 +39,7 @@ class ModelContext:
     recorder: RowRecorder
     placeholders: bool
     upload_ttl: int
+    host: HostWork
     ready: dict[int, tuple[str, list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

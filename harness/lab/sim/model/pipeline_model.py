@@ -21,6 +21,7 @@ from harness.lab.sim.model.simulated_service import NO_LABELS, SimulatedService
 from harness.lab.sim.model.step_functions import SimulatedStepFunctions
 from harness.lab.sim.model.task_workers import OwnStation, TaskWorkers
 from harness.lab.sim.platform.function_pool import PREFIX, Functions
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
@@ -72,10 +73,11 @@ class PipelineModel:
         self._calls_back = PREFIX + "callback-dispatch" in {
             node.task.function_name for node in program.tasks()
         }
+        self.host = host = HostWork(self.env, platform.host)
         deployed = self.template.functions
-        self.functions = Functions(self.env, platform.functions, deployed, recorder, self._source)
+        self.functions = Functions(self.env, platform.functions, deployed, recorder, self._source, host)
         slots = self.template.media_convert_queue.concurrent_jobs
-        self.transcoder = Transcoder(self.env, platform.mediaconvert, slots, self._source)
+        self.transcoder = Transcoder(self.env, platform.mediaconvert, slots, self._source, host)
         self.workers = self._task_workers(stations or {})
         self.workflow = self._step_functions(program, machine.timeout_seconds, epoch)
         self.service = self._simulated_service()
@@ -110,6 +112,7 @@ class PipelineModel:
             time_limit=time_limit,
             epoch=epoch,
             ended=self._execution_ended,
+            host=self.host,
         )
 
     def _simulated_service(self) -> SimulatedService:
@@ -122,6 +125,7 @@ class PipelineModel:
             visibility_timeout=sqs.visibility_timeout_s or queue.visibility_timeout,
             max_receive_count=sqs.max_receive_count or queue.max_receive_count or 1,
             start=self.workflow.start,
+            host=self.host,
         )
 
     def _client_population(self) -> ClientPopulation:
@@ -136,6 +140,7 @@ class PipelineModel:
             self.recorder,
             placeholders=platform.preset == "local" and scenario.media == "placeholder",
             upload_ttl=nanoseconds(platform.api.upload_ttl_s),
+            host=self.host,
         )
         arrivals = None if scenario.users else schedule(scenario, replication)
         return ClientPopulation(context, arrivals, self.recorder.settle)

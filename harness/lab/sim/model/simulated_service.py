@@ -11,6 +11,7 @@ from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.sqs_queue import Message, SqsQueue
@@ -66,6 +67,7 @@ class SimulatedService:
         visibility_timeout: float,
         max_receive_count: int,
         start: Callable[[MediaJob], bool],
+        host: HostWork,
     ) -> None:
         self._env = env
         self._settings = platform.dispatcher
@@ -85,6 +87,7 @@ class SimulatedService:
             max_receive_count=max_receive_count,
             handle=self._dispatch,
             dead_letter=self._dead_letter,
+            host=host,
         )
         env.process(self._reconciler())
 

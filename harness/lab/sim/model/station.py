@@ -60,6 +60,7 @@ class Station:
         key: int,
         begun: Callable[[], None],
         wanted: Callable[[], bool] = lambda: True,
+        work: Callable[[int, int], Event] | None = None,
     ) -> Generator[Event, None, bool]:
         """
         Wait for the requested server and work; return whether the job was served.
@@ -70,6 +71,7 @@ class Station:
             key: Identifies the job (see `entity_key`): orders jobs that end at the same instant.
             begun: Called when service begins.
             wanted: Called if the job has waited; a job that is not wanted any more is not served.
+            work: Begins the work, given its time and key; the event is its end. By default it takes its time.
         """
         with server:
             if not server.triggered:
@@ -77,8 +79,9 @@ class Station:
                 if not wanted():
                     return False
             begun()
-            yield self._env.after(service_time, _END_OF_WORK | key)
-        self.busy_time += service_time
+            begun_at = self._env.now
+            yield (work or self._env.after)(service_time, _END_OF_WORK | key)
+        self.busy_time += self._env.now - begun_at
         self.served += 1
         # The next job begins before the owner of this one hears of its end.
         yield self._env.settled()

@@ -14,6 +14,7 @@ from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import StepFunctionsSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
@@ -77,10 +78,13 @@ class SimulatedStepFunctions(Host):
         time_limit: float | None,
         epoch: datetime,
         ended: Callable[[Execution], None],
+        host: HostWork,
     ) -> None:
         self.epoch = epoch
         self.machine = {"Id": arn, "Name": arn.rpartition(":")[2]}
         self._env = env
+        self._host = host
+        self._is_transition = False
         self._program = program
         self._workers = workers
         self._recorder = recorder
@@ -156,7 +160,11 @@ class SimulatedStepFunctions(Host):
 
     def call_in(self, delay: int, position: Position, node: AnyNode, callback: Callback) -> None:
         key = _TIMER + (position.execution.entity << 36) + (position.item << 16) + node.index
-        self._env.call_in(delay, key, callback)
+        if self._is_transition:
+            self._is_transition = False
+            self._host.call_in(delay, self._host.transition, key, callback)
+        else:
+            self._env.call_in(delay, key, callback)
 
     def deadline_in(self, delay: int, attempt: TaskAttempt, callback: Callback) -> Deadline:
         deadline = Deadline(callback)
@@ -171,8 +179,12 @@ class SimulatedStepFunctions(Host):
         if execution.transitions == 0:
             # The latency of the first transition is part of the start.
             return wait
-        latency = self._task_latency if isinstance(node, CompiledTask) else self._plain_latency
-        return wait + latency(execution.entity, execution.transitions, execution.subject.attempt)
+        is_task = isinstance(node, CompiledTask)
+        latency = self._task_latency if is_task else self._plain_latency
+        delay = wait + latency(execution.entity, execution.transitions, execution.subject.attempt)
+        # A delay is followed by its `call_in` at once.
+        self._is_transition = is_task and delay > 0 and self._host.is_shared
+        return delay
 
     def work(self, attempt: TaskAttempt) -> None:
         self._workers[attempt.node.name](attempt)

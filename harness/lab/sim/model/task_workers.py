@@ -128,9 +128,9 @@ class TaskWorkers:
 
     def _invoke(self, pool: FunctionPool, function: str, failures: "Failures", attempt: TaskAttempt) -> None:
         work = self.media.plan(function, attempt.execution.subject, event_of(attempt))
-        self._call(pool, failures.of(attempt, work), attempt)
+        self._call(pool, failures.of(attempt, work), attempt, step_of(function))
 
-    def _call(self, pool: FunctionPool, work: Work, attempt: TaskAttempt) -> None:
+    def _call(self, pool: FunctionPool, work: Work, attempt: TaskAttempt, step: str = "") -> None:
         """Invoke a function, unless it is throttled."""
         key = (attempt.execution.entity, attempt.item, attempt.number)
         invocation = self.functions.admit(pool, key, nanoseconds(work.seconds))
@@ -138,8 +138,9 @@ class TaskWorkers:
             attempt.fail("Lambda.TooManyRequestsException", "Rate Exceeded.")
             return
         attempt.begun()
-        attempt.enforce_deadline(invocation.ends_at)
-        self.env.process(self._invocation(pool, key, invocation, work, attempt))
+        # On shared processors it may end later.
+        attempt.enforce_deadline(None if self.functions.may_be_delayed else invocation.ends_at)
+        self.env.process(self._invocation(pool, key, invocation, work, attempt, step))
 
     def _invocation(
         self,
@@ -148,9 +149,10 @@ class TaskWorkers:
         invocation: AdmittedInvocation,
         work: Work,
         attempt: TaskAttempt,
+        step: str,
     ) -> ProcessGenerator:
         """Process of one invocation of a function."""
-        yield from self.functions.run(pool, key, invocation, fails=work.error is not None)
+        yield from self.functions.run(pool, key, invocation, fails=work.error is not None, step=step)
         if invocation.killed:
             attempt.fail("Sandbox.Timedout", f"Task timed out after {pool.timeout / NS:.2f} seconds")
         elif work.error:

@@ -16,6 +16,7 @@ from harness.lab.results.metric_names import labels_text
 from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import LambdaSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
@@ -74,8 +75,10 @@ class Functions:
         deployed: Mapping[str, LambdaFunction],
         recorder: RowRecorder,
         source: RandomSource,
+        host: HostWork,
     ) -> None:
         self._env = env
+        self._host = host
         self._settings = settings
         self._deployed = deployed
         self._recorder = recorder
@@ -100,6 +103,11 @@ class Functions:
                 free_at=[0] * (settings.sandboxes or 0),
             )
         return self._pools[name]
+
+    @property
+    def may_be_delayed(self) -> bool:
+        """Whether an invocation may end later than planned, because processors are shared."""
+        return self._host.is_shared
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +148,13 @@ class Functions:
         return AdmittedInvocation(now + start + duration, duration, killed)
 
     def run(
-        self, pool: FunctionPool, key: tuple[int, int, int], invocation: "AdmittedInvocation", *, fails: bool
+        self,
+        pool: FunctionPool,
+        key: tuple[int, int, int],
+        invocation: "AdmittedInvocation",
+        *,
+        fails: bool,
+        step: str = "",
     ) -> ProcessGenerator:
         """
         Run an admitted invocation to its end.
@@ -150,8 +164,10 @@ class Functions:
         Args:
             key: Entity, item and attempt, for the order of events.
             fails: Whether the handler will fail.
+            step: The step of the pipeline that the handler takes, for its use of processors.
         """
-        yield self._env.after(invocation.ends_at - self._env.now, order(Kind.END_OF_WORK, *key))
+        begun_at = invocation.ends_at - invocation.duration
+        yield from self._work(invocation.ends_at - self._env.now, order(Kind.END_OF_WORK, *key), step)
         pool.running -= 1
         self.running -= 1
         self._running_unreserved -= pool.concurrency is None
@@ -160,7 +176,13 @@ class Functions:
         metric(now, "AWS/Lambda/Invocations", labels, 1.0)
         metric(now, "AWS/Lambda/Errors", labels, float(fails or invocation.killed))
         metric(now, "AWS/Lambda/Throttles", labels, 0.0)
-        metric(now, "AWS/Lambda/Duration", labels, invocation.duration * 1000 / NS)
+        metric(now, "AWS/Lambda/Duration", labels, (now - begun_at) * 1000 / NS)
+
+    def _work(self, time: int, key: int, step: str) -> ProcessGenerator:
+        if step == "callback":
+            yield from self._host.take(time, self._host.request, key)
+        else:
+            yield self._host.work(step)(time, key)
 
     def _is_full(self, pool: FunctionPool) -> bool:
         if self.running >= self._settings.account_concurrency:

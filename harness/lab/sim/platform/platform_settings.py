@@ -17,12 +17,14 @@ ours  the reference service's own settings
 Latencies published as quantiles are lognormal through p50 and p90.
 """
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from harness.lab.sim.platform.host_settings import HostSettings, local_host
 from harness.lab.sim.platform.real_capacity import RealCapacity
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.workload.distributions.base_distribution import Probability
@@ -212,6 +214,7 @@ class Platform(_PlatformSection):
     mediaconvert: MediaConvertSettings = MediaConvertSettings()
     s3: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    host: HostSettings = HostSettings()
     callback_s: Duration = Field(
         Lognormal(median=0.05, sigma=0.3), description="Round trip of the callback to the service. ?"
     )
@@ -264,25 +267,27 @@ def _local(time_scale: float, real: RealCapacity | None) -> dict[str, Any]:
 
     Real work is done by as many jobs and sandboxes as the machine has processors.
 
-    The overhead was measured in clock seconds on a small machine; *time_scale* converts it to model seconds.
+    The overhead was measured in clock seconds on 30 November 2026, on two processors that the stack had for
+    itself (see `host_settings`); *time_scale* converts it to model seconds.
     """
     return {
         "stepfunctions": {
             "start_s": 0.01 * time_scale,
-            "hop_s": 0.008 * time_scale,
+            "hop_s": 0.005 * time_scale,
             "plain_hop_s": 0.002 * time_scale,
         },
         "sqs": {"delivery_s": 0.004 * time_scale},
         "dispatcher": {
-            "message_s": 0.02 * time_scale,
+            "message_s": 0.018 * time_scale,
             # The worker divides its own intervals by the scale, so in model time they do not change.
             "outbox_s": {"distribution": "uniform", "low": 0.0, "high": 0.25},
         },
         "lambda": {"cold_starts": False} | ({"sandboxes": real.sandboxes} if real else {}),
         "mediaconvert": {"completion_s": 0.01 * time_scale}
         | ({"slots": real.transcoding_slots} if real else {}),
-        "s3": {"request_s": 0.008 * time_scale, "bytes_per_s": None},
-        "api": {"request_s": 0.008 * time_scale, "network_s": 0.001 * time_scale},
+        "s3": {"request_s": 0.001 * time_scale, "bytes_per_s": None},
+        "api": {"request_s": 0.0065 * time_scale, "network_s": 0.001 * time_scale},
+        "host": local_host(time_scale, os.cpu_count() or 1, is_real=real is not None),
         "callback_s": 0.02 * time_scale,
     }
 

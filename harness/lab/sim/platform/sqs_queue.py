@@ -15,6 +15,7 @@ from simpy.events import Event, ProcessGenerator
 from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.jobs import MediaJob
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import DispatcherSettings, SqsSettings
 from harness.states_language.host import nanoseconds
@@ -38,6 +39,7 @@ class SqsQueue:
         visibility_timeout: Visibility time-out of the queue [s].
         handle: Processes a message; returns whether it may be deleted.
         dead_letter: Takes a message that goes to the dead-letter queue.
+        host: The machine on which the dispatchers work; by default nothing delays them.
 
     Attributes:
         receives: Number of receive requests that returned messages.
@@ -55,8 +57,10 @@ class SqsQueue:
         max_receive_count: int,
         handle: Callable[[Message], bool],
         dead_letter: Callable[[Message], None],
+        host: HostWork | None = None,
     ) -> None:
         self._env = env
+        self._host = host or HostWork(env)
         self._visibility_timeout = nanoseconds(visibility_timeout)
         self._max_receive_count = max_receive_count
         self._batch_size = dispatcher.batch_size
@@ -106,8 +110,9 @@ class SqsQueue:
             received = yield from self._receive()
             received_at = self._env.now
             for message, number, spent in self._work_on(received):
-                yield self._env.after(
-                    received_at + spent - self._env.now, order(Kind.DISPATCHED, message.job.id, number)
+                key = order(Kind.DISPATCHED, message.job.id, number)
+                yield from self._host.take(
+                    max(0, received_at + spent - self._env.now), self._host.message, key
                 )
                 left = self._visibility_timeout - spent
                 if message.deleted or self._handle(message):

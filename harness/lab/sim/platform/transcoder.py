@@ -9,6 +9,7 @@ from harness.lab.sim.event_order import entity_key
 from harness.lab.sim.model.media_functions import Work
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.station import Station
+from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import MediaConvertSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
@@ -26,12 +27,18 @@ class Transcoder:
     """
 
     def __init__(
-        self, env: OrderedEnvironment, settings: MediaConvertSettings, slots: int, source: RandomSource
+        self,
+        env: OrderedEnvironment,
+        settings: MediaConvertSettings,
+        slots: int,
+        source: RandomSource,
+        host: HostWork,
     ) -> None:
         self.station = Station(env, settings.slots or slots)
         self.completed = 0
         self.video_seconds = 0.0
         self._env = env
+        self._work = host.work("transcode")
         self._speed = settings.speed
         self._start_delay = source.latencies(settings.start_delay_s, "mediaconvert/start", 2)
         self._completion = source.latencies(settings.completion_s, "mediaconvert/completion", 2)
@@ -75,7 +82,9 @@ class Transcoder:
     ) -> ProcessGenerator:
         """Process of one job, from its creation to the event of its completion."""
         service_time = self._start_delay(*key) + round(nanoseconds(work.seconds) / self._speed)
-        served = yield from self.station.serve(slot, service_time, entity_key(*key), begun, wanted)
+        served = yield from self.station.serve(
+            slot, service_time, entity_key(*key), begun, wanted, self._work
+        )
         if not served:
             return
         if work.error is None:

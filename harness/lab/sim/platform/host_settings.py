@@ -1,0 +1,61 @@
+"""
+The machine that runs the local stack: its processors, and the processor time of each operation.
+
+Times in seconds of model time; those of the machine are measured in clock seconds and count ``time_scale``
+times.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+from harness.lab.workload.distributions.quantities import LONGEST
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
+Processors = Annotated[float, Field(ge=0, le=1024)]
+
+REAL_WORK: Mapping[str, float] = {"validate": 1.0, "thumbnails": 1.0, "zip": 1.0, "transcode": 1.8}
+"""Processors that the real handlers keep busy; measured on 30 November 2026, two processors, small media."""
+
+
+class HostSettings(BaseModel):
+    """
+    The processors that all parts of a local stack share; AWS has no such machine.
+
+    An operation takes as long as its latency says while the processors are free; its processor time is the
+    part of it that takes longer when they are not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    processors: NonNegativeInt = Field(
+        0, description="Processors that all parts share; 0: no operation delays another one."
+    )
+    request_cpu_s: Seconds = Field(0.0, description="API and database: one request. Measured.")
+    object_cpu_s: Seconds = Field(0.0, description="Object store: one upload of a client. Measured.")
+    message_cpu_s: Seconds = Field(0.0, description="Worker: one message. Measured.")
+    transition_cpu_s: Seconds = Field(
+        0.0, description="Local AWS: one state transition, with its invocation. Measured."
+    )
+    work_processors: Mapping[str, Processors] = Field(
+        {}, description="Processors that the work of a step keeps busy, by step; modelled work sleeps: 0."
+    )
+
+
+def local_host(time_scale: float, processors: int, *, is_real: bool) -> dict[str, Any]:
+    """
+    Return the settings of the local stack on a machine.
+
+    The times were measured on 30 November 2026 from two runs (steady and retry_storm, time scale 10) on two
+    processors of an AMD EPYC that the stack had for itself; ``harness calibrate`` measures those of yours.
+    None is longer than the latency that the operation has alone.
+    """
+    return {
+        "processors": processors,
+        "request_cpu_s": 0.0065 * time_scale,
+        "object_cpu_s": 0.0006 * time_scale,
+        "message_cpu_s": 0.018 * time_scale,
+        "transition_cpu_s": 0.005 * time_scale,
+        "work_processors": dict(REAL_WORK) if is_real else {},
+    }
