@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.completion import scenarios
 from harness.cli.exit_codes import ExitCode
 from harness.cli.failures import exit_on_failure, exit_with
+from harness.cli.progress_bar import progress_bar
+from harness.cli.quantities import duration as duration_of
 
 if TYPE_CHECKING:
     from harness.service.rehearsal.campaign import Campaign
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 
 
 def rehearse(
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Play this scenario, a file or a name such as steady, instead of seeded schedules.",
+            autocompletion=scenarios,
+        ),
+    ] = None,
+    *,
     schedules: Annotated[int, typer.Option(help="Number of schedules.", min=1)] = 1000,
     first_seed: Annotated[int, typer.Option(help="Seed of the first schedule.", min=0)] = 0,
     story: Annotated[
@@ -30,6 +41,20 @@ def rehearse(
             metavar="FILE",
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="With SCENARIO: the run folder.  [default: runs/<time>-<scenario>-rehearsed]"),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            "--duration",
+            help="With SCENARIO: time during which batches arrive: 90s, 10m, 24h.",
+            parser=duration_of,
+            metavar="DURATION",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="With SCENARIO: replaces its seed.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")] = False,
 ) -> None:
     """
@@ -38,10 +63,18 @@ def rehearse(
     The use cases, the loops of the worker, and the state machine are the real ones; database, bucket and
     queue are in memory. A schedule that breaks a rule is shrunk to the fewest faults, and its story printed.
 
-    Exit codes: 0 no rule was broken, 2 the file of faults is not valid, 7 a rule was broken.
+    With SCENARIO the clients, service times and faults of a scenario are played instead, into a run folder
+    for check, report and audit.
+
+    Exit codes: 0 no rule was broken, 2 the scenario or the file of faults is not valid, 7 a rule was broken;
+    with SCENARIO also those of its verdict: 3 breached, 4 inconclusive.
 
     Example: harness rehearse --schedules 20000
     """
+    if scenario is not None:
+        raise typer.Exit(_play_scenario(scenario, out, duration, seed, as_json=json))
+    if (out, duration, seed) != (None, None, None):
+        exit_with("rehearse", ExitCode.USAGE, "--out, --duration and --seed need a SCENARIO")
     if faults is not None and story is None:
         exit_with(
             "rehearse", ExitCode.USAGE, "--faults needs --story: the seed whose clients meet the faults"
@@ -66,6 +99,28 @@ def rehearse(
         else:
             sys.stdout.write("\n".join(told) + "\n")
         raise typer.Exit(ExitCode.AUDIT if failed else ExitCode.OK)
+
+
+def _play_scenario(
+    path: Path, out: Path | None, duration: float | None, seed: int | None, *, as_json: bool
+) -> ExitCode:
+    """Play a scenario in virtual time, evaluate the run, and return the exit code."""
+    sys.stderr.write(f"rehearsing {path}\n")
+    with exit_on_failure("rehearse"):
+        from harness.cli.command_line import command_line
+        from harness.lab.gate.evaluate_run import check_run
+        from harness.lab.gate.outputs import announce, write
+        from harness.lab.gate.scenario_reader import read_scenario
+        from harness.stack.rehearsed.rehearsed_run import rehearse_scenario
+
+        scenario = read_scenario(path, duration=duration, seed=seed)
+        with progress_bar("rehearsing", scenario.duration_s, "s") as show:
+            run = rehearse_scenario(scenario, out=out, progress=show, command=command_line())
+        verdict = check_run(run)
+        write(verdict, run.folder)
+        announce(verdict, as_json=as_json)
+        sys.stderr.write(f"run: {run.folder}\n")
+        return ExitCode(verdict.exit_code)
 
 
 def _read(path: Path) -> "list[FaultDecision]":

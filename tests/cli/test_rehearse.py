@@ -89,3 +89,16 @@ def test_faults_without_a_story_exit_with_2(rehearse, tmp_path):
     Faults strike at the calls of one seed's clients.
     """
     assert rehearse("--faults", tmp_path / "faults.json")[0] == 2
+
+
+def test_a_scenario_is_played_into_a_run_folder(rehearse, tmp_path, capsys):
+    """
+    The folder is one of check, report and audit; the options of a scenario need one.
+    """
+    code, _ = rehearse("smoke", "--out", tmp_path / "run", "--seed", 4)
+    refused, _ = rehearse("--out", tmp_path / "other")
+
+    assert code == 0
+    assert '"engine": "rehearsed"' in (tmp_path / "run" / "run.json").read_text()
+    assert (tmp_path / "run" / "verdict.json").exists()
+    assert refused == 2

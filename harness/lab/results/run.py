@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", "float", "pd.Series[float]", "pd.DataFrame")
 
-Engine = Literal["live", "simpy", "compiled"]
+Engine = Literal["live", "simpy", "compiled", "rehearsed"]
 
 FORMAT_VERSION = 1
 

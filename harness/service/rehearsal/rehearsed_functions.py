@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.service.adapters.memory.object_storage import InMemoryObjectStorage
 from harness.service.core.errors import Rejected, Retryable, Unavailable
@@ -78,6 +78,15 @@ REQUEST = (
     Strike.LATE,
     Strike.TAMPERED,
 )
+
+
+class PlannedWork(NamedTuple):
+    """The work of one attempt: its time [s], and the error with which it ends; None if it succeeds."""
+
+    seconds: float
+    error: str | None = None
+    cause: str = ""
+
 
 Post = Callable[[bytes, str], int]
 """Sends a callback (raw body, signature) to the API, and returns the HTTP status."""
@@ -153,8 +162,22 @@ class RehearsedFunctions:
             attempt.fail(REFUSALS[strike], "injected")
         elif strike is not Strike.STUCK:
             attempt.begun()
-            around.time.sleep(nanoseconds(SECONDS[handler] * self._slowness))
-            self._work(attempt, handler, answer_is_lost=strike is Strike.LOST_ANSWER)
+            work = self.plan(attempt, handler)
+            around.time.sleep(nanoseconds(work.seconds))
+            if work.error is None:
+                self._work(attempt, handler, answer_is_lost=strike is Strike.LOST_ANSWER)
+            else:
+                attempt.fail(work.error, work.cause)
+
+    def plan(self, attempt: TaskAttempt, handler: str) -> PlannedWork:
+        """Return the work of an invocation of a function."""
+        del attempt
+        return PlannedWork(SECONDS[handler] * self._slowness)
+
+    def plan_transcoding(self, attempt: TaskAttempt) -> PlannedWork:
+        """Return the work of a transcoding job."""
+        del attempt
+        return PlannedWork(TRANSCODING_SECONDS * self._slowness)
 
     def _work(self, attempt: TaskAttempt, handler: str, *, answer_is_lost: bool) -> None:
         try:
@@ -305,11 +328,14 @@ class RehearsedFunctions:
         attempt.begun()
         if strike is Strike.STUCK:
             return None
+        work = self.plan_transcoding(attempt)
         seconds = decision.seconds if decision else 0.0
         self._report_progress(attempt, "PROGRESSING")
-        around.time.sleep(nanoseconds(TRANSCODING_SECONDS * self._slowness + seconds))
+        around.time.sleep(nanoseconds(work.seconds + seconds))
         if strike is Strike.REJECTED:
             return attempt.fail("States.TaskFailed", "the transcoding job ended with ERROR")
+        if work.error is not None:
+            return attempt.fail(work.error, work.cause)
         self._put_now(*_transcoded(attempt.payload["Settings"]))
         self._report_progress(attempt, "COMPLETE")
         number = f"{attempt.execution.input['jobId']}-{attempt.item}-{attempt.number}"

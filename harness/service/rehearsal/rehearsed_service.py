@@ -160,22 +160,27 @@ class RehearsedService:
         around, rules = self.around, self.rules
         self.clock = DatabaseClock(around)
         self.media = InMemoryMediaRepository(self.listings, locks=VirtualRowLocks(around.time))
-        self.queue = InMemoryJobQueue(self.clock, visibility=VISIBILITY)
-        self.workflow = VirtualStepFunctions(around.time, self._begin, self._ended)
-        self.functions = RehearsedFunctions(
-            around,
-            self.storage,
-            self._receive_callback,
-            self.workflow.finished_work,
-            SECRET,
-            self.slowness,
-        )
+        self.queue = self.make_queue()
+        self.workflow = self.make_workflow()
+        self.functions = self.make_functions()
         self.observer = CommitObserver(
             around, self.media, self.clock, self.workflow, rules.upload_ttl, rules.stuck_timeout
         )
         self.api = RehearsedProcess("the API", around, self._start_api)
         self.worker = RehearsedProcess("the worker", around, self.start)
         self._start_api()
+
+    def make_queue(self) -> InMemoryJobQueue:
+        return InMemoryJobQueue(self.clock, visibility=VISIBILITY)
+
+    def make_workflow(self) -> VirtualStepFunctions:
+        return VirtualStepFunctions(self.around.time, self.begin, self.ended)
+
+    def make_functions(self) -> RehearsedFunctions:
+        finished_work = self.workflow.finished_work
+        return RehearsedFunctions(
+            self.around, self.storage, self.receive_callback, finished_work, SECRET, self.slowness
+        )
 
     def start(self) -> None:
         """Start the loops of the worker."""
@@ -216,7 +221,7 @@ class RehearsedService:
         )
         return assemble(ports, self.rules, CollectorRegistry())
 
-    def _receive_callback(self, body: bytes, signature: str) -> int:
+    def receive_callback(self, body: bytes, signature: str) -> int:
         """Answer a callback as the route does; return the HTTP status."""
         try:
             with self.api.running():
@@ -237,10 +242,12 @@ class RehearsedService:
             return next((status for kind, status in STATUSES if isinstance(error, kind)), 503)
         return 200
 
-    def _begin(self, attempt: TaskAttempt) -> None:
+    def begin(self, attempt: TaskAttempt) -> None:
+        """Begin the work of a Task."""
         self.functions.begin(attempt)
 
-    def _ended(self, execution: Execution) -> None:
+    def ended(self, execution: Execution) -> None:
+        """Follow the end of an execution."""
         self.around.tell(f"the execution of job {execution.input['jobId']} is {execution.status}")
         self.functions.execution_ended(execution)
 

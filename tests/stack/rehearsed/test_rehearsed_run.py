@@ -1,0 +1,118 @@
+"""
+A scenario played by the real core in virtual time: its run folder, and its events beside those of the twin.
+"""
+
+from collections import defaultdict
+
+import pytest
+
+from harness.lab.results.audit_file import read_audits
+from harness.lab.sim.simulation import simulate
+from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.scenario_file import ScenarioError
+from harness.stack.rehearsed.rehearsed_run import CORE, rehearse_scenario
+
+FAULTS = (
+    {"action": "aws:lambda:invocation-error", "function": "thumbnails", "rate": 0.5},
+    {"action": "harness:mediaconvert:job-error", "rate": 0.4},
+    {"action": "harness:sqs:poison-message", "rate": 0.05},
+    {"action": "harness:media:corrupt-file", "rate": 0.02},
+)
+
+
+def scenario(*faults, **changes):
+    flows = [
+        {"name": "photo_shoot", "photos": 2, "videos": {"distribution": "binomial", "n": 1, "p": 0.5}},
+        {"name": "project_documents", "weight": 0.2},
+        {"name": "retry", "weight": 0.3, "photos": 1, "videos": 0},
+        {"name": "viewer", "weight": 0.1},
+    ]
+    return Scenario.model_validate(
+        {
+            "name": "try",
+            "question": "The same?",
+            "seed": 5,
+            "duration_s": 100,
+            "drain_s": 3600,
+            "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.4, "for_s": 100}]}],
+            "flows": flows,
+            "behaviour": {"poll": {"timeout_s": 3600}},
+            "faults": faults,
+            **changes,
+        }
+    )
+
+
+def outcomes(run):
+    """Return the outcome and the error of each job, by arrival and attempt."""
+    batches = run.batches
+    rows = zip(
+        batches["listing_id"], batches["attempt"], batches["outcome"], batches["error_code"], strict=True
+    )
+    return {(listing, attempt): (outcome, error) for listing, attempt, outcome, error in rows}
+
+
+def events(run):
+    """Return the attempts of states with their service times [ms], by arrival and attempt of the batch."""
+    jobs = {
+        job: (listing, attempt)
+        for job, listing, attempt in zip(
+            run.batches["job_id"], run.batches["listing_id"], run.batches["attempt"], strict=True
+        )
+    }
+    found = defaultdict(set)
+    for row in run.steps.itertuples():
+        took = round(1000 * (row.finished_at - row.started_at))
+        found[jobs[row.job_id]].add((row.state, row.item, row.attempt, row.outcome, row.error, took))
+    return found
+
+
+@pytest.mark.parametrize("faults", [(), FAULTS], ids=["without faults", "with faults"])
+def test_the_events_are_those_of_the_twin(tmp_path, faults):
+    """
+    Every job has the same outcome, and every state the same attempts, errors and service times.
+    """
+    played = scenario(*faults)
+    rehearsed = rehearse_scenario(played, out=tmp_path / "rehearsed")
+    simulated = simulate(played, engine="simpy", platform="bare", out=tmp_path / "simulated")
+
+    assert len(outcomes(rehearsed)) > 40
+    assert outcomes(rehearsed) == outcomes(simulated)
+    assert events(rehearsed) == events(simulated)
+    assert ({outcome for outcome, _ in outcomes(rehearsed).values()} == {"READY"}) is (faults == ())
+
+
+def test_killed_parts_heal_and_nothing_is_lost(tmp_path):
+    """
+    The worker and the API start again, the database is away for some time; all batches end.
+    """
+    kills = [
+        {"action": "harness:process:kill", "target": target, "at": at, "restart": "10 s"}
+        for target, at in (("worker", 10), ("database", 30), ("api", 50), ("aws", 70), ("s3", 85))
+    ]
+    run = rehearse_scenario(scenario(*kills), out=tmp_path / "run")
+    audit = read_audits(run.folder)[CORE]
+
+    assert run.requests["outcome"].eq("failed").any()
+    assert audit.violations == ()
+    assert audit.unfinished == 0
+    assert audit.accepted > 10
+
+
+def test_a_pause_is_refused_by_name(tmp_path):
+    """
+    The rehearsal cannot stop a process without killing it, and leaves no folder behind.
+    """
+    pause = {"action": "harness:process:pause", "target": "api", "for": "5 s"}
+    with pytest.raises(ScenarioError, match=r"the rehearsal cannot play faults\[0\], harness:process:pause"):
+        rehearse_scenario(scenario(pause), out=tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_users_are_refused(tmp_path):
+    """
+    A closed workload has no schedule of arrivals.
+    """
+    with pytest.raises(ScenarioError, match="not a closed workload"):
+        rehearse_scenario(scenario(arrivals=[], users=3), out=tmp_path / "run")
