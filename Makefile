@@ -6,7 +6,7 @@ DATABASE_TESTS := tests/ports tests/service/adapters/mysql tests/service/api/tes
 	tests/service/api/test_process.py tests/service/worker/test_process.py tests/stack/database tests/stack/audit tests/cli/test_db.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability mutation gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability mutation fidelity gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -66,6 +66,9 @@ reliability: setup ## Rehearse, plant ten bugs, and write the tables of docs/exp
 
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
 	nice $(BIN)/python tests/lab/mutation.py
+
+fidelity: setup ## Fit one load, predict and play others, write docs/explanation/fidelity.md; FIDELITY=--short: 15 minutes
+	$(BIN)/python -m benchmarks.fidelity $(FIDELITY)
 
 gate: setup ## Play smoke on the local stack, check the run, fail on a breach
 	@sh docs/ci/gate.sh

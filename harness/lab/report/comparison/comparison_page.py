@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+from harness.lab.report.charts.quantile_chart import quantiles
 from harness.lab.report.comparison.run_comparison import compare
 from harness.lab.report.page import PageProgress, save_charts, sections_of, template, unseen
-from harness.lab.report.section import Subject
+from harness.lab.report.section import Subject, chart_section
 from harness.lab.report.sections import errors, load, pipeline, times
 from harness.lab.results.run import Run
 
 SECTIONS = (
+    chart_section(
+        "quantiles",
+        "Quantiles of both runs",
+        "Each point is one percentile: its time in the first run and in the second. Points above the "
+        "diagonal are slower in the second run.",
+        quantiles,
+    ),
     times.processing,
     times.end_to_end,
     load.arrivals,

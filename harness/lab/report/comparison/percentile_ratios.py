@@ -1,11 +1,8 @@
 """
 Ratios of the percentiles of two runs, with confidence intervals.
 
-The interval is a bootstrap of both percentiles. To resample n values and take the k-th smallest is the same
-as to draw its rank from Beta(k, n-k+1); this is what the code does. Values are assumed to be independent. The
-interval is too narrow if they are correlated, as in a queue.
-
-Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3; David and Nagaraja, Order Statistics, 2.
+The interval is a block bootstrap of both percentiles, because values of one queue depend on each other; see
+`harness.lab.gate.regression.block_bootstrap`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.lab.results.percentile import nearest_rank
+from harness.lab.gate.regression.block_bootstrap import ratio_interval
+from harness.lab.results.percentile import percentile
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
 
-RESAMPLES = 4000
 LEAST = 20
 """Rows with fewer requests in either run are not compared."""
 
@@ -77,28 +74,25 @@ def compare(folder: Path, baseline: Path, percents: Sequence[float] = (50.0, 95.
 
 def _ratios(now: "Run", before: "Run", percents: Sequence[float]) -> Iterable[Ratio]:
     current, earlier = response_times(now), response_times(before)
-    draws = np.random.default_rng(0)
     for name in sorted(current.keys() & earlier.keys()):
         a, b = current[name], earlier[name]
         if min(a.size, b.size) < LEAST:
             continue
         for percent in percents:
-            rank_a, rank_b = nearest_rank(percent, a.size), nearest_rank(percent, b.size)
-            ratios = _resampled(a, rank_a, draws) / _resampled(b, rank_b, draws)
-            low, high = np.quantile(ratios, [0.025, 0.975])
-            yield Ratio(name, percent, float(b[rank_b - 1]), float(a[rank_a - 1]), float(low), float(high))
-
-
-def _resampled(ordered: np.ndarray, rank: int, draws: np.random.Generator) -> np.ndarray:
-    shares = draws.beta(rank, ordered.size - rank + 1, RESAMPLES)
-    return np.asarray(ordered[np.minimum((shares * ordered.size).astype(int), ordered.size - 1)])
+            low, high = ratio_interval([a], [b], percent)
+            yield Ratio(name, percent, percentile(b, percent), percentile(a, percent), low, high)
 
 
 def response_times(run: "Run") -> dict[str, np.ndarray]:
-    """Return the response times of each row, ascending; end-to-end ones in model s, requests in clock s."""
+    """
+    Return the response times of each row, in the order of their intended starts.
+
+    Those of end-to-end rows are model seconds, those of requests clock seconds.
+    """
     frame = run.requests
     frame = frame[(frame["intended_at"] >= run.warm_up) & frame["outcome"].isin(("ok", "failed", "censored"))]
+    frame = frame.sort_values("intended_at", kind="stable")
     scales = np.where(frame["type"] == "E2E", run.time_scale, 1.0)
     times = (frame["finished_at"] - frame["intended_at"]) * scales
     label = frame["type"].str.cat(frame["name"], sep=" ")
-    return {str(name): np.sort(group.to_numpy(dtype=float)) for name, group in times.groupby(label)}
+    return {str(name): group.to_numpy(dtype=float) for name, group in times.groupby(label)}

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.lab.report.comparison.operation import RunMeasure, operation
 from harness.lab.report.comparison.percentile_ratios import LEAST, PercentileRatios, Ratio, response_times
 from harness.lab.report.comparison.percentile_ratios import compare as compare_percentiles
 from harness.lab.report.comparison.run_differences import Difference, differences
 from harness.lab.report.comparison.time_differences import TimeDifferences, time_differences
 from harness.lab.report.section import Points, ReportSection, TableBlock
-from harness.lab.report.wording import count, number, seconds
+from harness.lab.report.wording import count, number, percent, seconds
 from harness.lab.results.metric_names import PROCESSING_DURATION
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 PERCENTS = (50.0, 95.0, 99.0)
 
 CAVEAT = (
-    "Model time, from the intended start. The intervals assume independent values. Values of one queue "
-    "depend on each other, so the true intervals are wider."
+    "Model time, from the intended start. The intervals are block bootstraps: values of one queue depend on "
+    "each other, so consecutive ones are drawn together. Distances are not tests."
 )
 
 
@@ -48,6 +49,7 @@ class Distance:
         ks: Kolmogorov–Smirnov: the largest difference between the shares done within the same time [0…1].
         wasserstein_s: How far the times would have to move, on average, to give the other distribution
             [model s].
+        relative: *wasserstein_s* over the mean of the first run [ratio].
     """
 
     name: str
@@ -55,6 +57,7 @@ class Distance:
     now: int
     ks: float
     wasserstein_s: float
+    relative: float
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +80,7 @@ class RunComparison:
     distances: tuple[Distance, ...]
     differences: tuple[Difference, ...]
     time: TimeDifferences | None = None
+    operation: tuple[RunMeasure, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -99,7 +103,8 @@ class RunComparison:
 
     def sections(self) -> list[ReportSection]:
         """Return the comparison as sections of a page."""
-        return [*_time_section(self), _differences_section(self), _ratios_section(self)]
+        parts = [*_time_section(self), _differences_section(self), _ratios_section(self)]
+        return [*parts, *_operation_section(self)]
 
     def __repr__(self) -> str:
         texts = [f"  {one.what}: {one.before} → {one.now}" for one in self.differences]
@@ -130,17 +135,20 @@ def compare(before: "Run", now: "Run") -> RunComparison:
         tuple(_distances(before, now)),
         tuple(differences(before, now)),
         time_differences(before, now),
+        tuple(operation(before, now)),
     )
 
 
 def _distances(before: "Run", now: "Run") -> Iterator[Distance]:
     earlier, current = response_times(before), response_times(now)
     for times, run in ((earlier, before), (current, now)):
-        times[PROCESSING_DURATION] = np.sort(run.processing_times()["duration_s"].to_numpy(dtype=float))
+        times[PROCESSING_DURATION] = run.processing_times()["duration_s"].to_numpy(dtype=float)
     for name in sorted(earlier.keys() & current.keys()):
         a, b = earlier[name], current[name]
         if min(a.size, b.size) >= LEAST:
-            yield Distance(name, a.size, b.size, *distances(a, b))
+            ks, wasserstein = distances(np.sort(a), np.sort(b))
+            relative = wasserstein / float(a.mean()) if a.mean() else 0.0
+            yield Distance(name, a.size, b.size, ks, wasserstein, relative)
 
 
 def distances(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> tuple[float, float]:
@@ -202,6 +210,20 @@ def _ratios_section(comparison: RunComparison) -> ReportSection:
     return ReportSection("ratios", "Response times", lead, blocks)
 
 
+def _operation_section(comparison: RunComparison) -> list[ReportSection]:
+    if not comparison.operation:
+        return []
+    rows = [(one.what, number(one.before), number(one.now), one.note) for one in comparison.operation]
+    columns = ("measure", "before", "now", "")
+    table = TableBlock("Both runs in operation", columns, rows, frozenset((1, 2))).without_empty_end()
+    lead = (
+        "Attempts in service, repeated attempts and what was lost. By Little's law the mean number of "
+        "batches in the system is their arrival rate times their mean time; it fails where batches did not "
+        "end."
+    )
+    return [ReportSection("operation", "Utilisation, retries and Little's law", lead, (table,))]
+
+
 def _ratio_table(comparison: RunComparison) -> TableBlock:
     rows = [
         (
@@ -221,8 +243,15 @@ def _ratio_table(comparison: RunComparison) -> TableBlock:
 
 def _distance_table(comparison: RunComparison) -> TableBlock:
     rows = [
-        (one.name, count(one.before), count(one.now), number(one.ks), seconds(one.wasserstein_s))
+        (
+            one.name,
+            count(one.before),
+            count(one.now),
+            number(one.ks),
+            seconds(one.wasserstein_s),
+            percent(one.relative),
+        )
         for one in comparison.distances
     ]
-    columns = ("request", "rows before", "rows now", "Kolmogorov–Smirnov", "Wasserstein")
-    return TableBlock("Distances between distributions", columns, rows, frozenset(range(1, 5)))
+    columns = ("request", "rows before", "rows now", "Kolmogorov–Smirnov", "Wasserstein", "over the mean")
+    return TableBlock("Distances between distributions", columns, rows, frozenset(range(1, 6)))

@@ -4,10 +4,9 @@ from harness.lab.report.section import SectionMaker
 from harness.lab.report.sections.alarms import alarms
 from harness.lab.report.sections.audit import audit
 from harness.lab.report.sections.cost import cost
-from harness.lab.report.sections.environment import environment
+from harness.lab.report.sections.environment import environment, host
 from harness.lab.report.sections.errors import dead_letters, errors, retries
 from harness.lab.report.sections.generator import generator
-from harness.lab.report.sections.host import host
 from harness.lab.report.sections.load import arrivals, in_flight, queues, response_by_rate
 from harness.lab.report.sections.objectives import objectives
 from harness.lab.report.sections.pipeline import size_classes, stations, time_spent
