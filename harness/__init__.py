@@ -9,12 +9,13 @@ Play, simulate and check an asynchronous media-processing service.
 False
 
 `play` runs a scenario against the service, `simulate` runs it in simulation; both return a run, and
-`load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the system's
-service times from runs. `experiment` simulates a scenario many times and estimates its times with intervals;
-`sweep` does so at every point of a grid of parameters, `plan` finds the least value with which an objective
-holds, and `sensitivity` which parameter matters; `what_if` shows a run with other parameters. `check`
-evaluates the alarms and objectives of a run, `compare` compares it with another run. Each name is imported
-at its first use, so importing the package is quick.
+`load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the
+system's service times from runs, `calibrate_executions` those of any state machine from its histories.
+`experiment` simulates a scenario many times and estimates its times with intervals; `sweep` does so at
+every point of a grid of parameters, `plan` finds the least value with which an objective holds, and
+`sensitivity` which parameter matters; `what_if` shows a run with other parameters. `check` evaluates the
+alarms and objectives of a run, `compare` compares it with another run. Each name is imported at its first
+use, so importing the package is quick.
 """
 
 import importlib
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from harness.api import load_runs as load_runs
     from harness.api import simulate as simulate
     from harness.experiments import calibrate as calibrate
+    from harness.experiments import calibrate_executions as calibrate_executions
     from harness.experiments import plan as plan
     from harness.experiments import sensitivity as sensitivity
     from harness.experiments import sweep as sweep
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "calibrate",
+    "calibrate_executions",
     "check",
     "compare",
     "experiment",

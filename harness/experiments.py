@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.lab.calibration.calibrated_system import CalibratedSystem
 from harness.lab.calibration.calibration_file import write_calibration
+from harness.lab.calibration.histories.history_folder import HistoryFolder
+from harness.lab.calibration.histories.machine_files import MachineFiles
+from harness.lab.calibration.histories.observed_machine import ObservedMachine
+from harness.lab.calibration.histories.process_log import write_process_log
 from harness.lab.report.charts.calibration_chart import calibration_chart
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.sweep_charts import capacity_chart, sweep_chart, tornado_chart
@@ -145,6 +149,38 @@ def calibrate(*runs: Run | str | Path, out: str | Path | None = None) -> Charted
         write_calibration(measured, path)
         calibration_chart(measured.curves(), path.stem).save(path.parent)
     return measured
+
+
+def calibrate_executions(
+    folder: str | Path,
+    *,
+    out: str | Path | None = None,
+    process_log: str | Path | None = None,
+    warn: "Callable[[str], None] | None" = None,
+) -> ObservedMachine:
+    """
+    Measure a state machine from the histories of its executions: any machine, not only ours.
+
+    Args:
+        folder: Histories as ``aws stepfunctions get-execution-history`` writes them, with the answer of
+            ``describe-state-machine``, or the log events of an Express state machine.
+        out: The calibration file; a scenario of the recorded load is written beside it.
+        process_log: The histories as the log of a process-mining tool, .csv or .parquet.
+        warn: Called with a sentence about each history that was left out.
+
+    Raises:
+        HistoriesInvalid: There is no usable history, or they are of several state machines.
+    """
+    read = HistoryFolder.read(Path(folder))
+    if warn is not None:
+        for sentence in read.warnings:
+            warn(sentence)
+    machine = ObservedMachine.of(read)
+    if out is not None:
+        MachineFiles(Path(out), datetime.now(UTC).date()).write(machine)
+    if process_log is not None:
+        write_process_log(machine.executions, Path(process_log))
+    return machine
 
 
 def sweep(

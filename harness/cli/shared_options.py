@@ -57,10 +57,10 @@ EngineOption = Annotated[
     ),
 ]
 PlatformOption = Annotated[
-    Literal["aws", "local", "bare"] | None,
+    Literal["aws", "local", "bare", "simfaas"] | None,
     typer.Option(
         "--platform",
-        help="AWS, the stack on one machine, or one that takes no time, for queueing studies.  "
+        help="AWS, the stack on one machine, one that takes no time, for queueing studies, or SimFaaS's.  "
         "[default: the scenario's, else aws]",
     ),
 ]

@@ -36,6 +36,7 @@ class RecordedAttempt:
 
     Attributes:
         outcome: ``SUCCEEDED``, ``FAILED`` or ``ABORTED``; None while the attempt is under way.
+        scheduled_details: Details of the event that scheduled it: resource, parameters, time-out.
         end_id, end_details: Id and details of the event that ended it.
     """
 
@@ -43,6 +44,7 @@ class RecordedAttempt:
     started_at: float | None = None
     finished_at: float | None = None
     outcome: str | None = None
+    scheduled_details: Mapping[str, Any] = field(default_factory=dict)
     end_id: int = 0
     end_details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,6 +109,8 @@ class ExecutionHistory:
         self.states: list[RecordedState] = []
         self._origin = origin
         self._stops: list[tuple[int, float]] = []
+        # The states that were open when the execution ended: a redrive continues them.
+        self._ended_with: list[RecordedState] = []
         # For each event, the state entered last and the item begun last on the way to it.
         self._state_at: dict[int, RecordedState] = {}
         self._item_at: dict[int, int] = {}
@@ -128,7 +132,11 @@ class ExecutionHistory:
             self.states.append(state)
         elif subject == "Iteration":
             item = event_details(event).get("index", 0)
+        elif event["type"] == "ExecutionRedriven":
+            for each in self._ended_with:
+                each.interrupted_at, each.failed = None, False
         elif subject == "Execution":
+            self._ended_with = [each for each in self.states if each.is_open]
             _interrupt(self.states, at, failed=change != "Succeeded")
         elif state is not None and subject:
             self._change(state, event, at)
@@ -192,6 +200,7 @@ def _change_attempt(state: RecordedState, change: str, event: Event, at: float) 
     attempt = state.attempts[-1]
     if change == "Scheduled":
         attempt.scheduled_at, attempt.started_at = at, None
+        attempt.scheduled_details = event_details(event)
     elif change == "Started":
         attempt.started_at = at
     else:

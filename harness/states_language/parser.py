@@ -25,8 +25,8 @@ def parse_state_machine(definition: str | Mapping[str, Json]) -> asl.StateMachin
         definition: JSON text or the parsed document. It may contain ``${…}`` placeholders.
 
     Raises:
-        ValueError: It is not valid JSON, breaks a rule of the language, or uses JSONata, variables,
-            activities or a distributed Map. The message begins with the JSON path of the place.
+        ValueError: It is not valid JSON, breaks a rule of the language, or uses JSONata, variables or a
+            distributed Map. The message begins with the JSON path of the place.
     """
     root = JsonNode(_load(definition) if isinstance(definition, str) else definition)
     root.allow({"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"})
@@ -124,9 +124,7 @@ def _check_end(node: JsonNode) -> None:
 
 
 def _check_task(node: JsonNode) -> None:
-    resource = node.require("Resource")
-    if ":activity:" in resource.text():
-        raise resource.wrong("activities are not supported")
+    node.require("Resource")
     timeout, heartbeat = node.get("TimeoutSeconds"), node.get("HeartbeatSeconds")
     if timeout is not None and heartbeat is not None and heartbeat.number(1) >= timeout.number(1):
         raise heartbeat.wrong(f"must be below TimeoutSeconds ({timeout.value}), not {heartbeat.value}")

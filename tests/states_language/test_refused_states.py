@@ -49,10 +49,6 @@ def refusal(definition):
         (machine(A=task(Arguments={})), "$.States.A.Arguments: this is JSONata; only JSONPath is supported"),
         (machine(A=task(Assign={})), "$.States.A.Assign: variables (Assign) are not supported"),
         (
-            machine(A=task(Resource="arn:aws:states:us-east-1:123456789012:activity:x")),
-            "$.States.A.Resource: activities are not supported",
-        ),
-        (
             machine(A=task(TimeoutSeconds=0)),
             "$.States.A.TimeoutSeconds: must be between 1 and 99999999, not 0",
         ),

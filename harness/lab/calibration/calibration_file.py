@@ -43,7 +43,7 @@ def _service(name: str, fit: ServiceFit) -> Iterator[str]:
     yield f"# {_fit_text(fit)}"
     for part, distribution in fit.parts.items():
         yield from _intervals(fit, part)
-        yield f"{part} = {_distribution(distribution)}"
+        yield f"{part} = {distribution_toml(distribution)}"
     yield f"\n[measured.{name}]"
     yield f"observations = {fit.observations}"
     if fit.ranges:
@@ -76,7 +76,7 @@ def _platform(system: CalibratedSystem) -> Iterator[str]:
     sections: dict[str, dict[str, tuple[str, str]]] = {}
     for key, fit in system.latencies.items():
         section, _, name = key.rpartition(".")
-        value = _distribution(fit.parts["fixed_s"])
+        value = distribution_toml(fit.parts["fixed_s"])
         sections.setdefault(section, {})[name] = value, f"{fit.observations} observations"
     if "api" in sections:
         sections["api"]["network_s"] = "0.0", "in request_s"
@@ -109,7 +109,8 @@ def _failures(system: CalibratedSystem) -> Iterator[str]:
         yield f"failures = [{', '.join(failures)}]"
 
 
-def _distribution(distribution: Distribution) -> str:
+def distribution_toml(distribution: Distribution) -> str:
+    """Return a distribution as an inline table of TOML; a constant as a number."""
     if isinstance(distribution, Constant):
         return f"{float(distribution.value):.6g}"
     fields: Mapping[str, object] = distribution.model_dump(exclude_defaults=True, exclude={"distribution"})

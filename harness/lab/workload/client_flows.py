@@ -50,6 +50,15 @@ class _ProcessedFlow(_Flow):
         description="Simulation only: input of the executions, for a state machine of yours. Fields whose "
         "names end in .$ are paths into the input of the pipeline.",
     )
+    inputs: tuple[JsonValue, ...] = Field(
+        (),
+        description="Simulation only: inputs of the executions of arrival 0, 1, …, as they are; after the "
+        "last one they repeat.",
+    )
+    inputs_jsonl: str | None = Field(
+        None,
+        description="File with the inputs, one JSON value a line; its path is relative to the scenario file.",
+    )
 
 
 class ShootFlow(_Flow):

@@ -239,8 +239,12 @@ class Scenario(ScenarioSection):
         document = self.model_dump(mode="json", **fields)
         for flow in document["flows"]:
             # A scenario without inputs or aborts keeps the hash that it had before they existed.
-            if flow.get("input") is None:
-                flow.pop("input", None)
+            for name in ("input", "inputs", "inputs_jsonl"):
+                if not flow.get(name) and (name != "input" or flow.get(name) is None):
+                    flow.pop(name, None)
+        for source in document.get("arrivals", ()):
+            if source["process"] != "recorded":
+                del source["times_s"], source["times_csv"]
         for objective in document.get("objectives", ()):
             if not objective["abort"]:
                 del objective["abort"]

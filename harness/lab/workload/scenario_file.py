@@ -141,22 +141,38 @@ def value_of(text: str) -> Any:
 
 
 def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath, int]) -> None:
-    """Replace ``trace_csv`` and the ``csv`` of empirical distributions with the content of the files."""
+    """Replace the keys that name a CSV or JSONL file with its content, under the key of the content."""
     if isinstance(value, list):
         for index, element in enumerate(value):
             _read_csv_files(path, element, (*at, index), lines)
     if not isinstance(value, dict):
         return
     try:
-        if isinstance(value.get("trace_csv"), str):
-            value["trace_per_s"] = _columns(path.parent / value.pop("trace_csv"), "at_s", "rate_per_s")
-        if value.get("distribution") == "empirical" and isinstance(value.get("csv"), str):
-            rows = _columns(path.parent / value.pop("csv"), "value")
-            value["values"] = [row[0] for row in rows]
+        _read_named_files(path.parent, value)
     except (OSError, ValueError, csv.Error) as error:
         raise ScenarioError(Problem(path, _line(lines, at), str(error))) from None
     for key, element in value.items():
         _read_csv_files(path, element, (*at, key), lines)
+
+
+def _read_named_files(folder: Path, table: dict[str, Any]) -> None:
+    if isinstance(table.get("trace_csv"), str):
+        table["trace_per_s"] = _columns(folder / table.pop("trace_csv"), "at_s", "rate_per_s")
+    if table.get("distribution") == "empirical" and isinstance(table.get("csv"), str):
+        table["values"] = [row[0] for row in _columns(folder / table.pop("csv"), "value")]
+    if isinstance(table.get("times_csv"), str):
+        table["times_s"] = [row[0] for row in _columns(folder / table.pop("times_csv"), "at_s")]
+    for key in ("inputs", "recorded"):
+        if isinstance(table.get(f"{key}_jsonl"), str):
+            table[key] = _json_lines(folder / table.pop(f"{key}_jsonl"))
+
+
+def _json_lines(path: Path) -> list[Any]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        return [json.loads(line) for line in lines if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not one JSON value a line: {error}") from None
 
 
 def _columns(path: Path, *names: str) -> list[list[float]]:

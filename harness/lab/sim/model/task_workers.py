@@ -19,6 +19,7 @@ from harness.lab.sim.model.station import Station
 from harness.lab.sim.model.step_functions import Worker, event_of, result_of
 from harness.lab.sim.platform.function_pool import PREFIX, AdmittedInvocation, FunctionPool, Functions
 from harness.lab.sim.platform.latency_draws import RandomSource
+from harness.lab.sim.platform.recorded_outputs import RecordedOutputs
 from harness.lab.sim.platform.task_behaviour import TaskBehaviour
 from harness.lab.sim.platform.transcoder import THROTTLED, Transcoder
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel, ServiceTimes
@@ -74,9 +75,9 @@ class TaskWorkers:
                     f"{', '.join(sorted(node.name for node in tasks)) or 'none'}"
                 )
         workers = {node.name: self._worker(node) for node in tasks}
-        for name in self.functions.unknown_reservations:
+        for setting in self.functions.unknown:
             raise ValueError(
-                f"platform.lambda.reserved_concurrency.{name} is not a function; the functions are "
+                f"platform.lambda.{setting} is not a function; the functions are "
                 f"{', '.join(self.functions.names)}"
             )
         return workers
@@ -90,7 +91,7 @@ class TaskWorkers:
         if node.task.resource.endswith(".waitForTaskToken"):
             # The function or queue only passes the token on: the work is done elsewhere.
             return self._described(node, described, behaviour, None)
-        if not behaviour.outputs:
+        if not behaviour.outputs and not behaviour.recorded:
             # Without results of its own the behaviour only adds failures to the known work.
             failures = Failures(node.name, behaviour, self.source)
             if function is not None and function in PIPELINE_FUNCTIONS:
@@ -233,6 +234,8 @@ class DescribedWorker:
         where = f"platform.behaviours.{self.state}"
         path = self.behaviour.priority
         self._priority = compile_expression(path, f"{where}.priority") if path else None
+        recorded = self.behaviour.recorded
+        self._recorded = RecordedOutputs(self.state, recorded) if recorded else None
         self._outputs = [
             compile_template(output, f"{where}.outputs[{place}]")
             for place, output in enumerate(self.behaviour.outputs)
@@ -271,6 +274,9 @@ class DescribedWorker:
 
     def _result(self, attempt: TaskAttempt, number: int, seconds: float) -> Work:
         """Return the work with the described output, whose paths lead into the Task's payload."""
+        if self._recorded is not None:
+            recorded = self._recorded
+            return Work(seconds, lambda: recorded.following(attempt.execution.subject))
         if not self._outputs:
             return Work(seconds, dict)
         place = min(number, len(self._outputs)) - 1

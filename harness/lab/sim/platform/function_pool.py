@@ -17,7 +17,7 @@ from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.recording import RowRecorder
 from harness.lab.sim.platform.host_work import HostWork
-from harness.lab.sim.platform.latency_draws import RandomSource
+from harness.lab.sim.platform.latency_draws import LatencyDraws, RandomSource
 from harness.lab.sim.platform.platform_settings import LambdaSettings
 from harness.lab.sim.platform.token_bucket import TokenBucket
 from harness.states_language.host import NS, nanoseconds
@@ -32,6 +32,7 @@ class FunctionPool:
 
     Attributes:
         concurrency: Reserved concurrency; None shares the unreserved concurrency of the account.
+        cold_replaces: Whether an invocation that creates its environment takes *init* in place of its work.
         idle_since: When each idle environment became idle, the longest idle one first.
         free_at: When each sandbox has done the invocations that it has, a heap; empty without a limit.
     """
@@ -40,6 +41,9 @@ class FunctionPool:
     concurrency: int | None
     timeout: int
     environments: TokenBucket
+    init: LatencyDraws
+    placement: LatencyDraws
+    cold_replaces: bool
     running: int = 0
     idle_since: list[int] = field(default_factory=list)
     free_at: list[int] = field(default_factory=list)
@@ -82,8 +86,7 @@ class Functions:
         self._settings = settings
         self._deployed = deployed
         self._recorder = recorder
-        self._init = source.latencies(settings.init, "lambda/init", 1)
-        self._placement = source.latencies(settings.placement_s, "lambda/placement", 1)
+        self._source = source
         self._keep_alive = nanoseconds(settings.keep_alive_s)
         self._pools: dict[str, FunctionPool] = {}
         reserved = sum(self._reserved(name) or 0 for name in deployed)
@@ -94,12 +97,17 @@ class Functions:
     def pool(self, name: str) -> FunctionPool:
         """Return a function by its name; it is created if necessary."""
         if name not in self._pools:
-            function, settings = self._deployed.get(name), self._settings
+            function, settings, source = self._deployed.get(name), self._settings, self._source
+            names = (name, name.removeprefix(PREFIX))
+            init, placement = settings.start_up(names)
             self._pools[name] = FunctionPool(
                 labels_text({"FunctionName": name}),
                 self._reserved(name),
                 nanoseconds(function.timeout if function else 900),
                 TokenBucket(settings.scale_up_bucket, settings.scale_up_per_s),
+                source.latencies(init, "lambda/init", 1),
+                source.latencies(placement, "lambda/placement", 1),
+                cold_replaces=settings.cold_time(names) is not None,
                 free_at=[0] * (settings.sandboxes or 0),
             )
         return self._pools[name]
@@ -115,10 +123,13 @@ class Functions:
         return sorted({*self._deployed, *self._pools})
 
     @property
-    def unknown_reservations(self) -> list[str]:
-        """Names in the settings' reservations that belong to no function."""
+    def unknown(self) -> list[str]:
+        """Settings of functions that do not exist, e.g. ``reserved_concurrency.zipp``."""
         known = {short for name in self.names for short in (name, name.removeprefix(PREFIX))}
-        return [name for name in self._settings.reserved_concurrency if name not in known]
+        settings = self._settings
+        given = [("reserved_concurrency", name) for name in settings.reserved_concurrency]
+        given += [("function_cold_s", name) for name in settings.function_cold_s]
+        return [f"{setting}.{name}" for setting, name in given if name not in known]
 
     @property
     def unused(self) -> list[str]:
@@ -142,6 +153,8 @@ class Functions:
         pool.running += 1
         self.running += 1
         self._running_unreserved += pool.concurrency is None
+        if pool.cold_replaces and start > 0:
+            start, service_time = 0, start
         killed = service_time > pool.timeout
         work = pool.timeout if killed else service_time
         duration = _wait(pool, now + start, work) + work
@@ -202,7 +215,7 @@ class Functions:
             pool.idle_since.clear()
         if not pool.environments.take(now):
             return None
-        return self._init(*key) + self._placement(*key)
+        return pool.init(*key) + pool.placement(*key)
 
     def _reserved(self, name: str) -> int | None:
         reserved = self._settings.reserved_concurrency

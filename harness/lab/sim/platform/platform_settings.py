@@ -18,7 +18,7 @@ Latencies published as quantiles are lognormal through p50 and p90.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -34,7 +34,7 @@ from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.distributions.quantities import LONGEST, Duration
 from harness.lab.workload.scenario_file import invalid_values, merged, value_of
 
-Preset = Literal["aws", "local", "bare"]
+Preset = Literal["aws", "local", "bare", "simfaas"]
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST)]
@@ -128,6 +128,14 @@ class LambdaSettings(_PlatformSection):
     placement_s: Duration = Field(
         Lognormal(median=0.11, sigma=0.25), description="Download and placement before Init. SF."
     )
+    cold_s: Duration | None = Field(
+        None,
+        description="Time of an invocation that creates its environment, in place of start-up and work; "
+        "none: start-up, then the work.",
+    )
+    function_cold_s: Mapping[str, Duration] = Field(
+        {}, description="The same for single functions, by name, complete or without its prefix."
+    )
     keep_alive_s: PositiveSeconds = Field(
         600.0, description="Idle time an environment survives. 300–900 s seen."
     )
@@ -139,9 +147,17 @@ class LambdaSettings(_PlatformSection):
     scale_up_bucket: PositiveInt = Field(1000, description="New environments at once, a function. LDG.")
     scale_up_per_s: PerSecond = Field(100.0, description="New environments, refill, a function. LDG.")
 
-    @property
-    def init(self) -> Distribution:
-        return self.init_s or INIT_S[self.runtime]
+    def cold_time(self, names: Sequence[str]) -> Distribution | None:
+        """Return the time of a cold invocation of the function with these names; None: start-up and work."""
+        return next(
+            (self.function_cold_s[name] for name in names if name in self.function_cold_s), self.cold_s
+        )
+
+    def start_up(self, names: Sequence[str]) -> tuple[Distribution, Distribution]:
+        """Return init and placement of a new environment [s]; with a time of cold invocations it, and 0."""
+        if (cold := self.cold_time(names)) is not None:
+            return cold, Constant(value=0)
+        return self.init_s or INIT_S[self.runtime], self.placement_s
 
 
 INIT_S: Mapping[str, Distribution] = {
@@ -245,9 +261,9 @@ class Platform(_PlatformSection):
         """
         changes = changes or {}
         chosen = changes.get("preset") or preset or given.get("preset", "aws")
-        if chosen not in get_args(Preset):
-            raise PlatformInvalid(f"platform.preset must be aws, local or bare, not {chosen!r}")
-        presets = {"aws": {}, "local": _local(time_scale, real), "bare": _bare()}
+        if chosen not in (known := get_args(Preset)):
+            raise PlatformInvalid(f"platform.preset must be one of {', '.join(known)}, not {chosen!r}")
+        presets = {"aws": {}, "local": _local(time_scale, real), "bare": _bare(), "simfaas": _simfaas()}
         document = merged(presets[chosen], given) | {"preset": chosen}
         for key, value in changes.items():
             _set(document, key, value)
@@ -303,6 +319,25 @@ def _bare() -> dict[str, Any]:
         "s3": {"request_s": 0, "bytes_per_s": None},
         "api": {"request_s": 0, "network_s": 0},
         "callback_s": 0,
+    }
+
+
+def _simfaas() -> dict[str, Any]:
+    """
+    Return the platform of SimFaaS: only invocations take time, and those that start cold have their own.
+
+    The figures are those of its first example; a new environment is always allowed, up to the concurrency.
+
+    Source:
+        Mahmoudi, Khazaei: SimFaaS, a performance simulator for serverless computing platforms, CLOSER 2021.
+    """
+    return _bare() | {
+        "lambda": {
+            "cold_s": {"distribution": "exponential", "scale": 2.244},
+            "keep_alive_s": 600.0,
+            "scale_up_bucket": 1_000_000,
+            "scale_up_per_s": 1e6,
+        }
     }
 
 

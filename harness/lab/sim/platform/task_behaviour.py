@@ -7,7 +7,7 @@ Its service time is a service model (``[model.<name>]`` of the scenario), as for
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt
 
 from harness.lab.workload.distributions.base_distribution import Probability
 
@@ -32,6 +32,9 @@ class TaskBehaviour(BaseModel):
         priority: JSONPath into the payload; the smallest number is served first, then the first to arrive.
         outputs: Results of the first, second … attempt in an execution; the last one repeats. Fields whose
             names end in ``.$`` are paths into the payload, or intrinsic functions.
+        recorded: Results in place of *outputs*, as they are: for arrival 0, 1, … those of its execution, in
+            their order; after the last arrival they repeat.
+        recorded_jsonl: A file with them, a line for each arrival; its path is relative to the scenario file.
         heartbeat_s: Time between two heartbeats; None: the resource sends none.
     """
 
@@ -41,5 +44,7 @@ class TaskBehaviour(BaseModel):
     capacity: PositiveInt | None = None
     priority: str | None = None
     outputs: Sequence[Any] = ()
+    recorded: Sequence[Sequence[JsonValue]] = ()
+    recorded_jsonl: str | None = None
     failures: Sequence[Failing] = ()
     heartbeat_s: PositiveFloat | None = None

@@ -79,7 +79,10 @@ def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
     times: list[Floats] = []
     for index, source in enumerate(scenario.arrivals):
         rate = source.rate(scenario.duration_s)
-        if source.process == "paced":
+        if source.process == "recorded":
+            known = np.array(source.times_s, dtype=np.float64)
+            times.append(known[known < scenario.duration_s])
+        elif source.process == "paced":
             times.append(_paced(rate))
         else:
             times.append(_poisson(rate, Stream(scenario.seed, replication, f"arrivals/{index}")))

@@ -254,8 +254,11 @@ def _platform(r: Random) -> Document:
     host = {"processors": 0}
     sections["stepfunctions"] |= r.choice([{}, {"transition_bucket": 2, "transition_per_s": 3}])
     sections["stepfunctions"] |= r.choice([{}, {}, {"start_bucket": 1, "start_per_s": 0.5}])
-    sections["lambda"] |= r.choice([{}, {"sandboxes": 1}, {"init_s": 1, "placement_s": 0}])
+    sections["lambda"] |= r.choice(
+        [{}, {"sandboxes": 1}, {"init_s": 1, "placement_s": 0}, {"cold_s": _time(r)}]
+    )
     sections["mediaconvert"] |= r.choice([{}, {"create_bucket": 1, "create_per_s": 1}])
     sections["api"] |= r.choice([{}, {"longest_wait_s": 1}])
     kept = {name: section for name, section in sections.items() if r.random() < 0.7}
-    return kept | {"preset": r.choice(["aws", "local"]), "callback_s": _time(r), "host": host}
+    preset = r.choice(["aws", "local", "simfaas"])
+    return kept | {"preset": preset, "callback_s": _time(r), "host": host}

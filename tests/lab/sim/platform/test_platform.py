@@ -82,6 +82,35 @@ class TestFunctions:
 
         assert spent == [6, 1, 1]
 
+    def test_a_cold_invocation_may_have_a_time_of_its_own(self):
+        """
+        Seven seconds in place of start-up and work for one function; the others take no time.
+        """
+        settings = {"cold_starts": True, "cold_s": 0, "function_cold_s": {"zip": 7}}
+        _, recorder = play(3, {"zip": {"fixed_s": 1}}, until=120, **{"lambda": settings})
+        spent = [
+            (row.state, round((row.finished_at - row.started_at) / 1e9))
+            for row in recorder.rows("steps")
+            if row.state in ("CreateZipBundle", "ValidateRawAssets")
+        ]
+
+        assert (
+            spent
+            == [("ValidateRawAssets", 0), ("CreateZipBundle", 7)]
+            + [
+                ("ValidateRawAssets", 0),
+                ("CreateZipBundle", 1),
+            ]
+            * 2
+        )
+
+    def test_a_time_of_an_unknown_function_is_refused(self):
+        """
+        A misspelt name would have no effect.
+        """
+        with pytest.raises(ValueError, match=r"lambda.function_cold_s.zipp is not a function"):
+            play(**{"lambda": {"function_cold_s": {"zipp": 7}}})
+
     def test_further_invocations_wait_for_a_sandbox_outside_their_time_out(self):
         """
         Three validations of 50 s in two sandboxes: the third takes 100 s without a time-out (60 s).

@@ -87,7 +87,7 @@ SHAPES = _record(
 )
 
 POOLS = _record(
-    "concurrency timeout interval reach full_at running idle sandboxes metric",
+    "concurrency timeout interval reach full_at running idle sandboxes metric init placement cold_replaces",
 )
 
 STATIONS = _record(
@@ -189,7 +189,7 @@ WORLD = _record(
     "compensated api_request api_network api_threads api_wait s3_request s3_limited outbox delivery "
     "duplicate_stream message_time visibility most_receives batch_size reconcile_every grace stuck "
     "abandon_after dead_letter_every start_latency task_hop plain_hop time_limit calls_back account "
-    "unreserved keep_alive cold init placement slots_station completion start_delay callback_latency "
+    "unreserved keep_alive cold slots_station completion start_delay callback_latency "
     "history_failure throttled timed_out heartbeat killed execution_timed_out decode transcoder_throttled "
     "transcode_failed capacity throttled_lambda flows faults pools has_corrupt logs functions_metric "
     "attempt_stream now events number serial agenda deadlines arrivals_known next_arrival arrivals_done "

@@ -221,7 +221,8 @@ class Lowering:
         if function not in self._functions:
             self._functions.append(function)
             interval = max(1, round(NS / settings.scale_up_per_s))
-            reserved = self._reserved(function)
+            reserved, names = self._reserved(function), (function, function.removeprefix(PREFIX))
+            init, placement = settings.start_up(names)
             self.tables.add(
                 "pools",
                 concurrency=NONE if reserved is None else reserved,
@@ -229,6 +230,9 @@ class Lowering:
                 interval=interval,
                 reach=interval * (settings.scale_up_bucket - 1),
                 sandboxes=settings.sandboxes or 0,
+                init=self.tables.draw(init, "platform/lambda/init"),
+                placement=self.tables.draw(placement, "platform/lambda/placement"),
+                cold_replaces=settings.cold_time(names) is not None,
             )
         return self._functions.index(function), timeout
 
@@ -334,6 +338,8 @@ def _refuse_functions(machine: StateMachine) -> None:
 
 
 def _input_template(place: int, flow: client_flows.Flow) -> Any:
+    if getattr(flow, "inputs", ()):
+        raise NotLowerable(f"flows.{place}.inputs differ from one arrival to the next")
     described = getattr(flow, "input", None)
     if described is None:
         return None

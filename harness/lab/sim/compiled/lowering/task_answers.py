@@ -207,6 +207,8 @@ class TaskAnswers:
         function, behaviours = node.task.function_name, self._platform.behaviours
         described = next((name for name in names_of(node) if name in behaviours), None)
         behaviour = behaviours[described] if described else TaskBehaviour()
+        if behaviour.recorded:
+            raise NotLowerable(f"platform.behaviours.{described}.recorded differs between arrivals")
         known = not node.task.resource.endswith(".waitForTaskToken") and not behaviour.outputs
         if (
             known

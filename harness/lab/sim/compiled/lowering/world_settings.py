@@ -120,8 +120,6 @@ def _of_workers(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
         "account": functions.account_concurrency,
         "keep_alive": nanoseconds(functions.keep_alive_s),
         "cold": functions.cold_starts,
-        "init": tables.draw(functions.init, "platform/lambda/init"),
-        "placement": tables.draw(functions.placement_s, "platform/lambda/placement"),
         "start_delay": tables.draw(transcoder.start_delay_s, "platform/mediaconvert/start"),
         "completion": tables.draw(transcoder.completion_s, "platform/mediaconvert/completion"),
         "speed": transcoder.speed,

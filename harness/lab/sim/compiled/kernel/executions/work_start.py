@@ -118,6 +118,8 @@ def _invoke(w: Any, thread: int, job: int, seconds: float, failure: int, outcome
         log_metric(w, FUNCTION_METRICS + 4 * worker.pool + THROTTLES, 1.0)
         return g.throttled_lambda
     service_time = nanoseconds_of(seconds)
+    if pool.cold_replaces and start > 0:
+        start, service_time = 0, start
     row = _new_work(w, thread, job, failure, outcome)
     work = w.works[row]
     if service_time > pool.timeout:
@@ -157,7 +159,8 @@ def _environment(w: Any, pool_row: int, arrival: int, item: int, number: int) ->
         pool.idle = 0
     if not bucket_take(pool, g.now):
         return NONE
-    return latency_of(w, g.init, arrival, item, number) + latency_of(w, g.placement, arrival, item, number)
+    init = latency_of(w, pool.init, arrival, item, number)
+    return init + latency_of(w, pool.placement, arrival, item, number)
 
 
 @compiled

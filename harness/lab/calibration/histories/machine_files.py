@@ -1,0 +1,208 @@
+"""
+The files with which a simulation plays a measured state machine on its recorded loads.
+
+A calibration with the service times, and beside it a scenario with the arrivals, the inputs, the results of
+the Tasks, and the definition.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.lab.calibration.calibration_file import distribution_toml
+from harness.lab.calibration.histories.duration_fit import DurationFit, empirical
+from harness.lab.calibration.histories.observed_machine import ObservedMachine
+from harness.lab.calibration.histories.observed_station import ObservedStation
+from harness.lab.calibration.histories.recorded_tasks import LAMBDA
+
+MOST_DATA = 20_000_000
+"""Characters of inputs, and of the results of one Task, that are kept; then they repeat."""
+
+AGES = 10_000_000
+"""No execution of a recorded load counts as lost [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFiles:
+    """
+    The files of a measured machine, named after the calibration *path*.
+
+    Attributes:
+        measured_on: The day on which it was measured.
+    """
+
+    path: Path
+    measured_on: date
+
+    @property
+    def scenario(self) -> Path:
+        return self.path.with_suffix(".scenario.toml")
+
+    @property
+    def definition(self) -> Path:
+        return self.path.with_suffix(".asl.json")
+
+    def write(self, machine: ObservedMachine) -> None:
+        """Write all of them; the definition only if it is known."""
+        self.path.write_text("\n".join(self._calibration(machine)) + "\n", encoding="utf-8")
+        self.scenario.write_text("\n".join(self._scenario(machine)) + "\n", encoding="utf-8")
+        if machine.definition is not None:
+            self.definition.write_text(json.dumps(machine.definition, indent=2) + "\n", encoding="utf-8")
+
+    def _scenario(self, machine: ObservedMachine) -> Iterator[str]:
+        at = machine.arrivals.at
+        times = self._side_file("arrivals.csv", ["at_s", *(f"{each:.6f}" for each in at)])
+        longest = float(machine.durations.max()) if machine.durations.size else 0.0
+        yield f"# The recorded load of {len(machine.executions)} executions, from {machine.started_on} on."
+        yield f"# {machine.arrivals.text}"
+        yield f"name = {json.dumps(self.path.stem)}"
+        yield 'question = "How long do the executions of the recorded load take?"'
+        yield f"duration_s = {float(at[-1]) + 1:.6f}"
+        yield f"drain_s = {max(900.0, 3 * longest):.0f}"
+        yield "max_in_flight = 1000000"
+        yield f'\n[[arrivals]]\nprocess = "recorded"\ntimes_csv = {json.dumps(times)}'
+        yield '\n[[flows]]\nname = "photo_shoot"\nphotos = 1\nvideos = 0'
+        if lines := _within(json.dumps(each.input) for each in machine.executions if each.input is not None):
+            yield f"inputs_jsonl = {json.dumps(self._side_file('inputs.jsonl', lines))}"
+        yield f"\n[behaviour.poll]\ntimeout_s = {AGES}"
+        yield f'\n[platform]\npreset = "bare"\n\n[platform.dispatcher]\nstuck_job_timeout_s = {AGES}'
+
+    def _calibration(self, machine: ObservedMachine) -> Iterator[str]:
+        yield "# Measured from the histories of executions; play them with:"
+        options = f"--calibration {self.path.name} --state-machine {self.definition.name}"
+        yield f"# harness sim {self.scenario.name} {options}"
+        yield "# Intervals are those of 95 % confidence."
+        outcomes = ", ".join(f"{count} {status}" for status, count in machine.outcomes.most_common())
+        yield (
+            f'source = "{len(machine.executions)} executions from {machine.started_on} on ({outcomes}), '
+            f'measured {self.measured_on:%d %B %Y}"'
+        )
+        for remark in machine.remarks:
+            yield f"# {remark}"
+        for station in machine.stations:
+            yield from _service(station)
+            yield from self._behaviour(machine, station)
+        yield "\n[platform.stepfunctions]"
+        for name, distribution in machine.hops.items():
+            yield f"{name} = {distribution_toml(distribution)}"
+        yield from _functions(machine.stations)
+
+    def _behaviour(self, machine: ObservedMachine, station: ObservedStation) -> Iterator[str]:
+        lines = list(_limits(station))
+        outputs = _within(_outputs(machine.tasks, station.states, len(machine.executions)))
+        if any(line != "[]" for line in outputs):
+            place = list(machine.stations).index(station)
+            file = self._side_file(f"outputs.{place}.jsonl", outputs)
+            lines.append(f"recorded_jsonl = {json.dumps(file)}")
+        if lines:
+            yield f"\n[platform.behaviours.{_key(station.name)}]"
+            yield from lines
+
+    def _side_file(self, suffix: str, lines: Sequence[str]) -> str:
+        path = self.path.with_suffix(f".{suffix}")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path.name
+
+
+def _service(station: ObservedStation) -> Iterator[str]:
+    fit = station.fit
+    if fit is None:
+        yield f"\n# [model.{_key(station.name)}]: {station.service.size} observations are too few for a fit."
+        return
+    yield f"\n[model.{_key(station.name)}]"
+    yield f"# {_fit_text(fit)}"
+    distribution = fit.distribution
+    if station.cold is not None and station.cold.keep_alive is None:
+        yield "# These are the observed quantiles, with the slow invocations."
+        distribution = empirical(station.service)
+    elif fit.intervals:
+        intervals = (f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in fit.intervals.items())
+        yield f"# {', '.join(intervals)}"
+    yield f"fixed_s = {distribution_toml(distribution)}"
+    yield f"\n[measured.{_key(station.name)}]\nobservations = {fit.observations}"
+
+
+def _fit_text(fit: DurationFit) -> str:
+    bounds = f" and {fit.censored} lower bounds" if fit.censored else ""
+    if fit.family in ("empirical", "constant"):
+        return f"{fit.observations} observations{bounds}: {fit.family}."
+    return (
+        f"{fit.observations} observations{bounds}, {fit.family}; distance of Kolmogorov and Smirnov "
+        f"{fit.distance:.3f}."
+    )
+
+
+def _limits(station: ObservedStation) -> Iterator[str]:
+    """Yield servers and failures of a resource."""
+    servers, (low, high) = station.servers.servers, station.servers.interval
+    if servers is not None:
+        yield f"servers = {servers}  # {low} to {high}; most at once, with those that waited: " + str(
+            station.servers.most_at_once
+        )
+    elif station.kind != LAMBDA:
+        yield f"# No attempt waited for another one: {low} or more at once."
+    if station.failures:
+        for each in station.failures:
+            low_rate, high_rate = each.interval
+            yield f"# {each.error}: {each.failed} of {each.attempts}, {low_rate:.4g} to {high_rate:.4g}"
+        rates = (
+            f"{{ error = {json.dumps(each.error)}, rate = {each.rate:.6g} }}" for each in station.failures
+        )
+        yield f"failures = [{', '.join(rates)}]"
+
+
+def _functions(stations: Sequence[ObservedStation]) -> Iterator[str]:
+    """Yield the settings of Lambda: cold starts and limits."""
+    functions = [station for station in stations if station.kind == LAMBDA]
+    if not functions:
+        return
+    cold = {each.resource: each.cold for each in functions if each.cold and each.cold.keep_alive is not None}
+    limits = {each.resource: each.concurrency for each in functions if each.concurrency is not None}
+    yield "\n[platform.lambda]"
+    yield f"cold_starts = {str(bool(cold)).lower()}"
+    if cold:
+        longest = sorted(found.keep_alive or 0.0 for found in cold.values())[len(cold) // 2]
+        yield f"keep_alive_s = {longest:.4g}  # explains the observed cold starts best"
+        yield "cold_s = 0.0  # functions without observed cold starts"
+    if limits:
+        inside = ", ".join(f"{_key(name)} = {limit}" for name, limit in limits.items())
+        yield f"reserved_concurrency = {{ {inside} }}  # most at once when invocations were throttled"
+    if cold:
+        yield "\n[platform.lambda.function_cold_s]"
+    for name, found in cold.items():
+        low, high = found.interval
+        yield f"# {found.share:.2%} of the invocations were cold: {low:.2%} to {high:.2%}"
+        law = f'distribution = "lognormal", median = {found.median:.6g}, sigma = {found.sigma:.6g}'
+        yield f"{_key(name)} = {{ {law} }}"
+
+
+def _outputs(tasks: pd.DataFrame, states: Sequence[str], executions: int) -> Iterator[str]:
+    """Yield the results of some states as JSON, a list for each execution."""
+    rows = tasks[tasks["state"].isin(states) & tasks["output"].notna()]
+    rows = rows.sort_values(["execution", "item", "ended_at"], kind="stable")
+    found: dict[int, list[Any]] = {}
+    for execution, output in zip(rows["execution"], rows["output"], strict=True):
+        found.setdefault(int(execution), []).append(output)
+    for number in range(executions):
+        yield json.dumps(found.get(number, []))
+
+
+def _within(lines: Iterator[str]) -> list[str]:
+    """Return lines up to the most data that is kept."""
+    kept, size = [], 0
+    for line in lines:
+        size += len(line)
+        if size > MOST_DATA:
+            break
+        kept.append(line)
+    return kept
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)

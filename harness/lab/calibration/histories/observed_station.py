@@ -1,0 +1,160 @@
+"""
+The resource of a Task, measured from its attempts: queue, servers, service time, failures, cold starts.
+
+Times are seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from harness.lab.calibration.duration_family import Floats
+from harness.lab.calibration.histories.cold_starts import ColdStarts, find_cold_starts
+from harness.lab.calibration.histories.duration_fit import DurationFit, fit_duration
+from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, LAMBDA
+from harness.lab.calibration.histories.server_count import (
+    ServerCount,
+    hidden_servers,
+    most_at_once,
+    seen_servers,
+)
+
+EMERGENT = ("TooManyRequests", "Throttl", "States.Timeout", "States.HeartbeatTimeout", "Capacity.Exceeded")
+"""Parts of the names of errors that the simulated platform makes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRate:
+    """How often attempts fail with an error: the share [0…1] and its 95 % interval."""
+
+    error: str
+    failed: int
+    attempts: int
+
+    @property
+    def rate(self) -> float:
+        return self.failed / self.attempts
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """
+        The interval of Wilson.
+
+        Source:
+            Brown, Cai and DasGupta, Interval estimation for a binomial proportion, 2001.
+        """
+        score, size = 1.959964, self.attempts
+        middle = (self.rate + score**2 / (2 * size)) / (1 + score**2 / size)
+        half = score * np.sqrt(self.rate * (1 - self.rate) / size + score**2 / (4 * size**2))
+        half /= 1 + score**2 / size
+        return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedStation:
+    """
+    The resource of one or several Tasks.
+
+    Attributes:
+        name: Name of the state; of an activity that several states share, its ARN.
+        states: The states that use it.
+        fit: The service time; None with too few observations. Cold invocations are left out.
+        waits: Time from ready to the begin of the service, of each attempt; shape (attempts,).
+        concurrency: Of a function that was throttled: most invocations at once; None without throttles.
+        failures: By error, without those that the platform makes by itself.
+    """
+
+    name: str
+    kind: str
+    resource: str
+    states: Sequence[str]
+    attempts: int
+    retries: int
+    servers: ServerCount
+    fit: DurationFit | None
+    service: Floats
+    waits: Floats
+    cold: ColdStarts | None
+    concurrency: int | None
+    failures: Sequence[FailureRate]
+    errors: Mapping[str, int]
+
+    @classmethod
+    def of(cls, name: str, rows: pd.DataFrame) -> Self:
+        """Measure a resource from its attempts in the order in which they were ready; see `RecordedTask`."""
+        kind, resource = str(rows["kind"].iloc[0]), str(rows["resource"].iloc[0])
+        ready, ended = rows["ready_at"].to_numpy(float), rows["ended_at"].to_numpy(float)
+        servers = _servers(kind, rows, ready, ended)
+        begun = servers.begun_at
+        cold = _cold(kind, rows, ended)
+        fit, service = _service(rows, begun, cold)
+        errors = rows.loc[rows["outcome"] == "FAILED", "error"].fillna("States.TaskFailed").value_counts()
+        throttled = rows["error"].fillna("").str.contains("TooManyRequests")
+        limit = (
+            most_at_once(ready[~throttled], ended[~throttled]) if kind == LAMBDA and throttled.any() else None
+        )
+        return cls(
+            name,
+            kind,
+            resource,
+            list(rows["state"].unique()),
+            len(rows),
+            int((rows["attempt"] > 1).sum()),
+            servers,
+            fit,
+            service,
+            begun - ready,
+            cold,
+            limit,
+            _failures(rows, errors),
+            {str(error): int(count) for error, count in errors.items()},
+        )
+
+
+def _servers(kind: str, rows: pd.DataFrame, ready: Floats, ended: Floats) -> ServerCount:
+    if kind == LAMBDA:
+        most = most_at_once(ready, ended)
+        return ServerCount(None, (most, None), most, ready)
+    if kind == ACTIVITY:
+        started = rows["started_at"].to_numpy(float)
+        # An attempt that was never taken by a worker has not begun.
+        return seen_servers(ready, np.where(np.isfinite(started), started, np.inf), ended)
+    return hidden_servers(ready, ended)
+
+
+def _cold(kind: str, rows: pd.DataFrame, ended: Floats) -> ColdStarts | None:
+    done = (rows["outcome"] == "SUCCEEDED").to_numpy()
+    if kind != LAMBDA or done.sum() < 50:
+        return None
+    return find_cold_starts(rows["ready_at"].to_numpy(float)[done], ended[done])
+
+
+def _service(rows: pd.DataFrame, begun: Floats, cold: ColdStarts | None) -> tuple[DurationFit | None, Floats]:
+    """Return the fitted service time of warm attempts, and the known ones of all that succeeded."""
+    done = (rows["outcome"] == "SUCCEEDED").to_numpy()
+    # Stopped, timed out or still under way: the service took longer than what was seen of it.
+    is_open = (rows["outcome"] == "OPEN") | rows["error"].fillna("").eq("States.Timeout")
+    censored = is_open.to_numpy() & np.isfinite(begun)
+    times = rows["seen_until"].to_numpy(float) - begun
+    warm = done.copy()
+    if cold is not None:
+        warm[np.flatnonzero(done)[cold.is_cold]] = False
+    kept = warm | (censored & (times > 0))
+    try:
+        return fit_duration(times[kept], censored[kept]), times[done]
+    except ValueError:
+        return None, times[done]
+
+
+def _failures(rows: pd.DataFrame, errors: "pd.Series[int]") -> list[FailureRate]:
+    """Return the rates of the errors of the work itself, per attempt that ended."""
+    emergent = rows["error"].fillna("").map(lambda error: any(part in error for part in EMERGENT))
+    ended = int(((rows["outcome"] != "OPEN") & ~emergent).sum())
+    return [
+        FailureRate(str(error), int(count), ended)
+        for error, count in errors.items()
+        if not any(part in str(error) for part in EMERGENT)
+    ]

@@ -1,0 +1,136 @@
+"""
+One execution of a state machine, as its event history tells it.
+
+Times are seconds since the epoch.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from harness.states_language.execution_history import (
+    Event,
+    ExecutionHistory,
+    event_details,
+    seconds_since_epoch,
+)
+
+ENDS = {
+    "ExecutionSucceeded": "SUCCEEDED",
+    "ExecutionFailed": "FAILED",
+    "ExecutionTimedOut": "TIMED_OUT",
+    "ExecutionAborted": "ABORTED",
+}
+
+
+class HistoryInvalid(ValueError):
+    """A history that cannot be used; the message says why, in one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedExecution:
+    """
+    One execution.
+
+    Attributes:
+        name: Name of the execution, or of its file.
+        events: The whole history, oldest event first.
+        seen_until: Until when it is known what happened: its end, or its last event.
+    """
+
+    name: str
+    events: Sequence[Event]
+    seen_until: float
+
+    @classmethod
+    def of(cls, name: str, events: Iterable[Any], *, is_cut: bool = False) -> Self:
+        """
+        Check a history and return the execution.
+
+        Args:
+            is_cut: The history has a token for its next page.
+
+        Raises:
+            HistoryInvalid: Events are missing, or something in it is not an event.
+        """
+        ordered = _ordered(name, events)
+        if is_cut and ordered[-1]["type"] not in ENDS:
+            raise HistoryInvalid(
+                f"{name} is truncated after event {len(ordered)}: export it again without --max-items"
+            )
+        return cls(name, ordered, seconds_since_epoch(ordered[-1]["timestamp"]))
+
+    @cached_property
+    def history(self) -> ExecutionHistory:
+        """The states that were entered, with the attempts of the Tasks."""
+        return ExecutionHistory(self.events)
+
+    @property
+    def started_at(self) -> float:
+        return seconds_since_epoch(self.events[0]["timestamp"])
+
+    @property
+    def status(self) -> str:
+        """SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or RUNNING when the history was exported."""
+        return ENDS.get(self.events[-1]["type"], "RUNNING")
+
+    @property
+    def redrives(self) -> int:
+        """How often it was started again after a failure."""
+        return sum(event["type"] == "ExecutionRedriven" for event in self.events)
+
+    @property
+    def first_state(self) -> str | None:
+        """The state where it began; None if it ended before."""
+        return self.history.states[0].name if self.history.states else None
+
+    @property
+    def input(self) -> Any:
+        """Its input; None if the history was exported without data."""
+        return data_of(self.events[0], "input")
+
+
+def data_of(event: Event, name: str) -> Any:
+    """Return the JSON value of a detail of an event; None if it is missing, or was cut off."""
+    text = event_details(event).get(name)
+    if not isinstance(text, str):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _ordered(name: str, events: Iterable[Any]) -> list[Event]:
+    """Return the events by their number, each once."""
+    found: dict[int, Event] = {}
+    for event in events:
+        if not isinstance(event, dict) or not {"id", "type", "timestamp"} <= event.keys():
+            raise HistoryInvalid(f"{name} has an entry without id, type and timestamp: it is no history")
+        found[int(event["id"])] = event
+    if not found:
+        raise HistoryInvalid(f"{name} has no events")
+    ordered = [found[number] for number in sorted(found)]
+    _must_be_complete(name, ordered)
+    for event in ordered:
+        try:
+            seconds_since_epoch(event["timestamp"])
+        except (TypeError, ValueError):
+            raise HistoryInvalid(
+                f"{name}: the time of event {event['id']} is {event['timestamp']!r}, which is no timestamp"
+            ) from None
+    return ordered
+
+
+def _must_be_complete(name: str, ordered: Sequence[Event]) -> None:
+    expected = 1
+    for event in ordered:
+        if int(event["id"]) != expected:
+            last = int(event["id"]) - 1
+            missing = f"event {last} is" if last == expected else f"events {expected} to {last} are"
+            raise HistoryInvalid(f"{name}: {missing} missing")
+        expected += 1
+    if ordered[0]["type"] != "ExecutionStarted":
+        raise HistoryInvalid(f"{name} begins with {ordered[0]['type']}, not with ExecutionStarted")

@@ -1,0 +1,151 @@
+"""
+The attempts of Tasks in histories, one row each: when they were ready, began and ended, and where they ran.
+
+Times are seconds since the first execution began.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from harness.lab.calibration.histories.recorded_execution import RecordedExecution, data_of
+from harness.states_language.execution_history import RecordedAttempt, RecordedState
+
+LAMBDA, ACTIVITY, OTHER = "lambda", "activity", "other"
+"""Kinds of resources."""
+
+
+class RecordedTask(NamedTuple):
+    """
+    One attempt of a Task.
+
+    Attributes:
+        execution: Number of its execution, in the order of their starts.
+        resource: What does the work: a function, an activity or a service integration.
+        ready_at, started_at, ended_at: Not a number if there is no such event.
+        outcome: SUCCEEDED, FAILED, or OPEN if it was stopped or had not ended.
+        seen_until: When it ended, or until when it is known to have not ended.
+        hop_s: Time from the end of the work before it until it was ready; not a number for later attempts.
+        output: Its result; None without one.
+    """
+
+    execution: int
+    state: str
+    kind: str
+    resource: str
+    item: int
+    attempt: int
+    ready_at: float
+    started_at: float
+    ended_at: float
+    outcome: str
+    error: str | None
+    seen_until: float
+    hop_s: float
+    output: Any
+
+
+def recorded_tasks(executions: Sequence[RecordedExecution]) -> pd.DataFrame:
+    """Return all attempts of Tasks, in the order in which they were ready; columns as in `RecordedTask`."""
+    origin = min(each.started_at for each in executions)
+    rows = [
+        row
+        for number, execution in enumerate(executions)
+        for state in execution.history.states
+        for row in _attempts(number, execution, state, origin)
+    ]
+    frame = pd.DataFrame(rows, columns=list(RecordedTask._fields))
+    return frame.sort_values("ready_at", kind="stable", ignore_index=True)
+
+
+def plain_hops(executions: Sequence[RecordedExecution]) -> dict[str, list[float]]:
+    """Return the times into the first state (``start``) and into states that are no Tasks (``plain``) [s]."""
+    found: dict[str, list[float]] = {"start": [], "plain": []}
+    for execution in executions:
+        for state in execution.history.states:
+            if state.before is None:
+                found["start"].append(_ready(state) - execution.started_at)
+            elif not state.attempts:
+                found["plain"].append(state.entered_at - _end_before(state))
+    return found
+
+
+def resource_of(attempt: RecordedAttempt) -> str:
+    """Return what does the work of an attempt: the name of a function, or the resource."""
+    details = attempt.scheduled_details
+    if is_function(details):
+        arn = _function(details) or str(details.get("resource", ""))
+        name = arn.partition(":function:")[2] or arn
+        return name.partition(":")[0]
+    kind = details.get("resourceType")
+    return f"{kind}:{details.get('resource')}" if kind else str(details.get("resource", ""))
+
+
+def is_function(details: Mapping[str, Any]) -> bool:
+    """Return whether an attempt with these details of its schedule invokes a Lambda function."""
+    resource, kind = str(details.get("resource", "")), details.get("resourceType")
+    return ":function:" in resource or (kind == "lambda" and not resource.endswith("waitForTaskToken"))
+
+
+def _function(details: Mapping[str, Any]) -> str:
+    parameters = data_of({"xEventDetails": details}, "parameters")
+    return str(parameters.get("FunctionName", "")) if isinstance(parameters, dict) else ""
+
+
+def _attempts(
+    number: int, execution: RecordedExecution, state: RecordedState, origin: float
+) -> Iterator[RecordedTask]:
+    for count, attempt in enumerate(state.attempts, 1):
+        details = attempt.scheduled_details
+        ready = attempt.scheduled_at if attempt.scheduled_at is not None else state.entered_at
+        stopped = state.finished_at if state.finished_at is not None else execution.seen_until
+        ended = attempt.finished_at
+        yield RecordedTask(
+            number,
+            state.name,
+            _kind(details),
+            resource_of(attempt),
+            state.item,
+            count,
+            ready - origin,
+            np.nan if attempt.started_at is None else attempt.started_at - origin,
+            np.nan if ended is None else ended - origin,
+            attempt.outcome if attempt.outcome in ("SUCCEEDED", "FAILED") else "OPEN",
+            attempt.error,
+            (max(stopped, ready) if ended is None else ended) - origin,
+            ready - _end_before(state) if count == 1 and state.before is not None else np.nan,
+            _output(attempt),
+        )
+
+
+def _kind(details: Mapping[str, Any]) -> str:
+    if is_function(details):
+        return LAMBDA
+    return ACTIVITY if ":activity:" in str(details.get("resource", "")) else OTHER
+
+
+def _output(attempt: RecordedAttempt) -> Any:
+    """Return the result of the work; that of a function is in the payload of an integration's answer."""
+    if attempt.outcome != "SUCCEEDED":
+        return None
+    output = data_of({"xEventDetails": attempt.end_details}, "output")
+    if attempt.scheduled_details.get("resourceType") == "lambda" and isinstance(output, dict):
+        return output.get("Payload")
+    return output
+
+
+def _ready(state: RecordedState) -> float:
+    scheduled = state.attempts[0].scheduled_at if state.attempts else None
+    return state.entered_at if scheduled is None else scheduled
+
+
+def _end_before(state: RecordedState) -> float:
+    """Return when the work of the state before ended; of a state around it, when that was entered."""
+    before = state.before
+    assert before is not None  # noqa: S101 - the caller has checked it
+    if before.attempts and (ended := before.attempts[-1].finished_at) is not None:
+        return ended
+    finished = before.finished_at
+    return finished if finished is not None and finished <= state.entered_at else before.entered_at
