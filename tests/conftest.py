@@ -38,11 +38,13 @@ NO_CHROMIUM = "no Chromium"
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 BARE_MOTO = """
+import os
 import threading
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 host, port = server.get_host_and_port()
+os.environ["MOTO_PORT"] = str(port)  # where Tasks of state machines call
 print(f"http://{host}:{port}", flush=True)
 threading.Event().wait()
 """

@@ -50,6 +50,26 @@ class TestExecutionHistory:
         assert (state.name, state.kind, state.entered_at, state.exited_at) == ("Zip", "Task", 1, 8)
         assert not state.failed
 
+    def test_a_redriven_execution_continues_its_state(self):
+        """
+        The attempt after the redrive belongs to the state that had failed, which is left in the end.
+        """
+        (state,) = ExecutionHistory(
+            [
+                event(1, 0, "TaskStateEntered", name="Zip"),
+                event(2, 1, "LambdaFunctionScheduled"),
+                event(3, 2, "LambdaFunctionFailed", error="Boom"),
+                event(4, 3, "ExecutionFailed"),
+                event(5, 4, "ExecutionRedriven"),
+                event(6, 5, "LambdaFunctionScheduled"),
+                event(7, 6, "LambdaFunctionSucceeded"),
+                event(8, 7, "TaskStateExited", name="Zip"),
+            ]
+        ).states
+
+        assert [attempt.outcome for attempt in state.attempts] == ["FAILED", "SUCCEEDED"]
+        assert (state.exited_at, state.interrupted_at, state.failed) == (8, None, False)
+
     def test_a_time_out_has_the_error_of_the_language(self):
         """
         Step Functions writes a time-out without an error name.

@@ -50,8 +50,9 @@ class _ProcessedFlow(_Flow):
         description="Simulation only: input of the executions, for a state machine of yours. Fields whose "
         "names end in .$ are paths into the input of the pipeline.",
     )
-    inputs: tuple[JsonValue, ...] = Field(
-        (),
+    inputs: tuple[JsonValue, ...] | None = Field(
+        None,
+        min_length=1,
         description="Simulation only: inputs of the executions of arrival 0, 1, …, as they are; after the "
         "last one they repeat.",
     )

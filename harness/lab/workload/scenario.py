@@ -240,7 +240,7 @@ class Scenario(ScenarioSection):
         for flow in document["flows"]:
             # A scenario without inputs or aborts keeps the hash that it had before they existed.
             for name in ("input", "inputs", "inputs_jsonl"):
-                if not flow.get(name) and (name != "input" or flow.get(name) is None):
+                if flow.get(name) is None:
                     flow.pop(name, None)
         for source in document.get("arrivals", ()):
             if source["process"] != "recorded":

@@ -171,8 +171,8 @@ def _is_complete(path: Path, key: dict[str, Any]) -> bool:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return False
-    ended = kept.get("events") and kept["events"][-1]["type"] in ENDS
-    return bool(ended) and all(kept.get(name) == value for name, value in key.items())
+    ended = any(event["type"] in ENDS for event in kept.get("events", ()))
+    return ended and all(kept.get(name) == value for name, value in key.items())
 
 
 def _write(path: Path, value: Any) -> None:

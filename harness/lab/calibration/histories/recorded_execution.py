@@ -56,11 +56,12 @@ class RecordedExecution:
             HistoryInvalid: Events are missing, or something in it is not an event.
         """
         ordered = _ordered(name, events)
-        if is_cut and ordered[-1]["type"] not in ENDS:
+        end = _end(ordered)
+        if is_cut and end is None:
             raise HistoryInvalid(
                 f"{name} is truncated after event {len(ordered)}: export it again without --max-items"
             )
-        return cls(name, ordered, seconds_since_epoch(ordered[-1]["timestamp"]))
+        return cls(name, ordered, seconds_since_epoch((end or ordered[-1])["timestamp"]))
 
     @cached_property
     def history(self) -> ExecutionHistory:
@@ -74,7 +75,8 @@ class RecordedExecution:
     @property
     def status(self) -> str:
         """SUCCEEDED, FAILED, TIMED_OUT, ABORTED, or RUNNING when the history was exported."""
-        return ENDS.get(self.events[-1]["type"], "RUNNING")
+        end = _end(self.events)
+        return ENDS[end["type"]] if end is not None else "RUNNING"
 
     @property
     def redrives(self) -> int:
@@ -101,6 +103,16 @@ def data_of(event: Event, name: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def _end(events: Sequence[Event]) -> Event | None:
+    """Return the end of an execution; events of stopped branches may follow it, or a redrive."""
+    for event in reversed(events):
+        if event["type"] == "ExecutionRedriven":
+            return None
+        if event["type"] in ENDS:
+            return event
+    return None
 
 
 def _ordered(name: str, events: Iterable[Any]) -> list[Event]:

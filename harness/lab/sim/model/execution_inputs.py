@@ -22,7 +22,7 @@ class ExecutionInputs:
     """
 
     def __init__(self, flows: Sequence[Flow]) -> None:
-        self._recorded = [getattr(flow, "inputs", ()) for flow in flows]
+        self._recorded = [getattr(flow, "inputs", None) for flow in flows]
         self._templates = [_template(f"flows.{place}.input", flow) for place, flow in enumerate(flows)]
 
     def of(self, job: MediaJob) -> Any:

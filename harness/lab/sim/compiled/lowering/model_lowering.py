@@ -338,7 +338,7 @@ def _refuse_functions(machine: StateMachine) -> None:
 
 
 def _input_template(place: int, flow: client_flows.Flow) -> Any:
-    if getattr(flow, "inputs", ()):
+    if getattr(flow, "inputs", None):
         raise NotLowerable(f"flows.{place}.inputs differ from one arrival to the next")
     described = getattr(flow, "input", None)
     if described is None:

@@ -1,0 +1,104 @@
+"""
+The files of a measured machine: a simulation plays the recorded load from them.
+"""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import harness
+from harness.lab.calibration.histories.history_folder import HistoryFolder
+from harness.lab.calibration.histories.machine_files import MachineFiles
+from harness.lab.calibration.histories.observed_machine import ObservedMachine
+from harness.lab.calibration.histories.process_log import COLUMNS, write_process_log
+from harness.lab.gate.scenario_reader import read_scenario
+from harness.lab.results.percentile import percentile
+from tests.lab.calibration.histories.planted_machine import PlantedMachine
+
+PLANTED = PlantedMachine(cold_rate=None, arrival_rate=0.5, store=(3.0, 0.4), review=(2.0, 2.5))
+EXECUTIONS = 400
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("histories")
+    PLANTED.write(folder, EXECUTIONS, seed=4)
+    return ObservedMachine.of(HistoryFolder.read(folder))
+
+
+@pytest.fixture(scope="module")
+def run(machine, tmp_path_factory):
+    files = MachineFiles(tmp_path_factory.mktemp("files") / "orders.toml", date(2026, 11, 30))
+    files.write(machine)
+    scenario = read_scenario(files.scenario, {}, calibration=files.path)
+    return harness.simulate(
+        scenario, state_machine=files.definition, out=files.path.parent / "run", engine="simpy"
+    )
+
+
+class TestRecordedLoad:
+    def test_executions_arrive_when_they_did(self, machine, run):
+        """
+        All of them, to the millisecond.
+        """
+        started = np.sort(run.batches["started_at"].to_numpy())
+
+        assert started == pytest.approx(machine.arrivals.at, abs=0.001)
+
+    def test_each_execution_takes_the_way_that_it_took(self, machine, run):
+        """
+        Half of the inputs are large, and only they are reviewed; the choice depends on the recorded result.
+        """
+        recorded = machine.tasks[machine.tasks["state"] == "Review"]["execution"]
+        reviewed = run.steps[run.steps["state"] == "Review"]["job_id"] - run.steps["job_id"].min()
+
+        assert sorted(reviewed) == sorted(recorded)
+        assert 0.4 * EXECUTIONS < len(reviewed) < 0.6 * EXECUTIONS
+
+    def test_times_agree_with_the_recorded_ones(self, machine, run):
+        """
+        p50 and p95 of whole executions within a fifth; a queue of three servers is part of them.
+        """
+        played = (run.batches["finished_at"] - run.batches["started_at"]).to_numpy()
+
+        for percent in (50, 95):
+            ratio = percentile(played, percent) / percentile(machine.durations, percent)
+            assert 0.8 < ratio < 1.25, (percent, ratio)
+
+    def test_failures_and_retries_come_back(self, machine, run):
+        """
+        As many as their rate says, within four standard deviations.
+        """
+        parses = run.steps[run.steps["state"] == "Parse"]
+        failed = int((parses["outcome"] == "FAILED").sum())
+        expected = machine.stations[0].failures[0].rate * len(parses)
+
+        assert abs(failed - expected) < 4 * np.sqrt(expected)
+
+
+class TestProcessLog:
+    @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+    def test_it_has_the_columns_of_the_field(self, suffix, machine, tmp_path):
+        """
+        Time in UTC, in order in each case; a failed attempt is an abort.
+        """
+        path = tmp_path / f"log{suffix}"
+        rows = write_process_log(machine.executions, path)
+        log = pd.read_csv(path, parse_dates=["time:timestamp"]) if suffix == ".csv" else pd.read_parquet(path)
+
+        assert list(log.columns) == list(COLUMNS)
+        assert len(log) == rows
+        assert str(log["time:timestamp"].dt.tz) == "UTC"
+        assert log.groupby("case:concept:name")["time:timestamp"].is_monotonic_increasing.all()
+        aborted = log[log["lifecycle:transition"] == "ate_abort"]
+        assert len(aborted) == machine.stations[0].failures[0].failed
+        assert set(aborted["error"]) == {"Busy"}
+
+    def test_another_extension_is_refused(self, machine, tmp_path):
+        """
+        Nothing is written.
+        """
+        with pytest.raises(ValueError, match=r"log.xes must end in .csv or .parquet"):
+            write_process_log(machine.executions, tmp_path / "log.xes")
