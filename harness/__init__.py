@@ -53,7 +53,8 @@ __all__ = [
 ]
 
 _HOMES = {name: ("harness.api", name) for name in __all__}
-_HOMES |= {name: ("harness.experiments", name) for name in ("calibrate", "plan", "sensitivity", "sweep")}
+_SIMULATED = ("calibrate", "calibrate_executions", "plan", "sensitivity", "sweep")
+_HOMES |= {name: ("harness.experiments", name) for name in _SIMULATED}
 _HOMES["what_if"] = ("harness.variations", "what_if")
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
