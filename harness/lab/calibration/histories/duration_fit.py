@@ -18,6 +18,10 @@ from harness.lab.workload.distributions.continuous import Empirical
 from harness.lab.workload.distributions.distribution import Distribution
 
 
+CLEARLY = 2.0
+"""Difference of the logarithm of two likelihoods: below, the families cannot be told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class DurationFit:
     """
@@ -58,8 +62,7 @@ def fit_duration(times: Floats, is_censored: NDArray[np.bool_] | None = None) ->
     if high - low < SAME * low:
         constant = Constant(value=float(np.median(known)))
         return DurationFit("constant", constant, {}, known.size, bounds.size, 0.0)
-    found = [(family, _search(family, known, bounds)) for family in (LOGNORMAL, GAMMA)]
-    family, at = max(found, key=lambda each: _likelihood(each[0], each[1], known, bounds))
+    family, at = _best(known, bounds)
     distance, probability = _distance(family, at, known, bounds)
     if probability < POOR_FIT and known.size >= FEW:
         return DurationFit("empirical", empirical(known), {}, known.size, bounds.size, 0.0)
@@ -92,6 +95,13 @@ def likelihood_of_families(times: Floats) -> float:
     shape = (3 - gap + np.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
     gamma = GAMMA.log_density(np.log([shape, times.mean() / shape]), times).sum()
     return float(max(lognormal, gamma))
+
+
+def _best(known: Floats, bounds: Floats) -> tuple[DurationFamily, Floats]:
+    """Return the family with its parameters: lognormal, unless gamma is clearly more likely."""
+    lognormal, gamma = _search(LOGNORMAL, known, bounds), _search(GAMMA, known, bounds)
+    gain = _likelihood(GAMMA, gamma, known, bounds) - _likelihood(LOGNORMAL, lognormal, known, bounds)
+    return (GAMMA, gamma) if gain > CLEARLY else (LOGNORMAL, lognormal)
 
 
 def _search(family: DurationFamily, known: Floats, bounds: Floats) -> Floats:
