@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from harness.stack.processes.state_file import StackState
+
 Datum = tuple[float, str, str, float]
 """Time [s since the epoch], metric, labels and value."""
 
@@ -50,3 +52,9 @@ class ControlClient:
         answer = self._http.get(f"/_harness/{what}", params={"since": since})
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
+
+
+def announce_run(state: StackState, began_at: float) -> None:
+    """Tell the parts with faults when the run began [s since the epoch]; raise `httpx.HTTPError`."""
+    for url in (state.aws_url, *([state.s3_url] if state.s3_has_faults else [])):
+        httpx.post(f"{url}/_harness/began", params={"at": began_at}).raise_for_status()

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import httpx
-
 from harness.blueprint.template import load_template
+from harness.lab.workload.faults.api_faults import ApiFault
+from harness.lab.workload.faults.callback_faults import CallbackFault
+from harness.lab.workload.faults.fault_window import TimedFault
 from harness.lab.workload.scenario import load_scenario
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
@@ -27,8 +28,10 @@ from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
 from harness.stack.aws_access import REGION, AwsAccess
+from harness.stack.control_client import announce_run
 from harness.stack.database.database_server import Database, PrivateDatabase, resolve_database
 from harness.stack.database.seed import seed, write_identities
+from harness.stack.faults.callback_relay import PATH
 from harness.stack.faults.fault_exchange import FaultExchange
 from harness.stack.faults.process_fault_player import ProcessFaultPlayer, process_faults
 from harness.stack.processes.health import answers, require_free
@@ -42,6 +45,7 @@ from harness.stack.tracing_variables import tracing_variables
 
 WATCH_PERIOD_S = 0.2
 DATABASE = "database"
+CALLBACK = "/internal/media-processing/callback"
 PART_NAMES = (DATABASE, "s3", "aws", "api", "worker")
 
 
@@ -101,6 +105,8 @@ class LocalStack:
         self._database: Database | None = None
         self._database_is_down = False
         self._state: StackState | None = None
+        path = options.scenario
+        self._faults = load_scenario(path).faults if path else ()
 
     @property
     def state(self) -> StackState:
@@ -220,9 +226,9 @@ class LocalStack:
         self._closing.callback(player.stop)
 
     def _restarted(self, part: str, began_at: float) -> None:
-        """Tell the AWS process when the run began, which it does not know after a restart."""
-        if part == "aws":
-            httpx.post(f"{self.state.aws_url}/_harness/began", params={"at": began_at}).raise_for_status()
+        """Tell a part when the run began, which it does not know after a restart."""
+        if part in ("aws", "s3"):
+            announce_run(self.state, began_at)
 
     def _new_state(self, aws: AwsAccess, database: Database, api_url: str, worker_url: str) -> StackState:
         path = self._options.scenario
@@ -250,6 +256,7 @@ class LocalStack:
             region=REGION,
             work_hash=scenario.work_hash if scenario else None,
             process_faults=str(exchange) if has_process_faults else None,
+            s3_has_faults=aws.is_own_s3 and self._asks_with_faults("s3"),
             name=self._options.name or stack_name(self._path),
         )
 
@@ -272,16 +279,27 @@ class LocalStack:
         if aws.is_own_s3:
             options.progress("S3 …")
             command = ["-m", "harness.stack.aws.s3.s3_server", "--port", str(ports["s3"])]
+            if self._asks_with_faults("s3"):
+                command += ["--scenario", str(options.scenario), "--time-scale", str(options.time_scale)]
             yield StackPart("s3", command, aws.environment | s3_server.MEMORY, aws.s3_url + health)
         if aws.is_own_aws:
             options.progress("SQS, Step Functions, Lambda, MediaConvert, CloudWatch …")
             command = ["-m", "harness.stack.aws.aws_server", "--port", str(ports["aws"])]
             command += ["--mode", options.mode, "--time-scale", str(options.time_scale)]
             command += ["--scenario", str(options.scenario)] if options.scenario else []
+            if self._has_fault(CallbackFault):
+                command += ["--callback-url", f"http://127.0.0.1:{ports['api']}{CALLBACK}"]
             template = load_template(parameters={"CallbackUrl": ""})
             # The modelled transcoder runs in that process, and finds the bucket as the handlers do.
             bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key_alias}
             yield StackPart("aws", command, _environment(aws) | bucket, aws.aws_url + health)
+
+    def _has_fault(self, kind: type[TimedFault]) -> bool:
+        return any(isinstance(fault, kind) for fault in self._faults)
+
+    def _asks_with_faults(self, service: str) -> bool:
+        """Return whether the scenario has faults of the requests of a service."""
+        return any(isinstance(fault, ApiFault) and fault.service == service for fault in self._faults)
 
     def _fill_database(self, url: str) -> None:
         with closing(Pool(DatabaseAddress.parse(url), size=1)) as pool:
@@ -290,7 +308,8 @@ class LocalStack:
         write_identities(self._identities, listings, self._jwt_key)
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
-        template = load_template(parameters={"CallbackUrl": f"{api_url}/internal/media-processing/callback"})
+        receiver = f"{aws.aws_url}{PATH}" if self._has_fault(CallbackFault) else f"{api_url}{CALLBACK}"
+        template = load_template(parameters={"CallbackUrl": receiver})
         provisioned = provision(
             template,
             Endpoints(aws.aws_url, aws.s3_url),

@@ -94,12 +94,11 @@ def seeded_identities(scenario: Scenario, state: StackState) -> Iterator[Path]:
 @contextmanager
 def recorded(state: StackState, folder: Path, began_at_epoch_s: float) -> Iterator[None]:
     """Report the beginning of a run to the stack, and record the stack's metrics and steps of the run."""
-    import httpx
-
+    from harness.stack.control_client import announce_run
     from harness.stack.faults.fault_record import faults_played
     from harness.stack.run_sampler import sampled
 
-    httpx.post(f"{state.aws_url}/_harness/began", params={"at": began_at_epoch_s}).raise_for_status()
+    announce_run(state, began_at_epoch_s)
     with sampled(state, folder, began_at_epoch_s), faults_played(state, folder, began_at_epoch_s):
         yield
         time.sleep(SETTLE_S)

@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from harness.blueprint.template import load_template
 from harness.lab.sim.platform.real_capacity import RealCapacity
-from harness.lab.workload.scenario import load_scenario
+from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.stack.aws.lambda_runtime.function_runtime import Fault, Runner, Threads
 from harness.stack.aws.lambda_runtime.sandbox import Sandboxes
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
@@ -36,6 +36,7 @@ class FunctionWorkers:
     fault: Fault | None = None
     poison: Callable[[str], str] | None = None
     run_clock: RunClock = field(default_factory=RunClock)
+    scenario: Scenario | None = None
 
 
 def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
@@ -53,6 +54,7 @@ def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
         fault=faults.function_error if faults else None,
         poison=poison_of(scenario),
         run_clock=run_clock,
+        scenario=scenario,
     )
 
 
@@ -68,4 +70,5 @@ def modelled_workers(scenario_file: Path | None, time_scale: float) -> FunctionW
         transcoder=pipeline.transcode,
         poison=poison_of(scenario),
         run_clock=run_clock,
+        scenario=scenario,
     )

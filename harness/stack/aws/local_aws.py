@@ -42,6 +42,7 @@ from harness.stack.aws.moto_patches.instances import forget_instances
 from harness.stack.aws.request_guard import RequestGuard
 from harness.stack.aws.span_store import SpanStore
 from harness.stack.aws_access import REGION
+from harness.stack.faults.api_fault_gate import ApiFaultGate, operation_of
 
 ACCOUNT = "123456789012"
 DEPTH_PERIOD_S = 1.0
@@ -81,7 +82,9 @@ class LocalAws:
         cloudwatch.install(self.metrics)
         mediaconvert.install(self.mediaconvert)
         secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
-        guarded = RequestGuard(HistoryCache(FastDispatcher()), secrets)
+        guarded: WSGIApplication = RequestGuard(HistoryCache(FastDispatcher()), secrets)
+        if workers.scenario is not None:
+            guarded = ApiFaultGate(guarded, workers.scenario, workers.run_clock, operation_of, time_scale)
         self.application: WSGIApplication = ControlApi(
             guarded,
             self.metrics,

@@ -37,6 +37,7 @@ class StackState:
         engine: Engine, version and place of the database.
         work_hash: `Scenario.work_hash` of *scenario*.
         process_faults: File of the `FaultExchange`; None if *scenario* has no process faults.
+        s3_has_faults: Whether the S3 process must know when a run begins.
         name: Name with which other working folders can use it; see `stack_place`.
     """
 
@@ -60,6 +61,7 @@ class StackState:
     region: str
     work_hash: str | None = None
     process_faults: str | None = None
+    s3_has_faults: bool = False
     name: str = ""
 
     @classmethod

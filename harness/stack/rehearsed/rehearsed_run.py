@@ -83,7 +83,7 @@ class _Play:
         self._scenario = scenario
         self._recorder = recorder
         self._time = time
-        around = QuietSurroundings(time, ScenarioDecisions())
+        around = QuietSurroundings(time, ScenarioDecisions(scenario, lambda: time.seconds))
         self.service = ScenarioService(around, scenario=scenario, folder=recorder)
         self.clients: list[ScenarioClient] = []
         self._present: dict[int, ScenarioClient] = {}
@@ -136,11 +136,16 @@ class _Play:
         """See whether anything is left to be done."""
         progress(self._time.seconds)
         arrived = self._time.seconds >= self._scenario.duration_s
-        self._is_over = bool(self._time.defects) or (
-            arrived and not self._present and not self.service.media.count_inflight_jobs()
-        )
+        self._is_over = bool(self._time.defects) or (arrived and not self._present and self._has_settled())
         if not self._is_over:
             self._time.call_in(LOOK_EVERY, partial(self._look, progress))
+
+    def _has_settled(self) -> bool:
+        """Return whether every job, message and execution has ended."""
+        service = self.service
+        if service.media.count_inflight_jobs() or service.media.list_outbox(limit=1):
+            return False
+        return not (service.queue.depth() or service.queue.dead_depth() or service.workflow.running)
 
 
 def _header(scenario: Scenario, folder: Path) -> RunHeader:

@@ -1,9 +1,19 @@
 """The faults of a scenario at the calls of a rehearsed run, and its kills of processes."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from harness.lab.workload.faults.api_faults import ApiDelay, ApiFault
+from harness.lab.workload.faults.callback_faults import (
+    CallbackFault,
+    DuplicateCallback,
+    LateCallback,
+    LostCallback,
+    TamperedCallback,
+)
 from harness.lab.workload.faults.process_faults import ProcessKill
+from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.scenario import Scenario
 from harness.service.rehearsal.fault_decisions import FaultDecision, FaultDecisions, Strike
 from harness.service.rehearsal.rehearsed_service import RehearsedService
@@ -12,20 +22,68 @@ from harness.states_language.host import nanoseconds
 DEPENDENCIES = {"database": ("database",), "s3": ("storage",), "aws": ("queue", "workflow")}
 """The dependencies that are away while a part is killed; API and worker are processes themselves."""
 FOR_THE_RUN = 400 * 86_400.0
+REQUESTS = {
+    "queue send": ("sqs", "SendMessage"),
+    "queue receive": ("sqs", "ReceiveMessage"),
+    "queue delete": ("sqs", "DeleteMessage"),
+    "workflow start": ("states", "StartExecution"),
+    "workflow find": ("states", "DescribeExecution"),
+    "workflow steps": ("states", "GetExecutionHistory"),
+    "storage head": ("s3", "HeadObject"),
+    "storage get": ("s3", "HeadObject"),
+    "storage put": ("s3", "PutObject"),
+    "storage tag": ("s3", "PutObjectTagging"),
+    "storage delete": ("s3", "DeleteObject"),
+    "storage list_keys": ("s3", "ListObjectsV2"),
+}
+"""The operations of AWS behind the calls."""
+CALLBACK = "callback request"
+ON_CALLBACKS = {
+    LostCallback: Strike.UNAVAILABLE,
+    DuplicateCallback: Strike.DUPLICATE,
+    TamperedCallback: Strike.TAMPERED,
+    LateCallback: Strike.LATE,
+}
 
 
 class ScenarioDecisions(FaultDecisions):
-    """No fault strikes at a call by chance: the faults of a scenario have times and rates of their own."""
+    """
+    The faults of a scenario that strike requests; all others have a place of their own.
 
-    def __init__(self) -> None:
+    Args:
+        now: Seconds since the run began.
+    """
+
+    def __init__(self, scenario: Scenario, now: Callable[[], float]) -> None:
         self.taken = []
+        self._struck = StruckRequests(scenario, now)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        kinds = {type(fault) for fault in scenario.faults}
+        self._has_requests = any(issubclass(kind, ApiFault) for kind in kinds)
+        self._has_callbacks = any(issubclass(kind, CallbackFault) for kind in kinds)
 
     def at(self, task: str, call: str, strikes: Sequence[Strike]) -> FaultDecision | None:
-        del task, call, strikes
+        if self._has_callbacks and call == CALLBACK:
+            for fault, draw in self._struck.strike(CallbackFault):
+                seconds = fault.delay.sample(draw) if isinstance(fault, LateCallback) else 0.0
+                return self._decided(task, call, ON_CALLBACKS[type(fault)], seconds)
+        if self._has_requests and call in REQUESTS:
+            asked = REQUESTS[call]
+            for asking, draw in self._struck.strike(ApiFault, lambda fault: fault.concerns(*asked)):
+                is_slow = isinstance(asking, ApiDelay)
+                seconds = max(0.0, asking.delay.sample(draw)) if isinstance(asking, ApiDelay) else 0.0
+                strike = Strike.DELAY if is_slow else Strike.UNAVAILABLE
+                return self._decided(task, call, strike, seconds) if strike in strikes else None
         return None
 
     def heal(self) -> None:
         """Let no fault strike from now on."""
+
+    def _decided(self, task: str, call: str, strike: Strike, seconds: float) -> FaultDecision:
+        self._counts[task, call] += 1
+        decision = FaultDecision(task, call, self._counts[task, call], strike, seconds)
+        self.taken.append(decision)
+        return decision
 
 
 def plan_kills(scenario: Scenario, service: RehearsedService) -> None:

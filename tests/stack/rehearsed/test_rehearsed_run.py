@@ -2,7 +2,7 @@
 A scenario played by the real core in virtual time: its run folder, and its events beside those of the twin.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -17,6 +17,16 @@ FAULTS = (
     {"action": "harness:mediaconvert:job-error", "rate": 0.4},
     {"action": "harness:sqs:poison-message", "rate": 0.05},
     {"action": "harness:media:corrupt-file", "rate": 0.02},
+)
+REQUEST_FAULTS = (
+    {"action": "aws:fis:inject-api-throttle-error", "service": "sqs", "rate": 0.3},
+    {"action": "aws:fis:inject-api-internal-error", "service": "states", "rate": 0.3},
+    {"action": "aws:fis:inject-api-unavailable-error", "service": "s3", "rate": 0.01},
+    {"action": "harness:api:add-delay", "service": "sqs", "delay": "2 s", "rate": 0.3},
+    {"action": "harness:callback:lose", "rate": 0.3},
+    {"action": "harness:callback:duplicate", "rate": 0.3},
+    {"action": "harness:callback:tamper", "rate": 0.2},
+    {"action": "harness:callback:add-delay", "delay": "15 s", "rate": 0.2},
 )
 
 
@@ -97,6 +107,19 @@ def test_killed_parts_heal_and_nothing_is_lost(tmp_path):
     assert audit.violations == ()
     assert audit.unfinished == 0
     assert audit.accepted > 10
+
+
+def test_failing_requests_and_callbacks_lose_nothing(tmp_path):
+    """
+    Requests of AWS fail and callbacks are lost, late, doubled and tampered with: every batch ends once.
+    """
+    run = rehearse_scenario(scenario(*REQUEST_FAULTS), out=tmp_path / "run")
+    audit = read_audits(run.folder)[CORE]
+
+    assert run.steps["error"].eq("Retryable").sum() > 10
+    assert (audit.violations, audit.unfinished) == ((), 0)
+    ends = Counter(outcome for outcome, _ in outcomes(run).values())
+    assert ends["READY"] > 20 * ends["FAILED"]
 
 
 def test_a_pause_is_refused_by_name(tmp_path):

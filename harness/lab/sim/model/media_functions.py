@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
+from harness.lab.workload.faults.callback_faults import CallbackFault, LostCallback, TamperedCallback
+from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.upload_batch import UploadFile
 from harness.lab.workload.work_and_faults import TaskWorkModel, step_of
 
@@ -39,11 +41,13 @@ class MediaFunctions:
     Attributes:
         callback: Called when a job has ended, with the job, the callback's status and the error's cause.
         round_trip: Time of the callback request, by arrival and attempt [s].
+        struck: The faults of callbacks.
     """
 
     work: TaskWorkModel
     callback: Callable[[MediaJob, str, str], None]
     round_trip: Callable[[int, int], float]
+    struck: StruckRequests
 
     def plan(self, function: str, job: MediaJob, payload: Any) -> Work:
         """Return the work of one invocation of a function (name without prefix)."""
@@ -62,7 +66,15 @@ class MediaFunctions:
                 return Work(seconds, lambda: _bundle(job, key, payload))
             case _:
                 seconds += self.round_trip(batch.arrival, attempt)
-                return Work(seconds, lambda: self._report(job, payload))
+                return self._call_back(job, payload, seconds)
+
+    def _call_back(self, job: MediaJob, payload: Any, seconds: float) -> Work:
+        """Return the work of the callback function, whose request a fault may strike."""
+        faults = tuple(self.struck.strike(CallbackFault))
+        if any(isinstance(fault, LostCallback | TamperedCallback) for fault, _ in faults):
+            return Work(seconds, dict, "Retryable", "CALLBACK_UNAVAILABLE: injected")
+        # A repeated report has no effect, so neither has a duplicate.
+        return Work(seconds, lambda: self._report(job, payload))
 
     def transcode(self, job: MediaJob, payload: Any) -> Work:
         """Return the work of one transcoding job."""

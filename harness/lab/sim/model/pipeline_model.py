@@ -26,6 +26,7 @@ from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
 from harness.lab.workload.arrivals.schedule import schedule
+from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.work_and_faults import TaskWorkModel
@@ -91,6 +92,7 @@ class PipelineModel:
             TaskWorkModel(scenario, lambda: self.env.seconds, source.replication),
             lambda *report: self.service.callback(*report),  # noqa: PLW0108 - the service is created later
             lambda arrival, attempt: latencies(arrival, attempt) / NS,
+            StruckRequests(scenario, lambda: self.env.seconds, source.replication),
         )
         behaviours, models = platform.behaviours, scenario.model
         return TaskWorkers(

@@ -10,6 +10,18 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from harness.lab.workload.faults.api_faults import (
+    ApiDelay,
+    ApiInternalError,
+    ApiThrottleError,
+    ApiUnavailableError,
+)
+from harness.lab.workload.faults.callback_faults import (
+    DuplicateCallback,
+    LateCallback,
+    LostCallback,
+    TamperedCallback,
+)
 from harness.lab.workload.faults.message_faults import PoisonedMessage
 from harness.lab.workload.faults.pipeline_faults import (
     CorruptFile,
@@ -57,6 +69,14 @@ Fault = Annotated[
         | MediaConvertJobStuck
         | PoisonedMessage
         | CorruptFile
+        | ApiThrottleError
+        | ApiInternalError
+        | ApiUnavailableError
+        | ApiDelay
+        | LostCallback
+        | DuplicateCallback
+        | TamperedCallback
+        | LateCallback
         | ProcessKill
         | ProcessPause,
         Field(discriminator="action"),

@@ -11,9 +11,11 @@ requests of cheroot and 3.5 to 4.5 times those of moto's own server (1 kB object
 import argparse
 import os
 from collections.abc import Callable, Iterable
+from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 32
+SCENARIO, TIME_SCALE = "HARNESS_S3_SCENARIO", "HARNESS_S3_TIME_SCALE"
 MEMORY = {
     # Objects above this size are stored in files instead of memory; 0 would mean never.
     "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "65536",
@@ -28,8 +30,13 @@ MEMORY = {
 def main() -> None:
     arguments = argparse.ArgumentParser(description="moto's S3 with the checks of the real one")
     arguments.add_argument("--port", type=int, required=True)
-    port = arguments.parse_args().port
+    arguments.add_argument("--scenario", default="", help="scenario file with faults of requests")
+    arguments.add_argument("--time-scale", default="1")
+    given = arguments.parse_args()
+    port = given.port
     os.environ["MOTO_PORT"] = str(port)
+    # The application is made in another process.
+    os.environ |= {SCENARIO: given.scenario, TIME_SCALE: given.time_scale}
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -50,11 +57,14 @@ def main() -> None:
 
 def application() -> WSGIApplication:
     """Return the WSGI application; called in the worker."""
+    from harness.lab.workload.scenario import load_scenario
     from harness.stack.aws.moto_patches import source
     from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
     from harness.stack.aws.moto_patches.instances import forget_instances
     from harness.stack.aws.moto_patches.plain_objects import PlainObjects
     from harness.stack.aws.s3.s3_guard import S3Guard
+    from harness.stack.faults.api_fault_gate import ApiFaultGate, s3_operation_of
+    from harness.stack.modelled.run_clock import RunClock
 
     source.require_version()
     find_backends_unlocked()
@@ -62,11 +72,21 @@ def application() -> WSGIApplication:
     secrets = {os.environ["AWS_ACCESS_KEY_ID"]: os.environ["AWS_SECRET_ACCESS_KEY"]}
     guard = S3Guard(PlainObjects(FastDispatcher()), secrets, _key_check())
 
+    clock = RunClock()
+    faulty: WSGIApplication = guard
+    if path := os.environ.get(SCENARIO):
+        time_scale = float(os.environ[TIME_SCALE])
+        faulty = ApiFaultGate(guard, load_scenario(path), clock, s3_operation_of, time_scale)
+
     def healthy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/healthz":
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
             return [b"ok"]
-        return guard(environ, start_response)
+        if environ["PATH_INFO"] == "/_harness/began":
+            clock.begin(float(parse_qs(environ.get("QUERY_STRING", ""))["at"][0]))
+            start_response("200 OK", [("Content-Length", "0")])
+            return []
+        return faulty(environ, start_response)
 
     return healthy
 
