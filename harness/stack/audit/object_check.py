@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
 
-from harness.stack.modelled.modelled_pipeline import FILLER
+from harness.stack.modelled.placeholder import FILLER
 
 LARGEST_RATIO = 100
 """An archive that unpacks to more than this multiple of its size is not unpacked."""

@@ -12,10 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
-
-from PIL import Image
 
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
@@ -33,7 +30,7 @@ from harness.service.pipeline import callback_dispatch
 from harness.service.pipeline.callback.callback_body import outputs_of
 from harness.service.pipeline.callback.status_events import is_status_event
 from harness.service.pipeline.execution_assets import ExecutionAsset, assets_in, assets_of
-from harness.service.pipeline.image_decoding import inside, jpeg
+from harness.service.pipeline.image_decoding import inside
 from harness.service.pipeline.lambda_handler import Event, Handler, lambda_handler
 from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, media_objects
 from harness.service.pipeline.thumbnails import SIZES, document_output, image_output
@@ -41,13 +38,9 @@ from harness.service.pipeline.validate import validation_output
 from harness.service.pipeline.zip_bundle import entries_of
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import location, read_settings
 from harness.stack.aws.mediaconvert.local_mediaconvert import OutputGroupDetails, TranscodingFailed
+from harness.stack.modelled import placeholder
 from harness.stack.modelled.planned_batches import PlannedBatches, client_id_of
 from harness.stack.modelled.run_clock import RunClock
-
-PIXEL = jpeg(Image.new("RGB", (1, 1), "grey"))
-EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
-TINY_PDF = b"%PDF-1.4\n%%EOF\n"
-FILLER = b"placeholder\n"
 
 
 class ModelledPipeline:
@@ -82,6 +75,8 @@ class ModelledPipeline:
 
         self._batches = PlannedBatches(scenario, model_now)
         self._work = TaskWorkModel(scenario, model_now)
+        self._checked = scenario is not None and scenario.media == "real"
+        """Whether clients check what they download."""
         self._time_scale = time_scale
         self._objects = objects
         self._callback = callback
@@ -135,7 +130,7 @@ class ModelledPipeline:
         with self._taking(work.seconds, cancelled):
             if work.error is None:
                 for uri in (uri for group in groups for uri in group.uris):
-                    self._objects().put(location(uri)[1], *_placeholder(uri))
+                    self._objects().put(location(uri)[1], *placeholder.file_of(uri))
         if work.error is not None:
             raise TranscodingFailed(f"Unable to transcode {source}: {work.cause}")
         size = {"WidthInPx": video.width, "HeightInPx": video.height}
@@ -165,24 +160,30 @@ class ModelledPipeline:
         images, documents = validation["images"], validation["documents"]
         files = {file.client_id: file for file in batch.files}
         with self._taking(work.seconds):
-            outputs = []
-            for image in images:
-                file = files[client_id_of(image)]
-                sizes = {label: inside((file.width, file.height), box) for label, box in SIZES.items()}
-                outputs.append(image_output(event, image, sizes))
-            outputs += [document_output(event, document) for document in documents]
-            for key in (key for output in outputs for key in output["outputs"].values()):
-                self._objects().put(key, *_placeholder(key))
+            outputs = [self._image(event, image, files[client_id_of(image)]) for image in images]
+            for document in documents:
+                outputs.append(output := document_output(event, document))
+                for key in output["outputs"].values():
+                    self._objects().put(key, *placeholder.file_of(key))
         return {"outputs": outputs}
+
+    def _image(self, event: Event, image: ExecutionAsset, file: UploadFile) -> dict[str, Any]:
+        sizes = {label: inside((file.width, file.height), box) for label, box in SIZES.items()}
+        output = image_output(event, image, sizes)
+        for label, key in output["outputs"].items():
+            self._objects().put(key, *placeholder.picture(sizes[label] if self._checked else (1, 1)))
+        return output
 
     def _zip(self, event: Event, _: UploadBatch, work: TaskWork) -> Event:
         key = zip_key(ListingId(event["listingId"]), BatchId(event["batchId"]), JobId(event["jobId"]))
         with self._taking(work.seconds):
-            self._objects().put(key, EMPTY_ZIP, "application/zip")
+            names = [entry.name for entry in entries_of(event)]
+            content, content_type = placeholder.archive(names if self._checked else ())
+            self._objects().put(key, content, content_type)
         return {
             "key": key,
-            "bytes": len(EMPTY_ZIP),
-            "assets": len(list(entries_of(event))),
+            "bytes": len(content),
+            "assets": len(names),
             "outputs": list(outputs_of(event)),
             "startedAt": event["validation"]["startedAt"],
         }
@@ -229,12 +230,6 @@ class ModelledPipeline:
         yield
         left = seconds / self._time_scale - (time.monotonic() - started_at)
         self._pause(cancelled or threading.Event(), max(0.0, left))
-
-
-def _placeholder(key: str) -> tuple[bytes, str]:
-    """Return content and content type of a derived object."""
-    known = {".jpg": (PIXEL, "image/jpeg"), ".pdf": (TINY_PDF, "application/pdf")}
-    return known.get(PurePosixPath(key).suffix, (FILLER, "application/octet-stream"))
 
 
 def _injected_error(work: TaskWork) -> Exception | None:

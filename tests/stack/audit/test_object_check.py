@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.stack.audit.object_check import problem_of
-from harness.stack.modelled.modelled_pipeline import EMPTY_ZIP, FILLER, PIXEL, TINY_PDF
+from harness.stack.modelled import placeholder
 
 
 def archive(content):
@@ -28,10 +28,10 @@ def noise():
 @pytest.mark.parametrize(
     ("key", "content"),
     [
-        ("a/large/x.jpg", PIXEL),
-        ("a/full.zip", EMPTY_ZIP),
+        ("a/large/x.jpg", placeholder.picture()[0]),
+        ("a/full.zip", placeholder.archive()[0]),
         ("a/full.zip", archive(b"content")),
-        ("a/original/x.pdf", TINY_PDF),
+        ("a/original/x.pdf", placeholder.PDF),
         ("a/720p/x.mp4", b"\0\0\0\x18ftypisom"),
         ("a/hls/x/index.m3u8", b"#EXTM3U\n"),
     ],
@@ -51,7 +51,7 @@ def test_whole_objects_have_no_problem(key, content):
         ("a/full.zip", archive(b"content")[:-5], "does not open"),
         ("a/full.zip", archive(b"content").replace(b"content", b"kontent"), "holds a.jpg, which is damaged"),
         ("a/720p/x.mp4", b"", "does not start with"),
-        ("a/720p/x.mp4", FILLER, "does not start with"),
+        ("a/720p/x.mp4", placeholder.FILLER, "does not start with"),
         ("a/original/x.pdf", b"%!PS", "does not start with"),
     ],
 )
@@ -69,4 +69,4 @@ def test_placeholders_are_whole_where_the_work_is_modelled():
     """
     Modelled handlers make no videos.
     """
-    assert problem_of("a/720p/x.mp4", FILLER, modelled=True) is None
+    assert problem_of("a/720p/x.mp4", placeholder.FILLER, modelled=True) is None

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from harness.lab.load.clients import download_check
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import ServiceTimes
@@ -122,6 +123,29 @@ class TestOneBatch:
         details = handlers.transcode(job, threading.Event())
         assert len(details) == 4
         return {"key": video["key"], "status": "COMPLETE"}
+
+    @pytest.mark.parametrize("media", ["real", "placeholder"])
+    def test_clients_that_check_their_downloads_find_what_is_announced(self, bucket, media):
+        """Pictures of the announced size, videos and all names of the archive, where the media are real."""
+        played = scenario(media=media)
+        handlers = pipeline(bucket, played)
+        state = uploaded(bucket, Mix(played).batch(3).files)
+        state["validation"] = handlers.validate(state)
+        images = handlers.thumbnails(state)
+        videos = [self.transcoded(handlers, state, video) for video in state["validation"]["videos"]]
+        state["processed"] = [images, videos]
+        zipped = handlers.zip(state)
+
+        def downloaded(key):
+            return bucket.client.get_object(Bucket=bucket.bucket, Key=key)["Body"].read()
+
+        largest = images["outputs"][0]
+        announced = largest["resolutions"]["large"]
+        found = [
+            download_check.image(announced)(downloaded(largest["outputs"]["large"])),
+            download_check.archive(zipped["assets"])(downloaded(zipped["key"])),
+        ]
+        assert (found == [None, None]) == (media == "real")
 
     def test_every_step_takes_what_the_simulator_draws(self, bucket):
         """The same model and the same key give the same seconds, less the time of the handler's own work."""
