@@ -26,6 +26,19 @@ test: setup chromium lint types ## Everything that a change must pass, with bran
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --cov --cov-report=
 	@echo "branch coverage of harness/: $$($(BIN)/coverage report --format=total) %"
 
+races: setup ## The races, 250 rounds each: on MariaDB, on MySQL, and 100 through HTTP
+	@$(BIN)/harness db install --engine mysql
+	for engine in mariadb mysql; do \
+		RACE_ROUNDS=250 HARNESS_DATABASE_ENGINE=$$engine nice $(BIN)/pytest tests/service/core/use_cases/test_races.py || exit 1; \
+	done
+	RACE_ROUNDS=100 nice $(BIN)/pytest tests/stack/test_http_races.py
+
+soak: setup ## Half an hour of batches: what grows? ARGS="--minutes 10" for less
+	nice $(BIN)/python -m tests.stack.soak $(ARGS)
+
+security: setup ## Hostile requests by the hundred; writes the tables of docs/explanation/security.md
+	$(BIN)/python -m tests.security.count
+
 test-mysql: setup ## The database's tests, on genuine MySQL
 	@$(BIN)/harness db install --engine mysql
 	HARNESS_DATABASE_ENGINE=mysql $(BIN)/pytest -m "not nightly" $(DATABASE_TESTS)

@@ -1,5 +1,5 @@
 """
-The service in memory: two listings, four users, and a manual clock.
+The service in memory, or over a database: two listings, four users, and a manual clock.
 """
 
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,8 @@ from harness.service.core.model.job import Job
 from harness.service.core.model.listing import OFF_PLAN_HOUSE, ListingStatus
 from harness.service.core.model.manifest import ManifestFile, UploadLimits
 from harness.service.core.model.media_type import MediaType
+from harness.service.core.ports.listing_repository import ListingRepository
+from harness.service.core.ports.media_repository import MediaRepository
 from harness.service.core.use_cases.complete_upload_batch import (
     AcceptedJob,
     CompleteUploadBatch,
@@ -56,8 +58,8 @@ DEVELOPMENT_LISTING = ListingId(2)
 @dataclass
 class ServiceEnvironment:
     """
-    The use cases over the in-memory adapters. Listing 1 is an apartment, listing 2 a development; both wait
-    for media.
+    The use cases over the in-memory adapters, or over repositories that have the same rows. Listing 1 is an
+    apartment, listing 2 a development; both wait for media.
     """
 
     photographer = Caller(UserId(10))
@@ -66,21 +68,23 @@ class ServiceEnvironment:
     stranger = Caller(UserId(40))
 
     clock: ManualClock = field(default_factory=ManualClock)
-    listings: InMemoryListingRepository = field(default_factory=InMemoryListingRepository)
+    listings: ListingRepository = field(default_factory=InMemoryListingRepository)
     storage: InMemoryObjectStorage = field(default_factory=InMemoryObjectStorage)
     workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     instruments: InMemoryInstruments = field(default_factory=InMemoryInstruments)
     tracer: InMemoryTracer = field(default_factory=InMemoryTracer)
     policy: AccessPolicy = field(default_factory=AccessPolicy)
     limits: UploadLimits = field(default_factory=UploadLimits)
+    media: MediaRepository | None = None
 
     def __post_init__(self):
-        self.media = InMemoryMediaRepository(self.listings)
+        if self.media is None:
+            self.media = InMemoryMediaRepository(self.listings)
+            self.listings.add_listing(APARTMENT_LISTING, owner_id=20)
+            self.listings.add_listing(DEVELOPMENT_LISTING, owner_id=20, property_type=OFF_PLAN_HOUSE)
+            for listing in (APARTMENT_LISTING, DEVELOPMENT_LISTING):
+                self.listings.add_booking(listing, photographer_id=10)
         self.queue = InMemoryJobQueue(self.clock)
-        self.listings.add_listing(APARTMENT_LISTING, owner_id=20)
-        self.listings.add_listing(DEVELOPMENT_LISTING, owner_id=20, property_type=OFF_PLAN_HOUSE)
-        for listing in (APARTMENT_LISTING, DEVELOPMENT_LISTING):
-            self.listings.add_booking(listing, photographer_id=10)
 
         repositories = (self.media, self.listings)
         self.create = CreateUploadBatch(
@@ -166,8 +170,14 @@ class ServiceEnvironment:
         return self.retry(self.operator, listing, batch_id, "again, please")
 
     def delete(self, batch_id: BatchId) -> None:
-        """Delete a batch in any status, as an administrator of the database can."""
+        """
+        Delete a batch in any status, as an administrator of the database can.
+
+        The listing is locked first, as in every use case: MariaDB finds a deadlock otherwise.
+        """
+        listing_id = self.media.get_batch_by_id(batch_id).listing_id
         with self.media.transaction() as tx:
+            tx.lock_listing(listing_id)
             batch = tx.get_batch_by_id(batch_id, for_update=True)
             tx.soft_delete_batch(replace(batch, deleted_at=self.clock.now()))
 
