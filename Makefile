@@ -6,7 +6,7 @@ DATABASE_TESTS := tests/ports tests/service/adapters/mysql tests/service/api/tes
 	tests/service/api/test_process.py tests/service/worker/test_process.py tests/stack/database tests/stack/audit tests/cli/test_db.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability mutation fidelity gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability reliability-live reliability-worlds mutation fidelity gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -73,6 +73,13 @@ nightly: setup ## The slow tests: long simulations, soak
 
 rehearse: setup ## 20,000 schedules of faults through the real core in virtual time: about five minutes
 	nice $(BIN)/harness rehearse --schedules 20000
+
+COUNT ?= 100
+reliability-live: setup ## COUNT seeded fault schedules on live stacks, audited, into docs/explanation/reliability.md
+	nice $(BIN)/python -m tests.stack.faults.fault_schedules schedules $(COUNT)
+
+reliability-worlds: setup ## COUNT seeds of a fault scenario, live, rehearsed and simulated: the same ends
+	nice $(BIN)/python -m tests.stack.faults.fault_schedules worlds $(COUNT)
 
 reliability: setup ## Rehearse, plant ten bugs, and write the tables of docs/explanation/reliability.md
 	nice $(BIN)/python -m tests.service.rehearsal.reliability

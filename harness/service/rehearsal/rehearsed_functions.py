@@ -165,9 +165,11 @@ class RehearsedFunctions:
             work = self.plan(attempt, handler)
             around.time.sleep(nanoseconds(work.seconds))
             if work.error is None:
-                self._work(attempt, handler, answer_is_lost=strike is Strike.LOST_ANSWER)
+                failed = not self._work(attempt, handler, answer_is_lost=strike is Strike.LOST_ANSWER)
             else:
                 attempt.fail(work.error, work.cause)
+                failed = True
+            self.invoked(handler, work.seconds, failed=failed)
 
     def plan(self, attempt: TaskAttempt, handler: str) -> PlannedWork:
         """Return the work of an invocation of a function."""
@@ -179,20 +181,27 @@ class RehearsedFunctions:
         del attempt
         return PlannedWork(TRANSCODING_SECONDS * self._slowness)
 
-    def _work(self, attempt: TaskAttempt, handler: str, *, answer_is_lost: bool) -> None:
+    def invoked(self, handler: str, seconds: float, *, failed: bool) -> None:
+        """Follow the end of an invocation."""
+
+    def _work(self, attempt: TaskAttempt, handler: str, *, answer_is_lost: bool) -> bool:
+        """Do the work of a function; return whether the function succeeded."""
         try:
             result = self._run(handler, attempt.payload["Payload"])
         except (Retryable, Rejected) as error:
             kind = type(error).__name__
             self._around.tell(f"fails: {kind}: {str(error)[:150]}")
             attempt.fail(kind, json.dumps({"errorType": kind, "errorMessage": str(error)}))
+            return False
         except ProcessDown:
             attempt.fail("Runtime.ExitError", "the process ended")
+            return False
         else:
             if answer_is_lost:
                 attempt.fail("Lambda.Unknown", "the result was lost")
             else:
                 attempt.succeed({"Payload": json.loads(json.dumps(result)), "StatusCode": 200})
+            return True
 
     def _run(self, handler: str, event: Event) -> Event:
         process = RehearsedProcess("function", self._around, restarts=False)

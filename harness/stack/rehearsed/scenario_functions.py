@@ -38,7 +38,6 @@ class ScenarioFunctions(RehearsedFunctions):
         limit = self._time_outs.get(FUNCTION_PREFIX + handler, 900.0)
         if seconds > limit:
             seconds, error, cause = limit, TIMED_OUT, f"Task timed out after {limit:.2f} seconds"
-        self._record(handler, seconds, failed=error is not None)
         return PlannedWork(seconds, error, cause)
 
     def plan_transcoding(self, attempt: TaskAttempt) -> PlannedWork:
@@ -50,7 +49,7 @@ class ScenarioFunctions(RehearsedFunctions):
         number = self._batches.next_attempt(batch_id, "transcode", item)
         return PlannedWork(*self._model.transcoding(batch, video, item, number))
 
-    def _record(self, handler: str, seconds: float, *, failed: bool) -> None:
+    def invoked(self, handler: str, seconds: float, *, failed: bool) -> None:
         labels = {"FunctionName": FUNCTION_PREFIX + handler}
         for name, value in (
             ("Invocations", 1.0),

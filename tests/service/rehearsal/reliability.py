@@ -49,16 +49,16 @@ def rehearsal_table(campaign: Campaign) -> str:
         f"{platform.python_version()}, one core)",
         "schedules that broke a rule": f"{len(campaign.failing)}",
     }
-    return _table(("", ""), rows.items())
+    return table(("", ""), rows.items())
 
 
 def strikes_table(campaign: Campaign) -> str:
     struck = [(strike.value, f"{count:,}") for strike, count in campaign.strikes.most_common()]
-    return _table(("fault", "times"), struck)
+    return table(("fault", "times"), struck)
 
 
 def rules_table() -> str:
-    return _table(("rule", "what must hold"), [(f"`{rule.id}`", rule.says) for rule in RULES])
+    return table(("rule", "what must hold"), [(f"`{rule.id}`", rule.says) for rule in RULES])
 
 
 def bugs_table() -> str:
@@ -80,14 +80,17 @@ def bugs_table() -> str:
                 ", ".join(f"`{rule}`" for rule in sorted(failing.rules)),
             )
         )
-    return _table(("planted bug", "schedules needed", "faults left after shrinking", "broken rules"), rows)
+    return table(("planted bug", "schedules needed", "faults left after shrinking", "broken rules"), rows)
 
 
 def _first_line(function: Callable[..., object]) -> str:
     return (function.__doc__ or function.__name__).strip().splitlines()[0]
 
 
-def _table(head: tuple[str, ...], rows: object) -> str:
+def table(head: tuple[str, ...], rows: object) -> str:
+    """
+    Return a table in Markdown.
+    """
     lines = [head, tuple("---" for _ in head), *rows]  # type: ignore[misc]  # rows are tuples of texts
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

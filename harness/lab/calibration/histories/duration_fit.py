@@ -17,7 +17,6 @@ from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Empirical
 from harness.lab.workload.distributions.distribution import Distribution
 
-
 CLEARLY = 2.0
 """Difference of the logarithm of two likelihoods: below, the families cannot be told apart."""
 
