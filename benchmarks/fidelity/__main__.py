@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with TemporaryDirectory(prefix="harness-fidelity-") as temporary:
         folder = options.keep or Path(temporary)
         tables = {
-            family.name: _family_tables(family, folder / family.name, options.attempts) for family in families
+            family.name: _family_tables(family, folder / family.name, options.attempts, options.remark)
+            for family in families
         }
     write_tables(tables, options.page)
     print(f"written: {options.page}", file=sys.stderr)
@@ -53,6 +54,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--attempts", type=_positive, default=ATTEMPTS, help="runs of a load at most")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the runs in this folder")
+    parser.add_argument("--remark", help="a remark on the conditions, for the page")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are written")
     return parser.parse_args(arguments)
 
@@ -63,14 +65,15 @@ def _positive(text: str) -> int:
     return value
 
 
-def _family_tables(family: Family, folder: Path, attempts: int) -> str:
+def _family_tables(family: Family, folder: Path, attempts: int, remark: str | None) -> str:
     began_at = time.monotonic()
     fitted = measured(family.fit, folder, attempts)
     calibration = folder / "fit.toml"
     calibrate(fitted.run, out=calibration)
     ways = predictors(fitted.run, calibration, folder)
     pairs = [_pair(load, folder, attempts, ways, family.tolerances) for load in family.unseen]
-    return family_tables(pairs, _facts(family, fitted, time.monotonic() - began_at))
+    facts = _facts(family, fitted, time.monotonic() - began_at)
+    return family_tables(pairs, facts | ({"remark": remark} if remark else {}))
 
 
 def _pair(

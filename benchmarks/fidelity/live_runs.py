@@ -1,16 +1,20 @@
 """Live runs for the fidelity measurement; a run whose host set its figures is kept apart and played again."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.lab.gate.run_findings import doubts_of
+from harness.lab.load.generator.self_check import LAG_SHARE_OF_LIMIT, GeneratorHealth, findings
 from harness.lab.results.host.host_influence import host_influence
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import Scenario
 from harness.scenario_player import play_scenario
 
 ATTEMPTS = 3
+
+LAG_SHARE = 0.02
+"""Late arrivals are tolerated up to this part of the mean time to READY: it counts from their due time."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,19 @@ def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS) -> Live
         out = folder / f"{scenario.name}-live-{attempt}"
         print(f"live: {scenario.name}, attempt {attempt} of at most {attempts}", file=sys.stderr, flush=True)
         run = play_scenario(path, out=out, own_stack=True)
-        doubts = tuple(doubts_of(run))
+        doubts = tuple(_doubts(run))
         if not doubts or attempt == attempts:
             return LiveRun(run, doubts, tuple(refused))
         print(f"played again: {' '.join(doubts)}", file=sys.stderr, flush=True)
         refused.append(" ".join(doubts))
     raise ValueError(f"there must be at least one attempt, not {attempts}")
+
+
+def _doubts(run: Run) -> Iterator[str]:
+    """Yield how the host or the generator set figures of a run."""
+    if (influence := host_influence(run)) is not None:
+        yield from influence.findings()
+    ready = run.timings[run.timings["name"] == "ready"]
+    mean = float((ready["finished_at"] - ready["intended_at"]).mean())
+    workers = [GeneratorHealth(**worker) for worker in run.header.notes["generator"]["workers"]]
+    yield from findings(workers, LAG_SHARE * mean / LAG_SHARE_OF_LIMIT)

@@ -48,6 +48,12 @@ def modelled(length: float) -> Family:
         "videos": {"distribution": "poisson", "mean": 1.5, "min": 1, "max": 3},
         "video_seconds": {"distribution": "lognormal", "median": 60, "sigma": 0.5, "min": 5, "max": 240},
     }
+    # The fit must see the amounts of work that are predicted, and enough of each step.
+    wide = {
+        **mixed,
+        "videos": {"distribution": "binomial", "n": 1, "p": 0.6},
+        "video_seconds": {"distribution": "lognormal", "median": 45, "sigma": 0.8, "min": 5, "max": 240},
+    }
     # A job takes 65 s on average and there are 20 slots, so 0.277 jobs a second use nine tenths of them.
     bottleneck = {"photos": 1, "videos": 1, "video_seconds": 120}
     fault = {
@@ -61,7 +67,7 @@ def modelled(length: float) -> Family:
     ]
     return Family(
         "modelled",
-        load("fit", SEED, _hold(0.3, length), mixed),
+        load("fit", SEED, _hold(0.4, 2 * length), wide, duration_s=2 * length),
         (
             load("twice the rate", SEED + 1, _hold(0.6, length), mixed),
             load("videos in every batch", SEED + 2, _hold(0.15, length), heavy),

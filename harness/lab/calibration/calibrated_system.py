@@ -15,6 +15,7 @@ import pandas as pd
 from harness.lab.calibration.duration_family import Floats
 from harness.lab.calibration.observed_steps import WORK, observed_steps
 from harness.lab.calibration.platform_latencies import observed_latencies, queue_times
+from harness.lab.calibration.processor_times import ProcessorTime, processor_times
 from harness.lab.calibration.service_fit import AT_LEAST, ServiceFit, fit_service
 from harness.lab.results.percentile import percentile
 from harness.lab.results.run import Run
@@ -39,6 +40,7 @@ class CalibratedSystem:
         latencies: The fitted latencies by platform parameter.
         errors: Share of attempts that failed, by state and error.
         queue: p50 and p95 from RECEIVED to the start of the execution; None without batches.
+        processors: Processor time of each kind of operation of a local stack; empty if it was not recorded.
     """
 
     runs: Sequence[Run]
@@ -49,6 +51,7 @@ class CalibratedSystem:
     latencies: Mapping[str, ServiceFit]
     errors: Mapping[tuple[str, str], tuple[int, int]]
     queue: tuple[float, float] | None
+    processors: Mapping[str, ProcessorTime]
 
     @classmethod
     def of(cls, runs: Sequence[Run], measured_on: date) -> Self:
@@ -77,7 +80,8 @@ class CalibratedSystem:
         }
         waits = queue_times(runs)
         queue = (percentile(waits, 50), percentile(waits, 95)) if waits.size else None
-        return cls(runs, measured_on, steps, services, skipped, latencies, _errors(steps), queue)
+        used = processor_times(runs, set(steps["state"]))
+        return cls(runs, measured_on, steps, services, skipped, latencies, _errors(steps), queue, used)
 
     def to_frame(self) -> pd.DataFrame:
         """

@@ -85,6 +85,8 @@ def _platform(system: CalibratedSystem) -> Iterator[str]:
         section, _, name = key.rpartition(".")
         if step in steps:
             sections.setdefault(section, {})[name] = "0.0", "in the service time of the step"
+    for name, used in system.processors.items():
+        sections.setdefault("host", {})[name] = f"{used.seconds:.4g}", f"{used.operations} operations"
     for section in sorted(sections):
         yield f"\n[platform.{section}]" if section else "\n[platform]"
         for name, (value, remark) in sections[section].items():

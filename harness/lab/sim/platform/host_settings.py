@@ -24,7 +24,8 @@ class HostSettings(BaseModel):
     The processors that all parts of a local stack share; AWS has no such machine.
 
     An operation takes as long as its latency says while the processors are free; its processor time is the
-    part of it that takes longer when they are not.
+    part of it that takes longer when they are not. What a process does after the operation (processor time
+    beyond the latency) delays only others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -48,14 +49,14 @@ def local_host(time_scale: float, processors: int, *, is_real: bool) -> dict[str
     Return the settings of the local stack on a machine.
 
     The times were measured on 30 November 2026 from two runs (steady and retry_storm, time scale 10) on two
-    processors of an AMD EPYC that the stack had for itself; ``harness calibrate`` measures those of yours.
-    None is longer than the latency that the operation has alone.
+    processors of an AMD EPYC that the stack had for itself; ``harness calibrate`` measures those of yours,
+    except that of objects: here it is that of all objects, those of the handlers included.
     """
     return {
         "processors": processors,
-        "request_cpu_s": 0.0065 * time_scale,
+        "request_cpu_s": 0.0075 * time_scale,
         "object_cpu_s": 0.0006 * time_scale,
-        "message_cpu_s": 0.018 * time_scale,
-        "transition_cpu_s": 0.005 * time_scale,
+        "message_cpu_s": 0.025 * time_scale,
+        "transition_cpu_s": 0.014 * time_scale,
         "work_processors": dict(REAL_WORK) if is_real else {},
     }

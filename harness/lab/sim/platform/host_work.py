@@ -47,24 +47,36 @@ class HostWork:
 
         Args:
             time: What it takes while the processors are free.
-            used: Processor time of it; longer than *time*, the operation waits for all of it.
+            used: Processor time of it; what exceeds *time* is done after it, and delays only others.
             key: Orders operations that end at the same instant.
             at_once: How many processors it uses.
         """
         if self.processors is None:
             yield self._env.after(time, key)
             return
-        if time > used:
-            yield self._env.after(time - used, key)
-        yield self.processors.used(used, key, weight=at_once * ONE)
+        own = min(time, used)
+        if time > own:
+            yield self._env.after(time - own, key)
+        yield self.processors.used(own, key, weight=at_once * ONE)
+        self._do_later(used - own, key, at_once)
 
     def call_in(self, time: int, used: int, key: int, callback: Callable[[], object]) -> None:
         """Call a function when an operation has taken its time; arguments as of `take`."""
         if self.processors is None:
             self._env.call_in(time, key, callback)
             return
-        then = partial(self.processors.use, used, key, callback)
-        self._env.call_in(max(0, time - used), key, then)
+        own = min(time, used)
+
+        def ended() -> None:
+            self._do_later(used - own, key)
+            callback()
+
+        self._env.call_in(time - own, key, partial(self.processors.use, own, key, ended))
+
+    def _do_later(self, used: int, key: int, at_once: int = 1) -> None:
+        """Begin the work that an operation leaves behind when it has ended."""
+        if used and self.processors is not None:
+            self.processors.use(used, key, _nothing, at_once * ONE)
 
     def work(self, step: str) -> Callable[[int, int], Event]:
         """Return a function that begins the work of a step, given its time and key; its event is the end."""
@@ -72,3 +84,7 @@ class HostWork:
         if self.processors is None or not weight:
             return self._env.after
         return partial(self.processors.used, weight=weight)
+
+
+def _nothing() -> None:
+    """Do nothing: no operation waits for this work."""

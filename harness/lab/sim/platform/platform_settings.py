@@ -289,7 +289,7 @@ def _local(time_scale: float, real: RealCapacity | None) -> dict[str, Any]:
     return {
         "stepfunctions": {
             "start_s": 0.01 * time_scale,
-            "hop_s": 0.005 * time_scale,
+            "hop_s": 0.003 * time_scale,
             "plain_hop_s": 0.002 * time_scale,
         },
         "sqs": {"delivery_s": 0.004 * time_scale},

@@ -100,20 +100,21 @@ def test_the_mean_sojourn_time_is_that_of_theory(rate):
 
 def test_an_operation_alone_takes_its_latency():
     """
-    Its processor time is a part of it; if that is longer than the latency, it takes the processor time.
+    Its processor time is a part of it; what is longer than the latency is done later, and delays others.
     """
     env, ended = OrderedEnvironment(), []
     host = HostWork(env, HostSettings(processors=1, request_cpu_s=1e-6))
 
     def operations():
-        for time, used in ((5000, 1000), (500, 1000)):
+        for time, used in ((5000, 1000), (500, 1000), (500, 500)):
             yield from host.take(time, used, 1)
             ended.append(env.now)
 
     env.process(operations())
     env.run(10_000)
 
-    assert ended == [5000, 6000]
+    # The third shares the processor with the 500 that the second has left.
+    assert ended == [5000, 5500, 6500]
 
 
 class TestInTheModel:
@@ -161,7 +162,7 @@ class TestInTheModel:
         scenario = Scenario.model_validate(SCENARIO)
 
         assert platform_of(scenario, "local").host.processors > 0
-        assert platform_of(scenario, "local").host.request_cpu_s == pytest.approx(0.065)
+        assert platform_of(scenario, "local").host.request_cpu_s == pytest.approx(0.075)
         assert {platform_of(scenario, preset).host.processors for preset in ("aws", "bare")} == {0}
 
     def test_the_compiled_engine_refuses_it_by_name(self, tmp_path):
