@@ -105,7 +105,8 @@ def _facts(family: Family, fitted: LiveRun, seconds: float) -> dict[str, str]:
         "measured on": f"{datetime.now(UTC):%-d %B %Y}, in {seconds / 60:.0f} minutes",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
         "each load": (
-            f"{family.fit.duration_s:g} s of model time, {family.fit.time_scale:g} times as fast as the clock"
+            f"{family.unseen[0].duration_s:g} s of model time, the fit {family.fit.duration_s:g} s, "
+            f"{family.fit.time_scale:g} times as fast as the clock"
         ),
         "fitted to": f"{len(fitted.run.batches)} batches at {family.fit.arrival_rate:.2g} a second{doubts}",
         "tolerances": f"mean {mean:.0%}, p50 and p95 {middle:.0%}, p99 {tail:.0%}; counts exact",
