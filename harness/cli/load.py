@@ -68,6 +68,13 @@ def load(
     users: Annotated[
         int | None, typer.Option(help="Number of users of a closed workload; it replaces the arrivals.")
     ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            help="Play the faults of this seed of harness rehearse, or of a failing schedule of its --json.",
+            metavar="SEED|FILE",
+        ),
+    ] = None,
     ui: Annotated[bool, typer.Option("--ui", help="Open Locust's web page and start runs there.")] = False,
     validate: Annotated[
         bool, typer.Option("--validate", help="Check the scenario without playing it.")
@@ -113,6 +120,10 @@ def load(
 
     changes: dict[str, Any] = {"rate": rate, "duration": duration, "seed": seed, "users": users}
     is_changed = any(value is not None for value in changes.values())
+    if replay is not None and (scenario is not None or worker or ui):
+        exit_with("load", ExitCode.USAGE, "--replay takes the place of a scenario: leave out the others")
+    if replay is not None:
+        scenario = _replayed(replay)
     if problem := _usage_problem(
         scenario, ui=ui, master=master, worker=worker, master_host=master_host, is_changed=is_changed
     ):
@@ -137,6 +148,21 @@ def load(
         sys.stderr.write(_plan(scenario, changes))
         options["master"] = Master(expect_workers, bind, port) if master else None
         raise typer.Exit(_evaluate(play_scenario(scenario, out=out, **options, **changes), as_json=json))
+
+
+def _replayed(given: str) -> Path:
+    """Write the scenario of a rehearsed schedule, say what it has no words for, and return its file."""
+    from tempfile import mkdtemp
+
+    from harness.cli.rehearse import read_schedule
+    from harness.stack.rehearsed.replayed_schedule import replayed
+
+    found = replayed(int(given)) if given.isdigit() else replayed(*read_schedule("load", Path(given)))
+    for text in found.left_out:
+        sys.stderr.write(f"not played, for a scenario has no words for it: {text}\n")
+    path = Path(mkdtemp(prefix="harness-replay-"), "schedule.json")
+    path.write_text(found.scenario.model_dump_json(), encoding="utf-8")
+    return path
 
 
 def _usage_problem(

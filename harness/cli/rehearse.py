@@ -124,16 +124,21 @@ def _play_scenario(
 
 
 def _read(path: Path) -> "list[FaultDecision]":
-    """Return the faults of a failing schedule, as ``--json`` writes it; a wrong file ends the verb."""
+    return read_schedule("rehearse", path)[1]
+
+
+def read_schedule(verb: str, path: Path) -> "tuple[int, list[FaultDecision]]":
+    """Return seed and faults of a failing schedule, as ``--json`` writes it; a wrong file ends the verb."""
     from pydantic import TypeAdapter
 
     from harness.service.rehearsal.fault_decisions import FaultDecision
 
     try:
         document = json_module.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(list[FaultDecision]).validate_python(document["faults"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        exit_with("rehearse", ExitCode.USAGE, f"{path} has no list of faults: {error}")
+        seed = TypeAdapter(int).validate_python(document.get("seed", 0))
+        return seed, TypeAdapter(list[FaultDecision]).validate_python(document["faults"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        exit_with(verb, ExitCode.USAGE, f"{path} has no list of faults: {error}")
 
 
 def _one(seed: int, decisions: "list[FaultDecision] | None") -> "PlayedSchedule":

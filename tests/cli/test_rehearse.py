@@ -102,3 +102,20 @@ def test_a_scenario_is_played_into_a_run_folder(rehearse, tmp_path, capsys):
     assert '"engine": "rehearsed"' in (tmp_path / "run" / "run.json").read_text()
     assert (tmp_path / "run" / "verdict.json").exists()
     assert refused == 2
+
+
+def test_a_schedule_is_offered_to_the_live_stack(capsys, tmp_path):
+    """
+    The seed becomes a scenario; a file without faults, and a scenario beside it, are refused.
+    """
+
+    def load(*words: object):
+        with pytest.raises(SystemExit) as left:
+            main(["load", *map(str, words), "--validate"])
+        return int(left.value.code or 0), capsys.readouterr()
+
+    code, printed = load("--replay", 5)
+    assert (code, "schedule" in printed.out) == (0, True)
+    assert "a scenario has no words for it" in printed.err
+    assert load("--replay", tmp_path / "none.json")[0] == 2
+    assert load("smoke", "--replay", 5)[0] == 2
