@@ -1,7 +1,7 @@
 """Live runs for the fidelity measurement; a run whose host set its figures is kept apart and played again."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +38,17 @@ class LiveRun:
         return 0.0 if influence is None else influence.share
 
 
-def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS) -> LiveRun:
-    """Play a load on a stack of its own until the host did not set its figures, *attempts* times at most."""
+Play = Callable[[Path, Path], Run]
+"""Plays the scenario of a file into a run folder."""
+
+
+def play_alone(scenario: Path, out: Path) -> Run:
+    """Play a scenario on a stack of its own."""
+    return play_scenario(scenario, out=out, own_stack=True)
+
+
+def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS, play: Play = play_alone) -> LiveRun:
+    """Play a load until the host did not set its figures, *attempts* times at most."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{scenario.name}.json"
     path.write_text(scenario.model_dump_json(), encoding="utf-8")
@@ -47,7 +56,7 @@ def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS) -> Live
     for attempt in range(1, attempts + 1):
         out = folder / f"{scenario.name}-live-{attempt}"
         print(f"live: {scenario.name}, attempt {attempt} of at most {attempts}", file=sys.stderr, flush=True)
-        run = play_scenario(path, out=out, own_stack=True)
+        run = play(path, out)
         doubts = tuple(_doubts(run))
         if not doubts or attempt == attempts:
             return LiveRun(run, doubts, tuple(refused))
