@@ -46,7 +46,11 @@ PART_LIMIT = 0.9
 
 PYTHON_PARTS = ("api", "worker", "aws")
 FOREIGN_LIMIT = 0.2
-"""Share of the busy time that other work must have before it counts as the cause with real media."""
+"""
+Share of the busy time that other work must have before it counts as the cause with real media.
+
+The kernel's own work, and what cannot be told apart, is less.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ def host_influence(run: "Run") -> HostInfluence | None:
     processors = float(run.header.machine.get("processors", 1))
     foreign = max(0.0, 1.0 - float(used.mean()) / (total * processors)) if total else 0.0
     is_real = run.header.target.get("work") == "real"
-    waiting = float(((stretch - 1.0) * used).mean()) * (foreign if is_real else 1.0)
+    cause = (foreign if foreign > FOREIGN_LIMIT else 0.0) if is_real else 1.0
+    waiting = float(((stretch - 1.0) * used).mean()) * cause
     return HostInfluence(
         seconds=len(stretch),
         busy=total,

@@ -111,7 +111,7 @@ def test_with_real_media_only_waits_for_other_work_count(influence):
     """
     Transcoding that fills the processors is the service's own work; a busy neighbour is not.
     """
-    own = host(220, stretch=3.0, busy=1.0, **{"aws children": 1.9, "api": 0.06})
+    own = host(220, stretch=9.0, busy=1.0, **{"aws children": 1.6, "api": 0.06})
     shared = host(220, stretch=3.0, busy=1.0, **{"aws children": 0.9, "api": 0.1})
 
     assert list(influence(own, work="real").findings()) == []
