@@ -13,6 +13,7 @@ from harness.cli.quantities import rate as rate_of
 from harness.cli.shared_options import StackOption
 
 LOOPBACK = "127.0.0.1"
+SEED_DIGITS = 18
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -154,10 +155,13 @@ def _replayed(given: str) -> Path:
     """Write the scenario of a rehearsed schedule, say what it has no words for, and return its file."""
     from tempfile import mkdtemp
 
+    from harness.cli.failures import exit_with
     from harness.cli.rehearse import read_schedule
     from harness.stack.rehearsed.replayed_schedule import replayed
 
-    found = replayed(int(given)) if given.isdigit() else replayed(*read_schedule("load", Path(given)))
+    if given.isdecimal() and len(given) > SEED_DIGITS:
+        exit_with("load", ExitCode.USAGE, f"a seed has at most {SEED_DIGITS} digits, not {len(given)}")
+    found = replayed(int(given)) if given.isdecimal() else replayed(*read_schedule("load", Path(given)))
     for text in found.left_out:
         sys.stderr.write(f"not played, for a scenario has no words for it: {text}\n")
     path = Path(mkdtemp(prefix="harness-replay-"), "schedule.json")

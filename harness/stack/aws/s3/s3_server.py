@@ -57,13 +57,11 @@ def main() -> None:
 
 def application() -> WSGIApplication:
     """Return the WSGI application; called in the worker."""
-    from harness.lab.workload.scenario import load_scenario
     from harness.stack.aws.moto_patches import source
     from harness.stack.aws.moto_patches.dispatch import FastDispatcher, find_backends_unlocked
     from harness.stack.aws.moto_patches.instances import forget_instances
     from harness.stack.aws.moto_patches.plain_objects import PlainObjects
     from harness.stack.aws.s3.s3_guard import S3Guard
-    from harness.stack.faults.api_fault_gate import ApiFaultGate, s3_operation_of
     from harness.stack.modelled.run_clock import RunClock
 
     source.require_version()
@@ -75,6 +73,10 @@ def application() -> WSGIApplication:
     clock = RunClock()
     faulty: WSGIApplication = guard
     if path := os.environ.get(SCENARIO):
+        # Only here: a scenario takes long to import.
+        from harness.lab.workload.scenario import load_scenario
+        from harness.stack.faults.api_fault_gate import ApiFaultGate, s3_operation_of
+
         time_scale = float(os.environ[TIME_SCALE])
         faulty = ApiFaultGate(guard, load_scenario(path), clock, s3_operation_of, time_scale)
 
@@ -83,8 +85,12 @@ def application() -> WSGIApplication:
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
             return [b"ok"]
         if environ["PATH_INFO"] == "/_harness/began":
-            clock.begin(float(parse_qs(environ.get("QUERY_STRING", ""))["at"][0]))
-            start_response("200 OK", [("Content-Length", "0")])
+            try:
+                clock.begin(float(parse_qs(environ.get("QUERY_STRING", ""))["at"][0]))
+                status = "200 OK"
+            except (KeyError, ValueError):
+                status = "400 Bad Request"
+            start_response(status, [("Content-Length", "0")])
             return []
         return faulty(environ, start_response)
 
