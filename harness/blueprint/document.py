@@ -14,6 +14,10 @@ Properties = Mapping[str, Any]
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+NODES_MAX = 200_000
+"""Values of a template with its aliases written out: CloudFormation takes 1 MB of text; aliases multiply."""
+
+
 class TemplateSection(dict[str, Any]):
     """A mapping of the template, with the line of its own key and the lines of its keys."""
 
@@ -59,7 +63,10 @@ class TemplateDocument:
 
 def read_document(path: Path) -> TemplateDocument:
     """Read a template; a `TemplateError` says where the file is not a CloudFormation template."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise TemplateError(path, 1, "not UTF-8 text") from None
     if text.lstrip().startswith("{"):
         # YAML allows no tabs between tokens, as JSON does; JSON strings cannot contain tabs.
         text = text.replace("\t", "  ")
@@ -68,6 +75,11 @@ def read_document(path: Path) -> TemplateDocument:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TemplateError(path, line, f"not YAML or JSON: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, max(0, error.position)) + 1
+        raise TemplateError(path, line, f"not YAML or JSON: {error.reason}") from None
+    except RecursionError:
+        raise TemplateError(path, 1, "nested too deeply, or an alias refers to what contains it") from None
     if not isinstance(root, TemplateSection):
         raise TemplateError(path, 1, "a template is a mapping with Resources")
     return TemplateDocument(
@@ -111,10 +123,14 @@ class _Builder(_LOADER):  # type: ignore[misc, valid-type]  # the loader is chos
     def __init__(self, path: Path) -> None:
         super().__init__("")
         self.path = path
+        self._built = 0
 
     def build(self, node: yaml.Node | None, line: int | None = None) -> Any:
         if node is None:
             return None
+        self._built += 1
+        if self._built > NODES_MAX:
+            raise TemplateError(self.path, node.start_mark.line + 1, f"more than {NODES_MAX:,} values")
         line = node.start_mark.line + 1 if line is None else line
         return self._intrinsic(node, line) if node.tag.startswith("!") else self._plain(node, line)
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, P
 from harness.lab.results.metric_names import PROCESSING_DURATION
 from harness.lab.results.percentile import percentiles_over_time
 from harness.lab.results.rows import OPTIONAL_TABLES, TABLES
+from harness.lab.results.spreadsheet import without_formulas
 from harness.lab.results.summary import Summary
 
 if TYPE_CHECKING:
@@ -316,13 +317,13 @@ class Run:
         return Summary.of(self.title, self.timings, metrics, warm_up=self.warm_up, time_scale=self.time_scale)
 
     def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write every table of the run as a CSV file and return their paths."""
+        """Write every table of the run as a CSV file and return their paths; see `without_formulas`."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tables = [name for name in TABLES if name not in OPTIONAL_TABLES or self._path(name).exists()]
         paths = {name: folder / f"{name}.csv" for name in tables}
         for name, path in paths.items():
-            self.table(name).to_csv(path, index=False)
+            without_formulas(self.table(name)).to_csv(path, index=False)
         return list(paths.values())
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.lab.report.charts.interactive import interactive_json
 from harness.lab.report.charts.palette import GREY, chart_style
 from harness.lab.report.charts.svg import inline_svg
+from harness.lab.results.spreadsheet import without_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ class Chart:
                 folder / f"{self.name}.png", dpi=PNG_DPI, metadata={"Software": None},
                 pil_kwargs={"compress_level": COMPRESSION},
             )  # fmt: skip
-        self.data.to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
+        without_formulas(self.data).to_csv(folder / f"{self.name}.csv", index=False, lineterminator="\n")
 
     def shown_on(self, ax: "Axes | None") -> "Chart":
         """Draw the chart on *ax*, if there is one, and return the chart."""
