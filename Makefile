@@ -39,6 +39,9 @@ soak: setup ## Half an hour of batches: what grows? ARGS="--minutes 10" for less
 security: setup ## Hostile requests by the hundred; writes the tables of docs/explanation/security.md
 	$(BIN)/python -m tests.security.count
 
+audit-dependencies: setup ## Known vulnerabilities of the locked dependencies; says so if their database is not reached
+	@$(BIN)/python .ci/audit_dependencies.py
+
 test-mysql: setup ## The database's tests, on genuine MySQL
 	@$(BIN)/harness db install --engine mysql
 	HARNESS_DATABASE_ENGINE=mysql $(BIN)/pytest -m "not nightly" $(DATABASE_TESTS)
