@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,6 +110,9 @@ class TestSim:
         """
         Intervals on stderr and in experiment.json; the objective is checked by them.
         """
+        # A ramp: each run is one whole, and need not be long enough for a steady state.
+        text = scenario_file.read_text()
+        scenario_file.write_text(re.sub(r"hold_per_s = ([\d.]+)", r"ramp_per_s = [\1, \1]", text))
         code = sim(scenario_file, "--out", tmp_path / "run", "--replications", "3", "--processes", "1")
         document = json.loads((tmp_path / "run" / "experiment.json").read_text())
 

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from harness.lab.workload.arrivals.arrival_source import ArrivalSource
+from harness.lab.workload.arrivals.arrival_stages import Hold
 from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
@@ -163,6 +164,13 @@ class Scenario(ScenarioSection):
     def arrival_rate(self) -> float | None:
         """Mean rate of arrivals [1/s]; None with users."""
         return None if self.users else self._expected_arrivals / self.duration_s
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the load has a steady state: users, or a constant rate; else each run is one whole."""
+        stages = [stage for source in self.arrivals for stage in source.stages]
+        recorded = any(source.process == "recorded" for source in self.arrivals)
+        return not recorded and all(isinstance(stage, Hold) for stage in stages) and len(stages) <= 1
 
     @property
     def length_text(self) -> str:

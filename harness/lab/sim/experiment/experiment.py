@@ -24,6 +24,7 @@ from harness.lab.sim.experiment.quantiles import (
     percentile_estimate,
 )
 from harness.lab.sim.experiment.replications import Replication
+from harness.lab.sim.experiment.steady_state import too_short
 from harness.lab.sim.experiment.warm_up import WarmUp
 from harness.lab.workload.scenario import Scenario
 
@@ -82,7 +83,13 @@ class Experiment:
             percentile(low, percent) != percentile(high, percent)
             for low, high in zip(values, self._upper_bounds, strict=True)
         )
-        return replace(percentile_estimate(values, percent, self.confidence), at_least=depends)
+        found = replace(percentile_estimate(values, percent, self.confidence), at_least=depends)
+        reason = self._too_short(values) if len(values) > 1 else ""
+        return found.refused(reason) if reason else found
+
+    def _too_short(self, values: Sequence[Floats]) -> str:
+        """Return why there is no interval for a steady state; empty for a load that has none."""
+        return too_short(values, self.scenario.duration_s) if self.scenario.is_steady else ""
 
     @property
     def mean(self) -> Estimate:
@@ -117,6 +124,8 @@ class Experiment:
             return result
         bounds = self._upper_bounds
         if any(math.isinf(percentile(values, percent)) for values in bounds):
+            return LimitResult.INCONCLUSIVE
+        if estimate.refusal:
             return LimitResult.INCONCLUSIVE
         result = percentile_estimate(bounds, percent, self.confidence).check_limit(limit)
         return result if result is LimitResult.PASS else LimitResult.INCONCLUSIVE

@@ -115,9 +115,10 @@ class ExperimentPlan:
             )
 
     def _estimate(self, replications: Sequence[Replication]) -> Estimate | None:
-        """Return the estimate to which the precision applies; None if no batch became READY."""
+        """Return the estimate to which the precision applies; None if more replications cannot give one."""
         found = self._experiment(replications)
-        return found.percentile(self.percent) if found.has_times else None
+        estimate = found.percentile(self.percent) if found.has_times else None
+        return None if estimate is not None and estimate.refusal else estimate
 
     def _experiment(self, replications: Sequence[Replication], *, reached: bool = True) -> Experiment:
         warm_up, cool_down = self._warm_up_of(replications), self._cool_down_of(replications)

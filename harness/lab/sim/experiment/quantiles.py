@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from harness.lab.results.percentile import percentile
+from harness.lab.results.percentile import percentile_of_sorted
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,6 +38,9 @@ class Estimate:
     Attributes:
         half_width: Half-width of the two-sided interval; infinite with fewer than two replications.
         at_least: Whether the estimate is a lower bound, because some of the values are.
+        bounds: The two-sided interval, if it is not symmetric.
+        limits: The one-sided bounds of the same confidence, if they are not symmetric.
+        refusal: Why there is no interval; empty if there is one.
     """
 
     value: float
@@ -46,14 +49,23 @@ class Estimate:
     replications: int
     confidence: float = 0.95
     at_least: bool = False
+    bounds: tuple[float, float] | None = None
+    limits: tuple[float, float] | None = None
+    refusal: str = ""
 
     @property
     def low(self) -> float:
-        return self.value - self.half_width
+        return self.value - self.half_width if self.bounds is None else self.bounds[0]
 
     @property
     def high(self) -> float:
-        return self.value + self.half_width
+        return self.value + self.half_width if self.bounds is None else self.bounds[1]
+
+    def refused(self, reason: str) -> "Estimate":
+        """Return the same value without an interval."""
+        return Estimate(
+            self.value, math.inf, math.inf, self.replications, self.confidence, self.at_least, refusal=reason
+        )
 
     @property
     def relative_half_width(self) -> float:
@@ -67,16 +79,19 @@ class Estimate:
         One-sided confidence bounds decide: PASS if the upper one is at most *limit*, FAIL if the lower one is
         above it. A lower bound (`at_least`) cannot PASS.
         """
-        if self.replications < 2:
+        if self.replications < 2 or self.refusal:
             return LimitResult.INCONCLUSIVE
         margin = float(stats.t.ppf(self.confidence, self.replications - 1)) * self.standard_error
-        if self.value + margin <= limit and not self.at_least:
+        low, high = self.limits or (self.value - margin, self.value + margin)
+        if high <= limit and not self.at_least:
             return LimitResult.PASS
-        return LimitResult.FAIL if self.value - margin > limit else LimitResult.INCONCLUSIVE
+        return LimitResult.FAIL if low > limit else LimitResult.INCONCLUSIVE
 
     def __str__(self) -> str:
         basis = f"{self.confidence:.0%}, {self.replications} replications"
         prefix = "at least " if self.at_least else ""
+        if self.refusal:
+            return f"{prefix}{self.value:.4g}, without an interval: {self.refusal}"
         return f"{prefix}{self.value:.4g} ± {self.half_width:.2g} ({basis})"
 
 
@@ -90,20 +105,45 @@ def percentile_estimate(replications: Sequence[Floats], percent: float, confiden
     """
     Return a percentile of the distribution behind all replications; empty ones are left out.
 
-    The value is that of the pooled replications; the interval comes from the deviations of each replication's
-    own percentile (sectioning).
+    The value is that of the pooled replications. The interval comes from the share of each replication's
+    values up to it: unlike the percentiles of short replications, which are too low, shares have no bias.
 
     Raises:
         ValueError: Every replication is empty.
 
     Source:
-        Asmussen and Glynn, Stochastic Simulation, III.5; Nakayama 2014 on sectioning.
+        Asmussen and Glynn, Stochastic Simulation, III.4: the interval of a share, inverted.
     """
     kept = [np.asarray(values, dtype=np.float64) for values in replications if len(values)]
     if not kept:
         raise ValueError("no replication has a value")
-    pooled = percentile(np.concatenate(kept), percent)
-    return _student(pooled, np.array([percentile(values, percent) for values in kept]), confidence)
+    pooled = np.sort(np.concatenate(kept))
+    value, count = percentile_of_sorted(pooled, percent), len(kept)
+    if count < 2:
+        return Estimate(value, math.inf, math.inf, count, confidence)
+    sizes = np.array([values.size for values in kept], dtype=np.float64)
+    below = np.array([(values <= value).sum() for values in kept], dtype=np.float64)
+    # A ratio of means over replications of different sizes.
+    deviations = (below - below.sum() / sizes.sum() * sizes) / sizes.mean()
+    error = float(np.sqrt((deviations**2).sum() / (count - 1) / count))
+
+    def bounds(factor: float) -> tuple[float, float]:
+        return _at(pooled, percent - 100 * factor * error), _at(pooled, percent + 100 * factor * error)
+
+    factor = float(stats.t.ppf((1 + confidence) / 2, count - 1))
+    low, high = bounds(factor)
+    limits = bounds(float(stats.t.ppf(confidence, count - 1)))
+    half_width = (high - low) / 2 if math.isfinite(high - low) else math.inf
+    return Estimate(
+        value, half_width, half_width / factor, count, confidence, bounds=(low, high), limits=limits
+    )
+
+
+def _at(ordered: Floats, percent: float) -> float:
+    """Return a percentile of ascending values; infinite beyond the largest or before the smallest one."""
+    if percent <= 0:
+        return -math.inf
+    return math.inf if percent >= 100 else percentile_of_sorted(ordered, percent)
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> Estimate:

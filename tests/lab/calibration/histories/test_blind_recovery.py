@@ -21,8 +21,8 @@ def measure(planted: PlantedMachine, seed: int, executions: int = EXECUTIONS) ->
     )
 
 
-def covered(machine: ObservedMachine) -> dict[str, bool]:
-    """Return for each planted parameter whether its 95 % interval contains it."""
+def covered(machine: ObservedMachine) -> dict[str, float]:
+    """Return whether the 95 % interval of each planted parameter contains it; nan: of another family."""
     parse, store, review = machine.stations
     low, high = machine.arrivals.interval
     found = {"arrival rate": low <= PLANTED.arrival_rate <= high}
@@ -37,7 +37,7 @@ def covered(machine: ObservedMachine) -> dict[str, bool]:
     ):
         for parameter, value in laws:
             lower, upper = station.fit.intervals.get(parameter, (np.nan, np.nan))
-            found[f"{name}.{parameter}"] = lower <= value <= upper
+            found[f"{name}.{parameter}"] = float("nan") if np.isnan(lower) else lower <= value <= upper
     return found
 
 
@@ -55,7 +55,7 @@ def share_covered(replications: int) -> tuple[dict[str, float], dict[str, float]
     machines = [measure(PLANTED, seed) for seed in range(replications)]
     found, counts = [covered(each) for each in machines], [servers(each) for each in machines]
     return (
-        {name: float(np.mean([each[name] for each in found])) for name in found[0]},
+        {name: float(np.nanmean([each[name] for each in found])) for name in found[0]},
         {name: float(np.mean([each[name] for each in counts])) for name in counts[0]},
     )
 

@@ -20,12 +20,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 
 def scenario(**changes):
-    """Return ten minutes of shoots, each with a video that takes 20 s on average."""
+    """
+    Return ten minutes of shoots, each with a video that takes 20 s on average.
+
+    A ramp, though a flat one: a run of it is one whole, and need not be long enough for a steady state.
+    """
     fields = {
         "name": "videos",
         "question": "How many slots?",
         "duration_s": 600,
-        "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.2, "for_s": 600}]}],
+        "arrivals": [{"process": "poisson", "stages": [{"ramp_per_s": [0.2, 0.2], "for_s": 600}]}],
         "flows": [{"name": "photo_shoot", "photos": 1, "videos": 1}],
         "model": {"transcode": {"fixed_s": {"distribution": "exponential", "scale": 20}}},
         "drain_s": 1200,
@@ -54,6 +58,30 @@ def cut_off():
     return ExperimentPlan(
         scenario(drain_s=1), replications=5, cool_down=0, overrides=SLOTS_8, processes=1
     ).run()
+
+
+class TestSteadyState:
+    def test_short_replications_have_no_interval(self):
+        """
+        Ten minutes at a constant rate go up and down a few times: the sentence says what would do.
+        """
+        steady = scenario(arrivals=[{"stages": [{"hold_per_s": 0.2, "for_s": 600}]}])
+        found = ExperimentPlan(steady, replications=5, overrides=SLOTS_8, processes=1).run()
+        estimate = found.percentile(95)
+
+        assert estimate.half_width == math.inf
+        assert "40 are needed; use 5 replications with --duration" in str(estimate)
+        assert found.check_limit(95, 3600.0) is LimitResult.INCONCLUSIVE
+
+    def test_precision_ends_at_once_where_more_replications_do_not_help(self):
+        """
+        The first ten say so; a hundred would say it again.
+        """
+        steady = scenario(duration_s=60, arrivals=[{"stages": [{"hold_per_s": 0.2, "for_s": 60}]}])
+        plan = ExperimentPlan(steady, replications=100, precision=0.05, overrides=SLOTS_8, processes=1)
+        found = plan.run()
+
+        assert (len(found.replications), found.reached) == (10, False)
 
 
 class TestReplications:

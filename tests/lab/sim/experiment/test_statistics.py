@@ -14,7 +14,9 @@ from harness.lab.sim.experiment.quantiles import (
     LimitResult,
     mean_estimate,
     paired_difference,
+    percentile_estimate,
 )
+from harness.lab.sim.experiment.steady_state import cycles, too_short
 from harness.lab.sim.experiment.warm_up import detect, mser
 
 
@@ -62,6 +64,58 @@ class TestEstimate:
         """
         with pytest.raises(ValueError, match="3 replications cannot be paired with 2"):
             paired_difference([1, 2, 3], [1, 2])
+
+
+class TestPercentileEstimate:
+    def test_shares_give_the_interval(self):
+        """
+        Two replications of ten values: five and seven are at most 6, which is the median of all.
+        """
+        one, other = np.arange(2.0, 12.0), np.arange(0.0, 10.0)
+        estimate = percentile_estimate([one, other], 50)
+
+        assert estimate.value == 5.0
+        assert estimate.low < 5.0 < estimate.high
+
+    @pytest.mark.slow
+    def test_it_covers_where_replications_are_short(self):
+        """
+        M/M/1 at rho 0.5, 1,000 jobs, ten replications: p95 in at least 90 of 100.
+        """
+        truth = math.log(20) / 0.5
+        covered = []
+        for number in range(300):
+            draws = np.random.default_rng([7, number])
+            runs = [sojourn_times(draws, 1000, 0.5)[50:] for _ in range(10)]
+            estimate = percentile_estimate(runs, 95)
+            covered.append(estimate.low <= truth <= estimate.high)
+
+        assert 0.9 <= np.mean(covered) <= 0.99
+
+
+class TestSteadyState:
+    def test_cycles_are_counted(self):
+        """
+        Three ways up from the lowest quarter to the highest one.
+        """
+        series = np.array([1, 2, 3, 4, 3, 2, 1, 4, 1, 3, 4, 2.0])
+
+        assert cycles([series]) == 3
+        assert cycles([series, series]) == 3
+
+    def test_constant_times_need_no_cycles(self):
+        """
+        They have no distribution to be missed.
+        """
+        assert too_short([np.ones(5), np.ones(5)], 60.0) == ""
+
+    def test_the_duration_that_would_do_is_said(self):
+        """
+        Three cycles in 60 s: 40 take 800 s.
+        """
+        series = np.array([1, 2, 3, 4, 3, 2, 1, 4, 1, 3, 4, 2.0])
+
+        assert "use 2 replications with --duration 800s" in too_short([series, series], 60.0)
 
 
 class TestWarmUp:
