@@ -31,6 +31,7 @@ from harness.lab.load.run_plan import RunPlan
 from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.notes import ABORTED, REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.stations.station_table import write_stations
 from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, write_header
 from harness.lab.workload.scenario import Scenario
@@ -139,6 +140,8 @@ class LiveRun:
             },
         )
         write_audit(run.folder, TABLES, audit_tables(run))
+        if len(run.steps):
+            write_stations(run)
         return run
 
     def close(self) -> None:

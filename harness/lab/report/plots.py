@@ -7,6 +7,7 @@ run is drawn over it, dashed.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from harness.lab.report.batch_life import slowest_batch
@@ -15,8 +16,10 @@ from harness.lab.report.charts.alarm_chart import alarm_timelines
 from harness.lab.report.charts.chart import Chart
 from harness.lab.report.charts.life_chart import life_chart
 from harness.lab.results.run import Run
+from harness.lab.results.stations.station_table import stations_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from harness.lab.gate.verdict import Verdict
@@ -113,6 +116,18 @@ class PlottableRun(Run):
     def of(cls, run: Run) -> Self:
         """Return *run* as a run that can draw its charts."""
         return cls(run.folder, run.header)
+
+    @cached_property
+    def stations(self) -> "pd.DataFrame":
+        """
+        How much each part of the system was used; see `StationRow`.
+
+        >>> import harness
+        >>> stations = harness.load_run("fixtures/runs/morning_simulated").stations.set_index("station")
+        >>> stations.loc["transcoding slots", ["servers", "arrivals", "busy_max"]].tolist()
+        [20.0, 13.0, 4.0]
+        """
+        return stations_of(self)
 
     @property
     def plot(self) -> Plots:

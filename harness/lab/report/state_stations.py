@@ -1,4 +1,4 @@
-"""The states of the pipeline as stations: waits, service times and attempts in service. Model seconds."""
+"""The states of the pipeline over time: their durations, attempts in service and retries. Model seconds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +9,7 @@ import pandas as pd
 from harness.lab.report.chart_data import bin_edges, extent, most_in_progress, period_of
 from harness.lab.results.percentile import percentile
 from harness.lab.results.run import Run
+from harness.lab.results.stations.station_table import stations_of
 
 STAGES = (
     ("upload", "created_at", "received_at"),
@@ -71,34 +72,14 @@ def _part(
         }
 
 
-def stations(run: Run) -> pd.DataFrame:
-    """Return one row per state: attempts, waits, service times, and attempts in service, mean and most."""
-    states = run.steps.groupby("state", sort=False)
-    return pd.DataFrame([{"state": str(state), **_station(run, rows)} for state, rows in states])
-
-
-def _station(run: Run, steps: pd.DataFrame) -> dict[str, float]:
-    length = extent(run)
-    times = ("ready_at", "started_at", "finished_at")
-    ready, began, ended = (run.model_seconds(steps[name]) for name in times)
-    wait, service = (began - ready).dropna().clip(lower=0), (ended - began).dropna()
-    return {
-        "attempts": len(steps),
-        "arrival_rate_per_s": len(steps) / length,
-        "wait_p95_s": percentile(wait, 95) if len(wait) else np.nan,
-        "service_p50_s": percentile(service, 50) if len(service) else np.nan,
-        "service_p95_s": percentile(service, 95) if len(service) else np.nan,
-        "mean_busy": float((ended.fillna(length) - began).dropna().clip(lower=0).sum()) / length,
-        "most_busy": float(most_in_progress(run, steps, "started_at", "finished_at").max(initial=0.0)),
-        "most_waiting": float(most_in_progress(run, steps, "ready_at", "started_at").max(initial=0.0)),
-    }
-
-
 def busy_over_time(run: Run) -> pd.DataFrame:
     """Return the most attempts of each state in service at once, by period."""
     parts = [pd.DataFrame(columns=["state", "at_s", "busy"])]
+    stations = stations_of(run)
+    # An attempt ends with its event, a moment after its server is free.
+    most = stations[stations["kind"] == "state"].set_index("station")["busy_max"]
     for state, rows in run.steps.groupby("state", sort=False):
-        busy = most_in_progress(run, rows, "started_at", "finished_at")
+        busy = np.minimum(most_in_progress(run, rows, "started_at", "finished_at"), most[state])
         parts.append(pd.DataFrame({"state": str(state), "at_s": bin_edges(run)[:-1], "busy": busy}))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 

@@ -154,7 +154,43 @@ class FaultRow(NamedTuple):
     ready_at: float | None = None
 
 
-Row = RequestRow | BatchRow | StepRow | MetricRow | SpanRow | FaultRow
+class StationRow(NamedTuple):
+    """
+    One station of the system over the whole run, in model seconds; a column without a value is not known.
+
+    Numbers (``busy``, ``queue``) are means, 95th percentiles and maxima over time.
+
+    Attributes:
+        kind: ``api``, ``queue``, ``function``, ``pool`` (all functions), ``slots`` (transcoding), ``station``
+            (described by the scenario), ``bucket`` (tokens of a rate limit) or ``state`` (of the machine).
+        servers: Requests, invocations or jobs that it serves at once; tokens of a bucket.
+        losses: Throttled or refused visits; of the queue its dead letters.
+        utilisation: Mean part of the servers that was busy; of a bucket, part of its rate that was used.
+        cold_starts: Invocations in a new environment.
+        environments: Most environments at once, idle ones included.
+    """
+
+    station: str
+    kind: str
+    servers: Int32 | None
+    arrivals: int
+    losses: int | None
+    utilisation: float | None
+    busy_mean: float | None
+    busy_max: int | None
+    queue_mean: float | None
+    queue_p95: float | None
+    queue_max: int | None
+    wait_mean_s: float | None
+    wait_p95_s: float | None
+    service_mean_s: float | None
+    service_p50_s: float | None
+    service_p95_s: float | None
+    cold_starts: int | None = None
+    environments: int | None = None
+
+
+Row = RequestRow | BatchRow | StepRow | MetricRow | SpanRow | FaultRow | StationRow
 
 TABLE_OF: dict[type[Row], str] = {
     RequestRow: "requests",
@@ -163,10 +199,11 @@ TABLE_OF: dict[type[Row], str] = {
     MetricRow: "metrics",
     SpanRow: "spans",
     FaultRow: "faults",
+    StationRow: "stations",
 }
 
-OPTIONAL_TABLES = frozenset({"spans", "faults"})
-"""Tables that runs without spans, or without faults of processes, do not have."""
+OPTIONAL_TABLES = frozenset({"spans", "faults", "stations"})
+"""Tables that runs without spans, without faults of processes, or of an earlier version do not have."""
 
 _COLUMN_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 

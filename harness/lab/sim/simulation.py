@@ -22,6 +22,7 @@ from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.metric_names import labels_text
 from harness.lab.results.notes import REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
+from harness.lab.results.stations.station_table import write_stations
 from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
@@ -29,6 +30,7 @@ from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
+from harness.lab.sim.model.station_measures import measured_stations, settings_of
 from harness.lab.sim.model.task_workers import OwnStation
 from harness.lab.sim.platform.platform_settings import Platform, Preset
 from harness.lab.sim.platform.real_capacity import RealCapacity
@@ -137,7 +139,7 @@ def simulate(
     writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
     if compiled is not None:
         try:
-            return _played(compiled, writer, progress, command)
+            return _played(compiled, model, writer, progress, command)
         except NotLowerable as error:
             if engine == "compiled":
                 raise
@@ -151,7 +153,7 @@ def simulate(
             raise MachineInvalid(str(error)) from None
         recorder.settle(at_least=1)
     notes = {"counts": model.counts(), REMARKS: model.workflow.remarks, NOT_COMPILED: reason}
-    return _finished(writer, end, command, notes)
+    return _finished(writer, model, end, command, notes)
 
 
 def _compiled(
@@ -174,21 +176,31 @@ def _compiled(
 
 
 def _played(
-    compiled: "CompiledModel", writer: RunWriter, progress: OnProgress | None, command: str | None
+    compiled: "CompiledModel",
+    model: PipelineModel,
+    writer: RunWriter,
+    progress: OnProgress | None,
+    command: str | None,
 ) -> Run:
     with writer.tables() as tables:
         end = compiled.run(progress, tables)
     versions = {**writer.header.versions, "numba": version("numba")}
     notes = {"counts": compiled.counts(), REMARKS: compiled.remarks}
-    return _finished(writer, end, command, notes, engine="compiled", versions=versions)
+    return _finished(writer, model, end, command, notes, engine="compiled", versions=versions)
 
 
 def _finished(
-    writer: RunWriter, end: float, command: str | None, notes: Mapping[str, Any], **changes: Any
+    writer: RunWriter,
+    model: PipelineModel,
+    end: float,
+    command: str | None,
+    notes: Mapping[str, Any],
+    **changes: Any,
 ) -> Run:
     kept = {name: value for name, value in {**notes, "command": command}.items() if value}
     run = writer.finish(duration_s=end, notes=kept, **changes)
     write_audit(run.folder, TABLES, audit_tables(run))
+    write_stations(run, settings_of(model), list(measured_stations(run, model)))
     return run
 
 

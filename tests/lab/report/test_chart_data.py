@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.lab.report import chart_data, state_stations
 from harness.lab.results.percentile import percentiles
 from harness.lab.results.rows import BatchRow, MetricRow, RequestRow, StepRow
+from harness.lab.results.stations.station_table import stations_of
 
 
 def series(*values: float | None) -> "pd.Series[float]":
@@ -103,9 +104,10 @@ class TestStations:
             StepRow(1, "CreateZipBundle", 0, 1, 10.0, 12.0, 17.0, "SUCCEEDED"),
             StepRow(2, "CreateZipBundle", 0, 1, 50.0, 50.0, 55.0, "SUCCEEDED"),
         ]
-        (row,) = state_stations.stations(make_run(rows, duration_s=100.0)).to_dict("records")
+        stations = stations_of(make_run(rows, duration_s=100.0))
+        row = stations[stations["kind"] == "state"].iloc[0]
 
-        assert (row["mean_busy"], row["most_busy"], row["wait_p95_s"]) == pytest.approx((0.1, 1.0, 2.0))
+        assert (row["busy_mean"], row["busy_max"], row["wait_p95_s"]) == pytest.approx((0.1, 1.0, 2.0))
 
     def test_repeated_attempts_count_as_one_part_of_the_time(self, make_run):
         """

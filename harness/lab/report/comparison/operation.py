@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from harness.lab.report.chart_data import extent
-from harness.lab.report.state_stations import stations
 from harness.lab.results.host.host_metrics import BUSY, host_metric
 from harness.lab.results.metric_names import DEAD_LETTERS
 from harness.lab.results.run import Run
+from harness.lab.results.stations.station_table import stations_of
 
 SAMPLES = 1000
 """Instants at which batches in the system are counted [count]."""
@@ -54,9 +54,10 @@ NOTES = {
 
 def _measures(run: Run) -> Iterator[tuple[str, float | None]]:
     yield from _littles_law(run)
-    for row in stations(run).itertuples():
-        yield f"{row.state}: in service, mean", float(str(row.mean_busy))
-        yield f"{row.state}: in service, most", float(str(row.most_busy))
+    stations = stations_of(run)
+    for row in stations[stations["kind"] == "state"].itertuples():
+        yield f"{row.station}: in service, mean", float(str(row.busy_mean))
+        yield f"{row.station}: in service, most", float(str(row.busy_max))
     steps = run.steps[run.steps["started_at"].notna()]
     for state, rows in steps.groupby("state", sort=False, observed=True):
         if rows["attempt"].max() > 1:

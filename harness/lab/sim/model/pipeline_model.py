@@ -68,7 +68,7 @@ class PipelineModel:
         self.env = OrderedEnvironment()
         self._source = RandomSource(scenario.seed, replication)
         machine = machine or parse_state_machine(self.template.state_machine.definition)
-        program = compile_machine(machine)
+        self.program = program = compile_machine(machine)
         # Without a callback from the state machine, the end of its execution decides; so it does, by way of
         # EventBridge, when an execution fails.
         self._calls_back = PREFIX + "callback-dispatch" in {

@@ -48,6 +48,7 @@ class TaskWorkers:
     Attributes:
         stations: Stations of your own, by the name of the state.
         unmodelled: Names of states without a service model or behaviour: they take no time.
+        described: The station of each state whose behaviour a scenario describes, and its servers.
     """
 
     env: OrderedEnvironment
@@ -59,6 +60,7 @@ class TaskWorkers:
     models: Mapping[str, ServiceModel]
     stations: Mapping[str, OwnStation]
     unmodelled: list[str] = field(default_factory=list)
+    described: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     _stations: dict[str, Station] = field(default_factory=dict)
 
     def of(self, program: Program) -> dict[str, Worker]:
@@ -123,6 +125,8 @@ class TaskWorkers:
         if name not in self._stations:
             self._stations[name] = Station(self.env, behaviour.servers, behaviour.capacity)
         call = partial(self._call, self.functions.pool(function)) if function else None
+        if described is not None and call is None:
+            self.described[node.name] = name, behaviour.servers
         times = ServiceTimes({node.name: self.models[model]}, *self.source) if model else None
         failures = Failures(node.name, behaviour, self.source)
         return DescribedWorker(self.env, node.name, behaviour, self._stations[name], call, times, failures)

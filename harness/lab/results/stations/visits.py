@@ -1,0 +1,109 @@
+"""
+Visits to one station, and what they say about it: waits, service times, and numbers at once. Seconds.
+
+The mean and the percentile of a number are over time: a queue of ten for a tenth of the run has the mean one.
+"""
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.lab.results.percentile import percentile
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A number that changes over time: its mean, its 95th percentile and its maximum."""
+
+    mean: float
+    p95: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """
+    Visits, one element each.
+
+    Attributes:
+        ready: When it came.
+        started: When service began; NaN if it did not.
+        finished: When service ended, or the visitor left the queue; NaN if it did not.
+    """
+
+    ready: Floats
+    started: Floats
+    finished: Floats
+
+    @property
+    def waits(self) -> Floats:
+        """Time in the queue of those that were served."""
+        return np.clip((self.started - self.ready)[~np.isnan(self.started)], 0.0, None)
+
+    @property
+    def services(self) -> Floats:
+        """Service times of those whose service has ended."""
+        spent = self.finished - self.started
+        return spent[~np.isnan(spent)]
+
+    def in_service(self, length: float) -> Numbers:
+        """Return the number in service over a run of a length [s]."""
+        served = ~np.isnan(self.started)
+        return numbers_over_time(self.started[served], self.finished[served], length)
+
+    def in_queue(self, length: float) -> Numbers:
+        """Return the number that waits over a run of a length [s]."""
+        left = np.where(np.isnan(self.started), self.finished, self.started)
+        came = ~np.isnan(self.ready)
+        return numbers_over_time(self.ready[came], left[came], length)
+
+    def limited_to(self, servers: int) -> "Visits":
+        """
+        Return the visits with ends at which at most so many are in service.
+
+        An end is sometimes known late, e.g. by an event that takes its time. A server is free at the latest
+        when the next visitor takes it, so the one that would have ended first has ended then.
+        """
+        finished, busy = self.finished.copy(), list[tuple[float, int]]()
+        for place in np.argsort(self.started, kind="stable").tolist():
+            if np.isnan(began := float(self.started[place])):
+                break
+            while busy and busy[0][0] <= began:
+                heappop(busy)
+            if len(busy) >= servers:
+                _, first = heappop(busy)
+                finished[first] = max(began, float(self.started[first]))
+            end = float(finished[place])
+            heappush(busy, (np.inf if np.isnan(end) else end, place))
+        return Visits(self.ready, self.started, finished)
+
+
+def numbers_over_time(starts: Floats, ends: Floats, length: float) -> Numbers:
+    """Return how many intervals contain an instant from 0 to *length* [s]; one without an end never ends."""
+    known = ends[~np.isnan(ends)]
+    times = np.clip(np.concatenate([known, starts]), 0.0, length)
+    # Stable: at one instant ends come before starts, so a server that is handed over counts once.
+    order = np.argsort(times, kind="stable")
+    times, changes = times[order], np.where(order < len(known), -1, 1)
+    levels = np.concatenate([[0], np.cumsum(changes)])
+    spans = np.diff(np.concatenate([[0.0], times, [length]]))
+    if not length or not len(times):
+        return Numbers(0.0, 0.0, 0)
+    by_level = np.bincount(np.maximum(levels, 0), weights=spans)
+    # The least level below which the number was for 95 % of the time.
+    p95 = int(np.searchsorted(np.cumsum(by_level), 0.95 * by_level.sum() * (1 - 1e-12)))
+    return Numbers(float((levels * spans).sum() / length), float(p95), int(levels.max()))
+
+
+def quantile_or_none(values: Floats, percent: float) -> float | None:
+    """Return a percentile; None without values."""
+    return percentile(values, percent) if len(values) else None
+
+
+def mean_or_none(values: Floats) -> float | None:
+    """Return a mean; None without values."""
+    return float(values.mean()) if len(values) else None
