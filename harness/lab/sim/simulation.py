@@ -30,10 +30,10 @@ from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.model.execution_inputs import InputInvalid
 from harness.lab.sim.model.pipeline_model import EPOCH, OnProgress, PipelineModel
 from harness.lab.sim.model.recording import FolderRecorder
-from harness.lab.sim.model.station_measures import measured_stations, settings_of
 from harness.lab.sim.model.task_workers import OwnStation
 from harness.lab.sim.platform.platform_settings import Platform, Preset
 from harness.lab.sim.platform.real_capacity import RealCapacity
+from harness.lab.sim.station_measures import measured_stations, settings_of
 from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario, load_scenario
