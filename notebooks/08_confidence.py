@@ -181,7 +181,7 @@ Chart("climb", "From empty to usual", finding, climb, draw_climb)
 played = {
     slots: harness.experiment(
         "../scenarios/video_heavy.toml",
-        replications=60, precision=0.05, processes=1, progress=False,
+        replications=60, precision=0.05, processes=1, progress=False, duration=6000,
         overrides=overrides,
     )
     for slots, overrides in (("20 slots", None), ("14 slots", {"mediaconvert.slots": 14}))
