@@ -12,6 +12,8 @@ from benchmarks.figure import Figure, seconds
     [
         (Figure("a", 2.0, "s", 4.0, "b"), "a: 2 s  4 × b"),
         (Figure("a", 12345.678, "rows/s"), "a: 1.235e+04 rows/s"),
+        (Figure("a", 2.0, "s", 99.0, "b", at_least=100), "a: 2 s  99 × b  (at least 100: MISSED)"),
+        (Figure("a", 2.0, "s", 2.5, "b", "c", at_most=2.5), "a: 2 s  2.5 × b  (at most 2.5: held; c)"),
         (Figure("wrk", None, "1/s", note="not installed"), "wrk: not measured  (not installed)"),
     ],
 )

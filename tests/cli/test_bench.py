@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import judge
+from benchmarks import judge, sim
 from benchmarks.figure import Figure
 from harness.cli import bench
 from harness.cli.main import main
@@ -25,8 +25,11 @@ def test_the_figures_are_printed_and_written(monkeypatch, capsys, tmp_path):
     assert left.value.code == 0
     assert capsys.readouterr().out == "judge  a: 2 s  4 × b\n"
     assert written["figures"] == [
-        {"name": "a", "value": 2.0, "unit": "s", "ratio": 4.0, "against": "b", "note": ""}
-    ]
+        {
+            "name": "a", "value": 2.0, "unit": "s", "ratio": 4.0, "against": "b", "note": "",
+            "at_least": None, "at_most": None,
+        }
+    ]  # fmt: skip
     assert written["machine"]["cpus"] >= 1
 
 
@@ -52,3 +55,43 @@ def test_an_unknown_suite_leaves_with_2(capsys):
 
     assert left.value.code == 2
     assert "judge" in capsys.readouterr().err
+
+
+def test_the_figures_are_written_as_a_page(monkeypatch, tmp_path):
+    """
+    A table in Markdown, with the command that wrote it, what was asked and whether it was held.
+    """
+    figures = [
+        Figure("fast | ours", 2.0, "µs", 50.0, "theirs", "equal", at_least=100),
+        Figure("theirs", None, "µs", note="not installed"),
+    ]
+    monkeypatch.setattr(sim, "figures", lambda quick: iter(figures))
+
+    with pytest.raises(SystemExit):
+        main(["bench", "sim", "--quick", "--page", str(tmp_path / "page.md")])
+
+    lines = (tmp_path / "page.md").read_text().splitlines()
+    assert "`harness bench sim --quick --page FILE`" in lines[2]
+    assert lines[-2:] == [
+        "| fast \\| ours | 2 µs | 50 × theirs | at least 100: MISSED | equal |",
+        "| theirs | not measured |  |  | not installed |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["judge", "--quick"], "--quick is for the suite sim"),
+        (["judge", "--page", "nowhere/page.md"], "there is no folder nowhere"),
+        (["judge", "--json", "nowhere/page.json"], "there is no folder nowhere"),
+    ],
+)
+def test_flags_are_checked_before_anything_is_measured(flags, problem, capsys):
+    """
+    A measurement takes minutes.
+    """
+    with pytest.raises(SystemExit) as left:
+        main(["bench", *flags])
+
+    assert left.value.code == 2
+    assert problem in " ".join(capsys.readouterr().err.split())

@@ -9,6 +9,9 @@ from typing import Any
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.layout import NONE
 
+BUCKETS_OF_OWNER = 64
+"""About as many as there are Tasks and iterations in one execution."""
+
 
 @compiled
 def take_case(w: Any) -> int:
@@ -195,8 +198,8 @@ def _count(w: Any, owner: int, purpose: int, thread: int, first: int) -> tuple[i
 
 @compiled
 def _bucket(w: Any, owner: int, purpose: int, thread: int) -> int:
-    mixed = (owner * 40503 + purpose) * 40503 + thread
-    return (mixed ^ (mixed >> 16)) & (w.buckets.size - 1)
+    # Rows of owners are used again, so few buckets are in use, side by side: they stay in the cache.
+    return (owner * BUCKETS_OF_OWNER + purpose + thread) & (w.buckets.size - 1)
 
 
 @compiled

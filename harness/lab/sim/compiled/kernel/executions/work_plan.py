@@ -198,9 +198,11 @@ def plan_described(w: Any, worker: int, job: int, thread: int) -> tuple[float, i
     case, number = w.jobs[job].case, w.threads[thread].thread
     c = w.cases[case]
     of_batch = count_for_case(w, case, row.count_base, number)
-    of_job = count_for_job(w, job, row.count_base, number)
-    seconds = _seconds(w, worker, c.arrival, number, of_batch, c.files, c.pixels, c.bytes, c.video_s)
     node = w.nodes[w.threads[thread].node]
+    of_job = 1
+    if node.outcomes > 1 or row.failing > 0:
+        of_job = count_for_job(w, job, row.count_base, number)
+    seconds = _seconds(w, worker, c.arrival, number, of_batch, c.files, c.pixels, c.bytes, c.video_s)
     outcome = min(of_job, node.outcomes) - 1
     failure = _failing(w, worker, c.arrival, number, of_batch, of_job)
     if failure == NONE and w.outcomes[node.first_outcome + outcome].fails_work:
