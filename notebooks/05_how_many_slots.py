@@ -117,7 +117,9 @@ def draw_sweep(ax):
     slots, found = sweep["slots"], sweep["p95_s"]
     ax.plot(slots, sweep["calculated_s"], "D", color=VERMILION, label="calculated, in the long run")
     style = {"color": BLUE, "marker": "o", "capsize": 4, "label": "simulated, two hours"}
-    ax.errorbar(slots, [one.value for one in found], [one.half_width for one in found], **style)
+    # Overloaded slots have no steady state, and so no interval.
+    widths = [one.half_width if one.half_width < float("inf") else float("nan") for one in found]
+    ax.errorbar(slots, [one.value for one in found], widths, **style)
     ax.set(xlabel="transcoding slots", xticks=slots, ylabel="p95, arrival to READY", ylim=(80, 2500))
     log_time_axis(ax)
     label_line(ax, ALARM_S, "alarm line 10 min")
