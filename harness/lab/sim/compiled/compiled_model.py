@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.blueprint.template import Template, load_template
+from harness.lab.sim.compiled.kernel.agenda import ENTITIES
 from harness.lab.sim.compiled.kernel.event_loop import (
     BEGIN,
     CONTINUE,
@@ -17,17 +18,20 @@ from harness.lab.sim.compiled.kernel.event_loop import (
     SHAPE_MISSING,
     play,
 )
-from harness.lab.sim.compiled.lowering.model_lowering import Lowering
+from harness.lab.sim.compiled.lowering.kept_lowerings import lowering_of
 from harness.lab.sim.compiled.memory import Memory
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.compiled.recorded_columns import RecordedColumns
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload.arrivals.schedule import schedule
+from harness.lab.workload.client_flows import RetryFlow
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
 
-FLUSH_ROWS = 1 << 16
+JOBS_MAX = ENTITIES - (1 << 24)
+"""Most arrivals and jobs: a number has 27 bits in the order of events, and more come before a pause."""
 
 OnProgress = Callable[[float], None]
 
@@ -64,9 +68,10 @@ class CompiledModel:
         self._platform = platform
         self._writer: ColumnWriter | None = None
         template = template or _blueprint()
-        machine = machine or parse_state_machine(template.state_machine.definition)
-        self._lowering = Lowering(scenario, platform, machine, template, replication)
-        self._lowering.lower_ahead()
+        machine = machine or _parsed(template.state_machine.definition)
+        self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
+        if (jobs := _most_jobs(scenario)) > JOBS_MAX:
+            raise NotLowerable(f"there may be {jobs:,.0f} jobs, more than {JOBS_MAX:,}")
         due = np.empty(0) if scenario.users else schedule(scenario, replication).at
         self._memory = Memory(self._lowering, due, logs=rows, counts=counts)
         self._columns = RecordedColumns(self._lowering, int(self._memory.world.horizon))
@@ -81,6 +86,8 @@ class CompiledModel:
         memory, self._writer = self._memory, writer
         play(memory.w, BEGIN)
         while (came := play(memory.w, CONTINUE)) != OVER:
+            if max(memory.world.jobs, memory.world.next_arrival) > JOBS_MAX:
+                raise NotLowerable(f"there are more than {JOBS_MAX:,} jobs")
             if came == SHAPE_MISSING:
                 memory.lower_shape()
                 continue
@@ -99,6 +106,11 @@ class CompiledModel:
     def ready_rows(self) -> NDArray[Any]:
         """The times to READY of a model without a writer: arrival, due, ended [ns] and outcome."""
         return self._memory.w.ready_rows[: self._memory.world.n_ready]  # type: ignore[no-any-return]  # records
+
+    @property
+    def histogram(self) -> NDArray[np.int64]:
+        """The times to READY of a model that only counts them, as `ReadyStatistics.of` reads them."""
+        return self._memory.w.histogram  # type: ignore[no-any-return]  # a table of the kernel
 
     @property
     def remarks(self) -> list[str]:
@@ -143,6 +155,17 @@ class CompiledModel:
             if count := int(g[f"n_{table}"]):
                 self._writer.add_columns(table, decode(getattr(w, table)[:count]))
                 setattr(g, f"n_{table}", 0)
+
+
+def _most_jobs(scenario: Scenario) -> float:
+    """Return how many jobs are expected at most; 0 if users come again and again."""
+    retries = max((flow.retries for flow in scenario.flows if isinstance(flow, RetryFlow)), default=0)
+    return (scenario.arrival_rate or 0.0) * scenario.duration_s * (1 + retries)
+
+
+@cache
+def _parsed(definition: str) -> StateMachine:
+    return parse_state_machine(definition)
 
 
 @cache

@@ -3,3 +3,7 @@
 
 class NotLowerable(ValueError):
     """The compiled engine cannot play this exactly, or not here; the message says why."""
+
+
+class TooLarge(NotLowerable):
+    """Something has more parts than the compiled engine has numbers or room for."""

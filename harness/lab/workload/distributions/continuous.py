@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from harness.lab.workload.distributions.base_distribution import RARE, BaseDistribution, require
+from harness.lab.workload.distributions.gamma_quantile import gamma_quantile
 
 
 class Uniform(BaseDistribution):
@@ -160,9 +161,12 @@ class Gamma(_Truncated):
         return float(gammainc(self.shape, x / self.scale))
 
     def _inverse(self, p: float) -> float:
-        from scipy.special import gammaincinv
+        return gamma_quantile(self.shape, self.log_gamma, p) * self.scale
 
-        return float(gammaincinv(self.shape, p)) * self.scale
+    @cached_property
+    def log_gamma(self) -> float:
+        """ln Γ of the shape."""
+        return math.lgamma(self.shape)
 
 
 class Empirical(BaseDistribution):

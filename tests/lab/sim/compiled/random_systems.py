@@ -168,6 +168,7 @@ def _time(r: Random) -> Any:
             {"distribution": "uniform", "low": 0.5, "high": 2.5},
             {"distribution": "lognormal", "median": 1.0, "sigma": 0.7},
             {"distribution": "exponential", "scale": 1.0, "min": 0.2, "max": 5},
+            {"distribution": "gamma", "shape": 1.5, "scale": 0.8},
             {"distribution": "triangular", "low": 0, "mode": 1, "high": 2},
             {"distribution": "empirical", "values": [0.5, 1, 1, 2]},
         ]

@@ -8,7 +8,14 @@ from harness.lab.sim import engine_choice
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.simulation import note_of_engine, simulate
 
-GAMMA = {"api.network_s": {"distribution": "gamma", "shape": 2.0, "scale": 0.1}}
+CLOCK = {"Variable": "$$.Execution.StartTime", "StringLessThan": "2026-01-01", "Next": "Done"}
+READS_THE_CLOCK = {
+    "StartAt": "Early?",
+    "States": {
+        "Early?": {"Type": "Choice", "Choices": [CLOCK], "Default": "Done"},
+        "Done": {"Type": "Succeed"},
+    },
+}
 
 # The first test of a machine compiles the engine, unless set-up has done it.
 pytestmark = pytest.mark.timeout(3000)
@@ -41,14 +48,14 @@ def test_the_compiled_engine_that_was_chosen_does_not_give_way(tmp_path, without
 
 def test_what_is_not_exact_is_played_by_simpy(tmp_path, monkeypatch):
     """
-    The compiled engine has no gamma distribution.
+    A state machine that looks at the clock.
     """
     monkeypatch.setattr("harness.lab.sim.compiled.kernel.kernel_compilation.is_compiled", lambda: True)
 
-    run = simulate("smoke", overrides=GAMMA, out=tmp_path / "run")
+    run = simulate("smoke", state_machine=READS_THE_CLOCK, out=tmp_path / "run")
 
     assert run.engine == "simpy"
-    assert "platform/api/network has a gamma distribution" in (note_of_engine(run) or "")
+    assert "Early? depends on $$.Execution.StartTime" in (note_of_engine(run) or "")
 
 
 def test_simpy_that_was_chosen_needs_no_reason(tmp_path):

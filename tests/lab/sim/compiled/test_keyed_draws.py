@@ -15,6 +15,7 @@ from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import (
     Empirical,
     Exponential,
+    Gamma,
     Lognormal,
     Triangular,
     Uniform,
@@ -32,6 +33,10 @@ DISTRIBUTIONS = [
     Exponential(scale=3, min=1, max=4),
     Lognormal(median=0.16, sigma=0.216),
     Lognormal(median=12, sigma=0.35, min=1, max=60),
+    Gamma(shape=0.4, scale=2),
+    Gamma(shape=2, scale=0.5),
+    Gamma(shape=250, scale=0.1),
+    Gamma(shape=3.7, scale=1, min=1, max=9),
     NegativeBinomial(mean=12, dispersion=6, min=1, max=58),
     Poisson(mean=3),
     Binomial(n=1, p=0.3),

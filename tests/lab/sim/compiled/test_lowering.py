@@ -4,10 +4,11 @@ Systems that the compiled engine refuses, by name, because it could not play the
 
 import pytest
 
+from harness.lab.sim.compiled import compiled_model
 from harness.lab.sim.compiled.compiled_model import CompiledModel
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.simulation import platform_of, read_machine
-from harness.lab.workload.scenario import load_scenario
+from harness.lab.workload.scenario import Scenario, load_scenario
 
 
 def lower(*states, model=None, **settings):
@@ -81,11 +82,75 @@ def test_a_machine_that_does_not_end_is_refused():
         lower(start, count)
 
 
-def test_a_distribution_without_a_compiled_quantile_function_is_refused():
-    """
-    The gamma distribution needs SciPy.
-    """
-    gamma = {"distribution": "gamma", "shape": 2.0, "scale": 0.1}
+def nested_maps(depth, items=(1,)):
+    """Return Maps, one in another, around a Pass."""
+    inner = {"StartAt": "Inside", "States": {"Inside": {"Type": "Pass", "End": True}}}
+    for number in range(depth):
+        each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": inner, "ResultPath": None}
+        each |= {"ItemSelector": {"items.$": "$.items"}} if number else {}
+        each["End"] = True
+        inner = {"StartAt": f"M{number}", "States": {f"M{number}": each}}
+    (outer,) = inner["States"].values()
+    del outer["End"]
+    return [{"Type": "Pass", "Result": {"items": list(items)}}, outer]
 
-    with pytest.raises(NotLowerable, match="platform/api/network has a gamma distribution"):
-        lower(**{"api.network_s": gamma})
+
+class TestPackedNumbers:
+    """
+    What identifies an event is packed into one number: larger parts than it has room for are refused.
+    """
+
+    def test_a_map_of_more_iterations_than_the_key_has_room_for(self):
+        """
+        The key of an event has sixteen bits for the iteration; each iteration has states of its own.
+        """
+        (start, each) = nested_maps(1, items=[1] * 66_000)
+
+        with pytest.raises(NotLowerable, match="one of more than 20,000 states after unrolling"):
+            lower(start, each)
+
+    def test_more_iterations_at_once_than_the_memory_has_room_for(self):
+        """
+        One event may need 13,000 rows; a Map has at most forty iterations at once, but Maps may be nested.
+        """
+        with pytest.raises(NotLowerable, match="S1 has more than 12,000 branches or iterations at once"):
+            lower(*nested_maps(3, items=[1] * 30))
+
+    @pytest.mark.parametrize("depth", [3, 4])
+    def test_more_than_three_nested_maps(self, depth):
+        """
+        Three indices of 20 bits fit into a number of 64.
+        """
+        if depth == 3:
+            assert lower(*nested_maps(depth)).counts()["events"] == 0
+        else:
+            with pytest.raises(NotLowerable, match="S1 holds more than 3 Maps, one in another"):
+                lower(*nested_maps(depth))
+
+    def test_more_jobs_than_the_key_has_room_for(self):
+        """
+        Ten thousand arrivals a second for a minute, each of which is processed 501 times.
+        """
+        flow = {"name": "retry", "photos": 1, "videos": 0, "retries": 500}
+        document = load_scenario("smoke").model_dump(mode="json") | {"flows": [flow]}
+        scenario = Scenario.model_validate(document).lasting(60).at_rate(10_000)
+
+        with pytest.raises(NotLowerable, match="there may be 300,600,000 jobs, more than 117,440,512"):
+            CompiledModel(scenario, platform_of(scenario))
+
+    def test_users_who_come_too_often(self, monkeypatch):
+        """
+        How often users come is seen while they are played.
+        """
+        monkeypatch.setattr(compiled_model, "JOBS_MAX", 5)
+        scenario = load_scenario("smoke").lasting(60).closed(3)
+
+        with pytest.raises(NotLowerable, match="there are more than 5 jobs"):
+            CompiledModel(scenario, platform_of(scenario)).run()
+
+    def test_a_message_that_may_be_received_too_often(self):
+        """
+        The number of a receive has sixteen bits.
+        """
+        with pytest.raises(NotLowerable, match=r"sqs\.max_receive_count is more than 65,535"):
+            lower(**{"sqs.max_receive_count": 65_536})

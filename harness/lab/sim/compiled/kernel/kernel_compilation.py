@@ -13,20 +13,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 
+from harness.lab.workload.distributions import gamma_quantile
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 SOURCES = Path(__file__).parent
+SHARED = Path(gamma_quantile.__file__)
+"""A source of SimPy's engine that is compiled too."""
 
 
 def compiled(function: F) -> F:
     """Compile a function when it is first called from compiled code."""
     found: F = numba.njit(error_model="numpy", _nrt=False)(function)
     return found
+
+
+def compiled_copy(function: F, **compiled_callees: Any) -> F:
+    """Compile a function of the Python engine, with other functions under the names that it calls."""
+    names = {**function.__globals__, **compiled_callees}
+    return compiled(FunctionType(function.__code__, names, function.__name__))
 
 
 def entry_point(function: F) -> F:
@@ -40,7 +51,7 @@ def entry_point(function: F) -> F:
 def cache_folder() -> Path:
     """Return the folder of the machine code."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {platform.python_version()}".encode())
-    for source in sorted(SOURCES.rglob("*.py")):
+    for source in [*sorted(SOURCES.rglob("*.py")), SHARED]:
         digest.update(source.read_bytes())
     name = f"kernel-{digest.hexdigest()[:16]}"
     return next(each / name for each in _candidates() if _is_writable(each / name))

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
+from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, compiled_copy
+from harness.lab.workload.distributions.gamma_quantile import gamma_excess, gamma_quantile
 
-CONSTANT, UNIFORM, TRIANGULAR, EXPONENTIAL, LOGNORMAL, TABLE, EMPIRICAL = range(7)
+CONSTANT, UNIFORM, TRIANGULAR, EXPONENTIAL, LOGNORMAL, TABLE, EMPIRICAL, GAMMA = range(8)
 """Kinds of distributions."""
+
+_gamma_quantile = compiled_copy(gamma_quantile, gamma_excess=compiled(gamma_excess))
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -128,7 +131,7 @@ def quantile(tables: Any, law: Any, u: float) -> float:
         return law.a
     if kind == UNIFORM:
         return law.a + u * law.b
-    if kind == LOGNORMAL or kind == EXPONENTIAL:
+    if kind == LOGNORMAL or kind == EXPONENTIAL or kind == GAMMA:
         return _truncated(law, u)
     if kind == TABLE:
         return law.a + min(_bisect(tables, law.first, law.count, u), law.count - 1)
@@ -151,6 +154,8 @@ def _truncated(law: Any, u: float) -> float:
 def _inverse(law: Any, p: float) -> float:
     if law.kind == EXPONENTIAL:
         return -math.log1p(-p) * law.a if p < 1.0 else math.inf
+    if law.kind == GAMMA:
+        return _gamma_quantile(law.b, law.c, p) * law.a
     if 0.0 < p < 1.0:
         return law.a * math.exp(law.b * ndtri(p))
     return math.inf if p >= 1.0 else 0.0

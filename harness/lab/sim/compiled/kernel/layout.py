@@ -24,7 +24,7 @@ def _record(integers: str, floats: str = "") -> np.dtype[Any]:
 
 DRAWS = np.dtype(
     [("stream", np.uint64), *((name, _I) for name in ("kind", "truncated", "first", "count", "constant"))]
-    + [(name, _F) for name in ("a", "b", "below", "width", "low", "high")]
+    + [(name, _F) for name in ("a", "b", "c", "below", "width", "low", "high")]
 )
 """A distribution with its stream; *first* and *count* are its place in ``tables``."""
 

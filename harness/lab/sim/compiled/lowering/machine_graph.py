@@ -23,20 +23,36 @@ from harness.lab.sim.compiled.lowering.state_play import (
 from harness.lab.sim.compiled.lowering.table_builder import TableBuilder
 from harness.lab.sim.compiled.lowering.task_answers import TaskAnswers
 from harness.lab.sim.compiled.lowering.unknown_value import Unknown, identity
-from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.compiled.not_lowerable import NotLowerable, TooLarge
 from harness.states_language.program import AnyNode, CompiledMap, CompiledTask, CompiledWait, CompiledWork
 from harness.states_language.recovery import Retrier, handles
 
 NODES_MAX = 20_000
+"""Every iteration has states of its own, so its number fits into the 16 bits that the order of events has."""
+
 RETRIERS_MAX = 8
 EVENTS_MAX = 25_000
+
+BRANCHES_MAX = 12_000
+"""Branches and iterations of one execution at once: the kernel has room for 13,000 rows of one event."""
+
+NESTED_MAPS_MAX = 3
+"""The indices of nested iterations have 20 bits each, and are one number of 64 bits."""
 
 
 @dataclass(slots=True)
 class LoweredFlow:
-    """A branch that was lowered: its first node, and the outputs and failures with which it may end."""
+    """
+    A branch that was lowered: its first node, and the outputs and failures with which it may end.
+
+    Attributes:
+        width: Most branches and iterations of it at once, with itself.
+        maps: Most Maps in it, one in another.
+    """
 
     start: int = NONE
+    width: int = 1
+    maps: int = 0
     outputs: dict[Any, Any] = field(default_factory=dict)
     failures: dict[StateFailure, None] = field(default_factory=dict)
 
@@ -94,9 +110,7 @@ class MachineGraph:
             place_key = _identity_of(came)
             if place_key not in known:
                 if self._tables.count("nodes") >= NODES_MAX:
-                    raise NotLowerable(
-                        f"{came.state} is one of more than {NODES_MAX:,} states after unrolling"
-                    )
+                    raise TooLarge(f"{came.state} is one of more than {NODES_MAX:,} states after unrolling")
                 known[place_key] = self._tables.add("nodes")
                 waiting.append((known[place_key], came))
             return known[place_key]
@@ -106,6 +120,8 @@ class MachineGraph:
             row, place = waiting.pop()
             fields = named_refusal(place.state, lambda: self._node(place, number))  # noqa: B023 - called at once
             self._tables.rows["nodes"][row] = fields
+            flow.width = max(flow.width, 1 + fields.get("width", 0))
+            flow.maps = max(flow.maps, fields.get("maps", 0))
         return flow
 
     def _node(self, place: StatePlace, number: Any) -> dict[str, Any]:
@@ -187,6 +203,7 @@ class MachineGraph:
 
     def _fork(self, place: StatePlace, node: CompiledWork, play: Play, number: Any) -> dict[str, Any]:
         limit = len(play.children)
+        _must_be_narrow(node, limit)
         flows: list[LoweredFlow] = []
         failures: dict[StateFailure, None] = {}
         succeeds = True
@@ -199,6 +216,11 @@ class MachineGraph:
             child.parent.succeeded(child, flow.output)
             if play.failure is not None and play.outcome != "SUCCEEDED" and len(flows) < len(play.children):
                 raise NotLowerable(f"{node.name} fails while it starts its iterations")
+        width = limit * max((flow.width for flow in flows), default=0)
+        maps = isinstance(node, CompiledMap) + max((flow.maps for flow in flows), default=0)
+        _must_be_narrow(node, width)
+        if maps > NESTED_MAPS_MAX:
+            raise TooLarge(f"{node.name} holds more than {NESTED_MAPS_MAX} Maps, one in another")
         children = self._tables.count("children")
         for flow in flows:
             self._tables.add("children", start=flow.start)
@@ -214,6 +236,8 @@ class MachineGraph:
         return {
             "kind": FORK,
             "is_map": isinstance(node, CompiledMap),
+            "width": width,
+            "maps": maps,
             "limit": max(limit, 1),
             "first_child": children,
             "children": len(flows),
@@ -270,6 +294,11 @@ class MachineGraph:
             "first": first,
             "count": count,
         }
+
+
+def _must_be_narrow(node: CompiledWork, width: int) -> None:
+    if width > BRANCHES_MAX:
+        raise TooLarge(f"{node.name} has more than {BRANCHES_MAX:,} branches or iterations at once")
 
 
 def _delays(retrier: Retrier) -> Iterator[float]:

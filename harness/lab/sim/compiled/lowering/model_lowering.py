@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import fields
 from typing import Any
 
@@ -49,7 +50,7 @@ from harness.lab.sim.compiled.lowering.task_answers import (
 )
 from harness.lab.sim.compiled.lowering.unknown_value import Unknown, guarded
 from harness.lab.sim.compiled.lowering.world_settings import settings_of
-from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.compiled.not_lowerable import NotLowerable, TooLarge
 from harness.lab.sim.platform.function_pool import PREFIX
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
@@ -124,13 +125,23 @@ class Lowering:
         self._flows()
         self.settings = self._settings(machine)
 
+    def of(self, replication: int) -> "Lowering":
+        """Return the tables of another replication; a shape of input that either meets is lowered once."""
+        other = copy(self)
+        other.source = RandomSource(self.scenario.seed, replication)
+        other.tables = self.tables.of(other.source)
+        return other
+
     @property
     def functions(self) -> list[str]:
         """Names of the functions that are used, in the order of their pools."""
         return self._functions
 
     def shape(self, flow: int, attempt: int, first: int, second: int) -> None:
-        """Lower the executions of one shape of input."""
+        """Lower the executions of one shape of input, unless that was done for another replication."""
+        key = ((flow * 1024 + attempt) * 4096 + first) * 64 + second
+        if key in self._shapes:
+            return
         batch = self._batch(first, second)
         given: dict[str, Any] = {name: Unknown.named(name) for name in ("jobId", "batchId", "listingId")}
         given |= {"attempt": attempt, "traceparent": None, "assets": _assets(batch)}
@@ -141,7 +152,6 @@ class Lowering:
         player = StatePlayer({"Id": arn, "Name": arn.rpartition(":")[2]}, data)
         graph = MachineGraph(self.tables, player, self._answers, self._nodes)
         place = StatePlace(self._without_retries, self._program.start_at, data, None, is_main=True)
-        key = ((flow * 1024 + attempt) * 4096 + first) * 64 + second
         self._shapes[key] = graph.lower(place)
 
     def lower_ahead(self) -> None:
@@ -152,6 +162,8 @@ class Lowering:
         """
         try:
             self._lower_small_batches()
+        except TooLarge:
+            raise
         except NotLowerable:
             self.detail, self._shapes = True, {}
             self._lower_small_batches()

@@ -1,7 +1,8 @@
 """The tables that describe what is played, while they are filled."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from harness.lab.sim.compiled.kernel.keyed_draws import (
     CONSTANT,
     EMPIRICAL,
     EXPONENTIAL,
+    GAMMA,
     LOGNORMAL,
     TABLE,
     TRIANGULAR,
@@ -26,6 +28,7 @@ from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import (
     Empirical,
     Exponential,
+    Gamma,
     Lognormal,
     Triangular,
     Uniform,
@@ -46,18 +49,34 @@ _CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
 
 
 class TableBuilder:
-    """Collects the rows of the tables; a row is a mapping of its fields."""
+    """
+    Collects the rows of the tables; a row is a mapping of its fields.
+
+    Nothing but the states of the streams depends on the seed and the replication: these are computed when a
+    table is made, so that builders of several replications share their rows.
+    """
 
     def __init__(self, source: RandomSource) -> None:
         self.source = source
         self.errors: list[str] = list(ERRORS)
         self.causes: list[str] = []
         self.values: list[float] = []
-        self.streams: list[int] = []
         self.rows: dict[str, list[Mapping[str, Any]]] = {}
         self._streams: dict[str, int] = {}
         self._failures: dict[tuple[str, str], int] = {}
         self._draws: dict[tuple[str, str], int] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def of(self, source: RandomSource) -> "TableBuilder":
+        """Return a builder with the same rows, now and later, for another source of random numbers."""
+        other = copy(self)
+        other.source = source
+        return other
+
+    @property
+    def streams(self) -> list[int]:
+        """The states of the streams by their number."""
+        return [self._state(name) for name in self._streams]
 
     def add(self, table: str, **fields: Any) -> int:
         """Add a row, and return its number."""
@@ -70,10 +89,7 @@ class TableBuilder:
 
     def stream(self, name: str) -> int:
         """Add a stream of uniform draws, and return its number."""
-        if name not in self._streams:
-            self._streams[name] = len(self.streams)
-            self.streams.append(self.source.stream(name).state)
-        return self._streams[name]
+        return self._streams.setdefault(name, len(self._streams))
 
     def error(self, name: str) -> int:
         """Return the number of the name of an error or of an error code."""
@@ -106,8 +122,7 @@ class TableBuilder:
         """Return the number of a distribution with its stream."""
         key = (stream, repr(distribution))
         if key not in self._draws:
-            state = self.source.stream(stream).state
-            self._draws[key] = self.add("draws", stream=state, **self._law(distribution, stream))
+            self._draws[key] = self.add("draws", stream_name=stream, **self._law(distribution, stream))
         return self._draws[key]
 
     def _law(self, of: Distribution, stream: str) -> dict[str, Any]:
@@ -122,6 +137,8 @@ class TableBuilder:
                 law = {"kind": EXPONENTIAL, "a": of.scale, **_truncation(of)}
             case Lognormal():
                 law = {"kind": LOGNORMAL, "a": of.median, "b": of.sigma, **_truncation(of)}
+            case Gamma():
+                law = {"kind": GAMMA, "a": of.scale, "b": of.shape, "c": of.log_gamma, **_truncation(of)}
             case NegativeBinomial() | Poisson() | Binomial():
                 first, count = self.numbers(of.table)
                 law = {"kind": TABLE, "a": of.min, "first": first, "count": count}
@@ -132,18 +149,31 @@ class TableBuilder:
                 raise NotLowerable(f"{stream} has a {of.distribution} distribution")
         return law
 
-    def table(self, name: str, spare: int = 1) -> NDArray[Any]:
-        """Return a table as an array of records, with some rows to spare."""
-        dtype = getattr(layout, name.upper())
+    def table(self, name: str) -> NDArray[Any]:
+        """Return a table as an array of records, with one row to spare."""
         rows = self.rows.get(name, ())
-        array = np.zeros(len(rows) + spare, dtype)
-        for field in dtype.names:
-            if rows:
-                array[field][: len(rows)] = [row.get(field, 0) for row in rows]
+        if name not in self._arrays or len(self._arrays[name]) != len(rows) + 1:
+            self._arrays[name] = _array(name, rows)
+        # A copy: the kernel keeps the state of pools and stations in their rows.
+        array = self._arrays[name].copy()
+        if name == "draws":
+            array["stream"][:-1] = [self._state(row["stream_name"]) for row in rows]
         return array.view(np.recarray)
 
+    def _state(self, stream: str) -> int:
+        return self.source.stream(stream).state
 
-def _truncation(of: Lognormal | Exponential) -> dict[str, Any]:
+
+def _array(name: str, rows: Sequence[Mapping[str, Any]]) -> NDArray[Any]:
+    dtype = getattr(layout, name.upper())
+    array = np.zeros(len(rows) + 1, dtype)
+    for field in dtype.names:
+        if rows:
+            array[field][:-1] = [row.get(field, 0) for row in rows]
+    return array
+
+
+def _truncation(of: Lognormal | Exponential | Gamma) -> dict[str, Any]:
     below, width, low, high = of.interval
     truncated = not (of.max is None and of.min == 0)
     return {"below": below, "width": width, "low": low, "high": high, "truncated": truncated}

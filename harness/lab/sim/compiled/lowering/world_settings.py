@@ -4,8 +4,10 @@ import sys
 from typing import Any
 
 from harness.blueprint.template import Template
+from harness.lab.sim.compiled.kernel.agenda import ITEMS
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.lowering.table_builder import TableBuilder
+from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
 from harness.lab.workload.distributions.constant import Constant
@@ -80,6 +82,9 @@ def _of_api(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
 
 def _of_queue(tables: TableBuilder, platform: Platform, template: Template) -> dict[str, Any]:
     sqs, dispatcher, queue = platform.sqs, platform.dispatcher, template.queue
+    most_receives = sqs.max_receive_count or queue.max_receive_count or 1
+    if most_receives >= ITEMS:
+        raise NotLowerable(f"sqs.max_receive_count is more than {ITEMS - 1:,}")
     return {
         "outbox": tables.draw(dispatcher.outbox_s, "platform/outbox"),
         "delivery": tables.draw(sqs.delivery_s, "platform/sqs/delivery"),
@@ -87,7 +92,7 @@ def _of_queue(tables: TableBuilder, platform: Platform, template: Template) -> d
         "duplicate_rate": sqs.duplicate_rate,
         "duplicate_stream": tables.stream("platform/sqs/duplicate"),
         "visibility": nanoseconds(sqs.visibility_timeout_s or queue.visibility_timeout),
-        "most_receives": sqs.max_receive_count or queue.max_receive_count or 1,
+        "most_receives": most_receives,
         "batch_size": dispatcher.batch_size,
         "idle": dispatcher.threads,
         "reconcile_every": nanoseconds(dispatcher.reconciler_interval_s),
