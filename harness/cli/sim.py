@@ -25,6 +25,7 @@ from harness.cli.shared_options import (
     StateMachineOption,
 )
 from harness.cli.simulation_settings import SettingInvalid, split_settings
+from harness.cli.statistics_only import must_be_compatible, play_statistics
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -99,6 +100,13 @@ def sim(
     prices: Annotated[
         Path | None, typer.Option(help="Replaces the price table of the package.", metavar="FILE")
     ] = None,
+    statistics_only: Annotated[
+        bool,
+        typer.Option(
+            "--statistics-only",
+            help="Keep no tables: percentiles and counts in bounded memory, on the compiled engine.",
+        ),
+    ] = False,
     trace: Annotated[
         int | None,
         typer.Option(
@@ -114,6 +122,8 @@ def sim(
     those of the live load. --set changes a platform parameter (mediaconvert.slots=20,
     lambda.reserved_concurrency.thumbnails=5) or, with the key of a scenario, the scenario
     (max_in_flight=10). --calibration reads measured service times and platform parameters from a file.
+    --statistics-only plays millions of batches: it counts times to READY instead of recording rows, judges
+    the objectives on them, and writes statistics.json.
     Exit codes: 0 passed, 2 invalid scenario, state machine or setting, 3 breached, 4 inconclusive.
 
     Example: harness sim scenarios/steady.toml --set mediaconvert.slots=10 --replications 10
@@ -132,6 +142,19 @@ def sim(
             sys.stderr.write(f"warning: the calibration is {extrapolated}{where}\n")
         if input_ is not None:
             changed = _with_input(changed, input_)
+        if statistics_only:
+            must_be_compatible(
+                {
+                    "--replications": replications > 1,
+                    "--precision": precision is not None,
+                    "--warm-up": warm_up is not None,
+                    "--trace": trace is not None,
+                    "--prices": prices is not None,
+                    "--engine simpy": engine == "simpy",
+                }
+            )
+            code = play_statistics(changed, overrides, platform, state_machine, out, engine, json=json)
+            raise typer.Exit(code)
         simulation = _Simulation(
             scenario=changed,
             overrides=overrides,

@@ -356,3 +356,48 @@ class TestSim:
         """
         assert sim(tmp_path / "none.toml") == 2
         assert "cannot be read" in capsys.readouterr().err
+
+
+class TestStatisticsOnly:
+    def test_writes_percentiles_and_no_tables(self, scenario_file, tmp_path, capsys):
+        """
+        The objective is judged on the counted times; alarms are not, and it says so.
+        """
+        out = tmp_path / "statistics"
+        code = sim(scenario_file, "--statistics-only", "--engine", "compiled", "--out", out, "--json")
+        told = capsys.readouterr()
+        found = json.loads(told.out)
+
+        assert code == 0
+        assert [path.name for path in out.iterdir()] == ["statistics.json"]
+        assert (found["batches"], found["ready"]) == (10, 10)
+        assert 0 < found["p50_s"][0] < found["p50_s"][1] < 600
+        assert found["objectives"] == {"p50(E2E:ready) <= 10 min": "pass"}
+        assert "Alarms are not judged" in told.err
+
+    def test_a_breach_leaves_with_3(self, scenario_file, tmp_path):
+        """
+        As with tables.
+        """
+        scenario_file.write_text(SCENARIO.replace("<= 10 min", "<= 1 ms"))
+        out = tmp_path / "statistics"
+
+        assert sim(scenario_file, "--statistics-only", "--engine", "compiled", "--out", out) == 3
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("--replications", 3), "--statistics-only excludes --replications"),
+            (("--engine", "simpy"), "--statistics-only excludes --engine simpy"),
+            (("--trace", 1), "--statistics-only excludes --trace"),
+        ],
+    )
+    def test_what_needs_tables_is_excluded(self, scenario_file, tmp_path, capsys, words, message):
+        """
+        Nothing is played.
+        """
+        code = sim(scenario_file, "--statistics-only", *words, "--out", tmp_path / "statistics")
+
+        assert code == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "statistics").exists()

@@ -26,6 +26,7 @@ def compiled_model(
     replication: int = 0,
     *,
     rows: bool = False,
+    counts: bool = False,
 ) -> "CompiledModel":
     """
     Return the compiled model of a replication.
@@ -33,6 +34,7 @@ def compiled_model(
     Args:
         engine: With ``auto`` nothing is compiled: that takes minutes, once on a machine.
         rows: Whether all rows are recorded; else only the times to READY.
+        counts: Whether these times are only counted, in a histogram.
 
     Raises:
         NotLowerable: The engine is ``simpy``, or the compiled one cannot play this; the message says why.
@@ -49,4 +51,6 @@ def compiled_model(
         )
     from harness.lab.sim.compiled.compiled_model import CompiledModel
 
-    return CompiledModel(scenario, platform, machine=machine, replication=replication, rows=rows)
+    return CompiledModel(
+        scenario, platform, machine=machine, replication=replication, rows=rows, counts=counts
+    )
