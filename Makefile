@@ -6,7 +6,7 @@ DATABASE_TESTS := tests/ports tests/service/adapters/mysql tests/service/api/tes
 	tests/service/api/test_process.py tests/service/worker/test_process.py tests/stack/database tests/stack/audit tests/cli/test_db.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability scale reliability-live reliability-worlds mutation fidelity gate bundle docs lab notebooks lock clean
+.PHONY: help setup chromium demo test check format lint types bench nightly races test-mysql soak security audit-dependencies rehearse reliability scale capacities reliability-live reliability-worlds mutation fidelity gate bundle docs lab notebooks lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -89,6 +89,9 @@ reliability: setup ## Rehearse, plant ten bugs, and write the tables of docs/exp
 
 scale: setup ## Simulate a million listings a day, and write the tables of docs/explanation/scale.md
 	nice $(BIN)/python -m benchmarks.scale
+
+capacities: setup ## 30 random answers of harness plan, checked, five of them live; writes docs/how_to/capacity.md
+	nice $(BIN)/python -m benchmarks.planned_capacities
 
 mutation: setup ## Mutation testing of the alarm evaluator and the gate; 90 % must be killed
 	nice $(BIN)/python tests/lab/mutation.py

@@ -12,8 +12,9 @@ False
 `load_run` opens the run of an earlier time, `load_runs` several of them. `calibrate` measures the
 system's service times from runs, `calibrate_executions` those of any state machine from its histories.
 `experiment` simulates a scenario many times and estimates its times with intervals; `sweep` does so at
-every point of a grid of parameters, `plan` finds the least value with which an objective holds, and
-`sensitivity` which parameter matters; `what_if` shows a run with other parameters. `check` evaluates the
+every point of a grid of parameters, `plan` finds the least value with which an objective holds, `frontier`
+the least pairs of two parameters, and `confirm_live` plays an answer on the local stack. `sensitivity` and
+`morris` say which parameter matters; `what_if` shows a run with other parameters. `check` evaluates the
 alarms and objectives of a run, `compare` compares it with another run. Each name is imported at its first
 use, so importing the package is quick.
 """
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from harness.experiments import plan as plan
     from harness.experiments import sensitivity as sensitivity
     from harness.experiments import sweep as sweep
+    from harness.live_confirmation import confirm_live as confirm_live
+    from harness.parameter_studies import frontier as frontier
+    from harness.parameter_studies import morris as morris
     from harness.scenario_player import play_scenario as play
     from harness.variations import what_if as what_if
 
@@ -41,9 +45,12 @@ __all__ = [
     "calibrate_executions",
     "check",
     "compare",
+    "confirm_live",
     "experiment",
+    "frontier",
     "load_run",
     "load_runs",
+    "morris",
     "plan",
     "play",
     "sensitivity",
@@ -56,6 +63,8 @@ _HOMES = {name: ("harness.api", name) for name in __all__}
 _SIMULATED = ("calibrate", "calibrate_executions", "plan", "sensitivity", "sweep")
 _HOMES |= {name: ("harness.experiments", name) for name in _SIMULATED}
 _HOMES["what_if"] = ("harness.variations", "what_if")
+_HOMES |= {name: ("harness.parameter_studies", name) for name in ("frontier", "morris")}
+_HOMES["confirm_live"] = ("harness.live_confirmation", "confirm_live")
 _HOMES["play"] = ("harness.scenario_player", "play_scenario")
 
 

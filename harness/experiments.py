@@ -55,7 +55,7 @@ class ChartedSweep(Sweep):
         return sweep_chart(self.to_frame(), self.varied, percent, limit)
 
     def __repr__(self) -> str:
-        return f"Sweep of {self.scenario_name}\n{_as_text(self.to_frame())}"
+        return f"Sweep of {self.scenario_name}\n{as_text(self.to_frame())}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
@@ -83,7 +83,7 @@ class ChartedCapacity(Capacity):
         )
 
     def __repr__(self) -> str:
-        return f"{self.reason}\n{_as_text(self.to_frame())}"
+        return f"{self.reason}\n{as_text(self.to_frame())}"
 
     def _repr_html_(self) -> str:
         return f"<p>{self.reason}</p>{self.to_frame().to_html(index=False)}"
@@ -99,7 +99,7 @@ class ChartedSensitivity(Sensitivity):
         return tornado_chart(self.to_frame(), self.percent, base, self.change)
 
     def __repr__(self) -> str:
-        return f"Sensitivity of p{self.percent:g}\n{_as_text(self.to_frame())}"
+        return f"Sensitivity of p{self.percent:g}\n{as_text(self.to_frame())}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
@@ -114,13 +114,13 @@ class ChartedCalibration(CalibratedSystem):
         return calibration_chart(self.curves())
 
     def __repr__(self) -> str:
-        return f"Calibration\n{_as_text(self.to_frame())}"
+        return f"Calibration\n{as_text(self.to_frame())}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
 
 
-def _as_text(table: "pd.DataFrame") -> str:
+def as_text(table: "pd.DataFrame") -> str:
     return table.to_string(index=False, float_format="{:.4g}".format)
 
 
@@ -236,16 +236,16 @@ def sweep(
         ValueError: A key or a value is invalid, or the folder holds something else.
     """
     plan = SweepPlan(
-        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
+        system_of(loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
         grid,
         replications=replications,
         percents=tuple(map(float, percents)),
         warm_up=warm_up,
         confidence=confidence,
     )
-    with _bar(plan.total, shown=progress) as show:
-        found = plan.run(executor, processes=processes, folder=_path(out), progress=show)
-    charted = ChartedSweep(**_fields(found))
+    with replications_bar(plan.total, shown=progress) as show:
+        found = plan.run(executor, processes=processes, folder=path_of(out), progress=show)
+    charted = ChartedSweep(**fields_of(found))
     if out is not None:
         write_sweep(charted, Path(out))
     return charted
@@ -297,7 +297,7 @@ def plan(
         ScenarioError: The scenario file is invalid.
         ValueError: A key, a value or the objective is invalid, or the folder holds something else.
     """
-    system = _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine)
+    system = system_of(loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine)
     search = CapacityPlan(
         system,
         parameter,
@@ -309,12 +309,14 @@ def plan(
         replications=replications,
         warm_up=warm_up,
     )
-    with _bar(None, shown=progress) as show:
-        found = search.run(executor, processes=processes, folder=_path(out), progress=show, on_probe=on_probe)
+    with replications_bar(None, shown=progress) as show:
+        found = search.run(
+            executor, processes=processes, folder=path_of(out), progress=show, on_probe=on_probe
+        )
     cost = None if found.value is None else system.bill({parameter: found.value})
     criterion: Criterion = search.criterion
     charted = ChartedCapacity(
-        **_fields(found), limit=criterion.limit, is_time=criterion.percent is not None, bill=cost
+        **fields_of(found), limit=criterion.limit, is_time=criterion.percent is not None, bill=cost
     )
     if out is not None:
         charted.chart.save(Path(out))
@@ -362,7 +364,7 @@ def sensitivity(
         ValueError: A key has no value that can be scaled, or the folder holds something else.
     """
     analysis = SensitivityPlan(
-        _system(_loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
+        system_of(loaded(scenario, rate, duration, seed), overrides, platform, state_machine, engine),
         parameters,
         change=change,
         percent=percent,
@@ -370,9 +372,9 @@ def sensitivity(
         warm_up=warm_up,
         confidence=confidence,
     )
-    with _bar(analysis.total, shown=progress) as show:
-        found = analysis.run(executor, processes=processes, folder=_path(out), progress=show)
-    charted = ChartedSensitivity(**_fields(found))
+    with replications_bar(analysis.total, shown=progress) as show:
+        found = analysis.run(executor, processes=processes, folder=path_of(out), progress=show)
+    charted = ChartedSensitivity(**fields_of(found))
     if out is not None:
         charted.chart.save(Path(out))
     return charted
@@ -383,14 +385,14 @@ def write_sweep(found: ChartedSweep, folder: Path, limit: float | None = None) -
     found.chart_of(95 if 95 in found.percents else found.percents[0], limit).save(folder)
 
 
-def _loaded(
+def loaded(
     scenario: Scenario | str | Path, rate: float | None, duration: float | None, seed: int | None
 ) -> Scenario:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     return loaded.changed(rate=rate, duration=duration, seed=seed)
 
 
-def _system(
+def system_of(
     scenario: Scenario,
     overrides: Mapping[str, Any] | None,
     platform: "Preset | None",
@@ -401,7 +403,7 @@ def _system(
 
 
 @contextmanager
-def _bar(total: int | None, *, shown: bool) -> "Iterator[Callable[[int], None]]":
+def replications_bar(total: int | None, *, shown: bool) -> "Iterator[Callable[[int], None]]":
     from tqdm.auto import tqdm
 
     with tqdm(total=total, desc="replications", disable=not shown, leave=False) as bar:
@@ -412,9 +414,9 @@ def _bar(total: int | None, *, shown: bool) -> "Iterator[Callable[[int], None]]"
         yield show
 
 
-def _path(folder: str | Path | None) -> Path | None:
+def path_of(folder: str | Path | None) -> Path | None:
     return None if folder is None else Path(folder)
 
 
-def _fields(found: Any) -> dict[str, Any]:
+def fields_of(found: Any) -> dict[str, Any]:
     return {field.name: getattr(found, field.name) for field in fields(found)}

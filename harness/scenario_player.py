@@ -23,6 +23,7 @@ from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.shipped.shipped_scenarios import find_scenario
 from harness.stack.dashboard.processes import part_processes
+from harness.stack.deployed_parameters import DeployedParameters
 from harness.stack.processes.locust_page import noted_page
 from harness.stack.processes.loopback import bypass_proxies
 from harness.stack.run_target import TargetUnfit, facts_of, must_fit, recorded, seeded_identities, stack_for
@@ -64,6 +65,7 @@ def play_scenario(
     command: str | None = None,
     own_stack: bool = False,
     stack: str | None = None,
+    deployed: DeployedParameters | None = None,
 ) -> PlottableRun:
     """
     Play a scenario with Locust and return the run; a notebook shows a progress bar and a live table.
@@ -89,6 +91,7 @@ def play_scenario(
         command: The command line, to be recorded with the run.
         own_stack: Without *host*, start a stack for the run even if one is running.
         stack: Name, folder or state file of a running stack of another working folder.
+        deployed: What a stack that is started for the run is deployed with, instead of the defaults.
 
     Raises:
         ScenarioError: The scenario or a change is not valid.
@@ -106,7 +109,9 @@ def play_scenario(
         must_hold_a_run(out)
     given = None if identities is None else Path(identities)
     with (
-        run_target(scenario, host, given, metrics_urls, own_stack=own_stack, stack=stack) as target,
+        run_target(
+            scenario, host, given, metrics_urls, own_stack=own_stack, stack=stack, deployed=deployed
+        ) as target,
         target.provide(scenario) as access,
         progress_view(scenario.duration_s / scenario.time_scale, scenario.time_scale) as on_progress,
     ):
@@ -170,6 +175,7 @@ def run_target(
     *,
     own_stack: bool = False,
     stack: str | None = None,
+    deployed: DeployedParameters | None = None,
 ) -> Iterator[RunTarget]:
     """Find the target of a scenario, or start one; errors are those of `play_scenario`."""
     if host is None and metrics_urls:
@@ -177,7 +183,7 @@ def run_target(
     if host is not None and stack is not None:
         raise TargetUnfit("--host and --stack exclude each other: a run is played at one service")
     if host is None:
-        with stack_for(scenario, own_stack=own_stack, stack=stack) as state:
+        with stack_for(scenario, own_stack=own_stack, stack=stack, deployed=deployed) as state:
             provide = partial(_stack_identities, state, identities)
             yield RunTarget(state.api_url, provide, partial(noted_page, state))
     elif identities is None:

@@ -10,6 +10,7 @@ EXTRAS = {
     ),
     "notebooks": ("ipywidgets", "jupyterlab"),
     "cluster": ("distributed",),
+    "sensitivity": ("SALib",),
 }
 """Importable packages by the extra that brings them."""
 

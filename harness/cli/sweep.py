@@ -40,7 +40,7 @@ def sweep(
         list[str],
         typer.Option(
             help="A parameter and its values, e.g. mediaconvert.slots=10,15,20 or rate=0.2,12/min; "
-            "with --tornado only its name.",
+            "with --tornado or --morris only its name.",
             metavar="KEY=VALUES",
         ),
     ],
@@ -48,8 +48,18 @@ def sweep(
     tornado: Annotated[
         bool, typer.Option("--tornado", help="Change each parameter a little, one at a time.")
     ] = False,
+    morris: Annotated[
+        bool,
+        typer.Option(
+            "--morris",
+            help="Screen the parameters by the method of Morris: change all of them, one after the other.",
+        ),
+    ] = False,
+    trajectories: Annotated[
+        int, typer.Option(help="With --morris: walks through the space of the parameters.", min=2)
+    ] = 10,
     change: Annotated[
-        float, typer.Option(help="With --tornado: how much, as a part of the parameter.")
+        float, typer.Option(help="With --tornado or --morris: how much, as a part of the parameter.")
     ] = 0.2,
     processes: ProcessesOption = None,
     dask: DaskOption = None,
@@ -79,18 +89,22 @@ def sweep(
     Simulate a scenario at every point of a grid of parameters, with intervals.
 
     All cells have the same random numbers, and the results do not depend on where they are computed. The
-    folder gets sweep.csv and sweep.png (with --tornado sensitivity.csv and sensitivity.png). A second call
-    with the same folder computes only what is missing there.
+    folder gets sweep.csv and sweep.png (with --tornado sensitivity.csv and sensitivity.png, with --morris
+    morris.csv and morris.png). A second call with the same folder computes only what is missing there.
+    A tornado says how much each parameter matters where the system is; Morris (needs SALib, the extra
+    sensitivity) how much it matters when the others have other values, too.
     Exit codes: 0 done, 2 invalid scenario, parameter or folder, 4 interrupted, 5 no scheduler.
 
     Example: harness sweep steady --vary mediaconvert.slots=10,15,20 --vary rate=0.2,0.4
     """
     sys.stderr.write(f"simulating {scenario} at several points\n")
     with exit_on_sweep_failure("sweep"):
-        from harness import experiments
+        from harness import experiments, parameter_studies
         from harness.lab.gate.scenario_reader import read_scenario
         from harness.lab.results.writer import new_run_folder
 
+        if tornado and morris:
+            raise SettingInvalid("--tornado and --morris exclude each other")
         changes, overrides = split_settings(settings or [])
         changed = read_scenario(scenario, changes, calibration=calibration, duration=duration, seed=seed)
         folder = out or new_run_folder(changed.name, "sweep")
@@ -106,7 +120,12 @@ def sweep(
             "overrides": overrides,
             "progress": sys.stderr.isatty(),
         }
-        if tornado:
+        if morris:
+            screened = parameter_studies.morris(
+                changed, _names(vary), change=change, trajectories=trajectories, **common
+            )
+            _show(screened.to_frame(), screened.chart, folder, json=json)
+        elif tornado:
             found = experiments.sensitivity(changed, _names(vary), change=change, **common)
             _show(found.to_frame(), found.chart, folder, json=json)
         else:
@@ -117,7 +136,9 @@ def sweep(
 
 def _names(varied: list[str]) -> list[str]:
     if with_values := [text for text in varied if "=" in text]:
-        raise SettingInvalid(f"with --tornado --vary takes a name without values, not {with_values[0]!r}")
+        raise SettingInvalid(
+            f"with --tornado or --morris --vary takes a name without values, not {with_values[0]!r}"
+        )
     return [name.strip().removeprefix("platform.") for text in varied for name in text.split(",")]
 
 

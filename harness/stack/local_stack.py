@@ -31,6 +31,7 @@ from harness.stack.aws_access import REGION, AwsAccess
 from harness.stack.control_client import announce_run
 from harness.stack.database.database_server import Database, PrivateDatabase, resolve_database
 from harness.stack.database.seed import seed, write_identities
+from harness.stack.deployed_parameters import DeployedParameters
 from harness.stack.faults.callback_relay import PATH
 from harness.stack.faults.fault_exchange import FaultExchange
 from harness.stack.faults.process_fault_player import ProcessFaultPlayer, process_faults
@@ -65,6 +66,7 @@ class StackOptions:
         listings: Number of listings for photo and video batches to begin with.
         developments: Number of development listings to begin with.
         name: Name of the stack in runs; by default that of its state file's place.
+        deployed: Parameters of the template and of the service that are not the defaults.
         progress: Called with a short text at each step of the start.
     """
 
@@ -76,6 +78,7 @@ class StackOptions:
     developments: int = 50
     state_file: Path | None = None
     name: str | None = None
+    deployed: DeployedParameters = field(default_factory=DeployedParameters)
     progress: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -309,7 +312,7 @@ class LocalStack:
 
     def _provision(self, aws: AwsAccess, api_url: str) -> Provisioned:
         receiver = f"{aws.aws_url}{PATH}" if self._has_fault(CallbackFault) else f"{api_url}{CALLBACK}"
-        template = load_template(parameters={"CallbackUrl": receiver})
+        template = load_template(parameters={**self._options.deployed.template, "CallbackUrl": receiver})
         provisioned = provision(
             template,
             Endpoints(aws.aws_url, aws.s3_url),
@@ -329,6 +332,7 @@ class LocalStack:
             "MEDIA_DEAD_LETTER_QUEUE_URL": provisioned.dead_letter_queue_url,
             "MEDIA_STATE_MACHINE_ARN": provisioned.state_machine_arn,
             "MEDIA_TIME_SCALE": str(self._options.time_scale),
+            **self._options.deployed.service,
         }
 
 

@@ -18,6 +18,7 @@ from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.identities import ListingNeeds
 from harness.lab.workload.scenario import Scenario
+from harness.stack.deployed_parameters import DeployedParameters
 from harness.stack.processes.stack_place import find_stack, running_stacks
 from harness.stack.processes.state_file import StackState
 
@@ -32,7 +33,11 @@ class TargetUnfit(ValueError):
 
 @contextmanager
 def stack_for(
-    scenario: Scenario, *, own_stack: bool = False, stack: str | None = None
+    scenario: Scenario,
+    *,
+    own_stack: bool = False,
+    stack: str | None = None,
+    deployed: DeployedParameters | None = None,
 ) -> Iterator[StackState]:
     """
     Use the running stack of this working folder, which `must_fit`, or start one and stop it at the end.
@@ -40,6 +45,7 @@ def stack_for(
     Args:
         own_stack: Start one even if another one is running.
         stack: Use this stack of another working folder; see `find_stack`.
+        deployed: What the started stack is deployed with; a running one is as it is.
 
     Raises:
         StackNotFound: *stack* does not run.
@@ -68,6 +74,7 @@ def stack_for(
             state_file=Path(folder, "stack.json"),
             name=OWN_STACK,
             developments=0,
+            deployed=deployed or DeployedParameters(),
             progress=_say,
         )
         with LocalStack(options) as own:

@@ -71,9 +71,24 @@ class TestSweep:
         assert pd.read_csv(out / "sensitivity.csv")["parameter"].tolist()[0] == "stepfunctions.hop_s"
         assert "stepfunctions.hop_s matters most" in capsys.readouterr().err
 
+    def test_morris_screens_several_parameters(self, scenario_file, tmp_path, capsys):
+        """
+        A table, a figure and the finding.
+        """
+        out = tmp_path / "morris"
+        words = ("sweep", scenario_file, "--morris", "--vary", "api.threads,stepfunctions.hop_s")
+        code = harness(*words, "--replications", 2, "--trajectories", 2, "--out", out)
+
+        assert code == 0
+        assert pd.read_csv(out / "morris.csv")["parameter"].tolist()[0] == "stepfunctions.hop_s"
+        assert (out / "morris.png").exists()
+        assert "stepfunctions.hop_s matters most" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [
+            (("--tornado", "--morris", "--vary", "rate"), "--tornado and --morris exclude each other"),
+            (("--morris", "--vary", "rate"), "Morris needs at least two parameters"),
             (("--vary", "mediaconvert.slots"), "--vary takes KEY=VALUE,VALUE…"),
             (("--vary", "mediaconvert.slotz=1"), "did you mean mediaconvert.slots?"),
             (("--vary", "rate=fast"), "'fast' is not a rate"),
@@ -129,6 +144,55 @@ class TestPlan:
         assert "The least mediaconvert.slots with p95(E2E:ready) <= 10 min is 1" in told.err
         assert "per 1,000 batches" in told.err
         assert (out / "capacity.png").exists()
+
+    def test_two_parameters_have_a_frontier(self, scenario_file, tmp_path, capsys):
+        """
+        One slot and one dispatcher suffice; the point has its cost.
+        """
+        out = tmp_path / "plan"
+        threads = ("--vary", "dispatcher.threads", "--from", 1, "--to", 2)
+        words = ("plan", scenario_file, *SLOTS, "--from", 1, "--to", 2, *threads)
+        code = harness(*words, "--for", "p95(E2E:ready) <= 10 min", "--out", out, "--json")
+        told = capsys.readouterr()
+
+        assert code == 0
+        assert json.loads(told.out)["points"] == [[1, 1]]
+        assert "mediaconvert.slots = 1, dispatcher.threads = 1: $" in told.err
+        assert pd.read_csv(out / "frontier.csv")["usd_per_thousand_batches"].tolist()[0] > 0
+        assert (out / "frontier.png").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("--vary", "dispatcher.threads"), "--from is given 1 times for 2 parameters"),
+            (("--time-scale", 5), "belong to --confirm-live"),
+            (("--confirm-live", "--time-scale", 0), "--time-scale must be a positive number"),
+            (("--confirm-live", "--state-machine", "x.json"), "--confirm-live excludes --state-machine"),
+        ],
+    )
+    def test_options_that_do_not_fit_together_are_named(
+        self, scenario_file, tmp_path, capsys, words, message
+    ):
+        """
+        Before anything is simulated.
+        """
+        asked = ("plan", scenario_file, *SLOTS, "--from", 1, "--to", 2, "--for", "p95(E2E:ready) <= 1 s")
+        code = harness(*asked, *words, "--out", tmp_path / "plan")
+
+        assert code == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "plan").exists()
+
+    def test_what_the_stack_cannot_have_is_not_confirmed(self, scenario_file, tmp_path, capsys):
+        """
+        Its latencies are its own.
+        """
+        key = ("--vary", "stepfunctions.transition_per_s", "--from", 1, "--to", 2)
+        words = ("plan", scenario_file, *key, "--for", "p95(E2E:ready) <= 1 s", "--confirm-live")
+        code = harness(*words, "--out", tmp_path / "plan")
+
+        assert code == 2
+        assert "cannot be deployed with another stepfunctions.transition_per_s" in capsys.readouterr().err
 
     def test_an_objective_that_never_holds_is_a_breach(self, scenario_file, tmp_path, capsys):
         """

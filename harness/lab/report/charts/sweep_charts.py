@@ -131,6 +131,70 @@ def tornado_chart(data: "pd.DataFrame", percentile: float, base: float, change: 
     )
 
 
+def morris_chart(data: "pd.DataFrame", percentile: float, change: float) -> Chart:
+    """
+    The elementary effects of parameters on a percentile of the time to READY, by the method of Morris.
+
+    Args:
+        data: A row per parameter, as by `ElementaryEffects.to_frame`.
+        change: Relative change of the parameters, below and above their values.
+    """
+    first = data.iloc[0]
+    finding = (
+        f"{first['parameter']} matters most: from {_text(first['low_value'])} to "
+        f"{_text(first['high_value'])} p{percentile:g} changes by {seconds(first['mu_star_s'])} on average."
+    )
+    if first["sigma_s"] > 0.5 * first["mu_star_s"]:
+        finding += f" The effect depends on the other values: σ is {seconds(first['sigma_s'])}."
+
+    def draw(ax: "Axes") -> None:
+        at = np.arange(len(data))
+        label = f"μ*: mean change from {change:.0%} less to {change:.0%} more"
+        bars = ax.barh(at, data["mu_star_s"], height=0.3, color=BLUE, label=label)
+        error = data["mu_star_half_width_s"]
+        ax.errorbar(data["mu_star_s"], at, xerr=error, fmt="none", color=INK, linewidth=1, capsize=2)
+        ax.plot(data["sigma_s"], at, "D", color=VERMILION, label="σ: how much the change varies")
+        texts = zip(data["parameter"], data["mu_s"], data["sigma_s"], strict=True)
+        add_tooltips(bars, (f"{key}: μ {_signed(mu)}, σ {seconds(sigma)}" for key, mu, sigma in texts))
+        lanes(ax, list(data["parameter"]))
+        ax.set_xlabel(f"change of p{percentile:g} [s]")
+        legend(ax)
+
+    title = f"Elementary effects on p{percentile:g} of the time to READY"
+    return Chart("morris", title, finding, data, draw, 90 + 44 * len(data))
+
+
+def frontier_chart(data: "pd.DataFrame", keys: Sequence[str], objective: str, finding: str) -> Chart:
+    """
+    The Pareto frontier of two parameters, with the cost of each point.
+
+    Args:
+        data: A row per value of the first parameter, as by `harness.lab.sim.sweep.frontier.Frontier.to_frame`
+            with a column ``usd_per_thousand_batches``.
+    """
+    first, second = keys
+
+    def draw(ax: "Axes") -> None:
+        frontier = data[data["on_frontier"]]
+        others = data[~data["on_frontier"] & data[second].notna()]
+        none = data[data[second].isna()]
+        ax.plot(
+            frontier[first], frontier[second], "o-", color=GREEN, label="frontier", drawstyle="steps-post"
+        )
+        for _, row in frontier.iterrows():
+            text = f"${row['usd_per_thousand_batches']:.2f}"
+            ax.annotate(text, (row[first], row[second]), (5, 5), textcoords="offset points", fontsize="small")
+        if not others.empty:
+            ax.plot(others[first], others[second], "s", color=GREY, label="holds too, but is not needed")
+        if not none.empty:
+            bottom = ax.get_ylim()[0]
+            ax.plot(none[first], [bottom] * len(none), "X", color=VERMILION, label=f"no {second} found")
+        ax.set(xlabel=first, ylabel=second)
+        legend(ax)
+
+    return Chart("frontier", f"{objective}, by {first} and {second}", finding, data, draw)
+
+
 def _positions(ax: "Axes", values: "pd.Series[Any]") -> "pd.Series[float]":
     """Return where values lie on the horizontal axis; what is not a number gets a place of its own."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):

@@ -7,16 +7,19 @@ confidence bound clears the limit. The answer is confirmed with replications tha
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from harness.lab.sim.experiment.quantiles import Estimate, LimitResult
 from harness.lab.sim.sweep.criterion import Criterion
 from harness.lab.sim.sweep.executors import executor_of
-from harness.lab.sim.sweep.parameters import RATE, VariableSystem
+from harness.lab.sim.sweep.parameters import RATE, Point, VariableSystem
 from harness.lab.sim.sweep.replication_summary import PERCENTS
 from harness.lab.sim.sweep.replicator import Replicator
 from harness.lab.sim.sweep.sweep import OnReplications, journal_in, must_leave_arrivals
@@ -58,6 +61,9 @@ class CapacityProbe:
     result: LimitResult
 
 
+OnProbe = Callable[[CapacityProbe], None]
+
+
 @dataclass(frozen=True)
 class Capacity:
     """
@@ -69,6 +75,7 @@ class Capacity:
         reason: The answer as a sentence.
         next_fails: Whether fresh replications show that the next candidate does not suffice; None if it was
             not probed, because *value* is the first candidate.
+        next_value: That candidate.
     """
 
     key: str
@@ -78,6 +85,7 @@ class Capacity:
     result: LimitResult
     reason: str
     next_fails: bool | None
+    next_value: Number | None
     probes: tuple[CapacityProbe, ...]
 
     def to_frame(self) -> "pd.DataFrame":
@@ -112,6 +120,7 @@ class CapacityPlan:
         objective: E.g. ``p95(E2E:ready) <= 10 min`` or ``fail_ratio(E2E:ready) <= 1 %``.
         confidence: Of the confirmation, with all its probes and looks.
         replications: Most replications of one probe.
+        fixed: Values of other parameters, the same at every candidate.
 
     Raises:
         ValueError: A key, a number or the objective is invalid.
@@ -127,6 +136,7 @@ class CapacityPlan:
     confidence: float = 0.95
     replications: int = 320
     warm_up: float | None = None
+    fixed: Point = field(default_factory=dict)
     criterion: Criterion = field(init=False)
     candidates: tuple[Number, ...] = field(init=False)
 
@@ -138,13 +148,29 @@ class CapacityPlan:
         object.__setattr__(self, "criterion", Criterion.parse(self.objective))
         object.__setattr__(self, "candidates", candidates_between(self.low, self.high, self.step))
         for value in (self.candidates[0], self.candidates[-1]):
-            scenario, _ = self.system.at({self.key: value})
+            scenario, _ = self.system.at(self.point(value))
             must_leave_arrivals(self.warm_up, scenario.duration_s)
 
     @property
     def greatest(self) -> bool:
         """Whether the greatest value is wanted, because more of it is harder."""
-        return self.key in (RATE, "users")
+        return is_harder_when_greater(self.key)
+
+    @property
+    def percents(self) -> tuple[float, ...]:
+        """The percentiles that a search needs of each replication."""
+        percent = self.criterion.percent
+        return PERCENTS if percent is None else tuple(sorted({*PERCENTS, percent}))
+
+    def among(self, candidates: tuple[Number, ...]) -> "CapacityPlan":
+        """Return the plan for some of its candidates, in their order."""
+        narrowed = copy(self)
+        object.__setattr__(narrowed, "candidates", candidates)
+        return narrowed
+
+    def point(self, value: Number) -> dict[str, JsonValue]:
+        """Return the values of all parameters at a candidate."""
+        return {**self.fixed, self.key: value}
 
     @property
     def probe_confidence(self) -> float:
@@ -161,17 +187,24 @@ class CapacityPlan:
         processes: int | None = None,
         folder: Path | None = None,
         progress: OnReplications | None = None,
-        on_probe: Callable[[CapacityProbe], None] | None = None,
+        on_probe: OnProbe | None = None,
     ) -> Capacity:
         """Search; arguments and errors as for `harness.lab.sim.sweep.sweep.SweepPlan.run`."""
-        percent = self.criterion.percent
-        percents = PERCENTS if percent is None else tuple(sorted({*PERCENTS, percent}))
         with (
-            journal_in(folder, self.system, percents, self.warm_up) as journal,
+            journal_in(folder, self.system, self.percents, self.warm_up) as journal,
             executor_of(executor, processes) as workers,
         ):
-            replicator = Replicator(self.system, workers, percents, self.warm_up, journal, progress)
-            return _Search(self, replicator, on_probe).answer()
+            replicator = Replicator(self.system, workers, self.percents, self.warm_up, journal, progress)
+            return self.search(replicator, on_probe)
+
+    def search(self, replicator: Replicator, on_probe: OnProbe | None = None) -> Capacity:
+        """Search with replications of *replicator*, which has recorded `percents`."""
+        return _Search(self, replicator, on_probe).answer()
+
+
+def is_harder_when_greater(key: str) -> bool:
+    """Return whether more of a parameter makes an objective harder to meet: more arrivals or users."""
+    return key in (RATE, "users")
 
 
 def candidates_between(low: Number, high: Number, step: Number | None = None) -> tuple[Number, ...]:
@@ -197,7 +230,7 @@ class _Search:
 
     plan: CapacityPlan
     replicator: Replicator
-    on_probe: Callable[[CapacityProbe], None] | None
+    on_probe: OnProbe | None
     probes: list[CapacityProbe] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -208,7 +241,12 @@ class _Search:
         last = len(self.ordered) - 1
         easiest = self._probe(last)
         if easiest.result is not LimitResult.PASS:
-            return self._no_answer(easiest)
+            # An objective on a percentile of few batches may hold with a harder candidate all the same.
+            between = (share * last // 4 for share in (3, 2, 1))
+            passing = next((at for at in between if self._probe(at).result is LimitResult.PASS), None)
+            if passing is None:
+                return self._no_answer(easiest)
+            last = passing
         found = 0 if self._probe(0).result is LimitResult.PASS else self._bisect(0, last)
         return self._confirmed(self._checked_neighbours(found))
 
@@ -269,6 +307,8 @@ class _Search:
         low, high, key = self._text(0), self._text(len(self.ordered) - 1), self.plan.key
         if easiest.result is LimitResult.FAIL:
             reason = f"{self.plan.objective} holds with no {key} from {low} to {high}."
+            if any(probe.result is LimitResult.INCONCLUSIVE for probe in self.probes):
+                reason = f"{reason[:-1]} as far as it is decided: allow more replications."
         else:
             reason = (
                 f"It is undecided whether {self.plan.objective} holds even with {key} = {high}: allow more "
@@ -281,7 +321,15 @@ class _Search:
     ) -> Capacity:
         plan, value = self.plan, None if place is None else self.ordered[place]
         return Capacity(
-            plan.key, plan.objective, plan.greatest, value, result, reason, next_fails, tuple(self.probes)
+            plan.key,
+            plan.objective,
+            plan.greatest,
+            value,
+            result,
+            reason,
+            next_fails,
+            self.ordered[place - 1] if place else None,
+            tuple(self.probes),
         )
 
     def _probe(self, place: int, purpose: Purpose = Purpose.SEARCH, first: int = 0) -> CapacityProbe:
@@ -289,7 +337,7 @@ class _Search:
         plan, value = self.plan, self.ordered[place]
         count = min(FIRST, plan.replications)
         while True:
-            (found,) = self.replicator([{plan.key: value}], range(first, first + count))
+            (found,) = self.replicator([plan.point(value)], range(first, first + count))
             result = plan.criterion.check(found, plan.probe_confidence)
             if result is not LimitResult.INCONCLUSIVE or count >= plan.replications:
                 break

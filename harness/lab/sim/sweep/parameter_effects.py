@@ -120,9 +120,9 @@ class SensitivityPlan:
         sides = []
         for key in dict.fromkeys(self.parameters):
             value = self.system.value_at_base(key)
-            low, high = (self._scaled(key, value, 1 + sign * self.change) for sign in (-1, 1))
+            low, high = (scaled(key, value, 1 + sign * self.change) for sign in (-1, 1))
             for side in (low, high):
-                self._must_be_valid(key, side)
+                must_be_valid(self.system, key, side, self.change)
             sides.append((key, low, high))
         object.__setattr__(self, "sides", tuple(sides))
 
@@ -167,20 +167,24 @@ class SensitivityPlan:
         except ValueError:
             return None
 
-    def _must_be_valid(self, key: str, value: JsonValue) -> None:
-        try:
-            self.system.at({key: value})
-        except PlatformInvalid as error:
-            raise ParameterInvalid(f"{key} cannot be changed by {self.change:.0%}: {error}") from None
 
-    def _scaled(self, key: str, value: Any, factor: float) -> JsonValue:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return _whole(value, factor)
-        if isinstance(value, float):
-            return value * factor
-        if isinstance(value, dict) and "distribution" in value:
-            return {name: _times(part, factor) if name in SCALED else part for name, part in value.items()}
-        raise ParameterInvalid(f"{key} is {value!r}: only a number or a distribution can be made larger")
+def must_be_valid(system: VariableSystem, key: str, value: JsonValue, change: float) -> None:
+    """Raise ParameterInvalid if a changed value is not valid."""
+    try:
+        system.at({key: value})
+    except PlatformInvalid as error:
+        raise ParameterInvalid(f"{key} cannot be changed by {change:.0%}: {error}") from None
+
+
+def scaled(key: str, value: Any, factor: float) -> JsonValue:
+    """Return a number or a distribution times *factor*; a whole number changes at least by one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _whole(value, factor)
+    if isinstance(value, float):
+        return value * factor
+    if isinstance(value, dict) and "distribution" in value:
+        return {name: _times(part, factor) if name in SCALED else part for name, part in value.items()}
+    raise ParameterInvalid(f"{key} is {value!r}: only a number or a distribution can be made larger")
 
 
 def _whole(value: int, factor: float) -> int:

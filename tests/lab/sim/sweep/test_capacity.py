@@ -88,6 +88,7 @@ class TestSearch:
         found = search(queue, monkeypatch, {value: 20 / value + 6.5 for value in range(1, 9)})
 
         assert (found.value, found.result, found.next_fails) == (6, LimitResult.PASS, True)
+        assert found.next_value == 5
         assert [probe.value for probe in found.probes if probe.purpose == "confirmation"] == [6, 5]
 
     def test_of_a_rate_the_greatest_is_found(self, queue, monkeypatch):
@@ -107,6 +108,17 @@ class TestSearch:
 
         assert (found.value, found.result) == (None, LimitResult.FAIL)
         assert "holds with no" in found.reason
+
+    def test_an_objective_that_does_not_hold_at_the_easiest_value_may_hold_at_a_harder_one(
+        self, queue, monkeypatch
+    ):
+        """
+        The percentile of few batches may be greater than that of many.
+        """
+        p95 = {1: 20.0, 2: 20.0, 3: 9.0, 4: 9.0, 5: 9.0, 6: 9.0, 7: 9.0, 8: 11.0}
+        found = search(queue, monkeypatch, p95)
+
+        assert (found.value, found.result) == (3, LimitResult.PASS)
 
     def test_the_first_value_suffices(self, queue, monkeypatch):
         """

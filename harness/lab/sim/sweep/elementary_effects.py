@@ -1,0 +1,214 @@
+"""
+Elementary effects by the method of Morris: how much a percentile of the time to READY changes with each
+parameter, while the others have many different values.
+
+A tornado changes one parameter of one system. Morris walks through the space of all parameters: a large σ
+says that the effect of a parameter depends on itself or on the others. The design and the analysis are those
+of SALib (extra ``sensitivity``). All points have the same random numbers.
+
+Source:
+    Morris 1991, Technometrics 33; μ*: Campolongo, Cariboni and Saltelli 2007.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from harness.lab.sim.sweep.executors import executor_of
+from harness.lab.sim.sweep.parameter_effects import must_be_valid, scaled
+from harness.lab.sim.sweep.parameters import VariableSystem, text_of
+from harness.lab.sim.sweep.replication_summary import PERCENTS
+from harness.lab.sim.sweep.replicator import Replicator
+from harness.lab.sim.sweep.sweep import Cell, OnReplications, journal_in, must_leave_arrivals
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from distributed import Client
+    from numpy.typing import NDArray
+
+LEVELS = 4
+"""Values of each parameter, from the smallest to the largest."""
+
+TRAJECTORIES_MIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ElementaryEffect:
+    """
+    The effect of one parameter, from its smallest to its largest value [s].
+
+    Attributes:
+        mu: Mean effect, with its sign.
+        mu_star: Mean of the effects without their sign.
+        mu_star_half_width: Half-width of its confidence interval, by bootstrap over the trajectories.
+        sigma: Standard deviation of the effects.
+    """
+
+    key: str
+    low_value: JsonValue
+    high_value: JsonValue
+    mu: float
+    mu_star: float
+    mu_star_half_width: float
+    sigma: float
+
+
+@dataclass(frozen=True)
+class ElementaryEffects:
+    """The effects of parameters, the greatest first."""
+
+    scenario_name: str
+    percent: float
+    change: float
+    trajectories: int
+    effects: tuple[ElementaryEffect, ...]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per parameter [s]."""
+        import pandas as pd  # heavy: imported only when a frame is needed
+
+        times = {name: f"{name}_s" for name in ("mu", "mu_star", "mu_star_half_width", "sigma")}
+        return pd.DataFrame([asdict(each) for each in self.effects]).rename(
+            columns={"key": "parameter", **times}
+        )
+
+
+@dataclass(frozen=True)
+class ElementaryEffectsPlan:
+    """
+    The plan of a screening.
+
+    Args:
+        parameters: Keys as for ``--set``, or ``rate``. Their values are numbers or distributions.
+        change: Each lies between this part below and above its value; a whole number at least by one.
+        trajectories: Walks through the space of the parameters; each has a point more than parameters.
+
+    Raises:
+        ModuleNotFoundError: SALib is not installed.
+        ValueError: A key has no value that can be scaled, or a number is invalid.
+    """
+
+    system: VariableSystem
+    parameters: Sequence[str]
+    _: KW_ONLY
+    change: float = 0.2
+    percent: float = 95
+    trajectories: int = 10
+    replications: int = 10
+    warm_up: float | None = None
+    confidence: float = 0.95
+    points: list[dict[str, JsonValue]] = field(init=False)
+    design: "NDArray[np.float64]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.change < 1:
+            raise ValueError(f"a relative change lies between 0 and 1, e.g. 0.2, not {self.change:g}")
+        if self.trajectories < TRAJECTORIES_MIN or self.replications < 1:
+            raise ValueError(
+                f"Morris needs at least {TRAJECTORIES_MIN} trajectories and a replication, not "
+                f"{self.trajectories} and {self.replications}"
+            )
+        if len(self._keys) < 2:
+            raise ValueError("Morris needs at least two parameters; for one, sweep it")
+        must_leave_arrivals(self.warm_up, self.system.scenario.duration_s)
+        base = {key: self.system.value_at_base(key) for key in self._keys}
+        for key in self._keys:
+            for share in (0.0, 1.0):
+                must_be_valid(self.system, key, self._value(key, base[key], share), self.change)
+        design = _sample(self._problem, self.trajectories, self.system.scenario.seed)
+        object.__setattr__(self, "design", design)
+        object.__setattr__(
+            self,
+            "points",
+            [
+                {key: self._value(key, base[key], float(share)) for key, share in zip(base, row, strict=True)}
+                for row in design
+            ],
+        )
+
+    @property
+    def total(self) -> int:
+        """Number of replications of all different points."""
+        return len({text_of(point) for point in self.points}) * self.replications
+
+    def run(
+        self,
+        executor: "str | Client | None" = None,
+        *,
+        processes: int | None = None,
+        folder: Path | None = None,
+        progress: OnReplications | None = None,
+    ) -> ElementaryEffects:
+        """Run the screening; arguments and errors as for `harness.lab.sim.sweep.sweep.SweepPlan.run`."""
+        percents = tuple(sorted({*PERCENTS, float(self.percent)}))
+        different = {text_of(point): point for point in self.points}
+        with (
+            journal_in(folder, self.system, percents, self.warm_up) as journal,
+            executor_of(executor, processes) as workers,
+        ):
+            replicator = Replicator(self.system, workers, percents, self.warm_up, journal, progress)
+            found = replicator([*different.values()], range(self.replications))
+        figures = {
+            text: Cell(different[text], several, self.confidence).percentile(self.percent).value
+            for text, several in zip(different, found, strict=True)
+        }
+        outputs = np.array([figures[text_of(point)] for point in self.points])
+        return self._analysed(outputs)
+
+    def _analysed(self, outputs: "NDArray[np.float64]") -> ElementaryEffects:
+        from SALib.analyze import morris
+
+        indices: Any = morris.analyze(
+            self._problem,
+            self.design,
+            outputs,
+            num_levels=LEVELS,
+            conf_level=self.confidence,
+            seed=self.system.scenario.seed % 2**32,
+        )
+        base = {key: self.system.value_at_base(key) for key in self._keys}
+        effects = [
+            ElementaryEffect(
+                key,
+                self._value(key, base[key], 0.0),
+                self._value(key, base[key], 1.0),
+                *(float(indices[name][place]) for name in ("mu", "mu_star", "mu_star_conf", "sigma")),
+            )
+            for place, key in enumerate(self._keys)
+        ]
+        effects.sort(key=lambda effect: -effect.mu_star)
+        return ElementaryEffects(
+            self.system.scenario.name, self.percent, self.change, self.trajectories, tuple(effects)
+        )
+
+    @property
+    def _keys(self) -> list[str]:
+        return list(dict.fromkeys(self.parameters))
+
+    @property
+    def _problem(self) -> dict[str, Any]:
+        count = len(self._keys)
+        return {"num_vars": count, "names": self._keys, "bounds": [[0.0, 1.0]] * count}
+
+    def _value(self, key: str, base: Any, share: float) -> JsonValue:
+        """Return the value at a share of the way from the smallest to the largest one."""
+        low, high = (scaled(key, base, 1 + sign * self.change) for sign in (-1, 1))
+        if isinstance(low, int) and isinstance(high, int):
+            return low + round(share * (high - low))
+        return scaled(key, base, 1 + (2 * share - 1) * self.change)
+
+
+def _sample(problem: dict[str, Any], trajectories: int, seed: int) -> "NDArray[np.float64]":
+    try:
+        from SALib.sample import morris
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "SALib":
+            raise
+        raise ModuleNotFoundError(
+            "the method of Morris needs SALib: pip install 'media-harness[sensitivity]'", name="SALib"
+        ) from None
+    return np.asarray(morris.sample(problem, trajectories, num_levels=LEVELS, seed=seed % 2**32))
