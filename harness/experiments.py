@@ -161,6 +161,9 @@ def calibrate_executions(
     """
     Measure a state machine from the histories of its executions: any machine, not only ours.
 
+    >>> import harness
+    >>> machine = harness.calibrate_executions("histories", out="orders.toml")  # doctest: +SKIP
+
     Args:
         folder: Histories as ``aws stepfunctions get-execution-history`` writes them, with the answer of
             ``describe-state-machine``, or the log events of an Express state machine.

@@ -52,6 +52,11 @@ def confirm_live(
     """
     Play the answer of `plan`, and the next harder value, on stacks that are started for it.
 
+    >>> import harness
+    >>> answer = harness.plan("video_heavy", "mediaconvert.slots", 2, 40, "p95(E2E:ready) <= 10 min")
+    ... # doctest: +SKIP
+    >>> harness.confirm_live("video_heavy", answer, "confirmation").reason  # doctest: +SKIP
+
     Args:
         scenario: That of the plan; *rate*, *duration*, *seed*, *overrides* and *warm_up* as there.
         answer: What `plan` has returned.

@@ -55,11 +55,15 @@ class TestImport:
         """
         assert harness.__all__ == [
             "calibrate",
+            "calibrate_executions",
             "check",
             "compare",
+            "confirm_live",
             "experiment",
+            "frontier",
             "load_run",
             "load_runs",
+            "morris",
             "plan",
             "play",
             "sensitivity",

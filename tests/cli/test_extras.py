@@ -65,7 +65,7 @@ def test_every_package_is_brought_by_its_extra():
         requirements = PROJECT["optional-dependencies"][extra]
         names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements}
         for package in packages:
-            assert DISTRIBUTIONS.get(package, package.replace("_", "-")) in names
+            assert DISTRIBUTIONS.get(package, package.replace("_", "-").lower()) in names
 
 
 def test_another_missing_module_is_not_explained():

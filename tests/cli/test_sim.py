@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyarrow.parquet import ParquetWriter
 
 import harness
 from harness.cli.main import main
@@ -165,7 +166,13 @@ class TestSim:
         assert run == f"run: {tmp_path / 'run'}"
         assert last.startswith("harness sim: the run has no arrival 9999; they are numbered from 0 to ")
 
-    def test_a_full_disk_leaves_with_4(self, scenario_file, tmp_path, capsys, monkeypatch):
+    @pytest.mark.parametrize(
+        ("engine", "writer", "method"),
+        [("simpy", TablePartWriter, "add_columns"), ("compiled", ParquetWriter, "write_batch")],
+    )
+    def test_a_full_disk_leaves_with_4(
+        self, engine, writer, method, scenario_file, tmp_path, capsys, monkeypatch
+    ):
         """
         One message; the part of the run that exists is marked as incomplete.
         """
@@ -173,8 +180,8 @@ class TestSim:
         def full(*_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(TablePartWriter, "add_columns", full)
-        code = sim(scenario_file, "--out", tmp_path / "run")
+        monkeypatch.setattr(writer, method, full)
+        code = sim(scenario_file, "--out", tmp_path / "run", "--engine", engine)
 
         assert code == 4
         assert capsys.readouterr().err.splitlines()[-1] == (

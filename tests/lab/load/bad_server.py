@@ -30,3 +30,7 @@ def _answer(connection: socket.socket, pieces: Iterable[bytes]) -> None:
         connection.recv(65_536)
         for piece in pieces:
             connection.sendall(piece)
+        # Closing with an unread part of the request would reset the connection.
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass

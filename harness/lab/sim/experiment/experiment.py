@@ -88,8 +88,11 @@ class Experiment:
         return found.refused(reason) if reason else found
 
     def _too_short(self, values: Sequence[Floats]) -> str:
-        """Return why there is no interval for a steady state; empty for a load that has none."""
-        return too_short(values, self.scenario.duration_s) if self.scenario.is_steady else ""
+        """Return why there is no interval for a steady state; empty if whole runs are estimated."""
+        is_whole = self.warm_up.until == 0 and self.cool_down == 0
+        if is_whole or not self.scenario.is_steady:
+            return ""
+        return too_short(values, self.scenario.duration_s)
 
     @property
     def mean(self) -> Estimate:

@@ -10,7 +10,7 @@ Units are those of the values.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -62,9 +62,15 @@ class Estimate:
         return self.value + self.half_width if self.bounds is None else self.bounds[1]
 
     def refused(self, reason: str) -> "Estimate":
-        """Return the same value without an interval."""
-        return Estimate(
-            self.value, math.inf, math.inf, self.replications, self.confidence, self.at_least, refusal=reason
+        """Return the same value without an interval, but with its lower bound: it is not too high."""
+        lower = self.limits[0] if self.limits else -math.inf
+        return replace(
+            self,
+            half_width=math.inf,
+            standard_error=math.inf,
+            bounds=None,
+            limits=(lower, math.inf),
+            refusal=reason,
         )
 
     @property
@@ -79,7 +85,7 @@ class Estimate:
         One-sided confidence bounds decide: PASS if the upper one is at most *limit*, FAIL if the lower one is
         above it. A lower bound (`at_least`) cannot PASS.
         """
-        if self.replications < 2 or self.refusal:
+        if self.replications < 2:
             return LimitResult.INCONCLUSIVE
         margin = float(stats.t.ppf(self.confidence, self.replications - 1)) * self.standard_error
         low, high = self.limits or (self.value - margin, self.value + margin)
@@ -92,6 +98,8 @@ class Estimate:
         prefix = "at least " if self.at_least else ""
         if self.refusal:
             return f"{prefix}{self.value:.4g}, without an interval: {self.refusal}"
+        if math.isinf(self.half_width):
+            return f"{prefix}{self.value:.4g}, without an interval ({basis}: more are needed)"
         return f"{prefix}{self.value:.4g} ± {self.half_width:.2g} ({basis})"
 
 

@@ -66,12 +66,32 @@ class TestSteadyState:
         Ten minutes at a constant rate go up and down a few times: the sentence says what would do.
         """
         steady = scenario(arrivals=[{"stages": [{"hold_per_s": 0.2, "for_s": 600}]}])
-        found = ExperimentPlan(steady, replications=5, overrides=SLOTS_8, processes=1).run()
+        found = ExperimentPlan(steady, replications=5, overrides=SLOTS_5, processes=1).run()
         estimate = found.percentile(95)
 
         assert estimate.half_width == math.inf
         assert "40 are needed; use 5 replications with --duration" in str(estimate)
         assert found.check_limit(95, 3600.0) is LimitResult.INCONCLUSIVE
+
+    def test_what_is_surely_too_slow_fails_without_an_interval(self):
+        """
+        A run that begins empty is too fast, not too slow.
+        """
+        steady = scenario(arrivals=[{"stages": [{"hold_per_s": 0.2, "for_s": 600}]}])
+        found = ExperimentPlan(steady, replications=5, overrides=SLOTS_5, processes=1).run()
+
+        assert found.percentile(95).refusal
+        assert found.check_limit(95, 1.0) is LimitResult.FAIL
+
+    def test_whole_runs_have_an_interval(self):
+        """
+        Without warm-up and cool-down the question is what such a run shows, not the steady state.
+        """
+        steady = scenario(arrivals=[{"stages": [{"hold_per_s": 0.2, "for_s": 600}]}])
+        options = {"replications": 20, "overrides": SLOTS_5, "processes": 1, "warm_up": 0, "cool_down": 0}
+        found = ExperimentPlan(steady, **options).run()
+
+        assert math.isfinite(found.percentile(50).half_width)
 
     def test_precision_ends_at_once_where_more_replications_do_not_help(self):
         """

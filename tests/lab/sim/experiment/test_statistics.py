@@ -117,6 +117,18 @@ class TestSteadyState:
 
         assert "use 2 replications with --duration 800s" in too_short([series, series], 60.0)
 
+    def test_the_length_of_independent_values_does_not_matter(self):
+        """
+        A hundred of them in each replication are enough, if their kin in a queue are not.
+        """
+        random = np.random.default_rng(3)
+        independent = [random.exponential(1.0, 100) for _ in range(10)]
+        dependent = [np.convolve(each, np.ones(10), "same") for each in independent]
+
+        assert too_short(independent, 60.0) == ""
+        assert "40 are needed" in too_short(dependent, 60.0)
+        assert "40 are needed" in too_short(independent[:2], 60.0), "too few to tell"
+
 
 class TestWarmUp:
     def test_mser_finds_a_step(self):
