@@ -28,6 +28,9 @@ PRESETS: tuple[Preset, ...] = ("aws", "local")
 ENGINES: tuple[EngineName, ...] = ("compiled", "simpy")
 TABLES = ("requests", "batches", "steps", "metrics")
 
+UNSHARED = {"host.processors": 0}
+"""The compiled engine plays no shared processors."""
+
 WARM_UP_S = 60.0
 
 STATISTICS_ASKED, TABLES_ASKED = 100.0, 25.0
@@ -43,7 +46,7 @@ def figures(duration: float, tries: int) -> Iterator[Figure]:
     """Yield the time of a batch with both engines, without and with tables, on both presets."""
     scenario, short = steady(duration), steady(WARM_UP_S)
     for preset in PRESETS:
-        platform = platform_of(scenario, preset)
+        platform = platform_of(scenario, preset, UNSHARED)
         for engine in ENGINES:
             # Loads what a first run loads.
             replicate(short, platform, None, 0, engine)
@@ -59,7 +62,7 @@ def figures(duration: float, tries: int) -> Iterator[Figure]:
 
             def whole_run(engine: EngineName) -> Run:
                 out = Path(folder) / str(next(number))  # noqa: B023 - called at once
-                return simulate(scenario, engine=engine, platform=preset, out=out)  # noqa: B023
+                return simulate(scenario, engine=engine, platform=preset, overrides=UNSHARED, out=out)  # noqa: B023
 
             times, (run, other) = _in_turns(whole_run, tries)
             same = all(_table(run, name).equals(_table(other, name)) for name in TABLES)
