@@ -43,6 +43,8 @@ CHECKED_MAX = 400
 APPLIED = "service.media.handle_processing_callback.applied"
 COUNTING = frozenset({"harness.service.api", "harness.service.worker"})
 """The modules of the processes that count."""
+AWS, S3 = frozenset({"harness.stack.aws.aws_server"}), frozenset({"harness.stack.aws.s3.s3_server"})
+"""The modules of the processes that keep executions and objects in their memory, unlike AWS."""
 SLACK_S = 120.0
 """Time between two passes of the reconciler, and its work, generously [model s]."""
 
@@ -65,7 +67,8 @@ class StackAuditor:
 
     def ledger(self, rows: DatabaseRows) -> Ledger:
         """Return what database and AWS say."""
-        objects, broken = self._objects(rows)
+        # A local S3 that was killed has lost what was READY: nothing is said about its objects.
+        objects, broken = (None, {}) if self._was_restarted(S3) else self._objects(rows)
         ends = _ends(Path(self.state.logs))
         return Ledger(
             listings=rows.listings,
@@ -76,11 +79,12 @@ class StackAuditor:
             ),
             assets=tuple(audited_asset(asset) for asset in rows.assets),
             executions=tuple(self._executions(rows)),
+            all_executions=not self._was_restarted(AWS),
             objects=objects,
             broken=broken,
             unsent=rows.unsent,
             counters=self._counters(),
-            uncounted=self._was_restarted(),
+            uncounted=self._was_restarted(COUNTING),
             stories={batch.id: tuple(_story(batch, rows)) for batch in rows.batches},
         )
 
@@ -162,11 +166,11 @@ class StackAuditor:
             for status, number in stored.items()
         }
 
-    def _was_restarted(self) -> bool:
-        """Return whether the API or the worker is younger than the stack: its counters began anew."""
+    def _was_restarted(self, modules: frozenset[str]) -> bool:
+        """Return whether a process of one of these modules is younger than the stack: it began anew."""
         for part in psutil.Process(self.state.supervisor_pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):  # It may end meanwhile, e.g. one that executes functions.
-                if COUNTING.intersection(part.cmdline()) and part.create_time() > self.state.started_at:
+                if modules.intersection(part.cmdline()) and part.create_time() > self.state.started_at:
                     return True
         return False
 

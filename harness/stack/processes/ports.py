@@ -7,11 +7,15 @@ CANDIDATES = range(20_000, 32_000)
 """Below the ports Linux gives to outgoing connections: one of those could take a port that was just free."""
 TRIES = 100
 
+_given: set[int] = set()
+"""Ports that this process has given away: their new owners may not listen on them yet."""
+
 
 def free_port() -> int:
-    """Return a port that can be listened on now; it is not reserved."""
+    """Return a port that can be listened on now, another one at each call; it is not reserved."""
     for port in SystemRandom().sample(CANDIDATES, TRIES):
-        if bind_error(port) is None:
+        if port not in _given and bind_error(port) is None:
+            _given.add(port)
             return port
     raise OSError(
         f"{TRIES} ports from {CANDIDATES[0]} to {CANDIDATES[-1]} were tried; none can be listened on."

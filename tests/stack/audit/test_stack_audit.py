@@ -4,6 +4,7 @@ The audit of a running stack: a whole run passes, and each kind of damage is fou
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -180,3 +181,17 @@ def test_counts_are_compared_while_no_process_was_restarted(auditor):
 
     assert not ledger.uncounted
     assert all(counted == stored > 0 for counted, stored in ledger.counters.values())
+
+
+def test_what_a_restarted_part_has_forgotten_is_no_violation(auditor):
+    """
+    The local AWS keeps executions in its memory, the local S3 objects, and API and worker their counts.
+    """
+    longer = replace(auditor, state=replace(auditor.state, started_at=auditor.state.started_at - 3600))
+    ledger = longer.ledger(auditor.rows())
+
+    assert ledger.uncounted
+    assert not ledger.all_executions
+    assert ledger.objects is None
+    assert not ledger.broken
+    assert auditor.ledger(auditor.rows()).all_executions

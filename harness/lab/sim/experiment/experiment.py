@@ -43,6 +43,7 @@ class Experiment:
     Attributes:
         cool_down: Length of the cool-down, at the end of the arrivals [s].
         reached: Whether the required precision was reached; True without a required precision.
+        whole_runs: Whether runs from empty to their end are estimated, and not a steady state.
     """
 
     scenario: Scenario
@@ -51,6 +52,7 @@ class Experiment:
     cool_down: float
     confidence: float = 0.95
     reached: bool = True
+    whole_runs: bool = False
 
     @cached_property
     def ready(self) -> list[Floats]:
@@ -89,8 +91,7 @@ class Experiment:
 
     def _too_short(self, values: Sequence[Floats]) -> str:
         """Return why there is no interval for a steady state; empty if whole runs are estimated."""
-        is_whole = self.warm_up.until == 0 and self.cool_down == 0
-        if is_whole or not self.scenario.is_steady:
+        if self.whole_runs or not self.scenario.is_steady:
             return ""
         return too_short(values, self.scenario.duration_s)
 

@@ -35,7 +35,8 @@ class ExperimentPlan:
         warm_up: Arrivals before it are not counted [s]; None: found by MSER-5 over all replications, and at
             least that of the scenario.
         cool_down: Arrivals in this time before the end are not counted [s]; None: the time in which three
-            of four batches become READY, and at most a tenth of the duration.
+            of four batches become READY, and at most a tenth of the duration. With 0 for both whole runs
+            are estimated, from empty to their end, instead of a steady state.
         processes: Number of parallel processes; None: one for each processor.
         state_machine, platform, overrides, engine: As for `harness.lab.sim.simulation.simulate`.
 
@@ -123,7 +124,8 @@ class ExperimentPlan:
     def _experiment(self, replications: Sequence[Replication], *, reached: bool = True) -> Experiment:
         warm_up, cool_down = self._warm_up_of(replications), self._cool_down_of(replications)
         scenario, found = self._loaded_scenario, tuple(replications)
-        return Experiment(scenario, found, warm_up, cool_down, self.confidence, reached)
+        whole_runs = self.warm_up == 0 and self.cool_down == 0
+        return Experiment(scenario, found, warm_up, cool_down, self.confidence, reached, whole_runs)
 
     def _warm_up_of(self, replications: Sequence[Replication]) -> WarmUp:
         if self.warm_up is not None:

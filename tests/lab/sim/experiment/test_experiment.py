@@ -70,7 +70,7 @@ class TestSteadyState:
         estimate = found.percentile(95)
 
         assert estimate.half_width == math.inf
-        assert "40 are needed; use 5 replications with --duration" in str(estimate)
+        assert "60 are needed; use 5 replications with --duration" in str(estimate)
         assert found.check_limit(95, 3600.0) is LimitResult.INCONCLUSIVE
 
     def test_what_is_surely_too_slow_fails_without_an_interval(self):

@@ -111,11 +111,11 @@ class TestSteadyState:
 
     def test_the_duration_that_would_do_is_said(self):
         """
-        Three cycles in 60 s: 40 take 800 s.
+        Three cycles in 60 s: 60 take 1200 s.
         """
         series = np.array([1, 2, 3, 4, 3, 2, 1, 4, 1, 3, 4, 2.0])
 
-        assert "use 2 replications with --duration 800s" in too_short([series, series], 60.0)
+        assert "use 2 replications with --duration 1200s" in too_short([series, series], 60.0)
 
     def test_the_length_of_independent_values_does_not_matter(self):
         """
@@ -126,8 +126,8 @@ class TestSteadyState:
         dependent = [np.convolve(each, np.ones(10), "same") for each in independent]
 
         assert too_short(independent, 60.0) == ""
-        assert "40 are needed" in too_short(dependent, 60.0)
-        assert "40 are needed" in too_short(independent[:2], 60.0), "too few to tell"
+        assert "60 are needed" in too_short(dependent, 60.0)
+        assert "60 are needed" in too_short(independent[:2], 60.0), "too few to tell"
 
 
 class TestWarmUp:
