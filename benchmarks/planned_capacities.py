@@ -17,6 +17,7 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
+from harness.api.confirm_live import ConfirmationPlan, time_scale_of
 from harness.lab.sim.experiment.quantiles import LimitResult
 from harness.lab.sim.platform.platform_settings import Preset
 from harness.lab.sim.sweep.capacity import Capacity, CapacityPlan, Number
@@ -25,7 +26,6 @@ from harness.lab.sim.sweep.executors import executor_of
 from harness.lab.sim.sweep.parameters import VariableSystem
 from harness.lab.sim.sweep.replicator import Replicator
 from harness.lab.workload.scenario import Scenario
-from harness.live_confirmation import ConfirmationPlan, time_scale_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "how_to" / "capacity.md"
 SCENARIOS, LIVE = 30, 5

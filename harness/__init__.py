@@ -23,22 +23,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import check as check
-    from harness.api import compare as compare
-    from harness.api import experiment as experiment
-    from harness.api import load_run as load_run
-    from harness.api import load_runs as load_runs
-    from harness.api import simulate as simulate
-    from harness.experiments import calibrate as calibrate
-    from harness.experiments import calibrate_executions as calibrate_executions
-    from harness.experiments import plan as plan
-    from harness.experiments import sensitivity as sensitivity
-    from harness.experiments import sweep as sweep
-    from harness.live_confirmation import confirm_live as confirm_live
-    from harness.parameter_studies import frontier as frontier
-    from harness.parameter_studies import morris as morris
-    from harness.scenario_player import play_scenario as play
-    from harness.variations import what_if as what_if
+    from harness.api.calibrate import calibrate as calibrate
+    from harness.api.calibrate import calibrate_executions as calibrate_executions
+    from harness.api.confirm_live import confirm_live as confirm_live
+    from harness.api.experiment import experiment as experiment
+    from harness.api.frontier import frontier as frontier
+    from harness.api.morris import morris as morris
+    from harness.api.plan import plan as plan
+    from harness.api.play import play as play
+    from harness.api.runs import check as check
+    from harness.api.runs import compare as compare
+    from harness.api.runs import load_run as load_run
+    from harness.api.runs import load_runs as load_runs
+    from harness.api.sensitivity import sensitivity as sensitivity
+    from harness.api.simulate import simulate as simulate
+    from harness.api.sweep import sweep as sweep
+    from harness.api.what_if import what_if as what_if
 
 __all__ = [
     "calibrate",
@@ -59,21 +59,21 @@ __all__ = [
     "what_if",
 ]
 
-_HOMES = {name: ("harness.api", name) for name in __all__}
-_SIMULATED = ("calibrate", "calibrate_executions", "plan", "sensitivity", "sweep")
-_HOMES |= {name: ("harness.experiments", name) for name in _SIMULATED}
-_HOMES["what_if"] = ("harness.variations", "what_if")
-_HOMES |= {name: ("harness.parameter_studies", name) for name in ("frontier", "morris")}
-_HOMES["confirm_live"] = ("harness.live_confirmation", "confirm_live")
-_HOMES["play"] = ("harness.scenario_player", "play_scenario")
+_MODULES = {name: name for name in __all__} | {
+    "calibrate_executions": "calibrate",
+    "check": "runs",
+    "compare": "runs",
+    "load_run": "runs",
+    "load_runs": "runs",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(importlib.import_module(module), attribute)
+    module = importlib.import_module(f"harness.api.{_MODULES[name]}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_MODULES})

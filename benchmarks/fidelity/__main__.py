@@ -20,7 +20,7 @@ from benchmarks.fidelity.live_runs import ATTEMPTS, LiveRun, measured
 from benchmarks.fidelity.loads import Family, modelled, real
 from benchmarks.fidelity.page import PAGE, Pair, family_tables, write_tables
 from benchmarks.fidelity.predictions import Outcome, Predictor, predictors
-from harness.experiments import calibrate
+from harness.api.calibrate import calibrate
 from harness.lab.workload.scenario import Scenario
 
 SHORT = {"modelled": 450.0, "real": 90.0}

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.api.play import play
 from harness.lab.load.generator.self_check import LAG_SHARE_OF_LIMIT, GeneratorHealth, findings
 from harness.lab.results.host.host_influence import host_influence
 from harness.lab.results.run import Run
 from harness.lab.workload.scenario import Scenario
-from harness.scenario_player import play_scenario
 
 ATTEMPTS = 3
 
@@ -44,7 +44,7 @@ Play = Callable[[Path, Path], Run]
 
 def play_alone(scenario: Path, out: Path) -> Run:
     """Play a scenario on a stack of its own."""
-    return play_scenario(scenario, out=out, own_stack=True)
+    return play(scenario, out=out, own_stack=True)
 
 
 def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS, play: Play = play_alone) -> LiveRun:

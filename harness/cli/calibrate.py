@@ -84,7 +84,7 @@ def _must_be_writable(out: Path, has_runs: bool, executions: str | None) -> None
 
 def _from_runs(runs: list[Path], out: Path, *, as_json: bool) -> None:
     sys.stderr.write(f"reading and fitting {len(runs)} run(s): up to a minute\n")
-    from harness.experiments import calibrate as measure
+    from harness.api.calibrate import calibrate as measure
 
     frame = measure(*runs, out=out).to_frame()
     if as_json:
@@ -97,7 +97,7 @@ def _from_runs(runs: list[Path], out: Path, *, as_json: bool) -> None:
 def _from_histories(
     source: str, out: Path, kept: Path | None, at_most: int, process_log: Path | None, *, as_json: bool
 ) -> None:
-    from harness.experiments import calibrate_executions
+    from harness.api.calibrate import calibrate_executions
 
     if process_log is not None and process_log.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--process-log {process_log} must end in .csv or .parquet")

@@ -13,12 +13,12 @@ from harness.cli.failures import exit_on_failure
 from harness.cli.simulation_settings import SettingInvalid, values_of
 
 if TYPE_CHECKING:
-    from harness.experiments import ChartedCapacity
+    from harness.api.frontier import ChartedFrontier
+    from harness.api.plan import ChartedCapacity
     from harness.lab.sim.sweep.capacity import CapacityProbe
     from harness.lab.sim.sweep.frontier import FrontierSearch, ParameterRange
     from harness.lab.sim.sweep.live_agreement import ConfirmedValue, LiveConfirmation
     from harness.lab.workload.scenario import Scenario
-    from harness.parameter_studies import ChartedFrontier
 
 _EXIT_CODES = {
     "pass": ExitCode.OK,
@@ -32,7 +32,7 @@ _EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """How an answer is confirmed; as for `harness.live_confirmation.ConfirmationPlan`."""
+    """How an answer is confirmed; as for `harness.api.confirm_live.ConfirmationPlan`."""
 
     time_scale: float | None
     runs: int
@@ -87,7 +87,7 @@ def must_fit_together(
         )
     if time_scale is not None and not 0 < time_scale < math.inf:
         raise SettingInvalid(f"--time-scale must be a positive number, not {time_scale:g}")
-    from harness.live_confirmation import must_be_deployable
+    from harness.api.confirm_live import must_be_deployable
 
     must_be_deployable(ranges[0].key)
 
@@ -102,10 +102,10 @@ def plan_one(
     json: bool,
 ) -> ExitCode:
     """Search one parameter, confirm the answer if that is wanted, and return the exit code."""
-    from harness import experiments
+    import harness
 
     (one,) = ranges
-    found = experiments.plan(
+    found = harness.plan(
         scenario,
         one.key,
         one.low,
@@ -141,10 +141,10 @@ def plan_frontier(
     json: bool,
 ) -> ExitCode:
     """Search the frontier of two parameters, and return the exit code."""
-    from harness import parameter_studies
+    import harness
 
     first, second = ranges
-    found = parameter_studies.frontier(
+    found = harness.frontier(
         scenario,
         first,
         second,
@@ -165,8 +165,8 @@ def _confirmed(
     scenario: "Scenario", found: "ChartedCapacity", common: dict[str, Any], options: LiveOptions
 ) -> "LiveConfirmation | None":
     """Play the answer on the local stack; None if there is no answer."""
+    from harness.api.confirm_live import ConfirmationPlan
     from harness.lab.sim.sweep.parameters import VariableSystem
-    from harness.live_confirmation import ConfirmationPlan
 
     if found.value is None:
         sys.stderr.write("live: nothing is played, because there is no answer\n")

@@ -29,6 +29,7 @@ def demo(
     sys.stderr.write("1/4 Locust plays real photos, a video and a PDF against the service\n")
     from rich.console import Console
 
+    from harness.api.play import play
     from harness.cli.command_line import command_line
     from harness.cli.exit_codes import ExitCode
     from harness.cli.failures import exit_on_failure
@@ -38,11 +39,10 @@ def demo(
     from harness.lab.sim.cost import bill
     from harness.lab.sim.simulation import simulate
     from harness.lab.workload.scenario import load_scenario
-    from harness.scenario_player import play_scenario
 
     console = Console(stderr=True, highlight=False)
     with exit_on_failure("demo"):
-        live = play_scenario(scenario, command=command_line(), own_stack=True)
+        live = play(scenario, command=command_line(), own_stack=True)
         console.print("2/4 SimPy simulates the same scenario on a platform like this stack")
         simulated = simulate(load_scenario(scenario), platform="local")
         console.print("3/4 The alarms and objectives are evaluated")

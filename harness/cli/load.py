@@ -143,12 +143,12 @@ def load(
         if ui:
             raise typer.Exit(_serve(scenario, out or Path("runs"), options))
 
+        from harness.api.play import play
         from harness.lab.load.locust_process import Master
-        from harness.scenario_player import play_scenario
 
         sys.stderr.write(_plan(scenario, changes))
         options["master"] = Master(expect_workers, bind, port) if master else None
-        raise typer.Exit(_evaluate(play_scenario(scenario, out=out, **options, **changes), as_json=json))
+        raise typer.Exit(_evaluate(play(scenario, out=out, **options, **changes), as_json=json))
 
 
 def _replayed(given: str) -> Path:
@@ -242,7 +242,7 @@ def _plan(path: Path, changes: dict[str, Any]) -> str:
 
 
 def _serve(path: Path, runs: Path, options: dict[str, Any]) -> ExitCode:
-    from harness.scenario_player import serve_scenarios
+    from harness.api.play import serve_scenarios
 
     codes = [ExitCode.OK]
     serve_scenarios(

@@ -86,7 +86,7 @@ def report(
 
 def _simulated(run: "Run", vary: list[str], replications: int, processes: int | None) -> "WhatIfGrid":
     """Simulate a run with other parameters."""
-    from harness.variations import what_if
+    from harness.api.what_if import what_if
 
     sys.stderr.write("simulating the run with other parameters\n")
     with progress_bar("simulating", 1, "of all replications") as show:

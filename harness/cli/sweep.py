@@ -99,7 +99,7 @@ def sweep(
     """
     sys.stderr.write(f"simulating {scenario} at several points\n")
     with exit_on_sweep_failure("sweep"):
-        from harness import experiments, parameter_studies
+        import harness
         from harness.lab.gate.scenario_reader import read_scenario
         from harness.lab.results.writer import new_run_folder
 
@@ -121,15 +121,15 @@ def sweep(
             "progress": sys.stderr.isatty(),
         }
         if morris:
-            screened = parameter_studies.morris(
+            screened = harness.morris(
                 changed, _names(vary), change=change, trajectories=trajectories, **common
             )
             _show(screened.to_frame(), screened.chart, folder, json=json)
         elif tornado:
-            found = experiments.sensitivity(changed, _names(vary), change=change, **common)
+            found = harness.sensitivity(changed, _names(vary), change=change, **common)
             _show(found.to_frame(), found.chart, folder, json=json)
         else:
-            swept = experiments.sweep(changed, grid_of(vary), **common)
+            swept = harness.sweep(changed, grid_of(vary), **common)
             _show(swept.to_frame(), swept.chart, folder, json=json)
         raise typer.Exit(ExitCode.OK)
 

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parents[2] / "harness"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 MODULES_MAX = 15
 
-ONE_KIND = ("cli", "lab/report/sections")
-"""Folders with one module per verb or per section of the report, named after it."""
+ONE_KIND = ("api", "cli", "lab/report/sections")
+"""Folders with one module per function of the API, per verb or per section of the report, named after it."""
 
 MIRRORS = (
     ("service/core/ports", "service/adapters/*"),

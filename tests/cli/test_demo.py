@@ -17,11 +17,11 @@ def test_it_never_uses_the_running_stack(monkeypatch):
     """
     asked = []
 
-    def play_scenario(scenario, **options):
+    def play(scenario, **options):
         asked.append(options["own_stack"])
         raise TargetUnfit("nothing is played in this test")
 
-    monkeypatch.setattr("harness.scenario_player.play_scenario", play_scenario)
+    monkeypatch.setattr("harness.api.play.play", play)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
     with pytest.raises(demo.typer.Exit) as left:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.api.play import play
 from harness.lab.results.percentile import percentile
-from harness.scenario_player import play_scenario
 
 SCENARIO = """
 question = "Does the time scale change the results?"
@@ -53,7 +53,7 @@ def ready(folder: Path, time_scale: int) -> list[float]:
     """Return the times from intended start to READY [model s]."""
     path = folder / f"at_{time_scale}.toml"
     path.write_text(SCENARIO.format(time_scale=time_scale), encoding="utf-8")
-    run = play_scenario(path, out=folder / f"run_{time_scale}")
+    run = play(path, out=folder / f"run_{time_scale}")
     rows = run.requests[(run.requests.name == "ready") & (run.requests.outcome == "ok")]
     seconds = [float(each) * time_scale for each in rows.finished_at - rows.intended_at]
     print(

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.api.play import play
 from harness.lab.gate.evaluate_run import check_run
 from harness.lab.results.audit_file import read_audits
 from harness.lab.results.run import Run
@@ -21,7 +22,6 @@ from harness.lab.sim.simulation import simulate
 from harness.lab.workload.faults.fault import read_fault
 from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.scenario import Scenario
-from harness.scenario_player import play_scenario
 from harness.stack.rehearsed.rehearsed_run import rehearse_scenario
 from tests.service.rehearsal.reliability import PAGE, filled, table
 
@@ -94,7 +94,7 @@ def live(played: Scenario, folder: Path) -> Run:
     """Play a scenario on a stack of its own."""
     path = folder / "scenario.json"
     path.write_text(played.model_dump_json(), encoding="utf-8")
-    play_scenario(path, out=folder / "live", own_stack=True)
+    play(path, out=folder / "live", own_stack=True)
     return Run.load(folder / "live")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.api.play import play
 from harness.lab.results.rows import E2E
 from harness.lab.results.run import Run
 from harness.lab.sim.experiment.replications import Replication, replicate
@@ -22,7 +23,6 @@ from harness.lab.sim.sweep.criterion import Criterion
 from harness.lab.sim.sweep.live_agreement import ConfirmedValue, LiveConfirmation, RunFigure, judged
 from harness.lab.sim.sweep.parameters import VariableSystem, is_of_platform
 from harness.lab.workload.scenario import Scenario, load_scenario
-from harness.scenario_player import play_scenario
 from harness.stack.deployed_parameters import DeployedParameters, can_be_deployed
 from harness.stack.run_target import TargetUnfit
 
@@ -119,7 +119,7 @@ class ConfirmationPlan:
 
     def run(self, out: Path, on_value: Callable[[ConfirmedValue], None] | None = None) -> LiveConfirmation:
         """
-        Play the values, with the run folders in *out*; errors are those of `play_scenario`.
+        Play the values, with the run folders in *out*; errors are those of `play`.
         """
         confirmed: list[ConfirmedValue] = []
         scale = self.time_scale
@@ -154,7 +154,7 @@ class ConfirmationPlan:
         with TemporaryDirectory(prefix="harness-confirmation-") as temporary:
             path = Path(temporary, "scenario.json")
             path.write_text(scenario.model_dump_json(), encoding="utf-8")
-            run = play_scenario(path, own_stack=True, deployed=DeployedParameters.of(values), out=folder)
+            run = play(path, own_stack=True, deployed=DeployedParameters.of(values), out=folder)
         warm_up = scenario.warm_up_s if self.warm_up is None else self.warm_up
         criterion = Criterion.parse(self.answer.objective)
         until = scenario.duration_s

@@ -19,7 +19,7 @@ import harness
 from harness.lab.report.plots import PlottableRun
 from harness.lab.results.run import Run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = ["boto3", "gevent", "locust", "matplotlib", "numba", "numpy", "pandas", "pydantic", "rich", "simpy"]
 HEAVY += ["typer"]
 FLAGS = doctest.NORMALIZE_WHITESPACE
@@ -83,7 +83,9 @@ class TestImport:
         text = (ROOT / "harness" / "__init__.py").read_text(encoding="utf-8")
         seen = re.findall(r"^    from ([\w.]+) import (\w+) as (\w+)$", text, re.MULTILINE)
 
-        assert {alias: (module, name) for module, name, alias in seen} == harness._HOMES
+        assert {alias: (module, name) for module, name, alias in seen} == {
+            name: (f"harness.api.{module}", name) for name, module in harness._MODULES.items()
+        }
 
     def test_another_name_is_an_attribute_error(self):
         """
@@ -117,8 +119,8 @@ class TestExamples:
         """
         monkeypatch.chdir(ROOT)
         monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "state.json"))
-        module = importlib.import_module("harness.scenario_player")
-        (example,) = (one for one in examples_of(module, tmp_path) if one.name.endswith("play_scenario"))
+        module = importlib.import_module("harness.api.play")
+        (example,) = (one for one in examples_of(module, tmp_path) if one.name.endswith("play.play"))
 
         assert doctest.DocTestRunner(optionflags=FLAGS).run(example).failed == 0
 

@@ -5,10 +5,10 @@
 import pytest
 
 import harness
+from harness.api.what_if import NotSimulable, default_grid, system_of
 from harness.lab.results.run import Run
 from harness.lab.sim.sweep.parameters import VariableSystem
 from harness.lab.workload.scenario import load_scenario
-from harness.variations import NotSimulable, default_grid, system_of
 
 SLOTS = {"mediaconvert.slots": [1, 20]}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.lab.gate.scenario_reader import read_scenario
-from harness.lab.load.launch import play
+from harness.lab.load.launch import play as play_with_locust
 from harness.lab.load.live_run import ServiceAccess, without_secrets
 from harness.lab.load.locust_process import LocalWorkers, Master
 from harness.lab.load.outside_observer import RunObserver, outside_observer
@@ -49,7 +49,7 @@ class RunTarget:
     noted: Callable[[str], AbstractContextManager[object]] = nullcontext
 
 
-def play_scenario(
+def play(
     path: str | Path,
     *,
     host: str | None = None,
@@ -115,7 +115,7 @@ def play_scenario(
         target.provide(scenario) as access,
         progress_view(scenario.duration_s / scenario.time_scale, scenario.time_scale) as on_progress,
     ):
-        run = play(
+        run = play_with_locust(
             scenario,
             host=target.host,
             access=access,
@@ -177,7 +177,7 @@ def run_target(
     stack: str | None = None,
     deployed: DeployedParameters | None = None,
 ) -> Iterator[RunTarget]:
-    """Find the target of a scenario, or start one; errors are those of `play_scenario`."""
+    """Find the target of a scenario, or start one; errors are those of `play`."""
     if host is None and metrics_urls:
         raise TargetUnfit("--metrics-url needs --host: the metrics of the local stack are always recorded")
     if host is not None and stack is not None:
