@@ -63,7 +63,7 @@ class CalibratedSystem:
         """
         steps = observed_steps(runs)
         services, skipped = {}, {}
-        for name, rows in steps[steps["outcome"] == "SUCCEEDED"].groupby("step", sort=False):
+        for name, rows in steps[_is_measured(steps)].groupby("step", sort=False):
             try:
                 services[str(name)] = fit_service(rows["service_s"].to_numpy(float), _amounts(rows))
             except ValueError:
@@ -138,8 +138,13 @@ class CalibratedSystem:
         return np.concatenate(times)
 
     def _successful(self, name: str) -> pd.DataFrame:
-        rows = self.steps[(self.steps["step"] == name) & (self.steps["outcome"] == "SUCCEEDED")]
+        rows = self.steps[(self.steps["step"] == name) & _is_measured(self.steps)]
         return rows[rows["service_s"] > 0]
+
+
+def _is_measured(steps: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which attempts are fitted: those that succeeded while the host had free processors."""
+    return (steps["outcome"] == "SUCCEEDED") & steps["calm"]
 
 
 def _amounts(rows: pd.DataFrame) -> dict[str, Floats]:

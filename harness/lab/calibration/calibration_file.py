@@ -20,6 +20,7 @@ def write_calibration(system: CalibratedSystem, path: Path) -> None:
 def _lines(system: CalibratedSystem) -> Iterator[str]:
     yield "# Measured service times and latencies; play them with: harness sim SCENARIO --calibration FILE"
     yield "# Model seconds. Intervals are those of 95 % confidence."
+    yield "# Of a run that recorded its host: attempts and requests while processors were free."
     for run in system.runs:
         header = run.header
         yield (

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from harness.blueprint.template import load_template
+from harness.lab.calibration.calm_times import is_calm
 from harness.lab.calibration.duration_family import Floats
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
@@ -39,8 +40,8 @@ def observed_steps(runs: Sequence[Run]) -> pd.DataFrame:
 
     Returns:
         ``step``, ``state``, ``outcome``, ``error``, ``wait_s`` (from ready to started; of a transcoding job
-        also the wait for a slot), ``service_s`` and one column for each of `WORK` (not a number if the
-        arrival of the batch is unknown).
+        also the wait for a slot), ``service_s``, ``calm`` (whether the host had free processors; see
+        `is_calm`) and one column for each of `WORK` (not a number if the arrival of the batch is unknown).
     """
     return pd.concat([_observed(run) for run in runs], ignore_index=True)
 
@@ -65,6 +66,10 @@ def _observed(run: Run) -> pd.DataFrame:
     begun[jobs] = _service_starts(begun[jobs], ended[jobs], _slots(run))
     frame["wait_s"] = run.model_seconds(begun - steps["ready_at"].to_numpy(float))
     frame["service_s"] = run.model_seconds(ended - begun)
+    calm = np.ones(len(frame), dtype=np.bool_)
+    for rows in frame.groupby(["step", "outcome"]).indices.values():
+        calm[rows] = is_calm(run, begun[rows], ended[rows])
+    frame["calm"] = calm
     amounts = _amounts(run, steps, frame["step"])
     frame = frame.assign(**{name: amounts[:, place] for place, name in enumerate(WORK)})
     is_known = frame[list(WORK)].notna().all(axis=1)

@@ -1,8 +1,8 @@
 """
 The latencies around the steps, as runs have observed them: API, object store, and the hop between two Tasks.
 
-Times are model seconds. What a run cannot tell apart is left to the platform: network and handling of a
-request count as one, and so do outbox, queue and dispatcher.
+Times are model seconds, of observations while the host had free processors. What a run cannot tell apart is
+left to the platform: network and handling of a request count as one, and so do outbox, queue and dispatcher.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from harness.lab.calibration.calm_times import is_calm
 from harness.lab.calibration.duration_family import Floats
 from harness.lab.results.run import Run
 
@@ -38,15 +39,24 @@ def queue_times(runs: Sequence[Run]) -> Floats:
 
 def _latencies(run: Run, tasks: set[str]) -> Iterator[tuple[str, Floats]]:
     sent = run.requests[run.requests["outcome"] == "ok"]
-    taken = run.model_seconds(sent["finished_at"] - sent["started_at"])
-    yield "api.request_s", np.asarray(taken[sent["type"] == "POST"], dtype=np.float64)
     small = (sent["bytes_in"] + sent["bytes_out"]) < 100_000
-    yield "s3.request_s", np.asarray(taken[(sent["type"] == "PUT") & small], dtype=np.float64)
-    yield "stepfunctions.hop_s", _hops(run.steps, tasks) * run.time_scale
+    for name, rows in (
+        ("api.request_s", sent[sent["type"] == "POST"]),
+        ("s3.request_s", sent[(sent["type"] == "PUT") & small]),
+        ("stepfunctions.hop_s", _hops(run.steps, tasks)),
+    ):
+        begun, ended = (rows[column].to_numpy(float) for column in ("started_at", "finished_at"))
+        taken = (ended - begun) * run.time_scale
+        yield name, taken[is_calm(run, begun, ended)]
 
 
-def _hops(steps: pd.DataFrame, tasks: set[str]) -> Floats:
-    """Return the times from the end of a state to the start of the Task that follows [clock s]."""
+def _hops(steps: pd.DataFrame, tasks: set[str]) -> pd.DataFrame:
+    """
+    Return the way from the end of a state to the start of the Task that follows.
+
+    Returns:
+        ``started_at``, ``finished_at`` of each hop [clock s since the run began].
+    """
     ended = steps.dropna(subset=["finished_at"])[["job_id", "finished_at"]].rename(
         columns={"finished_at": "before"}
     )
@@ -66,5 +76,4 @@ def _hops(steps: pd.DataFrame, tasks: set[str]) -> Floats:
     )
     # The first Task of a branch follows the begin of its container, which is no hop between Tasks.
     following = joined[joined["is_end"].eq(True)]
-    hops: Floats = (following["started_at"] - following["before"]).to_numpy(float)
-    return hops
+    return pd.DataFrame({"started_at": following["before"], "finished_at": following["started_at"]})
