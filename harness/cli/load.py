@@ -201,7 +201,9 @@ def _join(host: str, port: int, processes: int, path: Path | None, changes: dict
 def _validate(path: Path, changes: dict[str, Any], *, host: str | None, as_json: bool) -> ExitCode:
     import json
 
+    from harness.cli.failures import exit_with
     from harness.lab.gate.scenario_reader import read_scenario
+    from harness.lab.sim.simulation import must_fit_blueprint
     from harness.lab.workload.arrivals.schedule import live_schedule
     from harness.lab.workload.faults.fault_window import FaultWorld
     from harness.lab.workload.faults.playable import must_play
@@ -209,6 +211,10 @@ def _validate(path: Path, changes: dict[str, Any], *, host: str | None, as_json:
 
     scenario = read_scenario(path, **changes)
     must_play(scenario, FaultWorld.DEPLOYED if host else FaultWorld.LIVE)
+    try:
+        must_fit_blueprint(scenario)
+    except ValueError as error:
+        exit_with("load", ExitCode.USAGE, f"{path}: {error}")
     needs = ListingNeeds.of(scenario)
     count = None if scenario.users else len(live_schedule(scenario))
     if as_json:

@@ -25,6 +25,7 @@ def runs(
 
     Example: harness runs
     """
+    sys.stderr.write(f"reading the runs in {folder}\n")
     import json as json_module
     from dataclasses import asdict
 

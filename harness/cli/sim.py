@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -28,6 +28,8 @@ from harness.cli.simulation_settings import SettingInvalid, split_settings
 from harness.cli.statistics_only import must_be_compatible, play_statistics
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from harness.lab.results.run import Run
     from harness.lab.sim.cost import Prices
     from harness.lab.sim.engine_choice import EngineName
@@ -208,14 +210,11 @@ def _errors_as_exit_codes() -> Iterator[None]:
 
 def _with_input(scenario: "Scenario", path: Path) -> "Scenario":
     """Return the scenario with the JSON of a file as the input of its executions."""
-    import json
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
+    from harness.lab.workload.scenario_file import file_text
+    from harness.states_language.json_node import load_json
 
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-        return scenario.with_input(value)
+        return scenario.with_input(cast("JsonValue", load_json(file_text(path))))
     except OSError as error:
         raise SettingInvalid(f"--input {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -365,7 +364,7 @@ class _Simulation:
 
 
 def _worst(codes: list[ExitCode]) -> ExitCode:
-    for code in (ExitCode.SECURITY, ExitCode.INCONCLUSIVE, ExitCode.BREACHED):
+    for code in (ExitCode.SECURITY, ExitCode.AUDIT, ExitCode.INCONCLUSIVE, ExitCode.BREACHED):
         if code in codes:
             return code
     return ExitCode.OK

@@ -73,16 +73,12 @@ def up(
 
     Example: harness up --modelled scenarios/steady.toml --port 8080
     """
+    if modelled and faults:
+        exit_with("up", ExitCode.USAGE, BOTH)
+    _must_differ({"--port": port, "--aws-port": aws_port, "--s3-port": s3_port})
     sys.stderr.write("starting a stack\n")
     from harness.stack.local_stack import StackFailed, StackOptions
 
-    if modelled and faults:
-        exit_with(
-            "up",
-            ExitCode.USAGE,
-            "--modelled and --faults exclude each other: a scenario that is modelled has its faults",
-        )
-    _must_differ({"--port": port, "--aws-port": aws_port, "--s3-port": s3_port})
     try:
         options = StackOptions(
             mode="modelled" if modelled else "real",

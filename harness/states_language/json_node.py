@@ -20,6 +20,7 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Fields that only AWS supports, with the reason."""
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTED = re.compile(r"\['[^']*'\]")
@@ -31,13 +32,25 @@ def load_json(text: str, object_of: Callable[[list[tuple[str, Json]]], Json] = d
     Return the value of a JSON text; *object_of* makes an object from its names and values.
 
     Raises:
-        ValueError: It is not JSON (NaN and Infinity are not), or a number is too large for a float.
+        ValueError: It is not JSON (NaN and Infinity are not), a number is too large for a float, or a text
+            has half of a surrogate pair.
         RecursionError: It is nested too deep.
     """
     loaded: Json = json.loads(
         text, object_pairs_hook=object_of, parse_float=finite, parse_constant=_refuse_constant
     )
+    if _SURROGATE.search(text):
+        _refuse_half_pairs(loaded)
     return loaded
+
+
+def _refuse_half_pairs(loaded: Json) -> None:
+    """Refuse texts that cannot be written as UTF-8."""
+    try:
+        json.dumps(loaded, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"\\u{ord(half):04x} is half of a surrogate pair, not a character") from None
 
 
 def _refuse_constant(name: str) -> float:

@@ -39,6 +39,12 @@ class _State:
     input_path: str | None = "$"
     output_path: str | None = "$"
 
+    @property
+    def targets(self) -> Iterator[str]:
+        """The names of the states that may come next."""
+        if self.next is not None:
+            yield self.next
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeed(_State):
@@ -82,6 +88,13 @@ class Choice(_State):
     choices: tuple[ChoiceRule, ...]
     default: str | None = None
 
+    @property
+    def targets(self) -> Iterator[str]:
+        """The names of the states that may come next."""
+        yield from (rule.next for rule in self.choices)
+        if self.default is not None:
+            yield self.default
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WorkState(_State):
@@ -92,6 +105,13 @@ class _WorkState(_State):
     result_path: str | None = "$"
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
+
+    @property
+    def targets(self) -> Iterator[str]:
+        """The names of the states that may come next."""
+        if self.next is not None:
+            yield self.next
+        yield from (catcher.next for catcher in self.catch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +145,11 @@ class Flow:
 
     start_at: str
     states: Mapping[str, "State"]
+
+    @property
+    def returns_to_start(self) -> bool:
+        """Whether a state of this flow leads to the first one: an execution may enter it again."""
+        return any(self.start_at in state.targets for state in self.states.values())
 
     def all_states(self) -> Iterator["State"]:
         """Yield every state; the states of branches and item processors follow their owner."""

@@ -55,7 +55,24 @@ CALLS = (
     ("db status --url nonsense", 2, "must begin with mysql+pymysql://"),
     ("db migrate --url mysql://u:p@127.0.0.1:9/x", 5, "No answer from u@127.0.0.1:9/x"),
     ("demo nofile", 2, "there is no such file"),
+    ("check deep", 2, "deep/run.json cannot be read"),
+    ("runs .", 0, "deep/run.json cannot be read"),
+    ("load /dev/zero --validate", 2, "/dev/zero: is longer than 64 MiB"),
+    ("load trace.toml --validate", 2, "trace.csv:2: '0, much' is not a number in each column"),
+    ("load model.toml --validate", 2, "model.zipp belongs to no Task"),
+    ("load metric.toml --validate", 2, "did you mean media_batches_failed_total?"),
+    ("load late.toml --validate", 2, "a time is not below 0"),
+    ("load marked.toml --validate", 0, "reading marked.toml"),
+    ("sim smoke --state-machine latin.json", 2, "latin.json is not UTF-8 text"),
+    ("sim smoke --state-machine half.json", 2, "is half of a surrogate pair"),
+    ("sim smoke --input half.json", 2, "is half of a surrogate pair"),
 )
+
+SCENARIO = """question = "Is it played?"
+duration_s = 10
+arrivals = [{ process = "paced", stages = [{ RATE, for_s = 10 }] }]
+flows = [{ name = "photo_shoot" }]
+"""
 
 
 @pytest.fixture
@@ -66,11 +83,28 @@ def folder(tmp_path, monkeypatch):
     for name in ("file", "file.toml", "mine.toml"):
         (tmp_path / name).touch()
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "run.json").write_text("[" * 100_000)
+    (tmp_path / "latin.json").write_bytes(b'{"StartAt": "\xe9"}')
+    (tmp_path / "half.json").write_text('{"StartAt": "\\ud800", "States": {"\\ud800": {"Type": "Succeed"}}}')
+    _write_scenarios(tmp_path)
     roles = ("photographer", "owner", "operator", "stranger")
     people = [f"{n},{int(n > 20)},{role},token" for n in range(1, 31) for role in roles]
     (tmp_path / "people.csv").write_text("\n".join(["listing_id,development,role,token", *people]))
     monkeypatch.setenv("HARNESS_STATE", str(tmp_path / "stack.json"))
     monkeypatch.chdir(tmp_path)
+
+
+def _write_scenarios(folder):
+    """Write scenarios with a mistake each; that of a byte order mark is none."""
+    scenario = SCENARIO.replace("RATE", "hold_per_s = 1")
+    objective = '[[objectives]]\nexpression = "{}"\n'
+    (folder / "trace.toml").write_text(SCENARIO.replace("RATE", 'trace_csv = "trace.csv"'))
+    (folder / "trace.csv").write_text("at_s,rate_per_s\n0,much\n")
+    (folder / "model.toml").write_text(f"{scenario}[model.zipp]\nfixed_s = 1\n")
+    (folder / "metric.toml").write_text(scenario + objective.format("total(media_batches_faild_total) == 0"))
+    (folder / "late.toml").write_text(scenario + objective.format("p95(E2E:ready) <= -1 s"))
+    (folder / "marked.toml").write_text(scenario, encoding="utf-8-sig")
 
 
 @pytest.mark.parametrize(("call", "code", "sentence"), CALLS, ids=[call for call, *_ in CALLS])

@@ -2,6 +2,8 @@
 The verb ``harness new``.
 """
 
+import re
+
 import pytest
 
 from harness.cli.main import main
@@ -24,6 +26,22 @@ def test_the_written_scenario_is_valid(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "busy_saturday.toml\n"
     assert read_scenario(tmp_path / "busy_saturday.toml").name == "busy_saturday"
     assert "# Simulate: harness sim busy_saturday.toml" in (tmp_path / "busy_saturday.toml").read_text()
+
+
+def test_what_its_comments_offer_is_valid(tmp_path, monkeypatch):
+    """
+    Each alternative stands in a comment of its own.
+    """
+    monkeypatch.chdir(tmp_path)
+    new("mine")
+    text = (tmp_path / "mine.toml").read_text()
+    offered = re.findall(r"^ +# ({.*?}),", text, re.MULTILINE)
+    assert offered
+    for number, stage in enumerate(offered):
+        path = tmp_path / f"mine{number}.toml"
+        path.write_text(text.replace(f"# {stage}", stage))
+
+        assert len(read_scenario(path).arrivals[0].stages) == 2
 
 
 def test_a_file_is_not_overwritten(tmp_path, capsys):

@@ -43,7 +43,9 @@ def test_one_line_for_each_run_and_the_damaged_ones_named(runs, tmp_path):
     assert found["slow"]["verdict"] == "not evaluated"
     assert found["slow"]["ready_p95_s"] is None
     assert found["morning_live"]["ready_p95_s"] > 0
-    assert err.startswith(f"harness runs: {tmp_path}/broken/run.json cannot be read")
+    first, problem, *_ = err.splitlines()
+    assert first == f"reading the runs in {tmp_path}"
+    assert problem.startswith(f"harness runs: {tmp_path}/broken/run.json cannot be read")
 
 
 def test_a_table_for_people(runs, tmp_path):

@@ -18,7 +18,10 @@ import pytest
 from pyarrow.parquet import ParquetWriter
 
 import harness
+from harness.audit.auditor import audit
+from harness.audit.ledger import AuditedBatch, AuditedJob, Ledger
 from harness.cli.main import main
+from harness.lab.results.audit_file import STACK, read_audits, write_audit
 from harness.lab.results.writer import TablePartWriter
 
 SCENARIO = """
@@ -77,6 +80,17 @@ class TestSim:
         scenario_file.write_text(text)
 
         assert sim(scenario_file, "--out", tmp_path / "run") == 3
+
+    def test_what_an_audit_found_leaves_with_7(self, scenario_file, tmp_path):
+        """
+        The folder has the audit of the stack; that of the tables is added, and both count.
+        """
+        batch = AuditedBatch("b", 1, "SHOOT", "PROCESSING", accepted=True)
+        lost = audit(Ledger(listings=None, batches=(batch,), jobs=(AuditedJob(1, "b", "RUNNING"),)))
+        (tmp_path / "run").mkdir()
+        write_audit(tmp_path / "run", STACK, lost)
+
+        assert sim(scenario_file, "--out", tmp_path / "run") == 7
 
     def test_an_objective_on_an_unknown_request_is_refused(self, scenario_file, tmp_path, capsys):
         """
@@ -338,6 +352,30 @@ class TestSim:
         assert sim(scenario_file, "--state-machine", machine, "--out", tmp_path / "run") == 2
         assert f"{machine}: $.States.M.ItemProcessor.ProcessorConfig.Mode" in capsys.readouterr().err
         assert not Path(tmp_path / "run").exists()
+
+    def test_a_state_machine_that_returns_to_its_first_state(self, scenario_file, tmp_path):
+        """
+        Its executions cannot be counted by the entries into that state, so the rule is not applied.
+        """
+        machine = tmp_path / "machine.json"
+        again = {
+            "Variable": "$$.State.EnteredTime",
+            "TimestampLessThan": "2026-01-05T00:00:10Z",
+            "Next": "Wait",
+        }
+        states = {
+            "Wait": {"Type": "Wait", "Seconds": 2, "Next": "Done?"},
+            "Done?": {"Type": "Choice", "Choices": [again], "Default": "Done"},
+            "Done": {"Type": "Succeed"},
+        }
+        machine.write_text(json.dumps({"StartAt": "Wait", "States": states}))
+
+        code = sim(scenario_file, "--state-machine", machine, "--out", tmp_path / "run")
+        (found,) = read_audits(tmp_path / "run").values()
+
+        assert code == 0
+        assert found.violations == ()
+        assert "execution-doubled" in found.not_applied
 
     def test_a_state_without_a_service_model(self, scenario_file, tmp_path, capsys):
         """

@@ -206,6 +206,8 @@ def _limit(text: str, unit: str, dimension: Dimension, line: str) -> float | str
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{line!r}: the number {text} is too large")
+    if dimension is Dimension.TIME and number < 0:
+        raise ValueError(f"{line!r}: a time is not below 0")
     return number * {"": 1.0, "%": 0.01, **SECONDS, **RATES}[unit]
 
 

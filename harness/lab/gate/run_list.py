@@ -65,7 +65,7 @@ def _outcome(run: Run) -> str:
         return str(json.loads((run.folder / "verdict.json").read_text(encoding="utf-8"))["outcome"])
     except FileNotFoundError:
         return "not evaluated"
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunUnreadable(f"{run.folder}/verdict.json cannot be read: {error!r}") from None
 
 

@@ -9,6 +9,7 @@ from harness.lab.alarms.template_alarms import template_alarms
 from harness.lab.gate.abort.abort_rule import abort_rules, aborting_alarms
 from harness.lab.gate.objective import Objective, is_metric
 from harness.lab.gate.request_names import unknown_request
+from harness.lab.results.metric_names import SERVICE_METRICS
 from harness.lab.workload.calibration import EXTRAPOLATED, Calibration, load_calibration
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -94,9 +95,17 @@ def _unknown_selector(objective: Objective) -> str | None:
         close = get_close_matches(objective.selector, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the alarms are {', '.join(known)}"
         return f"there is no alarm {objective.selector!r}; {hint}"
-    if objective.function == "achieved" or is_metric(objective.selector):
+    if objective.function == "achieved":
         return None
+    if is_metric(objective.selector):
+        return _misspelt_metric(objective.selector)
     return unknown_request(objective.selector)
+
+
+def _misspelt_metric(name: str) -> str | None:
+    """Return which metric was meant; another service may have metrics of other names."""
+    close = () if name in SERVICE_METRICS else get_close_matches(name, SERVICE_METRICS, n=1, cutoff=0.85)
+    return f"there is no metric {name!r}; did you mean {close[0]}?" if close else None
 
 
 @cache

@@ -259,17 +259,19 @@ class Verdict:
                 skipped.setdefault(one.why, []).append(one.name)
         yield from (f"{', '.join(names)}: {why}" for why, names in skipped.items())
         for streak in self.streaks:
+            throttled = f", {streak.throttled} of them throttled" if streak.throttled else ""
+            longest = f"{_counted(streak.longest_by_invocation, 'invocation', 's')}, "
+            longest += f"{_counted(streak.longest_by_period, 'minute', 's')} in a row"
             yield (
-                f"{streak.state} failed {streak.failures} of {streak.invocations} times"
-                f"{f', {streak.throttled} of them throttled' if streak.throttled else ''}; longest streak "
-                f"{streak.longest_by_invocation} invocations, "
-                f"{streak.longest_by_period} minute{'' if streak.longest_by_period == 1 else 's'} in a row"
+                f"{streak.state} failed {streak.failures} of {streak.invocations} times{throttled}; "
+                f"longest streak {longest}"
             )
         unfinished = self.unfinished
         if unfinished.batches:
             p95 = unfinished.p95_with_them_s
             yield (
-                f"{unfinished.batches} batches never finished, the oldest {unfinished.oldest_s:.0f} s old"
+                f"{_counted(unfinished.batches, 'batch', 'es')} never finished, the oldest "
+                f"{unfinished.oldest_s:.0f} s old"
                 f"{'' if p95 is None else f'; p95 with them is at least {p95:.1f} s'}"
             )
 
@@ -368,3 +370,7 @@ def overall_outcome(
             "Nothing was judged: every alarm was skipped, and there is no objective.",
         )
     return Outcome.PASS, ()
+
+
+def _counted(number: int, noun: str, ending: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else ending}"

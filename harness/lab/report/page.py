@@ -98,7 +98,7 @@ def stored_verdict(run: Run) -> Verdict | None:
         return None
     try:
         return TypeAdapter(Verdict).validate_python(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunUnreadable(f"{path} cannot be read: {error}") from error
 
 

@@ -18,6 +18,17 @@ DEAD_LETTERS = "media_processing_dlq_messages_total"
 INFLIGHT_JOBS = "media_processing_inflight_jobs"
 PROCESSING_DURATION = "media_processing_duration_seconds"
 
+SERVICE_METRICS = (
+    BATCHES_CREATED,
+    BATCHES_FAILED,
+    DEAD_LETTERS,
+    INFLIGHT_JOBS,
+    PROCESSING_DURATION,
+    "media_processing_callback_errors_total",
+    "media_reprocess_requests_total",
+)
+"""The metrics of the reference service; another service may have more."""
+
 
 def metric_name(namespace: str, name: str) -> str:
     """Return the name of a CloudWatch metric in the ``metrics`` table."""

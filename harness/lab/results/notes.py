@@ -6,6 +6,9 @@ REMARKS = "remarks"
 ABORTED = "aborted"
 """Why a live run was ended early: ``objective`` (its text), ``at_s`` (clock seconds) and ``why``."""
 
+LOOPS = "returns_to_first_state"
+"""Whether an execution of the simulated state machine can enter its first state again."""
+
 UNOBSERVED = "unobserved_namespaces"
 """The CloudWatch namespaces that the recorder could not observe.
 

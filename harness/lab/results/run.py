@@ -350,7 +350,7 @@ def read_header(folder: Path) -> RunHeader:
         raise RunUnreadable(f"{folder} is not a run folder: it has no run.json") from None
     except NotADirectoryError:
         raise RunUnreadable(f"{folder} is not a run folder but a file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunUnreadable(f"{path} cannot be read: {error}") from error
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:

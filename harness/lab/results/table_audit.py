@@ -8,6 +8,7 @@ import pandas as pd
 from harness.audit.auditor import Audit, audit
 from harness.audit.ledger import AuditedBatch, AuditedExecution, AuditedJob, Ledger
 from harness.lab.results.metric_names import BATCHES_CREATED
+from harness.lab.results.notes import LOOPS
 
 if TYPE_CHECKING:
     from harness.lab.results.run import Run
@@ -27,7 +28,9 @@ def audit_tables(run: "Run") -> Audit:
 def ledger_of_tables(run: "Run") -> Ledger:
     """Return what the tables of a run tell; a batch that was censored may still end."""
     rows, steps = run.batches, run.arrow("steps", STEP_COLUMNS).to_pandas()
-    executions = _executions(steps, rows) if len(steps) else None
+    # Executions are counted by the entries into their first state.
+    can_count = len(steps) and not run.header.notes.get(LOOPS)
+    executions = _executions(steps, rows) if can_count else None
     is_regular = _are_regular(rows, executions)
     others = rows[~is_regular]
     newest = others.sort_values("attempt", kind="stable").drop_duplicates("batch_id", keep="last")

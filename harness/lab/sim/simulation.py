@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from harness.blueprint.template import load_template
 from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.metric_names import labels_text
-from harness.lab.results.notes import REMARKS, UNOBSERVED
+from harness.lab.results.notes import LOOPS, REMARKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.stations.station_table import write_stations
 from harness.lab.results.table_audit import audit_tables
@@ -37,6 +37,7 @@ from harness.lab.sim.station_measures import measured_stations, settings_of
 from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario, load_scenario
+from harness.lab.workload.scenario_file import file_text
 from harness.states_language.machine import StateMachine
 from harness.states_language.parser import parse_state_machine
 
@@ -136,7 +137,7 @@ def simulate(
     player = "simpy" if compiled is None else "compiled"
     folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", player)
     must_hold_a_run(folder)
-    writer = RunWriter(folder, _header(model, folder, digest, replication, started_at))
+    writer = RunWriter(folder, _header(model, folder, definition, digest, replication, started_at))
     if compiled is not None:
         try:
             return _played(compiled, model, writer, progress, command)
@@ -204,6 +205,16 @@ def _finished(
     return run
 
 
+def must_fit_blueprint(scenario: Scenario) -> None:
+    """
+    Check the sections of a scenario that only the simulator and modelled handlers read.
+
+    Raises:
+        ValueError: A service model or a parameter of the platform belongs to nothing in the blueprint.
+    """
+    PipelineModel(scenario, platform_of(scenario), FolderRecorder())
+
+
 def platform_of(
     scenario: Scenario, preset: Preset | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Platform:
@@ -230,9 +241,11 @@ def read_machine(source: str | Path | Mapping[str, Any] | None) -> tuple[StateMa
         return _parsed(source, "state machine"), None
     path = Path(source)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MachineInvalid(f"{path} cannot be read: {error}") from None
+        text = file_text(path)
+    except OSError as error:
+        raise MachineInvalid(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise MachineInvalid(f"{path} {error}") from None
     return _parsed(text, str(path)), hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -262,13 +275,20 @@ def _parsed(definition: str | Mapping[str, Any], name: str) -> StateMachine:
 
 
 def _header(
-    model: PipelineModel, folder: Path, digest: str | None, replication: int, started_at: datetime
+    model: PipelineModel,
+    folder: Path,
+    definition: StateMachine | None,
+    digest: str | None,
+    replication: int,
+    started_at: datetime,
 ) -> RunHeader:
     scenario = model.scenario
     notes: dict[str, Any] = {
         "platform": model.platform.model_dump(mode="json", by_alias=True),
         "security": "assumed: the model refuses every attempt that must be refused",
     }
+    if definition is not None and definition.returns_to_start:
+        notes[LOOPS] = True
     if model.workers.unmodelled:
         notes[UNMODELLED] = model.workers.unmodelled
     if unused := model.functions.unused:

@@ -88,7 +88,7 @@ class Identities:
         """
         path = Path(path)
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8-sig") as file:
                 return cls(tuple(_listings(path, csv.DictReader(file))))
         except OSError as error:
             raise IdentitiesInvalid(f"{path} cannot be read: {error.strerror}") from None

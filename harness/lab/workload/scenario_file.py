@@ -16,6 +16,9 @@ from harness.lab.workload.toml_lines import KeyPath, lines_by_path
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LONGEST = 64 * 2**20
+"""Longest file that is read [bytes]; a device such as /dev/zero has no end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -80,14 +83,33 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def file_text(path: Path) -> str:
+    """
+    Return the text of a file that a user has named, without the byte order mark that some editors write.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not UTF-8, or longer than `LONGEST`.
+    """
+    with path.open("rb") as file:
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST // 2**20} MiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _parse(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     """Return the content of a file, and the line of each key; JSON has no lines: programs write it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = file_text(path)
     except OSError as error:
         raise ScenarioError(Problem(path, 0, f"cannot be read: {error.strerror}")) from None
-    except UnicodeDecodeError:
-        raise ScenarioError(Problem(path, 0, "is not UTF-8 text")) from None
+    except ValueError as error:
+        raise ScenarioError(Problem(path, 0, str(error))) from None
     if path.suffix == ".json":
         return _parse_json(path, text), {}
     try:
@@ -149,7 +171,10 @@ def _read_csv_files(path: Path, value: Any, at: KeyPath, lines: Mapping[KeyPath,
         return
     try:
         _read_named_files(path.parent, value)
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        problem = f"{error.filename} cannot be read: {error.strerror}"
+        raise ScenarioError(Problem(path, _line(lines, at), problem)) from None
+    except (ValueError, csv.Error) as error:
         raise ScenarioError(Problem(path, _line(lines, at), str(error))) from None
     for key, element in value.items():
         _read_csv_files(path, element, (*at, key), lines)
@@ -168,7 +193,7 @@ def _read_named_files(folder: Path, table: dict[str, Any]) -> None:
 
 
 def _json_lines(path: Path) -> list[Any]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     try:
         return [json.loads(line) for line in lines if line.strip()]
     except (ValueError, RecursionError) as error:
@@ -176,12 +201,21 @@ def _json_lines(path: Path) -> list[Any]:
 
 
 def _columns(path: Path, *names: str) -> list[list[float]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = set(names) - set(reader.fieldnames or ())
         if missing:
             raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
-        return [[float(row[name] or "") for name in names] for row in reader]
+        rows = []
+        for row in reader:
+            try:
+                rows.append([float(row[name] or "") for name in names])
+            except ValueError:
+                cells = ", ".join(str(row[name]) for name in names)
+                raise ValueError(
+                    f"{path}:{reader.line_num}: {cells!r} is not a number in each column"
+                ) from None
+        return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class TestMarkdown:
                 objective_verdict("count(a) == 0", Outcome.INCONCLUSIVE, shown="no data", samples=0),
                 outcome=Outcome.BREACH,
                 reasons=("Alarm dead fired.",),
-                streaks=(FailureStreak("Zip", 9, 5, 4, 3),),
+                streaks=(FailureStreak("Zip", 9, 5, 4, 3), FailureStreak("Validate", 9, 1, 1, 1)),
             )
         )
 
@@ -151,6 +151,7 @@ class TestMarkdown:
             "",
             "- band: not judged, because no",
             "- Zip failed 5 of 9 times; longest streak 4 invocations, 3 minutes in a row",
+            "- Validate failed 1 of 9 times; longest streak 1 invocation, 1 minute in a row",
             "",
         ]
 

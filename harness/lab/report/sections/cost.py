@@ -26,7 +26,7 @@ def cost(subject: Subject) -> ReportSection | None:
         stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else subject.cost
         # Without a batch there is no cost per thousand batches.
         return _section(stated) if stated is not None and stated["batches"] else None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunUnreadable(f"the cost of {subject.run.id} cannot be read: {error!r}") from error
 
 
