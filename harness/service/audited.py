@@ -7,7 +7,7 @@ from harness.service.core.model.job import Job
 
 
 def audited_batch(batch: Batch, *, accepted: bool = False, is_open: bool = False) -> AuditedBatch:
-    """Return a batch; *accepted*: a client says so, whatever the batch itself says."""
+    """Return a batch; *accepted*: a client got 202 for it, even if the row of the batch disagrees."""
     return AuditedBatch(
         id=batch.id,
         listing_id=batch.listing_id,

@@ -2,7 +2,7 @@
 ``audit.json`` in a run folder: the audits of the run, by what they were made from.
 
 ``tables`` is the audit of the run's own tables. ``stack`` is that of the database and the AWS of the local
-stack, which is made when a live run ends: later nobody can ask them.
+stack. It is made when a live run ends, because the stack may be gone later.
 """
 
 from collections.abc import Mapping

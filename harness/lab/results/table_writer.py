@@ -85,7 +85,7 @@ def _open(path: Path, table: str) -> pq.ParquetWriter:
         # Few numbers repeat: a dictionary of them would take time and make the file larger.
         use_dictionary=[field.name for field in schema if field.type == pa.string()],
         write_statistics=[name for name in schema.names if name in ORDERED],
-        # The columns of the file are texts; that they were dictionaries here is nobody's concern.
+        # Readers get columns of texts; without the stored schema these are not read as dictionaries.
         store_schema=False,
     )
 

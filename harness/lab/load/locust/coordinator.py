@@ -194,7 +194,7 @@ class Coordinator:
     def _start(self) -> None:
         began_at = time.time() + START_DELAY_S
         replace(self.outcome, began_at_epoch_s=began_at).write(self.folder / OUTCOME)
-        # Only now: without the file nobody would know that it began.
+        # Set after the file is written: without the file the run has not begun.
         self.outcome.began_at_epoch_s = began_at
         self._alarm_watch = AlarmAbortWatch(self.plan, self.folder, began_at)
         self._send_all(messages.START, {"began_at_epoch_s": began_at})

@@ -163,7 +163,7 @@ def _queue(run: "Run", length: float) -> Iterator[StationRow]:
     left = np.where(np.isnan(started), _model_seconds(run, batches["finished_at"]), started)
     dead = int(run.metric(DEAD_LETTERS)["value"].sum())
     row = station_row(JOB_QUEUE, "queue", Visits(received, started, left), length, losses=dead)
-    # A queue serves nobody.
+    # A queue has no servers.
     yield row._replace(
         busy_mean=None, busy_max=None, service_mean_s=None, service_p50_s=None, service_p95_s=None
     )
