@@ -87,6 +87,23 @@ def _section(reference, verb):
     return reference.partition(f"## harness {verb}\n")[2].partition("\n## harness ")[0]
 
 
+def test_files_that_the_pages_name_exist():
+    """
+    A page that sends its reader to a file or folder of the repository names one that is there.
+    """
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    named = re.compile(r"`((?:harness|tests|scenarios|fixtures|benchmarks|notebooks)/[\w./-]+)`")
+    missing = {
+        f"{page.name}: {path}"
+        for page in pages
+        for path in named.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / path).exists()
+    }
+
+    # The mirror rule has x for any name.
+    assert missing == {"architecture.md: tests/ports/test_x.py"}
+
+
 @pytest.mark.slow
 def test_the_site_builds_strictly_and_needs_no_network(tmp_path):
     """
