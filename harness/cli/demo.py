@@ -61,7 +61,10 @@ def _comparison(live: "Run", simulated: "Run") -> "Table":
     """Return the metrics of both runs as a table."""
     from rich.table import Table
 
-    table = Table("", "live", "simulated", title="Live and simulated", title_justify="left", box=None)
+    table = Table(title="Live and simulated", title_justify="left", box=None)
+    table.add_column("", overflow="fold")
+    table.add_column("live")
+    table.add_column("simulated")
     lines = (run.summary.metrics.lines() for run in (live, simulated))
     for (name, live_value), (_, simulated_value) in zip(*lines, strict=True):
         table.add_row(name, live_value, simulated_value)

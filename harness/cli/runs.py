@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from harness.lab.gate.run_list import ListedRun
 
 
+WIDE = 120
+"""Width from which the table has all columns [characters]."""
+
+WIDE_COLUMNS = ("scenario", "engine", "target", "start (UTC)")
+
+
 def runs(
     folder: Annotated[Path, typer.Argument(help="The folder that holds the run folders.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print the list as JSON on stdout.")] = False,
@@ -42,28 +48,31 @@ def runs(
             json_module.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False) + "\n"
         )
     else:
-        Console().print(_table(found) if found else f"{folder} holds no run")
+        console = Console(highlight=False)
+        console.print(_table(found, console.width) if found else f"{folder} holds no run")
     for problem in problems:
         sys.stderr.write(f"harness runs: {problem}\n")
 
 
-def _table(found: "list[ListedRun]") -> "Table":
+def _table(found: "list[ListedRun]", width: int) -> "Table":
+    """Return the list as a table; a narrow one has no columns whose content is part of the id."""
     from rich.table import Table
 
-    table = Table("run", "start (UTC)", "scenario", "engine", "target", "verdict", box=None)
-    table.add_column("p95 ready", justify="right")
-    table.add_column("length", justify="right")
+    table = Table(box=None)
+    # The folder's name is what other verbs are called with; a copied run has the id of the original.
+    table.add_column("run", min_width=max(len(Path(one.folder).name) for one in found))
+    for name in ("verdict", "p95 ready", "length", *(WIDE_COLUMNS if width >= WIDE else ())):
+        table.add_column(name, justify="right" if name in ("p95 ready", "length") else "left")
     for one in found:
-        table.add_row(
-            *(
-                one.id,
-                one.started_at[:19].replace("T", " "),
-                one.scenario,
-                one.engine,
-                one.target,
-                one.verdict,
-            ),
+        cells = (
+            Path(one.folder).name,
+            one.verdict,
             "–" if one.ready_p95_s is None else f"{one.ready_p95_s:,.1f} s",
             "running" if one.duration_s is None else f"{one.duration_s:,.0f} s",
+            one.scenario,
+            one.engine,
+            one.target.partition(",")[0],
+            one.started_at[:19].replace("T", " "),
         )
+        table.add_row(*cells[: len(table.columns)])
     return table

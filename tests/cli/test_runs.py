@@ -61,6 +61,21 @@ def test_a_table_for_people(runs, tmp_path):
     assert "p95" in out
 
 
+@pytest.mark.parametrize(("width", "has_target"), [(60, False), (140, True)])
+def test_the_id_is_never_cut(runs, tmp_path, monkeypatch, width, has_target):
+    """
+    It is the argument of the other verbs; a wide terminal shows where the run was played, too.
+    """
+    name = "20260102T101500Z-a_busy_saturday-live"
+    shutil.copytree(RUNS / "smoke_live", tmp_path / name)
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    _, out, _ = runs(tmp_path)
+
+    assert name in out
+    assert ("target" in out) is has_target
+
+
 def test_no_such_folder(runs, tmp_path):
     """
     One sentence and 2.

@@ -48,6 +48,7 @@ echo "summary:${GITHUB_STEP_SUMMARY:-none}" >> calls
 case $1 in
 load) mkdir -p build/gate; touch build/gate/run.json build/gate/requests.parquet build/gate/verdict.json;;
 esac
+if [ "$1" = check ]; then exit "${FAKE_CHECK:-0}"; fi
 exit "${FAKE_EXIT:-0}"
 """
 """A command that records how it was called."""
@@ -98,6 +99,21 @@ def test_the_gate_compares_with_the_kept_runs(gate, tmp_path):
     ]
     assert calls[1::2][:2] == ["summary:none", "summary:step"]
     assert len(list((tmp_path / "build" / "baseline").glob("*/requests.parquet"))) == 1
+
+
+@pytest.mark.parametrize(("check", "kept"), [("0", 2), ("3", 1), ("4", 2)])
+def test_an_undecided_comparison_is_kept(gate, tmp_path, check, kept):
+    """
+    With one run the baseline may decide nothing; it must be able to grow. A worse run is not kept.
+    """
+    first = tmp_path / "build" / "baseline" / "20260101T000000Z" / "run.json"
+    first.parent.mkdir(parents=True)
+    first.touch()
+
+    code, _ = gate(GATE_KEEP="1", GATE_MAX_REGRESSION="p50(E2E:ready)=15%", FAKE_CHECK=check)
+
+    assert code == int(check)
+    assert len(list((tmp_path / "build" / "baseline").glob("*/run.json"))) == kept
 
 
 def test_a_failed_run_is_not_kept(gate, tmp_path):

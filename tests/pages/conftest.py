@@ -40,6 +40,7 @@ class Browser:
         self._number = 0
         self._events: deque[dict[str, Any]] = deque()
         self._session: str | None = None
+        self._media = "screen"
         target = self._do("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -48,7 +49,7 @@ class Browser:
     def open(self, url: str, *, width: int, dark: bool, height: int = 900) -> list[str]:
         """Open a page and return the errors on its console."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._do("Emulation.setEmulatedMedia", features=[scheme])
+        self._do("Emulation.setEmulatedMedia", features=[scheme], media=self._media)
         self._do(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -70,6 +71,15 @@ class Browser:
             yield
         finally:
             self._do("Emulation.setScriptExecutionDisabled", value=False)
+
+    @contextmanager
+    def on_paper(self) -> Iterator[None]:
+        """Open pages with the rules for print."""
+        self._media = "print"
+        try:
+            yield
+        finally:
+            self._media = "screen"
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.lab.gate.verdict import Outcome
 from harness.lab.report.comparison.comparison_page import render_comparison
 from harness.lab.report.page import render
 from harness.lab.report.what_if_grid import GridAxis, GridPoint, WhatIfGrid
@@ -16,6 +17,7 @@ from harness.stack.dashboard.measures import Measure, Measures, RecentSeries
 from harness.stack.dashboard.processes import Process
 from harness.stack.dashboard.recent_executions import FailedExecution
 from harness.stack.dashboard.snapshot import AlarmStatus, HealthCheck, Link, QueueDepths, Snapshot
+from tests.lab.conftest import verdict_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -111,6 +113,49 @@ def test_it_is_accessible_and_fits_the_width(browser, pages, name, width, dark):
     assert errors == []
     assert browser.too_wide() == []
     assert browser.barriers() == []
+
+
+def test_a_long_word_of_a_verdict_does_not_widen_a_phone_page(browser, tmp_path):
+    """
+    The name of a metric has no space to be broken at.
+    """
+    reason = "Alarm p95 had no data: TOQ/MediaProcessing/media_processing_duration_seconds was never seen."
+    verdict = verdict_over(outcome=Outcome.INCONCLUSIVE, reasons=(reason, reason))
+    page = render(harness.load_run(RUNS / "slow"), verdict, None, tmp_path / "report.html")
+    browser.open(page.as_uri(), width=390, dark=False)
+
+    assert browser.too_wide() == []
+
+
+WIDER_THAN_PAPER = """
+[...document.querySelectorAll("table")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => one.caption.textContent)
+"""
+SPLIT = """
+[...document.querySelectorAll("section")]
+  .filter((one) => getComputedStyle(one).breakInside !== "avoid").length
+"""
+
+
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_on_paper_no_table_is_cut_off(browser, pages, name):
+    """
+    A4 with its margins is 178 mm wide: 673 pixels.
+    """
+    with browser.on_paper():
+        browser.open(pages[name], width=673, dark=False)
+
+        assert browser.evaluate(WIDER_THAN_PAPER) == []
+
+
+def test_on_paper_no_card_of_the_live_page_is_split(browser, pages):
+    """
+    A card that does not fit begins on the next sheet.
+    """
+    with browser.on_paper():
+        browser.open(pages["live page"], width=673, dark=False)
+
+        assert browser.evaluate(SPLIT) == 0
 
 
 def test_the_live_page_shows_every_part_of_the_snapshot(browser, pages):

@@ -79,6 +79,7 @@ def between(low: float, high: float) -> str:
 def _digits(value: float) -> str:
     if value == 0:
         return "0"
+    value = float(f"{value:.2e}")  # 0.9999 is 1.00, not 1.000
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}" if abs(value) < 1000 else f"{value:,.0f}"
     return text.replace(",", "\u202f")

@@ -64,7 +64,7 @@ def size_classes(run: "Run", other: "Run | None" = None) -> Chart:
     few = chart_data.median_photos(run)
     data, own = chart_data.of_both(lambda one: chart_data.size_classes(one, few), run, other)
     names = list(dict.fromkeys(data["class"]))
-    medians = own[own["percentile"].between(49.9, 50.6)].drop_duplicates("class")
+    medians = own[own["percentile"] >= 50].drop_duplicates("class")
     texts = (f"{row['class']} {seconds(row['duration_s'])}" for _, row in medians.iterrows())
     finding = f"Median processing time: {', '.join(texts)}."
 

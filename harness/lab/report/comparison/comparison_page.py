@@ -44,10 +44,11 @@ def render_comparison(
     """
     path = to or now.folder / "compare.html"
     subject = Subject(now, None, before)
-    parts = [*compare(before, now).sections(), *sections_of(SECTIONS, subject, progress)]
+    comparison = compare(before, now)
+    parts = [*comparison.sections(), *sections_of(SECTIONS, subject, progress)]
     save_charts(parts, path.with_suffix(""), progress)
     text = template("comparison_page.html.j2").render(
-        sections=parts, before=before.header, now=now.header, figures=path.stem
+        answer=comparison.answer, sections=parts, before=before.header, now=now.header, figures=path.stem
     )
     path.write_text(text, encoding="utf-8", newline="\n")
     return path

@@ -101,6 +101,19 @@ class RunComparison:
         columns = [*Ratio.__dataclass_fields__, "ratio", "slower"]
         return pd.DataFrame(self.to_dict()["ratios"], columns=columns)
 
+    @property
+    def answer(self) -> str:
+        """How the time until READY differs, in a sentence; empty if too few batches can be compared."""
+        found = next((one for one in self.ratios if (one.name, one.percent) == ("E2E ready", 95.0)), None)
+        if found is None:
+            return ""
+        outcome = "slower" if found.slower else "faster" if found.high < 1 else "not significantly different"
+        times = f"{seconds(found.now_s)} now, {seconds(found.before_s)} before"
+        return (
+            f"Time until READY: {outcome}. The p95 is {times} "
+            f"(× {found.ratio:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f})."
+        )
+
     def sections(self) -> list[ReportSection]:
         """Return the comparison as sections of a page."""
         parts = [*_time_section(self), _differences_section(self), _ratios_section(self)]

@@ -28,9 +28,11 @@ def in_flight(subject: Subject) -> ReportSection | None:
     return ReportSection("in-flight", "In flight", lead, (chart,))
 
 
-queues = chart_section(
-    "queues",
-    "Queues",
-    "Messages waiting for a consumer: the maximum of each period.",
-    load_charts.queue_depth,
-)
+def queues(subject: Subject) -> ReportSection | None:
+    chart = load_charts.queue_depth(subject.run, subject.other)
+    if chart.is_empty:
+        return None
+    if not chart.data["messages"].any():
+        return ReportSection("queues", "Queues", "No message waited in a queue whenever it was looked at.")
+    lead = "Messages waiting for a consumer: the maximum of each period."
+    return ReportSection("queues", "Queues", lead, (chart,))
