@@ -192,8 +192,9 @@ def finished_whole(events: Sequence[Mapping[str, Any]], before: datetime) -> boo
     for event in events:
         exited = event.get("stateExitedEventDetails", {})
         if exited.get("name") == BUNDLE_STATE and event["timestamp"] < before:
-            outputs = json.loads(exited["output"])["zip"]["outputs"]
-            return not any(output.get("errorCode") for output in outputs)
+            # A state that was left by its catcher has no result.
+            bundle = json.loads(exited["output"]).get("zip")
+            return bundle is not None and not any(one.get("errorCode") for one in bundle["outputs"])
     return False
 
 

@@ -2,6 +2,7 @@
 The audit of a running stack: a whole run passes, and each kind of damage is found with its story.
 """
 
+import json
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -162,14 +163,19 @@ def test_work_is_finished_once_its_bundle_is_made_without_a_failed_file():
     """
     at = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
-    def events(**output):
-        text = '{"zip": {"outputs": [{"rawKey": "a"%s}]}}' % (', "errorCode": "X"' if output else "")
-        details = {"name": "CreateZipBundle", "output": text}
+    def events(output):
+        details = {"name": "CreateZipBundle", "output": json.dumps(output)}
         return [{"timestamp": at}, {"timestamp": at, "stateExitedEventDetails": details}]
 
-    assert finished_whole(events(), at + timedelta(seconds=1))
-    assert not finished_whole(events(), at - timedelta(seconds=1))
-    assert not finished_whole(events(failed=True), at + timedelta(seconds=1))
+    whole = events({"zip": {"outputs": [{"rawKey": "a"}]}})
+    with_a_failed_file = events({"zip": {"outputs": [{"rawKey": "a", "errorCode": "X"}]}})
+    caught = events({"error": {"Error": "StorageUnavailable"}})
+    after = at + timedelta(seconds=1)
+
+    assert finished_whole(whole, after)
+    assert not finished_whole(whole, at - timedelta(seconds=1))
+    assert not finished_whole(with_a_failed_file, after)
+    assert not finished_whole(caught, after)
     assert not finished_whole([], at)
 
 
