@@ -8,6 +8,9 @@ from harness.audit.ledger import AuditedBatch, AuditedJob, Ledger, Violation
 
 READY, FAILED, PENDING_UPLOAD = "READY", "FAILED", "PENDING_UPLOAD"
 SUCCEEDED = "SUCCEEDED"
+GIVEN_UP = "STUCK_TIMEOUT"
+"""The error of a job that took too long: the service ended it, its execution ends by its own time limit."""
+
 WAITING, ADVANCED = 6, 7
 """The statuses of a listing before and after its media are ready."""
 
@@ -102,9 +105,9 @@ def _executions(ledger: Ledger) -> Broken:
 
 def _running_executions(ledger: Ledger) -> Broken:
     open_batches = ledger.open_batches
-    open_jobs = {job.id for job in ledger.jobs if job.batch_id in open_batches}
+    may_run = {job.id for job in ledger.jobs if job.batch_id in open_batches or job.error_code == GIVEN_UP}
     for execution in ledger.executions or ():
-        if execution.status == "RUNNING" and execution.job_id not in open_jobs:
+        if execution.status == "RUNNING" and execution.job_id not in may_run:
             yield execution.name, "still runs"
 
 

@@ -167,6 +167,17 @@ def test_a_count_may_be_missing_after_a_kill_but_never_too_high():
     assert not audit(doubled).passed
 
 
+def test_the_execution_of_a_job_that_took_too_long_may_still_run():
+    """
+    The reconciler ends the job after half an hour; the state machine ends its execution after an hour.
+    """
+    ended = with_job(3, error_code="STUCK_TIMEOUT")
+    running = (*WHOLE.executions[:2], AuditedExecution("batch-b2-job-3", 3, "RUNNING"))
+
+    assert audit(replace(ended, executions=running)).passed
+    assert not audit(replace(WHOLE, executions=running)).passed
+
+
 def test_what_a_ledger_does_not_know_is_not_judged():
     """
     The rules that need it are named.
