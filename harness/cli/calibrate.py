@@ -83,7 +83,7 @@ def _must_be_writable(out: Path, has_runs: bool, executions: str | None) -> None
 
 
 def _from_runs(runs: list[Path], out: Path, *, as_json: bool) -> None:
-    sys.stderr.write(f"reading and fitting {len(runs)} run(s): up to a minute\n")
+    sys.stderr.write(f"reading and fitting {len(runs)} run{'' if len(runs) == 1 else 's'}: up to a minute\n")
     from harness.api.calibrate import calibrate as measure
 
     frame = measure(*runs, out=out).to_frame()

@@ -143,8 +143,17 @@ def _names(varied: list[str]) -> list[str]:
 
 
 def _show(frame: "pd.DataFrame", chart: "Chart", folder: Path, *, json: bool) -> None:
-    text = frame.to_string(index=False, float_format=lambda value: f"{value:.4g}")
+    text = frame.map(_cell).to_string(index=False, float_format=lambda value: f"{value:.4g}")
     sys.stderr.write(f"{text}\n{chart.finding}\nfolder: {folder}\n")
     if json:
         rows = json_format.loads(frame.to_json(orient="records", double_precision=15))
         sys.stdout.write(json_format.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+
+
+def _cell(value: Any) -> Any:
+    """Return a distribution in words, e.g. ``lognormal median 0.128 sigma 0.216``; other values unchanged."""
+    if not isinstance(value, dict):
+        return value
+    given = {name: part for name, part in value.items() if part is not None and (name, part) != ("min", 0)}
+    kind = given.pop("distribution", "")
+    return " ".join([kind, *(f"{name} {part:.4g}" for name, part in given.items())]).strip()

@@ -68,6 +68,8 @@ class _Recorder:
                 self.record()
             except httpx.HTTPError as error:  # the last call, which is not guarded, makes up for it
                 LOG.warning("The local AWS did not return its metrics and spans (%s); trying again.", error)
+            except OSError:  # a full disk: the last call raises it where it is handled
+                return
 
     def record(self) -> None:
         self._next_row, rows = self._control.metrics_since(self._next_row)

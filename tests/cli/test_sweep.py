@@ -69,7 +69,9 @@ class TestSweep:
 
         assert code == 0
         assert pd.read_csv(out / "sensitivity.csv")["parameter"].tolist()[0] == "stepfunctions.hop_s"
-        assert "stepfunctions.hop_s matters most" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "stepfunctions.hop_s matters most" in err
+        assert "lognormal median 0.128 sigma 0.216" in err
 
     def test_morris_screens_several_parameters(self, scenario_file, tmp_path, capsys):
         """

@@ -58,14 +58,14 @@ class LognormalFamily(DurationFamily):
         return np.array([np.median(logs), np.log(max(float(logs.std()), 0.02))])
 
     def log_density(self, at: Floats, values: Floats) -> Floats:
-        sigma = np.exp(at[1])
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            sigma = np.exp(at[1])
             logs = np.log(values)
             found = -0.5 * ((logs - at[0]) / sigma) ** 2 - logs - at[1] - 0.5 * np.log(2 * np.pi)
         return np.where(values > 0, np.maximum(found, NEVER), NEVER)
 
     def below(self, at: Floats, values: Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             scores = (np.log(values) - at[0]) / np.exp(at[1])
         return np.where(values > 0, special.ndtr(scores), 0.0)
 

@@ -140,6 +140,8 @@ class _ObservationRecorder:
                 self.record()
             except httpx.HTTPError as error:  # a later reading catches up; the last one must not fail
                 LOG.warning("metrics could not be read, trying again: %s", error)
+            except OSError:  # a full disk: the last reading raises it where it is handled
+                return
 
     def record(self) -> None:
         for row in self._batches.new_rows():

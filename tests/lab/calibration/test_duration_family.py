@@ -48,3 +48,15 @@ def test_a_constant_is_one_value():
 
     assert CONSTANT.distribution(at).value == pytest.approx(0.5)
     assert CONSTANT.below(at, np.array([0.49, 0.51])).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("spread", [-900.0, -400.0])
+def test_a_search_may_try_what_overflows(spread):
+    """
+    An optimiser goes far; the user of `harness calibrate` reads no warnings of NumPy.
+    """
+    values = np.array([0.5, 2.0])
+
+    assert LOGNORMAL.log_density(np.array([0.0, spread]), values).tolist() == [NEVER, NEVER]
+    assert LOGNORMAL.below(np.array([0.0, spread]), values).tolist() == [0.0, 1.0]

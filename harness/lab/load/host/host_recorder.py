@@ -39,7 +39,12 @@ def no_processes() -> Mapping[str, int]:
 
 @contextmanager
 def recorded_host(folder: Path, began_at: float, processes: Processes = no_processes) -> Iterator[None]:
-    """Record the host while the body runs; the run began at *began_at* [epoch s]."""
+    """
+    Record the host while the body runs; the run began at *began_at* [epoch s].
+
+    Raises:
+        OSError: At the end: the folder could not be written to.
+    """
     with TablePartWriter(folder, HOST) as part:
         recorder, over = HostRecorder(part, began_at, processes), threading.Event()
         thread = threading.Thread(target=recorder.record_until, args=(over,), daemon=True)
@@ -49,10 +54,19 @@ def recorded_host(folder: Path, began_at: float, processes: Processes = no_proce
         finally:
             over.set()
             thread.join()
+            if recorder.failure is not None:
+                raise recorder.failure
 
 
 class HostRecorder:
-    """Records what the host did since its last reading."""
+    """
+    Records what the host did since its last reading.
+
+    Attributes:
+        failure: Why `record_until` ended early, e.g. a full disk.
+    """
+
+    failure: OSError | None = None
 
     def __init__(self, part: TablePartWriter, began_at: float, processes: Processes = no_processes) -> None:
         self._part = part
@@ -70,7 +84,11 @@ class HostRecorder:
             for _ in range(BURSTS):
                 over.wait(PERIOD_S / BURSTS)
                 stretches.append(stretch())
-            self.record(sum(stretches) / len(stretches))
+            try:
+                self.record(sum(stretches) / len(stretches))
+            except OSError as error:
+                self.failure = error
+                return
 
     def record(self, stretched: float) -> None:
         """Write the rows of the time since the last call; *stretched* is the result of the probe."""

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness.lab.load.host.host_reading import HostReading, instant_metrics
-from harness.lab.load.host.host_recorder import HostRecorder
+from harness.lab.load.host.host_recorder import HostRecorder, recorded_host
 from harness.lab.load.host.process_times import processor_times
 from harness.lab.load.host.processor_probe import stretch
 from harness.lab.results.host.host_metrics import (
@@ -27,7 +27,7 @@ from harness.lab.results.host.host_metrics import (
 )
 from harness.lab.results.rows import MetricRow
 from harness.lab.results.tail import Tail
-from harness.lab.results.writer import TablePartWriter
+from harness.lab.results.writer import HOST, PARTS, TablePartWriter
 
 BUSY_PARENT = """
 import subprocess, sys
@@ -134,3 +134,16 @@ def test_each_reading_has_the_processors_and_the_processes(tmp_path, busy_parent
     assert {"harness", "part"} <= names
     assert [row.value for row in rows if row.metric == STRETCH] == [1.5, 1.25]
     assert all(row.at >= 2.0 for row in rows)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_is_raised_at_the_end(tmp_path, monkeypatch):
+    """
+    Not in the thread that records: its traceback would be the first that a user reads.
+    """
+    monkeypatch.setattr("harness.lab.load.host.host_recorder.PERIOD_S", 0.01)
+    (tmp_path / PARTS).mkdir()
+    (tmp_path / PARTS / f"metrics-{HOST:04d}.arrows").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"), recorded_host(tmp_path, time.time()):
+        time.sleep(0.2)  # the thread records meanwhile
