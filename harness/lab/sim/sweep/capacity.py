@@ -291,9 +291,9 @@ class _Search:
         kind, value = "greatest" if self.plan.greatest else "least", self._text(place)
         sentence = f"The {kind} {self.plan.key} with {self.plan.objective} is {value}"
         if place == 0:
-            return self._capacity(
-                place, LimitResult.PASS, f"{sentence}, the first of the range: it may be wider than needed."
-            )
+            end = "largest value" if self.plan.greatest else "smallest value"
+            beyond = f"{sentence}, the {end} that was allowed: what lies beyond it may hold, too."
+            return self._capacity(place, LimitResult.PASS, beyond)
         harder = self._probe(place - 1, Purpose.CONFIRMATION, first)
         following = {
             LimitResult.FAIL: f"with {self._text(place - 1)} it does not hold",

@@ -127,7 +127,7 @@ class TestSearch:
         found = search(queue, monkeypatch, dict.fromkeys(range(1, 9), 9.0))
 
         assert (found.value, found.next_fails) == (1, None)
-        assert "the first of the range" in found.reason
+        assert "the smallest value that was allowed" in found.reason
 
     def test_replications_double_until_a_value_is_decided(self, queue, monkeypatch):
         """
