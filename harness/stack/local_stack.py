@@ -21,9 +21,12 @@ from harness.blueprint.template import load_template
 from harness.lab.workload.faults.api_faults import ApiFault
 from harness.lab.workload.faults.callback_faults import CallbackFault
 from harness.lab.workload.faults.fault_window import TimedFault
+from harness.lab.workload.faults.process_faults import ClockSkew
+from harness.lab.workload.faults.upload_faults import ExpiredUploadUrl
 from harness.lab.workload.scenario import load_scenario
 from harness.service.adapters.mysql.migrations import migrate
 from harness.service.adapters.mysql.pool import DatabaseAddress, Pool
+from harness.service.settings import Settings
 from harness.stack.aws.mediaconvert import ffmpeg
 from harness.stack.aws.provision.provision import Endpoints, Provisioned, provision
 from harness.stack.aws.s3 import s3_server
@@ -35,6 +38,7 @@ from harness.stack.deployed_parameters import DeployedParameters
 from harness.stack.faults.callback_relay import PATH
 from harness.stack.faults.fault_exchange import FaultExchange
 from harness.stack.faults.process_fault_player import ProcessFaultPlayer, process_faults
+from harness.stack.faults.skewed_clock import set_skew
 from harness.stack.processes.health import answers, require_free
 from harness.stack.processes.ports import free_port
 from harness.stack.processes.process_tree import pause, resume
@@ -171,6 +175,18 @@ class LocalStack:
         else:
             self._parts.resume(part)
 
+    def skew(self, part: str, seconds: float) -> None:
+        """Set how far the clock of the API or the worker is ahead [s]; the scenario must have this fault."""
+        set_skew(self._skew_file(part), seconds)
+
+    def fill_disk(self, part: str) -> None:
+        """Let a process of the stack write nothing more to files, until `free_disk`."""
+        self._parts.fill_disk(part)
+
+    def free_disk(self, part: str) -> None:
+        """Let a process of the stack write to files again."""
+        self._parts.free_disk(part)
+
     def restart(self, part: str) -> None:
         """
         Start a process of the stack again, and return when it is ready; it is killed first if it runs.
@@ -213,10 +229,20 @@ class LocalStack:
         progress("API and worker …")
         environment = _environment(aws) | self._service_variables(database.url, provisioned)
         for name, ready_url in (("api", f"{api_url}/readyz"), ("worker", f"{worker_url}/healthz")):
-            command = ["-m", f"harness.service.{name}", "--port", str(ports[name])]
+            command = [*self._clock_of(name), f"harness.service.{name}", "--port", str(ports[name])]
             self._parts.start(StackPart(name, command, environment, ready_url))
         self._parts.wait_until_ready()
         return self._new_state(aws, database, api_url, worker_url)
+
+    def _clock_of(self, part: str) -> list[str]:
+        """Return how a part is run: with a clock that can be set if the scenario does that."""
+        if not any(isinstance(fault, ClockSkew) and fault.target == part for fault in self._faults):
+            return ["-m"]
+        self.skew(part, 0.0)
+        return ["-m", "harness.stack.faults.skewed_clock", str(self._skew_file(part))]
+
+    def _skew_file(self, part: str) -> Path:
+        return self._logs / f"{part}.clock"
 
     def _follow_runs(self) -> None:
         """Play the process faults of the scenario in each run at this stack."""
@@ -297,6 +323,13 @@ class LocalStack:
             bucket = {"MEDIA_BUCKET": template.bucket.name, "KMS_KEY_ID": template.key_alias}
             yield StackPart("aws", command, _environment(aws) | bucket, aws.aws_url + health)
 
+    def _upload_ttl(self) -> dict[str, str]:
+        """Return the life of an upload URL in clock time, if clients wait for its end in model time."""
+        if not self._has_fault(ExpiredUploadUrl):
+            return {}
+        seconds = Settings.model_fields["upload_ttl_seconds"].default / self._options.time_scale
+        return {"MEDIA_UPLOAD_TTL_SECONDS": str(max(1, round(seconds)))}
+
     def _has_fault(self, kind: type[TimedFault]) -> bool:
         return any(isinstance(fault, kind) for fault in self._faults)
 
@@ -332,6 +365,7 @@ class LocalStack:
             "MEDIA_DEAD_LETTER_QUEUE_URL": provisioned.dead_letter_queue_url,
             "MEDIA_STATE_MACHINE_ARN": provisioned.state_machine_arn,
             "MEDIA_TIME_SCALE": str(self._options.time_scale),
+            **self._upload_ttl(),
             **self._options.deployed.service,
         }
 

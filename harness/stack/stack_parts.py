@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.stack.processes.health import exit_report, not_ready, wait_until
-from harness.stack.processes.process_tree import pause, resume
+from harness.stack.processes.process_tree import fill_disk, free_disk, pause, resume
 from harness.supervision.guarded_process import GuardedProcess
 
 
@@ -69,6 +69,14 @@ class StackParts:
         part, process = self._started[name]
         resume(process.pid)
         wait_until(partial(not_ready, part.ready_url), f"The {name} process", process)
+
+    def fill_disk(self, name: str) -> None:
+        """Let a part write nothing more to files, until `free_disk`."""
+        fill_disk(self._started[name][1].pid)
+
+    def free_disk(self, name: str) -> None:
+        """Let a part write to files again."""
+        free_disk(self._started[name][1].pid)
 
     def exit_report(self) -> str | None:
         """Return which part has ended, how, and the end of its log; None while all run."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from harness.lab.results.rows import E2E
-from harness.lab.workload.client_flows import RefusedAttempt
+from harness.lab.workload.client_flows import EXPIRED_COMPLETION, EXPIRED_UPLOAD, RefusedAttempt
 
 SUFFIXES = {"succeeded": ("breached",), "failed": ("failed", "censored"), "refused": ("refused",)}
 """The outcomes that a suffix selects; "succeeded" selects "breached" only after "forbidden", else "ok"."""
@@ -25,9 +25,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "uploads/status",
         "uploads/retry",
         "downloads/query",
+        EXPIRED_COMPLETION,
         *_ATTEMPTS,
     ),
-    "PUT": ("object", *_ATTEMPTS),
+    "PUT": ("object", EXPIRED_UPLOAD, *_ATTEMPTS),
     "GET": ("object", "preview", "zip"),
     E2E: ("ready", "processing", "start"),
 }

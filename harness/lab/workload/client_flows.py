@@ -24,6 +24,10 @@ Bytes = Annotated[Distribution, beginning_within(0, MAX_FILE_BYTES)]
 """Size of a file; larger sizes are reduced to the limit of a file."""
 
 
+EXPIRED_UPLOAD, EXPIRED_COMPLETION = "expired object", "expired uploads/complete"
+"""The requests of a client that uploads too late, as the tables name them."""
+
+
 class RefusedAttempt(StrEnum):
     """The kinds of forbidden requests; the service must refuse each of them."""
 

@@ -8,18 +8,21 @@ and 1 GiB together. A batch without files gets one file.
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from harness.lab.workload.client_flows import MAX_FILES, ForbiddenFlow, ProjectDocumentsFlow, ShootFlow
 from harness.lab.workload.distributions.distribution import Distribution
 from harness.lab.workload.draws import Integers, Stream
-from harness.lab.workload.faults.message_faults import PoisonedMessage
-from harness.lab.workload.faults.pipeline_faults import CorruptFile
+from harness.lab.workload.faults.fault_window import RandomFault
+from harness.lab.workload.faults.message_faults import DuplicateMessage, PoisonedMessage
+from harness.lab.workload.faults.upload_faults import CorruptFile, ExpiredUploadUrl, FileFault
 from harness.lab.workload.planned_files import PlannedFiles
 from harness.lab.workload.scenario import Scenario
-from harness.lab.workload.upload_batch import MAX_BATCH_BYTES, UploadBatch, UploadFile
+from harness.lab.workload.upload_batch import MAX_BATCH_BYTES, FileDamage, UploadBatch, UploadFile
+
+Kind = TypeVar("Kind", bound=RandomFault)
 
 ARRIVALS_PER_BLOCK = 256
 """Arrivals that are drawn together: ten times as fast as one by one, and without a noticeable delay."""
@@ -46,11 +49,10 @@ class Mix:
         self._planned_files = PlannedFiles(self._stream)
         self._plans = lru_cache(maxsize=CACHED_BLOCKS)(self._plan_block)
         self._files = lru_cache(maxsize=CACHED_BLOCKS * len(scenario.flows))(self._make_files)
-        numbered = list(enumerate(scenario.faults))
-        self._corrupt = [(f"corrupt/{n}", each) for n, each in numbered if isinstance(each, CorruptFile)]
-        self._poisoned = [
-            (f"poisoned/{n}", each) for n, each in numbered if isinstance(each, PoisonedMessage)
-        ]
+        self._damaging = self._faults(FileFault, "damaged")
+        self._poisoned = self._faults(PoisonedMessage, "poisoned")
+        self._doubled = self._faults(DuplicateMessage, "doubled")
+        self._late = self._faults(ExpiredUploadUrl, "late")
 
     def batch(self, arrival: int, at: float = 0.0) -> UploadBatch:
         """Return the batch of an arrival that is due *at* [model s]; faults with a time window need it."""
@@ -61,15 +63,15 @@ class Mix:
         attempt = None
         if isinstance(flow, ShootFlow | ProjectDocumentsFlow):
             files = self._files(plan.flow_index, block)[arrival]
-            if self._corrupt:
-                files = [
-                    each._replace(corrupt=self._is_faulty(self._corrupt, at, arrival, each.sequence))
-                    for each in files
-                ]
+            if self._damaging:
+                files = [each._replace(damage=self._damage(each, at, arrival)) for each in files]
         if isinstance(flow, ForbiddenFlow):
             attempt = flow.attempts[int(self._stream("attempt")(arrival) * len(flow.attempts))]
-        poisoned = bool(self._poisoned) and self._is_faulty(self._poisoned, at, arrival)
-        return UploadBatch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, poisoned)
+        struck = [
+            bool(faults) and self._strikes(faults, at, arrival)
+            for faults in (self._poisoned, self._doubled, self._late)
+        ]
+        return UploadBatch(arrival, flow.name, plan.flow_index, _within_limits(files), attempt, *struck)
 
     def flows(self, arrivals: int) -> list[str]:
         """Return the names of the flows of the first *arrivals* arrivals."""
@@ -125,8 +127,25 @@ class Mix:
         }
         return self._planned_files.of(self.scenario.flows[index], counts)
 
-    def _is_faulty(
-        self, faults: Sequence[tuple[str, CorruptFile | PoisonedMessage]], at: float, arrival: int, n: int = 0
+    def _faults(self, kind: type[Kind], stream: str) -> list[tuple[str, Kind]]:
+        """Return the faults of a kind, each with the name of its stream."""
+        # The stream of corrupt files is older than the other kinds of damage: its draws stay the same.
+        return [
+            (f"corrupt/{n}" if isinstance(each, CorruptFile) else f"{stream}/{n}", each)
+            for n, each in enumerate(self.scenario.faults)
+            if isinstance(each, kind)
+        ]
+
+    def _damage(self, file: UploadFile, at: float, arrival: int) -> FileDamage | None:
+        """Return how the first fault that strikes a file damages it."""
+        for each in self._damaging:
+            concerned = file.is_image or not each[1].images_only
+            if concerned and self._strikes([each], at, arrival, file.sequence):
+                return each[1].damage
+        return None
+
+    def _strikes(
+        self, faults: Sequence[tuple[str, RandomFault]], at: float, arrival: int, n: int = 0
     ) -> bool:
         """Return whether one of *faults* occurs at file *n* of an arrival."""
         return any(

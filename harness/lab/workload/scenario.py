@@ -29,8 +29,8 @@ from harness.lab.workload.calibration import Calibration
 from harness.lab.workload.client_behaviour import ClientBehaviour
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, PROCESSED, Flow
 from harness.lab.workload.faults.fault import Fault
-from harness.lab.workload.faults.message_faults import PoisonedMessage
-from harness.lab.workload.faults.pipeline_faults import CorruptFile
+from harness.lab.workload.faults.message_faults import DuplicateMessage, PoisonedMessage
+from harness.lab.workload.faults.upload_faults import ExpiredUploadUrl, FileFault
 from harness.lab.workload.scenario_file import invalid_values, read_model
 from harness.lab.workload.scenario_section import ScenarioSection
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
@@ -146,7 +146,7 @@ class Scenario(ScenarioSection):
         if self.media == "real" and self.time_scale != 1:
             raise ValueError('media = "real" needs time_scale = 1: real work cannot be accelerated')
         if self.users and any(_windowed(fault) for fault in self.faults):
-            raise ValueError("with users, corrupt files and poisoned messages cannot have a time window")
+            raise ValueError("with users, faults of files, uploads and messages cannot have a time window")
         return self
 
     @property
@@ -302,4 +302,5 @@ def write_json_schema(path: str | Path) -> None:
 
 
 def _windowed(fault: object) -> bool:
-    return isinstance(fault, CorruptFile | PoisonedMessage) and fault.windowed
+    of_arrivals = FileFault | ExpiredUploadUrl | PoisonedMessage | DuplicateMessage
+    return isinstance(fault, of_arrivals) and fault.windowed

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from harness.lab.workload.client_flows import MEBIBYTE, RefusedAttempt
@@ -11,6 +12,15 @@ MAX_BATCH_BYTES = 1024 * MEBIBYTE
 MediaKind = Literal["image", "video", "document"]
 
 _CLIENT_ID = re.compile(r"a(\d+)-(\d+)")
+
+
+class FileDamage(StrEnum):
+    """Why the content of a file cannot be used."""
+
+    CORRUPT = "corrupt"
+    TRUNCATED = "truncated"
+    MISLABELLED = "mislabelled"
+    OVERSIZED = "oversized"
 
 
 class UploadFile(NamedTuple):
@@ -24,7 +34,7 @@ class UploadFile(NamedTuple):
         width, height: Sides of the upright picture or video [pixels]; 0 for documents.
         seconds: Length of a video; otherwise 0.
         exif_orientation: 1…8; 1 means that the file is stored upright.
-        corrupt: The file arrives complete, but cannot be decoded.
+        damage: The file arrives complete, but its content cannot be used; None for a file that can be.
     """
 
     client_id: str
@@ -37,7 +47,7 @@ class UploadFile(NamedTuple):
     height: int = 0
     seconds: float = 0.0
     exif_orientation: int = 1
-    corrupt: bool = False
+    damage: FileDamage | None = None
 
     @property
     def pixels(self) -> int:
@@ -71,6 +81,8 @@ class UploadBatch:
         files: Empty for a viewer.
         attempt: The request that a forbidden arrival sends.
         poisoned: Whether its queue message cannot be parsed.
+        doubled: Whether the queue delivers its message twice.
+        late: Whether the client uploads after its URLs have expired.
     """
 
     arrival: int
@@ -79,6 +91,8 @@ class UploadBatch:
     files: tuple[UploadFile, ...] = ()
     attempt: RefusedAttempt | None = None
     poisoned: bool = False
+    doubled: bool = False
+    late: bool = False
 
     @property
     def family(self) -> str:

@@ -20,12 +20,20 @@ from harness.lab.workload.faults.pipeline_faults import (
 )
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceTimes, files_of_step
-from harness.lab.workload.upload_batch import UploadBatch, UploadFile
+from harness.lab.workload.upload_batch import FileDamage, UploadBatch, UploadFile
 
 FUNCTION_PREFIX = "listing-media-"
 CALLBACK_FUNCTION = "callback-dispatch"
 STUCK = 30 * 86_400.0
 """Service time of a job that never ends [s]: every time-out is shorter."""
+
+REFUSALS = {
+    FileDamage.CORRUPT: "DECODE_FAILED",
+    FileDamage.TRUNCATED: "DECODE_FAILED",
+    FileDamage.MISLABELLED: "CONTENT_TYPE_MISMATCH",
+    FileDamage.OVERSIZED: "IMAGE_TOO_LARGE",
+}
+"""The code with which the validation refuses a damaged file."""
 
 FaultKind = TypeVar("FaultKind", bound=RandomFault)
 Key = tuple[int, int, int]
@@ -120,8 +128,8 @@ class TaskWorkModel:
             return TaskWork(0.0, error, f"INJECTED: {function}, attempt {attempt}")
         if function == "validate":
             for file in batch.files:
-                if file.corrupt:
-                    cause = f"DECODE_FAILED: {file.client_id}: injected corrupt file"
+                if file.damage is not None:
+                    cause = f"{REFUSALS[file.damage]}: {file.client_id}: injected {file.damage} file"
                     return TaskWork(0.0, "Rejected", cause)
         step = step_of(function)
         seconds = self._times.seconds(step, files_of_step(step, batch), batch.arrival, 0, attempt)

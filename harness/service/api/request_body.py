@@ -30,7 +30,8 @@ class BoundedRequest(Request):
         if not hasattr(self, "_json"):
             body = await self.body()
             try:
-                self._json = from_json(body, allow_inf_nan=False)
+                # Values differ from request to request: a cache of them would only keep them.
+                self._json = from_json(body, allow_inf_nan=False, cache_strings="keys")
             except ValueError as error:
                 raise _invalid(f"is not JSON: {error}") from None
         return self._json

@@ -1,5 +1,6 @@
 """The decorator of the Lambda handlers: traces, logs, and the errors ``Retryable`` and ``Rejected`` only."""
 
+import errno
 import functools
 import json
 import os
@@ -13,6 +14,9 @@ import structlog
 from harness.service.adapters.opentelemetry.function_tracing import invocation
 from harness.service.core.errors import Rejected, Retryable
 
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a write to a disk, quota or file that is full."""
+
 Event = dict[str, Any]
 Handler = Callable[[Event, object], Event]
 
@@ -21,8 +25,8 @@ def lambda_handler(step: str) -> Callable[[Handler], Handler]:
     """
     Return a decorator that traces a handler's invocations, and logs them as ``service.media.<step>.<event>``.
 
-    Any other error is a defect. It is logged with its traceback and raised as ``Rejected``, because the same
-    code would fail again with the same input.
+    A full disk is ``Retryable``: the next sandbox has another one. Any other error is a defect. It is logged
+    with its traceback and raised as ``Rejected``, because the same code would fail again with the same input.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -48,12 +52,22 @@ def _logged(step: str, ids: Mapping[str, Any], handle: Callable[[], Event]) -> E
     except (Retryable, Rejected) as failure:
         log.warning(f"service.media.{step}.{type(failure).__name__.lower()}", error=str(failure))
         raise
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise _defect(log, step, error) from error
+        log.warning(f"service.media.{step}.disk_full", error=str(error))
+        raise Retryable(f"DISK_FULL: {step}: the working directory of the function is full") from error
     except Exception as defect:
-        log.exception(f"service.media.{step}.defect")
-        # Clients see the text: it must not have paths or objects of this process.
-        raise Rejected(f"INTERNAL_ERROR: {step}: {type(defect).__name__}; see the log") from defect
+        raise _defect(log, step, defect) from defect
     log.info(f"service.media.{step}.succeeded", duration_s=round(time.perf_counter() - started_at, 3))
     return result
+
+
+def _defect(log: Any, step: str, error: Exception) -> Rejected:
+    """Log a defect with its traceback, and return what the state machine gets."""
+    log.exception(f"service.media.{step}.defect")
+    # Clients see the text: it must not have paths or objects of this process.
+    return Rejected(f"INTERNAL_ERROR: {step}: {type(error).__name__}; see the log")
 
 
 def required(name: str, purpose: str) -> str:

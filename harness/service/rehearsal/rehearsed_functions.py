@@ -43,6 +43,7 @@ from harness.service.rehearsal.rehearsed_process import (
     Surroundings,
 )
 from harness.service.rehearsal.virtual_step_functions import EPOCH, arn_of
+from harness.service.rehearsal.virtual_time import RehearsedTask
 from harness.states_language.execution import Execution
 from harness.states_language.host import TaskAttempt, nanoseconds
 
@@ -77,7 +78,11 @@ REQUEST = (
     Strike.DUPLICATE,
     Strike.LATE,
     Strike.TAMPERED,
+    Strike.EMPTY,
+    Strike.REORDER,
 )
+LONGEST_WAIT = 5.0
+"""How long a callback waits for the next one, that is to overtake it [s]."""
 
 
 class PlannedWork(NamedTuple):
@@ -116,6 +121,7 @@ class RehearsedFunctions:
         self._finished_work = finished_work
         self._secret = secret
         self._slowness = slowness
+        self._held: list[RehearsedTask] = []
         self._handlers: Mapping[str, Callable[[RehearsedProcess, Event], Event]] = {
             "validate": self._validate,
             "thumbnails": self._thumbnails,
@@ -302,6 +308,10 @@ class RehearsedFunctions:
             raise Retryable("CALLBACK_UNREACHABLE: the connection failed")
         if strike is Strike.TAMPERED:
             signature = signature[::-1]
+        if strike is Strike.EMPTY:
+            content = b""
+        if decision and strike is Strike.REORDER:
+            self._wait_for_another(decision.seconds or LONGEST_WAIT)
         before = nanoseconds(decision.seconds) if decision and strike in (Strike.DELAY, Strike.LATE) else 0
         status = self._answer(content, signature, before)
         if strike is Strike.DUPLICATE:
@@ -315,6 +325,16 @@ class RehearsedFunctions:
         del process
         return status
 
+    def _wait_for_another(self, longest: float) -> None:
+        """Wait until another callback was answered, at most *longest* [s]."""
+        time, function = self._around.time, self._around.time.current
+        assert function is not None  # noqa: S101 - a function runs in a task
+        self._held.append(function)
+        try:
+            time.wait(nanoseconds(longest))
+        finally:
+            self._held.remove(function)
+
     def _answer(self, content: bytes, signature: str, before: int) -> int | None:
         """Return the status that the API answers; None after the time-out, when the request still goes on."""
         time, answers, function = self._around.time, [], self._around.time.current
@@ -322,7 +342,8 @@ class RehearsedFunctions:
 
         def request() -> None:
             answers.append(self._post_to_api(content, signature))
-            time.wake(function)
+            for waiting in (function, *self._held):
+                time.wake(waiting)
 
         time.spawn(f"{function.name} request", request, before)
         time.wait(nanoseconds(HTTP_TIMEOUT))

@@ -15,7 +15,7 @@ from harness.stack.aws.lambda_runtime.sandbox import Sandboxes
 from harness.stack.aws.mediaconvert.ffmpeg_transcoder import FfmpegTranscoder
 from harness.stack.aws.mediaconvert.local_mediaconvert import ON_DEMAND_SLOTS, Transcoder
 from harness.stack.aws.s3.placeholder_objects import placeholder_objects
-from harness.stack.modelled.fault_injection import FaultInjection, poison_of
+from harness.stack.modelled.fault_injection import FaultInjection, doubling_of, poison_of
 from harness.stack.modelled.modelled_pipeline import ModelledPipeline
 from harness.stack.modelled.run_clock import RunClock
 
@@ -28,6 +28,7 @@ class FunctionWorkers:
     Attributes:
         transcoding_slots: Maximum number of concurrent transcoding jobs of a queue.
         poison: Changes message bodies on their way to the receiver.
+        is_doubled: Says which message bodies are delivered twice.
     """
 
     runner: Runner
@@ -35,6 +36,7 @@ class FunctionWorkers:
     transcoding_slots: int = ON_DEMAND_SLOTS
     fault: Fault | None = None
     poison: Callable[[str], str] | None = None
+    is_doubled: Callable[[str], bool] | None = None
     run_clock: RunClock = field(default_factory=RunClock)
     scenario: Scenario | None = None
 
@@ -53,6 +55,7 @@ def real_workers(scenario_file: Path | None = None) -> FunctionWorkers:
         transcoding_slots=capacity.transcoding_slots,
         fault=faults.function_error if faults else None,
         poison=poison_of(scenario),
+        is_doubled=doubling_of(scenario),
         run_clock=run_clock,
         scenario=scenario,
     )
@@ -69,6 +72,7 @@ def modelled_workers(scenario_file: Path | None, time_scale: float) -> FunctionW
         runner=Threads(pipeline.handlers),
         transcoder=pipeline.transcode,
         poison=poison_of(scenario),
+        is_doubled=doubling_of(scenario),
         run_clock=run_clock,
         scenario=scenario,
     )

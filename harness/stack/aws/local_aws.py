@@ -72,7 +72,7 @@ class LocalAws:
         cache_names()
         find_backends_unlocked()
         forget_instances()
-        sqs.install(time_scale, workers.poison)
+        sqs.install(time_scale, workers.poison, workers.is_doubled)
         interpreter.install(time_scale)
         copies.install()
         executions.install(self.metrics.add)

@@ -15,8 +15,10 @@ import httpx
 from harness.lab.workload.faults.callback_faults import (
     CallbackFault,
     DuplicateCallback,
+    EmptyCallback,
     LateCallback,
     LostCallback,
+    ReorderedCallback,
     TamperedCallback,
 )
 from harness.lab.workload.faults.struck_requests import StruckRequests
@@ -35,6 +37,9 @@ class CallbackRelay:
 
     Args:
         url: The callback endpoint of the API.
+
+    Attributes:
+        waiting: Callbacks that wait for another one.
     """
 
     def __init__(
@@ -45,6 +50,9 @@ class CallbackRelay:
         self._time_scale = time_scale
         self._struck = StruckRequests(scenario, lambda: clock.now() * time_scale)
         self._http = httpx.Client(timeout=TIMEOUT_S, trust_env=False)
+        self._passed = 0
+        self.waiting = 0
+        self._passing = threading.Condition()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != PATH:
@@ -69,6 +77,10 @@ class CallbackRelay:
                     return HTTPStatus.GATEWAY_TIMEOUT, b""
                 case DuplicateCallback():
                     self._send(body, headers)
+                case EmptyCallback():
+                    body = b""
+                case ReorderedCallback():
+                    self._wait_for_another(fault.longest / self._time_scale)
                 case TamperedCallback():
                     headers = headers | {SIGNATURE: headers.get(SIGNATURE, "")[::-1]}
         return self._send(body, headers)
@@ -77,9 +89,21 @@ class CallbackRelay:
         time.sleep(max(0.0, pause))
         self._send(body, headers)
 
+    def _wait_for_another(self, longest: float) -> None:
+        """Wait until another callback has reached the API, at most *longest* [s]."""
+        with self._passing:
+            before = self._passed
+            self.waiting += 1
+            self._passing.wait_for(lambda: self._passed > before, longest)
+            self.waiting -= 1
+
     def _send(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         try:
             answer = self._http.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
             return HTTPStatus.BAD_GATEWAY, b""
+        finally:
+            with self._passing:
+                self._passed += 1
+                self._passing.notify_all()
         return answer.status_code, answer.content

@@ -1,5 +1,5 @@
 """
-Plays the process faults of a scenario: kills, pauses and restarts parts of the stack during a run.
+Plays the process faults of a scenario: kills, pauses, wrong clocks and full disks of parts during a run.
 
 Times in seconds; those of a scenario are model time, the others clock time.
 """
@@ -13,7 +13,13 @@ from typing import Protocol
 
 import httpx
 
-from harness.lab.workload.faults.process_faults import ProcessFault, ProcessKill
+from harness.lab.workload.faults.process_faults import (
+    ClockSkew,
+    FullDisk,
+    ProcessFault,
+    ProcessKill,
+    ProcessPause,
+)
 from harness.lab.workload.scenario import Scenario
 from harness.stack.faults.fault_exchange import FaultExchange, PlayedProcessFault, RunNote
 from harness.stack.stack_error import StackError
@@ -23,7 +29,7 @@ POLL_S = 0.05
 
 
 class ControlledParts(Protocol):
-    """Parts of a stack that can be killed, paused and started again, by their names."""
+    """Parts of a stack, by their names, and the faults that they can have."""
 
     def kill(self, part: str) -> None:
         """Kill a part."""
@@ -36,6 +42,15 @@ class ControlledParts(Protocol):
 
     def resume(self, part: str) -> None:
         """Let a paused part continue."""
+
+    def skew(self, part: str, seconds: float) -> None:
+        """Set how far the clock of a part is ahead [s]; 0 is right."""
+
+    def fill_disk(self, part: str) -> None:
+        """Let a part write nothing more to files."""
+
+    def free_disk(self, part: str) -> None:
+        """Let a part write to files again."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -126,19 +141,29 @@ class ProcessFaultPlayer:
 
     def _begin(self, index: int, fault: ProcessFault, began_at: float) -> None:
         started_at = time.time() - began_at
-        if isinstance(fault, ProcessKill):
-            self._parts.kill(fault.target)
-        else:
-            self._parts.pause(fault.target)
+        match fault:
+            case ProcessKill():
+                self._parts.kill(fault.target)
+            case ProcessPause():
+                self._parts.pause(fault.target)
+            case ClockSkew():
+                self._parts.skew(fault.target, fault.by)
+            case FullDisk():
+                self._parts.fill_disk(fault.target)
         self._played[index] = PlayedProcessFault(index, fault.action, fault.target, started_at)
 
     def _end(self, index: int, fault: ProcessFault, began_at: float) -> None:
         finished_at = time.time() - began_at
-        if isinstance(fault, ProcessKill):
-            self._parts.restart(fault.target)
-            self._restarted(fault.target, began_at)
-        else:
-            self._parts.resume(fault.target)
+        match fault:
+            case ProcessKill():
+                self._parts.restart(fault.target)
+                self._restarted(fault.target, began_at)
+            case ProcessPause():
+                self._parts.resume(fault.target)
+            case ClockSkew():
+                self._parts.skew(fault.target, 0.0)
+            case FullDisk():
+                self._parts.free_disk(fault.target)
         self._played[index] = replace(
             self._played[index], finished_at=finished_at, ready_at=time.time() - began_at
         )

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.lab.workload.faults.message_faults import PoisonedMessage
-from harness.lab.workload.mix import Mix
+from harness.lab.workload.faults.message_faults import DuplicateMessage, PoisonedMessage
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import arrival_of
 from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, Key, TaskFaults, step_of
@@ -34,13 +33,26 @@ def poison_of(scenario: Scenario | None) -> Callable[[str], str] | None:
     """Return a function that makes poisoned message bodies unreadable, None if the scenario has no poison."""
     if scenario is None or not any(isinstance(fault, PoisonedMessage) for fault in scenario.faults):
         return None
-    mix = Mix(scenario)
+    batches = PlannedBatches(scenario)
 
     def poison(body: str) -> str:
         arrival = _arrival_in(body)
-        return UNREADABLE if arrival is not None and mix.batch(arrival, 0.0).poisoned else body
+        return UNREADABLE if arrival is not None and batches.planned(arrival).poisoned else body
 
     return poison
+
+
+def doubling_of(scenario: Scenario | None) -> Callable[[str], bool] | None:
+    """Return whether the queue delivers a message body twice, None if the scenario has no such messages."""
+    if scenario is None or not any(isinstance(fault, DuplicateMessage) for fault in scenario.faults):
+        return None
+    batches = PlannedBatches(scenario)
+
+    def is_doubled(body: str) -> bool:
+        arrival = _arrival_in(body)
+        return arrival is not None and batches.planned(arrival).doubled
+
+    return is_doubled
 
 
 def _arrival_in(body: str) -> int | None:
@@ -63,7 +75,7 @@ class FaultInjection:
 
     def __init__(self, scenario: Scenario, now: Callable[[], float] | None = None) -> None:
         now = now or RunClock().now
-        self._batches = PlannedBatches(scenario, now)
+        self._batches = PlannedBatches(scenario)
         self._faults = TaskFaults(scenario, now)
 
     def function_error(self, name: str, event: str) -> str | None:

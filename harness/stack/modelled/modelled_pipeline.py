@@ -73,7 +73,7 @@ class ModelledPipeline:
         def model_now() -> float:
             return clock() * time_scale
 
-        self._batches = PlannedBatches(scenario, model_now)
+        self._batches = PlannedBatches(scenario)
         self._work = TaskWorkModel(scenario, model_now)
         self._checked = scenario is not None and scenario.media == "real"
         """Whether clients check what they download."""

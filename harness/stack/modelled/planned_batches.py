@@ -10,11 +10,11 @@ import hashlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from harness.lab.workload.mix import Mix
+from harness.lab.workload.arrivals.schedule import live_schedule
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile, arrival_of
 
@@ -33,12 +33,10 @@ class PlannedBatches:
 
     Args:
         scenario: None: every batch has ordinary files.
-        now: Model seconds since the run began, for corrupt files with a time window.
     """
 
-    def __init__(self, scenario: Scenario | None, now: Callable[[], float]) -> None:
-        self._mix = Mix(scenario) if scenario else None
-        self._now = now
+    def __init__(self, scenario: Scenario | None) -> None:
+        self._schedule = live_schedule(scenario) if scenario else None
         self._attempts: Counter[tuple[str, str, int]] = Counter()
         self._counting = threading.Lock()
 
@@ -46,7 +44,7 @@ class PlannedBatches:
         """Return the batch with these assets; its files are in the order of the assets."""
         client_ids = [client_id_of(asset) for asset in assets]
         arrival = arrival_number(assets)
-        files = self._planned(arrival).files if client_ids and arrival_of(client_ids[0]) else ()
+        files = self.planned(arrival).files if client_ids and arrival_of(client_ids[0]) else ()
         by_client_id = {file.client_id: file for file in files}
         return UploadBatch(
             arrival,
@@ -64,7 +62,7 @@ class PlannedBatches:
         client_id = planned or PurePosixPath(key).name
         asset = {"key": key, "clientId": client_id, "bytes": size, "type": "VIDEO_HORIZONTAL"}
         batch = self.batch([asset | {"contentType": "video/mp4"}])
-        siblings = [file.client_id for file in self._planned(batch.arrival).videos] if planned else []
+        siblings = [file.client_id for file in self.planned(batch.arrival).videos] if planned else []
         return batch, batch.files[0], siblings.index(client_id) if client_id in siblings else 0
 
     def next_attempt(self, batch_id: str, step: str, item: int = 0) -> int:
@@ -73,10 +71,12 @@ class PlannedBatches:
             self._attempts[batch_id, step, item] += 1
             return self._attempts[batch_id, step, item]
 
-    def _planned(self, arrival: int) -> UploadBatch:
-        if self._mix is None:
+    def planned(self, arrival: int) -> UploadBatch:
+        """Return the batch of an arrival as its client plans it: faults of files strike by its due time."""
+        if self._schedule is None:
             return UploadBatch(arrival, "", 0)
-        return self._mix.batch(arrival, self._now())
+        due_at = float(self._schedule.at[arrival]) if arrival < len(self._schedule) else 0.0
+        return self._schedule.mix.batch(arrival, due_at)
 
 
 def arrival_number(assets: Sequence[Mapping[str, Any]]) -> int:

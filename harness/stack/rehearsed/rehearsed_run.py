@@ -24,7 +24,7 @@ from harness.service.rehearsal.virtual_step_functions import EPOCH
 from harness.service.rehearsal.virtual_time import Runners, VirtualTime
 from harness.stack.rehearsed.rehearsed_run_ledger import ledger_of_run
 from harness.stack.rehearsed.scenario_client import ScenarioClient
-from harness.stack.rehearsed.scenario_decisions import ScenarioDecisions, plan_kills
+from harness.stack.rehearsed.scenario_decisions import ScenarioDecisions, plan_process_faults
 from harness.stack.rehearsed.scenario_service import QuietSurroundings, ScenarioService
 from harness.states_language.host import NS, nanoseconds
 
@@ -96,7 +96,7 @@ class _Play:
         self._recorder.horizon = horizon
         planned = schedule(scenario)
         self._plan_arrival(planned, 0)
-        plan_kills(scenario, self.service)
+        plan_process_faults(scenario, self.service)
         self.service.start()
         self.service.sample()
         time.call_in(LOOK_EVERY, partial(self._look, progress))
@@ -144,6 +144,8 @@ class _Play:
         """Return whether every job, message and execution has ended."""
         service = self.service
         if service.media.count_inflight_jobs() or service.media.list_outbox(limit=1):
+            return False
+        if any(client.waits_to_be_abandoned for client in self.clients):
             return False
         return not (service.queue.depth() or service.queue.dead_depth() or service.workflow.running)
 

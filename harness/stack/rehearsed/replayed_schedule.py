@@ -29,6 +29,8 @@ ON_CALLBACK = {
     Strike.UNAVAILABLE: "harness:callback:lose",
     Strike.DUPLICATE: "harness:callback:duplicate",
     Strike.TAMPERED: "harness:callback:tamper",
+    Strike.EMPTY: "harness:callback:empty",
+    Strike.REORDER: "harness:callback:reorder",
     Strike.LATE: "harness:callback:add-delay",
     Strike.DELAY: "harness:callback:add-delay",
 }
@@ -100,6 +102,9 @@ def _fault(decision: FaultDecision) -> Fault | None:
     strike, call = decision.strike, decision.call
     if strike in (Strike.CRASH_BEFORE, Strike.CRASH_AFTER):
         return _kill("worker" if decision.task.startswith("worker ") else "api", decision.seconds)
+    if strike is Strike.SKEW and decision.task.startswith(("worker ", "client ")):
+        target = "worker" if decision.task.startswith("worker ") else "api"
+        return {"action": "harness:clock:skew", "target": target, "by": decision.seconds}
     if strike is Strike.OUTAGE:
         part = DEPENDENCIES.get(call.partition(" ")[0])
         return None if part is None else _kill(part, decision.seconds)

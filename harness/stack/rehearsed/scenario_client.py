@@ -14,11 +14,11 @@ from typing import Any
 from harness.lab.results.rows import E2E, BatchRow
 from harness.lab.sim.model.client_session import REFUSALS
 from harness.lab.workload import client_flows
-from harness.lab.workload.client_flows import WAITS_FOR_READY
+from harness.lab.workload.client_flows import EXPIRED_COMPLETION, EXPIRED_UPLOAD, WAITS_FOR_READY
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.upload_batch import UploadBatch, UploadFile
-from harness.service.core.errors import MediaError, Unavailable
+from harness.service.core.errors import MediaError, Unavailable, UploadUrlExpired
 from harness.service.core.model.access_policy import Caller
 from harness.service.core.model.batch import Batch, BatchStatus
 from harness.service.core.model.checksum import Sha256
@@ -70,6 +70,13 @@ class ScenarioClient:
     @property
     def listing_id(self) -> int:
         return self.batch.arrival + 1
+
+    @property
+    def waits_to_be_abandoned(self) -> bool:
+        """Whether its batch was created, and its uploads came too late."""
+        if not self.batch.late or self.media is None:
+            return False
+        return self.service.media.get_batch_by_id(self.media).status is BatchStatus.PENDING_UPLOAD
 
     def play(self) -> None:
         """Do the steps of the flow, from the arrival on."""
@@ -134,6 +141,8 @@ class ScenarioClient:
 
     def _upload(self) -> None:
         assert self._created is not None  # noqa: S101 - the flow creates first
+        if self.batch.late:
+            self._complete_too_late()
         now = self._now
         for slot in self._created.slots:
             file = slot.file
@@ -143,20 +152,36 @@ class ScenarioClient:
         transfers = [(now, now, size) for size in self._sizes]
         self.service.folder.uploads(self.batch.arrival, "object", self.media, transfers)
 
-    def _complete(self) -> None:
+    def _complete_too_late(self) -> None:
+        """Complete the batch after its URLs have expired, with nothing in the bucket: it must be refused."""
         assert self._created is not None  # noqa: S101 - the flow creates first
-        batch_id = self._created.batch_id
+        self._sleep(self._created.upload_ttl + 1)
+        self._row("PUT", EXPIRED_UPLOAD, 403, "refused", self._now)
+        try:
+            with self.service.api.running():
+                self._ask_to_complete()
+        except UploadUrlExpired as error:
+            self._row("POST", EXPIRED_COMPLETION, 410, "refused", self._now)
+            raise FlowStopped(f"/uploads/complete: {error.reason}") from None
+        except (MediaError, ProcessDown) as error:
+            self._row("POST", EXPIRED_COMPLETION, None, "failed", self._now, error=type(error).__name__)
+            raise FlowStopped(f"/uploads/complete: {type(error).__name__}") from None
+        self._row("POST", EXPIRED_COMPLETION, 202, "breached", self._now)
+        raise FlowStopped("/uploads/complete: accepted without files")
+
+    def _complete(self) -> None:
+        self._request("uploads/complete", self._ask_to_complete)
+        self.accepted = True
+        self._begun(self.due_at)
+
+    def _ask_to_complete(self) -> None:
+        assert self._created is not None  # noqa: S101 - the flow creates first
         files = [
             UploadedFile(slot.file.client_id, slot.key, "etag", slot.file.bytes)
             for slot in self._created.slots
         ]
         complete = self.service.api_service.complete_upload_batch
-        self._request(
-            "uploads/complete",
-            lambda: complete(self._caller, ListingId(self.listing_id), batch_id, files),
-        )
-        self.accepted = True
-        self._begun(self.due_at)
+        complete(self._caller, ListingId(self.listing_id), self._created.batch_id, files)
 
     def _retry(self) -> None:
         assert self.media is not None  # noqa: S101 - the flow creates first

@@ -8,11 +8,13 @@ from harness.lab.workload.faults.api_faults import ApiDelay, ApiFault
 from harness.lab.workload.faults.callback_faults import (
     CallbackFault,
     DuplicateCallback,
+    EmptyCallback,
     LateCallback,
     LostCallback,
+    ReorderedCallback,
     TamperedCallback,
 )
-from harness.lab.workload.faults.process_faults import ProcessKill
+from harness.lab.workload.faults.process_faults import ClockSkew, ProcessKill
 from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.scenario import Scenario
 from harness.service.rehearsal.fault_decisions import FaultDecision, FaultDecisions, Strike
@@ -42,6 +44,8 @@ ON_CALLBACKS = {
     LostCallback: Strike.UNAVAILABLE,
     DuplicateCallback: Strike.DUPLICATE,
     TamperedCallback: Strike.TAMPERED,
+    EmptyCallback: Strike.EMPTY,
+    ReorderedCallback: Strike.REORDER,
     LateCallback: Strike.LATE,
 }
 
@@ -65,8 +69,7 @@ class ScenarioDecisions(FaultDecisions):
     def at(self, task: str, call: str, strikes: Sequence[Strike]) -> FaultDecision | None:
         if self._has_callbacks and call == CALLBACK:
             for fault, draw in self._struck.strike(CallbackFault):
-                seconds = fault.delay.sample(draw) if isinstance(fault, LateCallback) else 0.0
-                return self._decided(task, call, ON_CALLBACKS[type(fault)], seconds)
+                return self._decided(task, call, ON_CALLBACKS[type(fault)], _length(fault, draw))
         if self._has_requests and call in REQUESTS:
             asked = REQUESTS[call]
             for asking, draw in self._struck.strike(ApiFault, lambda fault: fault.concerns(*asked)):
@@ -86,11 +89,31 @@ class ScenarioDecisions(FaultDecisions):
         return decision
 
 
-def plan_kills(scenario: Scenario, service: RehearsedService) -> None:
-    """Let the kills of a scenario happen at their times."""
+def _length(fault: CallbackFault, draw: float) -> float:
+    """Return how long a callback waits [s]."""
+    match fault:
+        case LateCallback():
+            return fault.delay.sample(draw)
+        case ReorderedCallback():
+            return fault.longest
+    return 0.0
+
+
+def plan_process_faults(scenario: Scenario, service: RehearsedService) -> None:
+    """Let the kills and the wrong clocks of a scenario happen at their times."""
+    call_in = service.around.time.call_in
     for fault in scenario.faults:
-        if isinstance(fault, ProcessKill):
-            service.around.time.call_in(nanoseconds(fault.at), partial(_kill, fault, service))
+        match fault:
+            case ProcessKill():
+                call_in(nanoseconds(fault.at), partial(_kill, fault, service))
+            case ClockSkew():
+                call_in(nanoseconds(fault.at), partial(_skew, service, fault.target, fault.by))
+                if fault.lasting is not None:
+                    call_in(nanoseconds(fault.until), partial(_skew, service, fault.target, 0.0))
+
+
+def _skew(service: RehearsedService, target: str, seconds: float) -> None:
+    (service.api if target == "api" else service.worker).skew = seconds
 
 
 def _kill(fault: ProcessKill, service: RehearsedService) -> None:

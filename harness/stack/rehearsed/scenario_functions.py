@@ -23,7 +23,7 @@ class ScenarioFunctions(RehearsedFunctions):
         def now() -> float:
             return self._around.time.seconds
 
-        self._batches = PlannedBatches(scenario, now)
+        self._batches = PlannedBatches(scenario)
         self._model = TaskWorkModel(scenario, now)
         self._recorder = recorder
         deployed = load_template(parameters={"CallbackUrl": ""}).functions

@@ -12,7 +12,7 @@ from harness.service.adapters.memory.job_queue import InMemoryJobQueue
 from harness.service.core.ports.clock import Clock
 from harness.service.rehearsal.rehearsed_process import Surroundings
 from harness.service.rehearsal.rehearsed_service import SECRET, RehearsedService
-from harness.stack.modelled.fault_injection import poison_of
+from harness.stack.modelled.fault_injection import doubling_of, poison_of
 from harness.stack.rehearsed.recorded_step_functions import RecordedStepFunctions
 from harness.stack.rehearsed.run_recorder import RecordedInstruments, RehearsedRecorder
 from harness.stack.rehearsed.scenario_functions import ScenarioFunctions
@@ -28,17 +28,27 @@ def _template() -> Template:
     return load_template(parameters={"CallbackUrl": ""})
 
 
-class PoisonableQueue(InMemoryJobQueue):
-    """The queue; *poison* makes the bodies of some messages unreadable."""
+class FaultyQueue(InMemoryJobQueue):
+    """The queue; *poison* makes the bodies of some messages unreadable, others are delivered twice."""
 
     def __init__(
-        self, clock: Clock, poison: Callable[[str], str] | None, *, visibility: float, max_receive_count: int
+        self,
+        clock: Clock,
+        poison: Callable[[str], str] | None,
+        is_doubled: Callable[[str], bool] | None,
+        *,
+        visibility: float,
+        max_receive_count: int,
     ) -> None:
         super().__init__(clock, visibility=visibility, max_receive_count=max_receive_count)
         self._poison = poison
+        self._is_doubled = is_doubled
 
     def send_raw(self, body: str, attributes: Mapping[str, str] | None = None) -> str:
-        return super().send_raw(self._poison(body) if self._poison else body, attributes)
+        sent = self._poison(body) if self._poison else body
+        if self._is_doubled is not None and self._is_doubled(body):
+            super().send_raw(sent, attributes)
+        return super().send_raw(sent, attributes)
 
 
 @dataclass(slots=True, eq=False)
@@ -57,9 +67,10 @@ class ScenarioService(RehearsedService):
 
     def make_queue(self) -> InMemoryJobQueue:
         queue = _template().queue
-        return PoisonableQueue(
+        return FaultyQueue(
             self.clock,
             poison_of(self.scenario),
+            doubling_of(self.scenario),
             visibility=queue.visibility_timeout,
             max_receive_count=queue.max_receive_count or 1,
         )

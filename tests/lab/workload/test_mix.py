@@ -166,10 +166,37 @@ class TestFaults:
         mix = mix_of({"name": "photo_shoot", "photos": 3, "videos": 0}, faults=[fault])
 
         def corrupt(at):
-            return sum(file.corrupt for arrival in range(1_000) for file in mix.batch(arrival, at).files)
+            return sum(
+                file.damage == "corrupt" for arrival in range(1_000) for file in mix.batch(arrival, at).files
+            )
 
         assert abs(corrupt(50) - 300) < 54
         assert corrupt(49.9) == corrupt(60) == 0
+
+    def test_of_several_damages_a_file_has_the_first(self):
+        """
+        An oversized picture stays one; videos are not struck by it, and are truncated.
+        """
+        faults = [{"action": f"harness:media:{name}"} for name in ("oversize-file", "truncate-file")]
+        files = mix_of({"name": "photo_shoot", "photos": 2, "videos": 1}, faults=faults).batch(3).files
+
+        assert [file.damage for file in files] == ["oversized", "oversized", "truncated"]
+
+    @pytest.mark.parametrize(
+        ("action", "name"), [("sqs:duplicate-message", "doubled"), ("media:expire-upload-url", "late")]
+    )
+    def test_a_share_of_the_arrivals_is_struck(self, action, name):
+        """
+        Three of ten (99.9 % of 1,000), in the window.
+        """
+        fault = {"action": f"harness:{action}", "rate": 0.3, "at": 50, "for": "10 s"}
+        mix = mix_of({"name": "photo_shoot"}, faults=[fault])
+
+        def struck(at):
+            return sum(getattr(mix.batch(arrival, at), name) for arrival in range(1_000))
+
+        assert abs(struck(50) - 300) < 48
+        assert struck(49.9) == struck(60) == 0
 
     def test_a_fault_does_not_change_the_files(self):
         """

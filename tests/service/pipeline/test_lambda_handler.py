@@ -1,5 +1,6 @@
 """The decorator of the Lambda handlers."""
 
+import errno
 import json
 
 import pytest
@@ -92,6 +93,25 @@ def test_a_defect_is_logged_and_rejected(capsys):
     """The log has the traceback, the error has the name."""
     with pytest.raises(Rejected, match=r"^INTERNAL_ERROR: validate: KeyError; see the log"):
         handler_that_raises(KeyError("videos"))(EVENT, None)
+
+    assert "Traceback" in lines(capsys)[-1]["exception"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_tried_again(capsys, number):
+    """The next sandbox has a disk of its own; the error has no path of this one."""
+    with pytest.raises(
+        Retryable, match=r"^DISK_FULL: validate: the working directory of the function is full$"
+    ):
+        handler_that_raises(OSError(number, "full", "/tmp/validate-x"))(EVENT, None)
+
+    assert lines(capsys)[-1]["event"] == "service.media.validate.disk_full"
+
+
+def test_another_error_of_the_system_is_a_defect(capsys):
+    """It would come again."""
+    with pytest.raises(Rejected, match=r"^INTERNAL_ERROR: validate: FileNotFoundError; see the log"):
+        handler_that_raises(FileNotFoundError(errno.ENOENT, "no file"))(EVENT, None)
 
     assert "Traceback" in lines(capsys)[-1]["exception"]
 

@@ -37,6 +37,10 @@ def pause(target: str) -> list[Fault]:
     return [{"action": "harness:process:pause", "target": target, "at": "15 s", "for": "15 s"}]
 
 
+def skew(target: str, by: str) -> list[Fault]:
+    return [{"action": "harness:clock:skew", "target": target, "by": by, "at": "10 s", "for": "20 s"}]
+
+
 PARTS = ("worker", "api", "database", "s3", "aws")
 KINDS: Mapping[str, list[Fault]] = {
     **{f"kill of {part}": kill(part) for part in PARTS},
@@ -62,12 +66,29 @@ KINDS: Mapping[str, list[Fault]] = {
         {"action": "harness:callback:add-delay", "delay": "20 s", "rate": 0.3},
         {"action": "harness:callback:tamper", "rate": 0.2},
     ],
+    "callbacks reordered and empty": [
+        {"action": "harness:callback:reorder", "rate": 0.5},
+        {"action": "harness:callback:empty", "rate": 0.2},
+    ],
+    "messages delivered twice": [{"action": "harness:sqs:duplicate-message", "rate": 0.5}],
+    "damaged files": [
+        {"action": f"harness:media:{name}", "rate": 0.1}
+        for name in ("truncate-file", "mislabel-file", "oversize-file")
+    ],
+    "uploads after the expiry": [{"action": "harness:media:expire-upload-url", "rate": 0.3}],
+    "API an hour ahead": skew("api", "1 h"),
+    "API an hour behind": skew("api", "-1 h"),
+    "worker an hour ahead": skew("worker", "1 h"),
+    "worker an hour behind": skew("worker", "-1 h"),
+    "full disk of S3": [{"action": "harness:disk:fill", "target": "s3", "at": "15 s", "for": "15 s"}],
 }
 EVERYWHERE: list[Fault] = [
     {"action": "aws:lambda:invocation-error", "function": "thumbnails", "rate": 0.4},
     {"action": "harness:mediaconvert:job-error", "rate": 0.3},
     {"action": "harness:media:corrupt-file", "rate": 0.05},
     {"action": "harness:callback:duplicate", "rate": 0.3},
+    {"action": "harness:sqs:duplicate-message", "rate": 0.3},
+    {"action": "harness:media:mislabel-file", "rate": 0.05},
 ]
 """Faults that all three worlds play."""
 
@@ -82,6 +103,8 @@ def scenario(seed: int, faults: list[Fault]) -> Scenario:
             "duration_s": 40,
             "drain_s": 5400,
             "time_scale": 10,
+            # The local S3 keeps what is smaller in memory, not on its disk.
+            "placeholder_bytes": 100_000 if faults[0]["action"] == "harness:disk:fill" else 1024,
             "arrivals": [{"process": "poisson", "stages": [{"hold_per_s": 0.5, "for_s": 40}]}],
             "flows": [flow],
             "behaviour": {"poll": {"timeout_s": 5000, "cap_s": 10}},

@@ -33,6 +33,15 @@ class NotingParts:
     def resume(self, part):
         self.done.append(f"resume {part}")
 
+    def skew(self, part, seconds):
+        self.done.append(f"skew {part} {seconds:g}")
+
+    def fill_disk(self, part):
+        self.done.append(f"fill {part}")
+
+    def free_disk(self, part):
+        self.done.append(f"free {part}")
+
 
 def scenario(*faults):
     return Scenario.model_validate(
@@ -84,6 +93,17 @@ def test_a_part_is_killed_and_started_again(played):
     assert done == ["kill worker", "pause api", "resume api", "restart worker", "told worker"]
     assert [(each.index, each.target) for each in faults] == [(0, "worker"), (1, "api")]
     assert all(each.started_at <= each.finished_at <= each.ready_at for each in faults)
+
+
+def test_a_clock_goes_wrong_and_a_disk_is_filled(played):
+    """
+    Until the end of the fault, or of the run: the next run finds the parts as they were.
+    """
+    skew = {"action": "harness:clock:skew", "target": "api", "by": "-1 h", "at": 10, "for": 20}
+    done, faults = played(skew, {"action": "harness:disk:fill", "target": "s3", "at": 20}, lasts=3)
+
+    assert done == ["skew api -3600", "fill s3", "skew api 0", "free s3"]
+    assert [each.action for each in faults] == ["harness:clock:skew", "harness:disk:fill"]
 
 
 def test_a_part_without_a_restart_starts_again_when_the_run_ends(played):

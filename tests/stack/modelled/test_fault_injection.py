@@ -7,10 +7,11 @@ import threading
 
 import pytest
 
+from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.work_and_faults import TaskFaults
 from harness.stack.aws.mediaconvert.local_mediaconvert import TranscodingFailed
-from harness.stack.modelled.fault_injection import UNREADABLE, FaultInjection, poison_of
+from harness.stack.modelled.fault_injection import UNREADABLE, FaultInjection, doubling_of, poison_of
 from harness.stack.modelled.run_clock import RunClock
 
 
@@ -141,6 +142,37 @@ class TestPoison:
         """
         assert poison_of(scenario()) is None
         assert poison_of(None) is None
+
+
+class TestDoubled:
+    def test_the_messages_of_struck_arrivals_are_doubled(self):
+        """
+        About three of ten, those that the simulator doubles; messages of other clients are not.
+        """
+        played = scenario({"action": "harness:sqs:duplicate-message", "rate": 0.3})
+        is_doubled = doubling_of(played)
+        assert is_doubled is not None
+        mix = Mix(played)
+
+        found = [is_doubled(message(arrival)) for arrival in range(300)]
+        assert found == [mix.batch(arrival).doubled for arrival in range(300)]
+        assert 60 <= sum(found) <= 120
+        assert not is_doubled('{"assets": [{"key": "7/raw/photo/vertical/b/mine.jpg"}]}')
+        assert not is_doubled("not json")
+        assert doubling_of(scenario()) is None
+
+    def test_the_window_of_a_message_is_that_of_its_arrival(self):
+        """
+        One arrival a second: those that are due from 3 s to 5 s, whenever their messages are sent.
+        """
+        window = {"at": 3, "for": "2 s"}
+        is_doubled = doubling_of(scenario({"action": "harness:sqs:duplicate-message", **window}))
+        poison = poison_of(scenario({"action": "harness:sqs:poison-message", **window}))
+        assert is_doubled is not None
+        assert poison is not None
+
+        assert [arrival for arrival in range(9) if is_doubled(message(arrival))] == [3, 4]
+        assert [arrival for arrival in range(9) if poison(message(arrival)) == UNREADABLE] == [3, 4]
 
 
 class TestWindow:

@@ -11,13 +11,19 @@ from harness.lab.sim.simulation import simulate
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.scenario_file import ScenarioError
 from harness.stack.rehearsed.rehearsed_run import CORE, rehearse_scenario
+from tests.service.rehearsal.planted_bugs import worker_clock_trusted
 
 FAULTS = (
     {"action": "aws:lambda:invocation-error", "function": "thumbnails", "rate": 0.5},
     {"action": "harness:mediaconvert:job-error", "rate": 0.4},
     {"action": "harness:sqs:poison-message", "rate": 0.05},
     {"action": "harness:media:corrupt-file", "rate": 0.02},
+    {"action": "harness:media:truncate-file", "rate": 0.02},
+    {"action": "harness:media:mislabel-file", "rate": 0.05},
+    {"action": "harness:media:oversize-file", "rate": 0.05},
+    {"action": "harness:sqs:duplicate-message", "rate": 0.4},
 )
+CODES = {"DECODE_FAILED", "CONTENT_TYPE_MISMATCH", "IMAGE_TOO_LARGE", "DLQ_REDRIVE"}
 REQUEST_FAULTS = (
     {"action": "aws:fis:inject-api-throttle-error", "service": "sqs", "rate": 0.3},
     {"action": "aws:fis:inject-api-internal-error", "service": "states", "rate": 0.3},
@@ -27,6 +33,8 @@ REQUEST_FAULTS = (
     {"action": "harness:callback:duplicate", "rate": 0.3},
     {"action": "harness:callback:tamper", "rate": 0.2},
     {"action": "harness:callback:add-delay", "delay": "15 s", "rate": 0.2},
+    {"action": "harness:callback:empty", "rate": 0.2},
+    {"action": "harness:callback:reorder", "rate": 0.5},
 )
 
 
@@ -90,6 +98,7 @@ def test_the_events_are_those_of_the_twin(tmp_path, faults):
     assert outcomes(rehearsed) == outcomes(simulated)
     assert events(rehearsed) == events(simulated)
     assert ({outcome for outcome, _ in outcomes(rehearsed).values()} == {"READY"}) is (faults == ())
+    assert ({error for _, error in outcomes(rehearsed).values()} >= CODES) is (faults != ())
 
 
 def test_killed_parts_heal_and_nothing_is_lost(tmp_path):
@@ -120,6 +129,57 @@ def test_failing_requests_and_callbacks_lose_nothing(tmp_path):
     assert (audit.violations, audit.unfinished) == ((), 0)
     ends = Counter(outcome for outcome, _ in outcomes(run).values())
     assert ends["READY"] > 20 * ends["FAILED"]
+
+
+def test_a_message_that_is_delivered_twice_starts_one_execution(tmp_path):
+    """
+    The queue hands out both, and the audit finds one execution for each job.
+    """
+    run = rehearse_scenario(scenario({"action": "harness:sqs:duplicate-message"}), out=tmp_path / "run")
+    audit = read_audits(run.folder)[CORE]
+    started = run.metrics.query("metric == 'AWS/States/ExecutionsStarted'")["value"].sum()
+
+    assert started == len(run.batches) > 40
+    assert (audit.violations, audit.unfinished) == ((), 0)
+
+
+def test_uploads_after_the_expiry_are_refused_and_their_batches_end(tmp_path):
+    """
+    The reconciler ends the batches as abandoned; the others become READY, in the twin as here.
+    """
+    played = scenario({"action": "harness:media:expire-upload-url", "rate": 0.3}, drain_s=7200)
+    rehearsed = rehearse_scenario(played, out=tmp_path / "rehearsed")
+    simulated = simulate(played, engine="simpy", platform="bare", out=tmp_path / "simulated")
+    failed = rehearsed.metrics.query("metric == 'media_batches_failed_total'")["value"].sum()
+    audit = read_audits(rehearsed.folder)[CORE]
+
+    assert outcomes(rehearsed) == outcomes(simulated)
+    for run in (rehearsed, simulated):
+        refused = run.requests.query("outcome == 'refused'")
+        assert Counter(zip(refused["name"], refused["status"], strict=True)) == {
+            ("expired object", 403): failed,
+            ("expired uploads/complete", 410): failed,
+        }
+    assert failed > 4
+    assert (audit.violations, audit.unfinished) == ((), 0)
+
+
+def test_a_wrong_clock_of_the_worker_ends_no_upload_early(tmp_path, monkeypatch):
+    """
+    The service measures by the clock of the database; a worker that trusts its own ends uploads too early.
+    """
+    skew = {"action": "harness:clock:skew", "target": "worker", "by": "1 h", "at": 20, "for": "10 min"}
+    flows = [{"name": "abandon", "photos": 1, "videos": 0}]
+    ended = []
+    for trusts in (False, True):
+        if trusts:
+            worker_clock_trusted(monkeypatch)
+        played = scenario(skew, flows=flows, duration_s=400)
+        metrics = rehearse_scenario(played, out=tmp_path / str(trusts)).metrics
+        ended.append(metrics.query("metric == 'media_batches_failed_total'")["value"].sum())
+
+    assert ended[0] == 0
+    assert ended[1] > 10
 
 
 def test_a_pause_is_refused_by_name(tmp_path):

@@ -46,6 +46,20 @@ def played(task, call, strike, seconds=0.0):
                 "for": 5.0,
             },
         ),
+        (
+            "worker outbox",
+            "queue send",
+            Strike.SKEW,
+            -3600.0,
+            {"action": "harness:clock:skew", "target": "worker", "by": -3600.0},
+        ),
+        (
+            "job 1 FinalizeAndCallback",
+            "callback request",
+            Strike.EMPTY,
+            0.0,
+            {"action": "harness:callback:empty", "for": 5.0},
+        ),
     ],
 )
 def test_a_fault_gets_the_words_of_a_scenario(task, call, strike, seconds, fault):
@@ -57,13 +71,13 @@ def test_a_fault_gets_the_words_of_a_scenario(task, call, strike, seconds, fault
 
 def test_what_a_scenario_has_no_words_for_is_named():
     """
-    A clock that goes wrong, for example.
+    Messages that the queue delivers in another order, for example.
     """
-    faults, left_out = played("client 1", "database get_listing", Strike.SKEW, 3600.0)
+    faults, left_out = played("worker dispatcher-1", "queue receive", Strike.REORDER)
 
     assert faults == []
     assert len(left_out) == 1
-    assert left_out[0].endswith("client 1, database get_listing (time 1): clock skew of 3600 s")
+    assert left_out[0].endswith("worker dispatcher-1, queue receive (time 1): reorder")
 
 
 def test_schedules_of_any_seed_are_playable_live():

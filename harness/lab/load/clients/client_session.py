@@ -21,9 +21,9 @@ from harness.lab.load.clients.answers import (
 from harness.lab.load.clients.api_session import AnswerReader, ApiSession, Reply
 from harness.lab.load.clients.batch_recorder import BatchRecorder, WorkerContext
 from harness.lab.load.clients.downloads import OBJECT, downloads
-from harness.lab.load.clients.response_check import expecting
+from harness.lab.load.clients.response_check import RequestOutcome, expecting, refusing
 from harness.lab.load.run_plan import PlannedArrival
-from harness.lab.workload.client_flows import Flow
+from harness.lab.workload.client_flows import EXPIRED_COMPLETION, EXPIRED_UPLOAD, Flow
 from harness.lab.workload.identities import CallerRole
 from harness.lab.workload.upload_batch import UploadFile
 
@@ -35,6 +35,12 @@ DOWNLOAD_LIMIT = 64 * 1024 * 1024
 
 LARGEST_GROWTH = 4
 """How much longer than all uploads of its batch a file may be in addition."""
+
+
+EXPIRY_MARGIN_S = 1.0
+"""How long after the expiry of a URL it is used: clocks may differ."""
+NOT_STORED = "0" * 32
+"""The entity tag that a client makes up for a file that was not stored."""
 
 
 class SessionStopped(Exception):
@@ -95,8 +101,11 @@ class ClientSession:
         self.upload_ttl = created.upload_url_ttl_seconds
         self.tickets = {ticket.client_id: ticket for ticket in created.files}
 
-    def upload_files(self) -> None:
-        """Upload every file, several at once."""
+    def upload_files(self, token: str) -> None:
+        """Upload every file, several at once; too late if the scenario has this fault for the arrival."""
+        if self.batch.late:
+            gevent.sleep(self.upload_ttl + EXPIRY_MARGIN_S)
+            self._upload_too_late(token)
         pool = Pool(self._scenario.behaviour.uploads_at_once)
         try:
             for error in pool.imap_unordered(self._upload, self.batch.files):
@@ -107,16 +116,7 @@ class ClientSession:
 
     def complete(self, token: str) -> None:
         """Tell the service that all files are uploaded."""
-        files = [
-            {
-                "clientId": file.client_id,
-                "s3Key": self.tickets[file.client_id].s3_key,
-                "etag": self._etags[file.client_id],
-                "bytes": self.context.payload_of(file).size,
-            }
-            for file in self.batch.files
-        ]
-        self._start_job("/uploads/complete", {"files": files}, token, due_at=self.intended_at)
+        self._start_job("/uploads/complete", {"files": self._uploaded()}, token, due_at=self.intended_at)
 
     def retry(self, token: str) -> None:
         """Have the batch processed again."""
@@ -168,12 +168,39 @@ class ClientSession:
         for each in downloads(found, 0)[:fetches]:
             self.api.get(each.url, expecting(200), each.name)
 
+    def _upload_too_late(self, token: str) -> None:
+        """Upload one file after its URL has expired, and complete the batch: both must be refused."""
+        file = self.batch.files[0]
+        ticket, payload = self.tickets[file.client_id], self.context.payload_of(file)
+        put = self.api.put(
+            ticket.upload_url, ticket.headers, payload.open(), payload.size, refusing(403), EXPIRED_UPLOAD
+        )
+        self._etags = dict.fromkeys(self.tickets, NOT_STORED)
+        body = {**self._batch_key(), "files": self._uploaded()}
+        post = self.api.post("/uploads/complete", body, token, refusing(410), name=EXPIRED_COMPLETION)
+        for endpoint, reply in ((OBJECT, put), ("/uploads/complete", post)):
+            if reply.outcome is not RequestOutcome.REFUSED:
+                raise SessionStopped(f"{endpoint} after the upload URL expired: {reply.status}")
+        raise SessionStopped(f"/uploads/complete: {post.status} UPLOAD_URL_EXPIRED")
+
     def _sleep(self, model_seconds: float) -> None:
         if model_seconds > 0:
             gevent.sleep(model_seconds / self._scenario.time_scale)
 
     def _batch_key(self) -> dict[str, Any]:
         return {"listingId": self.arrival.listing.listing_id, "batchId": self.api.batch_id}
+
+    def _uploaded(self) -> list[dict[str, Any]]:
+        """Return the files as the client reports them when it has uploaded all."""
+        return [
+            {
+                "clientId": file.client_id,
+                "s3Key": self.tickets[file.client_id].s3_key,
+                "etag": self._etags[file.client_id],
+                "bytes": self.context.payload_of(file).size,
+            }
+            for file in self.batch.files
+        ]
 
     def _file_manifest(self, file: UploadFile) -> dict[str, Any]:
         payload = self.context.payload_of(file)

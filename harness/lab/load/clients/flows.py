@@ -37,10 +37,11 @@ def retry(client: ClientSession) -> None:
 
 def abandon(client: ClientSession) -> None:
     """Create a batch and never complete it."""
-    client.create(client.token(CallerRole.PHOTOGRAPHER))
+    photographer = client.token(CallerRole.PHOTOGRAPHER)
+    client.create(photographer)
     if client.flow(client_flows.AbandonFlow).after == "uploads":
         client.think()
-        client.upload_files()
+        client.upload_files(photographer)
 
 
 def viewer(client: ClientSession) -> None:
@@ -69,6 +70,6 @@ def _upload(client: ClientSession, token: str) -> None:
     """Create a batch, upload its files and complete it."""
     client.create(token)
     client.think()
-    client.upload_files()
+    client.upload_files(token)
     client.think()
     client.complete(token)

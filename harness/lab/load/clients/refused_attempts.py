@@ -10,12 +10,10 @@ from collections.abc import Callable, Mapping
 
 import gevent
 
-from harness.lab.load.clients.client_session import ClientSession, SessionStopped
+from harness.lab.load.clients.client_session import EXPIRY_MARGIN_S, ClientSession, SessionStopped
 from harness.lab.load.clients.response_check import refusing
 from harness.lab.workload.client_flows import RefusedAttempt
 from harness.lab.workload.identities import CallerRole
-
-EXPIRY_MARGIN_S = 1.0
 
 _SIGNATURE = re.compile(r"(Signature=)([^&])")
 

@@ -17,7 +17,12 @@ from harness.lab.sim.model.admission import UNAVAILABLE
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
 from harness.lab.sim.model.model_context import ModelContext
 from harness.lab.workload import client_flows
-from harness.lab.workload.client_flows import WAITS_FOR_READY, RefusedAttempt
+from harness.lab.workload.client_flows import (
+    EXPIRED_COMPLETION,
+    EXPIRED_UPLOAD,
+    WAITS_FOR_READY,
+    RefusedAttempt,
+)
 from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.host import NS, nanoseconds
 
@@ -35,6 +40,9 @@ REFUSALS: Mapping[RefusedAttempt, tuple[bool, int]] = {
     RefusedAttempt.BAD_CHECKSUM: (True, 400),
 }
 """For each attempt: whether it goes to the object store, and the status with which it is refused."""
+
+
+UPLOAD_URL_EXPIRED = "UPLOAD_URL_EXPIRED"
 
 
 class ClientStopped(Exception):
@@ -93,6 +101,8 @@ class SimulatedClient:
 
     def upload_files(self) -> ProcessGenerator:
         """Upload every file, several in parallel."""
+        if self.batch.late:
+            yield from self._upload_too_late()
         context, arrival = self.context, self.arrival
         sizes = self._sizes = context.sizes(self.batch.files)
         now = context.env.now
@@ -110,13 +120,24 @@ class SimulatedClient:
         at_once = max(1, len(lanes))
         yield from host.take(longest, host.upload * len(sizes) // at_once, self._key, at_once)
 
+    def _upload_too_late(self) -> ProcessGenerator:
+        """Upload one file after its URL has expired, and report that all are uploaded: both are refused."""
+        yield self._after(self.context.upload_ttl + NS)
+        self._transfers += 1
+        self._requests += 1
+        put = self.context.store.transfer(self.arrival, self._transfers, 0)
+        yield from self._refused("PUT", EXPIRED_UPLOAD, 403, put)
+        post, _ = self.context.admission.request(self.arrival, self._requests)
+        yield from self._refused("POST", EXPIRED_COMPLETION, 410, post)
+        raise ClientStopped(f"/uploads/complete: 410 {UPLOAD_URL_EXPIRED}")
+
     def complete(self) -> ProcessGenerator:
         """Report that all files are uploaded."""
         yield from self._request("uploads/complete", 202)
         assert self.media is not None  # noqa: S101 - it was created
         self._job = self.context.service.complete(self.media)
         if self._job is None:
-            raise ClientStopped("/uploads/complete: 410 UPLOAD_URL_EXPIRED")
+            raise ClientStopped(f"/uploads/complete: 410 {UPLOAD_URL_EXPIRED}")
         self._job_due_at, self._accepted_at = self.intended_at, self._now
 
     def retry(self) -> ProcessGenerator:
@@ -205,15 +226,19 @@ class SimulatedClient:
             if self._now + expires_in > self.context.duration:
                 return
             yield self._after(expires_in)
-        due_at, now = self._take_due_at(), self._now
         if to_store:
             self._transfers += 1
             latency, method = self.context.store.transfer(self.arrival, self._transfers, 0), "PUT"
         else:
             self._requests += 1
             latency, method = self.context.admission.request(self.arrival, self._requests)[0], "POST"
+        yield from self._refused(method, f"forbidden {attempt}", status, latency)
+
+    def _refused(self, method: str, name: str, status: int, latency: int) -> ProcessGenerator:
+        """Make a request that is refused, and wait for the answer."""
+        due_at, now = self._take_due_at(), self._now
         self.context.recorder.request(
-            arrival=self.arrival, type=method, name=f"forbidden {attempt}", status=status, outcome="refused",
+            arrival=self.arrival, type=method, name=name, status=status, outcome="refused",
             intended_at=due_at, started_at=now, finished_at=now + latency, batch_id=self._batch_id,
         )  # fmt: skip
         yield self._after(latency)

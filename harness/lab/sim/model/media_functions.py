@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.lab.sim.model.jobs import MediaBatch, MediaJob
-from harness.lab.workload.faults.callback_faults import CallbackFault, LostCallback, TamperedCallback
+from harness.lab.workload.faults.callback_faults import (
+    CallbackFault,
+    EmptyCallback,
+    LostCallback,
+    TamperedCallback,
+)
 from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.upload_batch import UploadFile
 from harness.lab.workload.work_and_faults import TaskWorkModel, step_of
@@ -71,7 +76,7 @@ class MediaFunctions:
     def _call_back(self, job: MediaJob, payload: Any, seconds: float) -> Work:
         """Return the work of the callback function, whose request a fault may strike."""
         faults = tuple(self.struck.strike(CallbackFault))
-        if any(isinstance(fault, LostCallback | TamperedCallback) for fault, _ in faults):
+        if any(isinstance(fault, LostCallback | TamperedCallback | EmptyCallback) for fault, _ in faults):
             return Work(seconds, dict, "Retryable", "CALLBACK_UNAVAILABLE: injected")
         # A repeated report has no effect, so neither has a duplicate.
         return Work(seconds, lambda: self._report(job, payload))

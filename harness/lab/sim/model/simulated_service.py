@@ -139,7 +139,8 @@ class SimulatedService:
         job = MediaJob(self._jobs, batch, batch.jobs, now)
         self._open[job.id] = job
         self.inflight.set(len(self._open))
-        self.queue.send(Message(job, batch.planned.poisoned))
+        for _ in range(2 if batch.planned.doubled else 1):
+            self.queue.send(Message(job, batch.planned.poisoned))
         return job
 
     def _dispatch(self, message: Message) -> bool:

@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from harness.lab.workload.faults.fault_window import FaultWorld, RandomFault
-from harness.lab.workload.faults.time_span import Delay
+from harness.lab.workload.faults.time_span import Delay, TimeSpan
+
+_IN_ORDER = "its callbacks arrive at once or are lost; play the scenario live, or rehearse it"
 
 
 class CallbackFault(RandomFault):
@@ -30,6 +32,22 @@ class TamperedCallback(CallbackFault):
     action: Literal["harness:callback:tamper"]
 
 
+class EmptyCallback(CallbackFault):
+    """A callback reaches the API without its content; the signature is that of the content."""
+
+    action: Literal["harness:callback:empty"]
+
+
+class ReorderedCallback(CallbackFault):
+    """A callback waits until the next one has reached the API; its sender waits, too."""
+
+    action: Literal["harness:callback:reorder"]
+    longest: TimeSpan = Field(5.0, description="The longest time that it waits for another, e.g. 5 or '5 s'.")
+
+    def unplayable_in(self, world: FaultWorld) -> str | None:
+        return _IN_ORDER if world is FaultWorld.SIMULATED else super().unplayable_in(world)
+
+
 class LateCallback(CallbackFault):
     """The sender of a callback gets an error, and the callback reaches the API later."""
 
@@ -37,6 +55,4 @@ class LateCallback(CallbackFault):
     delay: Delay = Field(description="Time until it reaches the API, e.g. 30 or '2 min'.")
 
     def unplayable_in(self, world: FaultWorld) -> str | None:
-        if world is FaultWorld.SIMULATED:
-            return "its callbacks arrive at once or are lost; play the scenario live, or rehearse it"
-        return super().unplayable_in(world)
+        return _IN_ORDER if world is FaultWorld.SIMULATED else super().unplayable_in(world)

@@ -18,19 +18,27 @@ from harness.lab.workload.faults.api_faults import (
 )
 from harness.lab.workload.faults.callback_faults import (
     DuplicateCallback,
+    EmptyCallback,
     LateCallback,
     LostCallback,
+    ReorderedCallback,
     TamperedCallback,
 )
-from harness.lab.workload.faults.message_faults import PoisonedMessage
+from harness.lab.workload.faults.message_faults import DuplicateMessage, PoisonedMessage
 from harness.lab.workload.faults.pipeline_faults import (
-    CorruptFile,
     LambdaInvocationDelay,
     LambdaInvocationError,
     MediaConvertJobError,
     MediaConvertJobStuck,
 )
-from harness.lab.workload.faults.process_faults import ProcessKill, ProcessPause
+from harness.lab.workload.faults.process_faults import ClockSkew, FullDisk, ProcessKill, ProcessPause
+from harness.lab.workload.faults.upload_faults import (
+    CorruptFile,
+    ExpiredUploadUrl,
+    MislabelledFile,
+    OversizedFile,
+    TruncatedFile,
+)
 
 _KINDS = {
     "lambda_error": "aws:lambda:invocation-error",
@@ -68,7 +76,12 @@ Fault = Annotated[
         | MediaConvertJobError
         | MediaConvertJobStuck
         | PoisonedMessage
+        | DuplicateMessage
         | CorruptFile
+        | TruncatedFile
+        | MislabelledFile
+        | OversizedFile
+        | ExpiredUploadUrl
         | ApiThrottleError
         | ApiInternalError
         | ApiUnavailableError
@@ -76,9 +89,13 @@ Fault = Annotated[
         | LostCallback
         | DuplicateCallback
         | TamperedCallback
+        | EmptyCallback
+        | ReorderedCallback
         | LateCallback
         | ProcessKill
-        | ProcessPause,
+        | ProcessPause
+        | ClockSkew
+        | FullDisk,
         Field(discriminator="action"),
     ],
     BeforeValidator(_in_present_words),

@@ -1,4 +1,4 @@
-"""Faults of the pipeline's functions, of MediaConvert, and of the files that clients upload."""
+"""Faults of the pipeline's functions and of MediaConvert."""
 
 from typing import Literal
 
@@ -36,9 +36,3 @@ class MediaConvertJobStuck(RandomFault):
     """A MediaConvert job stays in progress and never ends, so that the time-out of its execution decides."""
 
     action: Literal["harness:mediaconvert:job-stuck"]
-
-
-class CorruptFile(RandomFault):
-    """A file arrives complete and with the right checksum, but cannot be decoded."""
-
-    action: Literal["harness:media:corrupt-file"]

@@ -1,4 +1,4 @@
-"""Faults of whole processes: a part of the service is killed or paused."""
+"""Faults of whole processes: one is killed or paused, has a wrong clock, or a full disk."""
 
 import math
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.lab.workload.faults.fault_window import FaultWindow, FaultWorld, TimedFault
-from harness.lab.workload.faults.time_span import TimeSpan
+from harness.lab.workload.faults.time_span import Offset, TimeSpan
 
 Part = Literal["database", "s3", "aws", "api", "worker"]
 """A part of the service; ``aws`` is the rest of AWS: queue, state machine, functions, MediaConvert."""
@@ -48,4 +48,29 @@ class ProcessPause(FaultWindow):
         return _no_process(self.target) if world is FaultWorld.SIMULATED else super().unplayable_in(world)
 
 
-ProcessFault = ProcessKill | ProcessPause
+class ClockSkew(FaultWindow):
+    """The clock of a process is wrong; the clock of the database, by which the service measures, is right."""
+
+    action: Literal["harness:clock:skew"]
+    target: Literal["api", "worker"] = Field(description="The process whose clock is wrong.")
+    by: Offset = Field(description="How far it is ahead, e.g. '1 h'; '-1 h' is behind.")
+
+    def unplayable_in(self, world: FaultWorld) -> str | None:
+        return _no_process(self.target) if world is FaultWorld.SIMULATED else super().unplayable_in(world)
+
+
+class FullDisk(FaultWindow):
+    """The disk of a part is full: writes to files fail. What is in memory is written."""
+
+    action: Literal["harness:disk:fill"]
+    target: Literal["s3", "aws"] = Field(
+        description="s3: the store of large objects; aws: the working files of functions."
+    )
+
+    def unplayable_in(self, world: FaultWorld) -> str | None:
+        if world in (FaultWorld.REHEARSED, FaultWorld.SIMULATED):
+            return "nothing in it is written to a disk; play the scenario live"
+        return super().unplayable_in(world)
+
+
+ProcessFault = ProcessKill | ProcessPause | ClockSkew | FullDisk

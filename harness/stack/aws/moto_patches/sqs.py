@@ -13,6 +13,7 @@ import heapq
 import itertools
 import json
 import time
+import uuid
 from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
@@ -55,6 +56,12 @@ class MessageBuffer:
     def put(self, message: sqs.Message) -> None:
         """Add a new message: ready at once, or delayed."""
         self._move(message, self.delayed, message.delayed_until)
+
+    def put_again(self, message: sqs.Message) -> None:
+        """Add a copy of a new message, with an id of its own: the queue delivers it twice."""
+        twin = copy.copy(message)
+        twin.id = str(uuid.uuid4())
+        self.put(twin)
 
     def hide(self, message: sqs.Message, until: float) -> None:
         """Make a message invisible until *until*; ready at once if that has passed."""
@@ -107,13 +114,18 @@ class MessageBuffer:
         heapq.heappush(self._changes, (until, ticket, message.id))
 
 
-def install(time_scale: float, poison: Callable[[str], str] | None = None) -> None:
+def install(
+    time_scale: float,
+    poison: Callable[[str], str] | None = None,
+    is_doubled: Callable[[str], bool] | None = None,
+) -> None:
     """
     Replace moto's standard queues.
 
     Args:
         time_scale: Visibility time-outs, delays and retention pass this many times faster.
         poison: Changes message bodies on their way to the receiver.
+        is_doubled: Says which message bodies are delivered twice.
     """
     replace(sqs.Queue, "attributes", "ddf035405648", property(_attributes))
     replace(sqs.Queue, "messages", "67cdc0178b71", property(_messages))
@@ -123,7 +135,7 @@ def install(time_scale: float, poison: Callable[[str], str] | None = None) -> No
         ("approximate_number_of_messages", "ready", "58ad3ae41935"),
     ):
         replace(sqs.Queue, name, known, _count(name, place))
-    replace(sqs.Queue, "add_message", "2ea74b872868", _add_message)
+    replace(sqs.Queue, "add_message", "2ea74b872868", partialmethod(_add_message, is_doubled))
     replace(sqs.Queue, "delete_message", "9c3d8164626a", _delete_message)
     _scale_messages(time_scale)
     backend = sqs.SQSBackend
@@ -185,13 +197,16 @@ def _count(name: str, place: str) -> property:
     return property(count)
 
 
-def _add_message(queue: sqs.Queue, message: sqs.Message) -> None:
+def _add_message(queue: sqs.Queue, is_doubled: Callable[[str], bool] | None, message: sqs.Message) -> None:
     if queue.fifo_queue:
         with queue._messages_lock:
             _add_message_of_moto(queue, message)
         return
     with queue._messages_lock:
         buffer_of(queue).put(message)
+        # One that goes to the dead-letter queue was received before.
+        if is_doubled is not None and not message.approximate_receive_count and is_doubled(message.body):
+            buffer_of(queue).put_again(message)
         queue._messages_lock.notify_all()
     if queue.lambda_event_source_mappings:
         # moto passes the queue to its Lambda functions; its own list of messages is not used.

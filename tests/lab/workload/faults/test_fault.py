@@ -65,6 +65,26 @@ class TestTimes:
         assert Scenario.model_validate_json(played.model_dump_json()) == played
 
 
+class TestClock:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [("1 h", 3600.0), ("-1 h", -3600.0), ("- 90", -90.0), ("+5 min", 300.0), (-7, -7.0)],
+    )
+    def test_a_clock_is_ahead_or_behind(self, text, seconds):
+        """
+        A minus sign is behind.
+        """
+        assert read_fault({"action": "harness:clock:skew", "target": "api", "by": text}).by == seconds
+
+    @pytest.mark.parametrize("by", ["--1 h", "-", "soon", float("inf"), None])
+    def test_another_text_is_refused(self, by):
+        """
+        As for other times.
+        """
+        with pytest.raises(ValidationError):
+            read_fault({"action": "harness:clock:skew", "target": "api", "by": by})
+
+
 class TestOldWords:
     def test_faults_of_earlier_files_are_read_in_the_present_words(self):
         """
@@ -100,6 +120,32 @@ class TestMustPlay:
             "try: the simulator cannot play faults[1], harness:process:kill: it has no database; "
             "play the scenario live, or rehearse it"
         )
+
+    @pytest.mark.parametrize(
+        ("fault", "live", "rehearsed", "simulated"),
+        [
+            ({"action": "harness:sqs:duplicate-message"}, True, True, True),
+            ({"action": "harness:callback:empty"}, True, True, True),
+            ({"action": "harness:callback:reorder"}, True, True, False),
+            ({"action": "harness:media:truncate-file"}, True, True, True),
+            ({"action": "harness:media:mislabel-file"}, True, True, True),
+            ({"action": "harness:media:oversize-file"}, True, True, True),
+            ({"action": "harness:media:expire-upload-url"}, True, True, True),
+            ({"action": "harness:clock:skew", "target": "worker", "by": 5}, True, True, False),
+            ({"action": "harness:disk:fill", "target": "s3"}, True, False, False),
+        ],
+    )
+    def test_each_world_plays_or_refuses(self, fault, live, rehearsed, simulated):
+        """
+        As the table of docs/reference/faults.md says.
+        """
+        reasons = [
+            read_fault(fault).unplayable_in(world)
+            for world in (FaultWorld.LIVE, FaultWorld.REHEARSED, FaultWorld.SIMULATED)
+        ]
+
+        assert [reason is None for reason in reasons] == [live, rehearsed, simulated]
+        assert "does not control" in read_fault(fault).unplayable_in(FaultWorld.DEPLOYED)
 
     def test_a_deployed_service_has_no_faults_of_ours(self):
         """

@@ -12,7 +12,7 @@ from harness.lab.workload.media.media_content import content
 from harness.lab.workload.media.media_file import MediaFile
 from harness.lab.workload.media.photos import photograph
 from harness.lab.workload.media.videos import video
-from harness.lab.workload.upload_batch import UploadFile
+from harness.lab.workload.upload_batch import FileDamage, UploadFile
 from tests.media_defects import Defect, damaged
 
 CORNERS = [scenes.TOP_LEFT, scenes.TOP_RIGHT, scenes.BOTTOM_LEFT, scenes.BOTTOM_RIGHT]
@@ -180,8 +180,10 @@ class TestPlannedFiles:
             assert container.streams.video[0].width == 160
             assert container.duration / av.time_base == pytest.approx(0.4, abs=0.05)
 
-    def test_a_corrupt_file_is_truncated(self):
+    def test_a_truncated_file_has_no_end(self):
         """The end of the PDF is missing."""
-        planned = UploadFile("a1-1", 1, "PROJECT_DOC", "d.pdf", "application/pdf", 2000, corrupt=True)
+        planned = UploadFile(
+            "a1-1", 1, "PROJECT_DOC", "d.pdf", "application/pdf", 2000, damage=FileDamage.TRUNCATED
+        )
 
         assert b"%%EOF" not in content(planned).content

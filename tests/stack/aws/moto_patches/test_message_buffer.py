@@ -25,6 +25,18 @@ class TestMessageBuffer:
 
         assert list(buffer.deleted) == ["two", "three"]
 
+    def test_a_message_that_is_put_again_is_deleted_on_its_own(self):
+        """
+        Its copy has another id and remains, as a message that SQS delivers twice.
+        """
+        buffer = MessageBuffer()
+        message = Message("id", "body", None)
+        buffer.put(message)
+        buffer.put_again(message)
+        buffer.drop(message)
+
+        assert [(one.body, one.id == "id") for one in buffer.ready.values()] == [("body", False)]
+
     def test_the_body_of_a_deleted_message_is_not_kept(self, monkeypatch):
         """
         Neither by moto nor by the queue, even if its visibility time-out is half an hour away.

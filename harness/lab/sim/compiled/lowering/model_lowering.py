@@ -57,11 +57,11 @@ from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
 from harness.lab.workload.faults.message_faults import PoisonedMessage
 from harness.lab.workload.faults.pipeline_faults import (
-    CorruptFile,
     LambdaInvocationDelay,
     LambdaInvocationError,
     MediaConvertJobError,
 )
+from harness.lab.workload.faults.upload_faults import CorruptFile
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.branch import HISTORY_TOO_LONG, RUNTIME
 from harness.states_language.host import NS, nanoseconds

@@ -11,7 +11,7 @@ from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
 from harness.lab.workload.distributions.constant import Constant
-from harness.lab.workload.faults.pipeline_faults import CorruptFile
+from harness.lab.workload.faults.upload_faults import CorruptFile
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS, nanoseconds
 
