@@ -10,6 +10,13 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+SEPARATORS = 4
+"""Colon, space and the end of a line."""
+
+
+class HeadTooLarge(Exception):
+    """The head of a request is too large: the parser stops."""
+
 
 class LimitedHttpProtocol(HttpToolsProtocol):
     """
@@ -29,6 +36,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     _timer: TimerHandle | None = None
     _head_bytes = 0
+    _parsed_bytes = 0
     _in_head = True
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -50,13 +58,29 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             super().data_received(data)
         if self._in_head and self._head_bytes > self.HEAD_LIMIT:
-            self._refuse(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                f"The head of the request is larger than {self.HEAD_LIMIT} bytes.",
-            )
+            self._refuse_head()
+
+    def on_url(self, url: bytes) -> None:
+        self._count_in_head(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_in_head(name, value)
+        super().on_header(name, value)
+
+    def _count_in_head(self, *parts: bytes) -> None:
+        """Refuse a head that is too large, though all of it has arrived at once."""
+        self._parsed_bytes += sum(map(len, parts)) + SEPARATORS
+        if self._parsed_bytes > self.HEAD_LIMIT:
+            self._refuse_head()
+            raise HeadTooLarge
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._parsed_bytes = False, 0
         self._start_timer(self.BODY_TIMEOUT)
         super().on_headers_complete()
 
@@ -80,6 +104,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.close()  # A connection without a request expects no response.
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
+
+    def _refuse_head(self) -> None:
+        message = f"The head of the request is larger than {self.HEAD_LIMIT} bytes."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         """Close the connection, with a response unless one has begun."""

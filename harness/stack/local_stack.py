@@ -51,6 +51,9 @@ from harness.stack.tracing_variables import tracing_variables
 WATCH_PERIOD_S = 0.2
 DATABASE = "database"
 CALLBACK = "/internal/media-processing/callback"
+MEMORY = {"MALLOC_ARENA_MAX": "2"}
+"""Variable of API and worker. Each thread would get an arena of its own, and keep what it does not use: the
+API grew by megabytes an hour (docs/explanation/soak.md)."""
 PART_NAMES = (DATABASE, "s3", "aws", "api", "worker")
 
 
@@ -227,7 +230,7 @@ class LocalStack:
         api_url, worker_url = (f"http://127.0.0.1:{ports[name]}" for name in ("api", "worker"))
         provisioned = self._provision(aws, api_url)
         progress("API and worker …")
-        environment = _environment(aws) | self._service_variables(database.url, provisioned)
+        environment = _environment(aws) | self._service_variables(database.url, provisioned) | MEMORY
         for name, ready_url in (("api", f"{api_url}/readyz"), ("worker", f"{worker_url}/healthz")):
             command = [*self._clock_of(name), f"harness.service.{name}", "--port", str(ports[name])]
             self._parts.start(StackPart(name, command, environment, ready_url))

@@ -106,6 +106,18 @@ def test_a_head_has_a_limit(address):
         assert read_to_end(connection).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
 
 
+def test_a_head_that_arrives_at_once_has_the_same_limit(address):
+    """
+    It is complete before its size is known; the request is not answered otherwise.
+    """
+    with connect(address) as connection:
+        connection.sendall(HEAD[:-2] + b"X-Long: " + b"a" * 3000 + b"\r\n\r\nhello")
+        answer = read_to_end(connection)
+
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 def test_connections_over_the_limit_are_refused(address):
     """
     The server has sockets left for the connections that it has accepted.

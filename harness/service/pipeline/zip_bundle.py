@@ -27,7 +27,10 @@ from harness.service.pipeline.media_objects import MediaObjects, NoSuchObject, m
 from harness.service.pipeline.multipart_writer import MultipartWriter
 
 NAME_LENGTH = 100
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+NAME_BYTES = 200
+"""Longest title in a name, in UTF-8: file systems take names of 255 bytes."""
+# Also the marks that reverse the direction of text: with them a name looks as if it had another extension.
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\:*?"<>|]+')
 # A fixed time: the same media give the same bytes.
 _DATE_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -82,6 +85,7 @@ def readable_name(asset: ExecutionAsset, extension: str) -> str:
     """Return ``<sequence>-<title or file name><extension>``, valid on every file system."""
     title = asset.get("title") or PurePosixPath(asset.get("filename") or asset["stem"]).stem
     safe = _FORBIDDEN.sub("-", unicodedata.normalize("NFC", title)).strip(" .-")[:NAME_LENGTH]
+    safe = safe.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore").strip(" .-")
     number = f"{int(asset['sequence']):02d}"
     return f"{number}-{safe}{extension}" if safe else f"{number}{extension}"
 
@@ -89,12 +93,16 @@ def readable_name(asset: ExecutionAsset, extension: str) -> str:
 def _unique(name: str, taken: set[str]) -> str:
     path = PurePosixPath(name)
     copies = 1
-    # A.jpg and a.jpg are the same file for Windows and macOS.
-    while name.casefold() in taken:
+    while _as_compared(name) in taken:
         copies += 1
         name = f"{path.stem} ({copies}){path.suffix}"
-    taken.add(name.casefold())
+    taken.add(_as_compared(name))
     return name
+
+
+def _as_compared(name: str) -> str:
+    """Return a name as file systems compare it: A.jpg and a.jpg are one file for Windows and macOS."""
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
 
 
 def _add(bundle: zipfile.ZipFile, item: ZipEntry, objects: MediaObjects) -> None:

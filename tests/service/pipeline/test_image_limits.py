@@ -1,7 +1,9 @@
 """The limits of images: refused by their headers, and decoded one after the other if both do not fit."""
 
 import io
+import struct
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -98,3 +100,29 @@ def test_a_large_image_derived_in_bands_looks_the_same(monkeypatch):
     difference = np.abs(np.subtract(whole["thumbnail"], banded["thumbnail"], dtype=np.int16))
     assert difference.max() <= 12
     assert difference.mean() < 1
+
+
+def tiff(side: int) -> io.BytesIO:
+    """Return a TIFF of 200 bytes that announces a black-and-white picture of *side* × *side* pixels."""
+    tags = ((256, side), (257, side), (258, 1), (259, 1), (262, 0), (273, 8), (278, side), (279, 1))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return io.BytesIO(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4))
+
+
+def test_a_tiff_bomb_is_refused_by_its_header():
+    """A file of 200 bytes would become gigabytes."""
+    with pytest.raises(Undecodable) as refused:
+        check(tiff(300_000), DecodingMemory.of_function())
+
+    assert refused.value.code == IMAGE_TOO_LARGE
+
+
+def test_an_archive_is_no_picture():
+    """Nothing is unpacked: a ZIP bomb has no effect."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("photo.jpg", bytes(50 * MB))
+    buffer.seek(0)
+
+    with pytest.raises(Undecodable, match="not an image in a known format"):
+        check(buffer, DecodingMemory.of_function())

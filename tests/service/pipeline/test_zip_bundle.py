@@ -2,10 +2,13 @@
 
 import io
 import tracemalloc
+import unicodedata
 import zipfile
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.service.core.errors import Rejected, Retryable
 from harness.service.pipeline.media_objects import MediaObjects, media_objects
@@ -154,6 +157,10 @@ class TestNames:
             ("CON", "03-CON.jpg"),
             (" . ", "03.jpg"),
             ("x" * 300, "03-" + "x" * 100 + ".jpg"),
+            ("🏠" * 100, "03-" + "🏠" * 50 + ".jpg"),
+            ("a\u202egpj.exe", "03-a-gpj.exe.jpg"),
+            ("a" * 99 + ". b", "03-" + "a" * 99 + ".jpg"),
+            ("a\ud800b", "03-ab.jpg"),
         ],
     )
     def test_every_title_becomes_a_safe_name(self, title, name):
@@ -167,6 +174,46 @@ class TestNames:
         state = state_of(pipeline, image(1, "A"), image(1, "a", filename="other.jpg"))
 
         assert [entry.name for entry in entries_of(state)] == ["01-A.jpg", "01-a (2).jpg"]
+
+    @pytest.mark.parametrize(
+        "titles",
+        [
+            ("Küche", "Ku\u0308che"),
+            ("a", "a."),
+            ("b/../a", "b-..-a"),
+            ("ﬁn", "fin"),
+            ("STRASSE", "straße"),
+            ("", "."),
+        ],
+    )
+    def test_names_are_unique_however_they_are_written(self, pipeline, titles):
+        """Composed and decomposed letters, dots at the end, folders: an unpacker may take two for one."""
+        state = state_of(pipeline, *[image(1, title, filename=f"{n}.jpg") for n, title in enumerate(titles)])
+        names = [entry.name for entry in entries_of(state)]
+
+        assert len({unicodedata.normalize("NFKD", name).casefold() for name in names}) == 2
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(titles=st.lists(st.text(max_size=120), min_size=1, max_size=6))
+    def test_any_titles_become_names_that_every_file_system_takes(self, titles):
+        """Unique, of at most 255 bytes, without folders, and no dot or space before the extension."""
+        media = [image(1, title, filename=f"{n}.jpg") for n, title in enumerate(titles)]
+        images = [asset for asset, _ in media]
+        state = {
+            "listingId": 42, "batchId": "b", "jobId": 7, "assets": images,
+            "validation": {"images": images, "videos": [], "documents": []},
+            "processed": [{"outputs": [output for _, output in media]}, []],
+        }  # fmt: skip
+        names = [entry.name for entry in entries_of(state)]
+
+        assert len({name.casefold() for name in names}) == len(titles)
+        for name in names:
+            assert len(name.encode()) <= 255
+            assert PurePosixPath(name).name == PureWindowsPath(name).name == name
+            assert name.isprintable() or any(
+                unicodedata.category(each) in ("Cf", "Co", "Cn", "Zs") for each in name
+            )
+            assert not PurePosixPath(name).stem.endswith((".", " "))
 
     def test_a_name_in_another_alphabet_is_marked_as_utf_8(self, pipeline):
         """Otherwise an unpacker could assume an old code page."""
