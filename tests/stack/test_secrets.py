@@ -19,6 +19,7 @@ import pytest
 import harness
 from harness.lab.report.page import render
 from harness.service.adapters.mysql.pool import DatabaseAddress
+from harness.stack.database.seed import seed, write_identities
 from harness.stack.processes.state_file import StackState
 from tests.stack.conftest import Uploader
 
@@ -124,16 +125,10 @@ def test_the_folder_of_a_run(modelled_stack: StackState, secrets: dict[str, str]
     """
     scenario = tmp_path / "secretive.toml"
     scenario.write_text(SCENARIO)
-    stack = Path(modelled_stack.identities).parent / "stack.json"
-    command = [
-        sys.executable,
-        "-c",
-        "from harness.cli.main import main; main()",
-        "load",
-        str(scenario),
-        "--stack",
-        str(stack),
-    ]
+    people = tmp_path / "people.csv"
+    write_identities(people, seed(modelled_stack.database_url, listings=8), modelled_stack.jwt_key)
+    play = ["load", str(scenario), "--host", modelled_stack.api_url, "--identities", str(people)]
+    command = [sys.executable, "-c", "from harness.cli.main import main; main()", *play]
     command += ["--out", str(tmp_path / "run")]
     arguments: list[str] = []
     with subprocess.Popen(command, stdout=PIPE, stderr=STDOUT, text=True) as player:
@@ -143,6 +138,7 @@ def test_the_folder_of_a_run(modelled_stack: StackState, secrets: dict[str, str]
                     arguments.append(" ".join(each.cmdline()))
             time.sleep(0.3)  # the arguments of its processes, while they run
         output = player.stdout.read() if player.stdout else ""
+    assert (tmp_path / "run" / "run.json").exists(), output
     run = harness.load_run(tmp_path / "run")
     render(run, harness.check(run))
 
