@@ -7,7 +7,7 @@ are cut, and bytes replaced.
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,25 @@ from hypothesis import strategies as st
 from harness.blueprint.document import TemplateError
 from harness.blueprint.template import load_alarms, load_template
 from harness.lab.alarms.vectors import check_vectors
+from harness.lab.workload.faults.fault import read_fault
 from harness.lab.workload.scenario import load_scenario
 from harness.lab.workload.scenario_file import ScenarioError
-from harness.service.core.errors import Invalid
+from harness.service.core.errors import Invalid, Rejected, Retryable
 from harness.service.core.model.callback import ProcessingCallback
 from harness.service.core.model.job_message import JobMessage
+from harness.service.pipeline.callback.callback_body import callback_body, require_detail
+from harness.service.pipeline.callback.status_events import event_body, is_status_event
+from harness.service.pipeline.lambda_handler import lambda_handler
 from harness.states_language.parser import parse_state_machine
+from tests.service.api.conftest import (
+    PHOTOGRAPHER,
+    ServiceEnvironment,
+    env_of,
+    open_env,
+    photo,
+    token,
+    uploads,
+)
 
 ROOT = Path(__file__).parents[2]
 MACHINE = json.loads((ROOT / "harness/blueprint/media_processing.asl.json").read_text())
@@ -40,6 +53,37 @@ CALLBACK = {
     ],
     "zip": {"key": "1/zip/x/1/full.zip", "bytes": 1, "assets": 1},
     "error": {"Error": "Rejected", "Cause": "x"},
+}
+
+FAULTS = [
+    {"action": "aws:lambda:invocation-add-delay", "function": "zip", "delay": "2 s", "at": "1 min", "for": 5},
+    {"action": "aws:fis:inject-api-throttle-error", "service": "sqs", "operations": ["SendMessage"]},
+    {"action": "harness:callback:reorder", "longest": "5 s", "rate": 0.5},
+    {"action": "harness:media:oversize-file", "rate": 0.1, "at": 5},
+    {"action": "harness:sqs:duplicate-message"},
+    {"action": "harness:process:kill", "target": "api", "at": 1, "restart": "5 s"},
+    {"action": "harness:clock:skew", "target": "worker", "by": "-1 h"},
+    {"action": "harness:disk:fill", "target": "s3", "for": "1 min"},
+]
+EXECUTION_EVENT = {
+    "detail-type": "Step Functions Execution Status Change",
+    "detail": {
+        "name": "batch-00000000-0000-4000-8000-000000000000-job-1",
+        "executionArn": "arn:aws:states:us-east-1:123456789012:execution:sm:x",
+        "status": "FAILED",
+        "input": json.dumps({"jobId": 1, "batchId": "b", "listingId": 1, "assets": [{"key": "k"}]}),
+        "error": "Rejected",
+        "cause": "DECODE_FAILED: k: damaged",
+    },
+}
+TRANSCODING_EVENT = {
+    "detail-type": "MediaConvert Job State Change",
+    "detail": {
+        "status": "COMPLETE",
+        "timestamp": 1_700_000_000_000,
+        "userMetadata": {"jobId": "1", "batchId": "b", "listingId": "1", "item": "0"},
+        "jobProgress": {"jobPercentComplete": 50},
+    },
 }
 
 LAUGHS = b"".join(b"%c: &%c [%s]\n" % (c, c, b",".join([b"*%c" % (c - 1)] * 9)) for c in b"bcdefgh")
@@ -93,7 +137,7 @@ def damaged(draw: st.DrawFn, text: bytes) -> bytes:
     return text[:at] + put + text[end:]
 
 
-def only(error: type[Exception], parse: Callable[[], object]) -> None:
+def only(error: type[Exception] | tuple[type[Exception], ...], parse: Callable[[], object]) -> None:
     """Call *parse*; *error* may come out, and its message must say something."""
     try:
         parse()
@@ -102,6 +146,14 @@ def only(error: type[Exception], parse: Callable[[], object]) -> None:
     else:
         message = "accepted"
     assert message
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[ServiceEnvironment]:
+    client, ports = open_env()
+    client.event_hooks = {}  # spoiled documents are in no document of the API
+    with client:
+        yield env_of(client, ports)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +252,75 @@ class TestScenario:
         path.write_text(json.dumps(data.draw(spoiled(valid))))
 
         only(ScenarioError, lambda: load_scenario(path))
+
+    @FEW
+    @given(spoiled(FAULTS))
+    def test_the_faults_of_a_scenario(self, folder: Path, document: Any) -> None:
+        """
+        So it is for each kind of fault.
+        """
+        valid = load_scenario(ROOT / "scenarios/poison.toml").model_dump(mode="json", exclude_unset=True)
+        path = folder / "faults.json"
+        path.write_text(json.dumps(valid | {"faults": document}))
+
+        only(ScenarioError, lambda: load_scenario(path))
+
+    def test_the_faults_are_valid(self, folder: Path) -> None:
+        """
+        Before they are spoiled.
+        """
+        assert [read_fault(each).action for each in FAULTS] == [each["action"] for each in FAULTS]
+
+
+class TestManifest:
+    @FEW
+    @given(document=spoiled(uploads(photo("a"), photo("b", sequence=2))))
+    def test_a_manifest(self, env: ServiceEnvironment, document: Any) -> None:
+        """
+        It is taken, or refused with 4xx and a reason; nothing else comes out of the API.
+        """
+        headers = {"Authorization": f"Bearer {token(PHOTOGRAPHER)}", "Content-Type": "application/json"}
+        answer = env.client.post(
+            "/api/v2/listings/media/uploads", content=json.dumps(document), headers=headers
+        )
+
+        assert answer.status_code == 201 or 400 <= answer.status_code < 500
+        assert answer.status_code == 201 or answer.json()["message"]
+
+
+class TestEvents:
+    @FEW
+    @given(spoiled(EXECUTION_EVENT))
+    def test_an_event_of_an_execution(self, document: Any) -> None:
+        """
+        The callback function ends with one of the two errors that its callers match.
+        """
+        only((Rejected, Retryable), lambda: no_internal_error(document))
+
+    @FEW
+    @given(spoiled(TRANSCODING_EVENT))
+    def test_an_event_of_a_transcoding_job(self, document: Any) -> None:
+        """
+        So it does for the events of MediaConvert.
+        """
+        only((Rejected, Retryable), lambda: no_internal_error(document))
+
+
+def no_internal_error(event: Any) -> object:
+    """Read an event as the callback function does; an error that it does not expect is a defect."""
+
+    def body_of(given: Any, _: object) -> Any:
+        if is_status_event(given):
+            return event_body(given, lambda _: None) or {}
+        require_detail(given)
+        return callback_body(given)
+
+    try:
+        return lambda_handler("callback_dispatch")(body_of)(event, None)
+    except Rejected as error:
+        if str(error).startswith("INTERNAL_ERROR"):
+            raise AssertionError(str(error)) from error
+        raise
 
 
 class TestMessages:

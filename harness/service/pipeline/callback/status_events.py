@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from harness.service.core.errors import Rejected
 from harness.service.core.model.job import Provider
 from harness.service.pipeline.callback.callback_body import callback_body
 
@@ -40,12 +41,20 @@ def is_status_event(event: Mapping[str, Any]) -> bool:
 
 
 def event_body(event: Mapping[str, Any], finished_work: FinishedWork) -> dict[str, Any] | None:
-    """Return the body of the callback for an event, None if the event is not about a job of the service."""
-    match event["detail-type"]:
-        case "Step Functions Execution Status Change":
-            return _execution_body(event["detail"], finished_work)
-        case "MediaConvert Job State Change":
-            return _transcoding_body(event["detail"])
+    """
+    Return the body of the callback for an event, None if the event is not about a job of the service.
+
+    Raises:
+        Rejected: The event has not the form that AWS documents.
+    """
+    try:
+        match event["detail-type"]:
+            case "Step Functions Execution Status Change":
+                return _execution_body(event["detail"], finished_work)
+            case "MediaConvert Job State Change":
+                return _transcoding_body(event["detail"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        raise Rejected(f"INPUT_INVALID: an event of an unknown form: {error!r}") from error
     return None
 
 
