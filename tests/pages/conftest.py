@@ -40,7 +40,7 @@ class Browser:
         self._number = 0
         self._events: deque[dict[str, Any]] = deque()
         self._session: str | None = None
-        self._media = "screen"
+        self._media = ""
         target = self._do("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -79,7 +79,7 @@ class Browser:
         try:
             yield
         finally:
-            self._media = "screen"
+            self._media = ""
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""

@@ -94,7 +94,8 @@ class LocalProcesses:
                 losses += 1
                 if losses > LOSSES_MAX:
                     raise WorkersLost(
-                        f"worker processes ended {losses} times without a result: is there enough memory?"
+                        f"worker processes ended {losses} times without a result: is there enough memory? "
+                        'A script must have its calls under `if __name__ == "__main__":`.'
                     ) from None
                 self.close()
 
