@@ -10,7 +10,9 @@ from harness.lab.results.audit_file import read_audits
 from harness.lab.sim.simulation import simulate
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.scenario_file import ScenarioError
+from harness.service.rehearsal.virtual_step_functions import EPOCH
 from harness.stack.rehearsed.rehearsed_run import CORE, rehearse_scenario
+from harness.stack.rehearsed.scenario_service import FaultyQueue
 from tests.service.rehearsal.planted_bugs import worker_clock_trusted
 
 FAULTS = (
@@ -141,6 +143,54 @@ def test_a_message_that_is_delivered_twice_starts_one_execution(tmp_path):
 
     assert started == len(run.batches) > 40
     assert (audit.violations, audit.unfinished) == ((), 0)
+
+
+def test_the_queue_holds_a_doubled_message_twice():
+    """
+    Each copy is received and deleted on its own.
+    """
+    queue = FaultyQueue(FixedClock(), None, lambda body: body == "twice", visibility=60, max_receive_count=5)
+    queue.send_raw("twice")
+    queue.send_raw("once")
+    received = queue.receive()
+    queue.delete(received[0])
+
+    assert [message.body for message in received] == ["twice", "twice", "once"]
+    assert queue.depth() == 2
+
+
+class FixedClock:
+    def now(self):
+        return EPOCH
+
+
+def test_empty_callbacks_are_refused_and_sent_again(tmp_path):
+    """
+    The signature is that of another content; live, rehearsed and simulated alike, the sender tries again.
+    """
+    played = scenario({"action": "harness:callback:empty", "rate": 0.5})
+    rehearsed = rehearse_scenario(played, out=tmp_path / "rehearsed")
+    simulated = simulate(played, engine="simpy", platform="bare", out=tmp_path / "simulated")
+
+    for run in (rehearsed, simulated):
+        assert run.steps.query("state == 'FinalizeAndCallback'")["error"].eq("Retryable").sum() > 20
+        assert {outcome for outcome, _ in outcomes(run).values()} == {"READY"}
+    assert read_audits(rehearsed.folder)[CORE].violations == ()
+
+
+def test_reordered_callbacks_wait_for_the_next(tmp_path):
+    """
+    Every callback waits for up to five seconds; none is lost, and every job ends once.
+    """
+    ends = []
+    for number, faults in enumerate(((), [{"action": "harness:callback:reorder"}])):
+        run = rehearse_scenario(scenario(*faults), out=tmp_path / str(number))
+        steps = run.steps.query("state == 'FinalizeAndCallback'")
+        ends.append((steps["finished_at"] - steps["started_at"]).mean())
+        audit = read_audits(run.folder)[CORE]
+        assert (audit.violations, audit.unfinished) == ((), 0)
+
+    assert ends[1] - ends[0] > 0.5
 
 
 def test_uploads_after_the_expiry_are_refused_and_their_batches_end(tmp_path):
