@@ -56,7 +56,8 @@ def function_model(
 def sojourns(model: CompiledModel) -> Floats:
     """Play a model, and return the sojourn times in the order of the arrivals [s]."""
     model.run()
-    rows = np.sort(model.ready_rows, order="arrival")
+    rows = model.ready_rows
+    rows = rows[np.argsort(rows["arrival"], kind="stable")]
     return np.asarray((rows["ended"] - rows["due"]) / NS)
 
 

@@ -136,9 +136,29 @@ def load_template(
         OSError: A file cannot be read.
         TemplateError: The template cannot be read or lacks a resource; the message has file and line.
     """
+    key = (path, _frozen(parameters), account, region, _frozen(ids))
+    if key in _known:
+        known, definition = _known[key]
+        if known.hash == _hash(path, definition):
+            return known
     document = read_document(path)
     resolver = Resolver(document, PseudoParameters(account, region), "toq-media", parameters or {}, ids or {})
-    return _Reader(document, resolver).template()
+    reader = _Reader(document, resolver)
+    template = reader.template()
+    _known[key] = template, reader.definition_path(template.state_machine.properties)
+    return template
+
+
+_known: dict[Any, tuple[Template, Path]] = {}
+"""Templates that were read, with their definitions: to read one takes longer than to simulate an hour."""
+
+
+def _frozen(values: Mapping[str, str] | None) -> frozenset[tuple[str, str]]:
+    return frozenset((values or {}).items())
+
+
+def _hash(path: Path, definition: Path) -> str:
+    return hashlib.sha256(path.read_bytes() + definition.read_bytes()).hexdigest()
 
 
 def load_alarms(
@@ -167,10 +187,10 @@ class _Reader:
         resources = tuple(self._resource(one, properties) for one in declared)
         queue, dead_letter_queue = self._queue_pair(_instances(resources, Queue))
         state_machine = self._only(resources, DeployedStateMachine)
-        definition = self._definition_path(state_machine.properties)
+        definition = self.definition_path(state_machine.properties)
         return Template(
             path=self.document.path,
-            hash=hashlib.sha256(self.document.path.read_bytes() + definition.read_bytes()).hexdigest(),
+            hash=_hash(self.document.path, definition),
             account=self.resolver.account,
             given=self.resolver.parameters,
             unset=self.resolver.unset,
@@ -236,7 +256,7 @@ class _Reader:
 
     def _definition(self, declared: Declared, properties: Mapping[str, Any]) -> str:
         """Return the text of the state machine's definition with every placeholder substituted."""
-        source = self._definition_path(properties)
+        source = self.definition_path(properties)
         if not source.is_file():
             problem = f"the definition {source.name} is not beside the template"
             raise self.document.wrong(declared.line, problem)
@@ -248,7 +268,7 @@ class _Reader:
             raise self.document.wrong(declared.line, problem)
         return definition
 
-    def _definition_path(self, properties: Mapping[str, Any]) -> Path:
+    def definition_path(self, properties: Mapping[str, Any]) -> Path:
         """Return the path of the file beside the template that has the name of the object in S3."""
         key = str(properties["DefinitionS3Location"]["Key"])
         return self.document.path.with_name(key.rpartition("/")[2])

@@ -8,6 +8,7 @@ Sources: https://states-language.net/spec.html; the AWS Step Functions developer
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -36,6 +37,12 @@ def parse_state_machine(definition: str | Mapping[str, Json]) -> asl.StateMachin
         raise version.wrong(f"only version 1.0 of the language exists, not {version.text()!r}")
     flow = _read_flow(root, names=set())
     return asl.StateMachine(flow.start_at, flow.states, **root.read(_READERS))
+
+
+@lru_cache(maxsize=8)
+def parsed_state_machine(definition: str) -> asl.StateMachine:
+    """Return the state machine of a JSON text; one that was read before is not read again."""
+    return parse_state_machine(definition)
 
 
 def _load(text: str) -> Json:

@@ -15,6 +15,7 @@ from harness.lab.results.percentile import percentiles_over_time
 from harness.lab.results.rows import OPTIONAL_TABLES, TABLES
 from harness.lab.results.spreadsheet import without_formulas
 from harness.lab.results.summary import Summary
+from harness.lab.results.tables.text_column import TextColumn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,12 +192,21 @@ class Run:
 
     def metric(self, name: str) -> "pd.DataFrame":
         """Return the rows of `metrics` with one metric; quicker than to read all as a frame."""
-        import pyarrow.compute as pc
-
-        frame: pd.DataFrame = (
-            self.recorded.filter(pc.field("metric") == name).cast(TABLES["metrics"]).to_pandas()
-        )
+        frame: pd.DataFrame = self.recorded_metric(name).cast(TABLES["metrics"]).to_pandas()
         return frame
+
+    def recorded_metric(self, name: str, labels: str | None = None) -> "pa.Table":
+        """Return the rows of `recorded` with one metric, and with some labels."""
+        import pyarrow as pa
+
+        chosen = self._recorded_texts["metric"].are(name)
+        if labels is not None:
+            chosen &= self._recorded_texts["labels"].are(labels)
+        return self.recorded.filter(pa.array(chosen))
+
+    @cached_property
+    def _recorded_texts(self) -> dict[str, TextColumn]:
+        return {name: TextColumn.of(self.recorded[name]) for name in ("metric", "labels")}
 
     @cached_property
     def spans(self) -> "pd.DataFrame":

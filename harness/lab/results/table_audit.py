@@ -115,10 +115,7 @@ def _audited(executions: pd.DataFrame, batches: pd.DataFrame) -> Iterator[Audite
 def _counters(run: "Run", rows: pd.DataFrame) -> dict[str, tuple[float, float]] | None:
     if run.engine == "live":
         return None  # Other clients may use the service, too.
-    import pyarrow.compute as pc
-
-    created = run.recorded.filter(pc.field("metric") == BATCHES_CREATED)
-    metrics = created.select(["labels", "value"]).to_pandas()
+    metrics = run.recorded_metric(BATCHES_CREATED).select(["labels", "value"]).to_pandas()
     if metrics.empty:
         return None
     counted = metrics.loc[metrics["labels"].str.contains(READY_LABEL, regex=False), "value"].sum()

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from harness.lab.results.rows import OPTIONAL_TABLES, TABLE_OF, TABLES, Row
 from harness.lab.results.run import Run, RunHeader
-from harness.lab.results.table_writer import TableWriter
+from harness.lab.results.tables.table_writer import TableWriter
 
 PARTS = "parts"
 

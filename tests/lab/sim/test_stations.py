@@ -10,6 +10,7 @@ from harness.lab.results.stations.station_table import stations_of
 from harness.lab.sim.model.admission import Admission
 from harness.lab.sim.platform.function_pool import Functions
 from harness.lab.sim.simulation import simulate
+from harness.lab.sim.station_measures import occurrences
 from harness.lab.workload.scenario import load_scenario
 
 # A few slots, one thread, and environments that are soon discarded: queues, waits, throttles and cold starts.
@@ -138,3 +139,8 @@ def test_a_described_station_has_its_servers_and_refusals(tmp_path):
     assert (work["servers"], work["losses"]) == (1, refused)
     assert refused > 0
     assert work["busy_max"] == 1
+
+
+def test_requests_of_an_arrival_are_numbered_in_their_order():
+    assert occurrences(np.array([4, 9, 4, 4, 9])).tolist() == [1, 1, 2, 3, 2]
+    assert occurrences(np.array([], np.int64)).tolist() == []

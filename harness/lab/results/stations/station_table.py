@@ -5,12 +5,12 @@ Times in model seconds. Both engines of the simulator record the same rows, so t
 the same; live runs have what their rows show.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.lab.results.metric_names import DEAD_LETTERS, labels_text
@@ -24,6 +24,7 @@ from harness.lab.results.stations.station_settings import (
     settings_of_blueprint,
 )
 from harness.lab.results.stations.visits import Floats, Visits, mean_or_none, quantile_or_none
+from harness.lab.results.tables.text_column import TextColumn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,11 +84,12 @@ def station_rows(run: "Run", settings: StationSettings) -> Iterator[StationRow]:
     if transcoding:
         visits = joined(transcoding).limited_to(settings.slots)
         yield station_row(TRANSCODER, "slots", visits, length, servers=settings.slots)
-    stations = dict(settings.described.values())
+    stations, failures = dict(settings.described.values()), _failures(run)
     for station, servers in stations.items():
         own = [visits for name, visits in states.items() if settings.described.get(name, ("",))[0] == station]
         if own:
-            full = _failures(run, settings.described, station, "Capacity.Exceeded")
+            of_station = [name for name, (of, _) in settings.described.items() if of == station]
+            full = sum(failures[name, "Capacity.Exceeded"] for name in of_station)
             yield station_row(station, "station", joined(own), length, servers=servers, losses=full)
     for name, visits in states.items():
         yield station_row(name, "state", visits, length)
@@ -144,12 +146,16 @@ def joined(several: Sequence[Visits]) -> Visits:
 def _visits_of_states(run: "Run", settings: StationSettings) -> dict[str, Visits]:
     """Return the attempts of each state, in the order of their first rows."""
     names = ("state", "ready_at", "started_at", "finished_at")
-    steps = run.arrow("steps", names).to_pandas()
+    steps = run.arrow("steps", names)
+    states = TextColumn.of(steps["state"])
+    times = [run.model_seconds(steps[name].to_numpy()) for name in names[1:]]
+    places, first = np.unique(states.places, return_index=True)
     found: dict[str, Visits] = {}
-    for state, rows in steps.groupby("state", sort=False, observed=True):
-        visits = Visits(*(_model_seconds(run, rows[name]) for name in names[1:]))
+    for place in places[np.argsort(first)].tolist():
+        rows, state = states.places == place, states.distinct[place]
+        visits = Visits(*(column[rows] for column in times))
         # A job leaves its slot before its event arrives.
-        found[str(state)] = visits.limited_to(settings.slots) if state in settings.transcoding else visits
+        found[state] = visits.limited_to(settings.slots) if state in settings.transcoding else visits
     return found
 
 
@@ -161,7 +167,7 @@ def _queue(run: "Run", length: float) -> Iterator[StationRow]:
     received, started = (_model_seconds(run, batches[name]) for name in ("received_at", "started_at"))
     # A job that ends without a start has left the queue, e.g. for the dead-letter queue.
     left = np.where(np.isnan(started), _model_seconds(run, batches["finished_at"]), started)
-    dead = int(run.metric(DEAD_LETTERS)["value"].sum())
+    dead = int(run.recorded_metric(DEAD_LETTERS)["value"].to_numpy().sum())
     row = station_row(JOB_QUEUE, "queue", Visits(received, started, left), length, losses=dead)
     # A queue has no servers.
     yield row._replace(
@@ -174,7 +180,7 @@ def _functions(
 ) -> Iterator[StationRow]:
     """Yield a row for each function, and one for all of them together."""
     all_of_them, throttles = [], 0
-    states_of = {name: (function, None) for name, function in settings.functions.items()}
+    failures = _failures(run)
     for function in dict.fromkeys(settings.functions.values()):
         own = [visits for name, visits in states.items() if settings.functions.get(name) == function]
         if not own:
@@ -184,7 +190,8 @@ def _functions(
             ends, services = _durations(run, function)
             cold = len(ends) - _warm(visits, ends, services)
             visits = _invocations(visits, ends)
-        lost = _failures(run, states_of, function, THROTTLED)
+        of_function = [name for name, called in settings.functions.items() if called == function]
+        lost = sum(failures[name, THROTTLED] for name in of_function)
         yield station_row(
             function,
             "function",
@@ -233,10 +240,7 @@ def _warm(visits: Visits, ends: Floats, durations: Floats) -> int:
 
 def _durations(run: "Run", function: str) -> tuple[Floats, Floats]:
     """Return the ends and the durations of the invocations of a function of a simulated run [s]."""
-    chosen = (pc.field("metric") == "AWS/Lambda/Duration") & (
-        pc.field("labels") == labels_text({"FunctionName": function})
-    )
-    rows = run.recorded.filter(chosen)
+    rows = run.recorded_metric("AWS/Lambda/Duration", labels_text({"FunctionName": function}))
     return rows["at"].to_numpy(), rows["value"].to_numpy() / 1000
 
 
@@ -248,12 +252,19 @@ def _common(some: Any, others: Any) -> int:
     return int(np.minimum(counts[ours], of_others[theirs]).sum())
 
 
-def _failures(run: "Run", stations: Any, station: str, error: str) -> int:
-    """Return the number of attempts at a station that failed with an error."""
+def _failures(run: "Run") -> Counter[tuple[str, str]]:
+    """Return how many attempts at each state have failed with each error."""
     steps = run.arrow("steps", ("state", "error"))
-    states = [name for name, (of, _) in stations.items() if of == station]
-    chosen = pc.field("state").isin(states) & (pc.field("error") == error)
-    return int(steps.filter(chosen).num_rows)
+    states, errors = (TextColumn.of(steps[name]) for name in ("state", "error"))
+    failed = errors.places >= 0
+    pairs = np.stack([states.places[failed], errors.places[failed]])
+    found, counts = np.unique(pairs, axis=1, return_counts=True)
+    return Counter(
+        {
+            (states.distinct[state], errors.distinct[error]): count
+            for state, error, count in zip(*found.tolist(), counts.tolist(), strict=True)
+        }
+    )
 
 
 def _model_seconds(run: "Run", column: "pd.Series[float]") -> Floats:

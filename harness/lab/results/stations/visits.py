@@ -4,6 +4,7 @@ Visits to one station, and what they say about it: waits, service times, and num
 The mean and the percentile of a number are over time: a queue of ten for a tenth of the run has the mean one.
 """
 
+import math
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -68,18 +69,18 @@ class Visits:
         An end is sometimes known late, e.g. by an event that takes its time. A server is free at the latest
         when the next visitor takes it, so the one that would have ended first has ended then.
         """
-        finished, busy = self.finished.copy(), list[tuple[float, int]]()
-        for place in np.argsort(self.started, kind="stable").tolist():
-            if np.isnan(began := float(self.started[place])):
-                break
+        busy = list[tuple[float, int]]()
+        started, finished = self.started.tolist(), self.finished.tolist()
+        served = np.flatnonzero(~np.isnan(self.started))
+        for place in served[np.argsort(self.started[served], kind="stable")].tolist():
+            began, end = started[place], finished[place]
             while busy and busy[0][0] <= began:
                 heappop(busy)
             if len(busy) >= servers:
                 _, first = heappop(busy)
-                finished[first] = max(began, float(self.started[first]))
-            end = float(finished[place])
-            heappush(busy, (np.inf if np.isnan(end) else end, place))
-        return Visits(self.ready, self.started, finished)
+                finished[first] = max(began, started[first])
+            heappush(busy, (math.inf if math.isnan(end) else end, place))
+        return Visits(self.ready, self.started, np.array(finished, np.float64))
 
 
 def numbers_over_time(starts: Floats, ends: Floats, length: float) -> Numbers:

@@ -1,7 +1,6 @@
 """The compiled model of one replication: the same events as `harness.lab.sim.model.pipeline_model`."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +27,7 @@ from harness.lab.workload.client_flows import RetryFlow
 from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS
 from harness.states_language.machine import StateMachine
-from harness.states_language.parser import parse_state_machine
+from harness.states_language.parser import parsed_state_machine
 
 JOBS_MAX = ENTITIES - (1 << 24)
 """Most arrivals and jobs: a number has 27 bits in the order of events, and more come before a pause."""
@@ -67,8 +66,8 @@ class CompiledModel:
     ) -> None:
         self._platform = platform
         self._writer: ColumnWriter | None = None
-        template = template or _blueprint()
-        machine = machine or _parsed(template.state_machine.definition)
+        template = template or load_template(parameters={"CallbackUrl": ""})
+        machine = machine or parsed_state_machine(template.state_machine.definition)
         self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
         if (jobs := _most_jobs(scenario)) > JOBS_MAX:
             raise NotLowerable(f"there may be {jobs:,.0f} jobs, more than {JOBS_MAX:,}")
@@ -161,14 +160,3 @@ def _most_jobs(scenario: Scenario) -> float:
     """Return how many jobs are expected at most; 0 if users come again and again."""
     retries = max((flow.retries for flow in scenario.flows if isinstance(flow, RetryFlow)), default=0)
     return (scenario.arrival_rate or 0.0) * scenario.duration_s * (1 + retries)
-
-
-@cache
-def _parsed(definition: str) -> StateMachine:
-    return parse_state_machine(definition)
-
-
-@cache
-def _blueprint() -> Template:
-    """Return the blueprint, which takes longer to read than a short replication to play."""
-    return load_template(parameters={"CallbackUrl": ""})

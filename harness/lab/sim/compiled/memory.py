@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.lab.sim.compiled.kernel import layout
 from harness.lab.sim.compiled.kernel.clients.client_records import HISTOGRAM
-from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT, World
+from harness.lab.sim.compiled.kernel.layout import BLOCK, DRAWN, NONE, PLANS_KEPT, World
 from harness.lab.sim.compiled.lowering.model_lowering import Lowering
 from harness.lab.sim.compiled.recorded_columns import OUTCOMES
 from harness.lab.workload.client_flows import MAX_FILES
@@ -85,7 +85,8 @@ class Memory:
             plans=_table("plans", PLANS_KEPT),
             # The last row is for a file that is planned alone.
             files=_table("files", (PLANS_KEPT + 1) * FILES_OF_PLAN).reshape(-1, FILES_OF_PLAN),
-            drawn=np.zeros((4, FILES_OF_PLAN)),
+            drawn=np.zeros((DRAWN, max(BLOCK, FILES_OF_PLAN))),
+            tails=np.zeros(max(BLOCK, FILES_OF_PLAN), np.int64),
             stack=_table("stack", ROOM),
             pending=_zeros(ROOM),
             visible=_zeros(ROOM),
@@ -155,6 +156,7 @@ class Memory:
         children = [row["start"] for row in tables.rows.get("children", ())]
         return {
             **{name: tables.table(name) for name in MACHINE_TABLES},
+            **tables.blocks(),
             "children": np.array([*children, NONE], np.int64),
             "tables": np.array([*tables.values, 0.0], np.float64),
             "streams": np.array([*tables.streams, 0], np.uint64),

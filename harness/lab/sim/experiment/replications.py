@@ -69,7 +69,8 @@ def replicate(
         if engine == "compiled":
             raise
         return _replicate_with_simpy(scenario, platform, machine, number)
-    rows = np.sort(model.ready_rows, order="arrival")
+    rows = model.ready_rows
+    rows = rows[np.argsort(rows["arrival"], kind="stable")]
     is_ready, is_open = rows["outcome"] == OK, rows["outcome"] == CENSORED
     return Replication(number, rows["due"] / NS, (rows["ended"] - rows["due"]) / NS, is_ready, is_open)
 

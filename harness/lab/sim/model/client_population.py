@@ -9,7 +9,7 @@ from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.client_session import ClientStopped, SimulatedClient
 from harness.lab.sim.model.flows import FLOWS
 from harness.lab.sim.model.model_context import ModelContext
-from harness.lab.workload.arrivals.schedule import Schedule
+from harness.lab.workload.arrivals.schedule import Schedule, schedule
 from harness.states_language.host import NS, nanoseconds
 
 
@@ -18,17 +18,16 @@ class ClientPopulation:
     Starts clients and runs their sessions.
 
     Args:
-        schedule: The arrivals of an open workload; None for a closed one.
         settle: Called between events, each time that 50 more clients have ended.
 
     Attributes:
         started: Number of clients that have begun their session.
     """
 
-    def __init__(self, context: ModelContext, schedule: Schedule | None, settle: Callable[[], None]) -> None:
+    def __init__(self, context: ModelContext, settle: Callable[[], None]) -> None:
         self._context = context
         self._env = context.env
-        self._schedule = schedule
+        self._schedule: Schedule | None = None
         self._settle = settle
         self._places = simpy.Resource(self._env, context.scenario.max_in_flight)
         self._present: dict[int, SimulatedClient] = {}
@@ -43,11 +42,12 @@ class ClientPopulation:
 
     def start(self) -> None:
         """Start the process of the arrivals, or one of each user."""
-        if self._schedule is not None:
+        context = self._context
+        if not context.scenario.users:
+            self._schedule = schedule(context.scenario, context.mix.replication)
             self._env.process(self._arrivals(self._schedule))
-        else:
-            for _ in range(self._context.scenario.users or 0):
-                self._env.process(self._user())
+        for _ in range(context.scenario.users or 0):
+            self._env.process(self._user())
 
     def censor(self, at: int) -> None:
         """Record what has not ended when the run does."""

@@ -25,7 +25,6 @@ from harness.lab.sim.platform.host_work import HostWork
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.sim.platform.transcoder import Transcoder
-from harness.lab.workload.arrivals.schedule import schedule
 from harness.lab.workload.faults.struck_requests import StruckRequests
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
@@ -33,7 +32,7 @@ from harness.lab.workload.work_and_faults import TaskWorkModel
 from harness.states_language.execution import Execution
 from harness.states_language.host import NS, nanoseconds
 from harness.states_language.machine import StateMachine
-from harness.states_language.parser import parse_state_machine
+from harness.states_language.parser import parsed_state_machine
 from harness.states_language.program import Program, compile_machine
 
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
@@ -67,7 +66,7 @@ class PipelineModel:
         self.template = template or load_template(parameters={"CallbackUrl": ""})
         self.env = OrderedEnvironment()
         self._source = RandomSource(scenario.seed, replication)
-        machine = machine or parse_state_machine(self.template.state_machine.definition)
+        machine = machine or parsed_state_machine(self.template.state_machine.definition)
         self.program = program = compile_machine(machine)
         # Without a callback from the state machine, the end of its execution decides; so it does, by way of
         # EventBridge, when an execution fails.
@@ -144,8 +143,7 @@ class PipelineModel:
             upload_ttl=nanoseconds(platform.api.upload_ttl_s),
             host=self.host,
         )
-        arrivals = None if scenario.users else schedule(scenario, replication)
-        return ClientPopulation(context, arrivals, self.recorder.settle)
+        return ClientPopulation(context, self.recorder.settle)
 
     def run(self, progress: OnProgress | None = None) -> float:
         """Run until the last client or the drain has ended; return the time of the end [s]."""

@@ -111,7 +111,7 @@ def _poisson(rate: ArrivalRate, stream: Stream) -> Floats:
     for first in count(0, DRAWS_PER_BLOCK):
         draws = stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist()
         # Logarithms one by one: NumPy's may differ from Python's in the last bit.
-        masses = np.cumsum([mass, *(-math.log(draw) for draw in draws)])[1:]
+        masses = np.cumsum([mass, *np.negative([*map(math.log, draws)])])[1:]
         blocks.append(masses[masses <= rate.total])
         mass = float(masses[-1])
         if mass > rate.total:

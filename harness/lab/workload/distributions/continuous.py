@@ -144,7 +144,7 @@ class Lognormal(_Truncated):
             return super().samples(draws)
         scores = self.sigma * _ndtri()(inside)
         # Not numpy's exponential, whose last bit may differ from one machine to another.
-        values = self.median * np.array([math.exp(score) for score in scores.ravel().tolist()])
+        values = self.median * np.array([*map(math.exp, scores.ravel().tolist())])
         return np.clip(values, low, high).reshape(draws.shape)
 
 

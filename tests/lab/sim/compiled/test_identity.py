@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.model.ordered_environment import SETTLED, OrderedTimeout
 from harness.lab.sim.simulation import platform_of, read_machine
@@ -83,6 +84,18 @@ def test_a_message_that_is_received_twice_at_once_adds_no_dispatcher(difference)
     settings = {"sqs.duplicate_rate": 0.9, "dispatcher.threads": 1, "dispatcher.message_s": 0.4}
 
     assert difference(scenario, platform_of(scenario, "aws", settings)) is None
+
+
+def test_more_batches_than_have_their_draws_kept(difference):
+    """
+    Two thousand batches at once: the draws of the older ones are made one by one.
+    """
+    scenario = load_scenario("steady").lasting(10).at_rate(2 * BLOCKS_KEPT / 10)
+    functions = ("validate", "thumbnails", "zip", "callback-dispatch")
+    ample = {f"lambda.reserved_concurrency.{name}": 2000 for name in functions}
+    ample |= {"lambda.account_concurrency": 10_000, "mediaconvert.slots": 2000, "dispatcher.threads": 100}
+
+    assert difference(scenario, platform_of(scenario, "aws", ample)) is None
 
 
 def test_a_batch_that_lacks_a_file_has_the_videos_of_the_plan(difference):

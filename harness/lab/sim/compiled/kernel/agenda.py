@@ -2,9 +2,12 @@
 The agenda: events by time, then by their key, then in the order in which they were scheduled.
 
 Nearly all deadlines are cancelled, so they wait in a heap of their own: they do not slow the others down.
+When there are many, those that were cancelled are forgotten.
 """
 
 from typing import Any
+
+import numpy as np
 
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 
@@ -21,6 +24,12 @@ END_OF_WORK, DEADLINE, TIMER, VISIBLE_AGAIN, DISPATCHED, CLIENT, ARRIVAL, SAMPLE
 ENTITY_BITS, ITEM_BITS = 27, 16
 ENTITIES, ITEMS = 1 << ENTITY_BITS, 1 << ITEM_BITS
 
+FEW_DEADLINES = 1024
+
+ONE = np.uint64(1)
+TOP, BELOW_TOP = np.uint64(0), ONE
+"""Places in a heap are unsigned: a signed index would be compared with zero each time."""
+
 
 @compiled
 def order(kind: int, entity: int, item: int, attempt: int) -> int:
@@ -34,63 +43,133 @@ def schedule(w: Any, delay: int, key: int, what: int, row: int, serial: int) -> 
     g = w.world[0]
     g.events += 1
     g.number += 1
-    _push(w.agenda, g.agenda, g.now + delay, key, g.number, (what << 32) + row, serial)
-    g.agenda += 1
+    if g.vacant:
+        # An event that has happened leaves its place to the first one that it schedules.
+        g.vacant = 0
+        _replace_first(w.agenda, g.agenda, g.now + delay, key, g.number, (what << 32) + row, serial)
+    else:
+        g.agenda += 1
+        _rise(w.agenda, g.agenda - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
+
+
+@compiled
+def close_gap(w: Any) -> None:
+    """Remove the event that has happened, unless its place was taken."""
+    g = w.world[0]
+    if g.vacant:
+        g.vacant = 0
+        remove_first(w.agenda, g.agenda)
+        g.agenda -= 1
 
 
 @compiled
 def schedule_deadline(w: Any, delay: int, key: int, what: int, row: int, serial: int) -> None:
     """Schedule an event that will probably be cancelled."""
     g = w.world[0]
+    if g.deadlines >= g.deadlines_most:
+        _forget_cancelled(w)
     g.number += 1
-    _push(w.deadlines, g.deadlines, g.now + delay, key, g.number, (what << 32) + row, serial)
     g.deadlines += 1
+    _rise(w.deadlines, g.deadlines - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
+
+
+@compiled
+def _forget_cancelled(w: Any) -> None:
+    """Keep the deadlines that still matter; to remove the others one by one would take longer."""
+    g, kept = w.world[0], 0
+    for place in range(g.deadlines):
+        event = w.deadlines[place]
+        if is_awaited(w, event.what >> 32, event.what & 0xFFFFFFFF, event.serial):
+            _rise(w.deadlines, kept, event.at, event.key, event.number, event.what, event.serial)
+            kept += 1
+    g.deadlines, g.deadlines_most = kept, max(FEW_DEADLINES, 2 * kept)
+
+
+@compiled
+def is_awaited(w: Any, what: int, row: int, serial: int) -> bool:
+    """Return whether a deadline was not cancelled."""
+    if what == ON_EXECUTION_DEADLINE:
+        return w.executions[row].serial == serial
+    return w.threads[row].attempt == serial
 
 
 @compiled
 def precedes(one: Any, other: Any) -> bool:
     """Return whether an event comes before another one."""
-    if one.at != other.at:
-        return one.at < other.at
-    if one.key != other.key:
-        return one.key < other.key
-    return one.number < other.number
+    return _comes_before(one, other.at, other.key, other.number)
 
 
 @compiled
-def _push(heap: Any, count: int, at: int, key: int, number: int, what: int, serial: int) -> None:
-    place = count
-    while place > 0:
-        above = (place - 1) >> 1
-        row = heap[above]
-        if row.at < at or (row.at == at and (row.key < key or (row.key == key and row.number < number))):
-            break
-        heap[place] = heap[above]
-        place = above
-    row = heap[place]
-    row.at, row.key, row.number, row.what, row.serial = at, key, number, what, serial
+def _comes_before(event: Any, at: int, key: int, number: int) -> bool:
+    if event.at != at:
+        return event.at < at
+    if event.key != key:
+        return event.key < key
+    return event.number < number
 
 
 @compiled
 def remove_first(heap: Any, count: int) -> None:
     """Remove the first event of a heap with *count* of them."""
-    last = count - 1
-    if last == 0:
-        return
     # The free place sinks to the bottom, then the last event rises from there: half as many comparisons.
-    place = 0
-    below = 1
-    while below < last:
-        if below + 1 < last and precedes(heap[below + 1], heap[below]):
-            below += 1
-        heap[place] = heap[below]
+    left, place, below = np.uint64(count - 1), TOP, BELOW_TOP
+    while below + ONE < left:
+        below += _is_second(heap, below)
+        _move(heap[place], heap[below])
         place = below
-        below = 2 * place + 1
-    moved = heap[last]
-    while place > 0:
-        above = (place - 1) >> 1
-        if precedes(heap[above], moved):
+        below = (place << ONE) + ONE
+    if below < left:
+        _move(heap[place], heap[below])
+        place = below
+    last = heap[left]
+    _rise(heap, place, last.at, last.key, last.number, last.what, last.serial)
+
+
+@compiled
+def _replace_first(heap: Any, count: int, at: int, key: int, number: int, what: int, serial: int) -> None:
+    """Put an event into a heap of *count* in place of the first one."""
+    # From the top: most events are scheduled for soon.
+    size, place, below = np.uint64(count), TOP, BELOW_TOP
+    while below < size:
+        if below + ONE < size:
+            below += _is_second(heap, below)
+        if not _comes_before(heap[below], at, key, number):
             break
-        heap[place] = heap[above]
+        _move(heap[place], heap[below])
+        place = below
+        below = (place << ONE) + ONE
+    _write(heap[place], at, key, number, what, serial)
+
+
+@compiled
+def _is_second(heap: Any, place: Any) -> Any:
+    """Return 1 if the event after a place comes before the one at the place, else 0."""
+    # A number and not a branch: the processor cannot foresee which one is earlier.
+    one, other = heap[place], heap[place + ONE]
+    if one.at == other.at:
+        return np.uint64(precedes(other, one))
+    return np.uint64(other.at < one.at)
+
+
+@compiled
+def _rise(heap: Any, free: Any, at: int, key: int, number: int, what: int, serial: int) -> None:
+    """Put an event into a free place of a heap, or above it."""
+    place = np.uint64(free)
+    while place > TOP:
+        above = (place - ONE) >> ONE
+        if _comes_before(heap[above], at, key, number):
+            break
+        _move(heap[place], heap[above])
         place = above
-    heap[place] = moved
+    _write(heap[place], at, key, number, what, serial)
+
+
+@compiled
+def _move(place: Any, event: Any) -> None:
+    # Field by field: the bytes of a whole record are moved one at a time.
+    _write(place, event.at, event.key, event.number, event.what, event.serial)
+
+
+@compiled
+def _write(place: Any, at: int, key: int, number: int, what: int, serial: int) -> None:
+    place.at, place.key, place.number, place.what, place.serial = at, key, number, what, serial

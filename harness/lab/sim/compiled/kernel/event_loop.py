@@ -3,7 +3,14 @@
 from typing import Any
 
 from harness.lab.sim.compiled.kernel import agenda as on
-from harness.lab.sim.compiled.kernel.agenda import order, precedes, remove_first, schedule
+from harness.lab.sim.compiled.kernel.agenda import (
+    close_gap,
+    is_awaited,
+    order,
+    precedes,
+    remove_first,
+    schedule,
+)
 from harness.lab.sim.compiled.kernel.clients.arriving_clients import (
     arrive,
     censor_clients,
@@ -45,7 +52,7 @@ BEGIN, CONTINUE, FINISH = range(3)
 PAUSED, FULL, SHAPE_MISSING, OVER = range(4)
 """Why the loop has stopped."""
 
-EVENTS_AT_ONCE = 200_000
+EVENTS_AT_ONCE = 50_000
 """After so many events Python shows the progress."""
 
 MOST_OF_AN_EVENT = 13_000
@@ -106,6 +113,7 @@ def _play_on(w: Any) -> int:
     g = w.world[0]
     last = g.events + EVENTS_AT_ONCE
     while True:
+        close_gap(w)
         if g.processed >= g.check_at and not _has_room(w):
             return FULL
         heap = _next_heap(w)
@@ -128,8 +136,7 @@ def _play_on(w: Any) -> int:
             g.deadlines -= 1
             remove_first(w.deadlines, g.deadlines + 1)
         else:
-            g.agenda -= 1
-            remove_first(w.agenda, g.agenda + 1)
+            g.vacant = 1
         _process(w, what, row, serial)
         if g.depth > 0:
             do_all(w)
@@ -141,18 +148,11 @@ def _next_heap(w: Any) -> int:
     g = w.world[0]
     while g.deadlines > 0 and precedes(w.deadlines[0], w.agenda[0]):
         first = w.deadlines[0]
-        if _is_valid(w, first.what >> 32, first.what & 0xFFFFFFFF, first.serial):
+        if is_awaited(w, first.what >> 32, first.what & 0xFFFFFFFF, first.serial):
             return 1
         g.deadlines -= 1
         remove_first(w.deadlines, g.deadlines + 1)
     return 0
-
-
-@compiled
-def _is_valid(w: Any, what: int, row: int, serial: int) -> bool:
-    if what == on.ON_EXECUTION_DEADLINE:
-        return w.executions[row].serial == serial
-    return w.threads[row].attempt == serial
 
 
 @compiled

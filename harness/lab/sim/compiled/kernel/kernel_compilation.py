@@ -5,9 +5,11 @@ The machine code is kept in a folder that is named after the sources and the ver
 than they are: beside the sources if that folder can be written to, else in the user's cache.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from llvmlite import binding as llvm
+from numba.core.registry import cpu_target
 
 from harness.lab.workload.distributions import gamma_quantile
 
@@ -42,9 +46,21 @@ def compiled_copy(function: F, **compiled_callees: Any) -> F:
 
 def entry_point(function: F) -> F:
     """Compile a function that Python calls, and keep its machine code on disk."""
+    _call_mathematics_directly()
     with _kept_in(cache_folder()):
         found: F = numba.njit(error_model="numpy", _nrt=False, nogil=True, cache=True)(function)
     return found
+
+
+def _call_mathematics_directly() -> None:
+    """Let compiled code call the C library itself: Numba goes through two wrappers, to the same function."""
+    if sys.platform != "linux":
+        return
+    # Numba registers its own functions when its target is made; the last ones count.
+    assert cpu_target.target_context is not None  # noqa: S101 - it is made here
+    library = ctypes.CDLL(None)
+    for name in ("exp", "log", "log1p"):
+        llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
 
 
 @cache

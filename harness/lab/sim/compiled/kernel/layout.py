@@ -25,8 +25,13 @@ def _record(integers: str, floats: str = "") -> np.dtype[Any]:
 DRAWS = np.dtype(
     [("stream", np.uint64), *((name, _I) for name in ("kind", "truncated", "first", "count", "constant"))]
     + [(name, _F) for name in ("a", "b", "c", "below", "width", "low", "high")]
+    + [(name, _I) for name in ("block_first", "block_item", "block_items", "block_attempt")]
 )
-"""A distribution with its stream; *first* and *count* are its place in ``tables``."""
+"""
+A distribution with its stream; *first* and *count* are its place in ``tables``.
+
+The values of so many items of one attempt, from *block_item* on, are in ``blocks`` from *block_first* on.
+"""
 
 FLOWS = _record(
     "name waits first_step project first_count second_count pixels sizes seconds rates attempts_first "
@@ -158,6 +163,15 @@ PLANS = _record(
 PLANS_KEPT = 8
 """A batch is uploaded soon after it was planned, so few plans are needed twice."""
 
+BLOCK, BLOCKS_KEPT = 64, 1024
+"""Most draws of a block, and the arrivals whose block is kept; other draws are made one by one."""
+
+LANES = 8
+"""Draws that a processor makes at once; loops over multiples of it have no rest."""
+
+SIZES, PIXELS, LATENCIES, VALUES, NORMALS, ROOTS, LOGS, DRAWN = range(8)
+"""Rows of ``drawn``: numbers of the files of a batch, or of a block, that are drawn together."""
+
 STACK = _record(
     "kind row serial",
 )
@@ -192,8 +206,9 @@ WORLD = _record(
     "unreserved keep_alive cold slots_station completion start_delay callback_latency "
     "history_failure throttled timed_out heartbeat killed execution_timed_out decode transcoder_throttled "
     "transcode_failed capacity throttled_lambda flows faults pools has_corrupt logs functions_metric "
-    "attempt_stream now events number serial agenda deadlines arrivals_known next_arrival arrivals_done "
-    "started ended active waiting waiting_first first_active last_active first_uploading last_uploading "
+    "attempt_stream now events number serial agenda vacant deadlines deadlines_most arrivals_known "
+    "next_arrival arrivals_done started ended active waiting waiting_first first_active last_active "
+    "first_uploading last_uploading "
     "first_open last_open open jobs inflight_peak dead_letters sent receives idle_time visible_first "
     "visible idle_first idle api_requests start_full start_interval start_reach trans_full trans_interval "
     "trans_reach create_full create_interval create_reach create_limited running running_unreserved "
@@ -218,10 +233,11 @@ TABLE_TYPES: Mapping[str, tuple[Any, int]] = {
     **{name: (globals()[name.upper()], 1) for name in RECORDS},
     **dict.fromkeys(("tables", "weights", "arrivals"), (_F, 1)),
     **dict.fromkeys(("steps_of_flows", "attempts", "children", "threads_free_at", "buckets"), (_I, 1)),
-    **dict.fromkeys(("pending", "visible", "idle", "histogram"), (_I, 1)),
+    **dict.fromkeys(("pending", "visible", "idle", "histogram", "block_entities", "tails"), (_I, 1)),
     **dict.fromkeys(("idle_since", "free_at", "retries"), (_I, 2)),
     "files": (FILES, 2),
-    "drawn": (_F, 2),
+    **dict.fromkeys(("drawn", "blocks", "block_laws"), (_F, 2)),
+    "block_keys": (np.uint64, 2),
     "streams": (np.uint64, 1),
     "ready": (np.int8, 1),
 }

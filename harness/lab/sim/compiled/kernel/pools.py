@@ -232,8 +232,8 @@ def replace_smallest(heap: Any, count: int, value: int) -> None:
     """Replace the smallest value of a heap."""
     place, below = 0, 1
     while below < count:
-        if below + 1 < count and heap[below + 1] < heap[below]:
-            below += 1
+        # Added, because the processor cannot foresee which one is smaller.
+        below += below + 1 < count and heap[below + 1] < heap[below]
         if value <= heap[below]:
             break
         heap[place] = heap[below]

@@ -66,10 +66,7 @@ def _table(context: Any, builder: Any, _type: WorldType, value: Any, name: str) 
     array_type = _ARRAYS[name]
     word = context.get_value_type(types.intp)
     directory = builder.bitcast(value, word.as_pointer())
-    numbers = [
-        builder.load(builder.gep(directory, [ir.Constant(word, _ROW * _NUMBER[name] + offset)]))
-        for offset in range(_ROW)
-    ]
+    numbers = [_constant(builder, directory, _ROW * _NUMBER[name] + offset) for offset in range(_ROW)]
     array = make_array(array_type)(context, builder)
     item_size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
     shape = numbers[1 : 1 + array_type.ndim]
@@ -77,12 +74,20 @@ def _table(context: Any, builder: Any, _type: WorldType, value: Any, name: str) 
     strides = [size] if array_type.ndim == 1 else [builder.mul(numbers[2], size), size]
     rows = shape[0] if array_type.ndim == 1 else builder.mul(shape[0], shape[1])
     array.data = builder.inttoptr(numbers[0], array.data.type)
-    array.shape = cgutils.pack_array(builder, shape)
+    # No index is negative, and none needs to be compared with zero: the number of rows is added to those.
+    array.shape = cgutils.pack_array(builder, [ir.Constant(word, 0), *shape[1:]])
     array.strides = cgutils.pack_array(builder, strides)
     array.itemsize, array.nitems = size, rows
     array.meminfo = cgutils.get_null_value(array.meminfo.type)
     array.parent = cgutils.get_null_value(array.parent.type)
     return array._getvalue()
+
+
+def _constant(builder: Any, directory: Any, place: int) -> Any:
+    """Return a number of the directory; LLVM reads it once in a function, because it does not change."""
+    number = builder.load(builder.gep(directory, [ir.Constant(ir.IntType(64), place)]))
+    number.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return number
 
 
 def directory_of(world: World) -> np.ndarray[Any, np.dtype[np.int64]]:

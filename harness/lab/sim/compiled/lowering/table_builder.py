@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,14 @@ DEFINITION_ERRORS = {
 }
 
 _CODE = re.compile(r"([A-Z][A-Z0-9_]{2,49})(:|$)")
+
+
+class Block(NamedTuple):
+    """Draws that nearly every arrival needs: so many items of one attempt, from the first one on."""
+
+    block_item: int
+    block_items: int
+    block_attempt: int = 1
 
 
 class TableBuilder:
@@ -118,11 +126,16 @@ class TableBuilder:
         self.values += values
         return first, len(values)
 
-    def draw(self, distribution: Distribution, stream: str) -> int:
-        """Return the number of a distribution with its stream."""
+    def draw(self, distribution: Distribution, stream: str, block: Block | None = None) -> int:
+        """Return the number of a distribution with its stream; the draws of a block are made together."""
         key = (stream, repr(distribution))
         if key not in self._draws:
-            self._draws[key] = self.add("draws", stream_name=stream, **self._law(distribution, stream))
+            law = self._law(distribution, stream)
+            if block and law["kind"] == LOGNORMAL and not law["truncated"]:
+                first = len(self._block_draws())
+                if first + block.block_items <= layout.BLOCK:
+                    law |= {"block_first": first, **block._asdict()}
+            self._draws[key] = self.add("draws", stream_name=stream, **law)
         return self._draws[key]
 
     def _law(self, of: Distribution, stream: str) -> dict[str, Any]:
@@ -159,6 +172,26 @@ class TableBuilder:
         if name == "draws":
             array["stream"][:-1] = [self._state(row["stream_name"]) for row in rows]
         return array.view(np.recarray)
+
+    def blocks(self) -> dict[str, NDArray[Any]]:
+        """Return the tables of the draws that are made together: their keys and laws, and room for them."""
+        draws = self._block_draws()
+        count = -(-len(draws) // layout.LANES) * layout.LANES
+        keys, laws = np.zeros((3, count), np.uint64), np.zeros((2, count))
+        for place, (row, item) in enumerate(draws):
+            keys[:, place] = self._state(row["stream_name"]), item, row["block_attempt"]
+            laws[:, place] = row["a"], row["b"]
+        entities = np.full(layout.BLOCKS_KEPT, NONE, np.int64)
+        blocks = np.zeros((layout.BLOCKS_KEPT, count))
+        return {"block_keys": keys, "block_laws": laws, "block_entities": entities, "blocks": blocks}
+
+    def _block_draws(self) -> list[tuple[Mapping[str, Any], int]]:
+        """Return the distribution and the item of each draw of a block."""
+        return [
+            (row, row["block_item"] + place)
+            for row in self.rows.get("draws", ())
+            for place in range(row.get("block_items", 0))
+        ]
 
     def _state(self, stream: str) -> int:
         return self.source.stream(stream).state

@@ -30,7 +30,7 @@ from harness.lab.sim.compiled.kernel.executions.work_start import (
 )
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.lowering.state_play import StateFailure
-from harness.lab.sim.compiled.lowering.table_builder import TableBuilder, code_of
+from harness.lab.sim.compiled.lowering.table_builder import Block, TableBuilder, code_of
 from harness.lab.sim.compiled.lowering.unknown_value import BEGIN, END, Unknown, UnknownRead, guarded
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.model.step_functions import event_of, result_of
@@ -285,7 +285,7 @@ class TaskAnswers:
         tables = self._tables
         first_part = tables.count("parts")
         for part, distribution in (model.parts if model else {}).items():
-            draw = tables.draw(distribution, f"service/{name}/{part}")
+            draw = tables.draw(distribution, f"service/{name}/{part}", Block(0, 1))
             tables.add("parts", draw=draw, amount=AMOUNTS[part])
         first_failing = tables.count("failing")
         described = []

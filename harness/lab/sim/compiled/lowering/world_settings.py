@@ -6,7 +6,7 @@ from typing import Any
 from harness.blueprint.template import Template
 from harness.lab.sim.compiled.kernel.agenda import ITEMS
 from harness.lab.sim.compiled.kernel.layout import NONE
-from harness.lab.sim.compiled.lowering.table_builder import TableBuilder
+from harness.lab.sim.compiled.lowering.table_builder import Block, TableBuilder
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
@@ -16,6 +16,9 @@ from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS, nanoseconds
 
 UNAVAILABLE = 503
+
+REQUESTS, TRANSITIONS = 8, 10
+"""The requests of a client and the transitions of an execution whose latencies are drawn together."""
 
 
 def settings_of(
@@ -70,12 +73,12 @@ def _of_clients(tables: TableBuilder, scenario: Scenario, platform: Platform) ->
 def _of_api(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
     api, s3 = platform.api, platform.s3
     return {
-        "api_request": tables.draw(api.request_s, "platform/api/request"),
-        "api_network": tables.draw(api.network_s, "platform/api/network"),
+        "api_request": tables.draw(api.request_s, "platform/api/request", Block(1, REQUESTS)),
+        "api_network": tables.draw(api.network_s, "platform/api/network", Block(1, REQUESTS)),
         "api_threads": api.threads,
         "api_wait": NONE if api.longest_wait_s is None else nanoseconds(api.longest_wait_s),
         "upload_ttl": nanoseconds(api.upload_ttl_s),
-        "s3_request": tables.draw(s3.request_s, "platform/s3/request"),
+        "s3_request": tables.draw(s3.request_s, "platform/s3/request", Block(1, 1, 2)),
         "ns_per_byte": NS / s3.bytes_per_s if s3.bytes_per_s else 0.0,
     }
 
@@ -87,8 +90,8 @@ def _of_queue(tables: TableBuilder, platform: Platform, template: Template) -> d
         raise NotLowerable(f"sqs.max_receive_count is more than {ITEMS - 1:,}")
     return {
         "outbox": tables.draw(dispatcher.outbox_s, "platform/outbox"),
-        "delivery": tables.draw(sqs.delivery_s, "platform/sqs/delivery"),
-        "message_time": tables.draw(dispatcher.message_s, "platform/dispatcher/message"),
+        "delivery": tables.draw(sqs.delivery_s, "platform/sqs/delivery", Block(0, 1)),
+        "message_time": tables.draw(dispatcher.message_s, "platform/dispatcher/message", Block(1, 1)),
         "duplicate_rate": sqs.duplicate_rate,
         "duplicate_stream": tables.stream("platform/sqs/duplicate"),
         "visibility": nanoseconds(sqs.visibility_timeout_s or queue.visibility_timeout),
@@ -108,9 +111,9 @@ def _of_executions(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
     starts = max(1, round(NS / settings.start_per_s))
     transitions = max(1, round(NS / settings.transition_per_s))
     return {
-        "start_latency": tables.draw(settings.start_s, "platform/states/start"),
-        "task_hop": tables.draw(settings.hop_s, "platform/states/hop"),
-        "plain_hop": tables.draw(settings.plain_hop_s, "platform/states/plain_hop"),
+        "start_latency": tables.draw(settings.start_s, "platform/states/start", Block(0, 1)),
+        "task_hop": tables.draw(settings.hop_s, "platform/states/hop", Block(1, TRANSITIONS)),
+        "plain_hop": tables.draw(settings.plain_hop_s, "platform/states/plain_hop", Block(1, TRANSITIONS)),
         "start_interval": starts,
         "start_reach": starts * (settings.start_bucket - 1),
         "trans_interval": transitions,
@@ -131,5 +134,5 @@ def _of_workers(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
         "create_limited": transcoder.create_bucket is not None,
         "create_interval": interval,
         "create_reach": interval * ((transcoder.create_bucket or 1) - 1),
-        "callback_latency": tables.draw(platform.callback_s, "platform/callback"),
+        "callback_latency": tables.draw(platform.callback_s, "platform/callback", Block(1, 1)),
     }

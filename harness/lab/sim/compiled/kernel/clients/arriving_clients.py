@@ -7,7 +7,7 @@ from harness.lab.sim.compiled.kernel.clients.client_records import censor, recor
 from harness.lab.sim.compiled.kernel.clients.client_steps import run_client
 from harness.lab.sim.compiled.kernel.clients.planned_batch import plan_batch
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import nanoseconds_of
+from harness.lab.sim.compiled.kernel.keyed_draws import draw_block, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import drop_case, take_case
 from harness.lab.sim.compiled.kernel.row_log import PENDING_UPLOAD
@@ -53,6 +53,7 @@ def _new_case(w: Any, arrival: int, due: int, at: float) -> int:
     row = take_case(w)
     c = w.cases[row]
     c.arrival, c.due, c.due_at = arrival, due, due
+    draw_block(w, arrival)
     plan_batch(w, row, at)
     c.step, c.stage = w.flows[c.flow].first_step, 0
     c.requests, c.transfers, c.thinks, c.accepted_at, c.job, c.job_due_at = 0, 0, 0, 0, NONE, 0

@@ -24,8 +24,6 @@ from harness.lab.sim.compiled.kernel.clients.client_requests import (
 )
 from harness.lab.sim.compiled.kernel.clients.planned_batch import (
     IMAGE,
-    LATENCIES,
-    NORMALS,
     flow_of,
     plan_files,
 )
@@ -37,7 +35,8 @@ from harness.lab.sim.compiled.kernel.keyed_draws import (
     unit_draw,
     value_of,
 )
-from harness.lab.sim.compiled.kernel.layout import NONE
+from harness.lab.sim.compiled.kernel.layout import LATENCIES, NONE
+from harness.lab.sim.compiled.kernel.pools import replace_smallest
 from harness.lab.sim.compiled.kernel.row_log import (
     COMPLETE,
     CREATE,
@@ -140,7 +139,7 @@ def upload_files(w: Any, case: int) -> int:
         return DONE
     plan = 0 if g.placeholder else plan_files(w, c.flow, c.arrival)
     drawn, law = w.drawn[LATENCIES], w.draws[g.s3_request]
-    draw_items(w, g.s3_request, c.arrival, 0, c.files, 1, drawn, w.drawn[NORMALS])
+    draw_items(w, g.s3_request, c.arrival, 0, c.files, 1, drawn)
     lanes = min(g.lanes, c.files)
     for lane in range(lanes):
         w.pending[lane] = g.now
@@ -148,13 +147,9 @@ def upload_files(w: Any, case: int) -> int:
     for place in range(c.files):
         size = g.placeholder if g.placeholder else w.files[plan, place].bytes
         c.uploaded += size
-        lane = 0
-        for other in range(1, lanes):
-            if w.pending[other] < w.pending[lane]:
-                lane = other
-        start = w.pending[lane]
+        start = w.pending[0]
         finish = start + latency_from(law, drawn[place]) + np.int64(size * g.ns_per_byte)
-        w.pending[lane] = finish
+        replace_smallest(w.pending, lanes, finish)
         log_request(w, case, PUT, 200, OK, start, start, finish, size, 0, NONE)
     c.due_at = NONE
     last = g.now

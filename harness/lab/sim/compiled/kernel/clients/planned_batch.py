@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import draw_items, unit_draw, value_of
-from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT
+from harness.lab.sim.compiled.kernel.layout import NONE, PIXELS, PLANS_KEPT, SIZES
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, MAX_FILES
 from harness.lab.workload.upload_batch import MAX_BATCH_BYTES
 
@@ -15,9 +15,6 @@ IMAGE, VIDEO, DOCUMENT = range(3)
 """Kinds of files for the pipeline."""
 
 NO_FAMILY, SHOOT, PROJECT = range(3)
-
-SIZES, PIXELS, LATENCIES, NORMALS = range(4)
-"""Rows of ``drawn``, the numbers that are drawn for all files of a batch at once."""
 
 CORRUPT_FILE, POISONED_MESSAGE, FUNCTION_ERROR, TRANSCODING_ERROR, SLOW_CALLBACK = range(5)
 """Kinds of faults."""
@@ -96,7 +93,7 @@ def _count(w: Any, draw: int, arrival: int, most: int) -> int:
 def _plan_documents(w: Any, row: int, flow: Any, count: int) -> int:
     """Plan the documents of a project; return the sum of their sizes."""
     sizes = w.drawn[SIZES]
-    draw_items(w, flow.sizes, w.plans[row].arrival, 1, count, 0, sizes, w.drawn[NORMALS])
+    draw_items(w, flow.sizes, w.plans[row].arrival, 1, count, 0, sizes)
     total = 0
     for place in range(count):
         file = w.files[row, place]
@@ -110,8 +107,8 @@ def _plan_documents(w: Any, row: int, flow: Any, count: int) -> int:
 def _plan_images(w: Any, row: int, pixels_draw: int, sizes_draw: int, first: int, count: int) -> int:
     """Plan images, which have the places from *first* on; return the sum of their sizes."""
     arrival, sizes, pixels = w.plans[row].arrival, w.drawn[SIZES], w.drawn[PIXELS]
-    draw_items(w, pixels_draw, arrival, first + 1, count, 0, pixels, w.drawn[NORMALS])
-    draw_items(w, sizes_draw, arrival, first + 1, count, 0, sizes, w.drawn[NORMALS])
+    draw_items(w, pixels_draw, arrival, first + 1, count, 0, pixels)
+    draw_items(w, sizes_draw, arrival, first + 1, count, 0, sizes)
     total = 0
     for place in range(count):
         file = w.files[row, first + place]

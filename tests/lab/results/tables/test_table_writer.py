@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.lab.results.rows import TABLES
-from harness.lab.results.table_writer import TableWriter
+from harness.lab.results.tables.table_writer import TableWriter
 
 
 def metrics(*values, metric="media_batches_created_total"):

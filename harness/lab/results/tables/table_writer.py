@@ -81,7 +81,8 @@ def _open(path: Path, table: str) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         _schema(table),
-        compression="zstd",
+        # Half the time of Zstandard, for files that are a quarter larger.
+        compression="lz4",
         # Few numbers repeat: a dictionary of them would take time and make the file larger.
         use_dictionary=[field.name for field in schema if field.type == pa.string()],
         write_statistics=[name for name in schema.names if name in ORDERED],

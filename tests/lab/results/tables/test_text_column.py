@@ -1,0 +1,29 @@
+"""
+Texts of a column as numbers.
+"""
+
+import pyarrow as pa
+
+from harness.lab.results.tables.text_column import TextColumn
+
+COLUMN = pa.chunked_array([pa.array(["PUT", None, "GET"]), pa.array(["PUT"])]).dictionary_encode()
+
+
+def test_a_row_is_found_by_its_text():
+    """
+    Also in a later chunk; a row without a text is none of them.
+    """
+    column = TextColumn.of(COLUMN.unify_dictionaries())
+
+    assert column.are("PUT").tolist() == [True, False, False, True]
+    assert column.places.tolist() == [0, -1, 1, 0]
+
+
+def test_a_text_that_does_not_occur_is_in_no_row():
+    assert TextColumn.of(COLUMN.unify_dictionaries()).are("POST").tolist() == [False] * 4
+
+
+def test_an_empty_column_has_no_rows():
+    empty = pa.chunked_array([], pa.dictionary(pa.int32(), pa.string()))
+
+    assert TextColumn.of(empty).are("PUT").tolist() == []
