@@ -33,8 +33,12 @@ def read_audits(folder: Path) -> Mapping[str, Audit]:
         return {}
     try:
         return AuditFile.model_validate_json(path.read_text(encoding="utf-8")).audits
-    except (OSError, ValidationError) as error:
-        raise RunUnreadable(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise RunUnreadable(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise RunUnreadable(f"{path} is not a valid audit: {place}: {first['msg']}") from error
 
 
 def write_audit(folder: Path, source: str, audit: Audit) -> None:
