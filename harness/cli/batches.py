@@ -22,6 +22,7 @@ REFUSED = {400: ExitCode.USAGE, 503: ExitCode.UNREACHABLE}
 
 app = typer.Typer(
     help="The media batches, for operators: list them, delete one that is not in the pipeline.",
+    epilog="Example: harness batches list",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

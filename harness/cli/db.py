@@ -13,6 +13,7 @@ from harness.cli.failures import exit_with
 
 app = typer.Typer(
     help="The database: install a server, show which one runs, bring its schema up to date.",
+    epilog="Example: harness db status",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -41,6 +41,7 @@ def choice(variable, **rule):
             [{"Type": "Wait", "TimestampPath": "$$.Execution.StartTime"}],
             r"S0 depends on \$\$.Execution.StartTime",
         ),
+        ([{"Type": "Wait", "Timestamp": "2030-01-01T00:00:00Z"}], "S0 depends on the time of the clock"),
     ],
 )
 def test_what_depends_on_time_or_on_draws_is_refused(states, reason):
