@@ -60,11 +60,13 @@ class TestEveryDistribution:
     @given(u=st.floats(1e-9, 1 - 1e-9), v=st.floats(1e-9, 1 - 1e-9))
     def test_a_larger_draw_never_gives_a_smaller_value(self, example, u, v):
         """
-        Inversion is monotone, so two systems stay synchronised under one seed.
+        Inversion is monotone, so two systems stay synchronised under one seed; that of gamma up to rounding.
         """
         distribution = parsed(example)
+        rounding = 1e-12 if getattr(distribution, "distribution", None) == "gamma" else 0.0
+        smaller, larger = distribution.sample(min(u, v)), distribution.sample(max(u, v))
 
-        assert distribution.sample(min(u, v)) <= distribution.sample(max(u, v))
+        assert smaller <= larger * (1 + rounding)
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=json.dumps)
     @given(u=st.floats(2**-53, 1 - 2**-53))
