@@ -117,8 +117,8 @@ def simulate(
     if out is not None:
         must_hold_a_run(Path(out))
     recorder = FolderRecorder()
+    # Before the folder is created: an invalid state machine leaves nothing behind.
     try:
-        # Before the folder is created: an invalid state machine leaves nothing behind.
         model = PipelineModel(
             scenario,
             settings,
@@ -128,11 +128,8 @@ def simulate(
             epoch=started_at,
             stations=stations,
         )
-    except InputInvalid as error:
-        raise MachineInvalid(str(error)) from None
     except ValueError as error:
-        prefix = f"{state_machine}: " if isinstance(state_machine, str | Path) else ""
-        raise MachineInvalid(f"{prefix}{error}") from None
+        raise _machine_invalid(state_machine, error) from None
     compiled, reason = _compiled(engine, model, definition, replication, has_own_stations=bool(stations))
     player = "simpy" if compiled is None else "compiled"
     folder = Path(out) if out is not None else new_run_folder(scenario.name or "scenario", player)
@@ -140,21 +137,19 @@ def simulate(
     writer = RunWriter(folder, _header(model, folder, definition, digest, replication, started_at))
     if compiled is not None:
         try:
-            return _played(compiled, model, writer, progress, command)
+            return _run_compiled(compiled, model, writer, progress, command)
         except NotLowerable as error:
             if engine == "compiled":
                 raise
             # SimPy overwrites what has been written.
             reason = str(error)
-    with writer.part() as part:
-        recorder.part = part
-        try:
-            end = model.run(progress)
-        except InputInvalid as error:
-            raise MachineInvalid(str(error)) from None
-        recorder.settle(at_least=1)
-    notes = {"counts": model.counts(), REMARKS: model.workflow.remarks, NOT_COMPILED: reason}
-    return _finished(writer, model, end, command, notes)
+    return _run_simpy(model, recorder, writer, progress, command, reason)
+
+
+def _machine_invalid(source: str | Path | Mapping[str, Any] | None, error: ValueError) -> MachineInvalid:
+    """Return the error of a state machine; one of its input names no file."""
+    is_file = isinstance(source, str | Path) and not isinstance(error, InputInvalid)
+    return MachineInvalid(f"{source}: {error}" if is_file else str(error))
 
 
 def _compiled(
@@ -176,7 +171,7 @@ def _compiled(
         return None, str(error) if engine == "auto" else None
 
 
-def _played(
+def _run_compiled(
     compiled: "CompiledModel",
     model: PipelineModel,
     writer: RunWriter,
@@ -188,6 +183,25 @@ def _played(
     versions = {**writer.header.versions, "numba": version("numba")}
     notes = {"counts": compiled.counts(), REMARKS: compiled.remarks}
     return _finished(writer, model, end, command, notes, engine="compiled", versions=versions)
+
+
+def _run_simpy(
+    model: PipelineModel,
+    recorder: FolderRecorder,
+    writer: RunWriter,
+    progress: OnProgress | None,
+    command: str | None,
+    not_compiled: str | None,
+) -> Run:
+    with writer.part() as part:
+        recorder.part = part
+        try:
+            end = model.run(progress)
+        except InputInvalid as error:
+            raise MachineInvalid(str(error)) from None
+        recorder.settle(at_least=1)
+    notes = {"counts": model.counts(), REMARKS: model.workflow.remarks, NOT_COMPILED: not_compiled}
+    return _finished(writer, model, end, command, notes)
 
 
 def _finished(
