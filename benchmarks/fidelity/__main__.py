@@ -23,7 +23,7 @@ from benchmarks.fidelity.predictions import Outcome, Predictor, predictors
 from harness.api.calibrate import calibrate
 from harness.lab.workload.scenario import Scenario
 
-SHORT = {"modelled": 450.0, "real": 90.0}
+SHORT = {"modelled": 450.0, "real": 150.0}
 LONG = {"modelled": 1800.0, "real": 600.0}
 """Lengths of each load [model s]: of modelled handlers ten times the clock's."""
 

@@ -82,7 +82,7 @@ def modelled(length: float) -> Family:
 def real(length: float) -> Family:
     """Return the loads of real handlers and small real media, in clock time."""
 
-    def load(name: str, seed: int, rate: float, **flow: Any) -> Scenario:
+    def load(name: str, seed: int, rate: float, length: float = length, **flow: Any) -> Scenario:
         media = {
             "photos": 3, "photo_megapixels": {"distribution": "uniform", "low": 0.2, "high": 0.5},
             "photo_bytes": 60_000, "video_seconds": 2, "video_height": 240, "video_bytes_per_s": 60_000,
@@ -93,7 +93,7 @@ def real(length: float) -> Family:
 
     return Family(
         "real",
-        load("fit", SEED, 0.4),
+        load("fit", SEED, 0.4, 2 * length),
         (
             load("half as much again", SEED + 1, 0.6),
             load("videos in every batch", SEED + 2, 0.3, videos=1),

@@ -46,6 +46,9 @@ SEARCHED = 5000
 POOR_FIT = 1e-3
 """Below this probability of the Kolmogorov–Smirnov test no family fits."""
 
+IMPLAUSIBLE = 10.0
+"""A percentile 99 so many times as long as the longest observation comes from outliers, not from a family."""
+
 WEAK = 0.2
 """Rank correlation below which a time does not depend on an amount of work."""
 
@@ -113,11 +116,25 @@ def fit_service(times: Floats, amounts: Mapping[str, Floats]) -> ServiceFit:
     varied = {name: values for name, values in amounts.items() if _varies(values)}
     best = _best(times, varied)
     distance, probability = _held_out_distance(best, times, _of(varied, best, times))
+    quantiles = ServiceFit(None, {"fixed_s": _empirical(times)}, {}, times.size, 0.0, 1.0, ranges)
     if probability < POOR_FIT and times.size >= FEW and not _depends_on_work(times, varied):
-        return ServiceFit(None, {"fixed_s": _empirical(times)}, {}, times.size, 0.0, 1.0, ranges)
+        return quantiles
     at = _search(best, times, _of(varied, best, times))
+    parts = _parts(best, at)
+    if _is_implausible(parts, times, ranges):
+        return quantiles
     intervals = _intervals(best, at, times, _of(varied, best, times))
-    return ServiceFit(best, _parts(best, at), intervals, times.size, distance, probability, ranges)
+    return ServiceFit(best, parts, intervals, times.size, distance, probability, ranges)
+
+
+def _is_implausible(
+    parts: Mapping[str, Distribution], times: Floats, ranges: Mapping[str, tuple[float, float]]
+) -> bool:
+    """Return whether one in a hundred times would be many times as long as the longest observed one."""
+    largest = {name: high for name, (_, high) in ranges.items()}
+    return any(
+        largest.get(name, 1.0) * part.sample(0.99) > IMPLAUSIBLE * times.max() for name, part in parts.items()
+    )
 
 
 def _varies(values: Floats) -> bool:

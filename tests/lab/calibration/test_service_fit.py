@@ -87,6 +87,52 @@ class TestStructure:
 
         assert fit.parts["fixed_s"].value == pytest.approx(0.08)
 
+    def test_a_fit_of_outliers_is_not_taken(self):
+        """
+        Two cold starts among 29 ZIPs (measured): the likeliest family would give times of years.
+        """
+        first = [
+            0.252,
+            0.199,
+            0.019,
+            0.014,
+            0.014,
+            0.012,
+            0.013,
+            0.015,
+            0.014,
+            0.029,
+            0.013,
+            0.016,
+            0.012,
+            0.015,
+        ]
+        rest = [
+            0.011,
+            0.019,
+            0.012,
+            0.016,
+            0.014,
+            0.014,
+            0.011,
+            0.012,
+            0.017,
+            0.013,
+            0.015,
+            0.011,
+            0.011,
+            0.017,
+            0.012,
+        ]
+        with_video = {0, 1, 11, 13, 15, 17, 22, 24, 27}
+        megabytes = np.array([0.3 if place in with_video else 0.18 for place in range(29)])
+
+        fit = fit_service(np.array(first + rest), {"per_megabyte_s": megabytes})
+
+        assert fit.structure is None
+        assert list(fit.parts) == ["fixed_s"]
+        assert fit.parts["fixed_s"].sample(0.999) <= 0.252
+
 
 class TestUncertainty:
     @pytest.mark.slow
