@@ -1,5 +1,6 @@
 """What all studies of many simulated runs share: the system that is studied, and the progress bar."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from harness.lab.sim.engine_choice import EngineName
     from harness.lab.sim.platform.platform_settings import Preset
+
+
+LOG_EVERY_S = 10.0
+"""Time between two reports of progress where it is not drawn, as in the log of a build [s]."""
 
 
 def loaded(
@@ -37,7 +42,11 @@ def system_of(
 def replications_bar(total: int | None, *, shown: bool) -> "Iterator[Callable[[int], None]]":
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc="replications", disable=not shown, leave=False) as bar:
+    is_log = not sys.stderr.isatty() and "ipykernel" not in sys.modules
+    interval = LOG_EVERY_S if is_log else 0.1
+    with tqdm(
+        total=total, desc="replications", disable=not shown, leave=False, mininterval=interval, miniters=1
+    ) as bar:
 
         def show(count: int) -> None:
             bar.update(count)

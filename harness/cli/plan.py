@@ -147,7 +147,6 @@ def plan(
             "engine": engine,
             "platform": platform,
             "overrides": overrides,
-            "progress": sys.stderr.isatty(),
         }
         search = plan_frontier if len(ranges) == 2 else plan_one
         raise typer.Exit(search(changed, ranges, objective, common, confirmation, json=json))

@@ -118,7 +118,6 @@ def sweep(
             "engine": engine,
             "platform": platform,
             "overrides": overrides,
-            "progress": sys.stderr.isatty(),
         }
         if morris:
             screened = harness.morris(
