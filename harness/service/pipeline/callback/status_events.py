@@ -12,7 +12,8 @@ MediaConvert User Guide, "Using EventBridge".
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,35 +48,46 @@ def event_body(event: Mapping[str, Any], finished_work: FinishedWork) -> dict[st
     Raises:
         Rejected: The event has not the form that AWS documents.
     """
-    try:
-        match event["detail-type"]:
-            case "Step Functions Execution Status Change":
-                return _execution_body(event["detail"], finished_work)
-            case "MediaConvert Job State Change":
+    match event["detail-type"]:
+        case "Step Functions Execution Status Change":
+            return _execution_body(event, finished_work)
+        case "MediaConvert Job State Change":
+            with _reading_event():
                 return _transcoding_body(event["detail"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
-        raise Rejected(f"INPUT_INVALID: an event of an unknown form: {error!r}") from error
     return None
 
 
-def _execution_body(detail: Mapping[str, Any], finished_work: FinishedWork) -> dict[str, Any] | None:
-    named = _EXECUTION_NAME.fullmatch(str(detail.get("name")))
-    if not named:
-        return None
-    arn = detail["executionArn"]
+@contextmanager
+def _reading_event() -> Iterator[None]:
+    """Raise `Rejected` if what the body reads of an event is missing or has another type."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        raise Rejected(f"INPUT_INVALID: an event of an unknown form: {error!r}") from error
+
+
+def _execution_body(event: Mapping[str, Any], finished_work: FinishedWork) -> dict[str, Any] | None:
+    with _reading_event():
+        detail = event["detail"]
+        named = _EXECUTION_NAME.fullmatch(str(detail.get("name")))
+        if not named:
+            return None
+        arn = detail["executionArn"]
+    # Outside: an error of AWS is no fault of the event, and another attempt may succeed.
     if (state := finished_work(arn)) is not None:
         # It ended while it tried to deliver the callback; the work itself was done.
         return callback_body({"status": "SUCCEEDED", "executionArn": arn, "detail": state})
-    # EventBridge leaves out an input that is too large, so the ids are read from the name.
-    given = json.loads(detail.get("input") or "{}")
-    return callback_body(
-        {
-            "status": detail["status"],
-            "executionArn": arn,
-            "error": {"Error": detail.get("error"), "Cause": detail.get("cause")},
-            "detail": {"listingId": None, **given, "jobId": int(named[2]), "batchId": named[1]},
-        }
-    )
+    with _reading_event():
+        # EventBridge leaves out an input that is too large, so the ids are read from the name.
+        given = json.loads(detail.get("input") or "{}")
+        return callback_body(
+            {
+                "status": detail["status"],
+                "executionArn": arn,
+                "error": {"Error": detail.get("error"), "Cause": detail.get("cause")},
+                "detail": {"listingId": None, **given, "jobId": int(named[2]), "batchId": named[1]},
+            }
+        )
 
 
 def _transcoding_body(detail: Mapping[str, Any]) -> dict[str, Any] | None:

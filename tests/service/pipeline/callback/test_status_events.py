@@ -106,3 +106,13 @@ def test_a_transcoding_job_is_progress_of_its_step(event, status, progress):
 def test_other_events_are_no_callbacks(event):
     """Operators may run the machine, and transcode, by hand."""
     assert event_body(event, lambda _: None) is None
+
+
+def test_an_error_of_the_lookup_is_not_an_error_of_the_event():
+    """A history that cannot be read now is no defect of the event: another attempt may read it."""
+
+    def unreachable(_):
+        raise ConnectionError("Step Functions is away")
+
+    with pytest.raises(ConnectionError):
+        event_body(execution("ABORTED"), unreachable)
