@@ -58,6 +58,7 @@ CALLS = (
     ("check deep", 2, "deep/run.json cannot be read"),
     ("runs .", 0, "deep/run.json cannot be read"),
     ("load /dev/zero --validate", 2, "/dev/zero: is longer than 64 MiB"),
+    ("load endless.toml --validate", 2, "/dev/zero is longer than 64 MiB"),
     ("load trace.toml --validate", 2, "trace.csv:2: '0, much' is not a number in each column"),
     ("load model.toml --validate", 2, "model.zipp belongs to no Task"),
     ("load metric.toml --validate", 2, "did you mean media_batches_failed_total?"),
@@ -96,10 +97,11 @@ def folder(tmp_path, monkeypatch):
 
 
 def _write_scenarios(folder):
-    """Write scenarios with a mistake each; that of a byte order mark is none."""
+    """Write scenarios with one mistake each, and a valid one with a byte order mark."""
     scenario = SCENARIO.replace("RATE", "hold_per_s = 1")
     objective = '[[objectives]]\nexpression = "{}"\n'
     (folder / "trace.toml").write_text(SCENARIO.replace("RATE", 'trace_csv = "trace.csv"'))
+    (folder / "endless.toml").write_text(SCENARIO.replace("RATE", 'trace_csv = "/dev/zero"'))
     (folder / "trace.csv").write_text("at_s,rate_per_s\n0,much\n")
     (folder / "model.toml").write_text(f"{scenario}[model.zipp]\nfixed_s = 1\n")
     (folder / "metric.toml").write_text(scenario + objective.format("total(media_batches_faild_total) == 0"))

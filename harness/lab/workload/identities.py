@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.lab.workload.arrivals.schedule import Schedule, live_schedule
 from harness.lab.workload.draws import Stream
 from harness.lab.workload.scenario import Scenario
+from harness.lab.workload.scenario_file import file_text
 
 COLUMNS = ("listing_id", "development", "role", "token")
 
@@ -88,12 +89,13 @@ class Identities:
         """
         path = Path(path)
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                return cls(tuple(_listings(path, csv.DictReader(file))))
+            text = file_text(path)
         except OSError as error:
             raise IdentitiesInvalid(f"{path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise IdentitiesInvalid(f"{path} is not UTF-8 text") from None
+        except ValueError as error:
+            raise IdentitiesInvalid(f"{path} {error}") from None
+        try:
+            return cls(tuple(_listings(path, csv.DictReader(text.splitlines(keepends=True)))))
         except csv.Error as error:
             raise IdentitiesInvalid(f"{path} is not CSV: {error}") from None
 

@@ -193,7 +193,8 @@ def _read_named_files(folder: Path, table: dict[str, Any]) -> None:
 
 
 def _json_lines(path: Path) -> list[Any]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    # Not `splitlines`: a string of JSON may have other line separators in it.
+    lines = _data_text(path).split("\n")
     try:
         return [json.loads(line) for line in lines if line.strip()]
     except (ValueError, RecursionError) as error:
@@ -201,21 +202,26 @@ def _json_lines(path: Path) -> list[Any]:
 
 
 def _columns(path: Path, *names: str) -> list[list[float]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = set(names) - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
-        rows = []
-        for row in reader:
-            try:
-                rows.append([float(row[name] or "") for name in names])
-            except ValueError:
-                cells = ", ".join(str(row[name]) for name in names)
-                raise ValueError(
-                    f"{path}:{reader.line_num}: {cells!r} is not a number in each column"
-                ) from None
-        return rows
+    reader = csv.DictReader(_data_text(path).splitlines(keepends=True))
+    missing = set(names) - set(reader.fieldnames or ())
+    if missing:
+        raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
+    rows = []
+    for row in reader:
+        try:
+            rows.append([float(row[name] or "") for name in names])
+        except ValueError:
+            cells = ", ".join(str(row[name]) for name in names)
+            raise ValueError(f"{path}:{reader.line_num}: {cells!r} is not a number in each column") from None
+    return rows
+
+
+def _data_text(path: Path) -> str:
+    """Return the text of a file that a scenario names; errors name it."""
+    try:
+        return file_text(path)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
