@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.study import loaded, replications_bar
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
@@ -61,15 +63,11 @@ def experiment(
         ScenarioError: The scenario file is invalid.
         ValueError: A number is out of range, or the state machine or the platform is invalid.
     """
-    from tqdm.auto import tqdm
-
     from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
-    from harness.lab.workload.scenario import Scenario, load_scenario
 
-    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    loaded = loaded.changed(rate=rate, duration=duration, seed=seed)
+    changed = loaded(scenario, rate, duration, seed)
     plan = ExperimentPlan(
-        loaded if input is None else loaded.with_input(input),
+        changed if input is None else changed.with_input(input),
         replications=replications,
         precision=precision,
         percent=percent,
@@ -82,9 +80,12 @@ def experiment(
         overrides=overrides,
         engine=engine,
     )
-    with tqdm(total=replications, desc="replications", disable=not progress, leave=False) as bar:
+    shown = 0
+    with replications_bar(replications, shown=progress) as count_on_bar:
 
         def show(done: int) -> None:
-            bar.update(done - bar.n)
+            nonlocal shown
+            count_on_bar(done - shown)
+            shown = done
 
         return plan.run(show)

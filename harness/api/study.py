@@ -40,6 +40,7 @@ def system_of(
 
 @contextmanager
 def replications_bar(total: int | None, *, shown: bool) -> "Iterator[Callable[[int], None]]":
+    """Show the progress of replications; yield the function that counts further ones."""
     from tqdm.auto import tqdm
 
     is_log = not sys.stderr.isatty() and "ipykernel" not in sys.modules

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from harness.api.study import replications_bar
 from harness.blueprint.template import load_template
 from harness.lab.gate.objective import Objective
 from harness.lab.report.what_if_grid import GridAxis, GridPoint, WhatIfGrid
@@ -137,18 +138,16 @@ def what_if(
         ScenarioError: The scenario file is invalid.
         ValueError: A key or a value is invalid.
     """
-    from tqdm.auto import tqdm
-
     system = system_of(subject)
     grid = vary or default_grid(system)
     plan = OperatingGridPlan(system, grid, replications=replications)
     done = 0
-    with tqdm(total=plan.total, desc="replications", disable=not progress, leave=False) as bar:
+    with replications_bar(plan.total, shown=progress) as count_on_bar:
 
         def show(count: int) -> None:
             nonlocal done
             done += count
-            bar.update(count)
+            count_on_bar(count)
             if on_progress is not None:
                 on_progress(done, plan.total)
 
