@@ -27,7 +27,7 @@ CALLBACK_FUNCTION = "callback-dispatch"
 STUCK = 30 * 86_400.0
 """Service time of a job that never ends [s]: every time-out is shorter."""
 
-REFUSALS = {
+ERROR_CODES = {
     FileDamage.CORRUPT: "DECODE_FAILED",
     FileDamage.TRUNCATED: "DECODE_FAILED",
     FileDamage.MISLABELLED: "CONTENT_TYPE_MISMATCH",
@@ -129,7 +129,7 @@ class TaskWorkModel:
         if function == "validate":
             for file in batch.files:
                 if file.damage is not None:
-                    cause = f"{REFUSALS[file.damage]}: {file.client_id}: injected {file.damage} file"
+                    cause = f"{ERROR_CODES[file.damage]}: {file.client_id}: injected {file.damage} file"
                     return TaskWork(0.0, "Rejected", cause)
         step = step_of(function)
         seconds = self._times.seconds(step, files_of_step(step, batch), batch.arrival, 0, attempt)

@@ -43,6 +43,6 @@ class OversizedFile(FileFault):
 
 
 class ExpiredUploadUrl(RandomFault):
-    """A client uploads after its URLs have expired, and tries to complete the batch all the same."""
+    """A client uploads after its URLs have expired, and then tries to complete the batch."""
 
     action: Literal["harness:media:expire-upload-url"]

@@ -11,7 +11,7 @@ COLUMN = pa.chunked_array([pa.array(["PUT", None, "GET"]), pa.array(["PUT"])]).d
 
 def test_a_row_is_found_by_its_text():
     """
-    Also in a later chunk; a row without a text is none of them.
+    Rows of later chunks are found too. A row without a text is never found.
     """
     column = TextColumn.of(COLUMN.unify_dictionaries())
 

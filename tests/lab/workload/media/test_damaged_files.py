@@ -8,7 +8,7 @@ import pytest
 
 from harness.lab.workload.media.media_content import content
 from harness.lab.workload.upload_batch import FileDamage, UploadFile
-from harness.lab.workload.work_and_faults import REFUSALS
+from harness.lab.workload.work_and_faults import ERROR_CODES
 from harness.service.pipeline import content_check
 from harness.service.pipeline.formats.undecodable import Undecodable
 
@@ -45,7 +45,7 @@ def test_a_damaged_file_is_refused_with_its_code(tmp_path, content_type, damage)
     """
     And one that is not damaged is accepted.
     """
-    assert checked(content_type, damage, tmp_path) == REFUSALS.get(damage)
+    assert checked(content_type, damage, tmp_path) == ERROR_CODES.get(damage)
 
 
 @pytest.mark.parametrize("content_type", IMAGES)
