@@ -6,7 +6,7 @@ the same; live runs have what their rows show.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.lab.results.run import Run
+
+Failures = Counter[tuple[str, str]]
+"""Failed attempts, by state and error."""
 
 THROTTLED = "Lambda.TooManyRequestsException"
 NS = 1_000_000_000
@@ -77,15 +80,14 @@ def run_length(run: "Run") -> float:
 
 def station_rows(run: "Run", settings: StationSettings) -> Iterator[StationRow]:
     """Yield a row for each station that was used, then one for each state."""
-    length, states = run_length(run), _visits_of_states(run, settings)
+    length, states, failures = run_length(run), _visits_of_states(run, settings), _failures(run)
     yield from _queue(run, length)
-    yield from _functions(run, states, settings, length)
+    yield from _functions(run, states, failures, settings, length)
     transcoding = [visits for name, visits in states.items() if name in settings.transcoding]
     if transcoding:
         visits = joined(transcoding).limited_to(settings.slots)
         yield station_row(TRANSCODER, "slots", visits, length, servers=settings.slots)
-    stations, failures = dict(settings.described.values()), _failures(run)
-    for station, servers in stations.items():
+    for station, servers in dict(settings.described.values()).items():
         own = [visits for name, visits in states.items() if settings.described.get(name, ("",))[0] == station]
         if own:
             of_station = [name for name, (of, _) in settings.described.items() if of == station]
@@ -147,12 +149,9 @@ def _visits_of_states(run: "Run", settings: StationSettings) -> dict[str, Visits
     """Return the attempts of each state, in the order of their first rows."""
     names = ("state", "ready_at", "started_at", "finished_at")
     steps = run.arrow("steps", names)
-    states = TextColumn.of(steps["state"])
     times = [run.model_seconds(steps[name].to_numpy()) for name in names[1:]]
-    places, first = np.unique(states.places, return_index=True)
     found: dict[str, Visits] = {}
-    for place in places[np.argsort(first)].tolist():
-        rows, state = states.places == place, states.distinct[place]
+    for state, rows in TextColumn.of(steps["state"]).groups():
         visits = Visits(*(column[rows] for column in times))
         # A job leaves its slot before its event arrives.
         found[state] = visits.limited_to(settings.slots) if state in settings.transcoding else visits
@@ -176,11 +175,14 @@ def _queue(run: "Run", length: float) -> Iterator[StationRow]:
 
 
 def _functions(
-    run: "Run", states: dict[str, Visits], settings: StationSettings, length: float
+    run: "Run",
+    states: Mapping[str, Visits],
+    failures: Failures,
+    settings: StationSettings,
+    length: float,
 ) -> Iterator[StationRow]:
     """Yield a row for each function, and one for all of them together."""
     all_of_them, throttles = [], 0
-    failures = _failures(run)
     for function in dict.fromkeys(settings.functions.values()):
         own = [visits for name, visits in states.items() if settings.functions.get(name) == function]
         if not own:
@@ -252,7 +254,7 @@ def _common(some: Any, others: Any) -> int:
     return int(np.minimum(counts[ours], of_others[theirs]).sum())
 
 
-def _failures(run: "Run") -> Counter[tuple[str, str]]:
+def _failures(run: "Run") -> Failures:
     """Return how many attempts at each state have failed with each error."""
     steps = run.arrow("steps", ("state", "error"))
     states, errors = (TextColumn.of(steps[name]) for name in ("state", "error"))

@@ -69,6 +69,8 @@ class Visits:
         An end is sometimes known late, e.g. by an event that takes its time. A server is free at the latest
         when the next visitor takes it, so the one that would have ended first has ended then.
         """
+        if self._most_in_service() <= servers:
+            return self
         busy = list[tuple[float, int]]()
         started, finished = self.started.tolist(), self.finished.tolist()
         served = np.flatnonzero(~np.isnan(self.started))
@@ -82,22 +84,43 @@ class Visits:
             heappush(busy, (math.inf if math.isnan(end) else end, place))
         return Visits(self.ready, self.started, np.array(finished, np.float64))
 
+    def _most_in_service(self) -> int:
+        """Return a bound of the number in service: one that ends when another begins counts, too."""
+        served = ~np.isnan(self.started)
+        ended = np.searchsorted(np.sort(self.finished[served]), np.sort(self.started[served]))
+        return int((np.arange(1, len(ended) + 1) - ended).max(initial=0))
+
 
 def numbers_over_time(starts: Floats, ends: Floats, length: float) -> Numbers:
     """Return how many intervals contain an instant from 0 to *length* [s]; one without an end never ends."""
-    known = ends[~np.isnan(ends)]
-    times = np.clip(np.concatenate([known, starts]), 0.0, length)
-    # Stable: at one instant ends come before starts, so a server that is handed over counts once.
-    order = np.argsort(times, kind="stable")
-    times, changes = times[order], np.where(order < len(known), -1, 1)
+    if (starts == ends).all():
+        # Nobody waits in most queues.
+        return Numbers(0.0, 0.0, 0)
+    times, changes = _in_order(ends[~np.isnan(ends)], starts, length)
     levels = np.concatenate([[0], np.cumsum(changes)])
     spans = np.diff(np.concatenate([[0.0], times, [length]]))
-    if not length or not len(times):
+    if not length:
         return Numbers(0.0, 0.0, 0)
     by_level = np.bincount(np.maximum(levels, 0), weights=spans)
     # The least level below which the number was for 95 % of the time.
     p95 = int(np.searchsorted(np.cumsum(by_level), 0.95 * by_level.sum() * (1 - 1e-12)))
     return Numbers(float((levels * spans).sum() / length), float(p95), int(levels.max()))
+
+
+def _in_order(ends: Floats, starts: Floats, length: float) -> tuple[Floats, NDArray[np.int64]]:
+    """
+    Return the instants of ends and starts in their order, with the change of the number at each.
+
+    At one instant ends come before starts, so a server that is handed over counts once.
+    """
+    times = np.clip(np.concatenate([ends, starts]), 0.0, length)
+    # Floats that are not negative have the order of their bits. To sort whole numbers takes a fifth of the
+    # time of a stable sort of floats.
+    keys = times.view(np.uint64) << np.uint64(1)
+    keys[len(ends) :] |= np.uint64(1)
+    keys.sort()
+    changes = (keys & np.uint64(1)).astype(np.int64) * 2 - 1
+    return (keys >> np.uint64(1)).view(np.float64), changes
 
 
 def quantile_or_none(values: Floats, percent: float) -> float | None:

@@ -34,3 +34,12 @@ class TextColumn:
         place = self.distinct.index(text) if text in self.distinct else len(self.distinct)
         found: NDArray[np.bool_] = self.places == place
         return found
+
+    def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Return each text that occurs with its rows, in the order of their first rows; null has no group."""
+        # Small numbers are sorted by their digits, in one pass.
+        digits = (self.places + 1).astype(np.min_scalar_type(len(self.distinct)))
+        ordered, counts = np.argsort(digits, kind="stable"), np.bincount(digits, minlength=1)
+        rows = np.split(ordered, np.cumsum(counts)[:-1])
+        found = [(self.distinct[place], rows[1:][place]) for place in np.flatnonzero(counts[1:]).tolist()]
+        return sorted(found, key=lambda group: group[1][0])

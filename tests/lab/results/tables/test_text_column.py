@@ -27,3 +27,18 @@ def test_an_empty_column_has_no_rows():
     empty = pa.chunked_array([], pa.dictionary(pa.int32(), pa.string()))
 
     assert TextColumn.of(empty).are("PUT").tolist() == []
+
+
+def test_rows_are_grouped_by_their_texts():
+    """
+    In the order of their first rows. Rows without a text are in no group.
+    """
+    groups = TextColumn.of(COLUMN.unify_dictionaries()).groups()
+
+    assert [(text, rows.tolist()) for text, rows in groups] == [("PUT", [0, 3]), ("GET", [2])]
+
+
+def test_an_empty_column_has_no_groups():
+    empty = pa.chunked_array([], pa.dictionary(pa.int32(), pa.string()))
+
+    assert TextColumn.of(empty).groups() == []
