@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from harness.audit.auditor import Audit, audit
 from harness.audit.ledger import AuditedBatch, AuditedExecution, AuditedJob, Ledger
 from harness.lab.results.metric_names import BATCHES_CREATED
 from harness.lab.results.notes import LOOPS
+from harness.lab.results.tables.text_column import TextColumn
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from harness.lab.results.run import Run
 
 ENDED = {"READY": "SUCCEEDED", "FAILED": "FAILED"}
@@ -27,7 +31,7 @@ def audit_tables(run: "Run") -> Audit:
 
 def ledger_of_tables(run: "Run") -> Ledger:
     """Return what the tables of a run tell; a batch that was censored may still end."""
-    rows, steps = run.batches, run.arrow("steps", STEP_COLUMNS).to_pandas()
+    rows, steps = run.batches, run.arrow("steps", STEP_COLUMNS)
     # Executions are counted by the entries into their first state.
     can_count = len(steps) and not run.header.notes.get(LOOPS)
     executions = _executions(steps, rows) if can_count else None
@@ -89,20 +93,22 @@ def _jobs(rows: pd.DataFrame) -> Iterator[AuditedJob]:
         )
 
 
-def _executions(steps: pd.DataFrame, batches: pd.DataFrame) -> pd.DataFrame:
+def _executions(steps: "pa.Table", batches: pd.DataFrame) -> pd.DataFrame:
     """
     Return the executions of the run's jobs: each enters its first state once, in its first attempt.
 
     Other clients may have jobs of their own, and a lost worker takes its rows along.
     """
-    steps = steps[steps["job_id"].isin(batches["job_id"].dropna())]
-    if steps.empty:
+    numbers = ("job_id", "item", "attempt", "ready_at")
+    jobs, items, attempts, ready = (steps[name].to_numpy() for name in numbers)
+    states = TextColumn.of(steps["state"]).places
+    is_own = np.isin(jobs, batches["job_id"].dropna().to_numpy(np.int64))
+    if not is_own.any():
         return pd.DataFrame({"job_id": [], "is_running": []}, dtype=bool)
-    first_state = str(steps["state"].iloc[int(steps["ready_at"].to_numpy().argmin())])
-    running = steps.loc[steps["outcome"].isna(), "job_id"].unique()
-    begun = steps[(steps["state"] == first_state) & (steps["attempt"] == 1) & (steps["item"] == 0)]
-    job_ids = begun["job_id"].astype(int)
-    return pd.DataFrame({"job_id": job_ids, "is_running": job_ids.isin(running)})
+    first_state = states[np.where(is_own, ready, np.inf).argmin()]
+    begun = jobs[is_own & (states == first_state) & (attempts == 1) & (items == 0)]
+    running = jobs[TextColumn.of(steps["outcome"]).places < 0]
+    return pd.DataFrame({"job_id": begun, "is_running": np.isin(begun, running)})
 
 
 def _audited(executions: pd.DataFrame, batches: pd.DataFrame) -> Iterator[AuditedExecution]:
@@ -115,16 +121,20 @@ def _audited(executions: pd.DataFrame, batches: pd.DataFrame) -> Iterator[Audite
 def _counters(run: "Run", rows: pd.DataFrame) -> dict[str, tuple[float, float]] | None:
     if run.engine == "live":
         return None  # Other clients may use the service, too.
-    metrics = run.recorded_metric(BATCHES_CREATED).select(["labels", "value"]).to_pandas()
-    if metrics.empty:
+    metrics = run.recorded_metric(BATCHES_CREATED)
+    if not len(metrics):
         return None
-    counted = metrics.loc[metrics["labels"].str.contains(READY_LABEL, regex=False), "value"].sum()
+    labels = TextColumn.of(metrics["labels"])
+    is_ready = np.array([READY_LABEL in text for text in labels.distinct])[labels.places]
+    counted = metrics["value"].to_numpy()[is_ready].sum()
     return {f"{BATCHES_CREATED}{{status=READY}}": (float(counted), float((rows["outcome"] == "READY").sum()))}
 
 
 def _suspects(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the batches whose story may be needed: those that did not end, and those with a repeated job."""
     is_suspect = rows["outcome"].isna() | rows.duplicated("job_id", keep=False)
+    if not is_suspect.any():
+        return
     for batch_id, group in rows[rows["batch_id"].isin(set(rows.loc[is_suspect, "batch_id"]))].groupby(
         "batch_id", observed=True
     ):
