@@ -106,11 +106,19 @@ class RunHeader(BaseModel):
 
 
 class Run:
-    """One execution of a scenario; a table is read at its first use, so a long run opens quickly."""
+    """
+    One execution of a scenario; a table is read at its first use, so a long run opens quickly.
 
-    def __init__(self, folder: Path, header: RunHeader) -> None:
+    Args:
+        tables: Tables that need not be read, because they are in memory; texts are dictionaries.
+    """
+
+    def __init__(
+        self, folder: Path, header: RunHeader, tables: "Mapping[str, pa.Table] | None" = None
+    ) -> None:
         self.folder = folder
         self.header = header
+        self._tables = tables or {}
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -231,6 +239,11 @@ class Run:
             RunUnreadable: The table is missing, damaged, or has other columns. An optional table that is
                 missing is empty.
         """
+        if name in self._tables:
+            return self._tables[name].select(columns or TABLES[name].names)
+        return self._read(name, columns)
+
+    def _read(self, name: str, columns: Sequence[str] | None) -> "pa.Table":
         import pyarrow as pa
         import pyarrow.parquet as pq
 

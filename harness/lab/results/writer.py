@@ -141,11 +141,13 @@ class RunWriter:
         """Return the writer of whole tables, for a run that can be repeated."""
         return TableWriter(self.folder)
 
-    def finish(self, **changes: Any) -> Run:
+    def finish(self, tables: Mapping[str, pa.Table] | None = None, **changes: Any) -> Run:
         """
         Turn the parts into tables, complete the header and return the run.
 
-        The *changes* are header fields known only at the end: ``duration_s``, ``lost_workers``, ``notes``…
+        Args:
+            tables: As those of `Run`.
+            changes: Header fields known only at the end: ``duration_s``, ``lost_workers``, ``notes``…
         """
         damaged = merge_parts(self.folder)
         notes = {**self.header.notes, **changes.pop("notes", {})}
@@ -154,7 +156,7 @@ class RunWriter:
         fields = {**dict(self.header), **changes, "notes": notes, "complete": True}
         self.header = RunHeader.model_validate(fields)
         write_header(self.folder, self.header)
-        return Run(self.folder, self.header)
+        return Run(self.folder, self.header, tables)
 
 
 def merge_parts(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ import platform as machine
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -25,6 +26,7 @@ from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.stations.station_table import write_stations
 from harness.lab.results.table_audit import audit_tables
 from harness.lab.results.writer import RunWriter, must_hold_a_run, new_run_folder
+from harness.lab.sim.api_visits import ApiVisits, drawn_api_visits
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.engine_choice import EngineName, compiled_model
 from harness.lab.sim.model.execution_inputs import InputInvalid
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 UNMODELLED = "unmodelled"
 """Key of the notes with the names of states that have no service model."""
+
+installed_version = cache(version)
+"""Return the version of a package; to read it takes a millisecond."""
 
 NOT_COMPILED = "not_compiled"
 """Key of the notes with the reason why SimPy played a run that might have been compiled."""
@@ -180,9 +185,15 @@ def _run_compiled(
 ) -> Run:
     with writer.tables() as tables:
         end = compiled.run(progress, tables)
-    versions = {**writer.header.versions, "numba": version("numba")}
     notes = {"counts": compiled.counts(), REMARKS: compiled.remarks}
-    return _finished(writer, model, end, command, notes, engine="compiled", versions=versions)
+    run = writer.finish(
+        tables.kept,
+        duration_s=end,
+        notes=_known(notes, command),
+        engine="compiled",
+        versions={**writer.header.versions, "numba": installed_version("numba")},
+    )
+    return _evaluated(run, model, compiled.api_visits)
 
 
 def _run_simpy(
@@ -201,21 +212,19 @@ def _run_simpy(
             raise MachineInvalid(str(error)) from None
         recorder.settle(at_least=1)
     notes = {"counts": model.counts(), REMARKS: model.workflow.remarks, NOT_COMPILED: not_compiled}
-    return _finished(writer, model, end, command, notes)
+    run = writer.finish(duration_s=end, notes=_known(notes, command))
+    return _evaluated(run, model, drawn_api_visits(run, model.platform.api))
 
 
-def _finished(
-    writer: RunWriter,
-    model: PipelineModel,
-    end: float,
-    command: str | None,
-    notes: Mapping[str, Any],
-    **changes: Any,
-) -> Run:
-    kept = {name: value for name, value in {**notes, "command": command}.items() if value}
-    run = writer.finish(duration_s=end, notes=kept, **changes)
+def _known(notes: Mapping[str, Any], command: str | None) -> dict[str, Any]:
+    """Return the notes of a run that say something."""
+    return {name: value for name, value in {**notes, "command": command}.items() if value}
+
+
+def _evaluated(run: Run, model: PipelineModel, api: ApiVisits) -> Run:
+    """Write into the run folder what its tables tell: the audit, and the use of the stations."""
     write_audit(run.folder, TABLES, audit_tables(run))
-    write_stations(run, settings_of(model), list(measured_stations(run, model)))
+    write_stations(run, settings_of(model), list(measured_stations(run, model, api)))
     return run
 
 
@@ -319,8 +328,8 @@ def _header(
         replication=replication,
         started_at=started_at,
         arrival_rate=scenario.arrival_rate,
-        versions={name: version(name) for name in ("simpy", "numpy")}
-        | {"harness": version("media-harness"), "python": machine.python_version()},
+        versions={name: installed_version(name) for name in ("simpy", "numpy")}
+        | {"harness": installed_version("media-harness"), "python": machine.python_version()},
         machine={"host": machine.node(), "processors": os.cpu_count() or 1},
         notes=notes,
     )

@@ -3,14 +3,17 @@ The table of stations of a simulated run, against what the model itself saw.
 """
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from harness.lab.results.audit_file import TABLES, read_audits
 from harness.lab.results.run import Run
 from harness.lab.results.stations.station_table import stations_of
+from harness.lab.results.table_audit import audit_tables
+from harness.lab.sim.api_visits import occurrences
 from harness.lab.sim.model.admission import Admission
 from harness.lab.sim.platform.function_pool import Functions
 from harness.lab.sim.simulation import simulate
-from harness.lab.sim.station_measures import occurrences
 from harness.lab.workload.scenario import load_scenario
 
 # A few slots, one thread, and environments that are soon discarded: queues, waits, throttles and cold starts.
@@ -66,6 +69,37 @@ def test_both_engines_have_the_same_table(runs):
 
     assert stations_of(simpy).equals(stations_of(compiled))
     assert (compiled.folder / "stations.parquet").exists()
+
+
+def test_both_engines_know_the_requests_that_an_api_refuses(tmp_path):
+    """
+    One slow thread, and no patience: some requests are refused for their wait, among them forbidden ones.
+    """
+    scenario = load_scenario("forbidden").lasting(60.0)
+    crowded = {"api.threads": 1, "api.request_s": 0.3, "api.longest_wait_s": 0.5}
+    simpy, compiled = (
+        simulate(scenario, overrides=crowded, out=tmp_path / engine, engine=engine)
+        for engine in ("simpy", "compiled")
+    )
+
+    assert station(simpy, "API")["losses"] > 0
+    assert stations_of(simpy).equals(stations_of(compiled))
+
+
+def test_a_compiled_run_is_evaluated_in_memory(tmp_path, monkeypatch):
+    """
+    The audit and the table of stations read no table of the run folder; the audit is that of the folder.
+    """
+
+    def read(*_args, **_options):
+        raise AssertionError("a table was read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "read_table", read)
+        run = simulate("smoke", out=tmp_path / "run", engine="compiled")
+
+    assert read_audits(run.folder) == {TABLES: audit_tables(Run.load(run.folder))}
+    assert (run.folder / "stations.parquet").exists()
 
 
 def test_cold_starts_are_those_of_the_model(runs, seen):

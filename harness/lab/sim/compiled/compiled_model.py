@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.blueprint.template import Template, load_template
+from harness.lab.sim.api_visits import ApiVisits
 from harness.lab.sim.compiled.kernel.agenda import ENTITIES
 from harness.lab.sim.compiled.kernel.event_loop import (
     BEGIN,
@@ -110,6 +111,11 @@ class CompiledModel:
     def histogram(self) -> NDArray[np.int64]:
         """The times to READY of a model that only counts them, as `ReadyStatistics.of` reads them."""
         return self._memory.w.histogram  # type: ignore[no-any-return]  # a table of the kernel
+
+    @property
+    def api_visits(self) -> ApiVisits:
+        """The requests at the threads of the API, of a model with a writer."""
+        return self._columns.api_visits.all()
 
     @property
     def remarks(self) -> list[str]:

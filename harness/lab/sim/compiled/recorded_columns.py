@@ -12,6 +12,7 @@ from harness.lab.results.rows import E2E
 from harness.lab.sim.compiled.kernel.clients.client_records import REFUSALS
 from harness.lab.sim.compiled.kernel.row_log import CENSORED, STATUSES
 from harness.lab.sim.compiled.lowering.model_lowering import Lowering
+from harness.lab.sim.compiled.recorded_api_visits import RecordedApiVisits
 from harness.states_language.host import NS
 
 _FORBIDDEN_TO_STORE = ("tampered_url", "expired_url", "bad_checksum")
@@ -45,19 +46,26 @@ Columns = dict[str, Any]
 
 
 class RecordedColumns:
-    """Decodes the rows of one replication; texts become dictionaries of those that occur."""
+    """
+    Decodes the rows of one replication; texts become dictionaries of those that occur.
+
+    Attributes:
+        api_visits: The requests at the threads of the API, of which the columns have not all times.
+    """
 
     def __init__(self, lowering: Lowering, horizon: int) -> None:
         self._lowering = lowering
         self._horizon = horizon
         self._replication = lowering.source.replication
         self._metrics, self._labels = _metrics(lowering)
+        self.api_visits = RecordedApiVisits([method == "POST" for method, _ in REQUEST_NAMES])
 
     def requests(self, rows: Rows) -> Columns:
         if rows.finished.max() > self._horizon:
             rows = self._censored(rows)
         types, names = zip(*REQUEST_NAMES, strict=True)
         of = _by_column(rows)
+        self.api_visits.add(of)
         return {
             "worker": np.zeros(len(rows), np.int32),
             "arrival": of["arrival"],

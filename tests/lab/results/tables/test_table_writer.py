@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.lab.results.rows import TABLES
+from harness.lab.results.tables import table_writer
 from harness.lab.results.tables.table_writer import TableWriter
 
 
@@ -60,3 +61,33 @@ def test_rows_that_cannot_be_written_are_an_error(tmp_path):
         tables.add_columns("metrics", columns)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_that_are_read_after_the_run_are_kept(tmp_path):
+    """
+    They are what a reader of the folder gets; the requests, which are the longest table, are not kept.
+    """
+    with TableWriter(tmp_path) as tables:
+        tables.add_columns("metrics", metrics(1, 2))
+        tables.add_columns("metrics", metrics(3, metric="other"))
+    kept = tables.kept["metrics"]
+
+    assert set(tables.kept) == {"metrics"}
+    assert kept.cast(TABLES["metrics"]).equals(pq.read_table(tmp_path / "metrics.parquet"))
+    assert [chunk.dictionary.to_pylist() for chunk in kept["metric"].chunks] == [
+        ["media_batches_created_total", "other"]
+    ] * 2
+
+
+def test_tables_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
+    """
+    None of them: memory is bounded for all together.
+    """
+    monkeypatch.setattr(table_writer, "KEPT_BYTES", 100)
+    with TableWriter(tmp_path) as tables:
+        tables.add_columns("metrics", metrics(1))
+        tables.add_columns("metrics", metrics(*range(20)))
+        tables.add_columns("metrics", metrics(2))
+
+    assert tables.kept == {}
+    assert pq.read_table(tmp_path / "metrics.parquet").num_rows == 22

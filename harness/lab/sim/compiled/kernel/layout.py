@@ -111,10 +111,10 @@ DEADLINES = AGENDA
 CASES = _record(
     "arrival due flow family files images videos documents bytes image_bytes pixels first_files "
     "second_files truncated corrupt poisoned attempt first_bytes step stage due_at requests transfers "
-    "thinks accepted_at job job_due_at not_before poll_wait stops_at sent_at latency tries ready_recorded "
-    "viewed listing file left uploaded media status created_at received_at started_at finished_at code "
-    "jobs validated thumbnailed zipped called uploading_before uploading_after active_before active_after "
-    "counters holds",
+    "thinks accepted_at job job_due_at not_before poll_wait stops_at sent_at served_from served_until "
+    "latency tries ready_recorded viewed listing file left uploaded media status created_at received_at "
+    "started_at finished_at code jobs validated thumbnailed zipped called uploading_before uploading_after "
+    "active_before active_after counters holds",
     "video_s retry_wait",
 )
 """An arrival: its batch, its client, and the batch at the service."""
@@ -177,8 +177,11 @@ STACK = _record(
 )
 
 REQUESTS = _record(
-    "arrival what status outcome intended started finished out_bytes in_bytes batch error",
+    "arrival what status outcome intended started finished out_bytes in_bytes batch error served_from "
+    "served_until",
 )
+"""A request; *served_from* and *served_until* are its time at a thread of the API, if it goes there."""
+
 BATCHES = _record(
     "arrival job attempt family photos videos documents bytes intended created received started finished "
     "observed outcome error listing",

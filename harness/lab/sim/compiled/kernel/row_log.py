@@ -76,4 +76,5 @@ def log_request(
         row.intended, row.started, row.finished = intended, started, finished
         row.out_bytes, row.in_bytes, row.error = out_bytes, in_bytes, error
         row.batch = c.arrival if c.media else c.viewed
+        row.served_from, row.served_until = c.served_from, c.served_until
         g.n_requests += 1

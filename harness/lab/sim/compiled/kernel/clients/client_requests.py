@@ -74,10 +74,12 @@ def admit(w: Any, case: int) -> bool:
     network = latency_of(w, g.api_network, c.arrival, c.requests, 1)
     wait = max(w.threads_free_at[0] - g.now, 0)
     if g.api_wait != NONE and wait > g.api_wait:
-        c.latency = network
+        c.served_from, c.served_until, c.latency = g.now, g.now, network
         return False
     service_time = latency_of(w, g.api_request, c.arrival, c.requests, 1)
-    replace_smallest(w.threads_free_at, g.api_threads, g.now + wait + service_time)
+    c.served_from = g.now + wait
+    c.served_until = c.served_from + service_time
+    replace_smallest(w.threads_free_at, g.api_threads, c.served_until)
     c.latency = network + wait + service_time
     return True
 
