@@ -12,6 +12,7 @@ from harness.lab.results.rows import E2E
 from harness.lab.sim.compiled.kernel.clients.client_records import REFUSALS
 from harness.lab.sim.compiled.kernel.row_log import CENSORED, STATUSES
 from harness.lab.sim.compiled.lowering.model_lowering import Lowering
+from harness.lab.sim.compiled.occurring_numbers import OccurringNumbers, batch_ids
 from harness.lab.sim.compiled.recorded_api_visits import RecordedApiVisits
 from harness.states_language.host import NS
 
@@ -38,9 +39,6 @@ FAMILIES = ("", "SHOOT", "PROJECT")
 ROWS_IN_CACHE = 4096
 """So many rows stay in the processor's cache while they become columns."""
 
-SPARSE = 8
-"""Numbers are sparse if their range is so many times as large as their count."""
-
 Rows = Any
 Columns = dict[str, Any]
 
@@ -65,12 +63,13 @@ class RecordedColumns:
             rows = self._censored(rows)
         types, names = zip(*REQUEST_NAMES, strict=True)
         of = _by_column(rows)
+        kinds = OccurringNumbers.of(of["what"])
         self.api_visits.add(of)
         return {
             "worker": np.zeros(len(rows), np.int32),
             "arrival": of["arrival"],
-            "type": _texts(types, of["what"]),
-            "name": _texts(names, of["what"]),
+            "type": kinds.texts(types),
+            "name": kinds.texts(names),
             "status": _optional(of["status"].astype(np.int32)),
             "outcome": _texts(OUTCOMES, of["outcome"]),
             "intended_at": of["intended"] / NS,
@@ -117,10 +116,11 @@ class RecordedColumns:
 
     def metrics(self, rows: Rows) -> Columns:
         of = _by_column(rows)
+        kinds = OccurringNumbers.of(of["what"])
         return {
             "at": of["at"] / NS,
-            "metric": _texts(self._metrics, of["what"]),
-            "labels": _texts(self._labels, of["what"]),
+            "metric": kinds.texts(self._metrics),
+            "labels": kinds.texts(self._labels),
             "value": of["value"].view(np.float64),
         }
 
@@ -134,10 +134,8 @@ class RecordedColumns:
 
     def _batch_ids(self, arrivals: NDArray[np.int64]) -> pa.Array:
         """Return the id of the batch of each arrival; null for -1."""
-        known, places = _occurring(arrivals)
-        ending = f"-0000-4000-8000-{self._replication:012x}"
-        ids = [f"{arrival:08x}{ending}" for arrival in known.tolist()]
-        return _dictionary(places, ids)
+        found = OccurringNumbers.of(arrivals)
+        return found.dictionary(batch_ids(found.known, self._replication))
 
 
 def _metrics(lowering: Lowering) -> tuple[list[str], list[str]]:
@@ -184,55 +182,7 @@ def _by_column(rows: Rows) -> dict[str, NDArray[np.int64]]:
 
 def _texts(texts: Sequence[str], numbers: NDArray[np.int64]) -> pa.Array:
     """Return texts by their numbers as a dictionary; null for -1."""
-    # Several numbers may mean the same text.
-    distinct = {str(text): place for place, text in enumerate(dict.fromkeys(texts))}
-    if len(distinct) < len(texts):
-        numbers = np.array([*(distinct[str(text)] for text in texts), -1])[numbers]
-    known, places = _occurring(numbers)
-    names = list(distinct)
-    return _dictionary(places, [names[number] for number in known.tolist()])
-
-
-def _occurring(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers that occur, in the order in which they do, and the place of each; -1 stays."""
-    least, most = int(numbers.min()), int(numbers.max())
-    if most < 0:
-        return numbers[:0], numbers
-    if least < 0:
-        is_known = numbers >= 0
-        known, places = _occurring(numbers[is_known])
-        filled = np.full(len(numbers), -1)
-        filled[is_known] = places
-        return known, filled
-    if most - least > SPARSE * len(numbers):
-        known, first, places = np.unique(numbers, return_index=True, return_inverse=True)
-    else:
-        known, first, places = _counted_off(numbers - least)
-        known += least
-    order = np.argsort(first)
-    place_of = np.empty_like(order)
-    place_of[order] = np.arange(order.size)
-    return known[order], place_of[places]
-
-
-def _counted_off(
-    numbers: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return what `numpy.unique` does, of small numbers and without sorting them."""
-    first = np.full(int(numbers.max()) + 1, -1)
-    # Written from the last row on, so that the first one remains.
-    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
-    known = np.flatnonzero(first >= 0)
-    place_of = np.empty_like(first)
-    place_of[known] = np.arange(known.size)
-    return known, first[known], place_of[numbers]
-
-
-def _dictionary(places: NDArray[np.int64], texts: Sequence[str]) -> pa.Array:
-    indices = places.astype(np.int32)
-    nulls = indices < 0
-    array = pa.array(indices, mask=nulls) if nulls.any() else pa.array(indices)
-    return pa.DictionaryArray.from_arrays(array, pa.array(texts, pa.string()))
+    return OccurringNumbers.of(numbers).texts(texts)
 
 
 def _optional(numbers: Any) -> pa.Array:

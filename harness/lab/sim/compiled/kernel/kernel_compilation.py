@@ -104,5 +104,5 @@ def _kept_in(folder: Path) -> Iterator[None]:
 
 
 def is_compiled() -> bool:
-    """Return whether the machine code exists already."""
-    return any(cache_folder().rglob("*.nbi"))
+    """Return whether the machine code of the event loop, which takes long to compile, exists already."""
+    return any(cache_folder().rglob("event_loop.*.nbi"))
