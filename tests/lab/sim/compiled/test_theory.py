@@ -2,9 +2,9 @@
 The compiled engine against queueing theory: the cases that a scenario and a state machine can express.
 
 They have the numbers of `tests.lab.sim.model.test_station` and `test_networks`, where SimPy's stations are
-tested; the exact values are computed or printed there. The others need a station with a finite capacity, with
-priorities or with customers that come back, which no state machine has (D5, D7, D8, D18 to D21, D25, D26), or
-a distribution that scenarios do not have (D12).
+tested; the exact values are computed or printed there. Losses, priorities, batches of jobs, and customers
+that come back are in `test_theory_of_stations`. D18 and D22 are SimPy's alone: no state machine holds one
+server for several Tasks, and the compiled engine refuses faults of requests to AWS.
 """
 
 import math
@@ -20,52 +20,23 @@ from harness.lab.sim.experiment.replications import replicate
 from harness.lab.sim.simulation import platform_of, read_machine
 from harness.lab.workload.scenario import Scenario
 from harness.theory import MMc
+from tests.lab.sim.compiled.queues import (
+    FORK,
+    constant,
+    erlang,
+    exponential,
+    lognormal,
+    parallel,
+    pipeline,
+    queue_scenario,
+    tasks,
+)
 from tests.theory.killed_attempts import KilledAttempts
 from tests.theory.networks import Longest, Tandem, fork_join_mean
 from tests.theory.single_server import MG1
 
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
 pytestmark = pytest.mark.no_cover
-FORK = tuple(f"T{number}" for number in range(12))
-
-
-def exponential(mean: float) -> dict[str, Any]:
-    return {"distribution": "exponential", "scale": mean}
-
-
-def erlang(stages: int, mean: float) -> dict[str, Any]:
-    return {"distribution": "gamma", "shape": stages, "scale": mean / stages}
-
-
-def lognormal(mean: float, variation: float) -> dict[str, Any]:
-    sigma = math.sqrt(math.log1p(variation**2))
-    return {"distribution": "lognormal", "median": mean / math.sqrt(1 + variation**2), "sigma": sigma}
-
-
-def constant(value: float) -> dict[str, Any]:
-    return {"distribution": "constant", "value": value}
-
-
-def tasks(*names: str, **fields: Any) -> dict[str, Any]:
-    """Return Tasks in a row."""
-    onward = [{"Next": name} for name in names[1:]] + [{"End": True}]
-    states = {
-        name: {"Type": "Task", "Resource": f"arn:{name}", **fields, **after}
-        for name, after in zip(names, onward, strict=True)
-    }
-    return {"StartAt": names[0], "States": states}
-
-
-def parallel(*names: str) -> dict[str, Any]:
-    branches = [tasks(name) for name in names]
-    return {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": branches, "End": True}}}
-
-
-def pipeline() -> dict[str, Any]:
-    """Return a Task, twelve side by side, and another Task."""
-    machine, middle = tasks("A", "P", "Z"), parallel(*FORK)["States"]["P"]
-    machine["States"]["P"] = {"Type": "Parallel", "Branches": middle["Branches"], "Next": "Z"}
-    return machine
 
 
 @dataclass(frozen=True)
@@ -93,28 +64,9 @@ class Case:
             yield found.ready[found.is_ready][found.ready.size // 10 :]
 
     def _scenario(self) -> Scenario:
-        duration = self.jobs / self.rate
-        return Scenario.model_validate(
-            {
-                "question": "Does the engine agree with theory?",
-                "seed": 20260105,
-                "duration_s": duration,
-                "drain_s": 1e6,
-                "max_in_flight": 1_000_000,
-                "arrivals": [
-                    {"process": self.process, "stages": [{"hold_per_s": self.rate, "for_s": duration}]}
-                ],
-                "flows": [{"name": "photo_shoot", "photos": 1, "videos": 0}],
-                "behaviour": {"poll": {"first_s": 1e6, "cap_s": 1e6, "timeout_s": 1e6}},
-                "model": {f"arn:{name}": {"fixed_s": service} for name, service in self.services.items()},
-                "platform": {
-                    "preset": "bare",
-                    "behaviours": {f"arn:{name}": {"servers": count} for name, count in self.servers.items()},
-                    "dispatcher": {"stuck_job_timeout_s": 1e7},
-                    "stepfunctions": {"start_per_s": 1e9, "transition_per_s": 1e9},
-                },
-            }
-        )
+        model = {f"arn:{name}": service for name, service in self.services.items()}
+        behaviours = {f"arn:{name}": {"servers": count} for name, count in self.servers.items()}
+        return queue_scenario(self.rate, self.jobs, model, behaviours, process=self.process)
 
 
 MEASURES = {
