@@ -16,10 +16,12 @@ LARGE = 100_000
 
 @pytest.fixture
 def s3(modelled_stack):
-    """The process of this stack's S3, which its port tells from those of other stacks; its disk is not full afterwards."""
+    """The process of the S3 of this stack, not of another one; its disk is not full afterwards."""
     port = str(urlsplit(modelled_stack.s3_url).port)
     children = psutil.Process(modelled_stack.supervisor_pid).children(recursive=True)
-    pid = next(each.pid for each in children if {"harness.stack.aws.s3.s3_server", port} <= set(each.cmdline()))
+    pid = next(
+        each.pid for each in children if {"harness.stack.aws.s3.s3_server", port} <= set(each.cmdline())
+    )
     yield pid
     free_disk(pid)
 
