@@ -56,7 +56,7 @@ def plan(
     *,
     step: float | None = None,
     confidence: float = 0.95,
-    replications: int = 320,
+    replications: int = 1280,
     executor: "str | Client | None" = None,
     processes: int | None = None,
     out: str | Path | None = None,

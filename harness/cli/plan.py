@@ -62,7 +62,7 @@ def plan(
         ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Confidence of the answer.")] = 0.95,
-    replications: Annotated[int, typer.Option(help="Most replications of one candidate.", min=2)] = 320,
+    replications: Annotated[int, typer.Option(help="Most replications of one candidate.", min=2)] = 1280,
     confirm_live: Annotated[
         bool,
         typer.Option(

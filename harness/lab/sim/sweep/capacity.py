@@ -134,7 +134,7 @@ class CapacityPlan:
     _: KW_ONLY
     step: Number | None = None
     confidence: float = 0.95
-    replications: int = 320
+    replications: int = 1280
     warm_up: float | None = None
     fixed: Point = field(default_factory=dict)
     criterion: Criterion = field(init=False)

@@ -145,7 +145,7 @@ class FrontierPlan:
     objective: str
     _: KW_ONLY
     confidence: float = 0.95
-    replications: int = 320
+    replications: int = 1280
     warm_up: float | None = None
     base: CapacityPlan = field(init=False)
 

@@ -165,7 +165,7 @@ class TestSearch:
         """
         plan = CapacityPlan(queue(0.1, 100), SERVERS, 5, 40, "p95(E2E:ready) <= 10 s")
 
-        assert plan.probe_confidence == pytest.approx(1 - 0.05 / 12)
+        assert plan.probe_confidence == pytest.approx(1 - 0.05 / 16)
 
 
 @pytest.mark.slow
