@@ -80,7 +80,11 @@ def modelled(length: float) -> Family:
 
 
 def real(length: float) -> Family:
-    """Return the loads of real handlers and small real media, in clock time."""
+    """
+    Return the loads of real handlers and small real media, in clock time.
+
+    Their first fifth is a warm-up: the first invocations of a function start its sandboxes.
+    """
 
     def load(name: str, seed: int, rate: float, length: float = length, **flow: Any) -> Scenario:
         media = {
@@ -89,7 +93,7 @@ def real(length: float) -> Family:
             "videos": {"distribution": "binomial", "n": 1, "p": 0.3},
         }  # fmt: skip
         fields = {"media": "real", "drain_s": 300.0, "stages": _hold(rate, length), "flow": media | flow}
-        return _scenario(name, seed, length, **fields)
+        return _scenario(name, seed, length, warm_up_s=length / 5, **fields)
 
     return Family(
         "real",

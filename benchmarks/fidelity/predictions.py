@@ -26,6 +26,8 @@ class Outcome:
     """
     What a run gave, or what a prediction says that it will give.
 
+    Times do not count before the warm-up has ended, batches do.
+
     Attributes:
         ready: Times from the arrival to READY, in the order of the arrivals.
         steps: Times of the successful attempts of each state, in the order of their beginnings.
@@ -42,9 +44,11 @@ class Outcome:
     def of(cls, run: Run) -> "Outcome":
         rows = run.timings[(run.timings["type"] == E2E) & (run.timings["name"] == "ready")]
         done = rows[rows["outcome"] == "ok"].sort_values("arrival")
-        ready = np.asarray(run.model_seconds(done["finished_at"] - done["intended_at"]), dtype=np.float64)
+        timed = done[done["intended_at"] >= run.warm_up]
+        ready = np.asarray(run.model_seconds(timed["finished_at"] - timed["intended_at"]), dtype=np.float64)
         tasks = set(observed_steps([run])["state"])
         ended = run.steps[(run.steps["outcome"] == "SUCCEEDED") & run.steps["state"].isin(tasks)]
+        ended = ended[ended["ready_at"] >= run.warm_up]
         spent = ended.assign(spent=run.model_seconds(ended["finished_at"] - ended["started_at"]))
         steps = {
             str(state): rows.sort_values("started_at")["spent"].to_numpy(float)

@@ -36,7 +36,7 @@ Of two that explain a time equally well the first one is taken.
 
 def observed_steps(runs: Sequence[Run]) -> pd.DataFrame:
     """
-    Return every finished attempt of a Task.
+    Return every finished attempt of a Task that was ready after the warm-up of its run.
 
     Returns:
         ``step``, ``state``, ``outcome``, ``error``, ``wait_s`` (from ready to started; of a transcoding job
@@ -72,6 +72,8 @@ def _observed(run: Run) -> pd.DataFrame:
     frame["calm"] = calm
     amounts = _amounts(run, steps, frame["step"])
     frame = frame.assign(**{name: amounts[:, place] for place, name in enumerate(WORK)})
+    # Earlier jobs are left out only now: they had slots for which later ones waited.
+    frame = frame[steps["ready_at"].to_numpy(float) >= run.warm_up]
     is_known = frame[list(WORK)].notna().all(axis=1)
     # Other clients may have had jobs on the same service; their files are unknown.
     return frame[is_known] if is_known.any() else frame

@@ -80,6 +80,23 @@ def test_the_wait_for_a_slot_is_not_service(tmp_path):
     assert observed["wait_s"].tolist() == pytest.approx([0.0, 2.0, 4.0])
 
 
+def test_the_warm_up_does_not_count(tmp_path):
+    """
+    Attempts that were ready before its end are left out.
+    """
+    folder = shutil.copytree(MORNING, tmp_path / "warm")
+    header = json.loads((folder / "run.json").read_text())
+    header["scenario"]["warm_up_s"] = 150.0
+    (folder / "run.json").write_text(json.dumps(header))
+
+    ready = Run.load(MORNING).steps
+    ready = ready[ready["state"] == "CreateZipBundle"]["ready_at"]
+    observed = observed_steps([Run.load(folder)])
+
+    assert 0 < (ready >= 150).sum() < len(ready)
+    assert len(observed[observed["step"] == "zip"]) == (ready >= 150).sum()
+
+
 def test_an_unknown_arrival_has_no_amount():
     """
     A run without requests, as one exported from somewhere else.
