@@ -76,7 +76,7 @@ class HostWork:
     def _do_later(self, used: int, key: int, at_once: int = 1) -> None:
         """Begin the work that an operation leaves behind when it has ended."""
         if used and self.processors is not None:
-            self.processors.use(used, key, _nothing, at_once * ONE)
+            self.processors.used(used, key, weight=at_once * ONE)
 
     def work(self, step: str) -> Callable[[int, int], Event]:
         """Return a function that begins the work of a step, given its time and key; its event is the end."""
@@ -84,7 +84,3 @@ class HostWork:
         if self.processors is None or not weight:
             return self._env.after
         return partial(self.processors.used, weight=weight)
-
-
-def _nothing() -> None:
-    """Do nothing: no operation waits for this work."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.event_order import Kind, order
 from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.platform.host_settings import HostSettings
 from harness.lab.sim.platform.host_work import HostWork
@@ -75,6 +75,21 @@ def test_work_that_ends_at_one_instant_ends_in_the_order_of_its_keys():
     env.run(1000)
 
     assert ended == [1, 2, 3]
+
+
+@pytest.mark.parametrize("keys", [(1, 5), (5, 1)])
+def test_the_end_of_work_has_the_place_of_the_work_that_ends_first(keys):
+    """
+    Among the events of an instant, too, the order of beginning has no influence.
+    """
+    env, order_of_events = OrderedEnvironment(), []
+    shared = SharedProcessors(env, 2)
+    env.call_in(100, order(Kind.END_OF_WORK, 0, 0, 3), lambda: order_of_events.append("between"))
+    for key in keys:
+        shared.use(100, key, lambda key=key: order_of_events.append(key))
+    env.run(1000)
+
+    assert order_of_events == [1, 5, "between"]
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.8])
@@ -164,11 +179,3 @@ class TestInTheModel:
         assert platform_of(scenario, "local").host.processors > 0
         assert platform_of(scenario, "local").host.request_cpu_s == pytest.approx(0.075)
         assert {platform_of(scenario, preset).host.processors for preset in ("aws", "bare")} == {0}
-
-    def test_the_compiled_engine_refuses_it_by_name(self, tmp_path):
-        """
-        With ``auto`` SimPy plays the run.
-        """
-        scenario = Scenario.model_validate(SCENARIO)
-        with pytest.raises(NotLowerable, match=r"--set host\.processors=0"):
-            simulate(scenario, platform="local", engine="compiled", out=tmp_path / "refused")
