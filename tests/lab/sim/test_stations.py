@@ -71,6 +71,22 @@ def test_both_engines_have_the_same_table(runs):
     assert (compiled.folder / "stations.parquet").exists()
 
 
+def test_both_engines_have_the_same_table_of_shared_processors(tmp_path):
+    """
+    Two busy processors make the answers of the API late: a request waits longer for its thread.
+    """
+    scenario = load_scenario("steady").lasting(300.0)
+    simpy, compiled = (
+        simulate(
+            scenario, platform="local", overrides={"host.processors": 2}, out=tmp_path / engine, engine=engine
+        )
+        for engine in ("simpy", "compiled")
+    )
+
+    assert station(simpy, "API")["wait_mean_s"] > 0
+    assert stations_of(simpy).equals(stations_of(compiled))
+
+
 def test_both_engines_know_the_requests_that_an_api_refuses(tmp_path):
     """
     One slow thread, and no patience: some requests are refused for their wait, among them forbidden ones.

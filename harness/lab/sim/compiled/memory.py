@@ -33,7 +33,10 @@ FIRST_SERIAL = 1 << 40
 
 FILES_OF_PLAN = MAX_FILES + 4
 
-GROWING = ("agenda", "deadlines", "cases", "jobs", "executions", "threads", "forks", "works", "counters")
+GROWING = (
+    "agenda", "deadlines", "cases", "jobs", "executions", "threads", "forks", "works", "counters",
+    "operations", "receipts",
+)  # fmt: skip
 
 
 class Memory:
@@ -80,6 +83,7 @@ class Memory:
             arrivals=arrivals,
             ready=np.zeros(max(arrivals.size, ROOM) if g.has_viewers else 1, np.int8),
             **{name: _table(name, ROOM) for name in GROWING},
+            processors=_table("processors", ROOM),
             retries=_zeros((ROOM, 8)),
             buckets=np.full(BUCKETS, NONE, np.int64),
             plans=_table("plans", PLANS_KEPT),
@@ -108,7 +112,7 @@ class Memory:
         """Enlarge every table that is more than half full."""
         g, w = self.world, self.w
         used = {name: int(g[f"live_{name}"]) for name in GROWING[2:]}
-        used |= {"agenda": int(g.agenda), "deadlines": int(g.deadlines)}
+        used |= {"agenda": int(g.agenda + g.host_working), "deadlines": int(g.deadlines)}
         changes: dict[str, Any] = {
             name: _enlarged(getattr(w, name))
             for name, count in used.items()
@@ -117,6 +121,8 @@ class Memory:
         if "threads" in changes:
             changes["retries"] = _enlarged(w.retries)
             changes["pending"] = _enlarged(w.pending)
+        if "operations" in changes:
+            changes["processors"] = _enlarged(w.processors)
         if 2 * g.visible > w.visible.size:
             changes["visible"] = _unrolled(w.visible, int(g.visible_first), int(g.visible))
             g.visible_first = 0

@@ -251,8 +251,6 @@ def _platform(r: Random) -> Document:
         },
         "s3": {"request_s": _time(r)},
     }
-    # Only SimPy plays shared processors.
-    host = {"processors": 0}
     sections["stepfunctions"] |= r.choice([{}, {"transition_bucket": 2, "transition_per_s": 3}])
     sections["stepfunctions"] |= r.choice([{}, {}, {"start_bucket": 1, "start_per_s": 0.5}])
     sections["lambda"] |= r.choice(
@@ -262,4 +260,15 @@ def _platform(r: Random) -> Document:
     sections["api"] |= r.choice([{}, {"longest_wait_s": 1}])
     kept = {name: section for name, section in sections.items() if r.random() < 0.7}
     preset = r.choice(["aws", "local", "simfaas"])
-    return kept | {"preset": preset, "callback_s": _time(r), "host": host}
+    return kept | {"preset": preset, "callback_s": _time(r), "host": _host(r)}
+
+
+def _host(r: Random) -> Document:
+    """Return the processors of the host, scarce ones for most systems, and what uses them."""
+    times = ("request_cpu_s", "object_cpu_s", "message_cpu_s", "transition_cpu_s")
+    steps = ("validate", "thumbnails", "zip", "transcode")
+    return {
+        "processors": r.choice([0, 1, 1, 2, 3]),
+        **{time: r.choice([0, 0.25, 1, 1, 2, r.uniform(0, 0.1)]) for time in times},
+        "work_processors": {step: r.choice([0, 0.75, 1, 1, 2]) for step in steps if r.random() < 0.8},
+    }

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.model.ordered_environment import SETTLED, OrderedTimeout
+from harness.lab.sim.platform.shared_processors import ONE, SharedProcessors
 from harness.lab.sim.simulation import platform_of, read_machine
+from harness.lab.workload.calibration import load_calibration
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.continuous import Lognormal
 from harness.lab.workload.scenario import Scenario, load_scenario
@@ -19,6 +21,32 @@ from tests.lab.sim.compiled.random_systems import random_system
 
 # The first test of a machine compiles the engine, unless set-up has done it.
 pytestmark = pytest.mark.timeout(3000)
+
+SCARCE = {"host.processors": 2}
+"""The local stack on two processors, however many this machine has."""
+
+CALIBRATION = """
+source = "the test: a host with one processor"
+
+[model.thumbnails]
+fixed_s = { distribution = "lognormal", median = 0.4, sigma = 0.5 }
+
+[platform.host]
+processors = 1
+request_cpu_s = 0.011
+object_cpu_s = 0.002
+message_cpu_s = 0.04
+transition_cpu_s = 0.021
+work_processors = { thumbnails = 0.8, transcode = 1.6 }
+"""
+
+NO_HOST = {}
+SHARED = {
+    "host.processors": 64, "host.request_cpu_s": 1, "host.object_cpu_s": 0, "host.message_cpu_s": 1,
+    "host.transition_cpu_s": 1,
+    "host.work_processors": {"validate": 1, "thumbnails": 1, "zip": 1, "transcode": 2},
+}  # fmt: skip
+"""Work of whole seconds, and processors for all of it: much of it ends at the same instant."""
 
 SHORT = {"poison": 900.0, "forbidden": 60.0, "smoke": 10.0}
 """Durations of scenarios that are not shortened to five minutes [s]."""
@@ -32,11 +60,32 @@ def test_every_scenario_gives_the_same_rows(name, preset, difference):
     """
     scenario = load_scenario(name).lasting(SHORT.get(name, 300.0))
 
-    assert difference(scenario, platform_of(scenario, preset, {"host.processors": 0})) is None
+    assert difference(scenario, platform_of(scenario, preset, SCARCE if preset == "local" else {})) is None
+
+
+def test_real_work_on_shared_processors_gives_the_same_rows(difference):
+    """
+    Real media on the local stack: handlers and transcoding share the processors with everything else.
+    """
+    scenario = load_scenario("video_heavy").lasting(300)
+    scenario = scenario.model_copy(update={"media": "real", "time_scale": 1.0})
+
+    assert difference(scenario, platform_of(scenario, "local", SCARCE)) is None
+
+
+def test_a_calibrated_host_gives_the_same_rows(difference, tmp_path):
+    """
+    Processors and processor times of a calibration file, on a platform that has none of its own.
+    """
+    path = tmp_path / "host.toml"
+    path.write_text(CALIBRATION)
+    scenario = load_scenario("steady", calibration=load_calibration(path)).lasting(300)
+
+    assert difference(scenario, platform_of(scenario, "aws")) is None
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 @given(random=st.randoms(use_true_random=False), seed=st.integers(0, 1000))
 def test_random_systems_give_the_same_rows(random, seed, difference):
@@ -74,6 +123,27 @@ def test_with_the_order_of_simultaneous_events_they_are_equal(difference):
     The same system as in the negative control.
     """
     assert difference(*whole_seconds()) is None
+
+
+def test_without_the_order_of_work_that_ends_at_one_instant_the_rows_differ(difference, monkeypatch):
+    """
+    Negative control: if SimPy ends work on shared processors in the order in which it began, rows differ.
+    """
+    used = SharedProcessors.used
+
+    def without_order(self, work, key, *, weight=ONE):
+        return used(self, work, 0, weight=weight)
+
+    monkeypatch.setattr(SharedProcessors, "used", without_order)
+
+    assert difference(*whole_seconds(SHARED)) is not None
+
+
+def test_with_the_order_of_work_that_ends_at_one_instant_they_are_equal(difference):
+    """
+    The same system as in the negative control.
+    """
+    assert difference(*whole_seconds(SHARED)) is None
 
 
 def test_a_message_that_is_received_twice_at_once_adds_no_dispatcher(difference):
@@ -114,7 +184,7 @@ def test_a_batch_that_lacks_a_file_has_the_videos_of_the_plan(difference):
     )
 
 
-def whole_seconds():
+def whole_seconds(host=NO_HOST):
     """Return a scenario and a platform in which all times are whole seconds, so that events coincide."""
     scenario = load_scenario("steady").lasting(120).at_rate(1)
     times = {
@@ -126,4 +196,4 @@ def whole_seconds():
     model = {name: ServiceModel(fixed_s=Constant(value=2)) for name in DEFAULT_MODEL}
     paced = scenario.arrivals[0].model_copy(update={"process": "paced"})
     changed = scenario.model_copy(update={"model": model, "arrivals": (paced,)})
-    return changed, platform_of(changed, "aws", times)
+    return changed, platform_of(changed, "aws", times | host)

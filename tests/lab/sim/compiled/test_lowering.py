@@ -155,3 +155,17 @@ class TestPackedNumbers:
         """
         with pytest.raises(NotLowerable, match=r"sqs\.max_receive_count is more than 65,535"):
             lower(**{"sqs.max_receive_count": 65_536})
+
+    def test_more_shared_processors_than_products_have_room_for(self):
+        """
+        Times are multiplied by the processors, in 64 bits.
+        """
+        with pytest.raises(NotLowerable, match=r"host\.processors is more than 1,024"):
+            lower(**{"host.processors": 1025})
+
+    def test_an_upload_that_takes_more_processor_time_than_products_have_room_for(self):
+        """
+        The time is multiplied by the files of a batch.
+        """
+        with pytest.raises(NotLowerable, match=r"host\.object_cpu_s is more than 1,000,000"):
+            lower(**{"host.processors": 1, "host.object_cpu_s": 1e7})

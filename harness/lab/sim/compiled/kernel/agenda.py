@@ -2,7 +2,8 @@
 The agenda: events by time, then by their key, then in the order in which they were scheduled.
 
 Nearly all deadlines are cancelled, so they wait in a heap of their own: they do not slow the others down.
-When there are many, those that were cancelled are forgotten.
+When there are many, those that were cancelled are forgotten. The same holds for the ends of work that shared
+processors expect.
 """
 
 from typing import Any
@@ -14,12 +15,17 @@ from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 END_OF_WORK, DEADLINE, TIMER, VISIBLE_AGAIN, DISPATCHED, CLIENT, ARRIVAL, SAMPLE = range(2, 10)
 """Kinds of events in their order at one instant, as in `harness.lab.sim.event_order`."""
 
+IMMEDIATE, SETTLED = -2, -1
+"""Keys of events that complete the current one, before all others: see `complete_with`."""
+
 (
     ON_ARRIVAL, ON_CLIENT, ON_USER, ON_SAMPLE, ON_RECONCILE, ON_VISIBLE, ON_DISPATCHED, ON_DEAD_LETTER,
     ON_EXECUTION_START, ON_EXECUTION_DEADLINE, ON_STATE, ON_WAITED, ON_RETRY, ON_INVOCATION_END,
     ON_SERVICE_END, ON_TRANSCODED, ON_TIME_OUT, ON_HEARTBEAT,
-) = range(18)  # fmt: skip
-"""What an event does."""
+    ON_OPERATION, ON_WORK_END, ON_OPERATION_END, ON_RECEIVED, ON_HANDLED, ON_PLACE_FREE, ON_ADMITTED,
+    ON_SERVER_FREE, ON_GRANTED, ON_SETTLED, ON_EXECUTION_END, ON_NOTHING,
+) = range(30)  # fmt: skip
+"""What an event does; those from ON_OPERATION on are events of hosts with shared processors only."""
 
 ENTITY_BITS, ITEM_BITS = 27, 16
 ENTITIES, ITEMS = 1 << ENTITY_BITS, 1 << ITEM_BITS
@@ -49,7 +55,18 @@ def schedule(w: Any, delay: int, key: int, what: int, row: int, serial: int) -> 
         _replace_first(w.agenda, g.agenda, g.now + delay, key, g.number, (what << 32) + row, serial)
     else:
         g.agenda += 1
-        _rise(w.agenda, g.agenda - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
+        rise(w.agenda, g.agenda - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
+
+
+@compiled
+def complete_with(w: Any, what: int, row: int) -> None:
+    """
+    Schedule an event that completes the current one.
+
+    Work on shared processors may end at one instant, in one event. So what follows happens in the order of
+    SimPy's own events without a delay: one step after the other, each in its turn.
+    """
+    schedule(w, 0, IMMEDIATE, what, row, 0)
 
 
 @compiled
@@ -70,7 +87,7 @@ def schedule_deadline(w: Any, delay: int, key: int, what: int, row: int, serial:
         _forget_cancelled(w)
     g.number += 1
     g.deadlines += 1
-    _rise(w.deadlines, g.deadlines - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
+    rise(w.deadlines, g.deadlines - 1, g.now + delay, key, g.number, (what << 32) + row, serial)
 
 
 @compiled
@@ -80,14 +97,16 @@ def _forget_cancelled(w: Any) -> None:
     for place in range(g.deadlines):
         event = w.deadlines[place]
         if is_awaited(w, event.what >> 32, event.what & 0xFFFFFFFF, event.serial):
-            _rise(w.deadlines, kept, event.at, event.key, event.number, event.what, event.serial)
+            rise(w.deadlines, kept, event.at, event.key, event.number, event.what, event.serial)
             kept += 1
     g.deadlines, g.deadlines_most = kept, max(FEW_DEADLINES, 2 * kept)
 
 
 @compiled
 def is_awaited(w: Any, what: int, row: int, serial: int) -> bool:
-    """Return whether a deadline was not cancelled."""
+    """Return whether a deadline was not cancelled, or the end of work is still expected."""
+    if what == ON_WORK_END:
+        return w.world[0].host_expectations == serial
     if what == ON_EXECUTION_DEADLINE:
         return w.executions[row].serial == serial
     return w.threads[row].attempt == serial
@@ -122,7 +141,7 @@ def remove_first(heap: Any, count: int) -> None:
         _move(heap[place], heap[below])
         place = below
     last = heap[left]
-    _rise(heap, place, last.at, last.key, last.number, last.what, last.serial)
+    rise(heap, place, last.at, last.key, last.number, last.what, last.serial)
 
 
 @compiled
@@ -152,7 +171,7 @@ def _is_second(heap: Any, place: Any) -> Any:
 
 
 @compiled
-def _rise(heap: Any, free: Any, at: int, key: int, number: int, what: int, serial: int) -> None:
+def rise(heap: Any, free: Any, at: int, key: int, number: int, what: int, serial: int) -> None:
     """Put an event into a free place of a heap, or above it."""
     place = np.uint64(free)
     while place > TOP:

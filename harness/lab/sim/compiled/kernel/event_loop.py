@@ -13,13 +13,16 @@ from harness.lab.sim.compiled.kernel.agenda import (
 )
 from harness.lab.sim.compiled.kernel.clients.arriving_clients import (
     arrive,
+    begin_session,
     censor_clients,
     clients_are_over,
+    give_place,
     schedule_next_arrival,
     start_user,
     wake,
 )
 from harness.lab.sim.compiled.kernel.executions.execution_end import (
+    execution_over,
     record_unfinished,
     time_out_execution,
     visit_children,
@@ -34,16 +37,26 @@ from harness.lab.sim.compiled.kernel.executions.states import (
     retry,
     waited,
 )
-from harness.lab.sim.compiled.kernel.executions.work_end import end_invocation, end_service, transcoded
-from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, entry_point
-from harness.lab.sim.compiled.kernel.layout import NONE, World
-from harness.lab.sim.compiled.kernel.row_log import DEAD_DEPTH, DEPTH, INFLIGHT, log_metric
-from harness.lab.sim.compiled.kernel.service import (
-    dead_letter_read,
+from harness.lab.sim.compiled.kernel.executions.work_end import (
+    end_invocation,
+    end_service,
+    give_server,
+    server_granted,
+    settled,
+    transcoded,
+)
+from harness.lab.sim.compiled.kernel.host_operations import end_operation
+from harness.lab.sim.compiled.kernel.job_messages import (
     message_appears,
     message_dispatched,
-    reconcile,
+    message_handled,
+    receive,
 )
+from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, entry_point
+from harness.lab.sim.compiled.kernel.layout import NONE, World
+from harness.lab.sim.compiled.kernel.processor_sharing import end_work, use
+from harness.lab.sim.compiled.kernel.row_log import DEAD_DEPTH, DEPTH, INFLIGHT, log_metric
+from harness.lab.sim.compiled.kernel.service import dead_letter_read, reconcile
 from harness.lab.sim.compiled.kernel.world_type import directory_of
 
 BEGIN, CONTINUE, FINISH = range(3)
@@ -137,6 +150,8 @@ def _play_on(w: Any) -> int:
             remove_first(w.deadlines, g.deadlines + 1)
         else:
             g.vacant = 1
+        if what == on.ON_OPERATION_END:
+            what, row, serial = end_operation(w, row)
         _process(w, what, row, serial)
         if g.depth > 0:
             do_all(w)
@@ -170,6 +185,8 @@ def _process(w: Any, what: int, row: int, serial: int) -> None:
         message_dispatched(w, row, serial >> 1, (serial & 1) == 1)
     elif what <= on.ON_RECONCILE or what == on.ON_DEAD_LETTER:
         _process_of_run(w, what, row)
+    elif what >= on.ON_OPERATION:
+        _process_of_host(w, what, row)
     else:
         _process_of_execution(w, what, row, serial)
 
@@ -209,6 +226,31 @@ def _process_of_execution(w: Any, what: int, row: int, serial: int) -> None:
             waited(w, row)
         else:
             retry(w, row)
+
+
+@compiled
+def _process_of_host(w: Any, what: int, row: int) -> None:
+    """Process an event of a host with shared processors."""
+    if what == on.ON_OPERATION:
+        use(w, row)
+    elif what == on.ON_WORK_END:
+        end_work(w)
+    elif what == on.ON_RECEIVED:
+        receive(w, row)
+    elif what == on.ON_HANDLED:
+        message_handled(w, row)
+    elif what == on.ON_PLACE_FREE:
+        give_place(w)
+    elif what == on.ON_ADMITTED:
+        begin_session(w, row)
+    elif what == on.ON_SERVER_FREE:
+        give_server(w, row)
+    elif what == on.ON_GRANTED:
+        server_granted(w, row)
+    elif what == on.ON_SETTLED:
+        settled(w, row)
+    else:
+        execution_over(w, row)
 
 
 @compiled
@@ -255,6 +297,10 @@ def _has_room(w: Any) -> bool:
     room = min(room, w.cases.size - g.live_cases, w.jobs.size - g.live_jobs)
     room = min(room, w.executions.size - g.live_executions, w.visible.size - g.visible)
     room = min(room, w.idle_since.shape[1] - g.idle_most)
+    if g.host_capacity:
+        room = min(room, w.operations.size - g.live_operations, w.receipts.size - g.live_receipts)
+        # All work may end in one event, and work that begins adds the expectation of an end.
+        room = min(room, w.agenda.size - g.agenda - g.host_working, (w.deadlines.size - g.deadlines) // 2)
     if g.logs:
         room = min(room, w.steps.size - g.n_steps, w.metrics.size - g.n_metrics - 4 * g.open)
         room = min(room, w.requests.size - g.n_requests, w.batches.size - g.n_batches)

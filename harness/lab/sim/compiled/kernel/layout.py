@@ -69,9 +69,13 @@ RETRIERS = _record(
 
 WORKERS = _record(
     "kind pool station step state count_base first_part parts first_failing failing waits beats outcomes "
-    "failures_count killed",
+    "failures_count killed weight used",
 )
-"""The worker of a Task."""
+"""
+The worker of a Task.
+
+Its work keeps *weight* thousandths of a processor of the host busy, for the time *used*: -1 for all its time.
+"""
 
 PARTS = _record(
     "draw amount",
@@ -126,7 +130,7 @@ JOBS = _record(
 """A job, its message, and the end of its execution."""
 
 EXECUTIONS = _record(
-    "serial job main transitions events",
+    "serial job main transitions events failure failed_node",
 )
 
 THREADS = _record(
@@ -140,10 +144,22 @@ FORKS = _record(
 )
 
 WORKS = _record(
-    "job thread attempt node worker iteration number failure outcome duration killed service next",
+    "job thread attempt node worker iteration number failure outcome duration killed service next begun_at",
     "video_s priority",
 )
 """The work of an attempt: an invocation of a function, or a job of a station."""
+
+OPERATIONS = _record(
+    "work later key weight what row serial",
+)
+"""An operation of the stack on the processors of its host: its work, and what is done *later*."""
+
+PROCESSORS = AGENDA
+
+RECEIPTS = _record(
+    "job number spent_by left next",
+)
+"""A message that a dispatcher has received and not yet handled, and the one that it handles next."""
 
 COUNTERS = _record(
     "owner purpose thread count bucket sibling",
@@ -218,7 +234,10 @@ WORLD = _record(
     "transitions transcoded depth n_requests n_batches n_steps n_metrics n_ready shape_flow shape_attempt "
     "shape_first shape_second free_cases free_jobs free_executions free_threads free_forks free_works "
     "free_counters live_cases live_jobs live_executions live_threads live_forks live_works live_counters "
-    "slice_at over check_at processed idle_most counts shape_detail sample_every ready_size",
+    "slice_at over check_at processed idle_most counts shape_detail sample_every ready_size "
+    "free_operations free_receipts live_operations live_receipts host_capacity host_request host_message "
+    "host_transition host_upload host_virtual host_updated_at host_weight host_working host_expected_at "
+    "host_expected_key host_expectations",
     "poll_factor retry_base retry_factor retry_cap weight ns_per_byte duplicate_rate speed video_s",
 )
 """Parameters and state of the whole model: a table with one row."""
@@ -227,8 +246,8 @@ WORLD = _record(
 RECORDS = (
     "world", "draws", "flows", "faults", "nodes", "outcomes", "edges", "retriers", "workers", "parts",
     "failing", "failures", "shapes", "pools", "stations", "agenda", "deadlines", "cases", "jobs",
-    "executions", "threads", "forks", "works", "counters", "plans", "stack", "requests", "batches", "steps",
-    "metrics", "ready_rows", "remarks",
+    "executions", "threads", "forks", "works", "operations", "processors", "receipts", "counters", "plans",
+    "stack", "requests", "batches", "steps", "metrics", "ready_rows", "remarks",
 )  # fmt: skip
 """Tables of records."""
 

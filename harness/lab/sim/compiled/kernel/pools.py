@@ -133,6 +133,48 @@ def free_work(w: Any, row: int) -> None:
 
 
 @compiled
+def take_operation(w: Any) -> int:
+    g = w.world[0]
+    row = g.free_operations
+    if row == NONE:
+        # Rows that were never used come after those that were.
+        row = g.live_operations
+    else:
+        g.free_operations = w.operations[row].row
+    g.live_operations += 1
+    return row
+
+
+@compiled
+def free_operation(w: Any, row: int) -> None:
+    g = w.world[0]
+    w.operations[row].row = g.free_operations
+    g.free_operations = row
+    g.live_operations -= 1
+
+
+@compiled
+def take_receipt(w: Any) -> int:
+    g = w.world[0]
+    row = g.free_receipts
+    if row == NONE:
+        # Rows that were never used come after those that were.
+        row = g.live_receipts
+    else:
+        g.free_receipts = w.receipts[row].job
+    g.live_receipts += 1
+    return row
+
+
+@compiled
+def free_receipt(w: Any, row: int) -> None:
+    g = w.world[0]
+    w.receipts[row].job = g.free_receipts
+    g.free_receipts = row
+    g.live_receipts -= 1
+
+
+@compiled
 def drop_job(w: Any, job: int) -> None:
     """Note that one thing less needs a job."""
     g, j = w.world[0], w.jobs[job]

@@ -1,22 +1,11 @@
-"""The service: batches, jobs, its queue with the dispatchers, and the reconciler."""
+"""The service: batches, jobs and the reconciler."""
 
 from typing import Any
 
-from harness.lab.sim.compiled.kernel.agenda import (
-    DISPATCHED,
-    ON_DEAD_LETTER,
-    ON_DISPATCHED,
-    ON_RECONCILE,
-    ON_VISIBLE,
-    TIMER,
-    VISIBLE_AGAIN,
-    order,
-    schedule,
-)
+from harness.lab.sim.compiled.kernel.agenda import ON_RECONCILE, TIMER, order, schedule
 from harness.lab.sim.compiled.kernel.clients import client_records as records
-from harness.lab.sim.compiled.kernel.executions.execution_start import start_execution
+from harness.lab.sim.compiled.kernel.job_messages import send
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, unit_draw
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import drop_case, drop_job, take_job
 from harness.lab.sim.compiled.kernel.row_log import (
@@ -29,9 +18,15 @@ from harness.lab.sim.compiled.kernel.row_log import (
     REPROCESSED,
     log_metric,
 )
-from harness.lab.sim.compiled.kernel.settling import end_batch, enter, execution_ended, set_inflight, settle
-
-PENDING, RUNNING = 0, 1
+from harness.lab.sim.compiled.kernel.settling import (
+    PENDING,
+    RUNNING,
+    end_batch,
+    enter,
+    execution_ended,
+    set_inflight,
+    settle,
+)
 
 
 @compiled
@@ -105,117 +100,8 @@ def _create_job(w: Any, case: int) -> int:
         w.jobs[g.last_open].open_after = job
     g.last_open = job
     set_inflight(w, g.open + 1)
-    _send(w, job)
+    send(w, job)
     return job
-
-
-@compiled
-def _send(w: Any, job: int) -> None:
-    """Send the message of a job: it becomes visible after its time in the outbox and its delivery."""
-    g, j = w.world[0], w.jobs[job]
-    arrival = w.cases[j.case].arrival
-    g.sent += 1
-    delay = latency_of(w, g.outbox, arrival, 0, j.attempt) + latency_of(w, g.delivery, arrival, 0, j.attempt)
-    _appear_in(w, delay, job)
-    if g.duplicate_rate > 0.0:
-        if unit_draw(w.streams[g.duplicate_stream], arrival, 0, j.attempt) < g.duplicate_rate:
-            _appear_in(w, delay + latency_of(w, g.delivery, arrival, 1, j.attempt), job)
-
-
-@compiled
-def _appear_in(w: Any, delay: int, job: int) -> None:
-    j = w.jobs[job]
-    j.holds += 1
-    schedule(w, delay, order(VISIBLE_AGAIN, j.number, j.receives, 0), ON_VISIBLE, job, 0)
-
-
-@compiled
-def message_appears(w: Any, job: int) -> None:
-    """A message becomes visible, and a waiting dispatcher receives it; or it is a dead letter."""
-    g, j = w.world[0], w.jobs[job]
-    if j.deleted:
-        drop_job(w, job)
-        return
-    if j.receives >= g.most_receives:
-        j.deleted = 1
-        g.dead_letters += 1
-        wait = (g.dead_letter_every - g.now % g.dead_letter_every) % g.dead_letter_every
-        schedule(w, wait, order(TIMER, j.number, 0, 0), ON_DEAD_LETTER, job, 0)
-        return
-    w.visible[(g.visible_first + g.visible) & (w.visible.size - 1)] = job
-    g.visible += 1
-    if g.idle > 0:
-        g.idle_time += g.now - w.idle[g.idle_first % w.idle.size]
-        g.idle_first += 1
-        g.idle -= 1
-        receive(w)
-
-
-@compiled
-def receive(w: Any) -> None:
-    """Let a dispatcher receive messages, or wait for one."""
-    g = w.world[0]
-    received = 0
-    while g.visible > 0 and received < g.batch_size:
-        job = w.visible[g.visible_first & (w.visible.size - 1)]
-        g.visible_first += 1
-        g.visible -= 1
-        if w.jobs[job].deleted:
-            drop_job(w, job)
-        else:
-            w.pending[received] = job
-            received += 1
-    if received == 0:
-        w.idle[(g.idle_first + g.idle) % w.idle.size] = g.now
-        g.idle += 1
-        return
-    g.receives += 1
-    spent = 0
-    for place in range(received):
-        job = w.pending[place]
-        j = w.jobs[job]
-        j.receives += 1
-        spent += latency_of(w, g.message_time, w.cases[j.case].arrival, j.receives, j.attempt)
-        left = g.visibility - spent
-        if left <= 0:
-            # Too slow: the message becomes visible again before it is processed.
-            _appear_in(w, g.visibility, job)
-        is_last = 1 if place == received - 1 else 0
-        key = order(DISPATCHED, j.number, j.receives, 0)
-        schedule(w, spent, key, ON_DISPATCHED, job, 2 * left + is_last)
-
-
-@compiled
-def message_dispatched(w: Any, job: int, left: int, is_last: bool) -> None:
-    """A dispatcher has processed a message."""
-    j = w.jobs[job]
-    if j.deleted or _start(w, job):
-        j.deleted = 1
-    elif left > 0:
-        _appear_in(w, left, job)
-    drop_job(w, job)
-    if is_last:
-        receive(w)
-
-
-@compiled
-def _start(w: Any, job: int) -> bool:
-    """Start the execution of a job; return whether its message may be deleted."""
-    g, j = w.world[0], w.jobs[job]
-    c = w.cases[j.case]
-    if c.poisoned:
-        return False
-    if j.status > RUNNING or j.execution != NONE:
-        return True
-    if not start_execution(w, job):
-        return False
-    if j.status == PENDING:
-        j.status, j.started_at = RUNNING, g.now
-    if c.status == RECEIVED:
-        enter(w, j.case, PROCESSING)
-    if c.started_at == NONE:
-        c.started_at = g.now
-    return True
 
 
 @compiled

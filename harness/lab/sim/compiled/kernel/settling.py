@@ -19,8 +19,8 @@ from harness.lab.sim.compiled.kernel.row_log import (
     log_metric,
 )
 
-JOB_SUCCEEDED, JOB_FAILED = 2, 3
-"""Statuses of a job; before, it is pending (0) or running (1)."""
+PENDING, RUNNING, JOB_SUCCEEDED, JOB_FAILED = range(4)
+"""Statuses of a job."""
 
 
 @compiled

@@ -104,8 +104,6 @@ class Lowering:
         template: Template,
         replication: int,
     ) -> None:
-        if platform.host.processors:
-            raise NotLowerable("the parts share processors; --set host.processors=0 leaves that out")
         self.scenario, self.platform, self.template = scenario, platform, template
         self.source = RandomSource(scenario.seed, replication)
         self.tables = tables = TableBuilder(self.source)

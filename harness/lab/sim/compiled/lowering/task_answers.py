@@ -28,6 +28,7 @@ from harness.lab.sim.compiled.kernel.executions.work_start import (
     STATION,
     TRANSCODER,
 )
+from harness.lab.sim.compiled.kernel.host_operations import ONE
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.lowering.state_play import StateFailure
 from harness.lab.sim.compiled.lowering.table_builder import Block, TableBuilder, code_of
@@ -219,6 +220,7 @@ class TaskAnswers:
             return self._pipeline_worker(node, function, behaviour)
         if known and ":mediaconvert:createJob" in node.task.resource:
             fields = {"kind": TRANSCODER, "station": 0, "waits": ".sync" in node.task.resource}
+            fields |= self._use_of_host("transcode")
             faults = [TRANSCODING] * any(
                 isinstance(each, MediaConvertJobError) for each in self._scenario.faults
             )
@@ -234,8 +236,17 @@ class TaskAnswers:
                   and each.function == name]  # fmt: skip
         faults += [DECODE] if name == "validate" else []
         step = step_of(name)
-        fields = {"kind": FUNCTION, "step": STEPS[name], **self._pool(function)}
+        fields = {"kind": FUNCTION, "step": STEPS[name], **self._pool(function), **self._use_of_host(step)}
         return self._add(node, behaviour, faults, step, self._scenario.model[step], **fields)
+
+    def _use_of_host(self, step: str) -> dict[str, int]:
+        """Return how the work of a step uses the shared processors of the host; the same as `HostWork`'s."""
+        host = self._platform.host
+        if not host.processors:
+            return {}
+        if step == "callback":
+            return {"weight": ONE, "used": nanoseconds(host.request_cpu_s)}
+        return {"weight": round(host.work_processors.get(step, 0.0) * ONE), "used": NONE}
 
     def _described_worker(
         self, node: CompiledTask, described: str | None, behaviour: TaskBehaviour, function: str | None

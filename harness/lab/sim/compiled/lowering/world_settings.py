@@ -5,9 +5,11 @@ from typing import Any
 
 from harness.blueprint.template import Template
 from harness.lab.sim.compiled.kernel.agenda import ITEMS
+from harness.lab.sim.compiled.kernel.host_operations import ONE
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.lowering.table_builder import Block, TableBuilder
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
+from harness.lab.sim.platform.host_settings import HostSettings
 from harness.lab.sim.platform.platform_settings import Platform
 from harness.lab.workload import client_flows
 from harness.lab.workload.distributions.constant import Constant
@@ -16,6 +18,9 @@ from harness.lab.workload.scenario import Scenario
 from harness.states_language.host import NS, nanoseconds
 
 UNAVAILABLE = 503
+
+PROCESSORS_MAX, UPLOAD_CPU_MAX = 1024, 1e6
+"""Most processors, and processor time of an upload [s]: their products are exact in 64 bits."""
 
 REQUESTS, TRANSITIONS = 8, 10
 """The requests of a client and the transitions of an execution whose latencies are drawn together."""
@@ -31,6 +36,7 @@ def settings_of(
         | _of_queue(tables, platform, template)
         | _of_executions(tables, platform)
         | _of_workers(tables, platform)
+        | _of_host(platform.host)
         | {
             "duration": nanoseconds(scenario.duration_s),
             "horizon": nanoseconds(scenario.duration_s + scenario.drain_s),
@@ -135,4 +141,19 @@ def _of_workers(tables: TableBuilder, platform: Platform) -> dict[str, Any]:
         "create_interval": interval,
         "create_reach": interval * ((transcoder.create_bucket or 1) - 1),
         "callback_latency": tables.draw(platform.callback_s, "platform/callback", Block(1, 1)),
+    }
+
+
+def _of_host(host: HostSettings) -> dict[str, Any]:
+    if host.processors > PROCESSORS_MAX:
+        raise NotLowerable(f"host.processors is more than {PROCESSORS_MAX:,}")
+    if host.object_cpu_s > UPLOAD_CPU_MAX:
+        raise NotLowerable(f"host.object_cpu_s is more than {UPLOAD_CPU_MAX:,.0f}")
+    return {
+        "host_capacity": host.processors * ONE,
+        "host_request": nanoseconds(host.request_cpu_s),
+        "host_message": nanoseconds(host.message_cpu_s),
+        "host_transition": nanoseconds(host.transition_cpu_s),
+        "host_upload": nanoseconds(host.object_cpu_s),
+        "host_expected_at": NONE,
     }

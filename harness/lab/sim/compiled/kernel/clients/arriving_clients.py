@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from harness.lab.sim.compiled.kernel.agenda import ARRIVAL, CLIENT, ON_ARRIVAL, ON_USER, order, schedule
+from harness.lab.sim.compiled.kernel.agenda import (
+    ARRIVAL,
+    CLIENT,
+    ON_ADMITTED,
+    ON_ARRIVAL,
+    ON_PLACE_FREE,
+    ON_USER,
+    complete_with,
+    order,
+    schedule,
+)
 from harness.lab.sim.compiled.kernel.clients.client_records import censor, record_never_started
 from harness.lab.sim.compiled.kernel.clients.client_steps import run_client
 from harness.lab.sim.compiled.kernel.clients.planned_batch import plan_batch
@@ -30,7 +40,7 @@ def arrive(w: Any) -> None:
         # Those that wait are the last ones that have arrived.
         g.waiting += 1
     else:
-        _begin(w, _new_case(w, g.next_arrival - 1, g.now, w.arrivals[g.next_arrival - 1]))
+        begin_session(w, _new_case(w, g.next_arrival - 1, g.now, w.arrivals[g.next_arrival - 1]))
 
 
 @compiled
@@ -38,7 +48,7 @@ def start_user(w: Any) -> None:
     g = w.world[0]
     if g.now < g.duration:
         g.next_arrival += 1
-        _begin(w, _new_case(w, g.next_arrival - 1, g.now, g.now / 1e9))
+        begin_session(w, _new_case(w, g.next_arrival - 1, g.now, g.now / 1e9))
 
 
 @compiled
@@ -68,7 +78,7 @@ def _new_case(w: Any, arrival: int, due: int, at: float) -> int:
 
 
 @compiled
-def _begin(w: Any, case: int) -> None:
+def begin_session(w: Any, case: int) -> None:
     g, c = w.world[0], w.cases[case]
     g.started += 1
     g.active += 1
@@ -100,7 +110,17 @@ def _end(w: Any, case: int) -> None:
         # Not at once: the clock would never advance if sessions took no time.
         schedule(w, 1, order(CLIENT, arrival, 0, 0), ON_USER, 0, 0)
     elif g.waiting > 0:
-        _begin(w, _first_waiting(w))
+        if g.host_capacity:
+            complete_with(w, ON_PLACE_FREE, 0)
+        else:
+            begin_session(w, _first_waiting(w))
+
+
+@compiled
+def give_place(w: Any) -> None:
+    """Give the place of a client that has left to the first one that waits."""
+    if w.world[0].waiting > 0:
+        complete_with(w, ON_ADMITTED, _first_waiting(w))
 
 
 @compiled

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from harness.lab.sim.compiled.kernel.agenda import CLIENT, ON_CLIENT, order, schedule
+from harness.lab.sim.compiled.kernel.host_operations import ONE, take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
@@ -32,10 +33,20 @@ def pause(w: Any, case: int, delay: int, stage: int) -> int:
 
 
 @compiled
+def take_as_client(w: Any, case: int, time: int, used: int, at_once: int, stage: int) -> int:
+    """Continue a client, in a stage of its step, when the host has done an operation: see `take`."""
+    w.cases[case].stage = stage
+    take(w, time, used, order(CLIENT, w.cases[case].arrival, 0, 0), at_once * ONE, ON_CLIENT, case)
+    return PAUSED
+
+
+@compiled
 def request(w: Any, case: int, what: int, status: int) -> int:
     """Send a request, and again by the retry policy if the service is unavailable."""
     g, c = w.world[0], w.cases[case]
     stage = c.stage
+    if stage == _ACCEPTED or stage == _REFUSED:
+        record_answer(w, case, what, status, stage == _ACCEPTED)
     if stage == _ACCEPTED:
         return DONE
     if stage == _REFUSED:
@@ -47,22 +58,52 @@ def request(w: Any, case: int, what: int, status: int) -> int:
         return pause(w, case, nanoseconds_of(wait), _AGAIN)
     if stage == _BEGIN:
         c.tries, c.retry_wait = g.retry_tries, g.retry_base
-    due = c.due_at if c.due_at != NONE else g.now
-    c.due_at = NONE
-    accepted = send(w, case, what, status, due)
-    return pause(w, case, c.latency, _ACCEPTED if accepted else _REFUSED)
+    return exchange(w, case, what, status, _ACCEPTED, _REFUSED)
 
 
 @compiled
-def send(w: Any, case: int, what: int, status: int, due: int) -> bool:
+def exchange(w: Any, case: int, what: int, status: int, accepted_stage: int, refused_stage: int) -> int:
+    """Send one request, and continue in one of two stages when the answer has come."""
+    g, c = w.world[0], w.cases[case]
+    accepted = send(w, case, what, status)
+    stage = accepted_stage if accepted else refused_stage
+    if g.host_capacity:
+        return take_as_client(w, case, c.latency, g.host_request if accepted else 0, 1, stage)
+    return pause(w, case, c.latency, stage)
+
+
+@compiled
+def send(w: Any, case: int, what: int, status: int) -> bool:
     """Send one request, and set the latency of the case; return whether the service accepted it."""
     g, c = w.world[0], w.cases[case]
+    c.sent_at = g.now
     accepted = admit(w, case)
-    if accepted:
-        log_request(w, case, what, status, OK, due, g.now, g.now + c.latency, 0, 0, NONE)
-    else:
-        log_request(w, case, what, UNAVAILABLE, NOT_OK, due, g.now, g.now + c.latency, 0, 0, 0)
+    if not g.host_capacity:
+        _record(w, case, what, status, accepted, g.now + c.latency)
     return accepted
+
+
+@compiled
+def record_answer(w: Any, case: int, what: int, status: int, accepted: bool) -> None:
+    """Record a request whose answer has come, unless its end was known when it was sent."""
+    g, c = w.world[0], w.cases[case]
+    if g.host_capacity:
+        # All that it takes longer on shared processors counts as a wait for its thread.
+        network, service = c.sent_at + c.latency - c.served_until, c.served_until - c.served_from
+        c.served_until = g.now - network
+        c.served_from = max(c.sent_at, c.served_until - service)
+        _record(w, case, what, status, accepted, g.now)
+
+
+@compiled
+def _record(w: Any, case: int, what: int, status: int, accepted: bool, finished: int) -> None:
+    c = w.cases[case]
+    due = c.due_at if c.due_at != NONE else c.sent_at
+    c.due_at = NONE
+    if accepted:
+        log_request(w, case, what, status, OK, due, c.sent_at, finished, 0, 0, NONE)
+    else:
+        log_request(w, case, what, UNAVAILABLE, NOT_OK, due, c.sent_at, finished, 0, 0, 0)
 
 
 @compiled

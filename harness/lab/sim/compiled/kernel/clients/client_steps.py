@@ -17,9 +17,12 @@ from harness.lab.sim.compiled.kernel.clients.client_requests import (
     admit,
     download,
     download_object,
+    exchange,
     pause,
+    record_answer,
     request,
     send,
+    take_as_client,
     transfer_time,
 )
 from harness.lab.sim.compiled.kernel.clients.planned_batch import (
@@ -155,6 +158,10 @@ def upload_files(w: Any, case: int) -> int:
     last = g.now
     for lane in range(lanes):
         last = max(last, w.pending[lane])
+    if g.host_capacity:
+        at_once = max(1, lanes)
+        used = g.host_upload * c.files // at_once
+        return take_as_client(w, case, last - g.now, used, at_once, FIRST_OWN_STAGE)
     return pause(w, case, last - g.now, FIRST_OWN_STAGE)
 
 
@@ -194,20 +201,37 @@ def wait_until_ended(w: Any, case: int) -> int:
     """Poll the status until the batch has ended, or a time-out."""
     g, c = w.world[0], w.cases[case]
     if c.stage == FIRST_OWN_STAGE + 1:
+        record_answer(w, case, STATUS, 200, True)
         records.record_end(w, case)
         return DONE
     if c.stage == 0:
         c.poll_wait, c.not_before = g.poll_first, c.accepted_at
         c.stops_at = c.accepted_at + g.poll_timeout
         return _pause_until_poll(w, case, 0)
-    c.sent_at = g.now
-    if send(w, case, STATUS, 200, g.now):
-        if c.finished_at != NONE:
-            return pause(w, case, c.latency, FIRST_OWN_STAGE + 1)
-        c.not_before = g.now
+    if c.stage >= FIRST_OWN_STAGE + 2:
+        accepted = c.stage == FIRST_OWN_STAGE + 2
+        record_answer(w, case, STATUS, 200, accepted)
+        return _poll_again(w, case, 0, accepted)
+    has_ended = c.finished_at != NONE
+    if g.host_capacity:
+        accepted_stage = FIRST_OWN_STAGE + 1 if has_ended else FIRST_OWN_STAGE + 2
+        return exchange(w, case, STATUS, 200, accepted_stage, FIRST_OWN_STAGE + 3)
+    # The latency is known at once, so an answer that changes nothing needs no event of its own.
+    accepted = send(w, case, STATUS, 200)
+    if accepted and has_ended:
+        return pause(w, case, c.latency, FIRST_OWN_STAGE + 1)
+    return _poll_again(w, case, c.latency, accepted)
+
+
+@compiled
+def _poll_again(w: Any, case: int, latency: int, accepted: bool) -> int:
+    """Wait for the answer of a poll that did not see the end, and then for the next poll."""
+    g, c = w.world[0], w.cases[case]
+    if accepted:
+        c.not_before = c.sent_at
     grown = np.int64(c.poll_wait * g.poll_factor)
     c.poll_wait = min(grown, g.poll_cap)
-    return _pause_until_poll(w, case, c.latency)
+    return _pause_until_poll(w, case, latency)
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from harness.lab.sim.compiled.kernel.agenda import ON_EXECUTION_END, complete_with
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import drop_job, free_execution, free_fork, free_thread
@@ -80,21 +81,42 @@ def time_out_execution(w: Any, execution: int) -> None:
     main = w.executions[execution].main
     record_unfinished(w, main, w.world[0].now, ABORTED)
     cancel_children(w, main)
-    end_execution(w, execution, TIMED_OUT, NONE)
+    _leave(w, execution, TIMED_OUT, NONE)
+    execution_over(w, execution)
 
 
 @compiled
 def end_execution(w: Any, execution: int, status: int, failure: int) -> None:
-    g, ex = w.world[0], w.executions[execution]
-    job = ex.job
-    j = w.jobs[job]
+    _leave(w, execution, status, failure)
+    if w.world[0].host_capacity:
+        complete_with(w, ON_EXECUTION_END, execution)
+    else:
+        execution_over(w, execution)
+
+
+@compiled
+def _leave(w: Any, execution: int, status: int, failure: int) -> None:
+    """Leave the last state of an execution."""
+    ex = w.executions[execution]
+    j = w.jobs[ex.job]
     j.exec_status = status
     if failure != NONE:
         j.exec_code = w.failures[failure].code
+        ex.failure, ex.failed_node = failure, w.threads[ex.main].node
+    free_thread(w, ex.main)
+
+
+@compiled
+def execution_over(w: Any, execution: int) -> None:
+    """Record the end of an execution, and let the service know of it."""
+    g, ex = w.world[0], w.executions[execution]
+    job = ex.job
+    status = w.jobs[job].exec_status
     log_metric(w, EXECUTIONS_SUCCEEDED, 1.0 if status == SUCCEEDED else 0.0)
     log_metric(w, EXECUTIONS_FAILED, 1.0 if status == STATE_FAILED else 0.0)
     log_metric(w, EXECUTIONS_TIMED_OUT, 1.0 if status == TIMED_OUT else 0.0)
-    free_thread(w, ex.main)
+    if ex.failure != NONE:
+        remark(w, ex.failed_node, ex.failure)
     free_execution(w, execution)
     if not g.calls_back or status != SUCCEEDED:
         execution_ended(w, job)
@@ -102,11 +124,11 @@ def end_execution(w: Any, execution: int, status: int, failure: int) -> None:
 
 
 @compiled
-def remark(w: Any, thread: int, failure: int) -> None:
+def remark(w: Any, node: int, failure: int) -> None:
     """Count a failure of a state that the state machine itself has caused."""
     if not w.failures[failure].runtime:
         return
-    state = w.nodes[w.threads[thread].node].state
+    state = w.nodes[node].state
     for place in range(w.remarks.size):
         row = w.remarks[place]
         if row.count == 0:

@@ -6,11 +6,13 @@ from harness.lab.sim.compiled.kernel.agenda import (
     DEADLINE,
     ON_EXECUTION_DEADLINE,
     ON_EXECUTION_START,
+    ON_STATE,
     TIMER,
     order,
     schedule,
     schedule_deadline,
 )
+from harness.lab.sim.compiled.kernel.host_operations import take_transition
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of
 from harness.lab.sim.compiled.kernel.layout import NONE
@@ -32,7 +34,7 @@ def start_execution(w: Any, job: int) -> bool:
     arrival = w.cases[j.case].arrival
     row = take_execution(w)
     ex = w.executions[row]
-    ex.job, ex.transitions, ex.events = job, 0, 0
+    ex.job, ex.transitions, ex.events, ex.failure, ex.failed_node = job, 0, 0, NONE, NONE
     j.execution = row
     j.holds += 1
     ex.main = new_thread(w, row, NONE, 0)
@@ -99,8 +101,28 @@ def transition_delay(w: Any, thread: int, node: int) -> int:
 @compiled
 def set_timer(w: Any, thread: int, delay: int, node: int, what: int) -> None:
     """Call a thread back after a delay; it has one timer at a time."""
+    key = _timer_key(w, thread, node)
+    schedule(w, delay, key, what, thread, w.threads[thread].timer)
+
+
+@compiled
+def set_transition(w: Any, thread: int, delay: int, node: int) -> None:
+    """Call a thread back when a transition has taken its time; that to a Task is work for the host."""
+    key = _timer_key(w, thread, node)
+    th = w.threads[thread]
+    # The first transition is part of the start.
+    is_work = w.nodes[node].is_task and w.executions[th.execution].transitions > 1
+    if w.world[0].host_capacity and is_work:
+        take_transition(w, delay, key, ON_STATE, thread, th.timer)
+    else:
+        schedule(w, delay, key, ON_STATE, thread, th.timer)
+
+
+@compiled
+def _timer_key(w: Any, thread: int, node: int) -> int:
+    """Number the next timer of a thread; return the key of its event."""
     g, th = w.world[0], w.threads[thread]
     g.serial += 1
     th.timer = g.serial
     arrival = w.cases[w.jobs[w.executions[th.execution].job].case].arrival
-    schedule(w, delay, order(TIMER, arrival, th.iteration, w.nodes[node].state), what, thread, th.timer)
+    return order(TIMER, arrival, th.iteration, w.nodes[node].state)

@@ -6,7 +6,7 @@ What the interpreter does by recursion is a list of things to do here, the newes
 
 from typing import Any
 
-from harness.lab.sim.compiled.kernel.agenda import ON_RETRY, ON_STATE, ON_WAITED
+from harness.lab.sim.compiled.kernel.agenda import ON_RETRY, ON_WAITED
 from harness.lab.sim.compiled.kernel.executions.execution_end import (
     cancel_children,
     end_execution,
@@ -18,6 +18,7 @@ from harness.lab.sim.compiled.kernel.executions.execution_start import (
     go_to,
     new_thread,
     set_timer,
+    set_transition,
     to_do,
     transition_delay,
 )
@@ -79,7 +80,7 @@ def _run(w: Any, thread: int, serial: int) -> None:
         if delay > 0:
             g.depth -= 1
             th.running = 0
-            set_timer(w, thread, delay, node, ON_STATE)
+            set_transition(w, thread, delay, node)
             return
     _enter(w, thread, node)
 
@@ -224,7 +225,7 @@ def fail_entry(w: Any, thread: int, failure: int) -> None:
         th.over = 1
         caught = NONE if edge == NONE else w.edges[edge].caught
         if caught != NONE:
-            remark(w, thread, failure)
+            remark(w, th.node, failure)
             if caught > FAIL:
                 go_to(w, thread, caught)
                 return
@@ -342,7 +343,6 @@ def _leave_failed(w: Any, thread: int, failure: int) -> int:
     """End a thread with a failure, and its siblings; return the thread that waited for it."""
     fork = w.threads[thread].fork
     if fork == NONE:
-        remark(w, thread, failure)
         end_execution(w, w.threads[thread].execution, STATE_FAILED, failure)
         return _OVER
     _unlink(w, thread)

@@ -2,9 +2,24 @@
 
 from typing import Any
 
-from harness.lab.sim.compiled.kernel.agenda import ON_TRANSCODED, order, schedule
+from harness.lab.sim.compiled.kernel.agenda import (
+    ON_GRANTED,
+    ON_SERVER_FREE,
+    ON_SETTLED,
+    ON_TRANSCODED,
+    SETTLED,
+    complete_with,
+    order,
+    schedule,
+)
 from harness.lab.sim.compiled.kernel.executions.states import end_attempt
-from harness.lab.sim.compiled.kernel.executions.work_start import TRANSCODER, begin_service, is_open
+from harness.lab.sim.compiled.kernel.executions.work_start import (
+    TRANSCODER,
+    begin_service,
+    is_open,
+    is_wanted,
+    next_served,
+)
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import free_work
@@ -39,7 +54,7 @@ def end_invocation(w: Any, row: int) -> None:
     log_metric(w, metric + INVOCATIONS, 1.0)
     log_metric(w, metric + ERRORS, 1.0 if work.killed or work.failure != NONE else 0.0)
     log_metric(w, metric + THROTTLES, 0.0)
-    log_metric(w, metric + DURATION, work.duration * 1000 / 1e9)
+    log_metric(w, metric + DURATION, (g.now - work.begun_at) / 1e6)
     if work.killed:
         work.failure = w.workers[work.worker].killed
     elif work.failure == NONE:
@@ -73,17 +88,45 @@ def end_service(w: Any, row: int) -> None:
     station_row = w.workers[work.worker].station
     station = w.stations[station_row]
     station.busy -= 1
-    station.busy_time += work.service
+    station.busy_time += g.now - work.begun_at
+    if g.host_capacity:
+        complete_with(w, ON_SERVER_FREE, station_row)
+        schedule(w, 0, SETTLED, ON_SETTLED, row, 0)
+        return
     while station.first != NONE:
-        following = station.first
-        station.first = w.works[following].next
-        station.waiting -= 1
-        if station.first == NONE:
-            station.last = NONE
-        if is_open(w, following) or not w.workers[w.works[following].worker].waits:
-            begin_service(w, station_row, following)
+        following = next_served(w, station_row)
+        if is_wanted(w, following):
+            begin_service(w, following)
             break
+        station.busy -= 1
         free_work(w, following)
+    settled(w, row)
+
+
+@compiled
+def give_server(w: Any, station_row: int) -> None:
+    """Give a server that has become free to the first work that waits, unless it was given already."""
+    station = w.stations[station_row]
+    if station.first != NONE and station.busy < station.servers:
+        complete_with(w, ON_GRANTED, next_served(w, station_row))
+
+
+@compiled
+def server_granted(w: Any, row: int) -> None:
+    """Work that has waited gets its server, and leaves it again if it is not wanted any more."""
+    if is_wanted(w, row):
+        begin_service(w, row)
+        return
+    station_row = w.workers[w.works[row].worker].station
+    w.stations[station_row].busy -= 1
+    free_work(w, row)
+    complete_with(w, ON_SERVER_FREE, station_row)
+
+
+@compiled
+def settled(w: Any, row: int) -> None:
+    """The owner of work that a station has served hears of its end, after the next work has begun."""
+    g, work = w.world[0], w.works[row]
     if w.workers[work.worker].kind != TRANSCODER:
         _finish(w, row)
         return

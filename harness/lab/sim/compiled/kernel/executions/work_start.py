@@ -7,10 +7,12 @@ import numpy as np
 from harness.lab.sim.compiled.kernel.agenda import (
     DEADLINE,
     END_OF_WORK,
+    ON_GRANTED,
     ON_HEARTBEAT,
     ON_INVOCATION_END,
     ON_SERVICE_END,
     ON_TIME_OUT,
+    complete_with,
     order,
     schedule,
     schedule_deadline,
@@ -20,6 +22,7 @@ from harness.lab.sim.compiled.kernel.executions.work_plan import (
     plan_function,
     plan_transcoding,
 )
+from harness.lab.sim.compiled.kernel.host_operations import take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
@@ -124,16 +127,30 @@ def _invoke(w: Any, thread: int, job: int, seconds: float, failure: int, outcome
     work = w.works[row]
     if service_time > pool.timeout:
         work.killed, service_time = 1, pool.timeout
-    work.duration = _wait(w, worker.pool, g.now + start, service_time) + service_time
+    work.begun_at = g.now + start
+    time = start + _wait(w, worker.pool, work.begun_at, service_time) + service_time
     pool.running += 1
     g.running += 1
     if pool.concurrency == NONE:
         g.running_unreserved += 1
-    key = order(END_OF_WORK, arrival, th.iteration, th.number)
-    schedule(w, start + work.duration, key, ON_INVOCATION_END, row, 0)
+    _begin_work(w, row, time, ON_INVOCATION_END)
     th.started_at = g.now
-    enforce_deadline(w, thread, g.now + start + work.duration)
+    # On shared processors it may end later.
+    enforce_deadline(w, thread, NONE if g.host_capacity else g.now + time)
     return WAITING
+
+
+@compiled
+def _begin_work(w: Any, row: int, time: int, what: int) -> None:
+    """Do work, which takes a time if it does not share the processors of the host."""
+    work = w.works[row]
+    worker = w.workers[work.worker]
+    arrival = w.cases[w.jobs[work.job].case].arrival
+    key = order(END_OF_WORK, arrival, work.iteration, work.number)
+    if worker.weight:
+        take(w, time, time if worker.used == NONE else worker.used, key, worker.weight, what, row)
+    else:
+        schedule(w, time, key, what, row, 0)
 
 
 @compiled
@@ -205,9 +222,25 @@ def _offer(w: Any, station_row: int, work: int, prioritised: int) -> bool:
     station = w.stations[station_row]
     if station.capacity != NONE and station.busy + station.waiting >= station.capacity:
         return False
-    if station.servers == NONE or station.busy < station.servers:
-        begin_service(w, station_row, work)
+    has_server = station.servers == NONE or station.busy < station.servers
+    if has_server and station.first == NONE:
+        station.busy += 1
+        begin_service(w, work)
         return True
+    _enqueue(w, station_row, work, prioritised)
+    if has_server:
+        # The server was left at this instant, and the work that waited for it has not begun yet.
+        granted = next_served(w, station_row)
+        if granted == work:
+            begin_service(w, work)
+        else:
+            complete_with(w, ON_GRANTED, granted)
+    return True
+
+
+@compiled
+def _enqueue(w: Any, station_row: int, work: int, prioritised: int) -> None:
+    station = w.stations[station_row]
     station.waiting += 1
     before = station.last
     if prioritised:
@@ -220,7 +253,19 @@ def _offer(w: Any, station_row: int, work: int, prioritised: int) -> bool:
         w.works[before].next = work
     if before == station.last:
         station.last = work
-    return True
+
+
+@compiled
+def next_served(w: Any, station_row: int) -> int:
+    """Give a server to the first work in the queue of a station, and return the work."""
+    station = w.stations[station_row]
+    row = station.first
+    station.first = w.works[row].next
+    station.waiting -= 1
+    station.busy += 1
+    if station.first == NONE:
+        station.last = NONE
+    return row
 
 
 @compiled
@@ -234,13 +279,16 @@ def _place_of(w: Any, station_row: int, work: int) -> int:
 
 
 @compiled
-def begin_service(w: Any, station_row: int, row: int) -> None:
-    """Begin the service of work."""
+def is_wanted(w: Any, row: int) -> bool:
+    """Return whether work that has waited for a server is still to be done."""
+    return is_open(w, row) or not w.workers[w.works[row].worker].waits
+
+
+@compiled
+def begin_service(w: Any, row: int) -> None:
+    """Begin the service of work, which has a server."""
     g, work = w.world[0], w.works[row]
-    w.stations[station_row].busy += 1
-    arrival = w.cases[w.jobs[work.job].case].arrival
-    schedule(
-        w, work.service, order(END_OF_WORK, arrival, work.iteration, work.number), ON_SERVICE_END, row, 0
-    )
+    work.begun_at = g.now
+    _begin_work(w, row, work.service, ON_SERVICE_END)
     if is_open(w, row):
         w.threads[work.thread].started_at = g.now
