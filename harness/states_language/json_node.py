@@ -80,9 +80,7 @@ class JsonNode:
         return ValueError(f"{self.path}: {problem}")
 
     def fields(self) -> Mapping[str, "JsonNode"]:
-        if not isinstance(self.value, Mapping):
-            raise self.wrong(f"must be an object, not {_kind(self.value)}")
-        return {key: JsonNode(value, self.path + step(key)) for key, value in self.value.items()}
+        return {key: JsonNode(value, self.path + step(key)) for key, value in self._members().items()}
 
     def items(self) -> Sequence["JsonNode"]:
         """Return the members of a non-empty array."""
@@ -94,7 +92,8 @@ class JsonNode:
 
     def get(self, key: str) -> "JsonNode | None":
         """Return a field of an object; None without it."""
-        return self.fields().get(key)
+        members = self._members()
+        return JsonNode(members[key], self.path + step(key)) if key in members else None
 
     def require(self, key: str) -> "JsonNode":
         """Return a field that an object must have."""
@@ -117,9 +116,14 @@ class JsonNode:
 
     def at_most_one(self, *keys: str) -> None:
         """Refuse fields that exclude each other."""
-        given = [key for key in keys if key in self.fields()]
+        given = [key for key in keys if key in self._members()]
         if len(given) > 1:
             raise self.wrong(f"{' and '.join(given)} exclude each other")
+
+    def _members(self) -> Mapping[str, Json]:
+        if not isinstance(self.value, Mapping):
+            raise self.wrong(f"must be an object, not {_kind(self.value)}")
+        return self.value
 
     def text(self) -> str:
         if not isinstance(self.value, str):
@@ -166,8 +170,7 @@ class JsonNode:
         """Return a payload template: an object whose fields ending in ``.$`` are paths."""
         for node in self.fields().values():
             _check_template(node)
-        assert isinstance(self.value, Mapping)  # noqa: S101 - fields() has checked it
-        return self.value
+        return self._members()
 
 
 def is_number(value: Any) -> TypeGuard[float]:
