@@ -4,12 +4,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.lab.sim.simulation import simulate
+from harness.lab.workload.scenario import load_scenario
 
 
 def compile_ahead() -> None:
-    """Compile the engine by playing a short run, and keep the machine code."""
+    """Compile the engine by playing a short run with random arrivals, and keep the machine code."""
     with TemporaryDirectory() as folder:
-        simulate("smoke", engine="compiled", out=Path(folder) / "run")
+        simulate(load_scenario("steady").lasting(10), engine="compiled", out=Path(folder) / "run")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.blueprint.template import Template, load_template
 from harness.lab.sim.api_visits import ApiVisits
 from harness.lab.sim.compiled.kernel.agenda import ENTITIES
+from harness.lab.sim.compiled.kernel.arrival_process import unit_process
 from harness.lab.sim.compiled.kernel.event_loop import (
     BEGIN,
     CONTINUE,
@@ -72,7 +73,9 @@ class CompiledModel:
         self._lowering = lowering_of(scenario, platform, machine, template).of(replication)
         if (jobs := _most_jobs(scenario)) > JOBS_MAX:
             raise NotLowerable(f"there may be {jobs:,.0f} jobs, more than {JOBS_MAX:,}")
-        due = np.empty(0) if scenario.users else schedule(scenario, replication).at
+        due = np.empty(0)
+        if not scenario.users:
+            due = schedule(scenario, replication, unit_process=unit_process).at
         self._memory = Memory(self._lowering, due, logs=rows, counts=counts)
         self._columns = RecordedColumns(self._lowering, int(self._memory.world.horizon))
 

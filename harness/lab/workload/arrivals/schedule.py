@@ -6,7 +6,7 @@ arrival *i* has the same time and the same batch on every worker.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -67,9 +67,33 @@ class Schedule:
         return self.mix.flows(len(self))
 
 
-def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
+UnitProcess = Callable[[Stream, float], Floats]
+"""Draws the points of a Poisson process of rate 1, up to a point."""
+
+
+def unit_process(stream: Stream, until: float) -> Floats:
+    """Return the points of a Poisson process of rate 1, up to a point."""
+    blocks: list[Floats] = []
+    point = 0.0
+    for first in count(0, DRAWS_PER_BLOCK):
+        draws = stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist()
+        # Logarithms one by one: NumPy's may differ from Python's in the last bit.
+        points = np.cumsum([point, *np.negative([*map(math.log, draws)])])[1:]
+        blocks.append(points[points <= until])
+        point = float(points[-1])
+        if point > until:
+            return np.concatenate(blocks)
+    raise AssertionError("the numbers of arrivals have no end")
+
+
+def schedule(
+    scenario: Scenario, replication: int = 0, *, unit_process: UnitProcess = unit_process
+) -> Schedule:
     """
     Return the arrivals of an open scenario.
+
+    Args:
+        unit_process: Draws the process from which Poisson arrivals are mapped, with the same bits.
 
     Raises:
         ValueError: The scenario is closed: its users decide when they start again.
@@ -85,7 +109,9 @@ def schedule(scenario: Scenario, replication: int = 0) -> Schedule:
         elif source.process == "paced":
             times.append(_paced(rate))
         else:
-            times.append(_poisson(rate, Stream(scenario.seed, replication, f"arrivals/{index}")))
+            stream = Stream(scenario.seed, replication, f"arrivals/{index}")
+            # A process of unit rate, mapped through the inverse of the cumulative rate.
+            times.append(rate.invert_all(unit_process(stream, rate.total)))
     return Schedule(scenario, replication, np.sort(np.concatenate([np.empty(0), *times])))
 
 
@@ -102,18 +128,3 @@ def _paced(rate: ArrivalRate) -> Floats:
     """Return evenly spaced arrivals: one where the expected number of arrivals is 0.5, 1.5, 2.5, …."""
     masses = np.arange(math.ceil(rate.total), dtype=np.float64) + 0.5
     return rate.invert_all(masses[masses <= rate.total])
-
-
-def _poisson(rate: ArrivalRate, stream: Stream) -> Floats:
-    """Return a Poisson process: a process of unit rate, mapped through the inverse of the cumulative rate."""
-    blocks: list[Floats] = []
-    mass = 0.0
-    for first in count(0, DRAWS_PER_BLOCK):
-        draws = stream.many(np.arange(first, first + DRAWS_PER_BLOCK)).tolist()
-        # Logarithms one by one: NumPy's may differ from Python's in the last bit.
-        masses = np.cumsum([mass, *np.negative([*map(math.log, draws)])])[1:]
-        blocks.append(masses[masses <= rate.total])
-        mass = float(masses[-1])
-        if mass > rate.total:
-            return rate.invert_all(np.concatenate(blocks))
-    raise AssertionError("the numbers of arrivals have no end")
