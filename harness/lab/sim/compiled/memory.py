@@ -158,11 +158,14 @@ class Memory:
         )
 
     def _machine(self) -> Mapping[str, Any]:
+        """Return the tables of the state machine; whether its draws are needed must be seen again."""
         tables = self._lowering.tables
+        blocks = tables.blocks()
+        self.world.block_width, self.world.blocks_drawn = blocks["block_laws"].shape[1], 0
         children = [row["start"] for row in tables.rows.get("children", ())]
         return {
             **{name: tables.table(name) for name in MACHINE_TABLES},
-            **tables.blocks(),
+            **blocks,
             "children": np.array([*children, NONE], np.int64),
             "tables": np.array([*tables.values, 0.0], np.float64),
             "streams": np.array([*tables.streams, 0], np.uint64),

@@ -168,6 +168,26 @@ def test_more_batches_than_have_their_draws_kept(difference):
     assert difference(scenario, platform_of(scenario, "aws", ample)) is None
 
 
+def test_more_batches_than_it_takes_to_see_which_draws_are_seldom_needed(difference):
+    """
+    Then these are no longer drawn ahead: latencies of transitions that no execution has, for instance.
+    """
+    scenario = load_scenario("steady").lasting(1.2 * BLOCKS_KEPT).at_rate(1)
+
+    assert difference(scenario, platform_of(scenario, "aws")) is None
+
+
+def test_events_of_one_instant_that_have_no_place_in_the_agenda(difference):
+    """
+    On a platform that takes no time, clients whose pauses have no length; two of them at every instant.
+    """
+    scenario = load_scenario("steady").lasting(60)
+    paced = scenario.arrivals[0].model_copy(update={"process": "paced"})
+    scenario = scenario.model_copy(update={"arrivals": (paced, paced)}).at_rate(2)
+
+    assert difference(scenario, platform_of(scenario, "bare")) is None
+
+
 def test_a_batch_that_lacks_a_file_has_the_videos_of_the_plan(difference):
     """
     Batches are limited to a size: in one that is too large some files, videos among them, are left out.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, compiled_copy
-from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT, NORMALS, VALUES
+from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT, NONE, NORMALS, SELDOM, VALUES
 from harness.lab.sim.compiled.kernel.normal_quantile import find_normals, normal_quantile, whole_vectors
 from harness.lab.workload.distributions.gamma_quantile import gamma_excess, gamma_quantile
 
@@ -109,16 +109,22 @@ def value_of(w: Any, row: int, entity: int, item: int, attempt: int) -> float:
         return law.a
     place = item - law.block_item
     if place >= 0 and place < law.block_items and attempt == law.block_attempt:
-        block = entity & (BLOCKS_KEPT - 1)
-        if w.block_entities[block] == entity:
-            return w.blocks[block, law.block_first + place]
+        block, place = entity & (BLOCKS_KEPT - 1), law.block_first + place
+        column = w.block_columns[place]
+        if column != NONE and w.block_entities[block] == entity:
+            w.block_uses[place] += 1
+            return w.blocks[block, column]
     return quantile(w.tables, law, unit_draw(law.stream, entity, item, attempt))
 
 
 @compiled
 def draw_block(w: Any, entity: int) -> None:
-    """Draw together what nearly every entity needs: the same bits as `value_of` one by one."""
-    count = w.block_laws.shape[1]
+    """Draw together what most entities need: the same bits as `value_of` one by one."""
+    g = w.world[0]
+    g.blocks_drawn += 1
+    if g.blocks_drawn == BLOCKS_KEPT:
+        _drop_seldom_used(w)
+    count = g.block_width
     if count == 0:
         return
     row = entity & (BLOCKS_KEPT - 1)
@@ -132,6 +138,25 @@ def draw_block(w: Any, entity: int) -> None:
     medians, sigmas = w.block_laws[0], w.block_laws[1]
     for place in range(count):
         block[place] = medians[place] * math.exp(sigmas[place] * normals[place])
+
+
+@compiled
+def _drop_seldom_used(w: Any) -> None:
+    """Draw ahead no more what few entities have needed so far, such as the times of a second attempt."""
+    g, kept = w.world[0], 0
+    streams, items, attempts = w.block_keys[0], w.block_keys[1], w.block_keys[2]
+    medians, sigmas = w.block_laws[0], w.block_laws[1]
+    for place in range(w.block_columns.size):
+        w.block_columns[place] = NONE
+        if SELDOM * w.block_uses[place] >= g.blocks_drawn:
+            w.block_columns[place] = kept
+            streams[kept], items[kept], attempts[kept] = streams[place], items[place], attempts[place]
+            medians[kept], sigmas[kept] = medians[place], sigmas[place]
+            kept += 1
+    g.block_width = whole_vectors(kept)
+    # What was drawn has other columns.
+    for block in range(BLOCKS_KEPT):
+        w.block_entities[block] = NONE
 
 
 @compiled

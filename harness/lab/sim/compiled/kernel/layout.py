@@ -30,7 +30,8 @@ DRAWS = np.dtype(
 """
 A distribution with its stream; *first* and *count* are its place in ``tables``.
 
-The values of so many items of one attempt, from *block_item* on, are in ``blocks`` from *block_first* on.
+So many items of one attempt, from *block_item* on, may be drawn ahead; the place of the first one among all
+draws that may is *block_first*.
 """
 
 FLOWS = _record(
@@ -182,6 +183,9 @@ PLANS_KEPT = 8
 BLOCK, BLOCKS_KEPT = 64, 1024
 """Most draws of a block, and the arrivals whose block is kept; other draws are made one by one."""
 
+SELDOM = 4
+"""A draw that one arrival in so many needs takes as long alone as for all of them in their blocks."""
+
 LANES = 8
 """Draws that a processor makes at once; loops over multiples of it have no rest."""
 
@@ -237,7 +241,8 @@ WORLD = _record(
     "slice_at over check_at processed idle_most counts shape_detail sample_every ready_size "
     "free_operations free_receipts live_operations live_receipts host_capacity host_request host_message "
     "host_transition host_upload host_virtual host_updated_at host_weight host_working host_expected_at "
-    "host_expected_key host_expectations",
+    "host_expected_key host_expectations "
+    "block_width blocks_drawn",
     "poll_factor retry_base retry_factor retry_cap weight ns_per_byte duplicate_rate speed video_s",
 )
 """Parameters and state of the whole model: a table with one row."""
@@ -255,7 +260,8 @@ TABLE_TYPES: Mapping[str, tuple[Any, int]] = {
     **{name: (globals()[name.upper()], 1) for name in RECORDS},
     **dict.fromkeys(("tables", "weights", "arrivals"), (_F, 1)),
     **dict.fromkeys(("steps_of_flows", "attempts", "children", "threads_free_at", "buckets"), (_I, 1)),
-    **dict.fromkeys(("pending", "visible", "idle", "histogram", "block_entities", "tails"), (_I, 1)),
+    **dict.fromkeys(("pending", "visible", "idle", "histogram", "tails"), (_I, 1)),
+    **dict.fromkeys(("block_entities", "block_columns", "block_uses"), (_I, 1)),
     **dict.fromkeys(("idle_since", "free_at", "retries"), (_I, 2)),
     "files": (FILES, 2),
     **dict.fromkeys(("drawn", "blocks", "block_laws"), (_F, 2)),

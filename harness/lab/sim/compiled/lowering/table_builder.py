@@ -174,16 +174,21 @@ class TableBuilder:
         return array.view(np.recarray)
 
     def blocks(self) -> dict[str, NDArray[Any]]:
-        """Return the tables of the draws that are made together: their keys and laws, and room for them."""
+        """Return the tables of the draws that may be made together: keys, laws, and room for them."""
         draws = self._block_draws()
         count = -(-len(draws) // layout.LANES) * layout.LANES
         keys, laws = np.zeros((3, count), np.uint64), np.zeros((2, count))
         for place, (row, item) in enumerate(draws):
             keys[:, place] = self._state(row["stream_name"]), item, row["block_attempt"]
             laws[:, place] = row["a"], row["b"]
-        entities = np.full(layout.BLOCKS_KEPT, NONE, np.int64)
-        blocks = np.zeros((layout.BLOCKS_KEPT, count))
-        return {"block_keys": keys, "block_laws": laws, "block_entities": entities, "blocks": blocks}
+        return {
+            "block_keys": keys,
+            "block_laws": laws,
+            "block_columns": np.arange(len(draws)),
+            "block_uses": np.zeros(len(draws), np.int64),
+            "block_entities": np.full(layout.BLOCKS_KEPT, NONE, np.int64),
+            "blocks": np.zeros((layout.BLOCKS_KEPT, count)),
+        }
 
     def _block_draws(self) -> list[tuple[Mapping[str, Any], int]]:
         """Return the distribution and the item of each draw of a block."""

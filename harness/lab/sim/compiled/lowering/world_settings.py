@@ -22,8 +22,8 @@ UNAVAILABLE = 503
 PROCESSORS_MAX, UPLOAD_CPU_MAX = 1024, 1e6
 """Most processors, and processor time of an upload [s]: their products are exact in 64 bits."""
 
-REQUESTS, TRANSITIONS = 8, 10
-"""The requests of a client and the transitions of an execution whose latencies are drawn together."""
+REQUESTS, TRANSITIONS = 12, 12
+"""The requests of a client and the transitions of an execution whose latencies may be drawn together."""
 
 
 def settings_of(
