@@ -95,7 +95,8 @@ class Memory:
             pending=_zeros(ROOM),
             visible=_zeros(ROOM),
             histogram=np.zeros(HISTOGRAM * len(OUTCOMES) if counts else 1, np.int64),
-            idle=_zeros(threads + ROOM),
+            # A power of two, as every ring.
+            idle=_zeros(1 << threads.bit_length()),
             **{name: _table(name, size if logs else 1) for name, size in LOGS.items()},
             ready_rows=_table("ready_rows", 1 if logs else 4 * ROOM),
             remarks=_table("remarks", 256),

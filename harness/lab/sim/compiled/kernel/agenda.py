@@ -59,6 +59,29 @@ def schedule(w: Any, delay: int, key: int, what: int, row: int, serial: int) -> 
 
 
 @compiled
+def is_alone(w: Any, at: int) -> bool:
+    """Return whether no other event happens until a time, or at that time."""
+    g = w.world[0]
+    if at >= g.slice_at or g.processed >= g.check_at:
+        # The loop has something else to do before.
+        return False
+    if g.deadlines > 0 and w.deadlines[0].at <= at:
+        return False
+    if g.vacant:
+        return w.agenda[1].at > at and w.agenda[2].at > at
+    return w.agenda[0].at > at
+
+
+@compiled
+def happen_after(w: Any, delay: int) -> None:
+    """Let an event happen after a delay in which it is alone: it needs no place in the agenda."""
+    g = w.world[0]
+    g.events += 1
+    g.processed += 1
+    g.now += delay
+
+
+@compiled
 def complete_with(w: Any, what: int, row: int) -> None:
     """
     Schedule an event that completes the current one.

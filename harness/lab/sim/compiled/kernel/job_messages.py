@@ -61,7 +61,7 @@ def message_appears(w: Any, job: int) -> None:
     w.visible[(g.visible_first + g.visible) & (w.visible.size - 1)] = job
     g.visible += 1
     if g.idle > 0:
-        g.idle_time += g.now - w.idle[g.idle_first % w.idle.size]
+        g.idle_time += g.now - w.idle[g.idle_first & (w.idle.size - 1)]
         g.idle_first += 1
         g.idle -= 1
         receive(w, _next_visible(w))
@@ -92,7 +92,7 @@ def _next_receive(w: Any) -> None:
 @compiled
 def _wait_for_message(w: Any) -> None:
     g = w.world[0]
-    w.idle[(g.idle_first + g.idle) % w.idle.size] = g.now
+    w.idle[(g.idle_first + g.idle) & (w.idle.size - 1)] = g.now
     g.idle += 1
 
 

@@ -117,9 +117,9 @@ CASES = _record(
     "arrival due flow family files images videos documents bytes image_bytes pixels first_files "
     "second_files truncated corrupt poisoned attempt first_bytes step stage due_at requests transfers "
     "thinks accepted_at job job_due_at not_before poll_wait stops_at sent_at served_from served_until "
-    "latency tries ready_recorded viewed listing file left uploaded media status created_at received_at "
-    "started_at finished_at code jobs validated thumbnailed zipped called uploading_before uploading_after "
-    "active_before active_after counters holds",
+    "pause latency tries ready_recorded viewed listing file left uploaded media status created_at "
+    "received_at started_at finished_at code jobs validated thumbnailed zipped called uploading_before "
+    "uploading_after active_before active_after counters holds",
     "video_s retry_wait",
 )
 """An arrival: its batch, its client, and the batch at the service."""

@@ -7,13 +7,17 @@ from harness.lab.sim.compiled.kernel.agenda import (
     CLIENT,
     ON_ADMITTED,
     ON_ARRIVAL,
+    ON_CLIENT,
     ON_PLACE_FREE,
     ON_USER,
     complete_with,
+    happen_after,
+    is_alone,
     order,
     schedule,
 )
 from harness.lab.sim.compiled.kernel.clients.client_records import censor, record_never_started
+from harness.lab.sim.compiled.kernel.clients.client_requests import DONE, PAUSED
 from harness.lab.sim.compiled.kernel.clients.client_steps import run_client
 from harness.lab.sim.compiled.kernel.clients.planned_batch import plan_batch
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
@@ -54,8 +58,21 @@ def start_user(w: Any) -> None:
 @compiled
 def wake(w: Any, case: int) -> None:
     """Continue a client after a pause."""
-    if run_client(w, case):
+    g, c = w.world[0], w.cases[case]
+    came = run_client(w, case)
+    while came == PAUSED and is_alone(w, g.now + c.pause):
+        happen_after(w, c.pause)
+        came = run_client(w, case)
+    if came == PAUSED:
+        _schedule_end_of_pause(w, case)
+    elif came == DONE:
         _end(w, case)
+
+
+@compiled
+def _schedule_end_of_pause(w: Any, case: int) -> None:
+    c = w.cases[case]
+    schedule(w, c.pause, order(CLIENT, c.arrival, 0, 0), ON_CLIENT, case, 0)
 
 
 @compiled
@@ -88,7 +105,9 @@ def begin_session(w: Any, case: int) -> None:
     else:
         w.cases[g.last_active].active_after = case
     g.last_active = case
-    run_client(w, case)
+    # It sends a request at least, so it has not ended.
+    if run_client(w, case) == PAUSED:
+        _schedule_end_of_pause(w, case)
 
 
 @compiled

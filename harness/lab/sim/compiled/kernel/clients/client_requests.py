@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.sim.compiled.kernel.agenda import CLIENT, ON_CLIENT, order, schedule
+from harness.lab.sim.compiled.kernel.agenda import CLIENT, ON_CLIENT, order
 from harness.lab.sim.compiled.kernel.host_operations import ONE, take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
@@ -12,7 +12,7 @@ from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import replace_smallest
 from harness.lab.sim.compiled.kernel.row_log import GET, NOT_OK, OK, log_request
 
-PAUSED, DONE, STOPPED = range(3)
+PAUSED, AT_HOST, DONE, STOPPED = range(4)
 """What came of a step of a client."""
 
 UNAVAILABLE = 503
@@ -26,9 +26,9 @@ FIRST_OWN_STAGE = 10
 
 @compiled
 def pause(w: Any, case: int, delay: int, stage: int) -> int:
-    """Continue a client later, in a stage of its step."""
-    w.cases[case].stage = stage
-    schedule(w, delay, order(CLIENT, w.cases[case].arrival, 0, 0), ON_CLIENT, case, 0)
+    """Continue a client after a delay, in a stage of its step."""
+    c = w.cases[case]
+    c.stage, c.pause = stage, delay
     return PAUSED
 
 
@@ -37,7 +37,7 @@ def take_as_client(w: Any, case: int, time: int, used: int, at_once: int, stage:
     """Continue a client, in a stage of its step, when the host has done an operation: see `take`."""
     w.cases[case].stage = stage
     take(w, time, used, order(CLIENT, w.cases[case].arrival, 0, 0), at_once * ONE, ON_CLIENT, case)
-    return PAUSED
+    return AT_HOST
 
 
 @compiled
@@ -120,7 +120,9 @@ def admit(w: Any, case: int) -> bool:
     service_time = latency_of(w, g.api_request, c.arrival, c.requests, 1)
     c.served_from = g.now + wait
     c.served_until = c.served_from + service_time
-    replace_smallest(w.threads_free_at, g.api_threads, c.served_until)
+    if service_time > 0:
+        # An answer that takes no time leaves its thread as it was for everyone who comes later.
+        replace_smallest(w.threads_free_at, g.api_threads, c.served_until)
     c.latency = network + wait + service_time
     return True
 

@@ -1,7 +1,8 @@
 """
 The steps of clients: what `harness.lab.sim.model.client_session` does, as a state machine.
 
-A step is entered in stage 0 and returns PAUSED until it is DONE, or STOPPED when the flow ends early.
+A step is entered in stage 0 and returns PAUSED or AT_HOST (until the host has done an operation) until it is
+DONE, or STOPPED when the flow ends early.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from harness.lab.sim.compiled.kernel.clients import client_records as records
 from harness.lab.sim.compiled.kernel.clients.client_requests import (
+    AT_HOST,
     DONE,
     FIRST_OWN_STAGE,
     PAUSED,
@@ -69,18 +71,18 @@ OTHER_STAGE = 1000
 
 
 @compiled
-def run_client(w: Any, case: int) -> bool:
-    """Continue a client until it pauses; return whether its session has ended."""
+def run_client(w: Any, case: int) -> int:
+    """Continue a client until it is PAUSED or AT_HOST, or DONE because its session has ended."""
     c = w.cases[case]
     while True:
         step = w.steps_of_flows[c.step]
         if step == ENDS:
-            return True
+            return DONE
         came = run_step(w, case, step)
-        if came == PAUSED:
-            return False
+        if came == PAUSED or came == AT_HOST:
+            return came
         if came == STOPPED:
-            return True
+            return DONE
         c.step += 1
         c.stage = 0
 
