@@ -61,7 +61,7 @@ class Memory:
         g.weight = sum(flow.weight for flow in lowering.scenario.flows)
         g.logs, g.counts, g.arrivals_known = logs, counts, arrivals.size
         g.serial, g.slice_at = FIRST_SERIAL, min(g.sample_every, g.horizon)
-        g.shape_detail = lowering.detail
+        g.shape_detail, g.threads_used = lowering.detail, 1
         for name in world.dtype.names or ():
             if name.startswith(("free_", "first_", "last_")):
                 setattr(g, name, NONE)

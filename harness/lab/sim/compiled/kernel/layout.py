@@ -242,7 +242,7 @@ WORLD = _record(
     "free_operations free_receipts live_operations live_receipts host_capacity host_request host_message "
     "host_transition host_upload host_virtual host_updated_at host_weight host_working host_expected_at "
     "host_expected_key host_expectations "
-    "block_width blocks_drawn",
+    "block_width blocks_drawn threads_used",
     "poll_factor retry_base retry_factor retry_cap weight ns_per_byte duplicate_rate speed video_s",
 )
 """Parameters and state of the whole model: a table with one row."""

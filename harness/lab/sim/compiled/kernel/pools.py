@@ -285,6 +285,17 @@ def replace_smallest(heap: Any, count: int, value: int) -> None:
 
 
 @compiled
+def put_smallest(heap: Any, count: int, value: int) -> None:
+    """Put a value that is not larger than all others into a heap with *count* of them."""
+    place = count
+    while place > 0:
+        above = (place - 1) >> 1
+        heap[place] = heap[above]
+        place = above
+    heap[0] = value
+
+
+@compiled
 def bucket_take(bucket: Any, now: int) -> bool:
     """Take a token of a bucket (a record with *full_at*, *interval* and *reach*) if there is one."""
     full_at = max(bucket.full_at, now)

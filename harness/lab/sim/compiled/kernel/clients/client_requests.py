@@ -9,7 +9,7 @@ from harness.lab.sim.compiled.kernel.host_operations import ONE, take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
-from harness.lab.sim.compiled.kernel.pools import replace_smallest
+from harness.lab.sim.compiled.kernel.pools import put_smallest, replace_smallest
 from harness.lab.sim.compiled.kernel.row_log import GET, NOT_OK, OK, log_request
 
 PAUSED, AT_HOST, DONE, STOPPED = range(4)
@@ -113,7 +113,7 @@ def admit(w: Any, case: int) -> bool:
     c.requests += 1
     g.api_requests += 1
     network = latency_of(w, g.api_network, c.arrival, c.requests, 1)
-    wait = max(w.threads_free_at[0] - g.now, 0)
+    wait = max(_thread_free_at(w) - g.now, 0)
     if g.api_wait != NONE and wait > g.api_wait:
         c.served_from, c.served_until, c.latency = g.now, g.now, network
         return False
@@ -122,9 +122,20 @@ def admit(w: Any, case: int) -> bool:
     c.served_until = c.served_from + service_time
     if service_time > 0:
         # An answer that takes no time leaves its thread as it was for everyone who comes later.
-        replace_smallest(w.threads_free_at, g.api_threads, c.served_until)
+        replace_smallest(w.threads_free_at, g.threads_used, c.served_until)
     c.latency = network + wait + service_time
     return True
+
+
+@compiled
+def _thread_free_at(w: Any) -> int:
+    """Return when a thread of the API is free next: the first one of those that were used so far."""
+    g, free_at = w.world[0], w.threads_free_at
+    if free_at[0] > g.now and g.threads_used < g.api_threads:
+        # Few threads are ever busy at once; the heap of those is small.
+        put_smallest(free_at, g.threads_used, 0)
+        g.threads_used += 1
+    return free_at[0]
 
 
 @compiled
