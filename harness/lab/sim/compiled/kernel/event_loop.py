@@ -76,8 +76,9 @@ _DEADLINES = on.ON_EXECUTION_DEADLINE, on.ON_TIME_OUT, on.ON_HEARTBEAT
 
 def play(w: World, task: int) -> int:
     """Begin, continue or finish a run; return why the loop has stopped."""
-    w.directory = directory_of(w)
-    w.address = w.directory.ctypes.data
+    if w.directory is None:
+        w.directory = directory_of(w)
+        w.address = w.directory.ctypes.data
     return _play(w, task)
 
 
