@@ -55,10 +55,11 @@ def _are_regular(rows: pd.DataFrame, executions: pd.DataFrame | None) -> "pd.Ser
     """Return which rows of ``batches`` are those of regular batches; see `Ledger.regular`."""
     is_regular = rows["outcome"].isin(ENDED) & ~rows["censored"] & rows["job_id"].notna()
     for name in ("batch_id", "job_id"):
-        is_regular &= ~rows.duplicated(name, keep=False)
+        is_regular &= ~rows[name].duplicated(keep=False)
     if executions is not None:
-        once = executions[~executions.duplicated("job_id", keep=False) & ~executions["is_running"]]
-        is_regular &= rows["job_id"].isin(once["job_id"])
+        jobs = executions["job_id"]
+        once = jobs[~(jobs.duplicated(keep=False) | executions["is_running"])]
+        is_regular &= rows["job_id"].isin(once)
     return is_regular
 
 

@@ -41,6 +41,8 @@ ROWS_IN_CACHE = 4096
 
 Rows = Any
 Columns = dict[str, Any]
+Numbers = dict[str, NDArray[np.int64]]
+"""The columns of rows as 64-bit words."""
 
 
 class RecordedColumns:
@@ -59,14 +61,12 @@ class RecordedColumns:
         self.api_visits = RecordedApiVisits([method == "POST" for method, _ in REQUEST_NAMES])
 
     def requests(self, rows: Rows) -> Columns:
-        if rows.finished.max() > self._horizon:
-            rows = self._censored(rows)
+        of = self._censored(_by_column(rows))
         types, names = zip(*REQUEST_NAMES, strict=True)
-        of = _by_column(rows)
         kinds = OccurringNumbers.of(of["what"])
         self.api_visits.add(of)
         return {
-            "worker": np.zeros(len(rows), np.int32),
+            "worker": np.zeros(len(of["arrival"]), np.int32),
             "arrival": of["arrival"],
             "type": kinds.texts(types),
             "name": kinds.texts(names),
@@ -78,7 +78,7 @@ class RecordedColumns:
             "bytes_out": of["out_bytes"],
             "bytes_in": of["in_bytes"],
             "batch_id": self._batch_ids(of["batch"]),
-            "trace_id": pa.nulls(len(rows), pa.dictionary(pa.int32(), pa.string())),
+            "trace_id": pa.nulls(len(of["arrival"]), pa.dictionary(pa.int32(), pa.string())),
             "error": _texts(self._lowering.tables.errors, of["error"]),
         }
 
@@ -124,13 +124,17 @@ class RecordedColumns:
             "value": of["value"].view(np.float64),
         }
 
-    def _censored(self, rows: Rows) -> Rows:
+    def _censored(self, of: Numbers) -> Numbers:
         """Return the requests that began before the horizon; what would end after it is censored."""
-        rows = rows[(rows.finished <= self._horizon) | (rows.started < self._horizon)].copy()
-        late = rows.finished > self._horizon
-        rows.status[late], rows.outcome[late], rows.finished[late] = -1, CENSORED, self._horizon
-        rows.in_bytes[late], rows.error[late] = 0, -1
-        return rows
+        is_late = of["finished"] > self._horizon
+        if not is_late.any():
+            return of
+        kept = ~is_late | (of["started"] < self._horizon)
+        is_late, of = is_late[kept], {name: numbers[kept] for name, numbers in of.items()}
+        censored = {"status": -1, "outcome": CENSORED, "finished": self._horizon, "in_bytes": 0, "error": -1}
+        for name, number in censored.items():
+            of[name][is_late] = number
+        return of
 
     def _batch_ids(self, arrivals: NDArray[np.int64]) -> pa.Array:
         """Return the id of the batch of each arrival; null for -1."""
@@ -169,7 +173,7 @@ def _metrics(lowering: Lowering) -> tuple[list[str], list[str]]:
     return [name for name, _ in named], [labels for _, labels in named]
 
 
-def _by_column(rows: Rows) -> dict[str, NDArray[np.int64]]:
+def _by_column(rows: Rows) -> Numbers:
     """Return the columns of records as arrays of 64-bit words, each in one piece."""
     count, names = len(rows), rows.dtype.names
     words = rows.view(np.int64).reshape(count, len(names))
