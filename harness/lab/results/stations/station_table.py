@@ -107,7 +107,6 @@ def station_row(
     losses: int | None = None,
     services: Floats | None = None,
     cold_starts: int | None = None,
-    environments: int | None = None,
 ) -> StationRow:
     """
     Return the row of a station by its visits, over a run of a length [s].
@@ -135,7 +134,6 @@ def station_row(
         service_p50_s=quantile_or_none(services, 50),
         service_p95_s=quantile_or_none(services, 95),
         cold_starts=cold_starts,
-        environments=environments,
     )
 
 
@@ -194,7 +192,7 @@ def _functions(
             visits = _invocations(visits, ends)
         of_function = [name for name, called in settings.functions.items() if called == function]
         lost = sum(failures[name, THROTTLED] for name in of_function)
-        yield station_row(
+        row = station_row(
             function,
             "function",
             visits,
@@ -203,9 +201,9 @@ def _functions(
             losses=lost,
             services=services,
             cold_starts=cold,
-            # The most recently used environment is reused first, so there are never more than were busy.
-            environments=None if cold is None else visits.in_service(length).most,
         )
+        # The most recently used environment is reused first, so there are never more than were busy.
+        yield row if cold is None else row._replace(environments=row.busy_max)
         all_of_them.append(visits)
         throttles += lost
     if all_of_them:
