@@ -25,9 +25,6 @@ KEPT_BYTES = 1 << 28
 ORDERED = ("arrival", "job_id", "at", "intended_at", "started_at", "ready_at")
 """Columns that grow in the order of the rows: the least and the greatest values of a group help a reader."""
 
-INCOMPRESSIBLE = ("intended_at", "started_at", "ready_at")
-"""Columns that LZ4 makes shorter by an eighth at most."""
-
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -109,7 +106,7 @@ def _open(path: Path, table: str) -> pq.ParquetWriter:
         path,
         _schema(table),
         # Half the time of Zstandard, for files that are a quarter larger.
-        compression={name: "none" if name in INCOMPRESSIBLE else "lz4" for name in schema.names},
+        compression="snappy",
         # Few numbers repeat: a dictionary of them would take time and make the file larger.
         use_dictionary=[field.name for field in schema if field.type == pa.string()],
         write_statistics=[name for name in schema.names if name in ORDERED],
