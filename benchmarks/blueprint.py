@@ -29,7 +29,7 @@ ENGINES: tuple[EngineName, ...] = ("compiled", "simpy")
 TABLES = ("requests", "batches", "steps", "metrics")
 
 UNSHARED = {"host.processors": 0}
-"""The compiled engine plays no shared processors."""
+"""Shared processors are as many as the machine has: another machine would measure another model."""
 
 WARM_UP_S = 60.0
 

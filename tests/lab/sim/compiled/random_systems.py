@@ -28,6 +28,7 @@ def random_system(r: Random, seed: int) -> tuple[Document, Document | None]:
     }
     if machine is not None:
         scenario["model"], scenario["platform"]["behaviours"] = machine.models(), machine.behaviours()
+    scenario["model"] = scenario.get("model", {}) | _pipeline_models(r)
     if r.random() < 0.25:
         scenario["users"] = r.randint(1, 4)
     else:
@@ -173,6 +174,12 @@ def _time(r: Random) -> Any:
             {"distribution": "empirical", "values": [0.5, 1, 1, 2]},
         ]
     )
+
+
+def _pipeline_models(r: Random) -> Document:
+    """Return service times of some steps of the pipeline."""
+    steps = ("validate", "thumbnails", "zip", "callback", "transcode")
+    return {step: {"fixed_s": _time(r)} for step in steps if r.random() < 0.5}
 
 
 def _flows(r: Random, *, own_machine: bool) -> list[Document]:

@@ -17,6 +17,7 @@ from harness.lab.workload.distributions.continuous import Lognormal
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.service_times import DEFAULT_MODEL, ServiceModel
 from harness.lab.workload.shipped.shipped_scenarios import scenario_names
+from tests.lab.sim.compiled.conftest import play_with_simpy
 from tests.lab.sim.compiled.random_systems import random_system
 
 # The first test of a machine compiles the engine, unless set-up has done it.
@@ -47,6 +48,8 @@ SHARED = {
     "host.work_processors": {"validate": 1, "thumbnails": 1, "zip": 1, "transcode": 2},
 }  # fmt: skip
 """Work of whole seconds, and processors for all of it: much of it ends at the same instant."""
+
+TWO_SECONDS = ServiceModel(fixed_s=Constant(value=2))
 
 SHORT = {"poison": 900.0, "forbidden": 60.0, "smoke": 10.0}
 """Durations of scenarios that are not shortened to five minutes [s]."""
@@ -123,6 +126,25 @@ def test_with_the_order_of_simultaneous_events_they_are_equal(difference):
     The same system as in the negative control.
     """
     assert difference(*whole_seconds()) is None
+
+
+def test_work_that_outlasts_its_time_out_keeps_its_share_of_the_processors(difference):
+    """
+    One processor has twice as much work as it can do: attempts time out, and what they began goes on.
+    """
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 3, "End": True}
+    task["Parameters"] = {"FunctionName": "listing-media-validate", "Payload": {}}
+    machine = read_machine({"StartAt": "Check", "States": {"Check": task}})[0]
+    scenario = load_scenario("smoke").lasting(60).at_rate(1)
+    scenario = scenario.model_copy(update={"model": scenario.model | {"validate": TWO_SECONDS}})
+    host = {"host.processors": 1, "host.work_processors": {"validate": 1}}
+    platform = platform_of(scenario, "bare", host)
+
+    simpy, columns = play_with_simpy(scenario, platform, machine, 0)
+
+    errors = columns.table("steps")["error"].to_pylist()
+    assert 10 < errors.count("States.Timeout") < len(errors) == simpy.counts()["messages"]
+    assert difference(scenario, platform, machine) is None
 
 
 def test_without_the_order_of_work_that_ends_at_one_instant_the_rows_differ(difference, monkeypatch):
