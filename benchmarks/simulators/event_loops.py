@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.simulators import workloads
 from benchmarks.simulators.workloads import CAPACITIES, FINALISE, PHOTO, UPLOAD, VALIDATE, VIDEO, ZIP, Floats
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import unit_draw
+from harness.lab.sim.compiled.kernel.draws.normal_quantile import ndtri
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import unit_draw
-from harness.lab.sim.compiled.kernel.normal_quantile import ndtri
 from harness.lab.workload.draws import Stream
 
 ROOM = 1 << 16

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from harness.blueprint.template import Template, load_template
 from harness.lab.sim.api_visits import ApiVisits
 from harness.lab.sim.compiled.kernel.agenda import ENTITIES
-from harness.lab.sim.compiled.kernel.arrival_process import unit_process
+from harness.lab.sim.compiled.kernel.draws.unit_process import unit_process
 from harness.lab.sim.compiled.kernel.event_loop import (
     BEGIN,
     CONTINUE,

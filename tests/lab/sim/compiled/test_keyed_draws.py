@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri as scipy_ndtri
 
-from harness.lab.sim.compiled.kernel.keyed_draws import quantile, unit_draw
-from harness.lab.sim.compiled.kernel.normal_quantile import ndtri
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import quantile, unit_draw
+from harness.lab.sim.compiled.kernel.draws.normal_quantile import ndtri
 from harness.lab.sim.compiled.lowering.table_builder import TableBuilder
 from harness.lab.sim.platform.latency_draws import RandomSource
 from harness.lab.workload.distributions.constant import Constant

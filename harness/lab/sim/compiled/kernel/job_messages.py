@@ -15,10 +15,10 @@ from harness.lab.sim.compiled.kernel.agenda import (
     order,
     schedule,
 )
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, unit_draw
 from harness.lab.sim.compiled.kernel.executions.execution_start import start_execution
 from harness.lab.sim.compiled.kernel.host_operations import ONE, take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, unit_draw
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import drop_job, free_receipt, take_receipt
 from harness.lab.sim.compiled.kernel.row_log import PROCESSING, RECEIVED

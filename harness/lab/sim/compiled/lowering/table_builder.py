@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.lab.sim.compiled.kernel import layout
 from harness.lab.sim.compiled.kernel.clients.client_records import ERRORS
-from harness.lab.sim.compiled.kernel.keyed_draws import (
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import (
     CONSTANT,
     EMPIRICAL,
     EXPONENTIAL,

@@ -20,8 +20,8 @@ from harness.lab.sim.compiled.kernel.clients.client_records import censor, recor
 from harness.lab.sim.compiled.kernel.clients.client_requests import DONE, PAUSED
 from harness.lab.sim.compiled.kernel.clients.client_steps import run_client
 from harness.lab.sim.compiled.kernel.clients.planned_batch import plan_batch
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import draw_block, nanoseconds_of
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import draw_block, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import drop_case, take_case
 from harness.lab.sim.compiled.kernel.row_log import PENDING_UPLOAD

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from harness.lab.sim.compiled.kernel.agenda import CLIENT, ON_CLIENT, order
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.host_operations import ONE, take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import put_smallest, replace_smallest
 from harness.lab.sim.compiled.kernel.row_log import GET, NOT_OK, OK, log_request

@@ -32,14 +32,14 @@ from harness.lab.sim.compiled.kernel.clients.planned_batch import (
     flow_of,
     plan_files,
 )
-from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import (
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import (
     draw_items,
     latency_from,
     nanoseconds_of,
     unit_draw,
     value_of,
 )
+from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
 from harness.lab.sim.compiled.kernel.layout import LATENCIES, NONE
 from harness.lab.sim.compiled.kernel.pools import replace_smallest
 from harness.lab.sim.compiled.kernel.row_log import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import draw_items, unit_draw, value_of
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import draw_items, unit_draw, value_of
 from harness.lab.sim.compiled.kernel.layout import NONE, PIXELS, PLANS_KEPT, SIZES
 from harness.lab.workload.client_flows import MAX_FILE_BYTES, MAX_FILES
 from harness.lab.workload.upload_batch import MAX_BATCH_BYTES

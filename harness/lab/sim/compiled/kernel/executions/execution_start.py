@@ -12,9 +12,9 @@ from harness.lab.sim.compiled.kernel.agenda import (
     schedule,
     schedule_deadline,
 )
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of
 from harness.lab.sim.compiled.kernel.host_operations import take_transition
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import take_execution, take_thread
 from harness.lab.sim.compiled.kernel.row_log import EXECUTIONS_STARTED, log_metric

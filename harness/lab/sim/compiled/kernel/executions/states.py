@@ -7,6 +7,7 @@ What the interpreter does by recursion is a list of things to do here, the newes
 from typing import Any
 
 from harness.lab.sim.compiled.kernel.agenda import ON_RETRY, ON_WAITED
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import nanoseconds_of, unit_draw
 from harness.lab.sim.compiled.kernel.executions.execution_end import (
     cancel_children,
     end_execution,
@@ -24,7 +25,6 @@ from harness.lab.sim.compiled.kernel.executions.execution_start import (
 )
 from harness.lab.sim.compiled.kernel.executions.work_start import SUCCEEDS_NOW, WAITING, begin_attempt
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import nanoseconds_of, unit_draw
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import (
     count_for_case,

@@ -11,8 +11,8 @@ from harness.lab.sim.compiled.kernel.clients.planned_batch import (
     plan_files,
     plan_video,
 )
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, unit_draw, value_of
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, unit_draw, value_of
 from harness.lab.sim.compiled.kernel.layout import NONE, PLANS_KEPT
 from harness.lab.sim.compiled.kernel.pools import count_for_case, count_for_job
 

@@ -17,6 +17,7 @@ from harness.lab.sim.compiled.kernel.agenda import (
     schedule,
     schedule_deadline,
 )
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.executions.work_plan import (
     plan_described,
     plan_function,
@@ -24,7 +25,6 @@ from harness.lab.sim.compiled.kernel.executions.work_plan import (
 )
 from harness.lab.sim.compiled.kernel.host_operations import take
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
-from harness.lab.sim.compiled.kernel.keyed_draws import latency_of, nanoseconds_of
 from harness.lab.sim.compiled.kernel.layout import NONE
 from harness.lab.sim.compiled.kernel.pools import bucket_take, free_work, replace_smallest, take_work
 from harness.lab.sim.compiled.kernel.row_log import FUNCTION_METRICS, THROTTLES, log_metric

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.lab.sim.compiled.kernel.draws.normal_quantile import find_normals, normal_quantile, whole_vectors
 from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, compiled_copy
 from harness.lab.sim.compiled.kernel.layout import BLOCKS_KEPT, NONE, NORMALS, SELDOM, VALUES
-from harness.lab.sim.compiled.kernel.normal_quantile import find_normals, normal_quantile, whole_vectors
 from harness.lab.workload.distributions.gamma_quantile import gamma_excess, gamma_quantile
 
 CONSTANT, UNIFORM, TRIANGULAR, EXPONENTIAL, LOGNORMAL, TABLE, EMPIRICAL, GAMMA = range(8)

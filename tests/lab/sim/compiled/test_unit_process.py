@@ -4,7 +4,7 @@ The arrivals of compiled code have the bits of Python's.
 
 import pytest
 
-from harness.lab.sim.compiled.kernel.arrival_process import unit_process
+from harness.lab.sim.compiled.kernel.draws.unit_process import unit_process
 from harness.lab.workload.arrivals import schedule
 from harness.lab.workload.draws import Stream
 
@@ -23,7 +23,7 @@ def test_room_is_made_for_more_points_than_are_likely(monkeypatch):
     """
     The first array has 64 places for about 900 points.
     """
-    monkeypatch.setattr("harness.lab.sim.compiled.kernel.arrival_process._DEVIATIONS", -30)
+    monkeypatch.setattr("harness.lab.sim.compiled.kernel.draws.unit_process._DEVIATIONS", -30)
     stream = Stream(1, 0, "arrivals/0")
 
     assert unit_process(stream, 900.0).tolist() == schedule.unit_process(stream, 900.0).tolist()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.lab.sim.compiled.kernel.draws.keyed_draws import unit_draw
 from harness.lab.sim.compiled.kernel.kernel_compilation import entry_point
-from harness.lab.sim.compiled.kernel.keyed_draws import unit_draw
 from harness.lab.workload.draws import Stream
 
 _DEVIATIONS = 6
