@@ -46,7 +46,7 @@ def ledger_of_tables(run: "Run") -> Ledger:
         # A local AWS that was restarted has forgotten the earlier ones.
         all_executions=run.engine != "live",
         counters=_counters(run, rows),
-        stories={batch_id: tuple(_story(run, group)) for batch_id, group in _suspects(rows)},
+        stories=dict(_stories(run, rows)),
         regular=int(is_regular.sum()),
     )
 
@@ -131,24 +131,27 @@ def _counters(run: "Run", rows: pd.DataFrame) -> dict[str, tuple[float, float]] 
     return {f"{BATCHES_CREATED}{{status=READY}}": (float(counted), float((rows["outcome"] == "READY").sum()))}
 
 
-def _suspects(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _stories(run: "Run", rows: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the batches whose story may be needed: those that did not end, and those with a repeated job."""
     is_suspect = rows["outcome"].isna() | rows.duplicated("job_id", keep=False)
     if not is_suspect.any():
         return
-    for batch_id, group in rows[rows["batch_id"].isin(set(rows.loc[is_suspect, "batch_id"]))].groupby(
-        "batch_id", observed=True
-    ):
-        yield str(batch_id), group
+    suspects = rows[rows["batch_id"].isin(set(rows.loc[is_suspect, "batch_id"]))]
+    requests = run.requests[run.requests["batch_id"].isin(set(suspects["batch_id"]))]
+    asked = dict(iter(requests.groupby("batch_id", observed=True)))
+    for batch_id, group in suspects.groupby("batch_id", observed=True):
+        yield str(batch_id), (*_events(group), *_requests(asked.get(batch_id, requests.iloc[:0])))
 
 
-def _story(run: "Run", group: pd.DataFrame) -> Iterator[str]:
-    for row in group.itertuples():
+def _events(batch: pd.DataFrame) -> Iterator[str]:
+    for row in batch.itertuples():
         for name in ("created_at", "received_at", "started_at", "finished_at", "observed_at"):
             at: Any = getattr(row, name)
             if not pd.isna(at):
                 yield f"{at:.2f} s: {name.removesuffix('_at')} (attempt {row.attempt})"
-    own = run.requests[run.requests["batch_id"] == str(group["batch_id"].iloc[0])]
+
+
+def _requests(own: pd.DataFrame) -> Iterator[str]:
     for row in own.itertuples():
         yield f"{row.started_at:.2f} s: {row.type} {row.name} was {row.outcome} ({row.status})"
 
