@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.api.play import play
+from harness.lab.results.host.host_influence import host_influence
 from harness.lab.results.rows import E2E
 from harness.lab.results.run import Run
 from harness.lab.sim.experiment.replications import Replication, replicate
@@ -126,8 +127,8 @@ class ConfirmationPlan:
         for value, expected in self.values:
             point = {self.answer.key: value}
             scale = scale or time_scale_of(self.system, point)
-            pairs = [self._played(point, scale, place, out) for place in range(self.runs)]
-            confirmed.append(self._judged(value, expected, pairs))
+            played = [self._played(point, scale, place, out) for place in range(self.runs)]
+            confirmed.append(self._judged(value, expected, played))
             if on_value is not None:
                 on_value(confirmed[-1])
         found = LiveConfirmation(self.answer.key, self.answer.objective, scale or 1.0, tuple(confirmed))
@@ -136,8 +137,8 @@ class ConfirmationPlan:
 
     def _played(
         self, point: Mapping[str, Any], scale: float, place: int, out: Path
-    ) -> "tuple[RunFigure, RunFigure]":
-        """Play one live run and its simulation; return the figure of each."""
+    ) -> "tuple[RunFigure, RunFigure, str | None]":
+        """Play a live run and its simulation; return the figures, and what the host did to the first."""
         system = VariableSystem(self.system.scenario, _deployable(self.system.overrides), "local")
         seed = self.system.scenario.seed + place
         own: dict[str, Any] = {
@@ -163,14 +164,20 @@ class ConfirmationPlan:
             RunFigure.of(
                 replicate(scenario, platform, None, 0, self.system.engine), criterion, warm_up, until
             ),
+            next(influence.findings(), None) if (influence := host_influence(run)) else None,
         )
 
     def _judged(
-        self, value: Number, expected: bool | None, pairs: "Sequence[tuple[RunFigure, RunFigure]]"
+        self,
+        value: Number,
+        expected: bool | None,
+        runs: "Sequence[tuple[RunFigure, RunFigure, str | None]]",
     ) -> ConfirmedValue:
         criterion = Criterion.parse(self.answer.objective)
-        live, simulated = (RunFigure.mean([pair[side] for pair in pairs]) for side in (0, 1))
-        agreement, reason = judged(criterion, self.answer.key, value, expected, live, simulated)
+        live = RunFigure.mean([figure for figure, _, _ in runs])
+        simulated = RunFigure.mean([figure for _, figure, _ in runs])
+        host = next((finding for _, _, finding in runs if finding), None)
+        agreement, reason = judged(criterion, self.answer.key, value, expected, live, simulated, host)
         return ConfirmedValue(value, expected, live.value, simulated.value, live.batches, agreement, reason)
 
 

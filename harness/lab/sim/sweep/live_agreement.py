@@ -153,8 +153,14 @@ def judged(
     expected: bool | None,
     live: RunFigure,
     simulated: RunFigure,
+    host: str | None = None,
 ) -> tuple[Agreement, str]:
-    """Compare a live figure with what a plan says and with the simulation of the same runs."""
+    """
+    Compare a live figure with what a plan says and with the simulation of the same runs.
+
+    Args:
+        host: What the host did to the figures of the live runs, as a sentence; None: nothing.
+    """
     limit, unit = criterion.limit, "" if criterion.percent is None else " s"
     holds, twin = live.holds(limit), simulated.holds(limit)
     text = f"With {key} = {value:g} the live stack gives {live.low:.4g}{unit} of {live.batches} batches"
@@ -162,12 +168,22 @@ def judged(
         return Agreement.INCONCLUSIVE, f"{text}; the plan does not say whether {value:g} suffices."
     if holds is None:
         return Agreement.INCONCLUSIVE, f"{text} at least: too many of them had not ended."
-    said = "holds" if expected else "does not hold"
+    if host is not None and not (holds is twin is expected):
+        return Agreement.INCONCLUSIVE, f"{text}. {host}"
     if holds is expected:
+        said = "holds" if expected else "does not hold"
         return Agreement.AGREES, f"{text}: the objective {said}, as planned."
-    if twin is not expected:
+    return _contradicted(criterion, text, expected, live, simulated)
+
+
+def _contradicted(
+    criterion: Criterion, text: str, expected: bool, live: RunFigure, simulated: RunFigure
+) -> tuple[Agreement, str]:
+    """Tell why a live figure differs from the plan; *text* is the beginning of the sentence."""
+    limit, unit = criterion.limit, "" if criterion.percent is None else " s"
+    if simulated.holds(limit) is not expected:
         return Agreement.INCONCLUSIVE, (
-            f"{text}: the objective {'holds' if holds else 'does not hold'}. The simulation of these very "
+            f"{text}: the objective {'does not hold' if expected else 'holds'}. The simulation of these very "
             f"arrivals on the local platform says the same ({simulated.low:.4g}{unit}): play more or longer "
             "runs, or plan with --platform local."
         )

@@ -53,6 +53,27 @@ class TestJudgement:
         assert reason in text
         assert text.startswith("With mediaconvert.slots = 4 the live stack gives")
 
+    @pytest.mark.parametrize(
+        ("expected", "live", "simulated", "agreement"),
+        [
+            (True, 150, 90, "inconclusive"),
+            # Not as planned by the simulation: the host may have been the reason.
+            (False, 150, 90, "inconclusive"),
+            (False, 150, 130, "agrees"),
+            (True, 90, 80, "agrees"),
+        ],
+    )
+    def test_a_busy_host(self, expected, live, simulated, agreement):
+        """
+        Its figures contradict no plan, and confirm one only where the simulation agrees.
+        """
+        found, text = judged(
+            LIMIT, "slots", 4, expected, figure(live), figure(simulated), "The host was busy."
+        )
+
+        assert found == agreement
+        assert ("The host was busy." in text) == (agreement == "inconclusive")
+
 
 def test_the_figure_of_a_run_counts_failed_batches_as_never_ready():
     """
