@@ -2,9 +2,12 @@
 The engine that plays a run: the compiled one where it is exact and ready, else SimPy, with a reason.
 """
 
+import shutil
+
 import pytest
 
 from harness.lab.sim import engine_choice
+from harness.lab.sim.compiled.kernel import kernel_compilation
 from harness.lab.sim.compiled.not_lowerable import NotLowerable
 from harness.lab.sim.simulation import note_of_engine, simulate
 
@@ -76,6 +79,20 @@ def test_the_compiled_engine_writes_a_run_folder(tmp_path):
 
     assert compiled.engine == "compiled"
     assert compiled.batches.equals(simpy.batches)
+
+
+def test_a_copied_checkout_is_not_compiled(tmp_path, monkeypatch):
+    """
+    Numba would compile again, for minutes and without a word.
+    """
+    sources = shutil.copytree(kernel_compilation.SOURCES, tmp_path / "kernel")
+    here = kernel_compilation.cache_folder()
+
+    monkeypatch.setattr(kernel_compilation, "SOURCES", sources)
+    there = kernel_compilation.cache_folder.__wrapped__()
+
+    assert there.name != here.name
+    assert not any(there.iterdir())
 
 
 def test_an_unknown_engine_is_refused(tmp_path):

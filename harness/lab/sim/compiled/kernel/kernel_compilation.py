@@ -1,8 +1,8 @@
 """
 The decorators of the compiled code, and where its machine code is kept.
 
-The machine code is kept in a folder that is named after the sources and the versions, so it is never older
-than they are: beside the sources if that folder can be written to, else in the user's cache.
+The machine code is kept in a folder that is named after the sources, their place and the versions, so it is
+never that of others: beside the sources if that folder can be written to, else in the user's cache.
 """
 
 import ctypes
@@ -68,7 +68,9 @@ def _call_mathematics_directly() -> None:
 @cache
 def cache_folder() -> Path:
     """Return the folder of the machine code."""
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {platform.python_version()}".encode())
+    versions = f"{numba.__version__} {np.__version__} {platform.python_version()}"
+    # Numba does not use machine code of sources that were somewhere else, such as those of a copied checkout.
+    digest = hashlib.sha256(f"{versions} {SOURCES}".encode())
     for source in [*sorted(SOURCES.rglob("*.py")), SHARED]:
         digest.update(source.read_bytes())
     name = f"kernel-{digest.hexdigest()[:16]}"
