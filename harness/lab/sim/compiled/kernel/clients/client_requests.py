@@ -121,7 +121,7 @@ def admit(w: Any, case: int) -> bool:
     c.served_from = g.now + wait
     c.served_until = c.served_from + service_time
     if service_time > 0:
-        # An answer that takes no time leaves its thread as it was for everyone who comes later.
+        # A request without service time does not change when its thread is free.
         replace_smallest(w.threads_free_at, g.threads_used, c.served_until)
     c.latency = network + wait + service_time
     return True

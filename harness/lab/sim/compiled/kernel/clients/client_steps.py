@@ -69,6 +69,9 @@ NS = 1_000_000_000
 OTHER_STAGE = 1000
 """Stages of steps that send two requests: those of the second one, and what follows it."""
 
+_SAW_THE_END, _SAW_NO_END, _POLL_REFUSED = range(FIRST_OWN_STAGE + 1, FIRST_OWN_STAGE + 4)
+"""Stages of the wait for the end of a batch: what the poll was answered."""
+
 
 @compiled
 def run_client(w: Any, case: int) -> int:
@@ -202,7 +205,7 @@ def process_again(w: Any, case: int) -> int:
 def wait_until_ended(w: Any, case: int) -> int:
     """Poll the status until the batch has ended, or a time-out."""
     g, c = w.world[0], w.cases[case]
-    if c.stage == FIRST_OWN_STAGE + 1:
+    if c.stage == _SAW_THE_END:
         record_answer(w, case, STATUS, 200, True)
         records.record_end(w, case)
         return DONE
@@ -210,18 +213,18 @@ def wait_until_ended(w: Any, case: int) -> int:
         c.poll_wait, c.not_before = g.poll_first, c.accepted_at
         c.stops_at = c.accepted_at + g.poll_timeout
         return _pause_until_poll(w, case, 0)
-    if c.stage >= FIRST_OWN_STAGE + 2:
-        accepted = c.stage == FIRST_OWN_STAGE + 2
+    if c.stage == _SAW_NO_END or c.stage == _POLL_REFUSED:
+        accepted = c.stage == _SAW_NO_END
         record_answer(w, case, STATUS, 200, accepted)
         return _poll_again(w, case, 0, accepted)
     has_ended = c.finished_at != NONE
     if g.host_capacity:
-        accepted_stage = FIRST_OWN_STAGE + 1 if has_ended else FIRST_OWN_STAGE + 2
-        return exchange(w, case, STATUS, 200, accepted_stage, FIRST_OWN_STAGE + 3)
+        accepted_stage = _SAW_THE_END if has_ended else _SAW_NO_END
+        return exchange(w, case, STATUS, 200, accepted_stage, _POLL_REFUSED)
     # The latency is known at once, so an answer that changes nothing needs no event of its own.
     accepted = send(w, case, STATUS, 200)
     if accepted and has_ended:
-        return pause(w, case, c.latency, FIRST_OWN_STAGE + 1)
+        return pause(w, case, c.latency, _SAW_THE_END)
     return _poll_again(w, case, c.latency, accepted)
 
 
