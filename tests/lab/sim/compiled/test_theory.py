@@ -31,6 +31,7 @@ from tests.lab.sim.compiled.queues import (
     queue_scenario,
     tasks,
 )
+from tests.theory.agreement import agrees
 from tests.theory.killed_attempts import KilledAttempts
 from tests.theory.networks import Longest, Tandem, fork_join_mean
 from tests.theory.single_server import MG1
@@ -152,13 +153,7 @@ def test_sojourn_times_are_those_of_theory(case: Case):
     """Within 3.3 standard errors of the exact value, and the standard error at most one or two per cent."""
     found = list(case.play())
     for measure, exact in case.exact.items():
-        values = np.array([MEASURES[measure](times) for times in found])
-        error = values.std(ddof=1) / math.sqrt(values.size)
-
-        assert error <= case.tolerance * exact, f"{measure}: standard error {error:.4g} of {exact:.4g}"
-        assert abs(values.mean() - exact) <= 3.3 * error, (
-            f"{measure}: {values.mean():.6g} ± {error:.2g}, exact {exact:.6g}"
-        )
+        agrees([MEASURES[measure](times) for times in found], exact, case.tolerance)
 
 
 @pytest.mark.nightly

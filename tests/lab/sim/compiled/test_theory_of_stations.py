@@ -4,7 +4,6 @@ The compiled engine against queueing theory: losses, priorities, batches, and cu
 The cases are those of `tests.lab.sim.model.test_station`, with the same exact values.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from harness.lab.sim.simulation import platform_of, read_machine, simulate
 from harness.lab.workload.scenario import Scenario
 from harness.theory import erlang_b
 from tests.lab.sim.compiled.queues import exponential, lognormal, queue_scenario, tasks
+from tests.theory.agreement import agrees
 from tests.theory.birth_death import MachineRepair, mean_wait_of_first
 from tests.theory.networks import BatchMMc
 from tests.theory.single_server import priority_waits
@@ -26,15 +26,6 @@ from tests.theory.single_server import priority_waits
 NIGHTLY = (pytest.mark.nightly, pytest.mark.timeout(3600))
 pytestmark = pytest.mark.no_cover
 SHOOT = {"name": "photo_shoot", "photos": 1, "videos": 0}
-
-
-def agrees(estimates: list[float], exact: float, tolerance: float = 0.01) -> None:
-    """Fail unless the mean of one estimate per replication agrees with the exact value."""
-    values = np.asarray(estimates)
-    error = values.std(ddof=1) / math.sqrt(values.size)
-
-    assert error <= tolerance * abs(exact), f"standard error {error:.4g} of {exact:.4g}"
-    assert abs(values.mean() - exact) <= 3.3 * error, f"{values.mean():.6g} ± {error:.2g}, exact {exact:.6g}"
 
 
 def played(scenario: Scenario, machine: dict[str, Any], replications: int) -> Iterator[Replication]:

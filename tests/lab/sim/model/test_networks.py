@@ -22,6 +22,7 @@ from harness.lab.workload.upload_batch import UploadBatch
 from harness.states_language.execution import Status
 from harness.states_language.host import NS
 from harness.theory import Redelivery
+from tests.theory.agreement import agrees
 from tests.theory.killed_attempts import KilledAttempts
 from tests.theory.networks import Longest, Tandem, fork_join_mean
 
@@ -36,15 +37,6 @@ def nightly(test):
     for mark in NIGHTLY:
         test = mark(test)
     return test
-
-
-def agrees(estimates, exact, tolerance=0.01):
-    """Fail unless the mean of one estimate per replication agrees with the exact value."""
-    values = np.asarray(estimates)
-    error = values.std(ddof=1) / math.sqrt(values.size)
-
-    assert error <= tolerance * abs(exact), f"standard error {error:.4g} of {exact:.4g}"
-    assert abs(values.mean() - exact) <= 3.3 * error, f"{values.mean():.6g} ± {error:.2g}, exact {exact:.6g}"
 
 
 def exponential(draws, mean):

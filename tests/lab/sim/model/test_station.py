@@ -24,6 +24,7 @@ from harness.lab.sim.model.ordered_environment import OrderedEnvironment
 from harness.lab.sim.model.station import Station
 from harness.states_language.host import NS, nanoseconds
 from harness.theory import MMc, erlang_b
+from tests.theory.agreement import agrees
 from tests.theory.birth_death import MachineRepair, MMcK, mean_wait_of_first
 from tests.theory.networks import BatchMMc, split_merge
 from tests.theory.single_server import DM1, MG1, MPH1, md1_wait_percentile, priority_waits
@@ -106,15 +107,6 @@ def play(
     counted = ~np.isnan(waits)
     counted[:warm_up] = False
     return StationJobs(waits[counted], services[counted], lost, len(arrives) - warm_up, station)
-
-
-def agrees(estimates: list[float], exact: float, tolerance: float = 0.01) -> None:
-    """Fail unless the mean of one estimate per replication agrees with the exact value."""
-    values = np.asarray(estimates)
-    error = values.std(ddof=1) / math.sqrt(values.size)
-
-    assert error <= tolerance * abs(exact), f"standard error {error:.4g} of {exact:.4g}"
-    assert abs(values.mean() - exact) <= 3.3 * error, f"{values.mean():.6g} ± {error:.2g}, exact {exact:.6g}"
 
 
 @dataclass(frozen=True)
