@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.lab.calibration.calibrated_system import IN_THE_STEPS, CalibratedSystem
 from harness.lab.calibration.service_fit import FEW, ServiceFit
+from harness.lab.calibration.toml_text import toml_comment, toml_key, toml_string
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.distribution import Distribution
 
@@ -23,29 +24,30 @@ def _lines(system: CalibratedSystem) -> Iterator[str]:
     yield "# Of a run that recorded its host: attempts and requests while processors were free."
     for run in system.runs:
         header = run.header
-        yield (
-            f"# run {header.id}: {header.scenario_name} on {header.engine}, {header.started_at:%Y-%m-%d}, "
+        yield "# " + toml_comment(
+            f"run {header.id}: {header.scenario_name} on {header.engine}, {header.started_at:%Y-%m-%d}, "
             f"seed {header.seed}, scenario {header.scenario_hash[:12]}, "
             f"blueprint {(header.blueprint_hash or 'unknown')[:12]}"
         )
     names = ", ".join(run.header.id for run in system.runs)
     attempts = sum(fit.observations for fit in system.services.values())
-    yield f'source = "{attempts} attempts of {names}, measured {system.measured_on:%d %B %Y}"'
+    source = f"{attempts} attempts of {names}, measured {system.measured_on:%d %B %Y}"
+    yield f"source = {toml_string(source)}"
     for name, fit in system.services.items():
         yield from _service(name, fit)
     for name, count in system.skipped.items():
-        yield f"\n# [model.{name}]: {count} observations are too few for a fit."
+        yield f"\n# [model.{toml_comment(name)}]: {count} observations are too few for a fit."
     yield from _platform(system)
     yield from _failures(system)
 
 
 def _service(name: str, fit: ServiceFit) -> Iterator[str]:
-    yield f"\n[model.{name}]"
+    yield f"\n[model.{toml_key(name)}]"
     yield f"# {_fit_text(fit)}"
     for part, distribution in fit.parts.items():
         yield from _intervals(fit, part)
         yield f"{part} = {distribution_toml(distribution)}"
-    yield f"\n[measured.{name}]"
+    yield f"\n[measured.{toml_key(name)}]"
     yield f"observations = {fit.observations}"
     if fit.ranges:
         inside = ", ".join(f"{part} = [{low:.6g}, {high:.6g}]" for part, (low, high) in fit.ranges.items())
@@ -101,14 +103,16 @@ def _failures(system: CalibratedSystem) -> Iterator[str]:
         if any(part in error for part in EMERGENT):
             continue
         if injected:
-            yield (
-                f"\n# {state}: {error} in {failed} of {attempts} attempts; left out, because the runs had "
+            yield "\n# " + toml_comment(
+                f"{state}: {error} in {failed} of {attempts} attempts; left out, because the runs had "
                 "injected faults."
             )
             continue
-        by_state.setdefault(state, []).append(f'{{ error = "{error}", rate = {failed / attempts:.6g} }}')
+        by_state.setdefault(state, []).append(
+            f"{{ error = {toml_string(error)}, rate = {failed / attempts:.6g} }}"
+        )
     for state, failures in by_state.items():
-        yield f'\n[platform.behaviours."{state}"]'
+        yield f"\n[platform.behaviours.{toml_key(state)}]"
         yield f"failures = [{', '.join(failures)}]"
 
 

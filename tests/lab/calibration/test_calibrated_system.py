@@ -4,6 +4,7 @@ A measured system, its table and its file; the file is played again.
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -121,6 +122,20 @@ class TestFile:
         read = load_calibration(tmp_path / "file.toml")
         failures = read.platform["behaviours"]["CreateZipBundle"]["failures"]
         assert failures == [{"error": "Lambda.ServiceException", "rate": pytest.approx(5 / 73, rel=1e-4)}]
+
+    @pytest.mark.parametrize("name", ["Charge card", "A.b", 'say "no"\\', "smile 😀", "two\nlines\x7f"])
+    def test_any_state_and_error_is_read_back(self, measured, name, tmp_path):
+        """
+        Service time and failures of a state whose name is no plain key, and a remark on another one.
+        """
+        services, errors = {name: measured.services["zip"]}, {(name, name): (1, 4)}
+        write_calibration(
+            replace(measured, services=services, errors=errors, skipped={name: 3}), tmp_path / "file.toml"
+        )
+
+        read = load_calibration(tmp_path / "file.toml")
+        assert set(read.model) == set(read.measured) == {name}
+        assert read.platform["behaviours"] == {name: {"failures": [{"error": name, "rate": 0.25}]}}
 
     def test_injected_failures_are_only_a_remark(self, failing, tmp_path):
         """

@@ -6,7 +6,6 @@ the Tasks, and the definition.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +19,7 @@ from harness.lab.calibration.histories.duration_fit import DurationFit, empirica
 from harness.lab.calibration.histories.observed_machine import ObservedMachine
 from harness.lab.calibration.histories.observed_station import ObservedStation
 from harness.lab.calibration.histories.recorded_tasks import LAMBDA
+from harness.lab.calibration.toml_text import toml_comment, toml_key, toml_string
 
 MOST_DATA = 20_000_000
 """Characters of inputs, and of the results of one Task, that are kept; then they repeat."""
@@ -61,15 +61,15 @@ class MachineFiles:
         longest = float(machine.durations.max()) if machine.durations.size else 0.0
         yield f"# The recorded load of {len(machine.executions)} executions, from {machine.started_on} on."
         yield f"# {machine.arrivals.text}"
-        yield f"name = {json.dumps(self.path.stem)}"
+        yield f"name = {toml_string(self.path.stem)}"
         yield 'question = "How long do the executions of the recorded load take?"'
         yield f"duration_s = {float(at[-1]) + 1:.6f}"
         yield f"drain_s = {max(900.0, 3 * longest):.0f}"
         yield "max_in_flight = 1000000"
-        yield f'\n[[arrivals]]\nprocess = "recorded"\ntimes_csv = {json.dumps(times)}'
+        yield f'\n[[arrivals]]\nprocess = "recorded"\ntimes_csv = {toml_string(times)}'
         yield '\n[[flows]]\nname = "photo_shoot"\nphotos = 1\nvideos = 0'
         if lines := _within(json.dumps(each.input) for each in machine.executions if each.input is not None):
-            yield f"inputs_jsonl = {json.dumps(self._side_file('inputs.jsonl', lines))}"
+            yield f"inputs_jsonl = {toml_string(self._side_file('inputs.jsonl', lines))}"
         yield f"\n[behaviour.poll]\ntimeout_s = {AGES}"
         yield f'\n[platform]\npreset = "bare"\n\n[platform.dispatcher]\nstuck_job_timeout_s = {AGES}'
 
@@ -79,12 +79,13 @@ class MachineFiles:
         yield f"# harness sim {self.scenario.name} {options}"
         yield "# Intervals are those of 95 % confidence."
         outcomes = ", ".join(f"{count} {status}" for status, count in machine.outcomes.most_common())
-        yield (
-            f'source = "{len(machine.executions)} executions from {machine.started_on} on ({outcomes}), '
-            f'measured {self.measured_on:%d %B %Y}"'
+        source = (
+            f"{len(machine.executions)} executions from {machine.started_on} on ({outcomes}), "
+            f"measured {self.measured_on:%d %B %Y}"
         )
+        yield f"source = {toml_string(source)}"
         for remark in machine.remarks:
-            yield f"# {remark}"
+            yield f"# {toml_comment(remark)}"
         for station in machine.stations:
             yield from _service(station)
             yield from self._behaviour(machine, station)
@@ -99,9 +100,9 @@ class MachineFiles:
         if any(line != "[]" for line in outputs):
             place = list(machine.stations).index(station)
             file = self._side_file(f"outputs.{place}.jsonl", outputs)
-            lines.append(f"recorded_jsonl = {json.dumps(file)}")
+            lines.append(f"recorded_jsonl = {toml_string(file)}")
         if lines:
-            yield f"\n[platform.behaviours.{_key(station.name)}]"
+            yield f"\n[platform.behaviours.{toml_key(station.name)}]"
             yield from lines
 
     def _side_file(self, suffix: str, lines: Sequence[str]) -> str:
@@ -113,9 +114,10 @@ class MachineFiles:
 def _service(station: ObservedStation) -> Iterator[str]:
     fit = station.fit
     if fit is None:
-        yield f"\n# [model.{_key(station.name)}]: {station.service.size} observations are too few for a fit."
+        name = toml_comment(station.name)
+        yield f"\n# [model.{name}]: {station.service.size} observations are too few for a fit."
         return
-    yield f"\n[model.{_key(station.name)}]"
+    yield f"\n[model.{toml_key(station.name)}]"
     yield f"# {_fit_text(fit)}"
     distribution = fit.distribution
     if station.cold is not None and station.cold.keep_alive is None:
@@ -125,7 +127,7 @@ def _service(station: ObservedStation) -> Iterator[str]:
         intervals = (f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in fit.intervals.items())
         yield f"# {', '.join(intervals)}"
     yield f"fixed_s = {distribution_toml(distribution)}"
-    yield f"\n[measured.{_key(station.name)}]\nobservations = {fit.observations}"
+    yield f"\n[measured.{toml_key(station.name)}]\nobservations = {fit.observations}"
 
 
 def _fit_text(fit: DurationFit) -> str:
@@ -150,9 +152,10 @@ def _limits(station: ObservedStation) -> Iterator[str]:
     if station.failures:
         for each in station.failures:
             low_rate, high_rate = each.interval
-            yield f"# {each.error}: {each.failed} of {each.attempts}, {low_rate:.4g} to {high_rate:.4g}"
+            error = toml_comment(each.error)
+            yield f"# {error}: {each.failed} of {each.attempts}, {low_rate:.4g} to {high_rate:.4g}"
         rates = (
-            f"{{ error = {json.dumps(each.error)}, rate = {each.rate:.6g} }}" for each in station.failures
+            f"{{ error = {toml_string(each.error)}, rate = {each.rate:.6g} }}" for each in station.failures
         )
         yield f"failures = [{', '.join(rates)}]"
 
@@ -171,7 +174,7 @@ def _functions(stations: Sequence[ObservedStation]) -> Iterator[str]:
         yield f"keep_alive_s = {longest:.4g}  # explains the observed cold starts best"
         yield "cold_s = 0.0  # functions without observed cold starts"
     if limits:
-        inside = ", ".join(f"{_key(name)} = {limit}" for name, limit in limits.items())
+        inside = ", ".join(f"{toml_key(name)} = {limit}" for name, limit in limits.items())
         yield f"reserved_concurrency = {{ {inside} }}  # most at once when invocations were throttled"
     if cold:
         yield "\n[platform.lambda.function_cold_s]"
@@ -179,7 +182,7 @@ def _functions(stations: Sequence[ObservedStation]) -> Iterator[str]:
         low, high = found.interval
         yield f"# {found.share:.2%} of the invocations were cold: {low:.2%} to {high:.2%}"
         law = f'distribution = "lognormal", median = {found.median:.6g}, sigma = {found.sigma:.6g}'
-        yield f"{_key(name)} = {{ {law} }}"
+        yield f"{toml_key(name)} = {{ {law} }}"
 
 
 def _outputs(tasks: pd.DataFrame, states: Sequence[str], executions: int) -> Iterator[str]:
@@ -202,7 +205,3 @@ def _within(lines: Iterator[str]) -> list[str]:
             break
         kept.append(line)
     return kept
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)

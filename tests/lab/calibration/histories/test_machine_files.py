@@ -2,6 +2,7 @@
 The files of a measured machine: a simulation plays the recorded load from them.
 """
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.lab.calibration.histories.observed_machine import ObservedMachine
 from harness.lab.calibration.histories.process_log import COLUMNS, write_process_log
 from harness.lab.gate.scenario_reader import read_scenario
 from harness.lab.results.percentile import percentile
+from harness.lab.workload.calibration import load_calibration
 from tests.lab.calibration.histories.planted_machine import PlantedMachine
 
 PLANTED = PlantedMachine(cold_rate=None, arrival_rate=0.5, store=(3.0, 0.4), review=(2.0, 2.5))
@@ -76,6 +78,24 @@ class TestRecordedLoad:
         expected = machine.stations[0].failures[0].rate * len(parses)
 
         assert abs(failed - expected) < 4 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("name", ["Charge card", "A.b", 'say "no"\\', "smile 😀", "two\nlines\x7f"])
+def test_any_state_and_error_is_read_back(machine, name, tmp_path):
+    """
+    Service time and failures of a state whose name is no plain key; the file has such a name too.
+    """
+    station = machine.stations[0]
+    failures = [replace(each, error=name) for each in station.failures]
+    renamed = replace(machine, stations=[replace(station, name=name, failures=failures)])
+    files = MachineFiles(tmp_path / "smile 😀.toml", date(2026, 11, 30))
+
+    files.write(renamed)
+
+    read = load_calibration(files.path)
+    assert set(read.model) == set(read.measured) == {name}
+    assert read.platform["behaviours"][name]["failures"][0]["error"] == name
+    assert read_scenario(files.scenario, {}).name == "smile 😀"
 
 
 class TestProcessLog:
