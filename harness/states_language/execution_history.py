@@ -61,7 +61,7 @@ class RecordedState:
 
     Attributes:
         kind: As in ASL, e.g. ``Task``.
-        item: Index of the Map iteration it was entered in; 0 outside of a Map.
+        item: Index of the innermost Map iteration it was entered in; 0 outside of a Map, and after one.
         before: The state entered before it in the same branch, or around it.
         exited_at: When it was left, also by way of a Catch.
         interrupted_at: When it ended without being left: aborted, or with the state or execution around it.
@@ -138,6 +138,12 @@ class ExecutionHistory:
         elif subject == "Execution":
             self._ended_with = [each for each in self.states if each.is_open]
             _interrupt(self.states, at, failed=change != "Succeeded")
+        elif change == "StateExited":
+            left = _named(event["stateExitedEventDetails"]["name"], state)
+            if left is not None:
+                # What follows a Map is outside of its iterations.
+                item = left.item
+                self._exit(left, at)
         elif state is not None and subject:
             self._change(state, event, at)
         if state is not None:
@@ -151,17 +157,14 @@ class ExecutionHistory:
         subject, change = _parse(event["type"])
         if subject == "Attempt":
             _change_attempt(state, change, event, at)
-        elif change == "StateExited":
-            self._exit(state, event["stateExitedEventDetails"]["name"], at)
         else:
             ended = next((one for one in _way_back(state) if one.is_open and one.kind == subject), None)
             if ended is not None:
                 ended.failed = change != "Succeeded"
                 ended.interrupted_at = at if change == "Aborted" else None
 
-    def _exit(self, last: RecordedState, name: str, at: float) -> None:
-        state = next((one for one in _way_back(last) if one.is_open and one.name == name), None)
-        if state is None:
+    def _exit(self, state: RecordedState, at: float) -> None:
+        if not state.is_open:
             return
         state.exited_at = at
         if state.is_fork:
@@ -214,6 +217,11 @@ def _way_back(state: RecordedState | None) -> Iterator[RecordedState]:
     while state is not None:
         yield state
         state = state.before
+
+
+def _named(name: str, last: RecordedState | None) -> RecordedState | None:
+    """Return the state of that name that was entered last on the way to *last*."""
+    return next((one for one in _way_back(last) if one.name == name), None)
 
 
 def _interrupt(states: Iterable[RecordedState], at: float, *, failed: bool) -> None:

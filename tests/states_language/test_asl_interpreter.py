@@ -306,6 +306,21 @@ class TestForks:
 
         assert bench(machine({"M": state})).execute([]).output == []
 
+    def test_a_state_after_a_map_has_the_item_around_the_map(self, bench):
+        """
+        The item of the outer Map after an inner one, and 0 after the outer one, as in a history.
+        """
+        end = {"Type": "Pass", "End": True}
+        inner = {"Type": "Map", "ItemProcessor": machine({"P": end}), "Next": "AfterInner"}
+        outer = {
+            "Type": "Map", "ItemProcessor": machine({"Inner": inner}, {"AfterInner": end}), "Next": "After",
+        }  # fmt: skip
+        host = bench(machine({"Outer": outer}, {"After": end}))
+        host.execute([["a", "b"], ["c", "d", "e"]])
+
+        assert [step[1] for step in host.steps if step[0] == "AfterInner"] == [0, 1]
+        assert [step[1] for step in host.steps if step[0] == "After"] == [0]
+
     def test_ten_thousand_items_without_work(self, bench):
         """
         Iterations that take no time do not exhaust the stack.

@@ -25,6 +25,19 @@ def event(number: int, previous: int, kind: str, **details: Any) -> dict[str, An
     }
 
 
+def _map_events(first: int, previous: int, items: int) -> list[dict[str, Any]]:
+    """The events of a Map M of a Task T, until the last item has left it."""
+    events = [event(first, previous, "MapStateEntered", name="M")]
+    for index in range(items):
+        number = first + 3 * index + 1
+        events += [
+            event(number, first, "MapIterationStarted", name="M", index=index),
+            event(number + 1, number, "TaskStateEntered", name="T"),
+            event(number + 2, number + 1, "TaskStateExited", name="T"),
+        ]
+    return events
+
+
 class TestExecutionHistory:
     def test_a_task_has_the_times_and_outcomes_of_its_attempts(self):
         """
@@ -113,6 +126,59 @@ class TestExecutionHistory:
         ).states
 
         assert (state.failed, state.finished_at) == (True, 2)
+
+    def test_a_state_after_a_map_has_no_item(self):
+        """
+        Two items, then a Task, as in a simulation.
+        """
+        states = ExecutionHistory(
+            [
+                *_map_events(1, 0, items=2),
+                event(8, 7, "MapStateSucceeded"),
+                event(9, 8, "MapStateExited", name="M"),
+                event(10, 9, "TaskStateEntered", name="After"),
+            ]
+        ).states
+
+        assert [(one.name, one.item) for one in states] == [("M", 0), ("T", 0), ("T", 1), ("After", 0)]
+
+    def test_a_state_after_an_inner_map_has_the_item_of_the_outer_one(self):
+        """
+        The second item of the outer Map goes through a Map of two items of its own.
+        """
+        states = ExecutionHistory(
+            [
+                event(1, 0, "MapStateEntered", name="Outer"),
+                event(2, 1, "MapIterationStarted", name="Outer", index=0),
+                event(3, 1, "MapIterationStarted", name="Outer", index=1),
+                *_map_events(4, 3, items=3),
+                event(14, 13, "MapStateSucceeded"),
+                event(15, 14, "MapStateExited", name="M"),
+                event(16, 15, "TaskStateEntered", name="After"),
+            ]
+        ).states
+
+        assert [(one.name, one.item) for one in states] == [
+            ("Outer", 0), ("M", 1), ("T", 0), ("T", 1), ("T", 2), ("After", 1),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("end", ["Failed", "Aborted"])
+    def test_a_state_after_a_map_that_did_not_succeed_has_no_item(self, end):
+        """
+        The error of its second item was caught.
+        """
+        states = ExecutionHistory(
+            [
+                *_map_events(1, 0, items=2)[:-1],
+                event(7, 6, "TaskFailed", error="Boom"),
+                event(8, 7, f"MapIteration{end}", name="M", index=1),
+                event(9, 8, f"MapState{end}"),
+                event(10, 9, "MapStateExited", name="M"),
+                event(11, 10, "TaskStateEntered", name="After"),
+            ]
+        ).states
+
+        assert [(one.name, one.item) for one in states] == [("M", 0), ("T", 0), ("T", 1), ("After", 0)]
 
     def test_times_count_from_the_origin(self):
         """

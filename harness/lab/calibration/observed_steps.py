@@ -112,7 +112,7 @@ def _service_starts(created: Floats, ended: Floats, slots: int) -> Floats:
 
 
 def _amounts(run: Run, steps: pd.DataFrame, names: "pd.Series[str]") -> Floats:
-    """Return the work of each attempt, shape (attempts, amounts)."""
+    """Return the work of each attempt, shape (attempts, amounts); not a number if its files are unknown."""
     found = np.full((len(steps), len(WORK)), np.nan)
     try:
         mix = Mix(Scenario.model_validate(run.scenario), run.header.replication)
@@ -129,8 +129,8 @@ def _amounts(run: Run, steps: pd.DataFrame, names: "pd.Series[str]") -> Floats:
         if arrival not in batches:
             batches[arrival] = mix.batch(arrival)
         attempts = attempts_of_step(step, batches[arrival])
-        files = attempts[int(item)] if item < len(attempts) else ()
-        found[place] = [AMOUNTS[name](files) for name in WORK]
+        if item < len(attempts):
+            found[place] = [AMOUNTS[name](attempts[int(item)]) for name in WORK]
     return found
 
 

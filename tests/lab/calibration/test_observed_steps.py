@@ -70,7 +70,7 @@ def test_the_wait_for_a_slot_is_not_service(tmp_path):
     steps = pd.read_parquet(folder / "steps.parquet")
     job = steps[steps["state"] == "TranscodeVideo"].iloc[:1]
     queue = pd.concat(
-        [job.assign(item=n, started_at=5.0, ready_at=5.0, finished_at=7.0 + 2 * n) for n in range(3)]
+        [job.assign(attempt=n + 1, started_at=5.0, ready_at=5.0, finished_at=7.0 + 2 * n) for n in range(3)]
     )
     queue.to_parquet(folder / "steps.parquet", index=False)
 
@@ -105,6 +105,21 @@ def test_an_unknown_arrival_has_no_amount():
     run.requests = run.requests.iloc[:0]
 
     assert np.isnan(observed_steps([run])[list(WORK)].to_numpy()).all()
+
+
+def test_an_item_that_no_step_of_the_batch_has_is_left_out():
+    """
+    One zip says that it is the second of its batch, which has one: its files are unknown, not none.
+    """
+    run = Run.load(MORNING)
+    known = len(observed_steps([run]))
+    zips = run.steps["state"] == "CreateZipBundle"
+    run.steps.loc[zips.idxmax(), "item"] = 1
+
+    steps = observed_steps([run])
+
+    assert len(steps) == known - 1
+    assert (steps.loc[steps["step"] == "zip", "per_file_s"] > 0).all()
 
 
 def test_jobs_of_other_clients_are_left_out():
