@@ -133,8 +133,7 @@ class ExecutionHistory:
         elif subject == "Iteration":
             item = event_details(event).get("index", 0)
         elif event["type"] == "ExecutionRedriven":
-            for each in self._ended_with:
-                each.interrupted_at, each.failed = None, False
+            self._redrive()
         elif subject == "Execution":
             self._ended_with = [each for each in self.states if each.is_open]
             _interrupt(self.states, at, failed=change != "Succeeded")
@@ -151,6 +150,10 @@ class ExecutionHistory:
         self._item_at[number] = item
         if _STOPPED.fullmatch(event["type"]):
             self._stops.append((number, at))
+
+    def _redrive(self) -> None:
+        for state in self._ended_with:
+            state.interrupted_at, state.failed = None, False
 
     def _change(self, state: RecordedState, event: Event, at: float) -> None:
         """Apply an event that follows *state*."""
