@@ -86,7 +86,10 @@ def _from_runs(runs: list[Path], out: Path, *, as_json: bool) -> None:
     sys.stderr.write(f"reading and fitting {len(runs)} run{'' if len(runs) == 1 else 's'}: up to a minute\n")
     from harness.api.calibrate import calibrate as measure
 
-    frame = measure(*runs, out=out).to_frame()
+    measured = measure(*runs, out=out)
+    for remark in measured.remarks:
+        _warn(remark)
+    frame = measured.to_frame()
     if as_json:
         sys.stdout.write(frame.to_json(orient="records", indent=2) + "\n")
     else:

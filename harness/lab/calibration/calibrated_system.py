@@ -7,13 +7,14 @@ Times are model seconds.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
 from harness.lab.calibration.duration_family import Floats
 from harness.lab.calibration.observed_steps import WORK, observed_steps
+from harness.lab.calibration.observed_tasks import observed_tasks
 from harness.lab.calibration.platform_latencies import observed_latencies, queue_times
 from harness.lab.calibration.processor_times import ProcessorTime, processor_times
 from harness.lab.calibration.service_fit import AT_LEAST, ServiceFit, fit_service
@@ -28,6 +29,18 @@ class TooFewObservations(ValueError):
     """The runs have not enough attempts of any step."""
 
 
+class SkippedStep(NamedTuple):
+    """The successful attempts of a step without a fit, and how many of them took time."""
+
+    observations: int
+    timed: int
+
+    def __str__(self) -> str:
+        if not self.timed:
+            return f"{self.observations} observations took no time"
+        return f"{self.timed} observations are too few for a fit"
+
+
 @dataclass(frozen=True, eq=False)
 class CalibratedSystem:
     """
@@ -36,7 +49,7 @@ class CalibratedSystem:
     Attributes:
         steps: The observations; see `observed_steps`.
         services: The fitted service time of each step with enough observations.
-        skipped: Number of observations of the steps without enough of them.
+        skipped: The steps without enough observations.
         latencies: The fitted latencies by platform parameter.
         errors: Share of attempts that failed, by state and error.
         queue: p50 and p95 from RECEIVED to the start of the execution; None without batches.
@@ -47,7 +60,7 @@ class CalibratedSystem:
     measured_on: date
     steps: pd.DataFrame
     services: Mapping[str, ServiceFit]
-    skipped: Mapping[str, int]
+    skipped: Mapping[str, SkippedStep]
     latencies: Mapping[str, ServiceFit]
     errors: Mapping[tuple[str, str], tuple[int, int]]
     queue: tuple[float, float] | None
@@ -67,11 +80,14 @@ class CalibratedSystem:
             try:
                 services[str(name)] = fit_service(rows["service_s"].to_numpy(float), _amounts(rows))
             except ValueError:
-                skipped[str(name)] = len(rows)
+                skipped[str(name)] = SkippedStep(len(rows), int((rows["service_s"] > 0).sum()))
         if not services:
             raise TooFewObservations(
-                f"no step has {AT_LEAST} successful attempts: "
-                + (", ".join(f"{name} {count}" for name, count in skipped.items()) or "there are none at all")
+                f"no step has {AT_LEAST} successful attempts that took time: "
+                + (
+                    ", ".join(f"{name} {one.timed}" for name, one in skipped.items())
+                    or "there are none at all"
+                )
             )
         latencies = {
             name: fit_service(values, {})
@@ -82,6 +98,11 @@ class CalibratedSystem:
         queue = (percentile(waits, 50), percentile(waits, 95)) if waits.size else None
         used = processor_times(runs, set(steps["state"]))
         return cls(runs, measured_on, steps, services, skipped, latencies, _errors(steps), queue, used)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences about states of which a run does not tell whether they are Tasks."""
+        return [remark for run in self.runs for remark in observed_tasks(run).remarks]
 
     def to_frame(self) -> pd.DataFrame:
         """

@@ -29,14 +29,16 @@ def _lines(system: CalibratedSystem) -> Iterator[str]:
             f"seed {header.seed}, scenario {header.scenario_hash[:12]}, "
             f"blueprint {(header.blueprint_hash or 'unknown')[:12]}"
         )
+    for remark in system.remarks:
+        yield f"# {toml_comment(remark)}"
     names = ", ".join(run.header.id for run in system.runs)
     attempts = sum(fit.observations for fit in system.services.values())
     source = f"{attempts} attempts of {names}, measured {system.measured_on:%d %B %Y}"
     yield f"source = {toml_string(source)}"
     for name, fit in system.services.items():
         yield from _service(name, fit)
-    for name, count in system.skipped.items():
-        yield f"\n# [model.{toml_comment(name)}]: {count} observations are too few for a fit."
+    for name, skipped in system.skipped.items():
+        yield f"\n# [model.{toml_comment(name)}]: {skipped}."
     yield from _platform(system)
     yield from _failures(system)
 

@@ -1,12 +1,10 @@
 """
 The attempts of steps that runs have observed, each with its service time and its amount of work.
 
-A step is named as service models name it: ``validate``, ``thumbnails``, ``transcode``, ``zip``, ``callback``;
-a Task of another state machine has the name of its state. Times are model seconds.
+Steps are named as in `observed_tasks`. Times are model seconds.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,16 +13,12 @@ from pydantic import ValidationError
 from harness.blueprint.template import load_template
 from harness.lab.calibration.calm_times import is_calm
 from harness.lab.calibration.duration_family import Floats
+from harness.lab.calibration.observed_tasks import TRANSCODE, observed_tasks
 from harness.lab.results.run import Run
 from harness.lab.workload.mix import Mix
 from harness.lab.workload.scenario import Scenario
 from harness.lab.workload.service_times import AMOUNTS, attempts_of_step
 from harness.lab.workload.upload_batch import UploadBatch
-from harness.lab.workload.work_and_faults import FUNCTION_PREFIX, step_of
-from harness.states_language.parser import parse_state_machine
-from harness.states_language.program import CompiledTask, compile_machine
-
-TRANSCODE = "transcode"
 
 WORK = ("per_second_of_video_s", "per_megapixel_s", "per_megabyte_s", "per_file_s")
 """
@@ -47,14 +41,12 @@ def observed_steps(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _observed(run: Run) -> pd.DataFrame:
-    names = _steps_of_states()
+    names = observed_tasks(run).steps
     steps = run.steps[run.steps["finished_at"].notna() & run.steps["started_at"].notna()]
-    own = names.keys() & set(steps["state"].unique())
-    # The states of another machine are steps of their own, containers too: they only cost a row.
-    steps = steps[steps["state"].isin(own)] if own else steps
+    steps = steps[steps["state"].isin(names.keys())]
     frame = pd.DataFrame(
         {
-            "step": steps["state"].map(lambda state: names.get(state, state)).astype(str),
+            "step": steps["state"].map(names).astype(str),
             "state": steps["state"].astype(str),
             "outcome": steps["outcome"].astype(str),
             "error": steps["error"].astype(object).where(steps["error"].notna(), None),
@@ -77,18 +69,6 @@ def _observed(run: Run) -> pd.DataFrame:
     is_known = frame[list(WORK)].notna().all(axis=1)
     # Other clients may have had jobs on the same service; their files are unknown.
     return frame[is_known] if is_known.any() else frame
-
-
-@cache
-def _steps_of_states() -> Mapping[str, str]:
-    """Return the step of each Task of the blueprint, by the name of its state."""
-    machine = parse_state_machine(load_template(parameters={"CallbackUrl": ""}).state_machine.definition)
-    return {task.name: _step(task) for task in compile_machine(machine).tasks()}
-
-
-def _step(task: CompiledTask) -> str:
-    function = task.task.function_name
-    return TRANSCODE if function is None else step_of(function.removeprefix(FUNCTION_PREFIX))
 
 
 def _slots(run: Run) -> int:

@@ -9,6 +9,9 @@ ABORTED = "aborted"
 LOOPS = "returns_to_first_state"
 """Whether an execution of the simulated state machine can enter its first state again."""
 
+TASKS = "tasks"
+"""Names of the states that are Tasks, of a simulated state machine that is not the blueprint's."""
+
 UNOBSERVED = "unobserved_namespaces"
 """The CloudWatch namespaces that the recorder could not observe.
 

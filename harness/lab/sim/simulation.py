@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from harness.blueprint.template import load_template
 from harness.lab.results.audit_file import TABLES, write_audit
 from harness.lab.results.metric_names import labels_text
-from harness.lab.results.notes import LOOPS, REMARKS, UNOBSERVED
+from harness.lab.results.notes import LOOPS, REMARKS, TASKS, UNOBSERVED
 from harness.lab.results.run import Run, RunHeader
 from harness.lab.results.stations.station_table import write_stations
 from harness.lab.results.table_audit import audit_tables
@@ -40,7 +40,7 @@ from harness.lab.workload.faults.fault_window import FaultWorld
 from harness.lab.workload.faults.playable import must_play
 from harness.lab.workload.scenario import Scenario, load_scenario
 from harness.lab.workload.scenario_file import file_text
-from harness.states_language.machine import StateMachine
+from harness.states_language.machine import StateMachine, Task
 from harness.states_language.parser import parse_state_machine
 
 if TYPE_CHECKING:
@@ -310,8 +310,10 @@ def _header(
         "platform": model.platform.model_dump(mode="json", by_alias=True),
         "security": "assumed: the model refuses every attempt that must be refused",
     }
-    if definition is not None and definition.returns_to_start:
-        notes[LOOPS] = True
+    if definition is not None:
+        notes[TASKS] = [state.name for state in definition.all_states() if isinstance(state, Task)]
+        if definition.returns_to_start:
+            notes[LOOPS] = True
     if model.workers.unmodelled:
         notes[UNMODELLED] = model.workers.unmodelled
     if unused := model.functions.unused:

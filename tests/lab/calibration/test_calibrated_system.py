@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.lab.calibration.calibrated_system import CalibratedSystem, TooFewObservations
+from harness.lab.calibration.calibrated_system import CalibratedSystem, SkippedStep, TooFewObservations
 from harness.lab.calibration.calibration_file import write_calibration
 from harness.lab.results.run import Run
 from harness.lab.workload.calibration import load_calibration
@@ -84,7 +84,9 @@ class TestSystem:
         steps = pd.read_parquet(folder / "steps.parquet")
         steps[steps["job_id"] < 4].to_parquet(folder / "steps.parquet", index=False)
 
-        with pytest.raises(TooFewObservations, match="no step has 20 successful attempts: validate 3"):
+        with pytest.raises(
+            TooFewObservations, match="no step has 20 successful attempts that took time: validate 3"
+        ):
             CalibratedSystem.of([Run.load(folder)], DAY)
 
 
@@ -130,7 +132,8 @@ class TestFile:
         """
         services, errors = {name: measured.services["zip"]}, {(name, name): (1, 4)}
         write_calibration(
-            replace(measured, services=services, errors=errors, skipped={name: 3}), tmp_path / "file.toml"
+            replace(measured, services=services, errors=errors, skipped={name: SkippedStep(3, 3)}),
+            tmp_path / "file.toml",
         )
 
         read = load_calibration(tmp_path / "file.toml")
