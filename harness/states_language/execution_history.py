@@ -38,6 +38,7 @@ class RecordedAttempt:
         outcome: ``SUCCEEDED``, ``FAILED`` or ``ABORTED``; None while the attempt is under way.
         scheduled_details: Details of the event that scheduled it: resource, parameters, time-out.
         end_id, end_details: Id and details of the event that ended it.
+        was_refused: It ended before its work began: it could not be scheduled, started or submitted.
     """
 
     scheduled_at: float | None = None
@@ -47,6 +48,7 @@ class RecordedAttempt:
     scheduled_details: Mapping[str, Any] = field(default_factory=dict)
     end_id: int = 0
     end_details: Mapping[str, Any] = field(default_factory=dict)
+    was_refused: bool = False
 
     @property
     def error(self) -> str | None:
@@ -213,6 +215,7 @@ def _change_attempt(state: RecordedState, change: str, event: Event, at: float) 
         attempt.finished_at = at
         attempt.outcome = "SUCCEEDED" if change == "Succeeded" else "FAILED"
         attempt.end_id, attempt.end_details = event["id"], event_details(event)
+        attempt.was_refused = change in ("ScheduleFailed", "StartFailed", "SubmitFailed")
         state.failed = attempt.outcome == "FAILED"
 
 

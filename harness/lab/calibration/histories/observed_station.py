@@ -5,7 +5,7 @@ Times are seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from harness.lab.calibration.duration_family import Floats
 from harness.lab.calibration.histories.cold_starts import ColdStarts, find_cold_starts
 from harness.lab.calibration.histories.duration_fit import DurationFit, fit_duration
-from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, LAMBDA
+from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, LAMBDA, REFUSALS
 from harness.lab.calibration.histories.server_count import (
     ServerCount,
     hidden_servers,
@@ -22,7 +22,9 @@ from harness.lab.calibration.histories.server_count import (
     seen_servers,
 )
 
-EMERGENT = ("TooManyRequests", "Throttl", "States.Timeout", "States.HeartbeatTimeout", "Capacity.Exceeded")
+TIME_OUTS = ("States.Timeout", "States.HeartbeatTimeout")
+
+EMERGENT = (*REFUSALS, *TIME_OUTS)
 """Parts of the names of errors that the simulated platform makes by itself."""
 
 
@@ -62,7 +64,8 @@ class ObservedStation:
         name: Name of the state; of an activity that several states share, its ARN.
         states: The states that use it.
         fit: The service time; None with too few observations. Cold invocations are left out.
-        waits: Time from ready to the begin of the service, of each attempt; shape (attempts,).
+        waits: Time from ready to the begin of the service, of each attempt; infinite if it was never served;
+            shape (attempts,).
         concurrency: Of a function that was throttled: most invocations at once; None without throttles.
         failures: By error, without those that the platform makes by itself.
     """
@@ -87,15 +90,13 @@ class ObservedStation:
         """Measure a resource from its attempts in the order in which they were ready; see `RecordedTask`."""
         kind, resource = str(rows["kind"].iloc[0]), str(rows["resource"].iloc[0])
         ready, ended = rows["ready_at"].to_numpy(float), rows["ended_at"].to_numpy(float)
-        servers = _servers(kind, rows, ready, ended)
+        servers = _servers(kind, rows)
         begun = servers.begun_at
         cold = _cold(kind, rows, ended)
         fit, service = _service(rows, begun, cold)
         errors = rows.loc[rows["outcome"] == "FAILED", "error"].fillna("States.TaskFailed").value_counts()
-        throttled = rows["error"].fillna("").str.contains("TooManyRequests")
-        limit = (
-            most_at_once(ready[~throttled], ended[~throttled]) if kind == LAMBDA and throttled.any() else None
-        )
+        throttled = rows["error"].fillna("").str.contains("TooManyRequests").any()
+        limit = servers.most_at_once if kind == LAMBDA and throttled else None
         return cls(
             name,
             kind,
@@ -114,15 +115,26 @@ class ObservedStation:
         )
 
 
-def _servers(kind: str, rows: pd.DataFrame, ready: Floats, ended: Floats) -> ServerCount:
+def _servers(kind: str, rows: pd.DataFrame) -> ServerCount:
+    """Return the servers of a resource; the attempts that it refused never began."""
+    taken = ~rows["was_refused"].to_numpy(bool)
+    count = _servers_of_taken(kind, rows[taken])
+    begun = np.full(len(rows), np.inf)
+    begun[taken] = count.begun_at
+    return replace(count, begun_at=begun)
+
+
+def _servers_of_taken(kind: str, rows: pd.DataFrame) -> ServerCount:
+    ready, left = rows["ready_at"].to_numpy(float), rows["left_at"].to_numpy(float)
     if kind == LAMBDA:
-        most = most_at_once(ready, ended)
+        most = most_at_once(ready, left)
         return ServerCount(None, (most, None), most, ready)
     if kind == ACTIVITY:
         started = rows["started_at"].to_numpy(float)
         # An attempt that was never taken by a worker has not begun.
-        return seen_servers(ready, np.where(np.isfinite(started), started, np.inf), ended)
-    return hidden_servers(ready, ended)
+        return seen_servers(ready, np.where(np.isfinite(started), started, np.inf), left)
+    is_complete = rows["ended_at"].notna() & ~rows["error"].isin(TIME_OUTS)
+    return hidden_servers(ready, left, is_complete.to_numpy(bool))
 
 
 def _cold(kind: str, rows: pd.DataFrame, ended: Floats) -> ColdStarts | None:

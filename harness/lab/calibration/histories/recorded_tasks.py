@@ -16,6 +16,9 @@ from harness.states_language.execution_history import RecordedAttempt, RecordedS
 LAMBDA, ACTIVITY, OTHER = "lambda", "activity", "other"
 """Kinds of resources."""
 
+REFUSALS = ("TooManyRequests", "Throttl", "Capacity.Exceeded")
+"""Parts of the names of errors of attempts that a resource does not take."""
+
 
 class RecordedTask(NamedTuple):
     """
@@ -25,7 +28,9 @@ class RecordedTask(NamedTuple):
         execution: Number of its execution, in the order of their starts.
         resource: What does the work: a function, an activity or a service integration.
         ready_at, started_at, ended_at: Not a number if there is no such event.
+        left_at: When it ended or was stopped; not a number while it was under way.
         outcome: SUCCEEDED, FAILED, or OPEN if it was stopped or had not ended.
+        was_refused: It failed before its work began: throttled, or not submitted.
         seen_until: When it ended, or until when it is known to have not ended.
         hop_s: Time from the end of the work before it until it was ready; not a number for later attempts.
         output: Its result; None without one.
@@ -40,8 +45,10 @@ class RecordedTask(NamedTuple):
     ready_at: float
     started_at: float
     ended_at: float
+    left_at: float
     outcome: str
     error: str | None
+    was_refused: bool
     seen_until: float
     hop_s: float
     output: Any
@@ -100,8 +107,9 @@ def _attempts(
     for count, attempt in enumerate(state.attempts, 1):
         details = attempt.scheduled_details
         ready = attempt.scheduled_at if attempt.scheduled_at is not None else state.entered_at
-        stopped = state.finished_at if state.finished_at is not None else execution.seen_until
         ended = attempt.finished_at
+        left = state.finished_at if ended is None else ended
+        left = None if left is None else max(left, ready)
         yield RecordedTask(
             number,
             state.name,
@@ -112,9 +120,11 @@ def _attempts(
             ready - origin,
             np.nan if attempt.started_at is None else attempt.started_at - origin,
             np.nan if ended is None else ended - origin,
+            np.nan if left is None else left - origin,
             attempt.outcome if attempt.outcome in ("SUCCEEDED", "FAILED") else "OPEN",
             attempt.error,
-            (max(stopped, ready) if ended is None else ended) - origin,
+            attempt.was_refused or any(part in (attempt.error or "") for part in REFUSALS),
+            (max(execution.seen_until, ready) if left is None else left) - origin,
             ready - _end_before(state) if count == 1 and state.before is not None else np.nan,
             _output(attempt),
         )
