@@ -57,6 +57,8 @@ def measured(scenario: Scenario, folder: Path, attempts: int = ATTEMPTS, play: P
         out = folder / f"{scenario.name}-live-{attempt}"
         print(f"live: {scenario.name}, attempt {attempt} of at most {attempts}", file=sys.stderr, flush=True)
         run = play(path, out)
+        if run.header.notes.get("interrupted"):
+            raise KeyboardInterrupt  # It ended the run; it is to end the measurement, too.
         doubts = tuple(_doubts(run))
         if not doubts or attempt == attempts:
             return LiveRun(run, doubts, tuple(refused))

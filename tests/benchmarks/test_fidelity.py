@@ -38,7 +38,7 @@ def play(tmp_path):
 
     recorder = Recorder(tmp_path / "played")
 
-    def make(starved: int, lag: float = 0.004):
+    def make(starved: int, lag: float = 0.004, **more):
         played = []
 
         def play(path, out):
@@ -53,7 +53,7 @@ def play(tmp_path):
                     (STRETCH, "{}", stretch), (BUSY, "{}", 0.9), (PROCESS_CPU, process_label("api"), 0.3),
                 )
             ]  # fmt: skip
-            notes = {"generator": {"workers": [{**HEALTH, "lag_p99_s": lag}]}}
+            notes = {"generator": {"workers": [{**HEALTH, "lag_p99_s": lag}]}, **more}
             return recorder.run(*ready, *host, machine={"processors": 2}, notes=notes)
 
         return play
@@ -81,6 +81,13 @@ class TestLiveRuns:
         Two per cent of a mean of 2 s are 40 ms.
         """
         assert len(measured(modelled(60.0).fit, tmp_path, 1, play(0, lag)).doubts) == doubts
+
+    def test_an_interrupted_run_ends_the_measurement(self, play, tmp_path):
+        """
+        A run keeps what it has when it is interrupted; here that is not enough.
+        """
+        with pytest.raises(KeyboardInterrupt):
+            measured(modelled(60.0).fit, tmp_path, 3, play(0, interrupted=True))
 
 
 class TestAgreement:
