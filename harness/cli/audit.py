@@ -40,7 +40,9 @@ def audit(
     from harness.lab.results.table_audit import audit_tables
 
     with exit_on_invalid_input("audit"):
-        write_audit(run, TABLES, audit_tables(Run.load(run)))
+        tables = Run.load(run)
+        tables.read_all()
+        write_audit(run, TABLES, audit_tables(tables))
         audits = read_audits(run)
         if json:
             content = AuditFile(audits=audits).model_dump(mode="json")

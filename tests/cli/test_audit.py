@@ -106,3 +106,16 @@ def test_a_folder_that_is_no_run_exits_with_2(audit, tmp_path):
 
     assert code == 2
     assert "harness audit: " in err
+
+
+def test_a_damaged_table_exits_with_2_even_if_no_rule_needs_it(run, audit):
+    """
+    The requests of batches that have all ended.
+    """
+    requests = run / "requests.parquet"
+    requests.write_bytes(requests.read_bytes()[: requests.stat().st_size // 2])
+    code, _, err = audit(run)
+
+    assert code == 2
+    assert "requests.parquet is damaged" in err
+    assert not (run / "audit.json").exists()

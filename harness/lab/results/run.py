@@ -231,6 +231,16 @@ class Run:
         frame: pd.DataFrame = self.arrow(name).cast(TABLES[name]).to_pandas()
         return frame
 
+    def read_all(self) -> None:
+        """
+        Read every table, also those that an evaluation may not need.
+
+        Raises:
+            RunUnreadable: A table is missing, damaged, or has other columns.
+        """
+        for name in TABLES:
+            self.arrow(name)
+
     def arrow(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """
         Read one table in Arrow, or some of its columns; dictionaries keep each distinct text once.
