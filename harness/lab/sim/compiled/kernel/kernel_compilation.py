@@ -38,6 +38,12 @@ def compiled(function: F) -> F:
     return found
 
 
+def inlined(function: F) -> F:
+    """Compile a function as a part of those that call it: unlike others it may return a table."""
+    found: F = numba.njit(error_model="numpy", _nrt=False, inline="always")(function)
+    return found
+
+
 def compiled_copy(function: F, **compiled_callees: Any) -> F:
     """Compile a function of the Python engine, with other functions under the names that it calls."""
     names = {**function.__globals__, **compiled_callees}

@@ -6,49 +6,67 @@ An owner is freed when the last thing that needs it has gone; each of them holds
 
 from typing import Any
 
-from harness.lab.sim.compiled.kernel.kernel_compilation import compiled
+from harness.lab.sim.compiled.kernel.kernel_compilation import compiled, inlined
 from harness.lab.sim.compiled.kernel.layout import NONE
 
 BUCKETS_OF_OWNER = 64
 """About as many as there are Tasks and iterations in one execution."""
 
 
-@compiled
-def take_case(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_cases
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_cases
-    else:
-        g.free_cases = w.cases[row].arrival
-    g.live_cases += 1
-    return row
+def _rows_of(table: Any, link: str, free: str, live: str) -> tuple[Any, Any]:
+    """
+    Return two functions: one takes a row of a table, the other one gives it back.
+
+    Args:
+        table: Returns the table; see `inlined`.
+        link: The column that links the free rows.
+        free, live: Where the world keeps the first free row, and the number of those in use.
+    """
+
+    @compiled
+    def take(w: Any) -> int:
+        g = w.world[0]
+        row = g[free]
+        if row == NONE:
+            # Rows that were never used come after those that were.
+            row = g[live]
+        else:
+            g[free] = table(w)[row][link]
+        g[live] += 1
+        return row
+
+    @compiled
+    def give_back(w: Any, row: int) -> None:
+        g = w.world[0]
+        table(w)[row][link] = g[free]
+        g[free] = row
+        g[live] -= 1
+
+    return take, give_back
 
 
-@compiled
-def take_job(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_jobs
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_jobs
-    else:
-        g.free_jobs = w.jobs[row].number
-    g.live_jobs += 1
-    return row
+take_case, _free_case = _rows_of(inlined(lambda w: w.cases), "arrival", "free_cases", "live_cases")
+take_job, _free_job = _rows_of(inlined(lambda w: w.jobs), "number", "free_jobs", "live_jobs")
+take_fork, free_fork = _rows_of(inlined(lambda w: w.forks), "thread", "free_forks", "live_forks")
+take_work, _free_work = _rows_of(inlined(lambda w: w.works), "job", "free_works", "live_works")
+take_receipt, free_receipt = _rows_of(inlined(lambda w: w.receipts), "job", "free_receipts", "live_receipts")
+take_operation, free_operation = _rows_of(
+    inlined(lambda w: w.operations), "row", "free_operations", "live_operations"
+)
+_take_execution, _free_execution = _rows_of(
+    inlined(lambda w: w.executions), "serial", "free_executions", "live_executions"
+)
+_take_thread, _free_thread = _rows_of(
+    inlined(lambda w: w.threads), "execution", "free_threads", "live_threads"
+)
+_take_counter, _free_counter = _rows_of(
+    inlined(lambda w: w.counters), "owner", "free_counters", "live_counters"
+)
 
 
 @compiled
 def take_execution(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_executions
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_executions
-    else:
-        g.free_executions = w.executions[row].serial
-    g.live_executions += 1
+    g, row = w.world[0], _take_execution(w)
     g.serial += 1
     w.executions[row].serial = g.serial
     return row
@@ -56,23 +74,13 @@ def take_execution(w: Any) -> int:
 
 @compiled
 def free_execution(w: Any, row: int) -> None:
-    g = w.world[0]
-    w.executions[row].serial = g.free_executions
     w.executions[row].job = NONE
-    g.free_executions = row
-    g.live_executions -= 1
+    _free_execution(w, row)
 
 
 @compiled
 def take_thread(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_threads
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_threads
-    else:
-        g.free_threads = w.threads[row].execution
-    g.live_threads += 1
+    g, row = w.world[0], _take_thread(w)
     g.serial += 1
     w.threads[row].serial = g.serial
     return row
@@ -80,123 +88,37 @@ def take_thread(w: Any) -> int:
 
 @compiled
 def free_thread(w: Any, row: int) -> None:
-    g = w.world[0]
     th = w.threads[row]
     th.serial, th.timer, th.attempt = NONE, NONE, NONE
-    th.execution = g.free_threads
-    g.free_threads = row
-    g.live_threads -= 1
-
-
-@compiled
-def take_fork(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_forks
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_forks
-    else:
-        g.free_forks = w.forks[row].thread
-    g.live_forks += 1
-    return row
-
-
-@compiled
-def free_fork(w: Any, row: int) -> None:
-    g = w.world[0]
-    w.forks[row].thread = g.free_forks
-    g.free_forks = row
-    g.live_forks -= 1
-
-
-@compiled
-def take_work(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_works
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_works
-    else:
-        g.free_works = w.works[row].job
-    g.live_works += 1
-    return row
+    _free_thread(w, row)
 
 
 @compiled
 def free_work(w: Any, row: int) -> None:
     """Free a row of ``works``, which no longer needs its job."""
-    g = w.world[0]
     drop_job(w, w.works[row].job)
-    w.works[row].job = g.free_works
-    g.free_works = row
-    g.live_works -= 1
-
-
-@compiled
-def take_operation(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_operations
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_operations
-    else:
-        g.free_operations = w.operations[row].row
-    g.live_operations += 1
-    return row
-
-
-@compiled
-def free_operation(w: Any, row: int) -> None:
-    g = w.world[0]
-    w.operations[row].row = g.free_operations
-    g.free_operations = row
-    g.live_operations -= 1
-
-
-@compiled
-def take_receipt(w: Any) -> int:
-    g = w.world[0]
-    row = g.free_receipts
-    if row == NONE:
-        # Rows that were never used come after those that were.
-        row = g.live_receipts
-    else:
-        g.free_receipts = w.receipts[row].job
-    g.live_receipts += 1
-    return row
-
-
-@compiled
-def free_receipt(w: Any, row: int) -> None:
-    g = w.world[0]
-    w.receipts[row].job = g.free_receipts
-    g.free_receipts = row
-    g.live_receipts -= 1
+    _free_work(w, row)
 
 
 @compiled
 def drop_job(w: Any, job: int) -> None:
     """Note that one thing less needs a job."""
-    g, j = w.world[0], w.jobs[job]
+    j = w.jobs[job]
     j.holds -= 1
     if j.holds == 0:
         _forget_counters(w, j.counters)
         drop_case(w, j.case)
-        j.number = g.free_jobs
-        g.free_jobs = job
-        g.live_jobs -= 1
+        _free_job(w, job)
 
 
 @compiled
 def drop_case(w: Any, case: int) -> None:
     """Note that one thing less needs a case."""
-    g, c = w.world[0], w.cases[case]
+    c = w.cases[case]
     c.holds -= 1
     if c.holds == 0:
         _forget_counters(w, c.counters)
-        c.arrival = g.free_cases
-        g.free_cases = case
-        g.live_cases -= 1
+        _free_case(w, case)
 
 
 @compiled
@@ -216,7 +138,6 @@ def count_for_job(w: Any, job: int, purpose: int, thread: int) -> int:
 @compiled
 def _count(w: Any, owner: int, purpose: int, thread: int, first: int) -> tuple[int, int]:
     """Count; return the number, and the first of the owner's counters."""
-    g = w.world[0]
     bucket = _bucket(w, owner, purpose, thread)
     row = w.buckets[bucket]
     while row != NONE:
@@ -225,12 +146,7 @@ def _count(w: Any, owner: int, purpose: int, thread: int, first: int) -> tuple[i
             found.count += 1
             return found.count, first
         row = found.bucket
-    row = g.free_counters
-    if row == NONE:
-        row = g.live_counters
-    else:
-        g.free_counters = w.counters[row].owner
-    g.live_counters += 1
+    row = _take_counter(w)
     new = w.counters[row]
     new.owner, new.purpose, new.thread, new.count = owner, purpose, thread, 1
     new.bucket, w.buckets[bucket] = w.buckets[bucket], row
@@ -246,15 +162,12 @@ def _bucket(w: Any, owner: int, purpose: int, thread: int) -> int:
 
 @compiled
 def _forget_counters(w: Any, first: int) -> None:
-    g = w.world[0]
     row = first
     while row != NONE:
         counter = w.counters[row]
         following = counter.sibling
         _unlink(w, row, _bucket(w, counter.owner, counter.purpose, counter.thread))
-        counter.owner = g.free_counters
-        g.free_counters = row
-        g.live_counters -= 1
+        _free_counter(w, row)
         row = following
 
 
