@@ -177,8 +177,8 @@ class CapacityPlan:
         """The confidence of each look at a probe: the error is divided among them."""
         looks = 1 + math.ceil(math.log2(max(1.0, self.replications / FIRST)))
         probes = math.ceil(math.log2(len(self.candidates) + 1)) + 6
-        # At least twice the looks, so that both confirmations together keep the promised error.
-        return 1 - (1 - self.confidence) / max(probes, 2 * looks)
+        # All confirmations, and that of the next harder value, keep the promised error together.
+        return 1 - (1 - self.confidence) / max(probes, (CONFIRMATIONS_MAX + 1) * looks)
 
     def run(
         self,
@@ -208,12 +208,16 @@ def is_harder_when_greater(key: str) -> bool:
 
 
 def candidates_between(low: Number, high: Number, step: Number | None = None) -> tuple[Number, ...]:
-    """Return the values from *low* to *high*, without errors of rounding."""
+    """Return the values from *low* to *high*, both included, without errors of rounding."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"a range goes from a smaller to a larger number, not from {low} to {high}")
-    whole = isinstance(low, int) and isinstance(high, int) and isinstance(step or 1, int)
+    whole = isinstance(low, int) and isinstance(high, int) and isinstance(1 if step is None else step, int)
     width = (
-        Decimal(str(step)) if step else Decimal(1) if whole else (Decimal(str(high)) - Decimal(str(low))) / 50
+        Decimal(str(step))
+        if step is not None
+        else Decimal(1)
+        if whole
+        else (Decimal(str(high)) - Decimal(str(low))) / 50
     )
     if width <= 0:
         raise ValueError(f"a step must be positive, not {step}")
@@ -221,6 +225,8 @@ def candidates_between(low: Number, high: Number, step: Number | None = None) ->
     if count > CANDIDATES_MAX:
         raise ValueError(f"{count} candidates are too many: use a larger step")
     values = [Decimal(str(low)) + index * width for index in range(count)]
+    if values[-1] < Decimal(str(high)):
+        values.append(Decimal(str(high)))
     return tuple(int(value) if whole else float(value) for value in values)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from harness.lab.gate.objective import Objective
 from harness.lab.sim.experiment.quantiles import Estimate, LimitResult, mean_estimate
@@ -88,9 +89,10 @@ class Criterion:
         shares: "np.ndarray[tuple[int], np.dtype[np.float64]]",
         confidence: float,
     ) -> bool:
-        """Return whether no failure was seen, but too few batches to exclude a share above the limit."""
-        if self.percent is not None or shares.any():
+        """Return whether the batches are too few to exclude a share above the limit, even if independent."""
+        if self.percent is not None:
             return False
-        batches = sum(each.batches for each in replications)
-        # The exact binomial bound without any failure (Clopper and Pearson).
-        return bool(1 - (1 - confidence) ** (1 / batches) > self.limit)
+        batches = [each.batches for each in replications if each.batches]
+        failed, count = round(float(shares @ batches)), sum(batches)
+        # The exact binomial bound (Clopper and Pearson); Student's is too low for a few failures.
+        return bool(failed < count and stats.beta.ppf(confidence, failed + 1, count - failed) > self.limit)

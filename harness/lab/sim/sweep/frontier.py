@@ -157,7 +157,7 @@ class FrontierPlan:
                 f"{count} candidates of {self.first.key} are too many searches, at most "
                 f"{FIRST_CANDIDATES_MAX}: use a larger step"
             )
-        hardest, *_, easiest = self.first.hardest_first
+        hardest, easiest = self.first.hardest_first[0], self.first.hardest_first[-1]
         self._plan(easiest)
         object.__setattr__(self, "base", self._plan(hardest))
 

@@ -187,7 +187,8 @@ def _contradicted(
             f"arrivals on the local platform says the same ({simulated.low:.4g}{unit}): play more or longer "
             "runs, or plan with --platform local."
         )
-    if abs(live.low - simulated.low) <= TOLERANCE * abs(simulated.low):
+    are_finite = math.isfinite(live.low) and math.isfinite(simulated.low)
+    if are_finite and abs(live.low - simulated.low) <= TOLERANCE * abs(simulated.low):
         return Agreement.INCONCLUSIVE, (
             f"{text}, the simulation {simulated.low:.4g}{unit}: they differ by less than {TOLERANCE:.0%}, "
             f"and the limit {limit:g}{unit} lies between them."

@@ -28,8 +28,14 @@ class TestCandidates:
         """
         assert candidates_between(5, 8) == (5, 6, 7, 8)
 
+    def test_the_upper_end_is_a_candidate_between_two_steps(self):
+        """
+        Whoever asks for at most 40 has 40.
+        """
+        assert candidates_between(5, 40, 10) == (5, 15, 25, 35, 40)
+
     @pytest.mark.parametrize(
-        ("low", "high", "step"), [(5, 5, None), (1, 2, -1), (0, 1e9, 1), (1, float("inf"), 1)]
+        ("low", "high", "step"), [(5, 5, None), (1, 2, -1), (1, 2, 0), (0, 1e9, 1), (1, float("inf"), 1)]
     )
     def test_an_invalid_range_is_refused(self, low, high, step):
         """
@@ -161,11 +167,11 @@ class TestSearch:
 
     def test_the_error_is_divided_among_the_probes(self, queue):
         """
-        Each look must be surer than the answer.
+        Each look must be surer than the answer: five looks at three confirmations and the next harder value.
         """
         plan = CapacityPlan(queue(0.1, 100), SERVERS, 5, 40, "p95(E2E:ready) <= 10 s")
 
-        assert plan.probe_confidence == pytest.approx(1 - 0.05 / 16)
+        assert plan.probe_confidence == pytest.approx(1 - 0.05 / 32)
 
 
 @pytest.mark.slow

@@ -102,6 +102,17 @@ def test_no_pair_suffices(queue, monkeypatch):
     assert found.reason == f"{OBJECTIVE} holds with no pair of {SERVERS} and {THREADS}."
 
 
+def test_the_first_parameter_may_have_two_candidates(queue):
+    """
+    The ends of its range.
+    """
+    plan = FrontierPlan(
+        queue(0.1, 100), ParameterRange(SERVERS, 5, 10, 10), ParameterRange(THREADS, 1, 3), OBJECTIVE
+    )
+
+    assert plan.first.hardest_first == (5, 10)
+
+
 @pytest.mark.parametrize(
     ("first", "message"),
     [

@@ -41,6 +41,7 @@ class TestJudgement:
             (None, figure(90), figure(90), "inconclusive", "does not say whether 4 suffices"),
             # Too many failed: never READY.
             (True, figure(math.inf), figure(90), "disagrees", "the objective should hold"),
+            (False, figure(5), figure(math.inf), "disagrees", "the objective should not hold"),
         ],
     )
     def test_a_value(self, expected, live, simulated, agreement, reason):
