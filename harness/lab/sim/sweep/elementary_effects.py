@@ -3,8 +3,8 @@ Elementary effects by the method of Morris: how much a percentile of the time to
 parameter, while the others have many different values.
 
 A tornado changes one parameter of one system. Morris walks through the space of all parameters: a large σ
-says that the effect of a parameter depends on itself or on the others. The design and the analysis are those
-of SALib (extra ``sensitivity``). All points have the same random numbers.
+says that the effect of a parameter depends on itself or on the others. The design is that of SALib (extra
+``sensitivity``). All points have the same random numbers.
 
 Source:
     Morris 1991, Technometrics 33; μ*: Campolongo, Cariboni and Saltelli 2007.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import JsonValue
+from scipy import stats
 
 from harness.lab.sim.sweep.executors import executor_of
 from harness.lab.sim.sweep.parameter_effects import must_be_valid, scaled
@@ -34,6 +35,9 @@ LEVELS = 4
 """Values of each parameter, from the smallest to the largest."""
 
 TRAJECTORIES_MIN = 2
+
+RESAMPLES = 1000
+"""Resamples of the trajectories, for the confidence interval of μ*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +164,44 @@ class ElementaryEffectsPlan:
         return self._analysed(outputs)
 
     def _analysed(self, outputs: "NDArray[np.float64]") -> ElementaryEffects:
-        from SALib.analyze import morris
-
-        indices: Any = morris.analyze(
-            self._problem,
-            self.design,
-            outputs,
-            num_levels=LEVELS,
-            conf_level=self.confidence,
-            seed=self.system.scenario.seed % 2**32,
-        )
+        score = float(stats.norm.ppf((1 + self.confidence) / 2))
+        rng = np.random.default_rng(self.system.scenario.seed)
+        chosen = rng.integers(self.trajectories, size=(RESAMPLES, self.trajectories))
         base = {key: self.system.value_at_base(key) for key in self._keys}
-        effects = [
-            ElementaryEffect(
-                key,
-                self._value(key, base[key], 0.0),
-                self._value(key, base[key], 1.0),
-                *(float(indices[name][place]) for name in ("mu", "mu_star", "mu_star_conf", "sigma")),
+        effects = []
+        for key, found in zip(self._keys, elementary_effects(self._shares, outputs), strict=True):
+            sizes = np.abs(found)
+            effects.append(
+                ElementaryEffect(
+                    key,
+                    self._value(key, base[key], 0.0),
+                    self._value(key, base[key], 1.0),
+                    mu=float(found.mean()),
+                    mu_star=float(sizes.mean()),
+                    mu_star_half_width=score * float(sizes[chosen].mean(axis=1).std(ddof=1)),
+                    sigma=float(found.std(ddof=1)),
+                )
             )
-            for place, key in enumerate(self._keys)
-        ]
         effects.sort(key=lambda effect: -effect.mu_star)
         return ElementaryEffects(
             self.system.scenario.name, self.percent, self.change, self.trajectories, tuple(effects)
         )
+
+    @property
+    def _shares(self) -> "NDArray[np.float64]":
+        """
+        Return where each point lies between the smallest and the largest value of each parameter [0…1].
+
+        Of a whole number it is not the share of the design, because its values are rounded.
+        """
+        shares = self.design.copy()
+        for place, key in enumerate(self._keys):
+            base = self.system.value_at_base(key)
+            low, high = (self._value(key, base, share) for share in (0.0, 1.0))
+            if isinstance(low, int) and isinstance(high, int):
+                values = np.array([point[key] for point in self.points], dtype=np.float64)
+                shares[:, place] = (values - low) / (high - low)
+        return shares
 
     @property
     def _keys(self) -> list[str]:
@@ -200,6 +218,30 @@ class ElementaryEffectsPlan:
         if isinstance(low, int) and isinstance(high, int):
             return low + round(share * (high - low))
         return scaled(key, base, 1 + (2 * share - 1) * self.change)
+
+
+def elementary_effects(
+    shares: "NDArray[np.float64]", outputs: "NDArray[np.float64]"
+) -> "NDArray[np.float64]":
+    """
+    Return the effect of each parameter in each trajectory, from its smallest to its largest value.
+
+    Args:
+        shares: Shape (trajectories × (parameters + 1), parameters): the points of one trajectory follow each
+            other, and each differs from the one before in one parameter.
+        outputs: Shape (trajectories × (parameters + 1),).
+
+    Returns:
+        Shape (parameters, trajectories).
+    """
+    count = shares.shape[1]
+    steps = np.diff(shares.reshape(-1, count + 1, count), axis=1)
+    changes = np.diff(outputs.reshape(-1, count + 1), axis=1)
+    changed = np.abs(steps).argmax(axis=2)
+    taken = np.take_along_axis(steps, changed[:, :, None], axis=2)[:, :, 0]
+    effects = np.empty((count, len(steps)))
+    effects[changed, np.arange(len(steps))[:, None]] = changes / taken
+    return effects
 
 
 def _sample(problem: dict[str, Any], trajectories: int, seed: int) -> "NDArray[np.float64]":

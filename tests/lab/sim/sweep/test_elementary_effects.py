@@ -3,6 +3,7 @@ The method of Morris: on a known function, and of a simulated queue.
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,23 @@ def test_the_effects_are_those_of_a_known_function(queue):
     assert found[KEYS[1]].mu == pytest.approx(0.5, abs=0.2)
     assert found[KEYS[1]].sigma > 0.2
     assert np.isfinite(found[KEYS[1]].mu_star_half_width)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 20])
+def test_whole_numbers_have_the_effect_of_the_step_that_they_take(queue, threads):
+    """
+    Of 3a + 5b, from one end of both ranges to the other, whatever values lie between.
+    """
+    system = queue(0.1, 60)
+    few = replace(system, overrides={**system.overrides, "api.threads": threads})
+    plan = ElementaryEffectsPlan(few, KEYS[:2], trajectories=20)
+    a, b = plan._shares.T
+    found = {effect.key: effect for effect in plan._analysed(3 * a + 5 * b).effects}
+
+    assert found[KEYS[0]].mu == pytest.approx(3)
+    assert found[KEYS[1]].mu == pytest.approx(5)
+    assert found[KEYS[1]].sigma == pytest.approx(0, abs=1e-9)
+    assert (b.min(), b.max()) == (0, 1)
 
 
 @pytest.mark.parametrize(
