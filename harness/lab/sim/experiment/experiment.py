@@ -83,7 +83,10 @@ class Experiment:
         values = self._non_empty(self.ready, "became READY of those that arrived")
         depends = any(
             percentile(low, percent) != percentile(high, percent)
-            for low, high in zip(values, self._upper_bounds, strict=True)
+            for low, high in [
+                (np.concatenate(values), np.concatenate(self._upper_bounds)),
+                *zip(values, self._upper_bounds, strict=True),
+            ]
         )
         found = replace(percentile_estimate(values, percent, self.confidence), at_least=depends)
         reason = self._too_short(values) if len(values) > 1 else ""

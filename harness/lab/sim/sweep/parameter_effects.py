@@ -4,6 +4,7 @@ Sensitivity: how much a percentile of the time to READY changes with each parame
 All points have the same random numbers, so a difference is due to the parameter.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -33,8 +34,8 @@ class Effect:
     The effect of one parameter.
 
     Attributes:
-        low, high: How much longer the percentile is with the smaller and the larger value [s]; None if no
-            batch becomes READY there.
+        low, high: How much longer the percentile is with the smaller and the larger value [s]; a lower bound
+            if batches had not ended there, None if no batch becomes READY there.
     """
 
     key: str
@@ -66,7 +67,11 @@ class Sensitivity:
     effects: tuple[Effect, ...]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per parameter, with the effects on the percentile and their intervals [s]."""
+        """
+        Return one row per parameter, with the effects on the percentile and their intervals [s].
+
+        The interval of an effect that is a lower bound is infinite.
+        """
         import pandas as pd  # heavy: imported only when a frame is needed
 
         rows: list[dict[str, Any]] = []
@@ -78,7 +83,9 @@ class Sensitivity:
             ):
                 row[f"{side}_value"] = value
                 row[f"{side}_effect_s"] = float("nan") if found is None else found.value
-                row[f"{side}_half_width_s"] = float("nan") if found is None else found.half_width
+                row[f"{side}_half_width_s"] = (
+                    float("nan") if found is None else math.inf if found.at_least else found.half_width
+                )
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -139,7 +146,13 @@ class SensitivityPlan:
         folder: Path | None = None,
         progress: OnReplications | None = None,
     ) -> Sensitivity:
-        """Run the analysis; arguments and errors as for `harness.lab.sim.sweep.sweep.SweepPlan.run`."""
+        """
+        Run the analysis; arguments and errors as for `harness.lab.sim.sweep.sweep.SweepPlan.run`.
+
+        Raises:
+            ValueError: Of the system as it is, no batch becomes READY, or the percentile depends on batches
+                that had not ended.
+        """
         percents = tuple(sorted({*PERCENTS, float(self.percent)}))
         points: list[dict[str, JsonValue]] = [{}]
         points += [{key: value} for key, *values in self.sides for value in values]
@@ -152,6 +165,7 @@ class SensitivityPlan:
         base, *cells = (
             Cell(point, several, self.confidence) for point, several in zip(points, found, strict=True)
         )
+        base.must_have_ended(self.percent)
         effects = [
             Effect(
                 key, low, high, self._effect(cells[2 * place], base), self._effect(cells[2 * place + 1], base)
@@ -188,11 +202,11 @@ def scaled(key: str, value: Any, factor: float) -> JsonValue:
 
 
 def _whole(value: int, factor: float) -> int:
-    """Return the nearest whole number, but not the value itself, and not 0."""
+    """Return the nearest other whole number; 0 and 1 are not made smaller."""
     scaled = round(value * factor)
     if scaled == value:
         scaled += 1 if factor > 1 else -1
-    return max(scaled, 1)
+    return max(scaled, min(value, 1))
 
 
 def _times(part: Any, factor: float) -> Any:

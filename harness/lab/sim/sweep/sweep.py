@@ -8,7 +8,7 @@ An estimate is the mean over replications of the value of each one, with Student
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,13 +87,29 @@ class Cell:
         """
         Estimate how much longer a percentile is here than at another point [s].
 
-        Replication *i* of both has the same random numbers, so most of the noise cancels.
+        Replication *i* of both has the same random numbers, so most of the noise cancels. It is a lower bound
+        (``at_least``) if batches that had not ended here matter.
+
+        Raises:
+            ValueError: No batch became READY in both, the percentile was not recorded, or that of the other
+                point depends on batches that had not ended.
         """
+        other.must_have_ended(percent)
         ours, theirs = self._percentiles(percent), other._percentiles(percent)
         both = sorted(ours.keys() & theirs.keys())
         if not both:
             raise ValueError("no replication has batches that became READY in both")
-        return paired_difference([ours[n] for n in both], [theirs[n] for n in both], self.confidence)
+        found = paired_difference([ours[n] for n in both], [theirs[n] for n in both], self.confidence)
+        return replace(found, at_least=self.percentile(percent).at_least)
+
+    def must_have_ended(self, percent: float) -> None:
+        """Raise ValueError if a percentile depends on batches that had not ended."""
+        if self.percentile(percent).at_least:
+            at = f" at {dict(self.point)}" if self.point else ""
+            raise ValueError(
+                f"{self.unfinished} batches had not ended{at}, and p{percent:g} depends on them: "
+                "increase drain_s"
+            )
 
     def row(self, percents: Sequence[float]) -> dict[str, Any]:
         """Return the cell as a row of a table; an estimate that does not exist is NaN."""

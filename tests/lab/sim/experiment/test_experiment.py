@@ -13,7 +13,8 @@ from harness.lab.results.percentile import percentile
 from harness.lab.sim.experiment.experiment import compare
 from harness.lab.sim.experiment.experiment_plan import ExperimentPlan
 from harness.lab.sim.experiment.quantiles import LimitResult
-from harness.lab.sim.experiment.replications import parallel_map
+from harness.lab.sim.experiment.replications import Replication, parallel_map
+from harness.lab.sim.experiment.warm_up import WarmUp
 from harness.lab.workload.scenario import Scenario
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
@@ -286,6 +287,22 @@ class TestUnfinished:
         assert str(cut_off.percentile(99.9)).startswith("at least ")
         assert str(cut_off.mean).startswith("at least ")
         assert cut_off.percentile(99.9).check_limit(3600.0) is LimitResult.INCONCLUSIVE
+
+    def test_the_pooled_percentile_may_depend_on_them_though_no_replication_does(self, cut_off):
+        """
+        Half of the batches take 10 s, half 100 s; the one between them had not ended.
+        """
+        fast, slow = (
+            Replication(number, np.zeros(20), times, ~is_open, is_open)
+            for number, times, is_open in (
+                (0, np.array([10.0] * 19 + [12.0]), np.arange(20) == 19),
+                (1, np.full(20, 100.0), np.zeros(20, dtype=bool)),
+            )
+        )
+        found = replace(cut_off, replications=(fast, slow), warm_up=WarmUp(0.0))
+
+        assert found.percentile(50).at_least
+        assert not found.percentile(40).at_least
 
 
 class TestComparison:

@@ -12,7 +12,7 @@ from harness.lab.sim.experiment.quantiles import LimitResult
 from harness.lab.sim.experiment.replications import replicate
 from harness.lab.sim.sweep.criterion import Criterion
 from harness.lab.sim.sweep.replication_summary import ReadyPercentile, ReplicationSummary
-from harness.lab.sim.sweep.sweep import SweepPlan
+from harness.lab.sim.sweep.sweep import Cell, SweepPlan
 from harness.lab.sim.sweep.sweep_journal import JournalUnfit, SweepJournal
 
 SERVERS = "behaviours.Work.servers"
@@ -62,6 +62,18 @@ class TestEstimates:
 
         assert difference.value >= 0
         assert difference.half_width < swept.cells[0].percentile(95).half_width
+
+    def test_a_difference_is_a_lower_bound_if_batches_had_not_ended(self):
+        """
+        Here they only make it greater; if the other point has them, nothing is known.
+        """
+        saturated = Cell({"slots": 1}, tuple(summary(n, 50, unfinished=6, high=math.inf) for n in range(3)))
+        base = Cell({}, tuple(summary(n, 10) for n in range(3)))
+        difference = saturated.difference(base)
+
+        assert (difference.value, difference.at_least) == (40, True)
+        with pytest.raises(ValueError, match="18 batches had not ended at"):
+            base.difference(saturated)
 
     def test_a_row_has_parameters_estimates_and_intervals(self, swept):
         """
@@ -128,6 +140,15 @@ class TestCriterion:
         replications = [summary(number, 10, batches=batches // 2) for number in range(2)]
 
         assert Criterion.parse("fail_ratio(E2E:ready) <= 1 %").check(replications, 0.95) == result
+
+    @pytest.mark.parametrize(("failed", "result"), [(0, "inconclusive"), (1, "inconclusive")])
+    def test_a_failure_proves_no_more_than_none(self, failed, result):
+        """
+        Of 500 batches up to one failed: at 99.7 % the exact bound is 1.15 % or more.
+        """
+        replications = [summary(number, 10, batches=50, failed=number < failed) for number in range(10)]
+
+        assert Criterion.parse("fail_ratio(E2E:ready) <= 1 %").check(replications, 0.9969) == result
 
     @pytest.mark.parametrize(
         "text", ["p95(POST uploads) <= 1 s", "p95(E2E:ready) >= 1 s", "max(ready) < 1 s"]
