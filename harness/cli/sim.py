@@ -64,7 +64,7 @@ def sim(
     warm_up: Annotated[
         float | None,
         typer.Option(
-            help="Arrivals before this are not counted.  [default: found by MSER-5]",
+            help="With --replications: arrivals before this do not count.  [default: found by MSER-5]",
             parser=duration_of,
             metavar="DURATION",
         ),
@@ -273,13 +273,18 @@ class _Simulation:
         if self.precision is not None and not 0 < self.precision < 1:
             raise SettingInvalid(f"--precision must lie between 0 and 1, e.g. 0.05, not {self.precision:g}")
         wants_experiment = self.replications > 1 or self.precision is not None
+        if self.warm_up is not None and not wants_experiment:
+            raise SettingInvalid(
+                "--warm-up belongs to --replications and --precision; for a single run set warm_up_s in the "
+                "scenario"
+            )
         # Without either option nothing of it is imported, which takes time.
-        plan = self._plan() if wants_experiment or self.warm_up is not None else None
+        plan = self._plan() if wants_experiment else None
         if self.trace is not None:
             from harness.lab.report.batch_life import must_arrive
 
             must_arrive(self.scenario, self.trace)
-        return plan if wants_experiment else None
+        return plan
 
     def _plan(self) -> "ExperimentPlan":
         from harness.lab.sim.experiment.experiment_plan import ExperimentPlan

@@ -56,11 +56,15 @@ def sweep(
         ),
     ] = False,
     trajectories: Annotated[
-        int, typer.Option(help="With --morris: walks through the space of the parameters.", min=2)
-    ] = 10,
+        int | None,
+        typer.Option(help="With --morris: walks through the space of the parameters.  [default: 10]", min=2),
+    ] = None,
     change: Annotated[
-        float, typer.Option(help="With --tornado or --morris: how much, as a part of the parameter.")
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            help="With --tornado or --morris: how much, as a part of the parameter.  [default: 0.2]"
+        ),
+    ] = None,
     processes: ProcessesOption = None,
     dask: DaskOption = None,
     out: Annotated[
@@ -105,6 +109,11 @@ def sweep(
 
         if tornado and morris:
             raise SettingInvalid("--tornado and --morris exclude each other")
+        if trajectories is not None and not morris:
+            raise SettingInvalid("--trajectories belongs to --morris")
+        if change is not None and not (morris or tornado):
+            raise SettingInvalid("--change belongs to --tornado and --morris")
+        change = 0.2 if change is None else change
         changes, overrides = split_settings(settings or [])
         changed = read_scenario(scenario, changes, calibration=calibration, duration=duration, seed=seed)
         folder = out or new_run_folder(changed.name, "sweep")
@@ -121,7 +130,7 @@ def sweep(
         }
         if morris:
             screened = harness.morris(
-                changed, _names(vary), change=change, trajectories=trajectories, **common
+                changed, _names(vary), change=change, trajectories=trajectories or 10, **common
             )
             _show(screened.to_frame(), screened.chart, folder, json=json)
         elif tornado:

@@ -304,7 +304,8 @@ class TestSim:
             (["--set", 'objectives.0.expression="p95 is fine"'], "small.toml"),
             (["--trace", "99"], "the run has no arrival 99; they are numbered from 0 to 9"),
             (["--trace", "-1"], "the run has no arrival -1; they are numbered from 0 to 9"),
-            (["--warm-up", "20"], "shorter than the 20 s of arrivals, not 20 s"),
+            (["--warm-up", "10"], "--warm-up belongs to --replications and --precision"),
+            (["--replications", "2", "--warm-up", "20"], "shorter than the 20 s of arrivals, not 20 s"),
             (
                 ["--set", 'objectives.0.expression="alarm(nosuch) == OK"'],
                 "there is no alarm 'nosuch'; the alarms are",

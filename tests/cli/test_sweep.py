@@ -90,6 +90,8 @@ class TestSweep:
         ("words", "message"),
         [
             (("--tornado", "--morris", "--vary", "rate"), "--tornado and --morris exclude each other"),
+            (("--vary", "rate=1", "--trajectories", 5), "--trajectories belongs to --morris"),
+            (("--vary", "rate=1", "--change", 0.1), "--change belongs to --tornado and --morris"),
             (("--morris", "--vary", "rate"), "Morris needs at least two parameters"),
             (("--vary", "mediaconvert.slots"), "--vary takes KEY=VALUE,VALUE…"),
             (("--vary", "mediaconvert.slotz=1"), "did you mean mediaconvert.slots?"),
