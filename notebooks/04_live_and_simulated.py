@@ -81,7 +81,7 @@ live.plot.in_flight(other=simulated)
 
 # %%
 table = harness.compare(live, simulated).table().set_index(["name", "percent"])
-names = ["E2E processing", "POST uploads", "PUT object"]
+names = ["E2E processing", "POST uploads, model time", "PUT object, model time"]
 table.loc[names, ["before_s", "now_s", "ratio", "low", "high"]].round(3)
 
 

@@ -48,5 +48,5 @@ def compare(
             path = render_comparison(earlier, current, out, progress=lambda share: show(100 * share))
     sys.stderr.write(f"{comparison!r}\n")
     if json:
-        sys.stdout.write(dumps(comparison.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     sys.stderr.write(f"page: {path}\n")

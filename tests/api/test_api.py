@@ -169,7 +169,8 @@ class TestDisplay:
 
         assert repr(comparison).splitlines()[0] == "day_after against day_before"
         assert table.columns.tolist() == [
-            "name", "percent", "before_s", "now_s", "low", "high", "ratio", "slower",
+            "name", "percent", "before_s", "now_s", "low", "high",
+            "failed_before", "failed_now", "unfinished_before", "unfinished_now", "ratio", "slower",
         ]  # fmt: skip
         assert (table["low"] <= table["ratio"]).all()
         assert (table["ratio"] <= table["high"]).all()

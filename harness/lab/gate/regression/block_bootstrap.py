@@ -43,12 +43,12 @@ def ratio_interval(
         percent: The percentile, 0…100; None for the mean.
 
     Returns:
-        The bounds; 0 and infinity where the values do not bound the ratio.
+        The bounds; 0 and infinity where the values do not bound the ratio. Two zeros have the ratio 1.
     """
     draws = np.random.default_rng(SEED)
     above, below = (_resampled(runs, percent, draws) for runs in (now, before))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = above / below
+        ratios = np.where((above == 0) & (below == 0), 1.0, above / below)
     tail = (1 - confidence) / 2
     low = np.quantile(np.where(np.isnan(ratios), 0.0, ratios), tail, method="lower")
     high = np.quantile(np.where(np.isnan(ratios), math.inf, ratios), 1 - tail, method="higher")

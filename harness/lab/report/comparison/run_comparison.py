@@ -5,6 +5,7 @@ Ratios are the second run over the first. Distances are not tests: with enough r
 significant. They tell how far apart two distributions are.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.lab.report.comparison.operation import RunMeasure, operation
-from harness.lab.report.comparison.percentile_ratios import LEAST, PercentileRatios, Ratio, response_times
+from harness.lab.report.comparison.percentile_ratios import (
+    LEAST,
+    PercentileRatios,
+    Ratio,
+    RequestTime,
+    factor,
+    response_times,
+)
 from harness.lab.report.comparison.percentile_ratios import compare as compare_percentiles
 from harness.lab.report.comparison.run_differences import Difference, differences
 from harness.lab.report.comparison.time_differences import TimeDifferences, time_differences
@@ -29,8 +37,9 @@ if TYPE_CHECKING:
 PERCENTS = (50.0, 95.0, 99.0)
 
 CAVEAT = (
-    "Model time, from the intended start. The intervals are block bootstraps: values of one queue depend on "
-    "each other, so consecutive ones are drawn together. Distances are not tests."
+    "Times are from the intended start, in model time if the row does not say otherwise. A batch that failed "
+    "or had not ended counts as slower than any other. The intervals are block bootstraps: values of one "
+    "queue depend on each other, so consecutive ones are drawn together. Distances are not tests."
 )
 
 
@@ -47,8 +56,8 @@ class Distance:
 
     Attributes:
         ks: Kolmogorov–Smirnov: the largest difference between the shares done within the same time [0…1].
-        wasserstein_s: How far the times would have to move, on average, to give the other distribution
-            [model s].
+        wasserstein_s: How far the times of what ended would have to move, on average, to give the other
+            distribution [s]; not a number if nothing ended in one of the runs.
         relative: *wasserstein_s* over the mean of the first run [ratio].
     """
 
@@ -69,7 +78,8 @@ class RunComparison:
     >>> comparison = harness.compare("fixtures/runs/day_before", "fixtures/runs/day_after")
     >>> table = comparison.table()
     >>> table.columns.tolist()
-    ['name', 'percent', 'before_s', 'now_s', 'low', 'high', 'ratio', 'slower']
+    ['name', 'percent', 'before_s', 'now_s', 'low', 'high', 'failed_before', 'failed_now',
+     'unfinished_before', 'unfinished_now', 'ratio', 'slower']
     >>> table.query("slower")["name"].tolist()
     ['E2E processing', 'E2E ready']
     """
@@ -83,9 +93,12 @@ class RunComparison:
     operation: tuple[RunMeasure, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        ratios = [{**asdict(one), "ratio": one.ratio, "slower": one.slower} for one in self.ratios]
-        return {**asdict(self), "ratios": ratios}
+        """Return everything as plain values; None in place of what is infinite or not a number."""
+        document: dict[str, Any] = _finite({**asdict(self), "ratios": self._ratio_rows()})
+        return document
+
+    def _ratio_rows(self) -> list[dict[str, Any]]:
+        return [{**asdict(one), "ratio": one.ratio, "slower": one.slower} for one in self.ratios]
 
     def table(self) -> "pd.DataFrame":
         """
@@ -94,12 +107,12 @@ class RunComparison:
         Returns:
             ``name`` and ``percent`` of the response time, ``before_s`` and ``now_s`` [model s], their
             ``ratio`` with the bounds ``low`` and ``high`` of its 95 % interval, and ``slower``: whether the
-            whole interval is above 1.
+            whole interval is above 1. ``failed_before`` etc. count the rows that failed or had not ended.
         """
         import pandas as pd
 
         columns = [*Ratio.__dataclass_fields__, "ratio", "slower"]
-        return pd.DataFrame(self.to_dict()["ratios"], columns=columns)
+        return pd.DataFrame(self._ratio_rows(), columns=columns)
 
     @property
     def answer(self) -> str:
@@ -109,9 +122,11 @@ class RunComparison:
             return ""
         outcome = "slower" if found.slower else "faster" if found.high < 1 else "not significantly different"
         times = f"{seconds(found.now_s)} now, {seconds(found.before_s)} before"
+        interval = f"{factor(found.low, 2)} to {factor(found.high, 2)}"
+        failures = f" Batches that {found.failures}." if found.failures else ""
         return (
             f"Time until READY: {outcome}. The p95 is {times} "
-            f"(× {found.ratio:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f})."
+            f"(× {factor(found.ratio, 2)}, 95 % interval {interval}).{failures}"
         )
 
     def sections(self) -> list[ReportSection]:
@@ -153,30 +168,57 @@ def compare(before: "Run", now: "Run") -> RunComparison:
 
 
 def _distances(before: "Run", now: "Run") -> Iterator[Distance]:
-    earlier, current = response_times(before), response_times(now)
-    for times, run in ((earlier, before), (current, now)):
-        times[PROCESSING_DURATION] = run.processing_times()["duration_s"].to_numpy(dtype=float)
+    time = RequestTime.of(before, now)
+    earlier, current = _times(before, time), _times(now, time)
     for name in sorted(earlier.keys() & current.keys()):
-        a, b = earlier[name], current[name]
+        a, b = np.sort(earlier[name]), np.sort(current[name])
         if min(a.size, b.size) >= LEAST:
-            ks, wasserstein = distances(np.sort(a), np.sort(b))
-            relative = wasserstein / float(a.mean()) if a.mean() else 0.0
-            yield Distance(name, a.size, b.size, ks, wasserstein, relative)
+            ks, wasserstein = distances(a, b)
+            known = a[np.isfinite(a)]
+            mean = float(known.mean()) if known.size else 0.0
+            yield Distance(name, a.size, b.size, ks, wasserstein, wasserstein / mean if mean else 0.0)
+
+
+def _times(run: "Run", time: RequestTime) -> "dict[str, NDArray[np.float64]]":
+    """Return the response times of each row, and the processing times."""
+    times = {name: found.seconds for name, found in response_times(run, time).items()}
+    return times | {PROCESSING_DURATION: run.processing_times()["duration_s"].to_numpy(dtype=float)}
 
 
 def distances(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> tuple[float, float]:
     """
     Return the Kolmogorov–Smirnov and the Wasserstein distance of two ascending samples.
 
+    The Wasserstein distance is that of their finite values; not a number if a sample has none.
+
     Source:
         The largest difference, and the integral of the absolute difference, of the empirical
         distribution functions.
     """
+    _, apart = _apart(a, b)
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    if not (a.size and b.size):
+        return float(apart.max()), math.nan
+    at, between = _apart(a, b)
+    return float(apart.max()), float((between[:-1] * np.diff(at)).sum())
+
+
+def _apart(
+    a: "NDArray[np.float64]", b: "NDArray[np.float64]"
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Return all values, and the difference of the two empirical distribution functions at each."""
     at = np.union1d(a, b)
-    apart = np.abs(
-        np.searchsorted(a, at, side="right") / a.size - np.searchsorted(b, at, side="right") / b.size
-    )
-    return float(apart.max()), float((apart[:-1] * np.diff(at)).sum())
+    shares = (np.searchsorted(one, at, side="right") / one.size for one in (a, b))
+    return at, np.abs(np.subtract(*shares))
+
+
+def _finite(value: Any) -> Any:
+    """Return a value of JSON with None in place of each number that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _time_section(comparison: RunComparison) -> list[ReportSection]:
@@ -244,14 +286,15 @@ def _ratio_table(comparison: RunComparison) -> TableBlock:
             f"p{one.percent:g}",
             seconds(one.before_s),
             seconds(one.now_s),
-            f"× {one.ratio:.3f}",
-            f"{one.low:.3f} to {one.high:.3f}",
+            f"× {factor(one.ratio)}",
+            f"{factor(one.low)} to {factor(one.high)}",
             "higher" if one.slower else "lower" if one.high < 1 else "not significantly different",
+            one.failures,
         )
         for one in comparison.ratios
     ]
-    columns = ("request", "percentile", "before", "now", "ratio", "95 % interval", "now is")
-    return TableBlock("Ratios of percentiles", columns, rows, frozenset(range(2, 6)))
+    columns = ("request", "percentile", "before", "now", "ratio", "95 % interval", "now is", "failures")
+    return TableBlock("Ratios of percentiles", columns, rows, frozenset(range(2, 6))).without_empty_end()
 
 
 def _distance_table(comparison: RunComparison) -> TableBlock:

@@ -48,6 +48,12 @@ class TestBlockLength:
 
 
 class TestRatioInterval:
+    def test_two_zeros_are_equal(self):
+        """
+        Requests of a platform that takes no time.
+        """
+        assert ratio_interval([np.zeros(30)], [np.zeros(30)], 50) == (1.0, 1.0)
+
     def test_agrees_with_drawing_single_values_if_they_are_independent(self):
         """
         The ratio of two medians, against 4,000 plain resamples.

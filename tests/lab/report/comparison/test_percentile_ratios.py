@@ -2,6 +2,8 @@
 Ratios of the percentiles of two runs.
 """
 
+import math
+
 import numpy as np
 import pytest
 
@@ -117,10 +119,93 @@ class TestRatio:
         )
 
 
+class TestFailures:
+    def test_batches_that_fail_fast_are_not_faster(self, recorder):
+        """
+        Every batch fails after 3 s; before, every one was READY in 60 s.
+        """
+        before = recorder.run(*requests_of(*[60.0] * 30))
+        now = recorder.run(*[ready(float(at), 3.0, "failed") for at in range(30)])
+
+        found = compare(now.folder, before.folder)
+
+        for one in found.ratios:
+            assert (one.now_s, one.ratio, one.low) == (math.inf, math.inf, math.inf)
+            assert one.slower
+            assert one.failures == "failed: 0 before, 30 now"
+        assert found.table().splitlines()[1] == (
+            "  E2E ready                    p50     60.000 s →   unbounded   × ∞ [∞, ∞]  slower"
+            "  (failed: 0 before, 30 now)"
+        )
+
+    def test_unfinished_batches_are_slower_than_all_others(self, recorder):
+        """
+        Two of twenty had not ended: the median is known, the p95 is not.
+        """
+        before = recorder.run(*requests_of(*[60.0] * 20))
+        now = recorder.run(
+            *requests_of(*[60.0] * 18), ready(18.0, 1.0, "censored"), ready(19.0, 1.0, "censored")
+        )
+
+        median, tail = compare(now.folder, before.folder).ratios
+
+        assert (median.now_s, tail.now_s) == (60.0, math.inf)
+        assert tail.failures == "unfinished: 0 before, 2 now"
+
+    def test_the_ratio_of_two_unknown_times_is_unknown(self, recorder):
+        """
+        Not a number, and nothing is called slower or faster.
+        """
+        run = recorder.run(*[ready(float(at), 3.0, "failed") for at in range(30)])
+
+        (one, _) = compare(run.folder, run.folder).ratios
+
+        assert math.isnan(one.ratio)
+        assert (one.low, one.high) == (0.0, math.inf)
+
+
+def upload(at: float, seconds: float) -> RequestRow:
+    return RequestRow(0, 0, "POST", "uploads", 201, "ok", at, at, at + seconds)
+
+
+class TestRequestTime:
+    @pytest.mark.parametrize(
+        ("scales", "name", "ratio"),
+        [
+            ((1.0, 1.0), "POST uploads", 1.0),
+            ((20.0, 20.0), "POST uploads, clock time", 1.0),
+            ((20.0, 1.0), "POST uploads, model time", 0.05),
+        ],
+    )
+    def test_a_live_run_and_its_simulation_have_one_unit(self, recorder, scales, name, ratio):
+        """
+        A second of a clock that runs 20 times as fast is 20 s of the model; the name tells the time.
+        """
+        before, now = (
+            recorder.run(*[upload(float(at), 0.01) for at in range(20)], time_scale=scale) for scale in scales
+        )
+
+        one = compare(now.folder, before.folder).ratios[0]
+
+        assert (one.name, one.ratio) == (name, pytest.approx(ratio))
+
+    @pytest.mark.parametrize(("now_s", "ratio"), [(0.0, 1.0), (0.5, math.inf)])
+    def test_a_platform_that_takes_no_time_has_a_ratio(self, recorder, now_s, ratio):
+        """
+        1 if both take none, infinite if only the earlier one does.
+        """
+        before = recorder.run(*[upload(float(at), 0.0) for at in range(20)])
+        now = recorder.run(*[upload(float(at), now_s) for at in range(20)])
+
+        one = compare(now.folder, before.folder).ratios[0]
+
+        assert (one.ratio, one.low, one.high) == (ratio, ratio, ratio)
+
+
 def test_response_times(recorder):
     """
     They run from the intended start and exclude the warm-up; end-to-end ones are model seconds. They have the
-    order of the arrivals.
+    order of the arrivals. What failed or did not end has no time.
     """
     run = recorder.run(
         ready(9.9, 1.0),
@@ -134,7 +219,8 @@ def test_response_times(recorder):
     )
     times = response_times(run)
 
-    assert {name: list(values) for name, values in times.items()} == {
-        "E2E ready": pytest.approx([18.0, 12.0, 6.0]),
+    assert {name: list(one.seconds) for name, one in times.items()} == {
+        "E2E ready": pytest.approx([18.0, math.inf, math.inf]),
         "GET status": pytest.approx([0.5]),
     }
+    assert (times["E2E ready"].failed, times["E2E ready"].unfinished) == (1, 1)

@@ -2,12 +2,16 @@
 The comparison of two runs.
 """
 
+import json
+import math
+
 import numpy as np
 import pytest
 
 from harness.lab.report.comparison.run_comparison import compare, distances
 from harness.lab.results.rows import RequestRow
 from harness.lab.results.run import Run
+from tests.lab.conftest import ready
 
 
 def uploads(times: list[float]) -> list[RequestRow]:
@@ -48,6 +52,15 @@ class TestDistances:
         """
         assert distances(np.array([0.0, 1.0]), np.array([0.0, 3.0])) == pytest.approx((0.5, 1.0))
 
+    def test_what_never_ended_has_no_distance_to_move(self):
+        """
+        Infinite values count for Kolmogorov–Smirnov; Wasserstein is that of the others.
+        """
+        some, none = np.array([1.0, 3.0, math.inf, math.inf]), np.array([math.inf])
+
+        assert distances(some, np.array([2.0, 4.0])) == pytest.approx((0.5, 1.0))
+        assert distances(some, none) == pytest.approx((0.5, math.nan), nan_ok=True)
+
 
 class TestCompare:
     def test_ratios_are_now_over_before(self, pair):
@@ -84,3 +97,22 @@ class TestCompare:
         There is one table each for ratios, distances and differences.
         """
         assert compare(*pair)._repr_html_().count("<table") == 3
+
+    def test_batches_that_fail_fast_are_not_faster(self, make_folder):
+        """
+        The sentence says how many failed; JSON has null in place of infinite and unknown numbers.
+        """
+        before = make_folder("before", [ready(100.0 + at, 60.0) for at in range(30)])
+        now = make_folder("now", [ready(100.0 + at, 3.0, "failed") for at in range(30)])
+
+        found = compare(before, now)
+
+        assert found.answer == (
+            "Time until READY: slower. The p95 is unbounded now, 60.0 s before (× ∞, 95 % interval ∞ to ∞). "
+            "Batches that failed: 0 before, 30 now."
+        )
+        document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+        assert (document["ratios"][0]["now_s"], document["ratios"][0]["ratio"]) == (None, None)
+        assert document["distances"][0]["wasserstein_s"] is None
+        assert "failed: 0 before, 30 now" in found._repr_html_()
+        assert "inf s" not in found._repr_html_() + repr(found)
