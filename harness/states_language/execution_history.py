@@ -129,7 +129,7 @@ class ExecutionHistory:
         subject, change = _parse(event["type"])
         state, item = self._state_at.get(previous), self._item_at.get(previous, 0)
         if change == "StateEntered":
-            name = event["stateEnteredEventDetails"]["name"]
+            name = event_details(event)["name"]
             state = RecordedState(number, name, subject, item, at, before=state)
             self.states.append(state)
         elif subject == "Iteration":
@@ -140,7 +140,7 @@ class ExecutionHistory:
             self._ended_with = [each for each in self.states if each.is_open]
             _interrupt(self.states, at, failed=change != "Succeeded")
         elif change == "StateExited":
-            left = _named(event["stateExitedEventDetails"]["name"], state)
+            left = _named(event_details(event)["name"], state)
             if left is not None:
                 # What follows a Map is outside of its iterations.
                 item = left.item
@@ -180,7 +180,8 @@ class ExecutionHistory:
 
 def event_details(event: Event) -> Mapping[str, Any]:
     """Return the details of an event, whatever its type."""
-    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    details = (value for name, value in event.items() if name.endswith("EventDetails"))
+    return next((value for value in details if isinstance(value, Mapping)), {})
 
 
 def seconds_since_epoch(timestamp: datetime | str | float) -> float:

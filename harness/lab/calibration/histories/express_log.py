@@ -19,21 +19,22 @@ def is_log_entry(value: Any) -> bool:
     return isinstance(value, Mapping) and ("execution_arn" in value or isinstance(value.get("message"), str))
 
 
-def events_by_execution(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[Event]]:
+def logged_events(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, Event]]:
     """
-    Return the events of each execution, by its name.
+    Return the events in a log, each with the name of its execution.
 
     Raises:
         ValueError: A message is not the JSON of an event.
+        KeyError: An event lacks its id or its time.
     """
-    found: dict[str, list[Event]] = {}
+    found = []
     for entry in entries:
         record = json.loads(entry["message"]) if "message" in entry else entry
         if not isinstance(record, Mapping) or "execution_arn" not in record or "type" not in record:
             raise ValueError("a message is no event of an execution")
         # The name, and the part that tells executions of one name apart.
         name = "-".join(str(record["execution_arn"]).split(":")[7:])
-        found.setdefault(name, []).append(_event(record))
+        found.append((name, _event(record)))
     return found
 
 

@@ -7,7 +7,6 @@ Times are seconds since the epoch.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 from harness.states_language.execution_history import (
@@ -37,15 +36,19 @@ class RecordedExecution:
     Attributes:
         name: Name of the execution, or of its file.
         events: The whole history, oldest event first.
+        history: The states that were entered, with the attempts of the Tasks.
         seen_until: Until when it is known what happened: its end, or its last event.
+        arn: Its ARN; empty if the file does not say it.
     """
 
     name: str
     events: Sequence[Event]
+    history: ExecutionHistory
     seen_until: float
+    arn: str = ""
 
     @classmethod
-    def of(cls, name: str, events: Iterable[Any], *, is_cut: bool = False) -> Self:
+    def of(cls, name: str, events: Iterable[Any], *, arn: str = "", is_cut: bool = False) -> Self:
         """
         Check a history and return the execution.
 
@@ -61,12 +64,8 @@ class RecordedExecution:
             raise HistoryInvalid(
                 f"{name} is truncated after event {len(ordered)}: export it again without --max-items"
             )
-        return cls(name, ordered, seconds_since_epoch((end or ordered[-1])["timestamp"]))
-
-    @cached_property
-    def history(self) -> ExecutionHistory:
-        """The states that were entered, with the attempts of the Tasks."""
-        return ExecutionHistory(self.events)
+        seen_until = seconds_since_epoch((end or ordered[-1])["timestamp"])
+        return cls(name, ordered, ExecutionHistory(ordered), seen_until, arn)
 
     @property
     def started_at(self) -> float:
@@ -127,6 +126,7 @@ def _ordered(name: str, events: Iterable[Any]) -> list[Event]:
     ordered = [found[number] for number in sorted(found)]
     _must_be_complete(name, ordered)
     for event in ordered:
+        _must_name_its_state(name, event)
         try:
             seconds_since_epoch(event["timestamp"])
         except (TypeError, ValueError):
@@ -134,6 +134,13 @@ def _ordered(name: str, events: Iterable[Any]) -> list[Event]:
                 f"{name}: the time of event {event['id']} is {event['timestamp']!r}, which is no timestamp"
             ) from None
     return ordered
+
+
+def _must_name_its_state(name: str, event: Event) -> None:
+    kind = str(event["type"])
+    is_state = kind.endswith(("StateEntered", "StateExited"))
+    if is_state and not isinstance(event_details(event).get("name"), str):
+        raise HistoryInvalid(f"{name}: event {event['id']} ({kind}) does not name its state: export it again")
 
 
 def _must_be_complete(name: str, ordered: Sequence[Event]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.lab.calibration.histories.history_folder import HistoriesInvalid, HistoryFolder
 from harness.lab.calibration.histories.observed_machine import ObservedMachine
-from tests.lab.calibration.histories.planted_machine import PlantedMachine
+from tests.lab.calibration.histories.planted_machine import DEFINITION, PlantedMachine
 
 
 @pytest.fixture
@@ -87,6 +87,35 @@ class TestHistoryFolder:
         with pytest.raises(HistoriesInvalid, match="good enters the state Store, which the definition"):
             HistoryFolder.read(folder)
 
+    def test_executions_of_an_older_version_are_left_out(self, folder, events):
+        """
+        A deploy has renamed a state: those before it enter a state that the definition no longer has.
+        """
+        (folder / "machine.json").write_text(json.dumps(DEFINITION))
+        for number, name in enumerate(("Parse", "Store")):
+            text = json.dumps({"events": events}).replace(f'"{name}"', '"Old"')
+            (folder / f"old{number}.json").write_text(text)
+        found = HistoryFolder.read(folder)
+
+        assert [each.name for each in found.executions] == ["good"]
+        assert found.problems == [
+            f"old{number} enters the state Old, which the definition does not have: it is of another state "
+            "machine, or of another version of it"
+            for number in range(2)
+        ]
+
+    def test_executions_that_begin_elsewhere_are_left_out(self, folder, events):
+        """
+        The first state of the definition is another one than before.
+        """
+        (folder / "machine.json").write_text(json.dumps(DEFINITION))
+        text = json.dumps({"events": events}).replace('"Parse"', '"Review"')
+        (folder / "old.json").write_text(text)
+        found = HistoryFolder.read(folder)
+
+        assert len(found.executions) == 1
+        assert found.problems[0].startswith("old begins in Review, and the definition in Parse: it is of")
+
     def test_a_folder_without_histories_is_refused(self, tmp_path):
         """
         And so is one that does not exist.
@@ -107,6 +136,63 @@ class TestHistoryFolder:
         assert [state.name for state in execution.history.states][:2] == ["Parse", "Store"]
         assert execution.status == "SUCCEEDED"
         assert execution.started_at == pytest.approx(events[0]["timestamp"], abs=1e-3)
+
+    def test_an_express_execution_may_be_in_two_files(self, tmp_path, events):
+        """
+        The export of a log has pages, and one ends within an execution.
+        """
+        messages = [{"message": json.dumps(_logged(event))} for event in events]
+        (tmp_path / "page1.json").write_text(json.dumps({"events": messages[:5]}))
+        (tmp_path / "page2.json").write_text(json.dumps({"events": messages[5:]}))
+        found = HistoryFolder.read(tmp_path)
+
+        assert [len(each.events) for each in found.executions] == [len(events)]
+        assert found.problems == []
+
+    def test_details_that_are_null_do_not_count(self, tmp_path, events):
+        """
+        Some clients write every field that an event may have.
+        """
+        written = [{"taskFailedEventDetails": None} | event for event in events]
+        (tmp_path / "e.json").write_text(json.dumps({"events": written}))
+
+        assert HistoryFolder.read(tmp_path).executions[0].first_state == "Parse"
+
+    @pytest.mark.parametrize("names", [{}, {"executionArn": "arn:x:execution:Orders:e1"}])
+    def test_an_execution_in_two_files_counts_once(self, names, folder, events):
+        """
+        By its ARN, or by its events; the longer history is kept.
+        """
+        for name, copy in (("a", events[: -1 if names else None]), ("b", events)):
+            (folder / f"{name}.json").write_text(json.dumps({"events": copy, **names}))
+        found = HistoryFolder.read(folder)
+
+        (execution,) = found.executions
+        assert len(execution.events) == len(events)
+        assert all(" is in two files" in problem for problem in found.problems)
+
+    def test_executions_with_equal_events_and_other_arns_are_two(self, tmp_path, events):
+        """
+        They began in the same millisecond, and the first state waits.
+        """
+        for name in ("e1", "e2"):
+            content = {"executionArn": f"arn:x:execution:Orders:{name}", "events": events}
+            (tmp_path / f"{name}.json").write_text(json.dumps(content))
+
+        assert len(HistoryFolder.read(tmp_path).executions) == 2
+
+    @pytest.mark.parametrize("details", [{}, {"stateEnteredEventDetails": None}])
+    def test_a_state_without_details_is_left_out_with_a_sentence(self, details, folder, events):
+        """
+        An export that dropped them.
+        """
+        number = next(place for place, event in enumerate(events) if event["type"] == "TaskStateEntered")
+        kept = {name: value for name, value in events[number].items() if not name.endswith("Details")}
+        changed = [*events[:number], kept | details, *events[number + 1 :]]
+        (folder / "bad.json").write_text(json.dumps({"events": changed}))
+
+        (problem,) = HistoryFolder.read(folder).problems
+        assert problem == "bad: event 2 (TaskStateEntered) does not name its state: export it again"
 
     def test_an_execution_that_was_under_way_gives_a_lower_bound(self, tmp_path, events):
         """
