@@ -145,6 +145,8 @@ def _likely_containers(steps: pd.DataFrame) -> set[str]:
         & (pairs["started_at"] <= pairs["ready_at_in"])
         & (pairs["finished_at"] >= pairs["finished_at_in"])
         & (pairs["ready_at"] < pairs["finished_at_in"])
+        # A state of no duration that follows is not inside.
+        & (pairs["ready_at_in"] < pairs["finished_at"] - CLOCK_S)
     ]
     last = inside.groupby("row")["finished_at_in"].max().reindex(seen["row"]).to_numpy()
     spent = (seen["finished_at"] - seen["ready_at"]).to_numpy()

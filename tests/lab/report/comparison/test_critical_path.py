@@ -87,6 +87,20 @@ class TestPath:
 
         assert found == {"upload": 2.0, "queue": 1.0, "start of the execution": 0.1, "Long: work": 5.9}
 
+    def test_a_task_does_not_contain_the_choice_after_it(self, make_folder):
+        """
+        Of another machine: a state of no duration begins when the Task ends.
+        """
+        found = parts(
+            make_folder,
+            batch(9.0),
+            step("Work", 3.0, 3.0, 6.0),
+            step("Big?", 6.0, 6.0, 6.0),
+            step("More", 6.0, 6.0, 9.0),
+        )
+
+        assert found == {"upload": 2.0, "queue": 1.0, "Work: work": 3.0, "More: work": 3.0}
+
     def test_states_without_duration_end_the_path(self, make_folder):
         """
         A Choice and a Pass at the same instant do not go round in a circle.
