@@ -1,5 +1,5 @@
 """
-The confidence interval of a ratio of percentiles or means between two sets of runs, by block bootstrap.
+Confidence intervals of ratios of percentiles or means, and of differences of means, by block bootstrap.
 
 Response times of one queue depend on each other. So not single values but blocks of consecutive values are
 drawn again. The length of the blocks follows from the correlation of the values. Of several runs, whole runs
@@ -53,6 +53,27 @@ def ratio_interval(
     low = np.quantile(np.where(np.isnan(ratios), 0.0, ratios), tail, method="lower")
     high = np.quantile(np.where(np.isnan(ratios), math.inf, ratios), 1 - tail, method="higher")
     return float(low), float(high)
+
+
+def difference_interval(
+    now: Values, before: Values, confidence: float = 0.95, *, paired: bool = False
+) -> tuple[float, float]:
+    """
+    Return the confidence interval of the difference of two means.
+
+    Args:
+        now: The values of one run, in the order of their arrivals.
+        before: The same of the other run.
+        paired: Whether the values at the same place belong to the same arrival.
+    """
+    draws = np.random.default_rng(SEED)
+    if paired:
+        differences = _resampled([now - before], None, draws)
+    else:
+        differences = _resampled([now], None, draws) - _resampled([before], None, draws)
+    tail = (1 - confidence) / 2
+    low = np.quantile(differences, tail, method="lower")
+    return float(low), float(np.quantile(differences, 1 - tail, method="higher"))
 
 
 def block_length(series: Values) -> int:

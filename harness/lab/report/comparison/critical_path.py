@@ -6,6 +6,7 @@ that ended last before it. What runs in parallel and is not waited for is theref
 parts of a batch add up to its time.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +20,7 @@ from harness.states_language.machine import Map, Parallel
 from harness.states_language.parser import parse_state_machine
 
 BATCHES = 20_000
-"""Batches that are followed at most, evenly spread over the run."""
+"""Batches that are followed at most, evenly spread over the arrivals."""
 
 EXECUTIONS, NEAR, MOSTLY = 50, 0.02, 0.9
 """How containers of an unknown machine are found: executions looked at, and shares of time and of cases."""
@@ -53,11 +54,11 @@ def path_parts(run: Run) -> pd.DataFrame:
 
     Returns:
         One row per batch that has ended, in the order of arrival, and one column per part [model s]. A part
-        that is not on the path of a batch has no time there.
+        that is not on the path of a batch has no time there. The index names the batch in any run of the same
+        scenario: ``arrival`` (-1 if it is unknown), ``job``, counted from 0 within the arrival, and ``at_s``,
+        when the arrival was due [model s].
     """
-    batches = run.batches
-    ended = batches[batches["started_at"].notna() & batches["finished_at"].notna()].sort_values("intended_at")
-    ended = ended.iloc[:: max(1, -(-len(ended) // BATCHES))]
+    ended = _ended_batches(run)
     attempts = _attempts(run, set(ended["job_id"]))
     rows = []
     for job, batch in zip(ended["job_id"].astype(int), ended.itertuples(index=False), strict=True):
@@ -65,8 +66,24 @@ def path_parts(run: Run) -> pd.DataFrame:
         for part in _path(batch, attempts.get(job, [])):
             parts[part.name] = parts.get(part.name, 0.0) + part.seconds
         rows.append(parts)
-    frame = pd.DataFrame(rows).fillna(0.0)
+    due = run.model_seconds(ended["intended_at"])
+    index = pd.MultiIndex.from_arrays([ended["arrival"], ended["job"], due], names=["arrival", "job", "at_s"])
+    frame = pd.DataFrame(rows, index=index).fillna(0.0)
     return run.model_seconds(frame) if len(frame) else frame
+
+
+def _ended_batches(run: Run) -> pd.DataFrame:
+    """Return the jobs that have ended, at most `BATCHES`, with their ``arrival`` and ``job``."""
+    requests = run.requests[["batch_id", "arrival"]].dropna().drop_duplicates("batch_id")
+    arrivals = requests.set_index("batch_id")["arrival"]
+    jobs = run.batches.sort_values("intended_at", kind="stable").reset_index(drop=True)
+    jobs["arrival"] = jobs["batch_id"].map(arrivals).fillna(-1).astype(int)
+    jobs["job"] = jobs.groupby("arrival").cumcount()
+    ended = jobs[jobs["started_at"].notna() & jobs["finished_at"].notna()]
+    # A power of two: of two runs the same arrivals are taken, even if one of them has a few more.
+    step = 1 << max(0, math.ceil(math.log2(max(len(ended), 1) / BATCHES)))
+    number = ended["arrival"].where(ended["arrival"] >= 0, ended.index.to_series())
+    return ended[number % step == 0]
 
 
 def _path(batch: Any, attempts: list[_Attempt]) -> Iterator[PathPart]:

@@ -45,7 +45,8 @@ CAVEAT = (
 
 PATH = (
     "From the arrival to READY or FAILED. What ran in parallel and was not waited for is not counted, so the "
-    "parts add up to the whole. The work of a transcoding job on a live stack includes its wait for a slot."
+    "parts add up to the whole. The intervals of the parts hold together: for k parts each is one of "
+    "1 − 0.05/k. The work of a transcoding job on a live stack includes its wait for a slot."
 )
 
 

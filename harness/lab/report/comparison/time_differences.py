@@ -2,26 +2,28 @@
 Where two runs spend different times: the parts of the critical path that explain the difference.
 
 Means add up, percentiles do not: the difference of the mean time is the sum of the differences of its parts.
-Times are model seconds.
+Runs with the same draws are compared batch by batch. The intervals are those of
+`harness.lab.gate.regression.block_bootstrap`. Times are model seconds.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from harness.lab.report.comparison.critical_path import path_parts
+from harness.lab.gate.regression.block_bootstrap import difference_interval
+from harness.lab.report.comparison.critical_path import CLOCK_S, path_parts
 from harness.lab.report.wording import percent, seconds
 from harness.lab.results.run import Run
 
-RESAMPLES = 1000
-BLOCKS = 100
-"""Consecutive batches are resampled together, in as many blocks: neighbours wait in the same queue."""
+ERROR_RATE = 0.05
 
 NOTICEABLE_S = 0.001
 
 LEAST = 20
 """Batches that each run must have [count]."""
+
+SAME_S, MOSTLY = 0.001, 0.9
+"""Two runs are compared batch by batch if this share of the shorter one was due at the same times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class TimeDifference:
     One part of the time to READY or FAILED, on the mean of all batches of each run.
 
     Attributes:
-        low, high: 95 % interval of *difference_s*.
+        low, high: Interval of *difference_s*: 95 % for the whole, and for all parts together.
         share: Part of the whole difference; negative if the part makes up for others.
     """
 
@@ -47,8 +49,8 @@ class TimeDifference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval does not contain 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval does not contain 0, nor what rounding makes of it."""
+        return self.low > CLOCK_S or self.high < -CLOCK_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,13 @@ class TimeDifferences:
             return f"The mean time of a batch does not differ significantly ({change})."
         first = next((part for part in self.parts if part.is_significant), self.parts[0])
         longer = "longer" if first.difference_s > 0 else "shorter"
+        greatest = (
+            "The greatest significant difference is"
+            if first.is_significant
+            else "No part differs significantly by itself; the greatest difference is"
+        )
         text = (
-            f"The mean time of a batch is {change}. The greatest difference is {first.part}: "
+            f"The mean time of a batch is {change}. {greatest} {first.part}: "
             f"{seconds(abs(first.difference_s))} {longer} ({seconds(first.before_s)} before, "
             f"{seconds(first.now_s)} now)"
         )
@@ -96,37 +103,54 @@ def time_differences(before: Run, now: Run) -> TimeDifferences | None:
     if min(len(earlier), len(current)) < LEAST:
         return None
     names = list(dict.fromkeys([*earlier.columns, *current.columns]))
-    # Runs with the same arrivals are compared batch by batch: both take the same draws.
-    is_paired = before.header.seed == now.header.seed and len(earlier) == len(current)
-    means, resampled = [], []
-    for frame, seed in ((earlier, 0), (current, 0 if is_paired else 1)):
-        table = frame.reindex(columns=names, fill_value=0.0).to_numpy(float)
-        table = np.column_stack([table.sum(axis=1), table])
-        means.append(table.mean(axis=0))
-        resampled.append(_resampled_means(table, np.random.default_rng(seed)))
-    low, high = np.quantile(resampled[1] - resampled[0], [0.025, 0.975], axis=0)
-    whole = float(means[1][0] - means[0][0])
+    earlier, current = (frame.reindex(columns=names, fill_value=0.0) for frame in (earlier, current))
+    both = _same_batches(earlier, current) if _have_the_same_draws(before, now) else None
+    if both is not None:
+        earlier, current = both
+    sums = earlier.sum(axis=1), current.sum(axis=1)
+    whole = _difference("time of a batch", *sums, 1 - ERROR_RATE, None, paired=both is not None)
+    # The intervals of the parts hold together (Bonferroni): one of many would often miss 0 by chance.
+    confidence = 1 - ERROR_RATE / max(len(names), 1)
     found = [
-        TimeDifference(
-            name,
-            float(means[0][place]),
-            float(means[1][place]),
-            float(low[place]),
-            float(high[place]),
-            float(means[1][place] - means[0][place]) / whole if whole else 0.0,
+        _difference(
+            name, earlier[name], current[name], confidence, whole.difference_s, paired=both is not None
         )
-        for place, name in enumerate(["time of a batch", *names])
+        for name in names
     ]
-    ordered = sorted(found[1:], key=lambda part: -abs(part.difference_s))
-    return TimeDifferences(found[0], tuple(ordered))
+    ordered = sorted(found, key=lambda part: -abs(part.difference_s))
+    return TimeDifferences(whole, tuple(ordered))
 
 
-def _resampled_means(table: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """Return the means of resampled batches: shape (resamples, columns)."""
-    count = min(BLOCKS, len(table))
-    edges = np.linspace(0, len(table), count + 1).astype(int)
-    sums = np.add.reduceat(table, edges[:-1], axis=0)
-    sizes = np.diff(edges).astype(float)
-    chosen = draws.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    means: np.ndarray = (chosen @ sums) / (chosen @ sizes)[:, None]
-    return means
+def _have_the_same_draws(before: Run, now: Run) -> bool:
+    return (before.header.seed, before.header.replication) == (now.header.seed, now.header.replication)
+
+
+def _same_batches(before: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the rows of the batches of both runs; None if these are too few of them."""
+    one, other = (frame.reset_index("at_s") for frame in (before, now))
+    common = one.index.intersection(other.index)
+    common = common[common.get_level_values("arrival") >= 0]
+    one, other = one.loc[common], other.loc[common]
+    is_same = (one["at_s"] - other["at_s"]).abs().to_numpy() < SAME_S
+    if is_same.sum() < MOSTLY * min(len(before), len(now)):
+        return None
+    one, other = (frame[is_same].sort_values("at_s", kind="stable") for frame in (one, other))
+    return one.drop(columns="at_s"), other.drop(columns="at_s").loc[one.index]
+
+
+def _difference(
+    name: str,
+    before: "pd.Series[float]",
+    now: "pd.Series[float]",
+    confidence: float,
+    whole: float | None,
+    *,
+    paired: bool,
+) -> TimeDifference:
+    """Return one difference; *whole* is that of the time of a batch, None for itself."""
+    earlier, current = before.to_numpy(float), now.to_numpy(float)
+    low, high = difference_interval(current, earlier, confidence, paired=paired)
+    means = float(earlier.mean()), float(current.mean())
+    difference = means[1] - means[0]
+    share = 1.0 if whole is None else difference / whole if whole else 0.0
+    return TimeDifference(name, *means, low, high, share)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.lab.gate.regression.block_bootstrap import block_length, ratio_interval
+from harness.lab.gate.regression.block_bootstrap import block_length, difference_interval, ratio_interval
 
 
 def queue(count: int, utilisation: float, draws: np.random.Generator) -> np.ndarray:
@@ -139,3 +139,27 @@ class TestRatioInterval:
         a, b = np.linspace(1, 2, 40), np.linspace(1, 3, 40)
 
         assert ratio_interval([a], [b], 50) == ratio_interval([a], [b], 50)
+
+
+class TestDifferenceInterval:
+    def test_agrees_with_the_normal_interval(self):
+        """
+        The standard error of a difference of two independent means.
+        """
+        draws = np.random.default_rng(5)
+        a, b = draws.gamma(9, 1, 400), draws.gamma(9, 1, 400)
+        difference, error = a.mean() - b.mean(), math.hypot(a.std(), b.std()) / 20
+
+        low, high = difference_interval(a, b)
+
+        assert (low, high) == pytest.approx(
+            (difference - 1.96 * error, difference + 1.96 * error), abs=0.1 * error
+        )
+
+    def test_pairs_leave_out_what_they_share(self):
+        """
+        Values that differ by one tenth each differ by one tenth.
+        """
+        values = np.random.default_rng(5).gamma(9, 1, 400)
+
+        assert difference_interval(values + 0.1, values, paired=True) == pytest.approx((0.1, 0.1))
