@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness.lab.calibration.duration_family import Floats
+from harness.lab.calibration.emergent_errors import is_emergent
 from harness.lab.calibration.observed_steps import WORK, observed_steps
 from harness.lab.calibration.observed_tasks import observed_tasks
 from harness.lab.calibration.platform_latencies import observed_latencies, queue_times
@@ -51,7 +52,8 @@ class CalibratedSystem:
         services: The fitted service time of each step with enough observations.
         skipped: The steps without enough observations.
         latencies: The fitted latencies by platform parameter.
-        errors: Share of attempts that failed, by state and error.
+        errors: Failed attempts and all that did their work, by state and error. Refusals and time-outs are in
+            neither of them: the simulated platform makes its own.
         queue: p50 and p95 from RECEIVED to the start of the execution; None without batches.
         processors: Processor time of each kind of operation of a local stack; empty if it was not recorded.
     """
@@ -174,8 +176,9 @@ def _amounts(rows: pd.DataFrame) -> dict[str, Floats]:
 
 
 def _errors(steps: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return failed and all attempts, by state and error."""
-    return dict(_counted(steps[steps["outcome"].isin(["SUCCEEDED", "FAILED"])]))
+    """Return failed and all attempts, by state and error, without refusals and time-outs."""
+    emergent = steps["error"].fillna("").map(is_emergent).astype(bool)
+    return dict(_counted(steps[steps["outcome"].isin(["SUCCEEDED", "FAILED"]) & ~emergent]))
 
 
 def _counted(attempts: pd.DataFrame) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:

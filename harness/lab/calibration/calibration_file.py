@@ -9,9 +9,6 @@ from harness.lab.calibration.toml_text import toml_comment, toml_key, toml_strin
 from harness.lab.workload.distributions.constant import Constant
 from harness.lab.workload.distributions.distribution import Distribution
 
-EMERGENT = ("TooManyRequests", "Throttl", "States.Timeout", "Capacity.Exceeded")
-"""Parts of the names of errors that the simulated platform makes by itself."""
-
 
 def write_calibration(system: CalibratedSystem, path: Path) -> None:
     """Write the file; `harness.lab.workload.calibration.load_calibration` reads it."""
@@ -102,8 +99,6 @@ def _failures(system: CalibratedSystem) -> Iterator[str]:
     injected = any(run.scenario.get("faults") for run in system.runs)
     by_state: dict[str, list[str]] = {}
     for (state, error), (failed, attempts) in system.errors.items():
-        if any(part in error for part in EMERGENT):
-            continue
         if injected:
             yield "\n# " + toml_comment(
                 f"{state}: {error} in {failed} of {attempts} attempts; left out, because the runs had "

@@ -1,8 +1,9 @@
 """
 The latencies around the steps, as runs have observed them: API, object store, and the hop between two Tasks.
 
-Times are model seconds, of observations while the host had free processors. What a run cannot tell apart is
-left to the platform: network and handling of a request count as one, and so do outbox, queue and dispatcher.
+Times are model seconds, of observations after the warm-up, while the host had free processors. What a run
+cannot tell apart is left to the platform: network and handling of a request count as one, and so do outbox,
+queue and dispatcher.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,26 +34,32 @@ def observed_latencies(runs: Sequence[Run], tasks: set[str]) -> Latencies:
 
 def queue_times(runs: Sequence[Run]) -> Floats:
     """Return the times from RECEIVED to the start of the execution: outbox, queue and dispatcher."""
-    times = [run.model_seconds(run.batches["started_at"] - run.batches["received_at"]) for run in runs]
+    times = [run.model_seconds(_queued(run)) for run in runs]
     return np.asarray(pd.concat(times).dropna(), dtype=np.float64)
 
 
+def _queued(run: Run) -> "pd.Series[float]":
+    """Return how long each batch that was received after the warm-up was queued [clock s]."""
+    batches = run.batches[run.batches["received_at"] >= run.warm_up]
+    return batches["started_at"] - batches["received_at"]
+
+
 def _latencies(run: Run, tasks: set[str]) -> Iterator[tuple[str, Floats]]:
-    sent = run.requests[run.requests["outcome"] == "ok"]
+    sent = run.requests[(run.requests["outcome"] == "ok") & (run.requests["started_at"] >= run.warm_up)]
     small = (sent["bytes_in"] + sent["bytes_out"]) < 100_000
     for name, rows in (
         ("api.request_s", sent[sent["type"] == "POST"]),
         ("s3.request_s", sent[(sent["type"] == "PUT") & small]),
-        ("stepfunctions.hop_s", _hops(run.steps, tasks)),
+        ("stepfunctions.hop_s", _hops(run.steps, tasks, run.warm_up)),
     ):
         begun, ended = (rows[column].to_numpy(float) for column in ("started_at", "finished_at"))
         taken = (ended - begun) * run.time_scale
         yield name, taken[is_calm(run, begun, ended)]
 
 
-def _hops(steps: pd.DataFrame, tasks: set[str]) -> pd.DataFrame:
+def _hops(steps: pd.DataFrame, tasks: set[str], warm_up: float) -> pd.DataFrame:
     """
-    Return the way from the end of a state to the start of the Task that follows.
+    Return the way from the end of a state to the start of the Task that follows, of states after the warm-up.
 
     Returns:
         ``started_at``, ``finished_at`` of each hop [clock s since the run began].
@@ -75,5 +82,5 @@ def _hops(steps: pd.DataFrame, tasks: set[str]) -> pd.DataFrame:
         by="job_id",
     )
     # The first Task of a branch follows the begin of its container, which is no hop between Tasks.
-    following = joined[joined["is_end"].eq(True)]
+    following = joined[joined["is_end"].eq(True) & (joined["before"] >= warm_up)]
     return pd.DataFrame({"started_at": following["before"], "finished_at": following["started_at"]})

@@ -76,6 +76,20 @@ class TestSystem:
 
         assert found.errors == {("CreateZipBundle", "Lambda.ServiceException"): (5, 73)}
 
+    def test_refused_attempts_are_in_no_rate(self, failing):
+        """
+        An attempt that was throttled or timed out did no work that could fail.
+        """
+        steps = pd.read_parquet(failing / "steps.parquet")
+        places = steps.index[steps["state"] == "CreateZipBundle"][10:30]
+        steps.loc[places, "outcome"] = "FAILED"
+        steps.loc[places, "error"] = ["Lambda.TooManyRequestsException", "States.HeartbeatTimeout"] * 10
+        steps.to_parquet(failing / "steps.parquet", index=False)
+
+        found = CalibratedSystem.of([Run.load(failing)], DAY)
+
+        assert found.errors == {("CreateZipBundle", "Lambda.ServiceException"): (5, 53)}
+
     def test_a_run_without_steps_is_refused(self, tmp_path):
         """
         The message gives the counts.

@@ -2,6 +2,9 @@
 Latencies around the steps: requests, and the hop between two Tasks.
 """
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -47,3 +50,22 @@ def test_the_queue_counts_from_received_to_the_start():
 
     assert len(times) == 2 * 73
     assert (times > 0).all()
+
+
+def test_the_warm_up_does_not_count(tmp_path):
+    """
+    Neither requests and hops, nor the times in the queue.
+    """
+    folder = shutil.copytree(RUN, tmp_path / "warm")
+    header = json.loads((folder / "run.json").read_text())
+    header["scenario"]["warm_up_s"] = 150.0
+    (folder / "run.json").write_text(json.dumps(header))
+    cold, warm = Run.load(RUN), Run.load(folder)
+
+    all_of_them, found = (observed_latencies([run], TASKS) for run in (cold, warm))
+
+    sent = cold.requests[(cold.requests["type"] == "POST") & (cold.requests["outcome"] == "ok")]
+    assert found["api.request_s"].size == (sent["started_at"] >= 150).sum()
+    for name in found:
+        assert 0 < found[name].size < all_of_them[name].size
+    assert queue_times([warm]).size == (cold.batches["received_at"] >= 150).sum()

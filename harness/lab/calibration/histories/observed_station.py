@@ -12,20 +12,16 @@ import numpy as np
 import pandas as pd
 
 from harness.lab.calibration.duration_family import Floats
+from harness.lab.calibration.emergent_errors import TIME_OUTS, is_emergent
 from harness.lab.calibration.histories.cold_starts import ColdStarts, find_cold_starts
 from harness.lab.calibration.histories.duration_fit import DurationFit, fit_duration
-from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, LAMBDA, REFUSALS
+from harness.lab.calibration.histories.recorded_tasks import ACTIVITY, LAMBDA
 from harness.lab.calibration.histories.server_count import (
     ServerCount,
     hidden_servers,
     most_at_once,
     seen_servers,
 )
-
-TIME_OUTS = ("States.Timeout", "States.HeartbeatTimeout")
-
-EMERGENT = (*REFUSALS, *TIME_OUTS)
-"""Parts of the names of errors that the simulated platform makes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +159,10 @@ def _service(rows: pd.DataFrame, begun: Floats, cold: ColdStarts | None) -> tupl
 
 def _failures(rows: pd.DataFrame, errors: "pd.Series[int]") -> list[FailureRate]:
     """Return the rates of the errors of the work itself, per attempt that ended."""
-    emergent = rows["error"].fillna("").map(lambda error: any(part in error for part in EMERGENT))
+    emergent = rows["error"].fillna("").map(is_emergent).astype(bool)
     ended = int(((rows["outcome"] != "OPEN") & ~emergent).sum())
     return [
         FailureRate(str(error), int(count), ended)
         for error, count in errors.items()
-        if not any(part in str(error) for part in EMERGENT)
+        if not is_emergent(str(error))
     ]

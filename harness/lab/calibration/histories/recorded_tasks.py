@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from harness.lab.calibration.emergent_errors import REFUSALS
 from harness.lab.calibration.histories.recorded_execution import RecordedExecution, data_of
 from harness.states_language.execution_history import RecordedAttempt, RecordedState
 
 LAMBDA, ACTIVITY, OTHER = "lambda", "activity", "other"
 """Kinds of resources."""
-
-REFUSALS = ("TooManyRequests", "Throttl", "Capacity.Exceeded")
-"""Parts of the names of errors of attempts that a resource does not take."""
 
 
 class RecordedTask(NamedTuple):
