@@ -127,8 +127,8 @@ def _ratios(now: "Run", before: "Run", percents: Sequence[float]) -> Iterable[Ra
         ordered = np.sort(b.seconds), np.sort(a.seconds)
         for percent in percents:
             low, high = ratio_interval([a.seconds], [b.seconds], percent)
-            both = (percentile_of_sorted(each, percent) for each in ordered)
-            yield Ratio(name, percent, *both, low, high, *counts)
+            before_s, now_s = (percentile_of_sorted(each, percent) for each in ordered)
+            yield Ratio(name, percent, before_s, now_s, low, high, *counts)
 
 
 class RequestTime(Enum):

@@ -8,6 +8,7 @@ Runs with the same draws are compared batch by batch. The intervals are those of
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from harness.lab.gate.regression.block_bootstrap import difference_interval
@@ -148,7 +149,7 @@ def _difference(
     paired: bool,
 ) -> TimeDifference:
     """Return one difference; *whole* is that of the time of a batch, None for itself."""
-    earlier, current = before.to_numpy(float), now.to_numpy(float)
+    earlier, current = (np.asarray(values, dtype=np.float64) for values in (before, now))
     low, high = difference_interval(current, earlier, confidence, paired=paired)
     means = float(earlier.mean()), float(current.mean())
     difference = means[1] - means[0]
